@@ -1,0 +1,176 @@
+"""What a bus is: the contract that `MemoryBus` and `NatsBus` both keep.
+
+Promised by every bus:
+
+* Messages of one publisher on one subject arrive in the order in which they were published.
+* One subscription runs its handler for one message at a time.
+* A handler that raises, or a payload that cannot be read, never ends the subscription: it becomes
+  an `Incident` and, where a payload was refused, a dead letter.
+* What a subscriber may have missed becomes an `Incident` of kind ``GAP``.
+
+Not promised: that a message arrives at all (`NatsBus` over a lost connection), that it arrives
+once, or any order between publishers or subjects.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["Bus", "Incident", "IncidentKind", "Message", "MessageHandler", "Subscription"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it travels.
+
+    Attributes:
+        subject: Where it was published.
+        payload: Its bytes.
+        headers: NATS headers; empty when it has none.
+        reply: Subject on which the publisher waits for an answer; empty when it does not.
+    """
+
+    subject: str
+    payload: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reply: str = ""
+
+
+MessageHandler = Callable[[Message], Awaitable[None] | None]
+
+
+class IncidentKind(StrEnum):
+    """What can go wrong without an exception at the place where one could be caught."""
+
+    GAP = "gap"
+    """Messages may have been missed: a slow consumer, or a connection that was lost."""
+    UNDECODABLE = "undecodable"
+    """A message could not be read."""
+    HANDLER_ERROR = "handler_error"
+    """A handler raised."""
+    PERMISSION = "permission"
+    """The server refused a subject."""
+    DISCONNECTED = "disconnected"
+    RECONNECTED = "reconnected"
+    CLOSED = "closed"
+    """The connection is gone for good, and not by our own close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that went wrong on the bus.
+
+    Attributes:
+        kind: What sort of thing.
+        detail: One line for a person.
+        subject: Where, or empty.
+        error: The exception, where there was one.
+    """
+
+    kind: IncidentKind
+    detail: str
+    subject: str = ""
+    error: BaseException | None = None
+
+
+class Subscription(ABC):
+    """A running subscription to messages."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """The subject or wildcard that was subscribed to."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Handle what has already arrived, then end. Stopping twice does no harm."""
+
+
+class Bus(ABC):
+    """Carries messages between components.
+
+    This is the level that the component runtime works on. `EventBus` (``ingenium.connect()``)
+    stands on it and speaks of typed events.
+    """
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where the bus is, without credentials: ``"nats://127.0.0.1:4222"``, ``"memory:"``."""
+
+    @property
+    @abstractmethod
+    def max_payload(self) -> int:
+        """Bytes that one message may have, headers included."""
+
+    @abstractmethod
+    async def publish(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Hand a message to the bus.
+
+        Returning means that the bus has taken it, not that anybody received it; `flush` waits
+        until the server has.
+
+        Args:
+            subject: Where to; without wildcards.
+            payload: Bytes, at most `max_payload` with the headers.
+            headers: ASCII names to one-line values.
+
+        Raises:
+            EventTooLargeError: Payload and headers exceed `max_payload`; nothing was sent.
+            SubjectError: The subject cannot be published to.
+            BusClosedError: The bus was closed.
+        """
+
+    @abstractmethod
+    async def subscribe(
+        self, subject: str, handler: MessageHandler, *, queue_group: str = ""
+    ) -> Subscription:
+        """Run ``handler`` for every message on ``subject`` from now on.
+
+        When this returns, a message that is published afterwards, by anybody, reaches the handler.
+
+        Args:
+            subject: A subject, or a wildcard: ``*`` for one part, ``>`` for all that follow.
+            handler: Plain or async. It runs for one message at a time.
+            queue_group: Of the subscriptions with one group name, one gets each message.
+
+        Raises:
+            BusPermissionError: The server forbids the subject.
+            BusClosedError: The bus was closed.
+        """
+
+    @abstractmethod
+    async def flush(self, timeout_seconds: float = 5.0) -> None:
+        """Wait until the server has processed all that was published before.
+
+        Raises:
+            BusTimeoutError: It did not say so in time.
+            BusPermissionError: It refused a subject since the last flush.
+        """
+
+    @abstractmethod
+    async def drain(self) -> None:
+        """End all subscriptions after what has arrived is handled, flush, and close.
+
+        Safe while reconnecting and when called twice; bounded in time.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close at once. Closing twice does no harm."""
+
+    @abstractmethod
+    def on_incident(self, callback: Callable[[Incident], None]) -> None:
+        """Call ``callback`` for every `Incident`; it must not block.
+
+        Each incident is also logged to ``ingenium.bus``, with or without callbacks.
+        """
+
+    @abstractmethod
+    def report(self, incident: Incident) -> None:
+        """Log an incident and hand it to the callbacks; for layers that stand on the bus."""

@@ -1,0 +1,125 @@
+"""What all components share: a name, the clock, and sends that the runtime collects.
+
+Component logic does no I/O. A handler sees an event and the clock; what it sends is put into an
+outbox, and whoever runs the component (a backtest, a process on the bus, a test) takes it from
+there. So the same object runs everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import ClassVar, TypeVar
+
+from ingenium.errors import ComponentError
+from ingenium.events import DataEvent, Event
+from ingenium.ids import make_id
+from ingenium.subjects import subject_of
+
+__all__ = ["Component", "Handled", "format_time"]
+
+Handled = Awaitable[None] | None
+"""What a handler returns: nothing, or something to await that gives nothing."""
+
+_EventT = TypeVar("_EventT", bound=Event)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def format_time(time: datetime) -> str:
+    """Write a time as RFC 3339 in UTC, as ``DataEvent.timestamp`` holds it."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _default_name(cls: type) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", cls.__name__)
+    return words.lower().lstrip("_") or "component"
+
+
+class Component:
+    """Base of `Ingestor`, `Strategy`, `Portfolio` and `Executor`.
+
+    Args:
+        name: Unique within its app, lower-case letters, digits, ``-`` and ``_``. The class name
+            in that form when left out: ``RsiStrategy`` becomes ``rsi-strategy``.
+
+    Raises:
+        ComponentError: The name has other letters, or more than 40.
+    """
+
+    role: ClassVar[str] = "component"
+    """``"ingestor"``, ``"strategy"``, ``"portfolio"`` or ``"executor"``."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = _default_name(type(self)) if name is None else name
+        if _NAME.fullmatch(self.name) is None:
+            raise ComponentError(
+                f"component name {self.name!r} does not fit: use up to 40 lower-case letters, "
+                "digits, - and _"
+            )
+        self._outbox: list[Event] | None = None
+        self._now = _EPOCH
+        self._cause = ""
+        self._sent_of_cause = 0
+
+    def on_start(self) -> Handled:
+        """Prepare; called once, before the first event. Sends made here go out first."""
+        return None
+
+    def on_stop(self) -> Handled:
+        """Clean up; called once, after the last event."""
+        return None
+
+    @property
+    def now(self) -> datetime:
+        """The present time, UTC: the simulated one in a replay, the machine's in live running."""
+        return self._now
+
+    # What follows is for those who run components.
+
+    def begin(self, cause: str, now: datetime) -> None:
+        """Stand the clock at ``now`` and start collecting what the handling of ``cause`` sends.
+
+        Args:
+            cause: Id of the event that is about to be handled; ids of what is sent follow from it.
+            now: The present time, UTC.
+        """
+        self._now = now
+        self._cause = cause
+        self._sent_of_cause = 0
+        if self._outbox is None:
+            self._outbox = []
+
+    def take(self) -> list[Event]:
+        """Return what was sent since the last call, in the order of sending."""
+        sent = self._outbox
+        if not sent:
+            return []
+        self._outbox = []
+        return sent
+
+    def _send(self, event: _EventT, prefix: str) -> _EventT:
+        outbox = self._outbox
+        if outbox is None:
+            raise ComponentError(
+                f"component {self.name!r} cannot send outside of a run: run it with its app, or "
+                "call begin() on it in a test"
+            )
+        # Raises SubjectError for a symbol that no subject can hold, where the user can see it.
+        subject_of(event)
+        if not event.id:
+            count = self._sent_of_cause
+            self._sent_of_cause = count + 1
+            event.id = make_id(prefix, self.name, self._cause, str(count))
+        if not event.timestamp:
+            # The documented format has a string here for data and a time for the others.
+            if isinstance(event, DataEvent):
+                event.timestamp = format_time(self._now)
+            else:
+                event.timestamp = self._now
+        outbox.append(event)
+        return event
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"

@@ -1,0 +1,65 @@
+"""Ingestors feed market data into the system."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from ingenium.components.base import Component
+from ingenium.errors import ComponentError
+from ingenium.events import DataEvent
+
+__all__ = ["Ingestor"]
+
+
+class Ingestor(Component):
+    """Feeds market data into the system.
+
+    Override one of two methods. `read` is for history: it yields events in the order of their
+    time and ends; an app whose ingestors all read history runs in lockstep, so that its
+    result does not depend on the speed of its parts. `ingest` is for live data: it runs until it
+    is canceled, and calls `send_data` when something arrives.
+    """
+
+    role = "ingestor"
+
+    @property
+    def historical(self) -> bool:
+        """Whether this ingestor reads history, rather than live data."""
+        return type(self).read is not Ingestor.read
+
+    def read(self) -> Iterator[DataEvent] | AsyncIterator[DataEvent]:
+        """Yield the events of history in the order of the time at which each was known.
+
+        ``timestamp`` of each must say that time; `Bar.make` and `CsvIngestor` write it so. The
+        runtime fills the ids.
+
+        Raises:
+            DataFileError: Depends on the ingestor: a source that cannot be read.
+        """
+        raise ComponentError(
+            f"{type(self).__name__} has no data: override read() for history or ingest() for live"
+        )
+
+    async def ingest(self) -> None:
+        """Run until canceled, calling `send_data` for what arrives."""
+        raise ComponentError(
+            f"{type(self).__name__} has no data: override read() for history or ingest() for live"
+        )
+
+    def total(self) -> int | None:
+        """Return how many events `read` will yield, for the progress bar; ``None`` if unknown."""
+        return None
+
+    def send_data(self, event: DataEvent) -> DataEvent:
+        """Send market data.
+
+        Args:
+            event: Its empty ``id`` and ``timestamp`` are filled.
+
+        Returns:
+            The same event.
+
+        Raises:
+            SubjectError: Its symbol cannot be part of a subject; nothing is sent.
+        """
+        return self._send(event, "data")

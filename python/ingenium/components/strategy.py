@@ -1,0 +1,72 @@
+"""Strategies turn market data into signals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ingenium.components.base import Component, Handled
+from ingenium.events import DataEvent, Signal, SignalEvent
+from ingenium.subjects import check_symbol
+from ingenium.trading.bar import Bar
+from ingenium.trading.numbers import format_decimal
+
+__all__ = ["Strategy"]
+
+
+class Strategy(Component):
+    """Turns market data into signals.
+
+    Args:
+        symbols: The symbols whose data it sees; ``None`` for all.
+        name: See `Component`.
+
+    Raises:
+        SubjectError: A symbol cannot be part of a subject.
+        ComponentError: The name does not fit.
+    """
+
+    role = "strategy"
+
+    def __init__(self, symbols: Sequence[str] | None = None, *, name: str | None = None) -> None:
+        super().__init__(name)
+        if isinstance(symbols, str):
+            symbols = [symbols]
+        self.symbols = None if symbols is None else tuple(symbols)
+        for symbol in self.symbols or ():
+            check_symbol(symbol)
+
+    def on_data(self, event: DataEvent) -> Handled:
+        """Handle an event of market data; parses its bar and calls `on_bar` unless overridden.
+
+        An event of another kind than bars is passed over.
+        """
+        if event.ohlc is None:
+            return None
+        return self.on_bar(Bar.from_event(event))
+
+    def on_bar(self, bar: Bar) -> Handled:
+        """Handle a bar."""
+        return None
+
+    def send_signal(
+        self, symbol: str, signal: Signal | str, *, strength: Decimal | int | str | None = None
+    ) -> SignalEvent:
+        """Send a signal.
+
+        Args:
+            symbol: Name of the instrument.
+            signal: ``Signal.LONG``, ``SHORT`` or ``FLAT``.
+            strength: How strong, from 0 to 1; portfolios that weigh positions read it as the
+                target weight.
+
+        Returns:
+            The event that goes out.
+
+        Raises:
+            SubjectError: The symbol cannot be part of a subject; nothing is sent.
+        """
+        if strength is not None and not isinstance(strength, str):
+            strength = format_decimal(Decimal(strength))
+        event = SignalEvent(symbol=symbol, signal=signal, strength=strength)
+        return self._send(event, "signal")

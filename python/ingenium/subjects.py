@@ -1,0 +1,184 @@
+"""Builds, parses and checks subjects; the only home of subject text.
+
+Market data goes to ``ingenium.ingestor.data.<symbol>``, the symbol in lower case as the Go clients
+write it; signals, orders and executions each have one subject. No input can reach another
+subject: a symbol that could is refused before anything is sent.
+"""
+
+from __future__ import annotations
+
+from ingenium.errors import SubjectError
+from ingenium.events import (
+    DataEvent,
+    DeadLetterEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+)
+
+__all__ = [
+    "ALL_EVENTS",
+    "DATA",
+    "DEAD_LETTER",
+    "EXECUTION",
+    "MAX_SYMBOL_LENGTH",
+    "ORDER",
+    "SIGNAL",
+    "check_symbol",
+    "data_subject",
+    "dead_letter_subject",
+    "event_type_of",
+    "subject_for",
+    "subject_of",
+]
+
+ALL_EVENTS = "ingenium.>"
+DATA = "ingenium.ingestor.data"
+SIGNAL = "ingenium.strategy.signal"
+ORDER = "ingenium.portfolio.order"
+EXECUTION = "ingenium.executor.execution"
+DEAD_LETTER = "ingenium.deadletter"
+
+MAX_SYMBOL_LENGTH = 64
+"""Characters; longer ones are refused, far below what a server takes for a subject."""
+
+_FIXED: dict[type[Event], str] = {
+    SignalEvent: SIGNAL,
+    OrderEvent: ORDER,
+    ExecutionEvent: EXECUTION,
+}
+_TYPES: dict[str, type[Event]] = {subject: event_type for event_type, subject in _FIXED.items()}
+_checked: dict[str, str] = {}
+_CACHE_LIMIT = 65_536
+
+
+def _go_lower(text: str) -> str:
+    """Lower-case ``text`` letter by letter, as Go's ``strings.ToLower`` does.
+
+    Python's own ``lower`` writes two letters for "İ" and looks at the neighbours of "Σ", so it
+    would name another subject than the Go clients do.
+    """
+    if text.isascii():
+        return text.lower()
+    return "".join([low if len(low := letter.lower()) == 1 else low[0] for letter in text])
+
+
+def _refuse(symbol: str, problem: str) -> SubjectError:
+    return SubjectError(
+        f"symbol {symbol!r} {problem}: use letters, digits and signs like . / ^ = _ : -"
+    )
+
+
+def check_symbol(symbol: str) -> None:
+    """Refuse a symbol that cannot be part of a subject.
+
+    Raises:
+        SubjectError: The symbol is empty, too long, holds whitespace, control characters,
+            ``*`` or ``>``, or has a leading, trailing or doubled dot.
+    """
+    if symbol.__class__ is not str and not isinstance(symbol, str):
+        raise SubjectError(f"symbol {symbol!r} is no string: pass one like 'AAPL'")
+    if not symbol:
+        raise _refuse(symbol, "is empty")
+    if len(symbol) > MAX_SYMBOL_LENGTH:
+        raise SubjectError(
+            f"symbol {symbol[:MAX_SYMBOL_LENGTH]!r}... has {len(symbol)} characters: "
+            f"the longest allowed is {MAX_SYMBOL_LENGTH}"
+        )
+    for letter in symbol:
+        if letter in "*>":
+            raise _refuse(symbol, f"holds {letter!r}, which means other subjects to NATS")
+        # isprintable covers controls, surrogates, separators and unassigned characters.
+        if letter.isspace() or not letter.isprintable():
+            raise _refuse(symbol, f"holds {letter!r}, which no subject can hold")
+    if symbol.startswith(".") or symbol.endswith(".") or ".." in symbol:
+        raise _refuse(symbol, "has a leading, trailing or doubled dot")
+
+
+def data_subject(symbol: str | None = None) -> str:
+    """Return the subject of a symbol's market data, or the one of all symbols.
+
+    Args:
+        symbol: The symbol in any case; ``None`` for all symbols, with dots in them or not.
+
+    Raises:
+        SubjectError: See `check_symbol`.
+    """
+    if symbol is None:
+        return f"{DATA}.>"
+    try:
+        return _checked[symbol]
+    except (KeyError, TypeError):
+        pass
+    check_symbol(symbol)
+    subject = f"{DATA}.{_go_lower(symbol)}"
+    if len(_checked) < _CACHE_LIMIT:
+        _checked[symbol] = subject
+    return subject
+
+
+def dead_letter_subject(component: str) -> str:
+    """Return the subject of the payloads that ``component`` could not take.
+
+    Raises:
+        SubjectError: The name cannot be part of a subject.
+    """
+    check_symbol(component)
+    return f"{DEAD_LETTER}.{component}"
+
+
+def subject_of(event: Event) -> str:
+    """Return the subject that ``event`` belongs on.
+
+    Raises:
+        SubjectError: Its symbol cannot be part of a subject.
+    """
+    if isinstance(event, DataEvent):
+        return data_subject(event.symbol)
+    if isinstance(event, DeadLetterEvent):
+        return dead_letter_subject(event.component)
+    fixed = _FIXED.get(type(event))
+    if fixed is None:
+        raise SubjectError(
+            f"{type(event).__name__} has no subject: pass one of DataEvent, SignalEvent, "
+            "OrderEvent, ExecutionEvent"
+        )
+    # The original Go executor sends executions without a symbol; the order id names it.
+    if event.symbol or not isinstance(event, ExecutionEvent):
+        check_symbol(event.symbol)
+    return fixed
+
+
+def subject_for(event_type: type[Event], symbol: str | None = None) -> str:
+    """Return the subject to subscribe to for events of one type.
+
+    Args:
+        event_type: ``DataEvent``, ``SignalEvent``, ``OrderEvent``, ``ExecutionEvent`` or
+            ``DeadLetterEvent``.
+        symbol: Only that symbol's market data; ``None`` for all. The other types travel on one
+            subject each, whatever the symbol.
+
+    Raises:
+        SubjectError: The type has no subject, or the symbol cannot be part of one.
+    """
+    if event_type is DataEvent:
+        return data_subject(symbol)
+    if event_type is DeadLetterEvent:
+        return f"{DEAD_LETTER}.>"
+    fixed = _FIXED.get(event_type)
+    if fixed is None:
+        raise SubjectError(
+            f"{event_type!r} has no subject: pass one of DataEvent, SignalEvent, OrderEvent, "
+            "ExecutionEvent"
+        )
+    return fixed
+
+
+def event_type_of(subject: str) -> type[Event] | None:
+    """Return the type of the events on ``subject``; ``None`` when it is not one of ours."""
+    if subject.startswith(f"{DATA}."):
+        return DataEvent
+    if subject.startswith(f"{DEAD_LETTER}."):
+        return DeadLetterEvent
+    return _TYPES.get(subject)

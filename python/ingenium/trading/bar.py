@@ -1,0 +1,176 @@
+"""Bars of prices, as components work with them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from ingenium.errors import DecodeError
+from ingenium.events import DataEvent, DataType, Ohlc
+from ingenium.trading.numbers import parse_decimal, parse_float
+
+__all__ = ["Bar", "format_period", "parse_period"]
+
+_PERIOD = re.compile(r"([1-9][0-9]{0,5}) ?([smhdw])", re.ASCII)
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_periods: dict[str, timedelta] = {}
+
+
+def parse_period(text: str) -> timedelta:
+    """Parse the length of a bar, ``"5m"`` or ``"1d"``.
+
+    Raises:
+        DecodeError: It is not a number and a unit of s, m, h, d or w.
+    """
+    try:
+        return _periods[text]
+    except KeyError:
+        pass
+    match = _PERIOD.fullmatch(text)
+    if match is None:
+        raise DecodeError(
+            "DataEvent",
+            "Ohlc.Period",
+            f"expected a number and a unit of s, m, h, d or w, such as '5m', found {text!r}",
+        )
+    period = int(match[1]) * _UNITS[match[2]]
+    if len(_periods) < 4096:
+        _periods[text] = period
+    return period
+
+
+def format_period(period: timedelta) -> str:
+    """Write the length of a bar, in the largest unit that divides it below a week: ``"1d"``."""
+    for unit in "dhms":
+        count, rest = divmod(period, _UNITS[unit])
+        if not rest and count:
+            return f"{count}{unit}"
+    raise ValueError(f"period {period} is not a positive number of seconds")
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None:
+        raise DecodeError("DataEvent", "Timestamp", f"expected an RFC 3339 time, found {text!r}")
+    # Documented Go components may write a time without a zone; the format's zone is UTC.
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The prices of one symbol over one stretch of time.
+
+    Prices are floats, made for indicators; where money is counted, `exact` gives the decimals of
+    the source.
+
+    Attributes:
+        symbol: Name of the instrument, case kept.
+        start: Start of the bar, UTC.
+        end: When the bar was complete and so could be known, UTC; ``start`` plus the period.
+        open: First price, in the instrument's currency.
+        high: Highest price.
+        low: Lowest price.
+        close: Last price.
+        volume: Quantity traded, in shares or units; 0 when unknown.
+        period: Length; zero when the source does not state it.
+        event: The event that the bar came from.
+    """
+
+    symbol: str
+    start: datetime
+    end: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    period: timedelta
+    event: DataEvent = field(repr=False, compare=False)
+
+    @classmethod
+    def from_event(cls, event: DataEvent) -> Bar:
+        """Parse the bar of a data event.
+
+        Raises:
+            DecodeError: The event has no bar, or a price, time or period that cannot be read.
+        """
+        ohlc = event.ohlc
+        if ohlc is None:
+            raise DecodeError(
+                "DataEvent", "Ohlc", f"expected a bar, found none (Type is {event.type!r})"
+            )
+        period = parse_period(ohlc.period) if ohlc.period else timedelta(0)
+        start = ohlc.timestamp
+        if start is None:
+            end = _parse_time(event.timestamp)
+            start = end - period
+        else:
+            end = start + period
+        return cls(
+            event.symbol,
+            start,
+            end,
+            parse_float(ohlc.open, "DataEvent", "Ohlc.Open"),
+            parse_float(ohlc.high, "DataEvent", "Ohlc.High"),
+            parse_float(ohlc.low, "DataEvent", "Ohlc.Low"),
+            parse_float(ohlc.close, "DataEvent", "Ohlc.Close"),
+            parse_float(ohlc.volume, "DataEvent", "Ohlc.Volume") if ohlc.volume else 0.0,
+            period,
+            event,
+        )
+
+    @classmethod
+    def make(
+        cls,
+        symbol: str,
+        start: datetime,
+        *,
+        open: str,
+        high: str,
+        low: str,
+        close: str,
+        volume: str = "",
+        period: timedelta = timedelta(0),
+    ) -> Bar:
+        """Make a bar, and its event, from decimal texts.
+
+        Raises:
+            DecodeError: A price cannot be read.
+        """
+        end = start.astimezone(UTC) + period
+        event = DataEvent(
+            type=DataType.OHLC,
+            symbol=symbol,
+            timestamp=end.isoformat().replace("+00:00", "Z"),
+            ohlc=Ohlc(
+                open=open,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+                period=format_period(period) if period else None,
+                timestamp=start.astimezone(UTC),
+            ),
+        )
+        return cls.from_event(event)
+
+    def exact(self, name: str) -> Decimal:
+        """Return ``"open"``, ``"high"``, ``"low"``, ``"close"`` or ``"volume"`` as the source's decimal.
+
+        An unknown volume is 0.
+        """
+        text: str = getattr(self.event.ohlc, name)
+        if not text and name == "volume":
+            return Decimal(0)
+        return parse_decimal(text, "DataEvent", f"Ohlc.{name.title()}")

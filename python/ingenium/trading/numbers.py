@@ -1,0 +1,68 @@
+"""Decimal texts of the wire to numbers and back.
+
+The wire holds numbers as plain decimal strings. Python's own ``Decimal`` and ``float`` take more
+than that (``"1_000"``, ``"NaN"``, ``"1E+999999"``, Arabic digits), so every text is held against
+the rule first.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from math import isfinite
+
+from ingenium.errors import DecodeError, EncodeError
+
+__all__ = ["format_decimal", "parse_decimal", "parse_float"]
+
+# Up to 15 digits before the point and 18 behind it: the cents of any market and the wei of a coin.
+_PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?", re.ASCII)
+_EXPONENT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+
+
+def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
+    """Parse a decimal of the money path: exact, and plain notation only.
+
+    Args:
+        text: What the event holds.
+        event_type: For the error, ``"OrderEvent"``.
+        path: For the error, the field's wire name.
+
+    Raises:
+        DecodeError: The text is empty or no plain decimal.
+    """
+    if _PLAIN.fullmatch(text) is None:
+        raise DecodeError(event_type, path, f"expected a plain decimal like '12.50', found {text!r}")
+    return Decimal(text)
+
+
+def parse_float(text: str, event_type: str, path: str) -> float:
+    """Parse a price or volume of market data; an exponent, which some sources write, is taken.
+
+    Raises:
+        DecodeError: The text is empty or no finite decimal.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    # float takes "1_0", " 1" and other digits too; the pattern is only paid for by odd texts.
+    if not isfinite(number) or not (
+        text.isascii() and (text.replace(".", "", 1).isdigit() or _EXPONENT.fullmatch(text))
+    ):
+        raise DecodeError(event_type, path, f"expected a decimal like '12.50', found {text!r}")
+    return number
+
+
+def format_decimal(number: Decimal) -> str:
+    """Write a decimal plainly: no exponent, no trailing zeros behind the point, no ``-0``.
+
+    Raises:
+        EncodeError: The number is not finite.
+    """
+    if not number.is_finite():
+        raise EncodeError("number", "", f"expected a finite decimal, found {number}")
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
