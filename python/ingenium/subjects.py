@@ -29,6 +29,8 @@ __all__ = [
     "data_subject",
     "dead_letter_subject",
     "event_type_of",
+    "grant_subject",
+    "report_subject",
     "subject_for",
     "subject_of",
 ]
@@ -126,6 +128,28 @@ def dead_letter_subject(component: str) -> str:
     """
     check_symbol(component)
     return f"{DEAD_LETTER}.{component}"
+
+
+def report_subject(app: str) -> str:
+    """Return the subject on which the components of ``app`` report in a replay.
+
+    Outside of ``ingenium.>``, so that a reader of all events never sees it.
+
+    Raises:
+        SubjectError: The name cannot be part of a subject.
+    """
+    check_symbol(app)
+    return f"_ingenium.{app}.report"
+
+
+def grant_subject(app: str) -> str:
+    """Return the subject on which the conductor of a replay tells components to go on.
+
+    Raises:
+        SubjectError: The name cannot be part of a subject.
+    """
+    check_symbol(app)
+    return f"_ingenium.{app}.grant"
 
 
 def subject_of(event: Event) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Event
@@ -48,7 +48,7 @@ class Component:
         ComponentError: The name has other letters, or more than 40.
     """
 
-    role: ClassVar[str] = "component"
+    role: str = "component"
     """``"ingestor"``, ``"strategy"``, ``"portfolio"`` or ``"executor"``."""
 
     def __init__(self, name: str | None = None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from ingenium.components.base import Component
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent
+from ingenium.ids import make_id
 
 __all__ = ["Ingestor"]
 
@@ -62,4 +63,20 @@ class Ingestor(Component):
         Raises:
             SubjectError: Its symbol cannot be part of a subject; nothing is sent.
         """
+        self.identify(event)
         return self._send(event, "data")
+
+    def identify(self, event: DataEvent) -> None:
+        """Fill the empty id of an event from what it says: source, symbol, time and length.
+
+        So a bar that is read again, in another run or from another start, has the same id.
+        """
+        if event.id:
+            return
+        ohlc = event.ohlc
+        if ohlc is None:
+            event.id = make_id("data", self.name, event.symbol, event.timestamp, event.type)
+        else:
+            event.id = make_id(
+                "data", self.name, event.symbol, event.timestamp, ohlc.period or "", ohlc.close
+            )

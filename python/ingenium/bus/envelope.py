@@ -1,0 +1,71 @@
+"""What goes around a payload: the headers of an event, and dead letters."""
+
+from __future__ import annotations
+
+import traceback
+
+from ingenium.bus.contract import Bus, Message
+from ingenium.clock import Clock, SystemClock
+from ingenium.errors import BusError, DecodeError
+from ingenium.events import DeadLetterEvent, DeadLetterReason, Event, encode
+from ingenium.ids import make_id
+from ingenium.subjects import dead_letter_subject
+
+__all__ = ["dead_letter", "headers_for", "source_of"]
+
+_SOURCE = "Ingenium-Source"
+
+
+def headers_for(event: Event, source: str) -> dict[str, str]:
+    """Make the headers of an event; a new dictionary each time, since clients change it.
+
+    Args:
+        event: Its id becomes ``Nats-Msg-Id``.
+        source: Name of the component that sends it.
+    """
+    headers = {_SOURCE: source, "Content-Type": "application/json"}
+    if event.id:
+        headers["Nats-Msg-Id"] = event.id
+    return headers
+
+
+def source_of(message: Message) -> str:
+    """Return the name of the component that sent ``message``; empty when it does not say."""
+    return message.headers.get(_SOURCE, "")
+
+
+async def dead_letter(
+    bus: Bus, component: str, message: Message, error: Exception, clock: Clock | None = None
+) -> None:
+    """Publish a payload that a component could not take, so that nothing is lost.
+
+    Never raises: it runs where something has already gone wrong.
+
+    Args:
+        bus: Where to.
+        component: Name of the one that could not take it.
+        message: What it could not take; a dead letter itself is only logged, never answered with
+            another one.
+        error: Why.
+        clock: Tells the time; the machine's when left out.
+    """
+    undecodable = isinstance(error, DecodeError)
+    text = str(error) if undecodable else "".join(traceback.format_exception(error))
+    subject = dead_letter_subject(component)
+    if message.subject.startswith(subject.partition(component)[0]):
+        return
+    letter = DeadLetterEvent(
+        id=make_id("dead", component, message.subject, message.payload.hex()),
+        timestamp=(clock or SystemClock()).now(),
+        component=component,
+        reason=DeadLetterReason.UNDECODABLE if undecodable else DeadLetterReason.HANDLER_ERROR,
+        # A server's limit counts the whole letter; base64 grows the payload by a third.
+        error=text[-8192:],
+        original_subject=message.subject,
+        data=message.payload[: max(0, (bus.max_payload - 16_384) * 3 // 4)],
+    )
+    try:
+        await bus.publish(subject, encode(letter), headers_for(letter, component))
+    except BusError:
+        # Reporting must not raise in its turn; the incident of the original error is logged.
+        return

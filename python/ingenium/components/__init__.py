@@ -1,0 +1,22 @@
+"""Components: what they are, and the app that they make."""
+
+from ingenium.components.app import App
+from ingenium.components.base import Component, format_time
+from ingenium.components.executor import Executor
+from ingenium.components.external import External
+from ingenium.components.ingestor import Ingestor
+from ingenium.components.loading import load_app
+from ingenium.components.portfolio import Portfolio
+from ingenium.components.strategy import Strategy
+
+__all__ = [
+    "App",
+    "Component",
+    "Executor",
+    "External",
+    "Ingestor",
+    "Portfolio",
+    "Strategy",
+    "format_time",
+    "load_app",
+]

@@ -1,0 +1,140 @@
+"""An app: which components make one trading system."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ingenium.components.base import Component
+from ingenium.components.executor import Executor
+from ingenium.components.external import External
+from ingenium.components.ingestor import Ingestor
+from ingenium.components.portfolio import Portfolio
+from ingenium.components.strategy import Strategy
+from ingenium.errors import ConfigError
+
+__all__ = ["App"]
+
+_ComponentT = TypeVar("_ComponentT", bound=Component)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
+
+
+class App:
+    """The components of one trading system, and how they are named.
+
+    Args:
+        ingestors: Where market data comes from.
+        strategies: What turns it into signals.
+        portfolio: What turns signals into orders.
+        executor: What turns orders into executions.
+        name: Lower-case letters, digits, ``-`` and ``_``; several apps on one server need several.
+
+    Raises:
+        ConfigError: A component is missing, has the wrong role, or two have one name.
+    """
+
+    def __init__(
+        self,
+        *,
+        ingestors: Sequence[Ingestor | External],
+        strategies: Sequence[Strategy | External] = (),
+        portfolio: Portfolio | External | None = None,
+        executor: Executor | External | None = None,
+        name: str = "app",
+    ) -> None:
+        if _NAME.fullmatch(name) is None:
+            raise ConfigError(
+                f"app name {name!r} does not fit: use up to 40 lower-case letters, digits, - and _"
+            )
+        self.name = name
+        self.ingestors = _all_of("ingestor", "ingestors", ingestors)
+        self.strategies = _all_of("strategy", "strategies", strategies)
+        self.portfolio = _one_of("portfolio", portfolio)
+        self.executor = _one_of("executor", executor)
+        self.components: tuple[Component, ...] = (
+            *self.ingestors,
+            *self.strategies,
+            *(() if self.portfolio is None else (self.portfolio,)),
+            *(() if self.executor is None else (self.executor,)),
+        )
+        self._check()
+
+    def _check(self) -> None:
+        if not self.ingestors:
+            raise ConfigError(
+                "app has no ingestor, so no data would flow: pass App(ingestors=[...])"
+            )
+        if self.strategies and self.portfolio is None:
+            raise ConfigError(
+                "app has strategies but no portfolio, so nobody would read their signals: pass "
+                "App(portfolio=...), such as ingenium.portfolios.FixedQuantity(10)"
+            )
+        if self.portfolio is not None and self.executor is None:
+            raise ConfigError(
+                "app has a portfolio but no executor, so nobody would work its orders: pass "
+                "App(executor=...), such as ingenium.brokers.PaperExecutor()"
+            )
+        if self.executor is not None and self.portfolio is None:
+            raise ConfigError(
+                "app has an executor but no portfolio, so nobody would send it orders: pass "
+                "App(portfolio=...)"
+            )
+        seen: dict[str, Component] = {}
+        for component in self.components:
+            other = seen.setdefault(component.name, component)
+            if other is not component:
+                raise ConfigError(
+                    f"two components are named {component.name!r}, {type(other).__name__} and "
+                    f"{type(component).__name__}: pass name= to one of them"
+                )
+        kinds = {ingestor.historical for ingestor in self.ingestors if isinstance(ingestor, Ingestor)}
+        if len(kinds) > 1:
+            raise ConfigError(
+                "app mixes ingestors of history and of live data: split it into two apps"
+            )
+
+    @property
+    def historical(self) -> bool:
+        """Whether the app replays history, in lockstep and with an end, or runs on live data."""
+        return all(
+            ingestor.historical if isinstance(ingestor, Ingestor) else ingestor.reports
+            for ingestor in self.ingestors
+        )
+
+    def component(self, name: str) -> Component:
+        """Return the component of that name.
+
+        Raises:
+            ConfigError: There is none; the text lists those that there are.
+        """
+        for component in self.components:
+            if component.name == name:
+                return component
+        known = ", ".join(component.name for component in self.components)
+        raise ConfigError(f"app {self.name!r} has no component {name!r}: it has {known}")
+
+    def __repr__(self) -> str:
+        return f"<App {self.name!r}: {', '.join(c.name for c in self.components)}>"
+
+
+def _all_of(role: str, argument: str, components: Sequence[_ComponentT]) -> tuple[_ComponentT, ...]:
+    if isinstance(components, Component):
+        raise ConfigError(f"{argument} is one {type(components).__name__}: pass a list")
+    for component in components:
+        _check_role(role, argument, component)
+    return tuple(components)
+
+
+def _one_of(role: str, component: _ComponentT | None) -> _ComponentT | None:
+    if component is not None:
+        _check_role(role, role, component)
+    return component
+
+
+def _check_role(role: str, argument: str, component: object) -> None:
+    if not isinstance(component, Component) or component.role != role:
+        what = "an object" if not isinstance(component, Component) else f"a {component.role}"
+        raise ConfigError(
+            f"{argument} holds {what} of type {type(component).__name__}: pass a {role}"
+        )

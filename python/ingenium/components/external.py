@@ -1,0 +1,79 @@
+"""Components that are written elsewhere: another program, in any language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ingenium.components.base import Component
+from ingenium.errors import ConfigError
+from ingenium.subjects import check_symbol
+
+__all__ = ["External"]
+
+_ROLES = ("ingestor", "strategy", "portfolio", "executor")
+
+
+class External(Component):
+    """A component that another program is.
+
+    The app starts the program with ``NATS_SERVER``, ``INGENIUM_APP`` and ``INGENIUM_COMPONENT`` in
+    its environment and ends it with the run; without a command, somebody else starts it.
+
+    In a replay, a program that publishes a ``LockstepReport`` is a full member: the replay waits
+    for it exactly. One that reports nothing, such as a component of the original Go library, is
+    given time instead: the replay goes on when it has sent nothing for ``settle_seconds``.
+
+    Args:
+        role: ``"strategy"``, ``"portfolio"``, ``"executor"`` or ``"ingestor"``.
+        command: Program and arguments; ``None`` when it is started by somebody else.
+        name: See `Component`.
+        symbols: The symbols that it subscribes to; ``None`` for all. The replay starts when the
+            server knows its subscriptions.
+        reports: Whether it publishes reports.
+        settle_seconds: How long to wait for one that does not report. Too short, and what it
+            sends late is counted to a later instant.
+        directory: Where to run the command; that of the caller when left out.
+        environment: Further variables for it.
+
+    Raises:
+        ConfigError: An unknown role, an empty command, or a settle time that is not positive; a
+            portfolio or ingestor that does not report.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        command: Sequence[str] | None = None,
+        *,
+        name: str | None = None,
+        symbols: Sequence[str] | None = None,
+        reports: bool = False,
+        settle_seconds: float = 0.02,
+        directory: str | Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(name or role)
+        if role not in _ROLES:
+            raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(_ROLES)}")
+        if isinstance(command, str):
+            raise ConfigError(
+                f"command {command!r} is a string: pass a list of program and arguments"
+            )
+        if command is not None and not command:
+            raise ConfigError("command is empty: pass program and arguments, or None")
+        if not settle_seconds > 0:
+            raise ConfigError(f"settle_seconds {settle_seconds} is not positive: try 0.02")
+        if role in {"portfolio", "ingestor"} and not reports:
+            raise ConfigError(
+                f"an external {role} has to report: a replay cannot tell when it is done otherwise"
+            )
+        self.role = role
+        self.command = None if command is None else tuple(command)
+        self.symbols = None if symbols is None else tuple(symbols)
+        for symbol in self.symbols or ():
+            check_symbol(symbol)
+        self.reports = reports
+        self.settle_seconds = settle_seconds
+        self.directory = None if directory is None else Path(directory)
+        self.environment = dict(environment or {})

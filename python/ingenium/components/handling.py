@@ -1,0 +1,121 @@
+"""Runs one handler of one component for one event, and takes what it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ingenium.components.base import Component, Handled
+from ingenium.components.executor import Executor
+from ingenium.components.portfolio import Portfolio
+from ingenium.components.strategy import Strategy
+from ingenium.errors import ComponentError
+from ingenium.events import (
+    DataEvent,
+    DeadLetterEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+    encode,
+)
+from ingenium.ids import make_id
+
+__all__ = ["Handler", "handle", "handlers_of", "start_component", "stop_component"]
+
+Handler = Callable[..., Handled]
+
+
+def handlers_of(component: Component) -> dict[type[Event], Handler]:
+    """Return what a component handles: a handler for each type of event it wants to see."""
+    if isinstance(component, Strategy):
+        return {DataEvent: component.on_data}
+    if isinstance(component, Portfolio):
+        return {
+            DataEvent: component.handle_data,
+            SignalEvent: component.handle_signal,
+            ExecutionEvent: component.handle_execution,
+        }
+    if isinstance(component, Executor):
+        return {DataEvent: component.on_data, OrderEvent: component.on_order}
+    return {}
+
+
+def cause_of(event: Event) -> str:
+    """Return what ids of events that follow from ``event`` are made of: its id, or its content."""
+    return event.id or make_id("cause", encode(event).decode())
+
+
+async def handle(
+    component: Component, handler: Handler, event: Event, now: datetime
+) -> list[Event]:
+    """Let a component handle one event.
+
+    Args:
+        component: The one whose handler it is.
+        handler: One of `handlers_of`.
+        event: What it handles.
+        now: The present time, UTC.
+
+    Returns:
+        What it sent, in order.
+
+    Raises:
+        ComponentError: The handler raised; what it had sent before is dropped.
+    """
+    component.begin(event.id or cause_of(event), now)
+    try:
+        result = handler(event)
+        if result is not None:
+            await result
+    except Exception as error:
+        component.take()
+        raise ComponentError(
+            f"{component.role} {component.name!r} failed on {describe(event)}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return component.take()
+
+
+def describe(event: Event) -> str:
+    """Say in a few words which event this is."""
+    if isinstance(event, DeadLetterEvent):
+        return f"DeadLetterEvent of {event.component}"
+    parts = [type(event).__name__, "of", event.symbol or "no symbol"]
+    if event.timestamp:
+        parts += ["at", str(event.timestamp)]
+    return " ".join(parts)
+
+
+async def start_component(component: Component, now: datetime) -> list[Event]:
+    """Run ``on_start`` and return what it sent.
+
+    Raises:
+        ComponentError: It raised.
+    """
+    return await _run_hook(component, component.on_start, "start", now)
+
+
+async def stop_component(component: Component, now: datetime) -> list[Event]:
+    """Run ``on_stop`` and return what it sent.
+
+    Raises:
+        ComponentError: It raised.
+    """
+    return await _run_hook(component, component.on_stop, "stop", now)
+
+
+async def _run_hook(
+    component: Component, hook: Callable[[], Handled], what: str, now: datetime
+) -> list[Event]:
+    component.begin(what, now)
+    try:
+        result = hook()
+        if result is not None:
+            await result
+    except Exception as error:
+        component.take()
+        raise ComponentError(
+            f"{component.role} {component.name!r} failed to {what}: {type(error).__name__}: {error}"
+        ) from error
+    return component.take()

@@ -1,0 +1,119 @@
+"""Finds the app that a command line names: ``file.py``, ``file.py:name``, ``package.module:name``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from ingenium.components.app import App
+from ingenium.errors import ConfigError
+
+__all__ = ["load_app"]
+
+
+def load_app(target: str) -> App:
+    """Import the module that ``target`` names and return its app.
+
+    Args:
+        target: ``file.py``, ``file.py:name`` or ``package.module:name``. Without a name it is the
+            module's ``app``, or its only `App`. A function of that name is called without
+            arguments.
+
+    Raises:
+        ConfigError: No such file or module, it does not run, or it holds no app; the text names
+            the line.
+    """
+    place, name = _split(target)
+    module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
+    if name:
+        if not hasattr(module, name):
+            raise ConfigError(f"{place} has no {name!r}: {_known(module)}")
+        found = getattr(module, name)
+    else:
+        found = _only_app(module, place)
+    if not isinstance(found, App) and callable(found):
+        found = found()
+    if not isinstance(found, App):
+        raise ConfigError(
+            f"{target} is a {type(found).__name__}: name an ingenium.App, or a function that "
+            "returns one"
+        )
+    return found
+
+
+def _split(target: str) -> tuple[str, str]:
+    place, colon, name = target.rpartition(":")
+    # A drive letter is no place: C:\app.py has a colon too.
+    if not colon or "/" in name or "\\" in name:
+        return target, ""
+    return place, name
+
+
+def _apps(module: ModuleType) -> dict[str, App]:
+    return {name: value for name, value in vars(module).items() if isinstance(value, App)}
+
+
+def _known(module: ModuleType) -> str:
+    apps = _apps(module)
+    return f"it has {', '.join(apps)}" if apps else "it holds no ingenium.App"
+
+
+def _only_app(module: ModuleType, place: str) -> object:
+    if hasattr(module, "app"):
+        return module.app
+    apps = _apps(module)
+    if len(apps) == 1:
+        return next(iter(apps.values()))
+    if apps:
+        raise ConfigError(f"{place} has several apps, {', '.join(apps)}: name one, {place}:NAME")
+    raise ConfigError(f"{place} holds no app: write app = ingenium.App(...) in it")
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(f"no such app file: {path}")
+    path = path.resolve()
+    name = path.stem if path.stem.isidentifier() else "ingenium_app"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # As with `python file.py`: modules beside the file can be imported, pickles find the module.
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(name, None)
+        raise ConfigError(_why(path, error)) from error
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and name.split(".")[0] == error.name.split(".")[0]:
+            raise ConfigError(
+                f"no such app: {name!r} is neither a file that ends in .py nor a module that can "
+                "be imported from here"
+            ) from error
+        raise ConfigError(_why(name, error)) from error
+    except Exception as error:
+        raise ConfigError(_why(name, error)) from error
+
+
+def _why(place: object, error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: syntax error: {error.msg}"
+    # The deepest frame of the user's own file says more than the one in a library.
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(place)]
+    line = f", line {frames[-1].lineno}" if frames else ""
+    return f"{place}{line}: {type(error).__name__}: {error}"

@@ -1,0 +1,167 @@
+"""History as a feed that can be looked at before it is taken, and the merging of several."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from ingenium.components import Ingestor
+from ingenium.errors import ComponentError, DecodeError, IngeniumError
+from ingenium.events import DataEvent
+from ingenium.trading import Bar
+
+__all__ = ["Feed", "Head", "Turn", "next_turn", "time_of"]
+
+
+class Head(NamedTuple):
+    """What a feed would give next.
+
+    Attributes:
+        time: When the event was known, UTC.
+        symbol: Its symbol.
+    """
+
+    time: datetime
+    symbol: str
+
+
+class Turn(NamedTuple):
+    """Which feed goes next, and how far.
+
+    Attributes:
+        index: Position of the feed.
+        until_symbol: It gives its events of the instant up to this symbol, itself included; empty
+            for all of the instant.
+    """
+
+    index: int
+    until_symbol: str
+
+
+def next_turn(heads: Sequence[Head | None]) -> Turn:
+    """Decide which of several feeds goes next, so that all merge by time, symbol and position.
+
+    Args:
+        heads: The next event of each feed; ``None`` for one that has ended. At least one is left.
+    """
+    index, head = min(
+        ((i, head) for i, head in enumerate(heads) if head is not None),
+        key=lambda item: (item[1], item[0]),
+    )
+    others = [
+        other.symbol
+        for i, other in enumerate(heads)
+        if i != index and other is not None and other.time == head.time
+    ]
+    return Turn(index, min(others, default=""))
+
+
+def time_of(event: DataEvent) -> datetime:
+    """Return when an event of market data was known, UTC.
+
+    Raises:
+        DecodeError: Neither its timestamp nor its bar says so.
+    """
+    text = event.timestamp
+    if text:
+        try:
+            time = datetime.fromisoformat(text)
+        except ValueError:
+            raise DecodeError(
+                "DataEvent", "Timestamp", f"expected an RFC 3339 time, found {text!r}"
+            ) from None
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if event.ohlc is not None and event.ohlc.timestamp is not None:
+        return Bar.from_event(event).end
+    raise DecodeError("DataEvent", "Timestamp", "expected an RFC 3339 time, found ''")
+
+
+class Feed:
+    """The history of one ingestor.
+
+    Args:
+        ingestor: Its `read` gives the events.
+    """
+
+    def __init__(self, ingestor: Ingestor) -> None:
+        self.ingestor = ingestor
+        self.head: Head | None = None
+        """What comes next; ``None`` before `start` and after the end."""
+        self._event: DataEvent | None = None
+        self._last_text = ""
+        self._last_time = datetime.min.replace(tzinfo=UTC)
+        self._iterator: Iterator[DataEvent] | None = None
+        self._async_iterator: AsyncIterator[DataEvent] | None = None
+
+    async def start(self) -> None:
+        """Open the source and look at its first event.
+
+        Raises:
+            IngeniumError: The source cannot be read.
+        """
+        try:
+            source = self.ingestor.read()
+        except Exception as error:
+            raise self._failed(error) from error
+        if isinstance(source, AsyncIterator):
+            self._async_iterator = source
+        else:
+            self._iterator = iter(source)
+        await self._advance()
+
+    async def take(self, until_symbol: str = "") -> list[DataEvent]:
+        """Take the events of the present instant.
+
+        Args:
+            until_symbol: Only up to the first event whose symbol sorts behind this one; empty for
+                all of the instant.
+
+        Raises:
+            IngeniumError: The source cannot be read on, or goes back in time.
+        """
+        taken: list[DataEvent] = []
+        head = self.head
+        if head is None or self._event is None:
+            return taken
+        time = head.time
+        while head is not None and head.time == time:
+            if until_symbol and head.symbol > until_symbol:
+                break
+            taken.append(self._event)
+            await self._advance()
+            head = self.head
+        return taken
+
+    async def _advance(self) -> None:
+        try:
+            if self._iterator is not None:
+                event = next(self._iterator, None)
+            elif self._async_iterator is not None:
+                event = await anext(self._async_iterator, None)
+            else:
+                event = None
+            self._event = event
+            if event is None:
+                self.head = None
+                return
+            # Bars of several symbols share their time, so most texts are parsed once.
+            if event.timestamp != self._last_text or not event.timestamp:
+                time = time_of(event)
+                if time < self._last_time:
+                    raise ComponentError(
+                        f"{event.symbol} at {time.isoformat()} comes after "
+                        f"{self._last_time.isoformat()}: history has to be in the order of time"
+                    )
+                self._last_text, self._last_time = event.timestamp, time
+            self.head = Head(self._last_time, event.symbol)
+            self.ingestor.identify(event)
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> Exception:
+        if isinstance(error, IngeniumError) and not isinstance(error, ComponentError):
+            return error
+        name = self.ingestor.name
+        kind = "" if isinstance(error, ComponentError) else f"{type(error).__name__}: "
+        return ComponentError(f"ingestor {name!r} failed to read on: {kind}{error}")

@@ -1,0 +1,53 @@
+"""The order in which an instant's signals are handled, whatever order they arrive in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ingenium.bus.contract import Message
+from ingenium.bus.envelope import source_of
+from ingenium.components import App, External
+from ingenium.errors import DecodeError
+from ingenium.events import SignalEvent, decode
+
+__all__ = ["SignalOrder"]
+
+
+class SignalOrder:
+    """Sorts the signals of one instant by strategy, in the order of the app.
+
+    What one strategy sends keeps its order, except for a program that reports nothing: the
+    original Go library handles each symbol in a thread of its own, so its signals are sorted by
+    symbol. A signal that does not say where it is from is taken for the first other program's.
+
+    Args:
+        app: Names the strategies.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._places = {strategy.name: i for i, strategy in enumerate(app.strategies)}
+        self._silent = {
+            i
+            for i, strategy in enumerate(app.strategies)
+            if isinstance(strategy, External) and not strategy.reports
+        }
+        self._nameless = next(
+            (i for i, s in enumerate(app.strategies) if isinstance(s, External)),
+            len(app.strategies),
+        )
+
+    def sort(self, messages: Iterable[Message]) -> list[Message]:
+        """Return the messages of one instant in the order in which they are handled."""
+        return sorted(messages, key=self._key)
+
+    def _key(self, message: Message) -> tuple[int, str]:
+        source = source_of(message)
+        place = self._places.get(source, len(self._places)) if source else self._nameless
+        return place, _symbol(message) if place in self._silent else ""
+
+
+def _symbol(message: Message) -> str:
+    try:
+        return decode(SignalEvent, message.payload).symbol
+    except DecodeError:
+        return ""
