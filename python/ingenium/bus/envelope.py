@@ -9,7 +9,7 @@ from ingenium.clock import Clock, SystemClock
 from ingenium.errors import BusError, DecodeError
 from ingenium.events import DeadLetterEvent, DeadLetterReason, Event, encode
 from ingenium.ids import make_id
-from ingenium.subjects import dead_letter_subject
+from ingenium.subjects import dead_letter_subject, event_type_of
 
 __all__ = ["dead_letter", "headers_for", "source_of"]
 
@@ -51,8 +51,7 @@ async def dead_letter(
     """
     undecodable = isinstance(error, DecodeError)
     text = str(error) if undecodable else "".join(traceback.format_exception(error))
-    subject = dead_letter_subject(component)
-    if message.subject.startswith(subject.partition(component)[0]):
+    if event_type_of(message.subject) is DeadLetterEvent:
         return
     letter = DeadLetterEvent(
         id=make_id("dead", component, message.subject, message.payload.hex()),
@@ -65,7 +64,9 @@ async def dead_letter(
         data=message.payload[: max(0, (bus.max_payload - 16_384) * 3 // 4)],
     )
     try:
-        await bus.publish(subject, encode(letter), headers_for(letter, component))
+        await bus.publish(
+            dead_letter_subject(component), encode(letter), headers_for(letter, component)
+        )
     except BusError:
         # Reporting must not raise in its turn; the incident of the original error is logged.
         return

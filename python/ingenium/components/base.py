@@ -8,10 +8,11 @@ there. So the same object runs everywhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from ingenium.clock import Clock
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Event
 from ingenium.ids import make_id
@@ -62,6 +63,10 @@ class Component:
         self._now = _EPOCH
         self._cause = ""
         self._sent_of_cause = 0
+        self.notify: Callable[[], None] | None = None
+        """Called for each send; set where something may be sent outside of a handler."""
+        self.clock: Clock | None = None
+        """Tells the time in live running; a replay stands the time with `begin` instead."""
 
     def on_start(self) -> Handled:
         """Prepare; called once, before the first event. Sends made here go out first."""
@@ -74,7 +79,7 @@ class Component:
     @property
     def now(self) -> datetime:
         """The present time, UTC: the simulated one in a replay, the machine's in live running."""
-        return self._now
+        return self._now if self.clock is None else self.clock.now()
 
     # What follows is for those who run components.
 
@@ -115,10 +120,12 @@ class Component:
         if not event.timestamp:
             # The documented format has a string here for data and a time for the others.
             if isinstance(event, DataEvent):
-                event.timestamp = format_time(self._now)
+                event.timestamp = format_time(self.now)
             else:
-                event.timestamp = self._now
+                event.timestamp = self.now
         outbox.append(event)
+        if self.notify is not None:
+            self.notify()
         return event
 
     def __repr__(self) -> str:

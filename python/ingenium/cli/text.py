@@ -1,0 +1,247 @@
+"""Events and results as lines and tables for a person."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+
+from ingenium.bus.contract import Message
+from ingenium.errors import WireError
+from ingenium.events import (
+    DataEvent,
+    DeadLetterEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+    decode,
+)
+from ingenium.lockstep import ReplayResult
+from ingenium.subjects import event_type_of
+
+__all__ = ["describe_message", "message_as_json", "print_result", "printable", "result_as_json"]
+
+
+def printable(text: str) -> str:
+    """Escape what could steer a terminal, such as colours or line breaks in a symbol."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def describe_message(message: Message) -> str:
+    """Say in one line what a message is, readable or not."""
+    kind = event_type_of(message.subject)
+    if kind is None:
+        return f"?         {printable(message.subject)}  {_preview(message.payload)}"
+    try:
+        event = decode(kind, message.payload)
+    except WireError as error:
+        return (
+            f"broken    {printable(message.subject)}  {printable(str(error))}  "
+            f"{_preview(message.payload)}"
+        )
+    return printable(_describe(event))
+
+
+def _preview(payload: bytes, most: int = 120) -> str:
+    text = payload[:most].decode("utf-8", "backslashreplace")
+    return printable(text) + (f"... ({len(payload)} bytes)" if len(payload) > most else "")
+
+
+def _words(*parts: str | None) -> str:
+    return "  ".join(part for part in parts if part)
+
+
+def _time(event: Event) -> str:
+    time = event.timestamp
+    if not time:
+        return "-"
+    return time if isinstance(time, str) else time.isoformat().replace("+00:00", "Z")
+
+
+def _describe(event: Event) -> str:
+    if isinstance(event, DataEvent):
+        bar = event.ohlc
+        prices = (
+            event.type
+            if bar is None
+            else f"O {bar.open}  H {bar.high}  L {bar.low}  C {bar.close}  V {bar.volume or '-'}"
+        )
+        return _words("data     ", _time(event), event.symbol, prices, bar and bar.period)
+    if isinstance(event, SignalEvent):
+        return _words(
+            "signal   ",
+            _time(event),
+            event.symbol,
+            event.signal.removeprefix("ingenium.signal."),
+            event.strength and f"strength {event.strength}",
+        )
+    if isinstance(event, OrderEvent):
+        return _words(
+            "order    ",
+            _time(event),
+            event.symbol,
+            f"{event.side} {event.quantity} {event.type}",
+            event.limit_price and f"limit {event.limit_price}",
+            event.stop_price and f"stop {event.stop_price}",
+            event.time_in_force,
+            event.id,
+        )
+    if isinstance(event, ExecutionEvent):
+        return _words(
+            "execution",
+            _time(event),
+            event.symbol or "-",
+            event.update or "filled",
+            event.side,
+            event.quantity,
+            event.price and f"at {event.price}",
+            event.reason,
+            event.order_id,
+        )
+    return _describe_dead_letter(event)
+
+
+def _describe_dead_letter(event: DeadLetterEvent) -> str:
+    return _words(
+        "deadletter",
+        _time(event),
+        event.component,
+        event.reason,
+        f"on {event.original_subject}",
+        event.error.strip().rpartition("\n")[2],
+    )
+
+
+def message_as_json(message: Message) -> str:
+    """Write a message as one line of JSON, readable or not.
+
+    Returns:
+        ``{"subject", "type", "headers", "event"}``, or with ``"error"`` and ``"data_base64"`` in
+        place of ``"event"`` when the payload is no event.
+    """
+    kind = event_type_of(message.subject)
+    line: dict[str, object] = {
+        "subject": message.subject,
+        "type": None if kind is None else kind.__name__,
+        "headers": dict(message.headers),
+    }
+    try:
+        if kind is None:
+            raise WireError("event", "", f"subject {message.subject!r} is none of Ingenium's")
+        decode(kind, message.payload)
+        line["event"] = json.loads(message.payload)
+    except WireError as error:
+        line["error"] = str(error)
+        line["data_base64"] = base64.b64encode(message.payload).decode()
+    return json.dumps(line)
+
+
+def _money(number: Decimal) -> str:
+    return f"{number:,.2f}"
+
+
+def _coloured(number: Decimal) -> str:
+    colour = "green" if number > 0 else "red" if number < 0 else "default"
+    return f"[{colour}]{_money(number)}[/]"
+
+
+def print_result(console: Console, result: ReplayResult, *, trades: int) -> None:
+    """Print the last trades, the account and the digest."""
+    account = result.account
+    shown: Sequence[object] = result.trades[-trades:] if trades else []
+    if shown:
+        console.print(_trade_table(result, trades))
+    summary = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("period", _period(result)),
+        (
+            "events",
+            f"{result.data:,} bars, {result.signals:,} signals, {result.orders:,} orders, "
+            f"{result.executions:,} executions",
+        ),
+        ("closed trades", f"{len(result.trades):,}"),
+        ("realized P&L", _coloured(account.realized_pnl)),
+        ("unrealized P&L", _coloured(account.unrealized_pnl)),
+        ("commissions", _money(account.commissions)),
+        ("equity", f"[bold]{_money(account.equity)}[/]"),
+        ("events digest", result.events_digest),
+    ):
+        summary.add_row(f"[dim]{name}[/]", value)
+    console.print(summary)
+    for problem in result.problems[:5]:
+        console.print(f"[yellow]not booked:[/] {printable(problem)}", highlight=False)
+    if result.dead_letters:
+        console.print(f"[yellow]{result.dead_letters} payloads could not be read[/]")
+
+
+def _period(result: ReplayResult) -> str:
+    if result.first is None or result.last is None:
+        return "no data"
+    return f"{result.first:%Y-%m-%d} to {result.last:%Y-%m-%d}, {result.steps:,} steps"
+
+
+def _trade_table(result: ReplayResult, trades: int) -> Table:
+    table = Table(title=f"last {min(trades, len(result.trades))} of {len(result.trades):,} trades")
+    for name in ("symbol", "side", "entered", "exited"):
+        table.add_column(name)
+    for name in ("quantity", "entry", "exit", "P&L"):
+        table.add_column(name, justify="right")
+    for trade in result.trades[-trades:]:
+        table.add_row(
+            printable(trade.symbol),
+            "long" if trade.side == "buy" else "short",
+            f"{trade.entry_time:%Y-%m-%d %H:%M}",
+            f"{trade.exit_time:%Y-%m-%d %H:%M}",
+            f"{trade.quantity.normalize():f}",
+            _money(trade.entry_price),
+            _money(trade.exit_price),
+            _coloured(trade.pnl),
+        )
+    return table
+
+
+def result_as_json(result: ReplayResult) -> dict[str, object]:
+    """Return what came out of a replay as JSON values; money is a decimal string."""
+    account = result.account
+    return {
+        "complete": result.complete,
+        "steps": result.steps,
+        "first": result.first and result.first.isoformat(),
+        "last": result.last and result.last.isoformat(),
+        "counts": {
+            "data": result.data,
+            "signals": result.signals,
+            "orders": result.orders,
+            "executions": result.executions,
+            "dead_letters": result.dead_letters,
+        },
+        "events_digest": result.events_digest,
+        "cash": str(account.cash),
+        "equity": str(account.equity),
+        "realized_pnl": str(account.realized_pnl),
+        "unrealized_pnl": str(account.unrealized_pnl),
+        "commissions": str(account.commissions),
+        "trades": [
+            {
+                "symbol": trade.symbol,
+                "side": str(trade.side),
+                "quantity": str(trade.quantity),
+                "entry_time": trade.entry_time.isoformat(),
+                "entry_price": str(trade.entry_price),
+                "exit_time": trade.exit_time.isoformat(),
+                "exit_price": str(trade.exit_price),
+                "pnl": str(trade.pnl),
+                "commission": str(trade.commission),
+            }
+            for trade in result.trades
+        ],
+        "problems": list(result.problems),
+    }

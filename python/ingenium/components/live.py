@@ -1,0 +1,134 @@
+"""One component's part in an app that runs on live data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
+from ingenium.bus.envelope import dead_letter, headers_for
+from ingenium.clock import Clock, SystemClock
+from ingenium.components.base import Component
+from ingenium.components.handling import handle, handlers_of, start_component, stop_component
+from ingenium.components.ingestor import Ingestor
+from ingenium.errors import ComponentError, DecodeError
+from ingenium.events import DataEvent, Event, decode, encode
+from ingenium.subjects import subject_for, subject_of
+
+__all__ = ["LiveMember"]
+
+
+class LiveMember:
+    """Runs one component freely: it handles what arrives, when it arrives.
+
+    A handler that raises, or a payload that cannot be read, becomes an incident and a dead
+    letter; the component goes on.
+
+    Args:
+        bus: Where it meets the others.
+        component: What to run.
+        clock: Tells the time; the machine's when left out.
+    """
+
+    def __init__(self, bus: Bus, component: Component, clock: Clock | None = None) -> None:
+        self.component = component
+        self._bus = bus
+        self._clock = clock or SystemClock()
+        self._handlers = handlers_of(component)
+        self._subscriptions: list[Subscription] = []
+        self._sent = asyncio.Event()
+        # Subscriptions each have a task of their own; the component sees one event at a time.
+        self._one_at_a_time = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start the component and subscribe.
+
+        Raises:
+            ComponentError: ``on_start`` raised.
+            BusError: The bus refuses.
+        """
+        self.component.clock = self._clock
+        self.component.notify = self._sent.set
+        await self._publish(await start_component(self.component, self._clock.now()))
+        for event_type in self._handlers:
+            for subject in self._subjects(event_type):
+                self._subscriptions.append(
+                    await self._bus.subscribe(subject, self._receiver(event_type))
+                )
+        await self._bus.flush()
+
+    async def run(self) -> None:
+        """Publish what is sent outside of handlers, and ingest, until canceled.
+
+        Raises:
+            ComponentError: The ingestor raised, or ended.
+        """
+        component = self.component
+        tasks = [asyncio.create_task(self._pump())]
+        if isinstance(component, Ingestor):
+            tasks.append(asyncio.create_task(component.ingest()))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if error := task.exception():
+                    raise ComponentError(
+                        f"{component.role} {component.name!r} failed: "
+                        f"{type(error).__name__}: {error}"
+                    ) from error
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._publish(component.take())
+
+    async def stop(self) -> None:
+        """Handle what has arrived, stop the component, and publish what it still sends."""
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            await subscription.stop()
+        await self._publish(await stop_component(self.component, self._clock.now()))
+
+    async def _pump(self) -> None:
+        while True:
+            await self._sent.wait()
+            self._sent.clear()
+            async with self._one_at_a_time:
+                await self._publish(self.component.take())
+
+    def _subjects(self, event_type: type[Event]) -> list[str]:
+        symbols = getattr(self.component, "symbols", None)
+        if event_type is DataEvent and symbols is not None:
+            return list(dict.fromkeys(subject_for(DataEvent, symbol) for symbol in symbols))
+        return [subject_for(event_type)]
+
+    def _receiver(self, event_type: type[Event]) -> MessageHandler:
+        async def receive(message: Message) -> None:
+            async with self._one_at_a_time:
+                await self._receive(event_type, message)
+
+        return receive
+
+    async def _receive(self, event_type: type[Event], message: Message) -> None:
+        component = self.component
+        try:
+            event = decode(event_type, message.payload)
+            symbols = getattr(component, "symbols", None)
+            if symbols is not None and isinstance(event, DataEvent) and event.symbol not in symbols:
+                return
+            sent = await handle(component, self._handlers[event_type], event, self._clock.now())
+        except (DecodeError, ComponentError) as error:
+            kind = (
+                IncidentKind.UNDECODABLE
+                if isinstance(error, DecodeError)
+                else IncidentKind.HANDLER_ERROR
+            )
+            self._bus.report(Incident(kind, str(error), message.subject, error))
+            await dead_letter(self._bus, component.name, message, error, self._clock)
+            return
+        await self._publish(sent)
+
+    async def _publish(self, events: Sequence[Event]) -> None:
+        for event in events:
+            await self._bus.publish(
+                subject_of(event), encode(event), headers_for(event, self.component.name)
+            )

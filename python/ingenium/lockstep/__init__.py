@@ -1,0 +1,22 @@
+"""Replays over the bus, in step: members, the conductor, and the log that both kinds of run keep."""
+
+from ingenium.lockstep.conductor import Conductor
+from ingenium.lockstep.feed import Feed, Head, Turn, next_turn, time_of
+from ingenium.lockstep.log import EventLog, ReplayResult, Step
+from ingenium.lockstep.member import Member, make_member
+from ingenium.lockstep.order import SignalOrder
+
+__all__ = [
+    "Conductor",
+    "EventLog",
+    "Feed",
+    "Head",
+    "Member",
+    "ReplayResult",
+    "SignalOrder",
+    "Step",
+    "Turn",
+    "make_member",
+    "next_turn",
+    "time_of",
+]

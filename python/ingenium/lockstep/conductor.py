@@ -1,0 +1,369 @@
+"""Keeps the components of a replay in step.
+
+A step is one instant of simulated time. The next one begins when everything that this one caused
+has been handled: components report counts of what they have handled and sent, and the conductor,
+which sees every message itself, compares. A program that reports nothing is given time to settle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
+from ingenium.components import App, Component, External
+from ingenium.errors import ComponentError, DecodeError, LockstepError
+from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, decode, encode
+from ingenium.lockstep.feed import Head, next_turn
+from ingenium.lockstep.log import EventLog, Step
+from ingenium.lockstep.order import SignalOrder
+from ingenium.subjects import ALL_EVENTS, event_type_of, grant_subject, report_subject, subject_for
+
+__all__ = ["Conductor"]
+
+_KINDS: tuple[type[Event], ...] = (DataEvent, SignalEvent, OrderEvent, ExecutionEvent)
+_STALL_SECONDS = 30.0
+
+
+class Conductor:
+    """Runs one replay over the bus.
+
+    Args:
+        bus: Where the components are.
+        app: The components that take part.
+        log: Takes what happened, step by step.
+        on_step: Called after each step with its number, its time, the messages of market data so
+            far and how many there will be, if that is known.
+        stall_seconds: How long nothing may happen before the replay is given up.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        app: App,
+        log: EventLog,
+        *,
+        on_step: Callable[[int, datetime, int, int | None], None] | None = None,
+        stall_seconds: float = _STALL_SECONDS,
+    ) -> None:
+        self._bus = bus
+        self._app = app
+        self._log = log
+        self._on_step = on_step or (lambda *_: None)
+        self._stall_seconds = stall_seconds
+        self._changed = asyncio.Event()
+        self._problem: Exception | None = None
+        self._stop_asked = False
+        self._reports: dict[str, LockstepReport] = {}
+        self._seen: dict[type[Event], list[Message]] = {kind: [] for kind in _KINDS}
+        self._totals: dict[type[Event], int] = dict.fromkeys(_KINDS, 0)
+        self._data_subjects: dict[str, int] = {}
+        self._signal_order = SignalOrder(app)
+        self._step = 0
+        self._executions_granted = 0
+        self._subscriptions: list[Subscription] = []
+        self._members: list[Component] = [
+            c for c in app.components if not isinstance(c, External) or c.reports
+        ]
+        self._silent = [
+            c for c in app.components if isinstance(c, External) and not c.reports
+        ]
+
+    async def start(self) -> None:
+        """Subscribe; components may be started before or after this."""
+        self._bus.on_incident(self._on_incident)
+        for subject, receive in (
+            (report_subject(self._app.name), self._on_report),
+            (ALL_EVENTS, self._on_event),
+        ):
+            self._subscriptions.append(await self._bus.subscribe(subject, receive))
+        await self._bus.flush()
+
+    async def wait_ready(self, timeout_seconds: float = 30.0) -> None:
+        """Wait until every component that reports has said that it is ready.
+
+        Raises:
+            LockstepError: Some did not; the text names them.
+            ComponentError: One said that it cannot go on.
+        """
+        # A component that was there before this subscription answers the question.
+        await self._grant(LockstepGrant(step=0))
+
+        def missing() -> list[str]:
+            return [c.name for c in self._members if c.name not in self._reports]
+
+        await self._until(
+            lambda: not missing(),
+            lambda: f"not ready: {', '.join(missing())} (are they running, on this server?)",
+            timeout_seconds,
+        )
+
+    def ask_to_stop(self) -> None:
+        """End after the step that is under way."""
+        self._stop_asked = True
+        self._changed.set()
+
+    def fail(self, error: Exception) -> None:
+        """Give the replay up, because of something that only the caller can see."""
+        self._problem = self._problem or error
+        self._changed.set()
+
+    async def run(self) -> bool:
+        """Go through all of history.
+
+        Returns:
+            Whether the end was reached; ``False`` after `ask_to_stop`.
+
+        Raises:
+            LockstepError: Nothing happened for too long, or messages may have been lost.
+            ComponentError: A component failed.
+        """
+        try:
+            while not self._stop_asked and any(self._heads()):
+                await self._one_step()
+        finally:
+            await self._grant(LockstepGrant(end=True))
+            await self._bus.flush()
+        return not self._stop_asked
+
+    async def stop(self) -> None:
+        """End the subscriptions."""
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            await subscription.stop()
+
+    # One step.
+
+    async def _one_step(self) -> None:
+        self._step += 1
+        time = await self._feed_instant()
+        await self._wait_handled()
+        await self._work_orders(time)
+        self._close(time)
+        total = [self._reports[i.name].total for i in self._app.ingestors]
+        self._on_step(
+            self._step,
+            time,
+            self._totals[DataEvent],
+            None if None in total else sum(t or 0 for t in total),
+        )
+
+    def _heads(self) -> list[Head | None]:
+        reports = [self._reports[ingestor.name] for ingestor in self._app.ingestors]
+        return [
+            None if report.next_time is None else Head(report.next_time, report.next_symbol)
+            for report in reports
+        ]
+
+    async def _feed_instant(self) -> datetime:
+        """Have the ingestors send all of the next instant, one at a time, merged by symbol."""
+        ingestors = self._app.ingestors
+        time = min(head.time for head in self._heads() if head is not None)
+        while True:
+            heads = [head if head and head.time == time else None for head in self._heads()]
+            if not any(heads):
+                break
+            turn = next_turn(heads)
+            name = ingestors[turn.index].name
+            sent = self._reports[name].data_sent
+            await self._grant(
+                LockstepGrant(
+                    step=self._step,
+                    time=time,
+                    component=name,
+                    until_time=time,
+                    until_symbol=turn.until_symbol,
+                )
+            )
+            await self._until(
+                lambda name=name, sent=sent: self._reports[name].data_sent > sent,
+                lambda name=name: f"ingestor {name!r} sends nothing",
+            )
+        for head in self._heads():
+            if head is not None and head.time < time:
+                raise ComponentError(
+                    f"an ingestor went back from {time.isoformat()} to {head.time.isoformat()}: "
+                    "history has to be in the order of time"
+                )
+        await self._until(
+            lambda: self._totals[DataEvent] >= self._sent("data"),
+            lambda: f"{self._totals[DataEvent]} of {self._sent('data')} data events arrived here",
+        )
+        return time
+
+    def _sent(self, what: str) -> int:
+        return sum(int(getattr(report, f"{what}_sent")) for report in self._reports.values())
+
+    def _expected_data(self, component: Component) -> int:
+        """How many messages of market data a component has been sent so far."""
+        symbols = getattr(component, "symbols", None)
+        if symbols is None:
+            return self._totals[DataEvent]
+        subjects = {subject_for(DataEvent, symbol) for symbol in symbols}
+        return sum(self._data_subjects.get(subject, 0) for subject in subjects)
+
+    async def _wait_handled(self) -> None:
+        """Wait until strategies and the executor have handled the instant's data."""
+        waiting = [
+            component
+            for component in (*self._app.strategies, self._app.executor)
+            if component is not None and component not in self._silent
+        ]
+
+        def behind() -> list[str]:
+            return [
+                f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
+                f"{self._expected_data(c)} data events"
+                for c in waiting
+                if self._reports[c.name].data_handled < self._expected_data(c)
+            ]
+
+        await self._until(lambda: not behind(), lambda: "; ".join(behind()))
+        if any(c.role == "strategy" for c in self._silent):
+            await self._settle()
+        await self._until(
+            lambda: self._totals[SignalEvent] >= self._sent("signals"),
+            lambda: f"{self._totals[SignalEvent]} of {self._sent('signals')} signals arrived here",
+        )
+
+    async def _work_orders(self, time: datetime) -> None:
+        """Let portfolio and executor go on until neither has anything left to do."""
+        portfolio, executor = self._app.portfolio, self._app.executor
+        if portfolio is None or executor is None:
+            return
+        silent = executor in self._silent
+        while True:
+            executions = self._executions_so_far(executor)
+            signals = self._totals[SignalEvent]
+            grant = LockstepGrant(
+                step=self._step,
+                time=time,
+                component=portfolio.name,
+                data=self._totals[DataEvent],
+                executions=executions,
+                signals=signals,
+            )
+            await self._grant(grant)
+            await self._until(
+                lambda grant=grant: _has_handled(self._reports[portfolio.name], grant),
+                lambda: f"portfolio {portfolio.name!r} does not handle what was granted",
+            )
+            orders = self._reports[portfolio.name].orders_sent
+            if silent:
+                await self._settle()
+            else:
+                await self._until(
+                    lambda orders=orders: self._reports[executor.name].orders_handled >= orders,
+                    lambda orders=orders: (
+                        f"executor {executor.name!r} handled "
+                        f"{self._reports[executor.name].orders_handled} of {orders} orders"
+                    ),
+                )
+            await self._until(
+                lambda orders=orders: self._totals[OrderEvent] >= orders
+                and self._totals[ExecutionEvent] >= self._executions_so_far(executor),
+                lambda: "orders or executions did not arrive here",
+            )
+            if (
+                self._executions_so_far(executor) == executions
+                and self._totals[SignalEvent] == signals
+            ):
+                return
+
+    def _executions_so_far(self, executor: Component) -> int:
+        if executor in self._silent:
+            return self._totals[ExecutionEvent]
+        return self._reports[executor.name].executions_sent
+
+    async def _settle(self) -> None:
+        """Wait until nothing has arrived for the settle time of the programs that do not report."""
+        pause = max(c.settle_seconds for c in self._silent)
+        before = -1
+        while before != (before := sum(self._totals.values())):
+            await asyncio.sleep(pause)
+            self._raise_problem()
+
+    def _close(self, time: datetime) -> None:
+        data, signals, orders, executions = (self._seen[kind] for kind in _KINDS)
+        self._log.add(
+            Step(time, data, self._signal_order.sort(signals), orders, executions)
+        )
+        for messages in (data, signals, orders, executions):
+            messages.clear()
+
+    # What arrives.
+
+    def _on_event(self, message: Message) -> None:
+        kind = event_type_of(message.subject)
+        if kind in self._totals:
+            self._totals[kind] += 1
+            self._seen[kind].append(message)
+            if kind is DataEvent:
+                count = self._data_subjects.get(message.subject, 0)
+                self._data_subjects[message.subject] = count + 1
+            self._changed.set()
+        elif kind is not None:
+            self._log.add_dead_letter(message)
+
+    def _on_report(self, message: Message) -> None:
+        try:
+            report = decode(LockstepReport, message.payload)
+        except DecodeError as error:
+            self.fail(LockstepError(f"a component's report cannot be read: {error}"))
+            return
+        self._reports[report.component] = report
+        if report.error:
+            self.fail(ComponentError(report.error))
+        self._changed.set()
+
+    def _on_incident(self, incident: Incident) -> None:
+        if incident.kind in {IncidentKind.GAP, IncidentKind.DISCONNECTED, IncidentKind.CLOSED}:
+            self.fail(
+                LockstepError(
+                    f"the connection to {self._bus.url} failed at step {self._step} "
+                    f"({incident.detail}), so messages may be missing: run the replay again"
+                )
+            )
+
+    # Waiting.
+
+    async def _grant(self, grant: LockstepGrant) -> None:
+        await self._bus.publish(grant_subject(self._app.name), encode(grant))
+
+    def _raise_problem(self) -> None:
+        if self._problem is not None:
+            raise self._problem
+
+    async def _until(
+        self,
+        done: Callable[[], bool],
+        what: Callable[[], str],
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Wait until ``done``; give up when nothing at all happens for too long."""
+        limit = self._stall_seconds if timeout_seconds is None else timeout_seconds
+        loop = asyncio.get_running_loop()
+        while True:
+            self._raise_problem()
+            if done():
+                return
+            self._changed.clear()
+            # wait_for makes a task each time, which would be most of a step's cost.
+            timer = loop.call_later(limit, self._on_stall, what)
+            try:
+                await self._changed.wait()
+            finally:
+                timer.cancel()
+
+    def _on_stall(self, what: Callable[[], str]) -> None:
+        self.fail(LockstepError(f"replay stalled at step {self._step}: {what()}"))
+
+
+def _has_handled(report: LockstepReport, grant: LockstepGrant) -> bool:
+    return (
+        report.data_handled >= grant.data
+        and report.executions_handled >= grant.executions
+        and report.signals_handled >= grant.signals
+    )

@@ -1,0 +1,155 @@
+"""What happened in a replay: its events in one order, their digest, and the account they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+
+from ingenium.bus.contract import Message
+from ingenium.errors import IngeniumError
+from ingenium.events import DataEvent, ExecutionEvent, OrderEvent, decode
+from ingenium.trading import Account, Fill, Order, Trade
+
+__all__ = ["EventLog", "ReplayResult", "Step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The messages of one instant, each kind in the order in which it was handled.
+
+    Attributes:
+        time: The instant, UTC.
+        data: Messages of market data.
+        signals: Messages of strategies.
+        orders: Messages of the portfolio.
+        executions: Messages of the executor.
+    """
+
+    time: datetime
+    data: Sequence[Message]
+    signals: Sequence[Message]
+    orders: Sequence[Message]
+    executions: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What came out of a replay.
+
+    Attributes:
+        steps: Instants of simulated time.
+        first: The first instant; ``None`` without data.
+        last: The last one.
+        data: Events of market data.
+        signals: Signals.
+        orders: Orders.
+        executions: Executions.
+        dead_letters: Payloads that a component could not take.
+        events_digest: SHA-256, in hex, over all events in their order: equal for equal runs.
+        account: Cash, positions and trades, booked from the executions.
+        complete: Whether the end of history was reached.
+        problems: What could not be booked, one line each.
+    """
+
+    steps: int
+    first: datetime | None
+    last: datetime | None
+    data: int
+    signals: int
+    orders: int
+    executions: int
+    dead_letters: int
+    events_digest: str
+    account: Account
+    complete: bool
+    problems: tuple[str, ...]
+
+    @property
+    def trades(self) -> Sequence[Trade]:
+        """The round trips that are closed, in the order of their exits."""
+        return self.account.trades
+
+
+class EventLog:
+    """Collects a replay's events.
+
+    The digest is over subject and payload of every event: step by step, and within a step data,
+    signals, orders, executions. So it does not depend on the way in which the messages of
+    different components mixed on their way.
+
+    Args:
+        cash: What the account starts with.
+    """
+
+    def __init__(self, cash: Decimal) -> None:
+        self.account = Account(cash)
+        self._orders: dict[str, Order] = {}
+        self._hash = sha256()
+        self._counts = [0, 0, 0, 0]
+        self._dead_letters = 0
+        self._steps = 0
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+        self._problems: list[str] = []
+
+    def add(self, step: Step) -> None:
+        """Add one instant."""
+        self._steps += 1
+        self._first = self._first or step.time
+        self._last = step.time
+        kinds = (step.data, step.signals, step.orders, step.executions)
+        for place, messages in enumerate(kinds):
+            self._counts[place] += len(messages)
+            for message in messages:
+                self._hash.update(b"%b %b\n" % (message.subject.encode(), message.payload))
+        self._book(step.data, self._mark)
+        self._book(step.orders, self._remember)
+        self._book(step.executions, self._fill)
+
+    def add_dead_letter(self, message: Message) -> None:
+        """Count a payload that a component could not take."""
+        self._dead_letters += 1
+
+    def result(self, *, complete: bool) -> ReplayResult:
+        """Say what came out.
+
+        Args:
+            complete: Whether the end of history was reached.
+        """
+        return ReplayResult(
+            self._steps,
+            self._first,
+            self._last,
+            *self._counts,
+            self._dead_letters,
+            self._hash.hexdigest(),
+            self.account,
+            complete,
+            tuple(self._problems),
+        )
+
+    def _book(self, messages: Iterable[Message], book) -> None:  # type: ignore[no-untyped-def]
+        for message in messages:
+            try:
+                book(message.payload)
+            except IngeniumError as error:
+                # A result that leaves out a fill must say so.
+                self._problems.append(f"{message.subject}: {error}")
+
+    def _mark(self, payload: bytes) -> None:
+        event = decode(DataEvent, payload)
+        if event.ohlc is not None:
+            self.account.mark(event.symbol, event.ohlc.close)
+
+    def _remember(self, payload: bytes) -> None:
+        order = Order.from_event(decode(OrderEvent, payload))
+        self._orders[order.id] = order
+
+    def _fill(self, payload: bytes) -> None:
+        event = decode(ExecutionEvent, payload)
+        fill = Fill.from_event(event, self._orders.get(event.order_id))
+        if fill is not None:
+            self.account.book(fill)
