@@ -14,9 +14,12 @@ from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ConfigError
 
-__all__ = ["App"]
+__all__ = ["CONDUCTOR", "App"]
 
 _ComponentT = TypeVar("_ComponentT", bound=Component)
+CONDUCTOR = "conductor"
+"""Name of the part that keeps a replay in step; no component may take it."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
 
@@ -82,6 +85,11 @@ class App:
             )
         seen: dict[str, Component] = {}
         for component in self.components:
+            if component.name == CONDUCTOR:
+                raise ConfigError(
+                    f"component {type(component).__name__} is named {CONDUCTOR!r}, as the part that "
+                    "keeps a replay in step is: pass another name="
+                )
             other = seen.setdefault(component.name, component)
             if other is not component:
                 raise ConfigError(

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
 from ingenium.components import App, Component, External
-from ingenium.errors import ComponentError, DecodeError, LockstepError
+from ingenium.errors import BusError, ComponentError, DecodeError, LockstepError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, decode, encode
 from ingenium.lockstep.feed import Head, next_turn
 from ingenium.lockstep.log import EventLog, Step
 from ingenium.lockstep.order import SignalOrder
+from ingenium.lockstep.silence import Silence
 from ingenium.subjects import ALL_EVENTS, event_type_of, grant_subject, report_subject, subject_for
 
 __all__ = ["Conductor"]
@@ -56,20 +58,18 @@ class Conductor:
         self._changed = asyncio.Event()
         self._problem: Exception | None = None
         self._stop_asked = False
+        self._ending: list[Callable[[], None]] = []
         self._reports: dict[str, LockstepReport] = {}
         self._seen: dict[type[Event], list[Message]] = {kind: [] for kind in _KINDS}
         self._totals: dict[type[Event], int] = dict.fromkeys(_KINDS, 0)
         self._data_subjects: dict[str, int] = {}
         self._signal_order = SignalOrder(app)
         self._step = 0
-        self._executions_granted = 0
         self._subscriptions: list[Subscription] = []
         self._members: list[Component] = [
             c for c in app.components if not isinstance(c, External) or c.reports
         ]
-        self._silent = [
-            c for c in app.components if isinstance(c, External) and not c.reports
-        ]
+        self._silent = Silence(app)
 
     async def start(self) -> None:
         """Subscribe; components may be started before or after this."""
@@ -95,7 +95,7 @@ class Conductor:
             return [c.name for c in self._members if c.name not in self._reports]
 
         await self._until(
-            lambda: not missing(),
+            lambda: self._stop_asked or not missing(),
             lambda: f"not ready: {', '.join(missing())} (are they running, on this server?)",
             timeout_seconds,
         )
@@ -104,6 +104,10 @@ class Conductor:
         """End after the step that is under way."""
         self._stop_asked = True
         self._changed.set()
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` right before the components are told that the replay is over."""
+        self._ending.append(callback)
 
     def fail(self, error: Exception) -> None:
         """Give the replay up, because of something that only the caller can see."""
@@ -124,8 +128,12 @@ class Conductor:
             while not self._stop_asked and any(self._heads()):
                 await self._one_step()
         finally:
-            await self._grant(LockstepGrant(end=True))
-            await self._bus.flush()
+            for callback in self._ending:
+                callback()
+            # A connection that is gone is reported by the run itself.
+            with suppress(BusError):
+                await self._grant(LockstepGrant(end=True))
+                await self._bus.flush()
         return not self._stop_asked
 
     async def stop(self) -> None:
@@ -138,6 +146,7 @@ class Conductor:
 
     async def _one_step(self) -> None:
         self._step += 1
+        self._silent.begin()
         time = await self._feed_instant()
         await self._wait_handled()
         await self._work_orders(time)
@@ -204,6 +213,14 @@ class Conductor:
         subjects = {subject_for(DataEvent, symbol) for symbol in symbols}
         return sum(self._data_subjects.get(subject, 0) for subject in subjects)
 
+    def _has_data(self, component: Component) -> bool:
+        """Whether any of the present step's market data is for a component."""
+        symbols = getattr(component, "symbols", None)
+        if symbols is None:
+            return True
+        subjects = {subject_for(DataEvent, symbol) for symbol in symbols}
+        return any(message.subject in subjects for message in self._seen[DataEvent])
+
     async def _wait_handled(self) -> None:
         """Wait until strategies and the executor have handled the instant's data."""
         waiting = [
@@ -221,7 +238,7 @@ class Conductor:
             ]
 
         await self._until(lambda: not behind(), lambda: "; ".join(behind()))
-        if any(c.role == "strategy" for c in self._silent):
+        if any(self._has_data(c) for c in self._silent.components if c.role == "strategy"):
             await self._settle()
         await self._until(
             lambda: self._totals[SignalEvent] >= self._sent("signals"),
@@ -234,6 +251,7 @@ class Conductor:
         if portfolio is None or executor is None:
             return
         silent = executor in self._silent
+        worked = self._totals[OrderEvent]
         while True:
             executions = self._executions_so_far(executor)
             signals = self._totals[SignalEvent]
@@ -252,7 +270,9 @@ class Conductor:
             )
             orders = self._reports[portfolio.name].orders_sent
             if silent:
-                await self._settle()
+                if orders > worked:
+                    await self._settle()
+                worked = orders
             else:
                 await self._until(
                     lambda orders=orders: self._reports[executor.name].orders_handled >= orders,
@@ -278,12 +298,8 @@ class Conductor:
         return self._reports[executor.name].executions_sent
 
     async def _settle(self) -> None:
-        """Wait until nothing has arrived for the settle time of the programs that do not report."""
-        pause = max(c.settle_seconds for c in self._silent)
-        before = -1
-        while before != (before := sum(self._totals.values())):
-            await asyncio.sleep(pause)
-            self._raise_problem()
+        await self._silent.settle(lambda: sum(self._totals.values()))
+        self._raise_problem()
 
     def _close(self, time: datetime) -> None:
         data, signals, orders, executions = (self._seen[kind] for kind in _KINDS)
@@ -300,12 +316,20 @@ class Conductor:
         if kind in self._totals:
             self._totals[kind] += 1
             self._seen[kind].append(message)
+            if kind is SignalEvent:
+                self._check_late(message)
             if kind is DataEvent:
                 count = self._data_subjects.get(message.subject, 0)
                 self._data_subjects[message.subject] = count + 1
             self._changed.set()
         elif kind is not None:
             self._log.add_dead_letter(message)
+
+    def _check_late(self, message: Message) -> None:
+        try:
+            self._silent.check(message)
+        except LockstepError as error:
+            self.fail(error)
 
     def _on_report(self, message: Message) -> None:
         try:

@@ -24,7 +24,14 @@ from ingenium.events import (
 from ingenium.lockstep import ReplayResult
 from ingenium.subjects import event_type_of
 
-__all__ = ["describe_message", "message_as_json", "print_result", "printable", "result_as_json"]
+__all__ = [
+    "describe_message",
+    "message_as_json",
+    "print_error",
+    "print_result",
+    "printable",
+    "result_as_json",
+]
 
 
 def printable(text: str) -> str:
@@ -245,3 +252,11 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
         ],
         "problems": list(result.problems),
     }
+
+
+def print_error(error: Exception) -> None:
+    """Print an error as one line on standard error."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]error:[/] ", end="")
+    # Not as markup: an error may hold brackets, such as App(ingestors=[...]).
+    console.print(printable(str(error)), markup=False)

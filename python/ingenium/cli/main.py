@@ -1,0 +1,57 @@
+"""The ``ingenium`` command and its errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ingenium._version import __version__
+from ingenium.cli.output import print_error
+from ingenium.cli.run import run
+from ingenium.cli.tap import tap
+from ingenium.errors import ConfigError, IngeniumError, MissingDependencyError, SubjectError
+
+__all__ = ["main"]
+
+_FAILED = 1
+_WRONG_USE = 2
+_INTERRUPTED = 130
+
+application = typer.Typer(
+    name="ingenium",
+    help="Event-driven trading systems out of parts that meet on NATS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+application.command()(run)
+application.command()(tap)
+
+
+@application.command()
+def version(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the version."""
+    typer.echo(f'{{"version": "{__version__}"}}' if json else f"ingenium {__version__}")
+
+
+def main() -> None:
+    """Run the command line; errors become one line on standard error and an exit code.
+
+    The code is 0 when all went well, 1 when a run failed, 2 when it was asked for wrongly.
+    """
+    try:
+        application()
+    except IngeniumError as error:
+        print_error(error)
+        wrong = isinstance(error, ConfigError | SubjectError | MissingDependencyError)
+        sys.exit(_WRONG_USE if wrong else _FAILED)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,133 @@
+"""``ingenium run``."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ingenium.backtest import replay
+from ingenium.cli.output import print_result, printable, result_as_json
+from ingenium.cli.progress import StepProgress
+from ingenium.components import App, External, load_app
+from ingenium.config import Settings
+from ingenium.errors import ConfigError, LockstepError
+from ingenium.lockstep import ReplayResult
+
+__all__ = ["run"]
+
+
+def run(
+    app: Annotated[str, typer.Argument(help="file.py, file.py:name or package.module:name")],
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Give each component a process of its own.")
+    ] = False,
+    component: Annotated[
+        str | None,
+        typer.Option(
+            "--component",
+            metavar="NAME",
+            help="Run just this one, on the server that NATS_SERVER names. 'conductor' is the "
+            "part that keeps a replay of history in step.",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Replay again in this process, without a server, and compare."
+        ),
+    ] = False,
+    trades: Annotated[
+        int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
+    ] = 10,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Run an app over NATS: history to its end, live data until Ctrl+C.
+
+    The server is the one that NATS_SERVER names, or an embedded one. Ctrl+C or SIGTERM drains and
+    exits 0; a second one exits at once.
+    """
+    loaded = load_app(app)
+    settings = Settings.from_environment()
+    messages = Console(stderr=True)
+    if component is not None:
+        if processes:
+            raise ConfigError("--component and --processes exclude each other: use one of them")
+        result = _run_component(loaded, component, settings)
+        verify = False
+    else:
+        result = _run_app(loaded, app, settings, processes=processes, console=messages)
+    if result is None:
+        return
+    same = _verify(app, result, messages) if verify and result.complete else None
+    if json:
+        answer = result_as_json(result)
+        if same is not None:
+            answer["verified"] = same
+        typer.echo(jsonlib.dumps(answer))
+        return
+    print_result(Console(), result, trades=trades)
+    if not result.complete:
+        messages.print("[yellow]stopped before the end of history: the result covers a part[/]")
+    if same:
+        messages.print("[green]equal[/] to the same app in one process, without a server")
+
+
+def _run_component(app: App, component: str, settings: Settings) -> ReplayResult | None:
+    from ingenium.deploy import run_component
+
+    return asyncio.run(run_component(app, component, settings))
+
+
+def _run_app(
+    app: App, target: str, settings: Settings, *, processes: bool, console: Console
+) -> ReplayResult | None:
+    from ingenium.deploy import run_app
+
+    def on_line(name: str, line: str) -> None:
+        console.print(f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True)
+
+    where = "each component in its own process" if processes else "in one process"
+    if not app.historical:
+        console.print(
+            f"[bold]{app.name}[/] runs on live data, {where}; Ctrl+C stops it", highlight=False
+        )
+    with StepProgress(console, f"{app.name}, {where}") as progress:
+        return asyncio.run(
+            run_app(
+                app,
+                target,
+                settings,
+                processes=processes,
+                on_step=progress.on_step,
+                on_line=on_line,
+            )
+        )
+
+
+def _verify(target: str, result: ReplayResult, console: Console) -> bool | None:
+    """Hold a result against the same app in one process.
+
+    Returns:
+        ``True``; ``None`` when the app cannot run in one process.
+
+    Raises:
+        LockstepError: They differ.
+    """
+    # Components keep what they have learned, so the second run needs fresh ones.
+    app = load_app(target)
+    if any(isinstance(component, External) for component in app.components):
+        console.print("[yellow]not compared:[/] a component is another program")
+        return None
+    with StepProgress(console, f"{app.name}, once more without a server") as progress:
+        again = replay(app, on_step=progress.on_step)
+    if again.events_digest != result.events_digest:
+        raise LockstepError(
+            f"the run over the bus gave events {result.events_digest}, the same app in one process "
+            f"{again.events_digest}: a component depends on something else than its events, such "
+            "as the time of day, a random number or the order of a set"
+        )
+    return True

@@ -1,0 +1,87 @@
+"""``ingenium tap``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from ingenium.bus.contract import Incident, IncidentKind, Message
+from ingenium.cli.output import describe_message, message_as_json, print_error
+from ingenium.config import Settings
+from ingenium.errors import BusClosedError, ConfigError
+from ingenium.subjects import ALL_EVENTS
+
+__all__ = ["tap"]
+
+
+def tap(
+    subject: Annotated[
+        str, typer.Argument(help="A subject, or a wildcard such as 'ingenium.ingestor.data.>'.")
+    ] = ALL_EVENTS,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, unreadable ones too.")
+    ] = False,
+    count: Annotated[
+        int | None, typer.Option("--count", min=1, help="Stop after this many.")
+    ] = None,
+) -> None:
+    """Print every event on the bus, until Ctrl+C.
+
+    The server is the one that NATS_SERVER names, or the embedded one of an app that runs in this
+    directory.
+    """
+    asyncio.run(_tap(subject, Settings.from_environment(), as_json=json, count=count))
+
+
+async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | None) -> None:
+    from ingenium.bus import NatsBus, running_servers
+    from ingenium.deploy.stopping import stop_signals
+
+    url = settings.nats_server
+    if not url:
+        running = running_servers(settings.data_directory)
+        if not running:
+            raise ConfigError(
+                "no server to listen to: set NATS_SERVER, or start an app in this directory with "
+                "ingenium run"
+            )
+        url = running[0]
+    write = message_as_json if as_json else describe_message
+    done = asyncio.get_running_loop().create_future()
+    left = count
+
+    def receive(message: Message) -> None:
+        nonlocal left
+        if left == 0:
+            return
+        sys.stdout.write(write(message) + "\n")
+        sys.stdout.flush()
+        if left is not None:
+            left -= 1
+            if left == 0 and not done.done():
+                done.set_result(None)
+
+    def on_incident(incident: Incident) -> None:
+        if incident.kind is IncidentKind.CLOSED and not done.done():
+            done.set_exception(BusClosedError(incident.detail))
+        elif incident.kind is not IncidentKind.HANDLER_ERROR:
+            print_error(BusClosedError(f"{incident.kind}: {incident.detail}"))
+        elif isinstance(incident.error, BrokenPipeError) and not done.done():
+            done.set_exception(incident.error)
+
+    with stop_signals() as stop:
+        bus = await NatsBus.connect(url, name="ingenium tap")
+        try:
+            bus.on_incident(on_incident)
+            await bus.subscribe(subject, receive)
+            await bus.flush()
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait([done, asked], return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            if done.done():
+                done.result()
+        finally:
+            await bus.close()

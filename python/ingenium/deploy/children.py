@@ -1,0 +1,142 @@
+"""Programs that a run starts, shows the output of, and never leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ingenium.errors import DeployError
+
+__all__ = ["Child"]
+
+_LONGEST_LINE = 1 << 16
+
+
+class Child:
+    """One program.
+
+    It runs in a session of its own, so that Ctrl+C reaches only the parent, which then stops its
+    children in order. Its standard input is a pipe that nobody writes to: the components of this
+    package stop when it ends, so they do not outlive a parent that was killed.
+
+    Args:
+        name: Name of the component that it is.
+        command: Program and arguments.
+        environment: All of its environment.
+        directory: Where it runs; the parent's when left out.
+        on_line: Called with the name and each line of its output.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        directory: Path | None = None,
+        on_line: Callable[[str, str], None],
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._environment = environment
+        self._directory = directory
+        self._on_line = on_line
+        self._process: asyncio.subprocess.Process | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Start the program.
+
+        Raises:
+            DeployError: It cannot be started.
+        """
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=self._environment,
+                cwd=self._directory,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DeployError(
+                f"cannot start {self.name!r}: {error.strerror or error}: {self._command[0]!r}"
+                + (f" in {self._directory}" if self._directory else "")
+            ) from error
+        self._pump = asyncio.create_task(self._show_output())
+
+    async def wait(self) -> int:
+        """Wait for the end and return the exit code, negative for a signal."""
+        if self._process is None or self._pump is None:
+            return 0
+        code = await self._process.wait()
+        # A grandchild may hold the pipe open; the program itself has ended.
+        await asyncio.wait([self._pump], timeout=1)
+        return code
+
+    async def expect_running(self) -> None:
+        """Wait for the program to end, which it must not before `stop`.
+
+        Raises:
+            DeployError: It ended.
+        """
+        code = await self.wait()
+        if self._stopping:
+            return
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        raise DeployError(f"{self.name!r} {how} before the run did: its output is above")
+
+    def expect_end(self) -> None:
+        """From now on the program may end."""
+        self._stopping = True
+
+    async def stop(self, timeout_seconds: float = 15.0) -> None:
+        """Ask the program to end, and end it when it does not."""
+        self._stopping = True
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            self._signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), timeout_seconds)
+            except TimeoutError:
+                self._on_line(self.name, f"did not end in {timeout_seconds:g} s, so it is killed")
+                self.kill()
+        await self.wait()
+
+    def kill(self) -> None:
+        """End the program, and all that it started, at once."""
+        self._stopping = True
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        try:
+            # The group: a command such as `go run` starts the real program as its child.
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+
+    async def _show_output(self) -> None:
+        if self._process is None or self._process.stdout is None:
+            return
+        stream = self._process.stdout
+        rest = b""
+        while chunk := await stream.read(_LONGEST_LINE):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._on_line(self.name, line.decode("utf-8", "backslashreplace").rstrip("\r"))
+            if len(rest) > _LONGEST_LINE:
+                self._on_line(self.name, rest.decode("utf-8", "backslashreplace"))
+                rest = b""
+        if rest:
+            self._on_line(self.name, rest.decode("utf-8", "backslashreplace"))

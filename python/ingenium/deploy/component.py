@@ -1,0 +1,56 @@
+"""One component in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ingenium._gen.ingenium.v1 import LockstepReport
+from ingenium.bus.contract import Bus, Incident, IncidentKind
+from ingenium.components import App, Component
+from ingenium.components.live import LiveMember
+from ingenium.config import Settings
+from ingenium.deploy.stopping import Stop, stop_when_input_ends
+from ingenium.errors import BusClosedError
+from ingenium.events import encode
+from ingenium.lockstep import make_member
+from ingenium.subjects import report_subject
+
+__all__ = ["play_component"]
+
+
+async def play_component(
+    bus: Bus, app: App, component: Component, stop: Stop, settings: Settings
+) -> None:
+    """Play a component's part until its replay ends, it is asked to stop, or it fails.
+
+    Raises:
+        IngeniumError: It failed, or the connection is gone for good.
+    """
+    part = make_member(bus, app, component) if app.historical else LiveMember(bus, component)
+    lost = asyncio.get_running_loop().create_future()
+
+    def on_incident(incident: Incident) -> None:
+        if incident.kind is IncidentKind.CLOSED and not lost.done():
+            lost.set_exception(BusClosedError(incident.detail))
+
+    bus.on_incident(on_incident)
+    await part.start()
+    if not app.historical:
+        # In a replay the member itself says that it is ready.
+        report = LockstepReport(component=component.name, role=component.role)
+        await bus.publish(report_subject(app.name), encode(report))
+    run = asyncio.create_task(part.run())
+    waits = [run, lost, asyncio.create_task(stop.wait())]
+    if settings.stop_with_input:
+        waits.append(asyncio.create_task(stop_when_input_ends(stop)))
+    try:
+        await asyncio.wait([run, lost, waits[2]], return_when=asyncio.FIRST_COMPLETED)
+        for ended in (lost, run):
+            if ended.done():
+                ended.result()
+    finally:
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    await part.stop()
+    await bus.drain()

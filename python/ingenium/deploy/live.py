@@ -1,0 +1,94 @@
+"""Runs the parts of an app on live data, from the first to the last of its life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ingenium._gen.ingenium.v1 import LockstepReport
+from ingenium.bus.contract import Bus, Message
+from ingenium.components import App, External
+from ingenium.deploy.parts import Part, Program
+from ingenium.deploy.stopping import Stop
+from ingenium.errors import DeployError
+from ingenium.events import decode
+from ingenium.subjects import report_subject
+
+__all__ = ["run_live"]
+
+_READY_SECONDS = 30.0
+_ORDER = ("executor", "portfolio", "strategy", "ingestor")
+"""Who starts first: a component's readers are there before it sends, and stop after it."""
+
+
+async def run_live(bus: Bus, app: App, parts: Sequence[Part], stop: Stop) -> None:
+    """Run until somebody asks to stop.
+
+    Args:
+        bus: Where the components meet.
+        app: What they make.
+        parts: Its components.
+        stop: Says when.
+
+    Raises:
+        IngeniumError: A component failed, or did not become ready.
+    """
+    ready: dict[str, asyncio.Event] = {c.name: asyncio.Event() for c in app.components}
+
+    def on_report(message: Message) -> None:
+        name = decode(LockstepReport, message.payload).component
+        if name in ready:
+            ready[name].set()
+
+    reports = await bus.subscribe(report_subject(app.name), on_report)
+    ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
+    started: list[Part] = []
+    tasks: list[asyncio.Task[None]] = []
+    asked = asyncio.create_task(stop.wait())
+    try:
+        for part in ordered:
+            if stop.asked:
+                break
+            await part.start()
+            started.append(part)
+            tasks.append(asyncio.create_task(part.run()))
+            if isinstance(part, Program) and _reports(part):
+                await _until_ready(part, tasks[-1], asked, ready[part.component.name])
+        done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        asked.cancel()
+        for part, task in zip(reversed(started), reversed(tasks), strict=True):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await part.stop()
+            await bus.flush()
+        await reports.stop()
+
+
+def _reports(program: Program) -> bool:
+    component = program.component
+    return not isinstance(component, External) or component.reports
+
+
+async def _until_ready(
+    program: Program,
+    run: asyncio.Task[None],
+    asked: asyncio.Task[None],
+    ready: asyncio.Event,
+) -> None:
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait(
+            [waiting, run, asked], timeout=_READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        waiting.cancel()
+    if run.done():
+        run.result()
+    if not ready.is_set() and not asked.done():
+        raise DeployError(
+            f"{program.component.role} {program.component.name!r} did not become ready within "
+            f"{_READY_SECONDS:g} s"
+        )

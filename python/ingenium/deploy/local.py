@@ -1,0 +1,212 @@
+"""Runs an app on this machine, over a NATS server.
+
+A run of history has an end and a result; one on live data goes on until somebody asks it to stop.
+Either way the life of a component is: start, ready, drain, stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ingenium.bus import EmbeddedServer, NatsBus
+from ingenium.components import App, External, Portfolio
+from ingenium.components.app import CONDUCTOR
+from ingenium.config import Settings
+from ingenium.deploy.component import play_component
+from ingenium.deploy.live import run_live
+from ingenium.deploy.parts import OnLine, Part, Program, make_part
+from ingenium.deploy.probe import SubscriptionProbe
+from ingenium.deploy.stopping import Stop, stop_signals
+from ingenium.errors import ConfigError, DeployError
+from ingenium.lockstep import Conductor, EventLog, ReplayResult
+
+__all__ = ["run_app", "run_component"]
+
+_END_SECONDS = 15.0
+
+OnStep = Callable[[int, datetime, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    settings: Settings
+    monitor_url: str | None
+
+
+@asynccontextmanager
+async def _served(app: App, settings: Settings) -> AsyncIterator[_Server]:
+    """Use the server that the settings name, or one of our own for as long as this lasts."""
+    if settings.nats_server:
+        yield _Server(settings, None)
+        return
+    async with EmbeddedServer(settings.data_directory / app.name) as server:
+        yield _Server(settings.with_server(server.url), server.monitor_url)
+
+
+async def run_app(
+    app: App,
+    target: str,
+    settings: Settings,
+    *,
+    processes: bool = False,
+    on_step: OnStep | None = None,
+    on_line: OnLine = lambda _name, _line: None,
+) -> ReplayResult | None:
+    """Run an app until the end of its history, or until it is asked to stop.
+
+    Args:
+        app: What to run.
+        target: The app as the command line names it, for the processes of its components.
+        settings: Name the server, if there is one.
+        processes: Whether each component gets a process of its own.
+        on_step: Called after each instant of history with its number, its time, the events of
+            market data so far, and how many there will be, if that is known.
+        on_line: Takes name and output lines of the programs that are started.
+
+    Returns:
+        What came out of history; ``None`` for live data.
+
+    Raises:
+        IngeniumError: The app cannot be started, or failed.
+    """
+    programs: list[Program] = []
+    with stop_signals(at_once=lambda: _kill_all(programs)) as stop:
+        async with _served(app, settings) as server:
+            bus = await NatsBus.connect(server.settings.nats_server, name=f"ingenium {app.name}")
+            try:
+                parts = [
+                    part
+                    for component in app.components
+                    if (
+                        part := make_part(
+                            bus,
+                            app,
+                            component,
+                            server.settings,
+                            target,
+                            own_process=processes,
+                            on_line=on_line,
+                        )
+                    )
+                ]
+                programs += [part for part in parts if isinstance(part, Program)]
+                if not app.historical:
+                    await run_live(bus, app, parts, stop)
+                    return None
+                probe = SubscriptionProbe(server.monitor_url, app)
+                return await _replay(bus, app, parts, probe, stop, on_step)
+            finally:
+                await bus.close()
+
+
+async def run_component(app: App, name: str, settings: Settings) -> ReplayResult | None:
+    """Run one component of an app; the others run elsewhere, on the same server.
+
+    Args:
+        app: What it is one of.
+        name: Its name; ``"conductor"`` for the part that keeps a replay in step.
+        settings: Name the server.
+
+    Returns:
+        For the conductor what came out; ``None`` for the others.
+
+    Raises:
+        ConfigError: No server is named, or there is no such component here.
+        IngeniumError: It failed.
+    """
+    component = None if name == CONDUCTOR else app.component(name)
+    if isinstance(component, External):
+        raise ConfigError(f"component {name!r} is another program: start its command instead")
+    if component is None and not app.historical:
+        raise ConfigError(f"app {app.name!r} runs on live data, which needs no conductor")
+    if not settings.nats_server:
+        raise ConfigError(
+            f"component {name!r} alone needs a server where it meets the others: set NATS_SERVER"
+        )
+    with stop_signals() as stop:
+        bus = await NatsBus.connect(settings.nats_server, name=f"ingenium {app.name} {name}")
+        try:
+            if component is None:
+                return await _replay(bus, app, [], SubscriptionProbe(None, app), stop, None)
+            await play_component(bus, app, component, stop, settings)
+            return None
+        finally:
+            await bus.close()
+
+
+async def _replay(
+    bus: NatsBus,
+    app: App,
+    parts: Sequence[Part],
+    probe: SubscriptionProbe,
+    stop: Stop,
+    on_step: OnStep | None,
+) -> ReplayResult:
+    portfolio = app.portfolio
+    cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
+    log = EventLog(cash)
+    conductor = Conductor(bus, app, log, on_step=on_step)
+    tasks: list[asyncio.Task[None]] = []
+
+    def on_end(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            conductor.fail(error)
+
+    try:
+        await conductor.start()
+        await probe.look()
+        for part in parts:
+            await part.start()
+            tasks.append(asyncio.create_task(part.run()))
+            tasks[-1].add_done_callback(on_end)
+        stop.on_ask(conductor.ask_to_stop)
+        await conductor.wait_ready()
+        await probe.wait()
+        for part in parts:
+            if isinstance(part, Program):
+                # The conductor's end lets them go, and a part may be quicker than this function.
+                conductor.on_end(part.expect_end)
+        complete = await conductor.run()
+        await _let_end(app, parts, tasks)
+        return log.result(complete=complete)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
+        await conductor.stop()
+
+
+async def _let_end(
+    app: App, parts: Sequence[Part], tasks: Sequence[asyncio.Task[None]]
+) -> None:
+    """Wait until the components have stopped by themselves, as the conductor told them to."""
+    reporting = [
+        task
+        for part, task in zip(parts, tasks, strict=True)
+        if not (isinstance(part, Program) and _is_silent(part))
+    ]
+    if not reporting:
+        return
+    _, late = await asyncio.wait(reporting, timeout=_END_SECONDS)
+    if late:
+        raise DeployError(
+            f"{len(late)} of the components of {app.name!r} did not stop within {_END_SECONDS:g} s"
+        )
+    for task in reporting:
+        task.result()
+
+
+def _is_silent(program: Program) -> bool:
+    component = program.component
+    return isinstance(component, External) and not component.reports
+
+
+def _kill_all(programs: Sequence[Program]) -> None:
+    for program in programs:
+        program.kill()

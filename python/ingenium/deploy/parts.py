@@ -1,0 +1,112 @@
+"""The parts of a run: components in this process, and programs beside it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+from ingenium.bus.contract import Bus
+from ingenium.components import App, Component, External
+from ingenium.components.live import LiveMember
+from ingenium.config import Settings
+from ingenium.deploy.children import Child
+from ingenium.lockstep import make_member
+
+__all__ = ["OnLine", "Part", "make_part"]
+
+OnLine = Callable[[str, str], None]
+"""Takes the name of a component and a line of its output."""
+
+
+class Part(Protocol):
+    """One component of a run, wherever it is."""
+
+    component: Component
+
+    async def start(self) -> None:
+        """Start it; in this process, it is ready when this returns."""
+
+    async def run(self) -> None:
+        """Return when it has ended as it should; raise when it has not."""
+
+    async def stop(self) -> None:
+        """Handle what has arrived, and end."""
+
+
+class Program:
+    """A component in a process of its own.
+
+    Args:
+        component: The one that it is.
+        child: Its process.
+    """
+
+    def __init__(self, component: Component, child: Child) -> None:
+        self.component = component
+        self._child = child
+
+    async def start(self) -> None:
+        """Start the process; it is not ready yet when this returns."""
+        await self._child.start()
+
+    async def run(self) -> None:
+        """Wait for its end.
+
+        Raises:
+            DeployError: It ended before the run did.
+        """
+        await self._child.expect_running()
+
+    async def stop(self) -> None:
+        """End the process."""
+        await self._child.stop()
+
+    def expect_end(self) -> None:
+        """From now on it may end."""
+        self._child.expect_end()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._child.kill()
+
+
+def make_part(
+    bus: Bus,
+    app: App,
+    component: Component,
+    settings: Settings,
+    target: str,
+    *,
+    own_process: bool,
+    on_line: OnLine,
+) -> Part | None:
+    """Make the part that plays a component.
+
+    Args:
+        bus: Where components in this process meet.
+        app: What the component is one of.
+        component: The one to play.
+        settings: Name the server and the environment of programs.
+        target: The app as the command line names it.
+        own_process: Whether a component in Python gets a process of its own.
+        on_line: Takes the output of programs.
+
+    Returns:
+        The part; ``None`` for another program that somebody else starts.
+    """
+    if isinstance(component, External):
+        if component.command is None:
+            return None
+        command, directory = list(component.command), component.directory
+        extra = component.environment
+    elif own_process:
+        command = [sys.executable, "-m", "ingenium", "run", target, "--component", component.name]
+        directory, extra = None, {}
+    elif app.historical:
+        return make_member(bus, app, component)
+    else:
+        return LiveMember(bus, component)
+    environment = settings.for_child(app=app.name, component=component.name) | extra
+    child = Child(component.name, command, environment, directory=directory, on_line=on_line)
+    return Program(component, child)

@@ -1,0 +1,98 @@
+"""Finds out when a program that reports nothing has subscribed, by asking the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+from ingenium.components import App, External
+from ingenium.errors import DeployError
+from ingenium.events import OrderEvent
+from ingenium.subjects import data_subject, subject_for
+
+__all__ = ["SubscriptionProbe"]
+
+_POLL_SECONDS = 0.05
+_BLIND_SECONDS = 2.0
+_ANY_SYMBOL = "ingenium-probe"
+
+
+class SubscriptionProbe:
+    """Watches how many subscriptions a server has on the subjects of silent programs.
+
+    Args:
+        monitor_url: The server's monitoring address; ``None`` when it has none that is known, as
+            with a server of somebody else. Then `wait` can only give the programs some time.
+        app: Its programs that report nothing are watched.
+    """
+
+    def __init__(self, monitor_url: str | None, app: App) -> None:
+        self._monitor_url = monitor_url
+        self._programs = [
+            c for c in app.components if isinstance(c, External) and not c.reports and c.command
+        ]
+        self._before: dict[str, int] = {}
+
+    async def look(self) -> None:
+        """Count the subscriptions that are there before the programs start."""
+        for subject in self._wanted():
+            self._before[subject] = await self._count(subject)
+
+    async def wait(self, timeout_seconds: float = 60.0) -> None:
+        """Wait until the programs have subscribed.
+
+        Raises:
+            DeployError: They have not in time.
+        """
+        if not self._programs:
+            return
+        if self._monitor_url is None:
+            await asyncio.sleep(_BLIND_SECONDS)
+            return
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_seconds
+        for subject, wanted in self._wanted().items():
+            while await self._count(subject) < self._before[subject] + wanted:
+                if loop.time() > end:
+                    names = ", ".join(program.name for program in self._programs)
+                    raise DeployError(
+                        f"{names} did not subscribe to {subject} within {timeout_seconds:g} s: "
+                        "does it run, on the server that NATS_SERVER names?"
+                    )
+                await asyncio.sleep(_POLL_SECONDS)
+
+    def _wanted(self) -> dict[str, int]:
+        """How many subscriptions to wait for on each subject."""
+        wanted: dict[str, int] = {}
+        for program in self._programs:
+            for subject in _subjects(program):
+                wanted[subject] = wanted.get(subject, 0) + 1
+        return wanted
+
+    async def _count(self, subject: str) -> int:
+        if self._monitor_url is None:
+            return 0
+        url = f"{self._monitor_url}/subsz?subs=1&limit=4096&test={quote(subject, safe='')}"
+        return await asyncio.to_thread(_count_at, url)
+
+
+def _count_at(url: str) -> int:
+    try:
+        with urlopen(url, timeout=5) as answer:  # noqa: S310 - the address of our own server
+            found = json.load(answer)
+    except (URLError, OSError, ValueError) as error:
+        raise DeployError(f"cannot ask the server for its subscriptions: {error}") from error
+    return len(found.get("subscriptions_list") or ())
+
+
+def _subjects(program: External) -> Sequence[str]:
+    if program.role == "strategy":
+        if program.symbols is None:
+            return [data_subject(_ANY_SYMBOL)]
+        return [data_subject(symbol) for symbol in program.symbols]
+    return [subject_for(OrderEvent)]  # an executor; the other roles have to report
+

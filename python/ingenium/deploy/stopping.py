@@ -1,0 +1,82 @@
+"""Asks to stop: the first one drains, the second one ends at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["Stop", "stop_signals"]
+
+_SECOND_EXIT_CODE = 130
+
+
+class Stop:
+    """Whether somebody asked to stop."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody did."""
+        return self._asked.is_set()
+
+    def ask(self) -> None:
+        """Ask; once is enough."""
+        if not self._asked.is_set():
+            self._asked.set()
+            for callback in self._callbacks:
+                callback()
+
+    def on_ask(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` when somebody asks."""
+        self._callbacks.append(callback)
+        if self.asked:
+            callback()
+
+    async def wait(self) -> None:
+        """Wait until somebody asks."""
+        await self._asked.wait()
+
+
+@contextmanager
+def stop_signals(at_once: Callable[[], None] = lambda: None) -> Iterator[Stop]:
+    """Turn SIGINT and SIGTERM into a `Stop`; a second one ends the process at once.
+
+    Args:
+        at_once: Called before the process ends at once, to end what it has started.
+    """
+    stop = Stop()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.asked:
+            at_once()
+            sys.stdout.flush()
+            # Not sys.exit: handlers, drains and threads are what the second signal is to cut off.
+            os._exit(_SECOND_EXIT_CODE)
+        stop.ask()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+async def stop_when_input_ends(stop: Stop) -> None:
+    """Ask to stop when standard input ends: the parent that held the pipe is gone."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    while await reader.read(4096):
+        continue
+    stop.ask()
