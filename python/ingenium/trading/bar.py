@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ingenium.errors import DecodeError
 from ingenium.events import DataEvent, DataType, Ohlc
-from ingenium.trading.numbers import parse_decimal, parse_float
+from ingenium.trading.numbers import parse_float, parse_price
 
 __all__ = ["Bar", "format_period", "parse_period"]
 
@@ -166,11 +166,13 @@ class Bar:
         return cls.from_event(event)
 
     def exact(self, name: str) -> Decimal:
-        """Return ``"open"``, ``"high"``, ``"low"``, ``"close"`` or ``"volume"`` as the source's decimal.
+        """Return a price or the volume as the source's decimal.
 
-        An unknown volume is 0.
+        Args:
+            name: ``"open"``, ``"high"``, ``"low"``, ``"close"`` or ``"volume"``; an unknown volume
+                is 0.
         """
         text: str = getattr(self.event.ohlc, name)
         if not text and name == "volume":
             return Decimal(0)
-        return parse_decimal(text, "DataEvent", f"Ohlc.{name.title()}")
+        return parse_price(text, "DataEvent", f"Ohlc.{name.title()}")

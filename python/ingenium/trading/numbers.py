@@ -13,7 +13,7 @@ from math import isfinite
 
 from ingenium.errors import DecodeError, EncodeError
 
-__all__ = ["format_decimal", "parse_decimal", "parse_float"]
+__all__ = ["format_decimal", "parse_decimal", "parse_float", "parse_price"]
 
 # Up to 15 digits before the point and 18 behind it: the cents of any market and the wei of a coin.
 _PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?", re.ASCII)
@@ -32,8 +32,23 @@ def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
         DecodeError: The text is empty or no plain decimal.
     """
     if _PLAIN.fullmatch(text) is None:
-        raise DecodeError(event_type, path, f"expected a plain decimal like '12.50', found {text!r}")
+        raise DecodeError(
+            event_type, path, f"expected a plain decimal like '12.50', found {text!r}"
+        )
     return Decimal(text)
+
+
+def parse_price(text: str, event_type: str, path: str) -> Decimal:
+    """Parse a price or volume of market data exactly; takes what `parse_float` takes.
+
+    Raises:
+        DecodeError: The text is empty or no finite decimal.
+    """
+    if _PLAIN.fullmatch(text) is not None:
+        return Decimal(text)
+    parse_float(text, event_type, path)
+    # Writing it out first leaves no exponent in any text that is made of it.
+    return Decimal(format(Decimal(text), "f"))
 
 
 def parse_float(text: str, event_type: str, path: str) -> float:

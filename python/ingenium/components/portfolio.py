@@ -1,0 +1,294 @@
+"""Portfolios turn signals into orders, and keep the account."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeVar
+
+from ingenium.components.base import Component, Handled
+from ingenium.errors import ConfigError, DecodeError, InvalidOrderError
+from ingenium.events import (
+    DataEvent,
+    ExecutionEvent,
+    OrderType,
+    Side,
+    SignalEvent,
+    TimeInForce,
+    TradeUpdate,
+)
+from ingenium.subjects import check_symbol
+from ingenium.trading.account import Account
+from ingenium.trading.bar import Bar
+from ingenium.trading.fill import Fill
+from ingenium.trading.money import Number, to_decimal
+from ingenium.trading.order import Order
+from ingenium.trading.position import Position
+from ingenium.trading.working import WorkingOrder, WorkingOrders
+
+__all__ = ["Portfolio"]
+
+_TokenT = TypeVar("_TokenT", bound=StrEnum)
+
+_log = logging.getLogger("ingenium.portfolio")
+
+_ENDED = frozenset(
+    {
+        TradeUpdate.FILLED.value,
+        TradeUpdate.CANCELED.value,
+        TradeUpdate.REJECTED.value,
+        TradeUpdate.EXPIRED.value,
+        TradeUpdate.REPLACED.value,
+    }
+)
+_REMEMBERED_ORDERS = 10_000
+_REMEMBERED_PROBLEMS = 1_000
+
+
+class Portfolio(Component):
+    """Turns signals into orders, and keeps the account.
+
+    Override `on_signal`; it reads `position`, `pending`, `price` and `account`, and calls
+    `send_order`. Within one instant a portfolio sees the market data first, then the executions,
+    then the signals: what was filled is booked before anything is decided.
+
+    An execution that cannot be booked never stops a portfolio: it is logged and kept in
+    `problems`.
+
+    Args:
+        cash: What the account starts with.
+        name: See `Component`.
+
+    Raises:
+        ConfigError: Cash is no finite number.
+        ComponentError: The name does not fit.
+    """
+
+    role = "portfolio"
+
+    def __init__(self, cash: Number = Decimal(100_000), *, name: str | None = None) -> None:
+        super().__init__(name)
+        self.account = Account(cash)
+        """Cash, positions and trades, booked from the executions."""
+        self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
+        """What could not be booked or acted upon, one line each; the last 1,000."""
+        self._orders = WorkingOrders()
+        # Executions may come after the end of their order, and name it only.
+        self._ended: dict[str, WorkingOrder] = {}
+        self._reports: set[str] = set()
+        cls = type(self)
+        self._reads_data = (
+            cls.on_data is not Portfolio.on_data or cls.on_bar is not Portfolio.on_bar
+        )
+
+    def on_signal(self, event: SignalEvent) -> Handled:
+        """Handle a signal."""
+        return None
+
+    def on_execution(self, event: ExecutionEvent) -> Handled:
+        """Handle a report on an order, once; its fill is booked already."""
+        return None
+
+    def on_data(self, event: DataEvent) -> Handled:
+        """Handle an event of market data; parses its bar and calls `on_bar` unless overridden."""
+        if event.ohlc is None:
+            return None
+        return self.on_bar(Bar.from_event(event))
+
+    def on_bar(self, bar: Bar) -> Handled:
+        """Handle a bar; its close is the symbol's `price` already."""
+        return None
+
+    @property
+    def orders(self) -> Mapping[str, WorkingOrder]:
+        """The orders that are still working, by id."""
+        return self._orders
+
+    def position(self, symbol: str) -> Position:
+        """Return the position in a symbol, flat when there is none."""
+        return self.account.position(symbol)
+
+    def pending(self, symbol: str) -> Decimal:
+        """Return what the working orders would still add to the position, negative for sells."""
+        return self._orders.pending(symbol)
+
+    def price(self, symbol: str) -> Decimal | None:
+        """Return the last price of a symbol; ``None`` before the first one."""
+        return self.account.price(symbol)
+
+    def send_order(
+        self,
+        symbol: str,
+        side: Side | str,
+        quantity: Number,
+        *,
+        type: OrderType | str = OrderType.MARKET,
+        limit_price: Number | None = None,
+        stop_price: Number | None = None,
+        trail_price: Number | None = None,
+        trail_percent: Number | None = None,
+        take_profit: Number | None = None,
+        stop_loss: Number | None = None,
+        stop_loss_limit: Number | None = None,
+        time_in_force: TimeInForce | str = TimeInForce.DAY,
+        extended_hours: bool = False,
+    ) -> Order:
+        """Check an order, send it, and remember it as working.
+
+        Args:
+            symbol: Name of the instrument.
+            side: ``Side.BUY`` or ``SELL``.
+            quantity: How much, positive, in shares or units.
+            type: Market unless said otherwise.
+            limit_price: Worst price accepted; for limit and stop-limit orders.
+            stop_price: Price that triggers; for stop and stop-limit orders.
+            trail_price: Distance of a trailing stop in currency.
+            trail_percent: The same in percent.
+            take_profit: Limit price of a bracket's profit-taking order.
+            stop_loss: Trigger price of a bracket's protective order.
+            stop_loss_limit: Worst price accepted by the protective order.
+            time_in_force: How long the order works.
+            extended_hours: Whether it may trade outside regular hours.
+
+        Returns:
+            The order that goes out, with its id.
+
+        Raises:
+            InvalidOrderError: The order makes no sense; nothing is sent.
+            SubjectError: The symbol cannot be part of a subject; nothing is sent.
+        """
+        check_symbol(symbol)
+        order = Order(
+            symbol=symbol,
+            side=_token(Side, "side", side),
+            quantity=_exact(quantity, "quantity"),
+            type=_token(OrderType, "type", type),
+            time_in_force=_token(TimeInForce, "time_in_force", time_in_force),
+            limit_price=_exact_or_none(limit_price, "limit_price"),
+            stop_price=_exact_or_none(stop_price, "stop_price"),
+            trail_price=_exact_or_none(trail_price, "trail_price"),
+            trail_percent=_exact_or_none(trail_percent, "trail_percent"),
+            take_profit=_exact_or_none(take_profit, "take_profit"),
+            stop_loss=_exact_or_none(stop_loss, "stop_loss"),
+            stop_loss_limit=_exact_or_none(stop_loss_limit, "stop_loss_limit"),
+            extended_hours=extended_hours,
+        )
+        event = self._send(order.to_event(), "order")
+        order = replace(order, id=event.id, timestamp=event.timestamp)
+        self._orders.add(order)
+        return order
+
+    # What follows is called by those who run components.
+
+    def handle_data(self, event: DataEvent) -> Handled:
+        """Take note of the price, then call `on_data` if it or `on_bar` is overridden."""
+        ohlc = event.ohlc
+        if ohlc is not None:
+            try:
+                self.account.mark(event.symbol, ohlc.close)
+            except DecodeError as error:
+                self.report_problem(f"price of {event.symbol!r} is left as it was: {error}")
+        return self.on_data(event) if self._reads_data else None
+
+    def handle_signal(self, event: SignalEvent) -> Handled:
+        """Call `on_signal`."""
+        return self.on_signal(event)
+
+    def handle_execution(self, event: ExecutionEvent) -> Handled:
+        """Book the fill and follow the order, then call `on_execution`.
+
+        An execution that has been handled before, by its id, is passed over.
+        """
+        if event.id and (self.account.has_booked(event.id) or event.id in self._reports):
+            return None
+        working = self._orders.get(event.order_id) or self._ended.get(event.order_id)
+        fill = self._fill_of(event, working)
+        if fill is not None:
+            self.account.book(fill)
+        elif event.id:
+            self._reports.add(event.id)
+        if working is None:
+            self._report_stranger(event, fill)
+        else:
+            self._follow(working, event, fill)
+        return self.on_execution(event)
+
+    def report_problem(self, text: str) -> None:
+        """Log a line and keep it in `problems`."""
+        self.problems.append(text)
+        _log.warning("%s: %s", self.name, text)
+
+    def _fill_of(self, event: ExecutionEvent, working: WorkingOrder | None) -> Fill | None:
+        order = None if working is None else working.order
+        symbol = event.symbol or (order.symbol if order is not None else "")
+        # A fill without a price has changed the position all the same; the last price is the
+        # nearest to the truth that there is, and the problem says so.
+        last = None if event.price else self.account.price(symbol)
+        try:
+            fill = Fill.from_event(event, order, price=last, time=self.now)
+        except DecodeError as error:
+            self.report_problem(f"execution {event.id!r} of order {event.order_id!r}: {error}")
+            return None
+        if fill is not None and not event.price:
+            self.report_problem(
+                f"execution {event.id!r} of order {event.order_id!r} states no price: booked "
+                f"{fill.quantity:f} {fill.symbol} at the last price, {fill.price:f}"
+            )
+        return fill
+
+    def _report_stranger(self, event: ExecutionEvent, fill: Fill | None) -> None:
+        if fill is not None:
+            self.report_problem(
+                f"execution {event.id!r} is of order {event.order_id!r}, which this portfolio did "
+                f"not send: booked {fill.side.value} {fill.quantity:f} {fill.symbol} all the same"
+            )
+        else:
+            _log.info(
+                "%s: report %s on order %s of somebody else", self.name, event.id, event.order_id
+            )
+
+    def _follow(self, working: WorkingOrder, event: ExecutionEvent, fill: Fill | None) -> None:
+        order = working.order
+        if fill is not None:
+            working.fill(fill.quantity)
+            if working.filled > order.quantity:
+                self.report_problem(
+                    f"order {order.id!r} of {order.quantity:f} {order.symbol} has been filled "
+                    f"with {working.filled:f}"
+                )
+        if event.update == TradeUpdate.REJECTED:
+            _log.warning("%s: order %s was rejected: %s", self.name, order.id, event.reason)
+        if (event.update or "") in _ENDED or not working.leaves:
+            self._end(order.id)
+
+    def _end(self, order_id: str) -> None:
+        working = self._orders.remove(order_id)
+        if working is None:
+            return
+        self._ended[order_id] = working
+        if len(self._ended) > _REMEMBERED_ORDERS:
+            del self._ended[next(iter(self._ended))]
+
+
+def _token(kind: type[_TokenT], name: str, value: str) -> _TokenT:
+    try:
+        return kind(value)
+    except ValueError:
+        raise InvalidOrderError(
+            f"order {name} is {value!r}: use one of {', '.join(kind)}"
+        ) from None
+
+
+def _exact(value: Number, name: str) -> Decimal:
+    try:
+        return to_decimal(value, f"order {name}")
+    except ConfigError as error:
+        raise InvalidOrderError(str(error)) from None
+
+
+def _exact_or_none(value: Number | None, name: str) -> Decimal | None:
+    return None if value is None else _exact(value, name)

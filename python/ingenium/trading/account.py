@@ -1,0 +1,233 @@
+"""Accounts: cash, positions and what they earned, booked from fills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ingenium.events import Side
+from ingenium.trading.fill import Fill
+from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
+from ingenium.trading.numbers import parse_price
+from ingenium.trading.position import Position
+from ingenium.trading.trade import Trade
+
+__all__ = ["Account"]
+
+
+@dataclass(slots=True)
+class _Holding:
+    """What is held of one symbol, while it changes."""
+
+    entry_time: datetime
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    commission: Decimal = ZERO
+    """Commissions of the entry that no trade has taken yet."""
+    realized_pnl: Decimal = ZERO
+
+
+class Account:
+    """Cash and positions at average cost, long and short.
+
+    At any time and to the last digit::
+
+        equity = cash + sum of market values
+               = starting cash + realized_pnl + unrealized_pnl - commissions
+
+    Sums and products are exact. Where a part of a position is closed, its part of the cost is
+    rounded to 28 digits, and what was rounded off stays in the cost of the rest.
+
+    Args:
+        cash: What it starts with.
+
+    Raises:
+        ConfigError: Cash is no finite number.
+    """
+
+    __slots__ = (
+        "_booked",
+        "_cash",
+        "_commissions",
+        "_holdings",
+        "_marks",
+        "_realized_pnl",
+        "_starting_cash",
+        "_trades",
+    )
+
+    def __init__(self, cash: Number = Decimal(100_000)) -> None:
+        self._starting_cash = self._cash = to_decimal(cash, "cash")
+        self._commissions = ZERO
+        self._realized_pnl = ZERO
+        self._holdings: dict[str, _Holding] = {}
+        self._marks: dict[str, str | Decimal] = {}
+        self._trades: list[Trade] = []
+        self._booked: set[str] = set()
+
+    @property
+    def starting_cash(self) -> Decimal:
+        """What it started with."""
+        return self._starting_cash
+
+    @property
+    def cash(self) -> Decimal:
+        """Cash, after commissions; shorts have added their proceeds."""
+        return self._cash
+
+    @property
+    def commissions(self) -> Decimal:
+        """Commissions paid so far."""
+        return self._commissions
+
+    @property
+    def realized_pnl(self) -> Decimal:
+        """Profit and loss of what was closed, before commissions: the sum of ``pnl`` of trades."""
+        return self._realized_pnl
+
+    @property
+    def unrealized_pnl(self) -> Decimal:
+        """Profit and loss of what is open at the last prices, before commissions."""
+        total = ZERO
+        for symbol, holding in self._holdings.items():
+            if holding.quantity:
+                value = EXACT.multiply(holding.quantity, self._known_price(symbol))
+                total = EXACT.add(total, EXACT.subtract(value, holding.cost))
+        return total
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash and the market value of all positions."""
+        total = self._cash
+        for symbol, holding in self._holdings.items():
+            if holding.quantity:
+                value = EXACT.multiply(holding.quantity, self._known_price(symbol))
+                total = EXACT.add(total, value)
+        return total
+
+    @property
+    def trades(self) -> Sequence[Trade]:
+        """Closed round trips, in the order of their exits; a live view."""
+        return self._trades
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """The open positions by symbol, in the order in which the symbols were first traded."""
+        return {s: self.position(s) for s, holding in self._holdings.items() if holding.quantity}
+
+    def position(self, symbol: str) -> Position:
+        """Return the position in a symbol, flat when there is none."""
+        holding = self._holdings.get(symbol)
+        if holding is None:
+            return Position(symbol, last_price=self.price(symbol))
+        return Position(
+            symbol, holding.quantity, holding.cost, self.price(symbol), holding.realized_pnl
+        )
+
+    def price(self, symbol: str) -> Decimal | None:
+        """Return the last price of a symbol: its last mark, or before one the last fill's."""
+        mark = self._marks.get(symbol)
+        if isinstance(mark, str):
+            mark = self._marks[symbol] = parse_price(mark, "DataEvent", "Ohlc.Close")
+        return mark
+
+    def mark(self, symbol: str, price: Decimal | str) -> None:
+        """Take note of a price.
+
+        Made to be called for each bar: a text is only looked over, and parsed when it is asked
+        for.
+
+        Args:
+            symbol: Name of the instrument.
+            price: In its currency; a text as events hold it.
+
+        Raises:
+            DecodeError: The text is no decimal; the last price stays.
+        """
+        if isinstance(price, str) and not (
+            len(price) < 16 and price.replace(".", "", 1).isdigit() and price.isascii()
+        ):
+            price = parse_price(price, "DataEvent", "Ohlc.Close")
+        self._marks[symbol] = price
+
+    def has_booked(self, fill_id: str) -> bool:
+        """Whether a fill of that id has been booked."""
+        return fill_id in self._booked
+
+    def book(self, fill: Fill) -> bool:
+        """Book a fill.
+
+        Returns:
+            False when a fill of that id has been booked before; nothing changes then. Fills
+            without an id cannot be told apart and are all booked.
+        """
+        if fill.id:
+            if fill.id in self._booked:
+                return False
+            self._booked.add(fill.id)
+        value = EXACT.multiply(fill.signed_quantity, fill.price)
+        self._cash = EXACT.subtract(EXACT.subtract(self._cash, value), fill.commission)
+        self._commissions = EXACT.add(self._commissions, fill.commission)
+        self._marks.setdefault(fill.symbol, fill.price)
+        holding = self._holdings.get(fill.symbol)
+        if holding is None:
+            holding = self._holdings[fill.symbol] = _Holding(fill.time)
+        held = holding.quantity
+        if not held or (held > 0) == (fill.side is Side.BUY):
+            self._open(holding, fill, fill.signed_quantity, fill.commission)
+            return True
+        closing = min(held.copy_abs(), fill.quantity)
+        fee = _part(fill.commission, closing, fill.quantity)
+        self._close(holding, fill, closing, fee)
+        if rest := EXACT.subtract(fill.quantity, closing):
+            signed = rest if fill.side is Side.BUY else rest.copy_negate()
+            self._open(holding, fill, signed, EXACT.subtract(fill.commission, fee))
+        return True
+
+    def _open(self, holding: _Holding, fill: Fill, signed: Decimal, fee: Decimal) -> None:
+        if not holding.quantity:
+            holding.entry_time = fill.time
+        holding.quantity = EXACT.add(holding.quantity, signed)
+        holding.cost = EXACT.add(holding.cost, EXACT.multiply(signed, fill.price))
+        holding.commission = EXACT.add(holding.commission, fee)
+
+    def _close(self, holding: _Holding, fill: Fill, closing: Decimal, fee: Decimal) -> None:
+        held = holding.quantity.copy_abs()
+        long = holding.quantity > 0
+        signed = closing if long else closing.copy_negate()
+        cost = _part(holding.cost, closing, held)
+        entry_fee = _part(holding.commission, closing, held)
+        pnl = EXACT.subtract(EXACT.multiply(signed, fill.price), cost)
+        trade = Trade(
+            fill.symbol,
+            Side.BUY if long else Side.SELL,
+            holding.entry_time,
+            fill.time,
+            closing,
+            QUOTIENT.divide(holding.cost, holding.quantity),
+            fill.price,
+            pnl,
+            EXACT.add(entry_fee, fee),
+        )
+        self._trades.append(trade)
+        holding.quantity = EXACT.subtract(holding.quantity, signed)
+        holding.cost = EXACT.subtract(holding.cost, cost)
+        holding.commission = EXACT.subtract(holding.commission, entry_fee)
+        holding.realized_pnl = EXACT.add(holding.realized_pnl, pnl)
+        self._realized_pnl = EXACT.add(self._realized_pnl, pnl)
+
+    def _known_price(self, symbol: str) -> Decimal:
+        price = self.price(symbol)
+        return ZERO if price is None else price
+
+    def __repr__(self) -> str:
+        return f"<Account cash {self._cash:f}, {len(self.positions)} open positions>"
+
+
+def _part(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """Return the share of ``total`` that goes with ``part`` of ``whole``; all of it with all."""
+    if part == whole:
+        return total
+    return QUOTIENT.divide(EXACT.multiply(total, part), whole)

@@ -1,0 +1,165 @@
+"""Fills: executions that moved a quantity at a price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from ingenium.errors import DecodeError
+from ingenium.events import ExecutionEvent, Side, TradeUpdate
+from ingenium.trading.money import ZERO
+from ingenium.trading.numbers import parse_decimal
+from ingenium.trading.order import Order
+
+__all__ = ["Fill"]
+
+_EVENT = "ExecutionEvent"
+_FILLING = frozenset({TradeUpdate.PARTIAL_FILL.value, TradeUpdate.FILLED.value})
+_NOT_FILLING = frozenset(update.value for update in TradeUpdate) - _FILLING
+_UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """A quantity that was traded at a price.
+
+    Attributes:
+        id: Id of the execution; empty when it has none.
+        order_id: Id of the order.
+        symbol: Name of the instrument, case kept.
+        side: Buy or sell.
+        quantity: How much, positive, in shares or units.
+        price: Price of one share or unit, in the instrument's currency.
+        commission: Fee paid for this fill, in the account's currency; negative for a rebate.
+        time: When the venue executed; where that is not stated, when it was reported. UTC.
+    """
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal = ZERO
+    time: datetime = _UNKNOWN_TIME
+    id: str = ""
+    order_id: str = ""
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """The quantity, negative for a sell."""
+        # Unary minus would round to the digits of the caller's context.
+        return self.quantity if self.side is Side.BUY else self.quantity.copy_negate()
+
+    @classmethod
+    def from_event(
+        cls,
+        event: ExecutionEvent,
+        order: Order | None = None,
+        *,
+        price: Decimal | None = None,
+        time: datetime | None = None,
+    ) -> Fill | None:
+        """Parse the fill of an execution.
+
+        Args:
+            event: The execution.
+            order: The order that it reports on; gives the symbol and side that the event leaves
+                out, as those of the original Go executor do.
+            price: Taken when the event states no price.
+            time: Taken when the event states no time.
+
+        Returns:
+            The fill; ``None`` for a report that fills nothing.
+
+        Raises:
+            DecodeError: The execution fills something, but what, at which price or in which
+                direction is not stated, not readable, or not what the order says.
+        """
+        update = event.update or ""
+        if update in _NOT_FILLING:
+            return None
+        quantity = _quantity(event, update)
+        if quantity is None:
+            return None
+        if update and update not in _FILLING:
+            raise DecodeError(
+                _EVENT,
+                "Update",
+                f"expected one of {', '.join(TradeUpdate)} or none, found {update!r} with "
+                f"Quantity {event.quantity!r}: it cannot be told whether this fills anything",
+            )
+        if event.price:
+            price = parse_decimal(event.price, _EVENT, "Price")
+        elif price is None:
+            raise DecodeError(
+                _EVENT,
+                "Price",
+                "expected the price of the fill, found none: let the executor send it",
+            )
+        return cls(
+            id=event.id,
+            order_id=event.order_id,
+            symbol=_symbol(event, order),
+            side=_side(event, order),
+            quantity=quantity,
+            price=price,
+            commission=(
+                parse_decimal(event.commission, _EVENT, "Commission") if event.commission else ZERO
+            ),
+            time=event.execution_timestamp or event.timestamp or time or _UNKNOWN_TIME,
+        )
+
+
+def _quantity(event: ExecutionEvent, update: str) -> Decimal | None:
+    text = event.quantity
+    quantity = parse_decimal(text, _EVENT, "Quantity") if text else ZERO
+    if quantity < 0:
+        raise DecodeError(
+            _EVENT, "Quantity", f"expected a positive decimal, found {text!r}: Side says which way"
+        )
+    if quantity == 0:
+        if update in _FILLING:
+            raise DecodeError(
+                _EVENT,
+                "Quantity",
+                f"expected a positive decimal with Update {update!r}, found {text!r}",
+            )
+        return None
+    return quantity
+
+
+def _symbol(event: ExecutionEvent, order: Order | None) -> str:
+    if order is None:
+        if not event.symbol:
+            raise DecodeError(
+                _EVENT,
+                "Symbol",
+                f"expected a symbol, found none, and order {event.order_id!r} is unknown",
+            )
+        return event.symbol
+    if event.symbol and event.symbol != order.symbol:
+        raise DecodeError(
+            _EVENT, "Symbol", f"expected {order.symbol!r} as in the order, found {event.symbol!r}"
+        )
+    return order.symbol
+
+
+def _side(event: ExecutionEvent, order: Order | None) -> Side:
+    text = event.side
+    if not text:
+        if order is None:
+            raise DecodeError(
+                _EVENT,
+                "Side",
+                f"expected buy or sell, found none, and order {event.order_id!r} is unknown",
+            )
+        return order.side
+    try:
+        side = Side(text)
+    except ValueError:
+        raise DecodeError(_EVENT, "Side", f"expected buy or sell, found {text!r}") from None
+    if order is not None and side is not order.side:
+        raise DecodeError(
+            _EVENT, "Side", f"expected {order.side.value!r} as in the order, found {text!r}"
+        )
+    return side

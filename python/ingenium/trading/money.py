@@ -1,0 +1,53 @@
+"""Arithmetic of money: exact sums and products, and one rounding rule for quotients."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+
+from ingenium.errors import ConfigError, DecodeError
+from ingenium.trading.numbers import parse_decimal
+
+__all__ = ["EXACT", "QUOTIENT", "ZERO", "Number", "to_decimal"]
+
+Number = Decimal | int | float | str
+"""What users may pass where money or quantities are meant."""
+
+ZERO = Decimal(0)
+
+_TRAPS = [InvalidOperation, DivisionByZero, Overflow]
+
+EXACT = Context(prec=96, rounding=ROUND_HALF_EVEN, traps=_TRAPS)
+"""For sums and products.
+
+A number of the wire has at most 33 digits, so a product has at most 66, and the sum of any number
+of them that a run can make fits as well: nothing is ever rounded.
+"""
+
+QUOTIENT = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=_TRAPS)
+"""For quotients, such as an average price, which may have no end: 28 significant digits."""
+
+
+def to_decimal(value: Number, name: str) -> Decimal:
+    """Take a number that a user passed as an exact decimal.
+
+    A float is taken as Python writes it: 0.1 is a tenth.
+
+    Args:
+        value: The number; a text must be a plain decimal.
+        name: What it is, for the error.
+
+    Raises:
+        ConfigError: It is no finite number.
+    """
+    try:
+        if isinstance(value, str):
+            return parse_decimal(value, "number", "")
+        if isinstance(value, float):
+            value = repr(value)
+        number = Decimal(value)
+        if number.is_finite() and not isinstance(value, bool):
+            # Adding zero writes 1E+5 out, so that no text of it ever holds an exponent.
+            return EXACT.add(number, ZERO)
+    except (DecodeError, InvalidOperation, TypeError, ValueError):
+        pass
+    raise ConfigError(f"{name} is {value!r}: pass a finite decimal, such as Decimal('12.50')")

@@ -1,0 +1,260 @@
+"""Orders: what to trade, checked once and valid from then on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeVar
+
+from ingenium.errors import DecodeError, InvalidOrderError, SubjectError
+from ingenium.events import OrderEvent, OrderType, Side, StopLoss, TimeInForce
+from ingenium.subjects import check_symbol
+from ingenium.trading.numbers import format_decimal, parse_decimal
+
+__all__ = ["Order"]
+
+_TokenT = TypeVar("_TokenT", bound=StrEnum)
+
+_LIMIT = Decimal(10) ** 15
+_MOST_DECIMALS = 18
+_PRICES = {
+    "limit_price": "LimitPrice",
+    "stop_price": "StopPrice",
+    "trail_price": "TrailPrice",
+    "trail_percent": "TrailPercent",
+    "take_profit": "TakeProfit",
+    "stop_loss": "StopLoss.StopPrice",
+    "stop_loss_limit": "StopLoss.LimitPrice",
+}
+_WANTED = {
+    OrderType.MARKET: (),
+    OrderType.LIMIT: ("limit_price",),
+    OrderType.STOP: ("stop_price",),
+    OrderType.STOP_LIMIT: ("stop_price", "limit_price"),
+    OrderType.TRAILING_STOP: (),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A request to trade; one that exists is valid.
+
+    Attributes:
+        id: Unique id that executions name; empty until the order is sent.
+        symbol: Name of the instrument, case kept.
+        side: Buy or sell.
+        quantity: How much, positive, in shares or units.
+        type: Market, limit, stop, stop-limit or trailing stop.
+        time_in_force: How long the order works.
+        limit_price: Worst price accepted; limit and stop-limit orders have one.
+        stop_price: Price that triggers; stop and stop-limit orders have one.
+        trail_price: Distance of a trailing stop from the best price, in currency.
+        trail_percent: The same in percent; a trailing stop has one of the two.
+        take_profit: Limit price of a bracket's profit-taking order.
+        stop_loss: Trigger price of a bracket's protective order.
+        stop_loss_limit: Worst price accepted by the protective order; ``None`` for the market's.
+        extended_hours: Whether it may trade outside regular hours.
+        timestamp: When it was made, UTC; ``None`` when not stated.
+
+    Raises:
+        InvalidOrderError: The fields make no order; the text names field, value and cure.
+    """
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
+    stop_loss_limit: Decimal | None = None
+    extended_hours: bool = False
+    id: str = ""
+    timestamp: datetime | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            check_symbol(self.symbol)
+        except SubjectError as error:
+            raise InvalidOrderError(f"order Symbol cannot be used: {error}") from error
+        _check_number("Quantity", self.quantity)
+        for name, path in _PRICES.items():
+            value = getattr(self, name)
+            if value is not None:
+                _check_number(path, value)
+        self._check_prices_of_type()
+        self._check_bracket()
+
+    def _check_prices_of_type(self) -> None:
+        wanted = _WANTED[self.type]
+        for name in ("limit_price", "stop_price"):
+            value = getattr(self, name)
+            if name in wanted and value is None:
+                raise InvalidOrderError(
+                    f"order {_PRICES[name]} is missing: a {self.type} order needs a positive "
+                    "decimal like '12.50'"
+                )
+            if name not in wanted and value is not None:
+                raise InvalidOrderError(
+                    f"order {_PRICES[name]} is {value}, which a {self.type} order does not have: "
+                    "leave it empty or use another Type"
+                )
+        trails = [n for n in ("trail_price", "trail_percent") if getattr(self, n) is not None]
+        if self.type is OrderType.TRAILING_STOP:
+            if len(trails) != 1:
+                raise InvalidOrderError(
+                    "order TrailPrice and TrailPercent are "
+                    f"{'both set' if trails else 'both missing'}: a trailing_stop order needs "
+                    "exactly one of them"
+                )
+            if self.trail_percent is not None and self.trail_percent >= 100:
+                raise InvalidOrderError(
+                    f"order TrailPercent is {self.trail_percent}: use a percentage below 100"
+                )
+        elif trails:
+            raise InvalidOrderError(
+                f"order {_PRICES[trails[0]]} is {getattr(self, trails[0])}, which a {self.type} "
+                "order does not have: leave it empty or use Type trailing_stop"
+            )
+
+    def _check_bracket(self) -> None:
+        if self.stop_loss_limit is not None and self.stop_loss is None:
+            raise InvalidOrderError(
+                f"order StopLoss.LimitPrice is {self.stop_loss_limit} without a "
+                "StopLoss.StopPrice: set both, or leave both empty"
+            )
+        if self.take_profit is None or self.stop_loss is None:
+            return
+        low, high = self.stop_loss, self.take_profit
+        if self.side is Side.SELL:
+            low, high = high, low
+        if low >= high:
+            where = "above" if self.side is Side.BUY else "below"
+            raise InvalidOrderError(
+                f"order TakeProfit is {self.take_profit} and StopLoss.StopPrice is "
+                f"{self.stop_loss}: for a {self.side} order the profit must be {where} the loss"
+            )
+
+    @property
+    def is_bracket(self) -> bool:
+        """Whether protective orders come with it."""
+        return self.take_profit is not None or self.stop_loss is not None
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """The quantity, negative for a sell."""
+        # Unary minus would round to the digits of the caller's context.
+        return self.quantity if self.side is Side.BUY else self.quantity.copy_negate()
+
+    @classmethod
+    def from_event(cls, event: OrderEvent) -> Order:
+        """Parse the order of an event.
+
+        A price of ``"0"`` counts as empty where the type has none, since some writers cannot
+        leave a number out. An empty ``TimeInForce`` means day, the shortest-lived.
+
+        Raises:
+            InvalidOrderError: A field is missing, unknown or not positive, or does not go with
+                the others.
+        """
+        stop_loss = event.stop_loss or StopLoss()
+        return cls(
+            id=event.id,
+            timestamp=event.timestamp,
+            symbol=event.symbol,
+            side=_token(Side, "Side", event.side),
+            quantity=_number("Quantity", event.quantity),
+            type=_token(OrderType, "Type", event.type),
+            time_in_force=(
+                _token(TimeInForce, "TimeInForce", event.time_in_force)
+                if event.time_in_force
+                else TimeInForce.DAY
+            ),
+            limit_price=_price(event, "LimitPrice", event.limit_price),
+            stop_price=_price(event, "StopPrice", event.stop_price),
+            trail_price=_price(event, "TrailPrice", event.trail_price),
+            trail_percent=_price(event, "TrailPercent", event.trail_percent),
+            take_profit=_price(event, "TakeProfit", event.take_profit),
+            stop_loss=_price(event, "StopLoss.StopPrice", stop_loss.stop_price),
+            stop_loss_limit=_price(event, "StopLoss.LimitPrice", stop_loss.limit_price),
+            extended_hours=event.extended_hours,
+        )
+
+    def to_event(self) -> OrderEvent:
+        """Write the order as an event."""
+        return OrderEvent(
+            id=self.id,
+            timestamp=self.timestamp,
+            symbol=self.symbol,
+            side=self.side.value,
+            quantity=format_decimal(self.quantity),
+            type=self.type.value,
+            time_in_force=self.time_in_force.value,
+            extended_hours=self.extended_hours,
+            limit_price=_text(self.limit_price),
+            stop_price=_text(self.stop_price),
+            take_profit=_text(self.take_profit),
+            trail_price=_text(self.trail_price),
+            trail_percent=_text(self.trail_percent),
+            stop_loss=StopLoss(
+                limit_price=_text(self.stop_loss_limit), stop_price=_text(self.stop_loss)
+            ),
+        )
+
+
+def _check_number(path: str, value: Decimal) -> None:
+    if not value.is_finite() or value <= 0:
+        raise InvalidOrderError(f"order {path} is {value}: use a positive decimal like '12.50'")
+    if value >= _LIMIT:
+        raise InvalidOrderError(f"order {path} is {value}: use a number below 10^15")
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_MOST_DECIMALS:
+        raise InvalidOrderError(
+            f"order {path} is {value}: round it to at most {_MOST_DECIMALS} decimals"
+        )
+
+
+def _token(kind: type[_TokenT], path: str, text: str) -> _TokenT:
+    try:
+        return kind(text)
+    except ValueError:
+        known = ", ".join(kind)
+        found = f"is {text!r}, which is unknown" if text else "is missing"
+        raise InvalidOrderError(f"order {path} {found}: use one of {known}") from None
+
+
+def _number(path: str, text: str) -> Decimal:
+    if not text:
+        raise InvalidOrderError(f"order {path} is missing: use a positive decimal like '12.50'")
+    try:
+        return parse_decimal(text, "OrderEvent", path)
+    except DecodeError:
+        raise InvalidOrderError(
+            f"order {path} is {text!r}: use a positive plain decimal like '12.50'"
+        ) from None
+
+
+def _price(event: OrderEvent, path: str, text: str) -> Decimal | None:
+    if not text:
+        return None
+    value = _number(path, text)
+    if value == 0 and path not in _needed(event.type):
+        return None
+    return value
+
+
+def _needed(type_: str) -> tuple[str, ...]:
+    """Wire names of the prices that an order of this type must have."""
+    if type_ == OrderType.TRAILING_STOP:
+        return ()
+    return tuple(_PRICES[name] for name in _WANTED[OrderType(type_)])
+
+
+def _text(value: Decimal | None) -> str:
+    return "" if value is None else format_decimal(value)

@@ -1,0 +1,46 @@
+"""Trades: round trips that are closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ingenium.events import Side
+from ingenium.trading.money import EXACT
+
+__all__ = ["Trade"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A round trip, or the part of one that a fill has closed.
+
+    Each fill that reduces a position makes one trade, entered at the position's average price.
+
+    Attributes:
+        symbol: Name of the instrument.
+        side: ``Side.BUY`` when it was long, ``Side.SELL`` when it was short.
+        entry_time: When the position was opened from flat, UTC.
+        exit_time: When the fill closed it, UTC.
+        quantity: Shares or units closed, positive.
+        entry_price: Average price paid, to 28 digits.
+        exit_price: Price of the closing fill.
+        pnl: Profit or loss before commissions, in the account's currency.
+        commission: This quantity's part of the commissions of entry and exit.
+    """
+
+    symbol: str
+    side: Side
+    entry_time: datetime
+    exit_time: datetime
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    pnl: Decimal
+    commission: Decimal
+
+    @property
+    def net_pnl(self) -> Decimal:
+        """Profit or loss after commissions."""
+        return EXACT.subtract(self.pnl, self.commission)

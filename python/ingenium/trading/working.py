@@ -1,0 +1,80 @@
+"""The orders that are still working, and how far each has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ingenium.events import Side
+from ingenium.trading.money import EXACT, ZERO
+from ingenium.trading.order import Order
+
+__all__ = ["WorkingOrder", "WorkingOrders"]
+
+
+@dataclass(slots=True)
+class WorkingOrder:
+    """An order and how far it has come.
+
+    Attributes:
+        order: The order.
+        filled: Quantity filled so far, in shares or units.
+    """
+
+    order: Order
+    filled: Decimal = ZERO
+
+    @property
+    def leaves(self) -> Decimal:
+        """Quantity still to be filled, never negative."""
+        return max(EXACT.subtract(self.order.quantity, self.filled), ZERO)
+
+    def fill(self, quantity: Decimal) -> None:
+        """Count a quantity as filled."""
+        self.filled = EXACT.add(self.filled, quantity)
+
+
+class WorkingOrders(Mapping[str, WorkingOrder]):
+    """Working orders by id, in the order in which they were sent."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, WorkingOrder] = {}
+        self._of_symbol: dict[str, dict[str, WorkingOrder]] = {}
+
+    def __getitem__(self, order_id: str) -> WorkingOrder:
+        return self._orders[order_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._orders)
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def add(self, order: Order) -> WorkingOrder:
+        """Take in an order; one with a known id stays as it is."""
+        known = self._orders.get(order.id)
+        if known is not None:
+            return known
+        working = self._orders[order.id] = WorkingOrder(order)
+        self._of_symbol.setdefault(order.symbol, {})[order.id] = working
+        return working
+
+    def remove(self, order_id: str) -> WorkingOrder | None:
+        """Take an order out, and return it if it was there."""
+        working = self._orders.pop(order_id, None)
+        if working is not None:
+            symbol = working.order.symbol
+            of_symbol = self._of_symbol[symbol]
+            del of_symbol[order_id]
+            if not of_symbol:
+                del self._of_symbol[symbol]
+        return working
+
+    def pending(self, symbol: str) -> Decimal:
+        """Return what the working orders in a symbol would still add to its position."""
+        total = ZERO
+        for working in self._of_symbol.get(symbol, {}).values():
+            add = EXACT.add if working.order.side is Side.BUY else EXACT.subtract
+            total = add(total, working.leaves)
+        return total
