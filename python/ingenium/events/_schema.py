@@ -1,0 +1,218 @@
+"""What the codec knows of a message type, taken from its protobuf descriptor.
+
+There is no table of fields in this package: names, types and presence come from the descriptors
+that ``buf generate`` leaves in the generated classes, so that a user's own messages work as the
+package's own do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from google.protobuf.descriptor import (  # type: ignore[import-untyped]
+    Descriptor,
+    FieldDescriptor,
+)
+
+__all__ = ["INT_RANGES", "Field", "Kind", "Schema", "SchemaError", "schema_of"]
+
+
+class SchemaError(Exception):
+    """A type that the codec cannot work with; becomes an encode or decode error of the caller."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(problem)
+
+
+class Kind(Enum):
+    """How a value looks in Python and in JSON."""
+
+    STRING = "a string"
+    BOOL = "true or false"
+    BYTES = "a base64 string"
+    INT = "a whole number"
+    LONG = "a whole number in a string"
+    DOUBLE = "a number"
+    FLOAT = "a number of single precision"
+    TIME = "a time"
+    MESSAGE = "an object"
+
+
+_INT32 = (-(2**31), 2**31 - 1)
+_INT64 = (-(2**63), 2**63 - 1)
+_UINT32 = (0, 2**32 - 1)
+_UINT64 = (0, 2**64 - 1)
+
+INT_RANGES: dict[int, tuple[int, int]] = {
+    FieldDescriptor.TYPE_INT32: _INT32,
+    FieldDescriptor.TYPE_SINT32: _INT32,
+    FieldDescriptor.TYPE_SFIXED32: _INT32,
+    FieldDescriptor.TYPE_UINT32: _UINT32,
+    FieldDescriptor.TYPE_FIXED32: _UINT32,
+    FieldDescriptor.TYPE_INT64: _INT64,
+    FieldDescriptor.TYPE_SINT64: _INT64,
+    FieldDescriptor.TYPE_SFIXED64: _INT64,
+    FieldDescriptor.TYPE_UINT64: _UINT64,
+    FieldDescriptor.TYPE_FIXED64: _UINT64,
+}
+"""Least and greatest value of each integer type of protobuf."""
+
+_KINDS: dict[int, Kind] = {
+    FieldDescriptor.TYPE_STRING: Kind.STRING,
+    FieldDescriptor.TYPE_BOOL: Kind.BOOL,
+    FieldDescriptor.TYPE_BYTES: Kind.BYTES,
+    FieldDescriptor.TYPE_DOUBLE: Kind.DOUBLE,
+    FieldDescriptor.TYPE_FLOAT: Kind.FLOAT,
+    FieldDescriptor.TYPE_MESSAGE: Kind.MESSAGE,
+    **{
+        number: Kind.INT if limits in (_INT32, _UINT32) else Kind.LONG
+        for number, limits in INT_RANGES.items()
+    },
+}
+
+# Go structs without `omitempty` write these even when nothing was set, which protobuf's presence
+# cannot say of a message field. Everything else follows from the descriptors.
+_WRITTEN_WHEN_UNSET = frozenset(
+    {
+        "ingenium.v1.OrderEvent.timestamp",
+        "ingenium.v1.OrderEvent.stop_loss",
+        "ingenium.v1.ExecutionEvent.timestamp",
+        "ingenium.v1.DeadLetterEvent.timestamp",
+    }
+)
+
+# The money path: a key in two spellings is refused, since two readers could take different ones.
+_ONE_SPELLING = frozenset({"ingenium.v1.OrderEvent", "ingenium.v1.ExecutionEvent"})
+
+_TIMESTAMP = "google.protobuf.Timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a message.
+
+    Attributes:
+        name: Attribute of the Python class: ``"limit_price"``.
+        key: Key in JSON: ``"LimitPrice"``.
+        kind: How its values look.
+        repeated: Whether it holds a list of such values.
+        optional: Whether it can be unset, which is ``None`` in Python.
+        written_when_unset: Whether it is written as its zero value when unset; it then reads as
+            unset when zero, too.
+        limits: Least and greatest value of a whole number.
+        message: Schema of a nested message.
+    """
+
+    name: str
+    key: str
+    kind: Kind
+    repeated: bool
+    optional: bool
+    written_when_unset: bool
+    limits: tuple[int, int]
+    message: Schema | None
+
+
+@dataclass(slots=True, eq=False)
+class Schema:
+    """A message type.
+
+    Attributes:
+        name: ``"OrderEvent"``.
+        cls: The generated class.
+        fields: In the order of the schema, which is the order of the keys.
+        one_spelling: Whether a key in two spellings is refused.
+    """
+
+    name: str
+    cls: type[Any]
+    fields: tuple[Field, ...]
+    one_spelling: bool
+
+
+_schemas: dict[type[Any], Schema] = {}
+
+
+def schema_of(cls: Any) -> Schema:
+    """Return the schema of a generated class, read from its descriptor on first use.
+
+    Raises:
+        SchemaError: The class is not a generated one, or has a field of a type without a rule.
+    """
+    known = _schemas.get(cls)
+    if known is None:
+        pending: dict[type[Any], Schema] = {}
+        known = _read(cls, pending)
+        _schemas.update(pending)
+    return known
+
+
+def _read(cls: Any, pending: dict[type[Any], Schema]) -> Schema:
+    known = _schemas.get(cls, pending.get(cls))
+    if known is not None:
+        return known
+    descriptor = getattr(cls, "DESCRIPTOR", None)
+    if not isinstance(cls, type) or not isinstance(descriptor, Descriptor):
+        raise SchemaError(
+            "",
+            "the type has no descriptor: pass a message class that betterproto2 generated with "
+            "the option google_protobuf_descriptors",
+        )
+    # Into the table before its fields are read, for messages that hold themselves.
+    schema = pending[cls] = Schema(cls.__name__, cls, (), descriptor.full_name in _ONE_SPELLING)
+    attributes = {
+        field.metadata["betterproto"].number: field.name for field in dataclasses.fields(cls)
+    }
+    hints = typing.get_type_hints(cls)
+    schema.fields = tuple(
+        _read_field(field, attributes[field.number], hints, pending) for field in descriptor.fields
+    )
+    return schema
+
+
+def _read_field(
+    field: FieldDescriptor, name: str, hints: dict[str, Any], pending: dict[type[Any], Schema]
+) -> Field:
+    kind = _KINDS.get(field.type)
+    message: Schema | None = None
+    nested = field.message_type
+    if nested is not None and nested.full_name == _TIMESTAMP:
+        kind = Kind.TIME
+    elif nested is not None and (
+        nested.GetOptions().map_entry or nested.full_name.startswith("google.protobuf.")
+    ):
+        kind = None
+    if kind is None:
+        what = nested.full_name if nested is not None else f"number {field.type}"
+        raise SchemaError(
+            field.json_name,
+            f"the wire format has no rule for the type {what}: use a scalar, a message, a "
+            "google.protobuf.Timestamp or a list of these",
+        )
+    if kind is Kind.MESSAGE:
+        message = _read(_class_in(hints[name]), pending)
+    return Field(
+        name=name,
+        key=field.json_name,
+        kind=kind,
+        repeated=field.is_repeated,
+        optional=field.has_presence,
+        written_when_unset=field.full_name in _WRITTEN_WHEN_UNSET,
+        limits=INT_RANGES.get(field.type, (0, 0)),
+        message=message,
+    )
+
+
+def _class_in(hint: Any) -> type[Any]:
+    """Return the class of ``Ohlc | None`` or ``list[Ohlc]``."""
+    for part in typing.get_args(hint):
+        if part is not types.NoneType:
+            return _class_in(part)
+    return typing.cast("type[Any]", hint)
