@@ -1,0 +1,56 @@
+# Everything happens in .venv; `make setup` fills it, and every other target sees to that itself.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+CHECKED := python/ingenium tests examples bench
+
+.PHONY: help setup demo demo-go test check generate bench lock clean
+
+help:
+	@echo "make setup     install everything into .venv"
+	@echo "make demo      thirteen years of prices through four processes over NATS"
+	@echo "make demo-go   the same with the strategy in Go, twice"
+	@echo "make test      the test suite"
+	@echo "make check     lint, types, imports, schema, generated code"
+	@echo "make generate  buf generate"
+	@echo "make bench     speed, as ratios against peers in the same run"
+	@echo "make lock      renew python/requirements.lock from pyproject.toml"
+
+setup: $(READY)
+
+$(READY): python/requirements.lock python/pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Ingenium needs Python 3.11 or later, and {sys.executable} is {v[0]}.{v[1]}: run make PYTHON=python3.11 or the like")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (half a minute or so)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e python
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/ingenium run examples/demo/app.py --processes --verify
+
+demo-go: $(READY)
+	@command -v go >/dev/null || { echo "make demo-go needs Go 1.24 or later on PATH: https://go.dev/dl" >&2; exit 1; }
+	$(BIN)/python examples/demo/with_go.py
+
+test: $(READY)
+	cd python && ../$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)
+	$(BIN)/ruff format --check --config python/pyproject.toml $(CHECKED)
+	cd python && ../$(BIN)/mypy ingenium ../tests ../examples/demo ../bench
+	cd python && ../$(BIN)/lint-imports
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/schema.py
+
+generate: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+lock: $(READY)
+	cd python && $(PYTHON) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra server --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .ingenium python/.mypy_cache python/.ruff_cache python/.pytest_cache
