@@ -41,7 +41,7 @@ check: $(READY)
 	$(BIN)/ruff format --check --config python/pyproject.toml $(CHECKED)
 	cd python && ../$(BIN)/mypy ingenium ../tests ../examples/demo ../bench
 	cd python && ../$(BIN)/lint-imports
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/schema.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/check.sh
 
 generate: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Lints the schemas, holds them against the last release, and the generated code against them.
+set -eu
+cd "$(dirname "$0")/.."
+
+buf lint
+buf breaking --against proto/release.binpb
+
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+buf generate -o "$fresh"
+if ! diff -r --exclude=__pycache__ "$fresh/python/ingenium/_gen" python/ingenium/_gen; then
+  echo "python/ingenium/_gen is not what the schemas give: run make generate and commit" >&2
+  exit 1
+fi
+echo "schemas and generated code agree"

@@ -1,0 +1,110 @@
+"""No input reaches another subject."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingenium import DataEvent, ExecutionEvent, OrderEvent, SignalEvent, SubjectError
+from ingenium.events import DeadLetterEvent
+from ingenium.subjects import (
+    MAX_SYMBOL_LENGTH,
+    check_symbol,
+    data_subject,
+    dead_letter_subject,
+    event_type_of,
+    grant_subject,
+    report_subject,
+    subject_for,
+    subject_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "subject"),
+    [
+        ("AAPL", "ingenium.ingestor.data.aapl"),
+        ("BRK.B", "ingenium.ingestor.data.brk.b"),
+        ("BTC/USD", "ingenium.ingestor.data.btc/usd"),
+        ("^GSPC", "ingenium.ingestor.data.^gspc"),
+        # Go lower-cases letter by letter: one letter for one, whatever stands beside it.
+        ("İ", "ingenium.ingestor.data.i"),
+        ("ΑΣ", "ingenium.ingestor.data.ασ"),
+    ],
+)
+def test_data_subject_symbol_is_lower_cased_as_go_does(symbol: str, subject: str) -> None:
+    assert data_subject(symbol) == subject
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["", " ", "A B", "A\tB", "A\n", "*", "A*", ">", "A.>", ".A", "A.", "A..B", "A\x00", "\ud800"],
+)
+def test_check_symbol_that_means_other_subjects_is_refused(symbol: str) -> None:
+    with pytest.raises(SubjectError, match="symbol"):
+        data_subject(symbol)
+
+
+def test_check_symbol_too_long_is_refused_with_the_limit() -> None:
+    check_symbol("A" * MAX_SYMBOL_LENGTH)
+    with pytest.raises(SubjectError, match="64"):
+        check_symbol("A" * (MAX_SYMBOL_LENGTH + 1))
+
+
+def test_check_symbol_no_string_is_refused_with_its_value() -> None:
+    with pytest.raises(SubjectError, match="12"):
+        check_symbol(12)  # type: ignore[arg-type]
+
+
+@given(st.text(max_size=80))
+def test_data_subject_any_text_is_refused_or_stays_below_its_prefix(symbol: str) -> None:
+    try:
+        subject = data_subject(symbol)
+    except SubjectError:
+        return
+    prefix, tokens = subject[:23], subject[23:].split(".")
+    assert prefix == "ingenium.ingestor.data."
+    assert all(tokens)
+    assert not any(set(token) & set("*> \t\r\n\x00") for token in tokens)
+    subject.encode()
+
+
+def test_data_subject_no_symbol_reaches_dotted_symbols_too() -> None:
+    assert data_subject() == "ingenium.ingestor.data.>"
+
+
+def test_subject_of_each_event_and_back() -> None:
+    cases = [
+        (DataEvent(symbol="A"), "ingenium.ingestor.data.a"),
+        (SignalEvent(symbol="A"), "ingenium.strategy.signal"),
+        (OrderEvent(symbol="A"), "ingenium.portfolio.order"),
+        (ExecutionEvent(), "ingenium.executor.execution"),
+        (DeadLetterEvent(component="rsi"), "ingenium.deadletter.rsi"),
+    ]
+    for event, subject in cases:
+        assert subject_of(event) == subject
+        assert event_type_of(subject) is type(event)
+
+
+def test_subject_of_order_without_symbol_is_refused() -> None:
+    with pytest.raises(SubjectError, match="empty"):
+        subject_of(OrderEvent())
+
+
+def test_subject_for_type_without_subject_is_refused() -> None:
+    with pytest.raises(SubjectError, match="int"):
+        subject_for(int)  # type: ignore[arg-type]
+
+
+def test_control_subjects_lie_outside_of_all_events() -> None:
+    assert not report_subject("demo").startswith("ingenium.")
+    assert not grant_subject("demo").startswith("ingenium.")
+    with pytest.raises(SubjectError):
+        grant_subject("a.>")
+    with pytest.raises(SubjectError):
+        dead_letter_subject("*")
+
+
+def test_event_type_of_foreign_subject_is_none() -> None:
+    assert event_type_of("ingenium.other") is None
