@@ -1,0 +1,31 @@
+"""The simulated exchange: fills orders from bars, with fees and slippage."""
+
+from ingenium.exchange.fees import FeeBasisPoints, FeeModel, FeePerOrder, FeePerShare, NoFees
+from ingenium.exchange.notes import ExchangeNotes
+from ingenium.exchange.paper_exchange import PaperExchange
+from ingenium.exchange.policy import FillPolicy
+from ingenium.exchange.report import Report
+from ingenium.exchange.slippage import (
+    NoSlippage,
+    SlippageBasisPoints,
+    SlippageModel,
+    SlippageTicks,
+    SlippageVolumeShare,
+)
+
+__all__ = [
+    "ExchangeNotes",
+    "FeeBasisPoints",
+    "FeeModel",
+    "FeePerOrder",
+    "FeePerShare",
+    "FillPolicy",
+    "NoFees",
+    "NoSlippage",
+    "PaperExchange",
+    "Report",
+    "SlippageBasisPoints",
+    "SlippageModel",
+    "SlippageTicks",
+    "SlippageVolumeShare",
+]

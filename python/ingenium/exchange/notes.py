@@ -1,0 +1,31 @@
+"""What happened on the exchange that a reader of its results should know of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ExchangeNotes"]
+
+
+@dataclass(slots=True)
+class ExchangeNotes:
+    """Counts of what flatters a result, or casts doubt on it.
+
+    Attributes:
+        fills: Fills, for comparison.
+        uncapped_fills: Fills on bars whose volume is unknown or zero, so that no cap held.
+        capped_fills: Fills that the volume cap made smaller.
+        skipped_fills: Fills that did not happen since the cap allowed less than the order's
+            smallest step.
+        ambiguous_fills: Fills where the bar left a doubt, decided against the owner.
+        inconsistent_bars: Bars matched against whose open or close is outside of low and high.
+        repeated_orders: Orders that came again with an id that was known, and were passed over.
+    """
+
+    fills: int = 0
+    uncapped_fills: int = 0
+    capped_fills: int = 0
+    skipped_fills: int = 0
+    ambiguous_fills: int = 0
+    inconsistent_bars: int = 0
+    repeated_orders: int = 0

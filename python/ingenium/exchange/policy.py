@@ -1,0 +1,52 @@
+"""How the simulated exchange fills: the options of docs/exchange.md, frozen and named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from decimal import Decimal
+
+from ingenium.errors import ConfigError
+
+__all__ = ["FillPolicy"]
+
+_STANDARD = "conservative-v1"
+
+
+@dataclass(frozen=True, slots=True)
+class FillPolicy:
+    """The rules of filling that can be chosen.
+
+    Attributes:
+        touch_fills: Whether a limit order fills when the bar only touches its limit. Off: the
+            price must go through, since at the limit others stand in front in the queue.
+        price_improvement: Whether a limit order fills at the open when the bar opens better.
+        volume_cap: Largest part of a bar's volume that one order gets, above 0 and at most 1;
+            ``None`` for no cap.
+        name: How reports call it; made of what differs from the standard when left out.
+
+    Raises:
+        ConfigError: The volume cap is not above 0 and at most 1.
+    """
+
+    touch_fills: bool = False
+    price_improvement: bool = True
+    volume_cap: Decimal | None = Decimal("0.10")
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        cap: object = self.volume_cap
+        if cap is not None and not (isinstance(cap, Decimal) and 0 < cap <= 1):
+            raise ConfigError(
+                f"volume_cap is {cap!r}: use a Decimal above 0 and at most 1, such as "
+                "Decimal('0.10') for a tenth, or None"
+            )
+        if not self.name:
+            object.__setattr__(self, "name", self._describe())
+
+    def _describe(self) -> str:
+        changes = [
+            f"{option.name}={value}"
+            for option in fields(self)
+            if option.name != "name" and (value := getattr(self, option.name)) != option.default
+        ]
+        return f"{_STANDARD} with {', '.join(changes)}" if changes else _STANDARD

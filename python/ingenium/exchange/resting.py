@@ -1,0 +1,46 @@
+"""An order on the exchange while it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from ingenium.trading import Order
+from ingenium.trading.money import EXACT
+
+__all__ = ["RestingOrder"]
+
+
+@dataclass(slots=True)
+class RestingOrder:
+    """An order and what the exchange remembers of it from bar to bar.
+
+    Attributes:
+        order: The order.
+        submitted: When it came, UTC; only bars that start then or later can fill it.
+        leaves: Quantity still to be filled.
+        session: The session of the first bar that could fill it; ``None`` before that.
+        step: The smallest quantity that it is filled in: one share for an order of whole shares,
+            0.1 for one with a decimal.
+    """
+
+    order: Order
+    submitted: datetime
+    leaves: Decimal = field(init=False)
+    session: date | None = field(init=False, default=None)
+    step: Decimal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.leaves = self.order.quantity
+        exponent = self.order.quantity.normalize(EXACT).as_tuple().exponent
+        self.step = Decimal(1).scaleb(min(exponent, 0) if isinstance(exponent, int) else 0)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of it has been filled."""
+        return self.leaves == self.order.quantity
+
+    def rounded(self, quantity: Decimal) -> Decimal:
+        """Return a quantity rounded down to whole steps."""
+        return EXACT.multiply(EXACT.divide_int(quantity, self.step), self.step)

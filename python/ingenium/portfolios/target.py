@@ -1,0 +1,155 @@
+"""What the ready portfolios share: from a signal to a target, from a target to an order."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from decimal import Decimal
+
+from ingenium.components.portfolio import Portfolio
+from ingenium.errors import ConfigError, DecodeError, IngeniumError
+from ingenium.events import Side, Signal, SignalEvent
+from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
+from ingenium.trading.numbers import parse_decimal
+
+__all__ = ["TargetPortfolio"]
+
+
+class TargetPortfolio(Portfolio):
+    """Moves the position in a symbol to a target with each signal, by one market order.
+
+    What working orders would still add counts as held, so that a signal that comes twice makes
+    one order. A signal that cannot be acted upon makes none and is kept in `problems`.
+
+    Args:
+        cash: What the account starts with.
+        step: Targets are whole multiples of it: 1 for whole shares, 0.0001 for a coin.
+        allow_short: Whether a short signal opens a short; otherwise it closes the long.
+        name: See `Component`.
+
+    Raises:
+        ConfigError: Cash or step is no finite number, or the step is not positive.
+        ComponentError: The name does not fit.
+    """
+
+    def __init__(
+        self,
+        *,
+        cash: Number = Decimal(100_000),
+        step: Number = Decimal(1),
+        allow_short: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(cash, name=name)
+        self.step = positive(step, "step")
+        self.allow_short = allow_short
+
+    @abstractmethod
+    def target(self, event: SignalEvent, direction: int) -> Decimal | None:
+        """Return the quantity to hold, negative for a short; ``None`` to leave it as it is.
+
+        Args:
+            event: The signal.
+            direction: 1 for a long, -1 for a short that is allowed. Flat never asks.
+        """
+
+    def on_signal(self, event: SignalEvent) -> None:
+        """Send the order that moves the position to the target."""
+        try:
+            self._move(event)
+        except IngeniumError as error:
+            # An error here is about this signal, such as a target that no order can hold.
+            self.report_problem(f"signal {event.id!r} of {event.symbol!r}: {error}")
+
+    def _move(self, event: SignalEvent) -> None:
+        symbol = event.symbol
+        if event.signal == Signal.FLAT or (event.signal == Signal.SHORT and not self.allow_short):
+            target: Decimal | None = ZERO
+        elif event.signal == Signal.LONG:
+            target = self.target(event, 1)
+        elif event.signal == Signal.SHORT:
+            target = self.target(event, -1)
+        else:
+            known = ", ".join(Signal)
+            self.report_problem(
+                f"signal {event.id!r} of {symbol!r} is {event.signal!r}, which is unknown: "
+                f"use one of {known}"
+            )
+            return
+        if target is None:
+            return
+        difference = EXACT.subtract(target, self.held(symbol))
+        if difference:
+            side = Side.BUY if difference > 0 else Side.SELL
+            self.send_order(symbol, side, difference.copy_abs())
+
+    def held(self, symbol: str) -> Decimal:
+        """Return the position in a symbol with what working orders would still add."""
+        return EXACT.add(self.position(symbol).quantity, self.pending(symbol))
+
+    def quantity_for(self, event: SignalEvent, weight: Decimal) -> Decimal | None:
+        """Return how much a part of equity buys at the last price, in whole steps.
+
+        Args:
+            event: The signal, for its symbol and the text of a problem.
+            weight: Part of equity; negative for a short.
+
+        Returns:
+            The quantity, rounded towards zero; ``None``, with a problem reported, when price or
+            equity say nothing.
+        """
+        price = self.price(event.symbol)
+        equity = self.account.equity
+        if price is None:
+            self.report_problem(
+                f"signal {event.id!r} of {event.symbol!r} came before any price of it: no order"
+            )
+        elif price <= 0 or equity <= 0:
+            self.report_problem(
+                f"signal {event.id!r} of {event.symbol!r}: cannot size a position at price "
+                f"{price:f} and equity {equity:f}: no order"
+            )
+        else:
+            value = EXACT.multiply(equity, weight)
+            quantity = QUOTIENT.divide(value, price)
+            return EXACT.multiply(EXACT.divide_int(quantity, self.step), self.step)
+        return None
+
+
+def positive(value: Number, name: str) -> Decimal:
+    """Take a positive number that a user passed.
+
+    Raises:
+        ConfigError: It is no finite number, or not positive.
+    """
+    number = to_decimal(value, name)
+    if number <= 0:
+        raise ConfigError(f"{name} is {value!r}: use a number above 0")
+    return number
+
+
+def part(value: Number, name: str) -> Decimal:
+    """Take a number above 0 and at most 1 that a user passed.
+
+    Raises:
+        ConfigError: It is no such number.
+    """
+    number = to_decimal(value, name)
+    if not 0 < number <= 1:
+        raise ConfigError(f"{name} is {value!r}: use a number above 0 and at most 1")
+    return number
+
+
+def strength_of(event: SignalEvent, default: Decimal) -> Decimal:
+    """Return the strength of a signal, or the default when it states none.
+
+    Raises:
+        DecodeError: It is no decimal from 0 to 1.
+    """
+    if not event.strength:
+        return default
+    strength = parse_decimal(event.strength, "SignalEvent", "Strength")
+    if not 0 <= strength <= 1:
+        raise DecodeError(
+            "SignalEvent", "Strength", f"expected a decimal from 0 to 1, found {event.strength!r}"
+        )
+    return strength
