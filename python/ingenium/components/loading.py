@@ -39,7 +39,7 @@ def load_app(target: str) -> App:
         found = found()
     if not isinstance(found, App):
         raise ConfigError(
-            f"{target} is a {type(found).__name__}: name an ingenium.App, or a function that "
+            f"{target} is of type {type(found).__name__}: name an ingenium.App, or a function that "
             "returns one"
         )
     return found
