@@ -1,0 +1,77 @@
+"""The exponential moving average."""
+
+from __future__ import annotations
+
+from math import isfinite, nan
+from typing import Literal
+
+from ingenium.errors import ConfigError
+from ingenium.indicators._base import Indicator, bad_input, check_period
+
+__all__ = ["Ema", "Seed"]
+
+Seed = Literal["sma", "first"]
+"""Where an average starts: at the mean of its first numbers, or at the first one."""
+
+
+class Ema(Indicator):
+    """Exponential moving average: ``ema += 2 / (period + 1) * (number - ema)``.
+
+    Libraries differ in where they start, and early values with them. ``seed="sma"`` starts at the
+    simple mean of the first ``period`` numbers, as TA-Lib and StockCharts do. ``seed="first"``
+    starts at the first number, as pandas does with ``ewm(span=period, adjust=False)``; its values
+    lean on that one number for some three periods.
+
+    Args:
+        period: Length, in updates.
+        seed: ``"sma"`` or ``"first"``.
+
+    Raises:
+        ConfigError: ``period`` is below 1, or ``seed`` is another word.
+
+    References:
+        TA-Lib, ``ta_EMA.c``, default compatibility; StockCharts ChartSchool, "Moving Averages -
+        Simple and Exponential".
+    """
+
+    __slots__ = ("_alpha", "_missing", "_total")
+
+    def __init__(self, period: int, *, seed: Seed = "sma") -> None:
+        check_period("Ema", period)
+        check_seed("Ema", seed)
+        super().__init__(period if seed == "sma" else 1)
+        self._alpha = 2.0 / (period + 1)
+        self._missing = self.warm_up
+        self._total = 0.0
+
+    def update(self, number: float) -> float:
+        """Add a number, such as a close.
+
+        Returns:
+            The average; ``nan`` until `warm_up` numbers have come.
+
+        Raises:
+            ValueError: The number is not finite.
+        """
+        if not isfinite(number):
+            raise bad_input(self, number=number)
+        if not self._missing:
+            value = self.value
+            self.value = value = value + self._alpha * (number - value)
+            return value
+        self._missing -= 1
+        self._total += number
+        if self._missing:
+            return nan
+        self.value = self._total / self.warm_up
+        return self.value
+
+
+def check_seed(owner: str, seed: str) -> None:
+    """Refuse another word than those of `Seed`.
+
+    Raises:
+        ConfigError: It is another.
+    """
+    if seed not in {"sma", "first"}:
+        raise ConfigError(f"seed {seed!r} of {owner} does not fit: pass 'sma' or 'first'")

@@ -1,0 +1,71 @@
+"""The simple moving average."""
+
+from __future__ import annotations
+
+from math import fsum, isfinite, nan
+
+from ingenium.indicators._base import Indicator, bad_input, check_period
+
+__all__ = ["Sma"]
+
+
+class Sma(Indicator):
+    """Simple moving average: the mean of the last ``period`` numbers.
+
+    A running sum gathers rounding errors without end. Here it is summed anew each time the window
+    has gone round, and when it has fallen far below what it was, since that is where rounding would
+    show; the cost per update is constant on average.
+
+    Args:
+        period: Numbers in the window.
+
+    Raises:
+        ConfigError: ``period`` is below 1.
+    """
+
+    __slots__ = ("_missing", "_next", "_peak", "_period", "_total", "_window")
+
+    def __init__(self, period: int) -> None:
+        super().__init__(check_period("Sma", period))
+        self._period = period
+        self._window = [0.0] * period
+        self._next = 0
+        self._missing = period
+        self._total = self._peak = 0.0
+
+    def update(self, number: float) -> float:
+        """Add a number, such as a close.
+
+        Returns:
+            The mean; ``nan`` until ``period`` numbers have come.
+
+        Raises:
+            ValueError: The number is not finite.
+        """
+        if not isfinite(number):
+            raise bad_input(self, number=number)
+        window = self._window
+        place = self._next
+        old = window[place]
+        window[place] = number
+        total = self._total + number - old
+        place += 1
+        if place == self._period:
+            place = 0
+            total = fsum(window)
+            self._peak = abs(total)
+        else:
+            size = abs(total)
+            if size > self._peak:
+                self._peak = size
+            elif size < 1e-3 * self._peak:
+                total = fsum(window)
+                self._peak = abs(total)
+        self._next = place
+        self._total = total
+        if self._missing:
+            self._missing -= 1
+            if self._missing:
+                return nan
+        self.value = value = total / self._period
+        return value
