@@ -6,7 +6,7 @@ from abc import abstractmethod
 from decimal import Decimal
 
 from ingenium.components.portfolio import Portfolio
-from ingenium.errors import ConfigError, DecodeError, IngeniumError
+from ingenium.errors import ConfigError, DecodeError, InvalidOrderError, SubjectError
 from ingenium.events import Side, Signal, SignalEvent
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
 from ingenium.trading.numbers import parse_decimal
@@ -56,8 +56,7 @@ class TargetPortfolio(Portfolio):
         """Send the order that moves the position to the target."""
         try:
             self._move(event)
-        except IngeniumError as error:
-            # An error here is about this signal, such as a target that no order can hold.
+        except (DecodeError, InvalidOrderError, SubjectError) as error:
             self.report_problem(f"signal {event.id!r} of {event.symbol!r}: {error}")
 
     def _move(self, event: SignalEvent) -> None:

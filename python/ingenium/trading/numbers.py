@@ -8,7 +8,7 @@ the rule first.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from math import isfinite
 
 from ingenium.errors import DecodeError, EncodeError
@@ -18,6 +18,10 @@ __all__ = ["format_decimal", "parse_decimal", "parse_float", "parse_price"]
 # Up to 15 digits before the point and 18 behind it: the cents of any market and the wei of a coin.
 _PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?", re.ASCII)
 _EXPONENT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+
+_FINEST = Decimal("1e-18")
+_FINEST_EXPONENT = 18
+_WIDE = Context(prec=64)
 
 
 def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
@@ -41,14 +45,21 @@ def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
 def parse_price(text: str, event_type: str, path: str) -> Decimal:
     """Parse a price or volume of market data exactly; takes what `parse_float` takes.
 
+    What is finer than the 18 decimals that an event of the money path can hold is rounded.
+
     Raises:
-        DecodeError: The text is empty or no finite decimal.
+        DecodeError: The text is empty, no finite decimal, or 10^15 or more.
     """
     if _PLAIN.fullmatch(text) is not None:
         return Decimal(text)
-    parse_float(text, event_type, path)
-    # Writing it out first leaves no exponent in any text that is made of it.
-    return Decimal(format(Decimal(text), "f"))
+    if abs(parse_float(text, event_type, path)) >= 1e15:
+        raise DecodeError(event_type, path, f"expected a number below 10^15, found {text!r}")
+    number = Decimal(text)
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and -_FINEST_EXPONENT <= exponent <= 0:
+        return number
+    # Quantizing also writes out a positive exponent, so that no text of it ever holds one.
+    return number.quantize(_FINEST, context=_WIDE)
 
 
 def parse_float(text: str, event_type: str, path: str) -> float:

@@ -1,0 +1,236 @@
+"""Accounts: cash, positions and trades, exact to the last digit."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingenium.errors import ConfigError, DecodeError
+from ingenium.events import Side
+from ingenium.trading import Account, Fill
+
+ORACLE = Path(__file__).parents[1] / "data" / "oracles" / "lean_cash_fills.csv"
+START = datetime(2024, 1, 2, tzinfo=UTC)
+
+
+def fill(signed: int | str, price: int | str, *, commission: str = "0", day: int = 0, id: str = ""):
+    quantity = Decimal(signed)
+    return Fill(
+        id=id,
+        symbol="AAPL",
+        side=Side.BUY if quantity > 0 else Side.SELL,
+        quantity=quantity.copy_abs(),
+        price=Decimal(price),
+        commission=Decimal(commission),
+        time=START + timedelta(days=day),
+    )
+
+
+def test_account_equity_after_the_fills_of_lean_is_that_of_lean() -> None:
+    account = Account(Decimal(100_000))
+    rows = list(csv.DictReader(ORACLE.read_text().splitlines()))
+    assert len(rows) == 13
+    for row in rows:
+        account.book(fill(row["fill_quantity"], row["fill_price"]))
+        account.mark("AAPL", row["market_price_after"])
+        assert account.equity == Decimal(row["expected_equity_after"]), row
+
+
+def test_account_long_round_trip_makes_one_trade() -> None:
+    account = Account(Decimal(1_000))
+    account.book(fill(10, "50", commission="1"))
+    account.book(fill(-10, "55", commission="2", day=3))
+    [trade] = account.trades
+    assert (trade.side, trade.quantity) == (Side.BUY, 10)
+    assert (trade.entry_price, trade.exit_price) == (50, 55)
+    assert (trade.entry_time, trade.exit_time) == (START, START + timedelta(days=3))
+    assert (trade.pnl, trade.commission, trade.net_pnl) == (50, 3, 47)
+    assert (account.cash, account.equity) == (1_047, 1_047)
+    assert account.positions == {}
+
+
+def test_account_short_round_trip_earns_when_the_price_falls() -> None:
+    account = Account(Decimal(1_000))
+    account.book(fill(-10, "50"))
+    assert (account.cash, account.equity) == (1_500, 1_000)
+    account.mark("AAPL", "45")
+    assert account.unrealized_pnl == 50
+    account.book(fill(10, "40"))
+    [trade] = account.trades
+    assert (trade.side, trade.pnl) == (Side.SELL, 100)
+
+
+def test_account_position_averages_its_cost_over_several_buys() -> None:
+    account = Account()
+    account.book(fill(10, "50"))
+    account.book(fill(30, "70", day=1))
+    position = account.position("AAPL")
+    assert (position.quantity, position.average_price) == (40, 65)
+    account.book(fill(-20, "66", day=2))
+    assert account.position("AAPL").average_price == 65
+    assert account.trades[0].pnl == 20
+    assert account.trades[0].entry_time == START
+
+
+def test_account_fill_through_zero_closes_and_opens_and_splits_the_commission() -> None:
+    account = Account()
+    account.book(fill(10, "50"))
+    account.book(fill(-25, "60", commission="5", day=1))
+    [trade] = account.trades
+    assert (trade.quantity, trade.pnl, trade.commission) == (10, 100, 2)
+    position = account.position("AAPL")
+    assert (position.quantity, position.average_price) == (-15, 60)
+    account.book(fill(15, "60", day=2))
+    assert account.trades[1].commission == 3
+    assert account.trades[1].entry_time == START + timedelta(days=1)
+
+
+def test_account_fill_with_a_known_id_is_booked_once() -> None:
+    account = Account()
+    assert account.book(fill(10, "50", id="exec_1"))
+    assert not account.book(fill(10, "50", id="exec_1"))
+    assert account.has_booked("exec_1")
+    assert account.position("AAPL").quantity == 10
+
+
+def test_account_fills_without_id_are_all_booked() -> None:
+    account = Account()
+    account.book(fill(10, "50"))
+    account.book(fill(10, "50"))
+    assert account.position("AAPL").quantity == 20
+
+
+def test_account_price_is_the_last_mark_not_the_last_fill() -> None:
+    account = Account()
+    assert account.price("AAPL") is None
+    account.book(fill(10, "50"))
+    assert account.price("AAPL") == 50
+    account.mark("AAPL", "52.50")
+    account.book(fill(10, "51"))
+    assert account.price("AAPL") == Decimal("52.50")
+    account.mark("AAPL", Decimal(53))
+    assert account.position("AAPL").market_value == 20 * 53
+
+
+@pytest.mark.parametrize("text", ["", "abc", "NaN", "inf", "1_0", "٣", "1.2.3", "1e15", " 5"])
+def test_account_mark_that_is_no_price_is_refused_and_the_last_one_stays(text: str) -> None:
+    account = Account()
+    account.mark("AAPL", "50")
+    with pytest.raises(DecodeError, match=r"Ohlc\.Close"):
+        account.mark("AAPL", text)
+    assert account.price("AAPL") == 50
+
+
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [
+        ("1e-05", "0.00001"),
+        ("1.5E3", "1500"),
+        (".5", "0.5"),
+        ("-37.63", "-37.63"),
+        ("0.0000123456789012345678", "0.000012345678901235"),
+    ],
+)
+def test_account_mark_takes_what_market_data_may_hold(text: str, price: str) -> None:
+    account = Account()
+    account.mark("AAPL", text)
+    assert account.price("AAPL") == Decimal(price)
+    assert "E" not in str(account.price("AAPL"))
+
+
+@pytest.mark.parametrize("cash", ["many", "", "1e5", float("nan"), True, None])
+def test_account_cash_that_is_no_number_is_refused(cash) -> None:
+    with pytest.raises(ConfigError, match="cash is"):
+        Account(cash)
+
+
+@pytest.mark.parametrize("cash", [Decimal("100000"), 100_000, "100000", 100_000.0, Decimal("1E+5")])
+def test_account_cash_of_any_kind_of_number_is_exact(cash) -> None:
+    assert str(Account(cash).cash).removesuffix(".0") == "100000"
+
+
+class Model:
+    """Average cost in fractions, written as a person would explain it."""
+
+    def __init__(self) -> None:
+        self.cash = Fraction(100_000)
+        self.quantity = Fraction(0)
+        self.average = Fraction(0)
+        self.realized = Fraction(0)
+
+    def book(self, signed: Fraction, price: Fraction, commission: Fraction) -> None:
+        self.cash -= signed * price + commission
+        if self.quantity * signed >= 0:
+            total = self.quantity * self.average + signed * price
+            self.quantity += signed
+            self.average = total / self.quantity
+            return
+        closing = min(abs(signed), abs(self.quantity))
+        sign = 1 if self.quantity > 0 else -1
+        self.realized += closing * (price - self.average) * sign
+        crosses = abs(signed) > abs(self.quantity)
+        self.quantity += signed
+        if crosses:
+            self.average = price
+
+
+quantities = st.decimals(min_value=Decimal("0.0001"), max_value=Decimal(1_000), places=4)
+prices = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(500), places=2)
+fees = st.decimals(min_value=Decimal("-0.5"), max_value=Decimal(5), places=3)
+moves = st.lists(st.tuples(st.booleans(), quantities, prices, fees, prices), max_size=30)
+
+
+@given(moves)
+def test_account_random_fills_agree_with_average_cost_in_fractions(steps) -> None:
+    account, model = Account(), Model()
+    for is_buy, quantity, price, fee, mark in steps:
+        signed = quantity if is_buy else -quantity
+        account.book(fill(str(signed), str(price), commission=str(fee)))
+        account.mark("AAPL", str(mark))
+        model.book(Fraction(signed), Fraction(price), Fraction(fee))
+        position = account.position("AAPL")
+        assert Fraction(account.cash) == model.cash
+        assert Fraction(position.quantity) == model.quantity
+        assert Fraction(account.equity) == model.cash + model.quantity * Fraction(mark)
+        assert abs(Fraction(account.realized_pnl) - model.realized) < Fraction(1, 10**15)
+        if position.quantity:
+            assert abs(Fraction(position.average_price) - model.average) < Fraction(1, 10**15)
+
+
+@given(moves)
+def test_account_identity_of_equity_holds_to_the_last_digit(steps) -> None:
+    account = Account(Decimal(100_000))
+    for is_buy, quantity, price, fee, mark in steps:
+        signed = quantity if is_buy else -quantity
+        account.book(fill(str(signed), str(price), commission=str(fee)))
+        account.mark("AAPL", str(mark))
+        start = Fraction(account.starting_cash)
+        assert Fraction(account.equity) == start + Fraction(account.realized_pnl) + Fraction(
+            account.unrealized_pnl
+        ) - Fraction(account.commissions)
+        values = sum(Fraction(p.market_value) for p in account.positions.values())
+        assert Fraction(account.equity) == Fraction(account.cash) + values
+        assert sum(Fraction(trade.pnl) for trade in account.trades) == Fraction(
+            account.realized_pnl
+        )
+    if not account.positions:
+        paid = sum(Fraction(trade.commission) for trade in account.trades)
+        assert paid == Fraction(account.commissions)
+
+
+def test_account_tiny_and_huge_numbers_are_not_rounded() -> None:
+    account = Account(Decimal("0.000000000000000001"))
+    account.book(fill("999999999999999.000000000000000001", "0.000000000000000001"))
+    account.book(fill("-999999999999999.000000000000000001", "999999999999999.000000000000000001"))
+    expected = Fraction("999999999999999.000000000000000001") * (
+        Fraction("999999999999999.000000000000000001") - Fraction("0.000000000000000001")
+    )
+    assert Fraction(account.realized_pnl) == expected
+    assert Fraction(account.cash) == expected + Fraction("0.000000000000000001")
