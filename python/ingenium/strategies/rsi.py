@@ -1,0 +1,74 @@
+"""Buys what has fallen and sells what has risen, by the relative strength index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingenium.components import Strategy
+from ingenium.errors import ConfigError
+from ingenium.events import Signal
+from ingenium.indicators import Rsi
+from ingenium.trading import Bar
+
+__all__ = ["RsiStrategy"]
+
+
+class RsiStrategy(Strategy):
+    """Says long when the index is below one line, short when it is above another.
+
+    It says so on every bar for which it is true, and nothing in between.
+
+    Args:
+        symbols: The symbols that it trades, each by its own closes; ``None`` for all it sees.
+        period: Length of the index, in bars.
+        buy_below: Long below this, from 0 to 100.
+        sell_above: Short above this, from 0 to 100; not below ``buy_below``.
+        name: See `Component`.
+
+    Raises:
+        ConfigError: An argument makes no sense.
+        SubjectError: A symbol cannot be part of a subject.
+        ComponentError: The name does not fit.
+
+    References:
+        L. Connors, C. Alvarez, "Short Term Trading Strategies That Work", 2008, for a period of 2.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str] | None = None,
+        *,
+        period: int = 2,
+        buy_below: float = 5,
+        sell_above: float = 95,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(symbols, name=name)
+        # A nan is in no range either.
+        if not (0 <= buy_below <= 100 and 0 <= sell_above <= 100):
+            raise ConfigError(
+                f"buy_below {buy_below!r} and sell_above {sell_above!r} of {self.name} do not fit: "
+                "the index runs from 0 to 100, so pass numbers such as 5 and 95"
+            )
+        if buy_below > sell_above:
+            raise ConfigError(
+                f"buy_below {buy_below!r} of {self.name} is above sell_above {sell_above!r}, so "
+                "one bar could be both: swap them"
+            )
+        Rsi(period)  # refuses a bad period now, rather than at the first bar
+        self._period = period
+        self._buy_below = buy_below
+        self._sell_above = sell_above
+        self._of_symbol: dict[str, Rsi] = {}
+
+    def on_bar(self, bar: Bar) -> None:
+        """Update the symbol's index and say what it means."""
+        rsi = self._of_symbol.get(bar.symbol)
+        if rsi is None:
+            rsi = self._of_symbol[bar.symbol] = Rsi(self._period)
+        value = rsi.update(bar.close)
+        # Both are false for the nan of the warm-up.
+        if value < self._buy_below:
+            self.send_signal(bar.symbol, Signal.LONG)
+        elif value > self._sell_above:
+            self.send_signal(bar.symbol, Signal.SHORT)

@@ -1,0 +1,83 @@
+"""Follows the trend: a fast moving average that crosses a slow one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingenium.components import Strategy
+from ingenium.errors import ConfigError
+from ingenium.events import Signal
+from ingenium.indicators import Sma
+from ingenium.trading import Bar
+
+__all__ = ["SmaCross"]
+
+_TIE = 1e-12
+"""Averages closer than this part of their size are equal; what is left is rounding."""
+
+
+class SmaCross(Strategy):
+    """Says long when the fast average crosses the slow one upwards, short when downwards.
+
+    It speaks on the bar of the cross only. The first bar that has both averages shows a side, not a
+    cross; averages that touch and part again on the same side have not crossed.
+
+    Args:
+        symbols: The symbols that it trades, each by its own closes; ``None`` for all it sees.
+        fast: Bars of the fast average.
+        slow: Bars of the slow average, more than ``fast``.
+        name: See `Component`.
+
+    Raises:
+        ConfigError: An argument makes no sense.
+        SubjectError: A symbol cannot be part of a subject.
+        ComponentError: The name does not fit.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str] | None = None,
+        *,
+        fast: int = 10,
+        slow: int = 30,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(symbols, name=name)
+        # Refuses bad periods now, rather than at the first bar.
+        _State(fast, slow)
+        if fast >= slow:
+            raise ConfigError(
+                f"fast {fast} of {self.name} is not below slow {slow}: pass fewer bars for fast, "
+                "such as fast=10, slow=30"
+            )
+        self._fast = fast
+        self._slow = slow
+        self._of_symbol: dict[str, _State] = {}
+
+    def on_bar(self, bar: Bar) -> None:
+        """Update the symbol's averages and say when they cross."""
+        state = self._of_symbol.get(bar.symbol)
+        if state is None:
+            state = self._of_symbol[bar.symbol] = _State(self._fast, self._slow)
+        fast = state.fast.update(bar.close)
+        slow = state.slow.update(bar.close)
+        gap = fast - slow
+        # False for the nan of the warm-up, too.
+        if not abs(gap) > _TIE * abs(slow):
+            return
+        side = Signal.LONG if gap > 0 else Signal.SHORT
+        before, state.side = state.side, side
+        if before is not None and before is not side:
+            self.send_signal(bar.symbol, side)
+
+
+class _State:
+    """What is known of one symbol."""
+
+    __slots__ = ("fast", "side", "slow")
+
+    def __init__(self, fast: int, slow: int) -> None:
+        self.fast = Sma(fast)
+        self.slow = Sma(slow)
+        self.side: Signal | None = None
+        """On which side of the slow average the fast one was last."""
