@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from ingenium import (
     App,
     ComponentError,
@@ -65,7 +64,7 @@ def test_app_without_ingestor_is_refused() -> None:
 
 
 def test_app_two_components_of_one_name_is_refused_with_the_name() -> None:
-    with pytest.raises(ConfigError, match="'history'.*name="):
+    with pytest.raises(ConfigError, match=r"'history'.*name="):
         App(ingestors=[History(), History()])
 
 

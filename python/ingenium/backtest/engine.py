@@ -8,7 +8,7 @@ digests against each other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,15 +17,13 @@ from ingenium.components import App, Component, External, Ingestor, Portfolio
 from ingenium.components.handling import handle, handlers_of, start_component, stop_component
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, encode
-from ingenium.lockstep import EventLog, Feed, ReplayResult, Step, next_turn
+from ingenium.lockstep import EventLog, Feed, OnStep, ReplayResult, Step, next_turn
 from ingenium.subjects import subject_of
 
 __all__ = ["replay", "replay_async"]
 
 _YIELD_EVERY = 64
 """Steps between two looks at the event loop, so that Ctrl+C and other tasks get their turn."""
-
-OnStep = Callable[[int, datetime, int, int | None], None]
 
 
 def replay(app: App, *, on_step: OnStep | None = None) -> ReplayResult:
@@ -40,8 +38,7 @@ async def replay_async(app: App, *, on_step: OnStep | None = None) -> ReplayResu
 
     Args:
         app: Its ingestors read history, and no component is another program.
-        on_step: Called after each instant with its number, its time, the events of market data so
-            far and how many there will be, if that is known.
+        on_step: Called after each step.
 
     Raises:
         BacktestError: The app has live or foreign components.
@@ -105,7 +102,7 @@ class _Replay:
             if not any(heads):
                 return data
             turn = next_turn(heads)
-            data += await feeds[turn.index].take(turn.until_symbol)
+            data += await feeds[turn.feed].take(turn.until_symbol)
 
     async def _one_step(self, time: datetime, data: Sequence[DataEvent]) -> None:
         app = self._app
@@ -124,12 +121,14 @@ class _Replay:
             reported = await self._let(app.executor, OrderEvent, asked, time)
             executions += reported
             asked = await self._let(app.portfolio, ExecutionEvent, reported, time)
-        self._log.add(
-            Step(time, _sent(data), _sent(signals), _sent(orders), _sent(executions))
-        )
+        self._log.add(Step(time, _sent(data), _sent(signals), _sent(orders), _sent(executions)))
 
     async def _let(
-        self, component: Component | None, kind: type[Event], events: Sequence[Event], time: datetime
+        self,
+        component: Component | None,
+        kind: type[Event],
+        events: Sequence[Event],
+        time: datetime,
     ) -> list[Event]:
         """Let a component handle events of one kind; return what it sends."""
         if component is None or not events:

@@ -81,7 +81,7 @@ def _describe(event: Event) -> str:
             if bar is None
             else f"O {bar.open}  H {bar.high}  L {bar.low}  C {bar.close}  V {bar.volume or '-'}"
         )
-        return _words("data     ", _time(event), event.symbol, prices, bar and bar.period)
+        return _words("data     ", _time(event), event.symbol, prices, bar.period if bar else None)
     if isinstance(event, SignalEvent):
         return _words(
             "signal   ",
@@ -171,8 +171,10 @@ def print_result(console: Console, result: ReplayResult, *, trades: int) -> None
         ("period", _period(result)),
         (
             "events",
-            f"{result.data:,} bars, {result.signals:,} signals, {result.orders:,} orders, "
-            f"{result.executions:,} executions",
+            (
+                f"{result.data:,} bars, {result.signals:,} signals, {result.orders:,} orders, "
+                f"{result.executions:,} executions"
+            ),
         ),
         ("closed trades", f"{len(result.trades):,}"),
         ("realized P&L", _coloured(account.realized_pnl)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from time import monotonic
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -49,7 +50,7 @@ class StepProgress:
         self._task = self._progress.add_task(title, total=None, rate=0.0, at="", visible=False)
         self._began = self._shown = monotonic()
 
-    def __enter__(self) -> StepProgress:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

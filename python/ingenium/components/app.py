@@ -96,7 +96,9 @@ class App:
                     f"two components are named {component.name!r}, {type(other).__name__} and "
                     f"{type(component).__name__}: pass name= to one of them"
                 )
-        kinds = {ingestor.historical for ingestor in self.ingestors if isinstance(ingestor, Ingestor)}
+        kinds = {
+            ingestor.historical for ingestor in self.ingestors if isinstance(ingestor, Ingestor)
+        }
         if len(kinds) > 1:
             raise ConfigError(
                 "app mixes ingestors of history and of live data: split it into two apps"

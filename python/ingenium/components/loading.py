@@ -1,4 +1,4 @@
-"""Finds the app that a command line names: ``file.py``, ``file.py:name``, ``package.module:name``."""
+"""Finds the app that a command line names, as a file or as a module."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is not None and name.split(".")[0] == error.name.split(".")[0]:
+        if error.name is not None and name.split(".", maxsplit=1)[0] == error.name.split(".")[0]:
             raise ConfigError(
                 f"no such app: {name!r} is neither a file that ends in .py nor a module that can "
                 "be imported from here"

@@ -6,30 +6,24 @@ Either way the life of a component is: start, ready, drain, stop.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 
 from ingenium.bus import EmbeddedServer, NatsBus
-from ingenium.components import App, External, Portfolio
+from ingenium.components import App, External
 from ingenium.components.app import CONDUCTOR
 from ingenium.config import Settings
 from ingenium.deploy.component import play_component
 from ingenium.deploy.live import run_live
-from ingenium.deploy.parts import OnLine, Part, Program, make_part
+from ingenium.deploy.parts import OnLine, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
-from ingenium.deploy.stopping import Stop, stop_signals
-from ingenium.errors import ConfigError, DeployError
-from ingenium.lockstep import Conductor, EventLog, ReplayResult
+from ingenium.deploy.replay import run_replay
+from ingenium.deploy.stopping import stop_signals
+from ingenium.errors import ConfigError
+from ingenium.lockstep import OnStep, ReplayResult
 
 __all__ = ["run_app", "run_component"]
-
-_END_SECONDS = 15.0
-
-OnStep = Callable[[int, datetime, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +58,7 @@ async def run_app(
         target: The app as the command line names it, for the processes of its components.
         settings: Name the server, if there is one.
         processes: Whether each component gets a process of its own.
-        on_step: Called after each instant of history with its number, its time, the events of
-            market data so far, and how many there will be, if that is known.
+        on_step: Called after each step of a replay.
         on_line: Takes name and output lines of the programs that are started.
 
     Returns:
@@ -99,7 +92,7 @@ async def run_app(
                     await run_live(bus, app, parts, stop)
                     return None
                 probe = SubscriptionProbe(server.monitor_url, app)
-                return await _replay(bus, app, parts, probe, stop, on_step)
+                return await run_replay(bus, app, parts, probe, stop, on_step)
             finally:
                 await bus.close()
 
@@ -132,79 +125,11 @@ async def run_component(app: App, name: str, settings: Settings) -> ReplayResult
         bus = await NatsBus.connect(settings.nats_server, name=f"ingenium {app.name} {name}")
         try:
             if component is None:
-                return await _replay(bus, app, [], SubscriptionProbe(None, app), stop, None)
+                return await run_replay(bus, app, [], SubscriptionProbe(None, app), stop, None)
             await play_component(bus, app, component, stop, settings)
             return None
         finally:
             await bus.close()
-
-
-async def _replay(
-    bus: NatsBus,
-    app: App,
-    parts: Sequence[Part],
-    probe: SubscriptionProbe,
-    stop: Stop,
-    on_step: OnStep | None,
-) -> ReplayResult:
-    portfolio = app.portfolio
-    cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
-    log = EventLog(cash)
-    conductor = Conductor(bus, app, log, on_step=on_step)
-    tasks: list[asyncio.Task[None]] = []
-
-    def on_end(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            conductor.fail(error)
-
-    try:
-        await conductor.start()
-        await probe.look()
-        for part in parts:
-            await part.start()
-            tasks.append(asyncio.create_task(part.run()))
-            tasks[-1].add_done_callback(on_end)
-        stop.on_ask(conductor.ask_to_stop)
-        await conductor.wait_ready()
-        await probe.wait()
-        for part in parts:
-            if isinstance(part, Program):
-                # The conductor's end lets them go, and a part may be quicker than this function.
-                conductor.on_end(part.expect_end)
-        complete = await conductor.run()
-        await _let_end(app, parts, tasks)
-        return log.result(complete=complete)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
-        await conductor.stop()
-
-
-async def _let_end(
-    app: App, parts: Sequence[Part], tasks: Sequence[asyncio.Task[None]]
-) -> None:
-    """Wait until the components have stopped by themselves, as the conductor told them to."""
-    reporting = [
-        task
-        for part, task in zip(parts, tasks, strict=True)
-        if not (isinstance(part, Program) and _is_silent(part))
-    ]
-    if not reporting:
-        return
-    _, late = await asyncio.wait(reporting, timeout=_END_SECONDS)
-    if late:
-        raise DeployError(
-            f"{len(late)} of the components of {app.name!r} did not stop within {_END_SECONDS:g} s"
-        )
-    for task in reporting:
-        task.result()
-
-
-def _is_silent(program: Program) -> bool:
-    component = program.component
-    return isinstance(component, External) and not component.reports
 
 
 def _kill_all(programs: Sequence[Program]) -> None:

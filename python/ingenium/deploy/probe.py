@@ -95,4 +95,3 @@ def _subjects(program: External) -> Sequence[str]:
             return [data_subject(_ANY_SYMBOL)]
         return [data_subject(symbol) for symbol in program.symbols]
     return [subject_for(OrderEvent)]  # an executor; the other roles have to report
-

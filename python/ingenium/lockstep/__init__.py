@@ -1,8 +1,8 @@
-"""Replays over the bus, in step: members, the conductor, and the log that both kinds of run keep."""
+"""Replays over the bus, in step: members, the conductor, and the log of what happened."""
 
 from ingenium.lockstep.conductor import Conductor
 from ingenium.lockstep.feed import Feed, Head, Turn, next_turn, time_of
-from ingenium.lockstep.log import EventLog, ReplayResult, Step
+from ingenium.lockstep.log import EventLog, OnStep, ReplayResult, Step
 from ingenium.lockstep.member import Member, make_member
 from ingenium.lockstep.order import SignalOrder
 
@@ -12,6 +12,7 @@ __all__ = [
     "Feed",
     "Head",
     "Member",
+    "OnStep",
     "ReplayResult",
     "SignalOrder",
     "Step",

@@ -16,16 +16,23 @@ from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
 from ingenium.components import App, Component, External
 from ingenium.errors import BusError, ComponentError, DecodeError, LockstepError
-from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, decode, encode
+from ingenium.events import (
+    DataEvent,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+    decode,
+    encode,
+)
+from ingenium.lockstep.arrivals import Arrivals
 from ingenium.lockstep.feed import Head, next_turn
-from ingenium.lockstep.log import EventLog, Step
+from ingenium.lockstep.log import EventLog, OnStep, Step
 from ingenium.lockstep.order import SignalOrder
 from ingenium.lockstep.silence import Silence
-from ingenium.subjects import ALL_EVENTS, event_type_of, grant_subject, report_subject, subject_for
+from ingenium.subjects import ALL_EVENTS, event_type_of, grant_subject, report_subject
 
 __all__ = ["Conductor"]
 
-_KINDS: tuple[type[Event], ...] = (DataEvent, SignalEvent, OrderEvent, ExecutionEvent)
 _STALL_SECONDS = 30.0
 
 
@@ -36,8 +43,7 @@ class Conductor:
         bus: Where the components are.
         app: The components that take part.
         log: Takes what happened, step by step.
-        on_step: Called after each step with its number, its time, the messages of market data so
-            far and how many there will be, if that is known.
+        on_step: Called after each step.
         stall_seconds: How long nothing may happen before the replay is given up.
     """
 
@@ -47,7 +53,7 @@ class Conductor:
         app: App,
         log: EventLog,
         *,
-        on_step: Callable[[int, datetime, int, int | None], None] | None = None,
+        on_step: OnStep | None = None,
         stall_seconds: float = _STALL_SECONDS,
     ) -> None:
         self._bus = bus
@@ -60,11 +66,10 @@ class Conductor:
         self._stop_asked = False
         self._ending: list[Callable[[], None]] = []
         self._reports: dict[str, LockstepReport] = {}
-        self._seen: dict[type[Event], list[Message]] = {kind: [] for kind in _KINDS}
-        self._totals: dict[type[Event], int] = dict.fromkeys(_KINDS, 0)
-        self._data_subjects: dict[str, int] = {}
+        self._arrived = Arrivals()
         self._signal_order = SignalOrder(app)
         self._step = 0
+        self._orders_settled = 0
         self._subscriptions: list[Subscription] = []
         self._members: list[Component] = [
             c for c in app.components if not isinstance(c, External) or c.reports
@@ -155,7 +160,7 @@ class Conductor:
         self._on_step(
             self._step,
             time,
-            self._totals[DataEvent],
+            self._arrived.total(DataEvent),
             None if None in total else sum(t or 0 for t in total),
         )
 
@@ -175,21 +180,7 @@ class Conductor:
             if not any(heads):
                 break
             turn = next_turn(heads)
-            name = ingestors[turn.index].name
-            sent = self._reports[name].data_sent
-            await self._grant(
-                LockstepGrant(
-                    step=self._step,
-                    time=time,
-                    component=name,
-                    until_time=time,
-                    until_symbol=turn.until_symbol,
-                )
-            )
-            await self._until(
-                lambda name=name, sent=sent: self._reports[name].data_sent > sent,
-                lambda name=name: f"ingestor {name!r} sends nothing",
-            )
+            await self._let_send(ingestors[turn.feed].name, time, turn.until_symbol)
         for head in self._heads():
             if head is not None and head.time < time:
                 raise ComponentError(
@@ -197,29 +188,31 @@ class Conductor:
                     "history has to be in the order of time"
                 )
         await self._until(
-            lambda: self._totals[DataEvent] >= self._sent("data"),
-            lambda: f"{self._totals[DataEvent]} of {self._sent('data')} data events arrived here",
+            lambda: self._arrived.total(DataEvent) >= self._sent("data"),
+            lambda: (
+                f"{self._arrived.total(DataEvent)} of {self._sent('data')} data events arrived here"
+            ),
         )
         return time
 
+    async def _let_send(self, name: str, time: datetime, until_symbol: str) -> None:
+        sent = self._reports[name].data_sent
+        await self._grant(
+            LockstepGrant(
+                step=self._step,
+                time=time,
+                component=name,
+                until_time=time,
+                until_symbol=until_symbol,
+            )
+        )
+        await self._until(
+            lambda: self._reports[name].data_sent > sent,
+            lambda: f"ingestor {name!r} sends nothing",
+        )
+
     def _sent(self, what: str) -> int:
         return sum(int(getattr(report, f"{what}_sent")) for report in self._reports.values())
-
-    def _expected_data(self, component: Component) -> int:
-        """How many messages of market data a component has been sent so far."""
-        symbols = getattr(component, "symbols", None)
-        if symbols is None:
-            return self._totals[DataEvent]
-        subjects = {subject_for(DataEvent, symbol) for symbol in symbols}
-        return sum(self._data_subjects.get(subject, 0) for subject in subjects)
-
-    def _has_data(self, component: Component) -> bool:
-        """Whether any of the present step's market data is for a component."""
-        symbols = getattr(component, "symbols", None)
-        if symbols is None:
-            return True
-        subjects = {subject_for(DataEvent, symbol) for symbol in symbols}
-        return any(message.subject in subjects for message in self._seen[DataEvent])
 
     async def _wait_handled(self) -> None:
         """Wait until strategies and the executor have handled the instant's data."""
@@ -232,17 +225,21 @@ class Conductor:
         def behind() -> list[str]:
             return [
                 f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
-                f"{self._expected_data(c)} data events"
+                f"{self._arrived.data_for(c)} data events"
                 for c in waiting
-                if self._reports[c.name].data_handled < self._expected_data(c)
+                if self._reports[c.name].data_handled < self._arrived.data_for(c)
             ]
 
         await self._until(lambda: not behind(), lambda: "; ".join(behind()))
-        if any(self._has_data(c) for c in self._silent.components if c.role == "strategy"):
+        if any(
+            self._arrived.has_data_for(c) for c in self._silent.components if c.role == "strategy"
+        ):
             await self._settle()
         await self._until(
-            lambda: self._totals[SignalEvent] >= self._sent("signals"),
-            lambda: f"{self._totals[SignalEvent]} of {self._sent('signals')} signals arrived here",
+            lambda: self._arrived.total(SignalEvent) >= self._sent("signals"),
+            lambda: (
+                f"{self._arrived.total(SignalEvent)} of {self._sent('signals')} signals arrived here"
+            ),
         )
 
     async def _work_orders(self, time: datetime) -> None:
@@ -250,80 +247,79 @@ class Conductor:
         portfolio, executor = self._app.portfolio, self._app.executor
         if portfolio is None or executor is None:
             return
-        silent = executor in self._silent
-        worked = self._totals[OrderEvent]
         while True:
             executions = self._executions_so_far(executor)
-            signals = self._totals[SignalEvent]
+            signals = self._arrived.total(SignalEvent)
             grant = LockstepGrant(
                 step=self._step,
                 time=time,
                 component=portfolio.name,
-                data=self._totals[DataEvent],
+                data=self._arrived.total(DataEvent),
                 executions=executions,
                 signals=signals,
             )
-            await self._grant(grant)
-            await self._until(
-                lambda grant=grant: _has_handled(self._reports[portfolio.name], grant),
-                lambda: f"portfolio {portfolio.name!r} does not handle what was granted",
-            )
-            orders = self._reports[portfolio.name].orders_sent
-            if silent:
-                if orders > worked:
-                    await self._settle()
-                worked = orders
-            else:
-                await self._until(
-                    lambda orders=orders: self._reports[executor.name].orders_handled >= orders,
-                    lambda orders=orders: (
-                        f"executor {executor.name!r} handled "
-                        f"{self._reports[executor.name].orders_handled} of {orders} orders"
-                    ),
-                )
-            await self._until(
-                lambda orders=orders: self._totals[OrderEvent] >= orders
-                and self._totals[ExecutionEvent] >= self._executions_so_far(executor),
-                lambda: "orders or executions did not arrive here",
-            )
+            await self._let_order(portfolio, grant)
+            await self._let_execute(executor, self._reports[portfolio.name].orders_sent)
             if (
                 self._executions_so_far(executor) == executions
-                and self._totals[SignalEvent] == signals
+                and self._arrived.total(SignalEvent) == signals
             ):
                 return
 
+    async def _let_order(self, portfolio: Component, grant: LockstepGrant) -> None:
+        await self._grant(grant)
+        await self._until(
+            lambda: _has_handled(self._reports[portfolio.name], grant),
+            lambda: f"portfolio {portfolio.name!r} does not handle what was granted",
+        )
+
+    async def _let_execute(self, executor: Component, orders: int) -> None:
+        """Wait until the executor has handled all orders, and until its answers are here."""
+        if executor in self._silent:
+            if orders > self._orders_settled:
+                await self._settle()
+                self._orders_settled = orders
+        else:
+            await self._until(
+                lambda: self._reports[executor.name].orders_handled >= orders,
+                lambda: (
+                    f"executor {executor.name!r} handled "
+                    f"{self._reports[executor.name].orders_handled} of {orders} orders"
+                ),
+            )
+        await self._until(
+            lambda: (
+                self._arrived.total(OrderEvent) >= orders
+                and self._arrived.total(ExecutionEvent) >= self._executions_so_far(executor)
+            ),
+            lambda: "orders or executions did not arrive here",
+        )
+
     def _executions_so_far(self, executor: Component) -> int:
         if executor in self._silent:
-            return self._totals[ExecutionEvent]
+            return self._arrived.total(ExecutionEvent)
         return self._reports[executor.name].executions_sent
 
     async def _settle(self) -> None:
-        await self._silent.settle(lambda: sum(self._totals.values()))
+        await self._silent.settle(lambda: self._arrived.all)
         self._raise_problem()
 
     def _close(self, time: datetime) -> None:
-        data, signals, orders, executions = (self._seen[kind] for kind in _KINDS)
-        self._log.add(
-            Step(time, data, self._signal_order.sort(signals), orders, executions)
-        )
-        for messages in (data, signals, orders, executions):
-            messages.clear()
+        data, signals, orders, executions = self._arrived.take_step()
+        self._log.add(Step(time, data, self._signal_order.sort(signals), orders, executions))
 
     # What arrives.
 
     def _on_event(self, message: Message) -> None:
         kind = event_type_of(message.subject)
-        if kind in self._totals:
-            self._totals[kind] += 1
-            self._seen[kind].append(message)
-            if kind is SignalEvent:
-                self._check_late(message)
-            if kind is DataEvent:
-                count = self._data_subjects.get(message.subject, 0)
-                self._data_subjects[message.subject] = count + 1
-            self._changed.set()
-        elif kind is not None:
+        if kind is None:
+            return
+        if not self._arrived.add(kind, message):
             self._log.add_dead_letter(message)
+            return
+        if kind is SignalEvent:
+            self._check_late(message)
+        self._changed.set()
 
     def _check_late(self, message: Message) -> None:
         try:

@@ -30,12 +30,12 @@ class Turn(NamedTuple):
     """Which feed goes next, and how far.
 
     Attributes:
-        index: Position of the feed.
+        feed: Its position.
         until_symbol: It gives its events of the instant up to this symbol, itself included; empty
             for all of the instant.
     """
 
-    index: int
+    feed: int
     until_symbol: str
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,11 @@ from ingenium.errors import IngeniumError
 from ingenium.events import DataEvent, ExecutionEvent, OrderEvent, decode
 from ingenium.trading import Account, Fill, Order, Trade
 
-__all__ = ["EventLog", "ReplayResult", "Step"]
+__all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
+
+OnStep = Callable[[int, datetime, int, int | None], None]
+"""Takes, after each step of a replay, its number, its time, the events of market data so far, and
+how many there will be, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +123,23 @@ class EventLog:
         Args:
             complete: Whether the end of history was reached.
         """
+        data, signals, orders, executions = self._counts
         return ReplayResult(
-            self._steps,
-            self._first,
-            self._last,
-            *self._counts,
-            self._dead_letters,
-            self._hash.hexdigest(),
-            self.account,
-            complete,
-            tuple(self._problems),
+            steps=self._steps,
+            first=self._first,
+            last=self._last,
+            data=data,
+            signals=signals,
+            orders=orders,
+            executions=executions,
+            dead_letters=self._dead_letters,
+            events_digest=self._hash.hexdigest(),
+            account=self.account,
+            complete=complete,
+            problems=tuple(self._problems),
         )
 
-    def _book(self, messages: Iterable[Message], book) -> None:  # type: ignore[no-untyped-def]
+    def _book(self, messages: Iterable[Message], book: Callable[[bytes], None]) -> None:
         for message in messages:
             try:
                 book(message.payload)

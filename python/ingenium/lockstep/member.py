@@ -14,7 +14,15 @@ from ingenium.bus.envelope import dead_letter, headers_for
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
 from ingenium.components.handling import handle, handlers_of, start_component, stop_component
 from ingenium.errors import BusError, ComponentError, ConfigError, DecodeError, LockstepError
-from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, decode, encode
+from ingenium.events import (
+    DataEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+    decode,
+    encode,
+)
 from ingenium.lockstep.feed import Feed, time_of
 from ingenium.lockstep.order import SignalOrder
 from ingenium.subjects import grant_subject, report_subject, subject_for, subject_of
@@ -74,14 +82,10 @@ class Member(ABC):
         """
         self._bus.on_incident(self._on_incident)
         subscribe = self._bus.subscribe
-        self._subscriptions.append(
-            await subscribe(grant_subject(self._app.name), self._on_grant)
-        )
+        self._subscriptions.append(await subscribe(grant_subject(self._app.name), self._on_grant))
         for event_type in self._handlers:
             for subject in self._subjects(event_type):
-                self._subscriptions.append(
-                    await subscribe(subject, self._receiver(event_type))
-                )
+                self._subscriptions.append(await subscribe(subject, self._receiver(event_type)))
         await self._bus.flush()
         await self._send_report()
 
@@ -166,7 +170,9 @@ class Member(ABC):
             symbols is not None and isinstance(event, DataEvent) and event.symbol not in symbols
         )
 
-    async def _handle(self, event_type: type[Event], message: Message, now: datetime | None) -> None:
+    async def _handle(
+        self, event_type: type[Event], message: Message, now: datetime | None
+    ) -> None:
         """Handle one message and publish what follows from it; count it, readable or not."""
         name = f"{_NAMES[event_type]}_handled"
         setattr(self._state, name, getattr(self._state, name) + 1)

@@ -1,0 +1,98 @@
+"""Runs the parts of an app over its history, in step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ingenium.bus.contract import Bus
+from ingenium.components import App, External, Portfolio
+from ingenium.deploy.parts import Part, Program
+from ingenium.deploy.probe import SubscriptionProbe
+from ingenium.deploy.stopping import Stop
+from ingenium.errors import DeployError
+from ingenium.lockstep import Conductor, EventLog, OnStep, ReplayResult
+
+__all__ = ["run_replay"]
+
+_END_SECONDS = 15.0
+
+
+async def run_replay(
+    bus: Bus,
+    app: App,
+    parts: Sequence[Part],
+    probe: SubscriptionProbe,
+    stop: Stop,
+    on_step: OnStep | None = None,
+) -> ReplayResult:
+    """Run until the end of history, or until somebody asks to stop.
+
+    Args:
+        bus: Where the components meet.
+        app: What they make.
+        parts: Those of its components that are started here.
+        probe: Tells when programs that report nothing have subscribed.
+        stop: Says when to stop before the end.
+        on_step: Called after each step.
+
+    Raises:
+        IngeniumError: A component failed, or the replay could not be kept in step.
+    """
+    portfolio = app.portfolio
+    cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
+    log = EventLog(cash)
+    conductor = Conductor(bus, app, log, on_step=on_step)
+    tasks: list[asyncio.Task[None]] = []
+
+    def on_end(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            conductor.fail(error)
+
+    try:
+        await conductor.start()
+        await probe.look()
+        for part in parts:
+            await part.start()
+            tasks.append(asyncio.create_task(part.run()))
+            tasks[-1].add_done_callback(on_end)
+        stop.on_ask(conductor.ask_to_stop)
+        await conductor.wait_ready()
+        await probe.wait()
+        for part in parts:
+            if isinstance(part, Program):
+                # The conductor's end lets them go, and a part may be quicker than this function.
+                conductor.on_end(part.expect_end)
+        complete = await conductor.run()
+        await _let_end(app, parts, tasks)
+        return log.result(complete=complete)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
+        await conductor.stop()
+
+
+async def _let_end(app: App, parts: Sequence[Part], tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait until the components have stopped by themselves, as the conductor told them to."""
+    reporting = [
+        task
+        for part, task in zip(parts, tasks, strict=True)
+        if not (isinstance(part, Program) and _is_silent(part))
+    ]
+    if not reporting:
+        return
+    _, late = await asyncio.wait(reporting, timeout=_END_SECONDS)
+    if late:
+        raise DeployError(
+            f"{len(late)} of the components of {app.name!r} did not stop within {_END_SECONDS:g} s"
+        )
+    for task in reporting:
+        task.result()
+
+
+def _is_silent(program: Program) -> bool:
+    component = program.component
+    return isinstance(component, External) and not component.reports
