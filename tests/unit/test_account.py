@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ingenium.errors import ConfigError, DecodeError
 from ingenium.events import Side
 from ingenium.trading import Account, Fill
@@ -20,7 +20,9 @@ ORACLE = Path(__file__).parents[1] / "data" / "oracles" / "lean_cash_fills.csv"
 START = datetime(2024, 1, 2, tzinfo=UTC)
 
 
-def fill(signed: int | str, price: int | str, *, commission: str = "0", day: int = 0, id: str = ""):
+def fill(
+    signed: int | str, price: str, *, commission: str = "0", day: int = 0, id: str = ""
+) -> Fill:
     quantity = Decimal(signed)
     return Fill(
         id=id,
@@ -48,23 +50,31 @@ def test_account_long_round_trip_makes_one_trade() -> None:
     account.book(fill(10, "50", commission="1"))
     account.book(fill(-10, "55", commission="2", day=3))
     [trade] = account.trades
-    assert (trade.side, trade.quantity) == (Side.BUY, 10)
-    assert (trade.entry_price, trade.exit_price) == (50, 55)
-    assert (trade.entry_time, trade.exit_time) == (START, START + timedelta(days=3))
-    assert (trade.pnl, trade.commission, trade.net_pnl) == (50, 3, 47)
-    assert (account.cash, account.equity) == (1_047, 1_047)
+    assert trade.side is Side.BUY
+    assert trade.quantity == 10
+    assert trade.entry_price == 50
+    assert trade.exit_price == 55
+    assert trade.entry_time == START
+    assert trade.exit_time == START + timedelta(days=3)
+    assert trade.pnl == 50
+    assert trade.commission == 3
+    assert trade.net_pnl == 47
+    assert account.cash == 1_047
+    assert account.equity == 1_047
     assert account.positions == {}
 
 
 def test_account_short_round_trip_earns_when_the_price_falls() -> None:
     account = Account(Decimal(1_000))
     account.book(fill(-10, "50"))
-    assert (account.cash, account.equity) == (1_500, 1_000)
+    assert account.cash == 1_500
+    assert account.equity == 1_000
     account.mark("AAPL", "45")
     assert account.unrealized_pnl == 50
     account.book(fill(10, "40"))
     [trade] = account.trades
-    assert (trade.side, trade.pnl) == (Side.SELL, 100)
+    assert trade.side is Side.SELL
+    assert trade.pnl == 100
 
 
 def test_account_position_averages_its_cost_over_several_buys() -> None:
@@ -72,7 +82,8 @@ def test_account_position_averages_its_cost_over_several_buys() -> None:
     account.book(fill(10, "50"))
     account.book(fill(30, "70", day=1))
     position = account.position("AAPL")
-    assert (position.quantity, position.average_price) == (40, 65)
+    assert position.quantity == 40
+    assert position.average_price == 65
     account.book(fill(-20, "66", day=2))
     assert account.position("AAPL").average_price == 65
     assert account.trades[0].pnl == 20
@@ -84,9 +95,12 @@ def test_account_fill_through_zero_closes_and_opens_and_splits_the_commission() 
     account.book(fill(10, "50"))
     account.book(fill(-25, "60", commission="5", day=1))
     [trade] = account.trades
-    assert (trade.quantity, trade.pnl, trade.commission) == (10, 100, 2)
+    assert trade.quantity == 10
+    assert trade.pnl == 100
+    assert trade.commission == 2
     position = account.position("AAPL")
-    assert (position.quantity, position.average_price) == (-15, 60)
+    assert position.quantity == -15
+    assert position.average_price == 60
     account.book(fill(15, "60", day=2))
     assert account.trades[1].commission == 3
     assert account.trades[1].entry_time == START + timedelta(days=1)
@@ -146,13 +160,13 @@ def test_account_mark_takes_what_market_data_may_hold(text: str, price: str) -> 
 
 
 @pytest.mark.parametrize("cash", ["many", "", "1e5", float("nan"), True, None])
-def test_account_cash_that_is_no_number_is_refused(cash) -> None:
+def test_account_cash_that_is_no_number_is_refused(cash: Any) -> None:
     with pytest.raises(ConfigError, match="cash is"):
         Account(cash)
 
 
-@pytest.mark.parametrize("cash", [Decimal("100000"), 100_000, "100000", 100_000.0, Decimal("1E+5")])
-def test_account_cash_of_any_kind_of_number_is_exact(cash) -> None:
+@pytest.mark.parametrize("cash", [Decimal(100000), 100_000, "100000", 100_000.0, Decimal("1E+5")])
+def test_account_cash_of_any_kind_of_number_is_exact(cash: Any) -> None:
     assert str(Account(cash).cash).removesuffix(".0") == "100000"
 
 
@@ -184,11 +198,12 @@ class Model:
 quantities = st.decimals(min_value=Decimal("0.0001"), max_value=Decimal(1_000), places=4)
 prices = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(500), places=2)
 fees = st.decimals(min_value=Decimal("-0.5"), max_value=Decimal(5), places=3)
+Move = tuple[bool, Decimal, Decimal, Decimal, Decimal]
 moves = st.lists(st.tuples(st.booleans(), quantities, prices, fees, prices), max_size=30)
 
 
 @given(moves)
-def test_account_random_fills_agree_with_average_cost_in_fractions(steps) -> None:
+def test_account_random_fills_agree_with_average_cost_in_fractions(steps: list[Move]) -> None:
     account, model = Account(), Model()
     for is_buy, quantity, price, fee, mark in steps:
         signed = quantity if is_buy else -quantity
@@ -205,7 +220,7 @@ def test_account_random_fills_agree_with_average_cost_in_fractions(steps) -> Non
 
 
 @given(moves)
-def test_account_identity_of_equity_holds_to_the_last_digit(steps) -> None:
+def test_account_identity_of_equity_holds_to_the_last_digit(steps: list[Move]) -> None:
     account = Account(Decimal(100_000))
     for is_buy, quantity, price, fee, mark in steps:
         signed = quantity if is_buy else -quantity

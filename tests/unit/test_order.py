@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ingenium.errors import InvalidOrderError
 from ingenium.events import OrderEvent, OrderType, Side, StopLoss, TimeInForce, decode, encode
 from ingenium.trading import Order
@@ -17,8 +17,8 @@ from ingenium.trading import Order
 TIME = datetime(2024, 1, 2, 15, 30, tzinfo=UTC)
 
 
-def event(**fields) -> OrderEvent:
-    values = {
+def event(**fields: Any) -> OrderEvent:
+    values: dict[str, Any] = {
         "id": "order_1",
         "timestamp": TIME,
         "symbol": "AAPL",
@@ -103,7 +103,9 @@ def test_order_from_event_zero_price_that_the_type_has_not_counts_as_empty() -> 
         ),
     ],
 )
-def test_order_from_event_bad_field_is_named_with_value_and_cure(fields, text) -> None:
+def test_order_from_event_bad_field_is_named_with_value_and_cure(
+    fields: dict[str, Any], text: str
+) -> None:
     with pytest.raises(InvalidOrderError) as caught:
         Order.from_event(event(**fields))
     assert text in str(caught.value)
@@ -126,12 +128,12 @@ def test_order_signed_quantity_keeps_all_33_digits() -> None:
 
 
 numbers = st.decimals(
-    min_value=Decimal("1e-18"), max_value=Decimal("999999999999999"), places=18
+    min_value=Decimal("1e-18"), max_value=Decimal(999999999999999), places=18
 ) | st.decimals(min_value=Decimal("0.01"), max_value=Decimal(10_000), places=2)
 
 
 @st.composite
-def orders(draw) -> Order:
+def orders(draw: st.DrawFn) -> Order:
     kind = draw(st.sampled_from(OrderType))
     trails = kind is OrderType.TRAILING_STOP
     by_price = draw(st.booleans())
