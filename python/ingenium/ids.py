@@ -7,9 +7,10 @@ that is retried, makes the same id and a reader can drop the second one.
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 
-__all__ = ["ID_LENGTH", "make_id"]
+__all__ = ["ID_LENGTH", "make_id", "random_id"]
 
 ID_LENGTH = 27
 """Letters or digits behind the prefix."""
@@ -35,3 +36,15 @@ def make_id(prefix: str, *cause: str) -> str:
     text = "".join([f"{len(part)}:{part}" for part in cause])
     digest = sha256(text.encode("utf-8", "surrogatepass")).digest()
     return f"{prefix}_{digest[:ID_LENGTH].translate(_LETTERS).decode('ascii')}"
+
+
+def random_id(prefix: str) -> str:
+    """Make an id for an event that follows from nothing, such as one that a person sends.
+
+    Args:
+        prefix: As for `make_id`.
+
+    Returns:
+        ``prefix``, an underscore and 27 letters or digits; never the same twice.
+    """
+    return f"{prefix}_{os.urandom(ID_LENGTH).translate(_LETTERS).decode('ascii')}"

@@ -22,9 +22,11 @@ from enum import StrEnum
 __all__ = ["Bus", "Incident", "IncidentKind", "Message", "MessageHandler", "Subscription"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
-    """One message as it travels.
+    """One message as it travels; leave it as it is, since others may hold it too.
+
+    Not frozen, since that would triple the time to make one.
 
     Attributes:
         subject: Where it was published.

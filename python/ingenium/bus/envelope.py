@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from typing import Any
 
 from ingenium.bus.contract import Bus, Message
 from ingenium.clock import Clock, SystemClock
 from ingenium.errors import BusError, DecodeError
-from ingenium.events import DeadLetterEvent, DeadLetterReason, Event, encode
+from ingenium.events import DeadLetterEvent, DeadLetterReason, encode
 from ingenium.ids import make_id
 from ingenium.subjects import dead_letter_subject, event_type_of
 
@@ -16,16 +17,17 @@ __all__ = ["dead_letter", "headers_for", "source_of"]
 _SOURCE = "Ingenium-Source"
 
 
-def headers_for(event: Event, source: str) -> dict[str, str]:
+def headers_for(event: Any, source: str) -> dict[str, str]:
     """Make the headers of an event; a new dictionary each time, since clients change it.
 
     Args:
-        event: Its id becomes ``Nats-Msg-Id``.
+        event: An event or a user's own message; its id becomes ``Nats-Msg-Id``.
         source: Name of the component that sends it.
     """
     headers = {_SOURCE: source, "Content-Type": "application/json"}
-    if event.id:
-        headers["Nats-Msg-Id"] = event.id
+    identifier = getattr(event, "id", None)  # A user's own message may have none, or a number.
+    if identifier and isinstance(identifier, str):
+        headers["Nats-Msg-Id"] = identifier
     return headers
 
 

@@ -1,0 +1,224 @@
+"""A nats-server of one's own, for as long as a program runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ingenium.bus.server_files import (
+    configuration,
+    find_binary,
+    is_locked,
+    lock_directory,
+    log_tail,
+    write_private,
+)
+from ingenium.errors import BusConnectError
+
+__all__ = ["EmbeddedServer", "running_servers"]
+
+_USER = "ingenium"
+_FOLDER = "nats"
+_ADDRESS_FILE = "address"
+_GUARD = Path(__file__).with_name("_guard.py")
+_START_SECONDS = 10.0
+_END_SECONDS = 5.0
+_LOCK_SECONDS = 2.0
+_POLL_SECONDS = 0.01
+
+
+class EmbeddedServer:
+    """A nats-server on 127.0.0.1 that ends with this program, however that ends.
+
+    Use it with ``async with``. The server picks its ports itself, takes only a user whose password
+    is made at each start, and keeps its store, its log and its configuration in ``nats`` below the
+    data folder. It runs in a session of its own, so that Ctrl+C reaches the components and not the
+    server, which they need while they drain.
+
+    Args:
+        data_directory: Where the store is kept between runs; made if missing.
+        binary: Path of the nats-server; searched for when left out.
+        port: Port to listen on; a free one when left out.
+    """
+
+    def __init__(
+        self, data_directory: str | Path, *, binary: str | Path | None = None, port: int = -1
+    ) -> None:
+        self.data_directory = Path(data_directory).absolute()
+        self._directory = self.data_directory / _FOLDER
+        self._binary = None if binary is None else Path(binary)
+        self._port = port
+        self._password = ""
+        self._address = ""
+        self._monitor_url = ""
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address with user and password, as ``NATS_SERVER`` takes it; not for logs."""
+        return f"nats://{_USER}:{self._password}@{self._started()}"
+
+    @property
+    def safe_url(self) -> str:
+        """Address without user and password."""
+        return f"nats://{self._started()}"
+
+    @property
+    def monitor_url(self) -> str:
+        """Address of the monitoring pages, such as ``/subsz`` and ``/healthz``."""
+        self._started()
+        return self._monitor_url
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server was started and has not ended."""
+        return self._guard is not None and self._guard.poll() is None
+
+    def _started(self) -> str:
+        if not self._address:
+            raise BusConnectError("the embedded server is not started: use it with async with")
+        return self._address
+
+    async def __aenter__(self) -> Self:
+        """Start the server.
+
+        Raises:
+            BusConnectError: There is no nats-server, its data folder is in use or cannot be
+                written, or it does not start.
+        """
+        if self._guard is not None:
+            raise BusConnectError("the embedded server is started already")
+        try:
+            await asyncio.to_thread(self._launch)
+            await self._wait_until_ready()
+        except BaseException:
+            await asyncio.shield(self.stop())
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    def _launch(self) -> None:
+        binary = find_binary() if self._binary is None else self._binary
+        directory = self._directory
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = lock_directory(directory, wait_seconds=_LOCK_SECONDS)
+        except OSError as error:
+            raise BusConnectError(
+                f"cannot write to the data folder {self.data_directory}: {error.strerror}: set "
+                "INGENIUM_DATA_DIR to another one"
+            ) from error
+        try:
+            self._password = secrets.token_urlsafe(32)
+            shutil.rmtree(directory / "ports", ignore_errors=True)
+            (directory / "ports").mkdir()
+            (directory / _ADDRESS_FILE).unlink(missing_ok=True)
+            path = directory / "server.conf"
+            write_private(
+                path,
+                configuration(directory, port=self._port, user=_USER, password=self._password),
+            )
+            with (directory / "start.log").open("wb") as log:
+                self._guard = subprocess.Popen(
+                    [
+                        sys.executable,
+                        # No site packages: it starts in a third of the time.
+                        "-I",
+                        "-S",
+                        str(_GUARD),
+                        str(_END_SECONDS),
+                        str(lock),
+                        str(binary),
+                        "-c",
+                        str(path),
+                    ],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[lock],
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise BusConnectError(f"cannot start an embedded nats-server: {error}") from error
+        finally:
+            os.close(lock)
+
+    async def _wait_until_ready(self) -> None:
+        ends_at = time.monotonic() + _START_SECONDS
+        while not self._read_ports():
+            if not self.is_running:
+                reason = log_tail(self._directory) or "it ended at once"
+                raise BusConnectError(f"the embedded nats-server did not start: {reason}")
+            if time.monotonic() > ends_at:
+                raise BusConnectError(
+                    f"the embedded nats-server did not start within {_START_SECONDS:g} s: see "
+                    f"{self._directory / 'server.log'}"
+                )
+            await asyncio.sleep(_POLL_SECONDS)
+        write_private(self._directory / _ADDRESS_FILE, self.url)
+
+    def _read_ports(self) -> bool:
+        for path in (self._directory / "ports").glob("*.ports"):
+            try:
+                ports = json.loads(path.read_text("utf-8"))
+                self._address = str(ports["nats"][0]).removeprefix("nats://")
+                self._monitor_url = str(ports["monitoring"][0])
+            except (OSError, ValueError, LookupError):
+                continue  # The server is just writing it.
+            return True
+        return False
+
+    async def stop(self) -> None:
+        """End the server and wait until it is gone. Stopping twice does no harm."""
+        guard, self._guard = self._guard, None
+        self._address = ""
+        if guard is None:
+            return
+        (self._directory / _ADDRESS_FILE).unlink(missing_ok=True)
+        if guard.stdin is not None:
+            with contextlib.suppress(OSError):
+                guard.stdin.close()
+        try:
+            await asyncio.to_thread(guard.wait, _END_SECONDS + 2.0)
+        except subprocess.TimeoutExpired:
+            guard.kill()
+            await asyncio.to_thread(guard.wait)
+
+
+def running_servers(data_directory: str | Path) -> list[str]:
+    """Find the embedded servers that other programs of this user run now.
+
+    Args:
+        data_directory: The data folder, as `Settings.data_directory`: servers in it and in the
+            folders directly below it, one for each app, are found.
+
+    Returns:
+        Their addresses with user and password, by the names of their folders.
+    """
+    top = Path(data_directory)
+    found: list[str] = []
+    for path in sorted(
+        [*top.glob(f"{_FOLDER}/{_ADDRESS_FILE}"), *top.glob(f"*/{_FOLDER}/{_ADDRESS_FILE}")]
+    ):
+        # A server that was killed leaves its address behind, but no lock.
+        if is_locked(path.parent):
+            with contextlib.suppress(OSError):
+                found.append(path.read_text("utf-8"))
+    return found

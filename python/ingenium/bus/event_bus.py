@@ -1,0 +1,335 @@
+"""Typed events on a bus: ``ingenium.connect()``, the small SDK without any component."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ingenium.bus.contract import Incident, IncidentKind
+from ingenium.bus.delivery import ReportingBus
+from ingenium.bus.embedded import EmbeddedServer, running_servers
+from ingenium.bus.envelope import headers_for
+from ingenium.bus.event_subscription import (
+    EventBuffer,
+    EventHandler,
+    EventSubscription,
+    receiver,
+)
+from ingenium.bus.memory import MemoryBus
+from ingenium.bus.nats_bus import NatsBus
+from ingenium.bus.options import NatsOptions
+from ingenium.clock import Clock, SystemClock
+from ingenium.config import Settings
+from ingenium.errors import BusClosedError, BusConnectError, SubjectError
+from ingenium.events import (
+    DataEvent,
+    DeadLetterEvent,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+    encode,
+)
+from ingenium.ids import random_id
+from ingenium.subjects import check_symbol, subject_for, subject_of
+
+__all__ = ["EventBus", "connect"]
+
+EventT = TypeVar("EventT")
+
+_MEMORY = "memory:"
+_OWN_SERVER = "shared"
+_PREFIXES: dict[type[Any], str] = {
+    DataEvent: "data",
+    SignalEvent: "signal",
+    OrderEvent: "order",
+    ExecutionEvent: "exec",
+    DeadLetterEvent: "dead",
+}
+
+
+class EventBus:
+    """Publishes and subscribes to typed events. Made by `connect`.
+
+    Args:
+        bus: Carries them; closed with this one.
+        name: Who publishes, as the header ``Ingenium-Source`` says.
+        clock: Tells the time for events that are published without one.
+    """
+
+    def __init__(
+        self, bus: ReportingBus, *, name: str = "ingenium", clock: Clock | None = None
+    ) -> None:
+        self._bus = bus
+        self._name = name
+        self._clock = clock or SystemClock()
+        self._buffers: weakref.WeakSet[EventBuffer[Any]] = weakref.WeakSet()
+        self._resources = AsyncExitStack()
+        bus.on_incident(self._on_incident)
+
+    @property
+    def bus(self) -> ReportingBus:
+        """The bus below, which carries messages of any kind."""
+        return self._bus
+
+    @property
+    def url(self) -> str:
+        """Where the bus is, without credentials."""
+        return self._bus.url
+
+    async def publish(self, event: Any, *, subject: str | None = None) -> None:
+        """Publish an event on its subject.
+
+        An empty ``id`` and ``timestamp`` are filled in; an id that is set is kept.
+
+        Args:
+            event: ``DataEvent``, ``SignalEvent``, ``OrderEvent`` or ``ExecutionEvent``, or a
+                message of your own schema together with ``subject``.
+            subject: Where to, instead of the event's own subject.
+
+        Raises:
+            SubjectError: Its symbol, or ``subject``, cannot be published to.
+            EncodeError: A field holds what the wire format cannot carry.
+            EventTooLargeError: It is too large; nothing was sent.
+            BusClosedError: The bus was closed.
+            BusError: There is no connection now, and the buffer for that time is full.
+        """
+        prefix = _PREFIXES.get(type(event))
+        if prefix is None:
+            if subject is None:
+                raise _no_subject(type(event))
+        else:
+            if not event.id:
+                event.id = random_id(prefix)
+            if not event.timestamp:
+                now = self._clock.now()
+                event.timestamp = _format(now) if prefix == "data" else now
+            if subject is None:
+                subject = subject_of(event)
+        await self._bus.publish(subject, encode(event), headers_for(event, self._name))
+
+    def subscribe(
+        self,
+        event_type: type[EventT],
+        symbol: str | None = None,
+        *,
+        handler: EventHandler[EventT] | None = None,
+        subject: str | None = None,
+        queue_group: str = "",
+    ) -> EventSubscription[EventT]:
+        """Subscribe to events of one type.
+
+        With a handler, await the result::
+
+            await bus.subscribe(DataEvent, handler=on_data)
+
+        Without one, iterate over it; await it before, where nothing may be missed between::
+
+            async for event in bus.subscribe(DataEvent, symbol="AAPL"):
+                ...
+
+        A payload that cannot be read, or a handler that raises, becomes an incident and a dead
+        letter, and the subscription goes on.
+
+        Args:
+            event_type: ``DataEvent``, ``SignalEvent``, ``OrderEvent``, ``ExecutionEvent`` or
+                ``DeadLetterEvent``, or a message of your own schema together with ``subject``.
+            symbol: Only this symbol's events, its case as given; ``None`` for all.
+            handler: Gets the events, one at a time; plain or async.
+            subject: What to subscribe to, instead of the type's own subject.
+            queue_group: Of the subscriptions with one group name, one gets each event.
+
+        Raises:
+            SubjectError: The symbol cannot be part of a subject, or the type has none.
+        """
+        if symbol is not None:
+            check_symbol(symbol)
+        if subject is None:
+            if event_type not in _PREFIXES:
+                raise _no_subject(event_type)
+            subject = subject_for(event_type, symbol)  # type: ignore[arg-type]
+        bus, target = self._bus, subject
+        return EventSubscription(
+            lambda receive: bus.subscribe(target, receive, queue_group=queue_group),
+            lambda deliver: receiver(bus, event_type, symbol, deliver),
+            handler,
+            self._buffers.add,
+        )
+
+    def on_incident(self, callback: Callable[[Incident], None]) -> None:
+        """Call ``callback`` for every incident: gaps, payloads and handlers that failed, and so on.
+
+        It must not block. Incidents are logged to ``ingenium.bus`` as well.
+        """
+        self._bus.on_incident(callback)
+
+    async def flush(self, timeout_seconds: float = 5.0) -> None:
+        """Wait until the server has processed all that was published before.
+
+        Raises:
+            BusTimeoutError: It did not say so in time.
+            BusPermissionError: It refused a subject since the last flush.
+        """
+        await self._bus.flush(timeout_seconds)
+
+    async def drain(self) -> None:
+        """Handle what has arrived, flush and close; bounded in time."""
+        for buffer in list(self._buffers):
+            buffer.open_wide()
+        await self._bus.drain()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close at once, and end the embedded server if this connection started one."""
+        await self._bus.close()
+        for buffer in list(self._buffers):
+            buffer.end()
+        await self._resources.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Return this bus; leaving drains it, or closes it after an exception."""
+        return self
+
+    async def __aexit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            await self.drain()
+        else:
+            await self.close()
+
+    def _on_incident(self, incident: Incident) -> None:
+        if incident.kind is IncidentKind.CLOSED:
+            for buffer in list(self._buffers):
+                buffer.end(BusClosedError(incident.detail))
+
+    async def _own(self, server: EmbeddedServer) -> None:
+        self._resources.push_async_callback(server.stop)
+
+
+def _format(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _no_subject(event_type: type[Any]) -> SubjectError:
+    name = getattr(event_type, "__name__", repr(event_type))
+    return SubjectError(f"{name} has no subject of its own: pass subject='...'")
+
+
+class Connecting:
+    """What `connect` returns: await it, or enter it with ``async with``."""
+
+    def __init__(
+        self,
+        url: str | None,
+        name: str,
+        options: NatsOptions | None,
+        settings: Settings | None,
+        clock: Clock | None,
+    ) -> None:
+        self._url = url
+        self._name = name
+        self._options = options
+        self._settings = settings
+        self._clock = clock
+        self._bus: EventBus | None = None
+
+    def __await__(self) -> Generator[Any, None, EventBus]:
+        return self._connect().__await__()
+
+    async def __aenter__(self) -> EventBus:
+        """Connect."""
+        self._bus = await self._connect()
+        return self._bus
+
+    async def __aexit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        bus, self._bus = self._bus, None
+        if bus is not None:
+            await bus.__aexit__(error_type, error, traceback)
+
+    async def _connect(self) -> EventBus:
+        if self._url == _MEMORY:
+            return self._typed(MemoryBus(self._name, clock=self._clock))
+        settings = self._settings or Settings.from_environment()
+        url = self._url or settings.nats_server or _find_running(settings)
+        if url:
+            return self._typed(await self._nats(url))
+        server = EmbeddedServer(settings.data_directory / _OWN_SERVER)
+        try:
+            await server.__aenter__()
+        except BusConnectError:
+            # Another program may have started one at the same moment.
+            if not (url := _find_running(settings)):
+                raise
+            return self._typed(await self._nats(url))
+        try:
+            bus = self._typed(await self._nats(server.url))
+        except BaseException:
+            await server.stop()
+            raise
+        await bus._own(server)  # noqa: SLF001 - one module
+        return bus
+
+    async def _nats(self, url: str) -> NatsBus:
+        return await NatsBus.connect(url, name=self._name, options=self._options, clock=self._clock)
+
+    def _typed(self, bus: ReportingBus) -> EventBus:
+        return EventBus(bus, name=self._name, clock=self._clock)
+
+
+def _find_running(settings: Settings) -> str:
+    running = running_servers(settings.data_directory)
+    if len(running) > 1:
+        raise BusConnectError(
+            f"{len(running)} embedded servers run in {settings.data_directory}: set NATS_SERVER or "
+            "INGENIUM_DATA_DIR to say which one"
+        )
+    return running[0] if running else ""
+
+
+def connect(
+    url: str | None = None,
+    *,
+    name: str = "ingenium",
+    options: NatsOptions | None = None,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> Connecting:
+    """Connect to the bus.
+
+    ::
+
+        async with ingenium.connect() as bus:
+            await bus.publish(SignalEvent(symbol="AAPL", signal=Signal.LONG))
+
+    or ``bus = await ingenium.connect()``, and ``await bus.drain()`` at the end.
+
+    Args:
+        url: Address of a NATS server, or ``"memory:"`` for a bus within this process. When left
+            out: the one that ``NATS_SERVER`` names, else the embedded server that a program of
+            this directory runs, else an embedded server for the life of the connection.
+        name: Who publishes; letters, digits, ``-`` and ``_``.
+        options: Credentials, limits and times; the defaults when left out.
+        settings: In place of those of the environment.
+        clock: Tells the time for events that are published without one; the machine's when left
+            out.
+
+    Returns:
+        Something to await or to enter that gives an `EventBus`.
+
+    Raises:
+        BusConnectError: On entering: the server cannot be reached, or none can be started; the
+            text says why.
+    """
+    return Connecting(url, name, options, settings, clock)

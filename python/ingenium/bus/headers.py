@@ -1,0 +1,96 @@
+"""NATS headers: written once per message, read only when somebody looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ingenium.errors import BusError
+
+__all__ = ["RawHeaders", "encode_headers"]
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+_CACHE_LIMIT = 1024
+_good_names: set[str] = set()
+
+
+def encode_headers(headers: Mapping[str, str]) -> bytes:
+    """Write headers as they travel.
+
+    Args:
+        headers: ASCII names to one-line values.
+
+    Returns:
+        The block in front of a payload, with its closing empty line.
+
+    Raises:
+        BusError: A name is no token, or a value holds a line break; it could end the block early.
+    """
+    lines = ["NATS/1.0"]
+    for name, value in headers.items():
+        if name not in _good_names:
+            _check_name(name)
+        lines.append(f"{name}: {value}")
+    text = "\r\n".join(lines)
+    breaks = len(lines) - 1
+    # Two counts over the whole are cheaper than a look at each value.
+    if text.count("\n") != breaks or text.count("\r") != breaks:
+        bad = next(name for name, value in headers.items() if "\n" in value or "\r" in value)
+        raise BusError(f"header {bad} holds a line break: pass a value of one line")
+    return f"{text}\r\n\r\n".encode("utf-8", "replace")
+
+
+def _check_name(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise BusError(f"header name {name!r} is no token: use letters, digits and -")
+    if len(_good_names) < _CACHE_LIMIT:
+        _good_names.add(name)
+
+
+class RawHeaders(Mapping[str, str]):
+    """Headers as they arrived, taken apart on the first look.
+
+    Most handlers never look, and taking three headers apart costs as much as reading the event.
+    Nothing in them can make reading fail: bytes that are no UTF-8 become U+FFFD, a line without
+    a colon is left out, and a status behind the version is not taken for a header, so that no
+    publisher can pass off a message as one of the server's.
+
+    Args:
+        raw: The block as it travelled.
+    """
+
+    __slots__ = ("_parsed", "_raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._parsed: dict[str, str] | None = None
+
+    def _headers(self) -> dict[str, str]:
+        parsed = self._parsed
+        if parsed is None:
+            parsed = self._parsed = {}
+            for line in self._raw.split(b"\r\n")[1:]:
+                name, colon, value = line.partition(b":")
+                if colon:
+                    text = value.strip().decode("utf-8", "replace")
+                    parsed[name.strip().decode("ascii", "replace")] = text
+        return parsed
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers())
+
+    def __len__(self) -> int:
+        return len(self._headers())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Mapping):
+            return self._headers() == dict(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"RawHeaders({self._headers()!r})"

