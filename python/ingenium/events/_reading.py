@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from ingenium.errors import DecodeError
 from ingenium.events._scanner import ScanError, Scanner, describe
 from ingenium.events._schema import Field, Kind, Schema
-from ingenium.events._time import TimeError, read_time
+from ingenium.events._time import ZERO, TimeError, read_time
 
 __all__ = ["read"]
 
@@ -242,6 +242,8 @@ _ZEROS: dict[Kind, Any] = {
     Kind.LONG: 0,
     Kind.DOUBLE: 0.0,
     Kind.FLOAT: 0.0,
+    # In a list, where an unset time has a place.
+    Kind.TIME: ZERO,
 }
 
 _key_tables: dict[int, tuple[dict[str, Field], dict[str, Field]]] = {}

@@ -33,9 +33,13 @@ def time_text(time: datetime) -> str:
     Raises:
         OverflowError: The time is outside of the years 1 to 9999 in UTC.
     """
-    text = time.astimezone(UTC).replace(tzinfo=None).isoformat()
-    if len(text) > 19:
-        text = text.rstrip("0")
+    utc = time.astimezone(UTC)
+    # Put together by hand, since subclasses of datetime have an isoformat of their own.
+    text = (
+        f"{utc.year:04}-{utc.month:02}-{utc.day:02}T{utc.hour:02}:{utc.minute:02}:{utc.second:02}"
+    )
+    if utc.microsecond:
+        text = f"{text}.{utc.microsecond:06}".rstrip("0")
     return text + "Z"
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from ingenium.events._scanner import describe
 
-__all__ = ["TimeError", "read_time"]
+__all__ = ["ZERO", "TimeError", "read_time"]
 
 # RFC 3339 with what Go takes beyond it: an hour of one digit, a comma before the fraction, and
 # offsets up to 24:60.
@@ -15,7 +15,8 @@ _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})"
     r"(?:[.,]([0-9]+))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
-_ZERO = datetime(1, 1, 1, tzinfo=UTC)
+ZERO = datetime(1, 1, 1, tzinfo=UTC)
+"""Go's zero time."""
 # The calendar repeats after 400 years, and Python's begins at 1 while Go's has a year 0.
 _CYCLE_YEARS = 400
 _CYCLE = timedelta(days=146_097)
@@ -69,7 +70,7 @@ def read_time(text: str) -> datetime | None:
         raise TimeError(
             f"the time {describe(text)} is outside of the years 1 to 9999 in UTC"
         ) from None
-    return None if time == _ZERO else time
+    return None if time == ZERO else time
 
 
 def _no_time(text: str) -> TimeError:

@@ -6,16 +6,20 @@ generated. What they know of a type comes from its descriptor, once, on first us
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ingenium.errors import DecodeError, EncodeError
-from ingenium.events._reading import read
+from ingenium.events._fast_reading import compile_reader
+from ingenium.events._fast_writing import compile_writer
 from ingenium.events._schema import SchemaError, schema_of
-from ingenium.events._writing import write
 
 __all__ = ["decode", "encode"]
 
 T = TypeVar("T")
+
+_writers: dict[type[Any], Callable[[Any], bytes]] = {}
+_readers: dict[type[Any], Callable[[bytes], Any]] = {}
 
 
 def encode(event: Any) -> bytes:
@@ -30,11 +34,14 @@ def encode(event: Any) -> bytes:
     Raises:
         EncodeError: A field holds what the wire format cannot carry.
     """
-    try:
-        schema = schema_of(type(event))
-    except SchemaError as error:
-        raise EncodeError(type(event).__name__, error.path, error.problem) from None
-    return write(schema, event)
+    event_type = type(event)
+    write = _writers.get(event_type)
+    if write is None:
+        try:
+            write = _writers[event_type] = compile_writer(schema_of(event_type))
+        except SchemaError as error:
+            raise EncodeError(event_type.__name__, error.path, error.problem) from None
+    return write(event)
 
 
 def decode(event_type: type[T], payload: bytes) -> T:
@@ -47,10 +54,12 @@ def decode(event_type: type[T], payload: bytes) -> T:
     Raises:
         DecodeError: The payload is not JSON, or a field of another type than the schema's.
     """
-    try:
-        schema = schema_of(event_type)
-    except SchemaError as error:
-        name = getattr(event_type, "__name__", repr(event_type))
-        raise DecodeError(name, error.path, error.problem) from None
-    event: T = read(schema, payload)
+    read = _readers.get(event_type)
+    if read is None:
+        try:
+            read = _readers[event_type] = compile_reader(schema_of(event_type))
+        except SchemaError as error:
+            name = getattr(event_type, "__name__", repr(event_type))
+            raise DecodeError(name, error.path, error.problem) from None
+    event: T = read(payload)
     return event
