@@ -19,7 +19,8 @@ class FillPolicy:
     Attributes:
         touch_fills: Whether a limit order fills when the bar only touches its limit. Off: the
             price must go through, since at the limit others stand in front in the queue.
-        price_improvement: Whether a limit order fills at the open when the bar opens better.
+        price_improvement: Whether a limit order fills at the open when the bar opens better. Off:
+            at its limit, a price that such a bar may not even hold.
         volume_cap: Largest part of a bar's volume that one order gets, above 0 and at most 1;
             ``None`` for no cap.
         name: How reports call it; made of what differs from the standard when left out.
@@ -35,7 +36,7 @@ class FillPolicy:
 
     def __post_init__(self) -> None:
         cap: object = self.volume_cap
-        if cap is not None and not (isinstance(cap, Decimal) and 0 < cap <= 1):
+        if cap is not None and not (isinstance(cap, Decimal) and cap.is_finite() and 0 < cap <= 1):
             raise ConfigError(
                 f"volume_cap is {cap!r}: use a Decimal above 0 and at most 1, such as "
                 "Decimal('0.10') for a tenth, or None"
