@@ -6,6 +6,7 @@ and executors turn orders into executions. Each is a component; an `App` puts th
 """
 
 from ingenium._version import __version__
+from ingenium.bus.event_bus import EventBus, connect
 from ingenium.components import (
     App,
     Component,
@@ -76,6 +77,7 @@ __all__ = [
     "DecodeError",
     "DeployError",
     "EncodeError",
+    "EventBus",
     "EventTooLargeError",
     "ExecutionEvent",
     "Executor",
@@ -104,6 +106,7 @@ __all__ = [
     "TradeUpdate",
     "WireError",
     "__version__",
+    "connect",
     "decode",
     "encode",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ingenium import DataEvent, ExecutionEvent, OrderEvent, SignalEvent, SubjectError
 from ingenium.events import DeadLetterEvent
 from ingenium.subjects import (

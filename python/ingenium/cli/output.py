@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from datetime import datetime
+from datetime import time as time_of_day
 from decimal import Decimal
 
 from rich.console import Console
@@ -32,6 +34,8 @@ __all__ = [
     "printable",
     "result_as_json",
 ]
+
+_MIDNIGHT = time_of_day(0)
 
 
 def printable(text: str) -> str:
@@ -180,7 +184,7 @@ def print_result(console: Console, result: ReplayResult, *, trades: int) -> None
         ("realized P&L", _coloured(account.realized_pnl)),
         ("unrealized P&L", _coloured(account.unrealized_pnl)),
         ("commissions", _money(account.commissions)),
-        ("equity", f"[bold]{_money(account.equity)}[/]"),
+        ("equity", f"[bold]{_money(account.equity)}[/], began with {_money(account.starting_cash)}"),
         ("events digest", result.events_digest),
     ):
         summary.add_row(f"[dim]{name}[/]", value)
@@ -197,6 +201,11 @@ def _period(result: ReplayResult) -> str:
     return f"{result.first:%Y-%m-%d} to {result.last:%Y-%m-%d}, {result.steps:,} steps"
 
 
+def _moment(time: datetime) -> str:
+    """Write a time as short as it can be: daily bars carry no time of day."""
+    return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
+
+
 def _trade_table(result: ReplayResult, trades: int) -> Table:
     table = Table(title=f"last {min(trades, len(result.trades))} of {len(result.trades):,} trades")
     for name in ("symbol", "side", "entered", "exited"):
@@ -207,8 +216,8 @@ def _trade_table(result: ReplayResult, trades: int) -> Table:
         table.add_row(
             printable(trade.symbol),
             "long" if trade.side == "buy" else "short",
-            f"{trade.entry_time:%Y-%m-%d %H:%M}",
-            f"{trade.exit_time:%Y-%m-%d %H:%M}",
+            _moment(trade.entry_time),
+            _moment(trade.exit_time),
             f"{trade.quantity.normalize():f}",
             _money(trade.entry_price),
             _money(trade.exit_price),
