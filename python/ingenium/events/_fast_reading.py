@@ -263,11 +263,13 @@ def _once(payload: bytes, key: bytes) -> None:
 
 
 def _time(text: str, zero: datetime | None = None) -> datetime | None:
+    # Fractions of a second, which live components send; the zero time is not for here.
     if (
-        text[4:20:3] == "--T::"
-        and text[19:20] == "."
+        text[4:20:3] == "--T::."
+        and text[0] != "0"
+        and text[-1] == "Z"
         and text[20:-1].isdecimal()
-        and text[-1:] == "Z"
+        and text.isascii()
     ):
         return datetime.fromisoformat(text)
     return read_time(text) or zero

@@ -1,0 +1,3 @@
+module ingenium.example/golden
+
+go 1.22

@@ -1,0 +1,26 @@
+// Command golden makes the golden vectors, and answers the differential tests.
+//
+//	go run . vectors <folder>   writes the payloads that Go components send
+//	go run . answer             reads payloads and says what encoding/json makes of them
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	var err error
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "vectors":
+		err = writeVectors(os.Args[2])
+	case len(os.Args) == 2 && os.Args[1] == "answer":
+		err = answer(os.Stdin, os.Stdout)
+	default:
+		err = fmt.Errorf("usage: golden vectors <folder> | golden answer")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
