@@ -90,6 +90,9 @@ def _run_app(
     def on_line(name: str, line: str) -> None:
         console.print(f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True)
 
+    def on_stop() -> None:
+        console.print("[yellow]stopping after what is under way; once more stops at once[/]")
+
     where = "each component in its own process" if processes else "in one process"
     if not app.historical:
         console.print(
@@ -104,6 +107,7 @@ def _run_app(
                 processes=processes,
                 on_step=progress.on_step,
                 on_line=on_line,
+                on_stop=on_stop,
             )
         )
 

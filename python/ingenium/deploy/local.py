@@ -6,7 +6,7 @@ Either way the life of a component is: start, ready, drain, stop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -50,6 +50,7 @@ async def run_app(
     processes: bool = False,
     on_step: OnStep | None = None,
     on_line: OnLine = lambda _name, _line: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history, or until it is asked to stop.
 
@@ -60,6 +61,7 @@ async def run_app(
         processes: Whether each component gets a process of its own.
         on_step: Called after each step of a replay.
         on_line: Takes name and output lines of the programs that are started.
+        on_stop: Called when somebody asks to stop.
 
     Returns:
         What came out of history; ``None`` for live data.
@@ -69,6 +71,7 @@ async def run_app(
     """
     programs: list[Program] = []
     with stop_signals(at_once=lambda: _kill_all(programs)) as stop:
+        stop.on_ask(on_stop)
         async with _served(app, settings) as server:
             bus = await NatsBus.connect(server.settings.nats_server, name=f"ingenium {app.name}")
             try:

@@ -238,7 +238,8 @@ class Conductor:
         await self._until(
             lambda: self._arrived.total(SignalEvent) >= self._sent("signals"),
             lambda: (
-                f"{self._arrived.total(SignalEvent)} of {self._sent('signals')} signals arrived here"
+                f"{self._arrived.total(SignalEvent)} of {self._sent('signals')} signals "
+                "arrived here"
             ),
         )
 

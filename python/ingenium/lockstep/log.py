@@ -158,6 +158,13 @@ class EventLog:
 
     def _fill(self, payload: bytes) -> None:
         event = decode(ExecutionEvent, payload)
-        fill = Fill.from_event(event, self._orders.get(event.order_id))
-        if fill is not None:
-            self.account.book(fill)
+        order = self._orders.get(event.order_id)
+        symbol = event.symbol or (order.symbol if order else "")
+        # As the portfolio does with a documented execution, which states no price.
+        price = None if event.price or not symbol else self.account.price(symbol)
+        fill = Fill.from_event(event, order, price=price)
+        if fill is None:
+            return
+        self.account.book(fill)
+        if price is not None:
+            self._problems.append(f"execution {event.id} states no price: booked at {price}")
