@@ -46,6 +46,8 @@ class _Progress:
         if self.connected:
             _log.debug("%s: %s", self._address.text, reason_of(error))
             return
+        if self.hopeless.done():
+            return  # What comes now is the noise of the connection's end.
         # One of several servers that is hopeless says nothing about the others.
         final = is_final(error) and len(self._address.servers) == 1
         if self.last_error is None and not final:
@@ -56,7 +58,7 @@ class _Progress:
                 self._seconds,
             )
         self.last_error = error
-        if final and not self.hopeless.done():
+        if final:
             self.hopeless.set_result(None)
 
 

@@ -51,6 +51,7 @@ class SafeClient(Client):
         self.on_refusal: Callable[[str], None] = lambda text: None
         self.reason: BaseException | None = None
         self._write_planned = False
+        self._was_up = False
         self._refusals = 0
         self._closing: asyncio.Task[None] | None = None
 
@@ -192,7 +193,7 @@ class SafeClient(Client):
         if self._status == Client.CLOSED:
             return
         self.reason = error
-        if self.is_reconnecting and is_authorization_error(error):
+        if self._was_up and not self.is_up and is_authorization_error(error):
             self._refusals += 1
             if self._refusals >= _REFUSALS_BEFORE_CLOSE:
                 self._close_for_good(error)
@@ -239,6 +240,8 @@ class SafeClient(Client):
             delay = _FIRST_DELAY_SECONDS
         if delay:
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        # Of an attempt that failed in the handshake nats-py leaves the socket open.
+        self.abort_transport()
         await super()._connect_to_server(s)
 
     def _connect_command(self) -> bytes:
@@ -257,6 +260,7 @@ class SafeClient(Client):
                 if task is not None:
                     task.cancel()
             raise errors.Error("nats: the server ended the connection during the handshake")
+        self._was_up = True
         self._refusals = 0
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
