@@ -1,0 +1,193 @@
+"""The rows of one file, or of one symbol in it, as events in the order of time."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from ingenium.errors import DataFileError
+from ingenium.events import DataEvent, DataType, Ohlc
+from ingenium.ingest._bad_rows import BadRows
+from ingenium.ingest._cells import Prices, check_ticker, make_prices_of, make_time_of, time_text
+from ingenium.ingest._columns import Layout
+from ingenium.ingest._files import READ_ERRORS, TextFile
+from ingenium.ingest._times import ReadTime
+from ingenium.trading.bar import format_period
+
+__all__ = ["Item", "RowReader", "Rows"]
+
+Item = tuple[datetime, str, int, int, DataEvent]
+"""End of the bar, symbol, number of the file, line and event: sorts as events go out."""
+
+_KIND = str(DataType.OHLC)
+
+
+class Rows(Protocol):
+    """Rows of cells, and the line of the last one: what ``csv.reader`` gives."""
+
+    @property
+    def line_num(self) -> int:
+        """Line of the row that came last, from 1."""
+        ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
+class RowReader:
+    """Reads rows of one file as events.
+
+    Args:
+        file: The file.
+        number: Its number among those that are read together.
+        layout: How it is laid out.
+        read_time: Reads its times.
+        period: Length of a bar.
+        bad_rows: Where rows that cannot be used are reported.
+        decimal_comma: Whether its numbers have one.
+        adjusted: Whether prices are scaled to the adjusted close.
+    """
+
+    def __init__(
+        self,
+        file: TextFile,
+        number: int,
+        layout: Layout,
+        read_time: ReadTime,
+        period: timedelta,
+        bad_rows: BadRows,
+        *,
+        decimal_comma: bool,
+        adjusted: bool,
+    ) -> None:
+        self.file = file
+        self.number = number
+        self.layout = layout
+        self._period = period
+        self._period_text = format_period(period)
+        self.bad_rows = bad_rows
+        self._time_of = make_time_of(layout, read_time)
+        self._prices_of = make_prices_of(layout, decimal_comma=decimal_comma, adjusted=adjusted)
+
+    def of_one_symbol(self, rows: Rows, symbol: str, ticker: str = "") -> Iterator[Item]:
+        """Yield the bars of rows that all have one symbol.
+
+        Args:
+            rows: The rows.
+            symbol: The symbol of the events.
+            ticker: What the symbol column has to hold in every row; empty for anything.
+
+        Raises:
+            DataFileError: A row cannot be used, is out of order, or the file cannot be read on.
+        """
+        time_of, prices_of, item_of = self._time_of, self._prices_of, self._item
+        only = self.layout["symbol"] if ticker else -1
+        last: datetime | None = None
+        for row in self._whole(rows):
+            line = rows.line_num
+            try:
+                start = time_of(row, last)
+                if last is not None and start <= last:
+                    self._check_order(start, last, line)
+                prices = prices_of(row)
+            except ValueError as error:
+                if isinstance(error, DataFileError):
+                    raise
+                self.bad_rows.report(self.file.name, line, str(error))
+                continue
+            if only >= 0 and row[only] != ticker:
+                raise DataFileError(
+                    f"{self.file.name}, line {line}: holds {row[only]!r} beside {ticker!r}, so "
+                    f"they cannot all be {symbol!r}: leave symbol out"
+                )
+            last = start
+            yield item_of(start, symbol, prices, line)
+
+    def of_many_symbols(self, rows: Rows) -> Iterator[Item]:
+        """Yield the bars of rows that are in the order of time, symbols mixed.
+
+        Raises:
+            DataFileError: A row cannot be used, is out of order, or the file cannot be read on.
+        """
+        column = self.layout["symbol"]
+        known: dict[str, datetime] = {}
+        instant: dict[str, Item] = {}
+        now: datetime | None = None
+        for row in self._whole(rows):
+            line = rows.line_num
+            symbol = row[column]
+            try:
+                last = known.get(symbol)
+                if last is None:
+                    check_ticker(symbol)
+                start = self._time_of(row, last)
+                if now is not None and start < now:
+                    self._check_order(start, now, line)
+                if symbol in instant and start == now:
+                    raise ValueError(f"{symbol} at {time_text(start)} came already")
+                prices = self._prices_of(row)
+            except ValueError as error:
+                if isinstance(error, DataFileError):
+                    raise
+                self.bad_rows.report(self.file.name, line, str(error))
+                continue
+            if start != now:
+                yield from sorted(instant.values())
+                instant.clear()
+                now = start
+            known[symbol] = start
+            instant[symbol] = self._item(start, symbol, prices, line)
+        yield from sorted(instant.values())
+
+    def _item(self, start: datetime, symbol: str, prices: Prices, line: int) -> Item:
+        open_, high, low, close, volume = prices
+        end = start + self._period
+        event = DataEvent(
+            type=_KIND,
+            symbol=symbol,
+            # Without the "+00:00" of a time in UTC.
+            timestamp=end.isoformat()[:-6] + "Z",
+            ohlc=Ohlc(
+                open=open_,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+                period=self._period_text,
+                timestamp=start,
+            ),
+        )
+        return end, symbol, self.number, line, event
+
+    def _check_order(self, start: datetime, last: datetime, line: int) -> None:
+        """Raise for a row that does not come after the one before it."""
+        if start == last:
+            raise ValueError(f"{time_text(start)} came already")
+        raise DataFileError(
+            f"{self.file.name}, line {line}: {time_text(start)} comes after {time_text(last)}: "
+            "sort the file by time"
+        )
+
+    def _whole(self, rows: Rows) -> Iterator[list[str]]:
+        """Yield rows with the right number of cells; report others, pass over empty ones."""
+        width = self.layout.width
+        try:
+            for row in rows:
+                if len(row) == width:
+                    yield row
+                    continue
+                while row and len(row) > width and not row[-1].strip():
+                    row.pop()
+                if len(row) == width:
+                    yield row
+                elif any(cell.strip() for cell in row):
+                    self.bad_rows.report(
+                        self.file.name, rows.line_num, f"has {len(row)} fields, expected {width}"
+                    )
+        except csv.Error as error:
+            raise DataFileError(
+                f"{self.file.name}, line {rows.line_num}: is no CSV: {error}"
+            ) from error
+        except READ_ERRORS as error:
+            raise self.file.failed(error, rows.line_num) from error

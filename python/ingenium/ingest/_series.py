@@ -1,0 +1,257 @@
+"""One file as bars in the order of time."""
+
+from __future__ import annotations
+
+import csv
+import heapq
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from ingenium.errors import DataFileError, SubjectError
+from ingenium.ingest._bad_rows import BadRows
+from ingenium.ingest._cells import check_ticker, make_time_of, time_text
+from ingenium.ingest._columns import Layout, find_layout
+from ingenium.ingest._files import READ_ERRORS, TextFile, stem_of
+from ingenium.ingest._groups import BlockRows, ListRows, find_groups
+from ingenium.ingest._numbers import has_decimal_comma
+from ingenium.ingest._period import find_period
+from ingenium.ingest._rows import Item, RowReader, Rows
+from ingenium.ingest._times import Times, find_times
+from ingenium.ingest._zones import Zone
+
+__all__ = ["Options", "count_rows", "read_file"]
+
+_SAMPLE = 1_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user asks for; see `CsvIngestor`."""
+
+    symbol: str | None
+    period: timedelta | None
+    zone: Zone
+    columns: Mapping[str, str | int]
+    adjusted: bool
+    newest_first: bool
+    date_format: str | None
+
+
+def count_rows(path: Path, options: Options) -> int:
+    """Return how many rows a file has, by its lines.
+
+    Raises:
+        DataFileError: It cannot be read.
+    """
+    file = TextFile(path)
+    layout = find_layout(file.name, file.head, options.columns)
+    return max(file.count_lines() - layout.first_line + 1, 0)
+
+
+def read_file(
+    path: Path, number: int, options: Options, bad_rows: BadRows
+) -> Generator[Item, None, None]:
+    """Yield the bars of a file, by time and symbol.
+
+    Args:
+        path: The file.
+        number: Its number among those that are read together.
+        options: What the user asks for.
+        bad_rows: Where rows that cannot be used are reported.
+
+    Raises:
+        DataFileError: It cannot be read.
+    """
+    file = TextFile(path)
+    layout = find_layout(file.name, file.head, options.columns)
+    if options.adjusted and "adj_close" not in layout.columns:
+        raise DataFileError(
+            f"{file.name} has no column for the adjusted close: leave adjusted out, or say which "
+            "one it is with columns={'adj_close': '...'}"
+        )
+    sample = _sample(file, layout)
+    times = _times(file, layout, options, sample)
+    series = _series(layout, times, sample)
+    _check_direction(file, series.values(), options.newest_first)
+    reader = RowReader(
+        file,
+        number,
+        layout,
+        times.read,
+        options.period or find_period(file.name, list(series.values()), times.date_only),
+        bad_rows,
+        decimal_comma=_has_decimal_comma(layout, sample),
+        adjusted=options.adjusted,
+    )
+    if "symbol" in layout.columns and options.symbol is None:
+        yield from _by_column(file, layout, reader, options.newest_first)
+        return
+    symbol = _symbol(file, layout, options)
+    ticker = sample[0][layout["symbol"]] if "symbol" in layout.columns else ""
+    with _open_rows(file, layout) as rows:
+        in_order: Rows = rows
+        if options.newest_first:
+            in_order = ListRows(reversed([(rows.line_num, row) for row in rows]))
+        yield from reader.of_one_symbol(in_order, symbol, ticker)
+
+
+def _by_column(
+    file: TextFile, layout: Layout, reader: RowReader, newest_first: bool
+) -> Iterator[Item]:
+    """Yield the bars of a file with a column of symbols."""
+    if newest_first:
+        lists: dict[str, list[tuple[int, list[str]]]] = {}
+        with _open_rows(file, layout) as rows:
+            for row in rows:
+                symbol = row[layout["symbol"]] if len(row) > layout["symbol"] else ""
+                lists.setdefault(symbol, []).append((rows.line_num, row))
+        for rows_of_symbol in lists.values():
+            rows_of_symbol.reverse()
+        yield from heapq.merge(
+            *(_of_ticker(reader, ListRows(lists[symbol]), symbol) for symbol in sorted(lists))
+        )
+        return
+    with file.open_seekable() as stream:
+        try:
+            groups = find_groups(stream, layout)
+        except (*READ_ERRORS, csv.Error) as error:
+            raise file.failed(error) from error
+        if groups is not None:
+            yield from heapq.merge(
+                *(
+                    _of_ticker(reader, BlockRows(stream, blocks, layout.delimiter), symbol)
+                    for symbol, blocks in sorted(groups.items())
+                )
+            )
+            return
+    with _open_rows(file, layout) as rows:
+        yield from reader.of_many_symbols(rows)
+
+
+def _of_ticker(reader: RowReader, rows: Rows, symbol: str) -> Iterator[Item]:
+    """Yield the bars of rows that share what their symbol column holds."""
+    try:
+        check_ticker(symbol)
+    except ValueError as error:
+        for row in rows:
+            if any(row):
+                reader.bad_rows.report(reader.file.name, rows.line_num, str(error))
+        return
+    yield from reader.of_one_symbol(rows, symbol)
+
+
+@contextmanager
+def _open_rows(file: TextFile, layout: Layout) -> Iterator[Rows]:
+    """Open a file's rows, those behind its head."""
+    try:
+        with file.open() as text:
+            rows = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
+            while rows.line_num < layout.first_line - 1:
+                next(rows, None)
+            yield rows
+    except READ_ERRORS as error:
+        raise file.failed(error) from error
+
+
+def _sample(file: TextFile, layout: Layout) -> list[list[str]]:
+    """Return the first rows that have all cells."""
+    sample: list[list[str]] = []
+    any_row = False
+    with _open_rows(file, layout) as rows:
+        try:
+            for row in rows:
+                any_row = any_row or any(row)
+                if len(row) >= layout.width and row[layout["time"]].strip():
+                    sample.append(row)
+                    if len(sample) == _SAMPLE:
+                        break
+        except csv.Error as error:
+            raise DataFileError(f"{file.name}, line {rows.line_num}: is no CSV: {error}") from error
+    if sample:
+        return sample
+    if any_row:
+        raise DataFileError(
+            f"{file.name} has no row of {layout.width} fields, as its first line has: check what "
+            "stands between its columns"
+        )
+    raise DataFileError(f"{file.name} has a header but no rows: it needs one for each bar")
+
+
+def _times(
+    file: TextFile, layout: Layout, options: Options, sample: Sequence[Sequence[str]]
+) -> Times:
+    place, clock = layout["time"], layout.columns.get("clock")
+
+    def all_texts() -> Iterable[str]:
+        with _open_rows(file, layout) as rows:
+            for row in rows:
+                if len(row) > place:
+                    yield row[place].strip()
+
+    times = find_times(
+        file.name,
+        [row[place].strip() for row in sample],
+        all_texts,
+        options.zone,
+        options.date_format,
+    )
+    return times if clock is None else Times(times.read, False)
+
+
+def _series(layout: Layout, times: Times, sample: Sequence[list[str]]) -> dict[str, list[datetime]]:
+    """Return the first times of each symbol, in the order of the file."""
+    time_of = make_time_of(layout, times.read)
+    symbol_place = layout.columns.get("symbol")
+    series: dict[str, list[datetime]] = {}
+    for row in sample:
+        known = series.setdefault("" if symbol_place is None else row[symbol_place], [])
+        try:
+            known.append(time_of(row, known[-1] if known else None))
+        except ValueError:
+            # Reported with its line when the row's turn comes.
+            continue
+    return series
+
+
+def _check_direction(
+    file: TextFile, series: Iterable[Sequence[datetime]], newest_first: bool
+) -> None:
+    """Refuse a file that runs in the other direction than the user says."""
+    rising = falling = False
+    for times in series:
+        pairs = list(pairwise(times))
+        rising = rising or any(before < after for before, after in pairs)
+        falling = falling or any(before > after for before, after in pairs)
+        if times and rising != falling and rising == newest_first:
+            first, last = time_text(times[0]), time_text(times[-1])
+            if newest_first:
+                raise DataFileError(
+                    f"{file.name} runs from the oldest row to the newest, from {first} on: leave "
+                    "newest_first out"
+                )
+            raise DataFileError(
+                f"{file.name} runs from the newest row to the oldest, from {first} back to {last}: "
+                "pass newest_first=True to read it from its end"
+            )
+
+
+def _has_decimal_comma(layout: Layout, sample: Sequence[Sequence[str]]) -> bool:
+    places = [layout[field] for field in ("open", "high", "low", "close")]
+    return has_decimal_comma((row[place] for row in sample for place in places), layout.delimiter)
+
+
+def _symbol(file: TextFile, layout: Layout, options: Options) -> str:
+    symbol = options.symbol or layout.symbol or stem_of(file.path)
+    try:
+        check_ticker(symbol)
+    except SubjectError as error:
+        raise DataFileError(
+            f"{file.name} gives no symbol: {error}; or pass symbol='...'"
+        ) from error
+    except ValueError as error:
+        raise DataFileError(f"{file.name} gives no symbol: {error}; pass symbol='...'") from error
+    return symbol

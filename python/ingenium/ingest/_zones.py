@@ -1,0 +1,86 @@
+"""Local times to UTC, with care where clocks change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ingenium.errors import ConfigError
+
+__all__ = ["Zone", "load_zone"]
+
+_DAY = timedelta(days=1)
+_HALF_DAY = timedelta(hours=12)
+
+
+def load_zone(name: str) -> ZoneInfo | None:
+    """Return the zone of that name; ``None`` for UTC, which needs no conversion.
+
+    Raises:
+        ConfigError: There is no such zone.
+    """
+    if name.upper() in {"UTC", "Z", "ETC/UTC", "GMT"}:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"timezone {name!r} is not known: pass a name of the IANA list, such as "
+            "'America/New_York' or 'UTC'"
+        ) from error
+
+
+class Zone:
+    """Turns the local times of one zone into UTC.
+
+    Args:
+        zone: The zone; ``None`` for UTC.
+    """
+
+    def __init__(self, zone: ZoneInfo | None) -> None:
+        self._zone = zone
+        self._offsets: dict[int, timedelta | None] = {}
+
+    def to_utc(self, local: datetime, last: datetime | None, date_only: bool) -> datetime:
+        """Return a local time in UTC.
+
+        In the hour that repeats when clocks go back, the first pass is taken, and the second one
+        once the first would not come after ``last``.
+
+        Args:
+            local: Without a zone.
+            last: The time before it in the same series, UTC.
+            date_only: Whether it stands for a day, which then starts at its first moment that is.
+
+        Raises:
+            ValueError: Clocks skipped it.
+        """
+        zone = self._zone
+        if zone is None:
+            return local.replace(tzinfo=UTC)
+        day = local.toordinal()
+        try:
+            offset = self._offsets[day]
+        except KeyError:
+            offset = self._offsets[day] = self._offset_of(local)
+        if offset is not None:
+            return (local - offset).replace(tzinfo=UTC)
+        first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+        second = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        if first > second and not date_only:
+            raise ValueError(
+                f"{local} does not exist in {zone.key}, where clocks skip it: pass the timezone "
+                "that the file is in"
+            )
+        if first < second and last is not None and first <= last:
+            return second
+        return first
+
+    def _offset_of(self, local: datetime) -> timedelta | None:
+        """Return the offset from UTC of a day's times, if it is one and the same."""
+        start = datetime(local.year, local.month, local.day, tzinfo=self._zone)
+        try:
+            offsets = {(start + part).utcoffset() for part in (0 * _DAY, _HALF_DAY, _DAY)}
+        except OverflowError:
+            return None
+        return offsets.pop() if len(offsets) == 1 else None

@@ -1,0 +1,174 @@
+"""Reads history from CSV files."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from ingenium.components import Ingestor
+from ingenium.errors import ConfigError, DataFileError, DecodeError
+from ingenium.events import DataEvent
+from ingenium.ingest._bad_rows import BadRow, BadRows, OnBadRow
+from ingenium.ingest._cells import time_text
+from ingenium.ingest._columns import check_columns
+from ingenium.ingest._files import PathArgument, absolute_paths, find_files
+from ingenium.ingest._rows import Item
+from ingenium.ingest._series import Options, count_rows, read_file
+from ingenium.ingest._zones import Zone, load_zone
+from ingenium.subjects import check_symbol
+from ingenium.trading.bar import format_period, parse_period
+
+__all__ = ["CsvIngestor"]
+
+
+class CsvIngestor(Ingestor):
+    """Reads bars from CSV files, in the forms in which vendors write them.
+
+    Delimiter, compression, columns, form of the times and length of the bars are found out; what
+    a file leaves open is an error that names the argument to pass. Files are read as a stream and
+    merged by time and symbol; prices stay the decimal text of the source, written plainly.
+
+    Args:
+        paths: Files, folders (for the CSV files in them) and patterns such as ``"data/*.csv"``; a
+            relative one is seen from the folder that is current when the ingestor is made.
+        symbol: The symbol of all rows. When left out, that of the file's symbol column, else the
+            file's name: ``AAPL`` for ``AAPL.csv``.
+        period: Length of the bars, such as ``"5m"``; the smallest usual distance between rows when
+            left out.
+        timezone: Zone of times that state none, and of dates; a name of the IANA list.
+        columns: Which column holds what, where the header's words are unusual or missing: from
+            ``time``, ``clock``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``adj_close``
+            and ``symbol`` to a column's name or its place from 0.
+        adjusted: Scale prices to the adjusted close, for splits and dividends; each becomes
+            ``price * adjusted close / close``, rounded half to even to 8 decimals. Volumes stay.
+        on_bad_row: ``"raise"`` for an error at the first row that cannot be used, ``"skip"`` to log
+            it, keep it in `skipped` and go on. A row out of order is an error always.
+        newest_first: Read files that run from the newest row to the oldest; takes them into memory.
+        date_format: Form of the times, as of ``datetime.strptime``; found out when left out.
+        name: See `Component`.
+
+    Raises:
+        ConfigError: An argument makes no sense.
+        SubjectError: The symbol cannot be part of a subject.
+        ComponentError: The name does not fit.
+    """
+
+    def __init__(
+        self,
+        paths: PathArgument | Sequence[PathArgument],
+        symbol: str | None = None,
+        *,
+        period: str | timedelta | None = None,
+        timezone: str = "UTC",
+        columns: Mapping[str, str | int] | None = None,
+        adjusted: bool = False,
+        on_bad_row: OnBadRow = "raise",
+        newest_first: bool = False,
+        date_format: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if symbol is not None:
+            check_symbol(symbol)
+        if on_bad_row not in {"raise", "skip"}:
+            raise ConfigError(f"on_bad_row is {on_bad_row!r}: pass 'raise' or 'skip'")
+        self._paths = absolute_paths(paths)
+        self._options = Options(
+            symbol=symbol,
+            period=_period(period),
+            zone=Zone(load_zone(timezone)),
+            columns=check_columns(columns or {}),
+            adjusted=adjusted,
+            newest_first=newest_first,
+            date_format=date_format,
+        )
+        self._bad_rows = BadRows(on_bad_row)
+
+    @property
+    def skipped(self) -> list[BadRow]:
+        """The rows that the last reading passed over, at most the first thousand."""
+        return list(self._bad_rows.rows)
+
+    @property
+    def skipped_count(self) -> int:
+        """How many rows the last reading passed over."""
+        return self._bad_rows.count
+
+    def total(self) -> int:
+        """Return how many rows the files have, by their lines; bad rows are counted, too.
+
+        Raises:
+            DataFileError: A file cannot be read.
+        """
+        return sum(count_rows(path, self._options) for path in find_files(self._paths))
+
+    def read(self) -> Iterator[DataEvent]:
+        """Yield the bars of all files by time and symbol.
+
+        ``timestamp`` of an event is the end of its bar, when it was known; ``ohlc.timestamp`` is
+        its start, as the files have it.
+
+        Raises:
+            DataFileError: A file cannot be read; the text names file, line and reason.
+        """
+        bad_rows = self._bad_rows
+        bad_rows.clear()
+        files = find_files(self._paths)
+        series = [
+            read_file(path, number, self._options, bad_rows) for number, path in enumerate(files)
+        ]
+        count = 0
+        try:
+            if len(series) == 1:
+                for item in series[0]:
+                    count += 1
+                    yield item[4]
+            else:
+                for item in self._without_repeats(heapq.merge(*series), [f.name for f in files]):
+                    count += 1
+                    yield item[4]
+        finally:
+            for one in series:
+                one.close()
+        bad_rows.summarize()
+        if not count:
+            first = bad_rows.rows[0]
+            raise DataFileError(
+                f"no row of {first.file} can be used; the first, line {first.line}: {first.reason}"
+            )
+
+    def _without_repeats(self, items: Iterator[Item], names: Sequence[str]) -> Iterator[Item]:
+        """Pass on what comes once, and report bars that several files have."""
+        last: tuple[datetime, str] | None = None
+        seen: dict[str, int] = {}
+        for item in items:
+            end, symbol, number, line, event = item
+            if (end, symbol) != last:
+                last = (end, symbol)
+                seen.clear()
+            period = (event.ohlc and event.ohlc.period) or ""
+            other = seen.setdefault(period, number)
+            if other != number:
+                self._bad_rows.report(
+                    names[number],
+                    line,
+                    f"{symbol} at {time_text(end)} came already, from {names[other]}",
+                )
+                continue
+            yield item
+
+
+def _period(period: str | timedelta | None) -> timedelta | None:
+    if period is None:
+        return None
+    try:
+        if isinstance(period, str):
+            return parse_period(period)
+        format_period(period)
+    except (DecodeError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"period {period!r} does not fit: pass a number and a unit of s, m, h, d or w, such as "
+            "'5m'"
+        ) from error
+    return period
