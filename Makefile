@@ -34,7 +34,7 @@ demo-go: $(READY)
 	$(BIN)/python examples/demo/with_go.py
 
 test: $(READY)
-	cd python && ../$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests
 
 check: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)

@@ -184,7 +184,8 @@ def print_result(console: Console, result: ReplayResult, *, trades: int) -> None
         ("realized P&L", _coloured(account.realized_pnl)),
         ("unrealized P&L", _coloured(account.unrealized_pnl)),
         ("commissions", _money(account.commissions)),
-        ("equity", f"[bold]{_money(account.equity)}[/], began with {_money(account.starting_cash)}"),
+        ("equity", f"[bold]{_money(account.equity)}[/]"),
+        ("began with", _money(account.starting_cash)),
         ("events digest", result.events_digest),
     ):
         summary.add_row(f"[dim]{name}[/]", value)

@@ -1,0 +1,154 @@
+"""``ingenium tap`` prints everything, and survives everything."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from ingenium import (
+    DataEvent,
+    ExecutionEvent,
+    Ohlc,
+    OrderEvent,
+    Signal,
+    SignalEvent,
+    StopLoss,
+    encode,
+)
+from ingenium.bus import EmbeddedServer, NatsBus
+from ingenium.subjects import subject_of
+from running import ingenium, running
+
+EVENTS = [
+    DataEvent(
+        type="data.type.ohlc",
+        symbol="AAPL",
+        timestamp="2024-01-03T00:00:00Z",
+        ohlc=Ohlc(open="185.1", high="187", low="184", close="186", volume="100", period="1d"),
+    ),
+    SignalEvent(symbol="AAPL", signal=Signal.LONG, strength="0.5"),
+    OrderEvent(
+        id="order_1",
+        symbol="AAPL",
+        side="buy",
+        quantity="10",
+        type="limit",
+        limit_price="185",
+        time_in_force="day",
+        stop_loss=StopLoss(),
+    ),
+    ExecutionEvent(
+        id="exec_1",
+        order_id="order_1",
+        symbol="AAPL",
+        quantity="10",
+        price="184.9",
+        update="filled",
+    ),
+]
+
+GARBAGE = [
+    ("ingenium.strategy.signal", b"\xff\xfe{"),
+    ("ingenium.ingestor.data.x", b'{"Symbol":12}'),
+    ("ingenium.somewhere.else", b"\x1b[2J hello\r\n"),
+    ("ingenium.portfolio.order", b""),
+    ("ingenium.ingestor.data.deep", b"[" * 100_000),
+]
+
+
+async def _publish_all(bus: NatsBus) -> None:
+    for event in EVENTS:
+        await bus.publish(subject_of(event), encode(event))
+    for subject, payload in GARBAGE:
+        await bus.publish(subject, payload)
+    await bus.flush()
+
+
+async def _tapped(
+    folder: Path, server: EmbeddedServer, bus: NatsBus, *arguments: str, lines: int
+) -> list[str]:
+    env = {"NATS_SERVER": server.url}
+    with running("tap", *arguments, "--count", str(lines), cwd=folder, env=env) as it:
+        it.until_line("listening")
+        await _publish_all(bus)
+        ended = it.wait()
+    assert ended.code == 0, ended.err
+    return ended.out.splitlines()
+
+
+async def test_tap_prints_every_event_in_a_line_and_survives_garbage(
+    tmp_path: Path, nats_server: EmbeddedServer, nats_bus: NatsBus
+) -> None:
+    lines = await _tapped(tmp_path, nats_server, nats_bus, lines=9)
+    assert len(lines) == 9
+    for pattern, line in zip(
+        [
+            r"data .*2024-01-03T00:00:00Z +AAPL +O 185.1  H 187  L 184  C 186  V 100 +1d",
+            r"signal .*AAPL +long +strength 0.5",
+            r"order .*AAPL +buy 10 limit +limit 185 +day +order_1",
+            r"execution .*AAPL +filled +10 +at 184.9 +order_1",
+            r"broken .*ingenium.strategy.signal",
+            r"broken .*expected a string, found 12",
+            r"\? +ingenium.somewhere.else +\\x1b\[2J hello\\r\\n",
+            r"broken .*ingenium.portfolio.order",
+            r"broken .*ingenium.ingestor.data.deep .*100000 bytes",
+        ],
+        lines,
+        strict=True,
+    ):
+        assert re.search(pattern, line), line
+        assert line.isprintable()
+
+
+async def test_tap_json_gives_one_object_a_line_with_the_bytes_of_what_is_broken(
+    tmp_path: Path, nats_server: EmbeddedServer, nats_bus: NatsBus
+) -> None:
+    lines = await _tapped(tmp_path, nats_server, nats_bus, "--json", lines=9)
+    answers = [json.loads(line) for line in lines]
+    for event, answer in zip(EVENTS, answers, strict=False):
+        assert answer["event"] == json.loads(encode(event))
+        assert answer["type"] == type(event).__name__
+    for (subject, payload), answer in zip(GARBAGE, answers[4:], strict=True):
+        assert answer["subject"] == subject
+        assert base64.b64decode(answer["data_base64"]) == payload
+        assert answer["error"]
+
+
+async def test_tap_one_subject_prints_only_that(
+    tmp_path: Path, nats_server: EmbeddedServer, nats_bus: NatsBus
+) -> None:
+    [line] = await _tapped(tmp_path, nats_server, nats_bus, "ingenium.executor.execution", lines=1)
+    assert line.startswith("execution")
+
+
+def test_tap_ctrl_c_exits_0(tmp_path: Path, nats_server: EmbeddedServer) -> None:
+    with running("tap", cwd=tmp_path, env={"NATS_SERVER": nats_server.url}) as it:
+        it.until_line("listening")
+        it.send(signal.SIGINT)
+        assert it.wait().code == 0
+
+
+@pytest.mark.parametrize("subject", ["*x", "ingenium..x", "a b", "ingenium.>.x"])
+def test_tap_subject_that_makes_no_sense_is_refused(
+    tmp_path: Path, nats_server: EmbeddedServer, subject: str
+) -> None:
+    ended = ingenium("tap", subject, cwd=tmp_path, env={"NATS_SERVER": nats_server.url})
+    assert ended.code == 2
+    assert repr(subject) in ended.err
+
+
+def test_tap_without_server_says_how_to_get_one(tmp_path: Path) -> None:
+    ended = ingenium("tap", cwd=tmp_path)
+    assert ended.code == 2
+    assert "set NATS_SERVER, or start an app in this directory" in ended.err
+
+
+def test_version_plain_and_json(tmp_path: Path) -> None:
+    plain = ingenium("version", cwd=tmp_path)
+    assert re.fullmatch(r"ingenium \d+\.\d+\.\d+\S*\n", plain.out)
+    answer = json.loads(ingenium("version", "--json", cwd=tmp_path).out)
+    assert plain.out == f"ingenium {answer['version']}\n"
