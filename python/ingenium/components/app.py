@@ -87,8 +87,8 @@ class App:
         for component in self.components:
             if component.name == CONDUCTOR:
                 raise ConfigError(
-                    f"component {type(component).__name__} is named {CONDUCTOR!r}, as the part that "
-                    "keeps a replay in step is: pass another name="
+                    f"component {type(component).__name__} is named {CONDUCTOR!r}, which is the "
+                    "part that keeps a replay in step: pass another name="
                 )
             other = seen.setdefault(component.name, component)
             if other is not component:

@@ -63,6 +63,7 @@ class Component:
         self._now = _EPOCH
         self._cause = ""
         self._sent_of_cause = 0
+        self._nameless_causes = 0
         self.notify: Callable[[], None] | None = None
         """Called for each send; set where something may be sent outside of a handler."""
         self.clock: Clock | None = None
@@ -95,6 +96,15 @@ class Component:
         self._sent_of_cause = 0
         if self._outbox is None:
             self._outbox = []
+
+    def name_cause(self, payload: bytes, now: datetime) -> str:
+        """Make a name for an event without an id, as the documented format has them.
+
+        Two of them may be equal to the byte, and are still two; so their number counts.
+        """
+        self._nameless_causes += 1
+        text = payload.decode("utf-8", "backslashreplace")
+        return make_id("cause", text, format_time(now), str(self._nameless_causes))
 
     def take(self) -> list[Event]:
         """Return what was sent since the last call, in the order of sending."""

@@ -19,7 +19,6 @@ from ingenium.events import (
     SignalEvent,
     encode,
 )
-from ingenium.ids import make_id
 
 __all__ = ["Handler", "handle", "handlers_of", "start_component", "stop_component"]
 
@@ -41,11 +40,6 @@ def handlers_of(component: Component) -> dict[type[Event], Handler]:
     return {}
 
 
-def cause_of(event: Event) -> str:
-    """Return what ids of events that follow from ``event`` are made of: its id, or its content."""
-    return event.id or make_id("cause", encode(event).decode())
-
-
 async def handle(
     component: Component, handler: Handler, event: Event, now: datetime
 ) -> list[Event]:
@@ -63,7 +57,7 @@ async def handle(
     Raises:
         ComponentError: The handler raised; what it had sent before is dropped.
     """
-    component.begin(event.id or cause_of(event), now)
+    component.begin(event.id or component.name_cause(encode(event), now), now)
     try:
         result = handler(event)
         if result is not None:
