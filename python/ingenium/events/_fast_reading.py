@@ -3,11 +3,12 @@
 For each type msgspec reads a Struct, and a generated function moves its values into the event.
 That is right only for payloads on which msgspec and Go agree, so all others are declined:
 
-- a key that is unknown or in another case, a null, a wrong type: msgspec refuses them here;
-- a documented key that is missing: Go has zero values for it;
-- escapes: Go has its own way with halves of surrogate pairs;
-- a nested object that stands twice: Go lets the second one add to the first. Other keys that
-  stand twice are harmless, since the last one wins in both.
+- a null or a wrong type, which msgspec refuses here;
+- a documented key that is missing, which msgspec refuses, too, and Go fills with a zero value;
+- escapes, since Go has its own way with halves of surrogate pairs;
+- keys that are unknown, in another case, or twice. Without escapes a payload has two quotes for
+  each key and each string, so one that has just those of the keys and strings that were found
+  holds no other key.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ingenium.events._time import ZERO, TimeError, read_time
 __all__ = ["compile_reader"]
 
 _BACKSLASH = ord("\\")
+_QUOTE = b'"'
 _MINUS_ZERO = re.compile(rb"-0[^0-9.]")
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 _TYPES: dict[Kind, Any] = {
@@ -64,15 +66,25 @@ def compile_reader(schema: Schema) -> Callable[[bytes], Any]:
         return lambda payload: read(schema, payload)
     decode = msgspec.json.Decoder(part.struct).decode
     build = part.build
-    has_numbers = any(one.has_numbers for one in parts.values())
+    quotes = part.quotes
+    has_numbers = any(
+        field.kind in (Kind.INT, Kind.DOUBLE, Kind.FLOAT)
+        for one in parts.values()
+        for field in one.schema.fields
+    )
 
     def read_event(payload: bytes) -> Any:
         try:
-            event = build(decode(payload), payload)
+            values = decode(payload)
             # msgspec reads -0 as 0; Go refuses it for an unsigned number, and keeps the sign of a
             # double.
-            if _BACKSLASH in payload or (has_numbers and _MINUS_ZERO.search(payload)):
+            if (
+                payload.count(_QUOTE) != quotes(values)
+                or _BACKSLASH in payload
+                or (has_numbers and _MINUS_ZERO.search(payload))
+            ):
                 return read(schema, payload)
+            return build(values)
         except (
             _DeclineError,
             msgspec.MsgspecError,
@@ -84,7 +96,6 @@ def compile_reader(schema: Schema) -> Callable[[bytes], Any]:
             ValueError,
         ):
             return read(schema, payload)
-        return event
 
     return read_event
 
@@ -94,22 +105,20 @@ class _Part:
     """What is generated for one message type.
 
     Attributes:
+        schema: The type.
         struct: The Struct that msgspec reads.
-        build: Makes the message of a Struct and the payload; declines by raising.
-        has_numbers: Whether a field holds a JSON number.
-        missing: Fields of the Struct whose keys may be missing.
-        grows_within: Whether a nested object could be added to by a second one.
+        build: Makes the message of a Struct; declines by raising.
+        quotes: Counts the quotes in the JSON of a Struct.
     """
 
+    schema: Schema
     struct: type[msgspec.Struct]
-    build: Callable[[Any, bytes], Any]
-    has_numbers: bool
-    missing: tuple[str, ...]
-    grows_within: bool
+    build: Callable[[Any], Any]
+    quotes: Callable[[Any], int]
 
 
 def _make(schema: Schema, parts: dict[int, _Part], above: tuple[Schema, ...] = ()) -> _Part:
-    """Generate Struct and function of a message type and of all that it holds."""
+    """Generate Struct and functions of a message type and of all that it holds."""
     if schema in above:
         raise _SelfHoldingError
     if id(schema) in parts:
@@ -119,52 +128,49 @@ def _make(schema: Schema, parts: dict[int, _Part], above: tuple[Schema, ...] = (
         "new": object.__new__,
         "fromisoformat": datetime.fromisoformat,
         "ZERO": ZERO,
-        "once": _once,
         "time": _time,
         "whole": _whole,
         "single": _single,
     }
     types: list[Any] = []
-    lines: list[str] = []
+    build: list[str] = []
     values: list[str] = []
-    missing: list[str] = []
-    grows_within = False
+    quotes: list[str] = []
+    always = 0
     for index, field in enumerate(schema.fields):
         inner: _Part | None = None
         if field.message is not None:
             inner = _make(field.message, parts, (*above, schema))
             names[f"build{index}"] = inner.build
-            names[f"key{index}"] = f'"{field.key}"'.encode()
-            grows_within = grows_within or inner.grows_within or bool(inner.missing)
+            names[f"quotes{index}"] = inner.quotes
         kind = _value_type(field, inner)
-        if field.optional and not field.written_when_unset:
-            # None stands for a missing key only: a null does not fit the type, and is declined.
-            types.append((f"v{index}", kind, None))
-            missing.append(f"v{index}")
-        else:
-            types.append((f"v{index}", kind))
-        more, value = _field_source(field, index, inner)
-        lines += more
+        # None stands for a missing key only: a null does not fit the type, and is declined.
+        types.append((f"v{index}", kind, None) if _may_miss(field) else (f"v{index}", kind))
+        lines, value = _field_source(field, index)
+        build += lines
         values.append(value)
+        fixed, lines = _quotes_source(field, index)
+        always += fixed
+        quotes += lines
     reads = msgspec.defstruct(
         schema.name,
         types,
         rename={f"v{index}": field.key for index, field in enumerate(schema.fields)},
-        forbid_unknown_fields=True,
         kw_only=True,
         gc=False,
     )
-    source = ["def build(struct, payload):", *lines, *_construction(schema, values)]
-    # The source holds no text from outside: names of attributes come from generated classes.
-    exec("\n    ".join(source), names)  # noqa: S102
-    part = parts[id(schema)] = _Part(
-        struct=reads,
-        build=names["build"],
-        has_numbers=any(f.kind in (Kind.INT, Kind.DOUBLE, Kind.FLOAT) for f in schema.fields),
-        missing=tuple(missing),
-        grows_within=grows_within,
-    )
+    # The sources hold no text from outside: names of attributes come from generated classes.
+    for source in (
+        ["def build(struct):", *build, *_construction(schema, values)],
+        ["def quotes(struct):", f"count = {always}", *quotes, "return count"],
+    ):
+        exec("\n    ".join(source), names)  # noqa: S102
+    part = parts[id(schema)] = _Part(schema, reads, names["build"], names["quotes"])
     return part
+
+
+def _may_miss(field: Field) -> bool:
+    return field.optional and not field.written_when_unset
 
 
 def _value_type(field: Field, inner: _Part | None) -> Any:
@@ -180,7 +186,25 @@ def _value_type(field: Field, inner: _Part | None) -> Any:
     return list[kind] if field.repeated else kind
 
 
-def _field_source(field: Field, index: int, inner: _Part | None) -> tuple[list[str], str]:
+def _quotes_source(field: Field, index: int) -> tuple[int, list[str]]:
+    """Return how many quotes a field always has, and the statements that count the others."""
+    variable = f"struct.v{index}"
+    of_string = 2 if _TYPES.get(field.kind) in (str, bytes) else 0
+    if field.repeated:
+        if field.message is not None:
+            return 2, [f"count += sum([quotes{index}(item) for item in {variable}])"]
+        return 2, [f"count += {of_string} * len({variable})"] if of_string else []
+    if field.message is not None:
+        of_value = f"quotes{index}({variable})"
+        if _may_miss(field):
+            return 0, [f"if {variable} is not None: count += 2 + {of_value}"]
+        return 2, [f"count += {of_value}"]
+    if _may_miss(field):
+        return 0, [f"if {variable} is not None: count += {2 + of_string}"]
+    return 2 + of_string, []
+
+
+def _field_source(field: Field, index: int) -> tuple[list[str], str]:
     """Return the statements that prepare a field's value, and the expression for the value."""
     variable = f"v{index}"
     plain = f"struct.{variable}"
@@ -188,44 +212,33 @@ def _field_source(field: Field, index: int, inner: _Part | None) -> tuple[list[s
         item = _conversion(field, index, "item")
         if item == "item":
             return [], plain
-        lines = [f"{variable} = [{item} for item in {plain}]"]
-    else:
-        value = _conversion(field, index, variable)
-        if value == variable:
-            return [], plain
-        lines = [f"{variable} = {plain}"]
-        if field.kind is Kind.TIME:
-            # The separators stand three letters apart. A datetime alone takes more than RFC 3339.
-            value = (
-                f"fromisoformat({variable}) if {variable}[4::3] == '--T::Z'"
-                f" and len({variable}) == 20 and {variable} != {ZERO_TIME!r} else {value}"
-            )
-        if inner is not None and not inner.grows_within and inner.missing:
-            # An object with all of its keys covers all of what an earlier one brought.
-            gaps = " or ".join(f"{variable}.{name} is None" for name in inner.missing)
-            value_lines = [f"if {gaps}: once(payload, key{index})", f"{variable} = {value}"]
-        else:
-            value_lines = [f"{variable} = {value}"]
-        if field.message is not None and field.written_when_unset:
-            # An object that is always written means nothing when all of it is empty.
-            value_lines = [*value_lines, f"if not {variable}: {variable} = None"]
-            if all(one.kind is Kind.STRING and not one.repeated for one in field.message.fields):
-                texts = " or ".join(f"{variable}.v{i}" for i in range(len(field.message.fields)))
-                value_lines = [f"{variable} = {value} if {texts} else None"]
-        if field.optional and not field.written_when_unset:
-            lines += [f"if {variable} is not None:", *[f"    {line}" for line in value_lines]]
-        else:
-            lines += value_lines
-    if inner is not None and (inner.grows_within or (field.repeated and inner.missing)):
-        lines.append(f"once(payload, key{index})")
-    return lines, variable
+        return [f"{variable} = [{item} for item in {plain}]"], variable
+    value = _conversion(field, index, variable)
+    if value == variable:
+        return [], plain
+    if field.kind is Kind.TIME:
+        # The separators stand three letters apart. fromisoformat alone takes more than RFC 3339.
+        value = (
+            f"fromisoformat({variable}) if {variable}[4::3] == '--T::Z'"
+            f" and len({variable}) == 20 and {variable} != {ZERO_TIME!r} else {value}"
+        )
+    lines = [f"{variable} = {value}"]
+    if field.message is not None and field.written_when_unset:
+        # An object that is always written means nothing when all of it is empty.
+        lines = [f"{variable} = {value}", f"if not {variable}: {variable} = None"]
+        if all(one.kind is Kind.STRING and not one.repeated for one in field.message.fields):
+            texts = " or ".join(f"{variable}.v{i}" for i in range(len(field.message.fields)))
+            lines = [f"{variable} = {value} if {texts} else None"]
+    if _may_miss(field):
+        lines = [f"if {variable} is not None:", *[f"    {line}" for line in lines]]
+    return [f"{variable} = {plain}", *lines], variable
 
 
 def _conversion(field: Field, index: int, variable: str) -> str:
     """Return the expression that makes of what msgspec read what the message holds."""
     match field.kind:
         case Kind.MESSAGE:
-            return f"build{index}({variable}, payload)"
+            return f"build{index}({variable})"
         case Kind.TIME:
             return f"time({variable}{', ZERO' if field.repeated else ''})"
         case Kind.LONG:
@@ -255,11 +268,6 @@ def _construction(schema: Schema, values: list[str]) -> list[str]:
         'message._unknown_fields = b""',
         "return message",
     ]
-
-
-def _once(payload: bytes, key: bytes) -> None:
-    if payload.count(key) != 1:
-        raise _DeclineError
 
 
 def _time(text: str, zero: datetime | None = None) -> datetime | None:
