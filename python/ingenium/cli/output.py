@@ -9,6 +9,7 @@ from datetime import datetime
 from datetime import time as time_of_day
 from decimal import Decimal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -208,11 +209,17 @@ def _moment(time: datetime) -> str:
 
 
 def _trade_table(result: ReplayResult, trades: int) -> Table:
-    table = Table(title=f"last {min(trades, len(result.trades))} of {len(result.trades):,} trades")
+    shown = min(trades, len(result.trades))
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        title=f"last {shown} of {len(result.trades):,} trades",
+    )
     for name in ("symbol", "side", "entered", "exited"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("quantity", "entry", "exit", "P&L"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for trade in result.trades[-trades:]:
         table.add_row(
             printable(trade.symbol),
