@@ -1,6 +1,7 @@
 """MemoryBus keeps the contract."""
 
 import pytest
+
 from ingenium.testing import BusContract, MemoryBus
 
 

@@ -1,6 +1,7 @@
 """NatsBus keeps the contract."""
 
 import pytest
+
 from ingenium.testing import BusContract
 
 

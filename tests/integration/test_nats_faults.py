@@ -5,6 +5,7 @@ import contextlib
 import json
 
 import pytest
+
 from ingenium.bus import IncidentKind, NatsBus, NatsOptions
 from ingenium.errors import (
     BusClosedError,
