@@ -26,31 +26,39 @@ _UNKNOWN_VOLUMES = frozenset(("", "-"))
 def make_time_of(layout: Layout, read_time: ReadTime) -> TimeOf:
     """Make a function that reads the time of a row, given the last one of its series."""
     place = layout["time"]
-    clock_place = layout.columns.get("clock")
+    clock_place = layout.columns.get("clock", -1)
     clocks: dict[str, str] = {}
+
+    def failed(text: str, last: datetime | None, error: Exception) -> datetime:
+        """Try again without spaces around; else say what is wrong."""
+        stripped = text.strip()
+        if not stripped:
+            raise ValueError("time is empty")
+        if stripped != text:
+            return read(stripped, last)
+        raise ValueError(f"time {text!r} cannot be read: {error}")
 
     def read(text: str, last: datetime | None) -> datetime:
         try:
             return read_time(text, last)
         except (ValueError, OverflowError) as error:
-            problem = error
-        stripped = text.strip()
-        if stripped != text:
-            return read(stripped, last)
-        if not text:
-            raise ValueError("time is empty")
-        raise ValueError(f"time {text!r} cannot be read: {problem}")
+            return failed(text, last, error)
 
     def time_of(row: list[str], last: datetime | None) -> datetime:
-        if clock_place is None:
-            return read(row[place], last)
+        text = row[place]
+        try:
+            return read_time(text, last)
+        except (ValueError, OverflowError) as error:
+            return failed(text, last, error)
+
+    def time_of_two(row: list[str], last: datetime | None) -> datetime:
         text = row[clock_place]
         clock = clocks.get(text)
         if clock is None:
             clock = clocks[text] = _clock_of(text.strip())
         return read(f"{row[place].strip()} {clock}", last)
 
-    return time_of
+    return time_of if clock_place < 0 else time_of_two
 
 
 def _clock_of(text: str) -> str:
@@ -65,7 +73,7 @@ def make_prices_of(layout: Layout, *, decimal_comma: bool, adjusted: bool) -> Pr
     """Make a function that reads open, high, low, close and volume of a row as plain texts."""
     open_place, high_place = layout["open"], layout["high"]
     low_place, close_place = layout["low"], layout["close"]
-    volume_place = layout.columns.get("volume")
+    volume_place = layout.columns.get("volume", -1)
     adjusted_place = layout["adj_close"] if adjusted else -1
     is_plain = PLAIN_ROW.fullmatch
 
@@ -78,7 +86,7 @@ def make_prices_of(layout: Layout, *, decimal_comma: bool, adjusted: bool) -> Pr
     def prices_of(row: list[str]) -> Prices:
         open_, high = row[open_place], row[high_place]
         low, close = row[low_place], row[close_place]
-        volume = "" if volume_place is None else row[volume_place]
+        volume = row[volume_place] if volume_place >= 0 else ""
         if decimal_comma or is_plain(f"{open_},{high},{low},{close},{volume}") is None:
             open_, high = price("open", open_), price("high", high)
             low, close = price("low", low), price("close", close)

@@ -11,7 +11,7 @@ __all__ = ["ADJUSTED_PLACES", "PLAIN_ROW", "adjust", "has_decimal_comma", "plain
 ADJUSTED_PLACES = 8
 """Decimals of an adjusted price."""
 
-_DIGITS = r"[0-9]{1,15}(?:\.[0-9]{1,18})?"
+_DIGITS = r"[0-9]{1,15}+(?:\.[0-9]{1,18}+)?+"
 PLAIN_ROW = re.compile(rf"{_DIGITS},{_DIGITS},{_DIGITS},{_DIGITS},(?:{_DIGITS})?", re.ASCII)
 """Four prices and a volume that may go to the wire as they are, with commas between."""
 

@@ -52,8 +52,8 @@ def find_period(name: str, series: Sequence[Sequence[datetime]], date_only: bool
         return 7 * _DAY
     if gap > 8 * _DAY:
         raise DataFileError(
-            f"{name}: bars are {gap.days} days apart, like months, which differ in length: pass a "
-            "period that is never too short, such as period='31d'"
+            f"{name}: bars are {gap.days} days apart, and months differ in length: pass a period "
+            "that is never too short, such as period='31d'"
         )
     if gap % timedelta(seconds=1):
         raise DataFileError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from ingenium.errors import DataFileError
@@ -22,6 +23,7 @@ Item = tuple[datetime, str, int, int, DataEvent]
 """End of the bar, symbol, number of the file, line and event: sorts as events go out."""
 
 _KIND = str(DataType.OHLC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Rows(Protocol):
@@ -66,6 +68,8 @@ class RowReader:
         self.layout = layout
         self._period = period
         self._period_text = format_period(period)
+        self._days: dict[int, str] = {}
+        self._clocks: dict[int, str] = {}
         self.bad_rows = bad_rows
         self._time_of = make_time_of(layout, read_time)
         self._prices_of = make_prices_of(layout, decimal_comma=decimal_comma, adjusted=adjusted)
@@ -84,25 +88,29 @@ class RowReader:
         time_of, prices_of, item_of = self._time_of, self._prices_of, self._item
         only = self.layout["symbol"] if ticker else -1
         last: datetime | None = None
-        for row in self._whole(rows):
-            line = rows.line_num
-            try:
-                start = time_of(row, last)
-                if last is not None and start <= last:
-                    self._check_order(start, last, line)
-                prices = prices_of(row)
-            except ValueError as error:
-                if isinstance(error, DataFileError):
-                    raise
-                self.bad_rows.report(self.file.name, line, str(error))
-                continue
-            if only >= 0 and row[only] != ticker:
-                raise DataFileError(
-                    f"{self.file.name}, line {line}: holds {row[only]!r} beside {ticker!r}, so "
-                    f"they cannot all be {symbol!r}: leave symbol out"
-                )
-            last = start
-            yield item_of(start, symbol, prices, line)
+        width = self.layout.width
+        with self._reading(rows):
+            for row in rows:
+                line = rows.line_num
+                if len(row) != width and not self._fit(row, line):
+                    continue
+                try:
+                    start = time_of(row, last)
+                    if last is not None and start <= last:
+                        self._check_order(start, last, line)
+                    prices = prices_of(row)
+                except ValueError as error:
+                    if isinstance(error, DataFileError):
+                        raise
+                    self.bad_rows.report(self.file.name, line, str(error))
+                    continue
+                if only >= 0 and row[only] != ticker:
+                    raise DataFileError(
+                        f"{self.file.name}, line {line}: holds {row[only]!r} beside {ticker!r}, so "
+                        f"they cannot all be {symbol!r}: leave symbol out"
+                    )
+                last = start
+                yield item_of(start, symbol, prices, line)
 
     def of_many_symbols(self, rows: Rows) -> Iterator[Item]:
         """Yield the bars of rows that are in the order of time, symbols mixed.
@@ -114,40 +122,51 @@ class RowReader:
         known: dict[str, datetime] = {}
         instant: dict[str, Item] = {}
         now: datetime | None = None
-        for row in self._whole(rows):
-            line = rows.line_num
-            symbol = row[column]
-            try:
-                last = known.get(symbol)
-                if last is None:
-                    check_ticker(symbol)
-                start = self._time_of(row, last)
-                if now is not None and start < now:
-                    self._check_order(start, now, line)
-                if symbol in instant and start == now:
-                    raise ValueError(f"{symbol} at {time_text(start)} came already")
-                prices = self._prices_of(row)
-            except ValueError as error:
-                if isinstance(error, DataFileError):
-                    raise
-                self.bad_rows.report(self.file.name, line, str(error))
-                continue
-            if start != now:
-                yield from sorted(instant.values())
-                instant.clear()
-                now = start
-            known[symbol] = start
-            instant[symbol] = self._item(start, symbol, prices, line)
-        yield from sorted(instant.values())
+        width = self.layout.width
+        with self._reading(rows):
+            for row in rows:
+                line = rows.line_num
+                if len(row) != width and not self._fit(row, line):
+                    continue
+                symbol = row[column]
+                try:
+                    last = known.get(symbol)
+                    if last is None:
+                        check_ticker(symbol)
+                    start = self._time_of(row, last)
+                    if now is not None and start < now:
+                        self._check_order(start, now, line)
+                    if symbol in instant and start == now:
+                        raise ValueError(f"{symbol} at {time_text(start)} came already")
+                    prices = self._prices_of(row)
+                except ValueError as error:
+                    if isinstance(error, DataFileError):
+                        raise
+                    self.bad_rows.report(self.file.name, line, str(error))
+                    continue
+                if start != now:
+                    yield from sorted(instant.values())
+                    instant.clear()
+                    now = start
+                known[symbol] = start
+                instant[symbol] = self._item(start, symbol, prices, line)
+            yield from sorted(instant.values())
 
     def _item(self, start: datetime, symbol: str, prices: Prices, line: int) -> Item:
         open_, high, low, close, volume = prices
         end = start + self._period
+        since = end - _EPOCH
+        try:
+            # isoformat costs as much as all the rest of the event.
+            text = self._days[since.days] + self._clocks[since.seconds]
+        except KeyError:
+            text = self._remember(end, since)
+        if since.microseconds:
+            text = time_text(end)
         event = DataEvent(
             type=_KIND,
             symbol=symbol,
-            # Without the "+00:00" of a time in UTC.
-            timestamp=end.isoformat()[:-6] + "Z",
+            timestamp=text,
             ohlc=Ohlc(
                 open=open_,
                 high=high,
@@ -160,6 +179,13 @@ class RowReader:
         )
         return end, symbol, self.number, line, event
 
+    def _remember(self, end: datetime, since: timedelta) -> str:
+        day, clock = end.strftime("%Y-%m-%dT"), end.strftime("%H:%M:%SZ")
+        # strftime writes years before 1000 with fewer digits.
+        self._days[since.days] = day = day.rjust(11, "0")
+        self._clocks[since.seconds] = clock
+        return day + clock
+
     def _check_order(self, start: datetime, last: datetime, line: int) -> None:
         """Raise for a row that does not come after the one before it."""
         if start == last:
@@ -169,22 +195,22 @@ class RowReader:
             "sort the file by time"
         )
 
-    def _whole(self, rows: Rows) -> Iterator[list[str]]:
-        """Yield rows with the right number of cells; report others, pass over empty ones."""
+    def _fit(self, row: list[str], line: int) -> bool:
+        """Tell whether a row has its cells, once empty ones at its end are off; report others."""
         width = self.layout.width
+        while len(row) > width and not row[-1].strip():
+            row.pop()
+        if len(row) == width:
+            return True
+        if any(cell.strip() for cell in row):
+            self.bad_rows.report(self.file.name, line, f"has {len(row)} fields, expected {width}")
+        return False
+
+    @contextmanager
+    def _reading(self, rows: Rows) -> Iterator[None]:
+        """Give errors of reading their file and line."""
         try:
-            for row in rows:
-                if len(row) == width:
-                    yield row
-                    continue
-                while row and len(row) > width and not row[-1].strip():
-                    row.pop()
-                if len(row) == width:
-                    yield row
-                elif any(cell.strip() for cell in row):
-                    self.bad_rows.report(
-                        self.file.name, rows.line_num, f"has {len(row)} fields, expected {width}"
-                    )
+            yield
         except csv.Error as error:
             raise DataFileError(
                 f"{self.file.name}, line {rows.line_num}: is no CSV: {error}"
