@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench
 
 .PHONY: help setup demo demo-go test check generate bench lock clean
@@ -14,7 +15,7 @@ help:
 	@echo "make check     lint, types, imports, schema, generated code"
 	@echo "make generate  buf generate"
 	@echo "make bench     speed, as ratios against peers in the same run"
-	@echo "make lock      renew python/requirements.lock from pyproject.toml"
+	@echo "make lock      renew the lock files in python/ from pyproject.toml"
 
 setup: $(READY)
 
@@ -25,6 +26,11 @@ $(READY): python/requirements.lock python/pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e python
 	@touch $(READY)
+
+# The peers that the benchmarks compare with; nothing else needs them.
+$(READY_TO_BENCH): $(READY) python/requirements-bench.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements-bench.lock
+	@touch $(READY_TO_BENCH)
 
 demo: $(READY)
 	$(BIN)/ingenium run examples/demo/app.py --processes --verify
@@ -46,11 +52,15 @@ check: $(READY)
 generate: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate
 
-bench: $(READY)
+bench: $(READY_TO_BENCH)
 	$(BIN)/python -m bench
 
+COMPILE := ../$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra server --group dev
+
 lock: $(READY)
-	cd python && $(PYTHON) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra server --group dev pyproject.toml -o requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	cd python && $(COMPILE) pyproject.toml -o requirements.lock
+	cd python && $(COMPILE) --group bench pyproject.toml -o requirements-bench.lock
 
 clean:
 	rm -rf .venv .ingenium python/.mypy_cache python/.ruff_cache python/.pytest_cache

@@ -5,8 +5,9 @@ and executors turn orders into executions. Each is a component; an `App` puts th
 `connect` is the bus without any of them.
 """
 
+from typing import TYPE_CHECKING
+
 from ingenium._version import __version__
-from ingenium.bus.event_bus import EventBus, connect
 from ingenium.components import (
     App,
     Component,
@@ -56,6 +57,9 @@ from ingenium.events import (
     encode,
 )
 from ingenium.trading import Account, Bar, Fill, Order, Position, Trade
+
+if TYPE_CHECKING:
+    from ingenium.bus.event_bus import EventBus, connect
 
 __all__ = [
     "Account",
@@ -110,3 +114,12 @@ __all__ = [
     "decode",
     "encode",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # asyncio and the bus are a third of the time of the import, and a component needs neither.
+    if name in {"EventBus", "connect"}:
+        from ingenium.bus import event_bus
+
+        return getattr(event_bus, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,24 @@
+"""``make bench``: every figure as a ratio against a peer in the same run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+PARTS = ("codec", "bus", "imports", "replay")
+
+
+def main(names: list[str]) -> int:
+    """Run the named parts, or all."""
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    for name in names or PARTS:
+        print(f"\n== {name}", flush=True)
+        importlib.import_module(f"bench.{name}").main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
