@@ -29,6 +29,7 @@ BAD = [
     ("2024-01-03,10,12,9,11,1,234", "has 7 fields, expected 6"),
     (",10,12,9,11,100", "time is empty"),
     ("2024-01-99,10,12,9,11,100", "time '2024-01-99' cannot be read"),
+    ("0000-01-03,10,12,9,11,100", "time '0000-01-03' cannot be read"),
     ("2024-01-02,10,12,9,11,100", "2024-01-02T00:00:00Z came already"),
     ("2024-01-03,1e20,1e20,9,11,100", "open '1e20' is too large"),
 ]
@@ -71,6 +72,20 @@ def test_row_out_of_order_is_an_error_always(tmp_path, on_bad_row):
         "AAPL.csv, line 3: 2024-01-02T00:00:00Z comes after 2024-01-04T00:00:00Z: "
         "sort the file by time"
     )
+
+
+def test_bar_that_ends_after_the_last_time_there_is_is_a_bad_row(tmp_path):
+    path = write(tmp_path, GOOD, "9999-12-31,10,12,9,11,100\n")
+    with pytest.raises(DataFileError, match=r"AAPL\.csv, line 3: date value out of range"):
+        list(CsvIngestor(path, period="1d").read())
+
+
+def test_quote_that_does_not_end_is_an_error_with_a_cure(tmp_path):
+    path = write(tmp_path, GOOD, '"2024-01-03,1,1,1,1,1\n', AFTER * 6_000)
+    with pytest.raises(
+        DataFileError, match=r"AAPL\.csv, line .* look for a quote that does not end"
+    ):
+        list(CsvIngestor(path).read())
 
 
 def test_events_before_a_bad_row_have_gone_out(tmp_path):

@@ -158,6 +158,10 @@ VENDORS: dict[str, tuple[str, Values]] = {
         "sep=;\nDatum;Date;Open;High;Low;Close;Volume\nx;02.01.2024;10,5;12,25;9,75;11,0;5.000\n",
         BAR,
     ),
+    "date and time with am": (
+        "Date,Time,Open,High,Low,Close,Volume\n13.01.2024,9:30 AM,10.5,12.25,9.75,11.0,5000\n",
+        ("X", "2024-01-13T09:30:00Z", *NINE[2:]),
+    ),
     "letters": ("t|o|h|l|c|v\n2024-01-02|10.5|12.25|9.75|11.0|5000\n", BAR),
     "spaces and capitals": (
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import logging
+import resource
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -200,6 +201,18 @@ def test_bar_that_two_files_have_is_a_bad_row(tmp_path):
     assert [(row.file, row.line) for row in ingestor.skipped] == [("b.csv", 2)]
 
 
+def test_more_files_than_may_be_open_at_a_time_are_merged(tmp_path):
+    for number in range(300):
+        write(tmp_path, f"S{number:03}.csv", HEADER + days(3))
+        (tmp_path / f"Z{number:03}.csv.gz").write_bytes(gzip.compress((HEADER + days(3)).encode()))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, limits[1]))
+    try:
+        assert len(list(CsvIngestor(tmp_path).read())) == 1_800
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 def test_bars_of_two_lengths_are_merged_by_their_ends(tmp_path):
     hours = "".join(f"2024-01-01 {hour:02}:00,1,1,1,1,1\n" for hour in range(24))
     paths = [
@@ -284,8 +297,8 @@ def test_file_whose_rows_are_all_bad_is_an_error_even_when_skipping(tmp_path):
         (
             b"Date,Open,High,Low,Volume\n2024-01-01,1,1,1,1\n",
             (
-                "X.csv has no column for close: it has Date, Open, High, Low, Volume; say which one "
-                "it is with columns={'close': '...'}"
+                "X.csv has no column for close: it has Date, Open, High, Low, Volume; say which "
+                "one it is with columns={'close': '...'}"
             ),
         ),
         (b"a,b\n1,2\n", "X.csv has no header that names open, high, low and close; it begins with"),

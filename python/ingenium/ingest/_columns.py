@@ -40,7 +40,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "pair", "name",
     ),
 }  # fmt: skip
-_CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?|\d{1,6}", re.ASCII)
+_CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?|\d{1,6}", re.ASCII)
 _NUMBER = re.compile(r"[$€£+-]?[0-9.,' ]*[0-9][0-9.,' ]*([eE][+-]?[0-9]+)?", re.ASCII)
 _PREAMBLE = 30
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import TextIOWrapper
+from gzip import GzipFile
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from os import PathLike, fspath
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from ingenium.errors import ConfigError, DataFileError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = [
     "READ_ERRORS",
@@ -32,6 +35,7 @@ READ_ERRORS = (OSError, EOFError, zlib.error)
 _KNOWN_SUFFIXES = (*SUFFIXES, ".txt.gz", ".txt", ".dat", ".gz")
 _HEAD = 65_536
 _CHUNK = 1 << 20
+_BUFFER = 16_384
 _MAGIC = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"PAR1": "a Parquet file",
@@ -96,6 +100,24 @@ def stem_of(path: Path) -> str:
     return name
 
 
+class _Reopened(RawIOBase):
+    """A file that is open only while it is read, so that thousands can be merged at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(self._place)
+            count = file.readinto(buffer) or 0
+        self._place += count
+        return count
+
+
 class TextFile:
     """A file of text: its compression and encoding, found out by its first bytes.
 
@@ -130,9 +152,8 @@ class TextFile:
         """The first 64 KB; the last line may be cut."""
 
     def _open(self) -> IO[bytes]:
-        if self._zipped:
-            return cast("IO[bytes]", gzip.open(self.path, "rb"))
-        return self.path.open("rb")
+        plain = BufferedReader(_Reopened(self.path), _BUFFER)
+        return cast("IO[bytes]", GzipFile(fileobj=plain) if self._zipped else plain)
 
     @contextmanager
     def open(self) -> Iterator[TextIOWrapper]:

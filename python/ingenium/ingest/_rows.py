@@ -98,8 +98,8 @@ class RowReader:
                     start = time_of(row, last)
                     if last is not None and start <= last:
                         self._check_order(start, last, line)
-                    prices = prices_of(row)
-                except ValueError as error:
+                    item = item_of(start, symbol, prices_of(row), line)
+                except (ValueError, OverflowError) as error:
                     if isinstance(error, DataFileError):
                         raise
                     self.bad_rows.report(self.file.name, line, str(error))
@@ -110,7 +110,7 @@ class RowReader:
                         f"they cannot all be {symbol!r}: leave symbol out"
                     )
                 last = start
-                yield item_of(start, symbol, prices, line)
+                yield item
 
     def of_many_symbols(self, rows: Rows) -> Iterator[Item]:
         """Yield the bars of rows that are in the order of time, symbols mixed.
@@ -138,8 +138,8 @@ class RowReader:
                         self._check_order(start, now, line)
                     if symbol in instant and start == now:
                         raise ValueError(f"{symbol} at {time_text(start)} came already")
-                    prices = self._prices_of(row)
-                except ValueError as error:
+                    item = self._item(start, symbol, self._prices_of(row), line)
+                except (ValueError, OverflowError) as error:
                     if isinstance(error, DataFileError):
                         raise
                     self.bad_rows.report(self.file.name, line, str(error))
@@ -149,7 +149,7 @@ class RowReader:
                     instant.clear()
                     now = start
                 known[symbol] = start
-                instant[symbol] = self._item(start, symbol, prices, line)
+                instant[symbol] = item
             yield from sorted(instant.values())
 
     def _item(self, start: datetime, symbol: str, prices: Prices, line: int) -> Item:
@@ -213,7 +213,8 @@ class RowReader:
             yield
         except csv.Error as error:
             raise DataFileError(
-                f"{self.file.name}, line {rows.line_num}: is no CSV: {error}"
+                f"{self.file.name}, line {rows.line_num}: is no CSV: {error}; look for a "
+                "quote that does not end"
             ) from error
         except READ_ERRORS as error:
             raise self.file.failed(error, rows.line_num) from error

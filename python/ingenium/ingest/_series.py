@@ -170,7 +170,10 @@ def _sample(file: TextFile, layout: Layout) -> list[list[str]]:
                     if len(sample) == _SAMPLE:
                         break
         except csv.Error as error:
-            raise DataFileError(f"{file.name}, line {rows.line_num}: is no CSV: {error}") from error
+            raise DataFileError(
+                f"{file.name}, line {rows.line_num}: is no CSV: {error}; look for a "
+                "quote that does not end"
+            ) from error
     if sample:
         return sample
     if any_row:

@@ -213,7 +213,7 @@ def _by_pattern(pattern: re.Pattern[str], order: tuple[int, int, int], zone: Zon
         day = days.get(date)
         if day is None:
             year = int(match[year_group])
-            if year < 100:
+            if len(match[year_group]) == 2:
                 # As POSIX has it for two digits.
                 year += 1900 if year >= 69 else 2000
             month_text = match[month_group]

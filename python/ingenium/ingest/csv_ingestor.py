@@ -147,7 +147,8 @@ class CsvIngestor(Ingestor):
             if (end, symbol) != last:
                 last = (end, symbol)
                 seen.clear()
-            period = (event.ohlc and event.ohlc.period) or ""
+            # Compared to None, since the truth of a message is worked out field by field.
+            period = "" if event.ohlc is None else event.ohlc.period or ""
             other = seen.setdefault(period, number)
             if other != number:
                 self._bad_rows.report(
