@@ -180,7 +180,7 @@ def _same(key: str, ours: Any, theirs: Any) -> bool:
     if "Timestamp" not in key:
         return False
     # The same time, written in another way.
-    return _instant(ours) == _instant(theirs)
+    return bool(_instant(ours) == _instant(theirs))
 
 
 def _instant(text: Any) -> Any:

@@ -1,7 +1,7 @@
 """Values that readers of JSON differ on: strings, times, numbers, whole payloads."""
 
 # Lists to be read across; a line for each value would be pages.
-# ruff: noqa: E501, RUF001
+# ruff: noqa: E501
 # fmt: off
 
 from __future__ import annotations

@@ -26,6 +26,11 @@ from ingenium.events import (
 )
 
 NOON = datetime(2024, 1, 3, 12, tzinfo=UTC)
+# The types as a program without a type checker sees them.
+LooseOrder: Any = OrderEvent
+LooseStopLoss: Any = StopLoss
+LooseOhlc: Any = Ohlc
+LooseDeadLetter: Any = DeadLetterEvent
 
 
 class Word(str):
@@ -116,17 +121,17 @@ def test_error_text_is_one_sentence_with_type_field_value_and_cure() -> None:
 @pytest.mark.parametrize(
     ("event", "path", "problem"),
     [
-        (OrderEvent(limit_price=12.5), "LimitPrice", "expected a string, found 12.5 (float)"),
-        (OrderEvent(limit_price=Decimal(1)), "LimitPrice", "expected a string, found Decimal('1')"),
-        (OrderEvent(symbol=None), "Symbol", "expected a string, found None"),
-        (OrderEvent(extended_hours=1), "ExtendedHours", "expected true or false, found 1 (int)"),
+        (LooseOrder(limit_price=12.5), "LimitPrice", "expected a string, found 12.5 (float)"),
+        (LooseOrder(limit_price=Decimal(1)), "LimitPrice", "expected a string, found Decimal('1')"),
+        (LooseOrder(symbol=None), "Symbol", "expected a string, found None"),
+        (LooseOrder(extended_hours=1), "ExtendedHours", "expected true or false, found 1 (int)"),
         (
-            OrderEvent(stop_loss=StopLoss(stop_price=b"1")),
+            OrderEvent(stop_loss=LooseStopLoss(stop_price=b"1")),
             "StopLoss.StopPrice",
             "expected a string, found b'1' (bytes)",
         ),
-        (OrderEvent(stop_loss=Ohlc()), "StopLoss", "expected StopLoss, found Ohlc()"),
-        (OrderEvent(timestamp="now"), "Timestamp", "expected a datetime, found 'now' (str)"),
+        (LooseOrder(stop_loss=Ohlc()), "StopLoss", "expected StopLoss, found Ohlc()"),
+        (LooseOrder(timestamp="now"), "Timestamp", "expected a datetime, found 'now' (str)"),
         (
             OrderEvent(timestamp=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))),
             "Timestamp",
@@ -135,8 +140,8 @@ def test_error_text_is_one_sentence_with_type_field_value_and_cure() -> None:
         (SignalEvent(symbol="A\ud800"), "Symbol", "the text holds the lone surrogate '\\ud800'"),
         (LockstepGrant(step=True), "Step", "expected a whole number, found True"),
         (LockstepGrant(step=-1), "Step", "expected a whole number from 0 to 4294967295, found -1"),
-        (DeadLetterEvent(data="x"), "Data", "expected bytes, found 'x' (str)"),
-        (DataEvent(ohlc=Ohlc(close=math.nan)), "Ohlc.Close", "expected a string, found nan"),
+        (LooseDeadLetter(data="x"), "Data", "expected bytes, found 'x' (str)"),
+        (DataEvent(ohlc=LooseOhlc(close=math.nan)), "Ohlc.Close", "expected a string, found nan"),
         ("event", "", "the type has no descriptor: pass a message class that betterproto2"),
     ],
 )
@@ -218,9 +223,10 @@ def test_payload_in_another_buffer_is_read(make: Any) -> None:
     assert decode(SignalEvent, make(encode(event))) == event
 
 
-def test_type_without_a_descriptor_is_a_decode_error() -> None:
-    with pytest.raises(DecodeError, match="cannot decode int: the type has no descriptor"):
-        decode(int, b"{}")
+@pytest.mark.parametrize("event_type", [int, 5, None, [], "DataEvent"])
+def test_type_without_a_descriptor_is_a_decode_error(event_type: Any) -> None:
+    with pytest.raises(DecodeError, match="the type has no descriptor"):
+        decode(event_type, b"{}")
 
 
 def test_same_key_twice_is_read_on_the_money_path_and_the_last_wins() -> None:

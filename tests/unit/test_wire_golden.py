@@ -34,7 +34,7 @@ WHOLE = datetime(2024, 1, 3, 21, tzinfo=UTC)
 FRACTION = datetime(2024, 1, 3, 21, 0, 0, 120_000, tzinfo=UTC)
 NANOS = datetime(2024, 1, 3, 21, 0, 0, 123_456, tzinfo=UTC)
 
-MARKET = {
+MARKET: dict[str, Any] = {
     "id": ORDER_ID,
     "timestamp": WHOLE,
     "symbol": "AAPL",

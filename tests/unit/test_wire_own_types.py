@@ -9,11 +9,16 @@ import json
 import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import betterproto2
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2
+from google.protobuf import (  # type: ignore[import-untyped]
+    descriptor_pb2,
+    descriptor_pool,
+    duration_pb2,
+    timestamp_pb2,
+)
 
 from ingenium._gen.google.protobuf import Timestamp
 from ingenium.errors import DecodeError, EncodeError
@@ -216,7 +221,7 @@ def test_item_of_a_list_is_named_in_the_error() -> None:
     with pytest.raises(EncodeError, match=r"Quote\.Levels\[1\]\.Size: expected a whole number"):
         encode(Quote(levels=[Level(), Level(size=2**63)]))
     with pytest.raises(EncodeError, match=r"Quote\.Tags\[0\]: expected a string, found 5"):
-        encode(Quote(tags=[5]))
+        encode(Quote(tags=cast("list[str]", [5])))
     with pytest.raises(DecodeError, match=r"Quote\.Levels\[1\]\.Price: expected a number, found"):
         decode(Quote, b'{"Levels":[{},{"Price":"1"}]}')
 

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from google.protobuf import json_format, message_factory
+from google.protobuf import (  # type: ignore[import-untyped]
+    json_format,
+    message_factory,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_payloads import EVENT_NAMES, generate
@@ -78,7 +81,7 @@ def test_fast_and_slow_path_write_and_read_the_same(event: Any) -> None:
 
 
 @given(st.sampled_from(TYPES), st.binary(max_size=80) | TEXT.map(str.encode))
-def test_garbage_raises_a_decode_error_and_nothing_else(event_type: type, payload: bytes) -> None:
+def test_garbage_raises_a_decode_error_and_nothing_else(event_type: Any, payload: bytes) -> None:
     try:
         event = decode(event_type, payload)
     except DecodeError:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -24,7 +23,7 @@ import betterproto2
 import msgspec
 
 from ingenium.events._reading import read
-from ingenium.events._schema import Field, Kind, Schema
+from ingenium.events._schema import Field, Kind, Schema, holds_itself
 from ingenium.events._text import ZERO_TIME
 from ingenium.events._time import ZERO, TimeError, read_time
 
@@ -49,42 +48,27 @@ class _DeclineError(Exception):
     """The slow reader has to look at this payload."""
 
 
-class _SelfHoldingError(Exception):
-    """The type holds itself; such types are read by the slow reader only."""
-
-
 def compile_reader(schema: Schema) -> Callable[[bytes], Any]:
     """Return the function that reads events of one type.
 
     Returns:
         A function from a payload to an event; it raises ``DecodeError``.
     """
-    parts: dict[int, _Part] = {}
-    try:
-        part = _make(schema, parts)
-    except _SelfHoldingError:
+    if holds_itself(schema):
         return lambda payload: read(schema, payload)
-    decode = msgspec.json.Decoder(part.struct).decode
-    build = part.build
-    quotes = part.quotes
-    has_numbers = any(
-        field.kind in (Kind.INT, Kind.DOUBLE, Kind.FLOAT)
-        for one in parts.values()
-        for field in one.schema.fields
-    )
+    decode = msgspec.json.Decoder(_struct(schema)).decode
+    build = _Source(schema).function()
+    has_numbers = _has_numbers(schema)
 
     def read_event(payload: bytes) -> Any:
         try:
-            values = decode(payload)
             # msgspec reads -0 as 0; Go refuses it for an unsigned number, and keeps the sign of a
             # double.
-            if (
-                payload.count(_QUOTE) != quotes(values)
-                or _BACKSLASH in payload
-                or (has_numbers and _MINUS_ZERO.search(payload))
-            ):
+            if _BACKSLASH in payload or (has_numbers and _MINUS_ZERO.search(payload)):
                 return read(schema, payload)
-            return build(values)
+            event, quotes = build(decode(payload))
+            if payload.count(_QUOTE) == quotes:
+                return event
         except (
             _DeclineError,
             msgspec.MsgspecError,
@@ -95,179 +79,186 @@ def compile_reader(schema: Schema) -> Callable[[bytes], Any]:
             TypeError,
             ValueError,
         ):
-            return read(schema, payload)
+            pass
+        return read(schema, payload)
 
     return read_event
 
 
-@dataclass(slots=True)
-class _Part:
-    """What is generated for one message type.
-
-    Attributes:
-        schema: The type.
-        struct: The Struct that msgspec reads.
-        build: Makes the message of a Struct; declines by raising.
-        quotes: Counts the quotes in the JSON of a Struct.
-    """
-
-    schema: Schema
-    struct: type[msgspec.Struct]
-    build: Callable[[Any], Any]
-    quotes: Callable[[Any], int]
-
-
-def _make(schema: Schema, parts: dict[int, _Part], above: tuple[Schema, ...] = ()) -> _Part:
-    """Generate Struct and functions of a message type and of all that it holds."""
-    if schema in above:
-        raise _SelfHoldingError
-    if id(schema) in parts:
-        return parts[id(schema)]
-    names: dict[str, Any] = {
-        "cls": schema.cls,
-        "new": object.__new__,
-        "fromisoformat": datetime.fromisoformat,
-        "ZERO": ZERO,
-        "time": _time,
-        "whole": _whole,
-        "single": _single,
-    }
-    types: list[Any] = []
-    build: list[str] = []
-    values: list[str] = []
-    quotes: list[str] = []
-    always = 0
-    for index, field in enumerate(schema.fields):
-        inner: _Part | None = None
-        if field.message is not None:
-            inner = _make(field.message, parts, (*above, schema))
-            names[f"build{index}"] = inner.build
-            names[f"quotes{index}"] = inner.quotes
-        kind = _value_type(field, inner)
-        # None stands for a missing key only: a null does not fit the type, and is declined.
-        types.append((f"v{index}", kind, None) if _may_miss(field) else (f"v{index}", kind))
-        lines, value = _field_source(field, index)
-        build += lines
-        values.append(value)
-        fixed, lines = _quotes_source(field, index)
-        always += fixed
-        quotes += lines
-    reads = msgspec.defstruct(
-        schema.name,
-        types,
-        rename={f"v{index}": field.key for index, field in enumerate(schema.fields)},
-        kw_only=True,
-        gc=False,
+def _has_numbers(schema: Schema) -> bool:
+    return any(
+        field.kind in (Kind.INT, Kind.DOUBLE, Kind.FLOAT)
+        or (field.message is not None and _has_numbers(field.message))
+        for field in schema.fields
     )
-    # The sources hold no text from outside: names of attributes come from generated classes.
-    for source in (
-        ["def build(struct):", *build, *_construction(schema, values)],
-        ["def quotes(struct):", f"count = {always}", *quotes, "return count"],
-    ):
-        exec("\n    ".join(source), names)  # noqa: S102
-    part = parts[id(schema)] = _Part(schema, reads, names["build"], names["quotes"])
-    return part
 
 
 def _may_miss(field: Field) -> bool:
     return field.optional and not field.written_when_unset
 
 
-def _value_type(field: Field, inner: _Part | None) -> Any:
-    """Return the type that msgspec shall read for a field."""
-    kind: Any
-    if inner is not None:
-        kind = inner.struct
-    elif field.kind is Kind.INT:
-        low, high = field.limits
-        kind = Annotated[int, msgspec.Meta(ge=low, le=high)]
-    else:
-        kind = _TYPES[field.kind]
-    return list[kind] if field.repeated else kind
-
-
-def _quotes_source(field: Field, index: int) -> tuple[int, list[str]]:
-    """Return how many quotes a field always has, and the statements that count the others."""
-    variable = f"struct.v{index}"
-    of_string = 2 if _TYPES.get(field.kind) in (str, bytes) else 0
-    if field.repeated:
+def _struct(schema: Schema) -> type[msgspec.Struct]:
+    """Make the Struct that msgspec reads; its fields are ``v0``, ``v1`` and so on."""
+    fields: list[Any] = []
+    for index, field in enumerate(schema.fields):
+        kind: Any
         if field.message is not None:
-            return 2, [f"count += sum([quotes{index}(item) for item in {variable}])"]
-        return 2, [f"count += {of_string} * len({variable})"] if of_string else []
-    if field.message is not None:
-        of_value = f"quotes{index}({variable})"
+            kind = _struct(field.message)
+        elif field.kind is Kind.INT:
+            low, high = field.limits
+            kind = Annotated[int, msgspec.Meta(ge=low, le=high)]
+        else:
+            kind = _TYPES[field.kind]
+        kind = list[kind] if field.repeated else kind
+        # None stands for a missing key only: a null does not fit the type, and is declined.
+        fields.append((f"v{index}", kind, None) if _may_miss(field) else (f"v{index}", kind))
+    return msgspec.defstruct(
+        schema.name,
+        fields,
+        rename={f"v{index}": field.key for index, field in enumerate(schema.fields)},
+        kw_only=True,
+        gc=False,
+    )
+
+
+class _Source:
+    """The source of a function from a Struct to its message and the quotes in its JSON.
+
+    Nested messages are made in place: a call for each would cost as much as making them.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._number = 0
+        self._names: dict[str, Any] = {
+            "new": object.__new__,
+            "fromisoformat": datetime.fromisoformat,
+            "ZERO": ZERO,
+            "time": _time,
+            "whole": _whole,
+            "single": _single,
+        }
+
+    def function(self) -> Callable[[Any], tuple[Any, int]]:
+        """Compile the function."""
+        always, lines = self._message(self._schema, "struct", "message")
+        source = ["def build(struct):", f"count = {always}", *lines, "return message, count"]
+        # No text from outside gets in here: names of attributes come from generated classes.
+        exec("\n    ".join(source), self._names)  # noqa: S102
+        function: Callable[[Any], tuple[Any, int]] = self._names["build"]
+        return function
+
+    def _name(self, value: Any = None) -> str:
+        """Return a name that is new, and stands for ``value``."""
+        self._number += 1
+        name = f"x{self._number}"
+        self._names[name] = value
+        return name
+
+    def _message(self, schema: Schema, struct: str, target: str) -> tuple[int, list[str]]:
+        """Return the quotes that a message always has, and the lines that make it."""
+        always = 0
+        lines: list[str] = []
+        values: list[str] = []
+        for index, field in enumerate(schema.fields):
+            quotes, more, value = self._field(field, f"{struct}.v{index}")
+            always += quotes
+            lines += more
+            values.append(value)
+        return always, [*lines, *self._construction(schema, values, target)]
+
+    def _field(self, field: Field, taken: str) -> tuple[int, list[str], str]:
+        """Return the quotes that a field always has, lines, and the expression of its value."""
+        of_string = 2 if _TYPES.get(field.kind) in (str, bytes) else 0
+        value = self._name()
+        if field.repeated:
+            return self._list(field, taken, value, of_string)
+        if field.message is not None:
+            quotes, lines = self._message(field.message, value, value)
+            if field.written_when_unset:
+                lines += self._none_when_empty(field.message, value)
+        else:
+            quotes = of_string
+            converted = _conversion(field, value)
+            if converted == value and not _may_miss(field):
+                return 2 + quotes, [], taken
+            lines = [] if converted == value else [f"{value} = {converted}"]
         if _may_miss(field):
-            return 0, [f"if {variable} is not None: count += 2 + {of_value}"]
-        return 2, [f"count += {of_value}"]
-    if _may_miss(field):
-        return 0, [f"if {variable} is not None: count += {2 + of_string}"]
-    return 2 + of_string, []
+            lines = [f"count += {2 + quotes}", *lines]
+            lines = [f"if {value} is not None:", *[f"    {line}" for line in lines]]
+            return 0, [f"{value} = {taken}", *lines], value
+        return 2 + quotes, [f"{value} = {taken}", *lines], value
+
+    def _list(
+        self, field: Field, taken: str, value: str, of_string: int
+    ) -> tuple[int, list[str], str]:
+        lines: list[str] = []
+        if field.message is not None:
+            build = self._name(_Source(field.message).function())
+            return (
+                2,
+                [
+                    f"{value} = [{build}(item) for item in {taken}]",
+                    f"count += sum([item[1] for item in {value}])",
+                    f"{value} = [item[0] for item in {value}]",
+                ],
+                value,
+            )
+        if of_string:
+            lines.append(f"count += {of_string} * len({taken})")
+        converted = _conversion(field, "item")
+        if converted == "item":
+            return 2, lines, taken
+        return 2, [*lines, f"{value} = [{converted} for item in {taken}]"], value
+
+    def _none_when_empty(self, schema: Schema, value: str) -> list[str]:
+        """Return the lines that forget an object which is always written, and is empty."""
+        if all(field.kind is Kind.STRING and not field.repeated for field in schema.fields):
+            # What a message's own truth says, in a twentieth of its time.
+            texts = " or ".join(f"{value}.{field.name}" for field in schema.fields)
+            return [f"if not ({texts}): {value} = None"]
+        return [f"if not {value}: {value} = None"]
+
+    def _construction(self, schema: Schema, values: list[str], target: str) -> list[str]:
+        """Return the lines that make a message of its values."""
+        cls: Any = schema.cls
+        base: Any = betterproto2.Message
+        name = self._name(cls)
+        pairs = [(field.name, value) for field, value in zip(schema.fields, values, strict=True)]
+        if (
+            cls.__post_init__ is not base.__post_init__
+            or cls.__setattr__ is not object.__setattr__
+            or "__dataclass_fields__" not in vars(cls)
+        ):
+            # A class that does something of its own when it is made.
+            return [f"{target} = {name}({', '.join(f'{key}={value}' for key, value in pairs)})"]
+        # What the generated __init__ and __post_init__ do, in a third of their time.
+        made = self._name()
+        return [
+            f"{made} = new({name})",
+            *[f"{made}.{key} = {value}" for key, value in pairs],
+            f'{made}._unknown_fields = b""',
+            f"{target} = {made}",
+        ]
 
 
-def _field_source(field: Field, index: int) -> tuple[list[str], str]:
-    """Return the statements that prepare a field's value, and the expression for the value."""
-    variable = f"v{index}"
-    plain = f"struct.{variable}"
-    if field.repeated:
-        item = _conversion(field, index, "item")
-        if item == "item":
-            return [], plain
-        return [f"{variable} = [{item} for item in {plain}]"], variable
-    value = _conversion(field, index, variable)
-    if value == variable:
-        return [], plain
-    if field.kind is Kind.TIME:
-        # The separators stand three letters apart. fromisoformat alone takes more than RFC 3339.
-        value = (
-            f"fromisoformat({variable}) if {variable}[4::3] == '--T::Z'"
-            f" and len({variable}) == 20 and {variable} != {ZERO_TIME!r} else {value}"
-        )
-    lines = [f"{variable} = {value}"]
-    if field.message is not None and field.written_when_unset:
-        # An object that is always written means nothing when all of it is empty.
-        lines = [f"{variable} = {value}", f"if not {variable}: {variable} = None"]
-        if all(one.kind is Kind.STRING and not one.repeated for one in field.message.fields):
-            texts = " or ".join(f"{variable}.v{i}" for i in range(len(field.message.fields)))
-            lines = [f"{variable} = {value} if {texts} else None"]
-    if _may_miss(field):
-        lines = [f"if {variable} is not None:", *[f"    {line}" for line in lines]]
-    return [f"{variable} = {plain}", *lines], variable
-
-
-def _conversion(field: Field, index: int, variable: str) -> str:
+def _conversion(field: Field, variable: str) -> str:
     """Return the expression that makes of what msgspec read what the message holds."""
     match field.kind:
-        case Kind.MESSAGE:
-            return f"build{index}({variable})"
+        case Kind.TIME if field.repeated:
+            return f"time({variable}, ZERO)"
         case Kind.TIME:
-            return f"time({variable}{', ZERO' if field.repeated else ''})"
+            # The separators stand three letters apart. fromisoformat alone takes more than Go.
+            return (
+                f"fromisoformat({variable}) if {variable}[4::3] == '--T::Z'"
+                f" and len({variable}) == 20 and {variable} != {ZERO_TIME!r} else time({variable})"
+            )
         case Kind.LONG:
             low, high = field.limits
             return f"whole({variable}, {low}, {high})"
         case Kind.FLOAT:
             return f"single({variable})"
     return variable
-
-
-def _construction(schema: Schema, values: list[str]) -> list[str]:
-    """Return the statements that make the message and return it."""
-    cls: Any = schema.cls
-    base: Any = betterproto2.Message
-    pairs = [(field.name, value) for field, value in zip(schema.fields, values, strict=True)]
-    if (
-        cls.__post_init__ is not base.__post_init__
-        or cls.__setattr__ is not object.__setattr__
-        or "__dataclass_fields__" not in vars(cls)
-    ):
-        # A class that does something of its own when it is made.
-        return [f"return cls({', '.join(f'{name}={value}' for name, value in pairs)})"]
-    # What the generated __init__ and __post_init__ do, in a third of their time.
-    return [
-        "message = new(cls)",
-        *[f"message.{name} = {value}" for name, value in pairs],
-        'message._unknown_fields = b""',
-        "return message",
-    ]
 
 
 def _time(text: str, zero: datetime | None = None) -> datetime | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ingenium.events._schema import Field, Kind, Schema
+from ingenium.events._schema import Field, Kind, Schema, holds_itself
 from ingenium.events._text import ZERO_TIME, double_text, float_text, time_text
 from ingenium.events._writing import write
 
@@ -28,20 +28,15 @@ class _DeclineError(Exception):
     """The slow writer has to look at this event."""
 
 
-class _SelfHoldingError(Exception):
-    """The type holds itself; such types are written by the slow writer only."""
-
-
 def compile_writer(schema: Schema) -> Callable[[Any], bytes]:
     """Return the function that writes events of one type.
 
     Returns:
         A function from an event to its JSON; it raises ``EncodeError``.
     """
-    try:
-        convert = _converter(schema)
-    except _SelfHoldingError:
+    if holds_itself(schema):
         return lambda event: write(schema, event)
+    convert = _Source(schema).function()
     encode = msgspec.json.Encoder().encode
 
     def write_event(event: Any) -> bytes:
@@ -62,35 +57,87 @@ def compile_writer(schema: Schema) -> Callable[[Any], bytes]:
     return write_event
 
 
-def _converter(schema: Schema, above: tuple[Schema, ...] = ()) -> Callable[[Any], Any]:
-    """Generate the function that moves a message's values into a Struct."""
-    if schema in above:
-        raise _SelfHoldingError
-    names: dict[str, Any] = {
-        "Struct": _struct(schema),
-        "UNSET": msgspec.UNSET,
-        "UTC": UTC,
-        "datetime": datetime,
-        "decline": _decline,
-        "text": _text,
-        "time": _time,
-        "whole": _whole,
-        "number": _number,
-        "single": _single,
-    }
-    lines = ["def convert(message):"]
-    for index, field in enumerate(schema.fields):
-        if field.message is not None:
-            names[f"Class{index}"] = field.message.cls
-            names[f"convert{index}"] = _converter(field.message, (*above, schema))
-            if field.written_when_unset:
-                names[f"empty{index}"] = names[f"convert{index}"](field.message.cls())
-        lines += [f"    {line}" for line in _field_lines(field, index)]
-    lines.append(f"    return Struct({', '.join(f'v{i}' for i in range(len(schema.fields)))})")
-    # The source holds no text from outside: names of attributes come from generated classes.
-    exec("\n".join(lines), names)  # noqa: S102
-    convert: Callable[[Any], Any] = names["convert"]
-    return convert
+class _Source:
+    """The source of a function that moves a message's values into a Struct.
+
+    Nested messages are moved in place: a call for each would cost as much as moving them.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._number = 0
+        self._names: dict[str, Any] = {
+            "UNSET": msgspec.UNSET,
+            "UTC": UTC,
+            "datetime": datetime,
+            "decline": _decline,
+            "text": _text,
+            "time": _time,
+            "whole": _whole,
+            "number": _number,
+            "single": _single,
+        }
+
+    def function(self) -> Callable[[Any], Any]:
+        """Compile the function."""
+        lines = self._message(self._schema, "message")
+        source = ["def convert(message):", *lines, "return message"]
+        # No text from outside gets in here: names of attributes come from generated classes.
+        exec("\n    ".join(source), self._names)  # noqa: S102
+        function: Callable[[Any], Any] = self._names["convert"]
+        return function
+
+    def _name(self, value: Any = None) -> str:
+        """Return a name that is new, and stands for ``value``."""
+        self._number += 1
+        name = f"x{self._number}"
+        self._names[name] = value
+        return name
+
+    def _message(self, schema: Schema, message: str) -> list[str]:
+        """Return the lines that put a Struct in a message's place."""
+        lines: list[str] = []
+        values = []
+        for field in schema.fields:
+            value = self._name()
+            values.append(value)
+            lines += [f"{value} = {message}.{field.name}", *self._field(field, value)]
+        struct = self._name(_struct(schema))
+        return [*lines, f"{message} = {struct}({', '.join(values)})"]
+
+    def _field(self, field: Field, value: str) -> list[str]:
+        """Return the lines that put what msgspec shall write in a value's place."""
+        if field.repeated:
+            items = self._name()
+            each = [f"    {line}" for line in self._value(field, "item")]
+            return [
+                f"if type({value}) is not list: decline()",
+                f"{items} = []",
+                f"for item in {value}:",
+                *each,
+                f"    {items}.append(item)",
+                f"{value} = {items}",
+            ]
+        lines = self._value(field, value)
+        if not field.optional:
+            return lines
+        unset = "UNSET"
+        if field.written_when_unset and field.message is not None:
+            unset = self._name(_Source(field.message).function()(field.message.cls()))
+        elif field.written_when_unset:
+            unset = repr(ZERO_TIME)
+        return [
+            f"if {value} is None: {value} = {unset}",
+            "else:",
+            *[f"    {line}" for line in lines],
+        ]
+
+    def _value(self, field: Field, value: str) -> list[str]:
+        if field.message is None:
+            return _value_lines(field, value)
+        cls = self._name(field.message.cls)
+        check = f"if type({value}) is not {cls}: decline()"
+        return [check, *self._message(field.message, value)]
 
 
 def _struct(schema: Schema) -> type[msgspec.Struct]:
@@ -102,36 +149,7 @@ def _struct(schema: Schema) -> type[msgspec.Struct]:
     )
 
 
-def _field_lines(field: Field, index: int) -> list[str]:
-    """Return the source that takes one field's value into the variable ``v<index>``."""
-    variable = f"v{index}"
-    take = f"{variable} = message.{field.name}"
-    if field.repeated:
-        each = [f"    {line}" for line in _value_lines(field, index, "item")]
-        return [
-            take,
-            f"if type({variable}) is not list: decline()",
-            "items = []",
-            f"for item in {variable}:",
-            *each,
-            "    items.append(item)",
-            f"{variable} = items",
-        ]
-    lines = _value_lines(field, index, variable)
-    if not field.optional:
-        return [take, *lines]
-    unset = "UNSET"
-    if field.written_when_unset:
-        unset = f"empty{index}" if field.message is not None else repr(ZERO_TIME)
-    return [
-        take,
-        f"if {variable} is None: {variable} = {unset}",
-        "else:",
-        *[f"    {line}" for line in lines],
-    ]
-
-
-def _value_lines(field: Field, index: int, variable: str) -> list[str]:
+def _value_lines(field: Field, variable: str) -> list[str]:
     """Return the source that checks a value and makes of it what msgspec writes as Go would."""
     low, high = field.limits
     match field.kind:
@@ -156,11 +174,7 @@ def _value_lines(field: Field, index: int, variable: str) -> list[str]:
             ready = f"type({variable}) is datetime and {variable}.tzinfo is UTC"
             zeros = f"{variable}.microsecond and not {variable}.microsecond % 10"
             return [f"if not ({ready}) or {zeros}: {variable} = time({variable})"]
-        case Kind.MESSAGE:
-            return [
-                f"if type({variable}) is not Class{index}: decline()",
-                f"{variable} = convert{index}({variable})",
-            ]
+    raise AssertionError(f"no rule for {field.kind}")
 
 
 def _decline() -> None:

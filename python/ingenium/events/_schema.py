@@ -19,7 +19,7 @@ from google.protobuf.descriptor import (  # type: ignore[import-untyped]
     FieldDescriptor,
 )
 
-__all__ = ["INT_RANGES", "Field", "Kind", "Schema", "SchemaError", "schema_of"]
+__all__ = ["INT_RANGES", "Field", "Kind", "Schema", "SchemaError", "holds_itself", "schema_of"]
 
 
 class SchemaError(Exception):
@@ -146,18 +146,14 @@ def schema_of(cls: Any) -> Schema:
     Raises:
         SchemaError: The class is not a generated one, or has a field of a type without a rule.
     """
-    known = _schemas.get(cls)
-    if known is None:
-        pending: dict[type[Any], Schema] = {}
-        known = _read(cls, pending)
-        _schemas.update(pending)
-    return known
+    pending: dict[type[Any], Schema] = {}
+    schema = _read(cls, pending)
+    # Only once all of them are whole, in case another thread looks.
+    _schemas.update(pending)
+    return schema
 
 
 def _read(cls: Any, pending: dict[type[Any], Schema]) -> Schema:
-    known = _schemas.get(cls, pending.get(cls))
-    if known is not None:
-        return known
     descriptor = getattr(cls, "DESCRIPTOR", None)
     if not isinstance(cls, type) or not isinstance(descriptor, Descriptor):
         raise SchemaError(
@@ -165,6 +161,9 @@ def _read(cls: Any, pending: dict[type[Any], Schema]) -> Schema:
             "the type has no descriptor: pass a message class that betterproto2 generated with "
             "the option google_protobuf_descriptors",
         )
+    known = _schemas.get(cls) or pending.get(cls)
+    if known is not None:
+        return known
     # Into the table before its fields are read, for messages that hold themselves.
     schema = pending[cls] = Schema(cls.__name__, cls, (), descriptor.full_name in _ONE_SPELLING)
     attributes = {
@@ -216,3 +215,11 @@ def _class_in(hint: Any) -> type[Any]:
         if part is not types.NoneType:
             return _class_in(part)
     return typing.cast("type[Any]", hint)
+
+
+def holds_itself(schema: Schema, above: tuple[Schema, ...] = ()) -> bool:
+    """Return whether messages of a type can hold messages of the same type, however deep."""
+    return schema in above or any(
+        field.message is not None and holds_itself(field.message, (*above, schema))
+        for field in schema.fields
+    )

@@ -34,13 +34,10 @@ def encode(event: Any) -> bytes:
     Raises:
         EncodeError: A field holds what the wire format cannot carry.
     """
-    event_type = type(event)
-    write = _writers.get(event_type)
-    if write is None:
-        try:
-            write = _writers[event_type] = compile_writer(schema_of(event_type))
-        except SchemaError as error:
-            raise EncodeError(event_type.__name__, error.path, error.problem) from None
+    try:
+        write = _writers[type(event)]
+    except KeyError:
+        write = _writer(type(event))
     return write(event)
 
 
@@ -54,12 +51,26 @@ def decode(event_type: type[T], payload: bytes) -> T:
     Raises:
         DecodeError: The payload is not JSON, or a field of another type than the schema's.
     """
-    read = _readers.get(event_type)
-    if read is None:
-        try:
-            read = _readers[event_type] = compile_reader(schema_of(event_type))
-        except SchemaError as error:
-            name = getattr(event_type, "__name__", repr(event_type))
-            raise DecodeError(name, error.path, error.problem) from None
+    try:
+        read = _readers[event_type]
+    except (KeyError, TypeError):
+        read = _reader(event_type)
     event: T = read(payload)
     return event
+
+
+def _writer(event_type: type[Any]) -> Callable[[Any], bytes]:
+    try:
+        write = _writers[event_type] = compile_writer(schema_of(event_type))
+    except SchemaError as error:
+        raise EncodeError(event_type.__name__, error.path, error.problem) from None
+    return write
+
+
+def _reader(event_type: Any) -> Callable[[bytes], Any]:
+    try:
+        read = _readers[event_type] = compile_reader(schema_of(event_type))
+    except SchemaError as error:
+        name = getattr(event_type, "__name__", repr(event_type))
+        raise DecodeError(name, error.path, error.problem) from None
+    return read

@@ -1,0 +1,3 @@
+module ingenium.example/codec
+
+go 1.22
