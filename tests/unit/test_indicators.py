@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,6 @@ from ingenium.indicators import (
     BollingerBands,
     Donchian,
     Ema,
-    Indicator,
     Macd,
     RollingHigh,
     RollingLow,
@@ -27,7 +27,7 @@ from ingenium.indicators import (
 )
 
 # A way to make each, and what its update takes of (high, low, close, volume).
-MAKERS: dict[str, tuple[Callable[[], Indicator], slice]] = {
+MAKERS: dict[str, tuple[Callable[[], Any], slice]] = {
     "sma": (lambda: Sma(5), slice(2, 3)),
     "ema": (lambda: Ema(5), slice(2, 3)),
     "ema first": (lambda: Ema(5, seed="first"), slice(2, 3)),
@@ -44,7 +44,9 @@ MAKERS: dict[str, tuple[Callable[[], Indicator], slice]] = {
     "vwap": (Vwap, slice(0, 4)),
     "rolling vwap": (lambda: RollingVwap(5), slice(0, 4)),
 }
-BARS = [(13.0 + i % 7, 8.0 + i % 5, 9.0 + (i * i) % 4, 100.0 + i) for i in range(40)]
+BARS: list[tuple[float, ...]] = [
+    (13.0 + i % 7, 8.0 + i % 5, 9.0 + (i * i) % 4, 100.0 + i) for i in range(40)
+]
 
 every_indicator = pytest.mark.parametrize("kind", MAKERS)
 
@@ -95,18 +97,18 @@ def test_copy_and_pickle_of_a_running_indicator_go_on_alike(kind):
     ("make", "text"),
     [
         (lambda: Sma(0), "period 0 of Sma does not fit: pass a whole number from 1 up"),
-        (lambda: Sma(2.5), "period 2.5 of Sma does not fit"),
+        (lambda: Sma(2.5), "period 2.5 of Sma does not fit"),  # type: ignore[arg-type]
         (lambda: Sma(True), "period True of Sma does not fit"),
         (lambda: Ema(-1), "period -1 of Ema does not fit"),
-        (lambda: Ema(5, seed="last"), "seed 'last' of Ema does not fit: pass 'sma' or 'first'"),
-        (lambda: Rsi("14"), "period '14' of Rsi does not fit"),
+        (lambda: Ema(5, seed="last"), "seed 'last' of Ema does not fit: pass 'sma' or 'first'"),  # type: ignore[arg-type]
+        (lambda: Rsi("14"), "period '14' of Rsi does not fit"),  # type: ignore[arg-type]
         (lambda: Atr(0), "period 0 of Atr does not fit"),
         (lambda: BollingerBands(0), "period 0 of BollingerBands does not fit"),
         (lambda: BollingerBands(5, 0), "deviations 0 of BollingerBands does not fit"),
         (lambda: BollingerBands(5, math.nan), "deviations nan of BollingerBands does not fit"),
         (lambda: Macd(26, 12), "fast 26 of Macd is not below slow 12: pass fast < slow"),
         (lambda: Macd(signal=0), "signal 0 of Macd does not fit"),
-        (lambda: Macd(seed=""), "seed '' of Macd does not fit"),
+        (lambda: Macd(seed=""), "seed '' of Macd does not fit"),  # type: ignore[arg-type]
         (lambda: Donchian(0), "period 0 of Donchian does not fit"),
         (lambda: RollingHigh(0), "period 0 of RollingHigh does not fit"),
         (lambda: RollingLow(0), "period 0 of RollingLow does not fit"),

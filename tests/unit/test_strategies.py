@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ DAY = timedelta(days=1)
 START = datetime(2024, 1, 2, tzinfo=UTC)
 
 
-def bars_of(symbol: str, closes: list[float]) -> list[Bar]:
+def bars_of(symbol: str, closes: Sequence[float]) -> list[Bar]:
     return [
         Bar.make(symbol, START + i * DAY, open=c, high=c, low=c, close=c, period=DAY)
         for i, c in enumerate(map(str, closes))
@@ -155,7 +156,7 @@ def test_sma_cross_on_real_ibm_trades_where_three_engines_do():
         (lambda: RsiStrategy(buy_below=90, sell_above=10), "buy_below 90 of rsi-strategy is above"),
         (lambda: SmaCross(fast=30, slow=30), "fast 30 of sma-cross is not below slow 30: pass"),
         (lambda: SmaCross(fast=0), "period 0 of Sma does not fit"),
-        (lambda: SmaCross(slow=9.5), "period 9.5 of Sma does not fit"),
+        (lambda: SmaCross(slow=9.5), "period 9.5 of Sma does not fit"),  # type: ignore[arg-type]
     ],
 )
 def test_argument_that_makes_no_sense_is_refused_with_value_and_cure(make, text):
