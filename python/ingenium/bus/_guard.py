@@ -1,12 +1,12 @@
-"""Runs a nats-server for as long as another process lives.
+"""Runs a program, such as a nats-server, for as long as another process lives.
 
-Started by `ingenium.bus.embedded` as a script of its own, with the Python standard library only.
+Started by `ingenium.bus.guarding` as a script of its own, with the Python standard library only.
 Its standard input is a pipe whose other end the owner holds. When the owner ends in whatever way,
-kill -9 included, the system closes that end, and the server is ended here. So the owner needs no
+kill -9 included, the system closes that end, and the program is ended here. So the owner needs no
 handler that could be skipped, and its threads do not matter, as they would to the parent-death
 signal of Linux, which macOS does not have.
 
-Arguments: seconds for an orderly end, number of the lock's file descriptor, and the command.
+Arguments: seconds for an orderly end, number of a lock's file descriptor or -1, and the command.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from types import FrameType
 
 _POLL_SECONDS = 1.0
 _SET_PARENT_DEATH_SIGNAL = 1
+_NOT_STARTED = 127
 
 
 def _end_with_parent() -> None:
-    """Let Linux end the server if this guard itself is killed; this process has no threads."""
+    """Let Linux end the program if this guard itself is killed; this process has no threads."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
 
 
-def _wait(server: subprocess.Popen[bytes], woken: socket.socket, owner: int) -> None:
-    """Return when the server has ended, the owner is gone, or somebody asks for the end."""
+def _wait(program: subprocess.Popen[bytes], woken: socket.socket, owner: int) -> None:
+    """Return when the program has ended, the owner is gone, or somebody asks for the end."""
     inputs: list[int | socket.socket] = [0, woken]
-    while server.poll() is None:
+    while program.poll() is None:
         # The look at the parent is for a pipe that a fork of the owner still holds open.
         ready, _, _ = select.select(inputs, [], [], _POLL_SECONDS)
         if os.getppid() != owner:
@@ -45,7 +46,7 @@ def _wait(server: subprocess.Popen[bytes], woken: socket.socket, owner: int) -> 
 
 
 def main(arguments: list[str]) -> int:
-    """Run the server; return its exit code."""
+    """Run the program; return its exit code, as a shell gives it."""
     end_seconds, lock = float(arguments[0]), int(arguments[1])
     owner = os.getppid()
     woken, wake = socket.socketpair()
@@ -57,22 +58,38 @@ def main(arguments: list[str]) -> int:
 
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ignore)
-    server = subprocess.Popen(
-        arguments[2:],
+    try:
+        program = _start(arguments[2:], lock)
+    except OSError as error:
+        print(f"cannot start {arguments[2]!r}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return _NOT_STARTED
+    _wait(program, woken, owner)
+    if program.poll() is None:
+        _ask_to_end(program)
+        try:
+            program.wait(end_seconds)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait()
+    return program.returncode if program.returncode >= 0 else 128 - program.returncode
+
+
+def _start(command: list[str], lock: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
         stdin=subprocess.DEVNULL,
-        # As long as the server lives, whoever started it, its data folder stays locked.
-        pass_fds=[lock],
+        # As long as a server lives, whoever started it, its data folder stays locked.
+        pass_fds=[lock] if lock >= 0 else [],
         preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
     )
-    _wait(server, woken, owner)
-    if server.poll() is None:
-        server.terminate()
-        try:
-            server.wait(end_seconds)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-    return server.returncode if server.returncode >= 0 else 128 - server.returncode
+
+
+def _ask_to_end(program: subprocess.Popen[bytes]) -> None:
+    if os.getpgrp() == os.getpid():
+        # All that the program has started too: `go run` leaves what it runs behind.
+        os.killpg(0, signal.SIGTERM)
+    else:
+        program.terminate()
 
 
 if __name__ == "__main__":

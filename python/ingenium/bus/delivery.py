@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from ingenium.bus.contract import (
     Bus,
@@ -47,6 +48,32 @@ class ReportingBus(Bus):
         self._clock = clock or SystemClock()
         self._callbacks: list[Callable[[Incident], None]] = []
         self._letters: set[asyncio.Task[None]] = set()
+
+    @abstractmethod
+    def hand_over(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> Awaitable[None] | None:
+        """Do as `publish`, without a coroutine where nothing has to be waited for.
+
+        Returns:
+            What to await before the next message, if anything.
+        """
+
+    async def publish(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Hand a message to the bus; see `Bus.publish`.
+
+        Raises:
+            EventTooLargeError: Payload and headers exceed `max_payload`; nothing was sent.
+            SubjectError: The subject cannot be published to.
+            BusClosedError: The bus was closed.
+            BusError: There is no connection now, and the buffer for that time is full; or a
+                header cannot be sent.
+        """
+        room = self.hand_over(subject, payload, headers)
+        if room is not None:
+            await room
 
     def on_incident(self, callback: Callable[[Incident], None]) -> None:
         """Call ``callback`` for every incident; see `Bus.on_incident`."""

@@ -9,12 +9,12 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ingenium.bus.guarding import guarded
 from ingenium.bus.server_files import (
     configuration,
     find_binary,
@@ -30,7 +30,6 @@ __all__ = ["EmbeddedServer", "running_servers"]
 _USER = "ingenium"
 _FOLDER = "nats"
 _ADDRESS_FILE = "address"
-_GUARD = Path(__file__).with_name("_guard.py")
 _START_SECONDS = 10.0
 _END_SECONDS = 5.0
 _LOCK_SECONDS = 2.0
@@ -137,18 +136,7 @@ class EmbeddedServer:
             )
             with (directory / "start.log").open("wb") as log:
                 self._guard = subprocess.Popen(
-                    [
-                        sys.executable,
-                        # No site packages: it starts in a third of the time.
-                        "-I",
-                        "-S",
-                        str(_GUARD),
-                        str(_END_SECONDS),
-                        str(lock),
-                        str(binary),
-                        "-c",
-                        str(path),
-                    ],
+                    guarded([str(binary), "-c", str(path)], end_seconds=_END_SECONDS, lock=lock),
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,

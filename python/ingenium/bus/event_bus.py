@@ -109,7 +109,9 @@ class EventBus:
                 event.timestamp = _format(now) if prefix == "data" else now
             if subject is None:
                 subject = subject_of(event)
-        await self._bus.publish(subject, encode(event), headers_for(event, self._name))
+        room = self._bus.hand_over(subject, encode(event), headers_for(event, self._name))
+        if room is not None:
+            await room
 
     def subscribe(
         self,

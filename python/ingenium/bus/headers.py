@@ -11,6 +11,7 @@ __all__ = ["RawHeaders", "encode_headers"]
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _CACHE_LIMIT = 1024
+_SHORTEST = len("NATS/1.0\r\n\r\n")
 _good_names: set[str] = set()
 
 
@@ -21,11 +22,13 @@ def encode_headers(headers: Mapping[str, str]) -> bytes:
         headers: ASCII names to one-line values.
 
     Returns:
-        The block in front of a payload, with its closing empty line.
+        The block in front of a payload, with its closing empty line; `RawHeaders` as they are.
 
     Raises:
         BusError: A name is no token, or a value holds a line break; it could end the block early.
     """
+    if type(headers) is RawHeaders:
+        return headers.raw
     lines = ["NATS/1.0"]
     for name, value in headers.items():
         if name not in _good_names:
@@ -56,25 +59,31 @@ class RawHeaders(Mapping[str, str]):
     publisher can pass off a message as one of the server's.
 
     Args:
-        raw: The block as it travelled.
+        raw: The block as it travels, from the version to the empty line at its end.
     """
 
-    __slots__ = ("_parsed", "_raw")
+    __slots__ = ("_parsed", "raw")
+    _parsed: dict[str, str]
 
     def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-        self._parsed: dict[str, str] | None = None
+        self.raw = raw
 
     def _headers(self) -> dict[str, str]:
-        parsed = self._parsed
-        if parsed is None:
-            parsed = self._parsed = {}
-            for line in self._raw.split(b"\r\n")[1:]:
-                name, colon, value = line.partition(b":")
-                if colon:
-                    text = value.strip().decode("utf-8", "replace")
-                    parsed[name.strip().decode("ascii", "replace")] = text
+        try:
+            return self._parsed
+        except AttributeError:
+            parsed: dict[str, str] = {}
+        for line in self.raw.split(b"\r\n")[1:]:
+            name, colon, value = line.partition(b":")
+            if colon:
+                text = value.strip().decode("utf-8", "replace")
+                parsed[name.strip().decode("ascii", "replace")] = text
+        self._parsed = parsed
         return parsed
+
+    def __bool__(self) -> bool:
+        # Without this a mere `if headers` would take them apart.
+        return len(self.raw) > _SHORTEST
 
     def __getitem__(self, name: str) -> str:
         return self._headers()[name]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from ingenium.bus.contract import Message, MessageHandler, Subscription
 from ingenium.bus.delivery import QueuedSubscription, ReportingBus
-from ingenium.bus.headers import encode_headers
+from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.routing import check_pattern, check_queue_group, check_subject, matches
 from ingenium.clock import Clock
 from ingenium.errors import BusClosedError, BusTimeoutError, EventTooLargeError
@@ -65,15 +65,16 @@ class MemoryBus(ReportingBus):
         """Bytes that one message may have, headers included."""
         return self._max_payload
 
-    async def publish(
+    def hand_over(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
-    ) -> None:
-        """Hand a message to the subscriptions; see `Bus.publish`."""
+    ) -> Awaitable[None] | None:
+        """Put a message into the queues of the subscriptions; see `ReportingBus.hand_over`."""
         self._check_open()
         route = self._routes.get(subject)
         if route is None:
             route = self._find_route(subject)
-        size = len(payload) + (len(encode_headers(headers)) if headers else 0)
+        block = encode_headers(headers) if headers else b""
+        size = len(payload) + len(block)
         if size > self._max_payload:
             raise EventTooLargeError(
                 f"a message of {size:,} bytes, headers included, is too large for {subject}: the "
@@ -81,7 +82,7 @@ class MemoryBus(ReportingBus):
                 size,
                 self._max_payload,
             )
-        message = Message(subject, payload, dict(headers) if headers else _NO_HEADERS)
+        message = Message(subject, payload, RawHeaders(block) if block else _NO_HEADERS)
         everyone, groups = route
         for subscription in everyone:
             subscription.offer(message)
@@ -89,9 +90,8 @@ class MemoryBus(ReportingBus):
             self._turn += 1
             group[self._turn % len(group)].offer(message)
         self._published += 1
-        if self._published % _MESSAGES_PER_TURN == 0:
-            # A publisher that never waits would fill the queues before any handler runs.
-            await asyncio.sleep(0)
+        # A publisher that never waits would fill the queues before any handler runs.
+        return asyncio.sleep(0) if self._published % _MESSAGES_PER_TURN == 0 else None
 
     def _find_route(
         self, subject: str

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ingenium.bus.addresses import Address, parse_address, reason_of
@@ -127,17 +127,10 @@ class NatsBus(ReportingBus):
         """Bytes that one message may have, headers included, as the server says."""
         return self._client.max_payload
 
-    async def publish(
+    def hand_over(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
-    ) -> None:
-        """Hand a message to the connection; see `Bus.publish`.
-
-        Raises:
-            EventTooLargeError: Payload and headers exceed `max_payload`; nothing was sent.
-            SubjectError: The subject cannot be published to.
-            BusClosedError: The bus was closed.
-            BusError: There is no connection now, and the buffer for that time is full.
-        """
+    ) -> Awaitable[None] | None:
+        """Put a message behind those that wait to be sent; see `ReportingBus.hand_over`."""
         target = self._subjects.get(subject)
         if target is None:
             target = self._admit(subject)
@@ -160,8 +153,7 @@ class NatsBus(ReportingBus):
             self._check_buffer(len(frame))
         elif self._own_close:
             self._check_open()
-        if client.send(frame):
-            await client.room()
+        return client.room() if client.send(frame) else None
 
     def _admit(self, subject: str) -> bytes:
         self._check_open()

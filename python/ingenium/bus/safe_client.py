@@ -9,18 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
 from nats import errors
 from nats.aio.client import Client, Srv
+from nats.aio.transport import TcpTransport
 
 from ingenium.bus.frames import Deliver, FrameParser, Listener
 
 __all__ = ["SafeClient", "is_authorization_error"]
 
+_CONNECTED = Client.CONNECTED
 _PING = b"PING\r\n"
 _WRITE_CHUNK = 65_536
+_READ_BYTES = 524288
 _FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 2.0
 
@@ -32,6 +36,16 @@ def is_authorization_error(error: BaseException | str) -> bool:
     """Tell whether a server refused the credentials."""
     text = str(error).lower()
     return "authorization violation" in text or "authentication revoked" in text
+
+
+class _WideTransport(TcpTransport):
+    """Reads what has arrived in one piece.
+
+    nats-py reads 32 KiB at a time; asyncio then stops and starts the socket for every burst.
+    """
+
+    async def read(self, buffer_size: int) -> bytes:
+        return bytes(await super().read(_READ_BYTES))
 
 
 class SafeClient(Client):
@@ -60,7 +74,7 @@ class SafeClient(Client):
     @property
     def is_up(self) -> bool:
         """Whether what is sent now goes out now."""
-        return self._status == Client.CONNECTED or self.is_draining
+        return self._status == _CONNECTED or self.is_draining
 
     @property
     def buffered_bytes(self) -> int:
@@ -242,7 +256,9 @@ class SafeClient(Client):
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         # Of an attempt that failed in the handshake nats-py leaves the socket open.
         self.abort_transport()
-        await super()._connect_to_server(s)
+        s.last_attempt = time.monotonic()
+        self._transport = _WideTransport()  # type: ignore[no-untyped-call]
+        await self._transport.connect(s.uri, _READ_BYTES, self.options["connect_timeout"])
 
     def _connect_command(self) -> bytes:
         # nats-py goes on without encryption where the URL asks for it and the server offers none.
