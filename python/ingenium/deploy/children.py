@@ -89,8 +89,7 @@ class Child:
         code = await self.wait()
         if self._stopping:
             return
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        raise DeployError(f"{self.name!r} {how} before the run did: its output is above")
+        raise DeployError(f"{self.name!r} {_how(code)} before the run did: its output is above")
 
     def expect_end(self) -> None:
         """From now on the program may end."""
@@ -140,3 +139,12 @@ class Child:
                 rest = b""
         if rest:
             self._on_line(self.name, rest.decode("utf-8", "backslashreplace"))
+
+
+def _how(code: int) -> str:
+    """Say how a program ended; a guard gives the signal that killed it as a shell does."""
+    number = -code if code < 0 else code - 128
+    try:
+        return f"was killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"ended with {code}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ingenium.bus.contract import Bus
+from ingenium.bus.guarding import guarded
 from ingenium.components import App, Component, External
 from ingenium.components.live import LiveMember
 from ingenium.config import Settings
@@ -14,6 +15,8 @@ from ingenium.deploy.children import Child
 from ingenium.lockstep import make_member
 
 __all__ = ["OnLine", "Part", "make_part"]
+
+_END_SECONDS = 10.0
 
 OnLine = Callable[[str, str], None]
 """Takes the name of a component and a line of its output."""
@@ -98,7 +101,9 @@ def make_part(
     if isinstance(component, External):
         if component.command is None:
             return None
-        command, directory = list(component.command), component.directory
+        # A program in another language cannot be expected to watch its standard input.
+        command = guarded(component.command, end_seconds=_END_SECONDS)
+        directory = component.directory
         extra = component.environment
     elif own_process:
         command = [sys.executable, "-m", "ingenium", "run", target, "--component", component.name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
@@ -42,21 +42,27 @@ class SubscriptionProbe:
         for subject in self._wanted():
             self._before[subject] = await self._count(subject)
 
-    async def wait(self, timeout_seconds: float = 60.0) -> None:
+    async def wait(self, go_on: Callable[[], bool], timeout_seconds: float = 60.0) -> None:
         """Wait until the programs have subscribed.
+
+        Args:
+            go_on: Asked now and then whether to wait on; it may raise.
+            timeout_seconds: How long at most.
 
         Raises:
             DeployError: They have not in time.
         """
-        if not self._programs:
-            return
-        if self._monitor_url is None:
-            await asyncio.sleep(_BLIND_SECONDS)
-            return
         loop = asyncio.get_running_loop()
+        if self._monitor_url is None:
+            end = loop.time() + (_BLIND_SECONDS if self._programs else 0)
+            while loop.time() < end and go_on():
+                await asyncio.sleep(_POLL_SECONDS)
+            return
         end = loop.time() + timeout_seconds
         for subject, wanted in self._wanted().items():
             while await self._count(subject) < self._before[subject] + wanted:
+                if not go_on():
+                    return
                 if loop.time() > end:
                     names = ", ".join(program.name for program in self._programs)
                     raise DeployError(

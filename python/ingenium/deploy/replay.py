@@ -50,16 +50,24 @@ async def run_replay(
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             conductor.fail(error)
 
+    async def start(part: Part) -> None:
+        await part.start()
+        tasks.append(asyncio.create_task(part.run()))
+        tasks[-1].add_done_callback(on_end)
+
+    silent = [part for part in parts if isinstance(part, Program) and _is_silent(part)]
+    # Programs that report nothing come last: the server's subscriptions tell when they are ready.
+    parts = [*(part for part in parts if part not in silent), *silent]
     try:
         await conductor.start()
-        await probe.look()
-        for part in parts:
-            await part.start()
-            tasks.append(asyncio.create_task(part.run()))
-            tasks[-1].add_done_callback(on_end)
         stop.on_ask(conductor.ask_to_stop)
+        for part in parts[: len(parts) - len(silent)]:
+            await start(part)
         await conductor.wait_ready()
-        await probe.wait()
+        await probe.look()
+        for part in silent:
+            await start(part)
+        await probe.wait(conductor.check)
         for part in parts:
             if isinstance(part, Program):
                 # The conductor's end lets them go, and a part may be quicker than this function.

@@ -114,6 +114,15 @@ class Conductor:
         """Call ``callback`` right before the components are told that the replay is over."""
         self._ending.append(callback)
 
+    def check(self) -> bool:
+        """Return whether to go on: nobody has asked to stop.
+
+        Raises:
+            IngeniumError: The replay has failed.
+        """
+        self._raise_problem()
+        return not self._stop_asked
+
     def fail(self, error: Exception) -> None:
         """Give the replay up, because of something that only the caller can see."""
         self._problem = self._problem or error

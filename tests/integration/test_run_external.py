@@ -1,0 +1,134 @@
+"""Apps with a component that is another program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from running import ingenium, running, until
+
+APP = """
+import sys
+from ingenium import App, External
+from ingenium.brokers import PaperExecutor
+from ingenium.ingest import CsvIngestor
+from ingenium.portfolios import FixedQuantity
+from ingenium.strategies import RsiStrategy
+
+def make(strategy):
+    return App(name="ext", ingestors=[CsvIngestor("IBM.csv"), CsvIngestor("AAPL.csv", name="a")],
+               strategies=[strategy], portfolio=FixedQuantity(10), executor=PaperExecutor())
+
+def python():
+    return make(RsiStrategy(["AAPL", "IBM"], name="rsi"))
+
+def external():
+    return make(External("strategy", [sys.executable, "rsi.py"], name="rsi",
+                         symbols=["AAPL", "IBM"]))
+
+def missing():
+    return make(External("strategy", ["no-such-program-at-all"], name="rsi"))
+
+def short():
+    return make(External("strategy", [sys.executable, "-c", "print('good-bye')"], name="rsi",
+                         symbols=["AAPL"]))
+
+def deaf():
+    return make(External("strategy", [sys.executable, "deaf.py"], name="rsi", symbols=["AAPL"]))
+"""
+
+# As a component of another library would: it only subscribes and publishes, symbol by symbol.
+RSI = """
+import asyncio, sys
+from ingenium import Bar, DataEvent, SignalEvent, connect
+from ingenium.strategies import RsiStrategy
+
+async def main():
+    bus = await connect()
+    strategy = RsiStrategy(["AAPL", "IBM"])
+
+    async def on_data(event):
+        bar = Bar.from_event(event)
+        strategy.begin(event.id, bar.end)
+        strategy.on_bar(bar)
+        for signal in strategy.take():
+            await bus.publish(SignalEvent(symbol=signal.symbol, signal=signal.signal))
+
+    for symbol in ("AAPL", "IBM"):
+        await bus.subscribe(DataEvent, symbol=symbol, handler=on_data)
+    print("subscribed", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+DEAF = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+ROWS = 250
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    data = Path(__file__).parents[2] / "examples" / "data"
+    for symbol in ("AAPL", "IBM"):
+        lines = (data / f"{symbol}.csv").read_text().splitlines(keepends=True)
+        (tmp_path / f"{symbol}.csv").write_text("".join(lines[: ROWS + 1]))
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "rsi.py").write_text(RSI)
+    (tmp_path / "deaf.py").write_text(DEAF)
+    return tmp_path
+
+
+@pytest.mark.timeout(120)
+def test_run_silent_program_as_strategy_gives_equal_trades(folder: Path) -> None:
+    python = ingenium("run", "app.py:python", "--json", cwd=folder)
+    external = ingenium("run", "app.py:external", "--json", cwd=folder)
+    assert external.code == 0, external.err
+    ours, theirs = json.loads(python.out), json.loads(external.out)
+    assert len(ours["trades"]) > 10
+    assert theirs["trades"] == ours["trades"]
+    assert theirs["equity"] == ours["equity"]
+    assert theirs["counts"] == ours["counts"]
+    assert "rsi | subscribed" in external.err
+
+
+def test_run_program_that_does_not_exist_is_named(folder: Path) -> None:
+    ended = ingenium("run", "app.py:missing", cwd=folder)
+    assert ended.code == 1
+    assert "cannot start 'no-such-program-at-all': No such file" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_run_program_that_ends_early_ends_the_run_and_is_named(folder: Path) -> None:
+    ended = ingenium("run", "app.py:short", cwd=folder)
+    assert ended.code == 1
+    assert "rsi | good-bye" in ended.err
+    assert "'rsi' ended with 0 before the run did" in ended.err
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_run_parent_killed_ends_a_program_that_ignores_signals(folder: Path) -> None:
+    assert sys.executable
+    with running("run", "app.py:deaf", cwd=folder) as it:
+        it.until_line("deaf ")
+        text = it.out + it.err
+        pid = int(text[text.index("deaf ") + 5 :].split()[0])
+        it.send(signal.SIGKILL)
+        it.wait()
+    until(lambda: _is_gone(pid), "the program ended", 30)
