@@ -201,8 +201,8 @@ async def measure(contenders: list[Contender], rounds: int) -> dict[str, list[fl
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; return 1 when a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--messages", type=int, default=50_000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)
     messages: int = options.messages

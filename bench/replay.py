@@ -1,4 +1,4 @@
-"""Bars a second through ingestor, strategy, portfolio and executor: in one process, and over NATS."""
+"""Bars a second through all four components: in one process, and over NATS."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def main() -> None:
             digests.add(result.events_digest)
             bars = result.data
     first = median(times[ways[0]])
-    for way, seconds in times.items():
-        took = median(seconds)
+    for way, measured in times.items():
+        took = median(measured)
         print(f"{way:26} {bars / took:9,.0f} bars/s, {took / first:6.1f} x the time of the first")
     print(f"digests: {len(digests)} distinct in {ROUNDS * len(ways)} runs")
 

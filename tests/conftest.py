@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+
 from ingenium.bus import EmbeddedServer, NatsBus
 from ingenium.bus.server_files import find_binary
 

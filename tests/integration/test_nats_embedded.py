@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ingenium.bus import EmbeddedServer, NatsBus, running_servers
+from ingenium.bus import EmbeddedServer, Message, NatsBus, running_servers
 from ingenium.bus.server_files import configuration, find_binary
 from ingenium.errors import BusConnectError
 from ingenium.testing import Collector, wait_until
@@ -149,7 +149,7 @@ def _listening_addresses(process):
 async def test_monitoring_page_shows_foreign_subscriptions(tmp_path):
     async with EmbeddedServer(tmp_path) as server:
         bus = await NatsBus.connect(server.url)
-        await bus.subscribe("ingenium.portfolio.order", Collector())
+        await bus.subscribe("ingenium.portfolio.order", Collector[Message]())
         url = f"{server.monitor_url}/subsz?subs=1&test=ingenium.portfolio.order"
         page = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=5).read())
         assert b'"subject": "ingenium.portfolio.order"' in page

@@ -83,8 +83,8 @@ async def test_subscription_of_a_loop_that_was_left_ends_at_the_server(nats_serv
             return None
 
         task = asyncio.create_task(take_one())
-        await wait_until(lambda: bus.bus._subscriptions)
+        await wait_until(lambda: bus.bus._subscriptions)  # type: ignore[attr-defined]
         await bus.flush()
         await bus.publish(data_event("AAPL"))
         assert (await task).symbol == "AAPL"
-        await wait_until(lambda: not bus.bus._subscriptions)
+        await wait_until(lambda: not bus.bus._subscriptions)  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ingenium.bus import IncidentKind, NatsBus, NatsOptions
+from ingenium.bus import IncidentKind, Message, NatsBus, NatsOptions
 from ingenium.errors import (
     BusClosedError,
     BusConnectError,
@@ -374,7 +374,7 @@ async def test_credentials_changed_during_the_run_close_for_good(make_server):
     bus = await NatsBus.connect(f"nats://alice:right@{server.address}")
     log = IncidentLog()
     bus.on_incident(log)
-    await bus.subscribe("a", Collector())
+    await bus.subscribe("a", Collector[Message]())
     server.reload(USERS % "changed")
     (incident,) = await log.wait_for(IncidentKind.CLOSED)
     assert "authorization violation" in incident.detail

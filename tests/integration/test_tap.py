@@ -9,6 +9,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from running import ingenium, running
+
 from ingenium import (
     DataEvent,
     ExecutionEvent,
@@ -20,10 +22,10 @@ from ingenium import (
     encode,
 )
 from ingenium.bus import EmbeddedServer, NatsBus
+from ingenium.events import Event
 from ingenium.subjects import subject_of
-from running import ingenium, running
 
-EVENTS = [
+EVENTS: list[Event] = [
     DataEvent(
         type="data.type.ohlc",
         symbol="AAPL",

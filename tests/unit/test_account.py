@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ingenium.errors import ConfigError, DecodeError
 from ingenium.events import Side
 from ingenium.trading import Account, Fill

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ingenium.events import (
     ExecutionEvent,
     OrderType,

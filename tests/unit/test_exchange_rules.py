@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from ingenium.errors import ConfigError
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
 from ingenium.exchange import FillPolicy, PaperExchange, Report

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from ingenium.errors import DecodeError
 from ingenium.events import ExecutionEvent, Side, TradeUpdate
 from ingenium.trading import Fill, Order

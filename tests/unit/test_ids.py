@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from ingenium.ids import ID_LENGTH, make_id
 
 

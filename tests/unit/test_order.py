@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ingenium.errors import InvalidOrderError
 from ingenium.events import OrderEvent, OrderType, Side, StopLoss, TimeInForce, decode, encode
 from ingenium.trading import Order

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from ingenium.brokers import PaperExecutor
 from ingenium.events import DataEvent, ExecutionEvent, OrderEvent, decode, encode
 from ingenium.exchange import FeePerShare, FillPolicy, SlippageTicks

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from ingenium.components import Portfolio
 from ingenium.components.handling import handlers_of
 from ingenium.errors import ConfigError, InvalidOrderError, SubjectError

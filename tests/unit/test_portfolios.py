@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from ingenium.errors import ConfigError
 from ingenium.events import ExecutionEvent, OrderEvent, Signal, SignalEvent
 from ingenium.portfolios import FixedFraction, FixedQuantity, TargetPortfolio, TargetWeight

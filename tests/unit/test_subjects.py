@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ingenium import DataEvent, ExecutionEvent, OrderEvent, SignalEvent, SubjectError
-from ingenium.events import DeadLetterEvent
+from ingenium.events import DeadLetterEvent, Event
 from ingenium.subjects import (
     MAX_SYMBOL_LENGTH,
     check_symbol,
@@ -74,7 +75,7 @@ def test_data_subject_no_symbol_reaches_dotted_symbols_too() -> None:
 
 
 def test_subject_of_each_event_and_back() -> None:
-    cases = [
+    cases: list[tuple[Event, str]] = [
         (DataEvent(symbol="A"), "ingenium.ingestor.data.a"),
         (SignalEvent(symbol="A"), "ingenium.strategy.signal"),
         (OrderEvent(symbol="A"), "ingenium.portfolio.order"),

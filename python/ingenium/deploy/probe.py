@@ -55,7 +55,8 @@ class SubscriptionProbe:
         loop = asyncio.get_running_loop()
         if self._monitor_url is None:
             end = loop.time() + (_BLIND_SECONDS if self._programs else 0)
-            while loop.time() < end and go_on():
+            # Nothing here tells when they are ready.
+            while loop.time() < end and go_on():  # noqa: ASYNC110
                 await asyncio.sleep(_POLL_SECONDS)
             return
         end = loop.time() + timeout_seconds

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["DataType", "DeadLetterReason", "OrderType", "Side", "Signal", "TimeInForce", "TradeUpdate"]
+__all__ = [
+    "DataType",
+    "DeadLetterReason",
+    "OrderType",
+    "Side",
+    "Signal",
+    "TimeInForce",
+    "TradeUpdate",
+]
 
 
 class DataType(StrEnum):
