@@ -14,9 +14,10 @@ import asyncio
 import importlib.util
 import logging
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import nats
@@ -198,7 +199,7 @@ async def measure(contenders: list[Contender], rounds: int) -> dict[str, list[fl
     return rates
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Measure and print; return 1 when a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--messages", type=int, default=20_000)
@@ -242,4 +243,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

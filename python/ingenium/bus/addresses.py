@@ -107,6 +107,8 @@ def reason_of(error: BaseException | None) -> str:
         return "authorization violation: the server does not take these credentials"
     if lowered.startswith("empty response"):
         return "what answers there is no NATS server"
+    if lowered == "unexpected eof":
+        return "the server ended it"
     return lowered[:1] + text[1:] if text else type(error).__name__
 
 

@@ -111,21 +111,20 @@ class FrameParser:
                 break
             parts = data[position:line_end].split(b" ")
             kind = parts[0]
-            if kind in (b"HMSG", b"MSG"):
-                start = line_end + 2
+            if kind == b"HMSG" or kind == b"MSG":  # noqa: PLR1714 - half the time of a tuple
+                start = headers_end = line_end + 2
                 reply = b""
-                headers_end = start
                 try:
-                    if kind == b"HMSG":
-                        if len(parts) == 5:
-                            _, subject, sid, headers_size, total_size = parts
-                        else:
-                            _, subject, sid, reply, headers_size, total_size = parts
-                        headers_end += int(headers_size)
+                    if len(parts) == 5 and kind == b"HMSG":
+                        _, subject, sid, headers_size, total_size = parts
+                        headers_end = start + int(headers_size)
                     elif len(parts) == 4:
                         _, subject, sid, total_size = parts
-                    else:
+                    elif kind == b"MSG":
                         _, subject, sid, reply, total_size = parts
+                    else:
+                        _, subject, sid, reply, headers_size, total_size = parts
+                        headers_end = start + int(headers_size)
                     end = start + int(total_size)
                 except ValueError as error:
                     raise ProtocolError("nats: malformed message frame") from error

@@ -135,8 +135,9 @@ class NatsBus(ReportingBus):
         if target is None:
             target = self._admit(subject)
         client = self._client
-        if headers:
-            block = encode_headers(headers)
+        if headers is not None and (type(headers) is RawHeaders or headers):
+            # The headers of an event are written out already.
+            block = headers.raw if type(headers) is RawHeaders else encode_headers(headers)
             size = len(block) + len(payload)
             frame = b"HPUB %b %d %d\r\n%b%b\r\n" % (target, len(block), size, block, payload)
         else:

@@ -23,8 +23,8 @@ __all__ = ["SafeClient", "is_authorization_error"]
 
 _CONNECTED = Client.CONNECTED
 _PING = b"PING\r\n"
-_WRITE_CHUNK = 65_536
-_READ_BYTES = 524288
+_WRITE_CHUNK = 32_768
+_READ_BYTES = 131_072
 _FIRST_DELAY_SECONDS = 0.1
 _LONGEST_DELAY_SECONDS = 2.0
 
