@@ -237,6 +237,46 @@ async def test_frames_that_are_none_make_a_new_connection(garbage):
         await bus.close()
 
 
+async def test_poison_does_not_end_subscriptions_of_the_client_itself(make_server):
+    # JetStream and requests stand on nats-py's own subscriptions.
+    server = make_server()
+    bus = await NatsBus.connect(server.url)
+    log, got = IncidentLog(), Collector[str]()
+    bus.on_incident(log)
+
+    async def callback(message):
+        got(message.subject)
+
+    await bus._client.subscribe("ingenium.>", cb=callback)
+    await bus.flush()
+    await _raw_publish(server, b"ingenium.\xff", b"poison")
+    await bus.publish("ingenium.after", b"1")
+    assert await got.wait(1) == ["ingenium.after"]
+    assert log.items == []
+    await bus.close()
+
+
+async def test_read_loop_that_ends_unforeseen_makes_a_new_connection(make_server, monkeypatch):
+    bus = await NatsBus.connect(make_server().url)
+    log, got = IncidentLog(), Collector[Message]()
+    bus.on_incident(log)
+    await bus.subscribe("a", got)
+    parse, calls = bus._client._ps.parse, []
+
+    async def fail_once(data):
+        calls.append(data)
+        if len(calls) == 1:
+            raise RuntimeError("unforeseen")
+        await parse(data)
+
+    monkeypatch.setattr(bus._client._ps, "parse", fail_once)
+    await bus.publish("a", b"lost")
+    await log.wait_for(IncidentKind.RECONNECTED)
+    await bus.publish("a", b"1")
+    await got.wait(1)
+    await bus.close()
+
+
 # M6
 
 

@@ -94,7 +94,7 @@ def reason_of(error: BaseException | None) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
+        return f"TLS failed: {getattr(error, 'reason', None) or error}"
     if isinstance(error, socket.gaierror):
         return f"unknown host: {str(error.strerror).lower()}"
     if isinstance(error, TimeoutError):

@@ -119,8 +119,9 @@ async def first_connect(
             f"a credentials file needs the package {error.name!r}: pip install nkeys"
         ) from error
     user = options.user or address.user
-    whom = f" as user {user!r}" if user and error is not None and is_final(error) else ""
-    raise BusConnectError(f"cannot reach {address.text}{whom}: {reason_of(error)}") from error
+    reason = reason_of(error)
+    whom = f" as user {user!r}" if user and reason.startswith("authorization") else ""
+    raise BusConnectError(f"cannot reach {address.text}{whom}: {reason}") from error
 
 
 def _settings(address: Address, name: str, options: NatsOptions) -> dict[str, Any]:
