@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from ingenium.bus.contract import Message
 from ingenium.components import App, Component, External, Ingestor, Portfolio
-from ingenium.components.handling import handle, handlers_of, start_component, stop_component
+from ingenium.components.handling import (
+    failed_on,
+    handlers_of,
+    start_component,
+    stop_component,
+)
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, encode
-from ingenium.lockstep import EventLog, Feed, OnStep, ReplayResult, Step, next_turn
-from ingenium.subjects import subject_of
+from ingenium.lockstep import EventLog, Feed, OnStep, ReplayResult, next_turn
 
 __all__ = ["replay", "replay_async"]
 
@@ -121,7 +124,7 @@ class _Replay:
             reported = await self._let(app.executor, OrderEvent, asked, time)
             executions += reported
             asked = await self._let(app.portfolio, ExecutionEvent, reported, time)
-        self._log.add(Step(time, _sent(data), _sent(signals), _sent(orders), _sent(executions)))
+        self._log.add_events(time, data, signals, orders, executions)
 
     async def _let(
         self,
@@ -144,9 +147,13 @@ class _Replay:
             if component not in self._started:
                 self._started.add(component)
                 sent += await start_component(component, time)
-            sent += await handle(component, handler, event, time)
+            # What `handle` does, without a coroutine for each handler that is a plain function.
+            component.begin(event.id or component.name_cause(encode(event), time), time)
+            try:
+                awaitable = handler(event)
+                if awaitable is not None:
+                    await awaitable
+            except Exception as error:
+                raise failed_on(component, event, error) from error
+            sent += component.take()
         return sent
-
-
-def _sent(events: Sequence[Event]) -> list[Message]:
-    return [Message(subject_of(event), encode(event)) for event in events]

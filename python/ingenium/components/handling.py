@@ -20,7 +20,14 @@ from ingenium.events import (
     encode,
 )
 
-__all__ = ["Handler", "handle", "handlers_of", "start_component", "stop_component"]
+__all__ = [
+    "Handler",
+    "failed_on",
+    "handle",
+    "handlers_of",
+    "start_component",
+    "stop_component",
+]
 
 Handler = Callable[..., Handled]
 
@@ -63,12 +70,17 @@ async def handle(
         if result is not None:
             await result
     except Exception as error:
-        component.take()
-        raise ComponentError(
-            f"{component.role} {component.name!r} failed on {describe(event)}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+        raise failed_on(component, event, error) from error
     return component.take()
+
+
+def failed_on(component: Component, event: Event, error: Exception) -> ComponentError:
+    """Make the error of a handler that raised; what it had sent is dropped."""
+    component.take()
+    return ComponentError(
+        f"{component.role} {component.name!r} failed on {describe(event)}: "
+        f"{type(error).__name__}: {error}"
+    )
 
 
 def describe(event: Event) -> str:

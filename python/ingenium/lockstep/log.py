@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,15 @@ from hashlib import sha256
 
 from ingenium.bus.contract import Message
 from ingenium.errors import IngeniumError
-from ingenium.events import DataEvent, ExecutionEvent, OrderEvent, decode
+from ingenium.events import (
+    DataEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    decode,
+    encode,
+)
+from ingenium.subjects import subject_of
 from ingenium.trading import Account, Fill, Order, Trade
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
@@ -100,18 +108,43 @@ class EventLog:
         self._problems: list[str] = []
 
     def add(self, step: Step) -> None:
-        """Add one instant."""
-        self._steps += 1
-        self._first = self._first or step.time
-        self._last = step.time
+        """Add one instant of messages."""
+        self._begin(step.time)
         kinds = (step.data, step.signals, step.orders, step.executions)
         for place, messages in enumerate(kinds):
             self._counts[place] += len(messages)
             for message in messages:
                 self._hash.update(b"%b %b\n" % (message.subject.encode(), message.payload))
-        self._book(step.data, self._mark)
-        self._book(step.orders, self._remember)
-        self._book(step.executions, self._fill)
+        for kind, messages in (
+            (DataEvent, step.data),
+            (OrderEvent, step.orders),
+            (ExecutionEvent, step.executions),
+        ):
+            for message in messages:
+                self._book_message(kind, message)
+
+    def add_events(
+        self,
+        time: datetime,
+        data: Sequence[Event],
+        signals: Sequence[Event],
+        orders: Sequence[Event],
+        executions: Sequence[Event],
+    ) -> None:
+        """Add one instant of events that never were on a bus; the digest is the same."""
+        self._begin(time)
+        update = self._hash.update
+        for place, events in enumerate((data, signals, orders, executions)):
+            self._counts[place] += len(events)
+            for event in events:
+                update(b"%b %b\n" % (subject_of(event).encode(), encode(event)))
+        for event in (*data, *orders, *executions):
+            self._book(event)
+
+    def _begin(self, time: datetime) -> None:
+        self._steps += 1
+        self._first = self._first or time
+        self._last = time
 
     def add_dead_letter(self, message: Message) -> None:
         """Count a payload that a component could not take."""
@@ -139,25 +172,35 @@ class EventLog:
             problems=tuple(self._problems),
         )
 
-    def _book(self, messages: Iterable[Message], book: Callable[[bytes], None]) -> None:
-        for message in messages:
-            try:
-                book(message.payload)
-            except IngeniumError as error:
-                # A result that leaves out a fill must say so.
-                self._problems.append(f"{message.subject}: {error}")
+    def _book_message(self, kind: type[Event], message: Message) -> None:
+        try:
+            event = decode(kind, message.payload)
+        except IngeniumError as error:
+            self._problems.append(f"{message.subject}: {error}")
+        else:
+            self._book(event)
 
-    def _mark(self, payload: bytes) -> None:
-        event = decode(DataEvent, payload)
+    def _book(self, event: Event) -> None:
+        try:
+            if isinstance(event, DataEvent):
+                self._mark(event)
+            elif isinstance(event, OrderEvent):
+                self._remember(event)
+            elif isinstance(event, ExecutionEvent):
+                self._fill(event)
+        except IngeniumError as error:
+            # A result that leaves out a fill must say so.
+            self._problems.append(f"{subject_of(event)}: {error}")
+
+    def _mark(self, event: DataEvent) -> None:
         if event.ohlc is not None:
             self.account.mark(event.symbol, event.ohlc.close)
 
-    def _remember(self, payload: bytes) -> None:
-        order = Order.from_event(decode(OrderEvent, payload))
+    def _remember(self, event: OrderEvent) -> None:
+        order = Order.from_event(event)
         self._orders[order.id] = order
 
-    def _fill(self, payload: bytes) -> None:
-        event = decode(ExecutionEvent, payload)
+    def _fill(self, event: ExecutionEvent) -> None:
         order = self._orders.get(event.order_id)
         symbol = event.symbol or (order.symbol if order else "")
         # As the portfolio does with a documented execution, which states no price.
