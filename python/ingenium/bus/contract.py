@@ -16,17 +16,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 __all__ = ["Bus", "Incident", "IncidentKind", "Message", "MessageHandler", "Subscription"]
 
 
-@dataclass(slots=True)
-class Message:
-    """One message as it travels; leave it as it is, since others may hold it too.
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One message as it travels.
 
-    Not frozen, since that would triple the time to make one.
+    A Struct, since a frozen dataclass takes five times as long to make.
 
     Attributes:
         subject: Where it was published.
@@ -37,7 +38,7 @@ class Message:
 
     subject: str
     payload: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     reply: str = ""
 
 

@@ -40,9 +40,9 @@ def headers_for(event: Any, source: str) -> Mapping[str, str]:
         start = block.removesuffix(b"\r\n")
         if len(_starts) < _CACHE_LIMIT:
             _starts[source] = start
-    identifier = getattr(event, "id", None)  # A user's own message may have none, or a number.
+    identifier = getattr(event, "id", None)
     if not identifier or not isinstance(identifier, str):
-        return RawHeaders(start + b"\r\n")
+        return RawHeaders(start + b"\r\n")  # A user's own message may have none, or a number.
     if not (identifier.isascii() and identifier.isprintable()):
         headers = {_SOURCE: source, "Content-Type": "application/json", _ID: identifier}
         return RawHeaders(encode_headers(headers))
