@@ -170,7 +170,7 @@ def subject_of(event: Event) -> str:
         )
     # The original Go executor sends executions without a symbol; the order id names it.
     if event.symbol or not isinstance(event, ExecutionEvent):
-        check_symbol(event.symbol)
+        data_subject(event.symbol)  # checks the symbol, and remembers that it did
     return fixed
 
 

@@ -180,9 +180,9 @@ class RowReader:
         return end, symbol, self.number, line, event
 
     def _remember(self, end: datetime, since: timedelta) -> str:
-        day, clock = end.strftime("%Y-%m-%dT"), end.strftime("%H:%M:%SZ")
-        # strftime writes years before 1000 with fewer digits.
-        self._days[since.days] = day = day.rjust(11, "0")
+        text = end.isoformat()
+        day, clock = text[:11], text[11:19] + "Z"
+        self._days[since.days] = day
         self._clocks[since.seconds] = clock
         return day + clock
 
