@@ -1,31 +1,61 @@
 """Thirteen years of daily prices through four components: the demo.
 
-Run it with ``make demo``, or ``ingenium run examples/demo/app.py --processes``.
+Run it with ``make demo``, or ``ingenium run examples/demo/app.py --processes``. The functions named
+``go_...`` put a strategy written in Go into the middle: ``make demo-go``.
 """
 
 from pathlib import Path
 
-from ingenium import App, External
+from ingenium import App, ConfigError, External
 from ingenium.brokers import PaperExecutor
 from ingenium.ingest import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import RsiStrategy
 
-HERE = Path(__file__).parent
+EXAMPLES = Path(__file__).parents[1]
 SYMBOLS = ["AAPL", "IBM", "MSFT"]
 
 
-def make_app(strategy: RsiStrategy | External) -> App:
+def make_app(strategy: RsiStrategy | External, data: Path = EXAMPLES / "data") -> App:
     """Return the demo with a strategy of one's choice."""
     return App(
         name="demo",
-        ingestors=[CsvIngestor([HERE.parent / "data" / f"{symbol}.csv" for symbol in SYMBOLS])],
+        ingestors=[CsvIngestor([data / f"{symbol}.csv" for symbol in SYMBOLS])],
         strategies=[strategy],
         portfolio=FixedQuantity(10),
         executor=PaperExecutor(),
     )
 
 
+def in_go(name: str, *, reports: bool) -> External:
+    """Return a strategy of ``examples/go``, which ``make demo-go`` builds."""
+    program = EXAMPLES / "go" / "bin" / name
+    if not program.exists():
+        raise ConfigError(f"{program} is not built yet: run make demo-go, or see examples/go")
+    return External(
+        "strategy",
+        [str(program), "-symbols", ",".join(SYMBOLS)],
+        name="rsi",
+        symbols=SYMBOLS,
+        reports=reports,
+    )
+
+
 def app() -> App:
     """Return the demo with its strategy in Python."""
     return make_app(RsiStrategy(SYMBOLS, period=2, buy_below=5, sell_above=95, name="rsi"))
+
+
+def go_protojson() -> App:
+    """Return the demo with a Go strategy on generated types, a full member of the replay."""
+    return make_app(in_go("protojson", reports=True))
+
+
+def go_structs() -> App:
+    """Return the demo with a Go strategy on structs of its own, which reports nothing."""
+    return make_app(in_go("structs", reports=False))
+
+
+def go_original() -> App:
+    """Return the demo with a Go strategy on the original library, which reports nothing."""
+    return make_app(in_go("original", reports=False))

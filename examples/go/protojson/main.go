@@ -1,0 +1,188 @@
+// An RSI strategy on the types that `buf generate` makes from Ingenium's schemas.
+//
+// It is a full member of a replay: it reports what it has handled and sent, so the replay waits for
+// it exactly. On live data nobody reads the reports, and they do no harm.
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"log"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	v1 "example.com/ingenium/gen/ingenium/v1"
+	"example.com/ingenium/rsi"
+	"github.com/nats-io/nats.go"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+var (
+	// The format writes fields without presence even when they are empty.
+	write = protojson.MarshalOptions{EmitDefaultValues: true}
+	// A later version may send fields that this program does not know.
+	read = protojson.UnmarshalOptions{DiscardUnknown: true}
+)
+
+type strategy struct {
+	nc        *nats.Conn
+	app       string
+	report    *v1.LockstepReport
+	symbols   map[string]*rsi.Rsi
+	buyBelow  float64
+	sellAbove float64
+}
+
+func main() {
+	symbols := flag.String("symbols", "", "symbols to trade, such as AAPL,IBM")
+	period := flag.Int("period", 2, "length of the index, in bars")
+	buyBelow := flag.Float64("buy-below", 5, "long below this")
+	sellAbove := flag.Float64("sell-above", 95, "short above this")
+	flag.Parse()
+	if *symbols == "" {
+		log.Fatal("no symbols: pass -symbols AAPL,IBM")
+	}
+
+	name := environment("INGENIUM_COMPONENT", "rsi")
+	nc, err := nats.Connect(environment("NATS_SERVER", nats.DefaultURL), nats.Name(name))
+	if err != nil {
+		log.Fatalf("cannot connect: %v", err)
+	}
+	s := &strategy{
+		nc:        nc,
+		app:       environment("INGENIUM_APP", "app"),
+		report:    &v1.LockstepReport{Component: name, Role: "strategy"},
+		symbols:   map[string]*rsi.Rsi{},
+		buyBelow:  *buyBelow,
+		sellAbove: *sellAbove,
+	}
+	for _, symbol := range strings.Split(*symbols, ",") {
+		s.symbols[symbol] = rsi.New(*period)
+	}
+	s.run()
+}
+
+func environment(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+func (s *strategy) run() {
+	// One channel for all subjects, so that one event is handled at a time and in order.
+	arrived := make(chan *nats.Msg, 65536)
+	grants := "_ingenium." + s.app + ".grant"
+	subjects := []string{grants}
+	for symbol := range s.symbols {
+		subjects = append(subjects, "ingenium.ingestor.data."+strings.ToLower(symbol))
+	}
+	for _, subject := range subjects {
+		if _, err := s.nc.ChanSubscribe(subject, arrived); err != nil {
+			log.Fatalf("cannot subscribe to %s: %v", subject, err)
+		}
+	}
+	if err := s.nc.Flush(); err != nil {
+		log.Fatalf("cannot reach the server: %v", err)
+	}
+	s.sendReport() // ready
+
+	done := make(chan os.Signal, 1)
+	signal.Notify(done, syscall.SIGINT, syscall.SIGTERM)
+	for {
+		select {
+		case <-done:
+			s.stop()
+			return
+		case message := <-arrived:
+			if message.Subject == grants {
+				if s.handleGrant(message.Data) {
+					s.stop()
+					return
+				}
+			} else {
+				s.report.DataHandled++
+				s.handleData(message.Data)
+			}
+			if len(arrived) == 0 {
+				s.sendReport()
+			}
+		}
+	}
+}
+
+// handleGrant returns whether the replay is over. A strategy needs no other grant: it handles what
+// arrives. Step 0 asks who is there, and the report that follows is the answer.
+func (s *strategy) handleGrant(payload []byte) bool {
+	grant := &v1.LockstepGrant{}
+	if err := read.Unmarshal(payload, grant); err != nil {
+		log.Printf("skipped a grant that cannot be read: %v", err)
+		return false
+	}
+	return grant.End
+}
+
+func (s *strategy) handleData(payload []byte) {
+	event := &v1.DataEvent{}
+	if err := read.Unmarshal(payload, event); err != nil {
+		log.Printf("skipped what cannot be read: %v", err)
+		return
+	}
+	index := s.symbols[event.Symbol]
+	price, err := strconv.ParseFloat(event.GetOhlc().GetClose(), 64)
+	if index == nil || err != nil {
+		return
+	}
+	value := index.Update(price)
+	if value < s.buyBelow {
+		s.sendSignal(event, "ingenium.signal.long")
+	} else if value > s.sellAbove {
+		s.sendSignal(event, "ingenium.signal.short")
+	}
+}
+
+func (s *strategy) sendSignal(cause *v1.DataEvent, opinion string) {
+	// An id that follows from the cause: a replay that is run again makes the same one.
+	hash := sha256.Sum256([]byte(s.report.Component + cause.GetId() + opinion))
+	event := &v1.SignalEvent{
+		Symbol: cause.Symbol,
+		Signal: opinion,
+		Id:     proto.String("signal_" + hex.EncodeToString(hash[:])[:27]),
+	}
+	// The time of the replay, not of this machine.
+	if at, err := time.Parse(time.RFC3339Nano, cause.Timestamp); err == nil {
+		event.Timestamp = timestamppb.New(at)
+	}
+	s.publish("ingenium.strategy.signal", event)
+	s.report.SignalsSent++
+}
+
+func (s *strategy) sendReport() {
+	s.publish("_ingenium."+s.app+".report", s.report)
+}
+
+func (s *strategy) publish(subject string, event proto.Message) {
+	payload, err := write.Marshal(event)
+	if err != nil {
+		log.Fatalf("cannot write %v: %v", event, err)
+	}
+	message := nats.NewMsg(subject)
+	message.Data = payload
+	message.Header.Set("Ingenium-Source", s.report.Component)
+	if err := s.nc.PublishMsg(message); err != nil {
+		log.Fatalf("cannot send to %s: %v", subject, err)
+	}
+}
+
+func (s *strategy) stop() {
+	if err := s.nc.Drain(); err != nil {
+		log.Printf("cannot drain: %v", err)
+	}
+}
