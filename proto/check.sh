@@ -13,4 +13,14 @@ if ! diff -r --exclude=__pycache__ "$fresh/python/ingenium/_gen" python/ingenium
   echo "python/ingenium/_gen is not what the schemas give: run make generate and commit" >&2
   exit 1
 fi
+if command -v go >/dev/null; then
+  buf generate --template examples/go/buf.gen.yaml -o "$fresh"
+  if ! diff -r "$fresh/examples/go/gen" examples/go/gen; then
+    echo "examples/go/gen is not what the schemas give: run make generate and commit" >&2
+    exit 1
+  fi
+else
+  echo "go is not on PATH, so examples/go/gen is not compared"
+  test "${CI:-}" != true
+fi
 echo "schemas and generated code agree"

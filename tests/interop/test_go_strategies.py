@@ -1,0 +1,87 @@
+"""A strategy in Go takes the place of the one in Python, and every trade stays the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import ingenium
+from tools import need_program
+
+TOP = Path(__file__).parents[2]
+STRATEGIES = {
+    "protojson": "examples/go/protojson",
+    "structs": "examples/go/structs",
+    "original": "examples/go/original",
+}
+ROWS = 400
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo on a shorter history, beside the programs that it looks for."""
+    folder = tmp_path_factory.mktemp("demo") / "examples"
+    shutil.copytree(TOP / "examples" / "demo", folder / "demo")
+    (folder / "data").mkdir()
+    (folder / "go" / "bin").mkdir(parents=True)
+    for symbol in ("AAPL", "IBM", "MSFT"):
+        lines = (TOP / "examples" / "data" / f"{symbol}.csv").read_text().splitlines(keepends=True)
+        (folder / "data" / f"{symbol}.csv").write_text("".join(lines[: ROWS + 1]))
+    return folder / "demo"
+
+
+def _run(demo: Path, function: str, *options: str) -> dict[str, Any]:
+    ended = ingenium("run", f"{demo / 'app.py'}:{function}", "--json", *options, cwd=demo)
+    assert ended.code == 0, ended.err
+    answer: dict[str, Any] = json.loads(ended.out)
+    return answer
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_go_strategy_gives_the_trades_of_the_python_one(
+    go_build: Any, demo: Path, name: str
+) -> None:
+    shutil.copy(go_build(STRATEGIES[name]), demo.parent / "go" / "bin" / name)
+    python, go = _run(demo, "app"), _run(demo, f"go_{name}")
+    assert len(python["trades"]) > 30
+    assert go["trades"] == python["trades"]
+    assert go["equity"] == python["equity"]
+    assert go["counts"] == python["counts"]
+
+
+@pytest.mark.timeout(400)
+def test_go_member_of_a_run_in_many_processes_gives_equal_bytes_each_time(
+    go_build: Any, demo: Path
+) -> None:
+    shutil.copy(go_build(STRATEGIES["protojson"]), demo.parent / "go" / "bin" / "protojson")
+    digests = {_run(demo, "go_protojson", "--processes")["events_digest"] for _ in range(2)}
+    assert digests == {_run(demo, "go_protojson")["events_digest"]}
+
+
+def test_go_strategy_that_is_not_built_says_how(demo: Path, tmp_path: Path) -> None:
+    shutil.copytree(demo, tmp_path / "examples" / "demo")
+    ended = ingenium("run", "examples/demo/app.py:go_structs", cwd=tmp_path)
+    assert ended.code == 2
+    assert "run make demo-go" in ended.err
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("module", ["examples/go", "tests/interop/gopeer"])
+def test_go_code_is_vetted_formatted_and_passes_its_tests(module: str) -> None:
+    go = need_program("go")
+    for command in ([go, "vet", "./..."], [go, "test", "./..."]):
+        done = subprocess.run(
+            command, cwd=TOP / module, capture_output=True, text=True, timeout=280, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    gofmt = Path(go).with_name("gofmt")
+    if gofmt.exists():
+        done = subprocess.run(
+            [gofmt, "-l", "."], cwd=TOP / module, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == ""
