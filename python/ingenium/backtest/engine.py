@@ -8,7 +8,7 @@ digests against each other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -63,12 +63,12 @@ class _Replay:
             raise BacktestError(
                 "app has live ingestors: give it ones that read history, such as CsvIngestor"
             )
-        self._app = app
         self._on_step = on_step
         self._ingestors = [i for i in app.ingestors if isinstance(i, Ingestor)]
         self._feeds = [Feed(ingestor) for ingestor in self._ingestors]
-        self._handlers = {component: handlers_of(component) for component in app.components}
-        self._started: set[Component] = set()
+        self._feeding: list[Ingestor] = []
+        self._strategies = [_Part(strategy) for strategy in app.strategies]
+        self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self._log = EventLog(cash)
@@ -90,70 +90,144 @@ class _Replay:
             if steps % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         if time is not None:
-            for component in self._app.components:
-                if component in self._started:
-                    await stop_component(component, time)
+            for ingestor in self._feeding:
+                await stop_component(ingestor, time)
+            for part in (*self._strategies, self._portfolio, self._executor):
+                if part is not None and part.started:
+                    await stop_component(part.component, time)
         return self._log.result(complete=True)
 
     async def _take_instant(self, time: datetime) -> list[DataEvent]:
         feeds = self._feeds
         if len(feeds) == 1:
-            return await feeds[0].take()
+            return await self._take(0, time, "")
         data: list[DataEvent] = []
         while True:
             heads = [f.head if f.head and f.head.time == time else None for f in feeds]
             if not any(heads):
                 return data
             turn = next_turn(heads)
-            data += await feeds[turn.feed].take(turn.until_symbol)
+            data += await self._take(turn.feed, time, turn.until_symbol)
+
+    async def _take(self, place: int, time: datetime, until_symbol: str) -> list[DataEvent]:
+        ingestor, feed = self._ingestors[place], self._feeds[place]
+        if ingestor in self._feeding:
+            return await feed.take(until_symbol)
+        self._feeding.append(ingestor)
+        sent = await start_component(ingestor, time)
+        events = [event for event in sent if isinstance(event, DataEvent)]
+        return events + await feed.take(until_symbol)
 
     async def _one_step(self, time: datetime, data: Sequence[DataEvent]) -> None:
-        app = self._app
+        let = self._let
+        executor, portfolio = self._executor, self._portfolio
+        filled: list[Event] = []
+        asked: list[Event] = []
         signals: list[Event] = []
         orders: list[Event] = []
-        executions: list[Event] = []
-        filled = await self._let(app.executor, DataEvent, data, time)
-        executions += filled
-        asked = await self._let(app.portfolio, DataEvent, data, time)
-        asked += await self._let(app.portfolio, ExecutionEvent, filled, time)
-        for strategy in app.strategies:
-            signals += await self._let(strategy, DataEvent, data, time)
-        asked += await self._let(app.portfolio, SignalEvent, signals, time)
+        if pending := let(executor, DataEvent, data, time, filled):
+            await pending
+        if pending := let(portfolio, DataEvent, data, time, asked):
+            await pending
+        if filled and (pending := let(portfolio, ExecutionEvent, filled, time, asked)):
+            await pending
+        for strategy in self._strategies:
+            if pending := let(strategy, DataEvent, data, time, signals):
+                await pending
+        if signals and (pending := let(portfolio, SignalEvent, signals, time, asked)):
+            await pending
+        executions = filled
         while asked:
             orders += asked
-            reported = await self._let(app.executor, OrderEvent, asked, time)
+            reported: list[Event] = []
+            if pending := let(executor, OrderEvent, asked, time, reported):
+                await pending
             executions += reported
-            asked = await self._let(app.portfolio, ExecutionEvent, reported, time)
+            asked = []
+            if pending := let(portfolio, ExecutionEvent, reported, time, asked):
+                await pending
         self._log.add_events(time, data, signals, orders, executions)
 
-    async def _let(
+    def _let(
         self,
-        component: Component | None,
+        part: _Part | None,
         kind: type[Event],
         events: Sequence[Event],
         time: datetime,
-    ) -> list[Event]:
-        """Let a component handle events of one kind; return what it sends."""
-        if component is None or not events:
-            return []
-        handler = self._handlers[component].get(kind)
+        sent: list[Event],
+    ) -> Awaitable[None] | None:
+        """Let a component handle events of one kind, and put what it sends behind ``sent``.
+
+        No coroutine is made for handlers that are plain functions, as most are.
+
+        Returns:
+            What is left to do, once a handler gave something to await.
+        """
+        if part is None:
+            return None
+        handler = part.handlers.get(kind)
         if handler is None:
-            return []
-        symbols = getattr(component, "symbols", None) if kind is DataEvent else None
-        sent: list[Event] = []
-        for event in events:
+            return None
+        component = part.component
+        symbols = part.symbols if kind is DataEvent else None
+        for place, event in enumerate(events):
             if symbols is not None and isinstance(event, DataEvent) and event.symbol not in symbols:
                 continue
-            if component not in self._started:
-                self._started.add(component)
-                sent += await start_component(component, time)
-            # What `handle` does, without a coroutine for each handler that is a plain function.
+            if not part.started:
+                return self._start(part, kind, events[place:], time, sent)
             component.begin(event.id or component.name_cause(encode(event), time), time)
             try:
                 awaitable = handler(event)
-                if awaitable is not None:
-                    await awaitable
             except Exception as error:
                 raise failed_on(component, event, error) from error
+            if awaitable is not None:
+                return self._finish(part, kind, awaitable, events[place:], time, sent)
             sent += component.take()
-        return sent
+        return None
+
+    async def _start(
+        self,
+        part: _Part,
+        kind: type[Event],
+        events: Sequence[Event],
+        time: datetime,
+        sent: list[Event],
+    ) -> None:
+        part.started = True
+        sent += await start_component(part.component, time)
+        if pending := self._let(part, kind, events, time, sent):
+            await pending
+
+    async def _finish(
+        self,
+        part: _Part,
+        kind: type[Event],
+        awaitable: Awaitable[None],
+        events: Sequence[Event],
+        time: datetime,
+        sent: list[Event],
+    ) -> None:
+        """Await the handler of the first event, then go on with the others."""
+        try:
+            await awaitable
+        except Exception as error:
+            raise failed_on(part.component, events[0], error) from error
+        sent += part.component.take()
+        if pending := self._let(part, kind, events[1:], time, sent):
+            await pending
+
+
+class _Part:
+    """A component, and what the loop asks of it for every event."""
+
+    __slots__ = ("component", "handlers", "started", "symbols")
+
+    def __init__(self, component: Component) -> None:
+        self.component = component
+        self.handlers = handlers_of(component)
+        self.symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
+        self.started = False
+
+
+def _part(component: Component | None) -> _Part | None:
+    return None if component is None else _Part(component)

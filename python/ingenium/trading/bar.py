@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+import msgspec
 
 from ingenium.errors import DecodeError
 from ingenium.events import DataEvent, DataType, Ohlc
@@ -67,9 +68,22 @@ def _parse_time(text: str) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+_FIELDS = ("Open", "High", "Low", "Close", "Volume")
+# One look at all five numbers together; what it does not know is looked at one by one, and may
+# still be right. The length keeps float from giving infinity.
+_PLAIN = re.compile(r"[0-9.\n]{5,200}", re.ASCII).fullmatch
+
+
+def _number(name: str, text: str) -> float:
+    if name == "Volume" and not text:
+        return 0.0
+    return parse_float(text, "DataEvent", f"Ohlc.{name}")
+
+
+class Bar(msgspec.Struct, frozen=True):
     """The prices of one symbol over one stretch of time.
+
+    A Struct, since one is made for every bar and frozen dataclasses are slow to make.
 
     Prices are floats, made for indicators; where money is counted, `exact` gives the decimals of
     the source.
@@ -96,7 +110,7 @@ class Bar:
     close: float
     volume: float
     period: timedelta
-    event: DataEvent = field(repr=False, compare=False)
+    event: DataEvent
 
     @classmethod
     def from_event(cls, event: DataEvent) -> Bar:
@@ -117,18 +131,14 @@ class Bar:
             start = end - period
         else:
             end = start + period
-        return cls(
-            event.symbol,
-            start,
-            end,
-            parse_float(ohlc.open, "DataEvent", "Ohlc.Open"),
-            parse_float(ohlc.high, "DataEvent", "Ohlc.High"),
-            parse_float(ohlc.low, "DataEvent", "Ohlc.Low"),
-            parse_float(ohlc.close, "DataEvent", "Ohlc.Close"),
-            parse_float(ohlc.volume, "DataEvent", "Ohlc.Volume") if ohlc.volume else 0.0,
-            period,
-            event,
-        )
+        texts = (ohlc.open, ohlc.high, ohlc.low, ohlc.close, ohlc.volume)
+        try:
+            if _PLAIN("\n".join(texts)) is None:
+                raise ValueError
+            open_, high, low, close, volume = map(float, texts)
+        except ValueError:
+            open_, high, low, close, volume = map(_number, _FIELDS, texts)
+        return cls(event.symbol, start, end, open_, high, low, close, volume, period, event)
 
     @classmethod
     def make(
@@ -176,3 +186,9 @@ class Bar:
         if not text and name == "volume":
             return Decimal(0)
         return parse_price(text, "DataEvent", f"Ohlc.{name.title()}")
+
+    def __repr__(self) -> str:
+        return (
+            f"Bar({self.symbol!r}, {self.start.isoformat()}, open={self.open}, high={self.high}, "
+            f"low={self.low}, close={self.close}, volume={self.volume})"
+        )
