@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,6 +150,28 @@ def test_tap_without_server_says_how_to_get_one(tmp_path: Path) -> None:
     ended = ingenium("tap", cwd=tmp_path)
     assert ended.code == 2
     assert "set NATS_SERVER, or start an app in this directory" in ended.err
+
+
+async def test_tap_reader_that_has_seen_enough_ends_it_without_a_word(
+    tmp_path: Path, nats_server: EmbeddedServer, nats_bus: NatsBus
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ingenium", "tap",
+        cwd=tmp_path,
+        env=dict(os.environ) | {"NATS_SERVER": nats_server.url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert b"listening" in await asyncio.wait_for(process.stderr.readline(), 20)
+    await _publish_all(nats_bus)
+    assert await asyncio.wait_for(process.stdout.readline(), 20)
+    process.stdout._transport.close()  # type: ignore[attr-defined] # as head does
+    for _ in range(3):
+        await _publish_all(nats_bus)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert await process.stderr.read() == b""
 
 
 def test_version_plain_and_json(tmp_path: Path) -> None:

@@ -51,7 +51,3 @@ def main() -> None:
         sys.exit(_WRONG_USE if wrong else _FAILED)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader, such as head, has seen enough.
-        sys.stderr.close()
-        sys.exit(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import Annotated
 
@@ -55,10 +56,16 @@ async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | 
 
     def receive(message: Message) -> None:
         nonlocal left
-        if left == 0:
+        if left == 0 or done.done():
             return
-        sys.stdout.write(write(message) + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(write(message) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader, such as head, has seen enough; what is still in the buffer goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            done.set_result(None)
+            return
         if left is not None:
             left -= 1
             if left == 0 and not done.done():
@@ -69,8 +76,6 @@ async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | 
             done.set_exception(BusClosedError(incident.detail))
         elif incident.kind is not IncidentKind.HANDLER_ERROR:
             print_error(BusClosedError(f"{incident.kind}: {incident.detail}"))
-        elif isinstance(incident.error, BrokenPipeError) and not done.done():
-            done.set_exception(incident.error)
 
     with stop_signals() as stop:
         bus = await NatsBus.connect(url, name="ingenium tap")
