@@ -296,8 +296,15 @@ def test_fok_order_fills_all_or_nothing(volume: str, updates: list[TradeUpdate])
     [
         (order(id=""), "order Id is missing"),
         (order(symbol="NONE"), "order Symbol 'NONE' has had no data"),
-        (order(type=OrderType.STOP, stop_price=D(90)), "order Type 'stop' is not worked"),
-        (order(take_profit=D(120)), "TakeProfit and StopLoss are not worked"),
+        (order(type=OrderType.STOP, stop_price=D(90)), "StopPrice 90 is not above the last"),
+        (
+            order(Side.SELL, type=OrderType.STOP, stop_price=D(100)),
+            "StopPrice 100 is not below the last price 100",
+        ),
+        (
+            order(type=OrderType.STOP, stop_price=D(110), time_in_force=TimeInForce.IOC),
+            "'ioc' does not go with Type 'stop'",
+        ),
         (order(time_in_force=TimeInForce.OPG), "order TimeInForce 'opg' is not worked"),
     ],
 )

@@ -473,3 +473,41 @@ def test_replay_external_or_live_component_is_refused_with_the_cure() -> None:
 def test_replay_result_of_no_data_is_empty_and_complete() -> None:
     result = replay(App(ingestors=[History("A", days=0)]))
     assert (result.steps, result.data, result.first, result.complete) == (0, 0, None, True)
+
+
+class Bracketing(FixedQuantity):
+    """Enters with a bracket, so that the legs' executions come by themselves."""
+
+    def on_signal(self, event: SignalEvent) -> None:
+        price = self.price(event.symbol)
+        if price is None or self.pending(event.symbol) or self.position(event.symbol).quantity:
+            return
+        long = event.signal == Signal.LONG
+        self.send_order(
+            event.symbol,
+            Side.BUY if long else Side.SELL,
+            Decimal(5),
+            stop_loss=price - 2 if long else price + 2,
+            take_profit=price + 2 if long else price - 2,
+        )
+
+
+async def test_replay_brackets_give_equal_bytes_on_a_bus_and_in_one_process(
+    bus: MemoryBus,
+) -> None:
+    def app(seed: int | None) -> App:
+        return App(
+            ingestors=[History("B", "C")],
+            strategies=[Moody("z", Pauses(seed))],
+            portfolio=Bracketing(5),
+            executor=PaperExecutor(),
+        )
+
+    expected = await replay_async(app(None))
+    on_bus = app(4)
+    result = await replay_on(bus, on_bus)
+    assert result.events_digest == expected.events_digest
+    assert len(result.trades) > 5
+    assert isinstance(on_bus.portfolio, Bracketing)
+    assert not on_bus.portfolio.problems
+    assert on_bus.portfolio.account.equity == result.account.equity

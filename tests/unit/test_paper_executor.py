@@ -101,7 +101,7 @@ def test_policy_is_handed_to_the_exchange() -> None:
     ("fields", "reason"),
     [
         ({"type": "iceberg"}, "order Type is 'iceberg', which is unknown"),
-        ({"type": "stop", "stop_price": "90"}, "order Type 'stop' is not worked"),
+        ({"type": "stop", "stop_price": "90"}, "order StopPrice 90 is not above"),
         ({"quantity": "-1"}, "order Quantity is -1: use a positive decimal"),
         ({"type": "limit", "limit_price": "x"}, "order LimitPrice is 'x'"),
         ({"symbol": "NONE"}, "order Symbol 'NONE' has had no data"),

@@ -40,7 +40,8 @@ class PaperExecutor(Executor):
 
     def on_data(self, event: DataEvent) -> None:
         """Match a bar against the orders of its symbol; parses it only if there are any."""
-        if event.ohlc is not None and self.exchange.is_waiting(event.symbol):
+        ohlc = event.ohlc
+        if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
             self.on_bar(Bar.from_event(event))
 
     def on_bar(self, bar: Bar) -> None:

@@ -77,6 +77,9 @@ class Portfolio(Component):
         self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
         """What could not be booked or acted upon, one line each; the last 1,000."""
         self._orders = WorkingOrders()
+        # Protective orders: they only ever reduce what their order has filled, so they count as
+        # pending for nobody.
+        self._legs: dict[str, WorkingOrder] = {}
         # Executions may come after the end of their order, and name it only.
         self._ended: dict[str, WorkingOrder] = {}
         self._reports: set[str] = set()
@@ -180,6 +183,8 @@ class Portfolio(Component):
         event = self._send(order.to_event(), "order")
         order = replace(order, id=event.id, timestamp=event.timestamp)
         self._orders.add(order)
+        for leg in order.protective_orders():
+            self._legs[leg.id] = WorkingOrder(leg)
         return order
 
     # What follows is called by those who run components.
@@ -205,7 +210,11 @@ class Portfolio(Component):
         """
         if event.id and (self.account.has_booked(event.id) or event.id in self._reports):
             return None
-        working = self._orders.get(event.order_id) or self._ended.get(event.order_id)
+        working = (
+            self._orders.get(event.order_id)
+            or self._legs.get(event.order_id)
+            or self._ended.get(event.order_id)
+        )
         fill = self._fill_of(event, working)
         if fill is not None:
             self.account.book(fill)
@@ -266,7 +275,7 @@ class Portfolio(Component):
             self._end(order.id)
 
     def _end(self, order_id: str) -> None:
-        working = self._orders.remove(order_id)
+        working = self._orders.remove(order_id) or self._legs.pop(order_id, None)
         if working is None:
             return
         self._ended[order_id] = working

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from ingenium.events import OrderType, Side
 from ingenium.exchange.bar import ExactBar
 from ingenium.exchange.policy import FillPolicy
-from ingenium.trading import Order
+from ingenium.exchange.resting import RestingOrder
+from ingenium.trading.money import EXACT
 
-__all__ = ["MATCHERS", "Match", "Matcher"]
+__all__ = ["MATCHERS", "Match", "Matcher", "trail"]
+
+_FINEST = 12
+"""Decimals of a stop that a percentage made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +33,23 @@ class Match:
     slips: bool
 
 
-Matcher = Callable[[Order, ExactBar, FillPolicy], Match | None]
+Matcher = Callable[[RestingOrder, ExactBar, FillPolicy], Match | None]
 
 
-def match_market(order: Order, bar: ExactBar, policy: FillPolicy) -> Match | None:
+def match_market(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
     """Match a market order: at the open."""
     return Match(bar.open, at_open=True, slips=True)
 
 
-def match_limit(order: Order, bar: ExactBar, policy: FillPolicy) -> Match | None:
+def match_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
     """Match a limit order: where the bar goes through the limit, or opens beyond it.
 
     The open decides about a better price than the limit, never the bar's far extreme.
     """
-    limit = order.limit_price
+    limit = resting.order.limit_price
     if limit is None:
         return None
-    if order.side is Side.BUY:
+    if resting.order.side is Side.BUY:
         reached = bar.low < limit or (policy.touch_fills and bar.low == limit)
         opens_better = bar.open < limit
     else:
@@ -57,8 +61,90 @@ def match_limit(order: Order, bar: ExactBar, policy: FillPolicy) -> Match | None
     return Match(price, at_open=opens_better, slips=False)
 
 
+def match_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
+    """Match a stop order: at the worse of open and stop on the bar that triggers it.
+
+    What that bar does not fill is a market order from then on.
+    """
+    if resting.is_triggered:
+        return match_market(resting, bar, policy)
+    trigger = _trigger(resting, bar)
+    if trigger is None:
+        return None
+    return Match(trigger, at_open=trigger == bar.open, slips=True)
+
+
+def match_stop_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
+    """Match a stop-limit order: a limit order from the bar behind the one that triggers it.
+
+    What comes after the trigger within its own bar is known of the close only, so the limit
+    counts there only if the close is through it.
+    """
+    limit = resting.order.limit_price
+    if limit is None or resting.is_triggered:
+        return match_limit(resting, bar, policy)
+    trigger = _trigger(resting, bar)
+    if trigger is None:
+        return None
+    if resting.order.side is Side.BUY:
+        is_through = bar.close < limit or (policy.touch_fills and bar.close == limit)
+        price = min(limit, trigger)
+    else:
+        is_through = bar.close > limit or (policy.touch_fills and bar.close == limit)
+        price = max(limit, trigger)
+    return Match(price, at_open=False, slips=False) if is_through else None
+
+
+def match_trailing_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
+    """Match a trailing stop: against the stop as it was, which the bar's extreme then moves."""
+    if resting.best is None:
+        trail(resting, bar.open)
+    match = match_stop(resting, bar, policy)
+    if not resting.is_triggered:
+        trail(resting, bar.high if resting.order.side is Side.SELL else bar.low)
+    return match
+
+
+def trail(resting: RestingOrder, price: Decimal) -> None:
+    """Let a trailing stop follow a price, which never moves it back."""
+    order, best = resting.order, resting.best
+    is_sell = order.side is Side.SELL
+    if best is not None and (price <= best if is_sell else price >= best):
+        return
+    resting.best = price
+    if order.trail_price is not None:
+        distance = order.trail_price
+    elif order.trail_percent is not None:
+        distance = EXACT.multiply(price, order.trail_percent).scaleb(-2)
+    else:
+        return
+    stop = EXACT.subtract(price, distance) if is_sell else EXACT.add(price, distance)
+    exponent = stop.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_FINEST:
+        # A percentage of a fine price is finer still; away from the price is against the owner.
+        rounding = ROUND_FLOOR if is_sell else ROUND_CEILING
+        stop = stop.quantize(Decimal(1).scaleb(-_FINEST), rounding=rounding, context=EXACT)
+    resting.stop = stop
+
+
+def _trigger(resting: RestingOrder, bar: ExactBar) -> Decimal | None:
+    """Say at which price a bar triggers a stop, the worse of open and stop; note that it does."""
+    stop = resting.stop
+    if stop is None:
+        return None
+    if resting.order.side is Side.BUY:
+        price = max(bar.open, stop) if bar.high >= stop else None
+    else:
+        price = min(bar.open, stop) if bar.low <= stop else None
+    resting.is_triggered = price is not None
+    return price
+
+
 MATCHERS: dict[OrderType, Matcher] = {
     OrderType.MARKET: match_market,
     OrderType.LIMIT: match_limit,
+    OrderType.STOP: match_stop,
+    OrderType.STOP_LIMIT: match_stop_limit,
+    OrderType.TRAILING_STOP: match_trailing_stop,
 }
 """The types of orders that the exchange works."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from ingenium.events import TimeInForce, TradeUpdate
+from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
+from ingenium.exchange.admission import last_price, objection
 from ingenium.exchange.bar import ExactBar, session_of
+from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.fees import FeeModel, NoFees
-from ingenium.exchange.matching import MATCHERS, Match
+from ingenium.exchange.matching import MATCHERS, Match, trail
 from ingenium.exchange.notes import ExchangeNotes
 from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.report import Report
@@ -19,8 +22,6 @@ from ingenium.trading import Bar, Order
 from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["PaperExchange"]
-
-_TIMES_IN_FORCE = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 
 
 class PaperExchange:
@@ -51,20 +52,33 @@ class PaperExchange:
         self._resting: dict[str, dict[str, RestingOrder]] = {}
         self._symbol_of: dict[str, str] = {}
         self._known_ids: set[str] = set()
-        self._symbols: set[str] = set()
+        self._brackets: dict[str, dict[str, Bracket]] = {}
+        self._positions: dict[str, Decimal] = {}
+        self._closes: dict[str, str] = {}
 
     @property
     def working(self) -> Sequence[Order]:
         """The orders that work now, by symbol and in the order in which they came."""
-        return [r.order for orders in self._resting.values() for r in orders.values()]
+        own = [r.order for orders in self._resting.values() for r in orders.values()]
+        return own + [
+            leg.order
+            for brackets in self._brackets.values()
+            for bracket in brackets.values()
+            for leg in bracket.legs
+            if leg.leaves
+        ]
 
-    def is_waiting(self, symbol: str) -> bool:
-        """Take note that a symbol has data, and say whether an order waits for its bars.
+    def is_waiting(self, symbol: str, close: str = "") -> bool:
+        """Take note of a symbol's last price, and say whether an order waits for its bars.
 
         Where none does, the bar need not be parsed and `on_bar` need not be called.
+
+        Args:
+            symbol: The symbol that has a bar.
+            close: Its close, as the event writes it.
         """
-        self._symbols.add(symbol)
-        return symbol in self._resting
+        self._closes[symbol] = close
+        return symbol in self._resting or symbol in self._brackets
 
     def submit(self, order: Order, now: datetime) -> list[Report]:
         """Take an order.
@@ -82,12 +96,22 @@ class PaperExchange:
             self.notes.repeated_orders += 1
             return []
         self._known_ids.add(order.id)
-        reason = self._objection(order)
+        last = self._closes.get(order.symbol)
+        reason = objection(order, last)
         if reason:
             return [Report(order, TradeUpdate.REJECTED, now, reason=reason)]
-        self._resting.setdefault(order.symbol, {})[order.id] = RestingOrder(order, now)
+        resting = RestingOrder(order, now)
+        price = last_price(last)
+        if order.type is OrderType.TRAILING_STOP and price is not None:
+            trail(resting, price)
+        self._resting.setdefault(order.symbol, {})[order.id] = resting
         self._symbol_of[order.id] = order.symbol
-        return [Report(order, TradeUpdate.NEW, now, order.quantity)]
+        reports = [Report(order, TradeUpdate.NEW, now, order.quantity)]
+        if order.is_bracket:
+            bracket = Bracket(order, now)
+            self._brackets.setdefault(order.symbol, {})[order.id] = bracket
+            reports += [Report(leg.order, TradeUpdate.HELD, now) for leg in bracket.legs]
+        return reports
 
     def cancel(
         self, order_id: str, now: datetime, reason: str = "canceled by its owner"
@@ -103,10 +127,17 @@ class PaperExchange:
             That it is canceled; nothing when no such order works.
         """
         symbol = self._symbol_of.get(order_id)
-        if symbol is None:
-            return []
-        resting = self._resting[symbol][order_id]
-        return [self._ended(resting, TradeUpdate.CANCELED, now, reason)]
+        if symbol is not None:
+            resting = self._resting[symbol][order_id]
+            return [*self._ended(resting, TradeUpdate.CANCELED, now, reason)]
+        for brackets in self._brackets.values():
+            for bracket in brackets.values():
+                for leg in bracket.legs:
+                    if leg.order.id == order_id:
+                        bracket.legs.remove(leg)
+                        report = Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
+                        return [report, *self._tidy(bracket, now)]
+        return []
 
     def on_bar(self, bar: Bar) -> list[Report]:
         """Match the working orders of a symbol against a bar of it.
@@ -117,10 +148,9 @@ class PaperExchange:
         Raises:
             DecodeError: A number of the bar cannot be read exactly; no order has been touched.
         """
-        self._symbols.add(bar.symbol)
-        orders = self._resting.get(bar.symbol)
-        if not orders:
+        if not self.is_waiting(bar.symbol, bar.event.ohlc.close if bar.event.ohlc else ""):
             return []
+        orders = self._resting.get(bar.symbol, {})
         exact = ExactBar.of(bar)
         if not exact.is_consistent:
             self.notes.inconsistent_bars += 1
@@ -133,51 +163,88 @@ class PaperExchange:
             if resting.session is None:
                 resting.session = session
             elif is_day and session > resting.session:
-                reports.append(self._expired(resting, exact.start))
+                reports += self._expired(resting, exact.start)
                 continue
             reports += self._match(resting, exact)
             if is_day and is_whole and resting.leaves:
-                reports.append(self._expired(resting, exact.end))
+                reports += self._expired(resting, exact.end)
+        if bar.symbol in self._brackets:
+            reports += self._protect(bar.symbol, exact)
         return reports
-
-    def _objection(self, order: Order) -> str:
-        """Say why an order is not taken; empty when it is."""
-        if not order.id:
-            return "order Id is missing: executions could not name it"
-        if order.type not in MATCHERS:
-            known = ", ".join(kind.value for kind in MATCHERS)
-            return (
-                f"order Type {order.type.value!r} is not worked by the paper exchange: use {known}"
-            )
-        if order.is_bracket:
-            return (
-                "order TakeProfit and StopLoss are not worked by the paper exchange: send orders "
-                "of their own"
-            )
-        if order.time_in_force not in _TIMES_IN_FORCE:
-            known = ", ".join(time.value for time in _TIMES_IN_FORCE)
-            return (
-                f"order TimeInForce {order.time_in_force.value!r} is not worked by the paper "
-                f"exchange: use {known}"
-            )
-        if order.symbol not in self._symbols:
-            return (
-                f"order Symbol {order.symbol!r} has had no data: check the symbol, and that an "
-                "ingestor sends it"
-            )
-        return ""
 
     def _match(self, resting: RestingOrder, bar: ExactBar) -> Iterator[Report]:
         order = resting.order
-        match = MATCHERS[order.type](order, bar, self.policy)
+        match = MATCHERS[order.type](resting, bar, self.policy)
         quantity = ZERO if match is None else self._quantity(resting, bar)
         if order.time_in_force is TimeInForce.FOK and quantity < resting.leaves:
             quantity = ZERO
         if match is not None and quantity:
             yield self._filled(resting, bar, match, quantity)
+            yield from self._enter(order, quantity, bar, bar.start if match.at_open else bar.end)
         if resting.leaves and order.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
             reason = f"{order.time_in_force.value}: not filled by the first bar"
-            yield self._ended(resting, TradeUpdate.CANCELED, bar.end, reason)
+            yield from self._ended(resting, TradeUpdate.CANCELED, bar.end, reason)
+
+    # Brackets.
+
+    def _enter(
+        self, order: Order, quantity: Decimal, bar: ExactBar, now: datetime
+    ) -> Iterator[Report]:
+        """Let the protective orders of an order go live for what it has filled."""
+        bracket = self._brackets.get(order.symbol, {}).get(order.id)
+        if bracket is None:
+            return
+        bracket.is_entry_working = order.id in self._symbol_of
+        if bracket.enter(quantity, bar):
+            for leg in bracket.legs:
+                yield Report(leg.order, TradeUpdate.NEW, now, leg.leaves)
+
+    def _protect(self, symbol: str, bar: ExactBar) -> Iterator[Report]:
+        """Match the protective orders of a symbol, and end those that have nothing to protect."""
+        position = self._positions.get(symbol, ZERO)
+        for bracket in list(self._brackets[symbol].values()):
+            position = bracket.limit_to(position)
+            if bracket.is_entered and not bracket.exposure:
+                yield from self._tidy(bracket, bar.start, "the position is closed")
+                continue
+            found = bracket.match(bar, self.policy)
+            if found is None:
+                continue
+            leg, match, is_ambiguous = found
+            quantity = self._quantity(leg, bar)
+            if quantity:
+                self.notes.ambiguous_fills += is_ambiguous
+                before = leg.leaves
+                report = self._filled(leg, bar, match, quantity, is_ambiguous=is_ambiguous)
+                leg.leaves = before
+                bracket.reduce(quantity)
+                if bracket.is_entry_working and not leg.leaves:
+                    # More of the entry may come, and this order protects it too.
+                    report = replace(report, update=TradeUpdate.PARTIAL_FILL)
+                yield report
+                if not leg.leaves and not bracket.is_entry_working:
+                    bracket.legs.remove(leg)
+                yield from self._tidy(bracket, report.time)
+
+    def _tidy(
+        self,
+        bracket: Bracket,
+        now: datetime,
+        reason: str = "the other order of its bracket was filled",
+    ) -> Iterator[Report]:
+        """End the protective orders of a bracket that has nothing left to protect."""
+        if bracket.legs and (bracket.is_entry_working or bracket.exposure):
+            return
+        if not bracket.is_entered:
+            reason = "its entry was not filled"
+        for leg in bracket.legs:
+            yield Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
+        symbol = bracket.entry.symbol
+        del self._brackets[symbol][bracket.entry.id]
+        if not self._brackets[symbol]:
+            del self._brackets[symbol]
+
+    # Fills and ends.
 
     def _quantity(self, resting: RestingOrder, bar: ExactBar) -> Decimal:
         """Return how much of an order a bar can fill; at most what the volume cap allows."""
@@ -198,7 +265,13 @@ class PaperExchange:
         return allowed
 
     def _filled(
-        self, resting: RestingOrder, bar: ExactBar, match: Match, quantity: Decimal
+        self,
+        resting: RestingOrder,
+        bar: ExactBar,
+        match: Match,
+        quantity: Decimal,
+        *,
+        is_ambiguous: bool = False,
     ) -> Report:
         order = resting.order
         price = match.price
@@ -208,7 +281,9 @@ class PaperExchange:
         commission = self.fees.fee(quantity, price, is_first=resting.is_untouched)
         resting.leaves = EXACT.subtract(resting.leaves, quantity)
         self.notes.fills += 1
-        if not resting.leaves:
+        signed = quantity if order.side is Side.BUY else quantity.copy_negate()
+        self._positions[order.symbol] = EXACT.add(self._positions.get(order.symbol, ZERO), signed)
+        if not resting.leaves and order.id in self._symbol_of:
             self._forget(order)
         return Report(
             order,
@@ -218,16 +293,22 @@ class PaperExchange:
             quantity,
             price,
             commission,
+            is_ambiguous=is_ambiguous,
         )
 
-    def _expired(self, resting: RestingOrder, now: datetime) -> Report:
+    def _expired(self, resting: RestingOrder, now: datetime) -> Iterator[Report]:
         return self._ended(resting, TradeUpdate.EXPIRED, now, "day: the session is over")
 
     def _ended(
         self, resting: RestingOrder, update: TradeUpdate, now: datetime, reason: str
-    ) -> Report:
-        self._forget(resting.order)
-        return Report(resting.order, update, now, reason=reason)
+    ) -> Iterator[Report]:
+        order = resting.order
+        self._forget(order)
+        yield Report(order, update, now, reason=reason)
+        bracket = self._brackets.get(order.symbol, {}).get(order.id)
+        if bracket is not None:
+            bracket.is_entry_working = False
+            yield from self._tidy(bracket, now)
 
     def _forget(self, order: Order) -> None:
         del self._symbol_of[order.id]

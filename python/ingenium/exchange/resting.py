@@ -23,6 +23,10 @@ class RestingOrder:
         session: The session of the first bar that could fill it; ``None`` before that.
         step: The smallest quantity that it is filled in: one share for an order of whole shares,
             0.1 for one with a decimal.
+        stop: The price that triggers it, moving for a trailing stop; ``None`` where it has none,
+            or has not seen the price that it trails.
+        best: The most favourable price that a trailing stop has seen.
+        is_triggered: Whether a stop order has been triggered, by this bar or an earlier one.
     """
 
     order: Order
@@ -30,9 +34,13 @@ class RestingOrder:
     leaves: Decimal = field(init=False)
     session: date | None = field(init=False, default=None)
     step: Decimal = field(init=False)
+    stop: Decimal | None = field(init=False)
+    best: Decimal | None = field(init=False, default=None)
+    is_triggered: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.leaves = self.order.quantity
+        self.stop = self.order.stop_price
         exponent = self.order.quantity.normalize(EXACT).as_tuple().exponent
         self.step = Decimal(1).scaleb(min(exponent, 0) if isinstance(exponent, int) else 0)
 

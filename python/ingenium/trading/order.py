@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ingenium.errors import DecodeError, InvalidOrderError, SubjectError
 from ingenium.events import OrderEvent, OrderType, Side, StopLoss, TimeInForce
+from ingenium.ids import make_id
 from ingenium.subjects import check_symbol
 from ingenium.trading.numbers import format_decimal, parse_decimal
 
@@ -145,6 +146,43 @@ class Order:
     def is_bracket(self) -> bool:
         """Whether protective orders come with it."""
         return self.take_profit is not None or self.stop_loss is not None
+
+    def protective_orders(self) -> tuple[Order, ...]:
+        """Return the orders that protect what this one fills: take-profit, then stop-loss.
+
+        They are good till canceled, and their ids follow from this order's.
+        """
+        legs: list[Order] = []
+        side = self.side.opposite
+        if self.take_profit is not None:
+            legs.append(
+                Order(
+                    id=make_id("order", self.id, "take_profit"),
+                    symbol=self.symbol,
+                    side=side,
+                    quantity=self.quantity,
+                    type=OrderType.LIMIT,
+                    limit_price=self.take_profit,
+                    time_in_force=TimeInForce.GTC,
+                    extended_hours=self.extended_hours,
+                )
+            )
+        if self.stop_loss is not None:
+            limit = self.stop_loss_limit
+            legs.append(
+                Order(
+                    id=make_id("order", self.id, "stop_loss"),
+                    symbol=self.symbol,
+                    side=side,
+                    quantity=self.quantity,
+                    type=OrderType.STOP if limit is None else OrderType.STOP_LIMIT,
+                    stop_price=self.stop_loss,
+                    limit_price=limit,
+                    time_in_force=TimeInForce.GTC,
+                    extended_hours=self.extended_hours,
+                )
+            )
+        return tuple(legs)
 
     @property
     def signed_quantity(self) -> Decimal:
