@@ -136,7 +136,18 @@ class DataFileError(IngeniumError, ValueError):
 
 
 class BacktestError(IngeniumError):
-    """A backtest that cannot start or go on."""
+    """A backtest that cannot start or go on.
+
+    Attributes:
+        partial: What came out until then, a ``BacktestResult``; ``None`` when it did not start.
+    """
+
+    def __init__(self, message: str, partial: object = None) -> None:
+        self.partial = partial
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[BacktestError], tuple[str, object]]:
+        return type(self), (str(self), self.partial)
 
 
 class RecorderError(IngeniumError):

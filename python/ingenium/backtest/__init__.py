@@ -1,5 +1,17 @@
-"""Runs an app over history in this process."""
+"""Runs an app over its history in this process, and says what came out."""
 
+from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import replay, replay_async
+from ingenium.backtest.result import BacktestResult
+from ingenium.backtest.run import run, run_async
+from ingenium.backtest.summary import Statistics
 
-__all__ = ["replay", "replay_async"]
+__all__ = [
+    "BacktestResult",
+    "EquityCurve",
+    "Statistics",
+    "replay",
+    "replay_async",
+    "run",
+    "run_async",
+]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
+from ingenium.backtest.curve import EquityCurve
 from ingenium.components import App, Component, External, Ingestor, Portfolio
 from ingenium.components.handling import (
     failed_on,
@@ -23,7 +24,10 @@ from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, encode
 from ingenium.lockstep import EventLog, Feed, OnStep, ReplayResult, next_turn
 
-__all__ = ["replay", "replay_async"]
+__all__ = ["Replay", "replay", "replay_async"]
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 _YIELD_EVERY = 64
 """Steps between two looks at the event loop, so that Ctrl+C and other tasks get their turn."""
@@ -48,11 +52,33 @@ async def replay_async(app: App, *, on_step: OnStep | None = None) -> ReplayResu
         ComponentError: A component raised.
         DataFileError: The history cannot be read.
     """
-    return await _Replay(app, on_step or (lambda *_: None)).run()
+    return await Replay(app, on_step=on_step).run()
 
 
-class _Replay:
-    def __init__(self, app: App, on_step: OnStep) -> None:
+class Replay:
+    """One run of an app over its history.
+
+    Args:
+        app: Its ingestors read history, and no component is another program.
+        on_step: Called after each step.
+        curve: Takes what the account is worth after each step.
+        start: Steps before this are a warm-up: components see the data, but what strategies say
+            is dropped, and the curve begins here.
+        end: The last instant to run.
+
+    Raises:
+        BacktestError: The app has live or foreign components.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        on_step: OnStep | None = None,
+        curve: EquityCurve | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> None:
         for component in app.components:
             if isinstance(component, External):
                 raise BacktestError(
@@ -63,7 +89,9 @@ class _Replay:
             raise BacktestError(
                 "app has live ingestors: give it ones that read history, such as CsvIngestor"
             )
-        self._on_step = on_step
+        self._on_step = on_step or (lambda *_: None)
+        self._curve = curve
+        self._from, self._until = start or _EARLIEST, end or _LATEST
         self._ingestors = [i for i in app.ingestors if isinstance(i, Ingestor)]
         self._feeds = [Feed(ingestor) for ingestor in self._ingestors]
         self._feeding: list[Ingestor] = []
@@ -71,9 +99,15 @@ class _Replay:
         self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
-        self._log = EventLog(cash)
+        self.log = EventLog(cash)
 
     async def run(self) -> ReplayResult:
+        """Run to the end of history, and return what came out.
+
+        Raises:
+            ComponentError: A component raised; `log` holds what happened before.
+            DataFileError: The history cannot be read.
+        """
         totals = [ingestor.total() for ingestor in self._ingestors]
         total = None if None in totals else sum(count or 0 for count in totals)
         for feed in self._feeds:
@@ -83,6 +117,8 @@ class _Replay:
         while any(feed.head for feed in self._feeds):
             steps += 1
             time = min(feed.head.time for feed in self._feeds if feed.head is not None)
+            if time > self._until:
+                break
             data = await self._take_instant(time)
             count += len(data)
             await self._one_step(time, data)
@@ -95,7 +131,7 @@ class _Replay:
             for part in (*self._strategies, self._portfolio, self._executor):
                 if part is not None and part.started:
                     await stop_component(part.component, time)
-        return self._log.result(complete=True)
+        return self.log.result(complete=True)
 
     async def _take_instant(self, time: datetime) -> list[DataEvent]:
         feeds = self._feeds
@@ -134,6 +170,8 @@ class _Replay:
         for strategy in self._strategies:
             if pending := let(strategy, DataEvent, data, time, signals):
                 await pending
+        if time < self._from:
+            signals = []
         if signals and (pending := let(portfolio, SignalEvent, signals, time, asked)):
             await pending
         executions = filled
@@ -146,7 +184,10 @@ class _Replay:
             asked = []
             if pending := let(portfolio, ExecutionEvent, reported, time, asked):
                 await pending
-        self._log.add_events(time, data, signals, orders, executions)
+        self.log.add_events(time, data, signals, orders, executions)
+        if self._curve is not None and time >= self._from:
+            self._curve.see(data)
+            self._curve.record(time, self.log.account)
 
     def _let(
         self,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ingenium._version import __version__
+from ingenium.cli.backtest import backtest
 from ingenium.cli.output import print_error
 from ingenium.cli.run import run
 from ingenium.cli.tap import tap
@@ -27,6 +28,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 application.command()(run)
+application.command()(backtest)
 application.command()(tap)
 
 

@@ -26,12 +26,14 @@ from ingenium.events import (
 )
 from ingenium.lockstep import ReplayResult
 from ingenium.subjects import event_type_of
+from ingenium.trading import Trade
 
 __all__ = [
     "describe_message",
     "message_as_json",
     "print_error",
     "print_result",
+    "print_trades",
     "printable",
     "result_as_json",
 ]
@@ -168,9 +170,7 @@ def _coloured(number: Decimal) -> str:
 def print_result(console: Console, result: ReplayResult, *, trades: int) -> None:
     """Print the last trades, the account and the digest."""
     account = result.account
-    shown: Sequence[object] = result.trades[-trades:] if trades else []
-    if shown:
-        console.print(_trade_table(result, trades))
+    print_trades(console, result.trades, trades)
     summary = Table.grid(padding=(0, 2))
     for name, value in (
         ("period", _period(result)),
@@ -208,19 +208,22 @@ def _moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
 
 
-def _trade_table(result: ReplayResult, trades: int) -> Table:
-    shown = min(trades, len(result.trades))
+def print_trades(console: Console, trades: Sequence[Trade], most: int) -> None:
+    """Print the last of some trades as a table; nothing when there are none."""
+    shown = min(most, len(trades))
+    if not shown:
+        return
     table = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,
-        title=f"last {shown} of {len(result.trades):,} trades",
+        title=f"last {shown} of {len(trades):,} trades",
     )
     for name in ("symbol", "side", "entered", "exited"):
         table.add_column(name, no_wrap=True)
     for name in ("quantity", "entry", "exit", "P&L"):
         table.add_column(name, justify="right", no_wrap=True)
-    for trade in result.trades[-trades:]:
+    for trade in trades[-shown:]:
         table.add_row(
             printable(trade.symbol),
             "long" if trade.side == "buy" else "short",
@@ -231,7 +234,7 @@ def _trade_table(result: ReplayResult, trades: int) -> Table:
             _money(trade.exit_price),
             _coloured(trade.pnl),
         )
-    return table
+    console.print(table)
 
 
 def result_as_json(result: ReplayResult) -> dict[str, object]:

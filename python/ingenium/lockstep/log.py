@@ -98,6 +98,8 @@ class EventLog:
 
     def __init__(self, cash: Decimal) -> None:
         self.account = Account(cash)
+        self.traded_value = Decimal(0)
+        """Quantity times price of all fills, summed up, in the account's currency."""
         self._orders: dict[str, Order] = {}
         self._hash = sha256()
         self._counts = [0, 0, 0, 0]
@@ -209,5 +211,6 @@ class EventLog:
         if fill is None:
             return
         self.account.book(fill)
+        self.traded_value += fill.quantity * fill.price
         if price is not None:
             self._problems.append(f"execution {event.id} states no price: booked at {price}")

@@ -1,0 +1,231 @@
+"""Statistics of returns and trades: one small function each, over plain numbers.
+
+Returns are simple ones, ``value / value before - 1``, as fractions: 0.01 is one percent. Where a
+figure has no meaning, such as the ratio of a series that never moved, the result is ``None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import fsum, isfinite, sqrt
+from statistics import fmean
+
+__all__ = [
+    "alpha",
+    "beta",
+    "cagr",
+    "calmar",
+    "expectancy",
+    "longest_drawdown",
+    "longest_losing_streak",
+    "max_drawdown",
+    "profit_factor",
+    "sharpe",
+    "simple_returns",
+    "sortino",
+    "sqn",
+    "total_return",
+    "underwater",
+    "volatility",
+    "win_rate",
+]
+
+
+def simple_returns(values: Sequence[float]) -> list[float]:
+    """Return ``v[i] / v[i-1] - 1``; a value that follows zero gives zero.
+
+    Args:
+        values: Equity or prices, n of them.
+
+    Returns:
+        n - 1 fractions.
+    """
+    return [(after / before - 1.0) if before else 0.0 for before, after in pairwise(values)]
+
+
+def total_return(values: Sequence[float]) -> float | None:
+    """Return ``last / first - 1``."""
+    if len(values) < 2 or not values[0]:
+        return None
+    return values[-1] / values[0] - 1.0
+
+
+def cagr(values: Sequence[float], years: float) -> float | None:
+    """Return the compound annual growth rate, ``(last / first) ** (1 / years) - 1``.
+
+    Args:
+        values: Equity or prices.
+        years: How long that took. Under a day there is no annual rate.
+    """
+    if len(values) < 2 or values[0] <= 0 or values[-1] <= 0 or years < 1 / 365.25:
+        return None
+    try:
+        growth = (values[-1] / values[0]) ** (1.0 / years) - 1.0
+    except OverflowError:
+        return None
+    return growth if isfinite(growth) else None
+
+
+def _deviation(returns: Sequence[float]) -> float:
+    mean = fmean(returns)
+    return sqrt(fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
+
+
+def volatility(returns: Sequence[float], periods_per_year: int) -> float | None:
+    """Return the annual volatility: sample standard deviation times ``sqrt(periods_per_year)``."""
+    if len(returns) < 2:
+        return None
+    return _deviation(returns) * sqrt(periods_per_year)
+
+
+def sharpe(returns: Sequence[float], periods_per_year: int) -> float | None:
+    """Return the annual Sharpe ratio, at a risk-free rate of zero.
+
+    ``mean / sample standard deviation * sqrt(periods_per_year)``.
+
+    References:
+        W. F. Sharpe, "The Sharpe Ratio", Journal of Portfolio Management, 1994.
+    """
+    if len(returns) < 2:
+        return None
+    deviation = _deviation(returns)
+    # What is left of a constant series after rounding is no deviation.
+    if deviation <= 1e-14 * max(1.0, abs(fmean(returns))):
+        return None
+    return fmean(returns) / deviation * sqrt(periods_per_year)
+
+
+def sortino(returns: Sequence[float], periods_per_year: int) -> float | None:
+    """Return the annual Sortino ratio, at a target of zero.
+
+    ``mean / sqrt(mean(min(r, 0) ** 2)) * sqrt(periods_per_year)``; the mean is over all returns.
+
+    References:
+        F. A. Sortino, L. N. Price, "Performance Measurement in a Downside Risk Framework",
+        Journal of Investing, 1994.
+    """
+    if len(returns) < 2:
+        return None
+    downside = sqrt(fsum(r * r for r in returns if r < 0) / len(returns))
+    return fmean(returns) / downside * sqrt(periods_per_year) if downside else None
+
+
+def underwater(values: Sequence[float]) -> list[float]:
+    """Return how far each value is below the highest one so far, as fractions of that: 0 to -1."""
+    result: list[float] = []
+    peak = float("-inf")
+    for value in values:
+        peak = max(peak, value)
+        result.append(value / peak - 1.0 if peak > 0 else 0.0)
+    return result
+
+
+def max_drawdown(values: Sequence[float]) -> float | None:
+    """Return the deepest fall below a former high, as a fraction: -0.25 is a quarter."""
+    return min(underwater(values), default=None)
+
+
+def longest_drawdown(values: Sequence[float], times: Sequence[float]) -> float:
+    """Return the longest time from a high to the next value at or above it, or to the end.
+
+    Args:
+        values: Equity or prices.
+        times: Their times, in seconds.
+
+    Returns:
+        Seconds.
+    """
+    longest = since = 0.0
+    peak = float("-inf")
+    is_under = False
+    for value, time in zip(values, times, strict=True):
+        if is_under:
+            longest = max(longest, time - since)
+        is_under = value < peak
+        if not is_under:
+            peak, since = value, time
+        else:
+            longest = max(longest, time - since)
+    return longest
+
+
+def calmar(annual_return: float | None, drawdown: float | None) -> float | None:
+    """Return ``annual return / |max drawdown|``.
+
+    References:
+        T. W. Young, "Calmar Ratio: A Smoother Tool", Futures, 1991.
+    """
+    if annual_return is None or not drawdown:
+        return None
+    return annual_return / abs(drawdown)
+
+
+def beta(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
+    """Return ``cov(returns, benchmark) / var(benchmark)``.
+
+    References:
+        W. F. Sharpe, "Capital Asset Prices", Journal of Finance, 1964.
+    """
+    if len(returns) < 2 or len(returns) != len(benchmark):
+        return None
+    mean, mean_benchmark = fmean(returns), fmean(benchmark)
+    variance = fsum((b - mean_benchmark) ** 2 for b in benchmark)
+    if not variance:
+        return None
+    pairs = zip(returns, benchmark, strict=True)
+    return fsum((r - mean) * (b - mean_benchmark) for r, b in pairs) / variance
+
+
+def alpha(
+    returns: Sequence[float], benchmark: Sequence[float], periods_per_year: int
+) -> float | None:
+    """Return Jensen's alpha a year, at a risk-free rate of zero.
+
+    ``(1 + mean(returns) - beta * mean(benchmark)) ** periods_per_year - 1``.
+
+    References:
+        M. C. Jensen, "The Performance of Mutual Funds", Journal of Finance, 1968.
+    """
+    slope = beta(returns, benchmark)
+    if slope is None:
+        return None
+    excess = fmean(returns) - slope * fmean(benchmark)
+    return float((1.0 + excess) ** periods_per_year - 1.0)
+
+
+def win_rate(profits: Sequence[float]) -> float | None:
+    """Return the part of trades that made money."""
+    return sum(p > 0 for p in profits) / len(profits) if profits else None
+
+
+def profit_factor(profits: Sequence[float]) -> float | None:
+    """Return what winning trades made over what losing ones lost; ``None`` without a loss."""
+    lost = -fsum(p for p in profits if p < 0)
+    return fsum(p for p in profits if p > 0) / lost if lost else None
+
+
+def expectancy(profits: Sequence[float]) -> float | None:
+    """Return the mean profit of a trade, in the account's currency."""
+    return fmean(profits) if profits else None
+
+
+def sqn(profits: Sequence[float]) -> float | None:
+    """Return the system quality number, ``sqrt(n) * mean / sample standard deviation``.
+
+    References:
+        V. K. Tharp, "Definitive Guide to Position Sizing", 2008.
+    """
+    if len(profits) < 2:
+        return None
+    deviation = _deviation(profits)
+    return sqrt(len(profits)) * fmean(profits) / deviation if deviation else None
+
+
+def longest_losing_streak(profits: Sequence[float]) -> int:
+    """Return the most losing trades in a row."""
+    longest = streak = 0
+    for profit in profits:
+        streak = streak + 1 if profit < 0 else 0
+        longest = max(longest, streak)
+    return longest
