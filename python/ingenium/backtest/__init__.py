@@ -2,6 +2,7 @@
 
 from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import replay, replay_async
+from ingenium.backtest.lookahead import Lookahead, check_lookahead
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.run import run, run_async
 from ingenium.backtest.summary import Statistics
@@ -9,7 +10,9 @@ from ingenium.backtest.summary import Statistics
 __all__ = [
     "BacktestResult",
     "EquityCurve",
+    "Lookahead",
     "Statistics",
+    "check_lookahead",
     "replay",
     "replay_async",
     "run",

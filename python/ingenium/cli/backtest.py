@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingenium.backtest import BacktestResult, Statistics, run
+from ingenium.backtest import check_lookahead as find_lookahead
 from ingenium.cli.output import print_trades, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.errors import BacktestError, ConfigError
@@ -32,6 +33,13 @@ def backtest(
     trades: Annotated[
         int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
     ] = 0,
+    check_lookahead: Annotated[
+        bool,
+        typer.Option(
+            "--check-lookahead",
+            help="Look for components that know the future, by scrambling it, and print them.",
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run an app over its history in one process, and print what came out.
@@ -40,6 +48,9 @@ def backtest(
     the same.
     """
     messages = Console(stderr=True)
+    if check_lookahead:
+        _check_lookahead(app, messages, json=json)
+        return
     first, last = _day("start", start), _day("end", end)
     failure: BacktestError | None = None
     with StepProgress(messages, f"backtest of {app}") as progress:
@@ -62,6 +73,23 @@ def backtest(
         _print(Console(), result, trades)
     if failure is not None:
         raise failure
+
+
+def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
+    with console.status("") as status:
+        found = find_lookahead(
+            app, on_run=lambda run, of: status.update(f"looking for look-ahead: run {run} of {of}")
+        )
+    if json:
+        rows = [{"component": each.component, "problem": each.problem} for each in found]
+        typer.echo(jsonlib.dumps({"lookahead": rows}))
+    elif not found:
+        typer.echo("no look-ahead found")
+    else:
+        for each in found:
+            typer.echo(f"look-ahead: {each}")
+    if found:
+        raise typer.Exit(1)
 
 
 def _day(name: str, text: str | None) -> datetime | None:

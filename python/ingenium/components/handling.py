@@ -21,6 +21,7 @@ from ingenium.events import (
 )
 
 __all__ = [
+    "STOP",
     "Handler",
     "failed_on",
     "handle",
@@ -28,6 +29,9 @@ __all__ = [
     "start_component",
     "stop_component",
 ]
+
+STOP = "stop"
+"""The cause of what a component sends when it stops."""
 
 Handler = Callable[..., Handled]
 
@@ -108,7 +112,7 @@ async def stop_component(component: Component, now: datetime) -> list[Event]:
     Raises:
         ComponentError: It raised.
     """
-    return await _run_hook(component, component.on_stop, "stop", now)
+    return await _run_hook(component, component.on_stop, STOP, now)
 
 
 async def _run_hook(

@@ -1,0 +1,259 @@
+"""Finds components that know the future.
+
+The history is cut at random points, and what follows a cut is scrambled. What was decided before
+the cut must stay the same; a component that decides otherwise has seen what came after. A
+component that reads the prices from a file of its own sees the same future whatever is fed, so
+the files that components open are watched too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+from ingenium.backtest.engine import Replay
+from ingenium.backtest.watching import FileWatch
+from ingenium.components import App, Component, Ingestor, load_app
+from ingenium.components.handling import STOP
+from ingenium.errors import BacktestError, ConfigError
+from ingenium.events import DataEvent, Event, Ohlc, encode
+from ingenium.lockstep import time_of
+from ingenium.trading.numbers import format_decimal, parse_price
+
+__all__ = ["Lookahead", "check_lookahead"]
+
+_LOADING = "\0loading"
+_FEEDING = "\0feeding"
+_FINEST = Decimal("0.0001")
+
+
+@dataclass(frozen=True, slots=True)
+class Lookahead:
+    """What a check found.
+
+    Attributes:
+        component: Name of the component; empty for the app's own code.
+        problem: What it does, in words.
+    """
+
+    component: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.component or 'the app'} {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    time: datetime
+    component: str
+    event: bytes
+
+
+def check_lookahead(
+    app: Callable[[], App] | str,
+    *,
+    cuts: int = 5,
+    seed: int = 1,
+    on_run: Callable[[int, int], None] = lambda _run, _of: None,
+) -> list[Lookahead]:
+    """Look for components that know the future.
+
+    Args:
+        app: A function that makes the app, or what names it on a command line; each run needs a
+            fresh one.
+        cuts: At how many points to cut.
+        seed: Of the choice of points, and of what is put in place of the future.
+        on_run: Called before each run with its number and how many there will be.
+
+    Returns:
+        What was found; empty when nothing was, which is no proof for what a component hides.
+
+    Raises:
+        BacktestError: The app cannot be backtested, or is one object instead of a way to make it.
+        ComponentError: A component raised.
+        ConfigError: ``cuts`` is below 1.
+    """
+    if isinstance(app, App):
+        raise BacktestError(
+            "each run needs a fresh app: pass a function that makes it, or its name"
+        )
+    if cuts < 1:
+        raise ConfigError(f"cuts is {cuts}: use at least 1")
+    make: Callable[[], App] = (lambda: load_app(app)) if isinstance(app, str) else app
+    watch = FileWatch()
+    on_run(1, cuts + 1)
+    with watch.watching():
+        true, times = _decisions(make, watch, None, seed)
+    found = _file_problems(watch)
+    usable = times[len(times) // 5 : -1]
+    chosen = sorted(Random(seed).sample(usable, min(cuts, len(usable))))  # noqa: S311
+    for number, cut in enumerate(chosen):
+        on_run(number + 2, len(chosen) + 1)
+        scrambled, _ = _decisions(make, FileWatch(), cut, seed + number)
+        problem = _difference(true, scrambled, cut)
+        if problem is not None and problem.component not in {f.component for f in found}:
+            found.append(problem)
+    return found
+
+
+def _decisions(
+    make: Callable[[], App], watch: FileWatch, cut: datetime | None, seed: int
+) -> tuple[list[_Decision], list[datetime]]:
+    """Run an app, with what follows a cut scrambled, and return what was decided up to the cut."""
+    decisions: list[_Decision] = []
+    times: list[datetime] = []
+    with watch.at_work(_LOADING):
+        app = make()
+    for component in app.components:
+        if isinstance(component, Ingestor):
+            _feed(component, watch, cut, seed)
+        else:
+            _record(component, watch, decisions)
+
+    def on_step(step: int, time: datetime, count: int, total: int | None) -> None:
+        times.append(time)
+
+    asyncio.run(Replay(app, on_step=on_step, end=cut).run())
+    return decisions, times
+
+
+def _record(component: Component, watch: FileWatch, decisions: list[_Decision]) -> None:
+    """Write down what a component sends, and let the watch know when it is at work."""
+    begin, take = component.begin, component.take
+    at: list[datetime] = []
+
+    def begin_watched(cause: str, now: datetime) -> None:
+        watch.by = component.name
+        # A run up to a cut stops there, which is nothing that was decided.
+        at[:] = [] if cause == STOP else [now]
+        begin(cause, now)
+
+    def take_recorded() -> list[Event]:
+        sent = take()
+        watch.by = ""
+        decisions.extend(
+            _Decision(time, component.name, encode(event)) for time in at for event in sent
+        )
+        return sent
+
+    # On the object, so that the class stays as it is.
+    component.begin = begin_watched  # type: ignore[method-assign]
+    component.take = take_recorded  # type: ignore[method-assign]
+
+
+def _feed(ingestor: Ingestor, watch: FileWatch, cut: datetime | None, seed: int) -> None:
+    """Let an ingestor give scrambled events behind a cut, whoever asks it for them."""
+    read = ingestor.read
+    scramble = _Scramble(seed)
+
+    def changed(event: DataEvent) -> DataEvent:
+        return event if cut is None or time_of(event) <= cut else scramble.event(event)
+
+    def read_plain(source: Iterator[DataEvent]) -> Iterator[DataEvent]:
+        while True:
+            with watch.at_work(_FEEDING):
+                event = next(source, None)
+            if event is None:
+                return
+            yield changed(event)
+
+    async def read_async(source: AsyncIterator[DataEvent]) -> AsyncIterator[DataEvent]:
+        async for event in source:
+            yield changed(event)
+
+    def read_changed() -> Iterator[DataEvent] | AsyncIterator[DataEvent]:
+        with watch.at_work(_FEEDING):
+            source = read()
+        if isinstance(source, AsyncIterator):
+            return read_async(source)
+        return read_plain(iter(source))
+
+    ingestor.read = read_changed  # type: ignore[method-assign]
+
+
+class _Scramble:
+    """Puts other prices in the place of the true ones: a walk of its own for each symbol."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._walks: dict[str, Random] = {}
+        self._factors: dict[str, Decimal] = {}
+
+    def event(self, event: DataEvent) -> DataEvent:
+        bar = event.ohlc
+        if bar is None:
+            return event
+        walk = self._walks.setdefault(event.symbol, Random(f"{self._seed} {event.symbol}"))  # noqa: S311
+        factor = self._factors.get(event.symbol, Decimal(1))
+        step = Decimal(f"{walk.uniform(0.8, 1.25):.4f}")
+        self._factors[event.symbol] = factor = min(max(factor * step, Decimal("0.2")), Decimal(5))
+
+        def other(text: str, name: str) -> str:
+            price = parse_price(text, "DataEvent", f"Ohlc.{name}") * factor
+            return format_decimal(max(price.quantize(_FINEST), _FINEST))
+
+        return DataEvent(
+            id=event.id,
+            type=event.type,
+            symbol=event.symbol,
+            timestamp=event.timestamp,
+            ohlc=Ohlc(
+                open=other(bar.open, "Open"),
+                high=other(bar.high, "High"),
+                low=other(bar.low, "Low"),
+                close=other(bar.close, "Close"),
+                volume=bar.volume,
+                period=bar.period,
+                timestamp=bar.timestamp,
+            ),
+        )
+
+
+def _difference(
+    true: list[_Decision], scrambled: list[_Decision], cut: datetime
+) -> Lookahead | None:
+    """Say which component decided otherwise up to the cut, though nothing before it has changed."""
+    before = [decision for decision in true if decision.time <= cut]
+    for one, other in zip(before, scrambled, strict=False):
+        if one != other:
+            first = min(one, other, key=lambda decision: decision.time)
+            return _changed(first, cut)
+    if len(before) != len(scrambled):
+        longer = before if len(before) > len(scrambled) else scrambled
+        return _changed(longer[min(len(before), len(scrambled))], cut)
+    return None
+
+
+def _changed(decision: _Decision, cut: datetime) -> Lookahead:
+    return Lookahead(
+        decision.component,
+        f"decides otherwise at {decision.time.isoformat()} when only prices after "
+        f"{cut.isoformat()} change, so it knows them (or depends on chance)",
+    )
+
+
+def _file_problems(watch: FileWatch) -> list[Lookahead]:
+    fed = {**watch.opened.get(_FEEDING, {}), **watch.opened.get("", {})}
+    found = [
+        Lookahead(
+            "", f"reads {Path(name).name} while it is loaded, which is what an ingestor feeds"
+        )
+        for name in watch.opened.get(_LOADING, {})
+        if name in fed
+    ]
+    for component, names in watch.opened.items():
+        if component in {_LOADING, _FEEDING, ""}:
+            continue
+        files = ", ".join(Path(name).name for name in names)
+        found.append(
+            Lookahead(
+                component, f"reads {files} while it handles events, where the future may stand"
+            )
+        )
+    return found

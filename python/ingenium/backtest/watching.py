@@ -1,0 +1,77 @@
+"""Sees which files are opened, and by whom, while an app is loaded and run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["FileWatch"]
+
+_CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".dist-info", ".toml", ".egg-link")
+_SYSTEM = ("/proc/", "/dev/", "/sys/", "/etc/", "/usr/share/zoneinfo/")
+
+
+class FileWatch:
+    """Collects the files that are opened for reading.
+
+    Attributes:
+        by: Who is at work now; empty for nobody in particular.
+        opened: Files by who opened them, in the order of their first opening.
+    """
+
+    def __init__(self) -> None:
+        self.by = ""
+        self.opened: dict[str, dict[str, None]] = {}
+
+    def note(self, path: object, mode: object) -> None:
+        """Take note that a file is opened."""
+        if not isinstance(path, str | bytes | os.PathLike):
+            return
+        if isinstance(mode, str) and not ("r" in mode or "+" in mode):
+            return
+        name = os.path.realpath(os.fsdecode(path))
+        if name.endswith(_CODE) or name.startswith(_SYSTEM) or "site-packages" in name:
+            return
+        if name.startswith(sys.base_prefix) or Path(name).is_dir():
+            return
+        self.opened.setdefault(self.by, {})[name] = None
+
+    @contextmanager
+    def watching(self) -> Iterator[FileWatch]:
+        """Collect while this lasts."""
+        _install()
+        _watches.append(self)
+        try:
+            yield self
+        finally:
+            _watches.remove(self)
+
+    @contextmanager
+    def at_work(self, who: str) -> Iterator[None]:
+        """Say who is at work while this lasts."""
+        before, self.by = self.by, who
+        try:
+            yield
+        finally:
+            self.by = before
+
+
+_watches: list[FileWatch] = []
+_installed = False
+
+
+def _install() -> None:
+    """Hook into the opening of files; Python offers no way to take such a hook out again."""
+    global _installed  # noqa: PLW0603
+    if not _installed:
+        _installed = True
+        sys.addaudithook(_on_event)
+
+
+def _on_event(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open" and _watches:
+        for watch in _watches:
+            watch.note(arguments[0], arguments[1])
