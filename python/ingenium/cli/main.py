@@ -11,6 +11,7 @@ from ingenium._version import __version__
 from ingenium.cli.backtest import backtest
 from ingenium.cli.output import print_error
 from ingenium.cli.run import run
+from ingenium.cli.sweep import sweep
 from ingenium.cli.tap import tap
 from ingenium.errors import ConfigError, IngeniumError, MissingDependencyError, SubjectError
 
@@ -29,6 +30,7 @@ application = typer.Typer(
 )
 application.command()(run)
 application.command()(backtest)
+application.command()(sweep)
 application.command()(tap)
 
 

@@ -5,7 +5,7 @@ from ingenium.components.base import Component, format_time
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.ingestor import Ingestor
-from ingenium.components.loading import load_app
+from ingenium.components.loading import load_app, load_factory
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 
@@ -19,4 +19,5 @@ __all__ = [
     "Strategy",
     "format_time",
     "load_app",
+    "load_factory",
 ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
 from ingenium.components.app import App
 from ingenium.errors import ConfigError
 
-__all__ = ["load_app"]
+__all__ = ["load_app", "load_factory"]
 
 
 def load_app(target: str) -> App:
@@ -27,14 +29,7 @@ def load_app(target: str) -> App:
         ConfigError: No such file or module, it does not run, or it holds no app; the text names
             the line.
     """
-    place, name = _split(target)
-    module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
-    if name:
-        if not hasattr(module, name):
-            raise ConfigError(f"{place} has no {name!r}: {_known(module)}")
-        found = getattr(module, name)
-    else:
-        found = _only_app(module, place)
+    found = _find(target)
     if not isinstance(found, App) and callable(found):
         found = found()
     if not isinstance(found, App):
@@ -42,6 +37,52 @@ def load_app(target: str) -> App:
             f"{target} is of type {type(found).__name__}: name an ingenium.App, or a function that "
             "returns one"
         )
+    return found
+
+
+def load_factory(target: str, arguments: Mapping[str, object]) -> Callable[..., App]:
+    """Import the module that ``target`` names and return its function that makes the app.
+
+    Args:
+        target: As for `load_app`; what it names has to be a function.
+        arguments: What it will be called with, by name.
+
+    Raises:
+        ConfigError: There is none, or it does not take these arguments; the text names those that
+            it takes.
+    """
+    found = _find(target)
+    if isinstance(found, App) or not callable(found):
+        raise ConfigError(
+            f"{target} is no function, so it takes no parameters: write def app(fast=5): that "
+            "returns the App, and name it"
+        )
+    signature = inspect.signature(found)
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise ConfigError(
+            f"{target}{signature} cannot be called with {', '.join(arguments)}: {error}"
+        ) from error
+
+    def make(**point: object) -> App:
+        app = found(**point)
+        if not isinstance(app, App):
+            raise ConfigError(f"{target} returns a {type(app).__name__}: return an ingenium.App")
+        return app
+
+    make.__wrapped__ = found  # type: ignore[attr-defined]
+    return make
+
+
+def _find(target: str) -> object:
+    place, name = _split(target)
+    module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
+    if not name:
+        return _only_app(module, place)
+    if not hasattr(module, name):
+        raise ConfigError(f"{place} has no {name!r}: {_known(module)}")
+    found: object = getattr(module, name)
     return found
 
 

@@ -1,0 +1,193 @@
+"""Sweeps: every point once, whatever stops them, and a warning about luck."""
+
+from __future__ import annotations
+
+import json
+import signal
+from math import sqrt
+from pathlib import Path
+from statistics import stdev
+
+import pytest
+from running import ingenium, running, until
+
+from ingenium import ConfigError, backtest
+from ingenium.backtest.overfitting import deflated_sharpe, expected_best_sharpe, moments
+from ingenium.backtest.parameters import grid, parse_parameter, sample
+from ingenium.backtest.sweep import Sweep
+from ingenium.components import load_factory
+
+APP = """
+from pathlib import Path
+from ingenium import App
+from ingenium.brokers import PaperExecutor
+from ingenium.ingest import CsvIngestor
+from ingenium.portfolios import FixedQuantity
+from ingenium.strategies import SmaCross
+
+def app(fast=5, slow=20):
+    return App(ingestors=[CsvIngestor(Path(__file__).with_name("IBM.csv"))],
+               strategies=[SmaCross(fast=fast, slow=slow)],
+               portfolio=FixedQuantity(100), executor=PaperExecutor())
+
+def no_app(fast):
+    return fast
+
+whole = app()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    data = Path(__file__).parents[2] / "examples" / "data" / "IBM.csv"
+    lines = data.read_text().splitlines(keepends=True)
+    (tmp_path / "IBM.csv").write_text("".join(lines[:300]))
+    (tmp_path / "app.py").write_text(APP)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fast=5:20:5", ("fast", [5, 10, 15, 20])),
+        ("fast=5:7", ("fast", [5, 6, 7])),
+        ("x=0.1:0.5:0.1", ("x", [0.1, 0.2, 0.3, 0.4, 0.5])),
+        ("x=-1:1", ("x", [-1, 0, 1])),
+        ("kind=a,b,a", ("kind", ["a", "b"])),
+        ("n=3,2.5,x", ("n", [3, 2.5, "x"])),
+        ("n=1:2:0.5", ("n", [1.0, 1.5, 2.0])),
+    ],
+)
+def test_parse_parameter_gives_name_and_values(text: str, expected: object) -> None:
+    assert parse_parameter(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["fast", "fast=", "=5", "1x=5", "fast=5:1", "fast=1:5:0", "f=1:9:-1", "f=a:b", "f=1:1e9"],
+)
+def test_parse_parameter_that_does_not_fit_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"fast=5:50:5|go up"):
+        parse_parameter(text)
+
+
+def test_parse_parameter_with_too_many_values_is_refused() -> None:
+    with pytest.raises(ConfigError, match="larger step"):
+        parse_parameter("x=0:1000000:1")
+
+
+def test_grid_and_sample_hold_each_point_once() -> None:
+    values: dict[str, list[int | float | str]] = {"a": [1, 2, 3], "b": ["x", "y"]}
+    whole = grid(values)
+    assert len({tuple(point.values()) for point in whole}) == 6
+    assert whole[1] == {"a": 1, "b": "y"}
+    some = sample(values, 4, seed=3)
+    assert some == sample(values, 4, seed=3)
+    assert len({tuple(point.values()) for point in some}) == 4
+    assert all(point in whole for point in some)
+    assert sample(values, 99, seed=3) == whole
+
+
+@pytest.mark.timeout(120)
+def test_sweep_on_two_processes_equals_single_backtests(folder: Path) -> None:
+    target = str(folder / "app.py:app")
+    points = grid({"fast": [3, 5], "slow": [10, 20]})
+    runs = Sweep(target, points, folder / "out").run(workers=2)
+    assert [run.point for run in runs] == points
+    for run in runs:
+        single = backtest.run(lambda run=run: load_factory(target, run.point)(**run.point))  # type: ignore[misc]
+        assert run.events_digest == single.events_digest
+        assert run.figure("final_equity") == single.stats.final_equity
+
+
+@pytest.mark.timeout(120)
+def test_sweep_taken_up_again_runs_only_what_is_missing(folder: Path) -> None:
+    target = str(folder / "app.py:app")
+    first = Sweep(target, grid({"fast": [3, 5], "slow": [10]}), folder / "out")
+    whole = first.run(workers=1)
+    # Killed while it wrote its last line.
+    with first.path.open("a") as file:
+        file.write('{"key": "torn')
+    told: list[tuple[int, int]] = []
+    second = Sweep(target, grid({"fast": [3, 5, 7], "slow": [10]}), folder / "out")
+    runs = second.run(workers=1, on_run=lambda done, of: told.append((done, of)))
+    assert told == [(2, 3), (3, 3)]
+    assert runs[:2] == whole
+    assert len([line for line in first.path.read_text().splitlines() if line.endswith("}")]) == 3
+
+
+@pytest.mark.timeout(120)
+def test_sweep_of_another_app_does_not_take_the_old_runs(folder: Path) -> None:
+    target = str(folder / "app.py:app")
+    points = grid({"fast": [3], "slow": [10]})
+    [before] = Sweep(target, points, folder / "out").run(workers=1)
+    (folder / "app.py").write_text(APP.replace("FixedQuantity(100)", "FixedQuantity(50)"))
+    [after] = Sweep(target, points, folder / "out").run(workers=1)
+    assert before.events_digest != after.events_digest
+
+
+def test_sweep_target_that_takes_no_such_parameter_is_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"fast=5, slow=20.*cannot be called with quick"):
+        Sweep(str(folder / "app.py:app"), [{"quick": 1}], folder)
+    with pytest.raises(ConfigError, match="is no function"):
+        Sweep(str(folder / "app.py:whole"), [{"fast": 1}], folder)
+    with pytest.raises(ConfigError, match="returns a int"):
+        load_factory(str(folder / "app.py:no_app"), {"fast": 1})(fast=1)
+    with pytest.raises(ConfigError, match="at least one point"):
+        Sweep(str(folder / "app.py:app"), [], folder)
+
+
+def test_deflated_sharpe_equals_the_example_of_its_authors() -> None:
+    # Bailey and Lopez de Prado 2014, section "A numerical example": 100 trials whose annual
+    # Sharpe ratios have a variance of 1/2, the best at 2.5 over 5 years of 250 days.
+    daily = sqrt(0.5 / 250)
+    spread = [1.0] * 50 + [-1.0] * 50
+    sharpes = [each * daily / stdev(spread) for each in spread]
+    benchmark = expected_best_sharpe(sharpes)
+    assert benchmark == pytest.approx(0.1132, abs=5e-5)
+    chance = deflated_sharpe(2.5 / sqrt(250), -3, 10, 1250, benchmark)
+    assert chance == pytest.approx(0.9004, abs=5e-5)
+
+
+def test_moments_of_few_or_constant_returns_are_those_of_no_skill() -> None:
+    assert moments([0.01, 0.02]) == (0.0, 0.0, 3.0)
+    assert moments([0.01] * 9) == (0.0, 0.0, 3.0)
+    sharpe, skewness, kurtosis = moments([-1.0, 0.0, 1.0])
+    assert (sharpe, skewness, kurtosis) == pytest.approx((0.0, 0.0, 1.5))
+
+
+@pytest.mark.timeout(120)
+def test_command_line_prints_table_heat_map_failures_and_luck(folder: Path) -> None:
+    arguments = ["sweep", "app.py", "--param", "fast=3:9:3", "--param", "slow=6,12", "--top", "2"]
+    ended = ingenium(*arguments, cwd=folder)
+    assert ended.code == 0, ended.err
+    assert "best of 6 by sharpe" in ended.out
+    assert "sharpe: fast across, slow down" in ended.out
+    assert "is not below slow" in ended.err
+    assert "deflated Sharpe ratio" in ended.err
+    again = ingenium(*arguments, "--json", cwd=folder)
+    rows = [json.loads(line) for line in again.out.splitlines()]
+    assert len(rows) == 6
+    assert sum(bool(row["error"]) for row in rows) == 2
+
+
+@pytest.mark.timeout(120)
+def test_command_line_stopped_goes_on_where_it_was(folder: Path) -> None:
+    arguments = ["sweep", "app.py", "--param", "fast=2:9", "--param", "slow=10:40:1"]
+    path = folder / ".ingenium" / "sweep" / "runs.jsonl"
+
+    def lines() -> int:
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    with running(*arguments, cwd=folder) as it:
+        until(lambda: lines() >= 10, "ten runs")
+        it.send(signal.SIGINT)
+        ended = it.wait()
+    assert ended.code == 130
+    assert "the same command goes on" in ended.err
+    assert 10 <= lines() < 248
+    whole = ingenium(*arguments, "--json", cwd=folder)
+    assert whole.code == 0
+    points = [json.dumps(json.loads(line)["point"]) for line in whole.out.splitlines()]
+    assert len(points) == len(set(points)) == 248
+    assert lines() == 248, "none was run twice"
