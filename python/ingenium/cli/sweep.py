@@ -133,9 +133,7 @@ def _print_heat_map(
     if len(columns) * 7 > console.width - 12:
         return
     low, high = scored[-1][0], scored[0][0]
-    table = Table(
-        box=None, pad_edge=False, padding=(0, 0), title=f"{by}: {across} across, {down} down"
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 0))
     table.add_column("", justify="right")
     for column in columns:
         table.add_column(f"{column!s:>7}", justify="right", no_wrap=True)
@@ -150,6 +148,7 @@ def _print_heat_map(
             shade = _SHADES[min(int(place * len(_SHADES)), len(_SHADES) - 1)]
             cells.append(f"[white on {shade}]{value:7.2f}[/]")
         table.add_row(f"{row!s} ", *cells)
+    console.print(f"{by}: {across} across, {down} down", highlight=False)
     console.print(table)
 
 
