@@ -114,12 +114,14 @@ class Replay:
             await feed.start()
         steps = count = 0
         time: datetime | None = None
-        while any(feed.head for feed in self._feeds):
+        only = self._feeds[0] if len(self._feeds) == 1 and self._feeds[0].is_plain else None
+        while (instant := self._next_time()) is not None and instant <= self._until:
             steps += 1
-            time = min(feed.head.time for feed in self._feeds if feed.head is not None)
-            if time > self._until:
-                break
-            data = await self._take_instant(time)
+            time = instant
+            if only is not None and self._feeding:
+                data = only.take_now()
+            else:
+                data = await self._take_instant(time)
             count += len(data)
             await self._one_step(time, data)
             self._on_step(steps, time, count, total)
@@ -132,6 +134,12 @@ class Replay:
                 if part is not None and part.started:
                     await stop_component(part.component, time)
         return self.log.result(complete=True)
+
+    def _next_time(self) -> datetime | None:
+        heads = [feed.head for feed in self._feeds]
+        if len(heads) == 1:
+            return None if heads[0] is None else heads[0].time
+        return min((head.time for head in heads if head is not None), default=None)
 
     async def _take_instant(self, time: datetime) -> list[DataEvent]:
         feeds = self._feeds

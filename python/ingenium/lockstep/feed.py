@@ -120,44 +120,67 @@ class Feed:
         Raises:
             IngeniumError: The source cannot be read on, or goes back in time.
         """
+        if self._async_iterator is None:
+            return self.take_now(until_symbol)
         taken: list[DataEvent] = []
-        head = self.head
-        if head is None or self._event is None:
-            return taken
-        time = head.time
-        while head is not None and head.time == time:
-            if until_symbol and head.symbol > until_symbol:
-                break
-            taken.append(self._event)
+        time = None if self.head is None else self.head.time
+        while self._is_next(time, until_symbol):
+            if self._event is not None:
+                taken.append(self._event)
             await self._advance()
-            head = self.head
         return taken
+
+    def take_now(self, until_symbol: str = "") -> list[DataEvent]:
+        """Do as `take`, for a source that is no async iterator (`is_plain`)."""
+        taken: list[DataEvent] = []
+        time = None if self.head is None else self.head.time
+        while self._is_next(time, until_symbol):
+            if self._event is not None:
+                taken.append(self._event)
+            try:
+                self._accept(None if self._iterator is None else next(self._iterator, None))
+            except Exception as error:
+                raise self._failed(error) from error
+        return taken
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the source can be read without waiting."""
+        return self._async_iterator is None
+
+    def _is_next(self, time: datetime | None, until_symbol: str) -> bool:
+        head = self.head
+        if head is None or head.time != time:
+            return False
+        return not until_symbol or head.symbol <= until_symbol
 
     async def _advance(self) -> None:
         try:
-            if self._iterator is not None:
-                event = next(self._iterator, None)
-            elif self._async_iterator is not None:
-                event = await anext(self._async_iterator, None)
+            if self._async_iterator is not None:
+                self._accept(await anext(self._async_iterator, None))
             else:
-                event = None
-            self._event = event
-            if event is None:
-                self.head = None
-                return
-            # Bars of several symbols share their time, so most texts are parsed once.
-            if event.timestamp != self._last_text or not event.timestamp:
-                time = time_of(event)
-                if time < self._last_time:
-                    raise ComponentError(
-                        f"{event.symbol} at {time.isoformat()} comes after "
-                        f"{self._last_time.isoformat()}: history has to be in the order of time"
-                    )
-                self._last_text, self._last_time = event.timestamp, time
-            self.head = Head(self._last_time, event.symbol)
-            self.ingestor.identify(event)
+                self._accept(None if self._iterator is None else next(self._iterator, None))
         except Exception as error:
             raise self._failed(error) from error
+
+    def _accept(self, event: DataEvent | None) -> None:
+        """Let an event be the next one, once its time is known and it has an id."""
+        self._event = event
+        if event is None:
+            self.head = None
+            return
+        # Bars of several symbols share their time, so most texts are parsed once.
+        if event.timestamp != self._last_text or not event.timestamp:
+            time = time_of(event)
+            if time < self._last_time:
+                raise ComponentError(
+                    f"{event.symbol} at {time.isoformat()} comes after "
+                    f"{self._last_time.isoformat()}: history has to be in the order of time"
+                )
+            self._last_text, self._last_time = event.timestamp, time
+        self.head = Head(self._last_time, event.symbol)
+        if not event.id:
+            self.ingestor.identify(event)
 
     def _failed(self, error: Exception) -> Exception:
         if isinstance(error, IngeniumError) and not isinstance(error, ComponentError):

@@ -136,12 +136,15 @@ class EventLog:
         """Add one instant of events that never were on a bus; the digest is the same."""
         self._begin(time)
         update = self._hash.update
+        counts = self._counts
         for place, events in enumerate((data, signals, orders, executions)):
-            self._counts[place] += len(events)
+            if events:
+                counts[place] += len(events)
+                for event in events:
+                    update(b"%b %b\n" % (subject_of(event).encode(), encode(event)))
+        for events in (data, orders, executions):
             for event in events:
-                update(b"%b %b\n" % (subject_of(event).encode(), encode(event)))
-        for event in (*data, *orders, *executions):
-            self._book(event)
+                self._book(event)
 
     def _begin(self, time: datetime) -> None:
         self._steps += 1
