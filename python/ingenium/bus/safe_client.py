@@ -1,7 +1,8 @@
 """nats-py's client with its faults repaired. Only this module and `frames` know its internals.
 
 Each override below says which fault of nats-py 2.16.0 it repairs; the tests in
-``tests/integration/test_nats_faults.py`` fail without it. The version is pinned for that reason.
+``tests/integration/test_nats_faults.py`` and ``test_nats_connection.py`` fail without it. The
+version is pinned for that reason.
 """
 
 from __future__ import annotations
