@@ -74,7 +74,11 @@ class Component:
         return None
 
     def on_stop(self) -> Handled:
-        """Clean up; called once, after the last event."""
+        """Clean up; called once, after the last event.
+
+        On live data, what is sent here still goes out; a replay has no instant left for it, and
+        drops it.
+        """
         return None
 
     @property
