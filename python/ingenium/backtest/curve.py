@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from ingenium.backtest.prices import PriceHistory
 from ingenium.events import DataEvent, Event
 from ingenium.trading import Account
 
@@ -28,6 +29,7 @@ class EquityCurve:
         exposure: Market value of all positions, long and short, as a part of equity.
         benchmark: Close of the benchmark's symbol; nan before its first bar.
         benchmark_symbol: Which symbol that is; the first one seen when not chosen.
+        prices: Prices of all symbols, thinned, for charts.
     """
 
     def __init__(self, starting_equity: float, benchmark_symbol: str | None = None) -> None:
@@ -37,6 +39,7 @@ class EquityCurve:
         self.equity = array("d")
         self.exposure = array("d")
         self.benchmark = array("d")
+        self.prices = PriceHistory()
         self._close = float("nan")
 
     def __len__(self) -> int:
@@ -47,26 +50,27 @@ class EquityCurve:
         """The times as datetimes, UTC."""
         return [datetime.fromtimestamp(stamp, UTC) for stamp in self.timestamps]
 
-    def see(self, data: Sequence[Event]) -> None:
-        """Take note of the benchmark's price."""
+    def record(self, time: datetime, account: Account, data: Sequence[Event] = ()) -> None:
+        """Add the account's state after a step, and the prices that the step brought."""
+        stamp = time.timestamp()
         for event in data:
-            if isinstance(event, DataEvent) and event.ohlc is not None:
-                if self.benchmark_symbol is None:
-                    self.benchmark_symbol = event.symbol
-                if event.symbol == self.benchmark_symbol:
-                    try:
-                        self._close = float(event.ohlc.close)
-                    except ValueError:
-                        continue  # the components have said so
-
-    def record(self, time: datetime, account: Account) -> None:
-        """Add the account's state after a step."""
+            if isinstance(event, DataEvent):
+                self._see(stamp, event)
         equity = float(account.equity)
-        gross = _gross_value(account)
-        self.timestamps.append(time.timestamp())
+        gross = float(account.gross_value)
+        self.timestamps.append(stamp)
         self.equity.append(equity)
         self.exposure.append(gross / equity if equity > 0 else 0.0)
         self.benchmark.append(self._close)
+
+    def _see(self, stamp: float, event: DataEvent) -> None:
+        if event.ohlc is None:
+            return
+        close = self.prices.see(stamp, event.symbol, event.ohlc)
+        if self.benchmark_symbol is None:
+            self.benchmark_symbol = event.symbol
+        if close is not None and event.symbol == self.benchmark_symbol:
+            self._close = close
 
     def daily(self) -> tuple[list[float], list[float]]:
         """Return equity and benchmark at the end of each day in UTC, the start before the first.
@@ -108,8 +112,3 @@ class EquityCurve:
         if len(self.timestamps) < 2:
             return 0.0
         return (self.timestamps[-1] - self.timestamps[0]) / (365.25 * _DAY_SECONDS)
-
-
-def _gross_value(account: Account) -> float:
-    """Return the market value of all positions, each as a positive number."""
-    return float(sum(abs(p.market_value) for p in account.positions.values()))

@@ -194,8 +194,7 @@ class Replay:
                 await pending
         self.log.add_events(time, data, signals, orders, executions)
         if self._curve is not None and time >= self._from:
-            self._curve.see(data)
-            self._curve.record(time, self.log.account)
+            self._curve.record(time, self.log.account, data)
 
     def _let(
         self,

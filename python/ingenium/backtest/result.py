@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingenium.backtest.curve import EquityCurve
+from ingenium.backtest.manifest import Manifest
 from ingenium.backtest.summary import Statistics
-from ingenium.errors import MissingDependencyError
+from ingenium.errors import BacktestError, MissingDependencyError
+from ingenium.events import Side
 from ingenium.exchange import ExchangeNotes
-from ingenium.lockstep import ReplayResult
+from ingenium.lockstep import OnStep, ReplayResult
 from ingenium.trading import Account, Trade
 
 if TYPE_CHECKING:
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["BacktestResult"]
+
+_BORROWED = 1.005
+"""Exposure above which money must have been borrowed; a gap after sizing makes a little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,10 @@ class BacktestResult:
         replay: Counts, digest, account and problems of the run.
         policy: Name of the rules by which the exchange filled; empty where it is not ours.
         notes: What the exchange counted.
+        manifest: What went into the run.
+        failure: Which component raised on what, when the run did not reach its end.
+        run_harsher: Runs a fresh app on a harsher exchange, and takes an `OnStep`; ``None`` when
+            there is no way to make one.
     """
 
     stats: Statistics
@@ -38,6 +49,11 @@ class BacktestResult:
     replay: ReplayResult
     policy: str
     notes: ExchangeNotes
+    manifest: Manifest
+    failure: str = ""
+    run_harsher: Callable[[OnStep | None], BacktestResult] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def trades(self) -> Sequence[Trade]:
@@ -81,14 +97,53 @@ class BacktestResult:
                 f"{notes.ambiguous_fills} of {notes.fills} fills are ambiguous, and were decided "
                 "against the owner"
             )
+        if max(self.equity.exposure, default=0.0) > _BORROWED:
+            said.append(
+                f"up to {max(self.equity.exposure):.1f} times equity was held, on money that was "
+                "borrowed without interest"
+            )
+        if any(trade.side is Side.SELL for trade in self.trades):
+            said.append("shorts were borrowed for nothing")
+        if min(self.equity.equity, default=1.0) <= 0:
+            said.append("equity fell to zero or below, where a broker would have ended it")
         return said
+
+    def report(self, path: str | PathLike[str], *, harsher: BacktestResult | bool = True) -> Path:
+        """Write a report as one HTML file that needs nothing else.
+
+        Equal results give equal bytes.
+
+        Args:
+            path: Where to; a file that is there is replaced.
+            harsher: The same run under a harsher policy, to stand beside this one; True to run it
+                now, where that can be done.
+
+        Returns:
+            The path.
+
+        Raises:
+            BacktestError: The file cannot be written.
+        """
+        from ingenium.backtest.report import render
+
+        beside = harsher if isinstance(harsher, BacktestResult) else None
+        if harsher is True and self.run_harsher is not None:
+            beside = self.run_harsher(None)
+        file = Path(path)
+        try:
+            file.write_text(render(self, beside), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise BacktestError(f"cannot write the report {file}: {error.strerror}") from error
+        return file
 
     def to_json(self) -> dict[str, Any]:
         """Return figures, trades and curve as JSON values; money of trades as decimal strings."""
         return {
             "complete": self.complete,
             "events_digest": self.events_digest,
+            "failure": self.failure,
             "policy": self.policy,
+            "manifest": _plain_fields(self.manifest),
             "stats": {name: _plain(value) for name, value in asdict(self.stats).items()},
             "flattering": self.flattering(),
             "problems": list(self.replay.problems),
@@ -143,6 +198,14 @@ class BacktestResult:
                 "frames need polars: pip install 'ingenium[polars]'"
             ) from error
         return polars.DataFrame(self._curve()), polars.DataFrame(self._trades())
+
+
+def _plain_fields(manifest: Manifest) -> dict[str, Any]:
+    answer = {name: _plain(value) for name, value in asdict(manifest).items()}
+    return answer | {
+        "components": [list(component) for component in manifest.components],
+        "data": [asdict(file) for file in manifest.data],
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
+from ingenium.backtest.harsher import make_harsher
+from ingenium.backtest.manifest import describe, make_manifest
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.summary import summarize
 from ingenium.brokers import PaperExecutor
@@ -18,13 +24,17 @@ from ingenium.lockstep import OnStep
 
 __all__ = ["run", "run_async"]
 
+Source = App | Callable[[], App] | str
+_ResultT = TypeVar("_ResultT")
+
 
 def run(
-    app: App | Callable[[], App] | str,
+    app: Source,
     *,
     start: datetime | None = None,
     end: datetime | None = None,
     benchmark: str | None = None,
+    harsher: bool = False,
     on_step: OnStep | None = None,
 ) -> BacktestResult:
     """Run an app over its history, and return what came out.
@@ -36,24 +46,30 @@ def run(
             dropped. Aware.
         end: The last instant. Aware.
         benchmark: Symbol to hold for comparison; the first one in the data when left out.
+        harsher: Whether the app's paper exchange is to be harsher than the app asks for; see
+            `ingenium.backtest.HARSHER`.
         on_step: Called after each step with its number, its time, the bars so far, and how many
             there will be, if that is known.
 
     Raises:
         BacktestError: The app cannot be backtested, or a component raised; ``partial`` holds what
             came out until then.
-        ConfigError: A time has no zone, or the end is before the start.
+        ConfigError: A time has no zone, the end is before the start, or the harsher exchange is
+            asked for and the app has none of ours.
         DataFileError: The history cannot be read.
     """
-    return asyncio.run(run_async(app, start=start, end=end, benchmark=benchmark, on_step=on_step))
+    return _wait_for(
+        run_async(app, start=start, end=end, benchmark=benchmark, harsher=harsher, on_step=on_step)
+    )
 
 
 async def run_async(
-    app: App | Callable[[], App] | str,
+    app: Source,
     *,
     start: datetime | None = None,
     end: datetime | None = None,
     benchmark: str | None = None,
+    harsher: bool = False,
     on_step: OnStep | None = None,
 ) -> BacktestResult:
     """Do as `run`, within an event loop."""
@@ -62,46 +78,89 @@ async def run_async(
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
     if start is not None and end is not None and end < start:
         raise ConfigError(f"end {end} is before start {start}: swap them")
-    if isinstance(app, str):
-        app = load_app(app)
-    elif not isinstance(app, App):
-        app = app()
-    backtest = _Backtest(app, start, end, benchmark, on_step)
-    return await backtest.run()
+    return await _run(_Asked(app, start, end, benchmark, harsher), on_step)
+
+
+def _wait_for(coroutine: Coroutine[object, object, _ResultT]) -> _ResultT:
+    """Run a coroutine to its end, also where an event loop is running, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What `run` was asked for."""
+
+    source: Source
+    start: datetime | None
+    end: datetime | None
+    benchmark: str | None
+    harsher: bool
+
+    def make_app(self) -> App:
+        app = self.source
+        if isinstance(app, str):
+            app = load_app(app)
+        elif not isinstance(app, App):
+            app = app()
+        if self.harsher and not make_harsher(app):
+            raise ConfigError(
+                "the app has no PaperExecutor, whose exchange could be harsher: run it as it is"
+            )
+        return app
 
 
 class _Backtest:
-    def __init__(
-        self,
-        app: App,
-        start: datetime | None,
-        end: datetime | None,
-        benchmark: str | None,
-        on_step: OnStep | None,
-    ) -> None:
-        self._app = app
-        self._curve = EquityCurve(0.0, benchmark)
-        self._replay = Replay(app, on_step=on_step, curve=self._curve, start=start, end=end)
+    def __init__(self, asked: _Asked, on_step: OnStep | None) -> None:
+        self._asked = asked
+        self._app = asked.make_app()
+        self._curve = EquityCurve(0.0, asked.benchmark)
+        self._replay = Replay(
+            self._app, on_step=on_step, curve=self._curve, start=asked.start, end=asked.end
+        )
         self._curve.starting_equity = float(self._replay.log.account.starting_cash)
 
     async def run(self) -> BacktestResult:
         try:
             await self._replay.run()
         except ComponentError as error:
-            raise BacktestError(str(error), self._result(complete=False)) from error
-        return self._result(complete=True)
+            raise BacktestError(str(error), self._result(failure=str(error))) from error
+        return self._result()
 
-    def _result(self, *, complete: bool) -> BacktestResult:
-        log = self._replay.log
-        replay = log.result(complete=complete)
+    def _result(self, failure: str = "") -> BacktestResult:
+        log, asked = self._replay.log, self._asked
+        replay = log.result(complete=not failure)
         notes, policy = ExchangeNotes(), ""
         executor = self._app.executor
         if isinstance(executor, PaperExecutor):
             exchange = executor.exchange
             notes, policy = exchange.notes, exchange.policy.name
             if not isinstance(exchange.slippage, NoSlippage):
-                policy = f"{policy}, slippage {exchange.slippage}"
+                policy = f"{policy}, slippage {describe(exchange.slippage)}"
         stats = summarize(
             self._curve, replay.account, replay.trades, notes, float(log.traded_value)
         )
-        return BacktestResult(stats, self._curve, replay, policy, notes)
+        is_ours = isinstance(executor, PaperExecutor)
+        can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
+        return BacktestResult(
+            stats,
+            self._curve,
+            replay,
+            policy,
+            notes,
+            make_manifest(self._app, asked.source, asked.start, asked.end),
+            failure,
+            partial(_again, replace(asked, harsher=True)) if is_ours and can_run_again else None,
+        )
+
+
+async def _run(asked: _Asked, on_step: OnStep | None) -> BacktestResult:
+    return await _Backtest(asked, on_step).run()
+
+
+def _again(asked: _Asked, on_step: OnStep | None) -> BacktestResult:
+    return _wait_for(_run(asked, on_step))

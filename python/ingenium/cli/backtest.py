@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json as jsonlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ingenium.backtest import BacktestResult, Statistics, run
+from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
+from ingenium.backtest.figures import figures, percent
 from ingenium.cli.output import print_trades, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.errors import BacktestError, ConfigError
@@ -33,6 +35,16 @@ def backtest(
     trades: Annotated[
         int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
     ] = 0,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Write a report to this HTML file; runs the app once more, on a harsher exchange.",
+        ),
+    ] = None,
+    no_harsher: Annotated[
+        bool, typer.Option("--no-harsher", help="Leave that second run out of the report.")
+    ] = False,
     check_lookahead: Annotated[
         bool,
         typer.Option(
@@ -71,8 +83,30 @@ def backtest(
         typer.echo(jsonlib.dumps(result.to_json()))
     else:
         _print(Console(), result, trades)
+    if report is not None:
+        harsher = None if no_harsher else _run_harsher(result, messages)
+        file = result.report(report, harsher=harsher or False)
+        if not json:
+            _print_harsher(harsher)
+            typer.echo(f"report: {file}")
     if failure is not None:
         raise failure
+
+
+def _run_harsher(result: BacktestResult, console: Console) -> BacktestResult | None:
+    if result.run_harsher is None:
+        return None
+    with StepProgress(console, "the same on a harsher exchange") as progress:
+        return result.run_harsher(progress.on_step)
+
+
+def _print_harsher(harsher: BacktestResult | None) -> None:
+    if harsher is not None:
+        stats = harsher.stats
+        typer.echo(
+            f"on a harsher exchange: total return {percent(stats.total_return)}, max drawdown "
+            f"{percent(stats.max_drawdown)}"
+        )
 
 
 def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
@@ -99,52 +133,6 @@ def _day(name: str, text: str | None) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise ConfigError(f"--{name} {text!r} is no day: write it as 2024-01-31") from None
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2%}"
-
-
-def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.2f}"
-
-
-def _days(value: timedelta | None) -> str:
-    return "-" if value is None else f"{value / timedelta(days=1):,.1f} days"
-
-
-def figures(stats: Statistics) -> list[tuple[str, str]]:
-    """Return names and texts of the figures, for a table."""
-    return [
-        ("period", _period(stats)),
-        ("final equity", f"{stats.final_equity:,.2f} of {stats.starting_equity:,.2f}"),
-        ("total return", _percent(stats.total_return)),
-        (f"holding {stats.benchmark or '-'}", _percent(stats.benchmark_return)),
-        ("CAGR", _percent(stats.cagr)),
-        ("volatility", _percent(stats.volatility)),
-        ("Sharpe", _ratio(stats.sharpe)),
-        ("Sortino", _ratio(stats.sortino)),
-        ("Calmar", _ratio(stats.calmar)),
-        ("alpha, beta", f"{_percent(stats.alpha)}, {_ratio(stats.beta)}"),
-        ("max drawdown", _percent(stats.max_drawdown)),
-        ("longest drawdown", _days(stats.longest_drawdown)),
-        ("exposure", f"{_percent(stats.exposure)} of the time, {_ratio(stats.leverage)} x equity"),
-        ("turnover", "-" if stats.turnover is None else f"{stats.turnover:,.2f} x equity a year"),
-        ("trades", f"{stats.trades:,}, {_percent(stats.win_rate)} won"),
-        ("profit factor", _ratio(stats.profit_factor)),
-        ("expectancy", f"{_ratio(stats.expectancy)} a trade, SQN {_ratio(stats.sqn)}"),
-        ("best, worst trade", f"{_ratio(stats.best_trade)}, {_ratio(stats.worst_trade)}"),
-        ("average holding", _days(stats.average_holding)),
-        ("losing streak", f"{stats.longest_losing_streak} trades"),
-        ("commissions", f"{stats.commissions:,.2f}"),
-        ("fills", f"{stats.fills:,}, {stats.ambiguous_fills:,} ambiguous"),
-    ]
-
-
-def _period(stats: Statistics) -> str:
-    if stats.start is None or stats.end is None:
-        return "no data"
-    return f"{stats.start:%Y-%m-%d} to {stats.end:%Y-%m-%d}, {stats.years:.1f} years"
 
 
 def _print(console: Console, result: BacktestResult, trades: int) -> None:

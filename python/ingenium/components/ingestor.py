@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 
 from ingenium.components.base import Component
 from ingenium.errors import ComponentError
@@ -50,6 +51,10 @@ class Ingestor(Component):
     def total(self) -> int | None:
         """Return how many events `read` will yield, for the progress bar; ``None`` if unknown."""
         return None
+
+    def files(self) -> Sequence[Path]:
+        """Return the files that `read` reads, so that a result can name them; none if unknown."""
+        return ()
 
     def send_data(self, event: DataEvent) -> DataEvent:
         """Send market data.

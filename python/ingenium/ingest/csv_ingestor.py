@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from ingenium.components import Ingestor
 from ingenium.errors import ConfigError, DataFileError, DecodeError
@@ -102,6 +103,14 @@ class CsvIngestor(Ingestor):
             DataFileError: A file cannot be read.
         """
         return sum(count_rows(path, self._options) for path in find_files(self._paths))
+
+    def files(self) -> Sequence[Path]:
+        """Return the files that are read.
+
+        Raises:
+            DataFileError: A path names nothing.
+        """
+        return find_files(self._paths)
 
     def read(self) -> Iterator[DataEvent]:
         """Yield the bars of all files by time and symbol.

@@ -108,6 +108,16 @@ class Account:
         return total
 
     @property
+    def gross_value(self) -> Decimal:
+        """Market value of all positions, long and short, each as a positive number."""
+        total = ZERO
+        for symbol, holding in self._holdings.items():
+            if holding.quantity:
+                value = EXACT.multiply(holding.quantity, self._known_price(symbol))
+                total = EXACT.add(total, value.copy_abs())
+        return total
+
+    @property
     def trades(self) -> Sequence[Trade]:
         """Closed round trips, in the order of their exits; a live view."""
         return self._trades

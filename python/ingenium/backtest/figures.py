@@ -1,0 +1,57 @@
+"""The figures of a backtest as texts, for tables."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ingenium.backtest.summary import Statistics
+
+__all__ = ["figures", "percent", "ratio"]
+
+
+def percent(value: float | None) -> str:
+    """Write a fraction in percent; a dash for what has no meaning."""
+    return "-" if value is None else f"{value:.2%}"
+
+
+def ratio(value: float | None) -> str:
+    """Write a number with two decimals; a dash for what has no meaning."""
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def _days(value: timedelta | None) -> str:
+    return "-" if value is None else f"{value / timedelta(days=1):,.1f} days"
+
+
+def figures(stats: Statistics) -> list[tuple[str, str]]:
+    """Return names and texts of the figures, for a table."""
+    return [
+        ("period", _period(stats)),
+        ("final equity", f"{stats.final_equity:,.2f} of {stats.starting_equity:,.2f}"),
+        ("total return", percent(stats.total_return)),
+        (f"holding {stats.benchmark or '-'}", percent(stats.benchmark_return)),
+        ("CAGR", percent(stats.cagr)),
+        ("volatility", percent(stats.volatility)),
+        ("Sharpe", ratio(stats.sharpe)),
+        ("Sortino", ratio(stats.sortino)),
+        ("Calmar", ratio(stats.calmar)),
+        ("alpha, beta", f"{percent(stats.alpha)}, {ratio(stats.beta)}"),
+        ("max drawdown", percent(stats.max_drawdown)),
+        ("longest drawdown", _days(stats.longest_drawdown)),
+        ("exposure", f"{percent(stats.exposure)} of the time, {ratio(stats.leverage)} x equity"),
+        ("turnover", "-" if stats.turnover is None else f"{stats.turnover:,.2f} x equity a year"),
+        ("trades", f"{stats.trades:,}, {percent(stats.win_rate)} won"),
+        ("profit factor", ratio(stats.profit_factor)),
+        ("expectancy", f"{ratio(stats.expectancy)} a trade, SQN {ratio(stats.sqn)}"),
+        ("best, worst trade", f"{ratio(stats.best_trade)}, {ratio(stats.worst_trade)}"),
+        ("average holding", _days(stats.average_holding)),
+        ("losing streak", f"{stats.longest_losing_streak} trades"),
+        ("commissions", f"{stats.commissions:,.2f}"),
+        ("fills", f"{stats.fills:,}, {stats.ambiguous_fills:,} ambiguous"),
+    ]
+
+
+def _period(stats: Statistics) -> str:
+    if stats.start is None or stats.end is None:
+        return "no data"
+    return f"{stats.start:%Y-%m-%d} to {stats.end:%Y-%m-%d}, {stats.years:.1f} years"

@@ -1,0 +1,91 @@
+"""A harsher exchange than the one that an app asks for, to see what of a result is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from ingenium.brokers import PaperExecutor
+from ingenium.components import App
+from ingenium.exchange import (
+    FeeBasisPoints,
+    FeeModel,
+    FillPolicy,
+    SlippageBasisPoints,
+    SlippageModel,
+)
+from ingenium.trading.money import EXACT
+
+__all__ = ["HARSHER", "make_harsher"]
+
+HARSHER = (
+    "Fees and slippage are doubled, and are 5 basis points of the traded value each at the least; "
+    "limit orders have to be traded through, and never get a better price than their limit; "
+    "an order gets half of its part of a bar's volume, and 5 % at the most."
+)
+"""What the harsher exchange does, in words."""
+
+_LEAST_FEES = FeeBasisPoints(Decimal(5))
+_LEAST_SLIPPAGE = SlippageBasisPoints(Decimal(5))
+_CAP = Decimal("0.05")
+_TWO = Decimal(2)
+
+
+@dataclass(frozen=True, slots=True)
+class HarsherFees(FeeModel):
+    """Twice what another model charges, and 5 basis points at the least.
+
+    Attributes:
+        model: The other one.
+    """
+
+    model: FeeModel
+
+    def fee(self, quantity: Decimal, price: Decimal, *, is_first: bool) -> Decimal:
+        """Return the commission of one fill."""
+        twice = EXACT.multiply(self.model.fee(quantity, price, is_first=is_first), _TWO)
+        return max(twice, _LEAST_FEES.fee(quantity, price, is_first=is_first))
+
+
+@dataclass(frozen=True, slots=True)
+class HarsherSlippage(SlippageModel):
+    """Twice the distance of another model, and 5 basis points at the least.
+
+    Attributes:
+        model: The other one.
+    """
+
+    model: SlippageModel
+
+    def distance(self, price: Decimal, quantity: Decimal, volume: Decimal) -> Decimal:
+        """Return how far the price slips."""
+        twice = EXACT.multiply(self.model.distance(price, quantity, volume), _TWO)
+        return max(twice, _LEAST_SLIPPAGE.distance(price, quantity, volume))
+
+
+def harsher_policy(policy: FillPolicy) -> FillPolicy:
+    """Return the rules of filling that are harsher than others."""
+    cap = policy.volume_cap
+    return replace(
+        policy,
+        touch_fills=False,
+        price_improvement=False,
+        volume_cap=_CAP if cap is None else min(EXACT.divide(cap, _TWO), _CAP),
+        name="",
+    )
+
+
+def make_harsher(app: App) -> bool:
+    """Let a fresh app's paper exchange fill by harsher rules.
+
+    Returns:
+        Whether it has such an exchange.
+    """
+    executor = app.executor
+    if not isinstance(executor, PaperExecutor):
+        return False
+    exchange = executor.exchange
+    exchange.policy = harsher_policy(exchange.policy)
+    exchange.fees = HarsherFees(exchange.fees)
+    exchange.slippage = HarsherSlippage(exchange.slippage)
+    return True

@@ -1,0 +1,160 @@
+"""What went into a backtest, so that it can be run again and compared."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from functools import lru_cache
+from hashlib import file_digest
+from pathlib import Path
+
+from ingenium._version import __version__
+from ingenium.brokers import PaperExecutor
+from ingenium.components import App, Ingestor
+
+__all__ = ["DataFile", "Manifest", "make_manifest", "source_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file that an ingestor read.
+
+    Attributes:
+        name: Its name, without the folder, which is another one on every machine.
+        size: In bytes.
+        sha256: Of its bytes, in hex.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What went into a backtest.
+
+    Attributes:
+        app: What named the app; its own name when an object was run.
+        app_digest: SHA-256 of the file that holds it, in hex; empty when that is not known.
+        components: Role, name and class of each component.
+        data: The files that ingestors read, as they were when the run ended.
+        start: End of the warm-up; ``None`` when there was none.
+        end: The last instant; ``None`` for the end of the data.
+        policy: Rules of filling; empty where the executor is not ours.
+        fees: The model of fees; likewise.
+        slippage: The model of slippage; likewise.
+        ingenium: Version of this package.
+        python: Version of Python.
+    """
+
+    app: str
+    app_digest: str
+    components: tuple[tuple[str, str, str], ...]
+    data: tuple[DataFile, ...]
+    start: datetime | None
+    end: datetime | None
+    policy: str
+    fees: str
+    slippage: str
+    ingenium: str = __version__
+    python: str = platform.python_version()
+
+
+def make_manifest(
+    app: App,
+    source: App | Callable[[], App] | str,
+    start: datetime | None,
+    end: datetime | None,
+) -> Manifest:
+    """Write down what went into a run.
+
+    Args:
+        app: What was run.
+        source: Where it came from.
+        start: End of the warm-up.
+        end: The last instant.
+    """
+    policy = fees = slippage = ""
+    if isinstance(app.executor, PaperExecutor):
+        exchange = app.executor.exchange
+        policy = exchange.policy.name
+        fees, slippage = describe(exchange.fees), describe(exchange.slippage)
+    paths = {
+        path
+        for ingestor in app.ingestors
+        if isinstance(ingestor, Ingestor)
+        for path in ingestor.files()
+    }
+    return Manifest(
+        app=_name_of(source),
+        app_digest=source_digest(source),
+        components=tuple((c.role, c.name, type(c).__qualname__) for c in app.components),
+        data=tuple(sorted(map(_data_file, paths), key=lambda file: (file.name, file.sha256))),
+        start=start,
+        end=end,
+        policy=policy,
+        fees=fees,
+        slippage=slippage,
+    )
+
+
+def source_digest(source: App | Callable[..., App] | str) -> str:
+    """Return the SHA-256 of the file that holds an app, in hex; empty when there is none."""
+    name: str | None = None
+    try:
+        if isinstance(source, str):
+            place = source
+            if not place.endswith(".py"):
+                place = source.rpartition(":")[0] or source
+            if place.endswith(".py"):
+                name = place
+            else:
+                spec = importlib.util.find_spec(place)
+                name = None if spec is None else spec.origin
+        elif not isinstance(source, App):
+            name = inspect.getsourcefile(inspect.unwrap(source))
+        return "" if name is None else _digest(Path(name))
+    except (OSError, TypeError, ValueError, ImportError):
+        return ""
+
+
+def describe(model: object) -> str:
+    """Write a model and its options, the same on every run: without any address in memory."""
+    options = ""
+    if is_dataclass(model):
+        options = ", ".join(f"{f.name}={_text(getattr(model, f.name))}" for f in fields(model))
+    return f"{type(model).__qualname__}({options})"
+
+
+def _text(value: object) -> str:
+    return describe(value) if is_dataclass(value) else str(value)
+
+
+def _name_of(source: App | Callable[[], App] | str) -> str:
+    if isinstance(source, str):
+        return source
+    if isinstance(source, App):
+        return source.name
+    found = inspect.unwrap(source)
+    return str(getattr(found, "__qualname__", type(found).__qualname__))
+
+
+def _data_file(path: Path) -> DataFile:
+    return DataFile(path.name, path.stat().st_size, _digest(path))
+
+
+def _digest(path: Path) -> str:
+    status = path.stat()
+    return _digest_as_of(path.resolve(), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _digest_as_of(path: Path, _modified: int, _size: int) -> str:
+    # A sweep runs over the same files again and again.
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

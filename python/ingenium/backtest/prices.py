@@ -1,0 +1,104 @@
+"""Prices of each symbol, thinned as they come: what a chart of them needs, whatever the length."""
+
+from __future__ import annotations
+
+from array import array
+
+from ingenium.events import Ohlc
+
+__all__ = ["PriceHistory", "PriceTrack"]
+
+_FEWEST = 2048
+_INFINITE = float("inf")
+
+
+class PriceTrack:
+    """Highs, lows and closes of one symbol, over stretches of equally many bars.
+
+    The stretches begin as one bar each. When there are twice `_FEWEST`, each two become one, so
+    memory stays the same while bars come, and no high or low is lost.
+
+    Attributes:
+        times: End of each stretch, in seconds since 1970, UTC.
+        high: Highest price in it.
+        low: Lowest price in it.
+        close: Last price in it.
+        bars: Bars so far.
+    """
+
+    __slots__ = ("_bars_each", "_room", "bars", "close", "high", "low", "times")
+
+    def __init__(self) -> None:
+        self.times, self.high = array("d"), array("d")
+        self.low, self.close = array("d"), array("d")
+        self.bars = 0
+        self._bars_each = 1
+        self._room = 0
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def add(self, time: float, high: float, low: float, close: float) -> None:
+        """Add a bar that ended at a time."""
+        self.bars += 1
+        if self._room:
+            self._room -= 1
+            self.times[-1], self.close[-1] = time, close
+            self.high[-1] = max(self.high[-1], high)
+            self.low[-1] = min(self.low[-1], low)
+            return
+        if len(self.times) == 2 * _FEWEST:
+            self.halve()
+            self._bars_each *= 2
+        self._room = self._bars_each - 1
+        self.times.append(time)
+        self.high.append(high)
+        self.low.append(low)
+        self.close.append(close)
+
+    def halve(self) -> None:
+        """Let each two stretches become one."""
+        highs, lows = self.high, self.low
+        whole = range(0, len(highs) - 1, 2)
+        high = array("d", (max(highs[i], highs[i + 1]) for i in whole))
+        low = array("d", (min(lows[i], lows[i + 1]) for i in whole))
+        times, close = self.times[1::2], self.close[1::2]
+        if len(highs) % 2:
+            for thinned, full in (
+                (high, highs), (low, lows), (times, self.times), (close, self.close),
+            ):  # fmt: skip
+                thinned.append(full[-1])
+        self.high, self.low, self.times, self.close = high, low, times, close
+
+    def at_most(self, stretches: int) -> PriceTrack:
+        """Return a track of the same bars that has at most so many stretches, at least one."""
+        track = PriceTrack()
+        track.times, track.high, track.low, track.close = (
+            self.times[:], self.high[:], self.low[:], self.close[:]
+        )  # fmt: skip
+        track.bars = self.bars
+        while len(track) > max(stretches, 1):
+            track.halve()
+        return track
+
+
+class PriceHistory:
+    """The tracks of all symbols, in the order in which they were first seen."""
+
+    def __init__(self) -> None:
+        self.tracks: dict[str, PriceTrack] = {}
+
+    def see(self, time: float, symbol: str, bar: Ohlc) -> float | None:
+        """Take a bar that came at a time, and return its close; ``None`` if it cannot be read."""
+        try:
+            high, low, close = float(bar.high), float(bar.low), float(bar.close)
+        except ValueError:
+            return None  # the components have said so
+        # Not so for a nan either.
+        if not (low > -_INFINITE and high < _INFINITE and -_INFINITE < close < _INFINITE):
+            return None
+        track = self.tracks.get(symbol)
+        if track is None:
+            track = self.tracks[symbol] = PriceTrack()
+        track.add(time, high, low, close)
+        return close

@@ -1,0 +1,177 @@
+"""Puts the report of a backtest together."""
+
+from __future__ import annotations
+
+import base64
+import json
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+
+from ingenium.backtest.figures import percent, ratio
+from ingenium.backtest.harsher import HARSHER
+from ingenium.backtest.report.months import month_table
+from ingenium.backtest.report.pictures import MOST_TRADES, Pictures, draw
+from ingenium.backtest.report.tables import (
+    figure_table,
+    manifest_table,
+    moment,
+    position_table,
+    trade_table,
+)
+from ingenium.backtest.result import BacktestResult
+
+__all__ = ["render"]
+
+
+def render(result: BacktestResult, harsher: BacktestResult | None = None) -> str:
+    """Return the report of a backtest as HTML, with everything that it needs in it.
+
+    All that comes from outside, such as names of symbols, is escaped; and the page forbids
+    itself, by a content security policy, to load anything or to run another script than its own.
+
+    Args:
+        result: What the report is about.
+        harsher: The same run under a harsher policy, to stand beside it.
+    """
+    pictures = draw(result, harsher)
+    script = _own("script.js")
+    allowed = base64.b64encode(sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
+    title = f"Backtest of {result.manifest.app}"
+    sections = (
+        _head(title, result),
+        _tiles(result),
+        _section("What flatters this result", _honesty(result, harsher)),
+        _section("Equity", _equity(result, harsher, pictures)),
+        _section("Prices and trades", _prices(pictures)) if pictures.prices else "",
+        _section("Returns by month, in percent", month_table(result.equity)),
+        _section("Figures", figure_table(result, harsher)),
+        _section(f"Trades: {len(result.trades):,}", _trades(result)),
+        _section(
+            "Manifest",
+            manifest_table(result.manifest, result.events_digest, len(result.replay.problems)),
+        ),
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)}</title><style>{_own('style.css')}</style></head>\n<body>"
+        + "\n".join(section for section in sections if section)
+        + f'\n<script type="application/json" id="data">{_json(pictures.data)}</script>'
+        f"<script>{script}</script></body></html>\n"
+    )
+
+
+def _own(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _json(value: object) -> str:
+    """Write JSON that no text within can end early: a symbol may hold ``</script>``."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def _head(title: str, result: BacktestResult) -> str:
+    stats = result.stats
+    period = "no data"
+    if stats.start is not None and stats.end is not None:
+        period = f"{moment(stats.start)} to {moment(stats.end)}, {stats.years:.1f} years"
+    said = f"{period} · {result.replay.data:,} bars · digest {result.events_digest[:12]}"
+    failure = ""
+    if result.failure:
+        failure = f'<p class="failure">It did not reach its end: {escape(result.failure)}</p>'
+    return f"<header><h1>{escape(title)}</h1><p>{escape(said)}</p>{failure}</header>"
+
+
+def _tiles(result: BacktestResult) -> str:
+    stats = result.stats
+    tiles = (
+        ("Total return", percent(stats.total_return)),
+        (f"Holding {stats.benchmark or '-'}", percent(stats.benchmark_return)),
+        ("CAGR", percent(stats.cagr)),
+        ("Max drawdown", percent(stats.max_drawdown)),
+        ("Sharpe", ratio(stats.sharpe)),
+        (
+            "Trades won",
+            "-" if stats.win_rate is None else f"{stats.win_rate:.0%} of {stats.trades:,}",
+        ),
+    )
+    return (
+        '<dl class="tiles">'
+        + "".join(
+            f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in tiles
+        )
+        + "</dl>"
+    )
+
+
+def _honesty(result: BacktestResult, harsher: BacktestResult | None) -> str:
+    said = result.flattering() or ["nothing that the exchange knows of"]
+    lines = "".join(f"<li>{escape(line)}</li>" for line in said)
+    if harsher is None:
+        beside = "There is no run on a harsher exchange beside this one."
+    else:
+        own, other = result.stats, harsher.stats
+        beside = (
+            f"On a harsher exchange the same app makes <b>{percent(other.total_return)}</b> in "
+            f"place of {percent(own.total_return)}, with a drawdown of "
+            f"{percent(other.max_drawdown)} in place of {percent(own.max_drawdown)} and "
+            f"{other.commissions:,.2f} paid in fees in place of {own.commissions:,.2f}. "
+            f"{escape(HARSHER)}"
+        )
+    return f"<ul>{lines}</ul><p>{beside}</p>"
+
+
+def _equity(result: BacktestResult, harsher: BacktestResult | None, pictures: Pictures) -> str:
+    keys = [_key("equity", "this run")]
+    if harsher is not None:
+        keys.append(_key("harsher", "harsher exchange"))
+    if result.stats.benchmark:
+        keys.append(_key("held", f"holding {result.stats.benchmark}", shown=not pictures.dwarfs))
+    return (
+        f'<p class="keys">{"".join(keys)}</p>{pictures.equity}'
+        f'<h3>Drawdown</h3><div class="low">{pictures.drawdown}</div>'
+    )
+
+
+def _key(name: str, text: str, *, shown: bool = True) -> str:
+    return (
+        f'<button type="button" class="key {name}" data-line="{name}" '
+        f'aria-pressed="{str(shown).lower()}">{escape(text)}</button>'
+    )
+
+
+def _prices(pictures: Pictures) -> str:
+    # A reader without scripts sees all charts; the script shows one and offers the choice.
+    charts = "".join(
+        f'<div class="symbol"><h3>{escape(symbol)}</h3>{drawn}</div>'
+        for symbol, drawn in pictures.prices.items()
+    )
+    keys = (
+        '<span class="key long">long entry</span><span class="key short">short entry</span>'
+        '<span class="key exit">exit</span><span class="key won">won</span>'
+        '<span class="key lost">lost</span>'
+    )
+    left_out = ""
+    if pictures.left_out:
+        left_out = f"<p>{pictures.left_out:,} more symbols, with fewer trades, are not drawn.</p>"
+    return f'<p class="keys">{keys}</p><p id="choice"></p>{charts}{left_out}'
+
+
+def _trades(result: BacktestResult) -> str:
+    held = position_table(result.account.positions.values())
+    held = f"<h3>Held at the end</h3>{held}" if held else ""
+    if not result.trades:
+        return f"<p>No trade was closed.</p>{held}"
+    note = ""
+    if len(result.trades) > MOST_TRADES:
+        note = f"<p>The last {MOST_TRADES:,} are here; to_json() has all of them.</p>"
+    return f'{note}{trade_table(result.trades)}<p id="more"></p>{held}'

@@ -1,0 +1,135 @@
+"""The tables of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from datetime import time as time_of_day
+from decimal import Decimal
+from html import escape
+
+from ingenium.backtest.figures import figures
+from ingenium.backtest.manifest import Manifest
+from ingenium.backtest.result import BacktestResult
+from ingenium.events import Side
+from ingenium.trading import Position, Trade
+
+__all__ = ["figure_table", "manifest_table", "position_table", "trade_table"]
+
+_MIDNIGHT = time_of_day(0)
+SHOWN_TRADES = 25
+
+
+def figure_table(result: BacktestResult, harsher: BacktestResult | None) -> str:
+    """Return all figures, those of the harsher run beside them."""
+    rows = figures(result.stats)
+    if harsher is None:
+        return _table(("", "this run"), ((name, (text,)) for name, text in rows))
+    others = [text for _, text in figures(harsher.stats)]
+    return _table(
+        ("", "this run", "harsher"),
+        ((name, (text, other)) for (name, text), other in zip(rows, others, strict=True)),
+    )
+
+
+def manifest_table(manifest: Manifest, digest: str, problems: int) -> str:
+    """Return what went into the run."""
+    rows: list[tuple[str, tuple[str, ...]]] = [
+        ("app", (manifest.app,)),
+        ("digest of its file", (manifest.app_digest or "-",)),
+    ]
+    rows += [(role, (f"{name}: {cls}",)) for role, name, cls in manifest.components]
+    rows += [(f"data {f.name}", (f"{f.sha256}, {f.size:,} bytes",)) for f in manifest.data]
+    rows += [
+        ("from", (moment(manifest.start) if manifest.start else "the first bar",)),
+        ("to", (moment(manifest.end) if manifest.end else "the last bar",)),
+        ("policy of fills", (manifest.policy or "-",)),
+        ("fees", (manifest.fees or "-",)),
+        ("slippage", (manifest.slippage or "-",)),
+        ("not booked", (f"{problems:,} events",)),
+        ("versions", (f"ingenium {manifest.ingenium}, Python {manifest.python}",)),
+        ("digest of all events", (digest,)),
+    ]
+    return _table(None, rows, name="manifest")
+
+
+def trade_table(trades: Sequence[Trade]) -> str:
+    """Return the last trades, newest first; the script sorts and shows all of them."""
+    names = ("symbol", "side", "entered", "exited", "quantity", "entry", "exit", "net P&L", "fees")
+    head = "".join(
+        f'<th scope="col"><button type="button" data-column="{place}">{escape(name)}</button></th>'
+        for place, name in enumerate(names)
+    )
+    rows = "".join(_trade_row(trade) for trade in reversed(trades[-SHOWN_TRADES:]))
+    return (
+        f'<div class="wide"><table id="trades"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _trade_row(trade: Trade) -> str:
+    texts = (
+        trade.symbol,
+        "long" if trade.side is Side.BUY else "short",
+        moment(trade.entry_time),
+        moment(trade.exit_time),
+        number(trade.quantity),
+        number(trade.entry_price),
+        number(trade.exit_price),
+        f"{trade.net_pnl:,.2f}",
+        f"{trade.commission:,.2f}",
+    )
+    sign = "won" if trade.net_pnl > 0 else "lost"
+    cells = "".join(
+        f'<td class="{sign}">{escape(text)}</td>' if place == 7 else f"<td>{escape(text)}</td>"
+        for place, text in enumerate(texts)
+    )
+    return f"<tr>{cells}</tr>"
+
+
+def position_table(positions: Iterable[Position]) -> str:
+    """Return what is still held at the end; empty when nothing is."""
+    rows = [
+        (
+            position.symbol,
+            (
+                number(position.quantity),
+                number(position.average_price),
+                "-" if position.last_price is None else number(position.last_price),
+                f"{position.unrealized_pnl:,.2f}",
+            ),
+        )
+        for position in positions
+    ]
+    heads = ("symbol", "quantity", "average price", "last price", "unrealized P&L")
+    return _table(heads, rows) if rows else ""
+
+
+def _table(
+    heads: Sequence[str] | None,
+    rows: Iterable[tuple[str, Sequence[str]]],
+    *,
+    name: str = "figures",
+) -> str:
+    head = ""
+    if heads is not None:
+        cells = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
+        head = f"<thead><tr>{cells}</tr></thead>"
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>'
+        + "".join(f"<td>{escape(text)}</td>" for text in texts)
+        + "</tr>"
+        for first, texts in rows
+    )
+    return f'<div class="wide"><table class="{name}">{head}<tbody>{body}</tbody></table></div>'
+
+
+def moment(time: datetime) -> str:
+    """Write a time as short as it can be: daily bars carry no time of day."""
+    return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
+
+
+def number(value: Decimal) -> str:
+    """Write a quantity or price with up to 8 decimals."""
+    text = f"{value:,.8f}"
+    return text.rstrip("0").rstrip(".")
