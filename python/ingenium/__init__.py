@@ -40,6 +40,7 @@ from ingenium.errors import (
     WireError,
 )
 from ingenium.events import (
+    CancelEvent,
     DataEvent,
     DataType,
     DeadLetterEvent,
@@ -47,6 +48,7 @@ from ingenium.events import (
     Ohlc,
     OrderEvent,
     OrderType,
+    ReplaceEvent,
     Side,
     Signal,
     SignalEvent,
@@ -71,6 +73,7 @@ __all__ = [
     "BusError",
     "BusPermissionError",
     "BusTimeoutError",
+    "CancelEvent",
     "Component",
     "ComponentError",
     "ConfigError",
@@ -99,6 +102,7 @@ __all__ = [
     "Portfolio",
     "Position",
     "RecorderError",
+    "ReplaceEvent",
     "Side",
     "Signal",
     "SignalEvent",

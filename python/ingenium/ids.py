@@ -30,7 +30,7 @@ def make_id(prefix: str, *cause: str) -> str:
     """Make the id of an event from its cause.
 
     Args:
-        prefix: ``"data"``, ``"signal"``, ``"order"``, ``"exec"`` or ``"dead"``.
+        prefix: ``"data"``, ``"signal"``, ``"order"``, ``"cancel"``, ``"exec"`` or ``"dead"``.
         cause: What the event follows from, such as the component's name, the id of the event
             that it handled, and a count. Their order and the borders between them matter.
 

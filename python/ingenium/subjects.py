@@ -1,7 +1,8 @@
 """Builds, parses and checks subjects; the only home of subject text.
 
 Market data goes to ``ingenium.ingestor.data.<symbol>``, the symbol in lower case as the Go clients
-write it; signals, orders and executions each have one subject. No input can reach another
+write it; signals, orders and executions each have one subject,
+as have requests to cancel or replace an order. No input can reach another
 subject: a symbol that could is refused before anything is sent.
 """
 
@@ -9,21 +10,26 @@ from __future__ import annotations
 
 from ingenium.errors import SubjectError
 from ingenium.events import (
+    CancelEvent,
     DataEvent,
     DeadLetterEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
+    ReplaceEvent,
     SignalEvent,
 )
 
 __all__ = [
     "ALL_EVENTS",
+    "CANCEL",
     "DATA",
     "DEAD_LETTER",
     "EXECUTION",
     "MAX_SYMBOL_LENGTH",
     "ORDER",
+    "PORTFOLIO",
+    "REPLACE",
     "SIGNAL",
     "check_symbol",
     "data_subject",
@@ -39,6 +45,10 @@ ALL_EVENTS = "ingenium.>"
 DATA = "ingenium.ingestor.data"
 SIGNAL = "ingenium.strategy.signal"
 ORDER = "ingenium.portfolio.order"
+CANCEL = "ingenium.portfolio.cancel"
+REPLACE = "ingenium.portfolio.replace"
+PORTFOLIO = "ingenium.portfolio.*"
+"""All that portfolios send: orders, and requests to cancel or replace one, in one order."""
 EXECUTION = "ingenium.executor.execution"
 DEAD_LETTER = "ingenium.deadletter"
 
@@ -48,6 +58,8 @@ MAX_SYMBOL_LENGTH = 64
 _FIXED: dict[type[Event], str] = {
     SignalEvent: SIGNAL,
     OrderEvent: ORDER,
+    CancelEvent: CANCEL,
+    ReplaceEvent: REPLACE,
     ExecutionEvent: EXECUTION,
 }
 _TYPES: dict[str, type[Event]] = {subject: event_type for event_type, subject in _FIXED.items()}
@@ -166,7 +178,7 @@ def subject_of(event: Event) -> str:
     if fixed is None:
         raise SubjectError(
             f"{type(event).__name__} has no subject: pass one of DataEvent, SignalEvent, "
-            "OrderEvent, ExecutionEvent"
+            "OrderEvent, CancelEvent, ReplaceEvent, ExecutionEvent"
         )
     # The original Go executor sends executions without a symbol; the order id names it.
     if event.symbol or not isinstance(event, ExecutionEvent):
@@ -178,8 +190,8 @@ def subject_for(event_type: type[Event], symbol: str | None = None) -> str:
     """Return the subject to subscribe to for events of one type.
 
     Args:
-        event_type: ``DataEvent``, ``SignalEvent``, ``OrderEvent``, ``ExecutionEvent`` or
-            ``DeadLetterEvent``.
+        event_type: ``DataEvent``, ``SignalEvent``, ``OrderEvent``, ``CancelEvent``,
+            ``ReplaceEvent``, ``ExecutionEvent`` or ``DeadLetterEvent``.
         symbol: Only that symbol's market data; ``None`` for all. The other types travel on one
             subject each, whatever the symbol.
 
@@ -194,7 +206,7 @@ def subject_for(event_type: type[Event], symbol: str | None = None) -> str:
     if fixed is None:
         raise SubjectError(
             f"{event_type!r} has no subject: pass one of DataEvent, SignalEvent, OrderEvent, "
-            "ExecutionEvent"
+            "CancelEvent, ReplaceEvent, ExecutionEvent"
         )
     return fixed
 

@@ -243,9 +243,20 @@ def test_day_order_on_minute_bars_works_to_the_end_of_the_day_in_utc() -> None:
     day_order = order(limit_price=D(50), time_in_force=TimeInForce.DAY)
     exchange.submit(day_order, START + MINUTE)
     assert exchange.on_bar(minute_bar(START + MINUTE)) == []
-    assert exchange.on_bar(minute_bar(START + DAY - MINUTE)) == []
-    [report] = exchange.on_bar(minute_bar(START + DAY, "40 41 39 40"))
+    assert exchange.on_bar(minute_bar(START + DAY - 2 * MINUTE)) == []
+    [report] = exchange.on_bar(minute_bar(START + DAY - MINUTE))
     assert report.update is TradeUpdate.EXPIRED
+    assert report.time == START + DAY
+
+
+def test_day_order_on_bars_with_a_gap_expires_at_midnight_all_the_same() -> None:
+    exchange = PaperExchange()
+    exchange.on_bar(minute_bar(START))
+    exchange.submit(order(limit_price=D(50), time_in_force=TimeInForce.DAY), START + MINUTE)
+    assert exchange.on_bar(minute_bar(START + MINUTE)) == []
+    [report] = exchange.on_bar(minute_bar(START + DAY + MINUTE, "40 41 39 40"))
+    assert report.update is TradeUpdate.EXPIRED
+    assert report.time == START + DAY
 
 
 def test_day_order_after_the_last_bar_works_through_the_next_day() -> None:
@@ -305,7 +316,10 @@ def test_fok_order_fills_all_or_nothing(volume: str, updates: list[TradeUpdate])
             order(type=OrderType.STOP, stop_price=D(110), time_in_force=TimeInForce.IOC),
             "'ioc' does not go with Type 'stop'",
         ),
-        (order(time_in_force=TimeInForce.OPG), "order TimeInForce 'opg' is not worked"),
+        (
+            order(type=OrderType.STOP, stop_price=D(110), time_in_force=TimeInForce.OPG),
+            "'opg' does not go with Type 'stop'",
+        ),
     ],
 )
 def test_submit_of_what_is_not_worked_is_rejected_with_the_reason(

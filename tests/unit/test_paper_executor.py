@@ -107,7 +107,7 @@ def test_policy_is_handed_to_the_exchange() -> None:
         ({"symbol": "NONE"}, "order Symbol 'NONE' has had no data"),
         ({"symbol": "A*"}, "order Symbol cannot be used"),
         ({"side": "hold"}, "order Side is 'hold', which is unknown"),
-        ({"time_in_force": "cls"}, "order TimeInForce 'cls' is not worked"),
+        ({"time_in_force": "gtx"}, "order TimeInForce is 'gtx', which is unknown"),
     ],
 )
 def test_order_that_cannot_be_worked_is_rejected_by_an_execution(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ingenium.components.executor import Executor
-from ingenium.errors import InvalidOrderError, SubjectError
-from ingenium.events import DataEvent, ExecutionEvent, OrderEvent, Side, TradeUpdate
-from ingenium.exchange import FeeModel, FillPolicy, PaperExchange, Report, SlippageModel
-from ingenium.subjects import check_symbol
+from ingenium.errors import InvalidOrderError
+from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
+from ingenium.exchange import Calendar, FeeModel, FillPolicy, PaperExchange, Report, SlippageModel
 from ingenium.trading import Bar, Order
+from ingenium.trading.money import Number
 
 __all__ = ["PaperExecutor"]
 
@@ -21,10 +21,16 @@ class PaperExecutor(Executor):
         policy: The rules of filling; ``conservative-v1`` when left out.
         fees: What a fill costs; nothing when left out.
         slippage: How far market fills slip; not at all when left out.
+        calendar: When there is trading, for all symbols or by symbol; whenever there are bars
+            when left out.
+        cash: What the account may spend, without margin; no limit when left out. State what the
+            portfolio starts with.
+        allow_short: Whether the account may sell what it does not hold.
         name: See `Component`.
 
     Raises:
         ComponentError: The name does not fit.
+        ConfigError: The cash is negative or no finite number.
     """
 
     def __init__(
@@ -33,10 +39,20 @@ class PaperExecutor(Executor):
         *,
         fees: FeeModel | None = None,
         slippage: SlippageModel | None = None,
+        calendar: Calendar | Mapping[str, Calendar] | None = None,
+        cash: Number | None = None,
+        allow_short: bool = True,
         name: str = "paper",
     ) -> None:
         super().__init__(name)
-        self.exchange = PaperExchange(policy, fees=fees, slippage=slippage)
+        self.exchange = PaperExchange(
+            policy,
+            fees=fees,
+            slippage=slippage,
+            calendar=calendar,
+            cash=cash,
+            allow_short=allow_short,
+        )
 
     def on_data(self, event: DataEvent) -> None:
         """Match a bar against the orders of its symbol; parses it only if there are any."""
@@ -53,27 +69,31 @@ class PaperExecutor(Executor):
         try:
             order = Order.from_event(event)
         except InvalidOrderError as error:
-            self.send_execution(_rejection(event, str(error)))
+            self.reject(event, str(error))
             return
         self._send_all(self.exchange.submit(order, self.now))
+
+    def on_cancel(self, event: CancelEvent) -> None:
+        """Cancel an order; where there is none, the request is rejected by an execution."""
+        reports = self.exchange.cancel(event.order_id, self.now)
+        if reports:
+            self._send_all(reports)
+        else:
+            self.reject(event, self.exchange.why_unknown(event.order_id))
+
+    def on_replace(self, event: ReplaceEvent) -> None:
+        """Replace an order; where that cannot be, the new one is rejected by an execution."""
+        old = self.exchange.order(event.order_id)
+        if old is None:
+            self.reject(event, self.exchange.why_unknown(event.order_id))
+            return
+        try:
+            order = old.replaced_by(event)
+        except InvalidOrderError as error:
+            self.reject(event, str(error))
+            return
+        self._send_all(self.exchange.replace(old.id, order, self.now))
 
     def _send_all(self, reports: Iterable[Report]) -> None:
         for report in reports:
             self.send_execution(report.to_event())
-
-
-def _rejection(event: OrderEvent, reason: str) -> ExecutionEvent:
-    try:
-        check_symbol(event.symbol)
-        symbol = event.symbol
-    except SubjectError:
-        # An execution cannot carry it either; the order id names it.
-        symbol = ""
-    return ExecutionEvent(
-        order_id=event.id,
-        symbol=symbol,
-        side=event.side if event.side in set(Side) else None,
-        update=TradeUpdate.REJECTED.value,
-        leaves_quantity="0",
-        reason=reason,
-    )

@@ -26,10 +26,12 @@ from ingenium.clock import Clock, SystemClock
 from ingenium.config import Settings
 from ingenium.errors import BusClosedError, BusConnectError, SubjectError
 from ingenium.events import (
+    CancelEvent,
     DataEvent,
     DeadLetterEvent,
     ExecutionEvent,
     OrderEvent,
+    ReplaceEvent,
     SignalEvent,
     encode,
 )
@@ -46,6 +48,8 @@ _PREFIXES: dict[type[Any], str] = {
     DataEvent: "data",
     SignalEvent: "signal",
     OrderEvent: "order",
+    CancelEvent: "cancel",
+    ReplaceEvent: "order",
     ExecutionEvent: "exec",
     DeadLetterEvent: "dead",
 }

@@ -16,11 +16,13 @@ from rich.table import Table
 from ingenium.bus.contract import Message
 from ingenium.errors import WireError
 from ingenium.events import (
+    CancelEvent,
     DataEvent,
     DeadLetterEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
+    ReplaceEvent,
     SignalEvent,
     decode,
 )
@@ -105,6 +107,23 @@ def _describe(event: Event) -> str:
             f"{event.side} {event.quantity} {event.type}",
             event.limit_price and f"limit {event.limit_price}",
             event.stop_price and f"stop {event.stop_price}",
+            event.time_in_force,
+            event.id,
+        )
+    if isinstance(event, CancelEvent):
+        return _words("cancel   ", _time(event), event.symbol, event.order_id)
+    if isinstance(event, ReplaceEvent):
+        return _words(
+            "replace  ",
+            _time(event),
+            event.symbol,
+            event.order_id,
+            "by",
+            event.quantity,
+            event.limit_price and f"limit {event.limit_price}",
+            event.stop_price and f"stop {event.stop_price}",
+            event.trail_price and f"trail {event.trail_price}",
+            event.trail_percent and f"trail {event.trail_percent} %",
             event.time_in_force,
             event.id,
         )

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from ingenium.components.base import Component, Handled
-from ingenium.events import DataEvent, ExecutionEvent, OrderEvent
+from ingenium.errors import SubjectError
+from ingenium.events import (
+    CancelEvent,
+    DataEvent,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    Side,
+    TradeUpdate,
+)
+from ingenium.subjects import check_symbol
 from ingenium.trading.bar import Bar
 
 __all__ = ["Executor"]
@@ -31,6 +41,16 @@ class Executor(Component):
         """Handle an order."""
         return None
 
+    def on_cancel(self, event: CancelEvent) -> Handled:
+        """Handle a request to cancel an order; rejects it unless overridden."""
+        self.reject(event, f"executor {self.name!r} does not cancel orders")
+        return None
+
+    def on_replace(self, event: ReplaceEvent) -> Handled:
+        """Handle a request to replace an order; rejects it unless overridden."""
+        self.reject(event, f"executor {self.name!r} does not replace orders")
+        return None
+
     def send_execution(self, event: ExecutionEvent) -> ExecutionEvent:
         """Send a report on an order.
 
@@ -44,3 +64,36 @@ class Executor(Component):
             SubjectError: Its symbol cannot be part of a subject; nothing is sent.
         """
         return self._send(event, "exec")
+
+    def handle_request(self, event: OrderEvent | CancelEvent | ReplaceEvent) -> Handled:
+        """Call the handler for what a portfolio sent; for those who run components."""
+        if isinstance(event, OrderEvent):
+            return self.on_order(event)
+        if isinstance(event, CancelEvent):
+            return self.on_cancel(event)
+        return self.on_replace(event)
+
+    def reject(self, event: OrderEvent | CancelEvent | ReplaceEvent, reason: str) -> None:
+        """Send the report that an order, or a request about one, is rejected.
+
+        Args:
+            event: Whose id the report names. Its symbol may be one that no subject can hold.
+            reason: Why, in words.
+        """
+        symbol = event.symbol
+        try:
+            check_symbol(symbol)
+        except SubjectError:
+            # An execution cannot carry it either; the order id names it.
+            symbol = ""
+        side = event.side if isinstance(event, OrderEvent) else None
+        self.send_execution(
+            ExecutionEvent(
+                order_id=event.id,
+                symbol=symbol,
+                side=side if side in set(Side) else None,
+                update=TradeUpdate.REJECTED.value,
+                leaves_quantity="0",
+                reason=reason,
+            )
+        )

@@ -11,14 +11,17 @@ from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError
 from ingenium.events import (
+    CancelEvent,
     DataEvent,
     DeadLetterEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
+    ReplaceEvent,
     SignalEvent,
     encode,
 )
+from ingenium.subjects import PORTFOLIO, data_subject, subject_for
 
 __all__ = [
     "STOP",
@@ -28,12 +31,15 @@ __all__ = [
     "handlers_of",
     "start_component",
     "stop_component",
+    "subscriptions_of",
 ]
 
 STOP = "stop"
 """The cause of what a component sends when it stops."""
 
 Handler = Callable[..., Handled]
+
+_OF_PORTFOLIOS: tuple[type[Event], ...] = (OrderEvent, CancelEvent, ReplaceEvent)
 
 
 def handlers_of(component: Component) -> dict[type[Event], Handler]:
@@ -47,8 +53,34 @@ def handlers_of(component: Component) -> dict[type[Event], Handler]:
             ExecutionEvent: component.handle_execution,
         }
     if isinstance(component, Executor):
-        return {DataEvent: component.on_data, OrderEvent: component.on_order}
+        return {
+            DataEvent: component.on_data,
+            **dict.fromkeys(_OF_PORTFOLIOS, component.handle_request),
+        }
     return {}
+
+
+def subscriptions_of(component: Component) -> list[tuple[str, type[Event] | None]]:
+    """Return the subjects that a component subscribes to, and the type of what arrives there.
+
+    Returns:
+        Subjects and types; a type of ``None`` depends on each message's own subject.
+
+    Raises:
+        SubjectError: A symbol of it cannot be part of a subject.
+    """
+    symbols = getattr(component, "symbols", None)
+    found: dict[str, type[Event] | None] = {}
+    for event_type in handlers_of(component):
+        if event_type is DataEvent and symbols is not None:
+            # Two spellings of one symbol share a subject, and one subscription is enough.
+            found.update(dict.fromkeys((data_subject(s) for s in symbols), event_type))
+        elif event_type in _OF_PORTFOLIOS:
+            # Only within one subscription an order and its cancellation surely keep their order.
+            found[PORTFOLIO] = None
+        else:
+            found[subject_for(event_type)] = event_type
+    return list(found.items())
 
 
 async def handle(

@@ -9,11 +9,17 @@ from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, MessageH
 from ingenium.bus.envelope import dead_letter, headers_for
 from ingenium.clock import Clock, SystemClock
 from ingenium.components.base import Component
-from ingenium.components.handling import handle, handlers_of, start_component, stop_component
+from ingenium.components.handling import (
+    handle,
+    handlers_of,
+    start_component,
+    stop_component,
+    subscriptions_of,
+)
 from ingenium.components.ingestor import Ingestor
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import DataEvent, Event, decode, encode
-from ingenium.subjects import subject_for, subject_of
+from ingenium.subjects import event_type_of, subject_of
 
 __all__ = ["LiveMember"]
 
@@ -50,11 +56,10 @@ class LiveMember:
         self.component.clock = self._clock
         self.component.notify = self._sent.set
         await self._publish(await start_component(self.component, self._clock.now()))
-        for event_type in self._handlers:
-            for subject in self._subjects(event_type):
-                self._subscriptions.append(
-                    await self._bus.subscribe(subject, self._receiver(event_type))
-                )
+        for subject, event_type in subscriptions_of(self.component):
+            self._subscriptions.append(
+                await self._bus.subscribe(subject, self._receiver(event_type))
+            )
         await self._bus.flush()
 
     async def run(self) -> None:
@@ -95,16 +100,12 @@ class LiveMember:
             async with self._one_at_a_time:
                 await self._publish(self.component.take())
 
-    def _subjects(self, event_type: type[Event]) -> list[str]:
-        symbols = getattr(self.component, "symbols", None)
-        if event_type is DataEvent and symbols is not None:
-            return list(dict.fromkeys(subject_for(DataEvent, symbol) for symbol in symbols))
-        return [subject_for(event_type)]
-
-    def _receiver(self, event_type: type[Event]) -> MessageHandler:
+    def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
         async def receive(message: Message) -> None:
-            async with self._one_at_a_time:
-                await self._receive(event_type, message)
+            kind = event_type or event_type_of(message.subject)
+            if kind in self._handlers:
+                async with self._one_at_a_time:
+                    await self._receive(kind, message)
 
         return receive
 

@@ -13,9 +13,11 @@ from typing import TypeVar
 from ingenium.components.base import Component, Handled
 from ingenium.errors import ConfigError, DecodeError, InvalidOrderError
 from ingenium.events import (
+    CancelEvent,
     DataEvent,
     ExecutionEvent,
     OrderType,
+    ReplaceEvent,
     Side,
     SignalEvent,
     TimeInForce,
@@ -26,9 +28,11 @@ from ingenium.trading.account import Account
 from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import Number, to_decimal
+from ingenium.trading.numbers import format_decimal
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
-from ingenium.trading.working import WorkingOrder, WorkingOrders
+from ingenium.trading.tracking import OrderTracker
+from ingenium.trading.working import WorkingOrder
 
 __all__ = ["Portfolio"]
 
@@ -36,16 +40,7 @@ _TokenT = TypeVar("_TokenT", bound=StrEnum)
 
 _log = logging.getLogger("ingenium.portfolio")
 
-_ENDED = frozenset(
-    {
-        TradeUpdate.FILLED.value,
-        TradeUpdate.CANCELED.value,
-        TradeUpdate.REJECTED.value,
-        TradeUpdate.EXPIRED.value,
-        TradeUpdate.REPLACED.value,
-    }
-)
-_REMEMBERED_ORDERS = 10_000
+_REMEMBERED_CANCELS = 1_000
 _REMEMBERED_PROBLEMS = 1_000
 
 
@@ -76,12 +71,9 @@ class Portfolio(Component):
         """Cash, positions and trades, booked from the executions."""
         self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
         """What could not be booked or acted upon, one line each; the last 1,000."""
-        self._orders = WorkingOrders()
-        # Protective orders: they only ever reduce what their order has filled, so they count as
-        # pending for nobody.
-        self._legs: dict[str, WorkingOrder] = {}
-        # Executions may come after the end of their order, and name it only.
-        self._ended: dict[str, WorkingOrder] = {}
+        self._orders = OrderTracker()
+        # Requests to cancel, so that the report that one was too late is known for what it is.
+        self._cancels: deque[str] = deque(maxlen=_REMEMBERED_CANCELS)
         self._reports: set[str] = set()
         cls = type(self)
         self._reads_data = (
@@ -108,8 +100,8 @@ class Portfolio(Component):
 
     @property
     def orders(self) -> Mapping[str, WorkingOrder]:
-        """The orders that are still working, by id."""
-        return self._orders
+        """The orders that are still working, by id; without the protective ones of brackets."""
+        return self._orders.working
 
     def position(self, symbol: str) -> Position:
         """Return the position in a symbol, flat when there is none."""
@@ -117,7 +109,7 @@ class Portfolio(Component):
 
     def pending(self, symbol: str) -> Decimal:
         """Return what the working orders would still add to the position, negative for sells."""
-        return self._orders.pending(symbol)
+        return self._orders.working.pending(symbol)
 
     def price(self, symbol: str) -> Decimal | None:
         """Return the last price of a symbol; ``None`` before the first one."""
@@ -183,8 +175,80 @@ class Portfolio(Component):
         event = self._send(order.to_event(), "order")
         order = replace(order, id=event.id, timestamp=event.timestamp)
         self._orders.add(order)
-        for leg in order.protective_orders():
-            self._legs[leg.id] = WorkingOrder(leg)
+        return order
+
+    def cancel_order(self, order_id: str) -> CancelEvent | None:
+        """Ask to cancel an order; whether that comes in time, an execution says.
+
+        Args:
+            order_id: Its id; that of a bracket's protective order, too
+                (`Order.protective_orders`).
+
+        Returns:
+            The event that goes out; ``None`` when the order has ended already.
+
+        Raises:
+            InvalidOrderError: This portfolio has sent no such order.
+        """
+        order = self._orders.active(order_id)
+        if order is None:
+            if self._orders.has_ended(order_id):
+                return None
+            raise InvalidOrderError(_unknown(order_id))
+        event = self._send(CancelEvent(order_id=order_id, symbol=order.symbol), "cancel")
+        self._cancels.append(event.id)
+        return event
+
+    def replace_order(
+        self,
+        order_id: str,
+        *,
+        quantity: Number | None = None,
+        limit_price: Number | None = None,
+        stop_price: Number | None = None,
+        trail_price: Number | None = None,
+        trail_percent: Number | None = None,
+        time_in_force: TimeInForce | str | None = None,
+    ) -> Order:
+        """Ask to put another order in the place of one that works; what is left out stays.
+
+        Args:
+            order_id: Id of the order to replace; of a bracket's protective order only the prices
+                may change.
+            quantity: How much in all, what has been filled already included.
+            limit_price: Worst price accepted.
+            stop_price: Price that triggers.
+            trail_price: Distance of a trailing stop in currency.
+            trail_percent: The same in percent.
+            time_in_force: How long the order works.
+
+        Returns:
+            The order that is to take its place, with an id of its own. It works once an execution
+            says so; when that says ``rejected``, the old one works on.
+
+        Raises:
+            InvalidOrderError: The order has ended or is not of this portfolio, or the new one
+                makes no sense; nothing is sent.
+        """
+        old = self._orders.active(order_id)
+        if old is None:
+            if self._orders.has_ended(order_id):
+                raise InvalidOrderError(f"order {order_id!r} has ended: send a new one")
+            raise InvalidOrderError(_unknown(order_id))
+        event = ReplaceEvent(
+            order_id=order_id,
+            symbol=old.symbol,
+            quantity=_text(quantity, "quantity"),
+            limit_price=_text(limit_price, "limit_price"),
+            stop_price=_text(stop_price, "stop_price"),
+            trail_price=_text(trail_price, "trail_price"),
+            trail_percent=_text(trail_percent, "trail_percent"),
+            time_in_force="" if time_in_force is None else time_in_force,
+        )
+        order = old.replaced_by(event)  # raises before anything is sent
+        event = self._send(event, "order")
+        order = replace(order, id=event.id, timestamp=event.timestamp)
+        self._orders.ask(order_id, order)
         return order
 
     # What follows is called by those who run components.
@@ -210,11 +274,7 @@ class Portfolio(Component):
         """
         if event.id and (self.account.has_booked(event.id) or event.id in self._reports):
             return None
-        working = (
-            self._orders.get(event.order_id)
-            or self._legs.get(event.order_id)
-            or self._ended.get(event.order_id)
-        )
+        working = self._orders.find(event)
         fill = self._fill_of(event, working)
         if fill is not None:
             self.account.book(fill)
@@ -255,6 +315,8 @@ class Portfolio(Component):
                 f"execution {event.id!r} is of order {event.order_id!r}, which this portfolio did "
                 f"not send: booked {fill.side.value} {fill.quantity:f} {fill.symbol} all the same"
             )
+        elif event.order_id in self._cancels:
+            _log.warning("%s: %s was not canceled: %s", self.name, event.order_id, event.reason)
         else:
             _log.info(
                 "%s: report %s on order %s of somebody else", self.name, event.id, event.order_id
@@ -262,25 +324,14 @@ class Portfolio(Component):
 
     def _follow(self, working: WorkingOrder, event: ExecutionEvent, fill: Fill | None) -> None:
         order = working.order
-        if fill is not None:
-            working.fill(fill.quantity)
-            if working.filled > order.quantity:
-                self.report_problem(
-                    f"order {order.id!r} of {order.quantity:f} {order.symbol} has been filled "
-                    f"with {working.filled:f}"
-                )
+        self._orders.follow(working, event, fill)
+        if fill is not None and working.filled > order.quantity:
+            self.report_problem(
+                f"order {order.id!r} of {order.quantity:f} {order.symbol} has been filled "
+                f"with {working.filled:f}"
+            )
         if event.update == TradeUpdate.REJECTED:
             _log.warning("%s: order %s was rejected: %s", self.name, order.id, event.reason)
-        if (event.update or "") in _ENDED or not working.leaves:
-            self._end(order.id)
-
-    def _end(self, order_id: str) -> None:
-        working = self._orders.remove(order_id) or self._legs.pop(order_id, None)
-        if working is None:
-            return
-        self._ended[order_id] = working
-        if len(self._ended) > _REMEMBERED_ORDERS:
-            del self._ended[next(iter(self._ended))]
 
 
 def _token(kind: type[_TokenT], name: str, value: str) -> _TokenT:
@@ -301,3 +352,14 @@ def _exact(value: Number, name: str) -> Decimal:
 
 def _exact_or_none(value: Number | None, name: str) -> Decimal | None:
     return None if value is None else _exact(value, name)
+
+
+def _text(value: Number | None, name: str) -> str:
+    return "" if value is None else format_decimal(_exact(value, name))
+
+
+def _unknown(order_id: str) -> str:
+    return (
+        f"order {order_id!r} is unknown: use the id of an order that send_order of this portfolio "
+        "returned"
+    )

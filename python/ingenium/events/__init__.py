@@ -1,11 +1,13 @@
 """The public event types, their words, and the codec of the wire format."""
 
 from ingenium._gen.ingenium.v1 import (
+    CancelEvent,
     DataEvent,
     DeadLetterEvent,
     ExecutionEvent,
     Ohlc,
     OrderEvent,
+    ReplaceEvent,
     SignalEvent,
     StopLoss,
 )
@@ -20,10 +22,19 @@ from ingenium.events.tokens import (
 )
 from ingenium.events.wire import decode, encode
 
-Event = DataEvent | SignalEvent | OrderEvent | ExecutionEvent | DeadLetterEvent
+Event = (
+    DataEvent
+    | SignalEvent
+    | OrderEvent
+    | CancelEvent
+    | ReplaceEvent
+    | ExecutionEvent
+    | DeadLetterEvent
+)
 """Any event of the bus."""
 
 __all__ = [
+    "CancelEvent",
     "DataEvent",
     "DataType",
     "DeadLetterEvent",
@@ -33,6 +44,7 @@ __all__ = [
     "Ohlc",
     "OrderEvent",
     "OrderType",
+    "ReplaceEvent",
     "Side",
     "Signal",
     "SignalEvent",

@@ -83,13 +83,22 @@ _WRITTEN_WHEN_UNSET = frozenset(
     {
         "ingenium.v1.OrderEvent.timestamp",
         "ingenium.v1.OrderEvent.stop_loss",
+        "ingenium.v1.CancelEvent.timestamp",
+        "ingenium.v1.ReplaceEvent.timestamp",
         "ingenium.v1.ExecutionEvent.timestamp",
         "ingenium.v1.DeadLetterEvent.timestamp",
     }
 )
 
 # The money path: a key in two spellings is refused, since two readers could take different ones.
-_ONE_SPELLING = frozenset({"ingenium.v1.OrderEvent", "ingenium.v1.ExecutionEvent"})
+_ONE_SPELLING = frozenset(
+    {
+        "ingenium.v1.OrderEvent",
+        "ingenium.v1.CancelEvent",
+        "ingenium.v1.ReplaceEvent",
+        "ingenium.v1.ExecutionEvent",
+    }
+)
 
 _TIMESTAMP = "google.protobuf.Timestamp"
 

@@ -1,5 +1,7 @@
 """The simulated exchange: fills orders from bars, with fees and slippage."""
 
+from ingenium.exchange.calendars import AlwaysOpen, Calendar, RegularHours, Session
+from ingenium.exchange.exchange_calendar import ExchangeCalendar
 from ingenium.exchange.fees import FeeBasisPoints, FeeModel, FeePerOrder, FeePerShare, NoFees
 from ingenium.exchange.notes import ExchangeNotes
 from ingenium.exchange.paper_exchange import PaperExchange
@@ -14,6 +16,9 @@ from ingenium.exchange.slippage import (
 )
 
 __all__ = [
+    "AlwaysOpen",
+    "Calendar",
+    "ExchangeCalendar",
     "ExchangeNotes",
     "FeeBasisPoints",
     "FeeModel",
@@ -23,7 +28,9 @@ __all__ = [
     "NoFees",
     "NoSlippage",
     "PaperExchange",
+    "RegularHours",
     "Report",
+    "Session",
     "SlippageBasisPoints",
     "SlippageModel",
     "SlippageTicks",

@@ -7,12 +7,12 @@ from decimal import Decimal
 from ingenium.errors import DecodeError
 from ingenium.events import OrderType, Side, TimeInForce
 from ingenium.trading import Order
+from ingenium.trading.money import ZERO
 from ingenium.trading.numbers import parse_price
 
-__all__ = ["last_price", "objection"]
+__all__ = ["expected_price", "last_price", "objection", "wrong_side"]
 
-_TIMES_IN_FORCE = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
-_AT_ONCE = {TimeInForce.IOC, TimeInForce.FOK}
+_ONCE = {TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS}
 _MARKETABLE = {OrderType.MARKET, OrderType.LIMIT}
 
 
@@ -26,23 +26,18 @@ def last_price(close: str | None) -> Decimal | None:
         return None
 
 
-def objection(order: Order, close: str | None) -> str:
+def objection(order: Order, close: str | None, *, check_stop: bool = True) -> str:
     """Say why an order is not taken; empty when it is.
 
     Args:
         order: The order.
         close: The last close of its symbol, as its event writes it; ``None`` when the symbol has
             had no data.
+        check_stop: Whether to look on which side of that its stop is.
     """
     if not order.id:
         return "order Id is missing: executions could not name it"
-    if order.time_in_force not in _TIMES_IN_FORCE:
-        known = ", ".join(time.value for time in _TIMES_IN_FORCE)
-        return (
-            f"order TimeInForce {order.time_in_force.value!r} is not worked by the paper "
-            f"exchange: use {known}"
-        )
-    if order.time_in_force in _AT_ONCE and order.type not in _MARKETABLE:
+    if order.time_in_force in _ONCE and order.type not in _MARKETABLE:
         return (
             f"order TimeInForce {order.time_in_force.value!r} does not go with Type "
             f"{order.type.value!r}, which waits for its stop: use day or gtc"
@@ -52,11 +47,27 @@ def objection(order: Order, close: str | None) -> str:
             f"order Symbol {order.symbol!r} has had no data: check the symbol, and that an "
             "ingestor sends it"
         )
-    return _wrong_side(order, last_price(close))
+    return wrong_side(order, order.stop_price, last_price(close)) if check_stop else ""
 
 
-def _wrong_side(order: Order, price: Decimal | None) -> str:
-    stop = order.stop_price
+def expected_price(order: Order, last: Decimal | None) -> Decimal:
+    """Return the price at which an order is expected to be filled, or a worse one.
+
+    Args:
+        order: The order.
+        last: Last price of its symbol.
+    """
+    return order.limit_price or order.stop_price or last or ZERO
+
+
+def wrong_side(order: Order, stop: Decimal | None, price: Decimal | None) -> str:
+    """Say that a stop is on the wrong side of a price; empty when it is not.
+
+    Args:
+        order: Whose stop it is.
+        stop: The price that triggers.
+        price: Last price of the symbol.
+    """
     if stop is None or price is None:
         return ""
     if order.side is Side.BUY and stop <= price:

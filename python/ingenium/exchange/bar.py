@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from ingenium.trading import Bar
 
-__all__ = ["ExactBar", "session_of"]
-
-_DAY = timedelta(days=1)
+__all__ = ["ExactBar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +55,3 @@ class ExactBar:
             bar.exact("volume"),
             highest == high and lowest == low,
         )
-
-
-def session_of(bar: Bar) -> tuple[date, bool]:
-    """Return the session that a bar belongs to, and whether the bar is all of it.
-
-    A session is a day in UTC. A bar of a day or more is a session of its own.
-    """
-    return bar.start.date(), bar.period >= _DAY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from ingenium.events import OrderType, Side
+from ingenium.events import OrderType, Side, TimeInForce
 from ingenium.exchange.bar import ExactBar
 from ingenium.exchange.matching import MATCHERS, Match
 from ingenium.exchange.policy import FillPolicy
@@ -36,6 +36,7 @@ class Bracket:
             leg.leaves = ZERO
         self._entered_at: datetime | None = None
         self._is_sure = False
+        self._is_over = False
 
     @property
     def exposure(self) -> Decimal:
@@ -51,9 +52,10 @@ class Bracket:
         """Take in shares that the entry has filled; return whether they are the first."""
         is_first = self._entered_at is None
         self._entered_at = bar.start
-        # After a fill at the open the whole bar lies ahead. Of a limit or stop within the bar
-        # nobody knows what came before it.
+        # After a fill at the open the whole bar lies ahead, and after one at the close nothing of
+        # it. Of a limit or stop within the bar nobody knows what came before it.
         self._is_sure = self.entry.type is OrderType.MARKET
+        self._is_over = self.entry.time_in_force is TimeInForce.CLS
         for leg in self.legs:
             leg.leaves = EXACT.add(leg.leaves, quantity)
         return is_first
@@ -84,11 +86,13 @@ class Bracket:
             does, the loss wins: when both legs could be filled, and when the bar that filled the
             entry also touches the stop.
         """
-        if not self.exposure:
-            return None
         is_entry_bar = self._entered_at == bar.start
+        if not self.exposure or (is_entry_bar and self._is_over):
+            return None
         found: list[tuple[RestingOrder, Match]] = []
         for leg in self.legs:
+            if bar.start < leg.submitted:
+                continue  # it took the place of another while the bar went on
             is_profit = leg.order.type is OrderType.LIMIT
             if is_profit and is_entry_bar and not self._is_sure:
                 continue

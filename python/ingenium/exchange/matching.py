@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from ingenium.events import OrderType, Side
+from ingenium.events import OrderType, Side, TimeInForce
 from ingenium.exchange.bar import ExactBar
 from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.resting import RestingOrder
 from ingenium.trading.money import EXACT
 
-__all__ = ["MATCHERS", "Match", "Matcher", "trail"]
+__all__ = ["AUCTIONS", "MATCHERS", "Match", "Matcher", "retrail", "trail"]
 
 _FINEST = 12
 """Decimals of a stop that a percentage made."""
@@ -105,12 +105,41 @@ def match_trailing_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy
     return match
 
 
+def match_opening(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
+    """Match an order for the opening auction: at the open, where its limit allows that."""
+    return _match_auction(resting, bar.open, policy, at_open=True)
+
+
+def match_closing(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
+    """Match an order for the closing auction: at the close, where its limit allows that."""
+    return _match_auction(resting, bar.close, policy, at_open=False)
+
+
+def _match_auction(
+    resting: RestingOrder, price: Decimal, policy: FillPolicy, *, at_open: bool
+) -> Match | None:
+    limit = resting.order.limit_price
+    if limit is None:
+        return Match(price, at_open=at_open, slips=True)
+    is_better = price < limit if resting.order.side is Side.BUY else price > limit
+    if not is_better and not (policy.touch_fills and price == limit):
+        return None
+    return Match(price if policy.price_improvement else limit, at_open=at_open, slips=False)
+
+
 def trail(resting: RestingOrder, price: Decimal) -> None:
     """Let a trailing stop follow a price, which never moves it back."""
-    order, best = resting.order, resting.best
-    is_sell = order.side is Side.SELL
+    best = resting.best
+    is_sell = resting.order.side is Side.SELL
     if best is not None and (price <= best if is_sell else price >= best):
         return
+    retrail(resting, price)
+
+
+def retrail(resting: RestingOrder, price: Decimal) -> None:
+    """Let a trailing stop trail a price from now on."""
+    order = resting.order
+    is_sell = order.side is Side.SELL
     resting.best = price
     if order.trail_price is not None:
         distance = order.trail_price
@@ -148,3 +177,9 @@ MATCHERS: dict[OrderType, Matcher] = {
     OrderType.TRAILING_STOP: match_trailing_stop,
 }
 """The types of orders that the exchange works."""
+
+AUCTIONS: dict[TimeInForce, Matcher] = {
+    TimeInForce.OPG: match_opening,
+    TimeInForce.CLS: match_closing,
+}
+"""Times in force that are filled in an auction, whatever the type of the order."""

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
-from ingenium.exchange.admission import last_price, objection
-from ingenium.exchange.bar import ExactBar, session_of
+from ingenium.exchange.admission import expected_price, last_price, objection
+from ingenium.exchange.bar import ExactBar
+from ingenium.exchange.book import OrderBook
 from ingenium.exchange.bracket import Bracket
+from ingenium.exchange.calendars import Calendar
 from ingenium.exchange.fees import FeeModel, NoFees
-from ingenium.exchange.matching import MATCHERS, Match, trail
+from ingenium.exchange.hours import BarHours, TradingHours, Turn, expiry
+from ingenium.exchange.ledger import Ledger
+from ingenium.exchange.matching import AUCTIONS, MATCHERS, Match, trail
 from ingenium.exchange.notes import ExchangeNotes
 from ingenium.exchange.policy import FillPolicy
+from ingenium.exchange.replacing import replaced_leg, replaced_order
 from ingenium.exchange.report import Report
 from ingenium.exchange.resting import RestingOrder
 from ingenium.exchange.slippage import NoSlippage, SlippageModel, slipped
+from ingenium.exchange.volume import fillable
 from ingenium.trading import Bar, Order
-from ingenium.trading.money import EXACT, ZERO
+from ingenium.trading.money import EXACT, ZERO, Number
 
 __all__ = ["PaperExchange"]
+
+_AT_ONCE = {TimeInForce.IOC, TimeInForce.FOK}
+_EXPIRED = {
+    TimeInForce.DAY: "day: the session is over",
+    TimeInForce.OPG: "opg: not filled at the open",
+    TimeInForce.CLS: "cls: not filled at the close",
+}
 
 
 class PaperExchange:
@@ -35,6 +48,13 @@ class PaperExchange:
         policy: The rules that can be chosen.
         fees: What a fill costs; nothing when left out.
         slippage: How far market fills slip; not at all when left out.
+        calendar: When there is trading, for all symbols or by symbol. A symbol without one is
+            traded whenever it has a bar, and its sessions are days in UTC.
+        cash: What the account may spend; ``None`` for no limit.
+        allow_short: Whether the account may sell what it does not hold.
+
+    Raises:
+        ConfigError: The cash is negative or no finite number.
     """
 
     def __init__(
@@ -43,30 +63,37 @@ class PaperExchange:
         *,
         fees: FeeModel | None = None,
         slippage: SlippageModel | None = None,
+        calendar: Calendar | Mapping[str, Calendar] | None = None,
+        cash: Number | None = None,
+        allow_short: bool = True,
     ) -> None:
         self.policy = policy or FillPolicy()
         self.fees = fees or NoFees()
         self.slippage = slippage or NoSlippage()
         self.notes = ExchangeNotes()
         """Counts of what flatters the result, or casts doubt on it."""
-        self._resting: dict[str, dict[str, RestingOrder]] = {}
-        self._symbol_of: dict[str, str] = {}
-        self._known_ids: set[str] = set()
-        self._brackets: dict[str, dict[str, Bracket]] = {}
+        self._hours = TradingHours(calendar)
+        self._ledger = Ledger(cash, allow_short=allow_short)
+        self._book = OrderBook()
         self._positions: dict[str, Decimal] = {}
         self._closes: dict[str, str] = {}
 
     @property
     def working(self) -> Sequence[Order]:
         """The orders that work now, by symbol and in the order in which they came."""
-        own = [r.order for orders in self._resting.values() for r in orders.values()]
-        return own + [
-            leg.order
-            for brackets in self._brackets.values()
-            for bracket in brackets.values()
-            for leg in bracket.legs
-            if leg.leaves
-        ]
+        book = self._book
+        return [resting.order for resting in (*book.working(), *book.protective())]
+
+    def order(self, order_id: str) -> Order | None:
+        """Return an order that works or is held; ``None`` when there is none of that id."""
+        found = self._book.get(order_id) or (self._book.leg(order_id) or (None, None))[1]
+        return None if found is None else found.order
+
+    def why_unknown(self, order_id: str) -> str:
+        """Say why `order` does not know an id."""
+        if self._book.has_seen(order_id):
+            return f"order {order_id!r} has ended"
+        return f"order {order_id!r} is unknown"
 
     def is_waiting(self, symbol: str, close: str = "") -> bool:
         """Take note of a symbol's last price, and say whether an order waits for its bars.
@@ -78,7 +105,7 @@ class PaperExchange:
             close: Its close, as the event writes it.
         """
         self._closes[symbol] = close
-        return symbol in self._resting or symbol in self._brackets
+        return symbol in self._book.orders or symbol in self._book.brackets
 
     def submit(self, order: Order, now: datetime) -> list[Report]:
         """Take an order.
@@ -90,26 +117,25 @@ class PaperExchange:
             now: When it comes, UTC.
 
         Returns:
-            That it works, or that it is rejected and why.
+            That it works, waits for its exchange to open, or is rejected and why.
         """
-        if order.id and order.id in self._known_ids:
+        if not self._book.is_new(order.id):
             self.notes.repeated_orders += 1
             return []
-        self._known_ids.add(order.id)
         last = self._closes.get(order.symbol)
         reason = objection(order, last)
-        if reason:
-            return [Report(order, TradeUpdate.REJECTED, now, reason=reason)]
         resting = RestingOrder(order, now)
         price = last_price(last)
+        reason = reason or self._unaffordable(resting, price)
+        if reason:
+            return [Report(order, TradeUpdate.REJECTED, now, reason=reason)]
         if order.type is OrderType.TRAILING_STOP and price is not None:
             trail(resting, price)
-        self._resting.setdefault(order.symbol, {})[order.id] = resting
-        self._symbol_of[order.id] = order.symbol
-        reports = [Report(order, TradeUpdate.NEW, now, order.quantity)]
+        self._book.add(resting)
+        reports = [self._welcome(resting, now)]
         if order.is_bracket:
             bracket = Bracket(order, now)
-            self._brackets.setdefault(order.symbol, {})[order.id] = bracket
+            self._book.add_bracket(bracket)
             reports += [Report(leg.order, TradeUpdate.HELD, now) for leg in bracket.legs]
         return reports
 
@@ -126,18 +152,57 @@ class PaperExchange:
         Returns:
             That it is canceled; nothing when no such order works.
         """
-        symbol = self._symbol_of.get(order_id)
-        if symbol is not None:
-            resting = self._resting[symbol][order_id]
+        resting = self._book.get(order_id)
+        if resting is not None:
             return [*self._ended(resting, TradeUpdate.CANCELED, now, reason)]
-        for brackets in self._brackets.values():
-            for bracket in brackets.values():
-                for leg in bracket.legs:
-                    if leg.order.id == order_id:
-                        bracket.legs.remove(leg)
-                        report = Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
-                        return [report, *self._tidy(bracket, now)]
-        return []
+        found = self._book.leg(order_id)
+        if found is None:
+            return []
+        bracket, leg = found
+        self._book.remove_leg(bracket, leg)
+        report = Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
+        return [report, *self._tidy(bracket, now)]
+
+    def replace(self, order_id: str, order: Order, now: datetime) -> list[Report]:
+        """Put an order in the place of one that works, as if it had come now.
+
+        It keeps what was filled, and what a trailing stop has seen. Its quantity is the one in
+        all. A protective order may only change its prices.
+
+        Args:
+            order_id: Id of the order to replace.
+            order: The one that takes its place; it has an id of its own.
+            now: The present time, UTC.
+
+        Returns:
+            That the one is replaced and the other works, or that the other is rejected and why:
+            the one works on then.
+        """
+        if not self._book.is_new(order.id):
+            self.notes.repeated_orders += 1
+            return []
+        last = self._closes.get(order.symbol)
+        if (resting := self._book.get(order_id)) is not None:
+            new, reason = replaced_order(resting, order, now, last)
+            if not reason:
+                others = (other for other in self._book.working() if other is not resting)
+                reason = self._unaffordable(new, last_price(last), others)
+            if not reason:
+                self._book.replace(resting, new)
+                return [Report(resting.order, TradeUpdate.REPLACED, now), self._welcome(new, now)]
+        elif (found := self._book.leg(order_id)) is not None:
+            bracket, leg = found
+            new, reason = replaced_leg(leg, order, now, last, is_live=bracket.is_entered)
+            if not reason:
+                self._book.replace_leg(bracket, leg, new)
+                update = TradeUpdate.NEW if bracket.is_entered else TradeUpdate.HELD
+                return [
+                    Report(leg.order, TradeUpdate.REPLACED, now),
+                    Report(order, update, now, new.leaves),
+                ]
+        else:
+            reason = self.why_unknown(order_id)
+        return [Report(order, TradeUpdate.REJECTED, now, reason=reason)]
 
     def on_bar(self, bar: Bar) -> list[Report]:
         """Match the working orders of a symbol against a bar of it.
@@ -148,41 +213,53 @@ class PaperExchange:
         Raises:
             DecodeError: A number of the bar cannot be read exactly; no order has been touched.
         """
-        if not self.is_waiting(bar.symbol, bar.event.ohlc.close if bar.event.ohlc else ""):
+        symbol = bar.symbol
+        if not self.is_waiting(symbol, bar.event.ohlc.close if bar.event.ohlc else ""):
             return []
-        orders = self._resting.get(bar.symbol, {})
         exact = ExactBar.of(bar)
         if not exact.is_consistent:
             self.notes.inconsistent_bars += 1
-        session, is_whole = session_of(bar)
+        hours = self._hours.of(bar)
         reports: list[Report] = []
-        for resting in list(orders.values()):
+        for resting in list(self._book.orders.get(symbol, {}).values()):
             if exact.start < resting.submitted:
                 continue
-            is_day = resting.order.time_in_force is TimeInForce.DAY
-            if resting.session is None:
-                resting.session = session
-            elif is_day and session > resting.session:
-                reports += self._expired(resting, exact.start)
+            turn = self._hours.turn(resting, hours)
+            if turn is Turn.SLEEP:
                 continue
-            reports += self._match(resting, exact)
-            if is_day and is_whole and resting.leaves:
-                reports += self._expired(resting, exact.end)
-        if bar.symbol in self._brackets:
-            reports += self._protect(bar.symbol, exact)
+            if turn is not Turn.OVER:
+                reports += self._match(resting, exact)
+            if turn is not Turn.WORK and self._book.get(resting.order.id) is resting:
+                reports += self._expired(resting, exact)
+        if symbol in self._book.brackets:
+            reports += self._protect(symbol, exact, hours)
         return reports
 
     def _match(self, resting: RestingOrder, bar: ExactBar) -> Iterator[Report]:
         order = resting.order
-        match = MATCHERS[order.type](resting, bar, self.policy)
-        quantity = ZERO if match is None else self._quantity(resting, bar)
-        if order.time_in_force is TimeInForce.FOK and quantity < resting.leaves:
+        time_in_force = order.time_in_force
+        if not resting.is_announced:
+            resting.is_announced = True
+            yield Report(order, TradeUpdate.NEW, bar.start, resting.leaves)
+        matcher = AUCTIONS.get(time_in_force) or MATCHERS[order.type]
+        match = matcher(resting, bar, self.policy)
+        quantity = ZERO if match is None else fillable(resting, bar, self.policy, self.notes)
+        if time_in_force is TimeInForce.FOK and quantity < resting.leaves:
             quantity = ZERO
         if match is not None and quantity:
-            yield self._filled(resting, bar, match, quantity)
-            yield from self._enter(order, quantity, bar, bar.start if match.at_open else bar.end)
-        if resting.leaves and order.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
-            reason = f"{order.time_in_force.value}: not filled by the first bar"
+            price, fee = self._cost(resting, bar, match, quantity)
+            reason = self._ledger.admit_fill(order, quantity, price, fee)
+            if reason:
+                update = TradeUpdate.CANCELED if resting.filled else TradeUpdate.REJECTED
+                yield from self._ended(resting, update, bar.end, reason)
+                return
+            report = self._filled(resting, bar, match, quantity, price, fee)
+            if not resting.leaves:
+                self._book.remove(order)
+            yield report
+            yield from self._enter(order, quantity, bar, report.time)
+        if resting.leaves and time_in_force in _AT_ONCE:
+            reason = f"{time_in_force.value}: not filled by the first bar"
             yield from self._ended(resting, TradeUpdate.CANCELED, bar.end, reason)
 
     # Brackets.
@@ -191,31 +268,34 @@ class PaperExchange:
         self, order: Order, quantity: Decimal, bar: ExactBar, now: datetime
     ) -> Iterator[Report]:
         """Let the protective orders of an order go live for what it has filled."""
-        bracket = self._brackets.get(order.symbol, {}).get(order.id)
+        bracket = self._book.bracket(order)
         if bracket is None:
             return
-        bracket.is_entry_working = order.id in self._symbol_of
+        bracket.is_entry_working = self._book.get(order.id) is not None
         if bracket.enter(quantity, bar):
             for leg in bracket.legs:
                 yield Report(leg.order, TradeUpdate.NEW, now, leg.leaves)
 
-    def _protect(self, symbol: str, bar: ExactBar) -> Iterator[Report]:
+    def _protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[Report]:
         """Match the protective orders of a symbol, and end those that have nothing to protect."""
         position = self._positions.get(symbol, ZERO)
-        for bracket in list(self._brackets[symbol].values()):
+        for bracket in list(self._book.brackets[symbol].values()):
             position = bracket.limit_to(position)
             if bracket.is_entered and not bracket.exposure:
                 yield from self._tidy(bracket, bar.start, "the position is closed")
                 continue
-            found = bracket.match(bar, self.policy)
+            found = bracket.match(bar, self.policy) if hours.admits(bracket.entry) else None
             if found is None:
                 continue
             leg, match, is_ambiguous = found
-            quantity = self._quantity(leg, bar)
+            quantity = fillable(leg, bar, self.policy, self.notes)
             if quantity:
                 self.notes.ambiguous_fills += is_ambiguous
                 before = leg.leaves
-                report = self._filled(leg, bar, match, quantity, is_ambiguous=is_ambiguous)
+                price, fee = self._cost(leg, bar, match, quantity)
+                report = self._filled(
+                    leg, bar, match, quantity, price, fee, is_ambiguous=is_ambiguous
+                )
                 leg.leaves = before
                 bracket.reduce(quantity)
                 if bracket.is_entry_working and not leg.leaves:
@@ -223,7 +303,7 @@ class PaperExchange:
                     report = replace(report, update=TradeUpdate.PARTIAL_FILL)
                 yield report
                 if not leg.leaves and not bracket.is_entry_working:
-                    bracket.legs.remove(leg)
+                    self._book.remove_leg(bracket, leg)
                 yield from self._tidy(bracket, report.time)
 
     def _tidy(
@@ -239,30 +319,19 @@ class PaperExchange:
             reason = "its entry was not filled"
         for leg in bracket.legs:
             yield Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
-        symbol = bracket.entry.symbol
-        del self._brackets[symbol][bracket.entry.id]
-        if not self._brackets[symbol]:
-            del self._brackets[symbol]
+        self._book.remove_bracket(bracket)
 
     # Fills and ends.
 
-    def _quantity(self, resting: RestingOrder, bar: ExactBar) -> Decimal:
-        """Return how much of an order a bar can fill; at most what the volume cap allows."""
-        cap = self.policy.volume_cap
-        if cap is None:
-            return resting.leaves
-        if bar.volume <= 0:
-            self.notes.uncapped_fills += 1
-            return resting.leaves
-        allowed = EXACT.multiply(cap, bar.volume)
-        if allowed >= resting.leaves:
-            return resting.leaves
-        allowed = resting.rounded(allowed)
-        if allowed:
-            self.notes.capped_fills += 1
-        else:
-            self.notes.skipped_fills += 1
-        return allowed
+    def _cost(
+        self, resting: RestingOrder, bar: ExactBar, match: Match, quantity: Decimal
+    ) -> tuple[Decimal, Decimal]:
+        """Return the price of a fill after slippage, and its commission."""
+        price = match.price
+        if match.slips:
+            distance = self.slippage.distance(price, quantity, bar.volume)
+            price = slipped(price, resting.order.side, distance)
+        return price, self.fees.fee(quantity, price, is_first=not resting.filled)
 
     def _filled(
         self,
@@ -270,21 +339,18 @@ class PaperExchange:
         bar: ExactBar,
         match: Match,
         quantity: Decimal,
+        price: Decimal,
+        commission: Decimal,
         *,
         is_ambiguous: bool = False,
     ) -> Report:
         order = resting.order
-        price = match.price
-        if match.slips:
-            distance = self.slippage.distance(price, quantity, bar.volume)
-            price = slipped(price, order.side, distance)
-        commission = self.fees.fee(quantity, price, is_first=resting.is_untouched)
         resting.leaves = EXACT.subtract(resting.leaves, quantity)
+        resting.filled = EXACT.add(resting.filled, quantity)
         self.notes.fills += 1
         signed = quantity if order.side is Side.BUY else quantity.copy_negate()
         self._positions[order.symbol] = EXACT.add(self._positions.get(order.symbol, ZERO), signed)
-        if not resting.leaves and order.id in self._symbol_of:
-            self._forget(order)
+        self._ledger.book(order, quantity, price, commission)
         return Report(
             order,
             TradeUpdate.PARTIAL_FILL if resting.leaves else TradeUpdate.FILLED,
@@ -296,23 +362,37 @@ class PaperExchange:
             is_ambiguous=is_ambiguous,
         )
 
-    def _expired(self, resting: RestingOrder, now: datetime) -> Iterator[Report]:
-        return self._ended(resting, TradeUpdate.EXPIRED, now, "day: the session is over")
+    def _unaffordable(
+        self,
+        resting: RestingOrder,
+        last: Decimal | None,
+        working: Iterator[RestingOrder] | None = None,
+    ) -> str:
+        """Say why the account may not send an order; empty when it may."""
+        if self._ledger.forbids_nothing:
+            return ""
+        price = expected_price(resting.order, last)
+        fee = self.fees.fee(resting.leaves, price, is_first=not resting.filled)
+        return self._ledger.admit(resting, price, fee, working or self._book.working())
+
+    def _welcome(self, resting: RestingOrder, now: datetime) -> Report:
+        """Report that an order works, or that it waits for its exchange to open."""
+        order = resting.order
+        resting.is_announced = self._hours.is_open(order, now)
+        update = TradeUpdate.NEW if resting.is_announced else TradeUpdate.ACCEPTED
+        return Report(order, update, now, resting.leaves)
+
+    def _expired(self, resting: RestingOrder, bar: ExactBar) -> Iterator[Report]:
+        reason = _EXPIRED[resting.order.time_in_force]
+        return self._ended(resting, TradeUpdate.EXPIRED, expiry(resting) or bar.end, reason)
 
     def _ended(
         self, resting: RestingOrder, update: TradeUpdate, now: datetime, reason: str
     ) -> Iterator[Report]:
         order = resting.order
-        self._forget(order)
+        self._book.remove(order)
         yield Report(order, update, now, reason=reason)
-        bracket = self._brackets.get(order.symbol, {}).get(order.id)
+        bracket = self._book.bracket(order)
         if bracket is not None:
             bracket.is_entry_working = False
-            yield from self._tidy(bracket, now)
-
-    def _forget(self, order: Order) -> None:
-        del self._symbol_of[order.id]
-        orders = self._resting[order.symbol]
-        del orders[order.id]
-        if not orders:
-            del self._resting[order.symbol]
+            yield from self._tidy(bracket, now, "its position is closed")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from ingenium.bus.contract import Message
 from ingenium.components import Component
-from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
+from ingenium.events import (
+    CancelEvent,
+    DataEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    SignalEvent,
+)
 from ingenium.subjects import subject_for
 
 __all__ = ["Arrivals"]
@@ -22,6 +30,8 @@ class Arrivals:
 
     def add(self, kind: type[Event], message: Message) -> bool:
         """Take a message; return whether its kind is one that is counted."""
+        if kind is CancelEvent or kind is ReplaceEvent:
+            kind = OrderEvent  # what a portfolio sends has one order
         if kind not in self._totals:
             return False
         self._totals[kind] += 1

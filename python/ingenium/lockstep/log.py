@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 
 from ingenium.bus.contract import Message
-from ingenium.errors import IngeniumError
+from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
     DataEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
+    ReplaceEvent,
     decode,
     encode,
 )
-from ingenium.subjects import subject_of
+from ingenium.subjects import event_type_of, subject_of
 from ingenium.trading import Account, Fill, Order, Trade
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
@@ -36,7 +38,7 @@ class Step:
         time: The instant, UTC.
         data: Messages of market data.
         signals: Messages of strategies.
-        orders: Messages of the portfolio.
+        orders: Messages of the portfolio: orders, and requests to cancel or replace one.
         executions: Messages of the executor.
     """
 
@@ -57,7 +59,7 @@ class ReplayResult:
         last: The last one.
         data: Events of market data.
         signals: Signals.
-        orders: Orders.
+        orders: Orders, and requests to cancel or replace one.
         executions: Executions.
         dead_letters: Payloads that a component could not take.
         events_digest: SHA-256, in hex, over all events in their order: equal for equal runs.
@@ -117,13 +119,9 @@ class EventLog:
             self._counts[place] += len(messages)
             for message in messages:
                 self._hash.update(b"%b %b\n" % (message.subject.encode(), message.payload))
-        for kind, messages in (
-            (DataEvent, step.data),
-            (OrderEvent, step.orders),
-            (ExecutionEvent, step.executions),
-        ):
+        for messages in (step.data, step.orders, step.executions):
             for message in messages:
-                self._book_message(kind, message)
+                self._book_message(message)
 
     def add_events(
         self,
@@ -177,7 +175,10 @@ class EventLog:
             problems=tuple(self._problems),
         )
 
-    def _book_message(self, kind: type[Event], message: Message) -> None:
+    def _book_message(self, message: Message) -> None:
+        kind = event_type_of(message.subject)
+        if kind is None:
+            return
         try:
             event = decode(kind, message.payload)
         except IngeniumError as error:
@@ -191,6 +192,8 @@ class EventLog:
                 self._mark(event)
             elif isinstance(event, OrderEvent):
                 self._remember(event)
+            elif isinstance(event, ReplaceEvent):
+                self._replace(event)
             elif isinstance(event, ExecutionEvent):
                 self._fill(event)
         except IngeniumError as error:
@@ -204,6 +207,12 @@ class EventLog:
     def _remember(self, event: OrderEvent) -> None:
         order = Order.from_event(event)
         self._orders[order.id] = order
+
+    def _replace(self, event: ReplaceEvent) -> None:
+        order = self._orders.get(event.order_id)
+        if order is not None:
+            with suppress(InvalidOrderError):  # the executor rejects it
+                self._orders[event.id] = order.replaced_by(event)
 
     def _fill(self, event: ExecutionEvent) -> None:
         order = self._orders.get(event.order_id)

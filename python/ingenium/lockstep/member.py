@@ -12,20 +12,28 @@ from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, headers_for
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
-from ingenium.components.handling import handle, handlers_of, start_component, stop_component
+from ingenium.components.handling import (
+    handle,
+    handlers_of,
+    start_component,
+    stop_component,
+    subscriptions_of,
+)
 from ingenium.errors import BusError, ComponentError, ConfigError, DecodeError, LockstepError
 from ingenium.events import (
+    CancelEvent,
     DataEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
+    ReplaceEvent,
     SignalEvent,
     decode,
     encode,
 )
 from ingenium.lockstep.feed import Feed, time_of
 from ingenium.lockstep.order import SignalOrder
-from ingenium.subjects import grant_subject, report_subject, subject_for, subject_of
+from ingenium.subjects import event_type_of, grant_subject, report_subject, subject_of
 
 __all__ = ["Member", "make_member"]
 
@@ -33,6 +41,8 @@ _NAMES: dict[type[Event], str] = {
     DataEvent: "data",
     SignalEvent: "signals",
     OrderEvent: "orders",
+    CancelEvent: "orders",
+    ReplaceEvent: "orders",
     ExecutionEvent: "executions",
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,9 +93,8 @@ class Member(ABC):
         self._bus.on_incident(self._on_incident)
         subscribe = self._bus.subscribe
         self._subscriptions.append(await subscribe(grant_subject(self._app.name), self._on_grant))
-        for event_type in self._handlers:
-            for subject in self._subjects(event_type):
-                self._subscriptions.append(await subscribe(subject, self._receiver(event_type)))
+        for subject, event_type in subscriptions_of(self.component):
+            self._subscriptions.append(await subscribe(subject, self._receiver(event_type)))
         await self._bus.flush()
         await self._send_report()
 
@@ -124,17 +133,12 @@ class Member(ABC):
     def _take_in(self, event_type: type[Event], message: Message) -> None:
         """Keep a message until `_work`."""
 
-    def _subjects(self, event_type: type[Event]) -> list[str]:
-        symbols = getattr(self.component, "symbols", None)
-        if event_type is DataEvent and symbols is not None:
-            # Two spellings of one symbol share a subject, and one subscription is enough.
-            return list(dict.fromkeys(subject_for(DataEvent, symbol) for symbol in symbols))
-        return [subject_for(event_type)]
-
-    def _receiver(self, event_type: type[Event]) -> MessageHandler:
+    def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
         def receive(message: Message) -> None:
-            self._take_in(event_type, message)
-            self._wake.set()
+            kind = event_type or event_type_of(message.subject)
+            if kind in self._handlers:
+                self._take_in(kind, message)
+                self._wake.set()
 
         return receive
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
 from ingenium.errors import DecodeError, InvalidOrderError, SubjectError
-from ingenium.events import OrderEvent, OrderType, Side, StopLoss, TimeInForce
+from ingenium.events import OrderEvent, OrderType, ReplaceEvent, Side, StopLoss, TimeInForce
 from ingenium.ids import make_id
 from ingenium.subjects import check_symbol
 from ingenium.trading.numbers import format_decimal, parse_decimal
@@ -28,6 +28,9 @@ _PRICES = {
     "take_profit": "TakeProfit",
     "stop_loss": "StopLoss.StopPrice",
     "stop_loss_limit": "StopLoss.LimitPrice",
+}
+_REPLACEABLE = {
+    name: _PRICES[name] for name in ("limit_price", "stop_price", "trail_price", "trail_percent")
 }
 _WANTED = {
     OrderType.MARKET: (),
@@ -223,6 +226,36 @@ class Order:
             stop_loss_limit=_price(event, "StopLoss.LimitPrice", stop_loss.limit_price),
             extended_hours=event.extended_hours,
         )
+
+    def replaced_by(self, event: ReplaceEvent) -> Order:
+        """Return the order that takes this one's place; it has the event's id.
+
+        Raises:
+            InvalidOrderError: The event is about another symbol, changes nothing, or what it
+                changes makes no order.
+        """
+        if event.symbol != self.symbol:
+            raise InvalidOrderError(
+                f"order Symbol is {event.symbol!r}, but the order to replace is in "
+                f"{self.symbol!r}: cancel it and send a new one"
+            )
+        changes: dict[str, Decimal | TimeInForce | None] = {}
+        if event.quantity:
+            changes["quantity"] = _number("Quantity", event.quantity)
+        if event.time_in_force:
+            changes["time_in_force"] = _token(TimeInForce, "TimeInForce", event.time_in_force)
+        for name, path in _REPLACEABLE.items():
+            if text := getattr(event, name):
+                changes[name] = _number(path, text)
+        if not changes:
+            raise InvalidOrderError(
+                f"order {self.id!r} would stay as it is: state what to change, or cancel it"
+            )
+        if "trail_price" in changes:
+            changes.setdefault("trail_percent", None)
+        elif "trail_percent" in changes:
+            changes["trail_price"] = None
+        return replace(self, id=event.id, timestamp=event.timestamp, **changes)  # type: ignore[arg-type]
 
     def to_event(self) -> OrderEvent:
         """Write the order as an event."""

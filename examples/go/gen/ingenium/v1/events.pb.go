@@ -524,6 +524,217 @@ func (x *StopLoss) GetStopPrice() string {
 	return ""
 }
 
+// A request to cancel an order, published by a portfolio on ingenium.portfolio.cancel: a subject of
+// its own, so that an executor that knows nothing of it cannot take it for an order. The executor
+// answers with an execution: "canceled" on the order, or "rejected" with this event's id as its
+// OrderId when there is nothing to cancel.
+type CancelEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique id, "cancel_" and 27 letters or digits. Empty means not yet sent; the SDK fills it on
+	// sending.
+	Id string `protobuf:"bytes,1,opt,name=id,json=Id,proto3" json:"id,omitempty"`
+	// When the request was made. Unset is written as Go's zero time, "0001-01-01T00:00:00Z"; the
+	// SDK fills it on sending.
+	Timestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=timestamp,json=Timestamp,proto3" json:"timestamp,omitempty"`
+	// Id of the order to cancel; that of a bracket's protective order, too.
+	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=OrderId,proto3" json:"order_id,omitempty"`
+	// Name of the order's instrument, case kept: "AAPL".
+	Symbol        string `protobuf:"bytes,4,opt,name=symbol,json=Symbol,proto3" json:"symbol,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelEvent) Reset() {
+	*x = CancelEvent{}
+	mi := &file_ingenium_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelEvent) ProtoMessage() {}
+
+func (x *CancelEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_ingenium_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelEvent.ProtoReflect.Descriptor instead.
+func (*CancelEvent) Descriptor() ([]byte, []int) {
+	return file_ingenium_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CancelEvent) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CancelEvent) GetTimestamp() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Timestamp
+	}
+	return nil
+}
+
+func (x *CancelEvent) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *CancelEvent) GetSymbol() string {
+	if x != nil {
+		return x.Symbol
+	}
+	return ""
+}
+
+// A request to put another order in the place of one that works, published by a portfolio on
+// ingenium.portfolio.replace. The executor answers "replaced" on the old order and "new" on the
+// one that takes its place, or "rejected" on the latter; the old one works on then. A field that is
+// empty stays as it is in the old order.
+type ReplaceEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique id, "order_" and 27 letters or digits: from then on that of the order, which executions
+	// name. Empty means not yet sent; the SDK fills it on sending.
+	Id string `protobuf:"bytes,1,opt,name=id,json=Id,proto3" json:"id,omitempty"`
+	// When the request was made. Unset is written as Go's zero time, "0001-01-01T00:00:00Z"; the
+	// SDK fills it on sending.
+	Timestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=timestamp,json=Timestamp,proto3" json:"timestamp,omitempty"`
+	// Id of the order to replace; that of a bracket's protective order, too.
+	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=OrderId,proto3" json:"order_id,omitempty"`
+	// Name of the order's instrument, case kept: "AAPL". It cannot change.
+	Symbol string `protobuf:"bytes,4,opt,name=symbol,json=Symbol,proto3" json:"symbol,omitempty"`
+	// How much to trade in all, what has been filled already included, a positive decimal in shares
+	// or units: "10".
+	Quantity string `protobuf:"bytes,5,opt,name=quantity,json=Quantity,proto3" json:"quantity,omitempty"`
+	// How long the order works: "day", "gtc" and so on.
+	TimeInForce string `protobuf:"bytes,6,opt,name=time_in_force,json=TimeInForce,proto3" json:"time_in_force,omitempty"`
+	// Worst price accepted, a decimal in the instrument's currency.
+	LimitPrice string `protobuf:"bytes,7,opt,name=limit_price,json=LimitPrice,proto3" json:"limit_price,omitempty"`
+	// Price that triggers the order, a decimal in the instrument's currency.
+	StopPrice string `protobuf:"bytes,8,opt,name=stop_price,json=StopPrice,proto3" json:"stop_price,omitempty"`
+	// Distance of a trailing stop from the best price, in the instrument's currency.
+	TrailPrice string `protobuf:"bytes,9,opt,name=trail_price,json=TrailPrice,proto3" json:"trail_price,omitempty"`
+	// Distance of a trailing stop from the best price, in percent: "2.5".
+	TrailPercent  string `protobuf:"bytes,10,opt,name=trail_percent,json=TrailPercent,proto3" json:"trail_percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplaceEvent) Reset() {
+	*x = ReplaceEvent{}
+	mi := &file_ingenium_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplaceEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplaceEvent) ProtoMessage() {}
+
+func (x *ReplaceEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_ingenium_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplaceEvent.ProtoReflect.Descriptor instead.
+func (*ReplaceEvent) Descriptor() ([]byte, []int) {
+	return file_ingenium_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ReplaceEvent) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ReplaceEvent) GetTimestamp() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Timestamp
+	}
+	return nil
+}
+
+func (x *ReplaceEvent) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *ReplaceEvent) GetSymbol() string {
+	if x != nil {
+		return x.Symbol
+	}
+	return ""
+}
+
+func (x *ReplaceEvent) GetQuantity() string {
+	if x != nil {
+		return x.Quantity
+	}
+	return ""
+}
+
+func (x *ReplaceEvent) GetTimeInForce() string {
+	if x != nil {
+		return x.TimeInForce
+	}
+	return ""
+}
+
+func (x *ReplaceEvent) GetLimitPrice() string {
+	if x != nil {
+		return x.LimitPrice
+	}
+	return ""
+}
+
+func (x *ReplaceEvent) GetStopPrice() string {
+	if x != nil {
+		return x.StopPrice
+	}
+	return ""
+}
+
+func (x *ReplaceEvent) GetTrailPrice() string {
+	if x != nil {
+		return x.TrailPrice
+	}
+	return ""
+}
+
+func (x *ReplaceEvent) GetTrailPercent() string {
+	if x != nil {
+		return x.TrailPercent
+	}
+	return ""
+}
+
 // A report on an order, published by an executor on ingenium.executor.execution. A report with a
 // quantity and a price is a fill; a partial fill is several reports with one order id.
 type ExecutionEvent struct {
@@ -566,7 +777,7 @@ type ExecutionEvent struct {
 
 func (x *ExecutionEvent) Reset() {
 	*x = ExecutionEvent{}
-	mi := &file_ingenium_v1_events_proto_msgTypes[5]
+	mi := &file_ingenium_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +789,7 @@ func (x *ExecutionEvent) String() string {
 func (*ExecutionEvent) ProtoMessage() {}
 
 func (x *ExecutionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ingenium_v1_events_proto_msgTypes[5]
+	mi := &file_ingenium_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +802,7 @@ func (x *ExecutionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutionEvent.ProtoReflect.Descriptor instead.
 func (*ExecutionEvent) Descriptor() ([]byte, []int) {
-	return file_ingenium_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_ingenium_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ExecutionEvent) GetId() string {
@@ -702,7 +913,7 @@ type DeadLetterEvent struct {
 
 func (x *DeadLetterEvent) Reset() {
 	*x = DeadLetterEvent{}
-	mi := &file_ingenium_v1_events_proto_msgTypes[6]
+	mi := &file_ingenium_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -714,7 +925,7 @@ func (x *DeadLetterEvent) String() string {
 func (*DeadLetterEvent) ProtoMessage() {}
 
 func (x *DeadLetterEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ingenium_v1_events_proto_msgTypes[6]
+	mi := &file_ingenium_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -727,7 +938,7 @@ func (x *DeadLetterEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetterEvent.ProtoReflect.Descriptor instead.
 func (*DeadLetterEvent) Descriptor() ([]byte, []int) {
-	return file_ingenium_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_ingenium_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeadLetterEvent) GetId() string {
@@ -833,7 +1044,27 @@ const file_ingenium_v1_events_proto_rawDesc = "" +
 	"\vlimit_price\x18\x01 \x01(\tR\n" +
 	"LimitPrice\x12\x1d\n" +
 	"\n" +
-	"stop_price\x18\x02 \x01(\tR\tStopPrice\"\x83\x04\n" +
+	"stop_price\x18\x02 \x01(\tR\tStopPrice\"\x8a\x01\n" +
+	"\vCancelEvent\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n" +
+	"\border_id\x18\x03 \x01(\tR\aOrderId\x12\x16\n" +
+	"\x06symbol\x18\x04 \x01(\tR\x06Symbol\"\xd1\x02\n" +
+	"\fReplaceEvent\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n" +
+	"\border_id\x18\x03 \x01(\tR\aOrderId\x12\x16\n" +
+	"\x06symbol\x18\x04 \x01(\tR\x06Symbol\x12\x1a\n" +
+	"\bquantity\x18\x05 \x01(\tR\bQuantity\x12\"\n" +
+	"\rtime_in_force\x18\x06 \x01(\tR\vTimeInForce\x12\x1f\n" +
+	"\vlimit_price\x18\a \x01(\tR\n" +
+	"LimitPrice\x12\x1d\n" +
+	"\n" +
+	"stop_price\x18\b \x01(\tR\tStopPrice\x12\x1f\n" +
+	"\vtrail_price\x18\t \x01(\tR\n" +
+	"TrailPrice\x12#\n" +
+	"\rtrail_percent\x18\n" +
+	" \x01(\tR\fTrailPercent\"\x83\x04\n" +
 	"\x0eExecutionEvent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
 	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n" +
@@ -878,31 +1109,35 @@ func file_ingenium_v1_events_proto_rawDescGZIP() []byte {
 	return file_ingenium_v1_events_proto_rawDescData
 }
 
-var file_ingenium_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_ingenium_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_ingenium_v1_events_proto_goTypes = []any{
 	(*DataEvent)(nil),             // 0: ingenium.v1.DataEvent
 	(*Ohlc)(nil),                  // 1: ingenium.v1.Ohlc
 	(*SignalEvent)(nil),           // 2: ingenium.v1.SignalEvent
 	(*OrderEvent)(nil),            // 3: ingenium.v1.OrderEvent
 	(*StopLoss)(nil),              // 4: ingenium.v1.StopLoss
-	(*ExecutionEvent)(nil),        // 5: ingenium.v1.ExecutionEvent
-	(*DeadLetterEvent)(nil),       // 6: ingenium.v1.DeadLetterEvent
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*CancelEvent)(nil),           // 5: ingenium.v1.CancelEvent
+	(*ReplaceEvent)(nil),          // 6: ingenium.v1.ReplaceEvent
+	(*ExecutionEvent)(nil),        // 7: ingenium.v1.ExecutionEvent
+	(*DeadLetterEvent)(nil),       // 8: ingenium.v1.DeadLetterEvent
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_ingenium_v1_events_proto_depIdxs = []int32{
-	1, // 0: ingenium.v1.DataEvent.ohlc:type_name -> ingenium.v1.Ohlc
-	7, // 1: ingenium.v1.Ohlc.timestamp:type_name -> google.protobuf.Timestamp
-	7, // 2: ingenium.v1.SignalEvent.timestamp:type_name -> google.protobuf.Timestamp
-	7, // 3: ingenium.v1.OrderEvent.timestamp:type_name -> google.protobuf.Timestamp
-	4, // 4: ingenium.v1.OrderEvent.stop_loss:type_name -> ingenium.v1.StopLoss
-	7, // 5: ingenium.v1.ExecutionEvent.timestamp:type_name -> google.protobuf.Timestamp
-	7, // 6: ingenium.v1.ExecutionEvent.execution_timestamp:type_name -> google.protobuf.Timestamp
-	7, // 7: ingenium.v1.DeadLetterEvent.timestamp:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	1,  // 0: ingenium.v1.DataEvent.ohlc:type_name -> ingenium.v1.Ohlc
+	9,  // 1: ingenium.v1.Ohlc.timestamp:type_name -> google.protobuf.Timestamp
+	9,  // 2: ingenium.v1.SignalEvent.timestamp:type_name -> google.protobuf.Timestamp
+	9,  // 3: ingenium.v1.OrderEvent.timestamp:type_name -> google.protobuf.Timestamp
+	4,  // 4: ingenium.v1.OrderEvent.stop_loss:type_name -> ingenium.v1.StopLoss
+	9,  // 5: ingenium.v1.CancelEvent.timestamp:type_name -> google.protobuf.Timestamp
+	9,  // 6: ingenium.v1.ReplaceEvent.timestamp:type_name -> google.protobuf.Timestamp
+	9,  // 7: ingenium.v1.ExecutionEvent.timestamp:type_name -> google.protobuf.Timestamp
+	9,  // 8: ingenium.v1.ExecutionEvent.execution_timestamp:type_name -> google.protobuf.Timestamp
+	9,  // 9: ingenium.v1.DeadLetterEvent.timestamp:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_ingenium_v1_events_proto_init() }
@@ -913,14 +1148,14 @@ func file_ingenium_v1_events_proto_init() {
 	file_ingenium_v1_events_proto_msgTypes[0].OneofWrappers = []any{}
 	file_ingenium_v1_events_proto_msgTypes[1].OneofWrappers = []any{}
 	file_ingenium_v1_events_proto_msgTypes[2].OneofWrappers = []any{}
-	file_ingenium_v1_events_proto_msgTypes[5].OneofWrappers = []any{}
+	file_ingenium_v1_events_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ingenium_v1_events_proto_rawDesc), len(file_ingenium_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -39,7 +39,7 @@ type LockstepReport struct {
 	DataHandled uint32 `protobuf:"varint,3,opt,name=data_handled,json=DataHandled,proto3" json:"data_handled,omitempty"`
 	// Signals handled.
 	SignalsHandled uint32 `protobuf:"varint,4,opt,name=signals_handled,json=SignalsHandled,proto3" json:"signals_handled,omitempty"`
-	// Orders handled.
+	// Orders handled, and requests to cancel or replace one: what comes on ingenium.portfolio.*.
 	OrdersHandled uint32 `protobuf:"varint,5,opt,name=orders_handled,json=OrdersHandled,proto3" json:"orders_handled,omitempty"`
 	// Executions handled.
 	ExecutionsHandled uint32 `protobuf:"varint,6,opt,name=executions_handled,json=ExecutionsHandled,proto3" json:"executions_handled,omitempty"`
@@ -47,7 +47,7 @@ type LockstepReport struct {
 	DataSent uint32 `protobuf:"varint,7,opt,name=data_sent,json=DataSent,proto3" json:"data_sent,omitempty"`
 	// Signals sent.
 	SignalsSent uint32 `protobuf:"varint,8,opt,name=signals_sent,json=SignalsSent,proto3" json:"signals_sent,omitempty"`
-	// Orders sent.
+	// Orders sent, and requests to cancel or replace one.
 	OrdersSent uint32 `protobuf:"varint,9,opt,name=orders_sent,json=OrdersSent,proto3" json:"orders_sent,omitempty"`
 	// Executions sent.
 	ExecutionsSent uint32 `protobuf:"varint,10,opt,name=executions_sent,json=ExecutionsSent,proto3" json:"executions_sent,omitempty"`
