@@ -162,14 +162,16 @@ class BacktestResult:
             "benchmark": list(curve.benchmark),
         }
 
-    def _trades(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        for trade in self.trades:
-            row = {f.name: getattr(trade, f.name) for f in fields(trade)}
-            rows.append(
-                {k: v if isinstance(v, str | datetime) else float(v) for k, v in row.items()}
-            )
-        return rows
+    def _trades(self) -> dict[str, list[Any]]:
+        # By columns, so that they are there without any trade, too.
+        columns: dict[str, list[Any]] = {}
+        for f in fields(Trade):
+            values = [getattr(trade, f.name) for trade in self.trades]
+            columns[f.name] = [
+                v if isinstance(v, datetime) else str(v) if isinstance(v, str) else float(v)
+                for v in values
+            ]
+        return columns
 
     def to_pandas(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the curve, indexed by time, and the trades, as pandas frames of floats.
