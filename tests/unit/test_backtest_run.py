@@ -171,6 +171,13 @@ def test_run_tiny_and_huge_prices_keep_every_digit(scale: str) -> None:
     assert result.account.equity == 1000 + 10 * Decimal(scale)
 
 
+def test_run_benchmark_without_bars_names_those_that_have_some() -> None:
+    with pytest.raises(BacktestError, match="'a' has no bars: use one of A") as caught:
+        backtest.run(make("50", "50", "60"), benchmark="a")
+    assert isinstance(caught.value.partial, BacktestResult)
+    assert caught.value.partial.stats.final_equity == 1100
+
+
 def test_run_app_function_and_target_give_equal_results(tmp_path: Path) -> None:
     one = backtest.run(lambda: make("50", "51", "52"))
     assert one.events_digest == backtest.run(make("50", "51", "52")).events_digest

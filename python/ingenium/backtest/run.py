@@ -24,6 +24,8 @@ from ingenium.lockstep import OnStep
 
 __all__ = ["run", "run_async"]
 
+_LISTED = 10
+
 Source = App | Callable[[], App] | str
 _ResultT = TypeVar("_ResultT")
 
@@ -52,8 +54,8 @@ def run(
             there will be, if that is known.
 
     Raises:
-        BacktestError: The app cannot be backtested, or a component raised; ``partial`` holds what
-            came out until then.
+        BacktestError: The app cannot be backtested, a component raised, or the benchmark has no
+            bars; ``partial`` holds what came out.
         ConfigError: A time has no zone, the end is before the start, or the harsher exchange is
             asked for and the app has none of ours.
         DataFileError: The history cannot be read.
@@ -129,7 +131,14 @@ class _Backtest:
             await self._replay.run()
         except ComponentError as error:
             raise BacktestError(str(error), self._result(failure=str(error))) from error
-        return self._result()
+        result = self._result()
+        symbols = self._curve.prices.tracks
+        if symbols and self._asked.benchmark not in {None, *symbols}:
+            known = ", ".join(sorted(symbols)[:_LISTED]) + ", ..." * (len(symbols) > _LISTED)
+            raise BacktestError(
+                f"benchmark {self._asked.benchmark!r} has no bars: use one of {known}", result
+            )
+        return result
 
     def _result(self, failure: str = "") -> BacktestResult:
         log, asked = self._replay.log, self._asked
