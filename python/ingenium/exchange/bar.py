@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from ingenium.errors import DecodeError
 from ingenium.trading import Bar
+from ingenium.trading.money import ZERO
+from ingenium.trading.numbers import parse_price
 
 __all__ = ["ExactBar"]
 
@@ -43,7 +46,14 @@ class ExactBar:
         Raises:
             DecodeError: A number cannot be read.
         """
-        open_, high, low, close = (bar.exact(name) for name in ("open", "high", "low", "close"))
+        ohlc = bar.event.ohlc
+        if ohlc is None:
+            raise DecodeError("DataEvent", "Ohlc", "expected a bar, found none")
+        open_ = parse_price(ohlc.open, "DataEvent", "Ohlc.Open")
+        high = parse_price(ohlc.high, "DataEvent", "Ohlc.High")
+        low = parse_price(ohlc.low, "DataEvent", "Ohlc.Low")
+        close = parse_price(ohlc.close, "DataEvent", "Ohlc.Close")
+        volume = parse_price(ohlc.volume, "DataEvent", "Ohlc.Volume") if ohlc.volume else ZERO
         highest, lowest = max(open_, high, low, close), min(open_, high, low, close)
         return cls(
             bar.start,
@@ -52,6 +62,6 @@ class ExactBar:
             highest,
             lowest,
             close,
-            bar.exact("volume"),
+            volume,
             highest == high and lowest == low,
         )

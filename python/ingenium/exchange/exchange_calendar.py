@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -43,7 +44,7 @@ class ExchangeCalendar:
         self.extended_close = extended_close
         self._library: Any = exchange_calendars
         try:
-            calendar = exchange_calendars.get_calendar(code)
+            calendar = self._get()
         except exchange_calendars.errors.InvalidCalendarName:
             raise ConfigError(
                 f"calendar {code!r} is unknown to exchange_calendars: use a code such as 'XNYS'"
@@ -80,7 +81,7 @@ class ExchangeCalendar:
         first, last = max(first, self._first_known), min(last, self._last_known)
         if not first <= time.date() <= last:
             raise self._unknown(time)
-        calendar = self._library.get_calendar(self.code, start=first, end=last)
+        calendar = self._get(start=first, end=last)
         self._sessions = [
             self._session(open_.to_pydatetime(), close.to_pydatetime())
             for open_, close in zip(calendar.opens, calendar.closes, strict=True)
@@ -92,6 +93,14 @@ class ExchangeCalendar:
         self._from = datetime.combine(first, datetime.min.time(), UTC)
         # What comes after the last close needs the sessions of later years.
         self._until = self._ends[-1]
+
+    def _get(self, **bounds: date) -> Any:
+        with warnings.catch_warnings():
+            # The library and the pandas below it are not always of the same age, and there is
+            # nothing that a user of ours could do about it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            return self._library.get_calendar(self.code, **bounds)
 
     def _session(self, open_: datetime, close: datetime) -> Session:
         open_, close = open_.astimezone(UTC), close.astimezone(UTC)

@@ -87,7 +87,8 @@ class Ledger:
             EXACT.multiply(min(other.opening, other.leaves), other.expected_price)
             for other in others
         )
-        return self._objection(order, opening, resting.leaves, price, fee, set_aside)
+        closing = EXACT.subtract(resting.leaves, opening)
+        return self._objection(order, opening, closing, price, fee, set_aside)
 
     def admit_fill(self, order: Order, quantity: Decimal, price: Decimal, fee: Decimal) -> str:
         """Say why a fill cannot happen; empty when it can."""
@@ -95,7 +96,7 @@ class Ledger:
             return ""
         closing = min(self._closable(order), quantity)
         opening = EXACT.subtract(quantity, closing)
-        return self._objection(order, opening, quantity, price, fee, ZERO, closing)
+        return self._objection(order, opening, closing, price, fee, ZERO)
 
     def _closable(self, order: Order) -> Decimal:
         """How much of a position an order in the other direction could close."""
@@ -106,19 +107,17 @@ class Ledger:
         self,
         order: Order,
         opening: Decimal,
-        quantity: Decimal,
+        closing: Decimal,
         price: Decimal,
         fee: Decimal,
         set_aside: Decimal,
-        closing: Decimal = ZERO,
     ) -> str:
         if not opening:
             return ""
         if order.side is Side.SELL and not self._allow_short:
             return (
-                f"not enough shares: {quantity:f} {order.symbol} to sell, "
-                f"{EXACT.subtract(quantity, opening):f} are held and free, and the account may "
-                "not sell short"
+                f"not enough shares: {EXACT.add(opening, closing):f} {order.symbol} to sell, "
+                f"{closing:f} are held and free, and the account may not sell short"
             )
         if not self._is_limited:
             return ""

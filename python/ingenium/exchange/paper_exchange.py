@@ -75,6 +75,8 @@ class PaperExchange:
         self._hours = TradingHours(calendar)
         self._ledger = Ledger(cash, allow_short=allow_short)
         self._book = OrderBook()
+        # Looked up for each bar.
+        self._orders, self._brackets = self._book.orders, self._book.brackets
         self._positions: dict[str, Decimal] = {}
         self._closes: dict[str, str] = {}
 
@@ -91,9 +93,9 @@ class PaperExchange:
 
     def why_unknown(self, order_id: str) -> str:
         """Say why `order` does not know an id."""
-        if self._book.has_seen(order_id):
-            return f"order {order_id!r} has ended"
-        return f"order {order_id!r} is unknown"
+        return (
+            f"order {order_id!r} {'has ended' if self._book.has_seen(order_id) else 'is unknown'}"
+        )
 
     def is_waiting(self, symbol: str, close: str = "") -> bool:
         """Take note of a symbol's last price, and say whether an order waits for its bars.
@@ -105,7 +107,7 @@ class PaperExchange:
             close: Its close, as the event writes it.
         """
         self._closes[symbol] = close
-        return symbol in self._book.orders or symbol in self._book.brackets
+        return symbol in self._orders or symbol in self._brackets
 
     def submit(self, order: Order, now: datetime) -> list[Report]:
         """Take an order.
@@ -214,14 +216,15 @@ class PaperExchange:
             DecodeError: A number of the bar cannot be read exactly; no order has been touched.
         """
         symbol = bar.symbol
-        if not self.is_waiting(symbol, bar.event.ohlc.close if bar.event.ohlc else ""):
+        ohlc = bar.event.ohlc
+        if not self.is_waiting(symbol, "" if ohlc is None else ohlc.close):
             return []
         exact = ExactBar.of(bar)
         if not exact.is_consistent:
             self.notes.inconsistent_bars += 1
         hours = self._hours.of(bar)
         reports: list[Report] = []
-        for resting in list(self._book.orders.get(symbol, {}).values()):
+        for resting in list(self._orders.get(symbol, {}).values()):
             if exact.start < resting.submitted:
                 continue
             turn = self._hours.turn(resting, hours)
@@ -231,7 +234,7 @@ class PaperExchange:
                 reports += self._match(resting, exact)
             if turn is not Turn.WORK and self._book.get(resting.order.id) is resting:
                 reports += self._expired(resting, exact)
-        if symbol in self._book.brackets:
+        if symbol in self._brackets:
             reports += self._protect(symbol, exact, hours)
         return reports
 
@@ -279,7 +282,7 @@ class PaperExchange:
     def _protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[Report]:
         """Match the protective orders of a symbol, and end those that have nothing to protect."""
         position = self._positions.get(symbol, ZERO)
-        for bracket in list(self._book.brackets[symbol].values()):
+        for bracket in list(self._brackets[symbol].values()):
             position = bracket.limit_to(position)
             if bracket.is_entered and not bracket.exposure:
                 yield from self._tidy(bracket, bar.start, "the position is closed")
