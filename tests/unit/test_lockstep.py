@@ -211,3 +211,45 @@ async def test_replay_brackets_give_equal_bytes_on_a_bus_and_in_one_process(
     assert isinstance(on_bus.portfolio, Bracketing)
     assert not on_bus.portfolio.problems
     assert on_bus.portfolio.account.equity == result.account.equity
+
+
+class Changing(FixedQuantity):
+    """Sends limit orders, then replaces or cancels them."""
+
+    def on_signal(self, event: SignalEvent) -> None:
+        price = self.price(event.symbol)
+        if price is None:
+            return
+        for number, order_id in enumerate(list(self.orders)):
+            if number % 2:
+                self.cancel_order(order_id)
+            else:
+                self.replace_order(order_id, limit_price=price)
+        self.send_order(
+            event.symbol, Side.BUY, Decimal(2), type="limit", limit_price=price - 3,
+            time_in_force="gtc",
+        )  # fmt: skip
+
+
+async def test_replay_cancel_and_replace_give_equal_bytes_on_a_bus_and_in_one_process(
+    bus: MemoryBus,
+) -> None:
+    def app(seed: int | None) -> App:
+        return App(
+            ingestors=[History("B", "C")],
+            strategies=[Moody("z", Pauses(seed))],
+            portfolio=Changing(2),
+            executor=PaperExecutor(),
+        )
+
+    requests: list[str] = []
+    await bus.subscribe("ingenium.portfolio.*", lambda message: requests.append(message.subject))
+    expected = await replay_async(app(None))
+    on_bus = app(9)
+    result = await replay_on(bus, on_bus)
+    assert {subject.rpartition(".")[2] for subject in requests} == {"order", "cancel", "replace"}
+    assert result.events_digest == expected.events_digest
+    assert isinstance(on_bus.portfolio, Changing)
+    assert not on_bus.portfolio.problems
+    assert on_bus.portfolio.account.equity == result.account.equity
+    assert result.account.positions
