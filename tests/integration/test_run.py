@@ -152,6 +152,18 @@ def test_run_asked_to_stop_drains_prints_what_it_has_and_exits_0(
     assert not [pid for pid in children if _is_alive(pid)]
 
 
+@pytest.mark.parametrize("text", ["", "waves"])
+def test_run_processes_asked_to_stop_before_all_are_ready_exits_0_soon(
+    folder: Path, text: str
+) -> None:
+    _add(folder, f"import sys, time\nprint({text!r}, file=sys.stderr)\ntime.sleep(0.5)")
+    with running("run", "app.py", "--processes", cwd=folder) as it:
+        until(lambda: len(_descendants(it.pid)) >= 4, "children")
+        it.send(signal.SIGINT)
+        ended = it.wait(12)
+    assert ended.code == 0, ended.err
+
+
 STUCK = """
 import asyncio
 def on_bar(strategy, bar):

@@ -69,6 +69,12 @@ def test_app_two_components_of_one_name_is_refused_with_the_name() -> None:
         App(ingestors=[History(), History()])
 
 
+def test_app_one_component_listed_twice_is_refused() -> None:
+    twice = History()
+    with pytest.raises(ConfigError, match="'history' is listed twice"):
+        App(ingestors=[twice, twice])
+
+
 def test_app_component_named_conductor_is_refused() -> None:
     with pytest.raises(ConfigError, match="conductor"):
         App(ingestors=[History(name="conductor")])
@@ -173,6 +179,8 @@ def test_load_app_finds_app_only_app_named_app_and_function(tmp_path: Path) -> N
         ("", "", "holds no app"),
         ("one = make('c')\ntwo = make('d')", "", "several apps, one, two"),
         ("one = make('c')", ":three", "has no 'three': it has one"),
+        ("def app(): return 1 / 0", "", "line 10: ZeroDivisionError"),
+        ("def app(fast): return fast", "", "cannot be called.*'fast'"),
         ("app = 12", "", "of type int"),
         ("import not_there_at_all", "", "not_there_at_all"),
     ],

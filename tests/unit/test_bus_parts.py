@@ -133,3 +133,15 @@ def test_settings_come_from_the_mapping_that_is_handed_in():
 def test_import_loads_no_nats():
     code = "import sys, ingenium, ingenium.bus; sys.exit('nats' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("secret", ["gehe/im", "ge#heim", "ge?heim", "12/34secret"])
+def test_address_with_a_password_that_is_not_quoted_does_not_repeat_it(secret):
+    from ingenium.bus.addresses import parse_address
+    from ingenium.errors import BusConnectError
+
+    with pytest.raises(BusConnectError, match="%2F") as raised:
+        parse_address(f"nats://u:{secret}@127.0.0.1:4222")
+    for part in ("ge", "12", "34"):
+        assert part not in str(raised.value)
+    assert raised.value.__cause__ is None

@@ -37,6 +37,12 @@ class Address:
         return ",".join(self.servers)
 
 
+_UNREADABLE = (
+    "cannot read the server's address: write it as nats://host:port or "
+    "nats://user:password@host:port, with / ? # @ in the password as %2F %3F %23 %40"
+)
+
+
 def parse_address(url: str) -> Address:
     """Read an address as ``NATS_SERVER`` holds it.
 
@@ -56,10 +62,11 @@ def parse_address(url: str) -> Address:
         try:
             split = urlsplit(text if "://" in text else f"nats://{text}")
             host, port = split.hostname, split.port or 4222
-        except ValueError as error:
-            raise BusConnectError(
-                f"cannot read the server's address: {error}: write it as nats://host:port"
-            ) from error
+        except ValueError:
+            # The reason repeats what it could not read, which may be a part of the password.
+            raise BusConnectError(_UNREADABLE) from None
+        if "@" in f"{split.path}{split.query}{split.fragment}":
+            raise BusConnectError(_UNREADABLE)
         if split.scheme not in _SCHEMES or not host:
             raise BusConnectError(
                 f"cannot use a server's address of scheme {split.scheme!r} and host {host!r}: "

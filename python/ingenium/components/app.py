@@ -91,6 +91,11 @@ class App:
                     "part that keeps a replay in step: pass another name="
                 )
             other = seen.setdefault(component.name, component)
+            if sum(each is component for each in self.components) > 1:
+                raise ConfigError(
+                    f"component {component.name!r} is listed twice: make a second one, with "
+                    "another name="
+                )
             if other is not component:
                 raise ConfigError(
                     f"two components are named {component.name!r}, {type(other).__name__} and "

@@ -31,7 +31,14 @@ def load_app(target: str) -> App:
     """
     found = _find(target)
     if not isinstance(found, App) and callable(found):
-        found = found()
+        try:
+            found = found()
+        except ConfigError:
+            raise
+        except Exception as error:
+            raise ConfigError(
+                f"{target} cannot be called: {_why(_place(target), error)}"
+            ) from error
     if not isinstance(found, App):
         raise ConfigError(
             f"{target} is of type {type(found).__name__}: name an ingenium.App, or a function that "
@@ -84,6 +91,11 @@ def _find(target: str) -> object:
         raise ConfigError(f"{place} has no {name!r}: {_known(module)}")
     found: object = getattr(module, name)
     return found
+
+
+def _place(target: str) -> object:
+    place, _ = _split(target)
+    return Path(place).resolve() if place.endswith(".py") else place
 
 
 def _split(target: str) -> tuple[str, str]:

@@ -64,6 +64,8 @@ async def run_replay(
         for part in parts[: len(parts) - len(silent)]:
             await start(part)
         await conductor.wait_ready()
+        # Who is not there yet would miss the end, and is stopped below instead.
+        all_ready = not stop.asked
         await probe.look()
         for part in silent:
             await start(part)
@@ -73,7 +75,8 @@ async def run_replay(
                 # The conductor's end lets them go, and a part may be quicker than this function.
                 conductor.on_end(part.expect_end)
         complete = await conductor.run()
-        await _let_end(app, parts, tasks)
+        if all_ready:
+            await _let_end(app, parts, tasks)
         return log.result(complete=complete)
     finally:
         for task in tasks:
