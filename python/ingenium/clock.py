@@ -9,7 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["Clock", "ManualClock", "SystemClock"]
+__all__ = ["Clock", "ManualClock", "SystemClock", "format_time"]
+
+
+def format_time(time: datetime) -> str:
+    """Write an aware time as RFC 3339 in UTC, as ``DataEvent.timestamp`` holds it."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class Clock(Protocol):

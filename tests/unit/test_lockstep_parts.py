@@ -38,8 +38,7 @@ from ingenium.backtest import replay, replay_async
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import Bus, MemoryBus, Message
 from ingenium.bus.envelope import headers_for
-from ingenium.clock import ManualClock
-from ingenium.components.base import format_time
+from ingenium.clock import ManualClock, format_time
 from ingenium.events import decode
 from ingenium.lockstep import Head, SignalOrder, Turn, make_member, next_turn, time_of
 from ingenium.lockstep.silence import Silence

@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,7 +21,7 @@ from ingenium.bus.event_subscription import (
 from ingenium.bus.memory import MemoryBus
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.options import NatsOptions
-from ingenium.clock import Clock, SystemClock
+from ingenium.clock import Clock, SystemClock, format_time
 from ingenium.config import Settings
 from ingenium.errors import BusClosedError, BusConnectError, SubjectError
 from ingenium.events import (
@@ -110,7 +109,7 @@ class EventBus:
                 event.id = random_id(prefix)
             if not event.timestamp:
                 now = self._clock.now()
-                event.timestamp = _format(now) if prefix == "data" else now
+                event.timestamp = format_time(now) if prefix == "data" else now
             if subject is None:
                 subject = subject_of(event)
         room = self._bus.hand_over(subject, encode(event), headers_for(event, self._name))
@@ -217,10 +216,6 @@ class EventBus:
 
     async def _own(self, server: EmbeddedServer) -> None:
         self._resources.push_async_callback(server.stop)
-
-
-def _format(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _no_subject(event_type: type[Any]) -> SubjectError:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingenium.bus.contract import Message
+from ingenium.clock import format_time
 from ingenium.errors import WireError
 from ingenium.events import (
     CancelEvent,
@@ -79,7 +80,7 @@ def _time(event: Event) -> str:
     time = event.timestamp
     if not time:
         return "-"
-    return time if isinstance(time, str) else time.isoformat().replace("+00:00", "Z")
+    return time if isinstance(time, str) else format_time(time)
 
 
 def _describe(event: Event) -> str:

@@ -1,7 +1,8 @@
 """Components: what they are, and the app that they make."""
 
+from ingenium.clock import format_time
 from ingenium.components.app import App
-from ingenium.components.base import Component, format_time
+from ingenium.components.base import Component
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.ingestor import Ingestor

@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from ingenium.clock import Clock
+from ingenium.clock import Clock, format_time
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Event
 from ingenium.ids import make_id
 from ingenium.subjects import subject_of
 
-__all__ = ["Component", "Handled", "format_time"]
+__all__ = ["Component", "Handled"]
 
 Handled = Awaitable[None] | None
 """What a handler returns: nothing, or something to await that gives nothing."""
@@ -26,11 +26,6 @@ Handled = Awaitable[None] | None
 _EventT = TypeVar("_EventT", bound=Event)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def format_time(time: datetime) -> str:
-    """Write a time as RFC 3339 in UTC, as ``DataEvent.timestamp`` holds it."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _default_name(cls: type) -> str:

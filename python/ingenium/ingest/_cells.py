@@ -10,7 +10,7 @@ from ingenium.ingest._numbers import PLAIN_ROW, adjust, plain_number
 from ingenium.ingest._times import ReadTime
 from ingenium.subjects import check_symbol
 
-__all__ = ["Prices", "check_ticker", "make_prices_of", "make_time_of", "time_text"]
+__all__ = ["Prices", "check_ticker", "make_prices_of", "make_time_of"]
 
 TimeOf = Callable[[list[str], datetime | None], datetime]
 """Takes a row and the last time of its series."""
@@ -151,8 +151,3 @@ def check_ticker(symbol: str) -> None:
     if "\ufffd" in symbol:
         raise ValueError(f"symbol {symbol!r} is not UTF-8")
     check_symbol(symbol)
-
-
-def time_text(time: datetime) -> str:
-    """Write a time for an error."""
-    return time.isoformat().replace("+00:00", "Z")

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from ingenium.clock import format_time
 from ingenium.errors import DataFileError
 from ingenium.events import DataEvent, DataType, Ohlc
 from ingenium.ingest._bad_rows import BadRows
-from ingenium.ingest._cells import Prices, check_ticker, make_prices_of, make_time_of, time_text
+from ingenium.ingest._cells import Prices, check_ticker, make_prices_of, make_time_of
 from ingenium.ingest._columns import Layout
 from ingenium.ingest._files import READ_ERRORS, TextFile
 from ingenium.ingest._times import ReadTime
@@ -137,7 +138,7 @@ class RowReader:
                     if now is not None and start < now:
                         self._check_order(start, now, line)
                     if symbol in instant and start == now:
-                        raise ValueError(f"{symbol} at {time_text(start)} came already")
+                        raise ValueError(f"{symbol} at {format_time(start)} came already")
                     item = self._item(start, symbol, self._prices_of(row), line)
                 except (ValueError, OverflowError) as error:
                     if isinstance(error, DataFileError):
@@ -162,7 +163,7 @@ class RowReader:
         except KeyError:
             text = self._remember(end, since)
         if since.microseconds:
-            text = time_text(end)
+            text = format_time(end)
         event = DataEvent(
             type=_KIND,
             symbol=symbol,
@@ -189,9 +190,9 @@ class RowReader:
     def _check_order(self, start: datetime, last: datetime, line: int) -> None:
         """Raise for a row that does not come after the one before it."""
         if start == last:
-            raise ValueError(f"{time_text(start)} came already")
+            raise ValueError(f"{format_time(start)} came already")
         raise DataFileError(
-            f"{self.file.name}, line {line}: {time_text(start)} comes after {time_text(last)}: "
+            f"{self.file.name}, line {line}: {format_time(start)} comes after {format_time(last)}: "
             "sort the file by time"
         )
 

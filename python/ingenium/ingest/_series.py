@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from ingenium.clock import format_time
 from ingenium.errors import DataFileError, SubjectError
 from ingenium.ingest._bad_rows import BadRows
-from ingenium.ingest._cells import check_ticker, make_time_of, time_text
+from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Layout, find_layout
 from ingenium.ingest._files import READ_ERRORS, TextFile, stem_of
 from ingenium.ingest._groups import BlockRows, ListRows, find_groups
@@ -230,7 +231,7 @@ def _check_direction(
         rising = rising or any(before < after for before, after in pairs)
         falling = falling or any(before > after for before, after in pairs)
         if times and rising != falling and rising == newest_first:
-            first, last = time_text(times[0]), time_text(times[-1])
+            first, last = format_time(times[0]), format_time(times[-1])
             if newest_first:
                 raise DataFileError(
                     f"{file.name} runs from the oldest row to the newest, from {first} on: leave "

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ingenium.clock import format_time
 from ingenium.components import Ingestor
 from ingenium.errors import ConfigError, DataFileError, DecodeError
 from ingenium.events import DataEvent
 from ingenium.ingest._bad_rows import BadRow, BadRows, OnBadRow
-from ingenium.ingest._cells import time_text
 from ingenium.ingest._columns import check_columns
 from ingenium.ingest._files import PathArgument, absolute_paths, find_files
 from ingenium.ingest._rows import Item
@@ -163,7 +163,7 @@ class CsvIngestor(Ingestor):
                 self._bad_rows.report(
                     names[number],
                     line,
-                    f"{symbol} at {time_text(end)} came already, from {names[other]}",
+                    f"{symbol} at {format_time(end)} came already, from {names[other]}",
                 )
                 continue
             yield item

@@ -10,6 +10,7 @@ from ingenium.components import Ingestor
 from ingenium.errors import ComponentError, DecodeError, IngeniumError
 from ingenium.events import DataEvent
 from ingenium.trading import Bar
+from ingenium.trading.bar import parse_time
 
 __all__ = ["Feed", "Head", "Turn", "next_turn", "time_of"]
 
@@ -65,13 +66,7 @@ def time_of(event: DataEvent) -> datetime:
     """
     text = event.timestamp
     if text:
-        try:
-            time = datetime.fromisoformat(text)
-        except ValueError:
-            raise DecodeError(
-                "DataEvent", "Timestamp", f"expected an RFC 3339 time, found {text!r}"
-            ) from None
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return parse_time(text)
     if event.ohlc is not None and event.ohlc.timestamp is not None:
         return Bar.from_event(event).end
     raise DecodeError("DataEvent", "Timestamp", "expected an RFC 3339 time, found ''")

@@ -8,11 +8,12 @@ from decimal import Decimal
 
 import msgspec
 
+from ingenium.clock import format_time
 from ingenium.errors import DecodeError
 from ingenium.events import DataEvent, DataType, Ohlc
 from ingenium.trading.numbers import parse_float, parse_price
 
-__all__ = ["Bar", "format_period", "parse_period"]
+__all__ = ["Bar", "format_period", "parse_period", "parse_time"]
 
 _PERIOD = re.compile(r"([1-9][0-9]{0,5}) ?([smhdw])", re.ASCII)
 _UNITS = {
@@ -57,7 +58,12 @@ def format_period(period: timedelta) -> str:
     raise ValueError(f"period {period} is not a positive number of seconds")
 
 
-def _parse_time(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
+    """Parse the timestamp of a data event; the result is in UTC.
+
+    Raises:
+        DecodeError: It is no time.
+    """
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -127,7 +133,7 @@ class Bar(msgspec.Struct, frozen=True):
         period = parse_period(ohlc.period) if ohlc.period else timedelta(0)
         start = ohlc.timestamp
         if start is None:
-            end = _parse_time(event.timestamp)
+            end = parse_time(event.timestamp)
             start = end - period
         else:
             end = start + period
@@ -162,7 +168,7 @@ class Bar(msgspec.Struct, frozen=True):
         event = DataEvent(
             type=DataType.OHLC,
             symbol=symbol,
-            timestamp=end.isoformat().replace("+00:00", "Z"),
+            timestamp=format_time(end),
             ohlc=Ohlc(
                 open=open,
                 high=high,
