@@ -271,13 +271,13 @@ def test_report_in_a_folder_that_is_not_there_is_an_error(
 def test_report_of_two_hundred_thousand_bars_stays_small(result: BacktestResult) -> None:
     curve = EquityCurve(100_000.0)
     account = Account(Decimal(100_000))
-    bars = [event.ohlc for event in Prices(*waves(1000)).read()]
+    bars = [Bar.from_event(event) for event in Prices(*waves(1000)).read()]
     for minute in range(200_000):
         stamp = START + timedelta(minutes=minute)
         curve.record(stamp, account)
         bar = bars[minute % 1000]
         assert bar is not None
-        curve.prices.see(stamp.timestamp(), "A", bar)
+        curve.prices.see(stamp.timestamp(), bar)
     rows = 8000 // len(result.trades)
     replay = replace(result.replay, account=Many(result.account, rows))
     text = render(replace(result, equity=curve, replay=replay))

@@ -46,7 +46,7 @@ def test_real_aapl_gives_the_decimal_text_of_the_source_and_its_times():
         ohlc = event.ohlc
         assert ohlc is not None
         start = datetime.fromisoformat(row["timestamp"])
-        assert (event.type, event.symbol, event.id) == (DataType.OHLC, "AAPL", None)
+        assert (event.type, event.symbol) == (DataType.OHLC, "AAPL")
         assert event.timestamp == (start + timedelta(days=1)).isoformat().replace("+00:00", "Z")
         assert (ohlc.timestamp, ohlc.period) == (start, "1d")
         prices = (ohlc.open, ohlc.high, ohlc.low, ohlc.close, ohlc.volume)
@@ -55,7 +55,8 @@ def test_real_aapl_gives_the_decimal_text_of_the_source_and_its_times():
 
 
 def test_event_equals_what_bar_make_gives_and_survives_the_wire():
-    event = next(iter(CsvIngestor(DATA / "IBM.csv").read()))
+    ingestor = CsvIngestor(DATA / "IBM.csv")
+    event = next(iter(ingestor.read()))
     bar = Bar.make(
         "IBM",
         datetime(2000, 3, 1, tzinfo=UTC),
@@ -66,6 +67,7 @@ def test_event_equals_what_bar_make_gives_and_survives_the_wire():
         volume="10807800",
         period=timedelta(days=1),
     )
+    ingestor.identify(bar.event)
     assert event == bar.event
     assert decode(DataEvent, encode(event)) == event
     assert Bar.from_event(event) == bar

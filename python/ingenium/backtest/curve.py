@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ingenium.backtest.prices import PriceHistory
-from ingenium.events import DataEvent, Event
-from ingenium.trading import Account
+from ingenium.errors import DecodeError
+from ingenium.events import DataEvent
+from ingenium.lockstep import Item
+from ingenium.trading import Account, Bar
 
 __all__ = ["EquityCurve"]
 
@@ -41,6 +43,11 @@ class EquityCurve:
         self.benchmark = array("d")
         self.prices = PriceHistory()
         self._close = float("nan")
+        self._closes: dict[str, float] = {}
+        self._account: Account | None = None
+        self._bookings = 0
+        self._cash = starting_equity
+        self._held: list[tuple[str, float]] = []
 
     def __len__(self) -> int:
         return len(self.timestamps)
@@ -50,27 +57,45 @@ class EquityCurve:
         """The times as datetimes, UTC."""
         return [datetime.fromtimestamp(stamp, UTC) for stamp in self.timestamps]
 
-    def record(self, time: datetime, account: Account, data: Sequence[Event] = ()) -> None:
-        """Add the account's state after a step, and the prices that the step brought."""
+    def record(self, time: datetime, account: Account, data: Sequence[Item] = ()) -> None:
+        """Add the account's state after a step, and the prices that the step brought.
+
+        In floats: the account itself counts in decimals, and is exact.
+        """
         stamp = time.timestamp()
-        for event in data:
-            if isinstance(event, DataEvent):
-                self._see(stamp, event)
-        equity = float(account.equity)
-        gross = float(account.gross_value)
+        closes, symbols = self._closes, self.prices
+        for item in data:
+            bar = item if isinstance(item, Bar) else _bar_of(item)
+            if bar is not None:
+                symbol = bar.symbol
+                closes[symbol] = bar.close
+                symbols.see(stamp, bar)
+                if symbol == self.benchmark_symbol:
+                    self._close = bar.close
+                elif self.benchmark_symbol is None:
+                    self.benchmark_symbol = symbol
+                    self._close = bar.close
+        if account is not self._account or account.bookings != self._bookings:
+            self._look_at(account)
+        equity, gross = self._cash, 0.0
+        for symbol, quantity in self._held:
+            value = quantity * closes[symbol]
+            equity += value
+            gross += abs(value)
         self.timestamps.append(stamp)
         self.equity.append(equity)
         self.exposure.append(gross / equity if equity > 0 else 0.0)
         self.benchmark.append(self._close)
 
-    def _see(self, stamp: float, event: DataEvent) -> None:
-        if event.ohlc is None:
-            return
-        close = self.prices.see(stamp, event.symbol, event.ohlc)
-        if self.benchmark_symbol is None:
-            self.benchmark_symbol = event.symbol
-        if close is not None and event.symbol == self.benchmark_symbol:
-            self._close = close
+    def _look_at(self, account: Account) -> None:
+        """Take note of cash and positions, which only a booking changes."""
+        self._account, self._bookings = account, account.bookings
+        self._cash = float(account.cash)
+        self._held = []
+        for symbol, position in account.positions.items():
+            self._held.append((symbol, float(position.quantity)))
+            if symbol not in self._closes:
+                self._closes[symbol] = float(account.price(symbol) or 0)
 
     def daily(self) -> tuple[list[float], list[float]]:
         """Return equity and benchmark at the end of each day in UTC, the start before the first.
@@ -112,3 +137,13 @@ class EquityCurve:
         if len(self.timestamps) < 2:
             return 0.0
         return (self.timestamps[-1] - self.timestamps[0]) / (365.25 * _DAY_SECONDS)
+
+
+def _bar_of(event: DataEvent) -> Bar | None:
+    """Parse the bar of an event; ``None`` where there is none, or it cannot be read."""
+    if event.ohlc is None:
+        return None
+    try:
+        return Bar.from_event(event)
+    except DecodeError:
+        return None  # the components have said so

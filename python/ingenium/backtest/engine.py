@@ -15,6 +15,7 @@ from decimal import Decimal
 from ingenium.backtest.curve import EquityCurve
 from ingenium.components import App, Component, External, Ingestor, Portfolio
 from ingenium.components.handling import (
+    bar_handler_of,
     failed_on,
     handlers_of,
     start_component,
@@ -22,7 +23,8 @@ from ingenium.components.handling import (
 )
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, encode
-from ingenium.lockstep import EventLog, Feed, OnStep, ReplayResult, next_turn
+from ingenium.lockstep import EventLog, Feed, Item, OnStep, ReplayResult, next_turn
+from ingenium.trading import Bar
 
 __all__ = ["Replay", "replay", "replay_async"]
 
@@ -89,7 +91,7 @@ class Replay:
             raise BacktestError(
                 "app has live ingestors: give it ones that read history, such as CsvIngestor"
             )
-        self._on_step = on_step or (lambda *_: None)
+        self._on_step = on_step
         self._curve = curve
         self._from, self._until = start or _EARLIEST, end or _LATEST
         self._ingestors = [i for i in app.ingestors if isinstance(i, Ingestor)]
@@ -100,6 +102,8 @@ class Replay:
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self.log = EventLog(cash)
+        self._count = 0
+        self._total: int | None = None
 
     async def run(self) -> ReplayResult:
         """Run to the end of history, and return what came out.
@@ -109,43 +113,36 @@ class Replay:
             DataFileError: The history cannot be read.
         """
         totals = [ingestor.total() for ingestor in self._ingestors]
-        total = None if None in totals else sum(count or 0 for count in totals)
+        self._total = None if None in totals else sum(count or 0 for count in totals)
         for feed in self._feeds:
             await feed.start()
-        steps = count = 0
-        time: datetime | None = None
         only = self._feeds[0] if len(self._feeds) == 1 and self._feeds[0].is_plain else None
-        while (instant := self._next_time()) is not None and instant <= self._until:
-            steps += 1
-            time = instant
-            if only is not None and self._feeding:
-                data = only.take_now()
-            else:
-                data = await self._take_instant(time)
-            count += len(data)
-            await self._one_step(time, data)
-            self._on_step(steps, time, count, total)
-            if steps % _YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-        if time is not None:
+        while (time := self._next_time()) is not None and time <= self._until:
+            await self._one_step(time, await self._take_instant(time))
+            if only is not None:
+                # The first instant is behind us, so the ingestor has started.
+                for instant, data in only.instants():
+                    if instant > self._until:
+                        break
+                    await self._one_step(instant, data)
+                break
+        last = self.log.last
+        if last is not None:
             for ingestor in self._feeding:
-                await stop_component(ingestor, time)
+                await stop_component(ingestor, last)
             for part in (*self._strategies, self._portfolio, self._executor):
                 if part is not None and part.started:
-                    await stop_component(part.component, time)
+                    await stop_component(part.component, last)
         return self.log.result(complete=True)
 
     def _next_time(self) -> datetime | None:
-        heads = [feed.head for feed in self._feeds]
-        if len(heads) == 1:
-            return None if heads[0] is None else heads[0].time
-        return min((head.time for head in heads if head is not None), default=None)
+        return min((feed.head.time for feed in self._feeds if feed.head is not None), default=None)
 
-    async def _take_instant(self, time: datetime) -> list[DataEvent]:
+    async def _take_instant(self, time: datetime) -> list[Item]:
         feeds = self._feeds
         if len(feeds) == 1:
             return await self._take(0, time, "")
-        data: list[DataEvent] = []
+        data: list[Item] = []
         while True:
             heads = [f.head if f.head and f.head.time == time else None for f in feeds]
             if not any(heads):
@@ -153,22 +150,20 @@ class Replay:
             turn = next_turn(heads)
             data += await self._take(turn.feed, time, turn.until_symbol)
 
-    async def _take(self, place: int, time: datetime, until_symbol: str) -> list[DataEvent]:
+    async def _take(self, place: int, time: datetime, until_symbol: str) -> list[Item]:
         ingestor, feed = self._ingestors[place], self._feeds[place]
         if ingestor in self._feeding:
             return await feed.take(until_symbol)
         self._feeding.append(ingestor)
         sent = await start_component(ingestor, time)
-        events = [event for event in sent if isinstance(event, DataEvent)]
+        events: list[Item] = [event for event in sent if isinstance(event, DataEvent)]
         return events + await feed.take(until_symbol)
 
-    async def _one_step(self, time: datetime, data: Sequence[DataEvent]) -> None:
-        let = self._let
-        executor, portfolio = self._executor, self._portfolio
+    async def _one_step(self, time: datetime, data: Sequence[Item]) -> None:
+        let, executor, portfolio = self._let, self._executor, self._portfolio
         filled: list[Event] = []
         asked: list[Event] = []
         signals: list[Event] = []
-        orders: list[Event] = []
         if pending := let(executor, DataEvent, data, time, filled):
             await pending
         if pending := let(portfolio, DataEvent, data, time, asked):
@@ -178,11 +173,34 @@ class Replay:
         for strategy in self._strategies:
             if pending := let(strategy, DataEvent, data, time, signals):
                 await pending
-        if time < self._from:
+        log = self.log
+        if signals and time < self._from:
             signals = []
+        if signals or asked or filled:
+            await self._settle(time, data, signals, asked, filled)
+        else:
+            log.add_data(time, data)
+        self._count += len(data)
+        if self._curve is not None and time >= self._from:
+            self._curve.record(time, log.account, data)
+        if self._on_step is not None:
+            self._on_step(log.steps, time, self._count, self._total)
+        if log.steps % _YIELD_EVERY == 0:
+            await asyncio.sleep(0)
+
+    async def _settle(
+        self,
+        time: datetime,
+        data: Sequence[Item],
+        signals: Sequence[Event],
+        asked: list[Event],
+        executions: list[Event],
+    ) -> None:
+        """Hand on what the data of an instant caused, until nobody has anything left to do."""
+        let, executor, portfolio = self._let, self._executor, self._portfolio
+        orders: list[Event] = []
         if signals and (pending := let(portfolio, SignalEvent, signals, time, asked)):
             await pending
-        executions = filled
         while asked:
             orders += asked
             reported: list[Event] = []
@@ -192,21 +210,21 @@ class Replay:
             asked = []
             if pending := let(portfolio, ExecutionEvent, reported, time, asked):
                 await pending
-        self.log.add_events(time, data, signals, orders, executions)
-        if self._curve is not None and time >= self._from:
-            self._curve.record(time, self.log.account, data)
+        self.log.add_data(time, data)
+        self.log.add_events(signals, orders, executions)
 
     def _let(
         self,
         part: _Part | None,
         kind: type[Event],
-        events: Sequence[Event],
+        items: Sequence[Event | Bar],
         time: datetime,
         sent: list[Event],
     ) -> Awaitable[None] | None:
         """Let a component handle events of one kind, and put what it sends behind ``sent``.
 
-        No coroutine is made for handlers that are plain functions, as most are.
+        No coroutine is made for handlers that are plain functions, as most are; and no event of a
+        bar that nobody asks for.
 
         Returns:
             What is left to do, once a handler gave something to await.
@@ -218,18 +236,22 @@ class Replay:
             return None
         component = part.component
         symbols = part.symbols if kind is DataEvent else None
-        for place, event in enumerate(events):
-            if symbols is not None and isinstance(event, DataEvent) and event.symbol not in symbols:
+        for place, item in enumerate(items):
+            if symbols is not None and item.symbol not in symbols:  # type: ignore[union-attr]
                 continue
             if not part.started:
-                return self._start(part, kind, events[place:], time, sent)
-            component.begin(event.id or component.name_cause(encode(event), time), time)
+                return self._start(part, kind, items[place:], time, sent)
             try:
-                awaitable = handler(event)
+                if isinstance(item, Bar):
+                    component.begin(item, time)
+                    awaitable = part.on_bar(item)
+                else:
+                    component.begin(item.id or component.name_cause(encode(item), time), time)
+                    awaitable = handler(item)
             except Exception as error:
-                raise failed_on(component, event, error) from error
+                raise failed_on(component, _event_of(item), error) from error
             if awaitable is not None:
-                return self._finish(part, kind, awaitable, events[place:], time, sent)
+                return self._finish(part, kind, awaitable, items[place:], time, sent)
             sent += component.take()
         return None
 
@@ -237,13 +259,13 @@ class Replay:
         self,
         part: _Part,
         kind: type[Event],
-        events: Sequence[Event],
+        items: Sequence[Event | Bar],
         time: datetime,
         sent: list[Event],
     ) -> None:
         part.started = True
         sent += await start_component(part.component, time)
-        if pending := self._let(part, kind, events, time, sent):
+        if pending := self._let(part, kind, items, time, sent):
             await pending
 
     async def _finish(
@@ -251,7 +273,7 @@ class Replay:
         part: _Part,
         kind: type[Event],
         awaitable: Awaitable[None],
-        events: Sequence[Event],
+        items: Sequence[Event | Bar],
         time: datetime,
         sent: list[Event],
     ) -> None:
@@ -259,23 +281,28 @@ class Replay:
         try:
             await awaitable
         except Exception as error:
-            raise failed_on(part.component, events[0], error) from error
+            raise failed_on(part.component, _event_of(items[0]), error) from error
         sent += part.component.take()
-        if pending := self._let(part, kind, events[1:], time, sent):
+        if pending := self._let(part, kind, items[1:], time, sent):
             await pending
 
 
 class _Part:
     """A component, and what the loop asks of it for every event."""
 
-    __slots__ = ("component", "handlers", "started", "symbols")
+    __slots__ = ("component", "handlers", "on_bar", "started", "symbols")
 
     def __init__(self, component: Component) -> None:
         self.component = component
         self.handlers = handlers_of(component)
+        self.on_bar = bar_handler_of(component)
         self.symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
         self.started = False
 
 
 def _part(component: Component | None) -> _Part | None:
     return None if component is None else _Part(component)
+
+
+def _event_of(item: Event | Bar) -> Event:
+    return item.event if isinstance(item, Bar) else item

@@ -23,6 +23,7 @@ from ingenium.components.handling import STOP
 from ingenium.errors import BacktestError, ConfigError
 from ingenium.events import DataEvent, Event, Ohlc, encode
 from ingenium.lockstep import time_of
+from ingenium.trading import Bar
 from ingenium.trading.numbers import format_decimal, parse_price
 
 __all__ = ["Lookahead", "check_lookahead"]
@@ -128,7 +129,7 @@ def _record(component: Component, watch: FileWatch, decisions: list[_Decision]) 
     begin, take = component.begin, component.take
     at: list[datetime] = []
 
-    def begin_watched(cause: str, now: datetime) -> None:
+    def begin_watched(cause: str | Bar, now: datetime) -> None:
         watch.by = component.name
         # A run up to a cut stops there, which is nothing that was decided.
         at[:] = [] if cause == STOP else [now]

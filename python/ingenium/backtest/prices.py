@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from array import array
 
-from ingenium.events import Ohlc
+from ingenium.trading import Bar
 
 __all__ = ["PriceHistory", "PriceTrack"]
 
 _FEWEST = 2048
-_INFINITE = float("inf")
 
 
 class PriceTrack:
@@ -88,17 +87,9 @@ class PriceHistory:
     def __init__(self) -> None:
         self.tracks: dict[str, PriceTrack] = {}
 
-    def see(self, time: float, symbol: str, bar: Ohlc) -> float | None:
-        """Take a bar that came at a time, and return its close; ``None`` if it cannot be read."""
-        try:
-            high, low, close = float(bar.high), float(bar.low), float(bar.close)
-        except ValueError:
-            return None  # the components have said so
-        # Not so for a nan either.
-        if not (low > -_INFINITE and high < _INFINITE and -_INFINITE < close < _INFINITE):
-            return None
-        track = self.tracks.get(symbol)
+    def see(self, time: float, bar: Bar) -> None:
+        """Take a bar that came at a time."""
+        track = self.tracks.get(bar.symbol)
         if track is None:
-            track = self.tracks[symbol] = PriceTrack()
-        track.add(time, high, low, close)
-        return close
+            track = self.tracks[bar.symbol] = PriceTrack()
+        track.add(time, bar.high, bar.low, bar.close)

@@ -60,6 +60,11 @@ class PaperExecutor(Executor):
         if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
             self.on_bar(Bar.from_event(event))
 
+    def handle_bar(self, bar: Bar) -> None:
+        """Match a bar against the orders of its symbol, if there are any."""
+        if self.exchange.is_waiting(bar.symbol, bar):
+            self.on_bar(bar)
+
     def on_bar(self, bar: Bar) -> None:
         """Match a bar against the orders of its symbol."""
         self._send_all(self.exchange.on_bar(bar))

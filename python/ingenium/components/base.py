@@ -17,6 +17,7 @@ from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Event
 from ingenium.ids import make_id
 from ingenium.subjects import subject_of
+from ingenium.trading.bar import Bar
 
 __all__ = ["Component", "Handled"]
 
@@ -56,7 +57,7 @@ class Component:
             )
         self._outbox: list[Event] | None = None
         self._now = _EPOCH
-        self._cause = ""
+        self._cause: str | Bar = ""
         self._sent_of_cause = 0
         self._nameless_causes = 0
         self.notify: Callable[[], None] | None = None
@@ -83,11 +84,12 @@ class Component:
 
     # What follows is for those who run components.
 
-    def begin(self, cause: str, now: datetime) -> None:
+    def begin(self, cause: str | Bar, now: datetime) -> None:
         """Stand the clock at ``now`` and start collecting what the handling of ``cause`` sends.
 
         Args:
-            cause: Id of the event that is about to be handled; ids of what is sent follow from it.
+            cause: Id of the event that is about to be handled, or the bar that stands for it; ids
+                of what is sent follow from it.
             now: The present time, UTC.
         """
         self._now = now
@@ -125,7 +127,10 @@ class Component:
         if not event.id:
             count = self._sent_of_cause
             self._sent_of_cause = count + 1
-            event.id = make_id(prefix, self.name, self._cause, str(count))
+            cause = self._cause
+            if isinstance(cause, Bar):
+                cause = self._cause = cause.event.id or ""
+            event.id = make_id(prefix, self.name, cause, str(count))
         if not event.timestamp:
             # The documented format has a string here for data and a time for the others.
             if isinstance(event, DataEvent):

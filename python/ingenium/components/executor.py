@@ -37,6 +37,12 @@ class Executor(Component):
         """Handle a bar; executors that ask a broker for prices ignore it."""
         return None
 
+    def handle_bar(self, bar: Bar) -> Handled:
+        """Do as `on_data` with the bar's event; for those who run components."""
+        if type(self).on_data is Executor.on_data:
+            return self.on_bar(bar)
+        return self.on_data(bar.event)
+
     def on_order(self, event: OrderEvent) -> Handled:
         """Handle an order."""
         return None

@@ -22,10 +22,13 @@ from ingenium.events import (
     encode,
 )
 from ingenium.subjects import PORTFOLIO, data_subject, subject_for
+from ingenium.trading.bar import Bar
 
 __all__ = [
     "STOP",
+    "BarHandler",
     "Handler",
+    "bar_handler_of",
     "failed_on",
     "handle",
     "handlers_of",
@@ -38,6 +41,7 @@ STOP = "stop"
 """The cause of what a component sends when it stops."""
 
 Handler = Callable[..., Handled]
+BarHandler = Callable[[Bar], Handled]
 
 _OF_PORTFOLIOS: tuple[type[Event], ...] = (OrderEvent, CancelEvent, ReplaceEvent)
 
@@ -58,6 +62,16 @@ def handlers_of(component: Component) -> dict[type[Event], Handler]:
             **dict.fromkeys(_OF_PORTFOLIOS, component.handle_request),
         }
     return {}
+
+
+def bar_handler_of(component: Component) -> BarHandler:
+    """Return what a component does with a bar whose event nobody has made yet.
+
+    It does the same as the handler of `DataEvent` with the bar's event.
+    """
+    if isinstance(component, Strategy | Portfolio | Executor):
+        return component.handle_bar
+    return lambda bar: None
 
 
 def subscriptions_of(component: Component) -> list[tuple[str, type[Event] | None]]:

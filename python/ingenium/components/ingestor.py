@@ -9,17 +9,22 @@ from ingenium.components.base import Component
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent
 from ingenium.ids import make_id
+from ingenium.trading.bar import Bar
 
 __all__ = ["Ingestor"]
+
+_NO_DATA = "{} has no data: override read() for history or ingest() for live"
 
 
 class Ingestor(Component):
     """Feeds market data into the system.
 
-    Override one of two methods. `read` is for history: it yields events in the order of their
+    Override one of three methods. `read` is for history: it yields events in the order of their
     time and ends; an app whose ingestors all read history runs in lockstep, so that its
-    result does not depend on the speed of its parts. `ingest` is for live data: it runs until it
-    is canceled, and calls `send_data` when something arrives.
+    result does not depend on the speed of its parts. `read_bars` is the same for history that is
+    all bars: a backtest makes no event of a bar until somebody asks for it, so it is faster.
+    `ingest` is for live data: it runs until it is canceled, and calls `send_data` when something
+    arrives.
     """
 
     role = "ingestor"
@@ -27,7 +32,8 @@ class Ingestor(Component):
     @property
     def historical(self) -> bool:
         """Whether this ingestor reads history, rather than live data."""
-        return type(self).read is not Ingestor.read
+        cls = type(self)
+        return cls.read is not Ingestor.read or cls.read_bars is not Ingestor.read_bars
 
     def read(self) -> Iterator[DataEvent] | AsyncIterator[DataEvent]:
         """Yield the events of history in the order of the time at which each was known.
@@ -38,15 +44,22 @@ class Ingestor(Component):
         Raises:
             DataFileError: Depends on the ingestor: a source that cannot be read.
         """
-        raise ComponentError(
-            f"{type(self).__name__} has no data: override read() for history or ingest() for live"
-        )
+        bars = self.read_bars()
+        if bars is None:
+            raise ComponentError(_NO_DATA.format(type(self).__name__))
+        return (bar.event for bar in bars)
+
+    def read_bars(self) -> Iterator[Bar] | None:
+        """Yield the bars of history in the order of their ends; `None` where there is only `read`.
+
+        Raises:
+            DataFileError: Depends on the ingestor: a source that cannot be read.
+        """
+        return None
 
     async def ingest(self) -> None:
         """Run until canceled, calling `send_data` for what arrives."""
-        raise ComponentError(
-            f"{type(self).__name__} has no data: override read() for history or ingest() for live"
-        )
+        raise ComponentError(_NO_DATA.format(type(self).__name__))
 
     def total(self) -> int | None:
         """Return how many events `read` will yield, for the progress bar; ``None`` if unknown."""

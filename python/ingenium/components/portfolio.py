@@ -76,6 +76,7 @@ class Portfolio(Component):
         self._cancels: deque[str] = deque(maxlen=_REMEMBERED_CANCELS)
         self._reports: set[str] = set()
         cls = type(self)
+        self._takes_bars = cls.on_data is Portfolio.on_data
         self._reads_data = (
             cls.on_data is not Portfolio.on_data or cls.on_bar is not Portfolio.on_bar
         )
@@ -262,6 +263,16 @@ class Portfolio(Component):
             except DecodeError as error:
                 self.report_problem(f"price of {event.symbol!r} is left as it was: {error}")
         return self.on_data(event) if self._reads_data else None
+
+    def handle_bar(self, bar: Bar) -> Handled:
+        """Do as `handle_data` with the bar's event."""
+        try:
+            self.account.mark_bar(bar)
+        except DecodeError as error:
+            self.report_problem(f"price of {bar.symbol!r} is left as it was: {error}")
+        if not self._reads_data:
+            return None
+        return self.on_bar(bar) if self._takes_bars else self.on_data(bar.event)
 
     def handle_signal(self, event: SignalEvent) -> Handled:
         """Call `on_signal`."""

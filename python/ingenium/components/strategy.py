@@ -35,6 +35,7 @@ class Strategy(Component):
         self.symbols = None if symbols is None else tuple(symbols)
         for symbol in self.symbols or ():
             check_symbol(symbol)
+        self._takes_bars = type(self).on_data is Strategy.on_data
 
     def on_data(self, event: DataEvent) -> Handled:
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden.
@@ -48,6 +49,12 @@ class Strategy(Component):
     def on_bar(self, bar: Bar) -> Handled:
         """Handle a bar."""
         return None
+
+    def handle_bar(self, bar: Bar) -> Handled:
+        """Do as `on_data` with the bar's event; for those who run components."""
+        if self._takes_bars:
+            return self.on_bar(bar)
+        return self.on_data(bar.event)
 
     def send_signal(
         self, symbol: str, signal: Signal | str, *, strength: Decimal | int | str | None = None

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ingenium.errors import DecodeError
 from ingenium.trading import Bar
 from ingenium.trading.money import ZERO
 from ingenium.trading.numbers import parse_price
@@ -46,14 +45,12 @@ class ExactBar:
         Raises:
             DecodeError: A number cannot be read.
         """
-        ohlc = bar.event.ohlc
-        if ohlc is None:
-            raise DecodeError("DataEvent", "Ohlc", "expected a bar, found none")
-        open_ = parse_price(ohlc.open, "DataEvent", "Ohlc.Open")
-        high = parse_price(ohlc.high, "DataEvent", "Ohlc.High")
-        low = parse_price(ohlc.low, "DataEvent", "Ohlc.Low")
-        close = parse_price(ohlc.close, "DataEvent", "Ohlc.Close")
-        volume = parse_price(ohlc.volume, "DataEvent", "Ohlc.Volume") if ohlc.volume else ZERO
+        texts = bar.texts
+        open_ = parse_price(texts.open, "DataEvent", "Ohlc.Open")
+        high = parse_price(texts.high, "DataEvent", "Ohlc.High")
+        low = parse_price(texts.low, "DataEvent", "Ohlc.Low")
+        close = parse_price(texts.close, "DataEvent", "Ohlc.Close")
+        volume = parse_price(texts.volume, "DataEvent", "Ohlc.Volume") if texts.volume else ZERO
         highest, lowest = max(open_, high, low, close), min(open_, high, low, close)
         return cls(
             bar.start,

@@ -78,7 +78,7 @@ class PaperExchange:
         # Looked up for each bar.
         self._orders, self._brackets = self._book.orders, self._book.brackets
         self._positions: dict[str, Decimal] = {}
-        self._closes: dict[str, str] = {}
+        self._closes: dict[str, str | Bar] = {}
 
     @property
     def working(self) -> Sequence[Order]:
@@ -97,14 +97,14 @@ class PaperExchange:
             f"order {order_id!r} {'has ended' if self._book.has_seen(order_id) else 'is unknown'}"
         )
 
-    def is_waiting(self, symbol: str, close: str = "") -> bool:
+    def is_waiting(self, symbol: str, close: str | Bar = "") -> bool:
         """Take note of a symbol's last price, and say whether an order waits for its bars.
 
         Where none does, the bar need not be parsed and `on_bar` need not be called.
 
         Args:
             symbol: The symbol that has a bar.
-            close: Its close, as the event writes it.
+            close: Its close as the event writes it, or the bar that holds it.
         """
         self._closes[symbol] = close
         return symbol in self._orders or symbol in self._brackets
@@ -124,7 +124,7 @@ class PaperExchange:
         if not self._book.is_new(order.id):
             self.notes.repeated_orders += 1
             return []
-        last = self._closes.get(order.symbol)
+        last = self._close(order.symbol)
         reason = objection(order, last)
         resting = RestingOrder(order, now)
         price = last_price(last)
@@ -183,7 +183,7 @@ class PaperExchange:
         if not self._book.is_new(order.id):
             self.notes.repeated_orders += 1
             return []
-        last = self._closes.get(order.symbol)
+        last = self._close(order.symbol)
         if (resting := self._book.get(order_id)) is not None:
             new, reason = replaced_order(resting, order, now, last)
             if not reason:
@@ -216,8 +216,7 @@ class PaperExchange:
             DecodeError: A number of the bar cannot be read exactly; no order has been touched.
         """
         symbol = bar.symbol
-        ohlc = bar.event.ohlc
-        if not self.is_waiting(symbol, "" if ohlc is None else ohlc.close):
+        if not self.is_waiting(symbol, bar):
             return []
         exact = ExactBar.of(bar)
         if not exact.is_consistent:
@@ -323,6 +322,11 @@ class PaperExchange:
         for leg in bracket.legs:
             yield Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
         self._book.remove_bracket(bracket)
+
+    def _close(self, symbol: str) -> str | None:
+        """Return the last close of a symbol as a text; ``None`` when it has had no data."""
+        close = self._closes.get(symbol)
+        return close.texts.close if isinstance(close, Bar) else close
 
     # Fills and ends.
 

@@ -14,8 +14,10 @@ __all__ = ["Prices", "check_ticker", "make_prices_of", "make_time_of"]
 
 TimeOf = Callable[[list[str], datetime | None], datetime]
 """Takes a row and the last time of its series."""
-Prices = tuple[str, str, str, str, str]
+Texts = tuple[str, str, str, str, str]
 """Open, high, low, close and volume, plain; an unknown volume is empty."""
+Prices = tuple[Texts, float, float, float, float, float]
+"""The texts, and the numbers that they stand for."""
 PricesOf = Callable[[list[str]], Prices]
 
 _NOISE = 1e-6
@@ -70,7 +72,7 @@ def _clock_of(text: str) -> str:
 
 
 def make_prices_of(layout: Layout, *, decimal_comma: bool, adjusted: bool) -> PricesOf:
-    """Make a function that reads open, high, low, close and volume of a row as plain texts."""
+    """Make a function that reads open, high, low, close and volume of a row."""
     open_place, high_place = layout["open"], layout["high"]
     low_place, close_place = layout["low"], layout["close"]
     volume_place = layout.columns.get("volume", -1)
@@ -91,8 +93,11 @@ def make_prices_of(layout: Layout, *, decimal_comma: bool, adjusted: bool) -> Pr
             open_, high = price("open", open_), price("high", high)
             low, close = price("low", low), price("close", close)
             volume = _volume(volume, decimal_comma)
-        least, most = float(low), float(high)
-        if not (0.0 < least <= float(open_) <= most and least <= float(close) <= most):
+        least, most, first, last = float(low), float(high), float(open_), float(close)
+        size = float(volume) if volume else 0.0
+        if 0.0 < least <= first <= most and least <= last <= most and adjusted_place < 0:
+            return (open_, high, low, close, volume), first, most, least, last, size
+        if not (0.0 < least <= first <= most and least <= last <= most):
             high, low = _check_range(open_, high, low, close)
         if adjusted_place >= 0:
             target = price("adjusted close", row[adjusted_place])
@@ -101,7 +106,8 @@ def make_prices_of(layout: Layout, *, decimal_comma: bool, adjusted: bool) -> Pr
             open_, high, low, close = adjust((open_, high, low, close), target)
             if float(low) <= 0.0:
                 raise ValueError(f"low {row[low_place]} is 0 once adjusted")
-        return open_, high, low, close, volume
+        texts = (open_, high, low, close, volume)
+        return texts, float(open_), float(high), float(low), float(close), size
 
     return prices_of
 

@@ -1,30 +1,27 @@
-"""The rows of one file, or of one symbol in it, as events in the order of time."""
+"""The rows of one file, or of one symbol in it, as bars in the order of time."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError
-from ingenium.events import DataEvent, DataType, Ohlc
+from ingenium.events import DataEvent
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._cells import Prices, check_ticker, make_prices_of, make_time_of
 from ingenium.ingest._columns import Layout
 from ingenium.ingest._files import READ_ERRORS, TextFile
 from ingenium.ingest._times import ReadTime
-from ingenium.trading.bar import format_period
+from ingenium.trading.bar import Bar
 
 __all__ = ["Item", "RowReader", "Rows"]
 
-Item = tuple[datetime, str, int, int, DataEvent]
-"""End of the bar, symbol, number of the file, line and event: sorts as events go out."""
-
-_KIND = str(DataType.OHLC)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Item = tuple[datetime, str, int, int, Bar]
+"""End of the bar, symbol, number of the file, line and bar: sorts as bars go out."""
 
 
 class Rows(Protocol):
@@ -39,7 +36,7 @@ class Rows(Protocol):
 
 
 class RowReader:
-    """Reads rows of one file as events.
+    """Reads rows of one file as bars.
 
     Args:
         file: The file.
@@ -48,6 +45,7 @@ class RowReader:
         read_time: Reads its times.
         period: Length of a bar.
         bad_rows: Where rows that cannot be used are reported.
+        identify: Gives the event of a bar its id.
         decimal_comma: Whether its numbers have one.
         adjusted: Whether prices are scaled to the adjusted close.
     """
@@ -60,6 +58,7 @@ class RowReader:
         read_time: ReadTime,
         period: timedelta,
         bad_rows: BadRows,
+        identify: Callable[[DataEvent], None],
         *,
         decimal_comma: bool,
         adjusted: bool,
@@ -68,9 +67,7 @@ class RowReader:
         self.number = number
         self.layout = layout
         self._period = period
-        self._period_text = format_period(period)
-        self._days: dict[int, str] = {}
-        self._clocks: dict[int, str] = {}
+        self._identify = identify
         self.bad_rows = bad_rows
         self._time_of = make_time_of(layout, read_time)
         self._prices_of = make_prices_of(layout, decimal_comma=decimal_comma, adjusted=adjusted)
@@ -80,7 +77,7 @@ class RowReader:
 
         Args:
             rows: The rows.
-            symbol: The symbol of the events.
+            symbol: The symbol of the bars.
             ticker: What the symbol column has to hold in every row; empty for anything.
 
         Raises:
@@ -154,38 +151,13 @@ class RowReader:
             yield from sorted(instant.values())
 
     def _item(self, start: datetime, symbol: str, prices: Prices, line: int) -> Item:
-        open_, high, low, close, volume = prices
-        end = start + self._period
-        since = end - _EPOCH
-        try:
-            # isoformat costs as much as all the rest of the event.
-            text = self._days[since.days] + self._clocks[since.seconds]
-        except KeyError:
-            text = self._remember(end, since)
-        if since.microseconds:
-            text = format_time(end)
-        event = DataEvent(
-            type=_KIND,
-            symbol=symbol,
-            timestamp=text,
-            ohlc=Ohlc(
-                open=open_,
-                high=high,
-                low=low,
-                close=close,
-                volume=volume,
-                period=self._period_text,
-                timestamp=start,
-            ),
+        texts, open_, high, low, close, volume = prices
+        period = self._period
+        end = start + period
+        bar = Bar(
+            symbol, start, end, open_, high, low, close, volume, period, texts, self._identify
         )
-        return end, symbol, self.number, line, event
-
-    def _remember(self, end: datetime, since: timedelta) -> str:
-        text = end.isoformat()
-        day, clock = text[:11], text[11:19] + "Z"
-        self._days[since.days] = day
-        self._clocks[since.seconds] = clock
-        return day + clock
+        return end, symbol, self.number, line, bar
 
     def _check_order(self, start: datetime, last: datetime, line: int) -> None:
         """Raise for a row that does not come after the one before it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import heapq
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError, SubjectError
+from ingenium.events import DataEvent
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Layout, find_layout
@@ -54,7 +55,11 @@ def count_rows(path: Path, options: Options) -> int:
 
 
 def read_file(
-    path: Path, number: int, options: Options, bad_rows: BadRows
+    path: Path,
+    number: int,
+    options: Options,
+    bad_rows: BadRows,
+    identify: Callable[[DataEvent], None],
 ) -> Generator[Item, None, None]:
     """Yield the bars of a file, by time and symbol.
 
@@ -63,6 +68,7 @@ def read_file(
         number: Its number among those that are read together.
         options: What the user asks for.
         bad_rows: Where rows that cannot be used are reported.
+        identify: Gives the event of a bar its id.
 
     Raises:
         DataFileError: It cannot be read.
@@ -85,6 +91,7 @@ def read_file(
         times.read,
         options.period or find_period(file.name, list(series.values()), times.date_only),
         bad_rows,
+        identify,
         decimal_comma=_has_decimal_comma(layout, sample),
         adjusted=options.adjusted,
     )

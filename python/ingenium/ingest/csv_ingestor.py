@@ -18,6 +18,7 @@ from ingenium.ingest._rows import Item
 from ingenium.ingest._series import Options, count_rows, read_file
 from ingenium.ingest._zones import Zone, load_zone
 from ingenium.subjects import check_symbol
+from ingenium.trading import Bar
 from ingenium.trading.bar import format_period, parse_period
 
 __all__ = ["CsvIngestor"]
@@ -113,10 +114,14 @@ class CsvIngestor(Ingestor):
         return find_files(self._paths)
 
     def read(self) -> Iterator[DataEvent]:
+        """Yield the events of `read_bars`."""
+        return (bar.event for bar in self.read_bars())
+
+    def read_bars(self) -> Iterator[Bar]:
         """Yield the bars of all files by time and symbol.
 
-        ``timestamp`` of an event is the end of its bar, when it was known; ``ohlc.timestamp`` is
-        its start, as the files have it.
+        ``timestamp`` of a bar's event is its end, when it was known; ``ohlc.timestamp`` is its
+        start, as the files have it.
 
         Raises:
             DataFileError: A file cannot be read; the text names file, line and reason.
@@ -125,7 +130,8 @@ class CsvIngestor(Ingestor):
         bad_rows.clear()
         files = find_files(self._paths)
         series = [
-            read_file(path, number, self._options, bad_rows) for number, path in enumerate(files)
+            read_file(path, number, self._options, bad_rows, self.identify)
+            for number, path in enumerate(files)
         ]
         count = 0
         try:
@@ -150,15 +156,13 @@ class CsvIngestor(Ingestor):
     def _without_repeats(self, items: Iterator[Item], names: Sequence[str]) -> Iterator[Item]:
         """Pass on what comes once, and report bars that several files have."""
         last: tuple[datetime, str] | None = None
-        seen: dict[str, int] = {}
+        seen: dict[timedelta, int] = {}
         for item in items:
-            end, symbol, number, line, event = item
+            end, symbol, number, line, bar = item
             if (end, symbol) != last:
                 last = (end, symbol)
                 seen.clear()
-            # Compared to None, since the truth of a message is worked out field by field.
-            period = "" if event.ohlc is None else event.ohlc.period or ""
-            other = seen.setdefault(period, number)
+            other = seen.setdefault(bar.period, number)
             if other != number:
                 self._bad_rows.report(
                     names[number],

@@ -6,13 +6,18 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from msgspec.structs import force_setattr
+
 from ingenium.components import Ingestor
 from ingenium.errors import ComponentError, DecodeError, IngeniumError
 from ingenium.events import DataEvent
 from ingenium.trading import Bar
 from ingenium.trading.bar import parse_time
 
-__all__ = ["Feed", "Head", "Turn", "next_turn", "time_of"]
+__all__ = ["Feed", "Head", "Item", "Turn", "next_turn", "time_of"]
+
+Item = DataEvent | Bar
+"""An event of market data, or a bar whose event has not been made yet."""
 
 
 class Head(NamedTuple):
@@ -72,6 +77,18 @@ def time_of(event: DataEvent) -> datetime:
     raise DecodeError("DataEvent", "Timestamp", "expected an RFC 3339 time, found ''")
 
 
+def _prefers_bars(ingestor: Ingestor) -> bool:
+    """Whether `read_bars` says all: not so where only `read` was overridden after it."""
+    if "read" in vars(ingestor):
+        return "read_bars" in vars(ingestor)
+    for cls in type(ingestor).__mro__:
+        if "read_bars" in vars(cls):
+            return True
+        if "read" in vars(cls):
+            return False
+    return True
+
+
 class Feed:
     """The history of one ingestor.
 
@@ -83,10 +100,10 @@ class Feed:
         self.ingestor = ingestor
         self.head: Head | None = None
         """What comes next; ``None`` before `start` and after the end."""
-        self._event: DataEvent | None = None
+        self._item: Item | None = None
         self._last_text = ""
         self._last_time = datetime.min.replace(tzinfo=UTC)
-        self._iterator: Iterator[DataEvent] | None = None
+        self._iterator: Iterator[Item] | None = None
         self._async_iterator: AsyncIterator[DataEvent] | None = None
 
     async def start(self) -> None:
@@ -96,7 +113,11 @@ class Feed:
             IngeniumError: The source cannot be read.
         """
         try:
-            source = self.ingestor.read()
+            source: Iterator[Item] | AsyncIterator[DataEvent] | None = None
+            if _prefers_bars(self.ingestor):
+                source = self.ingestor.read_bars()
+            if source is None:
+                source = self.ingestor.read()
         except Exception as error:
             raise self._failed(error) from error
         if isinstance(source, AsyncIterator):
@@ -105,8 +126,8 @@ class Feed:
             self._iterator = iter(source)
         await self._advance()
 
-    async def take(self, until_symbol: str = "") -> list[DataEvent]:
-        """Take the events of the present instant.
+    async def take(self, until_symbol: str = "") -> list[Item]:
+        """Take what the present instant has.
 
         Args:
             until_symbol: Only up to the first event whose symbol sorts behind this one; empty for
@@ -117,21 +138,21 @@ class Feed:
         """
         if self._async_iterator is None:
             return self.take_now(until_symbol)
-        taken: list[DataEvent] = []
+        taken: list[Item] = []
         time = None if self.head is None else self.head.time
         while self._is_next(time, until_symbol):
-            if self._event is not None:
-                taken.append(self._event)
+            if self._item is not None:
+                taken.append(self._item)
             await self._advance()
         return taken
 
-    def take_now(self, until_symbol: str = "") -> list[DataEvent]:
+    def take_now(self, until_symbol: str = "") -> list[Item]:
         """Do as `take`, for a source that is no async iterator (`is_plain`)."""
-        taken: list[DataEvent] = []
+        taken: list[Item] = []
         time = None if self.head is None else self.head.time
         while self._is_next(time, until_symbol):
-            if self._event is not None:
-                taken.append(self._event)
+            if self._item is not None:
+                taken.append(self._item)
             try:
                 self._accept(None if self._iterator is None else next(self._iterator, None))
             except Exception as error:
@@ -158,24 +179,66 @@ class Feed:
         except Exception as error:
             raise self._failed(error) from error
 
-    def _accept(self, event: DataEvent | None) -> None:
+    def instants(self) -> Iterator[tuple[datetime, list[Item]]]:
+        """Yield what is left of a plain source, instant by instant; `head` stays as it is.
+
+        Does as `take_now` again and again, and takes a third of the time for bars.
+        """
+        item, iterator = self._item, self._iterator
+        if item is None or iterator is None:
+            return
+        time, items = self._last_time, [item]
+        accept = self._accept
+        try:
+            for item in iterator:
+                if item.__class__ is Bar and item.identify is not None:
+                    end = item.end
+                    if end == time:
+                        items.append(item)
+                        continue
+                    if end > time:
+                        self._last_time = end
+                    else:
+                        accept(item)  # raises
+                else:
+                    accept(item)
+                    end = self._last_time
+                    if end == time:
+                        items.append(item)
+                        continue
+                yield time, items
+                time, items = end, [item]
+        except Exception as error:
+            raise self._failed(error) from error
+        yield time, items
+
+    def _accept(self, item: Item | None) -> None:
         """Let an event be the next one, once its time is known and it has an id."""
-        self._event = event
-        if event is None:
+        self._item = item
+        if item is None:
             self.head = None
             return
-        # Bars of several symbols share their time, so most texts are parsed once.
-        if event.timestamp != self._last_text or not event.timestamp:
-            time = time_of(event)
-            if time < self._last_time:
-                raise ComponentError(
-                    f"{event.symbol} at {time.isoformat()} comes after "
-                    f"{self._last_time.isoformat()}: history has to be in the order of time"
-                )
-            self._last_text, self._last_time = event.timestamp, time
-        self.head = Head(self._last_time, event.symbol)
-        if not event.id:
-            self.ingestor.identify(event)
+        if isinstance(item, Bar):
+            if item.end != self._last_time:
+                self._go_on(item.end, item.symbol)
+            if item.identify is None:
+                force_setattr(item, "identify", self.ingestor.identify)
+        else:
+            # Bars of several symbols share their time, so most texts are parsed once.
+            if item.timestamp != self._last_text or not item.timestamp:
+                self._go_on(time_of(item), item.symbol)
+                self._last_text = item.timestamp
+            if not item.id:
+                self.ingestor.identify(item)
+        self.head = Head(self._last_time, item.symbol)
+
+    def _go_on(self, time: datetime, symbol: str) -> None:
+        if time < self._last_time:
+            raise ComponentError(
+                f"{symbol} at {time.isoformat()} comes after "
+                f"{self._last_time.isoformat()}: history has to be in the order of time"
+            )
+        self._last_time = time
 
     def _failed(self, error: Exception) -> Exception:
         if isinstance(error, IngeniumError) and not isinstance(error, ComponentError):

@@ -20,8 +20,9 @@ from ingenium.events import (
     decode,
     encode,
 )
+from ingenium.lockstep.feed import Item
 from ingenium.subjects import event_type_of, subject_of
-from ingenium.trading import Account, Fill, Order, Trade
+from ingenium.trading import Account, Bar, Fill, Order, Trade
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
 
@@ -106,9 +107,11 @@ class EventLog:
         self._hash = sha256()
         self._counts = [0, 0, 0, 0]
         self._dead_letters = 0
-        self._steps = 0
+        self.steps = 0
+        """Instants so far."""
         self._first: datetime | None = None
-        self._last: datetime | None = None
+        self.last: datetime | None = None
+        """The last instant; ``None`` before the first."""
         self._problems: list[str] = []
 
     def add(self, step: Step) -> None:
@@ -123,31 +126,37 @@ class EventLog:
             for message in messages:
                 self._book_message(message)
 
-    def add_events(
-        self,
-        time: datetime,
-        data: Sequence[Event],
-        signals: Sequence[Event],
-        orders: Sequence[Event],
-        executions: Sequence[Event],
-    ) -> None:
-        """Add one instant of events that never were on a bus; the digest is the same."""
+    def add_data(self, time: datetime, data: Sequence[Item]) -> None:
+        """Begin an instant with market data that never was on a bus."""
         self._begin(time)
-        update = self._hash.update
-        counts = self._counts
-        for place, events in enumerate((data, signals, orders, executions)):
-            if events:
-                counts[place] += len(events)
-                for event in events:
-                    update(b"%b %b\n" % (subject_of(event).encode(), encode(event)))
-        for events in (data, orders, executions):
+        self._counts[0] += len(data)
+        account = self.account
+        for item in data:
+            if isinstance(item, Bar):
+                self._digest(item.event)
+                account.mark_bar(item)
+            else:
+                self._digest(item)
+                self._book(item)
+
+    def add_events(
+        self, signals: Sequence[Event], orders: Sequence[Event], executions: Sequence[Event]
+    ) -> None:
+        """Add the other events of the instant; the digest is that of messages on a bus."""
+        for place, events in enumerate((signals, orders, executions), 1):
+            self._counts[place] += len(events)
             for event in events:
-                self._book(event)
+                self._digest(event)
+                if events is not signals:
+                    self._book(event)
+
+    def _digest(self, event: Event) -> None:
+        self._hash.update(b"%b %b\n" % (subject_of(event).encode(), encode(event)))
 
     def _begin(self, time: datetime) -> None:
-        self._steps += 1
+        self.steps += 1
         self._first = self._first or time
-        self._last = time
+        self.last = time
 
     def add_dead_letter(self, message: Message) -> None:
         """Count a payload that a component could not take."""
@@ -161,9 +170,9 @@ class EventLog:
         """
         data, signals, orders, executions = self._counts
         return ReplayResult(
-            steps=self._steps,
+            steps=self.steps,
             first=self._first,
-            last=self._last,
+            last=self.last,
             data=data,
             signals=signals,
             orders=orders,

@@ -34,6 +34,7 @@ from ingenium.events import (
 from ingenium.lockstep.feed import Feed, time_of
 from ingenium.lockstep.order import SignalOrder
 from ingenium.subjects import event_type_of, grant_subject, report_subject, subject_of
+from ingenium.trading import Bar
 
 __all__ = ["Member", "make_member"]
 
@@ -311,7 +312,8 @@ class _Feeder(Member):
             if head is not None:
                 await self._begin(head.time)
             if head is not None and head.time == grant.until_time:
-                await self._publish(await self._feed.take(grant.until_symbol))
+                items = await self._feed.take(grant.until_symbol)
+                await self._publish([i.event if isinstance(i, Bar) else i for i in items])
                 self._show_head()
             worked = True
         return worked

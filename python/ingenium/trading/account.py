@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ingenium.events import Side
+from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
 from ingenium.trading.numbers import parse_price
@@ -15,6 +16,8 @@ from ingenium.trading.position import Position
 from ingenium.trading.trade import Trade
 
 __all__ = ["Account"]
+
+_LARGEST = 1e15
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class Account:
 
     __slots__ = (
         "_booked",
+        "_bookings",
         "_cash",
         "_commissions",
         "_holdings",
@@ -63,9 +67,10 @@ class Account:
         self._commissions = ZERO
         self._realized_pnl = ZERO
         self._holdings: dict[str, _Holding] = {}
-        self._marks: dict[str, str | Decimal] = {}
+        self._marks: dict[str, str | Decimal | Bar] = {}
         self._trades: list[Trade] = []
         self._booked: set[str] = set()
+        self._bookings = 0
 
     @property
     def starting_cash(self) -> Decimal:
@@ -139,9 +144,11 @@ class Account:
     def price(self, symbol: str) -> Decimal | None:
         """Return the last price of a symbol: its last mark, or before one the last fill's."""
         mark = self._marks.get(symbol)
-        if isinstance(mark, str):
-            mark = self._marks[symbol] = parse_price(mark, "DataEvent", "Ohlc.Close")
-        return mark
+        if mark is None or isinstance(mark, Decimal):
+            return mark
+        text = mark if isinstance(mark, str) else mark.texts.close
+        price = self._marks[symbol] = parse_price(text, "DataEvent", "Ohlc.Close")
+        return price
 
     def mark(self, symbol: str, price: Decimal | str) -> None:
         """Take note of a price.
@@ -162,6 +169,22 @@ class Account:
             price = parse_price(price, "DataEvent", "Ohlc.Close")
         self._marks[symbol] = price
 
+    def mark_bar(self, bar: Bar) -> None:
+        """Take note of the close of a bar; the cheapest way.
+
+        Raises:
+            DecodeError: It is too large; the last price stays.
+        """
+        if bar.close < _LARGEST:
+            self._marks[bar.symbol] = bar
+        else:
+            self.mark(bar.symbol, bar.texts.close)
+
+    @property
+    def bookings(self) -> int:
+        """How many fills have been booked."""
+        return self._bookings
+
     def has_booked(self, fill_id: str) -> bool:
         """Whether a fill of that id has been booked."""
         return fill_id in self._booked
@@ -177,6 +200,7 @@ class Account:
             if fill.id in self._booked:
                 return False
             self._booked.add(fill.id)
+        self._bookings += 1
         value = EXACT.multiply(fill.signed_quantity, fill.price)
         self._cash = EXACT.subtract(EXACT.subtract(self._cash, value), fill.commission)
         self._commissions = EXACT.add(self._commissions, fill.commission)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
 from ingenium.clock import format_time
 from ingenium.errors import DecodeError
 from ingenium.events import DataEvent, DataType, Ohlc
-from ingenium.trading.numbers import parse_float, parse_price
+from ingenium.trading.numbers import format_decimal, parse_float, parse_price
 
-__all__ = ["Bar", "format_period", "parse_period", "parse_time"]
+__all__ = ["Bar", "Texts", "format_period", "parse_period", "parse_time"]
+
+
+class Texts(NamedTuple):
+    """The numbers of a bar as decimals of the wire; an unknown volume is empty."""
+
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+
 
 _PERIOD = re.compile(r"([1-9][0-9]{0,5}) ?([smhdw])", re.ASCII)
 _UNITS = {
@@ -74,6 +87,7 @@ def parse_time(text: str) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
+_OHLC = str(DataType.OHLC)
 _FIELDS = ("Open", "High", "Low", "Close", "Volume")
 # One look at all five numbers together; what it does not know is looked at one by one, and may
 # still be right. The length keeps float from giving infinity.
@@ -86,10 +100,11 @@ def _number(name: str, text: str) -> float:
     return parse_float(text, "DataEvent", f"Ohlc.{name}")
 
 
-class Bar(msgspec.Struct, frozen=True):
+class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
     """The prices of one symbol over one stretch of time.
 
-    A Struct, since one is made for every bar and frozen dataclasses are slow to make.
+    A Struct, since one is made for every bar and frozen dataclasses are slow to make; so is its
+    event, which is made when somebody asks for it.
 
     Prices are floats, made for indicators; where money is counted, `exact` gives the decimals of
     the source.
@@ -104,7 +119,7 @@ class Bar(msgspec.Struct, frozen=True):
         close: Last price.
         volume: Quantity traded, in shares or units; 0 when unknown.
         period: Length; zero when the source does not state it.
-        event: The event that the bar came from.
+        identify: Gives the event of the bar its id; for ingestors.
     """
 
     symbol: str
@@ -116,7 +131,46 @@ class Bar(msgspec.Struct, frozen=True):
     close: float
     volume: float
     period: timedelta
-    event: DataEvent
+    # The decimals of the source, where it had any.
+    _texts: tuple[str, str, str, str, str] | None = None
+    identify: Callable[[DataEvent], None] | None = None
+    _event: DataEvent | None = None
+
+    @property
+    def event(self) -> DataEvent:
+        """The event that the bar came from, or that stands for it on the bus."""
+        event = self._event
+        if event is None:
+            open_, high, low, close, volume = self.texts
+            event = DataEvent(
+                type=_OHLC,
+                symbol=self.symbol,
+                timestamp=format_time(self.end),
+                ohlc=Ohlc(
+                    open=open_,
+                    high=high,
+                    low=low,
+                    close=close,
+                    volume=volume,
+                    period=format_period(self.period) if self.period else None,
+                    timestamp=self.start,
+                ),
+            )
+            msgspec.structs.force_setattr(self, "_event", event)
+        if not event.id and self.identify is not None:
+            self.identify(event)
+        return event
+
+    @property
+    def texts(self) -> Texts:
+        """The numbers as the event has them."""
+        if self._texts is not None:
+            return Texts(*self._texts)
+        if self._event is not None and (ohlc := self._event.ohlc) is not None:
+            return Texts(ohlc.open, ohlc.high, ohlc.low, ohlc.close, ohlc.volume)
+        # The shortest decimals that read as the same floats.
+        numbers = (self.open, self.high, self.low, self.close, self.volume)
+        return Texts(*[format_decimal(Decimal(repr(number))) for number in numbers])
 
     @classmethod
     def from_event(cls, event: DataEvent) -> Bar:
@@ -144,7 +198,9 @@ class Bar(msgspec.Struct, frozen=True):
             open_, high, low, close, volume = map(float, texts)
         except ValueError:
             open_, high, low, close, volume = map(_number, _FIELDS, texts)
-        return cls(event.symbol, start, end, open_, high, low, close, volume, period, event)
+        return cls(
+            event.symbol, start, end, open_, high, low, close, volume, period, None, None, event
+        )
 
     @classmethod
     def make(
@@ -164,22 +220,10 @@ class Bar(msgspec.Struct, frozen=True):
         Raises:
             DecodeError: A price cannot be read.
         """
-        end = start.astimezone(UTC) + period
-        event = DataEvent(
-            type=DataType.OHLC,
-            symbol=symbol,
-            timestamp=format_time(end),
-            ohlc=Ohlc(
-                open=open,
-                high=high,
-                low=low,
-                close=close,
-                volume=volume,
-                period=format_period(period) if period else None,
-                timestamp=start.astimezone(UTC),
-            ),
-        )
-        return cls.from_event(event)
+        start = start.astimezone(UTC)
+        texts = Texts(open, high, low, close, volume)
+        first, most, least, last, size = map(_number, _FIELDS, texts)
+        return cls(symbol, start, start + period, first, most, least, last, size, period, texts)
 
     def exact(self, name: str) -> Decimal:
         """Return a price or the volume as the source's decimal.
@@ -188,7 +232,7 @@ class Bar(msgspec.Struct, frozen=True):
             name: ``"open"``, ``"high"``, ``"low"``, ``"close"`` or ``"volume"``; an unknown volume
                 is 0.
         """
-        text: str = getattr(self.event.ohlc, name)
+        text: str = getattr(self.texts, name)
         if not text and name == "volume":
             return Decimal(0)
         return parse_price(text, "DataEvent", f"Ohlc.{name.title()}")
@@ -198,3 +242,14 @@ class Bar(msgspec.Struct, frozen=True):
             f"Bar({self.symbol!r}, {self.start.isoformat()}, open={self.open}, high={self.high}, "
             f"low={self.low}, close={self.close}, volume={self.volume})"
         )
+
+    def __eq__(self, other: object) -> bool:
+        return self._said() == other._said() if isinstance(other, Bar) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def _said(self) -> tuple[object, ...]:
+        """Return what the bar says, whether its event has been made or not."""
+        prices = (self.open, self.high, self.low, self.close, self.volume)
+        return (self.symbol, self.start, self.end, *prices, self.period)
