@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from exchanging import DAY, START, D, bar, opened, order, prices
+from msgspec.structs import replace
 
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
 from ingenium.exchange import FeePerOrder, PaperExchange, Report

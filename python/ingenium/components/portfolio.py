@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from ingenium.components.base import Component, Handled
 from ingenium.errors import ConfigError, DecodeError, InvalidOrderError
@@ -23,7 +24,7 @@ from ingenium.events import (
     TimeInForce,
     TradeUpdate,
 )
-from ingenium.subjects import check_symbol
+from ingenium.subjects import data_subject
 from ingenium.trading.account import Account
 from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
@@ -157,7 +158,7 @@ class Portfolio(Component):
             InvalidOrderError: The order makes no sense; nothing is sent.
             SubjectError: The symbol cannot be part of a subject; nothing is sent.
         """
-        check_symbol(symbol)
+        data_subject(symbol)  # checks it, and remembers that it did
         order = Order(
             symbol=symbol,
             side=_token(Side, "side", side),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
 
 from ingenium.trading import Bar
 from ingenium.trading.money import ZERO
@@ -13,8 +14,7 @@ from ingenium.trading.numbers import parse_price
 __all__ = ["ExactBar"]
 
 
-@dataclass(frozen=True, slots=True)
-class ExactBar:
+class ExactBar(msgspec.Struct, frozen=True, gc=False):
     """The prices of a bar as decimals.
 
     Attributes:

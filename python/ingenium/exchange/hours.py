@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+
+import msgspec
 
 from ingenium.events import TimeInForce
 from ingenium.exchange.calendars import AlwaysOpen, Calendar, Session
@@ -32,8 +33,7 @@ class Turn(Enum):
     """The order had expired when it began."""
 
 
-@dataclass(frozen=True, slots=True)
-class BarHours:
+class BarHours(msgspec.Struct, frozen=True, gc=False):
     """Where a bar lies in the hours of its exchange.
 
     Attributes:

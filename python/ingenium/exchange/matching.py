@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+import msgspec
 
 from ingenium.events import OrderType, Side, TimeInForce
 from ingenium.exchange.bar import ExactBar
@@ -18,8 +19,7 @@ _FINEST = 12
 """Decimals of a stop that a percentage made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, gc=False):
     """A price at which a bar fills an order, whatever the quantity.
 
     Attributes:

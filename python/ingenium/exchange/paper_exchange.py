@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
 from ingenium.exchange.admission import expected_price, last_price, objection

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
 
 from ingenium.events import ExecutionEvent, TradeUpdate
 from ingenium.trading import Order
@@ -14,8 +15,7 @@ from ingenium.trading.numbers import format_decimal
 __all__ = ["Report"]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True, gc=False):
     """A report on an order; one with a quantity is a fill.
 
     Attributes:

@@ -103,7 +103,7 @@ class EventLog:
         self.account = Account(cash)
         self.traded_value = Decimal(0)
         """Quantity times price of all fills, summed up, in the account's currency."""
-        self._orders: dict[str, Order] = {}
+        self._orders: dict[str, Order | OrderEvent] = {}
         self._hash = sha256()
         self._counts = [0, 0, 0, 0]
         self._dead_letters = 0
@@ -147,7 +147,9 @@ class EventLog:
             self._counts[place] += len(events)
             for event in events:
                 self._digest(event)
-                if events is not signals:
+                if isinstance(event, OrderEvent):
+                    self._orders[event.id] = event  # a portfolio of ours has checked it
+                elif events is not signals:
                     self._book(event)
 
     def _digest(self, event: Event) -> None:
@@ -200,7 +202,7 @@ class EventLog:
             if isinstance(event, DataEvent):
                 self._mark(event)
             elif isinstance(event, OrderEvent):
-                self._remember(event)
+                self._orders[event.id] = Order.from_event(event)
             elif isinstance(event, ReplaceEvent):
                 self._replace(event)
             elif isinstance(event, ExecutionEvent):
@@ -213,18 +215,24 @@ class EventLog:
         if event.ohlc is not None:
             self.account.mark(event.symbol, event.ohlc.close)
 
-    def _remember(self, event: OrderEvent) -> None:
-        order = Order.from_event(event)
-        self._orders[order.id] = order
+    def _order(self, order_id: str) -> Order | None:
+        order = self._orders.get(order_id)
+        if isinstance(order, OrderEvent):
+            order = self._orders[order_id] = Order.from_event(order)
+        return order
 
     def _replace(self, event: ReplaceEvent) -> None:
-        order = self._orders.get(event.order_id)
-        if order is not None:
-            with suppress(InvalidOrderError):  # the executor rejects it
+        with suppress(InvalidOrderError):  # the executor rejects it
+            order = self._order(event.order_id)
+            if order is not None:
                 self._orders[event.id] = order.replaced_by(event)
 
     def _fill(self, event: ExecutionEvent) -> None:
         order = self._orders.get(event.order_id)
+        if order is None or (event.symbol == order.symbol and event.side == order.side):
+            order = None  # the execution says it all
+        else:
+            order = self._order(event.order_id)
         symbol = event.symbol or (order.symbol if order else "")
         # As the portfolio does with a documented execution, which states no price.
         price = None if event.price or not symbol else self.account.price(symbol)

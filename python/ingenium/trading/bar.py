@@ -36,7 +36,9 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
+_REMEMBERED = 4096
 _periods: dict[str, timedelta] = {}
+_texts_of_periods: dict[timedelta, str] = {}
 
 
 def parse_period(text: str) -> timedelta:
@@ -57,17 +59,24 @@ def parse_period(text: str) -> timedelta:
             f"expected a number and a unit of s, m, h, d or w, such as '5m', found {text!r}",
         )
     period = int(match[1]) * _UNITS[match[2]]
-    if len(_periods) < 4096:
+    if len(_periods) < _REMEMBERED:
         _periods[text] = period
     return period
 
 
 def format_period(period: timedelta) -> str:
     """Write the length of a bar, in the largest unit that divides it below a week: ``"1d"``."""
+    try:
+        return _texts_of_periods[period]
+    except KeyError:
+        pass
     for unit in "dhms":
         count, rest = divmod(period, _UNITS[unit])
         if not rest and count:
-            return f"{count}{unit}"
+            text = f"{count}{unit}"
+            if len(_texts_of_periods) < _REMEMBERED:
+                _texts_of_periods[period] = text
+            return text
     raise ValueError(f"period {period} is not a positive number of seconds")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+
+import msgspec
 
 from ingenium.errors import DecodeError
 from ingenium.events import ExecutionEvent, Side, TradeUpdate
@@ -20,8 +21,7 @@ _NOT_FILLING = frozenset(update.value for update in TradeUpdate) - _FILLING
 _UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A quantity that was traded at a price.
 
     Attributes:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
+import msgspec
+
 from ingenium.errors import DecodeError, InvalidOrderError, SubjectError
 from ingenium.events import OrderEvent, OrderType, ReplaceEvent, Side, StopLoss, TimeInForce
 from ingenium.ids import make_id
-from ingenium.subjects import check_symbol
+from ingenium.subjects import data_subject
 from ingenium.trading.numbers import format_decimal, parse_decimal
 
 __all__ = ["Order"]
 
 _TokenT = TypeVar("_TokenT", bound=StrEnum)
+
+_NO_STOP_LOSS = StopLoss()
 
 _LIMIT = Decimal(10) ** 15
 _MOST_DECIMALS = 18
@@ -41,9 +44,10 @@ _WANTED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request to trade; one that exists is valid.
+
+    A Struct, as `Bar` is; `msgspec.structs.replace` makes one that differs.
 
     Attributes:
         id: Unique id that executions name; empty until the order is sent.
@@ -84,10 +88,15 @@ class Order:
 
     def __post_init__(self) -> None:
         try:
-            check_symbol(self.symbol)
+            data_subject(self.symbol)  # checks the symbol, and remembers that it did
         except SubjectError as error:
             raise InvalidOrderError(f"order Symbol cannot be used: {error}") from error
         _check_number("Quantity", self.quantity)
+        if self.type is OrderType.MARKET and (
+            self.limit_price is self.stop_price is self.trail_price is self.trail_percent is None
+            and self.take_profit is self.stop_loss is self.stop_loss_limit is None
+        ):
+            return  # as most are
         for name, path in _PRICES.items():
             value = getattr(self, name)
             if value is not None:
@@ -204,7 +213,8 @@ class Order:
             InvalidOrderError: A field is missing, unknown or not positive, or does not go with
                 the others.
         """
-        stop_loss = event.stop_loss or StopLoss()
+        # Compared to None, since the truth of a message is worked out field by field.
+        stop_loss = _NO_STOP_LOSS if event.stop_loss is None else event.stop_loss
         return cls(
             id=event.id,
             timestamp=event.timestamp,
@@ -217,14 +227,20 @@ class Order:
                 if event.time_in_force
                 else TimeInForce.DAY
             ),
-            limit_price=_price(event, "LimitPrice", event.limit_price),
-            stop_price=_price(event, "StopPrice", event.stop_price),
-            trail_price=_price(event, "TrailPrice", event.trail_price),
-            trail_percent=_price(event, "TrailPercent", event.trail_percent),
-            take_profit=_price(event, "TakeProfit", event.take_profit),
-            stop_loss=_price(event, "StopLoss.StopPrice", stop_loss.stop_price),
-            stop_loss_limit=_price(event, "StopLoss.LimitPrice", stop_loss.limit_price),
             extended_hours=event.extended_hours,
+            **{
+                name: _price(event, _PRICES[name], text)
+                for name, text in (
+                    ("limit_price", event.limit_price),
+                    ("stop_price", event.stop_price),
+                    ("trail_price", event.trail_price),
+                    ("trail_percent", event.trail_percent),
+                    ("take_profit", event.take_profit),
+                    ("stop_loss", stop_loss.stop_price),
+                    ("stop_loss_limit", stop_loss.limit_price),
+                )
+                if text
+            },
         )
 
     def replaced_by(self, event: ReplaceEvent) -> Order:
@@ -255,7 +271,7 @@ class Order:
             changes.setdefault("trail_percent", None)
         elif "trail_percent" in changes:
             changes["trail_price"] = None
-        return replace(self, id=event.id, timestamp=event.timestamp, **changes)  # type: ignore[arg-type]
+        return msgspec.structs.replace(self, id=event.id, timestamp=event.timestamp, **changes)
 
     def to_event(self) -> OrderEvent:
         """Write the order as an event."""
@@ -312,8 +328,6 @@ def _number(path: str, text: str) -> Decimal:
 
 
 def _price(event: OrderEvent, path: str, text: str) -> Decimal | None:
-    if not text:
-        return None
     value = _number(path, text)
     if value == 0 and path not in _needed(event.type):
         return None

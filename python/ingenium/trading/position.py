@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO
 
 __all__ = ["Position"]
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """What an account holds of one symbol, at one moment.
 
     Attributes:
