@@ -170,19 +170,19 @@ def subject_of(event: Event) -> str:
     Raises:
         SubjectError: Its symbol cannot be part of a subject.
     """
-    if isinstance(event, DataEvent):
-        return data_subject(event.symbol)
-    if isinstance(event, DeadLetterEvent):
-        return dead_letter_subject(event.component)
     fixed = _FIXED.get(type(event))
     if fixed is None:
+        if isinstance(event, DataEvent):
+            return data_subject(event.symbol)
+        if isinstance(event, DeadLetterEvent):
+            return dead_letter_subject(event.component)
         raise SubjectError(
             f"{type(event).__name__} has no subject: pass one of DataEvent, SignalEvent, "
             "OrderEvent, CancelEvent, ReplaceEvent, ExecutionEvent"
         )
     # The original Go executor sends executions without a symbol; the order id names it.
-    if event.symbol or not isinstance(event, ExecutionEvent):
-        data_subject(event.symbol)  # checks the symbol, and remembers that it did
+    if event.symbol or fixed is not EXECUTION:  # type: ignore[union-attr]
+        data_subject(event.symbol)  # type: ignore[union-attr]  # checks it, and remembers that
     return fixed
 
 

@@ -65,7 +65,7 @@ class EquityCurve:
         stamp = time.timestamp()
         closes, symbols = self._closes, self.prices
         for item in data:
-            bar = item if isinstance(item, Bar) else _bar_of(item)
+            bar = item if item.__class__ is Bar else _bar_of(item)  # type: ignore[arg-type]
             if bar is not None:
                 symbol = bar.symbol
                 closes[symbol] = bar.close

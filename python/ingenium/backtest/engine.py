@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingenium.backtest.curve import EquityCurve
-from ingenium.components import App, Component, External, Ingestor, Portfolio
+from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
 from ingenium.components.handling import (
     bar_handler_of,
     failed_on,
@@ -102,8 +102,12 @@ class Replay:
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self.log = EventLog(cash)
-        self._count = 0
         self._total: int | None = None
+        self._looks = [
+            part.component.look
+            for part in (self._executor, self._portfolio)
+            if part is not None and isinstance(part.component, Executor | Portfolio)
+        ]
 
     async def run(self) -> ReplayResult:
         """Run to the end of history, and return what came out.
@@ -119,12 +123,17 @@ class Replay:
         only = self._feeds[0] if len(self._feeds) == 1 and self._feeds[0].is_plain else None
         while (time := self._next_time()) is not None and time <= self._until:
             await self._one_step(time, await self._take_instant(time))
+            if self.log.steps % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             if only is not None:
                 # The first instant is behind us, so the ingestor has started.
                 for instant, data in only.instants():
                     if instant > self._until:
                         break
-                    await self._one_step(instant, data)
+                    if pending := self._quick_step(instant, data):
+                        await pending
+                    if self.log.steps % _YIELD_EVERY == 0:
+                        await asyncio.sleep(0)
                 break
         last = self.log.last
         if last is not None:
@@ -159,34 +168,70 @@ class Replay:
         events: list[Item] = [event for event in sent if isinstance(event, DataEvent)]
         return events + await feed.take(until_symbol)
 
+    def _quick_step(self, time: datetime, data: Sequence[Item]) -> Awaitable[None] | None:
+        """Do one step; as most cause nothing but handlers that are plain functions, at once.
+
+        Returns:
+            What is left to do.
+        """
+        for look in self._looks:
+            for item in data:
+                if item.__class__ is not Bar or look(item):
+                    return self._one_step(time, data)
+        signals: list[Event] = []
+        let, place = self._let, 0
+        for strategy in self._strategies:
+            place += 1
+            if pending := let(strategy, DataEvent, data, time, signals):
+                return self._go_on(time, data, signals, pending, place)
+        if signals:
+            return self._go_on(time, data, signals, None, place)
+        self.log.add_data(time, data)
+        self._end_step(time, data)
+        return None
+
     async def _one_step(self, time: datetime, data: Sequence[Item]) -> None:
         let, executor, portfolio = self._let, self._executor, self._portfolio
         filled: list[Event] = []
         asked: list[Event] = []
-        signals: list[Event] = []
         if pending := let(executor, DataEvent, data, time, filled):
             await pending
         if pending := let(portfolio, DataEvent, data, time, asked):
             await pending
         if filled and (pending := let(portfolio, ExecutionEvent, filled, time, asked)):
             await pending
-        for strategy in self._strategies:
-            if pending := let(strategy, DataEvent, data, time, signals):
+        await self._go_on(time, data, [], None, 0, asked, filled)
+
+    async def _go_on(
+        self,
+        time: datetime,
+        data: Sequence[Item],
+        signals: list[Event],
+        pending: Awaitable[None] | None,
+        place: int,
+        asked: Sequence[Event] = (),
+        filled: Sequence[Event] = (),
+    ) -> None:
+        """Finish a step from the strategy at ``place`` on, once what is pending is done."""
+        if pending is not None:
+            await pending
+        for strategy in self._strategies[place:]:
+            if pending := self._let(strategy, DataEvent, data, time, signals):
                 await pending
-        log = self.log
-        if signals and time < self._from:
+        if time < self._from:
             signals = []
         if signals or asked or filled:
-            await self._settle(time, data, signals, asked, filled)
+            await self._settle(time, data, signals, [*asked], [*filled])
         else:
-            log.add_data(time, data)
-        self._count += len(data)
+            self.log.add_data(time, data)
+        self._end_step(time, data)
+
+    def _end_step(self, time: datetime, data: Sequence[Item]) -> None:
+        log = self.log
         if self._curve is not None and time >= self._from:
             self._curve.record(time, log.account, data)
         if self._on_step is not None:
-            self._on_step(log.steps, time, self._count, self._total)
-        if log.steps % _YIELD_EVERY == 0:
-            await asyncio.sleep(0)
+            self._on_step(log.steps, time, log.data, self._total)
 
     async def _settle(
         self,
@@ -237,12 +282,13 @@ class Replay:
         component = part.component
         symbols = part.symbols if kind is DataEvent else None
         for place, item in enumerate(items):
+            # Only market data gets here with symbols.
             if symbols is not None and item.symbol not in symbols:  # type: ignore[union-attr]
                 continue
             if not part.started:
                 return self._start(part, kind, items[place:], time, sent)
             try:
-                if isinstance(item, Bar):
+                if item.__class__ is Bar:
                     component.begin(item, time)
                     awaitable = part.on_bar(item)
                 else:
@@ -252,7 +298,8 @@ class Replay:
                 raise failed_on(component, _event_of(item), error) from error
             if awaitable is not None:
                 return self._finish(part, kind, awaitable, items[place:], time, sent)
-            sent += component.take()
+            if component.outbox:
+                sent += component.take()
         return None
 
     async def _start(

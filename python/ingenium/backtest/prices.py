@@ -25,7 +25,17 @@ class PriceTrack:
         bars: Bars so far.
     """
 
-    __slots__ = ("_bars_each", "_room", "bars", "close", "high", "low", "times")
+    __slots__ = (
+        "_bars_each",
+        "_highest",
+        "_lowest",
+        "_room",
+        "bars",
+        "close",
+        "high",
+        "low",
+        "times",
+    )
 
     def __init__(self) -> None:
         self.times, self.high = array("d"), array("d")
@@ -33,6 +43,7 @@ class PriceTrack:
         self.bars = 0
         self._bars_each = 1
         self._room = 0
+        self._highest = self._lowest = 0.0
 
     def __len__(self) -> int:
         return len(self.times)
@@ -43,13 +54,16 @@ class PriceTrack:
         if self._room:
             self._room -= 1
             self.times[-1], self.close[-1] = time, close
-            self.high[-1] = max(self.high[-1], high)
-            self.low[-1] = min(self.low[-1], low)
+            if high > self._highest:
+                self._highest = self.high[-1] = high
+            if low < self._lowest:
+                self._lowest = self.low[-1] = low
             return
         if len(self.times) == 2 * _FEWEST:
             self.halve()
             self._bars_each *= 2
         self._room = self._bars_each - 1
+        self._highest, self._lowest = high, low
         self.times.append(time)
         self.high.append(high)
         self.low.append(low)

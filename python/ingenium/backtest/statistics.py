@@ -139,15 +139,16 @@ def longest_drawdown(values: Sequence[float], times: Sequence[float]) -> float:
     longest = since = 0.0
     peak = float("-inf")
     is_under = False
+    time = 0.0
     for value, time in zip(values, times, strict=True):
-        if is_under:
-            longest = max(longest, time - since)
-        is_under = value < peak
-        if not is_under:
-            peak, since = value, time
-        else:
-            longest = max(longest, time - since)
-    return longest
+        if value < peak:
+            is_under = True
+            continue
+        if is_under and time - since > longest:
+            longest = time - since
+        is_under = False
+        peak, since = value, time
+    return max(longest, time - since) if is_under else longest
 
 
 def calmar(annual_return: float | None, drawdown: float | None) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import isnan
 
 from ingenium.backtest import statistics as stats
@@ -122,7 +122,6 @@ def summarize(
     deepest = stats.max_drawdown(every)
     profits = [float(trade.net_pnl) for trade in trades]
     held = [trade.exit_time - trade.entry_time for trade in trades]
-    times = curve.times[:1] + curve.times[-1:] if len(curve) else []
     mean_equity = sum(every) / len(every)
     known = [price for price in curve.benchmark if not isnan(price)]
     # Both begin with the first day that has a price before it.
@@ -130,8 +129,8 @@ def summarize(
     market = stats.simple_returns(prices[first:])
     matching = returns[first:]
     return Statistics(
-        start=times[0] if times else None,
-        end=times[-1] if times else None,
+        start=datetime.fromtimestamp(curve.timestamps[0], UTC) if len(curve) else None,
+        end=datetime.fromtimestamp(curve.timestamps[-1], UTC) if len(curve) else None,
         years=years,
         periods_per_year=periods,
         starting_equity=curve.starting_equity,

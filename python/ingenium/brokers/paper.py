@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ingenium.components.base import Handled
 from ingenium.components.executor import Executor
 from ingenium.errors import InvalidOrderError
 from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
@@ -45,6 +46,7 @@ class PaperExecutor(Executor):
         name: str = "paper",
     ) -> None:
         super().__init__(name)
+        self._takes_bars = type(self).on_data is PaperExecutor.on_data
         self.exchange = PaperExchange(
             policy,
             fees=fees,
@@ -54,20 +56,27 @@ class PaperExecutor(Executor):
             allow_short=allow_short,
         )
 
-    def on_data(self, event: DataEvent) -> None:
+    def on_data(self, event: DataEvent) -> Handled:
         """Match a bar against the orders of its symbol; parses it only if there are any."""
         ohlc = event.ohlc
         if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
-            self.on_bar(Bar.from_event(event))
+            return self.on_bar(Bar.from_event(event))
+        return None
 
-    def handle_bar(self, bar: Bar) -> None:
+    def look(self, bar: Bar) -> bool:
+        """Take note of the last price, and say whether an order waits for the bar."""
+        return self.exchange.is_waiting(bar.symbol, bar) or not self._takes_bars
+
+    def handle_bar(self, bar: Bar) -> Handled:
         """Match a bar against the orders of its symbol, if there are any."""
-        if self.exchange.is_waiting(bar.symbol, bar):
-            self.on_bar(bar)
+        if not self._takes_bars:
+            return self.on_data(bar.event)
+        return self.on_bar(bar) if self.exchange.is_waiting(bar.symbol, bar) else None
 
-    def on_bar(self, bar: Bar) -> None:
+    def on_bar(self, bar: Bar) -> Handled:
         """Match a bar against the orders of its symbol."""
         self._send_all(self.exchange.on_bar(bar))
+        return None
 
     def on_order(self, event: OrderEvent) -> None:
         """Take an order; one that cannot be read is rejected by an execution."""

@@ -55,7 +55,8 @@ class Component:
                 f"component name {self.name!r} does not fit: use up to 40 lower-case letters, "
                 "digits, - and _"
             )
-        self._outbox: list[Event] | None = None
+        self.outbox: list[Event] | None = None
+        """What was sent and not yet taken; for those who run components."""
         self._now = _EPOCH
         self._cause: str | Bar = ""
         self._sent_of_cause = 0
@@ -95,8 +96,8 @@ class Component:
         self._now = now
         self._cause = cause
         self._sent_of_cause = 0
-        if self._outbox is None:
-            self._outbox = []
+        if self.outbox is None:
+            self.outbox = []
 
     def name_cause(self, payload: bytes, now: datetime) -> str:
         """Make a name for an event without an id, as the documented format has them.
@@ -109,14 +110,14 @@ class Component:
 
     def take(self) -> list[Event]:
         """Return what was sent since the last call, in the order of sending."""
-        sent = self._outbox
+        sent = self.outbox
         if not sent:
             return []
-        self._outbox = []
+        self.outbox = []
         return sent
 
     def _send(self, event: _EventT, prefix: str) -> _EventT:
-        outbox = self._outbox
+        outbox = self.outbox
         if outbox is None:
             raise ComponentError(
                 f"component {self.name!r} cannot send outside of a run: run it with its app, or "
@@ -128,12 +129,12 @@ class Component:
             count = self._sent_of_cause
             self._sent_of_cause = count + 1
             cause = self._cause
-            if isinstance(cause, Bar):
-                cause = self._cause = cause.event.id or ""
+            if not isinstance(cause, str):
+                cause = self._cause = cause.id
             event.id = make_id(prefix, self.name, cause, str(count))
         if not event.timestamp:
             # The documented format has a string here for data and a time for the others.
-            if isinstance(event, DataEvent):
+            if event.__class__ is DataEvent:
                 event.timestamp = format_time(self.now)
             else:
                 event.timestamp = self.now

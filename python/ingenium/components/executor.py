@@ -37,6 +37,10 @@ class Executor(Component):
         """Handle a bar; executors that ask a broker for prices ignore it."""
         return None
 
+    def look(self, bar: Bar) -> bool:
+        """Take note of a bar, and say whether `handle_bar` has anything to do with it."""
+        return True
+
     def handle_bar(self, bar: Bar) -> Handled:
         """Do as `on_data` with the bar's event; for those who run components."""
         if type(self).on_data is Executor.on_data:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
+from ingenium.clock import format_time
 from ingenium.components.base import Component
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent
 from ingenium.ids import make_id
-from ingenium.trading.bar import Bar
+from ingenium.trading.bar import Bar, format_period
 
 __all__ = ["Ingestor"]
 
@@ -98,3 +101,12 @@ class Ingestor(Component):
             event.id = make_id(
                 "data", self.name, event.symbol, event.timestamp, ohlc.period or "", ohlc.close
             )
+
+    def name_bar(self, bar: Bar) -> str:
+        """Return the id of a bar's event, as `identify` makes it, without making the event."""
+        if type(self).identify is not Ingestor.identify:
+            event = msgspec.structs.replace(bar, name=None).event
+            self.identify(event)
+            return event.id or ""
+        period = format_period(bar.period) if bar.period else ""
+        return make_id("data", self.name, bar.symbol, format_time(bar.end), period, bar.texts.close)

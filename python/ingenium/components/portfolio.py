@@ -25,7 +25,7 @@ from ingenium.events import (
     TradeUpdate,
 )
 from ingenium.subjects import data_subject
-from ingenium.trading.account import Account
+from ingenium.trading.account import LARGEST_PRICE, Account
 from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import Number, to_decimal
@@ -264,6 +264,13 @@ class Portfolio(Component):
             except DecodeError as error:
                 self.report_problem(f"price of {event.symbol!r} is left as it was: {error}")
         return self.on_data(event) if self._reads_data else None
+
+    def look(self, bar: Bar) -> bool:
+        """Take note of a bar's price, and say whether `handle_bar` has more to do with it."""
+        if self._reads_data or bar.close >= LARGEST_PRICE:
+            return True
+        self.account.mark_bar(bar)
+        return False
 
     def handle_bar(self, bar: Bar) -> Handled:
         """Do as `handle_data` with the bar's event."""

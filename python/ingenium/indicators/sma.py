@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import fsum, isfinite, nan
+from math import fsum, inf, nan
 
 from ingenium.indicators._base import Indicator, bad_input, check_period
 
@@ -42,7 +42,7 @@ class Sma(Indicator):
         Raises:
             ValueError: The number is not finite.
         """
-        if not isfinite(number):
+        if not -inf < number < inf:
             raise bad_input(self, number=number)
         window = self._window
         place = self._next

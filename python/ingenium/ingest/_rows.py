@@ -10,7 +10,6 @@ from typing import Protocol
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError
-from ingenium.events import DataEvent
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._cells import Prices, check_ticker, make_prices_of, make_time_of
 from ingenium.ingest._columns import Layout
@@ -45,7 +44,7 @@ class RowReader:
         read_time: Reads its times.
         period: Length of a bar.
         bad_rows: Where rows that cannot be used are reported.
-        identify: Gives the event of a bar its id.
+        name_bar: Makes the id of a bar's event.
         decimal_comma: Whether its numbers have one.
         adjusted: Whether prices are scaled to the adjusted close.
     """
@@ -58,7 +57,7 @@ class RowReader:
         read_time: ReadTime,
         period: timedelta,
         bad_rows: BadRows,
-        identify: Callable[[DataEvent], None],
+        name_bar: Callable[[Bar], str],
         *,
         decimal_comma: bool,
         adjusted: bool,
@@ -67,7 +66,7 @@ class RowReader:
         self.number = number
         self.layout = layout
         self._period = period
-        self._identify = identify
+        self._name_bar = name_bar
         self.bad_rows = bad_rows
         self._time_of = make_time_of(layout, read_time)
         self._prices_of = make_prices_of(layout, decimal_comma=decimal_comma, adjusted=adjusted)
@@ -155,7 +154,7 @@ class RowReader:
         period = self._period
         end = start + period
         bar = Bar(
-            symbol, start, end, open_, high, low, close, volume, period, texts, self._identify
+            symbol, start, end, open_, high, low, close, volume, period, texts, self._name_bar
         )
         return end, symbol, self.number, line, bar
 

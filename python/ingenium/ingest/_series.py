@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError, SubjectError
-from ingenium.events import DataEvent
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Layout, find_layout
@@ -24,6 +23,7 @@ from ingenium.ingest._period import find_period
 from ingenium.ingest._rows import Item, RowReader, Rows
 from ingenium.ingest._times import Times, find_times
 from ingenium.ingest._zones import Zone
+from ingenium.trading import Bar
 
 __all__ = ["Options", "count_rows", "read_file"]
 
@@ -59,7 +59,7 @@ def read_file(
     number: int,
     options: Options,
     bad_rows: BadRows,
-    identify: Callable[[DataEvent], None],
+    name_bar: Callable[[Bar], str],
 ) -> Generator[Item, None, None]:
     """Yield the bars of a file, by time and symbol.
 
@@ -68,7 +68,7 @@ def read_file(
         number: Its number among those that are read together.
         options: What the user asks for.
         bad_rows: Where rows that cannot be used are reported.
-        identify: Gives the event of a bar its id.
+        name_bar: Makes the id of a bar's event.
 
     Raises:
         DataFileError: It cannot be read.
@@ -91,7 +91,7 @@ def read_file(
         times.read,
         options.period or find_period(file.name, list(series.values()), times.date_only),
         bad_rows,
-        identify,
+        name_bar,
         decimal_comma=_has_decimal_comma(layout, sample),
         adjusted=options.adjusted,
     )

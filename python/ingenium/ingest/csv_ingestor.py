@@ -130,7 +130,7 @@ class CsvIngestor(Ingestor):
         bad_rows.clear()
         files = find_files(self._paths)
         series = [
-            read_file(path, number, self._options, bad_rows, self.identify)
+            read_file(path, number, self._options, bad_rows, self.name_bar)
             for number, path in enumerate(files)
         ]
         count = 0

@@ -191,7 +191,7 @@ class Feed:
         accept = self._accept
         try:
             for item in iterator:
-                if item.__class__ is Bar and item.identify is not None:
+                if item.__class__ is Bar and item.name is not None:
                     end = item.end
                     if end == time:
                         items.append(item)
@@ -221,8 +221,8 @@ class Feed:
         if isinstance(item, Bar):
             if item.end != self._last_time:
                 self._go_on(item.end, item.symbol)
-            if item.identify is None:
-                force_setattr(item, "identify", self.ingestor.identify)
+            if item.name is None:
+                force_setattr(item, "name", self.ingestor.name_bar)
         else:
             # Bars of several symbols share their time, so most texts are parsed once.
             if item.timestamp != self._last_text or not item.timestamp:

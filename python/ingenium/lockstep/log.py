@@ -23,6 +23,7 @@ from ingenium.events import (
 from ingenium.lockstep.feed import Item
 from ingenium.subjects import event_type_of, subject_of
 from ingenium.trading import Account, Bar, Fill, Order, Trade
+from ingenium.trading.account import LARGEST_PRICE
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
 
@@ -130,14 +131,15 @@ class EventLog:
         """Begin an instant with market data that never was on a bus."""
         self._begin(time)
         self._counts[0] += len(data)
-        account = self.account
+        mark, digest = self.account.mark_bar, self._digest
         for item in data:
-            if isinstance(item, Bar):
-                self._digest(item.event)
-                account.mark_bar(item)
+            if item.__class__ is Bar and item.close < LARGEST_PRICE:
+                digest(item.event)
+                mark(item)
             else:
-                self._digest(item)
-                self._book(item)
+                event = item.event if isinstance(item, Bar) else item
+                digest(event)
+                self._book(event)
 
     def add_events(
         self, signals: Sequence[Event], orders: Sequence[Event], executions: Sequence[Event]
@@ -159,6 +161,11 @@ class EventLog:
         self.steps += 1
         self._first = self._first or time
         self.last = time
+
+    @property
+    def data(self) -> int:
+        """Events of market data so far."""
+        return self._counts[0]
 
     def add_dead_letter(self, message: Message) -> None:
         """Count a payload that a component could not take."""
@@ -199,14 +206,15 @@ class EventLog:
 
     def _book(self, event: Event) -> None:
         try:
-            if isinstance(event, DataEvent):
-                self._mark(event)
-            elif isinstance(event, OrderEvent):
-                self._orders[event.id] = Order.from_event(event)
-            elif isinstance(event, ReplaceEvent):
-                self._replace(event)
-            elif isinstance(event, ExecutionEvent):
-                self._fill(event)
+            match event:
+                case ExecutionEvent():
+                    self._fill(event)
+                case OrderEvent():
+                    self._orders[event.id] = Order.from_event(event)
+                case DataEvent():
+                    self._mark(event)
+                case ReplaceEvent():
+                    self._replace(event)
         except IngeniumError as error:
             # A result that leaves out a fill must say so.
             self._problems.append(f"{subject_of(event)}: {error}")

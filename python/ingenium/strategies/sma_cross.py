@@ -12,6 +12,7 @@ from ingenium.trading import Bar
 
 __all__ = ["SmaCross"]
 
+_LONG, _SHORT = Signal.LONG, Signal.SHORT
 _TIE = 1e-12
 """Averages closer than this part of their size are equal; what is left is rounding."""
 
@@ -61,14 +62,17 @@ class SmaCross(Strategy):
             state = self._of_symbol[bar.symbol] = _State(self._fast, self._slow)
         fast = state.fast.update(bar.close)
         slow = state.slow.update(bar.close)
-        gap = fast - slow
-        # False for the nan of the warm-up, too.
-        if not abs(gap) > _TIE * abs(slow):
-            return
-        side = Signal.LONG if gap > 0 else Signal.SHORT
-        before, state.side = state.side, side
-        if before is not None and before is not side:
-            self.send_signal(bar.symbol, side)
+        tie = _TIE * slow if slow > 0 else -_TIE * slow
+        if fast - slow > tie:
+            side = _LONG
+        elif slow - fast > tie:
+            side = _SHORT
+        else:
+            return  # also for the nan of the warm-up
+        if side is not state.side:
+            before, state.side = state.side, side
+            if before is not None:
+                self.send_signal(bar.symbol, side)
 
 
 class _State:

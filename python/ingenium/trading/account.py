@@ -15,9 +15,10 @@ from ingenium.trading.numbers import parse_price
 from ingenium.trading.position import Position
 from ingenium.trading.trade import Trade
 
-__all__ = ["Account"]
+__all__ = ["LARGEST_PRICE", "Account"]
 
-_LARGEST = 1e15
+LARGEST_PRICE = 1e15
+"""Prices are below this."""
 
 
 @dataclass(slots=True)
@@ -175,7 +176,7 @@ class Account:
         Raises:
             DecodeError: It is too large; the last price stays.
         """
-        if bar.close < _LARGEST:
+        if bar.close < LARGEST_PRICE:
             self._marks[bar.symbol] = bar
         else:
             self.mark(bar.symbol, bar.texts.close)

@@ -128,7 +128,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
         close: Last price.
         volume: Quantity traded, in shares or units; 0 when unknown.
         period: Length; zero when the source does not state it.
-        identify: Gives the event of the bar its id; for ingestors.
+        name: Makes the id of its event; for ingestors.
     """
 
     symbol: str
@@ -142,7 +142,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
     period: timedelta
     # The decimals of the source, where it had any.
     _texts: tuple[str, str, str, str, str] | None = None
-    identify: Callable[[DataEvent], None] | None = None
+    name: Callable[[Bar], str] | None = None
     _event: DataEvent | None = None
 
     @property
@@ -166,9 +166,16 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
                 ),
             )
             msgspec.structs.force_setattr(self, "_event", event)
-        if not event.id and self.identify is not None:
-            self.identify(event)
+        if not event.id and self.name is not None:
+            event.id = self.name(self)
         return event
+
+    @property
+    def id(self) -> str:
+        """The id of the event; empty when no ingestor has named it yet."""
+        if self._event is not None or self.name is None:
+            return self.event.id or ""
+        return self.name(self)
 
     @property
     def texts(self) -> Texts:
