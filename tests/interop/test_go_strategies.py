@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,10 @@ import pytest
 from running import ingenium
 from tools import need_program
 
+import ingenium as sdk
+from ingenium import DataEvent, Ohlc, SignalEvent
+from ingenium.bus import EmbeddedServer
+
 TOP = Path(__file__).parents[2]
 STRATEGIES = {
     "protojson": "examples/go/protojson",
@@ -19,6 +25,8 @@ STRATEGIES = {
     "original": "examples/go/original",
 }
 ROWS = 400
+BARS = 3000
+LIMIT_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +69,54 @@ def test_go_member_of_a_run_in_many_processes_gives_equal_bytes_each_time(
     shutil.copy(go_build(STRATEGIES["protojson"]), demo.parent / "go" / "bin" / "protojson")
     digests = {_run(demo, "go_protojson", "--processes")["events_digest"] for _ in range(2)}
     assert digests == {_run(demo, "go_protojson")["events_digest"]}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["protojson", "structs"])
+async def test_go_strategy_asked_to_stop_handles_and_sends_what_has_reached_it(
+    go_build: Any, nats_server: EmbeddedServer, name: str
+) -> None:
+    program = await asyncio.to_thread(go_build, STRATEGIES[name])
+    async with sdk.connect(nats_server.url) as bus:
+        signals = await bus.subscribe(SignalEvent)
+        process = await asyncio.create_subprocess_exec(
+            program,
+            "-symbols",
+            "AAPL",
+            env={"NATS_SERVER": nats_server.url, "INGENIUM_COMPONENT": name},
+        )
+        try:
+
+            async def send(close: int) -> None:
+                event = DataEvent(
+                    type="data.type.ohlc",
+                    symbol="AAPL",
+                    timestamp="2024-01-03T14:30:00Z",
+                    ohlc=Ohlc(close=str(close)),
+                )
+                await bus.publish(event)
+
+            # It rises with every bar: each says short once it is subscribed and warm.
+            async def first_signal() -> None:
+                close = 1
+                waiting = asyncio.ensure_future(anext(aiter(signals)))
+                while not waiting.done():
+                    await send(close)
+                    close += 1
+                    await asyncio.wait([waiting], timeout=0.05)
+
+            await asyncio.wait_for(first_signal(), LIMIT_SECONDS)
+            for close in range(10_000, 10_000 + BARS):
+                await send(close)
+            await bus.flush()
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), LIMIT_SECONDS) == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        for _ in range(BARS):
+            await asyncio.wait_for(anext(aiter(signals)), LIMIT_SECONDS)
 
 
 def test_go_strategy_that_is_not_built_says_how(demo: Path, tmp_path: Path) -> None:

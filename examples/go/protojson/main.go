@@ -84,10 +84,13 @@ func (s *strategy) run() {
 	for symbol := range s.symbols {
 		subjects = append(subjects, "ingenium.ingestor.data."+strings.ToLower(symbol))
 	}
+	var subscriptions []*nats.Subscription
 	for _, subject := range subjects {
-		if _, err := s.nc.ChanSubscribe(subject, arrived); err != nil {
+		subscription, err := s.nc.ChanSubscribe(subject, arrived)
+		if err != nil {
 			log.Fatalf("cannot subscribe to %s: %v", subject, err)
 		}
+		subscriptions = append(subscriptions, subscription)
 	}
 	if err := s.nc.Flush(); err != nil {
 		log.Fatalf("cannot reach the server: %v", err)
@@ -99,12 +102,12 @@ func (s *strategy) run() {
 	for {
 		select {
 		case <-done:
-			s.stop()
+			s.drain(subscriptions, arrived, grants)
 			return
 		case message := <-arrived:
 			if message.Subject == grants {
 				if s.handleGrant(message.Data) {
-					s.stop()
+					s.close()
 					return
 				}
 			} else {
@@ -181,8 +184,31 @@ func (s *strategy) publish(subject string, event proto.Message) {
 	}
 }
 
-func (s *strategy) stop() {
-	if err := s.nc.Drain(); err != nil {
-		log.Printf("cannot drain: %v", err)
+// drain handles what the server has sent already, and nothing after it.
+func (s *strategy) drain(subscriptions []*nats.Subscription, arrived chan *nats.Msg, grants string) {
+	for _, subscription := range subscriptions {
+		if err := subscription.Drain(); err != nil {
+			log.Printf("cannot drain %s: %v", subscription.Subject, err)
+		}
 	}
+	// The server answers after all that it sent before, so that is in the channel then.
+	if err := s.nc.Flush(); err != nil {
+		log.Printf("cannot reach the server: %v", err)
+	}
+	for len(arrived) > 0 {
+		if message := <-arrived; message.Subject != grants {
+			s.report.DataHandled++
+			s.handleData(message.Data)
+		}
+	}
+	s.sendReport()
+	s.close()
+}
+
+// close waits until the server has what was published; Conn.Drain would not.
+func (s *strategy) close() {
+	if err := s.nc.Flush(); err != nil {
+		log.Printf("cannot flush: %v", err)
+	}
+	s.nc.Close()
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The closes and the index of StockCharts' table for 14 days begin like this; worked by hand for 2.
+// Worked by hand for a period of 2.
 func TestUpdateGivesWildersNumbers(t *testing.T) {
 	index := New(2)
 	for place, step := range []struct{ close, want float64 }{

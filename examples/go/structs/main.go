@@ -49,7 +49,9 @@ func main() {
 	if server == "" {
 		server = nats.DefaultURL
 	}
-	nc, err := nats.Connect(server, nats.Name("rsi-structs"))
+	closed := make(chan struct{})
+	onClosed := nats.ClosedHandler(func(*nats.Conn) { close(closed) })
+	nc, err := nats.Connect(server, nats.Name("rsi-structs"), onClosed)
 	if err != nil {
 		log.Fatalf("cannot connect: %v", err)
 	}
@@ -85,6 +87,7 @@ func main() {
 	if err := nc.Drain(); err != nil {
 		log.Fatalf("cannot drain: %v", err)
 	}
+	<-closed // Drain only begins it
 }
 
 func send(nc *nats.Conn, event SignalEvent) {
