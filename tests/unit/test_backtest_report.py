@@ -204,6 +204,15 @@ def test_report_of_a_failure_escapes_its_text() -> None:
     assert any("too <much>" in text for text in page.texts["p"])
 
 
+def test_report_manifest_counts_the_events(result: BacktestResult, page: Page) -> None:
+    replay = result.replay
+    [said] = [text for text in page.texts["td"] if text.endswith(" executions")]
+    assert said.split(", ") == [
+        f"{replay.data} data", f"{replay.signals} signals",
+        f"{replay.orders} orders", f"{replay.executions} executions",
+    ]  # fmt: skip
+
+
 def test_report_of_equal_runs_is_equal_to_the_byte(tmp_path: Path) -> None:
     demo = str(TOP / "examples" / "demo" / "app.py")
     one = backtest.run(demo).report(tmp_path / "one.html").read_bytes()
@@ -241,6 +250,18 @@ def test_harsher_exchange_doubles_what_is_more_than_its_least() -> None:
     found = backtest.run(lambda: make(100, 102, 103, 104, executor=executor), harsher=True)
     assert found.stats.commissions == 20
     assert found.account.position(EVIL).average_price == 106
+
+
+def test_report_survives_a_harsher_run_that_fails(tmp_path: Path) -> None:
+    runs = iter((0, 20))
+    found = backtest.run(lambda: make(*waves(30), raise_on=next(runs)))
+    page = Page(found.report(tmp_path / "r.html").read_text("utf-8"))
+    [said] = [text for text in page.texts["b"] if "did not reach its end" in text]
+    assert "strategy 'alternates' failed" in said
+    assert "too <much>" in said
+    series = page.data["series"]["equity"]
+    assert len(series["equity"]) == 30
+    assert [value is None for value in series["harsher"]] == [False] * 19 + [True] * 11
 
 
 def test_run_harsher_needs_an_exchange_of_ours_and_a_fresh_app() -> None:
@@ -286,6 +307,7 @@ def test_report_of_two_hundred_thousand_bars_stays_small(result: BacktestResult)
     assert len(data["trades"]) == 3000
     assert max(data["series"]["p0"]["high"]) == max(waves(1000)) + 1
     assert "The last 3,000 are here" in text
+    assert f"Of {rows * len(result.trades):,} trades the last 3,000 are drawn" in text
 
 
 def test_run_within_an_event_loop_works_as_in_a_notebook() -> None:

@@ -40,8 +40,9 @@ class BacktestResult:
         notes: What the exchange counted.
         manifest: What went into the run.
         failure: Which component raised on what, when the run did not reach its end.
-        run_harsher: Runs a fresh app on a harsher exchange, and takes an `OnStep`; ``None`` when
-            there is no way to make one.
+        run_harsher: Runs a fresh app on a harsher exchange, and takes an `OnStep`; a component
+            that raises there is named in the ``failure`` of what it returns. ``None`` when there
+            is no way to make a fresh app.
     """
 
     stats: Statistics

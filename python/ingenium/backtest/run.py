@@ -172,4 +172,10 @@ async def _run(asked: _Asked, on_step: OnStep | None) -> BacktestResult:
 
 
 def _again(asked: _Asked, on_step: OnStep | None) -> BacktestResult:
-    return _wait_for(_run(asked, on_step))
+    try:
+        return _wait_for(_run(asked, on_step))
+    except BacktestError as error:
+        # It stands beside a result of its own, which is not to be lost with it.
+        if not isinstance(error.partial, BacktestResult):
+            raise
+        return error.partial

@@ -103,6 +103,8 @@ def _run_harsher(result: BacktestResult, console: Console) -> BacktestResult | N
 def _print_harsher(harsher: BacktestResult | None) -> None:
     if harsher is not None:
         stats = harsher.stats
+        if harsher.failure:
+            typer.echo(f"on a harsher exchange it did not reach its end: {harsher.failure}")
         typer.echo(
             f"on a harsher exchange: total return {percent(stats.total_return)}, max drawdown "
             f"{percent(stats.max_drawdown)}"

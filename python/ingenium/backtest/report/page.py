@@ -44,13 +44,13 @@ def render(result: BacktestResult, harsher: BacktestResult | None = None) -> str
         _tiles(result),
         _section("What flatters this result", _honesty(result, harsher)),
         _section("Equity", _equity(result, harsher, pictures)),
-        _section("Prices and trades", _prices(pictures)) if pictures.prices else "",
+        _section("Prices and trades", _prices(result, pictures)) if pictures.prices else "",
         _section("Returns by month, in percent", month_table(result.equity)),
         _section("Figures", figure_table(result, harsher)),
         _section(f"Trades: {len(result.trades):,}", _trades(result)),
         _section(
             "Manifest",
-            manifest_table(result.manifest, result.events_digest, len(result.replay.problems)),
+            manifest_table(result.manifest, result.replay),
         ),
     )
     return (
@@ -127,6 +127,11 @@ def _honesty(result: BacktestResult, harsher: BacktestResult | None) -> str:
             f"{other.commissions:,.2f} paid in fees in place of {own.commissions:,.2f}. "
             f"{escape(HARSHER)}"
         )
+        if other_failure := harsher.failure:
+            beside = (
+                '<b class="failure">The run on the harsher exchange did not reach its end: '
+                f"{escape(other_failure)}.</b> Until then: {beside}"
+            )
     return f"<ul>{lines}</ul><p>{beside}</p>"
 
 
@@ -149,7 +154,7 @@ def _key(name: str, text: str, *, shown: bool = True) -> str:
     )
 
 
-def _prices(pictures: Pictures) -> str:
+def _prices(result: BacktestResult, pictures: Pictures) -> str:
     # A reader without scripts sees all charts; the script shows one and offers the choice.
     charts = "".join(
         f'<div class="symbol"><h3>{escape(symbol)}</h3>{drawn}</div>'
@@ -163,6 +168,11 @@ def _prices(pictures: Pictures) -> str:
     left_out = ""
     if pictures.left_out:
         left_out = f"<p>{pictures.left_out:,} more symbols, with fewer trades, are not drawn.</p>"
+    if len(result.trades) > MOST_TRADES:
+        left_out += (
+            f"<p>Of {len(result.trades):,} trades the last {MOST_TRADES:,} are drawn; there were "
+            "more before.</p>"
+        )
     return f'<p class="keys">{keys}</p><p id="choice"></p>{charts}{left_out}'
 
 

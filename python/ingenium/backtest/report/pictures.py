@@ -63,8 +63,11 @@ def draw(result: BacktestResult, harsher: BacktestResult | None) -> Pictures:
     first = next((price for price in curve.benchmark if not isnan(price)), 0.0)
     held = [curve.benchmark[i] / first * start if first else float("nan") for i in places]
     rougher: list[float] = []
-    if harsher is not None and len(harsher.equity) == len(curve):
-        rougher = [harsher.equity.equity[i] for i in places]
+    # One that failed goes over the first of the same instants, and its line ends there.
+    reached = 0 if harsher is None else len(harsher.equity)
+    if harsher is not None and 0 < reached <= len(curve):
+        rough = harsher.equity.equity
+        rougher = [rough[i] if i < reached else float("nan") for i in places]
     scale = Scale.over(times, equity, rougher)
     beside = Scale.over(times, equity, rougher, held)
     # A benchmark that makes a flat line of the result is there, but not seen at first.

@@ -113,7 +113,7 @@
       const rough = (top - bottom) / 5, power = 10 ** Math.floor(Math.log10(rough));
       const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= rough);
       const ticks = [];
-      for (let n = Math.ceil(bottom / step); n * step <= top; n++) ticks.push(n * step);
+      for (let n = Math.ceil(bottom / step); n * step <= top; n++) ticks.push(n * step || 0);
       const digits = Math.max(0, 1 - Math.floor(Math.log10(this.percent ? step * 100 : step)));
       this.label(".y", ticks.map((tick) => ["top", (top - tick) / (top - bottom), this.percent ? `${number(tick * 100, digits)}%` : number(tick, digits)]));
       this.figure.querySelector(".grid").setAttribute("d", ticks.map((tick) => `M${x(from)} ${y(tick)}h${x(to) - x(from)}`).join(""));

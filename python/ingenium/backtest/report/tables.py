@@ -12,6 +12,7 @@ from ingenium.backtest.figures import figures
 from ingenium.backtest.manifest import Manifest
 from ingenium.backtest.result import BacktestResult
 from ingenium.events import Side
+from ingenium.lockstep import ReplayResult
 from ingenium.trading import Position, Trade
 
 __all__ = ["figure_table", "manifest_table", "position_table", "trade_table"]
@@ -32,8 +33,8 @@ def figure_table(result: BacktestResult, harsher: BacktestResult | None) -> str:
     )
 
 
-def manifest_table(manifest: Manifest, digest: str, problems: int) -> str:
-    """Return what went into the run."""
+def manifest_table(manifest: Manifest, replay: ReplayResult) -> str:
+    """Return what went into the run, and how many events came of it."""
     rows: list[tuple[str, tuple[str, ...]]] = [
         ("app", (manifest.app,)),
         ("digest of its file", (manifest.app_digest or "-",)),
@@ -46,11 +47,19 @@ def manifest_table(manifest: Manifest, digest: str, problems: int) -> str:
         ("policy of fills", (manifest.policy or "-",)),
         ("fees", (manifest.fees or "-",)),
         ("slippage", (manifest.slippage or "-",)),
-        ("not booked", (f"{problems:,} events",)),
+        ("events", (_counts(replay),)),
+        ("not booked", (f"{len(replay.problems):,} events",)),
         ("versions", (f"ingenium {manifest.ingenium}, Python {manifest.python}",)),
-        ("digest of all events", (digest,)),
+        ("digest of all events", (replay.events_digest,)),
     ]
     return _table(None, rows, name="manifest")
+
+
+def _counts(replay: ReplayResult) -> str:
+    return (
+        f"{replay.data:,} data, {replay.signals:,} signals, {replay.orders:,} orders, "
+        f"{replay.executions:,} executions"
+    )
 
 
 def trade_table(trades: Sequence[Trade]) -> str:
