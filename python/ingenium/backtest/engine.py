@@ -35,12 +35,14 @@ _YIELD_EVERY = 64
 """Steps between two looks at the event loop, so that Ctrl+C and other tasks get their turn."""
 
 
-def replay(app: App, *, on_step: OnStep | None = None) -> ReplayResult:
+def replay(app: App, *, on_step: OnStep | None = None, digest: bool = True) -> ReplayResult:
     """Run an app over its history and return what came out; see `replay_async`."""
-    return asyncio.run(replay_async(app, on_step=on_step))
+    return asyncio.run(replay_async(app, on_step=on_step, digest=digest))
 
 
-async def replay_async(app: App, *, on_step: OnStep | None = None) -> ReplayResult:
+async def replay_async(
+    app: App, *, on_step: OnStep | None = None, digest: bool = True
+) -> ReplayResult:
     """Run an app over its history and return what came out.
 
     Components keep what they have learned, so a second run needs a fresh app.
@@ -48,13 +50,14 @@ async def replay_async(app: App, *, on_step: OnStep | None = None) -> ReplayResu
     Args:
         app: Its ingestors read history, and no component is another program.
         on_step: Called after each step.
+        digest: Whether to digest the events.
 
     Raises:
         BacktestError: The app has live or foreign components.
         ComponentError: A component raised.
         DataFileError: The history cannot be read.
     """
-    return await Replay(app, on_step=on_step).run()
+    return await Replay(app, on_step=on_step, digest=digest).run()
 
 
 class Replay:
@@ -67,6 +70,7 @@ class Replay:
         start: Steps before this are a warm-up: components see the data, but what strategies say
             is dropped, and the curve begins here.
         end: The last instant to run.
+        digest: Whether to digest the events.
 
     Raises:
         BacktestError: The app has live or foreign components.
@@ -80,6 +84,7 @@ class Replay:
         curve: EquityCurve | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        digest: bool = True,
     ) -> None:
         for component in app.components:
             if isinstance(component, External):
@@ -101,7 +106,7 @@ class Replay:
         self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
-        self.log = EventLog(cash)
+        self.log = EventLog(cash, digest=digest)
         self._total: int | None = None
         self._looks = [
             part.component.look

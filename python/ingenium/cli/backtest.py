@@ -52,6 +52,13 @@ def backtest(
             help="Look for components that know the future, by scrambling it, and print them.",
         ),
     ] = False,
+    digest: Annotated[
+        bool,
+        typer.Option(
+            "--digest/--no-digest",
+            help="Whether to digest every event, by which equal runs are known; faster without.",
+        ),
+    ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run an app over its history in one process, and print what came out.
@@ -73,6 +80,7 @@ def backtest(
                 # A day's last bar ends at midnight.
                 end=None if last is None else last + timedelta(days=1),
                 benchmark=benchmark,
+                digest=digest,
                 on_step=progress.on_step,
             )
         except BacktestError as error:
@@ -146,7 +154,7 @@ def _print(console: Console, result: BacktestResult, trades: int) -> None:
     table.add_row("[dim]policy[/]", printable(result.policy or "-"))
     console.print(table)
     # Not in the table, whose columns would cut it off on a common terminal.
-    console.print(f"[dim]events digest[/]  {result.events_digest}", highlight=False)
+    console.print(f"[dim]events digest[/]  {result.events_digest or '-'}", highlight=False)
     for line in result.flattering():
         console.print(f"[yellow]flatters:[/] {line}", highlight=False)
     for problem in result.replay.problems[:5]:

@@ -18,9 +18,9 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
     decode,
-    encode,
 )
 from ingenium.lockstep.feed import Item
+from ingenium.lockstep.lines import BarLines, line_of
 from ingenium.subjects import event_type_of, subject_of
 from ingenium.trading import Account, Bar, Fill, Order, Trade
 from ingenium.trading.account import LARGEST_PRICE
@@ -65,6 +65,7 @@ class ReplayResult:
         executions: Executions.
         dead_letters: Payloads that a component could not take.
         events_digest: SHA-256, in hex, over all events in their order: equal for equal runs.
+            Empty when none was asked for.
         account: Cash, positions and trades, booked from the executions.
         complete: Whether the end of history was reached.
         problems: What could not be booked, one line each.
@@ -98,14 +99,17 @@ class EventLog:
 
     Args:
         cash: What the account starts with.
+        digest: Whether to digest the events; without, ``events_digest`` is empty, and a backtest
+            takes half the time.
     """
 
-    def __init__(self, cash: Decimal) -> None:
+    def __init__(self, cash: Decimal, *, digest: bool = True) -> None:
         self.account = Account(cash)
         self.traded_value = Decimal(0)
         """Quantity times price of all fills, summed up, in the account's currency."""
         self._orders: dict[str, Order | OrderEvent] = {}
-        self._hash = sha256()
+        self._hash = sha256() if digest else None
+        self._lines = BarLines()
         self._counts = [0, 0, 0, 0]
         self._dead_letters = 0
         self.steps = 0
@@ -121,8 +125,9 @@ class EventLog:
         kinds = (step.data, step.signals, step.orders, step.executions)
         for place, messages in enumerate(kinds):
             self._counts[place] += len(messages)
-            for message in messages:
-                self._hash.update(b"%b %b\n" % (message.subject.encode(), message.payload))
+            if self._hash is not None:
+                for message in messages:
+                    self._hash.update(b"%b %b\n" % (message.subject.encode(), message.payload))
         for messages in (step.data, step.orders, step.executions):
             for message in messages:
                 self._book_message(message)
@@ -131,15 +136,18 @@ class EventLog:
         """Begin an instant with market data that never was on a bus."""
         self._begin(time)
         self._counts[0] += len(data)
-        mark, digest = self.account.mark_bar, self._digest
+        mark, digest = self.account.mark_bar, self._hash
         for item in data:
-            if item.__class__ is Bar and item.close < LARGEST_PRICE:
-                digest(item.event)
-                mark(item)
+            if isinstance(item, Bar):
+                if digest is not None:
+                    digest.update(self._lines.line_of(item))
+                if item.close < LARGEST_PRICE:
+                    mark(item)
+                else:
+                    self._book(item.event)
             else:
-                event = item.event if isinstance(item, Bar) else item
-                digest(event)
-                self._book(event)
+                self._digest(item)
+                self._book(item)
 
     def add_events(
         self, signals: Sequence[Event], orders: Sequence[Event], executions: Sequence[Event]
@@ -155,7 +163,8 @@ class EventLog:
                     self._book(event)
 
     def _digest(self, event: Event) -> None:
-        self._hash.update(b"%b %b\n" % (subject_of(event).encode(), encode(event)))
+        if self._hash is not None:
+            self._hash.update(line_of(event))
 
     def _begin(self, time: datetime) -> None:
         self.steps += 1
@@ -187,7 +196,7 @@ class EventLog:
             orders=orders,
             executions=executions,
             dead_letters=self._dead_letters,
-            events_digest=self._hash.hexdigest(),
+            events_digest="" if self._hash is None else self._hash.hexdigest(),
             account=self.account,
             complete=complete,
             problems=tuple(self._problems),

@@ -84,7 +84,9 @@ def _head(title: str, result: BacktestResult) -> str:
     period = "no data"
     if stats.start is not None and stats.end is not None:
         period = f"{moment(stats.start)} to {moment(stats.end)}, {stats.years:.1f} years"
-    said = f"{period} · {result.replay.data:,} bars · digest {result.events_digest[:12]}"
+    said = f"{period} · {result.replay.data:,} bars"
+    if result.events_digest:
+        said += f" · digest {result.events_digest[:12]}"
     failure = ""
     if result.failure:
         failure = f'<p class="failure">It did not reach its end: {escape(result.failure)}</p>'

@@ -50,7 +50,7 @@ def manifest_table(manifest: Manifest, replay: ReplayResult) -> str:
         ("events", (_counts(replay),)),
         ("not booked", (f"{len(replay.problems):,} events",)),
         ("versions", (f"ingenium {manifest.ingenium}, Python {manifest.python}",)),
-        ("digest of all events", (replay.events_digest,)),
+        ("digest of all events", (replay.events_digest or "-",)),
     ]
     return _table(None, rows, name="manifest")
 

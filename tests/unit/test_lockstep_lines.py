@@ -1,0 +1,73 @@
+"""What events add to the digest, and the short way for bars."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from ingenium.clock import format_time
+from ingenium.components import Ingestor
+from ingenium.events import DataEvent
+from ingenium.lockstep.lines import BarLines, line_of
+from ingenium.trading import Bar
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES = st.integers(0, 4_000_000_000_000_000).map(lambda us: EPOCH + timedelta(microseconds=us))
+WHOLE = TIMES.map(lambda time: time.replace(microsecond=0))
+PERIODS = st.sampled_from([timedelta(0), timedelta(seconds=7), timedelta(minutes=5), timedelta(1)])
+SYMBOLS = st.sampled_from(["IBM", "brk.b", "EUR/USD", "ES=F", "A&B", 'A"B', "A<B", "É", "a\\b"])
+NUMBERS = st.decimals(
+    Decimal("1e-8"), Decimal("1e9"), allow_nan=False, allow_infinity=False, places=8
+).map(lambda number: f"{number:f}")
+ODD = st.sampled_from(["1e5", "1E-7", "12", "100.00"])
+VOLUMES = st.one_of(st.just(""), st.just("0"), NUMBERS)
+
+
+class Source(Ingestor):
+    """Names bars."""
+
+
+@given(st.lists(TIMES | WHOLE, min_size=1, max_size=3), PERIODS, SYMBOLS, NUMBERS | ODD, VOLUMES)
+def test_line_of_bar_equals_the_line_of_its_event(
+    starts: list[datetime], period: timedelta, symbol: str, price: str, volume: str
+) -> None:
+    lines = BarLines()
+    source = Source(name="csv")
+    # The second start is the end of the first, as in most files.
+    for start in (*starts, starts[0] + period):
+        bar = Bar.make(
+            symbol, start, open=price, high=price, low=price, close=price, volume=volume,
+            period=period,
+        )  # fmt: skip
+        named = replace(bar, name=source.name_bar)
+        source.identify(bar.event)
+        assert named.id == bar.event.id
+        assert lines.line_of(named) == line_of(bar.event)
+        assert named.event == bar.event
+
+
+class OwnIds(Ingestor):
+    """Has ids of its own."""
+
+    def identify(self, event: DataEvent) -> None:
+        event.id = f"data_{event.symbol}"
+
+
+def test_bar_of_ingestor_with_ids_of_its_own_has_them() -> None:
+    bar = Bar.make("A", datetime(2024, 1, 1, tzinfo=UTC), open="1", high="1", low="1", close="1")
+    named = replace(bar, name=OwnIds().name_bar)
+    assert named.id == named.event.id == "data_A"
+
+
+@given(st.datetimes(), st.integers(-14, 14))
+def test_time_is_written_as_isoformat_writes_it(naive: datetime, hours: int) -> None:
+    year = min(max(naive.year, 2), 9998)
+    time = naive.replace(year=year, day=1, tzinfo=timezone(timedelta(hours=hours)))
+    expected = time.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    assert format_time(time) == format_time(time) == expected
+    whole = time.replace(microsecond=0)
+    assert format_time(whole) == whole.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
