@@ -18,6 +18,7 @@ from ingenium.backtest.sweep import Sweep
 from ingenium.components import load_factory
 
 APP = """
+import os
 from pathlib import Path
 from ingenium import App
 from ingenium.brokers import PaperExecutor
@@ -32,6 +33,13 @@ def app(fast=5, slow=20):
 
 def no_app(fast):
     return fast
+
+def broken(fast):
+    if fast == 2:
+        os.kill(os.getpid(), 9)
+    if fast == 3:
+        raise LookupError("nothing at three")
+    return app(fast)
 
 whole = app()
 """
@@ -124,6 +132,34 @@ def test_sweep_of_another_app_does_not_take_the_old_runs(folder: Path) -> None:
     (folder / "app.py").write_text(APP.replace("FixedQuantity(100)", "FixedQuantity(50)"))
     [after] = Sweep(target, points, folder / "out").run(workers=1)
     assert before.events_digest != after.events_digest
+
+
+@pytest.mark.timeout(120)
+def test_sweep_fails_the_point_that_kills_its_process_or_raises_and_no_other(folder: Path) -> None:
+    points = grid({"fast": [5, 2, 3, 4]})
+    runs = Sweep(str(folder / "app.py:broken"), points, folder / "out").run(workers=2)
+    good, killed, raised, other = runs
+    assert "its process was killed 2 times" in killed.error
+    line = APP.splitlines().index('        raise LookupError("nothing at three")') + 1
+    assert raised.error == f"LookupError: nothing at three (app.py, line {line})"
+    assert (good.error, other.error) == ("", "")
+    assert good.events_digest != other.events_digest
+
+
+@pytest.mark.timeout(120)
+def test_command_line_whose_runs_all_fail_ends_with_an_error(folder: Path) -> None:
+    ended = ingenium("sweep", "app.py:broken", "--param", "fast=3", cwd=folder)
+    assert ended.code == 1
+    assert "all 1 runs failed, the first one: LookupError" in ended.err
+
+
+def test_sweep_keeps_the_manifest_of_each_run(folder: Path) -> None:
+    sweep = Sweep(str(folder / "app.py:app"), [{"fast": 3}], folder / "out")
+    [run] = sweep.run(workers=1)
+    row = json.loads(sweep.path.read_text())
+    assert row["manifest"] == run.manifest
+    assert row["manifest"]["app_digest"] == row["app_digest"]
+    assert [file["name"] for file in row["manifest"]["data"]] == ["IBM.csv"]
 
 
 def test_sweep_target_that_takes_no_such_parameter_is_refused(folder: Path) -> None:

@@ -137,9 +137,13 @@ class BacktestResult:
             raise BacktestError(f"cannot write the report {file}: {error.strerror}") from error
         return file
 
-    def to_json(self) -> dict[str, Any]:
-        """Return figures, trades and curve as JSON values; money of trades as decimal strings."""
-        return {
+    def to_json(self, *, trades: bool = True) -> dict[str, Any]:
+        """Return figures and trades as JSON values; money of trades as decimal strings.
+
+        Args:
+            trades: Whether to list the trades.
+        """
+        values: dict[str, Any] = {
             "complete": self.complete,
             "events_digest": self.events_digest,
             "failure": self.failure,
@@ -148,11 +152,13 @@ class BacktestResult:
             "stats": {name: _plain(value) for name, value in asdict(self.stats).items()},
             "flattering": self.flattering(),
             "problems": list(self.replay.problems),
-            "trades": [
+        }
+        if trades:
+            values["trades"] = [
                 {f.name: _plain(getattr(trade, f.name)) for f in fields(trade)}
                 for trade in self.trades
-            ],
-        }
+            ]
+        return values
 
     def _curve(self) -> dict[str, list[Any]]:
         curve = self.equity

@@ -13,6 +13,7 @@ from ingenium.cli.output import print_error
 from ingenium.cli.run import run
 from ingenium.cli.sweep import sweep
 from ingenium.cli.tap import tap
+from ingenium.cli.worker import worker
 from ingenium.errors import ConfigError, IngeniumError, MissingDependencyError, SubjectError
 
 __all__ = ["main"]
@@ -31,6 +32,7 @@ application = typer.Typer(
 application.command()(run)
 application.command()(backtest)
 application.command()(sweep)
+application.command()(worker)
 application.command()(tap)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as jsonlib
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ingenium.backtest.parameters import grid, parse_parameter, sample
-from ingenium.backtest.sweep import Sweep, SweepRun, luck
+from ingenium.backtest.sweep import OnRun, Sweep, SweepRun, luck
 from ingenium.cli.output import printable
-from ingenium.errors import ConfigError
+from ingenium.config import Settings
+from ingenium.errors import BacktestError, ConfigError
 
 __all__ = ["sweep"]
 
@@ -42,6 +46,14 @@ def sweep(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")
     ] = None,
+    nats: Annotated[
+        bool,
+        typer.Option(
+            "--nats",
+            help="Let workers (ingenium worker) run them, on any machine: over the server that "
+            "NATS_SERVER names, or an embedded one.",
+        ),
+    ] = False,
     folder: Annotated[Path, typer.Option("--folder", help="Where the runs are kept.")] = Path(
         ".ingenium/sweep"
     ),
@@ -58,6 +70,7 @@ def sweep(
         raise ConfigError("a parameter is named twice: give all its values in one --param")
     points = grid(parameters) if random is None else sample(parameters, random, seed)
     work = Sweep(app, points, folder)
+    run = partial(_run_remotely, messages) if nats else partial(_run_here, workers)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -69,19 +82,49 @@ def sweep(
     ) as bar:
         task = bar.add_task("backtests", total=len(points))
         try:
-            runs = work.run(
-                workers=workers,
-                on_run=lambda done, of: bar.update(task, completed=done, total=of),
-            )
+            runs = run(work, lambda done, of: bar.update(task, completed=done, total=of))
         except KeyboardInterrupt:
             messages.print(f"[yellow]stopped; the same command goes on from {work.path}[/]")
             raise
     if json:
-        for run in runs:
-            row = {"point": dict(run.point), "figures": run.figures, "error": run.error}
-            typer.echo(jsonlib.dumps(row | {"events_digest": run.events_digest}))
-        return
-    _print(Console(), messages, runs, list(parameters), by, top)
+        for each in runs:
+            row = {"point": dict(each.point), "figures": each.figures, "error": each.error}
+            typer.echo(jsonlib.dumps(row | {"events_digest": each.events_digest}))
+    else:
+        _print(Console(), messages, runs, list(parameters), by, top)
+    if all(each.error for each in runs):
+        raise BacktestError(f"all {len(runs):,} runs failed, the first one: {runs[0].error}")
+
+
+def _run_here(workers: int | None, work: Sweep, on_run: OnRun) -> list[SweepRun]:
+    return work.run(workers=workers, on_run=on_run)
+
+
+def _run_remotely(messages: Console, work: Sweep, on_run: OnRun) -> list[SweepRun]:
+    return asyncio.run(_coordinate(messages, work, on_run, Settings.from_environment()))
+
+
+async def _coordinate(
+    messages: Console, work: Sweep, on_run: OnRun, settings: Settings
+) -> list[SweepRun]:
+    from ingenium.backtest.remote import run_remotely
+    from ingenium.bus import EmbeddedServer
+    from ingenium.bus.work_queue import WorkQueue
+
+    async with AsyncExitStack() as stack:
+        url = settings.nats_server
+        where = "with the same NATS_SERVER, where the app is"
+        if not url:
+            server = await stack.enter_async_context(EmbeddedServer(settings.data_directory))
+            url, where = server.url, "in this directory"
+        queue = await stack.enter_async_context(WorkQueue.connect(url, name="ingenium sweep"))
+        messages.print(f"for workers on {queue.url}: run ingenium worker {where}", highlight=False)
+        return await run_remotely(
+            work,
+            queue,
+            on_run=on_run,
+            on_worker=lambda name: messages.print(f"worker {printable(name)}", highlight=False),
+        )
 
 
 def _print(
@@ -126,8 +169,8 @@ def _print_heat_map(
 ) -> None:
     across, down = names
     values = {(run.point[across], run.point[down]): value for value, run in scored}
-    columns = list(dict.fromkeys(run.point[across] for _, run in _in_order(scored)))
-    rows = list(dict.fromkeys(run.point[down] for _, run in _in_order(scored)))
+    columns = list(dict.fromkeys(run.point[across] for _, run in scored))
+    rows = list(dict.fromkeys(run.point[down] for _, run in scored))
     columns.sort(key=_sort_key)
     rows.sort(key=_sort_key)
     if len(columns) * 7 > console.width - 12:
@@ -150,10 +193,6 @@ def _print_heat_map(
         table.add_row(f"{row!s} ", *cells)
     console.print(f"{by}: {across} across, {down} down", highlight=False)
     console.print(table)
-
-
-def _in_order(scored: list[tuple[float, SweepRun]]) -> list[tuple[float, SweepRun]]:
-    return sorted(scored, key=lambda item: str(item[1].point))
 
 
 def _sort_key(value: object) -> tuple[bool, float, str]:

@@ -1,0 +1,74 @@
+"""``ingenium worker``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ingenium.cli.output import printable
+from ingenium.config import Settings
+from ingenium.errors import ConfigError
+
+__all__ = ["worker"]
+
+
+def worker(
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")
+    ] = None,
+) -> None:
+    """Run the backtests of ``ingenium sweep --nats``, until Ctrl+C.
+
+    Start it where the app's file is, under the same name as there. The server is the one that
+    NATS_SERVER names, or the embedded one of a sweep that runs in this directory. What is under way
+    when it ends is done by another worker.
+    """
+    asyncio.run(_work(workers or os.cpu_count() or 1, Settings.from_environment()))
+
+
+async def _work(processes: int, settings: Settings) -> None:
+    from ingenium.backtest.remote import work
+    from ingenium.bus import running_servers
+    from ingenium.bus.work_queue import WorkQueue
+    from ingenium.deploy.stopping import stop_signals
+
+    url = settings.nats_server
+    if not url:
+        running = running_servers(settings.data_directory)
+        if not running:
+            raise ConfigError(
+                "no server to work for: set NATS_SERVER, or start ingenium sweep --nats in this "
+                "directory"
+            )
+        url = running[0]
+    messages = Console(stderr=True)
+    said: set[str] = set()
+
+    def on_problem(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            messages.print(f"[yellow]{printable(text)}[/]", highlight=False)
+
+    with stop_signals() as stop:
+        async with WorkQueue.connect(url, name="ingenium worker") as queue:
+            messages.print(f"working for {queue.url} with {processes} processes", highlight=False)
+            working = asyncio.create_task(
+                work(
+                    queue,
+                    processes,
+                    on_run=lambda text: messages.print(printable(text), highlight=False),
+                    on_problem=on_problem,
+                )
+            )
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait([working, asked], return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            working.cancel()
+            try:
+                await working
+            except asyncio.CancelledError:
+                messages.print("stopped; what was under way is left to others")
