@@ -227,3 +227,46 @@ def test_command_line_stopped_goes_on_where_it_was(folder: Path) -> None:
     points = [json.dumps(json.loads(line)["point"]) for line in whole.out.splitlines()]
     assert len(points) == len(set(points)) == 248
     assert lines() == 248, "none was run twice"
+
+
+@pytest.mark.timeout(120)
+def test_command_line_walks_forward_and_judges_the_choice(folder: Path) -> None:
+    arguments = ["sweep", "app.py", "--param", "fast=2,3", "--param", "slow=5,8"]
+    ended = ingenium(*arguments, "--walk-forward", "2", cwd=folder)
+    assert ended.code == 0, ended.err
+    assert "walk-forward by sharpe" in ended.out
+    assert "out of sample: total return" in ended.out
+    assert "sample" in ended.err or "efficiency" in ended.err
+    path = folder / ".ingenium" / "sweep" / "runs.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 1 + 2 * (4 + 1)
+    for row in rows[1:]:
+        assert row["start"] <= row["figures"]["start"] <= row["figures"]["end"] <= row["end"]
+
+
+@pytest.mark.timeout(120)
+def test_command_line_searches_and_goes_on_from_what_is_kept(folder: Path) -> None:
+    arguments = ["sweep", "app.py", "--param", "fast=2:9", "--param", "slow=10:40:1"]
+    path = folder / ".ingenium" / "sweep" / "runs.jsonl"
+    first = ingenium(*arguments, "--bayesian", "4", "--workers", "2", "--json", cwd=folder)
+    assert first.code == 0, first.err
+    assert len(path.read_text().splitlines()) == 4
+    again = ingenium(*arguments, "--bayesian", "6", "--workers", "2", "--json", cwd=folder)
+    assert again.out.startswith(first.out)
+    assert len(path.read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--bayesian", "3", "--random", "3"],
+        ["--nats", "--walk-forward", "2"],
+        ["--nats", "--bayesian", "2"],
+    ],
+)
+def test_command_line_options_that_do_not_go_together_are_refused(
+    folder: Path, options: list[str]
+) -> None:
+    ended = ingenium("sweep", "app.py", "--param", "fast=2:9", *options, cwd=folder)
+    assert ended.code == 2
+    assert "do not go together" in ended.err

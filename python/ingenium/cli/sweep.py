@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+import os
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from ingenium.backtest.parameters import grid, parse_parameter, sample
-from ingenium.backtest.sweep import OnRun, Sweep, SweepRun, luck
+from ingenium.backtest.parameters import Point, grid, parse_parameter, sample
+from ingenium.backtest.search import search
+from ingenium.backtest.sweep import OnRun, Sweep, SweepRun
+from ingenium.backtest.walk_forward import WalkForward, make_windows
+from ingenium.backtest.walk_forward import walk_forward as walk
 from ingenium.cli.output import printable
+from ingenium.cli.sweep_output import print_folds, print_runs
 from ingenium.config import Settings
 from ingenium.errors import BacktestError, ConfigError
 
 __all__ = ["sweep"]
-
-_FIGURES = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "profit_factor")
-_HEADS = {"total_return": "return", "max_drawdown": "drawdown", "profit_factor": "factor"}
-_SHADES = ("#7f1d1d", "#b45309", "#a16207", "#4d7c0f", "#15803d", "#065f46")
-_LIKELY = 0.95
 
 
 def sweep(
@@ -42,10 +42,27 @@ def sweep(
         int | None,
         typer.Option("--random", min=1, help="Run only so many, chosen at random."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the random choice.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Of what is chosen at random.")] = 1,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")
     ] = None,
+    bayesian: Annotated[
+        int | None,
+        typer.Option(
+            "--bayesian", min=1, help="Run only so many, each chosen by what the others gave."
+        ),
+    ] = None,
+    walk_forward: Annotated[
+        int | None,
+        typer.Option(
+            "--walk-forward",
+            min=1,
+            help="Choose parameters on the past and judge them on what came after, so many times.",
+        ),
+    ] = None,
+    anchored: Annotated[
+        bool, typer.Option("--anchored", help="Walk forward with all history before each split.")
+    ] = False,
     nats: Annotated[
         bool,
         typer.Option(
@@ -68,8 +85,11 @@ def sweep(
     parameters = dict(parse_parameter(text) for text in param)
     if len(parameters) < len(param):
         raise ConfigError("a parameter is named twice: give all its values in one --param")
+    kinds = {"--random": random, "--bayesian": bayesian, "--walk-forward": walk_forward}
+    given = [name for name, value in kinds.items() if value is not None]
+    if (bayesian is not None and len(given) > 1) or (nats and given not in ([], ["--random"])):
+        raise ConfigError(f"{' and '.join([*given, *['--nats'] * nats])} do not go together")
     points = grid(parameters) if random is None else sample(parameters, random, seed)
-    work = Sweep(app, points, folder)
     run = partial(_run_remotely, messages) if nats else partial(_run_here, workers)
     columns = (
         TextColumn("{task.description}"),
@@ -77,21 +97,44 @@ def sweep(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
+    folds: WalkForward | None = None
     with Progress(
         *columns, console=messages, transient=True, disable=not messages.is_terminal
     ) as bar:
-        task = bar.add_task("backtests", total=len(points))
+        task = bar.add_task("backtests", total=None)
+
+        def on_run(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+
         try:
-            runs = run(work, lambda done, of: bar.update(task, completed=done, total=of))
+            if bayesian is not None:
+                runs = search(
+                    parameters,
+                    lambda points: Sweep(app, points, folder).run(workers=workers),
+                    by=by,
+                    count=bayesian,
+                    at_once=workers or os.cpu_count() or 1,
+                    seed=seed,
+                    on_run=on_run,
+                )
+            elif walk_forward is not None:
+                way = "anchored" if anchored else "rolling"
+                folds = _walk(app, points, folder, workers, walk_forward, way, by, on_run)
+                runs = [fold.outside for fold in folds.folds]
+            else:
+                runs = run(Sweep(app, points, folder), on_run)
         except KeyboardInterrupt:
-            messages.print(f"[yellow]stopped; the same command goes on from {work.path}[/]")
+            path = folder / "runs.jsonl"
+            messages.print(f"[yellow]stopped; the same command goes on from {path}[/]")
             raise
     if json:
         for each in runs:
             row = {"point": dict(each.point), "figures": each.figures, "error": each.error}
             typer.echo(jsonlib.dumps(row | {"events_digest": each.events_digest}))
+    elif folds is not None:
+        print_folds(Console(), messages, folds, by)
     else:
-        _print(Console(), messages, runs, list(parameters), by, top)
+        print_runs(Console(), messages, runs, list(parameters), by, top)
     if all(each.error for each in runs):
         raise BacktestError(f"all {len(runs):,} runs failed, the first one: {runs[0].error}")
 
@@ -127,90 +170,28 @@ async def _coordinate(
         )
 
 
-def _print(
-    console: Console,
-    messages: Console,
-    runs: list[SweepRun],
-    names: list[str],
+def _walk(
+    app: str,
+    points: list[Point],
+    folder: Path,
+    workers: int | None,
+    folds: int,
+    way: str,
     by: str,
-    top: int,
-) -> None:
-    scored = [(value, run) for run in runs if (value := run.figure(by)) is not None]
-    failed = [run for run in runs if run.error]
-    if not scored and not failed:
-        raise ConfigError(f"no run has a figure {by!r}: use --by with one such as {_FIGURES[2]!r}")
-    scored.sort(key=lambda item: -item[0])
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"best of {len(runs):,} by {by}")
-    for name in (*names, *dict.fromkeys((by, *_FIGURES))):
-        table.add_column(_HEADS.get(name, name), justify="right", no_wrap=True)
-    for _, run in scored[:top]:
-        figures = [_text(run.figure(name)) for name in dict.fromkeys((by, *_FIGURES))]
-        table.add_row(*(printable(str(run.point[name])) for name in names), *figures)
-    if top:
-        console.print(table)
-    if len(names) == 2:
-        _print_heat_map(console, scored, names, by)
-    for run in failed[:3]:
-        messages.print(f"[red]failed:[/] {printable(str(dict(run.point)))}: {printable(run.error)}")
-    if len(failed) > 3:
-        messages.print(f"[red]failed:[/] {len(failed)} runs in all")
-    if len(scored) > 1:
-        _warn_of_luck(messages, runs, scored[0][1])
+    on_run: OnRun,
+) -> WalkForward:
+    done = 0
 
+    def run_window(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
+        nonlocal done
+        before, of = done, folds * (len(grid_points) + 1)
+        done += len(points)
+        work = Sweep(app, points, folder, start=start, end=end)
+        return work.run(workers=workers, on_run=lambda count, _of: on_run(before + count, of))
 
-def _text(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:,.3f}"
-
-
-def _print_heat_map(
-    console: Console, scored: list[tuple[float, SweepRun]], names: list[str], by: str
-) -> None:
-    across, down = names
-    values = {(run.point[across], run.point[down]): value for value, run in scored}
-    columns = list(dict.fromkeys(run.point[across] for _, run in scored))
-    rows = list(dict.fromkeys(run.point[down] for _, run in scored))
-    columns.sort(key=_sort_key)
-    rows.sort(key=_sort_key)
-    if len(columns) * 7 > console.width - 12:
-        return
-    low, high = scored[-1][0], scored[0][0]
-    table = Table(box=None, pad_edge=False, padding=(0, 0))
-    table.add_column("", justify="right")
-    for column in columns:
-        table.add_column(f"{column!s:>7}", justify="right", no_wrap=True)
-    for row in rows:
-        cells = []
-        for column in columns:
-            value = values.get((column, row))
-            if value is None:
-                cells.append("      -")
-                continue
-            place = 0.0 if high == low else (value - low) / (high - low)
-            shade = _SHADES[min(int(place * len(_SHADES)), len(_SHADES) - 1)]
-            cells.append(f"[white on {shade}]{value:7.2f}[/]")
-        table.add_row(f"{row!s} ", *cells)
-    console.print(f"{by}: {across} across, {down} down", highlight=False)
-    console.print(table)
-
-
-def _sort_key(value: object) -> tuple[bool, float, str]:
-    if isinstance(value, int | float):
-        return False, float(value), ""
-    return True, 0.0, str(value)
-
-
-def _warn_of_luck(console: Console, runs: list[SweepRun], best: SweepRun) -> None:
-    chance = luck(runs, best)
-    if chance is None:
-        return
-    tried = sum(not run.error for run in runs)
-    text = (
-        f"with {tried:,} runs tried, the best has a probability of {chance:.0%} to be more than "
-        "luck (deflated Sharpe ratio)"
-    )
-    if chance < _LIKELY:
-        console.print(f"[yellow]likely overfitted:[/] {text}", highlight=False)
-    else:
-        console.print(text, highlight=False)
+    grid_points = points
+    [whole] = Sweep(app, points[:1], folder).run(workers=1)
+    if whole.error:
+        raise BacktestError(f"{dict(whole.point)} failed over all of history: {whole.error}")
+    first, last = (datetime.fromisoformat(whole.figures[name]) for name in ("start", "end"))
+    return walk(points, make_windows(first, last, folds, way=way), run_window, by=by)

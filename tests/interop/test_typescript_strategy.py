@@ -1,0 +1,129 @@
+"""A strategy in TypeScript takes the place of the one in Python, and every trade stays the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import ingenium
+from tools import need_program
+
+import ingenium as sdk
+from ingenium import DataEvent, Ohlc, SignalEvent
+from ingenium.bus import EmbeddedServer
+
+TOP = Path(__file__).parents[2]
+BARS = 3000
+LIMIT_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples, with the strategy built as its README says."""
+    npm = need_program("npm")
+    folder = tmp_path_factory.mktemp("typescript") / "examples"
+    for name in ("demo", "data"):
+        shutil.copytree(TOP / "examples" / name, folder / name)
+    left_out = shutil.ignore_patterns("node_modules", "dist")
+    shutil.copytree(TOP / "examples" / "typescript", folder / "typescript", ignore=left_out)
+    for command in ([npm, "ci", "--ignore-scripts"], [npm, "run", "build"]):
+        done = subprocess.run(
+            command,
+            cwd=folder / "typescript",
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+async def _start(examples: Path, url: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        need_program("node"),
+        str(examples / "typescript" / "dist" / "main.js"),
+        "--symbols",
+        "AAPL",
+        env={"PATH": os.environ["PATH"], "NATS_SERVER": url},
+        stderr=PIPE,
+    )
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+def _bar(close: int) -> DataEvent:
+    return DataEvent(
+        type="data.type.ohlc",
+        symbol="AAPL",
+        timestamp="2024-01-03T14:30:00Z",
+        ohlc=Ohlc(close=str(close)),
+    )
+
+
+async def _wait_for_signal(bus: Any, signals: Any) -> None:
+    # It rises with every bar: the strategy says short once it is subscribed and warm.
+    close = 1
+    waiting = asyncio.ensure_future(anext(aiter(signals)))
+    while not waiting.done():
+        await bus.publish(_bar(close))
+        close += 1
+        await asyncio.wait([waiting], timeout=0.05)
+
+
+@pytest.mark.timeout(400)
+def test_typescript_strategy_gives_the_trades_of_the_python_one(examples: Path) -> None:
+    results: list[dict[str, Any]] = []
+    for function in ("app", "typescript"):
+        ended = ingenium("run", f"{examples / 'demo/app.py'}:{function}", "--json", cwd=examples)
+        assert ended.code == 0, ended.err
+        results.append(json.loads(ended.out))
+    python, typescript = results
+    assert (len(typescript["trades"]), typescript["equity"]) == (323, "97113.2460")
+    for part in ("trades", "equity", "counts"):
+        assert typescript[part] == python[part]
+
+
+@pytest.mark.timeout(300)
+async def test_typescript_strategy_asked_to_stop_handles_and_sends_what_has_reached_it(
+    examples: Path, nats_server: EmbeddedServer
+) -> None:
+    async with sdk.connect(nats_server.url) as bus:
+        signals = await bus.subscribe(SignalEvent)
+        process = await _start(examples, nats_server.url)
+        try:
+            await asyncio.wait_for(_wait_for_signal(bus, signals), LIMIT_SECONDS)
+            for close in range(10_000, 10_000 + BARS):
+                await bus.publish(_bar(close))
+            await bus.flush()
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), LIMIT_SECONDS) == 0
+        finally:
+            await _end(process)
+        for _ in range(BARS):
+            await asyncio.wait_for(anext(aiter(signals)), LIMIT_SECONDS)
+
+
+def test_typescript_strategy_that_is_not_built_says_how(tmp_path: Path) -> None:
+    shutil.copytree(TOP / "examples" / "demo", tmp_path / "examples" / "demo")
+    ended = ingenium("run", "examples/demo/app.py:typescript", cwd=tmp_path)
+    assert ended.code == 2
+    assert "run make demo-typescript" in ended.err
+
+
+def test_typescript_lock_file_names_no_registry() -> None:
+    lock = json.loads((TOP / "examples" / "typescript" / "package-lock.json").read_text())
+    assert len(lock["packages"]) > 5
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
