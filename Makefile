@@ -5,12 +5,13 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench
 
-.PHONY: help setup demo demo-go test check generate bench lock clean
+.PHONY: help setup demo demo-go demo-typescript test check generate bench lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
 	@echo "make demo      thirteen years of prices through four processes over NATS"
 	@echo "make demo-go   the same with the strategy in Go, twice"
+	@echo "make demo-typescript  the same with the strategy in TypeScript"
 	@echo "make test      the test suite"
 	@echo "make check     lint, types, imports, schema, generated code"
 	@echo "make generate  buf generate"
@@ -36,7 +37,10 @@ demo: $(READY)
 	$(BIN)/ingenium run examples/demo/app.py --processes --verify
 
 demo-go: $(READY)
-	@$(BIN)/python examples/demo/with_go.py
+	@$(BIN)/python examples/demo/with_language.py go
+
+demo-typescript: $(READY)
+	@$(BIN)/python examples/demo/with_language.py typescript
 
 test: $(READY)
 	$(BIN)/python -m pytest tests
@@ -53,6 +57,10 @@ generate: $(READY)
 	@if command -v go >/dev/null; then \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/go/buf.gen.yaml; \
 	else echo "go is not on PATH, so examples/go/gen is as it was"; fi
+	@if command -v npm >/dev/null; then \
+	  npm ci --silent --ignore-scripts --prefix examples/typescript && \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/typescript/buf.gen.yaml; \
+	else echo "npm is not on PATH, so examples/typescript/src/gen is as it was"; fi
 
 bench: $(READY_TO_BENCH)
 	$(BIN)/python -m bench

@@ -23,4 +23,15 @@ else
   echo "go is not on PATH, so examples/go/gen is not compared"
   test "${CI:-}" != true
 fi
+if command -v npm >/dev/null; then
+  npm ci --silent --ignore-scripts --prefix examples/typescript
+  buf generate --template examples/typescript/buf.gen.yaml -o "$fresh"
+  if ! diff -r "$fresh/examples/typescript/src/gen" examples/typescript/src/gen; then
+    echo "examples/typescript/src/gen is not what the schemas give: run make generate and commit" >&2
+    exit 1
+  fi
+else
+  echo "npm is not on PATH, so examples/typescript/src/gen is not compared"
+  test "${CI:-}" != true
+fi
 echo "schemas and generated code agree"

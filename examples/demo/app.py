@@ -1,7 +1,8 @@
 """Thirteen years of daily prices through four components: the demo.
 
 Run it with ``make demo``, or ``ingenium run examples/demo/app.py --processes``. The functions named
-``go_...`` put a strategy written in Go into the middle: ``make demo-go``.
+``go_...`` and ``typescript`` put a strategy of that language into the middle: ``make demo-go`` and
+``make demo-typescript``.
 """
 
 from pathlib import Path
@@ -41,6 +42,22 @@ def in_go(name: str, *, reports: bool) -> External:
     )
 
 
+def in_typescript() -> External:
+    """Return the strategy of ``examples/typescript``, which ``make demo-typescript`` builds."""
+    program = EXAMPLES / "typescript" / "dist" / "main.js"
+    if not program.exists():
+        raise ConfigError(
+            f"{program} is not built yet: run make demo-typescript, or see examples/typescript"
+        )
+    return External(
+        "strategy",
+        ["node", str(program), "--symbols", ",".join(SYMBOLS)],
+        name="rsi",
+        symbols=SYMBOLS,
+        reports=True,
+    )
+
+
 def app() -> App:
     """Return the demo with its strategy in Python."""
     return make_app(RsiStrategy(SYMBOLS, period=2, buy_below=5, sell_above=95, name="rsi"))
@@ -59,3 +76,8 @@ def go_structs() -> App:
 def go_original() -> App:
     """Return the demo with a Go strategy on the original library, which reports nothing."""
     return make_app(in_go("original", reports=False))
+
+
+def typescript() -> App:
+    """Return the demo with a TypeScript strategy, a full member of the replay."""
+    return make_app(in_typescript())

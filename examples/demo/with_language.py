@@ -1,4 +1,7 @@
-"""The demo with its strategy in Go, held against the one in Python: ``make demo-go``."""
+"""The demo with its strategy in another language, held against the one in Python.
+
+``make demo-go`` and ``make demo-typescript`` call it with the language's name.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,17 +21,12 @@ from rich.table import Table
 
 HERE = Path(__file__).parent
 GO = HERE.parent / "go"
-STRATEGIES = {
-    "protojson": "on generated types, reports",
-    "structs": "on structs of its own, silent",
-    "original": "on the original library, silent",
-}
 # The module proxy may refuse the original library; the rest is of this project.
 MAY_BE_MISSING = "original"
 REFUSED = "github.com/markwinter/ingenium@"
 
 
-def build(console: Console, name: str) -> bool:
+def build_go(console: Console, name: str) -> bool:
     """Build one strategy into ``examples/go/bin``; return whether its modules could be had.
 
     Raises:
@@ -37,18 +37,33 @@ def build(console: Console, name: str) -> bool:
     program = GO / "bin" / name
     program.unlink(missing_ok=True)
     console.print(f"building examples/go/{name}")
-    done = subprocess.run(
-        ["go", "build", "-o", str(program), package],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        console.print(done.stderr.strip(), style="yellow", markup=False, highlight=False)
-        if name != MAY_BE_MISSING or REFUSED not in done.stderr:
+    problem = _problem(console, ["go", "build", "-o", str(program), package], folder)
+    if problem and (name != MAY_BE_MISSING or REFUSED not in problem):
+        sys.exit(1)
+    return not problem
+
+
+def build_typescript(console: Console, name: str) -> bool:
+    """Build the strategy into ``examples/typescript/dist``.
+
+    Raises:
+        SystemExit: It does not build.
+    """
+    console.print(f"building examples/{name}")
+    for command in (["npm", "ci", "--ignore-scripts"], ["npm", "run", "build"]):
+        if _problem(console, command, HERE.parent / name):
             sys.exit(1)
-    return done.returncode == 0
+    return True
+
+
+def _problem(console: Console, command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    # npm prints what its tools say on standard output.
+    problem = (done.stderr + done.stdout).strip() or f"{command[0]} ended with {done.returncode}"
+    console.print(problem, style="yellow", markup=False, highlight=False)
+    return problem
 
 
 def run(function: str) -> tuple[dict[str, Any], float]:
@@ -65,30 +80,76 @@ def run(function: str) -> tuple[dict[str, Any], float]:
     return result, monotonic() - began
 
 
-def main() -> int:
-    """Print how the runs compare; return 1 when trades differ."""
+@dataclass(frozen=True)
+class Strategy:
+    """One strategy: its function in ``app.py``, its name below ``build``, and what it shows."""
+
+    function: str
+    name: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Language:
+    """How the strategies of a language are built."""
+
+    program: str
+    cure: str
+    build: Callable[[Console, str], bool]
+    strategies: tuple[Strategy, ...]
+
+
+LANGUAGES = {
+    "go": Language(
+        "go",
+        "install Go 1.24 or later",
+        build_go,
+        (
+            Strategy("go_protojson", "protojson", "Go, on generated types, reports"),
+            Strategy("go_structs", "structs", "Go, on structs of its own, silent"),
+            Strategy("go_original", "original", "Go, on the original library, silent"),
+        ),
+    ),
+    "typescript": Language(
+        "npm",
+        "install Node.js 20 or later",
+        build_typescript,
+        (Strategy("typescript", "typescript", "TypeScript, on generated types, reports"),),
+    ),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Print how the runs compare; return 1 when trades differ, 2 when it cannot be tried."""
     console = Console(stderr=True, highlight=False)
-    if shutil.which("go") is None:
-        console.print("[bold red]error:[/] go is not on PATH: install Go 1.24 or later")
+    if len(arguments) != 1 or arguments[0] not in LANGUAGES:
+        console.print(f"[bold red]error:[/] pass one language of {', '.join(LANGUAGES)}")
+        return 2
+    language = LANGUAGES[arguments[0]]
+    if shutil.which(language.program) is None:
+        console.print(f"[bold red]error:[/] {language.program} is not on PATH: {language.cure}")
         return 2
     table = Table("strategy", "seconds", "trades", "equity", "equal trades")
     expected, seconds = run("app")
-    row = [f"{seconds:.0f}", str(len(expected["trades"])), expected["equity"]]
-    table.add_row("Python", *row, "")
+    table.add_row("Python", *_row(expected, seconds), "")
     differ = False
-    for name, what in STRATEGIES.items():
-        if not build(console, name):
-            table.add_row(f"Go, {what}", "", "", "", "[yellow]could not be downloaded[/]")
+    for strategy in language.strategies:
+        if not language.build(console, strategy.name):
+            table.add_row(strategy.what, "", "", "", "[yellow]could not be downloaded[/]")
             continue
-        result, seconds = run(f"go_{name}")
+        result, seconds = run(strategy.function)
         equal = result["trades"] == expected["trades"]
         differ = differ or not equal
-        row = [f"{seconds:.0f}", str(len(result["trades"])), result["equity"]]
-        table.add_row(f"Go, {what}", *row, "[green]yes[/]" if equal else "[bold red]NO[/]")
+        verdict = "[green]yes[/]" if equal else "[bold red]NO[/]"
+        table.add_row(strategy.what, *_row(result, seconds), verdict)
     Console().print(table)
     return 1 if differ else 0
 
 
+def _row(result: dict[str, Any], seconds: float) -> list[str]:
+    return [f"{seconds:.0f}", str(len(result["trades"])), result["equity"]]
+
+
 if __name__ == "__main__":
     os.environ.setdefault("COLUMNS", "100")
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
