@@ -116,6 +116,26 @@ async def test_typescript_strategy_asked_to_stop_handles_and_sends_what_has_reac
             await asyncio.wait_for(anext(aiter(signals)), LIMIT_SECONDS)
 
 
+@pytest.mark.timeout(300)
+async def test_typescript_strategy_that_loses_its_connection_says_so_and_fails(
+    examples: Path, tmp_path: Path
+) -> None:
+    async with EmbeddedServer(tmp_path) as server, sdk.connect(server.url) as bus:
+        signals = await bus.subscribe(SignalEvent)
+        process = await _start(examples, server.url)
+        try:
+            await asyncio.wait_for(_wait_for_signal(bus, signals), LIMIT_SECONDS)
+        except BaseException:
+            await _end(process)
+            raise
+    try:
+        _, said = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+    finally:
+        await _end(process)
+    assert process.returncode == 1
+    assert b"lost the connection" in said
+
+
 def test_typescript_strategy_that_is_not_built_says_how(tmp_path: Path) -> None:
     shutil.copytree(TOP / "examples" / "demo", tmp_path / "examples" / "demo")
     ended = ingenium("run", "examples/demo/app.py:typescript", cwd=tmp_path)
