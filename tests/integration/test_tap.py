@@ -179,3 +179,19 @@ def test_version_plain_and_json(tmp_path: Path) -> None:
     assert re.fullmatch(r"ingenium \d+\.\d+\.\d+\S*\n", plain.out)
     answer = json.loads(ingenium("version", "--json", cwd=tmp_path).out)
     assert plain.out == f"ingenium {answer['version']}\n"
+
+
+@pytest.mark.parametrize("command", [["tap"], ["run", "app.py"]])
+def test_interrupt_while_the_server_is_down_ends_at_once(tmp_path, unused_port, command):
+    (tmp_path / "app.py").write_text(
+        "from ingenium import App, Strategy\n"
+        "from ingenium.ingest import CsvIngestor\n"
+        "app = App(ingestors=[CsvIngestor('A.csv')], strategies=[Strategy()])\n"
+    )
+    env = {"NATS_SERVER": f"nats://127.0.0.1:{unused_port}"}
+    with running(*command, cwd=tmp_path, env=env) as it:
+        it.until_line("trying for 10 s")
+        it.send(signal.SIGINT)
+        ended = it.wait()
+    assert ended.code == 130
+    assert "error:" not in ended.err

@@ -216,3 +216,39 @@ def test_frames_without_their_library_say_how_to_install_it(
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingDependencyError, match=rf"pip install 'ingenium\[{library}\]'"):
         getattr(run(Bars([0])), f"to_{library}")()
+
+
+class Follows(Strategy):
+    """Sees the symbols that it asks for."""
+
+
+def test_symbol_that_nobody_sends_is_named_with_those_there_are() -> None:
+    app = App(
+        ingestors=[Bars([1, 2])],
+        strategies=[Follows(["a", "AAPL"])],
+        portfolio=FixedQuantity(1),
+        executor=PaperExecutor(),
+    )
+    problems = backtest.run(app).replay.problems
+    assert problems == ("strategy 'follows' waits for AAPL, which nobody sent: there was A",)
+
+
+class Stumbles(Strategy):
+    def on_bar(self, bar: Bar) -> None:
+        self.stumble()
+
+    def stumble(self) -> None:
+        raise ValueError("over a stone")
+
+
+def test_exception_of_a_component_names_the_line_of_its_own_code() -> None:
+    app = App(
+        ingestors=[Bars([1, 2])],
+        strategies=[Stumbles()],
+        portfolio=FixedQuantity(1),
+        executor=PaperExecutor(),
+    )
+    line = Stumbles.stumble.__code__.co_firstlineno + 1
+    file = Path(__file__).name
+    with pytest.raises(BacktestError, match=rf"over a stone \({file}, line {line}\)$"):
+        backtest.run(app)

@@ -96,6 +96,7 @@ class Replay:
             raise BacktestError(
                 "app has live ingestors: give it ones that read history, such as CsvIngestor"
             )
+        self._app = app
         self._on_step = on_step
         self._curve = curve
         self._from, self._until = start or _EARLIEST, end or _LATEST
@@ -147,7 +148,7 @@ class Replay:
             for part in (*self._strategies, self._portfolio, self._executor):
                 if part is not None and part.started:
                     await stop_component(part.component, last)
-        return self.log.result(complete=True)
+        return self.log.result(complete=True, app=self._app)
 
     def _next_time(self) -> datetime | None:
         return min((feed.head.time for feed in self._feeds if feed.head is not None), default=None)

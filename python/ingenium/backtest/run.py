@@ -160,7 +160,7 @@ class _Backtest:
 
     def _result(self, failure: str = "") -> BacktestResult:
         log, asked = self._replay.log, self._asked
-        replay = log.result(complete=not failure)
+        replay = log.result(complete=not failure, app=self._app)
         notes, policy = ExchangeNotes(), ""
         executor = self._app.executor
         if isinstance(executor, PaperExecutor):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from ingenium._version import __version__
@@ -19,6 +17,7 @@ from ingenium.backtest.parameters import Point
 from ingenium.backtest.run import run
 from ingenium.backtest.statistics import simple_returns
 from ingenium.components import App, load_factory
+from ingenium.components.blame import where
 from ingenium.errors import ConfigError, IngeniumError
 
 __all__ = ["SweepRun", "Task", "ignore_interrupt", "luck", "run_task"]
@@ -153,7 +152,7 @@ def run_task(task: Task) -> SweepRun:
     except IngeniumError as error:
         return SweepRun.failed(point, str(error))
     except Exception as error:  # noqa: BLE001 - of the user's code, it may be any
-        return SweepRun.failed(point, f"{type(error).__name__}: {error}{_where(task, error)}")
+        return SweepRun.failed(point, f"{type(error).__name__}: {error}{where(error)}")
     values = result.to_json(trades=False)
     daily, _ = result.equity.daily()
     returns = simple_returns(daily)
@@ -192,16 +191,6 @@ def luck(runs: Sequence[SweepRun], best: SweepRun) -> float | None:
 def ignore_interrupt() -> None:
     """Leave Ctrl+C to the parent, which lets the runs that are under way end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _where(task: Task, error: Exception) -> str:
-    place = task.target.rpartition(":")[0] or task.target
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if place.endswith(".py") and Path(frame.filename) == Path(place).resolve()
-    ]
-    return f" ({Path(place).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def _text(time: datetime | None) -> str | None:

@@ -158,4 +158,4 @@ def _print(console: Console, result: BacktestResult, trades: int) -> None:
     for line in result.flattering():
         console.print(f"[yellow]flatters:[/] {line}", highlight=False)
     for problem in result.replay.problems[:5]:
-        console.print(f"[yellow]not booked:[/] {printable(problem)}", highlight=False)
+        console.print(f"[yellow]problem:[/] {printable(problem)}", highlight=False)

@@ -212,7 +212,7 @@ def print_result(console: Console, result: ReplayResult, *, trades: int) -> None
         summary.add_row(f"[dim]{name}[/]", value)
     console.print(summary)
     for problem in result.problems[:5]:
-        console.print(f"[yellow]not booked:[/] {printable(problem)}", highlight=False)
+        console.print(f"[yellow]problem:[/] {printable(problem)}", highlight=False)
     if result.dead_letters:
         console.print(f"[yellow]{result.dead_letters} payloads could not be read[/]")
 

@@ -39,7 +39,7 @@ def tap(
 
 async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | None) -> None:
     from ingenium.bus import NatsBus, running_servers
-    from ingenium.deploy.stopping import stop_signals
+    from ingenium.deploy.stopping import stop_signals, unless_stopped
 
     url = settings.nats_server
     if not url:
@@ -78,7 +78,7 @@ async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | 
             print_error(BusClosedError(f"{incident.kind}: {incident.detail}"))
 
     with stop_signals() as stop:
-        bus = await NatsBus.connect(url, name="ingenium tap")
+        bus = await unless_stopped(stop, NatsBus.connect(url, name="ingenium tap"))
         try:
             bus.on_incident(on_incident)
             await bus.subscribe(subject, receive)

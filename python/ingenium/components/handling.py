@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ingenium.components.base import Component, Handled
+from ingenium.components.blame import where
 from ingenium.components.executor import Executor
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
@@ -129,7 +130,7 @@ def failed_on(component: Component, event: Event, error: Exception) -> Component
     component.take()
     return ComponentError(
         f"{component.role} {component.name!r} failed on {describe(event)}: "
-        f"{type(error).__name__}: {error}"
+        f"{type(error).__name__}: {error}{where(error)}"
     )
 
 
@@ -172,6 +173,7 @@ async def _run_hook(
     except Exception as error:
         component.take()
         raise ComponentError(
-            f"{component.role} {component.name!r} failed to {what}: {type(error).__name__}: {error}"
+            f"{component.role} {component.name!r} failed to {what}: {type(error).__name__}: "
+            f"{error}{where(error)}"
         ) from error
     return component.take()

@@ -19,7 +19,7 @@ from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.replay import run_replay
-from ingenium.deploy.stopping import stop_signals
+from ingenium.deploy.stopping import stop_signals, unless_stopped
 from ingenium.errors import ConfigError
 from ingenium.lockstep import OnStep, ReplayResult
 
@@ -73,7 +73,9 @@ async def run_app(
     with stop_signals(at_once=lambda: _kill_all(programs)) as stop:
         stop.on_ask(on_stop)
         async with _served(app, settings) as server:
-            bus = await NatsBus.connect(server.settings.nats_server, name=f"ingenium {app.name}")
+            bus = await unless_stopped(
+                stop, NatsBus.connect(server.settings.nats_server, name=f"ingenium {app.name}")
+            )
             try:
                 parts = [
                     part
@@ -125,7 +127,9 @@ async def run_component(app: App, name: str, settings: Settings) -> ReplayResult
             f"component {name!r} alone needs a server where it meets the others: set NATS_SERVER"
         )
     with stop_signals() as stop:
-        bus = await NatsBus.connect(settings.nats_server, name=f"ingenium {app.name} {name}")
+        bus = await unless_stopped(
+            stop, NatsBus.connect(settings.nats_server, name=f"ingenium {app.name} {name}")
+        )
         try:
             if component is None:
                 return await run_replay(bus, app, [], SubscriptionProbe(None, app), stop, None)

@@ -77,7 +77,7 @@ async def run_replay(
         complete = await conductor.run()
         if all_ready:
             await _let_end(app, parts, tasks)
-        return log.result(complete=complete)
+        return log.result(complete=complete, app=app)
     finally:
         for task in tasks:
             task.cancel()

@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-__all__ = ["Stop", "stop_signals"]
+__all__ = ["Stop", "stop_signals", "unless_stopped"]
 
 _SECOND_EXIT_CODE = 130
+_T = TypeVar("_T")
 
 
 class Stop:
@@ -42,6 +44,25 @@ class Stop:
     async def wait(self) -> None:
         """Wait until somebody asks."""
         await self._asked.wait()
+
+
+async def unless_stopped(stop: Stop, work: Coroutine[object, object, _T]) -> _T:
+    """Wait for something, such as a connection, that is not worth waiting for after Ctrl+C.
+
+    Raises:
+        KeyboardInterrupt: Somebody asked to stop.
+    """
+    working = asyncio.ensure_future(work)
+    asked = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise KeyboardInterrupt
+    finally:
+        for task in (working, asked):
+            task.cancel()
+        await asyncio.gather(working, asked, return_exceptions=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from decimal import Decimal
 from hashlib import sha256
 
 from ingenium.bus.contract import Message
+from ingenium.components import App, Strategy
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
     DataEvent,
@@ -21,9 +22,11 @@ from ingenium.events import (
 )
 from ingenium.lockstep.feed import Item
 from ingenium.lockstep.lines import BarLines, line_of
-from ingenium.subjects import event_type_of, subject_of
+from ingenium.subjects import data_subject, event_type_of, subject_of
 from ingenium.trading import Account, Bar, Fill, Order, Trade
 from ingenium.trading.account import LARGEST_PRICE
+
+_LISTED = 10
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
 
@@ -68,7 +71,7 @@ class ReplayResult:
             Empty when none was asked for.
         account: Cash, positions and trades, booked from the executions.
         complete: Whether the end of history was reached.
-        problems: What could not be booked, one line each.
+        problems: What could not be booked, and symbols that nobody sent, one line each.
     """
 
     steps: int
@@ -118,6 +121,7 @@ class EventLog:
         self.last: datetime | None = None
         """The last instant; ``None`` before the first."""
         self._problems: list[str] = []
+        self._symbols: dict[str, None] = {}
 
     def add(self, step: Step) -> None:
         """Add one instant of messages."""
@@ -139,6 +143,7 @@ class EventLog:
         mark, digest = self.account.mark_bar, self._hash
         for item in data:
             if isinstance(item, Bar):
+                self._symbols[item.symbol] = None
                 if digest is not None:
                     digest.update(self._lines.line_of(item))
                 if item.close < LARGEST_PRICE:
@@ -180,12 +185,14 @@ class EventLog:
         """Count a payload that a component could not take."""
         self._dead_letters += 1
 
-    def result(self, *, complete: bool) -> ReplayResult:
+    def result(self, *, complete: bool, app: App | None = None) -> ReplayResult:
         """Say what came out.
 
         Args:
             complete: Whether the end of history was reached.
+            app: Whose strategies may have waited for symbols that nobody sent.
         """
+        unheard = [] if app is None or not self._symbols else self._unheard(app)
         data, signals, orders, executions = self._counts
         return ReplayResult(
             steps=self.steps,
@@ -199,7 +206,7 @@ class EventLog:
             events_digest="" if self._hash is None else self._hash.hexdigest(),
             account=self.account,
             complete=complete,
-            problems=tuple(self._problems),
+            problems=(*unheard, *self._problems),
         )
 
     def _book_message(self, message: Message) -> None:
@@ -228,7 +235,21 @@ class EventLog:
             # A result that leaves out a fill must say so.
             self._problems.append(f"{subject_of(event)}: {error}")
 
+    def _unheard(self, app: App) -> list[str]:
+        known = ", ".join(sorted(self._symbols)[:_LISTED]) + ", ..." * (
+            len(self._symbols) > _LISTED
+        )
+        subjects = {data_subject(symbol) for symbol in self._symbols}
+        return [
+            f"strategy {strategy.name!r} waits for {symbol}, which nobody sent: there was {known}"
+            for strategy in app.strategies
+            if isinstance(strategy, Strategy)
+            for symbol in strategy.symbols or ()
+            if data_subject(symbol) not in subjects
+        ]
+
     def _mark(self, event: DataEvent) -> None:
+        self._symbols[event.symbol] = None
         if event.ohlc is not None:
             self.account.mark(event.symbol, event.ohlc.close)
 
