@@ -184,9 +184,9 @@ def test_version_plain_and_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [["tap"], ["run", "app.py"]])
 def test_interrupt_while_the_server_is_down_ends_at_once(tmp_path, unused_port, command):
     (tmp_path / "app.py").write_text(
-        "from ingenium import App, Strategy\n"
+        "from ingenium import App\n"
         "from ingenium.ingest import CsvIngestor\n"
-        "app = App(ingestors=[CsvIngestor('A.csv')], strategies=[Strategy()])\n"
+        "app = App(ingestors=[CsvIngestor('A.csv')])\n"
     )
     env = {"NATS_SERVER": f"nats://127.0.0.1:{unused_port}"}
     with running(*command, cwd=tmp_path, env=env) as it:

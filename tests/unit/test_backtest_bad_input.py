@@ -29,6 +29,7 @@ from ingenium import (
     backtest,
 )
 from ingenium.backtest import BacktestResult
+from ingenium.backtest.report import render
 from ingenium.brokers import PaperExecutor
 from ingenium.ingest import CsvIngestor
 from ingenium.portfolios import FixedFraction, FixedQuantity
@@ -134,7 +135,7 @@ def test_equity_that_is_lost_ends_without_figures_that_have_no_meaning() -> None
     assert result.stats.final_equity == -1700
     assert (result.stats.cagr, result.stats.turnover) == (None, None)
     assert any("equity fell to zero" in line for line in result.flattering())
-    assert "<title>" in (backtest.report.render(result))
+    assert "<title>" in render(result)
 
 
 def test_fraction_of_lost_equity_sends_no_more_orders() -> None:
