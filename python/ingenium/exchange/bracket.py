@@ -60,10 +60,11 @@ class Bracket:
             leg.leaves = EXACT.add(leg.leaves, quantity)
         return is_first
 
-    def reduce(self, quantity: Decimal) -> None:
-        """Take out shares that are closed."""
+    def reduce(self, quantity: Decimal, by: RestingOrder | None = None) -> None:
+        """Take out shares that are closed; the leg that closed them has counted them already."""
         for leg in self.legs:
-            leg.leaves = max(EXACT.subtract(leg.leaves, quantity), ZERO)
+            if leg is not by:
+                leg.leaves = max(EXACT.subtract(leg.leaves, quantity), ZERO)
 
     def limit_to(self, position: Decimal) -> Decimal:
         """Protect no more than there is left of a position; return what is left for others.

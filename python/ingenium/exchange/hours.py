@@ -13,10 +13,15 @@ from ingenium.exchange.calendars import AlwaysOpen, Calendar, Session
 from ingenium.exchange.resting import RestingOrder
 from ingenium.trading import Bar, Order
 
-__all__ = ["BarHours", "TradingHours", "Turn", "expiry"]
+__all__ = ["BarHours", "TradingHours", "Turn", "expiry", "why_expired"]
 
 _DAY = timedelta(days=1)
 _UTC_DAYS = AlwaysOpen()
+_EXPIRED = {
+    TimeInForce.DAY: "day: the session is over",
+    TimeInForce.OPG: "opg: not filled at the open",
+    TimeInForce.CLS: "cls: not filled at the close",
+}
 _NO_SESSION = {TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}
 
 
@@ -137,6 +142,11 @@ class TradingHours:
 def expiry(resting: RestingOrder) -> datetime | None:
     """Return when an order ends with its session, once that is known."""
     return None if resting.session is None else _end(resting.order, resting.session)
+
+
+def why_expired(order: Order) -> str:
+    """Say why an order has ended with its session."""
+    return _EXPIRED[order.time_in_force]
 
 
 def _end(order: Order, session: Session) -> datetime:

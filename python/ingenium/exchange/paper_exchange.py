@@ -15,7 +15,7 @@ from ingenium.exchange.book import OrderBook
 from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.calendars import Calendar
 from ingenium.exchange.fees import FeeModel, NoFees
-from ingenium.exchange.hours import BarHours, TradingHours, Turn, expiry
+from ingenium.exchange.hours import BarHours, TradingHours, Turn, expiry, why_expired
 from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.matching import AUCTIONS, MATCHERS, Match, trail
 from ingenium.exchange.notes import ExchangeNotes
@@ -31,11 +31,6 @@ from ingenium.trading.money import EXACT, ZERO, Number
 __all__ = ["PaperExchange"]
 
 _AT_ONCE = {TimeInForce.IOC, TimeInForce.FOK}
-_EXPIRED = {
-    TimeInForce.DAY: "day: the session is over",
-    TimeInForce.OPG: "opg: not filled at the open",
-    TimeInForce.CLS: "cls: not filled at the close",
-}
 
 
 class PaperExchange:
@@ -294,13 +289,11 @@ class PaperExchange:
             quantity = fillable(leg, bar, self.policy, self.notes)
             if quantity:
                 self.notes.ambiguous_fills += is_ambiguous
-                before = leg.leaves
                 price, fee = self._cost(leg, bar, match, quantity)
                 report = self._filled(
                     leg, bar, match, quantity, price, fee, is_ambiguous=is_ambiguous
                 )
-                leg.leaves = before
-                bracket.reduce(quantity)
+                bracket.reduce(quantity, by=leg)
                 if bracket.is_entry_working and not leg.leaves:
                     # More of the entry may come, and this order protects it too.
                     report = replace(report, update=TradeUpdate.PARTIAL_FILL)
@@ -391,8 +384,8 @@ class PaperExchange:
         return Report(order, update, now, resting.leaves)
 
     def _expired(self, resting: RestingOrder, bar: ExactBar) -> Iterator[Report]:
-        reason = _EXPIRED[resting.order.time_in_force]
-        return self._ended(resting, TradeUpdate.EXPIRED, expiry(resting) or bar.end, reason)
+        end = expiry(resting) or bar.end
+        return self._ended(resting, TradeUpdate.EXPIRED, end, why_expired(resting.order))
 
     def _ended(
         self, resting: RestingOrder, update: TradeUpdate, now: datetime, reason: str
