@@ -32,14 +32,15 @@ QUANTITY = 10
 ROUNDS = 3
 
 
-def _write_bars(path: Path) -> None:
+def write_bars(path: Path, bars: int = BARS) -> None:
+    """Write one-minute bars of a random walk, always the same."""
     random = Random(7)
     price = 100.0
     start = datetime(2020, 1, 1, tzinfo=UTC)
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["timestamp", "open", "high", "low", "close", "volume"])
-        for minute in range(BARS):
+        for minute in range(bars):
             close = max(1.0, price * (1 + random.gauss(0, 0.0008)))
             high, low = max(price, close) + 0.01, min(price, close) - 0.01
             time = (start + timedelta(minutes=minute)).isoformat()
@@ -59,7 +60,8 @@ class _InMemory(CsvIngestor):
         return iter(self._bars)
 
 
-def _app(ingestor: CsvIngestor, fast: int, slow: int) -> App:
+def make_app(ingestor: CsvIngestor, fast: int, slow: int) -> App:
+    """Return the app that is measured."""
     return App(
         ingestors=[ingestor],
         strategies=[SmaCross(["XYZ"], fast=fast, slow=slow)],
@@ -77,15 +79,15 @@ def _timed(app: App, *, digest: bool) -> float:
 
 
 def _ingenium(path: Path, fast: int, slow: int) -> float:
-    return _timed(_app(_InMemory(path), fast, slow), digest=False)
+    return _timed(make_app(_InMemory(path), fast, slow), digest=False)
 
 
 def _with_digest(path: Path, fast: int, slow: int) -> float:
-    return _timed(_app(_InMemory(path), fast, slow), digest=True)
+    return _timed(make_app(_InMemory(path), fast, slow), digest=True)
 
 
 def _from_csv(path: Path, fast: int, slow: int) -> float:
-    return _timed(_app(CsvIngestor(path, symbol="XYZ"), fast, slow), digest=True)
+    return _timed(make_app(CsvIngestor(path, symbol="XYZ"), fast, slow), digest=True)
 
 
 def _backtesting(path: Path, fast: int, slow: int) -> float:
@@ -214,7 +216,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bars.csv"
-        _write_bars(path)
+        write_bars(path)
         for fast, slow in AVERAGES:
             times: dict[str, list[float]] = {}
             for _ in range(ROUNDS):
