@@ -206,3 +206,17 @@ def test_load_app_from_a_module_by_name(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(str(tmp_path))
     assert load_app("packed_app").name == "packed"
     assert load_app("packed_app:app").name == "packed"
+
+
+@pytest.mark.parametrize("name", ["signal.py", "json.py", "ingenium.py"])
+def test_load_app_file_named_like_a_module_that_it_would_hide_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"app file {name} is named like .*: rename it"):
+        load_app(_file(tmp_path, "app = make('a')", name))
+
+
+@pytest.mark.parametrize("target", ["", " ", "a\0b.py"])
+def test_load_app_that_names_nothing_is_refused_with_an_example(target: str) -> None:
+    with pytest.raises(ConfigError, match=r"name a file such as app\.py"):
+        load_app(target)

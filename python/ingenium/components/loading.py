@@ -99,6 +99,8 @@ def _place(target: str) -> object:
 
 
 def _split(target: str) -> tuple[str, str]:
+    if not target.strip() or "\0" in target:
+        raise ConfigError(f"no such app: {target!r}: name a file such as app.py")
     place, colon, name = target.rpartition(":")
     # A drive letter is no place: C:\app.py has a colon too.
     if not colon or "/" in name or "\\" in name:
@@ -130,6 +132,12 @@ def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError(f"no such app file: {path}")
     path = path.resolve()
+    if path.stem in sys.stdlib_module_names or path.stem == "ingenium":
+        whose = "ingenium itself" if path.stem == "ingenium" else "one of Python's own modules"
+        raise ConfigError(
+            f"app file {path.name} is named like {whose}, which could not be imported beside it: "
+            f"rename it, such as my_{path.name}"
+        )
     name = path.stem if path.stem.isidentifier() else "ingenium_app"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
