@@ -56,7 +56,9 @@ class BadRows:
             DataFileError: Bad rows are not to be skipped.
         """
         if self._raise:
-            raise DataFileError(f"{file}, line {line}: {reason}")
+            raise DataFileError(
+                f"{file}, line {line}: {reason}; mend the row, or pass on_bad_row='skip'"
+            )
         self.count += 1
         if len(self.rows) < _KEPT:
             self.rows.append(BadRow(file, line, reason))
