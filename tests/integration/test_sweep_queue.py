@@ -6,10 +6,12 @@ import json
 import signal
 from pathlib import Path
 
+import nats
 import pytest
 from running import ingenium, running, until
 
 from ingenium.bus import EmbeddedServer
+from ingenium.bus.work_queue import WorkQueue
 
 APP = """
 from pathlib import Path
@@ -93,6 +95,34 @@ def test_sweep_over_nats_that_is_killed_goes_on_with_what_workers_did_meanwhile(
     assert rows(folder, "remote") == local(folder)
 
 
+def test_sweep_whose_server_goes_and_comes_loses_nothing(folder: Path, make_server) -> None:
+    server = make_server(f'jetstream {{ store_dir: "{folder}/js" }}')
+    env = {"NATS_SERVER": server.url}
+    with (
+        running(
+            "sweep",
+            "app.py",
+            *POINTS,
+            "--folder",
+            "remote",
+            "--nats",
+            "--json",
+            cwd=folder,
+            env=env,
+        ) as sweep,
+        running("worker", "--workers", "2", cwd=folder, env=env) as worker,
+    ):
+        until(lambda: len(rows(folder, "remote")) >= 3, "three runs")
+        server.kill()
+        sweep.until_line("waiting for it")
+        server.start()
+        ended = sweep.wait()
+        worker.send(signal.SIGINT)
+        worker.wait()
+    assert ended.code == 0, ended.err
+    assert rows(folder, "remote") == local(folder)
+
+
 def test_worker_with_another_app_leaves_the_runs_to_others(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -132,3 +162,22 @@ def test_sweep_whose_server_is_down_says_so(folder: Path, unused_port: int) -> N
     ended = ingenium("sweep", "app.py", *POINTS, "--nats", cwd=folder, env=env)
     assert ended.code == 1
     assert f"cannot reach nats://127.0.0.1:{unused_port}" in ended.err
+
+
+async def test_streams_of_another_version_are_brought_up_to_date(make_server, tmp_path) -> None:
+    server = make_server(f'jetstream {{ store_dir: "{tmp_path}/js" }}')
+    client = await nats.connect(server.url)
+    stream = client.jetstream()
+    await stream.add_stream(
+        name="INGENIUM_SWEEP_JOBS", subjects=["_ingenium.sweep.job.*"], retention="workqueue",
+        max_age=60,
+    )  # fmt: skip
+    async with WorkQueue.connect(server.url, name="test") as queue:
+        await queue.put("work", "key", b"do it")
+        job = await queue.take()
+        assert job is not None
+        assert (job.work, job.payload, job.attempts) == ("work", b"do it", 1)
+        await job.finish(b"done")
+        assert await anext(queue.results("work")) == b"done"
+    assert (await stream.stream_info("INGENIUM_SWEEP_JOBS")).config.max_age == 0
+    await client.close()

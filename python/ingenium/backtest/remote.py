@@ -43,6 +43,7 @@ async def run_remotely(
     *,
     on_run: OnRun = lambda _done, _of: None,
     on_worker: OnText = lambda _name: None,
+    on_idle: Callable[[], None] = lambda: None,
 ) -> list[SweepRun]:
     """Let workers run what is not done yet, and return all runs in the order of the points.
 
@@ -54,6 +55,7 @@ async def run_remotely(
         queue: Where workers find it.
         on_run: Called when runs are done, with their number and how many there are.
         on_worker: Called with the name of a worker when its first result comes.
+        on_idle: Called about once a second while no result comes; what it raises ends this.
 
     Raises:
         BusError: The server does not answer.
@@ -77,6 +79,8 @@ async def run_remotely(
             for task in sweep.missing():
                 await queue.put(name, task.key, json.dumps(task.to_json()).encode())
             is_queued = True
+        else:
+            on_idle()
         if sweep.count == sweep.total:
             break
     await queue.take_back(name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 from nats.aio.msg import Msg
@@ -24,7 +25,12 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import NoStreamResponseError, NotFoundError, ServiceUnavailableError
+from nats.js.errors import (
+    BadRequestError,
+    NoStreamResponseError,
+    NotFoundError,
+    ServiceUnavailableError,
+)
 
 from ingenium.bus.addresses import parse_address
 from ingenium.bus.connecting import first_connect
@@ -134,6 +140,11 @@ class WorkQueue:
         finally:
             await client.shut(_CALL_SECONDS)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server is there; when not, it is looked for again and again."""
+        return self._client.is_connected
+
     async def _make_streams(self) -> None:
         jobs = StreamConfig(
             name=_JOBS,
@@ -154,9 +165,16 @@ class WorkQueue:
             ack_wait=TAKEN_SECONDS,
             max_ack_pending=100_000,
         )
-        await _call("make its streams", lambda: self._stream.add_stream(jobs))
-        await _call("make its streams", lambda: self._stream.add_stream(results))
-        await _call("make its streams", lambda: self._stream.add_consumer(_JOBS, consumer))
+        for stream in (jobs, results):
+            await _call("make a stream", partial(self._make_stream, stream))
+        await _call("make a consumer", lambda: self._stream.add_consumer(_JOBS, consumer))
+
+    async def _make_stream(self, config: StreamConfig) -> None:
+        try:
+            await self._stream.add_stream(config)
+        except BadRequestError:
+            # It is there as another version made it.
+            await self._stream.update_stream(config)
 
     # For the one who has work.
 

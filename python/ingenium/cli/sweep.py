@@ -24,7 +24,7 @@ from ingenium.backtest.walk_forward import walk_forward as walk
 from ingenium.cli.output import printable
 from ingenium.cli.sweep_output import print_folds, print_runs
 from ingenium.config import Settings
-from ingenium.errors import BacktestError, ConfigError
+from ingenium.errors import BacktestError, BusClosedError, ConfigError
 
 __all__ = ["sweep"]
 
@@ -156,17 +156,29 @@ async def _coordinate(
 
     async with AsyncExitStack() as stack:
         url = settings.nats_server
+        server: EmbeddedServer | None = None
         where = "with the same NATS_SERVER, where the app is"
         if not url:
             server = await stack.enter_async_context(EmbeddedServer(settings.data_directory))
             url, where = server.url, "in this directory"
         queue = await stack.enter_async_context(WorkQueue.connect(url, name="ingenium sweep"))
         messages.print(f"for workers on {queue.url}: run ingenium worker {where}", highlight=False)
+        was_connected = True
+
+        def on_idle() -> None:
+            nonlocal was_connected
+            if server is not None and not server.is_running:
+                raise BusClosedError("the embedded server has ended: the same command goes on")
+            if was_connected and not queue.is_connected:
+                messages.print(f"[yellow]lost {queue.url}; waiting for it[/]", highlight=False)
+            was_connected = queue.is_connected
+
         return await run_remotely(
             work,
             queue,
             on_run=on_run,
             on_worker=lambda name: messages.print(f"worker {printable(name)}", highlight=False),
+            on_idle=on_idle,
         )
 
 
