@@ -5,13 +5,13 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench
 
-.PHONY: help setup demo demo-go demo-typescript test check generate bench lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test check generate bench lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
 	@echo "make demo      thirteen years of prices through four processes over NATS"
 	@echo "make demo-go   the same with the strategy in Go, twice"
-	@echo "make demo-typescript  the same with the strategy in TypeScript"
+	@echo "make demo-java  the same with the strategy in Java; demo-rust, demo-typescript"
 	@echo "make test      the test suite"
 	@echo "make check     lint, types, imports, schema, generated code"
 	@echo "make generate  buf generate"
@@ -39,8 +39,8 @@ demo: $(READY)
 demo-go: $(READY)
 	@$(BIN)/python examples/demo/with_language.py go
 
-demo-typescript: $(READY)
-	@$(BIN)/python examples/demo/with_language.py typescript
+demo-java demo-rust demo-typescript: demo-%: $(READY)
+	@$(BIN)/python examples/demo/with_language.py $*
 
 test: $(READY)
 	$(BIN)/python -m pytest tests
@@ -57,6 +57,10 @@ generate: $(READY)
 	@if command -v go >/dev/null; then \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/go/buf.gen.yaml; \
 	else echo "go is not on PATH, so examples/go/gen is as it was"; fi
+	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/java/buf.gen.yaml
+	@if command -v cargo >/dev/null; then \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/rust/buf.gen.yaml; \
+	else echo "cargo is not on PATH, so examples/rust/gen is as it was"; fi
 	@if command -v npm >/dev/null; then \
 	  npm ci --silent --ignore-scripts --prefix examples/typescript && \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/typescript/buf.gen.yaml; \

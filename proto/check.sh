@@ -23,6 +23,21 @@ else
   echo "go is not on PATH, so examples/go/gen is not compared"
   test "${CI:-}" != true
 fi
+buf generate --template examples/java/buf.gen.yaml -o "$fresh"
+if ! diff -r "$fresh/examples/java/gen" examples/java/gen; then
+  echo "examples/java/gen is not what the schemas give: run make generate and commit" >&2
+  exit 1
+fi
+if command -v cargo >/dev/null; then
+  buf generate --template examples/rust/buf.gen.yaml -o "$fresh"
+  if ! diff -r "$fresh/examples/rust/gen" examples/rust/gen; then
+    echo "examples/rust/gen is not what the schemas give: run make generate and commit" >&2
+    exit 1
+  fi
+else
+  echo "cargo is not on PATH, so examples/rust/gen is not compared"
+  test "${CI:-}" != true
+fi
 if command -v npm >/dev/null; then
   npm ci --silent --ignore-scripts --prefix examples/typescript
   buf generate --template examples/typescript/buf.gen.yaml -o "$fresh"

@@ -81,3 +81,21 @@ def go_original() -> App:
 def typescript() -> App:
     """Return the demo with a TypeScript strategy, a full member of the replay."""
     return make_app(in_typescript())
+
+
+def java() -> App:
+    """Return the demo with its strategy in Java, a full member of the replay."""
+    return make_app(built(EXAMPLES / "java" / "target" / "rsi.jar", "java", "-jar"))
+
+
+def rust() -> App:
+    """Return the demo with its strategy in Rust, a full member of the replay."""
+    return make_app(built(EXAMPLES / "rust" / "target" / "release" / "rsi"))
+
+
+def built(program: Path, *runner: str) -> External:
+    """Return a strategy that its own language's tools have built."""
+    if not program.exists():
+        raise ConfigError(f"{program} is not built yet: see the README.md of its example")
+    command = [*runner, str(program), *SYMBOLS]
+    return External("strategy", command, name="rsi", symbols=SYMBOLS, reports=True)

@@ -1,6 +1,7 @@
 """The demo with its strategy in another language, held against the one in Python.
 
-``make demo-go`` and ``make demo-typescript`` call it with the language's name.
+``make demo-go``, ``demo-java``, ``demo-rust`` and ``demo-typescript`` call it with the language's
+name.
 """
 
 from __future__ import annotations
@@ -53,6 +54,31 @@ def build_typescript(console: Console, name: str) -> bool:
     for command in (["npm", "ci", "--ignore-scripts"], ["npm", "run", "build"]):
         if _problem(console, command, HERE.parent / name):
             sys.exit(1)
+    return True
+
+
+def build_java(console: Console, name: str) -> bool:
+    """Build the strategy into ``examples/java/target``.
+
+    Raises:
+        SystemExit: It does not build.
+    """
+    return _build(console, name, ["mvn", "-q", "-B", "package"])
+
+
+def build_rust(console: Console, name: str) -> bool:
+    """Build the strategy into ``examples/rust/target``.
+
+    Raises:
+        SystemExit: It does not build.
+    """
+    return _build(console, name, ["cargo", "build", "-q", "--locked", "--release"])
+
+
+def _build(console: Console, name: str, command: list[str]) -> bool:
+    console.print(f"building examples/{name}, which takes minutes the first time")
+    if _problem(console, command, HERE.parent / name):
+        sys.exit(1)
     return True
 
 
@@ -109,6 +135,18 @@ LANGUAGES = {
             Strategy("go_structs", "structs", "Go, on structs of its own, silent"),
             Strategy("go_original", "original", "Go, on the original library, silent"),
         ),
+    ),
+    "java": Language(
+        "mvn",
+        "install a JDK 17 or later, and Maven",
+        build_java,
+        (Strategy("java", "java", "Java, on generated types, reports"),),
+    ),
+    "rust": Language(
+        "cargo",
+        "install Rust 1.89 or later",
+        build_rust,
+        (Strategy("rust", "rust", "Rust, on generated types, reports"),),
     ),
     "typescript": Language(
         "npm",
