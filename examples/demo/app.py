@@ -1,8 +1,8 @@
 """Thirteen years of daily prices through four components: the demo.
 
 Run it with ``make demo``, or ``ingenium run examples/demo/app.py --processes``. The functions named
-``go_...`` and ``typescript`` put a strategy of that language into the middle: ``make demo-go`` and
-``make demo-typescript``.
+``go_...``, ``java``, ``rust`` and ``typescript`` put a strategy of that language into the middle:
+``make demo-go``, ``make demo-java`` and so on.
 """
 
 from pathlib import Path
