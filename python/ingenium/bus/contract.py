@@ -61,6 +61,11 @@ class IncidentKind(StrEnum):
     CLOSED = "closed"
     """The connection is gone for good, and not by our own close."""
 
+    @property
+    def loses_messages(self) -> bool:
+        """Whether messages may have been missed, so that a replay cannot go on."""
+        return self in {IncidentKind.GAP, IncidentKind.DISCONNECTED, IncidentKind.CLOSED}
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:

@@ -36,6 +36,7 @@ __all__ = [
     "start_component",
     "stop_component",
     "subscriptions_of",
+    "wants",
 ]
 
 STOP = "stop"
@@ -96,6 +97,12 @@ def subscriptions_of(component: Component) -> list[tuple[str, type[Event] | None
         else:
             found[subject_for(event_type)] = event_type
     return list(found.items())
+
+
+def wants(component: Component, event: Event) -> bool:
+    """Whether a component has asked for an event; symbols that differ in case share a subject."""
+    symbols = getattr(component, "symbols", None)
+    return symbols is None or not isinstance(event, DataEvent) or event.symbol in symbols
 
 
 async def handle(

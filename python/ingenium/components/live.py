@@ -15,10 +15,11 @@ from ingenium.components.handling import (
     start_component,
     stop_component,
     subscriptions_of,
+    wants,
 )
 from ingenium.components.ingestor import Ingestor
 from ingenium.errors import ComponentError, DecodeError
-from ingenium.events import DataEvent, Event, decode, encode
+from ingenium.events import Event, decode, encode
 from ingenium.subjects import event_type_of, subject_of
 
 __all__ = ["LiveMember"]
@@ -113,8 +114,7 @@ class LiveMember:
         component = self.component
         try:
             event = decode(event_type, message.payload)
-            symbols = getattr(component, "symbols", None)
-            if symbols is not None and isinstance(event, DataEvent) and event.symbol not in symbols:
+            if not wants(component, event):
                 return
             sent = await handle(component, self._handlers[event_type], event, self._clock.now())
         except (DecodeError, ComponentError) as error:

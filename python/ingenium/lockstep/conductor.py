@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
-from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
+from ingenium.bus.contract import Bus, Incident, Message, Subscription
 from ingenium.components import App, Component, External
 from ingenium.errors import BusError, ComponentError, DecodeError, LockstepError
 from ingenium.events import (
@@ -349,7 +349,7 @@ class Conductor:
         self._changed.set()
 
     def _on_incident(self, incident: Incident) -> None:
-        if incident.kind in {IncidentKind.GAP, IncidentKind.DISCONNECTED, IncidentKind.CLOSED}:
+        if incident.kind.loses_messages:
             self.fail(
                 LockstepError(
                     f"the connection to {self._bus.url} failed at step {self._step} "

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
-from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
+from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, headers_for
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
 from ingenium.components.handling import (
@@ -18,6 +18,7 @@ from ingenium.components.handling import (
     start_component,
     stop_component,
     subscriptions_of,
+    wants,
 )
 from ingenium.errors import BusError, ComponentError, ConfigError, DecodeError, LockstepError
 from ingenium.events import (
@@ -154,7 +155,7 @@ class Member(ABC):
         self._wake.set()
 
     def _on_incident(self, incident: Incident) -> None:
-        if incident.kind in {IncidentKind.GAP, IncidentKind.DISCONNECTED, IncidentKind.CLOSED}:
+        if incident.kind.loses_messages:
             self._lost = (
                 f"{self.component.role} {self.component.name!r} may have missed messages "
                 f"({incident.detail}), so the replay would not be valid: run it again"
@@ -167,13 +168,6 @@ class Member(ABC):
         while self._grants and self._grants[0].step == 0:
             self._grants.popleft()
         return asked
-
-    def _wants(self, event: Event) -> bool:
-        # Symbols that differ only in case share a subject.
-        symbols = getattr(self.component, "symbols", None)
-        return not (
-            symbols is not None and isinstance(event, DataEvent) and event.symbol not in symbols
-        )
 
     async def _handle(
         self, event_type: type[Event], message: Message, now: datetime | None
@@ -188,7 +182,7 @@ class Member(ABC):
         except DecodeError as error:
             await dead_letter(self._bus, self.component.name, message, error)
             return
-        if not self._wants(event):
+        if not wants(self.component, event):
             return
         await self._begin(now)
         await self._publish(await handle(self.component, self._handlers[event_type], event, now))
