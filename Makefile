@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test check generate bench lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test check generate bench differential lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
@@ -16,6 +16,7 @@ help:
 	@echo "make check     lint, types, imports, schema, generated code"
 	@echo "make generate  buf generate"
 	@echo "make bench     speed, as ratios against peers in the same run"
+	@echo "make differential  1,000,000 payloads through our codec and Go's"
 	@echo "make lock      renew the lock files in python/ from pyproject.toml"
 
 setup: $(READY)
@@ -68,6 +69,11 @@ generate: $(READY)
 
 bench: $(READY_TO_BENCH)
 	$(BIN)/python -m bench
+
+PAYLOADS ?= 1000000
+
+differential: $(READY)
+	@$(BIN)/python -m bench.differential $(PAYLOADS)
 
 COMPILE := ../$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra server --group dev
 
