@@ -455,3 +455,11 @@ def test_csv_ingestor_lists_the_files_that_it_reads() -> None:
         "MSFT.csv",
     ]
     assert Prices().files() == ()
+
+
+def test_report_shows_what_went_wrong_in_words(result: BacktestResult) -> None:
+    problems = ("strategy 's' waits for <B>, which nobody sent", *["execution e: no price"] * 9)
+    text = render(replace(result, replay=replace(result.replay, problems=problems)))
+    assert "strategy &#x27;s&#x27; waits for &lt;B&gt;, which nobody sent" in text
+    assert text.count("execution e: no price") == 4
+    assert "10 in all" in text
