@@ -36,6 +36,7 @@ from ingenium.errors import (
     LockstepError,
     MissingDependencyError,
     RecorderError,
+    StreamError,
     SubjectError,
     WireError,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "Signal",
     "SignalEvent",
     "StopLoss",
+    "StreamError",
     "Strategy",
     "SubjectError",
     "TimeInForce",

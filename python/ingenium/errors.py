@@ -12,7 +12,8 @@
     │   ├── BusTimeoutError (TimeoutError)
     │   ├── BusClosedError       the connection is gone for good
     │   ├── BusPermissionError   the server forbids the subject
-    │   └── EventTooLargeError   payload and headers exceed what the server takes
+    │   ├── EventTooLargeError   payload and headers exceed what the server takes
+    │   └── StreamError          a stream is missing, is another one, or has lost messages
     ├── InvalidOrderError (ValueError)
     ├── ComponentError           a component raised, or is used wrongly
     ├── LockstepError            a replay over the bus could not keep its components in step
@@ -117,6 +118,10 @@ class EventTooLargeError(BusError, ValueError):
 
     def __reduce__(self) -> tuple[type[EventTooLargeError], tuple[str, int, int]]:
         return type(self), (str(self), self.size, self.limit)
+
+
+class StreamError(BusError):
+    """A stream is missing, is not as it should be, or has lost messages that nobody handled."""
 
 
 class InvalidOrderError(IngeniumError, ValueError):

@@ -23,6 +23,7 @@ from ingenium.events import (
 __all__ = [
     "ALL_EVENTS",
     "CANCEL",
+    "CONTROL",
     "DATA",
     "DEAD_LETTER",
     "EXECUTION",
@@ -51,6 +52,8 @@ PORTFOLIO = "ingenium.portfolio.*"
 """All that portfolios send: orders, and requests to cancel or replace one, in one order."""
 EXECUTION = "ingenium.executor.execution"
 DEAD_LETTER = "ingenium.deadletter"
+CONTROL = "ingenium.control"
+"""What operators say: whether there is to be trading."""
 
 MAX_SYMBOL_LENGTH = 64
 """Characters; longer ones are refused, far below what a server takes for a subject."""

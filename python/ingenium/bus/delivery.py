@@ -79,6 +79,10 @@ class ReportingBus(Bus):
         """Call ``callback`` for every incident; see `Bus.on_incident`."""
         self._callbacks.append(callback)
 
+    def forget_incident(self, callback: Callable[[Incident], None]) -> None:
+        """Call ``callback`` no more."""
+        self._callbacks = [known for known in self._callbacks if known != callback]
+
     def report(self, incident: Incident) -> None:
         """Log an incident and hand it to the callbacks."""
         error = incident.error if incident.kind is IncidentKind.HANDLER_ERROR else None

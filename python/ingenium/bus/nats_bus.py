@@ -123,6 +123,16 @@ class NatsBus(ReportingBus):
         return self._address.text
 
     @property
+    def client(self) -> SafeClient:
+        """The connection itself, for streams."""
+        return self._client
+
+    def refused(self, subject: str) -> str:
+        """Return what the server said when it last refused a subject that begins so."""
+        found = next((name for name in self._refused_publishes if name.startswith(subject)), "")
+        return self._refused_publishes.pop(found, "")
+
+    @property
     def max_payload(self) -> int:
         """Bytes that one message may have, headers included, as the server says."""
         return self._client.max_payload

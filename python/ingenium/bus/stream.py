@@ -1,0 +1,211 @@
+"""A stream: what is published is kept, in one order, and can be read from any position.
+
+Promised by every stream:
+
+* What `Stream.append` acknowledged is kept, and every reader gets it, in the order of sequences.
+* A message with an id that the stream has taken within its window is acknowledged as a duplicate
+  and kept once.
+* `Stream.read` never leaves out a message in silence: where one is gone, it raises.
+
+Not promised: that a message whose append timed out was not kept. Append it again, with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from ingenium.bus.contract import Message
+from ingenium.bus.routing import check_pattern, check_subject, matches
+from ingenium.clock import Clock, SystemClock
+from ingenium.errors import StreamError
+
+__all__ = ["MESSAGE_ID", "Appended", "MemoryStream", "Record", "Stream", "StreamState", "check_gap"]
+
+MESSAGE_ID = "Nats-Msg-Id"
+"""Header by which a stream knows a message that it has taken before."""
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A message as a stream keeps it.
+
+    Attributes:
+        sequence: Its place, from 1 on.
+        time: When it was kept, UTC, by the server's clock.
+        message: What was published.
+    """
+
+    sequence: int
+    time: datetime
+    message: Message
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """The acknowledgement of a message.
+
+    Attributes:
+        sequence: Its place in the stream.
+        duplicate: Whether it had been kept before.
+    """
+
+    sequence: int
+    duplicate: bool = False
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """What a stream holds.
+
+    Attributes:
+        created: When it was made; one that was deleted and made anew has another.
+        first: Sequence of the oldest message that is kept; one above `last` when there is none.
+        last: Sequence of the newest message, kept or not.
+    """
+
+    created: str
+    first: int
+    last: int
+
+
+class Stream(ABC):
+    """Keeps messages in one order."""
+
+    name: str
+
+    @abstractmethod
+    async def append(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> Appended:
+        """Publish a message and wait until it is kept.
+
+        Args:
+            subject: Where to, without wildcards.
+            payload: Bytes.
+            headers: Header `MESSAGE_ID` makes it safe to try again.
+
+        Raises:
+            BusTimeoutError: No answer; the message may be kept or not. Try again with the same id.
+            EventTooLargeError: Too large; it is not kept.
+            StreamError: The stream refuses it for good, or there is none.
+        """
+
+    @abstractmethod
+    def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
+        """Yield the messages on some subjects behind a position, without an end.
+
+        It lives through lost connections and restarts of the server.
+
+        Args:
+            subjects: Subjects or wildcards.
+            after: Sequence of the last message that is not wanted; 0 for all that is kept.
+
+        Raises:
+            StreamError: Messages behind the position are gone, or the stream was made anew.
+        """
+
+    @abstractmethod
+    async def state(self) -> StreamState:
+        """Return what the stream holds.
+
+        Raises:
+            BusTimeoutError: The server does not answer.
+            StreamError: The stream is gone.
+        """
+
+    @abstractmethod
+    async def last(self, subject: str) -> Record | None:
+        """Return the newest message on a subject; ``None`` when none is kept.
+
+        Raises:
+            BusTimeoutError: The server does not answer.
+        """
+
+
+def check_gap(name: str, state: StreamState, after: int, created: str = "") -> None:
+    """Make sure that a stream still holds all that follows a position.
+
+    Args:
+        name: Of the stream, for the text.
+        state: What it holds.
+        after: The position; nothing is missing before the first one.
+        created: When the stream was made that the position is of; empty if unknown.
+
+    Raises:
+        StreamError: Messages are missing; the text says which.
+    """
+    if created and created != state.created:
+        raise StreamError(
+            f"stream {name} was made anew at {state.created}, and what the one of {created} held "
+            "is gone"
+        )
+    if state.last < after:
+        raise StreamError(
+            f"stream {name} ends at message {state.last}, before message {after} that was handled: "
+            "its end is lost, as after a power failure or an older copy of its files"
+        )
+    if after and state.first > after + 1:
+        raise StreamError(
+            f"stream {name} no longer holds messages {after + 1} to {state.first - 1}, which were "
+            "not handled: they fell out at its limits"
+        )
+
+
+class MemoryStream(Stream):
+    """A stream within one process, for tests.
+
+    Args:
+        name: As of a stream on a server.
+        clock: Tells when a message was kept; the machine's when left out.
+    """
+
+    def __init__(self, name: str = "MEMORY", *, clock: Clock | None = None) -> None:
+        self.name = name
+        self._clock = clock or SystemClock()
+        self._created = self._clock.now().isoformat()
+        self._records: list[Record] = []
+        self._taken: dict[str, int] = {}
+        self._grown = asyncio.Event()
+
+    async def append(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> Appended:
+        """Keep a message; see `Stream.append`."""
+        check_subject(subject)
+        headers = dict(headers or {})
+        identifier = headers.get(MESSAGE_ID, "")
+        if identifier in self._taken:
+            return Appended(self._taken[identifier], duplicate=True)
+        sequence = len(self._records) + 1
+        message = Message(subject, payload, headers)
+        self._records.append(Record(sequence, self._clock.now(), message))
+        if identifier:
+            self._taken[identifier] = sequence
+        self._grown.set()
+        return Appended(sequence)
+
+    async def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
+        """Yield what follows a position; see `Stream.read`."""
+        for subject in subjects:
+            check_pattern(subject)
+        while True:
+            self._grown.clear()
+            for record in self._records[after:]:
+                after = record.sequence
+                if any(matches(subject, record.message.subject) for subject in subjects):
+                    yield record
+            if after == len(self._records):
+                await self._grown.wait()
+
+    async def state(self) -> StreamState:
+        """Return what it holds."""
+        return StreamState(self._created, 1, len(self._records))
+
+    async def last(self, subject: str) -> Record | None:
+        """Return the newest message on a subject."""
+        for record in reversed(self._records):
+            if record.message.subject == subject:
+                return record
+        return None

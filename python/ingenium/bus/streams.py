@@ -1,0 +1,202 @@
+"""The two streams of a running app, and how they are made or checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+
+from ingenium.bus.nats_bus import NatsBus
+from ingenium.bus.nats_stream import NatsStream
+from ingenium.errors import BusTimeoutError, StreamError
+from ingenium.subjects import CONTROL, DATA, DEAD_LETTER, EXECUTION, SIGNAL
+
+__all__ = ["DATA_STREAM", "MONEY_STREAM", "StreamLayout", "has_streams", "open_stream"]
+
+_MIB = 1_048_576
+_CALL_SECONDS = 5.0
+_NO_JETSTREAM = (10039, 10076)  # not enabled, for the account or at all
+_NAME_IN_USE = 10058
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLayout:
+    """How a stream has to be.
+
+    Attributes:
+        name: Of the stream.
+        subjects: What it keeps.
+        in_files: Whether it outlives its server; in memory otherwise.
+        max_bytes: How much it keeps; the oldest falls out.
+        max_age_seconds: How long it keeps a message; 0 for no limit.
+        max_message_bytes: The largest message that it takes.
+        duplicate_window_seconds: How long an id is known, so that the same message is kept once.
+        is_final: Whether nobody may delete a message.
+    """
+
+    name: str
+    subjects: tuple[str, ...]
+    in_files: bool
+    max_bytes: int
+    max_age_seconds: int
+    max_message_bytes: int
+    duplicate_window_seconds: int
+    is_final: bool
+
+
+MONEY_STREAM = StreamLayout(
+    name="INGENIUM",
+    # One stream, so that signals, orders and executions have one order, which a replay repeats.
+    subjects=(SIGNAL, "ingenium.portfolio.>", EXECUTION, f"{DEAD_LETTER}.>", f"{CONTROL}.>"),
+    in_files=True,
+    max_bytes=1024 * _MIB,
+    max_age_seconds=0,
+    max_message_bytes=131_072,
+    duplicate_window_seconds=3600,
+    is_final=True,
+)
+"""Signals, orders, executions, dead letters, and who may trade."""
+
+DATA_STREAM = StreamLayout(
+    name="INGENIUM_DATA",
+    subjects=(f"{DATA}.>",),
+    in_files=False,
+    max_bytes=200 * _MIB,
+    max_age_seconds=86_400,
+    max_message_bytes=65_536,
+    duplicate_window_seconds=120,
+    is_final=False,
+)
+"""Market data of the last day."""
+
+
+async def has_streams(bus: NatsBus) -> bool:
+    """Whether the server, and the account on it, has JetStream.
+
+    Raises:
+        BusTimeoutError: It does not answer.
+    """
+    try:
+        await bus.client.jetstream(timeout=_CALL_SECONDS).account_info()
+    except (NoRespondersError, ServiceUnavailableError):
+        return False
+    except APIError as error:
+        if error.err_code in _NO_JETSTREAM:
+            return False
+        raise StreamError(f"the server at {bus.url} tells nothing of JetStream: {error}") from error
+    except (TimeoutError, NatsError) as error:
+        raise BusTimeoutError(f"the server at {bus.url} tells nothing of JetStream") from error
+    return True
+
+
+async def open_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
+    """Make a stream, or make sure that the one that is there is as it should be.
+
+    Args:
+        bus: The connection.
+        layout: How it should be.
+
+    Raises:
+        StreamError: Another one is in its place; the text says what differs.
+        BusTimeoutError: The server does not answer.
+    """
+    js = bus.client.jetstream(timeout=_CALL_SECONDS)
+    try:
+        try:
+            info = await js.stream_info(layout.name)
+        except NotFoundError:
+            info = await _make(js, layout)
+    except APIError as error:
+        raise StreamError(
+            f"the server at {bus.url} does not make stream {layout.name}: {error.description}"
+        ) from error
+    except (TimeoutError, NatsError) as error:
+        raise BusTimeoutError(
+            f"the server at {bus.url} did not make stream {layout.name} within {_CALL_SECONDS:g} s"
+        ) from error
+    _check(bus, layout, info)
+    return NatsStream(bus, layout.name)
+
+
+async def _make(js: Any, layout: StreamLayout) -> StreamInfo:
+    config = StreamConfig(
+        name=layout.name,
+        subjects=list(layout.subjects),
+        storage=StorageType.FILE if layout.in_files else StorageType.MEMORY,
+        retention=RetentionPolicy.LIMITS,
+        # New messages are never refused: a Go component publishes without waiting for an answer.
+        discard=DiscardPolicy.OLD,
+        max_bytes=layout.max_bytes,
+        max_age=layout.max_age_seconds,
+        max_msg_size=layout.max_message_bytes,
+        duplicate_window=layout.duplicate_window_seconds,
+        num_replicas=1,
+        deny_delete=layout.is_final,
+        deny_purge=layout.is_final,
+        allow_direct=True,
+    )
+    try:
+        made: StreamInfo = await js.add_stream(config)
+    except APIError as error:
+        if error.err_code != _NAME_IN_USE:
+            raise
+        # Another component has made it in this moment.
+        made = await js.stream_info(layout.name)
+    return made
+
+
+def _check(bus: NatsBus, layout: StreamLayout, info: StreamInfo) -> None:
+    """Refuse a stream that would lose what this one must keep.
+
+    A larger limit, more replicas or files in place of memory are an operator's good right.
+    """
+    config = info.config
+    wrong: list[str] = []
+
+    def expect(what: str, found: object, wanted: object, *, good: bool) -> None:
+        if not good:
+            wrong.append(f"{what} is {found}, not {wanted}")
+
+    subjects = set(config.subjects or ())
+    expect(
+        "subjects",
+        ", ".join(sorted(subjects)),
+        ", ".join(sorted(layout.subjects)),
+        good=subjects == set(layout.subjects),
+    )
+    retention = config.retention or RetentionPolicy.LIMITS
+    expect("retention", retention, "limits", good=retention == RetentionPolicy.LIMITS)
+    discard = config.discard or DiscardPolicy.OLD
+    expect("discard", discard, "old", good=discard == DiscardPolicy.OLD)
+    in_files = config.storage == StorageType.FILE
+    expect("storage", config.storage, "file", good=in_files or not layout.in_files)
+    window = config.duplicate_window or 0
+    expect(
+        "duplicate_window",
+        f"{window:g} s",
+        f"{layout.duplicate_window_seconds} s",
+        good=window >= layout.duplicate_window_seconds,
+    )
+    size = config.max_msg_size or -1
+    expect(
+        "max_msg_size",
+        size,
+        layout.max_message_bytes,
+        good=not 0 <= size < layout.max_message_bytes,
+    )
+    age = config.max_age or 0
+    expect(
+        "max_age",
+        f"{age:g} s",
+        f"{layout.max_age_seconds} s",
+        good=not age or (bool(layout.max_age_seconds) and age >= layout.max_age_seconds),
+    )
+    if wrong:
+        raise StreamError(
+            f"stream {layout.name} on the server at {bus.url} is not as it should be: "
+            f"{'; '.join(wrong)}: change it with the nats command line, or use another server"
+        )
