@@ -1,0 +1,250 @@
+"""Who may do what on a server: an account for data, for strategies, for money, and for readers.
+
+Permissions alone are no boundary. Whoever may read a stream can have the server put messages on any
+subject of the same account, by naming that subject as the one for the answer. So what must not
+reach orders lives in other accounts, and only what is exported crosses:
+
+* ``DATA`` has the ingestors. Market data goes from it to all others.
+* ``STRAT`` has the strategies. Signals go from it to ``MONEY``, as a service, so that the stream
+  there acknowledges them.
+* ``MONEY`` has portfolio, executor and operator, and the stream of signals, orders and executions.
+* ``READ`` sees everything and sends nothing.
+
+Permissions within each account are a second layer, against mistakes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingenium.bus.routing import check_pattern
+from ingenium.errors import ConfigError
+from ingenium.subjects import (
+    CONTROL,
+    DATA,
+    DEAD_LETTER,
+    EXECUTION,
+    SIGNAL,
+    dead_letter_subject,
+    report_subject,
+)
+
+__all__ = ["OPERATOR", "READER", "ROLES", "Accounts", "inbox_of"]
+
+OPERATOR = "operator"
+"""The role of people who halt and resume, and of the program that starts an app."""
+READER = "reader"
+"""The role of whoever only looks on."""
+ROLES = ("ingestor", "strategy", "portfolio", "executor", OPERATOR, READER)
+
+_MIB = 1_048_576
+_DATA, _STRAT, _MONEY, _READ = "DATA", "STRAT", "MONEY", "READ"
+_ACCOUNT_OF = {
+    "ingestor": _DATA,
+    "strategy": _STRAT,
+    "portfolio": _MONEY,
+    "executor": _MONEY,
+    OPERATOR: _MONEY,
+    READER: _READ,
+}
+_PORTFOLIO = "ingenium.portfolio.>"
+_MONEY_STREAM = "INGENIUM"
+# So that a flood of connections from elsewhere leaves room for portfolio and executor.
+_OTHERS_CONNECTIONS = 64
+_STREAM_CALLS = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "$KV.>")
+_DESTRUCTIVE = tuple(
+    f"$JS.API.STREAM.{call}.{_MONEY_STREAM}"
+    for call in ("UPDATE", "DELETE", "PURGE", "RESTORE", "MSG.DELETE")
+)
+_PREFIX_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+def inbox_of(role: str) -> str:
+    """Return what the subjects begin with on which a role gets its answers."""
+    return f"_INBOX.{role}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts of one app.
+
+    Attributes:
+        app: Its name.
+        components: Names of its components, by role; each may send dead letters in its own name.
+        data_subjects: Further subjects that ingestors publish and all may read, such as
+            ``"acme.news.>"``.
+        prefix: Tells several sets of accounts on one server apart: ``"paper"`` makes the account
+            ``PAPER_DATA`` and the user ``paper-ingestor``.
+
+    Raises:
+        ConfigError: A role, a prefix or a subject cannot be used.
+    """
+
+    app: str
+    components: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    data_subjects: Sequence[str] = ()
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        """Check what came in."""
+        for role in self.components:
+            if role not in ROLES:
+                raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}")
+        if not set(self.prefix) <= _PREFIX_LETTERS:
+            raise ConfigError(
+                f"prefix {self.prefix!r} does not fit: use lower-case letters, digits, - and _"
+            )
+        for subject in self.data_subjects:
+            check_pattern(subject)
+            if subject.split(".")[0] in {"*", ">", "ingenium", "_ingenium", "_INBOX", "_R_"} or (
+                subject.startswith("$")
+            ):
+                raise ConfigError(
+                    f"data subject {subject!r} may cover orders or the server's own subjects: "
+                    "use one that begins with a name of your own, such as 'acme.news.>'"
+                )
+
+    def user(self, role: str) -> str:
+        """Return the name of a role's user.
+
+        Raises:
+            ConfigError: There is no such role.
+        """
+        if role not in ROLES:
+            raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}")
+        return f"{self.prefix}-{role}" if self.prefix else role
+
+    def configuration(
+        self, *, passwords: Mapping[str, str] | None = None, nkeys: Mapping[str, str] | None = None
+    ) -> str:
+        """Write the part of a server's configuration that has the accounts.
+
+        Args:
+            passwords: Passwords by role.
+            nkeys: Public keys by role, in place of passwords.
+
+        Returns:
+            Text for a file of its own, or to be put behind other text.
+        """
+        users: dict[str, list[dict[str, Any]]] = {}
+        for role in ROLES:
+            proof = (
+                {"nkey": nkeys[role]}
+                if nkeys is not None
+                else {"user": self.user(role), "password": (passwords or {})[role]}
+            )
+            users.setdefault(_ACCOUNT_OF[role], []).append(
+                proof | {"permissions": self._permissions(role)}
+            )
+        accounts = {
+            self._account(name): {"users": users[name]} | self._borders(name)
+            for name in (_DATA, _STRAT, _MONEY, _READ)
+        }
+        # The server's format takes JSON, whose quoting no value can break out of.
+        return f"accounts: {json.dumps(accounts, indent=2, ensure_ascii=False)}\n"
+
+    def _account(self, name: str) -> str:
+        return f"{self.prefix.upper()}_{name}" if self.prefix else name
+
+    def _borders(self, name: str) -> dict[str, Any]:
+        """Return what an account may have, and what crosses its border."""
+        few = {"limits": {"max_connections": _OTHERS_CONNECTIONS}}
+        data = [f"{DATA}.>", *self.data_subjects]
+        all_data = [self._import("stream", _DATA, subject) for subject in data]
+        report = report_subject(self.app)
+        own = {_DATA: self._letters("ingestor"), _STRAT: self._letters("strategy")}
+        if name == _DATA:
+            return few | {
+                "exports": [
+                    *(self._export("stream", subject, _STRAT, _MONEY, _READ) for subject in data),
+                    *(self._export("stream", subject, _READ) for subject in own[_DATA]),
+                ],
+                "imports": [
+                    self._import("service", _MONEY, subject) for subject in (*own[_DATA], report)
+                ],
+            }
+        if name == _STRAT:
+            return few | {
+                # Not so much that the stream of orders would find no room.
+                "jetstream": {"max_mem": 256 * _MIB, "max_file": 0},
+                # To be shown: what came in as a service, an account does not export as a stream.
+                "exports": [
+                    self._export("stream", subject, _READ) for subject in (SIGNAL, *own[_STRAT])
+                ],
+                "imports": [
+                    *all_data,
+                    *(
+                        self._import("service", _MONEY, subject)
+                        for subject in (SIGNAL, *own[_STRAT], report)
+                    ),
+                ],
+            }
+        shown = [SIGNAL, _PORTFOLIO, EXECUTION, f"{DEAD_LETTER}.>", f"{CONTROL}.>"]
+        if name == _MONEY:
+            return {
+                "jetstream": "enabled",
+                "imports": all_data,
+                "exports": [
+                    self._export("service", SIGNAL, _STRAT),
+                    *(self._export("service", subject, _STRAT) for subject in own[_STRAT]),
+                    *(self._export("service", subject, _DATA) for subject in own[_DATA]),
+                    self._export("service", report, _DATA, _STRAT),
+                    *(self._export("stream", subject, _READ) for subject in shown),
+                ],
+            }
+        return few | {
+            "imports": [
+                *all_data,
+                *(self._import("stream", _MONEY, subject) for subject in shown),
+                *(self._import("stream", _STRAT, subject) for subject in (SIGNAL, *own[_STRAT])),
+                *(self._import("stream", _DATA, subject) for subject in own[_DATA]),
+            ]
+        }
+
+    def _letters(self, role: str) -> list[str]:
+        return [dead_letter_subject(name) for name in self.components.get(role, ())]
+
+    def _export(self, kind: str, subject: str, *to: str) -> dict[str, Any]:
+        return {kind: subject, "accounts": [self._account(name) for name in to]}
+
+    def _import(self, kind: str, account: str, subject: str) -> dict[str, Any]:
+        return {kind: {"account": self._account(account), "subject": subject}}
+
+    def _permissions(self, role: str) -> dict[str, Any]:
+        """Return what a role may publish and subscribe to within its account."""
+        data = [f"{DATA}.>", *self.data_subjects]
+        common = [report_subject(self.app), *self._letters(role)]
+        control = f"{CONTROL}.>"
+        publish: list[str]
+        subscribe: list[str]
+        refused: tuple[str, ...] = ()
+        if role == "ingestor":
+            publish, subscribe = [*data, "$JS.API.INFO", *common], data
+        elif role == "strategy":
+            publish, subscribe = [SIGNAL, *_STREAM_CALLS, *common], data
+            # One of its own would acknowledge signals that nobody trades.
+            refused = (f"$JS.API.STREAM.CREATE.{_MONEY_STREAM}",)
+        elif role == "portfolio":
+            publish = [_PORTFOLIO, control, *_STREAM_CALLS, *common]
+            subscribe = [*data, SIGNAL, EXECUTION, control]
+            refused = _DESTRUCTIVE
+        elif role == "executor":
+            publish = [EXECUTION, control, *_STREAM_CALLS, *common]
+            subscribe = [*data, _PORTFOLIO, control]
+            refused = _DESTRUCTIVE
+        elif role == READER:
+            publish, subscribe = ["$JS.API.INFO"], ["ingenium.>", *self.data_subjects]
+        else:
+            publish, subscribe = [">"], [">"]
+            refused = _DESTRUCTIVE
+        return {
+            "publish": {"allow": publish, "deny": list(refused)},
+            "subscribe": {
+                "allow": [*subscribe, "_INBOX.>"],
+                # Who hears the answers to others learns what they do, and could answer too.
+                "deny": [f"{inbox_of(other)}.>" for other in ROLES if other != role],
+            },
+        }

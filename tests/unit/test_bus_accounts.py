@@ -1,0 +1,137 @@
+"""The accounts of an app as a server's configuration has them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingenium.bus.accounts import ROLES, Accounts
+from ingenium.bus.routing import matches
+from ingenium.bus.server_files import find_binary
+from ingenium.errors import ConfigError, SubjectError
+
+PASSWORDS = {role: f"secret of {role}" for role in ROLES}
+APP = Accounts(
+    "app",
+    {"ingestor": ["csv"], "strategy": ["rsi", "sma"], "portfolio": ["pf"], "executor": ["ex"]},
+)
+
+
+def read(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text.removeprefix("accounts: "))
+    return found
+
+
+def crossing(accounts: dict[str, Any], source: str, target: str) -> set[tuple[str, str]]:
+    """Return what one account imports from another one, and the other one exports to it."""
+    exported = {
+        (kind, each[kind])
+        for each in accounts[source].get("exports", ())
+        for kind in ("stream", "service")
+        if kind in each and target in each["accounts"]
+    }
+    imported = {
+        (kind, each[kind]["subject"])
+        for each in accounts[target].get("imports", ())
+        for kind in ("stream", "service")
+        if kind in each and each[kind]["account"] == source
+    }
+    assert imported == exported
+    return imported
+
+
+def test_only_these_subjects_cross_between_accounts() -> None:
+    accounts = read(APP.configuration(passwords=PASSWORDS))
+    data = ("stream", "ingenium.ingestor.data.>")
+    report = ("service", "_ingenium.app.report")
+    assert crossing(accounts, "DATA", "STRAT") == {data}
+    assert crossing(accounts, "DATA", "MONEY") == {data}
+    # A service is used by whoever imports it: these two are ways into the account of money.
+    assert crossing(accounts, "MONEY", "DATA") == {report, ("service", "ingenium.deadletter.csv")}
+    assert crossing(accounts, "MONEY", "STRAT") == {
+        report,
+        ("service", "ingenium.strategy.signal"),
+        ("service", "ingenium.deadletter.rsi"),
+        ("service", "ingenium.deadletter.sma"),
+    }
+    for pair in (("STRAT", "MONEY"), ("STRAT", "DATA"), ("READ", "MONEY"), ("READ", "DATA")):
+        assert crossing(accounts, *pair) == set()
+    for source in ("DATA", "STRAT", "MONEY"):
+        assert {kind for kind, _ in crossing(accounts, source, "READ")} == {"stream"}
+
+
+def test_no_data_or_strategy_role_may_name_a_subject_of_money() -> None:
+    accounts = read(APP.configuration(passwords=PASSWORDS))
+    money = [
+        "ingenium.portfolio.order",
+        "ingenium.portfolio.cancel",
+        "ingenium.executor.execution",
+        "ingenium.control.halt",
+        "ingenium.deadletter.pf",
+    ]
+    for account in ("DATA", "STRAT", "READ"):
+        for user in accounts[account]["users"]:
+            for subject in money:
+                allowed = user["permissions"]["publish"]["allow"]
+                assert not any(matches(pattern, subject) for pattern in allowed), subject
+
+
+def test_every_role_has_a_user_of_its_own() -> None:
+    accounts = read(APP.configuration(passwords=PASSWORDS))
+    users = {user["user"]: user["password"] for each in accounts.values() for user in each["users"]}
+    assert users == PASSWORDS
+
+
+def test_prefix_tells_two_sets_of_accounts_apart() -> None:
+    paper = Accounts("app", prefix="paper")
+    assert paper.user("strategy") == "paper-strategy"
+    accounts = read(paper.configuration(passwords=PASSWORDS))
+    assert list(accounts) == ["PAPER_DATA", "PAPER_STRAT", "PAPER_MONEY", "PAPER_READ"]
+    assert accounts["PAPER_DATA"]["exports"][0]["accounts"] == [
+        "PAPER_STRAT",
+        "PAPER_MONEY",
+        "PAPER_READ",
+    ]
+
+
+def test_keys_take_the_place_of_passwords() -> None:
+    text = APP.configuration(nkeys={role: f"U{role}" for role in ROLES})
+    assert "password" not in text
+    assert read(text)["DATA"]["users"][0]["nkey"] == "Uingestor"
+
+
+def test_data_subjects_of_ones_own_go_where_market_data_goes() -> None:
+    accounts = read(
+        Accounts("app", data_subjects=["acme.news.>"]).configuration(passwords=PASSWORDS)
+    )
+    for target in ("STRAT", "MONEY", "READ"):
+        assert ("stream", "acme.news.>") in crossing(accounts, "DATA", target)
+
+
+def test_what_cannot_be_used_is_refused() -> None:
+    for subject in ("ingenium.portfolio.order", ">", "*.portfolio.order", "$JS.API.>", "_R_.>"):
+        with pytest.raises(ConfigError, match="may cover orders"):
+            Accounts("app", data_subjects=[subject])
+    with pytest.raises(SubjectError, match="whitespace"):
+        Accounts("app", data_subjects=["a b"])
+    with pytest.raises(ConfigError, match="role 'trader' is unknown: use one of ingestor"):
+        Accounts("app", {"trader": ["x"]})
+    with pytest.raises(ConfigError, match="role 'trader' is unknown"):
+        APP.user("trader")
+    with pytest.raises(ConfigError, match="prefix 'A B' does not fit"):
+        Accounts("app", prefix="A B")
+
+
+@pytest.mark.parametrize("accounts", [APP, Accounts("app", data_subjects=["acme.>"], prefix="p")])
+def test_server_takes_the_configuration(tmp_path: Path, accounts: Accounts) -> None:
+    path = tmp_path / "server.conf"
+    odd = dict.fromkeys(ROLES, 'a"b\\c$d #{}')
+    path.write_text(f"jetstream: enabled\n{accounts.configuration(passwords=odd)}", "utf-8")
+    done = subprocess.run(
+        [find_binary(), "-t", "-c", path], capture_output=True, text=True, check=False
+    )
+    assert "is valid" in done.stderr, done.stderr
