@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ingenium.bus import EmbeddedServer, Message, NatsBus, running_servers
-from ingenium.bus.server_files import configuration, find_binary
+from ingenium.bus.server_files import configuration, find_binary, one_user
 from ingenium.errors import BusConnectError
 from ingenium.testing import Collector, wait_until
 
@@ -294,5 +294,5 @@ def test_missing_binary_error_holds_the_install_command(tmp_path):
 
 
 def test_configuration_escapes_what_it_is_given(tmp_path):
-    text = configuration(tmp_path, port=-1, user='a"b', password="c\\d\ne")
+    text = configuration(tmp_path, port=-1, access=one_user('a"b', "c\\d\ne"))
     assert r'user: "a\"b", password: "c\\d\ne"' in text

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ingenium.bus.accounts import READER, ROLES, Accounts
 from ingenium.bus.guarding import guarded
 from ingenium.bus.server_files import (
     configuration,
@@ -21,6 +22,7 @@ from ingenium.bus.server_files import (
     is_locked,
     lock_directory,
     log_tail,
+    one_user,
     write_private,
 )
 from ingenium.errors import BusConnectError
@@ -39,33 +41,67 @@ _POLL_SECONDS = 0.01
 class EmbeddedServer:
     """A nats-server on 127.0.0.1 that ends with this program, however that ends.
 
-    Use it with ``async with``. The server picks its ports itself, takes only a user whose password
-    is made at each start, and keeps its store, its log and its configuration in ``nats`` below the
+    Use it with ``async with``. The server picks its ports itself, takes only users whose passwords
+    are made at each start, and keeps its store, its log and its configuration in ``nats`` below the
     data folder. It runs in a session of its own, so that Ctrl+C reaches the components and not the
     server, which they need while they drain.
+
+    Other programs of this machine's user find its addresses there too: in ``address`` the one that
+    anybody may use who looks on, and with accounts in ``address.<role>`` the one of each role.
 
     Args:
         data_directory: Where the store is kept between runs; made if missing.
         binary: Path of the nats-server; searched for when left out.
         port: Port to listen on; a free one when left out.
+        accounts: Gives each role a user and rights of its own; one user may do everything when
+            left out.
     """
 
     def __init__(
-        self, data_directory: str | Path, *, binary: str | Path | None = None, port: int = -1
+        self,
+        data_directory: str | Path,
+        *,
+        binary: str | Path | None = None,
+        port: int = -1,
+        accounts: Accounts | None = None,
     ) -> None:
         self.data_directory = Path(data_directory).absolute()
         self._directory = self.data_directory / _FOLDER
         self._binary = None if binary is None else Path(binary)
         self._port = port
-        self._password = ""
+        self._accounts = accounts
+        self._passwords: dict[str, str] = {}
         self._address = ""
         self._monitor_url = ""
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Address with user and password, as ``NATS_SERVER`` takes it; not for logs."""
-        return f"nats://{_USER}:{self._password}@{self._started()}"
+        """Address with user and password, as ``NATS_SERVER`` takes it; not for logs.
+
+        Raises:
+            BusConnectError: The server is not started, or has a user for each role.
+        """
+        if self._accounts is not None:
+            raise BusConnectError("the embedded server has a user for each role: use url_for(role)")
+        return self._url_of(_USER)
+
+    def url_for(self, role: str) -> str:
+        """Return the address with a role's user and password; not for logs.
+
+        Args:
+            role: One of `ingenium.bus.accounts.ROLES`. A server without accounts has one user for
+                all of them.
+
+        Raises:
+            BusConnectError: The server is not started.
+            ConfigError: There is no such role.
+        """
+        return self.url if self._accounts is None else self._url_of(self._accounts.user(role))
+
+    def _url_of(self, user: str) -> str:
+        address = self._started()
+        return f"nats://{user}:{self._passwords[user]}@{address}"
 
     @property
     def safe_url(self) -> str:
@@ -125,15 +161,12 @@ class EmbeddedServer:
                 "INGENIUM_DATA_DIR to another one"
             ) from error
         try:
-            self._password = secrets.token_urlsafe(32)
             shutil.rmtree(directory / "ports", ignore_errors=True)
             (directory / "ports").mkdir()
-            (directory / _ADDRESS_FILE).unlink(missing_ok=True)
+            self._remove_addresses()
             path = directory / "server.conf"
-            write_private(
-                path,
-                configuration(directory, port=self._port, user=_USER, password=self._password),
-            )
+            access = self._make_passwords()
+            write_private(path, configuration(directory, port=self._port, access=access))
             with (directory / "start.log").open("wb") as log:
                 self._guard = subprocess.Popen(
                     guarded([str(binary), "-c", str(path)], end_seconds=_END_SECONDS, lock=lock),
@@ -148,6 +181,27 @@ class EmbeddedServer:
         finally:
             os.close(lock)
 
+    def _make_passwords(self) -> str:
+        """Make new passwords; return the part of the configuration that has them."""
+        accounts = self._accounts
+        if accounts is None:
+            self._passwords = {_USER: secrets.token_urlsafe(32)}
+            return one_user(_USER, self._passwords[_USER])
+        by_role = {role: secrets.token_urlsafe(32) for role in ROLES}
+        self._passwords = {accounts.user(role): by_role[role] for role in ROLES}
+        return accounts.configuration(passwords=by_role)
+
+    def _write_addresses(self) -> None:
+        if self._accounts is not None:
+            for role in ROLES:
+                write_private(self._directory / f"{_ADDRESS_FILE}.{role}", self.url_for(role))
+        # Last: where this one is, those of the roles are too.
+        write_private(self._directory / _ADDRESS_FILE, self.url_for(READER))
+
+    def _remove_addresses(self) -> None:
+        for path in self._directory.glob(f"{_ADDRESS_FILE}*"):
+            path.unlink(missing_ok=True)
+
     async def _wait_until_ready(self) -> None:
         ends_at = time.monotonic() + _START_SECONDS
         while not self._read_ports():
@@ -160,7 +214,7 @@ class EmbeddedServer:
                     f"{self._directory / 'server.log'}"
                 )
             await asyncio.sleep(_POLL_SECONDS)
-        write_private(self._directory / _ADDRESS_FILE, self.url)
+        self._write_addresses()
 
     def _read_ports(self) -> bool:
         for path in (self._directory / "ports").glob("*.ports"):
@@ -179,7 +233,7 @@ class EmbeddedServer:
         self._address = ""
         if guard is None:
             return
-        (self._directory / _ADDRESS_FILE).unlink(missing_ok=True)
+        self._remove_addresses()
         if guard.stdin is not None:
             with contextlib.suppress(OSError):
                 guard.stdin.close()
@@ -190,12 +244,14 @@ class EmbeddedServer:
             await asyncio.to_thread(guard.wait)
 
 
-def running_servers(data_directory: str | Path) -> list[str]:
+def running_servers(data_directory: str | Path, role: str = READER) -> list[str]:
     """Find the embedded servers that other programs of this user run now.
 
     Args:
         data_directory: The data folder, as `Settings.data_directory`: servers in it and in the
             folders directly below it, one for each app, are found.
+        role: What for: one of `ingenium.bus.accounts.ROLES`. Where a server has no accounts, its
+            only user may do everything.
 
     Returns:
         Their addresses with user and password, by the names of their folders.
@@ -207,6 +263,7 @@ def running_servers(data_directory: str | Path) -> list[str]:
     ):
         # A server that was killed leaves its address behind, but no lock.
         if is_locked(path.parent):
+            own = path.with_name(f"{_ADDRESS_FILE}.{role}")
             with contextlib.suppress(OSError):
-                found.append(path.read_text("utf-8"))
+                found.append((own if own.exists() else path).read_text("utf-8"))
     return found

@@ -19,6 +19,7 @@ __all__ = [
     "is_locked",
     "lock_directory",
     "log_tail",
+    "one_user",
     "write_private",
 ]
 
@@ -58,14 +59,25 @@ def _quote(text: str) -> str:
     return f'"{escaped}"'
 
 
-def configuration(directory: Path, *, port: int, user: str, password: str) -> str:
+def one_user(user: str, password: str) -> str:
+    """Write the part of a configuration that lets in one user, who may do everything."""
+    return f"""\
+authorization {{
+  timeout: 2
+  users = [
+    {{ user: {_quote(user)}, password: {_quote(password)} }}
+  ]
+}}
+"""
+
+
+def configuration(directory: Path, *, port: int, access: str) -> str:
     """Write the configuration of a server that only this machine's user can use.
 
     Args:
         directory: Where it keeps its files.
         port: Its port on 127.0.0.1; -1 lets it choose a free one.
-        user: Name of its only user.
-        password: That user's password.
+        access: The part that says who may do what: `one_user` or `Accounts.configuration`.
     """
     return f"""\
 # Written at each start; changes are lost.
@@ -87,16 +99,11 @@ ping_interval: "10s"
 ping_max: 3
 jetstream {{
   store_dir: {_quote(str(directory))}
+  max_memory_store: 1GB
   # What was acknowledged is on the disk, power failure or not.
   sync_interval: always
 }}
-authorization {{
-  timeout: 2
-  users = [
-    {{ user: {_quote(user)}, password: {_quote(password)} }}
-  ]
-}}
-"""
+{access}"""
 
 
 def write_private(path: Path, text: str) -> None:
