@@ -14,6 +14,7 @@ _DATA_DIRECTORY = "INGENIUM_DATA_DIR"
 _APP = "INGENIUM_APP"
 _COMPONENT = "INGENIUM_COMPONENT"
 _STOP_WITH_INPUT = "INGENIUM_STOP_WITH_INPUT"
+_DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,15 @@ class Settings:
             components keep theirs; ``.ingenium`` in the working directory when not set.
         stop_with_input: ``INGENIUM_STOP_WITH_INPUT``, set for a child whose standard input is a
             pipe of its parent's: when that ends, the parent is gone.
+        data_subjects: ``INGENIUM_DATA_SUBJECTS``, with commas between them: further subjects that
+            ingestors publish and every component may read, such as ``acme.news.>``.
         environment: All variables, to hand on to children.
     """
 
-    nats_server: str = ""
+    nats_server: str = field(default="", repr=False)
     data_directory: Path = Path(".ingenium")
     stop_with_input: bool = False
+    data_subjects: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -46,6 +50,7 @@ class Settings:
             nats_server=variables.get(_SERVER, "").strip(),
             data_directory=Path(variables.get(_DATA_DIRECTORY, "").strip() or ".ingenium"),
             stop_with_input=variables.get(_STOP_WITH_INPUT, "") == "1",
+            data_subjects=_list(variables.get(_DATA_SUBJECTS, "")),
             environment=variables,
         )
 
@@ -69,3 +74,7 @@ class Settings:
             # A component's prints are shown as they come, not when a buffer is full.
             "PYTHONUNBUFFERED": "1",
         }
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

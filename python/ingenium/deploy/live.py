@@ -21,7 +21,9 @@ _ORDER = ("executor", "portfolio", "strategy", "ingestor")
 """Who starts first: a component's readers are there before it sends, and stop after it."""
 
 
-async def run_live(bus: Bus, app: App, parts: Sequence[Part], stop: Stop) -> None:
+async def run_live(
+    bus: Bus, app: App, parts: Sequence[Part], stop: Stop, buses: Sequence[Bus] = ()
+) -> None:
     """Run until somebody asks to stop.
 
     Args:
@@ -29,6 +31,7 @@ async def run_live(bus: Bus, app: App, parts: Sequence[Part], stop: Stop) -> Non
         app: What they make.
         parts: Its components.
         stop: Says when.
+        buses: Connections of components in this process, to the same server.
 
     Raises:
         IngeniumError: A component failed, or did not become ready.
@@ -63,7 +66,8 @@ async def run_live(bus: Bus, app: App, parts: Sequence[Part], stop: Stop) -> Non
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await part.stop()
-            await bus.flush()
+            for each in {bus, *buses}:
+                await each.flush()
         await reports.stop()
 
 

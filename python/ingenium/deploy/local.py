@@ -6,17 +6,18 @@ Either way the life of a component is: start, ready, drain, stop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 
-from ingenium.bus import EmbeddedServer, NatsBus
+from ingenium.bus import NatsBus
+from ingenium.bus.accounts import OPERATOR
 from ingenium.components import App, External
 from ingenium.components.app import CONDUCTOR
 from ingenium.config import Settings
+from ingenium.deploy.access import served
 from ingenium.deploy.component import play_component
 from ingenium.deploy.live import run_live
-from ingenium.deploy.parts import OnLine, Program, make_part
+from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.replay import run_replay
 from ingenium.deploy.stopping import stop_signals, unless_stopped
@@ -24,22 +25,6 @@ from ingenium.errors import ConfigError
 from ingenium.lockstep import OnStep, ReplayResult
 
 __all__ = ["run_app", "run_component"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    settings: Settings
-    monitor_url: str | None
-
-
-@asynccontextmanager
-async def _served(app: App, settings: Settings) -> AsyncIterator[_Server]:
-    """Use the server that the settings name, or one of our own for as long as this lasts."""
-    if settings.nats_server:
-        yield _Server(settings, None)
-        return
-    async with EmbeddedServer(settings.data_directory / app.name) as server:
-        yield _Server(settings.with_server(server.url), server.monitor_url)
 
 
 async def run_app(
@@ -72,34 +57,39 @@ async def run_app(
     programs: list[Program] = []
     with stop_signals(at_once=lambda: _kill_all(programs)) as stop:
         stop.on_ask(on_stop)
-        async with _served(app, settings) as server:
-            bus = await unless_stopped(
-                stop, NatsBus.connect(server.settings.nats_server, name=f"ingenium {app.name}")
-            )
-            try:
-                parts = [
-                    part
-                    for component in app.components
-                    if (
-                        part := make_part(
-                            bus,
-                            app,
-                            component,
-                            server.settings,
-                            target,
-                            own_process=processes,
-                            on_line=on_line,
-                        )
-                    )
-                ]
-                programs += [part for part in parts if isinstance(part, Program)]
-                if not app.historical:
-                    await run_live(bus, app, parts, stop)
-                    return None
-                probe = SubscriptionProbe(server.monitor_url, app)
-                return await run_replay(bus, app, parts, probe, stop, on_step)
-            finally:
-                await bus.close()
+        async with served(app, settings) as access, AsyncExitStack() as connections:
+
+            async def connect(role: str, name: str) -> NatsBus:
+                url = access.settings_for(role).nats_server
+                bus = await unless_stopped(stop, NatsBus.connect(url, name=name))
+                connections.push_async_callback(bus.close)
+                return bus
+
+            bus = await connect(OPERATOR, f"ingenium {app.name}")
+            buses = [bus]
+            parts: list[Part] = []
+            for component in app.components:
+                own = bus
+                if access.differs and not processes and not isinstance(component, External):
+                    own = await connect(component.role, component.name)
+                    buses.append(own)
+                part = make_part(
+                    own,
+                    app,
+                    component,
+                    access.settings_for(component.role),
+                    target,
+                    own_process=processes,
+                    on_line=on_line,
+                )
+                if part is not None:
+                    parts.append(part)
+            programs += [part for part in parts if isinstance(part, Program)]
+            if not app.historical:
+                await run_live(bus, app, parts, stop, buses)
+                return None
+            probe = SubscriptionProbe(access.monitor_url, app)
+            return await run_replay(bus, app, parts, probe, stop, on_step)
 
 
 async def run_component(app: App, name: str, settings: Settings) -> ReplayResult | None:
@@ -127,9 +117,8 @@ async def run_component(app: App, name: str, settings: Settings) -> ReplayResult
             f"component {name!r} alone needs a server where it meets the others: set NATS_SERVER"
         )
     with stop_signals() as stop:
-        bus = await unless_stopped(
-            stop, NatsBus.connect(settings.nats_server, name=f"ingenium {app.name} {name}")
-        )
+        # Its own name, under which it may send dead letters.
+        bus = await unless_stopped(stop, NatsBus.connect(settings.nats_server, name=name))
         try:
             if component is None:
                 return await run_replay(bus, app, [], SubscriptionProbe(None, app), stop, None)
