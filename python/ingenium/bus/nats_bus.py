@@ -7,14 +7,15 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ingenium.bus.addresses import Address, parse_address, reason_of
 from ingenium.bus.connecting import first_connect
-from ingenium.bus.contract import Incident, IncidentKind, Message, MessageHandler, Subscription
+from ingenium.bus.contract import Incident, IncidentKind, MessageHandler, Subscription
 from ingenium.bus.delivery import QueuedSubscription, ReportingBus
 from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.options import NatsOptions
+from ingenium.bus.receiving import deliver_to
 from ingenium.bus.routing import check_pattern, check_queue_group, check_subject
 from ingenium.clock import Clock
 from ingenium.errors import (
@@ -22,7 +23,6 @@ from ingenium.errors import (
     BusError,
     BusPermissionError,
     BusTimeoutError,
-    DecodeError,
     EventTooLargeError,
 )
 
@@ -36,7 +36,6 @@ _log = logging.getLogger("ingenium.bus")
 _REFUSED = re.compile(r'(Publish|Subscription)[^"]*"([^"]*)"', re.IGNORECASE)
 _CACHE_LIMIT = 65_536
 _CLOSE_SECONDS = 2.0
-_NO_HEADERS: Mapping[str, str] = {}
 
 
 class NatsBus(ReportingBus):
@@ -64,7 +63,6 @@ class NatsBus(ReportingBus):
         self._refused_publishes: dict[str, str] = {}
         self._subscribing = 0
         self._subjects: dict[str, bytes] = {}
-        self._names: dict[bytes, str] = {}
         self._connected = asyncio.Event()
         self._lost_at = 0.0
         self._own_close = False
@@ -215,7 +213,7 @@ class NatsBus(ReportingBus):
             self._refused_subjects = {}
         refused = self._refused_subjects
         self._subscribing += 1
-        sid = self._client.listen(subject, queue_group, self._deliver_to(subscription))
+        sid = self._client.listen(subject, queue_group, deliver_to(self, subscription))
         self._subscriptions[sid] = subscription
         self._ids[subscription] = sid
         confirmed = False
@@ -234,36 +232,6 @@ class NatsBus(ReportingBus):
                 f"the server at {self.url} forbids subscribing to {subject!r}", subject
             )
         return subscription
-
-    def _deliver_to(self, subscription: QueuedSubscription) -> Any:
-        names = self._names
-        offer = subscription.offer
-
-        def deliver(subject: bytes, reply: bytes, headers: bytes, payload: bytes) -> None:
-            name = names.get(subject)
-            if name is None:
-                try:
-                    name = subject.decode()
-                except UnicodeDecodeError as error:
-                    self._on_poison(subject, payload, error)
-                    return
-                if len(names) < _CACHE_LIMIT:
-                    names[subject] = name
-            offer(
-                Message(
-                    name,
-                    payload,
-                    RawHeaders(headers) if headers else _NO_HEADERS,
-                    reply.decode("utf-8", "replace") if reply else "",
-                )
-            )
-
-        return deliver
-
-    def _on_poison(self, subject: bytes, payload: bytes, error: UnicodeDecodeError) -> None:
-        message = Message(subject.decode("utf-8", "backslashreplace"), payload)
-        problem = f"the subject {subject[:80]!r} is no UTF-8: {error.reason}"
-        self.refuse_soon(message, DecodeError("message", "", problem))
 
     def _forget(self, subscription: QueuedSubscription) -> None:
         sid = self._ids.pop(subscription, None)
