@@ -171,7 +171,8 @@ async def test_read_stops_where_the_end_of_the_stream_is_lost(bus: NatsBus) -> N
 async def test_read_stops_when_the_stream_is_made_anew(bus: NatsBus) -> None:
     stream = await open_stream(bus, DATA_STREAM)
     subject = "ingenium.ingestor.data.aapl"
-    await stream.append(subject, b"one")
+    await bus.publish(subject, b"one")
+    await bus.flush()
 
     async def read_on() -> None:
         async with aclosing(stream.read(["ingenium.>"], 0)) as records:

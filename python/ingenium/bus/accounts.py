@@ -222,7 +222,7 @@ class Accounts:
         subscribe: list[str]
         refused: tuple[str, ...] = ()
         if role == "ingestor":
-            publish, subscribe = [*data, "$JS.API.INFO", *common], data
+            publish, subscribe = [*data, "$JS.API.>", *common], data
         elif role == "strategy":
             publish, subscribe = [SIGNAL, *_STREAM_CALLS, *common], data
             # One of its own would acknowledge signals that nobody trades.

@@ -30,7 +30,14 @@ from nats.js.errors import (
 from ingenium.bus.contract import Incident, IncidentKind, Message
 from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.nats_bus import NatsBus
-from ingenium.bus.stream import Appended, Record, Stream, StreamState, check_gap
+from ingenium.bus.stream import (
+    MESSAGE_ID,
+    Appended,
+    Record,
+    Stream,
+    StreamState,
+    check_gap,
+)
 from ingenium.errors import (
     BusPermissionError,
     BusTimeoutError,
@@ -49,6 +56,7 @@ _HEARTBEAT_SECONDS = 1
 _SILENCE_SECONDS = 3.0
 _PAUSE_SECONDS = 0.1
 _TOO_LARGE = 10054
+_NO_STREAMS_HERE = (10039, 10076)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_HEADERS: Mapping[str, str] = {}
 _T = TypeVar("_T")
@@ -107,7 +115,36 @@ class NatsStream(Stream):
             if error.err_code == _TOO_LARGE:
                 raise EventTooLargeError(text, size, 0) from error
             raise StreamError(text) from error
+        if ack.duplicate:
+            await self._check_same(ack.seq, subject, headers.get(MESSAGE_ID, ""))
         return Appended(ack.seq, duplicate=bool(ack.duplicate))
+
+    async def _check_same(self, sequence: int, subject: str, identifier: str) -> None:
+        """Refuse an id that somebody else has used first, which would make a message vanish.
+
+        Ids are functions of their cause. Who may publish on one subject of the stream can work out
+        the id that will come on another one, such as that of an order.
+        """
+
+        async def find() -> str:
+            try:
+                return (await self._js.get_msg(self.name, sequence)).subject or ""
+            except NotFoundError:
+                return subject  # It fell out, or another account has the stream.
+            except ServiceUnavailableError as error:
+                if error.err_code in _NO_STREAMS_HERE:
+                    return subject
+                raise
+
+        try:
+            kept = await self._call("give a message", find)
+        except APIError as error:
+            raise StreamError(f"stream {self.name} gives no message: {error}") from error
+        if kept != subject:
+            raise StreamError(
+                f"the message on {subject} is not kept: its id {identifier!r} is that of message "
+                f"{sequence} on {kept}, which somebody has sent to make it vanish"
+            )
 
     async def state(self) -> StreamState:
         """Return what the stream holds; see `Stream.state`."""

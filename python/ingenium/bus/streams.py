@@ -12,13 +12,14 @@ from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_stream import NatsStream
-from ingenium.errors import BusTimeoutError, StreamError
+from ingenium.errors import BusPermissionError, BusTimeoutError, StreamError
 from ingenium.subjects import CONTROL, DATA, DEAD_LETTER, EXECUTION, SIGNAL
 
 __all__ = ["DATA_STREAM", "MONEY_STREAM", "StreamLayout", "has_streams", "open_stream"]
 
 _MIB = 1_048_576
 _CALL_SECONDS = 5.0
+_CALLS = "$JS."
 _NO_JETSTREAM = (10039, 10076)  # not enabled, for the account or at all
 _NAME_IN_USE = 10058
 
@@ -36,6 +37,7 @@ class StreamLayout:
         max_message_bytes: The largest message that it takes.
         duplicate_window_seconds: How long an id is known, so that the same message is kept once.
         is_final: Whether nobody may delete a message.
+        answers: Whether it acknowledges what it keeps.
     """
 
     name: str
@@ -46,6 +48,7 @@ class StreamLayout:
     max_message_bytes: int
     duplicate_window_seconds: int
     is_final: bool
+    answers: bool = True
 
 
 MONEY_STREAM = StreamLayout(
@@ -70,8 +73,11 @@ DATA_STREAM = StreamLayout(
     max_message_bytes=65_536,
     duplicate_window_seconds=120,
     is_final=False,
+    # The one who sends data says where the answer goes. It would be published within the account
+    # of the stream, so a data source could reach the subject of orders.
+    answers=False,
 )
-"""Market data of the last day."""
+"""Market data of the last day; it comes from plain publishes, and nothing is acknowledged."""
 
 
 async def has_streams(bus: NatsBus) -> bool:
@@ -103,6 +109,7 @@ async def open_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
     Raises:
         StreamError: Another one is in its place; the text says what differs.
         BusTimeoutError: The server does not answer.
+        BusPermissionError: It forbids this user to make or to see it.
     """
     js = bus.client.jetstream(timeout=_CALL_SECONDS)
     try:
@@ -115,6 +122,10 @@ async def open_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
             f"the server at {bus.url} does not make stream {layout.name}: {error.description}"
         ) from error
     except (TimeoutError, NatsError) as error:
+        if refused := bus.refused(_CALLS):
+            raise BusPermissionError(
+                f"the server at {bus.url} forbids making stream {layout.name}: {refused}", _CALLS
+            ) from error
         raise BusTimeoutError(
             f"the server at {bus.url} did not make stream {layout.name} within {_CALL_SECONDS:g} s"
         ) from error
@@ -138,6 +149,7 @@ async def _make(js: Any, layout: StreamLayout) -> StreamInfo:
         deny_delete=layout.is_final,
         deny_purge=layout.is_final,
         allow_direct=True,
+        no_ack=not layout.answers,
     )
     try:
         made: StreamInfo = await js.add_stream(config)
@@ -174,6 +186,8 @@ def _check(bus: NatsBus, layout: StreamLayout, info: StreamInfo) -> None:
     expect("discard", discard, "old", good=discard == DiscardPolicy.OLD)
     in_files = config.storage == StorageType.FILE
     expect("storage", config.storage, "file", good=in_files or not layout.in_files)
+    silent = bool(config.no_ack)
+    expect("no_ack", silent, not layout.answers, good=silent is not layout.answers)
     window = config.duplicate_window or 0
     expect(
         "duplicate_window",
