@@ -14,6 +14,11 @@ _DATA_DIRECTORY = "INGENIUM_DATA_DIR"
 _APP = "INGENIUM_APP"
 _COMPONENT = "INGENIUM_COMPONENT"
 _STOP_WITH_INPUT = "INGENIUM_STOP_WITH_INPUT"
+_CREDENTIALS = "INGENIUM_NATS_CREDENTIALS"
+_CA = "INGENIUM_NATS_CA"
+_CERTIFICATE = "INGENIUM_NATS_CERT"
+_KEY = "INGENIUM_NATS_KEY"
+_ALLOW_PLAINTEXT = "INGENIUM_ALLOW_PLAINTEXT"
 _DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
 
 
@@ -27,6 +32,14 @@ class Settings:
             components keep theirs; ``.ingenium`` in the working directory when not set.
         stop_with_input: ``INGENIUM_STOP_WITH_INPUT``, set for a child whose standard input is a
             pipe of its parent's: when that ends, the parent is gone.
+        credentials: ``INGENIUM_NATS_CREDENTIALS``, a ``.creds`` file, or one with an nkey's seed or
+            ``user:password``. In its path, and in those of certificate and key, ``{role}`` stands
+            for the role of who connects.
+        ca_file: ``INGENIUM_NATS_CA``, the authorities to trust; the system's when not set.
+        certificate_file: ``INGENIUM_NATS_CERT``, a certificate to show to the server.
+        key_file: ``INGENIUM_NATS_KEY``, its key; in the certificate's file when not set.
+        allow_plaintext: ``INGENIUM_ALLOW_PLAINTEXT=1``: a server on another machine may be spoken
+            to without TLS.
         data_subjects: ``INGENIUM_DATA_SUBJECTS``, with commas between them: further subjects that
             ingestors publish and every component may read, such as ``acme.news.>``.
         environment: All variables, to hand on to children.
@@ -35,6 +48,11 @@ class Settings:
     nats_server: str = field(default="", repr=False)
     data_directory: Path = Path(".ingenium")
     stop_with_input: bool = False
+    credentials: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    allow_plaintext: bool = False
     data_subjects: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -50,13 +68,40 @@ class Settings:
             nats_server=variables.get(_SERVER, "").strip(),
             data_directory=Path(variables.get(_DATA_DIRECTORY, "").strip() or ".ingenium"),
             stop_with_input=variables.get(_STOP_WITH_INPUT, "") == "1",
+            credentials=_path(variables, _CREDENTIALS),
+            ca_file=_path(variables, _CA),
+            certificate_file=_path(variables, _CERTIFICATE),
+            key_file=_path(variables, _KEY),
+            allow_plaintext=variables.get(_ALLOW_PLAINTEXT, "") == "1",
             data_subjects=_list(variables.get(_DATA_SUBJECTS, "")),
             environment=variables,
         )
 
     def with_server(self, url: str) -> Settings:
-        """Return these settings with another server."""
-        return replace(self, nats_server=url)
+        """Return these settings with another server, without what is meant for this one."""
+        own = (_CREDENTIALS, _CA, _CERTIFICATE, _KEY)
+        return replace(
+            self,
+            nats_server=url,
+            credentials=None,
+            ca_file=None,
+            certificate_file=None,
+            key_file=None,
+            environment={k: v for k, v in self.environment.items() if k not in own},
+        )
+
+    def for_role(self, role: str) -> Settings:
+        """Return these settings with the files of a role.
+
+        Args:
+            role: ``"strategy"`` or another one; takes the place of ``{role}`` in paths.
+        """
+        return replace(
+            self,
+            credentials=_of_role(self.credentials, role),
+            certificate_file=_of_role(self.certificate_file, role),
+            key_file=_of_role(self.key_file, role),
+        )
 
     def for_child(self, *, app: str, component: str) -> dict[str, str]:
         """Return the environment of a program that plays a component.
@@ -65,8 +110,14 @@ class Settings:
             app: Name of the app.
             component: Name of the component.
         """
+        files = {
+            _CREDENTIALS: self.credentials,
+            _CERTIFICATE: self.certificate_file,
+            _KEY: self.key_file,
+        }
         return {
             **self.environment,
+            **{name: str(path) for name, path in files.items() if path is not None},
             _SERVER: self.nats_server,
             _APP: app,
             _COMPONENT: component,
@@ -74,6 +125,15 @@ class Settings:
             # A component's prints are shown as they come, not when a buffer is full.
             "PYTHONUNBUFFERED": "1",
         }
+
+
+def _path(variables: Mapping[str, str], name: str) -> Path | None:
+    text = variables.get(name, "").strip()
+    return Path(text) if text else None
+
+
+def _of_role(path: Path | None, role: str) -> Path | None:
+    return None if path is None else Path(str(path).replace("{role}", role))
 
 
 def _list(text: str) -> tuple[str, ...]:

@@ -66,9 +66,9 @@ async def test_password_with_reserved_letters_is_decoded_from_the_url(make_serve
 async def test_first_connect_to_an_unknown_host_fails_at_once():
     async with asyncio.timeout(8):
         with pytest.raises(
-            BusConnectError, match=r"nats://no-such-host\.invalid:4222: unknown host"
+            BusConnectError, match=r"tls://no-such-host\.invalid:4222: unknown host"
         ):
-            await NatsBus.connect("nats://no-such-host.invalid")
+            await NatsBus.connect("tls://no-such-host.invalid")
 
 
 async def test_first_connect_to_something_else_says_so():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ingenium.bus.addresses import Address, is_final, reason_of
+from ingenium.bus.credentials import check_encrypted, read_credentials
 from ingenium.bus.options import NatsOptions
-from ingenium.errors import BusConnectError, MissingDependencyError
+from ingenium.errors import BusConnectError
 
 if TYPE_CHECKING:
     from ingenium.bus.safe_client import SafeClient
@@ -84,9 +86,13 @@ async def first_connect(
         on_closed: Called when there will be none again.
 
     Raises:
-        BusConnectError: It failed, or took too long; the client is closed.
+        BusConnectError: It failed, or took too long, or would not be encrypted; the client is
+            closed.
         MissingDependencyError: The credentials need a library that is not installed.
     """
+    check_encrypted(address, options)
+    client.plaintext_elsewhere = options.allow_plaintext
+    settings = _settings(address, name, options)
     progress = _Progress(client, address, options.connect_timeout_seconds)
     connect = asyncio.ensure_future(
         client.connect(
@@ -94,7 +100,7 @@ async def first_connect(
             disconnected_cb=on_disconnected,
             reconnected_cb=on_reconnected,
             closed_cb=on_closed,
-            **_settings(address, name, options),
+            **settings,
         )
     )
     try:
@@ -114,14 +120,16 @@ async def first_connect(
             await client.shut(_CLOSE_SECONDS)
     if progress.connected:
         return
-    if isinstance(error, ModuleNotFoundError):
-        raise MissingDependencyError(
-            f"a credentials file needs the package {error.name!r}: pip install nkeys"
-        ) from error
-    user = options.user or address.user
     reason = reason_of(error)
-    whom = f" as user {user!r}" if user and reason.startswith("authorization") else ""
+    whom = _whom(settings, options) if reason.startswith("authorization") else ""
     raise BusConnectError(f"cannot reach {address.text}{whom}: {reason}") from error
+
+
+def _whom(settings: dict[str, Any], options: NatsOptions) -> str:
+    user = settings.get("user")
+    if options.credentials_file is None:
+        return f" as user {user!r}" if user else ""
+    return (f" as user {user!r}," if user else "") + f" with {options.credentials_file}"
 
 
 def _settings(address: Address, name: str, options: NatsOptions) -> dict[str, Any]:
@@ -135,15 +143,19 @@ def _settings(address: Address, name: str, options: NatsOptions) -> dict[str, An
         "ping_interval": options.ping_interval_seconds,
         "max_outstanding_pings": 2,
         "pending_size": options.reconnect_buffer_bytes,
+        "inbox_prefix": options.inbox_prefix,
     }
     user = options.user or address.user
     token = options.token or address.token
-    if user:
+    if options.credentials_file is not None:
+        settings |= read_credentials(options.credentials_file)
+    elif user:
         settings |= {"user": user, "password": options.password or address.password}
     elif token:
         settings["token"] = token
-    if options.credentials_file is not None:
-        settings["user_credentials"] = str(options.credentials_file)
     if options.tls is not None:
         settings["tls"] = options.tls
+    elif any(server.startswith("tls:") for server in address.servers):
+        # With it in its settings, the client goes on with no server that offers none.
+        settings["tls"] = ssl.create_default_context()
     return settings

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ingenium.bus.contract import Incident, IncidentKind
+from ingenium.bus.credentials import options_for
 from ingenium.bus.delivery import ReportingBus
 from ingenium.bus.embedded import EmbeddedServer, running_servers
 from ingenium.bus.envelope import headers_for
@@ -265,7 +266,9 @@ class Connecting:
         settings = self._settings or Settings.from_environment()
         url = self._url or settings.nats_server or _find_running(settings)
         if url:
-            return self._typed(await self._nats(url))
+            if url != settings.nats_server:
+                settings = settings.with_server(url)
+            return self._typed(await self._nats(settings))
         server = EmbeddedServer(settings.data_directory / _OWN_SERVER)
         try:
             await server.__aenter__()
@@ -273,17 +276,20 @@ class Connecting:
             # Another program may have started one at the same moment.
             if not (url := _find_running(settings)):
                 raise
-            return self._typed(await self._nats(url))
+            return self._typed(await self._nats(settings.with_server(url)))
         try:
-            bus = self._typed(await self._nats(server.url))
+            bus = self._typed(await self._nats(settings.with_server(server.url)))
         except BaseException:
             await server.stop()
             raise
         await bus._own(server)  # noqa: SLF001 - one module
         return bus
 
-    async def _nats(self, url: str) -> NatsBus:
-        return await NatsBus.connect(url, name=self._name, options=self._options, clock=self._clock)
+    async def _nats(self, settings: Settings) -> NatsBus:
+        options = options_for(settings, "", self._options)
+        return await NatsBus.connect(
+            settings.nats_server, name=self._name, options=options, clock=self._clock
+        )
 
     def _typed(self, bus: ReportingBus) -> EventBus:
         return EventBus(bus, name=self._name, clock=self._clock)

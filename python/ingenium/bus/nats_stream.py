@@ -213,7 +213,7 @@ class _Reader:
         self._js = js
         self._stream = stream
         self._subjects = list(subjects)
-        self._inbox = f"_INBOX.{random_id('read')}"
+        self._inbox = f"{bus.client.inbox_prefix}.{random_id('read')}"
         self._arrived: deque[_Arrived] = deque()
         self._woken = asyncio.Event()
         self._sid = 0

@@ -19,9 +19,12 @@ class NatsOptions:
         user: User name; one in the URL is used when this is empty.
         password: Its password.
         token: A token, for a server that asks for one.
-        credentials_file: A ``.creds`` file with a JWT and an nkey seed.
+        credentials_file: A ``.creds`` file with a JWT and an nkey seed, a file with such a seed
+            alone, or one with a line ``user:password``; read at each connection.
         tls: How to check the server's certificate, and which one to show; the system's
-            authorities when left out and the server asks for TLS.
+            authorities when left out and the address or the server asks for TLS.
+        allow_plaintext: Whether a server on another machine may be spoken to without TLS.
+        inbox_prefix: What the subjects begin with on which answers come.
         connect_timeout_seconds: How long the first connection may take. A server that refuses
             the connection may still be starting, so it is tried again within this time; wrong
             credentials, an unknown host and a bad certificate fail at once.
@@ -43,6 +46,8 @@ class NatsOptions:
     token: str = field(default="", repr=False)
     credentials_file: Path | None = None
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    allow_plaintext: bool = False
+    inbox_prefix: str = "_INBOX"
     connect_timeout_seconds: float = 10.0
     flush_timeout_seconds: float = 5.0
     drain_timeout_seconds: float = 5.0

@@ -18,6 +18,7 @@ from nats import errors
 from nats.aio.client import Client, Srv
 from nats.aio.transport import TcpTransport
 
+from ingenium.bus.credentials import is_loopback
 from ingenium.bus.frames import Deliver, FrameParser, Listener
 
 __all__ = ["SafeClient", "is_authorization_error"]
@@ -55,6 +56,7 @@ class SafeClient(Client):
     Attributes:
         deliveries: Where messages go, by subscription id as it is on the wire.
         on_refusal: Called with what the server says when it refuses a subject.
+        plaintext_elsewhere: Whether servers on other machines may be spoken to without TLS.
         reason: Why the connection was lost or closed, in the server's or the system's words.
     """
 
@@ -64,6 +66,7 @@ class SafeClient(Client):
         self._ps: Any = FrameParser(self)
         self.deliveries: dict[bytes, Deliver] = {}
         self.on_refusal: Callable[[str], None] = lambda text: None
+        self.plaintext_elsewhere = True
         self.reason: BaseException | None = None
         self._write_planned = False
         self._was_up = False
@@ -141,6 +144,11 @@ class SafeClient(Client):
         return bool(await future)
 
     # Listening
+
+    @property
+    def inbox_prefix(self) -> str:
+        """What the subjects begin with on which answers come."""
+        return self._inbox_prefix.decode()
 
     def listen(self, subject: str, queue_group: str, deliver: Deliver) -> int:
         """Subscribe, now or when there is a connection; return the subscription's id."""
@@ -255,6 +263,11 @@ class SafeClient(Client):
             delay = _FIRST_DELAY_SECONDS
         if delay:
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        if not (
+            self.plaintext_elsewhere or "tls" in self.options or is_loopback(s.uri.hostname or "")
+        ):
+            # A server names others of its cluster, and nats-py takes its word.
+            raise errors.Error("nats: without TLS, only servers on this machine are spoken to")
         # Of an attempt that failed in the handshake nats-py leaves the socket open.
         self.abort_transport()
         s.last_attempt = time.monotonic()
@@ -281,6 +294,8 @@ class SafeClient(Client):
         self._refusals = 0
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
+        if self._flush_queue is None:
+            return  # It was never begun, and nats-py's own close would not have that.
         self._give_up_pongs()
         if self.is_up:
             self.write_pending()

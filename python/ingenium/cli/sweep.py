@@ -152,16 +152,19 @@ async def _coordinate(
 ) -> list[SweepRun]:
     from ingenium.backtest.remote import run_remotely
     from ingenium.bus import EmbeddedServer
+    from ingenium.bus.credentials import options_for
     from ingenium.bus.work_queue import WorkQueue
 
     async with AsyncExitStack() as stack:
-        url = settings.nats_server
         server: EmbeddedServer | None = None
         where = "with the same NATS_SERVER, where the app is"
-        if not url:
+        if not settings.nats_server:
             server = await stack.enter_async_context(EmbeddedServer(settings.data_directory))
-            url, where = server.url, "in this directory"
-        queue = await stack.enter_async_context(WorkQueue.connect(url, name="ingenium sweep"))
+            settings, where = settings.with_server(server.url), "in this directory"
+        options = options_for(settings, "sweep")
+        queue = await stack.enter_async_context(
+            WorkQueue.connect(settings.nats_server, name="ingenium sweep", options=options)
+        )
         messages.print(f"for workers on {queue.url}: run ingenium worker {where}", highlight=False)
         was_connected = True
 

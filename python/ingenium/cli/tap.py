@@ -39,17 +39,19 @@ def tap(
 
 async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | None) -> None:
     from ingenium.bus import NatsBus, running_servers
+    from ingenium.bus.accounts import READER
+    from ingenium.bus.credentials import options_for
     from ingenium.deploy.stopping import stop_signals, unless_stopped
 
-    url = settings.nats_server
-    if not url:
+    if not settings.nats_server:
         running = running_servers(settings.data_directory)
         if not running:
             raise ConfigError(
                 "no server to listen to: set NATS_SERVER, or start an app in this directory with "
                 "ingenium run"
             )
-        url = running[0]
+        settings = settings.with_server(running[0])
+    options = options_for(settings, READER)
     write = message_as_json if as_json else describe_message
     done = asyncio.get_running_loop().create_future()
     left = count
@@ -78,7 +80,9 @@ async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | 
             print_error(BusClosedError(f"{incident.kind}: {incident.detail}"))
 
     with stop_signals() as stop:
-        bus = await unless_stopped(stop, NatsBus.connect(url, name="ingenium tap"))
+        bus = await unless_stopped(
+            stop, NatsBus.connect(settings.nats_server, name="ingenium tap", options=options)
+        )
         try:
             bus.on_incident(on_incident)
             await bus.subscribe(subject, receive)

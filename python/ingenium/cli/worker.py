@@ -33,18 +33,19 @@ def worker(
 async def _work(processes: int, settings: Settings) -> None:
     from ingenium.backtest.remote import work
     from ingenium.bus import running_servers
+    from ingenium.bus.credentials import options_for
     from ingenium.bus.work_queue import WorkQueue
     from ingenium.deploy.stopping import stop_signals
 
-    url = settings.nats_server
-    if not url:
+    if not settings.nats_server:
         running = running_servers(settings.data_directory)
         if not running:
             raise ConfigError(
                 "no server to work for: set NATS_SERVER, or start ingenium sweep --nats in this "
                 "directory"
             )
-        url = running[0]
+        settings = settings.with_server(running[0])
+    options = options_for(settings, "worker")
     messages = Console(stderr=True)
     said: set[str] = set()
 
@@ -54,7 +55,9 @@ async def _work(processes: int, settings: Settings) -> None:
             messages.print(f"[yellow]{printable(text)}[/]", highlight=False)
 
     with stop_signals() as stop:
-        async with WorkQueue.connect(url, name="ingenium worker") as queue:
+        async with WorkQueue.connect(
+            settings.nats_server, name="ingenium worker", options=options
+        ) as queue:
             messages.print(f"working for {queue.url} with {processes} processes", highlight=False)
             working = asyncio.create_task(
                 work(

@@ -48,7 +48,7 @@ class Access:
     def settings_for(self, role: str) -> Settings:
         """Return the settings with which a role connects."""
         if self._server is None:
-            return self._settings
+            return self._settings.for_role(role)
         return self._settings.with_server(self._server.url_for(role))
 
 

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 
 from ingenium.bus import NatsBus
 from ingenium.bus.accounts import OPERATOR
+from ingenium.bus.credentials import options_for
 from ingenium.components import App, External
 from ingenium.components.app import CONDUCTOR
 from ingenium.config import Settings
@@ -60,8 +61,11 @@ async def run_app(
         async with served(app, settings) as access, AsyncExitStack() as connections:
 
             async def connect(role: str, name: str) -> NatsBus:
-                url = access.settings_for(role).nats_server
-                bus = await unless_stopped(stop, NatsBus.connect(url, name=name))
+                own = access.settings_for(role)
+                bus = await unless_stopped(
+                    stop,
+                    NatsBus.connect(own.nats_server, name=name, options=options_for(own, role)),
+                )
                 connections.push_async_callback(bus.close)
                 return bus
 
@@ -118,7 +122,10 @@ async def run_component(app: App, name: str, settings: Settings) -> ReplayResult
         )
     with stop_signals() as stop:
         # Its own name, under which it may send dead letters.
-        bus = await unless_stopped(stop, NatsBus.connect(settings.nats_server, name=name))
+        options = options_for(settings, OPERATOR if component is None else component.role)
+        bus = await unless_stopped(
+            stop, NatsBus.connect(settings.nats_server, name=name, options=options)
+        )
         try:
             if component is None:
                 return await run_replay(bus, app, [], SubscriptionProbe(None, app), stop, None)
