@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ingenium._version import __version__
+from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.output import print_error
 from ingenium.cli.run import run
@@ -34,6 +35,7 @@ application.command()(backtest)
 application.command()(sweep)
 application.command()(worker)
 application.command()(tap)
+application.command()(accounts)
 
 
 @application.command()

@@ -1,0 +1,62 @@
+"""``ingenium accounts``."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingenium.cli.output import printable
+from ingenium.components import load_app
+from ingenium.config import Settings
+from ingenium.errors import ConfigError
+
+__all__ = ["accounts"]
+
+
+def accounts(
+    app: Annotated[str, typer.Argument(help="file.py, file.py:name or package.module:name")],
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "--directory",
+            help="Write accounts.conf and a file of credentials for each role into it.",
+        ),
+    ] = None,
+    keys: Annotated[
+        bool,
+        typer.Option("--keys", help="With nkeys, of which the server knows only the public half."),
+    ] = False,
+    prefix: Annotated[
+        str,
+        typer.Option("--prefix", help="Tells apps on one server apart: 'paper' makes PAPER_DATA."),
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the accounts of an app for a NATS server of your own, with fresh secrets.
+
+    These are the users and rights that live apps have on the embedded server: each role may do its
+    job, and no more.
+    """
+    from ingenium.bus.account_files import make_accounts
+    from ingenium.deploy.access import accounts_of
+
+    if keys and directory is None and not json:
+        raise ConfigError("--keys makes files of credentials: name a folder with --directory")
+    settings = Settings.from_environment()
+    made = make_accounts(accounts_of(load_app(app), settings, prefix=prefix), with_keys=keys)
+    if directory is None:
+        answer = {"configuration": made.configuration, "credentials": made.secrets}
+        typer.echo(jsonlib.dumps(answer) if json else made.configuration, nl=json)
+        return
+    files = made.write(directory)
+    if json:
+        answer = {"configuration": str(directory / "accounts.conf"), "credentials": files}
+        typer.echo(jsonlib.dumps(answer))
+        return
+    typer.echo(
+        f"{printable(str(directory / 'accounts.conf'))} is for the server. Components use\n"
+        f"  NATS_SERVER=tls://host:4222 INGENIUM_NATS_CREDENTIALS='{printable(files)}'"
+    )
