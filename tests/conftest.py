@@ -9,7 +9,7 @@ import time
 import pytest
 
 from ingenium.bus import EmbeddedServer, NatsBus
-from ingenium.bus.server_files import find_binary
+from ingenium.bus.server_binary import find_binary
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ _CA = "INGENIUM_NATS_CA"
 _CERTIFICATE = "INGENIUM_NATS_CERT"
 _KEY = "INGENIUM_NATS_KEY"
 _ALLOW_PLAINTEXT = "INGENIUM_ALLOW_PLAINTEXT"
+_SERVER_BINARY = "INGENIUM_NATS_SERVER_BINARY"
 _DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
 
 
@@ -40,6 +41,8 @@ class Settings:
         key_file: ``INGENIUM_NATS_KEY``, its key; in the certificate's file when not set.
         allow_plaintext: ``INGENIUM_ALLOW_PLAINTEXT=1``: a server on another machine may be spoken
             to without TLS.
+        server_binary: ``INGENIUM_NATS_SERVER_BINARY``, a nats-server to trust for the embedded one;
+            a known build is searched for when not set.
         data_subjects: ``INGENIUM_DATA_SUBJECTS``, with commas between them: further subjects that
             ingestors publish and every component may read, such as ``acme.news.>``.
         environment: All variables, to hand on to children.
@@ -53,6 +56,7 @@ class Settings:
     certificate_file: Path | None = None
     key_file: Path | None = None
     allow_plaintext: bool = False
+    server_binary: Path | None = None
     data_subjects: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -73,6 +77,7 @@ class Settings:
             certificate_file=_path(variables, _CERTIFICATE),
             key_file=_path(variables, _KEY),
             allow_plaintext=variables.get(_ALLOW_PLAINTEXT, "") == "1",
+            server_binary=_path(variables, _SERVER_BINARY),
             data_subjects=_list(variables.get(_DATA_SUBJECTS, "")),
             environment=variables,
         )

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from ingenium.bus import EmbeddedServer, Message, NatsBus, running_servers
-from ingenium.bus.server_files import configuration, find_binary, one_user
+from ingenium.bus.server_binary import find_binary
+from ingenium.bus.server_files import configuration, one_user
 from ingenium.errors import BusConnectError
 from ingenium.testing import Collector, wait_until
 

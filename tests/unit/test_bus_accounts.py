@@ -11,7 +11,7 @@ import pytest
 
 from ingenium.bus.accounts import ROLES, Accounts
 from ingenium.bus.routing import matches
-from ingenium.bus.server_files import find_binary
+from ingenium.bus.server_binary import find_binary
 from ingenium.errors import ConfigError, SubjectError
 
 PASSWORDS = {role: f"secret of {role}" for role in ROLES}

@@ -16,9 +16,9 @@ from typing import Self
 
 from ingenium.bus.accounts import READER, ROLES, Accounts
 from ingenium.bus.guarding import guarded
+from ingenium.bus.server_binary import find_binary
 from ingenium.bus.server_files import (
     configuration,
-    find_binary,
     is_locked,
     lock_directory,
     log_tail,
@@ -51,7 +51,8 @@ class EmbeddedServer:
 
     Args:
         data_directory: Where the store is kept between runs; made if missing.
-        binary: Path of the nats-server; searched for when left out.
+        binary: Path of the nats-server, which is taken as it is; one of the known builds is
+            searched for when left out.
         port: Port to listen on; a free one when left out.
         accounts: Gives each role a user and rights of its own; one user may do everything when
             left out.
@@ -128,8 +129,8 @@ class EmbeddedServer:
         """Start the server.
 
         Raises:
-            BusConnectError: There is no nats-server, its data folder is in use or cannot be
-                written, or it does not start.
+            BusConnectError: There is no nats-server that is known, its data folder is in use or
+                cannot be written, or it does not start.
         """
         if self._guard is not None:
             raise BusConnectError("the embedded server is started already")

@@ -269,7 +269,9 @@ class Connecting:
             if url != settings.nats_server:
                 settings = settings.with_server(url)
             return self._typed(await self._nats(settings))
-        server = EmbeddedServer(settings.data_directory / _OWN_SERVER)
+        server = EmbeddedServer(
+            settings.data_directory / _OWN_SERVER, binary=settings.server_binary
+        )
         try:
             await server.__aenter__()
         except BusConnectError:

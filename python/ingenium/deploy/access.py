@@ -63,5 +63,7 @@ async def served(app: App, settings: Settings) -> AsyncIterator[Access]:
         yield Access(None, settings, None)
         return
     accounts = None if app.historical else accounts_of(app, settings)
-    async with EmbeddedServer(settings.data_directory / app.name, accounts=accounts) as server:
+    async with EmbeddedServer(
+        settings.data_directory / app.name, binary=settings.server_binary, accounts=accounts
+    ) as server:
         yield Access(server.monitor_url, settings, server)
