@@ -13,7 +13,10 @@ import pytest
 import trustme
 from running import ingenium, running, until
 
+from ingenium.bus import Message, NatsBus, NatsOptions
 from ingenium.bus.accounts import ROLES
+from ingenium.subjects import ORDER
+from ingenium.testing import Collector
 
 MakeServer = Callable[[str], Any]
 
@@ -65,7 +68,7 @@ def test_live_app_runs_on_a_tls_server_with_the_written_accounts(
     server = make_server(
         f'jetstream {{\n store_dir: "{folder / "js"}"\n}}\n'
         f'tls {{\n cert_file: "{pem}"\n key_file: "{pem}"\n}}\n'
-        "include ../secrets/accounts.conf\n"
+        "accounts {\n include ../secrets/accounts.conf\n}\n"
     )
     files = done.out.split("INGENIUM_NATS_CREDENTIALS='")[1].split("'")[0]
     env = {
@@ -85,6 +88,36 @@ def test_live_app_runs_on_a_tls_server_with_the_written_accounts(
     for path in (folder / "secrets").iterdir():
         if path.suffix != ".conf":
             assert path.read_text().strip().rpartition(":")[2] not in output
+
+
+async def test_two_sets_of_accounts_on_one_server_do_not_meet(
+    make_server: MakeServer, folder: Path
+) -> None:
+    for prefix in ("live", "paper"):
+        done = ingenium("accounts", "app.py", "--directory", prefix, "--prefix", prefix, cwd=folder)
+        assert done.code == 0, done.err
+    server = make_server(
+        f'jetstream {{\n store_dir: "{folder / "js"}"\n}}\n'
+        "accounts {\n include ../live/accounts.conf\n include ../paper/accounts.conf\n}\n"
+    )
+
+    async def connect(where: str, role: str) -> NatsBus:
+        file = folder / where / f"{role}.login"
+        return await NatsBus.connect(server.url, options=NatsOptions(credentials_file=file))
+
+    got: Collector[Message] = Collector()
+    executor = await connect("live", "executor")
+    await executor.subscribe(ORDER, got)
+    paper = await connect("paper", "portfolio")
+    live = await connect("live", "portfolio")
+    for bus, payload in ((paper, b"paper"), (live, b"live")):
+        await bus.publish(ORDER, payload)
+        await bus.flush()
+    await got.wait(1)
+    await executor.flush()
+    assert [message.payload for message in got.items] == [b"live"]
+    for bus in (executor, paper, live):
+        await bus.close()
 
 
 def test_files_are_private_and_never_overwritten(folder: Path) -> None:
@@ -111,7 +144,8 @@ def test_printed_accounts_differ_each_time_and_name_all_users(folder: Path) -> N
     assert len(texts) == 2
     for text in texts:
         assert text.startswith("# The accounts of live")
-        accounts = json.loads(text.partition("accounts: ")[2])
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        accounts = json.loads("{" + "".join(lines) + "}")
         assert {user["user"] for each in accounts.values() for user in each["users"]} == set(ROLES)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,26 @@ async def test_signal_is_acknowledged_and_kept_once_across_accounts(
 async def test_streams_are_there_for_those_who_need_them(buses: dict[str, NatsBus]) -> None:
     there = {role: await has_streams(bus) for role, bus in buses.items()}
     assert there == dict.fromkeys(ROLES, True) | {"ingestor": False, READER: False}
+
+
+async def test_portfolio_and_executor_may_use_streams_and_leases(
+    buses: dict[str, NatsBus],
+) -> None:
+    portfolio, executor = buses["portfolio"], buses["executor"]
+    orders = await open_stream(portfolio, MONEY_STREAM)
+    await orders.append(ORDER, b"1", {MESSAGE_ID: "order_1"})
+    kept = await open_stream(executor, MONEY_STREAM)
+    async with asyncio.timeout(5), aclosing(kept.read([ORDER], 0)) as records:
+        async for record in records:
+            assert record.message.payload == b"1"
+            break
+    last = await kept.last(ORDER)
+    assert last is not None
+    assert last.sequence == 1
+    leases = await executor.client.jetstream().create_key_value(bucket="lease", ttl=10)
+    revision = await leases.create("account", b"1")
+    await leases.update("account", b"2", last=revision)
+    assert (await leases.get("account")).value == b"2"
 
 
 FORBIDDEN = [

@@ -22,7 +22,7 @@ APP = Accounts(
 
 
 def read(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(text.removeprefix("accounts: "))
+    found: dict[str, Any] = json.loads(f"{{{text}}}")
     return found
 
 
@@ -130,7 +130,9 @@ def test_what_cannot_be_used_is_refused() -> None:
 def test_server_takes_the_configuration(tmp_path: Path, accounts: Accounts) -> None:
     path = tmp_path / "server.conf"
     odd = dict.fromkeys(ROLES, 'a"b\\c$d #{}')
-    path.write_text(f"jetstream: enabled\n{accounts.configuration(passwords=odd)}", "utf-8")
+    path.write_text(
+        f"jetstream: enabled\naccounts {{\n{accounts.configuration(passwords=odd)}}}\n", "utf-8"
+    )
     done = subprocess.run(
         [find_binary(), "-t", "-c", path], capture_output=True, text=True, check=False
     )

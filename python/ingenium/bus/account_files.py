@@ -69,9 +69,11 @@ def make_accounts(accounts: Accounts, *, with_keys: bool) -> NewAccounts:
         MissingDependencyError: Keys need a library that is not installed.
     """
     head = (
-        f"# The accounts of {accounts.app}, for a server that has JetStream enabled: put\n"
-        f"#   include {CONFIGURATION_FILE}\n"
-        "# into its configuration, in place of other users and accounts.\n"
+        f"# The accounts of {accounts.app}, for a server with JetStream. Its configuration has\n"
+        "#   accounts {\n"
+        f"#     include {CONFIGURATION_FILE}\n"
+        "#   }\n"
+        "# and no users beside.\n"
     )
     if not with_keys:
         passwords = {role: secrets.token_urlsafe(32) for role in ROLES}

@@ -120,14 +120,14 @@ class Accounts:
     def configuration(
         self, *, passwords: Mapping[str, str] | None = None, nkeys: Mapping[str, str] | None = None
     ) -> str:
-        """Write the part of a server's configuration that has the accounts.
+        """Write what a server's configuration has to hold within ``accounts { }``.
 
         Args:
             passwords: Passwords by role.
             nkeys: Public keys by role, in place of passwords.
 
         Returns:
-            Text for a file of its own, or to be put behind other text.
+            Text for a file of its own, of which several may be included, or to be put there.
         """
         users: dict[str, list[dict[str, Any]]] = {}
         for role in ROLES:
@@ -144,7 +144,7 @@ class Accounts:
             for name in (_DATA, _STRAT, _MONEY, _READ)
         }
         # The server's format takes JSON, whose quoting no value can break out of.
-        return f"accounts: {json.dumps(accounts, indent=2, ensure_ascii=False)}\n"
+        return json.dumps(accounts, indent=2, ensure_ascii=False)[2:-1]
 
     def _account(self, name: str) -> str:
         return f"{self.prefix.upper()}_{name}" if self.prefix else name

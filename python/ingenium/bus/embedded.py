@@ -190,7 +190,7 @@ class EmbeddedServer:
             return one_user(_USER, self._passwords[_USER])
         by_role = {role: secrets.token_urlsafe(32) for role in ROLES}
         self._passwords = {accounts.user(role): by_role[role] for role in ROLES}
-        return accounts.configuration(passwords=by_role)
+        return f"accounts {{\n{accounts.configuration(passwords=by_role)}}}\n"
 
     def _write_addresses(self) -> None:
         if self._accounts is not None:
