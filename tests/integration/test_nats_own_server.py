@@ -21,8 +21,10 @@ import ingenium as sdk
 from ingenium.bus import NatsBus, NatsOptions
 from ingenium.bus.accounts import OPERATOR, READER
 from ingenium.bus.credentials import options_for, read_credentials, tls_context
+from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus.streams import MONEY_STREAM, has_streams
 from ingenium.config import Settings
-from ingenium.errors import BusConnectError, MissingDependencyError
+from ingenium.errors import BusConnectError, BusPermissionError, MissingDependencyError
 from ingenium.testing import wait_until
 
 MakeServer = Callable[[str], Any]
@@ -217,6 +219,28 @@ async def test_server_of_a_cluster_that_is_elsewhere_is_not_spoken_to() -> None:
         with pytest.raises(NatsError, match="only servers on this machine"):
             await client._connect_to_server(client._server_pool[1])
         await bus.close()
+
+
+async def test_streams_that_are_forbidden_are_an_error_that_names_the_subject(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    server = make_server(
+        f'''
+        jetstream {{
+          store_dir: "{tmp_path / "js"}"
+        }}
+        authorization {{
+          users = [ {{ user: "a", password: "b", permissions: {{ publish: "ingenium.>" }} }} ]
+        }}
+        '''
+    )
+    bus = await NatsBus.connect(f"nats://a:b@{server.address}")
+    with pytest.raises(BusPermissionError, match=r'forbids asking .*"\$JS\.API\.INFO"'):
+        await has_streams(bus)
+    stream = NatsStream(bus, MONEY_STREAM.name)
+    with pytest.raises(BusPermissionError, match="forbids it to tell of its stream"):
+        await stream.state()
+    await bus.close()
 
 
 def test_command_line_says_what_is_wrong_in_one_line_without_secrets(

@@ -85,6 +85,7 @@ async def has_streams(bus: NatsBus) -> bool:
 
     Raises:
         BusTimeoutError: It does not answer.
+        BusPermissionError: It forbids this user to ask.
     """
     try:
         await bus.client.jetstream(timeout=_CALL_SECONDS).account_info()
@@ -95,6 +96,10 @@ async def has_streams(bus: NatsBus) -> bool:
             return False
         raise StreamError(f"the server at {bus.url} tells nothing of JetStream: {error}") from error
     except (TimeoutError, NatsError) as error:
+        if refused := bus.refused(_CALLS):
+            raise BusPermissionError(
+                f"the server at {bus.url} forbids asking for JetStream: {refused}", _CALLS
+            ) from error
         raise BusTimeoutError(f"the server at {bus.url} tells nothing of JetStream") from error
     return True
 
