@@ -2,7 +2,7 @@
 
 Market data goes to ``ingenium.ingestor.data.<symbol>``, the symbol in lower case as the Go clients
 write it; signals, orders and executions each have one subject,
-as have requests to cancel or replace an order. No input can reach another
+as have requests to cancel or replace an order, denials, and the state of trading. No input can reach another
 subject: a symbol that could is refused before anything is sent.
 """
 
@@ -11,8 +11,10 @@ from __future__ import annotations
 from ingenium.errors import SubjectError
 from ingenium.events import (
     CancelEvent,
+    ControlEvent,
     DataEvent,
     DeadLetterEvent,
+    DenialEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
@@ -26,12 +28,14 @@ __all__ = [
     "CONTROL",
     "DATA",
     "DEAD_LETTER",
+    "DENIAL",
     "EXECUTION",
     "MAX_SYMBOL_LENGTH",
     "ORDER",
     "PORTFOLIO",
     "REPLACE",
     "SIGNAL",
+    "TRADING",
     "check_symbol",
     "data_subject",
     "dead_letter_subject",
@@ -52,8 +56,11 @@ PORTFOLIO = "ingenium.portfolio.*"
 """All that portfolios send: orders, and requests to cancel or replace one, in one order."""
 EXECUTION = "ingenium.executor.execution"
 DEAD_LETTER = "ingenium.deadletter"
+DENIAL = "ingenium.risk.denial"
 CONTROL = "ingenium.control"
-"""What operators say: whether there is to be trading."""
+"""What operators say begins with this."""
+TRADING = "ingenium.control.trading"
+"""Whether there is to be trading; the last message holds."""
 
 MAX_SYMBOL_LENGTH = 64
 """Characters; longer ones are refused, far below what a server takes for a subject."""
@@ -64,9 +71,12 @@ _FIXED: dict[type[Event], str] = {
     CancelEvent: CANCEL,
     ReplaceEvent: REPLACE,
     ExecutionEvent: EXECUTION,
+    DenialEvent: DENIAL,
+    ControlEvent: TRADING,
 }
 _TYPES: dict[str, type[Event]] = {subject: event_type for event_type, subject in _FIXED.items()}
 _checked: dict[str, str] = {}
+_WITHOUT_SYMBOL = frozenset({EXECUTION, TRADING})
 _CACHE_LIMIT = 65_536
 
 
@@ -181,11 +191,13 @@ def subject_of(event: Event) -> str:
             return dead_letter_subject(event.component)
         raise SubjectError(
             f"{type(event).__name__} has no subject: pass one of DataEvent, SignalEvent, "
-            "OrderEvent, CancelEvent, ReplaceEvent, ExecutionEvent"
+            "OrderEvent, CancelEvent, ReplaceEvent, ExecutionEvent, DenialEvent, ControlEvent"
         )
-    # The original Go executor sends executions without a symbol; the order id names it.
-    if event.symbol or fixed is not EXECUTION:  # type: ignore[union-attr]
-        data_subject(event.symbol)  # type: ignore[union-attr]  # checks it, and remembers that
+    # The original Go executor sends executions without a symbol; the order id names it. What an
+    # operator says is about no symbol.
+    symbol = getattr(event, "symbol", "")
+    if symbol or fixed not in _WITHOUT_SYMBOL:
+        data_subject(symbol)  # checks it, and remembers that
     return fixed
 
 
@@ -194,7 +206,8 @@ def subject_for(event_type: type[Event], symbol: str | None = None) -> str:
 
     Args:
         event_type: ``DataEvent``, ``SignalEvent``, ``OrderEvent``, ``CancelEvent``,
-            ``ReplaceEvent``, ``ExecutionEvent`` or ``DeadLetterEvent``.
+            ``ReplaceEvent``, ``ExecutionEvent``, ``DenialEvent``, ``ControlEvent`` or
+            ``DeadLetterEvent``.
         symbol: Only that symbol's market data; ``None`` for all. The other types travel on one
             subject each, whatever the symbol.
 
@@ -209,7 +222,7 @@ def subject_for(event_type: type[Event], symbol: str | None = None) -> str:
     if fixed is None:
         raise SubjectError(
             f"{event_type!r} has no subject: pass one of DataEvent, SignalEvent, OrderEvent, "
-            "CancelEvent, ReplaceEvent, ExecutionEvent"
+            "CancelEvent, ReplaceEvent, ExecutionEvent, DenialEvent, ControlEvent"
         )
     return fixed
 

@@ -26,6 +26,7 @@ from ingenium.subjects import (
     CONTROL,
     DATA,
     DEAD_LETTER,
+    DENIAL,
     EXECUTION,
     SIGNAL,
     dead_letter_subject,
@@ -182,7 +183,7 @@ class Accounts:
                     ),
                 ],
             }
-        shown = [SIGNAL, _PORTFOLIO, EXECUTION, f"{DEAD_LETTER}.>", f"{CONTROL}.>"]
+        shown = [SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{DEAD_LETTER}.>", f"{CONTROL}.>"]
         if name == _MONEY:
             return {
                 "jetstream": "enabled",
@@ -228,7 +229,7 @@ class Accounts:
             # One of its own would acknowledge signals that nobody trades.
             refused = (f"$JS.API.STREAM.CREATE.{_MONEY_STREAM}",)
         elif role == "portfolio":
-            publish = [_PORTFOLIO, control, *_STREAM_CALLS, *common]
+            publish = [_PORTFOLIO, DENIAL, control, *_STREAM_CALLS, *common]
             subscribe = [*data, SIGNAL, EXECUTION, control]
             refused = _DESTRUCTIVE
         elif role == "executor":

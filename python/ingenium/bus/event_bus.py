@@ -27,8 +27,10 @@ from ingenium.config import Settings
 from ingenium.errors import BusClosedError, BusConnectError, SubjectError
 from ingenium.events import (
     CancelEvent,
+    ControlEvent,
     DataEvent,
     DeadLetterEvent,
+    DenialEvent,
     ExecutionEvent,
     OrderEvent,
     ReplaceEvent,
@@ -52,6 +54,8 @@ _PREFIXES: dict[type[Any], str] = {
     ReplaceEvent: "order",
     ExecutionEvent: "exec",
     DeadLetterEvent: "dead",
+    DenialEvent: "denial",
+    ControlEvent: "control",
 }
 
 

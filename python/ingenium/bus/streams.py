@@ -13,7 +13,7 @@ from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.errors import BusPermissionError, BusTimeoutError, StreamError
-from ingenium.subjects import CONTROL, DATA, DEAD_LETTER, EXECUTION, SIGNAL
+from ingenium.subjects import CONTROL, DATA, DEAD_LETTER, DENIAL, EXECUTION, SIGNAL
 
 __all__ = ["DATA_STREAM", "MONEY_STREAM", "StreamLayout", "has_streams", "open_stream"]
 
@@ -54,7 +54,14 @@ class StreamLayout:
 MONEY_STREAM = StreamLayout(
     name="INGENIUM",
     # One stream, so that signals, orders and executions have one order, which a replay repeats.
-    subjects=(SIGNAL, "ingenium.portfolio.>", EXECUTION, f"{DEAD_LETTER}.>", f"{CONTROL}.>"),
+    subjects=(
+        SIGNAL,
+        "ingenium.portfolio.>",
+        EXECUTION,
+        DENIAL,
+        f"{DEAD_LETTER}.>",
+        f"{CONTROL}.>",
+    ),
     in_files=True,
     max_bytes=1024 * _MIB,
     max_age_seconds=0,
@@ -62,7 +69,7 @@ MONEY_STREAM = StreamLayout(
     duplicate_window_seconds=3600,
     is_final=True,
 )
-"""Signals, orders, executions, dead letters, and who may trade."""
+"""Signals, orders, executions, denials, dead letters, and whether there is to be trading."""
 
 DATA_STREAM = StreamLayout(
     name="INGENIUM_DATA",

@@ -18,8 +18,10 @@ from ingenium.clock import format_time
 from ingenium.errors import WireError
 from ingenium.events import (
     CancelEvent,
+    ControlEvent,
     DataEvent,
     DeadLetterEvent,
+    DenialEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
@@ -140,6 +142,12 @@ def _describe(event: Event) -> str:
             event.reason,
             event.order_id,
         )
+    if isinstance(event, DenialEvent):
+        return _words(
+            "denial", _time(event), event.symbol, event.component, event.reason, event.detail
+        )
+    if isinstance(event, ControlEvent):
+        return _words("control", _time(event), event.state, event.sender, event.reason)
     return _describe_dead_letter(event)
 
 

@@ -2,8 +2,10 @@
 
 from ingenium._gen.ingenium.v1 import (
     CancelEvent,
+    ControlEvent,
     DataEvent,
     DeadLetterEvent,
+    DenialEvent,
     ExecutionEvent,
     Ohlc,
     OrderEvent,
@@ -19,6 +21,7 @@ from ingenium.events.tokens import (
     Signal,
     TimeInForce,
     TradeUpdate,
+    TradingState,
 )
 from ingenium.events.wire import decode, encode
 
@@ -30,15 +33,19 @@ Event = (
     | ReplaceEvent
     | ExecutionEvent
     | DeadLetterEvent
+    | DenialEvent
+    | ControlEvent
 )
 """Any event of the bus."""
 
 __all__ = [
     "CancelEvent",
+    "ControlEvent",
     "DataEvent",
     "DataType",
     "DeadLetterEvent",
     "DeadLetterReason",
+    "DenialEvent",
     "Event",
     "ExecutionEvent",
     "Ohlc",
@@ -51,6 +58,7 @@ __all__ = [
     "StopLoss",
     "TimeInForce",
     "TradeUpdate",
+    "TradingState",
     "decode",
     "encode",
 ]

@@ -87,6 +87,8 @@ _WRITTEN_WHEN_UNSET = frozenset(
         "ingenium.v1.ReplaceEvent.timestamp",
         "ingenium.v1.ExecutionEvent.timestamp",
         "ingenium.v1.DeadLetterEvent.timestamp",
+        "ingenium.v1.DenialEvent.timestamp",
+        "ingenium.v1.ControlEvent.timestamp",
     }
 )
 
@@ -97,6 +99,7 @@ _ONE_SPELLING = frozenset(
         "ingenium.v1.CancelEvent",
         "ingenium.v1.ReplaceEvent",
         "ingenium.v1.ExecutionEvent",
+        "ingenium.v1.ControlEvent",
     }
 )
 

@@ -18,6 +18,7 @@ __all__ = [
     "Signal",
     "TimeInForce",
     "TradeUpdate",
+    "TradingState",
 ]
 
 
@@ -88,3 +89,13 @@ class DeadLetterReason(StrEnum):
     UNDECODABLE = "undecodable"
     WRONG_SUBJECT = "wrong_subject"
     HANDLER_ERROR = "handler_error"
+
+
+class TradingState(StrEnum):
+    """Whether there is to be trading."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    """Only orders that make positions smaller."""
+    HALTED = "halted"
+    """No orders, and the working ones are canceled."""

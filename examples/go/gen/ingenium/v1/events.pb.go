@@ -990,6 +990,191 @@ func (x *DeadLetterEvent) GetData() []byte {
 	return nil
 }
 
+// An order that a limit of risk has stopped before it left, published by the portfolio on
+// ingenium.risk.denial. An executor that stops one reports it as rejected instead.
+type DenialEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique id, "denial_" and 27 letters or digits.
+	Id string `protobuf:"bytes,1,opt,name=id,json=Id,proto3" json:"id,omitempty"`
+	// When it was stopped. Unset is written as Go's zero time.
+	Timestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=timestamp,json=Timestamp,proto3" json:"timestamp,omitempty"`
+	// Name of the component that stopped it.
+	Component string `protobuf:"bytes,3,opt,name=component,json=Component,proto3" json:"component,omitempty"`
+	// Which limit, as a token: "max_order_quantity", "halted" and so on.
+	Reason string `protobuf:"bytes,4,opt,name=reason,json=Reason,proto3" json:"reason,omitempty"`
+	// The same in words, with the numbers that were compared.
+	Detail string `protobuf:"bytes,5,opt,name=detail,json=Detail,proto3" json:"detail,omitempty"`
+	// Name of the order's instrument, case kept: "AAPL".
+	Symbol string `protobuf:"bytes,6,opt,name=symbol,json=Symbol,proto3" json:"symbol,omitempty"`
+	// The order as it would have gone out.
+	Order         *OrderEvent `protobuf:"bytes,7,opt,name=order,json=Order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DenialEvent) Reset() {
+	*x = DenialEvent{}
+	mi := &file_ingenium_v1_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DenialEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DenialEvent) ProtoMessage() {}
+
+func (x *DenialEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_ingenium_v1_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DenialEvent.ProtoReflect.Descriptor instead.
+func (*DenialEvent) Descriptor() ([]byte, []int) {
+	return file_ingenium_v1_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DenialEvent) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DenialEvent) GetTimestamp() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Timestamp
+	}
+	return nil
+}
+
+func (x *DenialEvent) GetComponent() string {
+	if x != nil {
+		return x.Component
+	}
+	return ""
+}
+
+func (x *DenialEvent) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DenialEvent) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *DenialEvent) GetSymbol() string {
+	if x != nil {
+		return x.Symbol
+	}
+	return ""
+}
+
+func (x *DenialEvent) GetOrder() *OrderEvent {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// Whether there is to be trading, published by an operator, or by a component that has seen what
+// must not be, on ingenium.control.trading. The last one holds, across restarts too.
+type ControlEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique id, "control_" and 27 letters or digits.
+	Id string `protobuf:"bytes,1,opt,name=id,json=Id,proto3" json:"id,omitempty"`
+	// When it was said. Unset is written as Go's zero time.
+	Timestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=timestamp,json=Timestamp,proto3" json:"timestamp,omitempty"`
+	// What holds from now on, as a token: "active", "reducing" (only orders that make positions
+	// smaller) or "halted" (no orders, and working ones are canceled).
+	State string `protobuf:"bytes,3,opt,name=state,json=State,proto3" json:"state,omitempty"`
+	// Why, in words.
+	Reason string `protobuf:"bytes,4,opt,name=reason,json=Reason,proto3" json:"reason,omitempty"`
+	// Who says so: a component, or a person and a machine, "ann@trader-1".
+	Sender        string `protobuf:"bytes,5,opt,name=sender,json=Sender,proto3" json:"sender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ControlEvent) Reset() {
+	*x = ControlEvent{}
+	mi := &file_ingenium_v1_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ControlEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ControlEvent) ProtoMessage() {}
+
+func (x *ControlEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_ingenium_v1_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ControlEvent.ProtoReflect.Descriptor instead.
+func (*ControlEvent) Descriptor() ([]byte, []int) {
+	return file_ingenium_v1_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ControlEvent) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ControlEvent) GetTimestamp() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Timestamp
+	}
+	return nil
+}
+
+func (x *ControlEvent) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ControlEvent) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ControlEvent) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
 var File_ingenium_v1_events_proto protoreflect.FileDescriptor
 
 const file_ingenium_v1_events_proto_rawDesc = "" +
@@ -1094,7 +1279,21 @@ const file_ingenium_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x14\n" +
 	"\x05error\x18\x05 \x01(\tR\x05Error\x12)\n" +
 	"\x10original_subject\x18\x06 \x01(\tR\x0fOriginalSubject\x12\x12\n" +
-	"\x04data\x18\a \x01(\fR\x04DataB\x9c\x01\n" +
+	"\x04data\x18\a \x01(\fR\x04Data\"\xec\x01\n" +
+	"\vDenialEvent\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n" +
+	"\tcomponent\x18\x03 \x01(\tR\tComponent\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x16\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06Detail\x12\x16\n" +
+	"\x06symbol\x18\x06 \x01(\tR\x06Symbol\x12-\n" +
+	"\x05order\x18\a \x01(\v2\x17.ingenium.v1.OrderEventR\x05Order\"\x9e\x01\n" +
+	"\fControlEvent\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05State\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x16\n" +
+	"\x06sender\x18\x05 \x01(\tR\x06SenderB\x9c\x01\n" +
 	"\x0fcom.ingenium.v1B\vEventsProtoP\x01Z/example.com/ingenium/gen/ingenium/v1;ingeniumv1\xa2\x02\x03IXX\xaa\x02\vIngenium.V1\xca\x02\vIngenium\\V1\xe2\x02\x17Ingenium\\V1\\GPBMetadata\xea\x02\fIngenium::V1b\x06proto3"
 
 var (
@@ -1109,7 +1308,7 @@ func file_ingenium_v1_events_proto_rawDescGZIP() []byte {
 	return file_ingenium_v1_events_proto_rawDescData
 }
 
-var file_ingenium_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_ingenium_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_ingenium_v1_events_proto_goTypes = []any{
 	(*DataEvent)(nil),             // 0: ingenium.v1.DataEvent
 	(*Ohlc)(nil),                  // 1: ingenium.v1.Ohlc
@@ -1120,24 +1319,29 @@ var file_ingenium_v1_events_proto_goTypes = []any{
 	(*ReplaceEvent)(nil),          // 6: ingenium.v1.ReplaceEvent
 	(*ExecutionEvent)(nil),        // 7: ingenium.v1.ExecutionEvent
 	(*DeadLetterEvent)(nil),       // 8: ingenium.v1.DeadLetterEvent
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*DenialEvent)(nil),           // 9: ingenium.v1.DenialEvent
+	(*ControlEvent)(nil),          // 10: ingenium.v1.ControlEvent
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_ingenium_v1_events_proto_depIdxs = []int32{
 	1,  // 0: ingenium.v1.DataEvent.ohlc:type_name -> ingenium.v1.Ohlc
-	9,  // 1: ingenium.v1.Ohlc.timestamp:type_name -> google.protobuf.Timestamp
-	9,  // 2: ingenium.v1.SignalEvent.timestamp:type_name -> google.protobuf.Timestamp
-	9,  // 3: ingenium.v1.OrderEvent.timestamp:type_name -> google.protobuf.Timestamp
+	11, // 1: ingenium.v1.Ohlc.timestamp:type_name -> google.protobuf.Timestamp
+	11, // 2: ingenium.v1.SignalEvent.timestamp:type_name -> google.protobuf.Timestamp
+	11, // 3: ingenium.v1.OrderEvent.timestamp:type_name -> google.protobuf.Timestamp
 	4,  // 4: ingenium.v1.OrderEvent.stop_loss:type_name -> ingenium.v1.StopLoss
-	9,  // 5: ingenium.v1.CancelEvent.timestamp:type_name -> google.protobuf.Timestamp
-	9,  // 6: ingenium.v1.ReplaceEvent.timestamp:type_name -> google.protobuf.Timestamp
-	9,  // 7: ingenium.v1.ExecutionEvent.timestamp:type_name -> google.protobuf.Timestamp
-	9,  // 8: ingenium.v1.ExecutionEvent.execution_timestamp:type_name -> google.protobuf.Timestamp
-	9,  // 9: ingenium.v1.DeadLetterEvent.timestamp:type_name -> google.protobuf.Timestamp
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	11, // 5: ingenium.v1.CancelEvent.timestamp:type_name -> google.protobuf.Timestamp
+	11, // 6: ingenium.v1.ReplaceEvent.timestamp:type_name -> google.protobuf.Timestamp
+	11, // 7: ingenium.v1.ExecutionEvent.timestamp:type_name -> google.protobuf.Timestamp
+	11, // 8: ingenium.v1.ExecutionEvent.execution_timestamp:type_name -> google.protobuf.Timestamp
+	11, // 9: ingenium.v1.DeadLetterEvent.timestamp:type_name -> google.protobuf.Timestamp
+	11, // 10: ingenium.v1.DenialEvent.timestamp:type_name -> google.protobuf.Timestamp
+	3,  // 11: ingenium.v1.DenialEvent.order:type_name -> ingenium.v1.OrderEvent
+	11, // 12: ingenium.v1.ControlEvent.timestamp:type_name -> google.protobuf.Timestamp
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_ingenium_v1_events_proto_init() }
@@ -1155,7 +1359,7 @@ func file_ingenium_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ingenium_v1_events_proto_rawDesc), len(file_ingenium_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -5,8 +5,10 @@
 
 __all__ = (
     "CancelEvent",
+    "ControlEvent",
     "DataEvent",
     "DeadLetterEvent",
+    "DenialEvent",
     "ExecutionEvent",
     "LockstepGrant",
     "LockstepReport",
@@ -73,6 +75,53 @@ class CancelEvent(betterproto2.Message):
 
 
 default_message_pool.register_message("ingenium.v1", "CancelEvent", CancelEvent)
+
+
+@dataclass(eq=False, repr=False)
+class ControlEvent(betterproto2.Message):
+    """
+    Whether there is to be trading, published by an operator, or by a component that has seen what
+    must not be, on ingenium.control.trading. The last one holds, across restarts too.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return INGENIUM_V1_EVENTS_PROTO_DESCRIPTOR.message_types_by_name["ControlEvent"]
+
+    id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Unique id, "control_" and 27 letters or digits.
+    """
+
+    timestamp: "datetime.datetime | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    When it was said. Unset is written as Go's zero time.
+    """
+
+    state: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    What holds from now on, as a token: "active", "reducing" (only orders that make positions
+    smaller) or "halted" (no orders, and working ones are canceled).
+    """
+
+    reason: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Why, in words.
+    """
+
+    sender: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Who says so: a component, or a person and a machine, "ann@trader-1".
+    """
+
+
+default_message_pool.register_message("ingenium.v1", "ControlEvent", ControlEvent)
 
 
 @dataclass(eq=False, repr=False)
@@ -177,6 +226,64 @@ class DeadLetterEvent(betterproto2.Message):
 
 
 default_message_pool.register_message("ingenium.v1", "DeadLetterEvent", DeadLetterEvent)
+
+
+@dataclass(eq=False, repr=False)
+class DenialEvent(betterproto2.Message):
+    """
+    An order that a limit of risk has stopped before it left, published by the portfolio on
+    ingenium.risk.denial. An executor that stops one reports it as rejected instead.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return INGENIUM_V1_EVENTS_PROTO_DESCRIPTOR.message_types_by_name["DenialEvent"]
+
+    id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Unique id, "denial_" and 27 letters or digits.
+    """
+
+    timestamp: "datetime.datetime | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    When it was stopped. Unset is written as Go's zero time.
+    """
+
+    component: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Name of the component that stopped it.
+    """
+
+    reason: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Which limit, as a token: "max_order_quantity", "halted" and so on.
+    """
+
+    detail: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    The same in words, with the numbers that were compared.
+    """
+
+    symbol: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Name of the order's instrument, case kept: "AAPL".
+    """
+
+    order: "OrderEvent | None" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    The order as it would have gone out.
+    """
+
+
+default_message_pool.register_message("ingenium.v1", "DenialEvent", DenialEvent)
 
 
 @dataclass(eq=False, repr=False)
@@ -761,7 +868,7 @@ default_message_pool.register_message("ingenium.v1", "StopLoss", StopLoss)
 from ...google import protobuf as __google__protobuf__
 
 INGENIUM_V1_EVENTS_PROTO_DESCRIPTOR = default_google_proto_descriptor_pool.AddSerializedFile(
-    b'\n\x18ingenium/v1/events.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto"\x98\x01\n\tDataEvent\x12\x12\n\x04type\x18\x01 \x01(\tR\x04Type\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06Symbol\x12\x1c\n\ttimestamp\x18\x03 \x01(\tR\tTimestamp\x12%\n\x04ohlc\x18\x04 \x01(\x0b2\x11.ingenium.v1.OhlcR\x04Ohlc\x12\x13\n\x02id\x18\x05 \x01(\tH\x00R\x02Id\x88\x01\x01B\x05\n\x03_id"\xd0\x01\n\x04Ohlc\x12\x12\n\x04open\x18\x01 \x01(\tR\x04Open\x12\x12\n\x04high\x18\x02 \x01(\tR\x04High\x12\x10\n\x03low\x18\x03 \x01(\tR\x03Low\x12\x14\n\x05close\x18\x04 \x01(\tR\x05Close\x12\x16\n\x06volume\x18\x05 \x01(\tR\x06Volume\x12\x1b\n\x06period\x18\x06 \x01(\tH\x00R\x06Period\x88\x01\x01\x128\n\ttimestamp\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestampB\t\n\x07_period"\xc1\x01\n\x0bSignalEvent\x12\x16\n\x06symbol\x18\x01 \x01(\tR\x06Symbol\x12\x16\n\x06signal\x18\x02 \x01(\tR\x06Signal\x12\x13\n\x02id\x18\x03 \x01(\tH\x00R\x02Id\x88\x01\x01\x128\n\ttimestamp\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1f\n\x08strength\x18\x05 \x01(\tH\x01R\x08Strength\x88\x01\x01B\x05\n\x03_idB\x0b\n\t_strength"\xd8\x03\n\nOrderEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x16\n\x06symbol\x18\x03 \x01(\tR\x06Symbol\x12\x12\n\x04side\x18\x04 \x01(\tR\x04Side\x12\x1a\n\x08quantity\x18\x05 \x01(\tR\x08Quantity\x12\x12\n\x04type\x18\x06 \x01(\tR\x04Type\x12"\n\rtime_in_force\x18\x07 \x01(\tR\x0bTimeInForce\x12%\n\x0eextended_hours\x18\x08 \x01(\x08R\rExtendedHours\x12\x1f\n\x0blimit_price\x18\t \x01(\tR\nLimitPrice\x12\x1d\n\nstop_price\x18\n \x01(\tR\tStopPrice\x12\x1f\n\x0btake_profit\x18\x0b \x01(\tR\nTakeProfit\x12\x1f\n\x0btrail_price\x18\x0c \x01(\tR\nTrailPrice\x12#\n\rtrail_percent\x18\r \x01(\tR\x0cTrailPercent\x122\n\tstop_loss\x18\x0e \x01(\x0b2\x15.ingenium.v1.StopLossR\x08StopLoss"J\n\x08StopLoss\x12\x1f\n\x0blimit_price\x18\x01 \x01(\tR\nLimitPrice\x12\x1d\n\nstop_price\x18\x02 \x01(\tR\tStopPrice"\x8a\x01\n\x0bCancelEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n\x08order_id\x18\x03 \x01(\tR\x07OrderId\x12\x16\n\x06symbol\x18\x04 \x01(\tR\x06Symbol"\xd1\x02\n\x0cReplaceEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n\x08order_id\x18\x03 \x01(\tR\x07OrderId\x12\x16\n\x06symbol\x18\x04 \x01(\tR\x06Symbol\x12\x1a\n\x08quantity\x18\x05 \x01(\tR\x08Quantity\x12"\n\rtime_in_force\x18\x06 \x01(\tR\x0bTimeInForce\x12\x1f\n\x0blimit_price\x18\x07 \x01(\tR\nLimitPrice\x12\x1d\n\nstop_price\x18\x08 \x01(\tR\tStopPrice\x12\x1f\n\x0btrail_price\x18\t \x01(\tR\nTrailPrice\x12#\n\rtrail_percent\x18\n \x01(\tR\x0cTrailPercent"\x83\x04\n\x0eExecutionEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n\x08order_id\x18\x03 \x01(\tR\x07OrderId\x12\x1a\n\x08quantity\x18\x04 \x01(\tR\x08Quantity\x12\x16\n\x06symbol\x18\x05 \x01(\tR\x06Symbol\x12K\n\x13execution_timestamp\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x12ExecutionTimestamp\x12\x19\n\x05price\x18\x07 \x01(\tH\x00R\x05Price\x88\x01\x01\x12\x1b\n\x06update\x18\x08 \x01(\tH\x01R\x06Update\x88\x01\x01\x12\x17\n\x04side\x18\t \x01(\tH\x02R\x04Side\x88\x01\x01\x12#\n\ncommission\x18\n \x01(\tH\x03R\nCommission\x88\x01\x01\x12,\n\x0fleaves_quantity\x18\x0b \x01(\tH\x04R\x0eLeavesQuantity\x88\x01\x01\x12\x1b\n\x06reason\x18\x0c \x01(\tH\x05R\x06Reason\x88\x01\x01B\x08\n\x06_priceB\t\n\x07_updateB\x07\n\x05_sideB\r\n\x0b_commissionB\x12\n\x10_leaves_quantityB\t\n\x07_reason"\xe6\x01\n\x0fDeadLetterEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n\tcomponent\x18\x03 \x01(\tR\tComponent\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x14\n\x05error\x18\x05 \x01(\tR\x05Error\x12)\n\x10original_subject\x18\x06 \x01(\tR\x0fOriginalSubject\x12\x12\n\x04data\x18\x07 \x01(\x0cR\x04Datab\x06proto3'
+    b'\n\x18ingenium/v1/events.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto"\x98\x01\n\tDataEvent\x12\x12\n\x04type\x18\x01 \x01(\tR\x04Type\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06Symbol\x12\x1c\n\ttimestamp\x18\x03 \x01(\tR\tTimestamp\x12%\n\x04ohlc\x18\x04 \x01(\x0b2\x11.ingenium.v1.OhlcR\x04Ohlc\x12\x13\n\x02id\x18\x05 \x01(\tH\x00R\x02Id\x88\x01\x01B\x05\n\x03_id"\xd0\x01\n\x04Ohlc\x12\x12\n\x04open\x18\x01 \x01(\tR\x04Open\x12\x12\n\x04high\x18\x02 \x01(\tR\x04High\x12\x10\n\x03low\x18\x03 \x01(\tR\x03Low\x12\x14\n\x05close\x18\x04 \x01(\tR\x05Close\x12\x16\n\x06volume\x18\x05 \x01(\tR\x06Volume\x12\x1b\n\x06period\x18\x06 \x01(\tH\x00R\x06Period\x88\x01\x01\x128\n\ttimestamp\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestampB\t\n\x07_period"\xc1\x01\n\x0bSignalEvent\x12\x16\n\x06symbol\x18\x01 \x01(\tR\x06Symbol\x12\x16\n\x06signal\x18\x02 \x01(\tR\x06Signal\x12\x13\n\x02id\x18\x03 \x01(\tH\x00R\x02Id\x88\x01\x01\x128\n\ttimestamp\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1f\n\x08strength\x18\x05 \x01(\tH\x01R\x08Strength\x88\x01\x01B\x05\n\x03_idB\x0b\n\t_strength"\xd8\x03\n\nOrderEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x16\n\x06symbol\x18\x03 \x01(\tR\x06Symbol\x12\x12\n\x04side\x18\x04 \x01(\tR\x04Side\x12\x1a\n\x08quantity\x18\x05 \x01(\tR\x08Quantity\x12\x12\n\x04type\x18\x06 \x01(\tR\x04Type\x12"\n\rtime_in_force\x18\x07 \x01(\tR\x0bTimeInForce\x12%\n\x0eextended_hours\x18\x08 \x01(\x08R\rExtendedHours\x12\x1f\n\x0blimit_price\x18\t \x01(\tR\nLimitPrice\x12\x1d\n\nstop_price\x18\n \x01(\tR\tStopPrice\x12\x1f\n\x0btake_profit\x18\x0b \x01(\tR\nTakeProfit\x12\x1f\n\x0btrail_price\x18\x0c \x01(\tR\nTrailPrice\x12#\n\rtrail_percent\x18\r \x01(\tR\x0cTrailPercent\x122\n\tstop_loss\x18\x0e \x01(\x0b2\x15.ingenium.v1.StopLossR\x08StopLoss"J\n\x08StopLoss\x12\x1f\n\x0blimit_price\x18\x01 \x01(\tR\nLimitPrice\x12\x1d\n\nstop_price\x18\x02 \x01(\tR\tStopPrice"\x8a\x01\n\x0bCancelEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n\x08order_id\x18\x03 \x01(\tR\x07OrderId\x12\x16\n\x06symbol\x18\x04 \x01(\tR\x06Symbol"\xd1\x02\n\x0cReplaceEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n\x08order_id\x18\x03 \x01(\tR\x07OrderId\x12\x16\n\x06symbol\x18\x04 \x01(\tR\x06Symbol\x12\x1a\n\x08quantity\x18\x05 \x01(\tR\x08Quantity\x12"\n\rtime_in_force\x18\x06 \x01(\tR\x0bTimeInForce\x12\x1f\n\x0blimit_price\x18\x07 \x01(\tR\nLimitPrice\x12\x1d\n\nstop_price\x18\x08 \x01(\tR\tStopPrice\x12\x1f\n\x0btrail_price\x18\t \x01(\tR\nTrailPrice\x12#\n\rtrail_percent\x18\n \x01(\tR\x0cTrailPercent"\x83\x04\n\x0eExecutionEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n\x08order_id\x18\x03 \x01(\tR\x07OrderId\x12\x1a\n\x08quantity\x18\x04 \x01(\tR\x08Quantity\x12\x16\n\x06symbol\x18\x05 \x01(\tR\x06Symbol\x12K\n\x13execution_timestamp\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x12ExecutionTimestamp\x12\x19\n\x05price\x18\x07 \x01(\tH\x00R\x05Price\x88\x01\x01\x12\x1b\n\x06update\x18\x08 \x01(\tH\x01R\x06Update\x88\x01\x01\x12\x17\n\x04side\x18\t \x01(\tH\x02R\x04Side\x88\x01\x01\x12#\n\ncommission\x18\n \x01(\tH\x03R\nCommission\x88\x01\x01\x12,\n\x0fleaves_quantity\x18\x0b \x01(\tH\x04R\x0eLeavesQuantity\x88\x01\x01\x12\x1b\n\x06reason\x18\x0c \x01(\tH\x05R\x06Reason\x88\x01\x01B\x08\n\x06_priceB\t\n\x07_updateB\x07\n\x05_sideB\r\n\x0b_commissionB\x12\n\x10_leaves_quantityB\t\n\x07_reason"\xe6\x01\n\x0fDeadLetterEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n\tcomponent\x18\x03 \x01(\tR\tComponent\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x14\n\x05error\x18\x05 \x01(\tR\x05Error\x12)\n\x10original_subject\x18\x06 \x01(\tR\x0fOriginalSubject\x12\x12\n\x04data\x18\x07 \x01(\x0cR\x04Data"\xec\x01\n\x0bDenialEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n\tcomponent\x18\x03 \x01(\tR\tComponent\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x16\n\x06detail\x18\x05 \x01(\tR\x06Detail\x12\x16\n\x06symbol\x18\x06 \x01(\tR\x06Symbol\x12-\n\x05order\x18\x07 \x01(\x0b2\x17.ingenium.v1.OrderEventR\x05Order"\x9e\x01\n\x0cControlEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02Id\x128\n\ttimestamp\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x14\n\x05state\x18\x03 \x01(\tR\x05State\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x16\n\x06sender\x18\x05 \x01(\tR\x06Senderb\x06proto3'
 )
 INGENIUM_V1_LOCKSTEP_PROTO_DESCRIPTOR = default_google_proto_descriptor_pool.AddSerializedFile(
     b"\n\x1aingenium/v1/lockstep.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x04\n\x0eLockstepReport\x12\x1c\n\tcomponent\x18\x01 \x01(\tR\tComponent\x12\x12\n\x04role\x18\x02 \x01(\tR\x04Role\x12!\n\x0cdata_handled\x18\x03 \x01(\rR\x0bDataHandled\x12'\n\x0fsignals_handled\x18\x04 \x01(\rR\x0eSignalsHandled\x12%\n\x0eorders_handled\x18\x05 \x01(\rR\rOrdersHandled\x12-\n\x12executions_handled\x18\x06 \x01(\rR\x11ExecutionsHandled\x12\x1b\n\tdata_sent\x18\x07 \x01(\rR\x08DataSent\x12!\n\x0csignals_sent\x18\x08 \x01(\rR\x0bSignalsSent\x12\x1f\n\x0borders_sent\x18\t \x01(\rR\nOrdersSent\x12'\n\x0fexecutions_sent\x18\n \x01(\rR\x0eExecutionsSent\x127\n\tnext_time\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x08NextTime\x12\x1f\n\x0bnext_symbol\x18\x0c \x01(\tR\nNextSymbol\x12\x19\n\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x14\n\x05error\x18\x0e \x01(\tR\x05ErrorB\x08\n\x06_total\"\xaf\x02\n\rLockstepGrant\x12\x12\n\x04step\x18\x01 \x01(\rR\x04Step\x12.\n\x04time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x04Time\x12\x1c\n\tcomponent\x18\x03 \x01(\tR\tComponent\x129\n\nuntil_time\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tUntilTime\x12!\n\x0cuntil_symbol\x18\x05 \x01(\tR\x0bUntilSymbol\x12\x12\n\x04data\x18\x06 \x01(\rR\x04Data\x12\x1e\n\nexecutions\x18\x07 \x01(\rR\nExecutions\x12\x18\n\x07signals\x18\x08 \x01(\rR\x07Signals\x12\x10\n\x03end\x18\t \x01(\x08R\x03Endb\x06proto3"

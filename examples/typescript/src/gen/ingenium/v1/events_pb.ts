@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/v1/events.proto.
  */
 export const file_ingenium_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("Chhpbmdlbml1bS92MS9ldmVudHMucHJvdG8SC2luZ2VuaXVtLnYxIpgBCglEYXRhRXZlbnQSEgoEdHlwZRgBIAEoCVIEVHlwZRIWCgZzeW1ib2wYAiABKAlSBlN5bWJvbBIcCgl0aW1lc3RhbXAYAyABKAlSCVRpbWVzdGFtcBIlCgRvaGxjGAQgASgLMhEuaW5nZW5pdW0udjEuT2hsY1IET2hsYxITCgJpZBgFIAEoCUgAUgJJZIgBAUIFCgNfaWQi0AEKBE9obGMSEgoEb3BlbhgBIAEoCVIET3BlbhISCgRoaWdoGAIgASgJUgRIaWdoEhAKA2xvdxgDIAEoCVIDTG93EhQKBWNsb3NlGAQgASgJUgVDbG9zZRIWCgZ2b2x1bWUYBSABKAlSBlZvbHVtZRIbCgZwZXJpb2QYBiABKAlIAFIGUGVyaW9kiAEBEjgKCXRpbWVzdGFtcBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVRpbWVzdGFtcEIJCgdfcGVyaW9kIsEBCgtTaWduYWxFdmVudBIWCgZzeW1ib2wYASABKAlSBlN5bWJvbBIWCgZzaWduYWwYAiABKAlSBlNpZ25hbBITCgJpZBgDIAEoCUgAUgJJZIgBARI4Cgl0aW1lc3RhbXAYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglUaW1lc3RhbXASHwoIc3RyZW5ndGgYBSABKAlIAVIIU3RyZW5ndGiIAQFCBQoDX2lkQgsKCV9zdHJlbmd0aCLYAwoKT3JkZXJFdmVudBIOCgJpZBgBIAEoCVICSWQSOAoJdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJVGltZXN0YW1wEhYKBnN5bWJvbBgDIAEoCVIGU3ltYm9sEhIKBHNpZGUYBCABKAlSBFNpZGUSGgoIcXVhbnRpdHkYBSABKAlSCFF1YW50aXR5EhIKBHR5cGUYBiABKAlSBFR5cGUSIgoNdGltZV9pbl9mb3JjZRgHIAEoCVILVGltZUluRm9yY2USJQoOZXh0ZW5kZWRfaG91cnMYCCABKAhSDUV4dGVuZGVkSG91cnMSHwoLbGltaXRfcHJpY2UYCSABKAlSCkxpbWl0UHJpY2USHQoKc3RvcF9wcmljZRgKIAEoCVIJU3RvcFByaWNlEh8KC3Rha2VfcHJvZml0GAsgASgJUgpUYWtlUHJvZml0Eh8KC3RyYWlsX3ByaWNlGAwgASgJUgpUcmFpbFByaWNlEiMKDXRyYWlsX3BlcmNlbnQYDSABKAlSDFRyYWlsUGVyY2VudBIyCglzdG9wX2xvc3MYDiABKAsyFS5pbmdlbml1bS52MS5TdG9wTG9zc1IIU3RvcExvc3MiSgoIU3RvcExvc3MSHwoLbGltaXRfcHJpY2UYASABKAlSCkxpbWl0UHJpY2USHQoKc3RvcF9wcmljZRgCIAEoCVIJU3RvcFByaWNlIooBCgtDYW5jZWxFdmVudBIOCgJpZBgBIAEoCVICSWQSOAoJdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJVGltZXN0YW1wEhkKCG9yZGVyX2lkGAMgASgJUgdPcmRlcklkEhYKBnN5bWJvbBgEIAEoCVIGU3ltYm9sItECCgxSZXBsYWNlRXZlbnQSDgoCaWQYASABKAlSAklkEjgKCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVRpbWVzdGFtcBIZCghvcmRlcl9pZBgDIAEoCVIHT3JkZXJJZBIWCgZzeW1ib2wYBCABKAlSBlN5bWJvbBIaCghxdWFudGl0eRgFIAEoCVIIUXVhbnRpdHkSIgoNdGltZV9pbl9mb3JjZRgGIAEoCVILVGltZUluRm9yY2USHwoLbGltaXRfcHJpY2UYByABKAlSCkxpbWl0UHJpY2USHQoKc3RvcF9wcmljZRgIIAEoCVIJU3RvcFByaWNlEh8KC3RyYWlsX3ByaWNlGAkgASgJUgpUcmFpbFByaWNlEiMKDXRyYWlsX3BlcmNlbnQYCiABKAlSDFRyYWlsUGVyY2VudCKDBAoORXhlY3V0aW9uRXZlbnQSDgoCaWQYASABKAlSAklkEjgKCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVRpbWVzdGFtcBIZCghvcmRlcl9pZBgDIAEoCVIHT3JkZXJJZBIaCghxdWFudGl0eRgEIAEoCVIIUXVhbnRpdHkSFgoGc3ltYm9sGAUgASgJUgZTeW1ib2wSSwoTZXhlY3V0aW9uX3RpbWVzdGFtcBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSEkV4ZWN1dGlvblRpbWVzdGFtcBIZCgVwcmljZRgHIAEoCUgAUgVQcmljZYgBARIbCgZ1cGRhdGUYCCABKAlIAVIGVXBkYXRliAEBEhcKBHNpZGUYCSABKAlIAlIEU2lkZYgBARIjCgpjb21taXNzaW9uGAogASgJSANSCkNvbW1pc3Npb26IAQESLAoPbGVhdmVzX3F1YW50aXR5GAsgASgJSARSDkxlYXZlc1F1YW50aXR5iAEBEhsKBnJlYXNvbhgMIAEoCUgFUgZSZWFzb26IAQFCCAoGX3ByaWNlQgkKB191cGRhdGVCBwoFX3NpZGVCDQoLX2NvbW1pc3Npb25CEgoQX2xlYXZlc19xdWFudGl0eUIJCgdfcmVhc29uIuYBCg9EZWFkTGV0dGVyRXZlbnQSDgoCaWQYASABKAlSAklkEjgKCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVRpbWVzdGFtcBIcCgljb21wb25lbnQYAyABKAlSCUNvbXBvbmVudBIWCgZyZWFzb24YBCABKAlSBlJlYXNvbhIUCgVlcnJvchgFIAEoCVIFRXJyb3ISKQoQb3JpZ2luYWxfc3ViamVjdBgGIAEoCVIPT3JpZ2luYWxTdWJqZWN0EhIKBGRhdGEYByABKAxSBERhdGFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Chhpbmdlbml1bS92MS9ldmVudHMucHJvdG8SC2luZ2VuaXVtLnYxIpgBCglEYXRhRXZlbnQSEgoEdHlwZRgBIAEoCVIEVHlwZRIWCgZzeW1ib2wYAiABKAlSBlN5bWJvbBIcCgl0aW1lc3RhbXAYAyABKAlSCVRpbWVzdGFtcBIlCgRvaGxjGAQgASgLMhEuaW5nZW5pdW0udjEuT2hsY1IET2hsYxITCgJpZBgFIAEoCUgAUgJJZIgBAUIFCgNfaWQi0AEKBE9obGMSEgoEb3BlbhgBIAEoCVIET3BlbhISCgRoaWdoGAIgASgJUgRIaWdoEhAKA2xvdxgDIAEoCVIDTG93EhQKBWNsb3NlGAQgASgJUgVDbG9zZRIWCgZ2b2x1bWUYBSABKAlSBlZvbHVtZRIbCgZwZXJpb2QYBiABKAlIAFIGUGVyaW9kiAEBEjgKCXRpbWVzdGFtcBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVRpbWVzdGFtcEIJCgdfcGVyaW9kIsEBCgtTaWduYWxFdmVudBIWCgZzeW1ib2wYASABKAlSBlN5bWJvbBIWCgZzaWduYWwYAiABKAlSBlNpZ25hbBITCgJpZBgDIAEoCUgAUgJJZIgBARI4Cgl0aW1lc3RhbXAYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglUaW1lc3RhbXASHwoIc3RyZW5ndGgYBSABKAlIAVIIU3RyZW5ndGiIAQFCBQoDX2lkQgsKCV9zdHJlbmd0aCLYAwoKT3JkZXJFdmVudBIOCgJpZBgBIAEoCVICSWQSOAoJdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJVGltZXN0YW1wEhYKBnN5bWJvbBgDIAEoCVIGU3ltYm9sEhIKBHNpZGUYBCABKAlSBFNpZGUSGgoIcXVhbnRpdHkYBSABKAlSCFF1YW50aXR5EhIKBHR5cGUYBiABKAlSBFR5cGUSIgoNdGltZV9pbl9mb3JjZRgHIAEoCVILVGltZUluRm9yY2USJQoOZXh0ZW5kZWRfaG91cnMYCCABKAhSDUV4dGVuZGVkSG91cnMSHwoLbGltaXRfcHJpY2UYCSABKAlSCkxpbWl0UHJpY2USHQoKc3RvcF9wcmljZRgKIAEoCVIJU3RvcFByaWNlEh8KC3Rha2VfcHJvZml0GAsgASgJUgpUYWtlUHJvZml0Eh8KC3RyYWlsX3ByaWNlGAwgASgJUgpUcmFpbFByaWNlEiMKDXRyYWlsX3BlcmNlbnQYDSABKAlSDFRyYWlsUGVyY2VudBIyCglzdG9wX2xvc3MYDiABKAsyFS5pbmdlbml1bS52MS5TdG9wTG9zc1IIU3RvcExvc3MiSgoIU3RvcExvc3MSHwoLbGltaXRfcHJpY2UYASABKAlSCkxpbWl0UHJpY2USHQoKc3RvcF9wcmljZRgCIAEoCVIJU3RvcFByaWNlIooBCgtDYW5jZWxFdmVudBIOCgJpZBgBIAEoCVICSWQSOAoJdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJVGltZXN0YW1wEhkKCG9yZGVyX2lkGAMgASgJUgdPcmRlcklkEhYKBnN5bWJvbBgEIAEoCVIGU3ltYm9sItECCgxSZXBsYWNlRXZlbnQSDgoCaWQYASABKAlSAklkEjgKCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVRpbWVzdGFtcBIZCghvcmRlcl9pZBgDIAEoCVIHT3JkZXJJZBIWCgZzeW1ib2wYBCABKAlSBlN5bWJvbBIaCghxdWFudGl0eRgFIAEoCVIIUXVhbnRpdHkSIgoNdGltZV9pbl9mb3JjZRgGIAEoCVILVGltZUluRm9yY2USHwoLbGltaXRfcHJpY2UYByABKAlSCkxpbWl0UHJpY2USHQoKc3RvcF9wcmljZRgIIAEoCVIJU3RvcFByaWNlEh8KC3RyYWlsX3ByaWNlGAkgASgJUgpUcmFpbFByaWNlEiMKDXRyYWlsX3BlcmNlbnQYCiABKAlSDFRyYWlsUGVyY2VudCKDBAoORXhlY3V0aW9uRXZlbnQSDgoCaWQYASABKAlSAklkEjgKCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVRpbWVzdGFtcBIZCghvcmRlcl9pZBgDIAEoCVIHT3JkZXJJZBIaCghxdWFudGl0eRgEIAEoCVIIUXVhbnRpdHkSFgoGc3ltYm9sGAUgASgJUgZTeW1ib2wSSwoTZXhlY3V0aW9uX3RpbWVzdGFtcBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSEkV4ZWN1dGlvblRpbWVzdGFtcBIZCgVwcmljZRgHIAEoCUgAUgVQcmljZYgBARIbCgZ1cGRhdGUYCCABKAlIAVIGVXBkYXRliAEBEhcKBHNpZGUYCSABKAlIAlIEU2lkZYgBARIjCgpjb21taXNzaW9uGAogASgJSANSCkNvbW1pc3Npb26IAQESLAoPbGVhdmVzX3F1YW50aXR5GAsgASgJSARSDkxlYXZlc1F1YW50aXR5iAEBEhsKBnJlYXNvbhgMIAEoCUgFUgZSZWFzb26IAQFCCAoGX3ByaWNlQgkKB191cGRhdGVCBwoFX3NpZGVCDQoLX2NvbW1pc3Npb25CEgoQX2xlYXZlc19xdWFudGl0eUIJCgdfcmVhc29uIuYBCg9EZWFkTGV0dGVyRXZlbnQSDgoCaWQYASABKAlSAklkEjgKCXRpbWVzdGFtcBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVRpbWVzdGFtcBIcCgljb21wb25lbnQYAyABKAlSCUNvbXBvbmVudBIWCgZyZWFzb24YBCABKAlSBlJlYXNvbhIUCgVlcnJvchgFIAEoCVIFRXJyb3ISKQoQb3JpZ2luYWxfc3ViamVjdBgGIAEoCVIPT3JpZ2luYWxTdWJqZWN0EhIKBGRhdGEYByABKAxSBERhdGEi7AEKC0RlbmlhbEV2ZW50Eg4KAmlkGAEgASgJUgJJZBI4Cgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglUaW1lc3RhbXASHAoJY29tcG9uZW50GAMgASgJUglDb21wb25lbnQSFgoGcmVhc29uGAQgASgJUgZSZWFzb24SFgoGZGV0YWlsGAUgASgJUgZEZXRhaWwSFgoGc3ltYm9sGAYgASgJUgZTeW1ib2wSLQoFb3JkZXIYByABKAsyFy5pbmdlbml1bS52MS5PcmRlckV2ZW50UgVPcmRlciKeAQoMQ29udHJvbEV2ZW50Eg4KAmlkGAEgASgJUgJJZBI4Cgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglUaW1lc3RhbXASFAoFc3RhdGUYAyABKAlSBVN0YXRlEhYKBnJlYXNvbhgEIAEoCVIGUmVhc29uEhYKBnNlbmRlchgFIAEoCVIGU2VuZGVyYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * A piece of market data, published by an ingestor on ingenium.ingestor.data.<symbol>, the
@@ -642,4 +642,119 @@ export type DeadLetterEvent = Message<"ingenium.v1.DeadLetterEvent"> & {
  */
 export const DeadLetterEventSchema: GenMessage<DeadLetterEvent> = /*@__PURE__*/
   messageDesc(file_ingenium_v1_events, 8);
+
+/**
+ * An order that a limit of risk has stopped before it left, published by the portfolio on
+ * ingenium.risk.denial. An executor that stops one reports it as rejected instead.
+ *
+ * @generated from message ingenium.v1.DenialEvent
+ */
+export type DenialEvent = Message<"ingenium.v1.DenialEvent"> & {
+  /**
+   * Unique id, "denial_" and 27 letters or digits.
+   *
+   * @generated from field: string id = 1 [json_name = "Id"];
+   */
+  id: string;
+
+  /**
+   * When it was stopped. Unset is written as Go's zero time.
+   *
+   * @generated from field: google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];
+   */
+  timestamp?: Timestamp | undefined;
+
+  /**
+   * Name of the component that stopped it.
+   *
+   * @generated from field: string component = 3 [json_name = "Component"];
+   */
+  component: string;
+
+  /**
+   * Which limit, as a token: "max_order_quantity", "halted" and so on.
+   *
+   * @generated from field: string reason = 4 [json_name = "Reason"];
+   */
+  reason: string;
+
+  /**
+   * The same in words, with the numbers that were compared.
+   *
+   * @generated from field: string detail = 5 [json_name = "Detail"];
+   */
+  detail: string;
+
+  /**
+   * Name of the order's instrument, case kept: "AAPL".
+   *
+   * @generated from field: string symbol = 6 [json_name = "Symbol"];
+   */
+  symbol: string;
+
+  /**
+   * The order as it would have gone out.
+   *
+   * @generated from field: ingenium.v1.OrderEvent order = 7 [json_name = "Order"];
+   */
+  order?: OrderEvent | undefined;
+};
+
+/**
+ * Describes the message ingenium.v1.DenialEvent.
+ * Use `create(DenialEventSchema)` to create a new message.
+ */
+export const DenialEventSchema: GenMessage<DenialEvent> = /*@__PURE__*/
+  messageDesc(file_ingenium_v1_events, 9);
+
+/**
+ * Whether there is to be trading, published by an operator, or by a component that has seen what
+ * must not be, on ingenium.control.trading. The last one holds, across restarts too.
+ *
+ * @generated from message ingenium.v1.ControlEvent
+ */
+export type ControlEvent = Message<"ingenium.v1.ControlEvent"> & {
+  /**
+   * Unique id, "control_" and 27 letters or digits.
+   *
+   * @generated from field: string id = 1 [json_name = "Id"];
+   */
+  id: string;
+
+  /**
+   * When it was said. Unset is written as Go's zero time.
+   *
+   * @generated from field: google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];
+   */
+  timestamp?: Timestamp | undefined;
+
+  /**
+   * What holds from now on, as a token: "active", "reducing" (only orders that make positions
+   * smaller) or "halted" (no orders, and working ones are canceled).
+   *
+   * @generated from field: string state = 3 [json_name = "State"];
+   */
+  state: string;
+
+  /**
+   * Why, in words.
+   *
+   * @generated from field: string reason = 4 [json_name = "Reason"];
+   */
+  reason: string;
+
+  /**
+   * Who says so: a component, or a person and a machine, "ann@trader-1".
+   *
+   * @generated from field: string sender = 5 [json_name = "Sender"];
+   */
+  sender: string;
+};
+
+/**
+ * Describes the message ingenium.v1.ControlEvent.
+ * Use `create(ControlEventSchema)` to create a new message.
+ */
+export const ControlEventSchema: GenMessage<ControlEvent> = /*@__PURE__*/
+  messageDesc(file_ingenium_v1_events, 10);
 

@@ -71,6 +71,16 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_ingenium_v1_DeadLetterEvent_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ingenium_v1_DenialEvent_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_ingenium_v1_DenialEvent_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ingenium_v1_ControlEvent_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_ingenium_v1_ControlEvent_fieldAccessorTable;
 
   public static com.google.protobuf.Descriptors.FileDescriptor
       getDescriptor() {
@@ -140,7 +150,17 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
       "\n\tcomponent\030\003 \001(\tR\tComponent\022\026\n\006reason\030\004" +
       " \001(\tR\006Reason\022\024\n\005error\030\005 \001(\tR\005Error\022)\n\020or" +
       "iginal_subject\030\006 \001(\tR\017OriginalSubject\022\022\n" +
-      "\004data\030\007 \001(\014R\004DataBs\n\027com.example.ingeniu" +
+      "\004data\030\007 \001(\014R\004Data\"\354\001\n\013DenialEvent\022\016\n\002id\030" +
+      "\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google.pr" +
+      "otobuf.TimestampR\tTimestamp\022\034\n\tcomponent" +
+      "\030\003 \001(\tR\tComponent\022\026\n\006reason\030\004 \001(\tR\006Reaso" +
+      "n\022\026\n\006detail\030\005 \001(\tR\006Detail\022\026\n\006symbol\030\006 \001(" +
+      "\tR\006Symbol\022-\n\005order\030\007 \001(\0132\027.ingenium.v1.O" +
+      "rderEventR\005Order\"\236\001\n\014ControlEvent\022\016\n\002id\030" +
+      "\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google.pr" +
+      "otobuf.TimestampR\tTimestamp\022\024\n\005state\030\003 \001" +
+      "(\tR\005State\022\026\n\006reason\030\004 \001(\tR\006Reason\022\026\n\006sen" +
+      "der\030\005 \001(\tR\006SenderBs\n\027com.example.ingeniu" +
       "m.v1B\013EventsProtoP\001\242\002\003IXX\252\002\013Ingenium.V1\312" +
       "\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPBMetadata\352" +
       "\002\014Ingenium::V1b\006proto3"
@@ -204,6 +224,18 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_ingenium_v1_DeadLetterEvent_descriptor,
         new java.lang.String[] { "Id", "Timestamp", "Component", "Reason", "Error", "OriginalSubject", "Data", });
+    internal_static_ingenium_v1_DenialEvent_descriptor =
+      getDescriptor().getMessageType(9);
+    internal_static_ingenium_v1_DenialEvent_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_ingenium_v1_DenialEvent_descriptor,
+        new java.lang.String[] { "Id", "Timestamp", "Component", "Reason", "Detail", "Symbol", "Order", });
+    internal_static_ingenium_v1_ControlEvent_descriptor =
+      getDescriptor().getMessageType(10);
+    internal_static_ingenium_v1_ControlEvent_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_ingenium_v1_ControlEvent_descriptor,
+        new java.lang.String[] { "Id", "Timestamp", "State", "Reason", "Sender", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.TimestampProto.getDescriptor();
   }
