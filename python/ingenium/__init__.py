@@ -19,6 +19,8 @@ from ingenium.components import (
 )
 from ingenium.errors import (
     BacktestError,
+    BrokerError,
+    BrokerTimeoutError,
     BusClosedError,
     BusConnectError,
     BusError,
@@ -36,6 +38,7 @@ from ingenium.errors import (
     LockstepError,
     MissingDependencyError,
     RecorderError,
+    StoreError,
     StreamError,
     SubjectError,
     WireError,
@@ -72,6 +75,8 @@ __all__ = [
     "App",
     "BacktestError",
     "Bar",
+    "BrokerError",
+    "BrokerTimeoutError",
     "BusClosedError",
     "BusConnectError",
     "BusError",
@@ -113,6 +118,7 @@ __all__ = [
     "Signal",
     "SignalEvent",
     "StopLoss",
+    "StoreError",
     "Strategy",
     "StreamError",
     "SubjectError",

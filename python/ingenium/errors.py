@@ -15,6 +15,9 @@
     │   ├── EventTooLargeError   payload and headers exceed what the server takes
     │   └── StreamError          a stream is missing, is another one, or has lost messages
     ├── InvalidOrderError (ValueError)
+    ├── StoreError               a component's own database is damaged, in use or full
+    ├── BrokerError              a broker refused, or cannot be reached
+    │   └── BrokerTimeoutError (TimeoutError)  no answer: the outcome is unknown
     ├── ComponentError           a component raised, or is used wrongly
     ├── LockstepError            a replay over the bus could not keep its components in step
     ├── DataFileError (ValueError)  a file of market data that cannot be read
@@ -126,6 +129,18 @@ class StreamError(BusError):
 
 class InvalidOrderError(IngeniumError, ValueError):
     """An order that cannot be worked; the text names field, value and cure."""
+
+
+class StoreError(IngeniumError):
+    """A component's own database is damaged, in use, full, or somebody else's."""
+
+
+class BrokerError(IngeniumError):
+    """A broker refused what was asked, or cannot be reached at all: nothing was done."""
+
+
+class BrokerTimeoutError(BrokerError, TimeoutError):
+    """A broker did not answer; what was asked may have been done or not."""
 
 
 class ComponentError(IngeniumError):

@@ -13,6 +13,7 @@ from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError
 from ingenium.events import (
     CancelEvent,
+    ControlEvent,
     DataEvent,
     DeadLetterEvent,
     Event,
@@ -145,6 +146,8 @@ def describe(event: Event) -> str:
     """Say in a few words which event this is."""
     if isinstance(event, DeadLetterEvent):
         return f"DeadLetterEvent of {event.component}"
+    if isinstance(event, ControlEvent):
+        return f"ControlEvent of {event.sender}"
     parts = [type(event).__name__, "of", event.symbol or "no symbol"]
     if event.timestamp:
         parts += ["at", str(event.timestamp)]

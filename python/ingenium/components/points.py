@@ -1,0 +1,77 @@
+"""The places between two effects, where a crash would leave one done and the other not.
+
+Each effect of a component on the world outside (its database, the stream, a broker) lies between
+two of these points. A test ends the process, or a simulated one, at each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+
+from ingenium.errors import ConfigError
+
+__all__ = ["Pass", "Point", "kill_at", "pass_by"]
+
+
+class Point(StrEnum):
+    """A place at which a crash is tried."""
+
+    RECEIVED = "received"
+    """Messages have come from the stream; nothing is handled."""
+    HANDLED = "handled"
+    """They are handled; nothing is written."""
+    COMMITTED = "committed"
+    """State, position and outbox are written; nothing is sent."""
+    SENT = "sent"
+    """The stream has kept a message of the outbox; the outbox still holds it."""
+    FORGOTTEN = "forgotten"
+    """The outbox holds it no more."""
+    CALLING = "calling"
+    """The journal says that a broker is being called; it is not."""
+    CALLED = "called"
+    """The broker has answered; the answer is not written."""
+    ANSWERED = "answered"
+    """The answer is written; nobody has been told."""
+    LEASED = "leased"
+    """The account is leased; the broker was not asked yet what is true."""
+
+
+Pass = Callable[[Point], None]
+"""Called at each point."""
+
+
+def pass_by(point: Point) -> None:
+    """Go on."""
+
+
+def kill_at(where: str) -> Pass:
+    """Make what ends this process at a point, as ``kill -9`` does: ``INGENIUM_CRASH_AT``.
+
+    Args:
+        where: A point and how many times it is passed first: ``"committed:3"``; empty for never.
+
+    Raises:
+        ConfigError: There is no such point, or the number is none.
+    """
+    if not where:
+        return pass_by
+    name, _, number = where.partition(":")
+    known = {point.value for point in Point}
+    if name not in known or not (number or "0").isdigit():
+        raise ConfigError(
+            f"INGENIUM_CRASH_AT is {where!r}: use a point and a number, such as 'committed:3'; "
+            f"points are {', '.join(sorted(known))}"
+        )
+    limit = int(number or "0")
+    passed: Counter[Point] = Counter()
+
+    def at(point: Point) -> None:
+        passed[point] += 1
+        if point.value == name and passed[point] > limit:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return at

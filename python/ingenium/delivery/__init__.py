@@ -1,0 +1,5 @@
+"""Live components that survive: what they must not forget, and what they have promised to send."""
+
+from ingenium.delivery.store import Change, Outgoing, Position, Store
+
+__all__ = ["Change", "Outgoing", "Position", "Store"]
