@@ -1,9 +1,9 @@
 """Builds, parses and checks subjects; the only home of subject text.
 
 Market data goes to ``ingenium.ingestor.data.<symbol>``, the symbol in lower case as the Go clients
-write it; signals, orders, executions, requests to cancel or replace an order, denials, and the state
-of trading have one subject each. No input can reach another subject: a symbol that could is refused
-before anything is sent.
+write it; signals, orders, executions, requests to cancel or replace an order, denials, and the
+state of trading have one subject each. No input can reach another subject: a symbol that could is
+refused before anything is sent.
 """
 
 from __future__ import annotations

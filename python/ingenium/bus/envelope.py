@@ -14,7 +14,7 @@ from ingenium.events import DeadLetterEvent, DeadLetterReason, encode
 from ingenium.ids import make_id
 from ingenium.subjects import dead_letter_subject, event_type_of
 
-__all__ = ["dead_letter", "headers_for", "source_of"]
+__all__ = ["dead_letter", "headers_for", "make_letter", "source_of"]
 
 _SOURCE = "Ingenium-Source"
 _ID = "Nats-Msg-Id"
@@ -64,25 +64,13 @@ async def dead_letter(
     Args:
         bus: Where to.
         component: Name of the one that could not take it.
-        message: What it could not take; a dead letter itself is only logged, never answered with
-            another one.
+        message: What it could not take.
         error: Why.
         clock: Tells the time; the machine's when left out.
     """
-    undecodable = isinstance(error, DecodeError)
-    text = str(error) if undecodable else "".join(traceback.format_exception(error))
-    if event_type_of(message.subject) is DeadLetterEvent:
+    letter = make_letter(component, message, error, clock, max_payload=bus.max_payload)
+    if letter is None:
         return
-    letter = DeadLetterEvent(
-        id=make_id("dead", component, message.subject, message.payload.hex()),
-        timestamp=(clock or SystemClock()).now(),
-        component=component,
-        reason=DeadLetterReason.UNDECODABLE if undecodable else DeadLetterReason.HANDLER_ERROR,
-        # A server's limit counts the whole letter; base64 grows the payload by a third.
-        error=text[-8192:],
-        original_subject=message.subject,
-        data=message.payload[: max(0, (bus.max_payload - 16_384) * 3 // 4)],
-    )
     try:
         await bus.publish(
             dead_letter_subject(component), encode(letter), headers_for(letter, component)
@@ -90,3 +78,44 @@ async def dead_letter(
     except BusError:
         # Reporting must not raise in its turn; the incident of the original error is logged.
         return
+
+
+def make_letter(
+    component: str,
+    message: Message,
+    error: Exception,
+    clock: Clock | None = None,
+    *,
+    max_payload: int,
+    kept: tuple[str, int] | None = None,
+) -> DeadLetterEvent | None:
+    """Make the dead letter of a payload that a component could not take.
+
+    Args:
+        component: Name of the one that could not take it.
+        message: What it could not take.
+        error: Why.
+        clock: Tells the time; the machine's when left out.
+        max_payload: Bytes that a message may have; the payload is cut where it would not fit.
+        kept: Stream and sequence where the message is kept.
+
+    Returns:
+        The letter; ``None`` for what is a dead letter itself, which is never answered with another.
+    """
+    undecodable = isinstance(error, DecodeError)
+    place = () if kept is None else (kept[0], str(kept[1]))
+    text = str(error) if undecodable else "".join(traceback.format_exception(error))
+    if event_type_of(message.subject) is DeadLetterEvent:
+        return None
+    return DeadLetterEvent(
+        id=make_id("dead", component, message.subject, message.payload.hex(), *place),
+        timestamp=(clock or SystemClock()).now(),
+        component=component,
+        reason=DeadLetterReason.UNDECODABLE if undecodable else DeadLetterReason.HANDLER_ERROR,
+        # A server's limit counts the whole letter; base64 grows the payload by a third.
+        error=text[-8192:],
+        original_subject=message.subject,
+        data=message.payload[: max(0, (max_payload - 16_384) * 3 // 4)],
+        stream=place[0] if place else None,
+        stream_sequence=place[1] if place else None,
+    )

@@ -162,7 +162,12 @@ class NatsStream(Stream):
                 f"{info['error'].get('description', 'no reason given')}"
             )
         state = info["state"]
-        return StreamState(str(info["created"]), int(state["first_seq"]), int(state["last_seq"]))
+        return StreamState(
+            str(info["created"]),
+            int(state["first_seq"]),
+            int(state["last_seq"]),
+            _time_of(info.get("ts")),
+        )
 
     async def last(self, subject: str) -> Record | None:
         """Return the newest message on a subject; see `Stream.last`."""
@@ -318,6 +323,17 @@ class _Reader:
         subject = arrived.subject.decode("utf-8", "backslashreplace")
         time = _EPOCH + timedelta(microseconds=nanoseconds // 1000)
         return Record(sequence, time, Message(subject, arrived.payload, headers))
+
+
+def _time_of(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    # Nine digits behind the point are more than Python reads.
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    try:
+        return datetime.fromisoformat(f"{whole}.{fraction[:6]:0<6}+00:00")
+    except ValueError:
+        return None
 
 
 async def _call(

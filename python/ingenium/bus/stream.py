@@ -63,11 +63,13 @@ class StreamState(msgspec.Struct, frozen=True):
         created: When it was made; one that was deleted and made anew has another.
         first: Sequence of the oldest message that is kept; one above `last` when there is none.
         last: Sequence of the newest message, kept or not.
+        time: When it held that, by the server's clock, UTC; ``None`` when the server does not say.
     """
 
     created: str
     first: int
     last: int
+    time: datetime | None = None
 
 
 class Stream(ABC):
@@ -201,7 +203,7 @@ class MemoryStream(Stream):
 
     async def state(self) -> StreamState:
         """Return what it holds."""
-        return StreamState(self._created, 1, len(self._records))
+        return StreamState(self._created, 1, len(self._records), self._clock.now())
 
     async def last(self, subject: str) -> Record | None:
         """Return the newest message on a subject."""

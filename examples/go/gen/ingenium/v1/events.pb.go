@@ -905,10 +905,14 @@ type DeadLetterEvent struct {
 	Error string `protobuf:"bytes,5,opt,name=error,json=Error,proto3" json:"error,omitempty"`
 	// Subject on which the payload came.
 	OriginalSubject string `protobuf:"bytes,6,opt,name=original_subject,json=OriginalSubject,proto3" json:"original_subject,omitempty"`
-	// The payload as it came, base64 in JSON.
-	Data          []byte `protobuf:"bytes,7,opt,name=data,json=Data,proto3" json:"data,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The payload as it came, base64 in JSON; cut where it would not fit into a message.
+	Data []byte `protobuf:"bytes,7,opt,name=data,json=Data,proto3" json:"data,omitempty"`
+	// Name of the stream that keeps the payload. Absent when it came from none.
+	Stream *string `protobuf:"bytes,8,opt,name=stream,json=Stream,proto3,oneof" json:"stream,omitempty"`
+	// Sequence of the payload in that stream, a whole number: "1042".
+	StreamSequence *string `protobuf:"bytes,9,opt,name=stream_sequence,json=StreamSequence,proto3,oneof" json:"stream_sequence,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeadLetterEvent) Reset() {
@@ -988,6 +992,20 @@ func (x *DeadLetterEvent) GetData() []byte {
 		return x.Data
 	}
 	return nil
+}
+
+func (x *DeadLetterEvent) GetStream() string {
+	if x != nil && x.Stream != nil {
+		return *x.Stream
+	}
+	return ""
+}
+
+func (x *DeadLetterEvent) GetStreamSequence() string {
+	if x != nil && x.StreamSequence != nil {
+		return *x.StreamSequence
+	}
+	return ""
 }
 
 // An order that a limit of risk has stopped before it left, published by the portfolio on
@@ -1271,7 +1289,7 @@ const file_ingenium_v1_events_proto_rawDesc = "" +
 	"\x05_sideB\r\n" +
 	"\v_commissionB\x12\n" +
 	"\x10_leaves_quantityB\t\n" +
-	"\a_reason\"\xe6\x01\n" +
+	"\a_reason\"\xd0\x02\n" +
 	"\x0fDeadLetterEvent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
 	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n" +
@@ -1279,7 +1297,11 @@ const file_ingenium_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x14\n" +
 	"\x05error\x18\x05 \x01(\tR\x05Error\x12)\n" +
 	"\x10original_subject\x18\x06 \x01(\tR\x0fOriginalSubject\x12\x12\n" +
-	"\x04data\x18\a \x01(\fR\x04Data\"\xec\x01\n" +
+	"\x04data\x18\a \x01(\fR\x04Data\x12\x1b\n" +
+	"\x06stream\x18\b \x01(\tH\x00R\x06Stream\x88\x01\x01\x12,\n" +
+	"\x0fstream_sequence\x18\t \x01(\tH\x01R\x0eStreamSequence\x88\x01\x01B\t\n" +
+	"\a_streamB\x12\n" +
+	"\x10_stream_sequence\"\xec\x01\n" +
 	"\vDenialEvent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
 	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n" +
@@ -1353,6 +1375,7 @@ func file_ingenium_v1_events_proto_init() {
 	file_ingenium_v1_events_proto_msgTypes[1].OneofWrappers = []any{}
 	file_ingenium_v1_events_proto_msgTypes[2].OneofWrappers = []any{}
 	file_ingenium_v1_events_proto_msgTypes[7].OneofWrappers = []any{}
+	file_ingenium_v1_events_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

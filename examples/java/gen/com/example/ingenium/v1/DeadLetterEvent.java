@@ -39,6 +39,8 @@ private static final long serialVersionUID = 0L;
     error_ = "";
     originalSubject_ = "";
     data_ = com.google.protobuf.ByteString.EMPTY;
+    stream_ = "";
+    streamSequence_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -337,7 +339,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.ByteString data_ = com.google.protobuf.ByteString.EMPTY;
   /**
    * <pre>
-   * The payload as it came, base64 in JSON.
+   * The payload as it came, base64 in JSON; cut where it would not fit into a message.
    * </pre>
    *
    * <code>bytes data = 7 [json_name = "Data"];</code>
@@ -346,6 +348,124 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public com.google.protobuf.ByteString getData() {
     return data_;
+  }
+
+  public static final int STREAM_FIELD_NUMBER = 8;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object stream_ = "";
+  /**
+   * <pre>
+   * Name of the stream that keeps the payload. Absent when it came from none.
+   * </pre>
+   *
+   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * @return Whether the stream field is set.
+   */
+  @java.lang.Override
+  public boolean hasStream() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * Name of the stream that keeps the payload. Absent when it came from none.
+   * </pre>
+   *
+   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * @return The stream.
+   */
+  @java.lang.Override
+  public java.lang.String getStream() {
+    java.lang.Object ref = stream_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      stream_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Name of the stream that keeps the payload. Absent when it came from none.
+   * </pre>
+   *
+   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * @return The bytes for stream.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getStreamBytes() {
+    java.lang.Object ref = stream_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      stream_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int STREAM_SEQUENCE_FIELD_NUMBER = 9;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object streamSequence_ = "";
+  /**
+   * <pre>
+   * Sequence of the payload in that stream, a whole number: "1042".
+   * </pre>
+   *
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * @return Whether the streamSequence field is set.
+   */
+  @java.lang.Override
+  public boolean hasStreamSequence() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * Sequence of the payload in that stream, a whole number: "1042".
+   * </pre>
+   *
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * @return The streamSequence.
+   */
+  @java.lang.Override
+  public java.lang.String getStreamSequence() {
+    java.lang.Object ref = streamSequence_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      streamSequence_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Sequence of the payload in that stream, a whole number: "1042".
+   * </pre>
+   *
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * @return The bytes for streamSequence.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getStreamSequenceBytes() {
+    java.lang.Object ref = streamSequence_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      streamSequence_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
   }
 
   private byte memoizedIsInitialized = -1;
@@ -383,6 +503,12 @@ private static final long serialVersionUID = 0L;
     if (!data_.isEmpty()) {
       output.writeBytes(7, data_);
     }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 8, stream_);
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 9, streamSequence_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -409,6 +535,12 @@ private static final long serialVersionUID = 0L;
     if (!data_.isEmpty()) {
       size += com.google.protobuf.CodedOutputStream
         .computeBytesSize(7, data_);
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(8, stream_);
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(9, streamSequence_);
     }
     return size;
   }
@@ -451,6 +583,16 @@ private static final long serialVersionUID = 0L;
         .equals(other.getOriginalSubject())) return false;
     if (!getData()
         .equals(other.getData())) return false;
+    if (hasStream() != other.hasStream()) return false;
+    if (hasStream()) {
+      if (!getStream()
+          .equals(other.getStream())) return false;
+    }
+    if (hasStreamSequence() != other.hasStreamSequence()) return false;
+    if (hasStreamSequence()) {
+      if (!getStreamSequence()
+          .equals(other.getStreamSequence())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -478,6 +620,14 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getOriginalSubject().hashCode();
     hash = (37 * hash) + DATA_FIELD_NUMBER;
     hash = (53 * hash) + getData().hashCode();
+    if (hasStream()) {
+      hash = (37 * hash) + STREAM_FIELD_NUMBER;
+      hash = (53 * hash) + getStream().hashCode();
+    }
+    if (hasStreamSequence()) {
+      hash = (37 * hash) + STREAM_SEQUENCE_FIELD_NUMBER;
+      hash = (53 * hash) + getStreamSequence().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -631,6 +781,8 @@ private static final long serialVersionUID = 0L;
       error_ = "";
       originalSubject_ = "";
       data_ = com.google.protobuf.ByteString.EMPTY;
+      stream_ = "";
+      streamSequence_ = "";
       return this;
     }
 
@@ -689,6 +841,14 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000040) != 0)) {
         result.data_ = data_;
       }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.stream_ = stream_;
+        to_bitField0_ |= 0x00000002;
+      }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.streamSequence_ = streamSequence_;
+        to_bitField0_ |= 0x00000004;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -734,6 +894,16 @@ private static final long serialVersionUID = 0L;
       }
       if (!other.getData().isEmpty()) {
         setData(other.getData());
+      }
+      if (other.hasStream()) {
+        stream_ = other.stream_;
+        bitField0_ |= 0x00000080;
+        onChanged();
+      }
+      if (other.hasStreamSequence()) {
+        streamSequence_ = other.streamSequence_;
+        bitField0_ |= 0x00000100;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -796,6 +966,16 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000040;
               break;
             } // case 58
+            case 66: {
+              stream_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 66
+            case 74: {
+              streamSequence_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 74
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1431,7 +1611,7 @@ private static final long serialVersionUID = 0L;
     private com.google.protobuf.ByteString data_ = com.google.protobuf.ByteString.EMPTY;
     /**
      * <pre>
-     * The payload as it came, base64 in JSON.
+     * The payload as it came, base64 in JSON; cut where it would not fit into a message.
      * </pre>
      *
      * <code>bytes data = 7 [json_name = "Data"];</code>
@@ -1443,7 +1623,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The payload as it came, base64 in JSON.
+     * The payload as it came, base64 in JSON; cut where it would not fit into a message.
      * </pre>
      *
      * <code>bytes data = 7 [json_name = "Data"];</code>
@@ -1459,7 +1639,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The payload as it came, base64 in JSON.
+     * The payload as it came, base64 in JSON; cut where it would not fit into a message.
      * </pre>
      *
      * <code>bytes data = 7 [json_name = "Data"];</code>
@@ -1468,6 +1648,212 @@ private static final long serialVersionUID = 0L;
     public Builder clearData() {
       bitField0_ = (bitField0_ & ~0x00000040);
       data_ = getDefaultInstance().getData();
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object stream_ = "";
+    /**
+     * <pre>
+     * Name of the stream that keeps the payload. Absent when it came from none.
+     * </pre>
+     *
+     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * @return Whether the stream field is set.
+     */
+    public boolean hasStream() {
+      return ((bitField0_ & 0x00000080) != 0);
+    }
+    /**
+     * <pre>
+     * Name of the stream that keeps the payload. Absent when it came from none.
+     * </pre>
+     *
+     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * @return The stream.
+     */
+    public java.lang.String getStream() {
+      java.lang.Object ref = stream_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        stream_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Name of the stream that keeps the payload. Absent when it came from none.
+     * </pre>
+     *
+     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * @return The bytes for stream.
+     */
+    public com.google.protobuf.ByteString
+        getStreamBytes() {
+      java.lang.Object ref = stream_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        stream_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Name of the stream that keeps the payload. Absent when it came from none.
+     * </pre>
+     *
+     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * @param value The stream to set.
+     * @return This builder for chaining.
+     */
+    public Builder setStream(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      stream_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Name of the stream that keeps the payload. Absent when it came from none.
+     * </pre>
+     *
+     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearStream() {
+      stream_ = getDefaultInstance().getStream();
+      bitField0_ = (bitField0_ & ~0x00000080);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Name of the stream that keeps the payload. Absent when it came from none.
+     * </pre>
+     *
+     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * @param value The bytes for stream to set.
+     * @return This builder for chaining.
+     */
+    public Builder setStreamBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      stream_ = value;
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object streamSequence_ = "";
+    /**
+     * <pre>
+     * Sequence of the payload in that stream, a whole number: "1042".
+     * </pre>
+     *
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * @return Whether the streamSequence field is set.
+     */
+    public boolean hasStreamSequence() {
+      return ((bitField0_ & 0x00000100) != 0);
+    }
+    /**
+     * <pre>
+     * Sequence of the payload in that stream, a whole number: "1042".
+     * </pre>
+     *
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * @return The streamSequence.
+     */
+    public java.lang.String getStreamSequence() {
+      java.lang.Object ref = streamSequence_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        streamSequence_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Sequence of the payload in that stream, a whole number: "1042".
+     * </pre>
+     *
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * @return The bytes for streamSequence.
+     */
+    public com.google.protobuf.ByteString
+        getStreamSequenceBytes() {
+      java.lang.Object ref = streamSequence_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        streamSequence_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Sequence of the payload in that stream, a whole number: "1042".
+     * </pre>
+     *
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * @param value The streamSequence to set.
+     * @return This builder for chaining.
+     */
+    public Builder setStreamSequence(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      streamSequence_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Sequence of the payload in that stream, a whole number: "1042".
+     * </pre>
+     *
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearStreamSequence() {
+      streamSequence_ = getDefaultInstance().getStreamSequence();
+      bitField0_ = (bitField0_ & ~0x00000100);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Sequence of the payload in that stream, a whole number: "1042".
+     * </pre>
+     *
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * @param value The bytes for streamSequence to set.
+     * @return This builder for chaining.
+     */
+    public Builder setStreamSequenceBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      streamSequence_ = value;
+      bitField0_ |= 0x00000100;
       onChanged();
       return this;
     }

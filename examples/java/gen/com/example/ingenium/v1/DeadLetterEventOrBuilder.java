@@ -139,11 +139,69 @@ public interface DeadLetterEventOrBuilder extends
 
   /**
    * <pre>
-   * The payload as it came, base64 in JSON.
+   * The payload as it came, base64 in JSON; cut where it would not fit into a message.
    * </pre>
    *
    * <code>bytes data = 7 [json_name = "Data"];</code>
    * @return The data.
    */
   com.google.protobuf.ByteString getData();
+
+  /**
+   * <pre>
+   * Name of the stream that keeps the payload. Absent when it came from none.
+   * </pre>
+   *
+   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * @return Whether the stream field is set.
+   */
+  boolean hasStream();
+  /**
+   * <pre>
+   * Name of the stream that keeps the payload. Absent when it came from none.
+   * </pre>
+   *
+   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * @return The stream.
+   */
+  java.lang.String getStream();
+  /**
+   * <pre>
+   * Name of the stream that keeps the payload. Absent when it came from none.
+   * </pre>
+   *
+   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * @return The bytes for stream.
+   */
+  com.google.protobuf.ByteString
+      getStreamBytes();
+
+  /**
+   * <pre>
+   * Sequence of the payload in that stream, a whole number: "1042".
+   * </pre>
+   *
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * @return Whether the streamSequence field is set.
+   */
+  boolean hasStreamSequence();
+  /**
+   * <pre>
+   * Sequence of the payload in that stream, a whole number: "1042".
+   * </pre>
+   *
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * @return The streamSequence.
+   */
+  java.lang.String getStreamSequence();
+  /**
+   * <pre>
+   * Sequence of the payload in that stream, a whole number: "1042".
+   * </pre>
+   *
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * @return The bytes for streamSequence.
+   */
+  com.google.protobuf.ByteString
+      getStreamSequenceBytes();
 }

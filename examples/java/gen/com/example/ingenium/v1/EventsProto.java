@@ -144,26 +144,29 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
       "ves_quantity\030\013 \001(\tH\004R\016LeavesQuantity\210\001\001\022" +
       "\033\n\006reason\030\014 \001(\tH\005R\006Reason\210\001\001B\010\n\006_priceB\t" +
       "\n\007_updateB\007\n\005_sideB\r\n\013_commissionB\022\n\020_le" +
-      "aves_quantityB\t\n\007_reason\"\346\001\n\017DeadLetterE" +
+      "aves_quantityB\t\n\007_reason\"\320\002\n\017DeadLetterE" +
       "vent\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132" +
       "\032.google.protobuf.TimestampR\tTimestamp\022\034" +
       "\n\tcomponent\030\003 \001(\tR\tComponent\022\026\n\006reason\030\004" +
       " \001(\tR\006Reason\022\024\n\005error\030\005 \001(\tR\005Error\022)\n\020or" +
       "iginal_subject\030\006 \001(\tR\017OriginalSubject\022\022\n" +
-      "\004data\030\007 \001(\014R\004Data\"\354\001\n\013DenialEvent\022\016\n\002id\030" +
-      "\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google.pr" +
-      "otobuf.TimestampR\tTimestamp\022\034\n\tcomponent" +
-      "\030\003 \001(\tR\tComponent\022\026\n\006reason\030\004 \001(\tR\006Reaso" +
-      "n\022\026\n\006detail\030\005 \001(\tR\006Detail\022\026\n\006symbol\030\006 \001(" +
-      "\tR\006Symbol\022-\n\005order\030\007 \001(\0132\027.ingenium.v1.O" +
-      "rderEventR\005Order\"\236\001\n\014ControlEvent\022\016\n\002id\030" +
-      "\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google.pr" +
-      "otobuf.TimestampR\tTimestamp\022\024\n\005state\030\003 \001" +
-      "(\tR\005State\022\026\n\006reason\030\004 \001(\tR\006Reason\022\026\n\006sen" +
-      "der\030\005 \001(\tR\006SenderBs\n\027com.example.ingeniu" +
-      "m.v1B\013EventsProtoP\001\242\002\003IXX\252\002\013Ingenium.V1\312" +
-      "\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPBMetadata\352" +
-      "\002\014Ingenium::V1b\006proto3"
+      "\004data\030\007 \001(\014R\004Data\022\033\n\006stream\030\010 \001(\tH\000R\006Str" +
+      "eam\210\001\001\022,\n\017stream_sequence\030\t \001(\tH\001R\016Strea" +
+      "mSequence\210\001\001B\t\n\007_streamB\022\n\020_stream_seque" +
+      "nce\"\354\001\n\013DenialEvent\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\tt" +
+      "imestamp\030\002 \001(\0132\032.google.protobuf.Timesta" +
+      "mpR\tTimestamp\022\034\n\tcomponent\030\003 \001(\tR\tCompon" +
+      "ent\022\026\n\006reason\030\004 \001(\tR\006Reason\022\026\n\006detail\030\005 " +
+      "\001(\tR\006Detail\022\026\n\006symbol\030\006 \001(\tR\006Symbol\022-\n\005o" +
+      "rder\030\007 \001(\0132\027.ingenium.v1.OrderEventR\005Ord" +
+      "er\"\236\001\n\014ControlEvent\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\tt" +
+      "imestamp\030\002 \001(\0132\032.google.protobuf.Timesta" +
+      "mpR\tTimestamp\022\024\n\005state\030\003 \001(\tR\005State\022\026\n\006r" +
+      "eason\030\004 \001(\tR\006Reason\022\026\n\006sender\030\005 \001(\tR\006Sen" +
+      "derBs\n\027com.example.ingenium.v1B\013EventsPr" +
+      "otoP\001\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1\342" +
+      "\002\027Ingenium\\V1\\GPBMetadata\352\002\014Ingenium::V1" +
+      "b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -223,7 +226,7 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
     internal_static_ingenium_v1_DeadLetterEvent_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_ingenium_v1_DeadLetterEvent_descriptor,
-        new java.lang.String[] { "Id", "Timestamp", "Component", "Reason", "Error", "OriginalSubject", "Data", });
+        new java.lang.String[] { "Id", "Timestamp", "Component", "Reason", "Error", "OriginalSubject", "Data", "Stream", "StreamSequence", });
     internal_static_ingenium_v1_DenialEvent_descriptor =
       getDescriptor().getMessageType(9);
     internal_static_ingenium_v1_DenialEvent_fieldAccessorTable = new
