@@ -40,6 +40,14 @@ def run(
             "--verify", help="Replay again in this process, without a server, and compare."
         ),
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Live: take a stream that has lost messages, and the positions at a broker, as "
+            "they are now.",
+        ),
+    ] = False,
     trades: Annotated[
         int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
     ] = 10,
@@ -56,10 +64,10 @@ def run(
     if component is not None:
         if processes:
             raise ConfigError("--component and --processes exclude each other: use one of them")
-        result = _run_component(loaded, component, settings)
+        result = _run_component(loaded, component, settings, adopt=adopt)
         verify = False
     else:
-        result = _run_app(loaded, app, settings, processes=processes, console=messages)
+        result = _run_app(loaded, app, settings, processes=processes, adopt=adopt, console=messages)
     if result is None:
         return
     same = _verify(app, result, messages) if verify and result.complete else None
@@ -76,14 +84,16 @@ def run(
         messages.print("[green]equal[/] to the same app in one process, without a server")
 
 
-def _run_component(app: App, component: str, settings: Settings) -> ReplayResult | None:
+def _run_component(
+    app: App, component: str, settings: Settings, *, adopt: bool
+) -> ReplayResult | None:
     from ingenium.deploy import run_component
 
-    return asyncio.run(run_component(app, component, settings))
+    return asyncio.run(run_component(app, component, settings, adopt=adopt))
 
 
 def _run_app(
-    app: App, target: str, settings: Settings, *, processes: bool, console: Console
+    app: App, target: str, settings: Settings, *, processes: bool, adopt: bool, console: Console
 ) -> ReplayResult | None:
     from ingenium.deploy import run_app
 
@@ -92,6 +102,9 @@ def _run_app(
 
     def on_stop() -> None:
         console.print("[yellow]stopping after what is under way; once more stops at once[/]")
+
+    def on_notice(text: str) -> None:
+        console.print(text, style="bold red", highlight=False, soft_wrap=True)
 
     where = "each component in its own process" if processes else "in one process"
     if not app.historical:
@@ -105,9 +118,11 @@ def _run_app(
                 target,
                 settings,
                 processes=processes,
+                adopt=adopt,
                 on_step=progress.on_step,
                 on_line=on_line,
                 on_stop=on_stop,
+                on_notice=on_notice,
             )
         )
 

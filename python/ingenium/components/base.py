@@ -8,16 +8,19 @@ there. So the same object runs everywhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
 
 from ingenium.clock import Clock, format_time
+from ingenium.components.user_state import read_user_state, write_user_state
 from ingenium.errors import ComponentError
-from ingenium.events import DataEvent, Event
+from ingenium.events import ControlEvent, DataEvent, Event
 from ingenium.ids import make_id
 from ingenium.subjects import subject_of
 from ingenium.trading.bar import Bar
+from ingenium.trading.rows import GivenRows, LogRow, read_row, write_json
 
 __all__ = ["Component", "Handled"]
 
@@ -47,6 +50,8 @@ class Component:
 
     role: str = "component"
     """``"ingestor"``, ``"strategy"``, ``"portfolio"`` or ``"executor"``."""
+    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    """How many of the last rows of each kind of `take_log` `restore_log` needs."""
 
     def __init__(self, name: str | None = None) -> None:
         self.name = _default_name(type(self)) if name is None else name
@@ -65,6 +70,7 @@ class Component:
         """Called for each send; set where something may be sent outside of a handler."""
         self.clock: Clock | None = None
         """Tells the time in live running; a replay stands the time with `begin` instead."""
+        self._given = GivenRows()
 
     def on_start(self) -> Handled:
         """Prepare; called once, before the first event. Sends made here go out first."""
@@ -78,10 +84,113 @@ class Component:
         """
         return None
 
+    def get_state(self) -> object | None:
+        """Return what this component must remember over a restart, beside what its base class does.
+
+        Override it together with `set_state`. It is called after each event, so keep it small.
+
+        Returns:
+            Texts, numbers, ``bool``, ``None``, ``Decimal`` and aware ``datetime``, and lists and
+            dicts with texts as keys of such; ``None`` for nothing.
+        """
+        return None
+
+    def set_state(self, state: Any) -> None:
+        """Take back what `get_state` returned; called before `on_start`.
+
+        Args:
+            state: Equal to what was returned. Tuples have become lists, the keys of dicts are
+                sorted, and times are in UTC.
+
+        Raises:
+            ComponentError: The class overrides `get_state` only.
+        """
+        raise self._no_set_state()
+
     @property
     def now(self) -> datetime:
         """The present time, UTC: the simulated one in a replay, the machine's in live running."""
         return self._now if self.clock is None else self.clock.now()
+
+    # What follows is for those who run components, and save what they remember.
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this component must remember, as small rows of JSON.
+
+        Returns:
+            Rows by key; the same bytes for the same state. ``"user"`` holds what `get_state`
+            returned.
+
+        Raises:
+            ComponentError: `get_state` returned what cannot be saved, or there is no `set_state`.
+        """
+        rows: dict[str, bytes] = {}
+        state = self.get_state()
+        if state is not None:
+            if type(self).set_state is Component.set_state:
+                # Said when the state is saved first, not when it is needed.
+                raise self._no_set_state()
+            rows["user"] = write_user_state(state, self.name)
+        if self._nameless_causes:
+            # Ids of what is sent follow from it, so a repeated count would repeat an id.
+            rows["nameless"] = write_json(self._nameless_causes)
+        return rows
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that differ from those of the last call; all of them the first time.
+
+        Returns:
+            Rows by key; ``None`` for one that is to be deleted. `restore_rows` counts as a call.
+        """
+        return self._given.changes("", self.state_rows())
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned, on a component that has handled nothing.
+
+        Raises:
+            ComponentError: A row has no place in this component, or cannot be read.
+        """
+        for key in sorted(rows):
+            self._restore_row(key, rows[key])
+        # Last, so that it may look at what its base class has.
+        if "user" in rows:
+            self.set_state(read_user_state(rows["user"], self.name))
+        self.changed_rows()
+
+    def _restore_row(self, key: str, data: bytes) -> None:
+        """Take back one row."""
+        if key == "nameless":
+            self._nameless_causes = read_row(int, data, key)
+        elif key != "user":
+            raise ComponentError(
+                f"{self.role} {self.name!r} has no place for the saved row {key!r}: run the kind "
+                "of component that saved it, or start with an empty state"
+            )
+
+    def _no_set_state(self) -> ComponentError:
+        return ComponentError(
+            f"{type(self).__name__} {self.name!r} keeps a state of its own, but has no set_state: "
+            "define set_state(self, state), which takes what get_state returned"
+        )
+
+    def take_log(self) -> list[LogRow]:
+        """Return what came to an end since the last call, for a table that only grows.
+
+        The first call returns all that there is. Base classes say which kinds they have.
+        """
+        return []
+
+    def restore_log(self, rows: Iterable[LogRow]) -> None:
+        """Take back rows of `take_log`, the newest of each kind, oldest first.
+
+        Raises:
+            ComponentError: A row is of a kind that this component does not have.
+        """
+        for kind, row_id, _ in rows:
+            raise ComponentError(
+                f"{self.role} {self.name!r} has no place for the saved row {row_id!r} of kind "
+                f"{kind!r}: run the kind of component that saved it, or start with an empty state"
+            )
 
     # What follows is for those who run components.
 
@@ -142,6 +251,19 @@ class Component:
         if self.notify is not None:
             self.notify()
         return event
+
+    def handle_late(self, event: Event, age_seconds: float) -> Handled:
+        """Handle a signal or an order that came too late to be acted upon.
+
+        Args:
+            event: What came.
+            age_seconds: How old it is by the server's clock.
+        """
+        return None
+
+    def handle_control(self, event: ControlEvent) -> Handled:
+        """Handle what an operator says about trading."""
+        return None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"

@@ -107,7 +107,7 @@ def wants(component: Component, event: Event) -> bool:
 
 
 async def handle(
-    component: Component, handler: Handler, event: Event, now: datetime
+    component: Component, handler: Handler, event: Event, now: datetime, cause: str = ""
 ) -> list[Event]:
     """Let a component handle one event.
 
@@ -116,6 +116,7 @@ async def handle(
         handler: One of `handlers_of`.
         event: What it handles.
         now: The present time, UTC.
+        cause: What ids follow from when the event has none; a name is made when left out.
 
     Returns:
         What it sent, in order.
@@ -123,7 +124,7 @@ async def handle(
     Raises:
         ComponentError: The handler raised; what it had sent before is dropped.
     """
-    component.begin(event.id or component.name_cause(encode(event), now), now)
+    component.begin(event.id or cause or component.name_cause(encode(event), now), now)
     try:
         result = handler(event)
         if result is not None:
@@ -154,28 +155,33 @@ def describe(event: Event) -> str:
     return " ".join(parts)
 
 
-async def start_component(component: Component, now: datetime) -> list[Event]:
+async def start_component(component: Component, now: datetime, life: str = "") -> list[Event]:
     """Run ``on_start`` and return what it sent.
 
-    Raises:
-        ComponentError: It raised.
-    """
-    return await _run_hook(component, component.on_start, "start", now)
-
-
-async def stop_component(component: Component, now: datetime) -> list[Event]:
-    """Run ``on_stop`` and return what it sent.
+    Args:
+        component: Which.
+        now: The present time, UTC.
+        life: Tells one start of a component that remembers from its next one.
 
     Raises:
         ComponentError: It raised.
     """
-    return await _run_hook(component, component.on_stop, STOP, now)
+    return await _run_hook(component, component.on_start, "start", now, life)
+
+
+async def stop_component(component: Component, now: datetime, life: str = "") -> list[Event]:
+    """Run ``on_stop`` and return what it sent; arguments as for `start_component`.
+
+    Raises:
+        ComponentError: It raised.
+    """
+    return await _run_hook(component, component.on_stop, STOP, now, life)
 
 
 async def _run_hook(
-    component: Component, hook: Callable[[], Handled], what: str, now: datetime
+    component: Component, hook: Callable[[], Handled], what: str, now: datetime, life: str
 ) -> list[Event]:
-    component.begin(what, now)
+    component.begin(f"{what}/{life}" if life else what, now)
     try:
         result = hook()
         if result is not None:

@@ -11,11 +11,14 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from ingenium.components.base import Component, Handled
+from ingenium.components.base import Handled
+from ingenium.components.books import BookKeeper
 from ingenium.errors import ConfigError, DecodeError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
     DataEvent,
+    DenialEvent,
+    Event,
     ExecutionEvent,
     OrderType,
     ReplaceEvent,
@@ -25,14 +28,13 @@ from ingenium.events import (
     TradeUpdate,
 )
 from ingenium.subjects import data_subject
-from ingenium.trading.account import LARGEST_PRICE, Account
+from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import Number, to_decimal
 from ingenium.trading.numbers import format_decimal
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
-from ingenium.trading.tracking import OrderTracker
 from ingenium.trading.working import WorkingOrder
 
 __all__ = ["Portfolio"]
@@ -41,11 +43,10 @@ _TokenT = TypeVar("_TokenT", bound=StrEnum)
 
 _log = logging.getLogger("ingenium.portfolio")
 
-_REMEMBERED_CANCELS = 1_000
 _REMEMBERED_PROBLEMS = 1_000
 
 
-class Portfolio(Component):
+class Portfolio(BookKeeper):
     """Turns signals into orders, and keeps the account.
 
     Override `on_signal`; it reads `position`, `pending`, `price` and `account`, and calls
@@ -67,14 +68,9 @@ class Portfolio(Component):
     role = "portfolio"
 
     def __init__(self, cash: Number = Decimal(100_000), *, name: str | None = None) -> None:
-        super().__init__(name)
-        self.account = Account(cash)
-        """Cash, positions and trades, booked from the executions."""
+        super().__init__(cash, name)
         self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
         """What could not be booked or acted upon, one line each; the last 1,000."""
-        self._orders = OrderTracker()
-        # Requests to cancel, so that the report that one was too late is known for what it is.
-        self._cancels: deque[str] = deque(maxlen=_REMEMBERED_CANCELS)
         self._reports: set[str] = set()
         cls = type(self)
         self._takes_bars = cls.on_data is Portfolio.on_data
@@ -198,7 +194,7 @@ class Portfolio(Component):
                 return None
             raise InvalidOrderError(_unknown(order_id))
         event = self._send(CancelEvent(order_id=order_id, symbol=order.symbol), "cancel")
-        self._cancels.append(event.id)
+        self._note_cancel(event.id)
         return event
 
     def replace_order(
@@ -304,6 +300,17 @@ class Portfolio(Component):
         else:
             self._follow(working, event, fill)
         return self.on_execution(event)
+
+    def handle_late(self, event: Event, age_seconds: float) -> Handled:
+        """Pass over a signal that is too old to trade on, and say so."""
+        if isinstance(event, SignalEvent):
+            text = f"signal {event.id!r} of {event.symbol} is {age_seconds:.0f} s old"
+            self.report_problem(f"{text}: it is not acted upon")
+            self._send(
+                DenialEvent(component=self.name, reason="late", detail=text, symbol=event.symbol),
+                "denial",
+            )
+        return None
 
     def report_problem(self, text: str) -> None:
         """Log a line and keep it in `problems`."""

@@ -7,8 +7,9 @@ import asyncio
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.components import App, Component
-from ingenium.components.live import LiveMember
 from ingenium.config import Settings
+from ingenium.deploy.durable import make_live_member
+from ingenium.deploy.parts import Part
 from ingenium.deploy.stopping import Stop, stop_when_input_ends
 from ingenium.errors import BusClosedError
 from ingenium.events import encode
@@ -19,14 +20,24 @@ __all__ = ["play_component"]
 
 
 async def play_component(
-    bus: Bus, app: App, component: Component, stop: Stop, settings: Settings
+    bus: Bus,
+    app: App,
+    component: Component,
+    stop: Stop,
+    settings: Settings,
+    *,
+    adopt: bool = False,
 ) -> None:
     """Play a component's part until its replay ends, it is asked to stop, or it fails.
 
     Raises:
         IngeniumError: It failed, or the connection is gone for good.
     """
-    part = make_member(bus, app, component) if app.historical else LiveMember(bus, component)
+    part: Part
+    if app.historical:
+        part = make_member(bus, app, component)
+    else:
+        part = await make_live_member(bus, app, component, settings, adopt=adopt)
     lost = asyncio.get_running_loop().create_future()
 
     def on_incident(incident: Incident) -> None:

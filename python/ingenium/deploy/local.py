@@ -17,6 +17,7 @@ from ingenium.components.app import CONDUCTOR
 from ingenium.config import Settings
 from ingenium.deploy.access import served
 from ingenium.deploy.component import play_component
+from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
 from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
@@ -34,9 +35,11 @@ async def run_app(
     settings: Settings,
     *,
     processes: bool = False,
+    adopt: bool = False,
     on_step: OnStep | None = None,
     on_line: OnLine = lambda _name, _line: None,
     on_stop: Callable[[], None] = lambda: None,
+    on_notice: Callable[[str], None] = lambda _text: None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history, or until it is asked to stop.
 
@@ -45,9 +48,12 @@ async def run_app(
         target: The app as the command line names it, for the processes of its components.
         settings: Name the server, if there is one.
         processes: Whether each component gets a process of its own.
+        adopt: Whether live components take a stream that lost messages, and a broker's positions,
+            as they are.
         on_step: Called after each step of a replay.
         on_line: Takes name and output lines of the programs that are started.
         on_stop: Called when somebody asks to stop.
+        on_notice: Takes what everybody must know about the server.
 
     Returns:
         What came out of history; ``None`` for live data.
@@ -70,6 +76,8 @@ async def run_app(
                 return bus
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
+            if not app.historical and not await keeps_streams(bus):
+                on_notice(AT_MOST_ONCE)
             buses = [bus]
             parts: list[Part] = []
             for component in app.components:
@@ -77,7 +85,7 @@ async def run_app(
                 if access.differs and not processes and not isinstance(component, External):
                     own = await connect(component.role, component.name)
                     buses.append(own)
-                part = make_part(
+                part = await make_part(
                     own,
                     app,
                     component,
@@ -85,6 +93,7 @@ async def run_app(
                     target,
                     own_process=processes,
                     on_line=on_line,
+                    adopt=adopt,
                 )
                 if part is not None:
                     parts.append(part)
@@ -96,13 +105,16 @@ async def run_app(
             return await run_replay(bus, app, parts, probe, stop, on_step)
 
 
-async def run_component(app: App, name: str, settings: Settings) -> ReplayResult | None:
+async def run_component(
+    app: App, name: str, settings: Settings, *, adopt: bool = False
+) -> ReplayResult | None:
     """Run one component of an app; the others run elsewhere, on the same server.
 
     Args:
         app: What it is one of.
         name: Its name; ``"conductor"`` for the part that keeps a replay in step.
         settings: Name the server.
+        adopt: See `run_app`.
 
     Returns:
         For the conductor what came out; ``None`` for the others.
@@ -129,7 +141,7 @@ async def run_component(app: App, name: str, settings: Settings) -> ReplayResult
         try:
             if component is None:
                 return await run_replay(bus, app, [], SubscriptionProbe(None, app), stop, None)
-            await play_component(bus, app, component, stop, settings)
+            await play_component(bus, app, component, stop, settings, adopt=adopt)
             return None
         finally:
             await bus.close()

@@ -9,9 +9,9 @@ from typing import Protocol
 from ingenium.bus.contract import Bus
 from ingenium.bus.guarding import guarded
 from ingenium.components import App, Component, External
-from ingenium.components.live import LiveMember
 from ingenium.config import Settings
 from ingenium.deploy.children import Child
+from ingenium.deploy.durable import make_live_member
 from ingenium.lockstep import make_member
 
 __all__ = ["OnLine", "Part", "make_part"]
@@ -74,7 +74,7 @@ class Program:
         self._child.kill()
 
 
-def make_part(
+async def make_part(
     bus: Bus,
     app: App,
     component: Component,
@@ -83,6 +83,7 @@ def make_part(
     *,
     own_process: bool,
     on_line: OnLine,
+    adopt: bool = False,
 ) -> Part | None:
     """Make the part that plays a component.
 
@@ -94,6 +95,7 @@ def make_part(
         target: The app as the command line names it.
         own_process: Whether a component in Python gets a process of its own.
         on_line: Takes the output of programs.
+        adopt: See `make_live_member`.
 
     Returns:
         The part; ``None`` for another program that somebody else starts.
@@ -107,11 +109,12 @@ def make_part(
         extra = component.environment
     elif own_process:
         command = [sys.executable, "-m", "ingenium", "run", target, "--component", component.name]
+        command += ["--adopt"] if adopt else []
         directory, extra = None, {}
     elif app.historical:
         return make_member(bus, app, component)
     else:
-        return LiveMember(bus, component)
+        return await make_live_member(bus, app, component, settings, adopt=adopt)
     environment = settings.for_child(app=app.name, component=component.name) | extra
     child = Child(component.name, command, environment, directory=directory, on_line=on_line)
     return Program(component, child)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
+from ingenium.errors import ComponentError
 from ingenium.events import Side
 from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
 from ingenium.trading.numbers import parse_price
 from ingenium.trading.position import Position
+from ingenium.trading.rows import LogRow, read_row, write_row
 from ingenium.trading.trade import Trade
 
 __all__ = ["LARGEST_PRICE", "Account"]
@@ -31,6 +35,19 @@ class _Holding:
     commission: Decimal = ZERO
     """Commissions of the entry that no trade has taken yet."""
     realized_pnl: Decimal = ZERO
+    number: int = 0
+    """How many symbols were traded before it."""
+
+
+class _Totals(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What is saved of an account beside its holdings."""
+
+    starting_cash: Decimal
+    cash: Decimal
+    commissions: Decimal
+    realized_pnl: Decimal
+    bookings: int
+    trades: int
 
 
 class Account:
@@ -57,10 +74,13 @@ class Account:
         "_cash",
         "_commissions",
         "_holdings",
+        "_logged",
         "_marks",
         "_realized_pnl",
         "_starting_cash",
+        "_touched",
         "_trades",
+        "_trades_before",
     )
 
     def __init__(self, cash: Number = Decimal(100_000)) -> None:
@@ -72,6 +92,10 @@ class Account:
         self._trades: list[Trade] = []
         self._booked: set[str] = set()
         self._bookings = 0
+        # For those who save the account; nobody does in a backtest.
+        self._touched: set[str] | None = None
+        self._logged = 0
+        self._trades_before = 0
 
     @property
     def starting_cash(self) -> Decimal:
@@ -125,8 +149,16 @@ class Account:
 
     @property
     def trades(self) -> Sequence[Trade]:
-        """Closed round trips, in the order of their exits; a live view."""
+        """Closed round trips, in the order of their exits; a live view.
+
+        Those of before a restart are only counted, in `trades_before`, unless they were restored.
+        """
         return self._trades
+
+    @property
+    def trades_before(self) -> int:
+        """How many round trips were closed before the first of `trades`."""
+        return self._trades_before
 
     @property
     def positions(self) -> Mapping[str, Position]:
@@ -208,7 +240,10 @@ class Account:
         self._marks.setdefault(fill.symbol, fill.price)
         holding = self._holdings.get(fill.symbol)
         if holding is None:
-            holding = self._holdings[fill.symbol] = _Holding(fill.time)
+            holding = _Holding(fill.time, number=len(self._holdings))
+            self._holdings[fill.symbol] = holding
+        if self._touched is not None:
+            self._touched.add(fill.symbol)
         held = holding.quantity
         if not held or (held > 0) == (fill.side is Side.BUY):
             self._open(holding, fill, fill.signed_quantity, fill.commission)
@@ -220,6 +255,74 @@ class Account:
             signed = rest if fill.side is Side.BUY else rest.copy_negate()
             self._open(holding, fill, signed, EXACT.subtract(fill.commission, fee))
         return True
+
+    # Saving. Ids of booked fills are not part of it, and neither are last prices: those come with
+    # the next data.
+
+    def sections(self) -> Iterable[str]:
+        """Return the sections of its rows: symbols, and ``""`` for the whole; see `RowWatch`."""
+        return ["", *self._holdings]
+
+    def rows_of(self, section: str) -> dict[str, bytes]:
+        """Return the rows of a section: ``account`` or ``holding/<symbol>``."""
+        if section:
+            holding = self._holdings.get(section)
+            return {} if holding is None else {f"holding/{section}": write_row(holding)}
+        totals = _Totals(
+            self._starting_cash,
+            self._cash,
+            self._commissions,
+            self._realized_pnl,
+            self._bookings,
+            self._trades_before + len(self._trades),
+        )
+        return {"account": write_row(totals)}
+
+    def take_touched(self) -> Iterable[str] | None:
+        """Return the sections that fills have touched since the last call; see `Watched`."""
+        touched, self._touched = self._touched, set()
+        return None if touched is None else touched | {""}
+
+    def restore(self, rows: Mapping[str, bytes]) -> None:
+        """Take back its rows, on an account that has booked nothing.
+
+        Until a mark or a fill of a symbol comes, its last price is not known.
+
+        Raises:
+            ComponentError: The account has booked something, or a row cannot be read.
+        """
+        if self._bookings:
+            raise ComponentError(
+                f"account has booked {self._bookings} fills already: restore into a new one"
+            )
+        holdings: list[tuple[str, _Holding]] = []
+        for key, data in rows.items():
+            if key == "account":
+                totals = read_row(_Totals, data, key)
+                self._starting_cash, self._cash = totals.starting_cash, totals.cash
+                self._commissions = totals.commissions
+                self._realized_pnl = totals.realized_pnl
+                self._bookings = totals.bookings
+                self._trades_before += totals.trades
+            else:
+                holdings.append((key.partition("/")[2], read_row(_Holding, data, key)))
+        self._holdings.update(sorted(holdings, key=lambda item: item[1].number))
+
+    def take_log(self) -> list[LogRow]:
+        """Return the trades closed since the last call, of kind ``trade`` and numbered from 1."""
+        first = self._logged
+        self._logged = len(self._trades)
+        return [
+            ("trade", str(number), write_row(trade))
+            for number, trade in enumerate(self._trades[first:], self._trades_before + first + 1)
+        ]
+
+    def restore_trades(self, rows: Iterable[LogRow]) -> None:
+        """Take back the last trades, oldest first, so that they are in `trades` again."""
+        trades = [read_row(Trade, data, f"{kind} {number}") for kind, number, data in rows]
+        self._trades[:0] = trades
+        self._trades_before -= len(trades)
+        self._logged += len(trades)
 
     def _open(self, holding: _Holding, fill: Fill, signed: Decimal, fee: Decimal) -> None:
         if not holding.quantity:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from ingenium.errors import ComponentError
 from ingenium.events import ExecutionEvent, TradeUpdate
 from ingenium.trading.fill import Fill
 from ingenium.trading.order import Order
+from ingenium.trading.rows import LogRow, read_row, write_row
 from ingenium.trading.working import WorkingOrder, WorkingOrders
 
-__all__ = ["OrderTracker"]
+__all__ = ["REMEMBERED", "OrderTracker"]
 
 _ENDED = frozenset(
     {
@@ -18,7 +24,21 @@ _ENDED = frozenset(
         TradeUpdate.REPLACED.value,
     }
 )
-_REMEMBERED = 10_000
+REMEMBERED = 10_000
+"""How many ended orders are kept in mind."""
+
+
+class _Asked(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What is saved of an order that is asked to take the place of another."""
+
+    order: Order
+    replaces: str
+    is_latest: bool
+    """Whether no later one is asked to take the same place."""
+
+
+class _Added(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    added: int
 
 
 class OrderTracker:
@@ -38,12 +58,17 @@ class OrderTracker:
         self._successors: dict[str, str] = {}
         # Executions may come after the end of their order, and name it only.
         self._ended: dict[str, WorkingOrder] = {}
+        # For those who save the orders; nobody does in a backtest.
+        self._touched: set[str] | None = None
+        self._log: list[WorkingOrder] | None = None
 
     def add(self, order: Order) -> None:
         """Take in an order that is sent, and the protective ones that come with it."""
         self.working.add(order)
+        self._touch(order.id)
         for leg in order.protective_orders():
             self._legs[leg.id] = WorkingOrder(leg)
+            self._touch(leg.id)
 
     def active(self, order_id: str) -> Order | None:
         """Return an order that works, protects, or is asked to take the place of another."""
@@ -60,6 +85,8 @@ class OrderTracker:
     def ask(self, order_id: str, order: Order) -> None:
         """Take note that an order is asked to take the place of another."""
         self._asked[order.id] = (order_id, order)
+        self._touch(order.id)
+        self._touch(self._successors.get(order_id, ""))
         self._successors[order_id] = order.id
 
     def find(self, event: ExecutionEvent) -> WorkingOrder | None:
@@ -73,7 +100,8 @@ class OrderTracker:
         elif order_id in self._asked:
             if event.update == TradeUpdate.REJECTED:
                 old, order = self._asked.pop(order_id)
-                self._successors.pop(old, None)
+                self._touch(order_id)
+                self._touch(self._successors.pop(old, ""))
                 return self._remember(WorkingOrder(order))
             self._promote(order_id)
         return self.working.get(order_id) or self._legs.get(order_id) or self._ended.get(order_id)
@@ -82,8 +110,13 @@ class OrderTracker:
         """Count what an execution fills, and end the order where it says so."""
         if fill is not None:
             working.fill(fill.quantity)
+            order_id = working.order.id
+            self._touch(order_id)
+            if order_id in self._ended:
+                self._remember(working)
         if (event.update or "") in _ENDED or not working.leaves:
             order_id = working.order.id
+            self._touch(order_id)
             ended = self.working.remove(order_id) or self._legs.pop(order_id, None)
             if ended is not None:
                 self._remember(ended)
@@ -93,7 +126,8 @@ class OrderTracker:
         if order_id not in self._asked:
             return
         old_id, order = self._asked.pop(order_id)
-        self._successors.pop(old_id, None)
+        self._touch(order_id)
+        self._touch(self._successors.pop(old_id, ""))
         leg = self._legs.get(old_id)
         old = leg or self.working.get(old_id) or self._ended.get(old_id)
         if leg is not None:
@@ -104,7 +138,85 @@ class OrderTracker:
             new.fill(old.filled)
 
     def _remember(self, working: WorkingOrder) -> WorkingOrder:
-        self._ended[working.order.id] = working
-        if len(self._ended) > _REMEMBERED:
+        order_id = working.order.id
+        self._ended.pop(order_id, None)
+        self._ended[order_id] = working
+        if len(self._ended) > REMEMBERED:
             del self._ended[next(iter(self._ended))]
+        if self._log is not None:
+            self._log.append(working)
         return working
+
+    # Saving.
+
+    def _touch(self, order_id: str) -> None:
+        if self._touched is not None:
+            self._touched.add(order_id)
+
+    def sections(self) -> Iterable[str]:
+        """Return the sections of its rows: ids of orders, and ``""``; see `RowWatch`."""
+        return ["", *self.working, *self._legs, *self._asked]
+
+    def rows_of(self, section: str) -> dict[str, bytes]:
+        """Return the rows of a section: ``orders``, or ``order/``, ``leg/`` and ``asked/<id>``."""
+        rows: dict[str, bytes] = {}
+        if not section:
+            return {"orders": write_row(_Added(self.working.added))}
+        if (working := self.working.get(section)) is not None:
+            rows[f"order/{section}"] = write_row(working)
+        if (leg := self._legs.get(section)) is not None:
+            rows[f"leg/{section}"] = write_row(leg)
+        if (asked := self._asked.get(section)) is not None:
+            replaces, order = asked
+            is_latest = self._successors.get(replaces) == section
+            rows[f"asked/{section}"] = write_row(_Asked(order, replaces, is_latest))
+        return rows
+
+    def take_touched(self) -> Iterable[str] | None:
+        """Return the sections that may have changed since the last call; see `Watched`."""
+        touched, self._touched = self._touched, set()
+        return None if touched is None else touched | {""}
+
+    def restore(self, rows: Mapping[str, bytes]) -> None:
+        """Take back its rows, on a tracker that has followed nothing.
+
+        Raises:
+            ComponentError: It has followed something, or a row cannot be read.
+        """
+        if self.working.added or self._asked:
+            raise ComponentError(
+                f"portfolio has sent {self.working.added} orders already: restore into a new one"
+            )
+        working: list[WorkingOrder] = []
+        for key, data in rows.items():
+            kind, _, order_id = key.partition("/")
+            if kind == "orders":
+                self.working.added = read_row(_Added, data, key).added
+            elif kind == "order":
+                working.append(read_row(WorkingOrder, data, key))
+            elif kind == "leg":
+                self._legs[order_id] = read_row(WorkingOrder, data, key)
+            else:
+                asked = read_row(_Asked, data, key)
+                self._asked[order_id] = (asked.replaces, asked.order)
+                if asked.is_latest:
+                    self._successors[asked.replaces] = order_id
+        for each in sorted(working, key=lambda each: each.number):
+            self.working.put(each)
+
+    def take_log(self) -> list[LogRow]:
+        """Return the orders that have ended since the last call, or were filled after their end.
+
+        They are of kind ``ended``; of several rows with one id the last one counts. The first call
+        returns all that are remembered.
+        """
+        log = list(self._ended.values()) if self._log is None else self._log
+        self._log = []
+        return [("ended", ended.order.id, write_row(ended)) for ended in log]
+
+    def restore_ended(self, rows: Iterable[LogRow]) -> None:
+        """Take back the last ended orders, oldest first."""
+        self._log = None
+        for kind, order_id, data in rows:
+            self._remember(read_row(WorkingOrder, data, f"{kind} {order_id}"))
+        self._log = []

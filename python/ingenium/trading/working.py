@@ -20,10 +20,12 @@ class WorkingOrder:
     Attributes:
         order: The order.
         filled: Quantity filled so far, in shares or units.
+        number: Place among all that were sent; 0 for a protective order.
     """
 
     order: Order
     filled: Decimal = ZERO
+    number: int = 0
 
     @property
     def leaves(self) -> Decimal:
@@ -41,6 +43,8 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
     def __init__(self) -> None:
         self._orders: dict[str, WorkingOrder] = {}
         self._of_symbol: dict[str, dict[str, WorkingOrder]] = {}
+        self.added = 0
+        """How many have ever been taken in."""
 
     def __getitem__(self, order_id: str) -> WorkingOrder:
         return self._orders[order_id]
@@ -56,9 +60,16 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
         known = self._orders.get(order.id)
         if known is not None:
             return known
-        working = self._orders[order.id] = WorkingOrder(order)
-        self._of_symbol.setdefault(order.symbol, {})[order.id] = working
+        self.added += 1
+        working = WorkingOrder(order, number=self.added)
+        self.put(working)
         return working
+
+    def put(self, working: WorkingOrder) -> None:
+        """Take in an order as it is, behind the others."""
+        order = working.order
+        self._orders[order.id] = working
+        self._of_symbol.setdefault(order.symbol, {})[order.id] = working
 
     def remove(self, order_id: str) -> WorkingOrder | None:
         """Take an order out, and return it if it was there."""

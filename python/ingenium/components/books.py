@@ -1,0 +1,140 @@
+"""The books of a portfolio: its account and orders, and how they are saved."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from ingenium.components.base import Component
+from ingenium.events import CancelEvent, OrderEvent, ReplaceEvent
+from ingenium.trading.account import Account
+from ingenium.trading.money import Number
+from ingenium.trading.order import Order
+from ingenium.trading.rows import LogRow, RowWatch
+from ingenium.trading.tracking import REMEMBERED, OrderTracker
+
+__all__ = ["BookKeeper"]
+
+_REMEMBERED_CANCELS = 1_000
+_OF_ACCOUNT = ("account", "holding")
+_OF_ORDERS = ("orders", "order", "leg", "asked")
+
+
+class BookKeeper(Component):
+    """A component with an account and orders; the base of `Portfolio`.
+
+    Its rows, beside those of every component:
+
+    - ``account``: cash, commissions, what was earned, and counts.
+    - ``holding/<symbol>``: one for each symbol that was ever traded.
+    - ``orders``, ``order/<id>``: the working orders, with what is filled and their place.
+    - ``leg/<id>``, ``asked/<id>``: protective orders, and those that are to replace others.
+
+    Its log has the kinds ``trade``, ``ended`` (an order) and ``cancel`` (a request).
+
+    Not saved are last prices, which come with the next bars: until then `price` is ``None``.
+    Neither are the ids of the executions that were booked: who runs a component does not hand in
+    an event twice.
+
+    Args:
+        cash: What the account starts with.
+        name: See `Component`.
+    """
+
+    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"ended": REMEMBERED, "cancel": _REMEMBERED_CANCELS, "trade": 0}
+    )
+    """How many of the last rows of each kind `restore_log` needs to go on as if nothing had been.
+
+    Of kind ``trade`` it needs none: those that are left out are counted in
+    ``account.trades_before``.
+    """
+
+    def __init__(self, cash: Number, name: str | None) -> None:
+        super().__init__(name)
+        self.account = Account(cash)
+        """Cash, positions and trades, booked from the executions."""
+        self._orders = OrderTracker()
+        # Requests to cancel, so that the report that one was too late is known for what it is.
+        self._cancels: deque[str] = deque(maxlen=_REMEMBERED_CANCELS)
+        self._unsaved_cancels: list[str] | None = None
+        self._watches = RowWatch(self.account), RowWatch(self._orders)
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this portfolio must remember; see `BookKeeper` for the keys."""
+        rows = super().state_rows()
+        for watch in self._watches:
+            rows |= watch.rows()
+        return rows
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; all of them the first time.
+
+        It costs as much as the symbols and orders that were touched since.
+        """
+        changes = self._given.changes("", super().state_rows())
+        for watch in self._watches:
+            changes |= watch.changes()
+        return changes
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned, on a portfolio that has handled nothing.
+
+        Raises:
+            ComponentError: A row has no place in this portfolio, or cannot be read; or it is not
+                a new one.
+        """
+        kinds = {key: key.partition("/")[0] for key in rows}
+        self.account.restore({k: rows[k] for k, kind in kinds.items() if kind in _OF_ACCOUNT})
+        self._orders.restore({k: rows[k] for k, kind in kinds.items() if kind in _OF_ORDERS})
+        own = {*_OF_ACCOUNT, *_OF_ORDERS}
+        super().restore_rows({k: rows[k] for k, kind in kinds.items() if kind not in own})
+
+    def take_log(self) -> list[LogRow]:
+        """Return trades, ended orders and requests to cancel since the last call, of each in order.
+
+        A trade's id is its number, from 1. An order that is filled after its end comes again; the
+        last row counts.
+        """
+        cancels, self._unsaved_cancels = self._unsaved_cancels, []
+        return [
+            *self.account.take_log(),
+            *self._orders.take_log(),
+            *(("cancel", id, b"{}") for id in (self._cancels if cancels is None else cancels)),
+        ]
+
+    def restore_log(self, rows: Iterable[LogRow]) -> None:
+        """Take back the last rows of `take_log`, oldest first; `log_kept` says how many.
+
+        Raises:
+            ComponentError: A row is of another kind, or cannot be read.
+        """
+        of_kind: dict[str, list[LogRow]] = {"trade": [], "ended": [], "cancel": []}
+        others: list[LogRow] = []
+        for row in rows:
+            of_kind.get(row[0], others).append(row)
+        super().restore_log(others)
+        self.account.restore_trades(of_kind["trade"])
+        self._orders.restore_ended(of_kind["ended"])
+        self._cancels.extend(id for _, id, _ in of_kind["cancel"])
+        self._unsaved_cancels = []
+
+    def recall(self, event: OrderEvent | ReplaceEvent | CancelEvent) -> None:
+        """Take in what this portfolio has sent in an earlier life, in the order of sending.
+
+        Raises:
+            InvalidOrderError: It is no order that could have been sent.
+        """
+        if isinstance(event, CancelEvent):
+            self._note_cancel(event.id)
+        elif isinstance(event, OrderEvent):
+            self._orders.add(Order.from_event(event))
+        elif (old := self._orders.active(event.order_id)) is not None:
+            self._orders.ask(event.order_id, old.replaced_by(event))
+
+    def _note_cancel(self, request_id: str) -> None:
+        self._cancels.append(request_id)
+        if self._unsaved_cancels is not None:
+            self._unsaved_cancels.append(request_id)

@@ -1,0 +1,42 @@
+"""What comes too late to be acted upon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
+from ingenium.events import Event, OrderEvent, ReplaceEvent, SignalEvent
+
+__all__ = ["lateness"]
+
+
+def lateness(
+    event: Event, headers: Mapping[str, str], kept_at: datetime, now: datetime
+) -> float | None:
+    """Return the age of a signal or order that must not be acted upon any more.
+
+    A market has moved on after half a minute: who was down for longer must not trade on what was
+    meant for then. Requests to cancel are never late.
+
+    Args:
+        event: What came.
+        headers: Of its message; one may state a deadline.
+        kept_at: When the stream kept it, by the server's clock.
+        now: The present time by the same clock.
+
+    Returns:
+        Seconds since it was kept, or since it was made if that was before; ``None`` when it is in
+        time.
+    """
+    if not isinstance(event, SignalEvent | OrderEvent | ReplaceEvent):
+        return None
+    age = (now - kept_at).total_seconds()
+    if deadline := headers.get(DEADLINE, ""):
+        try:
+            over = (now - datetime.fromisoformat(deadline)).total_seconds()
+        except (ValueError, TypeError):
+            # Nobody of ours writes such a one; the age by the server's clock still counts.
+            over = 0.0
+        age = max(age, over + DEADLINE_SECONDS if over > 0 else 0.0)
+    return age if age > DEADLINE_SECONDS else None

@@ -1,0 +1,388 @@
+"""One component's part in a live app whose server keeps streams: nothing is lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import aclosing
+from datetime import datetime
+
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
+from ingenium.bus.stream import Record, Stream, check_gap
+from ingenium.clock import Clock, SystemClock
+from ingenium.components import Component, Executor, Portfolio
+from ingenium.components.desk import Outgoer
+from ingenium.components.handling import (
+    handle,
+    handlers_of,
+    start_component,
+    stop_component,
+    subscriptions_of,
+    wants,
+)
+from ingenium.components.points import Pass, Point, pass_by
+from ingenium.delivery.arrivals import Act, Arrivals, Data
+from ingenium.delivery.lateness import lateness
+from ingenium.delivery.outbox import Outbox
+from ingenium.delivery.reading import OpenStream, read_data
+from ingenium.delivery.rebuilding import rebuild
+from ingenium.delivery.store import Position, Store
+from ingenium.delivery.stream_clock import StreamClock
+from ingenium.delivery.writing import Draft
+from ingenium.errors import ComponentError, DecodeError, IngeniumError, StreamError
+from ingenium.events import ControlEvent, DataEvent, Event, decode
+from ingenium.subjects import TRADING, event_type_of
+
+__all__ = ["DurableMember"]
+
+DATA_STREAM = "INGENIUM_DATA"
+_BATCH = 64
+_STREAM_MESSAGE_BYTES = 131_072
+_DATA_COMMIT_SECONDS = 1.0
+_FLUSH_SECONDS = 4.0
+
+
+class DurableMember:
+    """Runs one component live, from what it had written down when it last ended, however it did.
+
+    Events of the stream are handled in its order. What handling one has changed, how far the
+    component has come, and what it sends are written in one transaction, and only then sent.
+
+    Args:
+        bus: Carries market data where no stream does, and takes incidents.
+        stream: Signals, orders, executions and control, in one order.
+        component: What to run; a fresh object.
+        store: What it must not forget; closed at the end.
+        open_data: Opens the stream of market data; from the plain bus when left out.
+        clock: Tells the time until the server does; the machine's when left out.
+        at: Called between effects, for tests that crash there.
+        adopt: Whether a stream that was made anew or has lost messages is taken as it is.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        stream: Stream,
+        component: Component,
+        store: Store,
+        *,
+        open_data: OpenStream | None = None,
+        clock: Clock | None = None,
+        at: Pass = pass_by,
+        adopt: bool = False,
+    ) -> None:
+        self.component = component
+        self._bus = bus
+        self._stream = stream
+        self._store = store
+        self._open_data = open_data
+        self._at = at
+        self._adopt = adopt
+        self._clock = StreamClock(clock or SystemClock(), asyncio.get_running_loop().time)
+        self._handlers = handlers_of(component)
+        self._arrivals = Arrivals()
+        self._outbox = Outbox(bus, store, stream, at)
+        self._draft = Draft(component, store, min(bus.max_payload, _STREAM_MESSAGE_BYTES))
+        wanted = subscriptions_of(component)
+        self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
+        # A strategy has no access to the stream of orders; it only adds to it.
+        self._subjects = [subject for subject, kind in wanted if kind is not DataEvent]
+        self._created = ""
+        self._life = ""
+        self._after = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscriptions: list[Subscription] = []
+        self._uncommitted_since: float | None = None
+        self._stopping = False
+
+    # The life of the component.
+
+    async def start(self) -> None:
+        """Restore the component, find out what it has missed, and begin to handle events.
+
+        Raises:
+            StreamError: The stream no longer holds what the component has not seen.
+            ComponentError: ``on_start`` raised, or the state does not fit the component.
+            StoreError: The state cannot be written.
+        """
+        component = self.component
+        component.clock = self._clock
+        component.notify = self._arrivals.wake
+        for kind, count in component.log_kept.items():
+            component.restore_log([(kind, i, v) for i, v in self._store.log(kind, count)])
+        component.restore_rows(self._store.rows())
+        self._life = str(self._store.begin_life())
+        if self._subjects:
+            await self._find_position()
+        self._draft.send(
+            await start_component(component, self._clock.now(), self._life), self._clock.present()
+        )
+        self._commit()
+        self._begin(self._outbox.run())
+        self._begin(self._turn())
+        if isinstance(component, Outgoer):
+            await component.prepare(self)
+        if self._subjects:
+            self._begin(self._read())
+        await self._follow_data()
+
+    async def run(self) -> None:
+        """Go on until canceled.
+
+        Raises:
+            IngeniumError: It cannot go on; what is written down is complete.
+        """
+        component = self.component
+        if isinstance(component, Outgoer):
+            self._begin(component.work(self))
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            error = task.exception()
+            if isinstance(error, IngeniumError) or (error and not isinstance(error, Exception)):
+                raise error
+            if error is not None:
+                raise ComponentError(
+                    f"{component.role} {component.name!r} failed: {type(error).__name__}: {error}"
+                ) from error
+
+    async def stop(self) -> None:
+        """Handle what has arrived, stop the component, and send what can be sent now.
+
+        What cannot be sent stays in the outbox, for the next start.
+        """
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            await subscription.stop()
+        self._stopping = True
+        outbox, *others = self._tasks or [asyncio.create_task(asyncio.sleep(0))]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        try:
+            while self._arrivals:
+                await self._turn_once()
+            sent = await stop_component(self.component, self._clock.now(), self._life)
+            self._draft.send(sent, self._clock.present())
+            self._commit()
+            if not outbox.done():
+                await self._outbox.flush(_FLUSH_SECONDS)
+        finally:
+            outbox.cancel()
+            await asyncio.gather(outbox, return_exceptions=True)
+            self._store.close()
+
+    # The desk of a component that acts outside.
+
+    @property
+    def now(self) -> datetime:
+        """The present time by the server's clock, UTC."""
+        return self._clock.present()
+
+    async def record(self, cause: str, act: Callable[[], None]) -> None:
+        """Let the component change and send, and write that down; see `Desk.record`."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arrivals.put_act(Act(cause, act, done))
+        await done
+
+    def at(self, point: Point) -> None:
+        """Pass a point where tests try a crash."""
+        self._at(point)
+
+    # Where events come from.
+
+    async def _find_position(self) -> None:
+        """Find out where in the stream to go on.
+
+        Raises:
+            StreamError: Messages that were not handled are gone.
+        """
+        name = self._stream.name
+        state = await self._stream.state()
+        self._clock.hear(state.time)
+        self._created = state.created
+        known = self._store.position(name)
+        if known is None:
+            if state.last:
+                for identifier in await rebuild(self.component, self._stream, state.last):
+                    self._draft.see(identifier)
+            self._after = state.last
+        else:
+            try:
+                check_gap(name, state, known.sequence, known.created)
+                self._after = known.sequence
+            except StreamError as error:
+                if not self._adopt:
+                    raise StreamError(
+                        f"{self.component.role} {self.component.name!r} cannot go on: {error}: "
+                        "compare its positions with the broker's, then start with --adopt"
+                    ) from error
+                self._bus.report(Incident(IncidentKind.GAP, f"{error}: taken as it is"))
+                # A stream that was made anew holds nothing that was handled.
+                same = known.created == state.created
+                self._after = min(known.sequence, state.last) if same else 0
+                self._after = max(self._after, state.first - 1)
+        self._move(self._after)
+
+    async def _read(self) -> None:
+        subjects = [*self._subjects, TRADING]
+        async with aclosing(self._stream.read(subjects, self._after)) as records:
+            async for record in records:
+                await self._arrivals.put_record(record)
+
+    async def _follow_data(self) -> None:
+        if self._open_data is not None and self._data_subjects:
+            self._begin(self._read_data(self._open_data))
+            return
+        for subject in self._data_subjects:
+            self._subscriptions.append(await self._bus.subscribe(subject, self._on_data))
+        await self._bus.flush()
+
+    async def _read_data(self, open_data: OpenStream) -> None:
+        # One that remembers goes on where it was; another one has nothing to put old data to.
+        known = self._store.position(DATA_STREAM) if _remembers(self.component) else None
+        wanted = self._data_subjects
+        async with aclosing(read_data(self._bus, open_data, wanted, known)) as arriving:
+            async for data in arriving:
+                await self._arrivals.put_data(data)
+
+    async def _on_data(self, message: Message) -> None:
+        await self._arrivals.put_data(Data(message))
+
+    # Handling.
+
+    async def _turn(self) -> None:
+        while True:
+            await self._arrivals.wait(self._seconds_to_commit())
+            await self._turn_once()
+
+    async def _turn_once(self) -> None:
+        """Handle some of what has arrived, and write down what came of it."""
+        acts: list[Act] = []
+        urgent = False
+        for _ in range(_BATCH):
+            item = self._arrivals.next()
+            if item is None:
+                break
+            if isinstance(item, Data):
+                await self._handle_data(item)
+                continue
+            if not urgent:
+                self._at(Point.RECEIVED)
+            urgent = True
+            if isinstance(item, Act):
+                self._act(item)
+                acts.append(item)
+            else:
+                await self._handle_record(item)
+        # What was sent outside of a handler, by a timer of the component's own.
+        self._draft.send(self.component.take(), self._clock.present())
+        if urgent or self._draft.sends or self._seconds_to_commit() == 0:
+            self._at(Point.HANDLED)
+            self._commit()
+            self._at(Point.COMMITTED)
+        for done in acts:
+            if not done.done.done():
+                done.done.set_result(None)
+
+    def _commit(self) -> None:
+        sends = self._draft.sends
+        self._draft.commit()
+        self._uncommitted_since = None
+        if sends:
+            self._outbox.wake()
+        if isinstance(self.component, Outgoer):
+            self.component.committed()
+
+    def _seconds_to_commit(self) -> float | None:
+        """Return when to write what market data has changed; ``None`` when it changed nothing."""
+        if self._uncommitted_since is None:
+            return None
+        waited = asyncio.get_running_loop().time() - self._uncommitted_since
+        return max(0.0, _DATA_COMMIT_SECONDS - waited)
+
+    def _act(self, item: Act) -> None:
+        component = self.component
+        component.begin(item.cause, self._clock.present())
+        try:
+            item.act()
+        except Exception as error:  # noqa: BLE001 - told to whoever asked for it
+            if not item.done.done():
+                item.done.set_exception(error)
+            component.take()
+            return
+        self._draft.send(component.take(), self._clock.present())
+
+    async def _handle_record(self, record: Record) -> None:
+        self._clock.see(record.time)
+        message = record.message
+        kind = ControlEvent if message.subject == TRADING else event_type_of(message.subject)
+        if kind is ControlEvent or kind in self._handlers:
+            # All who replay the stream see the same time.
+            self._clock.standing = record.time
+            try:
+                await self._take(kind, message, record)
+            finally:
+                self._clock.standing = None
+        self._move(record.sequence)
+
+    async def _handle_data(self, data: Data) -> None:
+        if self._uncommitted_since is None:
+            self._uncommitted_since = asyncio.get_running_loop().time()
+        await self._take(DataEvent, data.message, None)
+        if data.position is not None:
+            self._draft.move(data.position)
+
+    async def _take(self, kind: type[Event], message: Message, record: Record | None) -> None:
+        component = self.component
+        kept = None if record is None else (self._stream.name, record)
+        try:
+            event = decode(kind, message.payload)
+            if not wants(component, event):
+                return
+            if record is not None and event.id and self._draft.has_seen(event.id):
+                return
+            sent = await self._let_handle(event, message.headers, record)
+        except (DecodeError, ComponentError) as error:
+            incident = (
+                IncidentKind.UNDECODABLE
+                if isinstance(error, DecodeError)
+                else IncidentKind.HANDLER_ERROR
+            )
+            self._bus.report(Incident(incident, str(error), message.subject, error))
+            self._draft.bury(message, error, kept, self._clock)
+            return
+        if record is not None and event.id:
+            self._draft.see(event.id)
+        self._draft.send(sent, self._clock.present())
+
+    async def _let_handle(
+        self, event: Event, headers: Mapping[str, str], record: Record | None
+    ) -> list[Event]:
+        component = self.component
+        if record is None:
+            return await handle(component, self._handlers[DataEvent], event, self._clock.present())
+        cause = f"{self._stream.name}/{self._created}/{record.sequence}"
+        handler = self._handlers.get(type(event), component.handle_control)
+        late = lateness(event, headers, record.time, self._clock.present())
+        if late:
+            return await handle(
+                component,
+                lambda event: component.handle_late(event, late),
+                event,
+                record.time,
+                cause,
+            )
+        return await handle(component, handler, event, record.time, cause)
+
+    def _move(self, sequence: int) -> None:
+        self._draft.move(Position(self._stream.name, self._created, sequence))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+
+def _remembers(component: Component) -> bool:
+    """Whether a component has a state that data of the past belongs to."""
+    if isinstance(component, Portfolio | Executor):
+        return True
+    return type(component).get_state is not Component.get_state

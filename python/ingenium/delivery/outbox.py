@@ -1,0 +1,112 @@
+"""Sends what the outbox of a store holds, until the stream has kept it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ingenium.bus.contract import Bus, Incident, IncidentKind
+from ingenium.bus.stream import MESSAGE_ID, Stream
+from ingenium.components.points import Pass, Point
+from ingenium.delivery.store import Change, Outgoing, Store
+from ingenium.errors import BusTimeoutError, EventTooLargeError
+
+__all__ = ["Outbox"]
+
+_log = logging.getLogger("ingenium.delivery")
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
+_SLOW_SECONDS = 5.0
+
+
+class Outbox:
+    """Sends in the order of the outbox, one message at a time, each with the same id and bytes.
+
+    Whether an attempt without an answer was kept cannot be known, so it is repeated for as long as
+    it takes; the stream keeps the message once. An order that comes late says so itself, by its
+    deadline.
+
+    Args:
+        bus: Takes incidents.
+        store: Holds what is to be sent.
+        stream: Where to.
+        at: Called between effects.
+    """
+
+    def __init__(self, bus: Bus, store: Store, stream: Stream, at: Pass) -> None:
+        self._bus = bus
+        self._store = store
+        self._stream = stream
+        self._at = at
+        self._woken = asyncio.Event()
+        self._woken.set()
+        self._empty = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look again: something was added."""
+        self._empty.clear()
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send, until canceled.
+
+        Raises:
+            BusError: The stream refuses a message for good.
+            StoreError: The store cannot be used.
+        """
+        while True:
+            self._woken.clear()
+            while waiting := self._store.outbox():
+                for outgoing in waiting:
+                    await self._send(outgoing)
+                    self._at(Point.SENT)
+                    self._store.commit(Change(sent=[outgoing.number]))
+                    self._at(Point.FORGOTTEN)
+            self._empty.set()
+            await self._woken.wait()
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until it is empty.
+
+        Args:
+            seconds: How long at most.
+
+        Returns:
+            Whether it is; what is left is sent after the next start.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        pause = _FIRST_PAUSE_SECONDS
+        warned = False
+        headers = {**outgoing.headers, MESSAGE_ID: outgoing.id}
+        while True:
+            try:
+                await self._stream.append(outgoing.subject, outgoing.payload, headers)
+            except EventTooLargeError as error:
+                self._bus.report(
+                    Incident(IncidentKind.HANDLER_ERROR, str(error), outgoing.subject, error)
+                )
+                return
+            except BusTimeoutError as error:
+                if not warned and loop.time() - began > _SLOW_SECONDS:
+                    warned = True
+                    _log.warning(
+                        "%s is not acknowledged for %.0f s and is tried again: %s",
+                        outgoing.id,
+                        loop.time() - began,
+                        error,
+                    )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            else:
+                if warned:
+                    _log.info("%s is acknowledged now", outgoing.id)
+                return

@@ -1,0 +1,113 @@
+"""What handling one or several events has changed, until it is written in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from ingenium.bus.contract import Message
+from ingenium.bus.envelope import headers_for, make_letter
+from ingenium.bus.stream import MESSAGE_ID, Record
+from ingenium.clock import Clock, format_time
+from ingenium.components import Component
+from ingenium.delivery.store import Change, Outgoing, Position, Store
+from ingenium.events import Event, OrderEvent, ReplaceEvent, SignalEvent, encode
+from ingenium.subjects import subject_of
+
+__all__ = ["DEADLINE", "DEADLINE_SECONDS", "Draft"]
+
+DEADLINE = "Ingenium-Deadline"
+"""Header of what must not be acted upon after a time, RFC 3339."""
+DEADLINE_SECONDS = 30.0
+"""How long a signal or an order may take to where it is acted upon."""
+
+_HURRIED = (SignalEvent, OrderEvent, ReplaceEvent)
+
+
+class Draft:
+    """Collects a transaction.
+
+    Args:
+        component: Whose state it is; tells what has changed.
+        store: Where it is written.
+        max_message: Bytes that a message of the stream may have.
+    """
+
+    def __init__(self, component: Component, store: Store, max_message: int) -> None:
+        self._component = component
+        self._store = store
+        self._max_message = max_message
+        self._positions: dict[str, Position] = {}
+        self._seen: dict[str, None] = {}
+        self._outbox: list[Outgoing] = []
+
+    @property
+    def sends(self) -> bool:
+        """Whether something is to be sent."""
+        return bool(self._outbox)
+
+    def has_seen(self, identifier: str) -> bool:
+        """Whether an event of that id was handled, now or ever."""
+        return identifier in self._seen or self._store.has_seen(identifier)
+
+    def see(self, identifier: str) -> None:
+        """Take note that an event of that id is handled."""
+        self._seen[identifier] = None
+
+    def move(self, position: Position) -> None:
+        """Take note of how far the component has come."""
+        self._positions[position.stream] = position
+
+    def send(self, events: Iterable[Event], now: datetime) -> None:
+        """Add what the component has sent.
+
+        Args:
+            events: In the order of sending.
+            now: The server's time.
+        """
+        for event in events:
+            headers = dict(headers_for(event, self._component.name))
+            identifier = headers.pop(MESSAGE_ID, "")
+            if isinstance(event, _HURRIED):
+                headers[DEADLINE] = format_time(now + timedelta(seconds=DEADLINE_SECONDS))
+            self._outbox.append(Outgoing(identifier, subject_of(event), encode(event), headers))
+
+    def bury(
+        self,
+        message: Message,
+        error: Exception,
+        record: tuple[str, Record] | None,
+        clock: Clock,
+    ) -> None:
+        """Add the dead letter of what the component could not take.
+
+        Args:
+            message: What it could not take.
+            error: Why.
+            record: Name of its stream, and the message as that keeps it.
+            clock: Tells the time of the letter.
+        """
+        kept = None if record is None else (record[0], record[1].sequence)
+        letter = make_letter(
+            self._component.name, message, error, clock, max_payload=self._max_message, kept=kept
+        )
+        if letter is not None:
+            self.send([letter], clock.now())
+
+    def commit(self) -> None:
+        """Write it all and begin a new one.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        component = self._component
+        change = Change(
+            positions=list(self._positions.values()),
+            seen=list(self._seen),
+            rows=component.changed_rows(),
+            log=component.take_log(),
+            outbox=self._outbox,
+        )
+        if change:
+            self._store.commit(change)
+        self._positions, self._seen, self._outbox = {}, {}, []

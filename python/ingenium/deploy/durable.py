@@ -1,0 +1,92 @@
+"""Makes the part that plays a component of a live app, by what its server can keep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingenium.bus.contract import Bus
+from ingenium.bus.nats_bus import NatsBus
+from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus.stream import Stream
+from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, has_streams, open_stream
+from ingenium.components import App, Component, Ingestor, Strategy
+from ingenium.components.live import LiveMember
+from ingenium.components.points import Pass, kill_at, pass_by
+from ingenium.config import Settings
+from ingenium.delivery import DurableMember, Store
+
+__all__ = ["AT_MOST_ONCE", "keeps_streams", "make_live_member", "state_path"]
+
+AT_MOST_ONCE = (
+    "AT MOST ONCE: the server keeps no streams (JetStream is off), so signals, orders and "
+    "executions can be lost in silence, and nothing is remembered over a restart"
+)
+"""What everybody is told who runs without streams."""
+
+
+def state_path(settings: Settings, app: App, component: Component) -> Path:
+    """Return the file in which a component keeps what it must not forget."""
+    return settings.data_directory / app.name / "state" / f"{component.name}.db"
+
+
+async def keeps_streams(bus: NatsBus) -> bool:
+    """Whether the server keeps streams; the one of orders is made or checked.
+
+    Raises:
+        StreamError: It is not as it should be.
+        BusTimeoutError: The server does not answer.
+    """
+    if not await has_streams(bus):
+        return False
+    await open_stream(bus, MONEY_STREAM)
+    return True
+
+
+async def make_live_member(
+    bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool = False
+) -> LiveMember | DurableMember:
+    """Make what plays a component on live data.
+
+    Args:
+        bus: Its own connection.
+        app: What it is one of.
+        component: Which.
+        settings: Name the folder of its state.
+        adopt: Whether a stream that lost messages, and a broker's positions, are taken as they are.
+
+    Raises:
+        StreamError: A stream is not as it should be.
+        StoreError: The component's state cannot be used.
+    """
+    if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
+        return LiveMember(bus, component)
+    if not await has_streams(bus):
+        return LiveMember(bus, component)
+    stream: Stream
+    if isinstance(component, Strategy):
+        # The stream is in an account that a strategy does not see; it can add to it.
+        stream = NatsStream(bus, MONEY_STREAM.name)
+    else:
+        stream = await open_stream(bus, MONEY_STREAM)
+
+    async def open_data() -> Stream:
+        return await open_stream(bus, DATA_STREAM)
+
+    store = Store.open(
+        state_path(settings, app, component), owner=f"component {component.name} of {app.name}"
+    )
+    return DurableMember(
+        bus,
+        stream,
+        component,
+        store,
+        open_data=open_data,
+        at=_crash(settings, component),
+        adopt=adopt,
+    )
+
+
+def _crash(settings: Settings, component: Component) -> Pass:
+    """Return where the environment wants this component to crash, for tests of what follows."""
+    name, _, where = settings.crash_at.partition("/")
+    return kill_at(where) if name == component.name else pass_by
