@@ -225,6 +225,10 @@ class Component:
         self.outbox = []
         return sent
 
+    def withdraw(self) -> None:
+        """Drop what was sent and not yet taken: its handler has failed."""
+        self.take()
+
     def _send(self, event: _EventT, prefix: str) -> _EventT:
         outbox = self.outbox
         if outbox is None:

@@ -121,6 +121,12 @@ class BookKeeper(Component):
         self._cancels.extend(id for _, id, _ in of_kind["cancel"])
         self._unsaved_cancels = []
 
+    def withdraw(self) -> None:
+        """Drop what was sent and not yet taken, and the orders of it."""
+        for event in self.take():
+            if isinstance(event, OrderEvent | ReplaceEvent):
+                self._orders.withdraw(event.id)
+
     def recall(self, event: OrderEvent | ReplaceEvent | CancelEvent) -> None:
         """Take in what this portfolio has sent in an earlier life, in the order of sending.
 

@@ -136,7 +136,7 @@ async def handle(
 
 def failed_on(component: Component, event: Event, error: Exception) -> ComponentError:
     """Make the error of a handler that raised; what it had sent is dropped."""
-    component.take()
+    component.withdraw()
     return ComponentError(
         f"{component.role} {component.name!r} failed on {describe(event)}: "
         f"{type(error).__name__}: {error}{where(error)}"
@@ -187,7 +187,7 @@ async def _run_hook(
         if result is not None:
             await result
     except Exception as error:
-        component.take()
+        component.withdraw()
         raise ComponentError(
             f"{component.role} {component.name!r} failed to {what}: {type(error).__name__}: "
             f"{error}{where(error)}"

@@ -8,9 +8,9 @@ from contextlib import aclosing
 from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
-from ingenium.bus.stream import Record, Stream, check_gap
+from ingenium.bus.stream import Record, Stream
 from ingenium.clock import Clock, SystemClock
-from ingenium.components import Component, Executor, Portfolio
+from ingenium.components import Component
 from ingenium.components.desk import Outgoer
 from ingenium.components.handling import (
     handle,
@@ -24,13 +24,14 @@ from ingenium.components.points import Pass, Point, pass_by
 from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.lateness import lateness
 from ingenium.delivery.outbox import Outbox
+from ingenium.delivery.places import find_place, remembers
 from ingenium.delivery.reading import OpenStream, read_data
 from ingenium.delivery.rebuilding import rebuild
 from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.writing import Draft
-from ingenium.errors import ComponentError, DecodeError, IngeniumError, StreamError
-from ingenium.events import ControlEvent, DataEvent, Event, decode
+from ingenium.errors import ComponentError, DecodeError, IngeniumError
+from ingenium.events import ControlEvent, DataEvent, Event, ExecutionEvent, decode
 from ingenium.subjects import TRADING, event_type_of
 
 __all__ = ["DurableMember"]
@@ -40,6 +41,7 @@ _BATCH = 64
 _STREAM_MESSAGE_BYTES = 131_072
 _DATA_COMMIT_SECONDS = 1.0
 _FLUSH_SECONDS = 4.0
+_DRAIN_SECONDS = 5.0
 
 
 class DurableMember:
@@ -90,10 +92,14 @@ class DurableMember:
         self._created = ""
         self._life = ""
         self._after = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._turning: asyncio.Task[None] | None = None
+        self._sources: list[asyncio.Task[None]] = []
         self._subscriptions: list[Subscription] = []
         self._uncommitted_since: float | None = None
         self._stopping = False
+        # Whether what the component holds is no longer what is written down.
+        self._broken = False
 
     # The life of the component.
 
@@ -118,8 +124,8 @@ class DurableMember:
             await start_component(component, self._clock.now(), self._life), self._clock.present()
         )
         self._commit()
-        self._begin(self._outbox.run())
-        self._begin(self._turn())
+        self._sending = asyncio.create_task(self._outbox.run())
+        self._turning = asyncio.create_task(self._turn())
         if isinstance(component, Outgoer):
             await component.prepare(self)
         if self._subjects:
@@ -135,7 +141,10 @@ class DurableMember:
         component = self.component
         if isinstance(component, Outgoer):
             self._begin(component.work(self))
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        tasks = {
+            task for task in (self._sending, self._turning, *self._sources) if task is not None
+        }
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             error = task.exception()
             if isinstance(error, IngeniumError) or (error and not isinstance(error, Exception)):
@@ -153,23 +162,37 @@ class DurableMember:
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.stop()
+        for source in self._sources:
+            source.cancel()
+        await asyncio.gather(*self._sources, return_exceptions=True)
         self._stopping = True
-        outbox, *others = self._tasks or [asyncio.create_task(asyncio.sleep(0))]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        self._arrivals.wake()
         try:
-            while self._arrivals:
-                await self._turn_once()
-            sent = await stop_component(self.component, self._clock.now(), self._life)
-            self._draft.send(sent, self._clock.present())
-            self._commit()
-            if not outbox.done():
-                await self._outbox.flush(_FLUSH_SECONDS)
+            await self._finish()
         finally:
-            outbox.cancel()
-            await asyncio.gather(outbox, return_exceptions=True)
+            for task in (self._turning, self._sending):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
             self._store.close()
+
+    async def _finish(self) -> None:
+        component = self.component
+        if self._turning is None:
+            return
+        await asyncio.wait({self._turning}, timeout=_DRAIN_SECONDS)
+        if not self._turning.done():
+            detail = f"stopped with a handler of {component.name!r} still busy"
+            self._bus.report(Incident(IncidentKind.GAP, detail))
+            return
+        if self._broken:
+            return
+        self._draft.send(
+            await stop_component(component, self._clock.now(), self._life), self._clock.present()
+        )
+        self._commit()
+        if self._sending is not None and not self._sending.done():
+            await self._outbox.flush(_FLUSH_SECONDS)
 
     # The desk of a component that acts outside.
 
@@ -196,31 +219,21 @@ class DurableMember:
         Raises:
             StreamError: Messages that were not handled are gone.
         """
-        name = self._stream.name
+        component = self.component
         state = await self._stream.state()
         self._clock.hear(state.time)
         self._created = state.created
-        known = self._store.position(name)
-        if known is None:
-            if state.last:
-                for identifier in await rebuild(self.component, self._stream, state.last):
-                    self._draft.see(identifier)
-            self._after = state.last
+        known = self._store.position(self._stream.name)
+        if known is not None:
+            self._after = find_place(self._bus, component, known, state, adopt=self._adopt)
         else:
-            try:
-                check_gap(name, state, known.sequence, known.created)
-                self._after = known.sequence
-            except StreamError as error:
-                if not self._adopt:
-                    raise StreamError(
-                        f"{self.component.role} {self.component.name!r} cannot go on: {error}: "
-                        "compare its positions with the broker's, then start with --adopt"
-                    ) from error
-                self._bus.report(Incident(IncidentKind.GAP, f"{error}: taken as it is"))
-                # A stream that was made anew holds nothing that was handled.
-                same = known.created == state.created
-                self._after = min(known.sequence, state.last) if same else 0
-                self._after = max(self._after, state.first - 1)
+            self._after = state.last
+            if state.last:
+                for identifier in await rebuild(component, self._stream, state.last):
+                    self._draft.see(identifier)
+            # What was said before it was there holds for it too.
+            if (said := await self._stream.last(TRADING)) is not None:
+                await self._handle_record(said)
         self._move(self._after)
 
     async def _read(self) -> None:
@@ -239,7 +252,7 @@ class DurableMember:
 
     async def _read_data(self, open_data: OpenStream) -> None:
         # One that remembers goes on where it was; another one has nothing to put old data to.
-        known = self._store.position(DATA_STREAM) if _remembers(self.component) else None
+        known = self._store.position(DATA_STREAM) if remembers(self.component) else None
         wanted = self._data_subjects
         async with aclosing(read_data(self._bus, open_data, wanted, known)) as arriving:
             async for data in arriving:
@@ -251,9 +264,14 @@ class DurableMember:
     # Handling.
 
     async def _turn(self) -> None:
-        while True:
-            await self._arrivals.wait(self._seconds_to_commit())
-            await self._turn_once()
+        try:
+            while self._arrivals or not self._stopping:
+                await self._arrivals.wait(self._seconds_to_commit())
+                await self._turn_once()
+        except BaseException:
+            # Half of something may have happened to the component: nothing more of it is written.
+            self._broken = True
+            raise
 
     async def _turn_once(self) -> None:
         """Handle some of what has arrived, and write down what came of it."""
@@ -335,6 +353,7 @@ class DurableMember:
     async def _take(self, kind: type[Event], message: Message, record: Record | None) -> None:
         component = self.component
         kept = None if record is None else (self._stream.name, record)
+        event: Event | None = None
         try:
             event = decode(kind, message.payload)
             if not wants(component, event):
@@ -350,6 +369,9 @@ class DurableMember:
             )
             self._bus.report(Incident(incident, str(error), message.subject, error))
             self._draft.bury(message, error, kept, self._clock)
+            if isinstance(event, ExecutionEvent) and event.id:
+                # Its fill is booked, whatever the handler did then.
+                self._draft.see(event.id)
             return
         if record is not None and event.id:
             self._draft.see(event.id)
@@ -378,11 +400,4 @@ class DurableMember:
         self._draft.move(Position(self._stream.name, self._created, sequence))
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
-
-
-def _remembers(component: Component) -> bool:
-    """Whether a component has a state that data of the past belongs to."""
-    if isinstance(component, Portfolio | Executor):
-        return True
-    return type(component).get_state is not Component.get_state
+        self._sources.append(asyncio.create_task(work))

@@ -70,6 +70,19 @@ class OrderTracker:
             self._legs[leg.id] = WorkingOrder(leg)
             self._touch(leg.id)
 
+    def withdraw(self, order_id: str) -> None:
+        """Forget an order that was not sent after all."""
+        if order_id in self._asked:
+            replaces, _ = self._asked.pop(order_id)
+            self._successors.pop(replaces, None)
+            self._touch(order_id)
+        working = self.working.remove(order_id)
+        if working is not None:
+            self._touch(order_id)
+            for leg in working.order.protective_orders():
+                self._legs.pop(leg.id, None)
+                self._touch(leg.id)
+
     def active(self, order_id: str) -> Order | None:
         """Return an order that works, protects, or is asked to take the place of another."""
         working = self.working.get(order_id) or self._legs.get(order_id)

@@ -1,0 +1,619 @@
+"""A component on a stream: after any crash it goes on where it was, and nothing happens twice."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ingenium.bus import MemoryBus
+from ingenium.bus.stream import MESSAGE_ID, MemoryStream
+from ingenium.clock import ManualClock
+from ingenium.components import Component, Executor, Portfolio, Strategy
+from ingenium.components.points import Pass, Point, pass_by
+from ingenium.delivery import DurableMember, Store
+from ingenium.errors import BusTimeoutError, ComponentError, StreamError
+from ingenium.events import (
+    CancelEvent,
+    DeadLetterEvent,
+    DenialEvent,
+    ExecutionEvent,
+    OrderEvent,
+    Side,
+    Signal,
+    SignalEvent,
+    decode,
+    encode,
+)
+from ingenium.portfolios import FixedQuantity
+from ingenium.subjects import DENIAL, EXECUTION, ORDER, SIGNAL, data_subject
+from ingenium.trading import Bar
+
+NOW = datetime(2024, 1, 2, tzinfo=UTC)
+
+
+class Killed(BaseException):
+    """Ends a member as ``kill -9`` ends a process."""
+
+
+class World:
+    """A stream, a bus and a disk that outlive the member."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.stream = MemoryStream("INGENIUM", clock=self.clock)
+        self.bus = MemoryBus()
+        self.disk = sqlite3.connect(":memory:")
+        self.wrap: Callable[[MemoryStream], Any] = lambda stream: stream
+
+    def member(self, component: Component, at: Pass = pass_by, **options: Any) -> DurableMember:
+        # The store is closed with its member; the disk is not.
+        store = Store(Kept(self.disk))
+        return DurableMember(
+            self.bus, self.wrap(self.stream), component, store, clock=self.clock, at=at, **options
+        )
+
+    @asynccontextmanager
+    async def running(self, component: Component, **options: Any) -> AsyncIterator[DurableMember]:
+        member = self.member(component, **options)
+        await member.start()
+        run = asyncio.create_task(member.run())
+        try:
+            yield member
+        finally:
+            run.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await run
+            await member.stop()
+
+    async def until_killed(self, component: Component, point: Point, count: int) -> None:
+        """Run a member until it has passed a point so often."""
+        passed = 0
+
+        def at(here: Point) -> None:
+            nonlocal passed
+            passed += here is point
+            if passed > count:
+                raise Killed
+
+        member = self.member(component, at)
+        with suppress(Killed):
+            await member.start()
+            await asyncio.wait_for(member.run(), 5)
+        assert passed > count, f"{point} was passed {passed} times"
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        if self.disk.in_transaction:
+            self.disk.rollback()
+        await asyncio.sleep(0)
+
+    async def say(self, event: Any, subject: str, **headers: str) -> None:
+        identifier = {MESSAGE_ID: event.id} if getattr(event, "id", None) else {}
+        await self.stream.append(subject, encode(event), {**identifier, **headers})
+
+    async def signal(self, number: int, signal: Signal = Signal.LONG, symbol: str = "AAPL") -> None:
+        await self.say(SignalEvent(id=f"signal_{number}", symbol=symbol, signal=signal), SIGNAL)
+
+    async def kept(self, subject: str, event_type: type[Any]) -> list[Any]:
+        return [
+            decode(event_type, record.message.payload)
+            for record in self.stream._records
+            if record.message.subject == subject
+        ]
+
+    async def orders(self) -> list[OrderEvent]:
+        return await self.kept(ORDER, OrderEvent)
+
+    async def until(self, condition: Callable[[], Any], what: str) -> None:
+        async with asyncio.timeout(5):
+            while not await condition():
+                await asyncio.sleep(0.001)
+
+
+class Kept:
+    """A connection that stays open when its store is closed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.__dict__["connection"] = connection
+
+    def close(self) -> None:
+        return
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["connection"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.__dict__["connection"], name, value)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    await world.bus.close()
+    world.disk.close()
+
+
+class EverySignal(Portfolio):
+    """Buys one share for each signal, and remembers how many there were."""
+
+    def __init__(self) -> None:
+        super().__init__(name="every-signal")
+        self.handled: list[str] = []
+        self.total = 0
+
+    def on_signal(self, event: SignalEvent) -> None:
+        self.handled.append(event.id or "")
+        self.total += 1
+        self.send_order(event.symbol, Side.BUY, 1)
+
+    def get_state(self) -> object:
+        return self.total
+
+    def set_state(self, state: Any) -> None:
+        self.total = state
+
+
+def fill(order: OrderEvent, number: int = 1, **fields: Any) -> ExecutionEvent:
+    values = {
+        "id": f"exec_{order.id}_{number}",
+        "order_id": order.id,
+        "quantity": order.quantity,
+        "symbol": order.symbol,
+        "price": "100",
+        "side": order.side,
+        "timestamp": NOW,
+    }
+    return ExecutionEvent(**{**values, **fields})
+
+
+async def orders_are(world: World, count: int) -> Callable[[], Any]:
+    async def reached() -> bool:
+        return len(await world.orders()) >= count
+
+    await world.until(reached, f"{count} orders")
+    return reached
+
+
+async def test_signal_becomes_one_order_in_the_stream(world: World) -> None:
+    async with world.running(EverySignal()) as member:
+        await world.signal(1)
+        await orders_are(world, 1)
+    (order,) = await world.orders()
+    record = world.stream._records[-1]
+    assert record.message.headers[MESSAGE_ID] == order.id
+    assert record.message.headers["Ingenium-Source"] == "every-signal"
+    deadline = datetime.fromisoformat(record.message.headers["Ingenium-Deadline"])
+    # The server's clock goes on while the test runs.
+    assert timedelta(seconds=30) <= deadline - NOW < timedelta(seconds=40)
+    assert order.timestamp == NOW
+    assert member.component.orders.keys() == {order.id}
+
+
+@pytest.mark.parametrize(
+    "point",
+    [p for p in Point if p.value in {"received", "handled", "committed", "sent", "forgotten"}],
+)
+@pytest.mark.parametrize("count", range(4))
+async def test_kill_at_any_point_neither_loses_nor_repeats_an_order(
+    world: World, point: Point, count: int
+) -> None:
+    """Fault 26, with a stream that keeps what it has acknowledged."""
+    async with world.running(EverySignal()):
+        pass
+    for number in range(3):
+        await world.signal(number)
+    await world.until_killed(EverySignal(), point, 0)
+    for number in range(3, 3 + count):
+        await world.signal(number)
+    component = EverySignal()
+    async with world.running(component):
+        await orders_are(world, 3 + count)
+        await world.signal(99)
+        await orders_are(world, 4 + count)
+    orders = await world.orders()
+    assert len({order.id for order in orders}) == len(orders) == 4 + count
+    assert component.total == 4 + count
+    assert len(component.orders) == 4 + count
+
+
+async def test_duplicate_signals_and_executions_are_handled_once(world: World) -> None:
+    """Faults 41 and 44: the same id, beyond the window in which the stream itself knows it."""
+    component = EverySignal()
+    async with world.running(component):
+        await world.signal(1)
+        await orders_are(world, 1)
+        (order,) = await world.orders()
+        again = encode(SignalEvent(id="signal_1", symbol="AAPL", signal=Signal.LONG))
+        await world.stream.append(SIGNAL, again)
+        for _ in range(2):
+            await world.stream.append(EXECUTION, encode(fill(order)))
+        await world.signal(2)
+        await orders_are(world, 2)
+    assert component.position("AAPL").quantity == 1
+    second = EverySignal()
+    async with world.running(second):
+        await world.stream.append(SIGNAL, again)
+        await world.stream.append(EXECUTION, encode(fill(order)))
+        await world.signal(3)
+        await orders_are(world, 3)
+    assert second.position("AAPL").quantity == 1
+    assert second.total == 3
+    assert len(await world.orders()) == 3
+
+
+async def test_portfolio_restarts_to_the_same_state(world: World) -> None:
+    first = FixedQuantity(10)
+    async with world.running(first):
+        await world.signal(1)
+        await world.signal(2, symbol="MSFT")
+        await orders_are(world, 2)
+        one, two = await world.orders()
+        await world.say(fill(one, quantity="4", update="partial_fill"), EXECUTION)
+        await world.say(fill(two), EXECUTION)
+        await world.signal(3, Signal.SHORT)
+        await orders_are(world, 3)
+    second = FixedQuantity(10)
+    async with world.running(second):
+        assert second.state_rows() == first.state_rows()
+        assert second.position("AAPL").quantity == 4
+        assert second.pending("AAPL") == first.pending("AAPL")
+        await world.say(fill(one, 2, quantity="6", update="filled"), EXECUTION)
+        await world.signal(4, Signal.LONG)
+        await orders_are(world, 4)
+        assert second.position("AAPL").quantity == 10
+
+
+async def test_portfolio_without_its_file_learns_from_the_stream(world: World) -> None:
+    first = FixedQuantity(10)
+    async with world.running(first):
+        await world.signal(1)
+        await orders_are(world, 1)
+        (one,) = await world.orders()
+        await world.say(fill(one, quantity="4", update="partial_fill"), EXECUTION)
+        await world.signal(2, Signal.FLAT)
+        await orders_are(world, 2)
+    world.disk = sqlite3.connect(":memory:")
+    second = FixedQuantity(10)
+    async with world.running(second):
+        assert second.state_rows() == first.state_rows()
+        # An execution that it has learned is known as one.
+        await world.stream.append(EXECUTION, encode(fill(one, quantity="4", update="partial_fill")))
+        await world.signal(3, Signal.SHORT)
+        await orders_are(world, 3)
+        assert second.position("AAPL").quantity == 4
+    assert len(await world.orders()) == 3
+
+
+async def test_execution_without_a_symbol_is_booked_by_its_order(world: World) -> None:
+    """Fault 45: as the original Go executor sends them."""
+    component = EverySignal()
+    async with world.running(component):
+        await world.signal(1)
+        await orders_are(world, 1)
+        (order,) = await world.orders()
+        bare = ExecutionEvent(id="exec_1", order_id=order.id, quantity="1", price="50")
+        await world.say(bare, EXECUTION)
+        await world.signal(2)
+        await orders_are(world, 2)
+    assert component.position("AAPL").quantity == 1
+    assert component.account.cash == Decimal(100_000 - 50)
+
+
+async def test_late_signal_is_denied(world: World) -> None:
+    """As fault 31, for who was down while a strategy went on."""
+    async with world.running(EverySignal()):
+        pass
+    await world.signal(1)
+    world.clock.advance(timedelta(seconds=31))
+    component = EverySignal()
+    async with world.running(component):
+        await world.signal(2)
+        await orders_are(world, 1)
+    assert component.handled == ["signal_2"]
+    (denial,) = await world.kept(DENIAL, DenialEvent)
+    assert (denial.reason, denial.symbol) == ("late", "AAPL")
+    assert "signal 'signal_1' of AAPL is 31 s old" in denial.detail
+
+
+async def test_deadline_of_a_sender_that_could_not_send_counts(world: World) -> None:
+    async with world.running(component := EverySignal()):
+        event = SignalEvent(id="signal_1", symbol="AAPL", signal=Signal.LONG)
+        await world.say(event, SIGNAL, **{"Ingenium-Deadline": "2024-01-01T23:59:59Z"})
+        await world.signal(2)
+        await orders_are(world, 1)
+    assert component.handled == ["signal_2"]
+
+
+async def test_handler_that_raises_is_a_dead_letter_and_leaves_no_order(world: World) -> None:
+    """Fault 34."""
+
+    class Failing(EverySignal):
+        def on_signal(self, event: SignalEvent) -> None:
+            super().on_signal(event)
+            if event.id == "signal_1":
+                raise ValueError("I cannot")
+
+    component = Failing()
+    async with world.running(component):
+        await world.signal(1)
+        await world.signal(2)
+        await orders_are(world, 1)
+    assert len(component.orders) == 1
+    (letter,) = await world.kept("ingenium.deadletter.every-signal", DeadLetterEvent)
+    assert letter.reason == "handler_error"
+    assert "ValueError: I cannot" in letter.error
+    assert decode(SignalEvent, letter.data).id == "signal_1"
+    assert (letter.stream, letter.stream_sequence) == ("INGENIUM", "1")
+
+
+async def test_payload_that_cannot_be_read_is_a_dead_letter_once(world: World) -> None:
+    """Fault 35: it is not delivered for ever."""
+    async with world.running(EverySignal()):
+        await world.stream.append(SIGNAL, b"\xffnonsense")
+        await world.signal(1)
+        await orders_are(world, 1)
+    async with world.running(EverySignal()):
+        await world.signal(2)
+        await orders_are(world, 2)
+    (letter,) = await world.kept("ingenium.deadletter.every-signal", DeadLetterEvent)
+    assert letter.reason == "undecodable"
+    assert letter.data == b"\xffnonsense"
+
+
+async def test_fill_stays_booked_when_its_handler_raises(world: World) -> None:
+    class Failing(EverySignal):
+        def on_execution(self, event: ExecutionEvent) -> None:
+            raise ValueError("I cannot")
+
+    async with world.running(Failing()):
+        await world.signal(1)
+        await orders_are(world, 1)
+        (order,) = await world.orders()
+        await world.say(fill(order), EXECUTION)
+        await world.signal(2)
+        await orders_are(world, 2)
+    component = EverySignal()
+    async with world.running(component):
+        assert component.position("AAPL").quantity == 1
+        await world.stream.append(EXECUTION, encode(fill(order)))
+        await world.signal(3)
+        await orders_are(world, 3)
+    assert component.position("AAPL").quantity == 1
+
+
+class Unsure(MemoryStream):
+    """Keeps each message at once, and acknowledges it at the second attempt."""
+
+    def __init__(self, under: MemoryStream) -> None:
+        self.__dict__.update(under.__dict__)
+        self.asked: dict[str, int] = {}
+
+    async def append(self, subject: str, payload: bytes, headers: Any = None) -> Any:
+        kept = await super().append(subject, payload, headers)
+        identifier = headers[MESSAGE_ID]
+        self.asked[identifier] = self.asked.get(identifier, 0) + 1
+        if self.asked[identifier] == 1:
+            raise BusTimeoutError("no answer")
+        return kept
+
+
+async def test_message_without_an_answer_is_sent_again_with_the_same_id(world: World) -> None:
+    stream = Unsure(world.stream)
+    world.wrap = lambda _: stream
+    async with world.running(EverySignal()):
+        await world.signal(1)
+        await world.signal(2)
+        await orders_are(world, 2)
+    orders = await world.orders()
+    assert len(orders) == 2
+    assert stream.asked == {order.id: 2 for order in orders}
+
+
+class Silent(MemoryStream):
+    """Takes nothing."""
+
+    def __init__(self, under: MemoryStream) -> None:
+        self.__dict__.update(under.__dict__)
+
+    async def append(self, subject: str, payload: bytes, headers: Any = None) -> Any:
+        raise BusTimeoutError("no answer")
+
+
+async def test_what_could_not_be_sent_is_sent_after_the_next_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 33: a stop without a server leaves the outbox as it is."""
+    monkeypatch.setattr("ingenium.delivery.member._FLUSH_SECONDS", 0.05)
+    world.wrap = Silent
+    component = EverySignal()
+    async with world.running(component):
+        await world.signal(1)
+
+        async def handled() -> bool:
+            return bool(component.handled)
+
+        await world.until(handled, "a signal")
+    assert await world.orders() == []
+    world.wrap = lambda stream: stream
+    async with world.running(EverySignal()):
+        await orders_are(world, 1)
+
+
+async def test_stream_that_lost_what_was_handled_is_refused(world: World) -> None:
+    """Faults 20 and 21."""
+    async with world.running(EverySignal()):
+        await world.signal(1)
+        await orders_are(world, 1)
+    world.stream._records.pop()
+    world.stream._records.pop()
+    member = world.member(EverySignal())
+    with pytest.raises(
+        StreamError,
+        match=r"'every-signal' cannot go on: stream INGENIUM ends at message 0.*--adopt",
+    ):
+        await member.start()
+    await member.stop()
+    world.stream = MemoryStream("INGENIUM", clock=ManualClock(NOW + timedelta(days=1)))
+    member = world.member(EverySignal())
+    with pytest.raises(StreamError, match="was made anew"):
+        await member.start()
+    await member.stop()
+    async with world.running(component := EverySignal(), adopt=True):
+        world.clock.set(NOW + timedelta(days=1))
+        await world.signal(2)
+        await orders_are(world, 1)
+    assert component.total == 2
+
+
+async def test_data_changes_are_written_with_the_place_they_belong_to(world: World) -> None:
+    class Counting(Strategy):
+        def __init__(self) -> None:
+            super().__init__(name="counting")
+            self.bars = 0
+
+        def on_bar(self, bar: Bar) -> None:
+            self.bars += 1
+            self.send_signal(bar.symbol, Signal.LONG)
+
+        def get_state(self) -> object:
+            return self.bars
+
+        def set_state(self, state: Any) -> None:
+            self.bars = state
+
+    data = MemoryStream("INGENIUM_DATA")
+
+    opened = asyncio.Event()
+
+    async def open_data() -> MemoryStream:
+        opened.set()
+        return data
+
+    async def bar(number: int) -> None:
+        made = Bar.make(
+            "AAPL",
+            NOW + timedelta(minutes=number),
+            open="1",
+            high="1",
+            low="1",
+            close="1",
+            volume="1",
+            period=timedelta(minutes=1),
+        )
+        event = made.event
+        event.id = f"data_{number}"
+        await data.append(data_subject("AAPL"), encode(event))
+
+    async def signals() -> bool:
+        return len(await world.kept(SIGNAL, SignalEvent)) >= wanted
+
+    component = Counting()
+    async with world.running(component, open_data=open_data):
+        # It starts with what comes from now on, so it has to be reading.
+        await opened.wait()
+        for number in range(5):
+            await bar(number)
+        wanted = 5
+        await world.until(signals, "signals")
+    for number in range(5, 8):
+        await bar(number)
+    again = Counting()
+    async with world.running(again, open_data=open_data):
+        wanted = 8
+        await world.until(signals, "signals")
+    assert again.bars == 8
+    ids = [event.id for event in await world.kept(SIGNAL, SignalEvent)]
+    assert len(set(ids)) == len(ids) == 8
+
+
+async def test_component_that_waits_for_ever_can_be_stopped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingenium.delivery.member._DRAIN_SECONDS", 0.05)
+
+    class Stuck(EverySignal):
+        async def on_signal(self, event: SignalEvent) -> None:  # type: ignore[override]
+            self.send_order(event.symbol, Side.BUY, 1)
+            self.handled.append("begun")
+            await asyncio.Event().wait()
+
+    component = Stuck()
+    async with world.running(component):
+        await world.signal(1)
+
+        async def begun() -> bool:
+            return bool(component.handled)
+
+        await world.until(begun, "a handler")
+    # Nothing of what it had half done was written.
+    async with world.running(component := EverySignal()):
+        await orders_are(world, 1)
+    assert component.handled == ["signal_1"]
+    assert len(await world.orders()) == 1
+
+
+async def test_sends_of_two_lives_have_different_ids(world: World) -> None:
+    class Greeting(Strategy):
+        def on_start(self) -> None:
+            self.send_signal("AAPL", Signal.LONG)
+
+        def on_stop(self) -> None:
+            self.send_signal("AAPL", Signal.FLAT)
+
+    for _ in range(2):
+        async with world.running(Greeting(["AAPL"])):
+            pass
+    signals = await world.kept(SIGNAL, SignalEvent)
+    assert [event.signal for event in signals] == [Signal.LONG, Signal.FLAT] * 2
+    assert len({event.id for event in signals}) == 4
+
+
+async def test_state_of_another_kind_of_component_is_refused(world: World) -> None:
+    async with world.running(EverySignal()):
+        await world.signal(1)
+        await orders_are(world, 1)
+    member = world.member(Executor("other"))
+    with pytest.raises(ComponentError, match="no place for the saved row"):
+        await member.start()
+    await member.stop()
+
+
+async def test_cancels_are_never_late(world: World) -> None:
+    class Canceling(Executor):
+        def __init__(self) -> None:
+            super().__init__("canceling")
+            self.canceled: list[str] = []
+
+        def on_cancel(self, event: CancelEvent) -> None:
+            self.canceled.append(event.order_id)
+
+    async with world.running(Canceling()):
+        pass
+    event = CancelEvent(id="cancel_1", order_id="order_1", symbol="AAPL", timestamp=NOW)
+    await world.say(event, "ingenium.portfolio.cancel")
+    world.clock.advance(timedelta(hours=1))
+    async with world.running(component := Canceling()):
+
+        async def canceled() -> bool:
+            return component.canceled == ["order_1"]
+
+        await world.until(canceled, "a cancellation")
+
+
+async def test_timer_of_a_component_sends_outside_of_handlers(world: World) -> None:
+    component = EverySignal()
+    async with world.running(component):
+        component.send_order("AAPL", Side.BUY, 3)
+        await orders_are(world, 1)
+    async with world.running(again := EverySignal()):
+        assert again.pending("AAPL") == 3
+        again.send_order("AAPL", Side.BUY, 4)
+        await orders_are(world, 2)
+    assert len({order.id for order in await world.orders()}) == 2
