@@ -54,7 +54,8 @@ class World:
 
     def member(self, component: Component, at: Pass = pass_by, **options: Any) -> DurableMember:
         # The store is closed with its member; the disk is not.
-        store = Store(Kept(self.disk))
+        kept: Any = Kept(self.disk)
+        store = Store(kept)
         return DurableMember(
             self.bus, self.wrap(self.stream), component, store, clock=self.clock, at=at, **options
         )
@@ -182,7 +183,8 @@ async def orders_are(world: World, count: int) -> Callable[[], Any]:
 
 
 async def test_signal_becomes_one_order_in_the_stream(world: World) -> None:
-    async with world.running(EverySignal()) as member:
+    component = EverySignal()
+    async with world.running(component):
         await world.signal(1)
         await orders_are(world, 1)
     (order,) = await world.orders()
@@ -193,7 +195,7 @@ async def test_signal_becomes_one_order_in_the_stream(world: World) -> None:
     # The server's clock goes on while the test runs.
     assert timedelta(seconds=30) <= deadline - NOW < timedelta(seconds=40)
     assert order.timestamp == NOW
-    assert member.component.orders.keys() == {order.id}
+    assert component.orders.keys() == {order.id}
 
 
 @pytest.mark.parametrize(
@@ -544,12 +546,12 @@ async def test_component_that_waits_for_ever_can_be_stopped(
             self.handled.append("begun")
             await asyncio.Event().wait()
 
-    component = Stuck()
-    async with world.running(component):
+    stuck = Stuck()
+    async with world.running(stuck):
         await world.signal(1)
 
         async def begun() -> bool:
-            return bool(component.handled)
+            return bool(stuck.handled)
 
         await world.until(begun, "a handler")
     # Nothing of what it had half done was written.
