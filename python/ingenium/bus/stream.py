@@ -132,8 +132,9 @@ def check_gap(name: str, state: StreamState, after: int, created: str = "") -> N
     Args:
         name: Of the stream, for the text.
         state: What it holds.
-        after: The position; nothing is missing before the first one.
-        created: When the stream was made that the position is of; empty if unknown.
+        after: The position.
+        created: When the stream was made that the position is of; empty if unknown, and then
+            nothing is missing behind position 0.
 
     Raises:
         StreamError: Messages are missing; the text says which.
@@ -148,7 +149,8 @@ def check_gap(name: str, state: StreamState, after: int, created: str = "") -> N
             f"stream {name} ends at message {state.last}, before message {after} that was handled: "
             "its end is lost, as after a power failure or an older copy of its files"
         )
-    if after and state.first > after + 1:
+    # Without knowing the stream, 0 means all that it keeps.
+    if (after or created) and state.first > after + 1:
         raise StreamError(
             f"stream {name} no longer holds messages {after + 1} to {state.first - 1}, which were "
             "not handled: they fell out at its limits"

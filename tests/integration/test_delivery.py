@@ -1,0 +1,231 @@
+"""Portfolio and executor on a real server that is killed, paused, emptied and set back."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delivering import Desk, EverySignal, FillAll, connected, jetstream
+from running import ingenium, running, until
+
+from ingenium.bus.streams import MONEY_STREAM, StreamLayout
+from ingenium.delivery import Store
+from ingenium.errors import StoreError, StreamError
+
+MakeServer = Callable[[str], Any]
+APP = (Path(__file__).parent / "test_run_accounts.py").read_text().split('APP = """')[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def server(make_server: MakeServer, folder: Path) -> Any:
+    return make_server(jetstream(folder))
+
+
+@pytest.fixture
+def desk(server: Any, tmp_path: Path) -> Desk:
+    return Desk(server.url, tmp_path)
+
+
+async def test_server_killed_under_load_loses_nothing_and_repeats_nothing(
+    desk: Desk, server: Any
+) -> None:
+    """Faults 1 and 2: what was handled right before the kill is not handled again."""
+    async with connected(desk.url) as bus, desk.both() as (portfolio, _):
+        for cycle in range(5):
+            sending = asyncio.gather(*(desk.signal(bus, cycle * 20 + n) for n in range(20)))
+            await desk.until(
+                lambda n=cycle: _booked(portfolio, n * 20 + 5),  # type: ignore[misc]
+                "some fills",
+            )
+            server.kill()
+            server.start()
+            await sending
+        await desk.check(bus, portfolio, 100)
+    assert len(desk.ledger) == len(set(desk.ledger)) == 100
+
+
+async def _repeated(desk: Desk) -> bool:
+    return desk.timeouts > 0
+
+
+async def _booked(portfolio: EverySignal, count: int) -> bool:
+    return portfolio.account.bookings >= count
+
+
+async def test_server_that_stands_still_keeps_one_copy_of_what_was_repeated(
+    desk: Desk, server: Any
+) -> None:
+    """Fault 3."""
+    async with connected(desk.url) as bus, desk.both() as (portfolio, _):
+        await desk.signal(bus, 0)
+        await desk.check(bus, portfolio, 1)
+        server.pause()
+        try:
+            # It has reached the portfolio's hands, but no answer will come for a while.
+            portfolio.send_order("AAPL", "buy", 1)
+            sending = asyncio.create_task(desk.signal(bus, 1))
+            await desk.until(lambda: _repeated(desk), "a second attempt")
+        finally:
+            server.go_on()
+        await sending
+        await desk.check(bus, portfolio, 3)
+    assert len(desk.ledger) == len(set(desk.ledger)) == 3
+
+
+async def test_restart_of_both_with_the_server_down_in_between(desk: Desk, server: Any) -> None:
+    """Fault 33: a stop without a server ends in time and keeps the outbox."""
+    async with connected(desk.url) as bus:
+        async with desk.both() as (portfolio, _):
+            for number in range(3):
+                await desk.signal(bus, number)
+            await desk.check(bus, portfolio, 3)
+            server.kill()
+            portfolio.send_order("AAPL", "buy", 1)
+        server.start()
+        async with desk.both() as (portfolio, _):
+            await desk.check(bus, portfolio, 4)
+
+
+async def test_stream_set_back_to_an_older_copy_is_refused(
+    desk: Desk, server: Any, folder: Path, tmp_path: Path
+) -> None:
+    """Fault 21: as after a power failure on a server that does not sync."""
+    async with connected(desk.url) as bus, desk.both() as (portfolio, _):
+        await desk.signal(bus, 0)
+        await desk.check(bus, portfolio, 1)
+    server.kill()
+    shutil.copytree(folder, tmp_path / "copy")
+    server.start()
+    async with connected(desk.url) as bus, desk.both() as (portfolio, _):
+        await desk.signal(bus, 1)
+        await desk.check(bus, portfolio, 2)
+    server.kill()
+    shutil.rmtree(folder)
+    shutil.move(tmp_path / "copy", folder)
+    server.start()
+    with pytest.raises(StreamError, match=r"'every-signal' cannot go on: .*its end is lost"):
+        async with desk.running(EverySignal()):
+            pass
+    with pytest.raises(StreamError, match=r"'fill-all' cannot go on: .*--adopt"):
+        async with desk.running(FillAll([])):
+            pass
+    async with desk.running(EverySignal(), adopt=True) as portfolio:
+        assert portfolio.position("AAPL").quantity == 2
+
+
+async def test_emptied_server_is_refused(desk: Desk, server: Any, folder: Path) -> None:
+    """Fault 20."""
+    async with connected(desk.url) as bus, desk.both() as (portfolio, _):
+        await desk.signal(bus, 0)
+        await desk.check(bus, portfolio, 1)
+    server.kill()
+    shutil.rmtree(folder)
+    server.start()
+    with pytest.raises(StreamError, match=r"'every-signal' cannot go on: .*was made anew"):
+        async with desk.running(EverySignal()):
+            pass
+
+
+async def test_messages_that_fell_out_before_they_were_read_are_refused(desk: Desk) -> None:
+    """Fault 24."""
+    async with connected(desk.url) as bus:
+        await _make_small(bus, MONEY_STREAM)
+        async with desk.running(EverySignal()):
+            pass
+        for number in range(30):
+            await desk.signal(bus, number)
+        with pytest.raises(StreamError, match=r"no longer holds messages 1 to 10"):
+            async with desk.running(EverySignal()):
+                pass
+
+
+async def _make_small(bus: Any, layout: StreamLayout) -> None:
+    await bus.client.jetstream().add_stream(
+        name=layout.name,
+        subjects=list(layout.subjects),
+        max_msgs=20,
+        max_msg_size=layout.max_message_bytes,
+        duplicate_window=layout.duplicate_window_seconds,
+        deny_delete=True,
+        deny_purge=True,
+        allow_direct=True,
+    )
+
+
+async def test_second_portfolio_on_the_same_files_is_refused(desk: Desk) -> None:
+    """Fault 29, on one machine."""
+    async with desk.running(EverySignal()):
+        with pytest.raises(StoreError, match=r"in use by process \d+ on"):
+            async with desk.running(EverySignal()):
+                pass
+
+
+def test_server_without_streams_works_under_a_banner(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    """Fault 19."""
+    (tmp_path / "app.py").write_text(APP.split('"""')[0])
+    env = {"NATS_SERVER": make_server("").url}
+    with (
+        running("run", "app.py:app", cwd=tmp_path, env=env) as it,
+        running("tap", "ingenium.portfolio.order", "--count", "2", cwd=tmp_path, env=env) as tap,
+    ):
+        it.until_line("AT MOST ONCE: the server keeps no streams (JetStream is off)")
+        assert tap.wait().code == 0
+        assert "order" in tap.out
+    assert not (tmp_path / ".ingenium" / "live" / "state").exists()
+
+
+def test_stream_of_another_shape_is_refused_in_one_line(
+    make_server: MakeServer, tmp_path: Path, folder: Path
+) -> None:
+    """Fault 19."""
+    server = make_server(jetstream(folder))
+
+    async def make_wrong() -> None:
+        async with connected(server.url) as bus:
+            await bus.client.jetstream().add_stream(name="INGENIUM", subjects=["ingenium.>"])
+
+    asyncio.run(make_wrong())
+    (tmp_path / "app.py").write_text(APP.split('"""')[0])
+    ended = ingenium("run", "app.py:app", cwd=tmp_path, env={"NATS_SERVER": server.url})
+    assert ended.code == 1
+    assert "stream INGENIUM on the server at" in ended.err
+    assert "is not as it should be: subjects is ingenium.>" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def _facts(path: Path) -> tuple[str, int]:
+    """Return how often the portfolio was started, and how many orders it has."""
+    if not path.exists():
+        return "", 0
+    store = Store.read(path)
+    try:
+        return store.meta("lives"), len(store.rows("order/"))
+    except StoreError:
+        return "", 0  # It is just being made.
+    finally:
+        store.close()
+
+
+def test_live_app_goes_on_after_it_was_killed(tmp_path: Path) -> None:
+    """Fault 27, for all of an app at once: the orders of before are there again."""
+    (tmp_path / "app.py").write_text(APP.split('"""')[0])
+    file = tmp_path / ".ingenium" / "live" / "state" / "fixed-quantity.db"
+    with running("run", "app.py:app", cwd=tmp_path) as it:
+        until(lambda: _facts(file)[1] >= 3, "three orders")
+        it.send(signal.SIGKILL)
+        it.wait()
+    before = _facts(file)[1]
+    with running("run", "app.py:app", cwd=tmp_path):
+        until(lambda: _facts(file)[0] == "2" and _facts(file)[1] > before, "more orders")
