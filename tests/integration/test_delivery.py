@@ -207,15 +207,14 @@ def test_stream_of_another_shape_is_refused_in_one_line(
 
 def _facts(path: Path) -> tuple[str, int]:
     """Return how often the portfolio was started, and how many orders it has."""
-    if not path.exists():
-        return "", 0
-    store = Store.read(path)
     try:
-        return store.meta("lives"), len(store.rows("order/"))
+        store = Store.read(path)
+        try:
+            return store.meta("lives"), len(store.rows("order/"))
+        finally:
+            store.close()
     except StoreError:
         return "", 0  # It is just being made.
-    finally:
-        store.close()
 
 
 def test_live_app_goes_on_after_it_was_killed(tmp_path: Path) -> None:
