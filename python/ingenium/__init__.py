@@ -45,6 +45,7 @@ from ingenium.errors import (
 )
 from ingenium.events import (
     CancelEvent,
+    ContentType,
     ControlEvent,
     DataEvent,
     DataType,
@@ -63,7 +64,9 @@ from ingenium.events import (
     TradeUpdate,
     TradingState,
     decode,
+    decode_binary,
     encode,
+    encode_binary,
 )
 from ingenium.trading import Account, Bar, Fill, Order, Position, Trade
 
@@ -86,6 +89,7 @@ __all__ = [
     "Component",
     "ComponentError",
     "ConfigError",
+    "ContentType",
     "ControlEvent",
     "DataEvent",
     "DataFileError",
@@ -130,7 +134,9 @@ __all__ = [
     "__version__",
     "connect",
     "decode",
+    "decode_binary",
     "encode",
+    "encode_binary",
 ]
 
 

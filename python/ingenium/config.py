@@ -21,6 +21,7 @@ _KEY = "INGENIUM_NATS_KEY"
 _ALLOW_PLAINTEXT = "INGENIUM_ALLOW_PLAINTEXT"
 _SERVER_BINARY = "INGENIUM_NATS_SERVER_BINARY"
 _DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
+_CONTENT_TYPE = "INGENIUM_CONTENT_TYPE"
 _CRASH_AT = "INGENIUM_CRASH_AT"
 
 
@@ -46,6 +47,8 @@ class Settings:
             a known build is searched for when not set.
         data_subjects: ``INGENIUM_DATA_SUBJECTS``, with commas between them: further subjects that
             ingestors publish and every component may read, such as ``acme.news.>``.
+        content_type: ``INGENIUM_CONTENT_TYPE``, the form in which events are published:
+            ``application/json``, which is the default, or ``application/protobuf``.
         crash_at: ``INGENIUM_CRASH_AT``, for tests: where which component ends as if it were killed,
             ``"portfolio/committed:3"``.
         environment: All variables, to hand on to children.
@@ -61,6 +64,7 @@ class Settings:
     allow_plaintext: bool = False
     server_binary: Path | None = None
     data_subjects: tuple[str, ...] = ()
+    content_type: str = ""
     crash_at: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -83,6 +87,7 @@ class Settings:
             allow_plaintext=variables.get(_ALLOW_PLAINTEXT, "") == "1",
             server_binary=_path(variables, _SERVER_BINARY),
             data_subjects=_list(variables.get(_DATA_SUBJECTS, "")),
+            content_type=variables.get(_CONTENT_TYPE, "").strip(),
             crash_at=variables.get(_CRASH_AT, "").strip(),
             environment=variables,
         )

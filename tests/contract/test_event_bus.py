@@ -11,6 +11,8 @@ import pytest
 import ingenium
 from ingenium import (
     BusClosedError,
+    ConfigError,
+    ContentType,
     DataEvent,
     DeadLetterEvent,
     ExecutionEvent,
@@ -18,9 +20,12 @@ from ingenium import (
     Signal,
     SignalEvent,
     SubjectError,
+    encode,
+    encode_binary,
 )
 from ingenium._gen.ingenium.v1 import LockstepGrant
-from ingenium.bus import IncidentKind, Message
+from ingenium.bus import IncidentKind, Message, NatsOptions
+from ingenium.bus.headers import RawHeaders
 from ingenium.clock import ManualClock
 from ingenium.errors import EncodeError
 from ingenium.events import DeadLetterReason
@@ -38,17 +43,26 @@ NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
 @pytest.fixture(params=["memory", "nats"])
-async def bus(request):
-    url = "memory:"
-    if request.param == "nats":
-        url = request.getfixturevalue("nats_server").url
-    bus = await ingenium.connect(url, name="test", clock=ManualClock(NOW))
+def url(request):
+    return "memory:" if request.param == "memory" else request.getfixturevalue("nats_server").url
+
+
+@pytest.fixture(params=["application/json", "application/protobuf"])
+def content_type(request):
+    return request.param
+
+
+@pytest.fixture
+async def bus(url, content_type):
+    bus = await ingenium.connect(
+        url, name="test", clock=ManualClock(NOW), content_type=content_type
+    )
     yield bus
     await bus.close()
 
 
 @pytest.mark.parametrize("make", [data_event, signal_event, order_event, execution_event])
-async def test_event_arrives_equal_with_id_and_headers(bus, make):
+async def test_event_arrives_equal_with_id_and_headers(bus, content_type, make):
     event = make()
     subscription = await bus.subscribe(type(event))
     raw = Collector()
@@ -58,9 +72,11 @@ async def test_event_arrives_equal_with_id_and_headers(bus, make):
     (message,) = await raw.wait(1)
     assert dict(message.headers) == {
         "Ingenium-Source": "test",
-        "Content-Type": "application/json",
+        "Content-Type": content_type,
         "Nats-Msg-Id": event.id,
     }
+    write = encode if content_type == "application/json" else encode_binary
+    assert message.payload == write(event)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +299,85 @@ async def test_iterating_a_subscription_with_a_handler_is_an_error(bus):
     subscription = await bus.subscribe(DataEvent, handler=Collector())
     with pytest.raises(TypeError, match="cannot be iterated over"):
         aiter(subscription)
+
+
+SIGNALS = "ingenium.strategy.signal"
+
+
+@pytest.mark.parametrize(
+    ("headers", "write"),
+    [
+        ({"Content-Type": "application/protobuf"}, encode_binary),
+        ({"Content-Type": "Application/Protobuf; v=3", "X-Other": "x"}, encode_binary),
+        ({"Content-Type": "application/json"}, encode),
+        ({"Content-Type": "application/json; charset=utf-8"}, encode),
+        ({"X-Other": "Content-Type: application/protobuf"}, encode),
+        ({"Content-Type": ""}, encode),
+        ({}, encode),
+    ],
+)
+async def test_each_message_is_read_in_the_form_that_it_says_it_has(bus, headers, write):
+    subscription = await bus.subscribe(SignalEvent)
+    event = signal_event("AAPL")
+    await bus.bus.publish(SIGNALS, write(event), headers)
+    assert await asyncio.wait_for(anext(subscription), 5) == event
+
+
+@pytest.mark.parametrize(
+    ("payload", "content_type_", "problem"),
+    [
+        (b"\x0a\x05AA", "application/protobuf", "4 bytes that are no binary"),
+        (b"{}", "application/protobuf", "looks like JSON"),
+        (b"<signal/>", "text/xml", "is 'text/xml': send application/json or application/protobuf"),
+        (encode_binary(signal_event("A")), None, "Content-Type: application/protobuf"),
+    ],
+)
+async def test_what_is_not_of_its_form_is_a_dead_letter_with_its_bytes_and_header(
+    bus, payload, content_type_, problem
+):
+    got, log = Collector(), IncidentLog()
+    bus.on_incident(log)
+    letters = await bus.subscribe(DeadLetterEvent)
+    await bus.subscribe(SignalEvent, handler=got)
+    headers = {} if content_type_ is None else {"Content-Type": content_type_}
+    await bus.bus.publish(SIGNALS, payload, headers)
+    await bus.publish(signal_event("A"))
+    letter = await asyncio.wait_for(anext(letters), 5)
+    assert letter.reason == DeadLetterReason.UNDECODABLE
+    assert (letter.data, letter.content_type) == (payload, content_type_)
+    assert "cannot decode SignalEvent" in letter.error
+    assert problem in letter.error
+    await got.wait(1)
+    assert len(log.of(IncidentKind.UNDECODABLE)) == 1
+
+
+async def test_message_with_two_content_types_is_refused(bus):
+    got, log = Collector(), IncidentLog()
+    bus.on_incident(log)
+    await bus.subscribe(SignalEvent, handler=got)
+    block = b"NATS/1.0\r\nContent-Type: application/json\r\nContent-Type: application/protobuf\r\n\r\n"
+    await bus.bus.publish(SIGNALS, b"{}", RawHeaders(block))
+    (incident,) = await log.wait_for(IncidentKind.UNDECODABLE)
+    assert "the header Content-Type is there twice" in incident.detail
+    assert got.items == []
+
+
+async def test_content_type_comes_from_argument_options_or_environment(url, monkeypatch):
+    async def used(**arguments):
+        async with ingenium.connect(url, **arguments) as bus:
+            return bus.bus.content_type
+
+    options = NatsOptions(content_type=ContentType.PROTOBUF)
+    assert await used() is ContentType.JSON
+    assert await used(options=options) is ContentType.PROTOBUF
+    assert await used(options=options, content_type="application/json") is ContentType.JSON
+    monkeypatch.setenv("INGENIUM_CONTENT_TYPE", "application/protobuf")
+    assert await used() is ContentType.PROTOBUF
+    assert await used(content_type=ContentType.JSON) is ContentType.JSON
+    monkeypatch.setenv("INGENIUM_CONTENT_TYPE", "protobuf")
+    for wrong in ({}, {"content_type": "protobuf"}):
+        with pytest.raises(ConfigError, match="'protobuf' is unknown: use application/json or app"):
+            await used(**wrong)
 
 
 async def test_headers_of_a_foreign_client_are_not_needed(bus):

@@ -21,6 +21,8 @@ from enum import StrEnum
 
 import msgspec
 
+from ingenium.events import ContentType
+
 __all__ = ["Bus", "Incident", "IncidentKind", "Message", "MessageHandler", "Subscription"]
 
 
@@ -108,6 +110,11 @@ class Bus(ABC):
     @abstractmethod
     def url(self) -> str:
         """Where the bus is, without credentials: ``"nats://127.0.0.1:4222"``, ``"memory:"``."""
+
+    @property
+    def content_type(self) -> ContentType:
+        """The form in which events are published here; what arrives says itself what it is."""
+        return ContentType.JSON
 
     @property
     @abstractmethod

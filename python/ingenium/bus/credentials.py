@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ingenium.bus.accounts import ROLES, inbox_of
 from ingenium.bus.addresses import Address
+from ingenium.bus.envelope import content_type_named
 from ingenium.bus.options import NatsOptions
 from ingenium.config import Settings
 from ingenium.errors import BusConnectError, MissingDependencyError
@@ -37,6 +38,7 @@ def options_for(settings: Settings, role: str, options: NatsOptions | None = Non
 
     Raises:
         BusConnectError: A file cannot be read.
+        ConfigError: The content type is none of ours.
     """
     own = settings.for_role(role) if role else settings
     options = options or NatsOptions()
@@ -47,6 +49,8 @@ def options_for(settings: Settings, role: str, options: NatsOptions | None = Non
         options = replace(options, tls=context)
     if own.allow_plaintext:
         options = replace(options, allow_plaintext=True)
+    if options.content_type is None:
+        options = replace(options, content_type=content_type_named(own.content_type))
     if role in ROLES:
         options = replace(options, inbox_prefix=inbox_of(role))
     return options

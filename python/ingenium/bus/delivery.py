@@ -20,6 +20,7 @@ from ingenium.bus.contract import (
 from ingenium.bus.envelope import dead_letter
 from ingenium.clock import Clock, SystemClock
 from ingenium.errors import DecodeError
+from ingenium.events import ContentType
 
 __all__ = ["MESSAGE_OVERHEAD", "QueuedSubscription", "ReportingBus"]
 
@@ -40,14 +41,26 @@ class ReportingBus(Bus):
     Args:
         name: Of the connection; dead letters carry it as their component's.
         clock: Tells the time of dead letters; the machine's when left out.
+        content_type: The form in which events are published.
     """
 
-    def __init__(self, name: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        clock: Clock | None = None,
+        content_type: ContentType = ContentType.JSON,
+    ) -> None:
         self.name = name
+        self._content_type = content_type
         self._component = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:64].strip("-") or "ingenium"
         self._clock = clock or SystemClock()
         self._callbacks: list[Callable[[Incident], None]] = []
         self._letters: set[asyncio.Task[None]] = set()
+
+    @property
+    def content_type(self) -> ContentType:
+        """The form in which events are published here."""
+        return self._content_type
 
     @abstractmethod
     def hand_over(

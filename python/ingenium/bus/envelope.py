@@ -4,47 +4,148 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ingenium.bus.contract import Bus, Message
 from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.clock import Clock, SystemClock
-from ingenium.errors import BusError, DecodeError
-from ingenium.events import DeadLetterEvent, DeadLetterReason, encode
+from ingenium.errors import BusError, ConfigError, DecodeError
+from ingenium.events import (
+    ContentType,
+    DeadLetterEvent,
+    DeadLetterReason,
+    decode,
+    decode_binary,
+    encode,
+    encode_binary,
+)
 from ingenium.ids import make_id
 from ingenium.subjects import dead_letter_subject, event_type_of
 
-__all__ = ["dead_letter", "headers_for", "make_letter", "source_of"]
+__all__ = [
+    "content_type_named",
+    "content_type_of",
+    "dead_letter",
+    "headers_for",
+    "make_letter",
+    "pack",
+    "source_of",
+    "unpack",
+]
 
 _SOURCE = "Ingenium-Source"
 _ID = "Nats-Msg-Id"
 _ID_START = b"Nats-Msg-Id: "
+_TYPE = "Content-Type"
+_TYPE_START = b"\r\nContent-Type:"
+_TYPE_JSON = b"\r\nContent-Type: application/json\r\n"
 _END = b"\r\n\r\n"
 _CACHE_LIMIT = 1024
-_starts: dict[str, bytes] = {}
+_TYPES: dict[str, ContentType] = {"": ContentType.JSON, **{kind.value: kind for kind in ContentType}}
+_BOTH = " or ".join(ContentType)
+_starts: dict[tuple[str, ContentType], bytes] = {}
+
+EventT = TypeVar("EventT")
 
 
-def headers_for(event: Any, source: str) -> Mapping[str, str]:
-    """Make the headers of an event.
+def content_type_named(text: str) -> ContentType:
+    """Return the content type of a setting; JSON when it is empty.
+
+    Raises:
+        ConfigError: It is none of ours.
+    """
+    try:
+        return _TYPES[text]
+    except KeyError:
+        raise ConfigError(
+            f"content type {text!r} is unknown: use {_BOTH}, in INGENIUM_CONTENT_TYPE or in code"
+        ) from None
+
+
+def pack(event: Any, source: str, content_type: ContentType) -> tuple[bytes, Mapping[str, str]]:
+    """Write an event as it travels.
 
     Args:
         event: An event or a user's own message; its id becomes ``Nats-Msg-Id``.
         source: Name of the component that sends it.
+        content_type: In which form.
 
     Returns:
-        The headers, written out already: all but the id is the same from event to event.
+        The payload, and its headers.
+
+    Raises:
+        EncodeError: A field holds what the wire format cannot carry.
     """
-    start = _starts.get(source)
+    payload = encode(event) if content_type is ContentType.JSON else encode_binary(event)
+    return payload, _headers(event, source, content_type)
+
+
+def unpack(event_type: type[EventT], message: Message) -> EventT:
+    """Read the event in a message, in the form that the message says it has.
+
+    Raises:
+        DecodeError: It is no such event, or its ``Content-Type`` is none of ours.
+    """
+    if message.headers and content_type_of(event_type, message) is not ContentType.JSON:
+        return decode_binary(event_type, message.payload)
+    try:
+        return decode(event_type, message.payload)
+    except DecodeError as error:
+        if error.path or message.payload.lstrip()[:1] == b"{":
+            raise
+        raise DecodeError(
+            error.event_type,
+            "",
+            f"{error.problem}: send JSON, or protobuf with {_TYPE}: {ContentType.PROTOBUF}",
+        ) from None
+
+
+def content_type_of(event_type: type[Any], message: Message) -> ContentType:
+    """Return the form that a message says it has; JSON when it says nothing.
+
+    Args:
+        event_type: What it is expected to hold, for the error's text.
+        message: The message.
+
+    Raises:
+        DecodeError: The form is none of ours.
+    """
+    headers = message.headers
+    if type(headers) is RawHeaders:
+        raw = headers.raw
+        at = raw.find(_TYPE_START)
+        if at < 0:
+            return ContentType.JSON
+        if raw.find(_TYPE_START, at + 1) < 0:
+            if raw.startswith(_TYPE_JSON, at):
+                return ContentType.JSON
+        else:
+            # Two readers could disagree on what such a message is.
+            raise DecodeError(
+                event_type.__name__, "", f"the header {_TYPE} is there twice: send it once"
+            )
+    text = headers.get(_TYPE, "")
+    found = _TYPES.get(text) or _TYPES.get(text.partition(";")[0].strip().lower())
+    if found is None:
+        raise DecodeError(
+            event_type.__name__, "", f"the header {_TYPE} is {text[:80]!r}: send {_BOTH}"
+        )
+    return found
+
+
+def _headers(event: Any, source: str, content_type: ContentType) -> Mapping[str, str]:
+    """Return headers that are written out already: all but the id is the same from event to event."""
+    start = _starts.get((source, content_type))
     if start is None:
-        block = encode_headers({_SOURCE: source, "Content-Type": "application/json"})
+        block = encode_headers({_SOURCE: source, _TYPE: content_type.value})
         start = block.removesuffix(b"\r\n")
         if len(_starts) < _CACHE_LIMIT:
-            _starts[source] = start
+            _starts[source, content_type] = start
     identifier = getattr(event, "id", None)
     if not identifier or not isinstance(identifier, str):
         return RawHeaders(start + b"\r\n")  # A user's own message may have none, or a number.
     if not (identifier.isascii() and identifier.isprintable()):
-        headers = {_SOURCE: source, "Content-Type": "application/json", _ID: identifier}
+        headers = {_SOURCE: source, _TYPE: content_type.value, _ID: identifier}
         return RawHeaders(encode_headers(headers))
     return RawHeaders(start + _ID_START + identifier.encode() + _END)
 
@@ -72,9 +173,8 @@ async def dead_letter(
     if letter is None:
         return
     try:
-        await bus.publish(
-            dead_letter_subject(component), encode(letter), headers_for(letter, component)
-        )
+        payload, headers = pack(letter, component, bus.content_type)
+        await bus.publish(dead_letter_subject(component), payload, headers)
     except BusError:
         # Reporting must not raise in its turn; the incident of the original error is logged.
         return
@@ -118,4 +218,5 @@ def make_letter(
         data=message.payload[: max(0, (max_payload - 16_384) * 3 // 4)],
         stream=place[0] if place else None,
         stream_sequence=place[1] if place else None,
+        content_type=message.headers.get(_TYPE),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,7 +13,7 @@ from ingenium.bus.contract import Incident, IncidentKind
 from ingenium.bus.credentials import options_for
 from ingenium.bus.delivery import ReportingBus
 from ingenium.bus.embedded import EmbeddedServer, running_servers
-from ingenium.bus.envelope import headers_for
+from ingenium.bus.envelope import content_type_named, pack
 from ingenium.bus.event_subscription import (
     EventBuffer,
     EventHandler,
@@ -27,6 +28,7 @@ from ingenium.config import Settings
 from ingenium.errors import BusClosedError, BusConnectError, SubjectError
 from ingenium.events import (
     CancelEvent,
+    ContentType,
     ControlEvent,
     DataEvent,
     DeadLetterEvent,
@@ -35,7 +37,6 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
     SignalEvent,
-    encode,
 )
 from ingenium.ids import random_id
 from ingenium.subjects import check_symbol, subject_for, subject_of
@@ -117,7 +118,8 @@ class EventBus:
                 event.timestamp = format_time(now) if prefix == "data" else now
             if subject is None:
                 subject = subject_of(event)
-        room = self._bus.hand_over(subject, encode(event), headers_for(event, self._name))
+        payload, headers = pack(event, self._name, self._bus.content_type)
+        room = self._bus.hand_over(subject, payload, headers)
         if room is not None:
             await room
 
@@ -241,7 +243,7 @@ class Connecting:
     ) -> None:
         self._url = url
         self._name = name
-        self._options = options
+        self._options = options or NatsOptions()
         self._settings = settings
         self._clock = clock
         self._bus: EventBus | None = None
@@ -265,9 +267,12 @@ class Connecting:
             await bus.__aexit__(error_type, error, traceback)
 
     async def _connect(self) -> EventBus:
-        if self._url == _MEMORY:
-            return self._typed(MemoryBus(self._name, clock=self._clock))
         settings = self._settings or Settings.from_environment()
+        if self._url == _MEMORY:
+            content_type = self._options.content_type or content_type_named(settings.content_type)
+            return self._typed(
+                MemoryBus(self._name, clock=self._clock, content_type=content_type)
+            )
         url = self._url or settings.nats_server or _find_running(settings)
         if url:
             if url != settings.nats_server:
@@ -318,6 +323,7 @@ def connect(
     options: NatsOptions | None = None,
     settings: Settings | None = None,
     clock: Clock | None = None,
+    content_type: ContentType | str | None = None,
 ) -> Connecting:
     """Connect to the bus.
 
@@ -337,6 +343,9 @@ def connect(
         settings: In place of those of the environment.
         clock: Tells the time for events that are published without one; the machine's when left
             out.
+        content_type: The form in which events are published, ``application/json`` or
+            ``application/protobuf``; when left out, what ``INGENIUM_CONTENT_TYPE`` says, else JSON.
+            What arrives is read in the form that it says it has.
 
     Returns:
         Something to await or to enter that gives an `EventBus`.
@@ -344,5 +353,8 @@ def connect(
     Raises:
         BusConnectError: On entering: the server cannot be reached, or none can be started; the
             text says why.
+        ConfigError: The content type is none of ours.
     """
+    if content_type is not None:
+        options = replace(options or NatsOptions(), content_type=content_type_named(content_type))
     return Connecting(url, name, options, settings, clock)

@@ -12,8 +12,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from ingenium.bus.contract import Message, MessageHandler, Subscription
 from ingenium.bus.delivery import ReportingBus
+from ingenium.bus.envelope import unpack
 from ingenium.errors import BusError, DecodeError
-from ingenium.events import decode
 
 __all__ = ["EventBuffer", "EventHandler", "EventSubscription", "receiver"]
 
@@ -102,7 +102,7 @@ def receiver(
 
     def receive(message: Message) -> Awaitable[None] | None:
         try:
-            event = decode(event_type, message.payload)
+            event = unpack(event_type, message)
         except DecodeError as error:
             return bus.refuse(message, error)
         # Subjects are in lower case: two symbols may share one.

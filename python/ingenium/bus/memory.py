@@ -11,6 +11,7 @@ from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.routing import check_pattern, check_queue_group, check_subject, matches
 from ingenium.clock import Clock
 from ingenium.errors import BusClosedError, BusTimeoutError, EventTooLargeError
+from ingenium.events import ContentType
 
 __all__ = ["MemoryBus"]
 
@@ -32,6 +33,7 @@ class MemoryBus(ReportingBus):
         pending_bytes: How much may wait for one handler, payloads and 512 bytes a message.
         drain_timeout_seconds: How long `drain` waits for the handlers.
         clock: Tells the time of dead letters; the machine's when left out.
+        content_type: The form in which events are published.
     """
 
     def __init__(
@@ -42,8 +44,9 @@ class MemoryBus(ReportingBus):
         pending_bytes: int = 256 * _MIB,
         drain_timeout_seconds: float = 5.0,
         clock: Clock | None = None,
+        content_type: ContentType = ContentType.JSON,
     ) -> None:
-        super().__init__(name, clock)
+        super().__init__(name, clock, content_type)
         self._max_payload = max_payload
         self._pending_bytes = pending_bytes
         self._drain_timeout = drain_timeout_seconds

@@ -25,6 +25,7 @@ from ingenium.errors import (
     BusTimeoutError,
     EventTooLargeError,
 )
+from ingenium.events import ContentType
 
 if TYPE_CHECKING:
     from ingenium.bus.safe_client import SafeClient
@@ -53,7 +54,7 @@ class NatsBus(ReportingBus):
         options: NatsOptions,
         clock: Clock | None,
     ) -> None:
-        super().__init__(name, clock)
+        super().__init__(name, clock, options.content_type or ContentType.JSON)
         self._client = client
         self._address = address
         self._options = options

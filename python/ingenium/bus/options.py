@@ -6,6 +6,8 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingenium.events import ContentType
+
 __all__ = ["NatsOptions"]
 
 _MIB = 1_048_576
@@ -39,6 +41,8 @@ class NatsOptions:
             hangs cannot fill the machine.
         ping_interval_seconds: How often a silent server is asked for a sign of life. After two
             intervals without one the connection counts as lost.
+        content_type: The form in which events are published; JSON when left out. What arrives is
+            read in whatever form it says it has.
     """
 
     user: str = ""
@@ -54,3 +58,4 @@ class NatsOptions:
     reconnect_buffer_bytes: int = 8 * _MIB
     pending_bytes: int = 256 * _MIB
     ping_interval_seconds: float = 5.0
+    content_type: ContentType | None = None

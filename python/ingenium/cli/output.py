@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ingenium.bus.contract import Message
+from ingenium.bus.envelope import content_type_of, unpack
 from ingenium.clock import format_time
 from ingenium.errors import WireError
 from ingenium.events import (
     CancelEvent,
+    ContentType,
     ControlEvent,
     DataEvent,
     DeadLetterEvent,
@@ -27,7 +29,7 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
     SignalEvent,
-    decode,
+    encode,
 )
 from ingenium.lockstep import ReplayResult
 from ingenium.subjects import event_type_of
@@ -60,7 +62,7 @@ def describe_message(message: Message) -> str:
     if kind is None:
         return f"?         {printable(message.subject)}  {_preview(message.payload)}"
     try:
-        event = decode(kind, message.payload)
+        event = unpack(kind, message)
     except WireError as error:
         return (
             f"broken    {printable(message.subject)}  {printable(str(error))}  "
@@ -178,8 +180,10 @@ def message_as_json(message: Message) -> str:
     try:
         if kind is None:
             raise WireError("event", "", f"subject {message.subject!r} is none of Ingenium's")
-        decode(kind, message.payload)
-        line["event"] = json.loads(message.payload)
+        event = unpack(kind, message)
+        # What is JSON already may have keys that the schema does not know.
+        is_json = content_type_of(kind, message) is ContentType.JSON
+        line["event"] = json.loads(message.payload if is_json else encode(event))
     except WireError as error:
         line["error"] = str(error)
         line["data_base64"] = base64.b64encode(message.payload).decode()

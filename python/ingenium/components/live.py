@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
-from ingenium.bus.envelope import dead_letter, headers_for
+from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.clock import Clock, SystemClock
 from ingenium.components.base import Component
 from ingenium.components.handling import (
@@ -19,7 +19,7 @@ from ingenium.components.handling import (
 )
 from ingenium.components.ingestor import Ingestor
 from ingenium.errors import ComponentError, DecodeError
-from ingenium.events import Event, decode, encode
+from ingenium.events import Event
 from ingenium.subjects import event_type_of, subject_of
 
 __all__ = ["LiveMember"]
@@ -113,7 +113,7 @@ class LiveMember:
     async def _receive(self, event_type: type[Event], message: Message) -> None:
         component = self.component
         try:
-            event = decode(event_type, message.payload)
+            event = unpack(event_type, message)
             if not wants(component, event):
                 return
             sent = await handle(component, self._handlers[event_type], event, self._clock.now())
@@ -130,6 +130,5 @@ class LiveMember:
 
     async def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
-            await self._bus.publish(
-                subject_of(event), encode(event), headers_for(event, self.component.name)
-            )
+            payload, headers = pack(event, self.component.name, self._bus.content_type)
+            await self._bus.publish(subject_of(event), payload, headers)

@@ -13,6 +13,8 @@ from ingenium._gen.ingenium.v1 import (
     SignalEvent,
     StopLoss,
 )
+from ingenium.events.binary import decode_binary, encode_binary
+from ingenium.events.content import ContentType
 from ingenium.events.tokens import (
     DataType,
     DeadLetterReason,
@@ -40,6 +42,7 @@ Event = (
 
 __all__ = [
     "CancelEvent",
+    "ContentType",
     "ControlEvent",
     "DataEvent",
     "DataType",
@@ -60,5 +63,7 @@ __all__ = [
     "TradeUpdate",
     "TradingState",
     "decode",
+    "decode_binary",
     "encode",
+    "encode_binary",
 ]

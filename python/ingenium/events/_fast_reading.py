@@ -19,11 +19,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-import betterproto2
 import msgspec
 
 from ingenium.events._reading import read
-from ingenium.events._schema import Field, Kind, Schema, holds_itself
+from ingenium.events._schema import Field, Kind, Schema, holds_itself, is_plain
 from ingenium.events._text import ZERO_TIME
 from ingenium.events._time import ZERO, TimeError, read_time
 
@@ -221,16 +220,9 @@ class _Source:
 
     def _construction(self, schema: Schema, values: list[str], target: str) -> list[str]:
         """Return the lines that make a message of its values."""
-        cls: Any = schema.cls
-        base: Any = betterproto2.Message
-        name = self._name(cls)
+        name = self._name(schema.cls)
         pairs = [(field.name, value) for field, value in zip(schema.fields, values, strict=True)]
-        if (
-            cls.__post_init__ is not base.__post_init__
-            or cls.__setattr__ is not object.__setattr__
-            or "__dataclass_fields__" not in vars(cls)
-        ):
-            # A class that does something of its own when it is made.
+        if not is_plain(schema.cls):
             return [f"{target} = {name}({', '.join(f'{key}={value}' for key, value in pairs)})"]
         # What the generated __init__ and __post_init__ do, in a third of their time.
         made = self._name()

@@ -14,12 +14,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import betterproto2
 from google.protobuf.descriptor import (  # type: ignore[import-untyped]
     Descriptor,
     FieldDescriptor,
 )
 
-__all__ = ["INT_RANGES", "Field", "Kind", "Schema", "SchemaError", "holds_itself", "schema_of"]
+__all__ = [
+    "INT_RANGES",
+    "Field",
+    "Kind",
+    "Schema",
+    "SchemaError",
+    "holds_itself",
+    "is_plain",
+    "schema_of",
+]
 
 
 class SchemaError(Exception):
@@ -234,4 +244,14 @@ def holds_itself(schema: Schema, above: tuple[Schema, ...] = ()) -> bool:
     return schema in above or any(
         field.message is not None and holds_itself(field.message, (*above, schema))
         for field in schema.fields
+    )
+
+
+def is_plain(cls: Any) -> bool:
+    """Return whether a class does nothing of its own when it is made."""
+    base: Any = betterproto2.Message
+    return (
+        cls.__post_init__ is base.__post_init__
+        and cls.__setattr__ is object.__setattr__
+        and "__dataclass_fields__" in vars(cls)
     )

@@ -10,6 +10,7 @@ from decimal import Decimal
 from hashlib import sha256
 
 from ingenium.bus.contract import Message
+from ingenium.bus.envelope import unpack
 from ingenium.components import App, Strategy
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
@@ -18,7 +19,7 @@ from ingenium.events import (
     ExecutionEvent,
     OrderEvent,
     ReplaceEvent,
-    decode,
+    encode,
 )
 from ingenium.lockstep.feed import Item
 from ingenium.lockstep.lines import BarLines, line_of
@@ -96,9 +97,10 @@ class ReplayResult:
 class EventLog:
     """Collects a replay's events.
 
-    The digest is over subject and payload of every event: step by step, and within a step data,
+    The digest is over subject and JSON of every event: step by step, and within a step data,
     signals, orders, executions. So it does not depend on the way in which the messages of
-    different components mixed on their way.
+    different components mixed on their way, nor on the form in which they travelled: what is
+    digested is what `encode` gives, or the payload itself where it is no event.
 
     Args:
         cash: What the account starts with.
@@ -129,12 +131,8 @@ class EventLog:
         kinds = (step.data, step.signals, step.orders, step.executions)
         for place, messages in enumerate(kinds):
             self._counts[place] += len(messages)
-            if self._hash is not None:
-                for message in messages:
-                    self._hash.update(b"%b %b\n" % (message.subject.encode(), message.payload))
-        for messages in (step.data, step.orders, step.executions):
             for message in messages:
-                self._book_message(message)
+                self._add_message(message, book=messages is not step.signals)
 
     def add_data(self, time: datetime, data: Sequence[Item]) -> None:
         """Begin an instant with market data that never was on a bus."""
@@ -209,16 +207,22 @@ class EventLog:
             problems=(*unheard, *self._problems),
         )
 
-    def _book_message(self, message: Message) -> None:
+    def _add_message(self, message: Message, *, book: bool) -> None:
+        payload = message.payload
         kind = event_type_of(message.subject)
-        if kind is None:
-            return
-        try:
-            event = decode(kind, message.payload)
-        except IngeniumError as error:
-            self._problems.append(f"{message.subject}: {error}")
-        else:
-            self._book(event)
+        if kind is not None:
+            try:
+                event = unpack(kind, message)
+            except IngeniumError as error:
+                if book:
+                    self._problems.append(f"{message.subject}: {error}")
+            else:
+                # Other forms and spellings of the same event must not make another digest.
+                payload = b"" if self._hash is None else encode(event)
+                if book:
+                    self._book(event)
+        if self._hash is not None:
+            self._hash.update(b"%b %b\n" % (message.subject.encode(), payload))
 
     def _book(self, event: Event) -> None:
         try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscription
-from ingenium.bus.envelope import dead_letter, headers_for
+from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
 from ingenium.components.handling import (
     handle,
@@ -176,7 +176,7 @@ class Member(ABC):
         name = f"{_NAMES[event_type]}_handled"
         setattr(self._state, name, getattr(self._state, name) + 1)
         try:
-            event = decode(event_type, message.payload)
+            event = unpack(event_type, message)
             if now is None:
                 now = time_of(event) if isinstance(event, DataEvent) else self._now
         except DecodeError as error:
@@ -197,9 +197,8 @@ class Member(ABC):
         state = self._state
         for event in events:
             name = f"{_NAMES[type(event)]}_sent"
-            await self._bus.publish(
-                subject_of(event), encode(event), headers_for(event, self.component.name)
-            )
+            payload, headers = pack(event, self.component.name, self._bus.content_type)
+            await self._bus.publish(subject_of(event), payload, headers)
             setattr(state, name, getattr(state, name) + 1)
 
     async def _send_report(self) -> None:

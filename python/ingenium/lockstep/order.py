@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ingenium.bus.contract import Message
-from ingenium.bus.envelope import source_of
+from ingenium.bus.envelope import source_of, unpack
 from ingenium.components import App, External
 from ingenium.errors import DecodeError
-from ingenium.events import SignalEvent, decode
+from ingenium.events import SignalEvent
 
 __all__ = ["SignalOrder"]
 
@@ -48,6 +48,6 @@ class SignalOrder:
 
 def _symbol(message: Message) -> str:
     try:
-        return decode(SignalEvent, message.payload).symbol
+        return unpack(SignalEvent, message).symbol
     except DecodeError:
         return ""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from ingenium.bus.contract import Message
-from ingenium.bus.envelope import source_of
+from ingenium.bus.envelope import source_of, unpack
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import App, Component, External
 from ingenium.errors import DecodeError, LockstepError
-from ingenium.events import SignalEvent, decode
+from ingenium.events import SignalEvent
 
 __all__ = ["Silence"]
 
@@ -67,7 +67,7 @@ class Silence:
         if not self._names or (source_of(message) or next(iter(self._names))) not in self._names:
             return
         try:
-            sent = decode(SignalEvent, message.payload).timestamp
+            sent = unpack(SignalEvent, message).timestamp
         except DecodeError:
             return
         if sent is not None and timedelta(0) < self._began - sent < _SAME_DAY:

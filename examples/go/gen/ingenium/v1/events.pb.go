@@ -911,8 +911,11 @@ type DeadLetterEvent struct {
 	Stream *string `protobuf:"bytes,8,opt,name=stream,json=Stream,proto3,oneof" json:"stream,omitempty"`
 	// Sequence of the payload in that stream, a whole number: "1042".
 	StreamSequence *string `protobuf:"bytes,9,opt,name=stream_sequence,json=StreamSequence,proto3,oneof" json:"stream_sequence,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The header Content-Type with which it came: "application/protobuf". Absent means that it had
+	// none, and was taken for JSON.
+	ContentType   *string `protobuf:"bytes,10,opt,name=content_type,json=ContentType,proto3,oneof" json:"content_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeadLetterEvent) Reset() {
@@ -1004,6 +1007,13 @@ func (x *DeadLetterEvent) GetStream() string {
 func (x *DeadLetterEvent) GetStreamSequence() string {
 	if x != nil && x.StreamSequence != nil {
 		return *x.StreamSequence
+	}
+	return ""
+}
+
+func (x *DeadLetterEvent) GetContentType() string {
+	if x != nil && x.ContentType != nil {
+		return *x.ContentType
 	}
 	return ""
 }
@@ -1289,7 +1299,7 @@ const file_ingenium_v1_events_proto_rawDesc = "" +
 	"\x05_sideB\r\n" +
 	"\v_commissionB\x12\n" +
 	"\x10_leaves_quantityB\t\n" +
-	"\a_reason\"\xd0\x02\n" +
+	"\a_reason\"\x89\x03\n" +
 	"\x0fDeadLetterEvent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
 	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n" +
@@ -1299,9 +1309,12 @@ const file_ingenium_v1_events_proto_rawDesc = "" +
 	"\x10original_subject\x18\x06 \x01(\tR\x0fOriginalSubject\x12\x12\n" +
 	"\x04data\x18\a \x01(\fR\x04Data\x12\x1b\n" +
 	"\x06stream\x18\b \x01(\tH\x00R\x06Stream\x88\x01\x01\x12,\n" +
-	"\x0fstream_sequence\x18\t \x01(\tH\x01R\x0eStreamSequence\x88\x01\x01B\t\n" +
+	"\x0fstream_sequence\x18\t \x01(\tH\x01R\x0eStreamSequence\x88\x01\x01\x12&\n" +
+	"\fcontent_type\x18\n" +
+	" \x01(\tH\x02R\vContentType\x88\x01\x01B\t\n" +
 	"\a_streamB\x12\n" +
-	"\x10_stream_sequence\"\xec\x01\n" +
+	"\x10_stream_sequenceB\x0f\n" +
+	"\r_content_type\"\xec\x01\n" +
 	"\vDenialEvent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
 	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n" +

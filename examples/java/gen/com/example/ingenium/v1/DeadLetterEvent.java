@@ -41,6 +41,7 @@ private static final long serialVersionUID = 0L;
     data_ = com.google.protobuf.ByteString.EMPTY;
     stream_ = "";
     streamSequence_ = "";
+    contentType_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -468,6 +469,68 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int CONTENT_TYPE_FIELD_NUMBER = 10;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object contentType_ = "";
+  /**
+   * <pre>
+   * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+   * none, and was taken for JSON.
+   * </pre>
+   *
+   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * @return Whether the contentType field is set.
+   */
+  @java.lang.Override
+  public boolean hasContentType() {
+    return ((bitField0_ & 0x00000008) != 0);
+  }
+  /**
+   * <pre>
+   * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+   * none, and was taken for JSON.
+   * </pre>
+   *
+   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * @return The contentType.
+   */
+  @java.lang.Override
+  public java.lang.String getContentType() {
+    java.lang.Object ref = contentType_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      contentType_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+   * none, and was taken for JSON.
+   * </pre>
+   *
+   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * @return The bytes for contentType.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getContentTypeBytes() {
+    java.lang.Object ref = contentType_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      contentType_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -509,6 +572,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000004) != 0)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 9, streamSequence_);
     }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 10, contentType_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -541,6 +607,9 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000004) != 0)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(9, streamSequence_);
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(10, contentType_);
     }
     return size;
   }
@@ -593,6 +662,11 @@ private static final long serialVersionUID = 0L;
       if (!getStreamSequence()
           .equals(other.getStreamSequence())) return false;
     }
+    if (hasContentType() != other.hasContentType()) return false;
+    if (hasContentType()) {
+      if (!getContentType()
+          .equals(other.getContentType())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -627,6 +701,10 @@ private static final long serialVersionUID = 0L;
     if (hasStreamSequence()) {
       hash = (37 * hash) + STREAM_SEQUENCE_FIELD_NUMBER;
       hash = (53 * hash) + getStreamSequence().hashCode();
+    }
+    if (hasContentType()) {
+      hash = (37 * hash) + CONTENT_TYPE_FIELD_NUMBER;
+      hash = (53 * hash) + getContentType().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -783,6 +861,7 @@ private static final long serialVersionUID = 0L;
       data_ = com.google.protobuf.ByteString.EMPTY;
       stream_ = "";
       streamSequence_ = "";
+      contentType_ = "";
       return this;
     }
 
@@ -849,6 +928,10 @@ private static final long serialVersionUID = 0L;
         result.streamSequence_ = streamSequence_;
         to_bitField0_ |= 0x00000004;
       }
+      if (((from_bitField0_ & 0x00000200) != 0)) {
+        result.contentType_ = contentType_;
+        to_bitField0_ |= 0x00000008;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -903,6 +986,11 @@ private static final long serialVersionUID = 0L;
       if (other.hasStreamSequence()) {
         streamSequence_ = other.streamSequence_;
         bitField0_ |= 0x00000100;
+        onChanged();
+      }
+      if (other.hasContentType()) {
+        contentType_ = other.contentType_;
+        bitField0_ |= 0x00000200;
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -976,6 +1064,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000100;
               break;
             } // case 74
+            case 82: {
+              contentType_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000200;
+              break;
+            } // case 82
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1854,6 +1947,115 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       streamSequence_ = value;
       bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object contentType_ = "";
+    /**
+     * <pre>
+     * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+     * none, and was taken for JSON.
+     * </pre>
+     *
+     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * @return Whether the contentType field is set.
+     */
+    public boolean hasContentType() {
+      return ((bitField0_ & 0x00000200) != 0);
+    }
+    /**
+     * <pre>
+     * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+     * none, and was taken for JSON.
+     * </pre>
+     *
+     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * @return The contentType.
+     */
+    public java.lang.String getContentType() {
+      java.lang.Object ref = contentType_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        contentType_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+     * none, and was taken for JSON.
+     * </pre>
+     *
+     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * @return The bytes for contentType.
+     */
+    public com.google.protobuf.ByteString
+        getContentTypeBytes() {
+      java.lang.Object ref = contentType_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        contentType_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+     * none, and was taken for JSON.
+     * </pre>
+     *
+     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * @param value The contentType to set.
+     * @return This builder for chaining.
+     */
+    public Builder setContentType(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      contentType_ = value;
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+     * none, and was taken for JSON.
+     * </pre>
+     *
+     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearContentType() {
+      contentType_ = getDefaultInstance().getContentType();
+      bitField0_ = (bitField0_ & ~0x00000200);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+     * none, and was taken for JSON.
+     * </pre>
+     *
+     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * @param value The bytes for contentType to set.
+     * @return This builder for chaining.
+     */
+    public Builder setContentTypeBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      contentType_ = value;
+      bitField0_ |= 0x00000200;
       onChanged();
       return this;
     }

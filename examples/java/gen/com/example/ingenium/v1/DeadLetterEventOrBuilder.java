@@ -204,4 +204,36 @@ public interface DeadLetterEventOrBuilder extends
    */
   com.google.protobuf.ByteString
       getStreamSequenceBytes();
+
+  /**
+   * <pre>
+   * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+   * none, and was taken for JSON.
+   * </pre>
+   *
+   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * @return Whether the contentType field is set.
+   */
+  boolean hasContentType();
+  /**
+   * <pre>
+   * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+   * none, and was taken for JSON.
+   * </pre>
+   *
+   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * @return The contentType.
+   */
+  java.lang.String getContentType();
+  /**
+   * <pre>
+   * The header Content-Type with which it came: "application/protobuf". Absent means that it had
+   * none, and was taken for JSON.
+   * </pre>
+   *
+   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * @return The bytes for contentType.
+   */
+  com.google.protobuf.ByteString
+      getContentTypeBytes();
 }

@@ -144,7 +144,7 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
       "ves_quantity\030\013 \001(\tH\004R\016LeavesQuantity\210\001\001\022" +
       "\033\n\006reason\030\014 \001(\tH\005R\006Reason\210\001\001B\010\n\006_priceB\t" +
       "\n\007_updateB\007\n\005_sideB\r\n\013_commissionB\022\n\020_le" +
-      "aves_quantityB\t\n\007_reason\"\320\002\n\017DeadLetterE" +
+      "aves_quantityB\t\n\007_reason\"\211\003\n\017DeadLetterE" +
       "vent\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132" +
       "\032.google.protobuf.TimestampR\tTimestamp\022\034" +
       "\n\tcomponent\030\003 \001(\tR\tComponent\022\026\n\006reason\030\004" +
@@ -152,21 +152,22 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
       "iginal_subject\030\006 \001(\tR\017OriginalSubject\022\022\n" +
       "\004data\030\007 \001(\014R\004Data\022\033\n\006stream\030\010 \001(\tH\000R\006Str" +
       "eam\210\001\001\022,\n\017stream_sequence\030\t \001(\tH\001R\016Strea" +
-      "mSequence\210\001\001B\t\n\007_streamB\022\n\020_stream_seque" +
-      "nce\"\354\001\n\013DenialEvent\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\tt" +
-      "imestamp\030\002 \001(\0132\032.google.protobuf.Timesta" +
-      "mpR\tTimestamp\022\034\n\tcomponent\030\003 \001(\tR\tCompon" +
-      "ent\022\026\n\006reason\030\004 \001(\tR\006Reason\022\026\n\006detail\030\005 " +
-      "\001(\tR\006Detail\022\026\n\006symbol\030\006 \001(\tR\006Symbol\022-\n\005o" +
-      "rder\030\007 \001(\0132\027.ingenium.v1.OrderEventR\005Ord" +
-      "er\"\236\001\n\014ControlEvent\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\tt" +
-      "imestamp\030\002 \001(\0132\032.google.protobuf.Timesta" +
-      "mpR\tTimestamp\022\024\n\005state\030\003 \001(\tR\005State\022\026\n\006r" +
-      "eason\030\004 \001(\tR\006Reason\022\026\n\006sender\030\005 \001(\tR\006Sen" +
-      "derBs\n\027com.example.ingenium.v1B\013EventsPr" +
-      "otoP\001\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1\342" +
-      "\002\027Ingenium\\V1\\GPBMetadata\352\002\014Ingenium::V1" +
-      "b\006proto3"
+      "mSequence\210\001\001\022&\n\014content_type\030\n \001(\tH\002R\013Co" +
+      "ntentType\210\001\001B\t\n\007_streamB\022\n\020_stream_seque" +
+      "nceB\017\n\r_content_type\"\354\001\n\013DenialEvent\022\016\n\002" +
+      "id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google" +
+      ".protobuf.TimestampR\tTimestamp\022\034\n\tcompon" +
+      "ent\030\003 \001(\tR\tComponent\022\026\n\006reason\030\004 \001(\tR\006Re" +
+      "ason\022\026\n\006detail\030\005 \001(\tR\006Detail\022\026\n\006symbol\030\006" +
+      " \001(\tR\006Symbol\022-\n\005order\030\007 \001(\0132\027.ingenium.v" +
+      "1.OrderEventR\005Order\"\236\001\n\014ControlEvent\022\016\n\002" +
+      "id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google" +
+      ".protobuf.TimestampR\tTimestamp\022\024\n\005state\030" +
+      "\003 \001(\tR\005State\022\026\n\006reason\030\004 \001(\tR\006Reason\022\026\n\006" +
+      "sender\030\005 \001(\tR\006SenderBs\n\027com.example.inge" +
+      "nium.v1B\013EventsProtoP\001\242\002\003IXX\252\002\013Ingenium." +
+      "V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPBMetada" +
+      "ta\352\002\014Ingenium::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -226,7 +227,7 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
     internal_static_ingenium_v1_DeadLetterEvent_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_ingenium_v1_DeadLetterEvent_descriptor,
-        new java.lang.String[] { "Id", "Timestamp", "Component", "Reason", "Error", "OriginalSubject", "Data", "Stream", "StreamSequence", });
+        new java.lang.String[] { "Id", "Timestamp", "Component", "Reason", "Error", "OriginalSubject", "Data", "Stream", "StreamSequence", "ContentType", });
     internal_static_ingenium_v1_DenialEvent_descriptor =
       getDescriptor().getMessageType(9);
     internal_static_ingenium_v1_DenialEvent_fieldAccessorTable = new
