@@ -2,12 +2,13 @@
 
 import pytest
 
+from ingenium import ContentType
 from ingenium.testing import BusContract, MemoryBus
 
 
 class TestMemoryBus(BusContract):
-    @pytest.fixture
-    async def bus(self):
-        bus = MemoryBus("test")
+    @pytest.fixture(params=ContentType)
+    async def bus(self, request):
+        bus = MemoryBus("test", content_type=request.param)
         yield bus
         await bus.close()

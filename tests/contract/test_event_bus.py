@@ -355,7 +355,9 @@ async def test_message_with_two_content_types_is_refused(bus):
     got, log = Collector(), IncidentLog()
     bus.on_incident(log)
     await bus.subscribe(SignalEvent, handler=got)
-    block = b"NATS/1.0\r\nContent-Type: application/json\r\nContent-Type: application/protobuf\r\n\r\n"
+    block = (
+        b"NATS/1.0\r\nContent-Type: application/json\r\nContent-Type: application/protobuf\r\n\r\n"
+    )
     await bus.bus.publish(SIGNALS, b"{}", RawHeaders(block))
     (incident,) = await log.wait_for(IncidentKind.UNDECODABLE)
     assert "the header Content-Type is there twice" in incident.detail

@@ -115,6 +115,21 @@ def test_run_one_process_and_many_give_equal_bytes_and_trades(folder: Path) -> N
     assert one["problems"] == []
 
 
+def test_run_in_binary_gives_what_json_gives(folder: Path) -> None:
+    env = {"INGENIUM_CONTENT_TYPE": "application/protobuf"}
+    arguments = ("run", "app.py", "--json", "--processes")
+    assert _result(ingenium(*arguments, cwd=folder, env=env)) == _result(
+        ingenium(*arguments, cwd=folder)
+    )
+
+
+def test_run_with_a_content_type_that_is_none_is_refused(folder: Path) -> None:
+    env = {"INGENIUM_CONTENT_TYPE": "text/xml"}
+    ended = ingenium("run", "app.py", cwd=folder, env=env)
+    assert ended.code == 2, ended.err
+    assert "content type 'text/xml' is unknown: use application/json or" in ended.err
+
+
 def test_run_prints_trades_account_and_digest_and_leaves_no_process(folder: Path) -> None:
     with running("run", "app.py", "--verify", "--processes", "--trades", "3", cwd=folder) as it:
         ended = it.wait()

@@ -23,6 +23,7 @@ from ingenium import (
     SignalEvent,
     StopLoss,
     encode,
+    encode_binary,
 )
 from ingenium.bus import EmbeddedServer, NatsBus
 from ingenium.events import Event
@@ -121,6 +122,33 @@ async def test_tap_json_gives_one_object_a_line_with_the_bytes_of_what_is_broken
         assert answer["subject"] == subject
         assert base64.b64decode(answer["data_base64"]) == payload
         assert answer["error"]
+
+
+async def test_tap_reads_binary_and_keeps_the_bytes_of_what_is_broken(
+    tmp_path: Path, nats_server: EmbeddedServer, nats_bus: NatsBus
+) -> None:
+    headers = {"Content-Type": "application/protobuf"}
+    env = {"NATS_SERVER": nats_server.url}
+    broken = b"\x0a\x05AA"
+    for options in ((), ("--json",)):
+        with running("tap", "--count", "5", *options, cwd=tmp_path, env=env) as it:
+            it.until_line("listening")
+            for event in EVENTS:
+                await nats_bus.publish(subject_of(event), encode_binary(event), headers)
+            await nats_bus.publish("ingenium.portfolio.order", broken, headers)
+            await nats_bus.flush()
+            ended = it.wait()
+        assert ended.code == 0, ended.err
+        lines = ended.out.splitlines()
+        if options:
+            answers = [json.loads(line) for line in lines]
+            assert [a["event"] for a in answers[:4]] == [json.loads(encode(e)) for e in EVENTS]
+            assert base64.b64decode(answers[4]["data_base64"]) == broken
+        else:
+            assert [line.split()[0] for line in lines[:4]] == [
+                "data", "signal", "order", "execution",
+            ]  # fmt: skip
+            assert "no binary ingenium.v1.OrderEvent" in lines[4]
 
 
 async def test_tap_one_subject_prints_only_that(

@@ -20,13 +20,15 @@ from ingenium import (
     OrderEvent,
     SignalEvent,
     StopLoss,
+    decode_binary,
     encode,
+    encode_binary,
 )
-from ingenium.bus import EmbeddedServer
+from ingenium.bus import EmbeddedServer, Message
 from ingenium.events import Event
 
 LIMIT_SECONDS = 20
-FORMS = ["documented", "later", "protojson"]
+FORMS = ["documented", "later", "protojson", "binary"]
 ZERO = "0001-01-01T00:00:00Z"
 AT = datetime(2024, 1, 3, 14, 30, 0, 123456, tzinfo=UTC)
 AT_TEXT = "2024-01-03T14:30:00.123456Z"
@@ -108,6 +110,7 @@ def _known_to(form: str, kind: str) -> dict[str, Any]:
     """Return the full event as a form that may know less of it holds it."""
     left_out = {
         "protojson": set(),
+        "binary": set(),
         "later": OURS[kind],
         "documented": OURS[kind] | LATER_FIELDS[kind],
     }[form]
@@ -178,6 +181,53 @@ async def test_python_publishes_and_go_reads_every_field_that_it_knows(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("form", ["protojson", "binary"])
+async def test_python_publishes_binary_and_go_reads_every_field(
+    go_build: Any, nats_server: EmbeddedServer, form: str
+) -> None:
+    program = await asyncio.to_thread(go_build, "tests/interop/gopeer")
+    async with (
+        ingenium.connect(nats_server.url, content_type="application/protobuf") as bus,
+        _peer(program, form, nats_server.url) as go,
+    ):
+        messages = await _listen(bus)
+        for event in FULL.values():
+            await bus.publish(event)
+            assert (await go.hear())["Event"] == _json(event)
+            assert (await messages.get()).payload == encode_binary(event)
+
+
+@pytest.mark.timeout(300)
+async def test_go_publishes_binary_whatever_the_reader_sends_itself(
+    go_build: Any, nats_server: EmbeddedServer
+) -> None:
+    program = await asyncio.to_thread(go_build, "tests/interop/gopeer")
+    async with (
+        ingenium.connect(nats_server.url) as json_bus,
+        ingenium.connect(nats_server.url, content_type="application/protobuf") as binary_bus,
+        _peer(program, "binary", nats_server.url) as go,
+    ):
+        messages = await _listen(json_bus)
+        for kind, event in FULL.items():
+            subscriptions = [await bus.subscribe(type(event)) for bus in (json_bus, binary_bus)]
+            await go.say(kind, _json(event))
+            for subscription in subscriptions:
+                assert await asyncio.wait_for(anext(subscription), LIMIT_SECONDS) == event
+            message = await messages.get()
+            assert message.headers["Content-Type"] == "application/protobuf"
+            assert decode_binary(type(event), message.payload) == event
+            for subscription in subscriptions:
+                await subscription.stop()
+            await go.hear()
+
+
+async def _listen(bus: ingenium.EventBus) -> asyncio.Queue[Message]:
+    messages: asyncio.Queue[Message] = asyncio.Queue()
+    await bus.bus.subscribe("ingenium.>", messages.put_nowait)
+    return messages
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("form", FORMS)
 async def test_go_publishes_and_python_reads_every_field_of_its_form(
     go_build: Any, nats_server: EmbeddedServer, form: str
@@ -218,5 +268,5 @@ async def test_empty_events_of_go_are_read_in_python(
         assert not execution.price
         for _ in range(2):
             heard = await go.hear()
-            if form != "protojson":
+            if form in {"documented", "later"}:
                 assert heard["Event"]["Timestamp"] == ZERO

@@ -16,7 +16,7 @@ from tools import need_program
 
 import ingenium as sdk
 from ingenium import DataEvent, Ohlc, SignalEvent
-from ingenium.bus import EmbeddedServer
+from ingenium.bus import EmbeddedServer, Message
 
 TOP = Path(__file__).parents[2]
 STRATEGIES = {
@@ -42,8 +42,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "demo"
 
 
-def _run(demo: Path, function: str, *options: str) -> dict[str, Any]:
-    ended = ingenium("run", f"{demo / 'app.py'}:{function}", "--json", *options, cwd=demo)
+def _run(
+    demo: Path, function: str, *options: str, env: dict[str, str] | None = None
+) -> dict[str, Any]:
+    target = f"{demo / 'app.py'}:{function}"
+    ended = ingenium("run", target, "--json", *options, cwd=demo, env=env)
     assert ended.code == 0, ended.err
     answer: dict[str, Any] = json.loads(ended.out)
     return answer
@@ -69,6 +72,29 @@ def test_go_member_of_a_run_in_many_processes_gives_equal_bytes_each_time(
     shutil.copy(go_build(STRATEGIES["protojson"]), demo.parent / "go" / "bin" / "protojson")
     digests = {_run(demo, "go_protojson", "--processes")["events_digest"] for _ in range(2)}
     assert digests == {_run(demo, "go_protojson")["events_digest"]}
+
+
+@pytest.mark.timeout(400)
+async def test_go_member_in_binary_both_ways_gives_the_digest_of_json(
+    go_build: Any, demo: Path, nats_server: EmbeddedServer
+) -> None:
+    shutil.copy(
+        await asyncio.to_thread(go_build, STRATEGIES["protojson"]),
+        demo.parent / "go" / "bin" / "protojson",
+    )
+    forms: set[tuple[str, str | None]] = set()
+
+    def note(message: Message) -> None:
+        forms.add((message.headers["Ingenium-Source"], message.headers.get("Content-Type")))
+
+    binary = {"INGENIUM_CONTENT_TYPE": "application/protobuf", "NATS_SERVER": nats_server.url}
+    async with sdk.connect(nats_server.url) as bus:
+        await bus.bus.subscribe("ingenium.>", note)
+        result = await asyncio.to_thread(_run, demo, "go_protojson", env=binary)
+    names = ("csv-ingestor", "rsi", "fixed-quantity", "paper")
+    assert forms == {(name, "application/protobuf") for name in names}
+    expected = await asyncio.to_thread(_run, demo, "go_protojson")
+    assert result == expected
 
 
 @pytest.mark.timeout(300)

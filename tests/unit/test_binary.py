@@ -21,7 +21,7 @@ from ingenium.errors import DecodeError, EncodeError
 from ingenium.events import decode, decode_binary, encode, encode_binary
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-KINDS = {
+KINDS: dict[str, type[Any]] = {
     "data": DataEvent,
     "signal": SignalEvent,
     "order": OrderEvent,

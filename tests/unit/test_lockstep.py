@@ -23,6 +23,7 @@ from ingenium import (
     App,
     Bar,
     ComponentError,
+    ContentType,
     DataEvent,
     External,
     Ingestor,
@@ -62,6 +63,19 @@ async def test_replay_on_bus_any_timing_gives_the_digest_of_one_process(
         expected.data, expected.signals, expected.orders,
     )  # fmt: skip
     assert result.orders > 50
+
+
+async def test_replay_in_binary_gives_the_digest_of_one_process() -> None:
+    expected = await replay_async(make_app())
+    bus = MemoryBus(content_type=ContentType.PROTOBUF)
+    forms: list[str] = []
+    await bus.subscribe("ingenium.>", lambda m: forms.append(m.headers["Content-Type"]))
+    result = await replay_on(bus, make_app(5))
+    await bus.close()
+    assert set(forms) == {"application/protobuf"}
+    assert result.events_digest == expected.events_digest
+    assert result.trades == expected.trades
+    assert result.problems == expected.problems
 
 
 async def test_replay_portfolio_books_an_instants_executions_before_its_signals(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -9,10 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ingenium.bus import Message
+from ingenium.bus.envelope import pack
 from ingenium.clock import format_time
 from ingenium.components import Ingestor
-from ingenium.events import DataEvent
+from ingenium.events import ContentType, DataEvent, Event, encode
+from ingenium.lockstep import EventLog
 from ingenium.lockstep.lines import BarLines, line_of
+from ingenium.lockstep.log import Step
+from ingenium.subjects import subject_of
+from ingenium.testing import data_event, execution_event, order_event, signal_event
 from ingenium.trading import Bar
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,3 +79,33 @@ def test_time_is_written_as_isoformat_writes_it(naive: datetime, hours: int) -> 
     assert format_time(time) == format_time(time) == expected
     whole = time.replace(microsecond=0)
     assert format_time(whole) == whole.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def _digest(make: Callable[[Event], tuple[bytes, Mapping[str, str]]]) -> str:
+    data, signal = data_event("AAPL"), signal_event("AAPL")
+    order, execution = order_event(), execution_event()
+
+    def message(event: Event) -> Message:
+        return Message(subject_of(event), *make(event))
+
+    log = EventLog(Decimal(0))
+    at = datetime(2024, 1, 3, tzinfo=UTC)
+    log.add(Step(at, [message(data)], [message(signal)], [message(order)], [message(execution)]))
+    return log.result(complete=True).events_digest
+
+
+def test_digest_is_that_of_the_json_whatever_the_form_on_the_bus() -> None:
+    expected = _digest(lambda event: pack(event, "test", ContentType.JSON))
+    assert _digest(lambda event: pack(event, "test", ContentType.PROTOBUF)) == expected
+    # As protobuf's own JSON in Go may put spaces, or another library its keys in another order.
+    assert _digest(lambda event: (json.dumps(json.loads(encode(event))).encode(), {})) == expected
+    other = _digest(lambda event: (encode(event).replace(b"AAPL", b"IBM"), {}))
+    assert other != expected
+
+
+def test_payload_that_is_no_event_is_in_the_digest_as_it_is() -> None:
+    digests = {
+        _digest(lambda event, text=text: (text, {}))  # type: ignore[misc]
+        for text in (b"one", b"two")
+    }
+    assert len(digests) == 2

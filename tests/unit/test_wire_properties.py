@@ -23,6 +23,7 @@ from ingenium.events._reading import read
 from ingenium.events._schema import schema_of
 from ingenium.events._writing import write
 
+
 @given(EVENTS)
 @settings(max_examples=500)
 def test_event_that_is_written_reads_as_the_same_event(event: Any) -> None:

@@ -2,6 +2,9 @@
 //
 // It is a full member of a replay: it reports what it has handled and sent, so the replay waits for
 // it exactly. On live data nobody reads the reports, and they do no harm.
+//
+// It reads JSON and binary protobuf, as each message says; it sends JSON, and with
+// INGENIUM_CONTENT_TYPE=application/protobuf binary signals.
 package main
 
 import (
@@ -31,9 +34,12 @@ var (
 	read = protojson.UnmarshalOptions{DiscardUnknown: true}
 )
 
+const binary = "application/protobuf"
+
 type strategy struct {
 	nc        *nats.Conn
 	app       string
+	form      string
 	report    *v1.LockstepReport
 	symbols   map[string]*rsi.Rsi
 	buyBelow  float64
@@ -58,6 +64,7 @@ func main() {
 	s := &strategy{
 		nc:        nc,
 		app:       environment("INGENIUM_APP", "app"),
+		form:      environment("INGENIUM_CONTENT_TYPE", "application/json"),
 		report:    &v1.LockstepReport{Component: name, Role: "strategy"},
 		symbols:   map[string]*rsi.Rsi{},
 		buyBelow:  *buyBelow,
@@ -112,7 +119,7 @@ func (s *strategy) run() {
 				}
 			} else {
 				s.report.DataHandled++
-				s.handleData(message.Data)
+				s.handleData(message)
 			}
 			if len(arrived) == 0 {
 				s.sendReport()
@@ -132,9 +139,13 @@ func (s *strategy) handleGrant(payload []byte) bool {
 	return grant.End
 }
 
-func (s *strategy) handleData(payload []byte) {
+func (s *strategy) handleData(message *nats.Msg) {
 	event := &v1.DataEvent{}
-	if err := read.Unmarshal(payload, event); err != nil {
+	unmarshal := read.Unmarshal
+	if message.Header.Get("Content-Type") == binary {
+		unmarshal = proto.Unmarshal
+	}
+	if err := unmarshal(message.Data, event); err != nil {
 		log.Printf("skipped what cannot be read: %v", err)
 		return
 	}
@@ -163,22 +174,28 @@ func (s *strategy) sendSignal(cause *v1.DataEvent, opinion string) {
 	if at, err := time.Parse(time.RFC3339Nano, cause.Timestamp); err == nil {
 		event.Timestamp = timestamppb.New(at)
 	}
-	s.publish("ingenium.strategy.signal", event)
+	s.publish("ingenium.strategy.signal", event, s.form)
 	s.report.SignalsSent++
 }
 
 func (s *strategy) sendReport() {
-	s.publish("_ingenium."+s.app+".report", s.report)
+	// Reports are JSON in any case.
+	s.publish("_ingenium."+s.app+".report", s.report, "application/json")
 }
 
-func (s *strategy) publish(subject string, event proto.Message) {
-	payload, err := write.Marshal(event)
+func (s *strategy) publish(subject string, event proto.Message, form string) {
+	marshal := write.Marshal
+	if form == binary {
+		marshal = proto.Marshal
+	}
+	payload, err := marshal(event)
 	if err != nil {
 		log.Fatalf("cannot write %v: %v", event, err)
 	}
 	message := nats.NewMsg(subject)
 	message.Data = payload
 	message.Header.Set("Ingenium-Source", s.report.Component)
+	message.Header.Set("Content-Type", form)
 	if err := s.nc.PublishMsg(message); err != nil {
 		log.Fatalf("cannot send to %s: %v", subject, err)
 	}
@@ -198,7 +215,7 @@ func (s *strategy) drain(subscriptions []*nats.Subscription, arrived chan *nats.
 	for len(arrived) > 0 {
 		if message := <-arrived; message.Subject != grants {
 			s.report.DataHandled++
-			s.handleData(message.Data)
+			s.handleData(message)
 		}
 	}
 	s.sendReport()

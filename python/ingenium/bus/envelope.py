@@ -41,7 +41,10 @@ _TYPE_START = b"\r\nContent-Type:"
 _TYPE_JSON = b"\r\nContent-Type: application/json\r\n"
 _END = b"\r\n\r\n"
 _CACHE_LIMIT = 1024
-_TYPES: dict[str, ContentType] = {"": ContentType.JSON, **{kind.value: kind for kind in ContentType}}
+_TYPES: dict[str, ContentType] = {
+    "": ContentType.JSON,
+    **{kind.value: kind for kind in ContentType},
+}
 _BOTH = " or ".join(ContentType)
 _starts: dict[tuple[str, ContentType], bytes] = {}
 
@@ -77,7 +80,7 @@ def pack(event: Any, source: str, content_type: ContentType) -> tuple[bytes, Map
         EncodeError: A field holds what the wire format cannot carry.
     """
     payload = encode(event) if content_type is ContentType.JSON else encode_binary(event)
-    return payload, _headers(event, source, content_type)
+    return payload, headers_for(event, source, content_type)
 
 
 def unpack(event_type: type[EventT], message: Message) -> EventT:
@@ -133,8 +136,19 @@ def content_type_of(event_type: type[Any], message: Message) -> ContentType:
     return found
 
 
-def _headers(event: Any, source: str, content_type: ContentType) -> Mapping[str, str]:
-    """Return headers that are written out already: all but the id is the same from event to event."""
+def headers_for(
+    event: Any, source: str, content_type: ContentType = ContentType.JSON
+) -> Mapping[str, str]:
+    """Make the headers of an event.
+
+    Args:
+        event: An event or a user's own message; its id becomes ``Nats-Msg-Id``.
+        source: Name of the component that sends it.
+        content_type: The form of its payload.
+
+    Returns:
+        The headers, written out already: all but the id is the same from event to event.
+    """
     start = _starts.get((source, content_type))
     if start is None:
         block = encode_headers({_SOURCE: source, _TYPE: content_type.value})

@@ -270,9 +270,7 @@ class Connecting:
         settings = self._settings or Settings.from_environment()
         if self._url == _MEMORY:
             content_type = self._options.content_type or content_type_named(settings.content_type)
-            return self._typed(
-                MemoryBus(self._name, clock=self._clock, content_type=content_type)
-            )
+            return self._typed(MemoryBus(self._name, clock=self._clock, content_type=content_type))
         url = self._url or settings.nats_server or _find_running(settings)
         if url:
             if url != settings.nats_server:

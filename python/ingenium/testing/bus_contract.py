@@ -17,8 +17,9 @@ from __future__ import annotations
 import asyncio
 
 from ingenium.bus.contract import Bus, IncidentKind, Message
+from ingenium.bus.envelope import unpack
 from ingenium.errors import BusClosedError, BusError, EventTooLargeError, SubjectError
-from ingenium.events import DeadLetterEvent, DeadLetterReason, decode
+from ingenium.events import DeadLetterEvent, DeadLetterReason
 from ingenium.testing.waiting import Collector, IncidentLog, wait_until
 
 __all__ = ["BusContract"]
@@ -177,11 +178,27 @@ class BusContract:
         assert incident.detail == "ValueError: no such thing"
         assert isinstance(incident.error, ValueError)
         (message,) = await letters.wait(1)
-        letter = decode(DeadLetterEvent, message.payload)
+        letter = unpack(DeadLetterEvent, message)
         assert letter.reason == DeadLetterReason.HANDLER_ERROR
         assert letter.original_subject == "a.b"
         assert letter.data == b"bad"
         assert "ValueError: no such thing" in letter.error
+
+    async def test_dead_letter_of_a_binary_payload_keeps_its_bytes_and_form(self, bus: Bus) -> None:
+        """What was refused can be looked at, and sent again as it was."""
+        letters = Collector[Message]()
+
+        def handler(message: Message) -> None:
+            raise ValueError("no")
+
+        await bus.subscribe("a.b", handler)
+        await bus.subscribe("ingenium.deadletter.>", letters)
+        payload = bytes(range(256))
+        await bus.publish("a.b", payload, {"Content-Type": "application/protobuf"})
+        (message,) = await letters.wait(1)
+        assert message.headers["Content-Type"] == bus.content_type
+        letter = unpack(DeadLetterEvent, message)
+        assert (letter.data, letter.content_type) == (payload, "application/protobuf")
 
     async def test_handler_that_waits_for_a_canceled_task_goes_on(self, bus: Bus) -> None:
         """A CancelledError of something else is an error of the handler, not its end."""

@@ -2,7 +2,7 @@
 //
 //	gopeer FORM
 //
-// FORM is "documented", "later" or "protojson". It prints "ready" when it has subscribed to all four
+// FORM is "documented", "later", "protojson" or "binary". It prints "ready" when it has subscribed to all four
 // kinds of events, then a line of JSON for each that arrives: {"Kind", "Event"}, the event as Go's
 // types hold it. Each line on its standard input, of the same form, is read into those types and
 // published. It ends with its input.
@@ -53,8 +53,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if form == "protojson" {
-		generated(nc)
+	if form == "protojson" || form == "binary" {
+		generated(nc, form == "binary")
 	} else {
 		structs(nc, map[string]func(string) any{"documented": documented, "later": later}[form])
 	}
@@ -66,9 +66,9 @@ func structs(nc *nats.Conn, empty func(string) any) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	hear(nc, func(kind string, payload []byte) ([]byte, error) {
+	hear(nc, func(kind string, message *nats.Msg) ([]byte, error) {
 		event := empty(kind)
-		if err := ec.Enc.Decode(subjects[kind], payload, event); err != nil {
+		if err := ec.Enc.Decode(subjects[kind], message.Data, event); err != nil {
 			return nil, err
 		}
 		return json.Marshal(event)
@@ -84,8 +84,9 @@ func structs(nc *nats.Conn, empty func(string) any) {
 	})
 }
 
-// generated speaks with the types that `buf generate` makes, and protobuf's own JSON.
-func generated(nc *nats.Conn) {
+// generated speaks with the types that `buf generate` makes: it reads what a message says it is, and
+// writes protobuf's own JSON or its binary form.
+func generated(nc *nats.Conn, binary bool) {
 	empty := func(kind string) proto.Message {
 		switch kind {
 		case "data":
@@ -99,9 +100,13 @@ func generated(nc *nats.Conn) {
 		}
 	}
 	write := protojson.MarshalOptions{EmitDefaultValues: true}
-	hear(nc, func(kind string, payload []byte) ([]byte, error) {
+	hear(nc, func(kind string, message *nats.Msg) ([]byte, error) {
 		event := empty(kind)
-		if err := protojson.Unmarshal(payload, event); err != nil {
+		unmarshal := protojson.Unmarshal
+		if message.Header.Get("Content-Type") == "application/protobuf" {
+			unmarshal = proto.Unmarshal
+		}
+		if err := unmarshal(message.Data, event); err != nil {
 			return nil, err
 		}
 		return write.Marshal(event)
@@ -111,11 +116,17 @@ func generated(nc *nats.Conn) {
 		if err := protojson.Unmarshal(said.Event, event); err != nil {
 			log.Fatal(err)
 		}
-		payload, err := write.Marshal(event)
-		if err != nil {
+		message := nats.NewMsg(subjectOf(said))
+		marshal := write.Marshal
+		if binary {
+			marshal = proto.Marshal
+			message.Header.Set("Content-Type", "application/protobuf")
+		}
+		var err error
+		if message.Data, err = marshal(event); err != nil {
 			log.Fatal(err)
 		}
-		if err := nc.Publish(subjectOf(said), payload); err != nil {
+		if err := nc.PublishMsg(message); err != nil {
 			log.Fatal(err)
 		}
 	})
@@ -132,13 +143,13 @@ func subjectOf(said line) string {
 	return subjects[said.Kind]
 }
 
-func hear(nc *nats.Conn, read func(kind string, payload []byte) ([]byte, error)) {
+func hear(nc *nats.Conn, read func(kind string, message *nats.Msg) ([]byte, error)) {
 	for kind, subject := range subjects {
 		if kind == "data" {
 			subject += ">"
 		}
 		_, err := nc.Subscribe(subject, func(message *nats.Msg) {
-			event, err := read(kind, message.Data)
+			event, err := read(kind, message)
 			if err != nil {
 				event, _ = json.Marshal(map[string]string{"Error": err.Error()})
 			}
