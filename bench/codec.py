@@ -2,6 +2,7 @@
 
 Both sides work on the same bars, no two of them alike, and take turns, so that a busy machine
 slows both; medians are compared. Go reads and writes the structs of the Go library's later code.
+The binary form of the same events follows, and betterproto2's own way to write and read it.
 
 Run it with ``python -m bench.codec``.
 """
@@ -9,17 +10,17 @@ Run it with ``python -m bench.codec``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter_ns
 
-from ingenium import DataEvent, Ohlc, decode, encode
+from ingenium import DataEvent, Ohlc, decode, decode_binary, encode, encode_binary
 from ingenium.ids import make_id
 
 DISTINCT = 1_000
@@ -57,22 +58,28 @@ def make_events() -> list[DataEvent]:
     return events
 
 
-def run_ours(events: list[DataEvent], payloads: list[bytes], rounds: int) -> Times:
+def run_ours(
+    events: list[DataEvent],
+    payloads: list[bytes],
+    rounds: int,
+    write: Callable[[DataEvent], bytes] = encode,
+    read: Callable[[type[DataEvent], bytes], DataEvent] = decode,
+) -> Times:
     """Write and read all events; return nanoseconds for each."""
     begin = perf_counter_ns()
     for _ in range(rounds):
         for event in events:
-            encode(event)
+            write(event)
     middle = perf_counter_ns()
     for _ in range(rounds):
         for payload in payloads:
-            decode(DataEvent, payload)
+            read(DataEvent, payload)
     end = perf_counter_ns()
     count = rounds * len(events)
     return (middle - begin) / count, (end - middle) / count
 
 
-@contextmanager
+@contextlib.contextmanager
 def go_program(go: str, payloads: list[bytes]) -> Iterator[subprocess.Popen[str]]:
     """Compile and start the Go side, and hand it the payloads."""
     source = Path(__file__).parent / "go" / "codec"
@@ -117,22 +124,35 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     events = make_events()
     payloads = [encode(event) for event in events]
+    binary_payloads = [encode_binary(event) for event in events]
     ours: list[Times] = []
     theirs: list[Times] = []
+    binary: list[Times] = []
+    plain: list[Times] = []
     go = shutil.which("go")
     run_ours(events, payloads, 2)
-    if go is None:
-        ours = [run_ours(events, payloads, options.passes) for _ in range(options.rounds)]
-    else:
-        with go_program(go, payloads) as process:
+    with contextlib.ExitStack() as stack:
+        process = None if go is None else stack.enter_context(go_program(go, payloads))
+        if process is not None:
             run_go(process, 2)
-            for _ in range(options.rounds):
-                ours.append(run_ours(events, payloads, options.passes))
+        for _ in range(options.rounds):
+            ours.append(run_ours(events, payloads, options.passes))
+            if process is not None:
                 theirs.append(run_go(process, options.passes))
-    size = len(payloads[0])
-    print(f"a DataEvent with bar, id and both times, {size} bytes; nanoseconds each, medians")
+            binary.append(
+                run_ours(events, binary_payloads, options.passes, encode_binary, decode_binary)
+            )
+            plain.append(
+                run_ours(events, binary_payloads, 1, bytes, lambda cls, payload: cls.parse(payload))
+            )
+    print(
+        f"a DataEvent with bar, id and both times: {len(payloads[0])} bytes of JSON, "
+        f"{len(binary_payloads[0])} of binary protobuf; nanoseconds each, medians"
+    )
     print(f"{'':20}{'encode':>10}{'decode':>10}{'both':>10}{'lowest':>10}{'highest':>10}")
     both = print_row("Ingenium", ours)
+    print(f"binary takes {print_row('Ingenium, binary', binary) / both:.1f} x the JSON")
+    print(f"its own takes {print_row('betterproto2', plain) / both:.0f} x the JSON")
     if not theirs:
         print("Go is not on PATH, so encoding/json was not measured: https://go.dev/dl")
         return 0

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/backtest.md", "docs/components-in-python.md", "docs/exchange.md"]
+PAGES = [
+    "README.md",
+    "docs/backtest.md",
+    "docs/components-in-python.md",
+    "docs/exchange.md",
+    "docs/wire-format.md",
+]
 
 
 def _blocks(page: str, language: str) -> list[str]:
