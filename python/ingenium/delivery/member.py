@@ -8,6 +8,7 @@ from contextlib import aclosing
 from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
+from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component
@@ -31,7 +32,7 @@ from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.writing import Draft
 from ingenium.errors import ComponentError, DecodeError, IngeniumError
-from ingenium.events import ControlEvent, DataEvent, Event, ExecutionEvent, decode
+from ingenium.events import ControlEvent, DataEvent, Event, ExecutionEvent
 from ingenium.subjects import TRADING, event_type_of
 
 __all__ = ["DurableMember"]
@@ -84,7 +85,9 @@ class DurableMember:
         self._handlers = handlers_of(component)
         self._arrivals = Arrivals()
         self._outbox = Outbox(bus, store, stream, at)
-        self._draft = Draft(component, store, min(bus.max_payload, _STREAM_MESSAGE_BYTES))
+        self._draft = Draft(
+            component, store, min(bus.max_payload, _STREAM_MESSAGE_BYTES), bus.content_type
+        )
         wanted = subscriptions_of(component)
         self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
         # A strategy has no access to the stream of orders; it only adds to it.
@@ -355,7 +358,7 @@ class DurableMember:
         kept = None if record is None else (self._stream.name, record)
         event: Event | None = None
         try:
-            event = decode(kind, message.payload)
+            event = unpack(kind, message)
             if not wants(component, event):
                 return
             if record is not None and event.id and self._draft.has_seen(event.id):

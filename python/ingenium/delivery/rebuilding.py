@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from contextlib import aclosing
 
-from ingenium.bus.envelope import source_of
+from ingenium.bus.envelope import source_of, unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.components import Component, Portfolio
 from ingenium.errors import IngeniumError
-from ingenium.events import CancelEvent, ExecutionEvent, OrderEvent, ReplaceEvent, decode
+from ingenium.events import CancelEvent, ExecutionEvent, OrderEvent, ReplaceEvent
 from ingenium.subjects import ALL_EVENTS, event_type_of
 
 __all__ = ["rebuild"]
@@ -64,7 +64,7 @@ def _learn(portfolio: Portfolio, record: Record, until: int, seen: dict[str, Non
     if kind not in {OrderEvent, ReplaceEvent, CancelEvent, ExecutionEvent}:
         return
     try:
-        event = decode(kind, message.payload)
+        event = unpack(kind, message)
         if isinstance(event, ExecutionEvent):
             if record.sequence <= until and event.id not in seen:
                 portfolio.begin(event.id or f"{record.sequence}", record.time)

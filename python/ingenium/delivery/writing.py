@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from ingenium.bus.contract import Message
-from ingenium.bus.envelope import headers_for, make_letter
+from ingenium.bus.envelope import make_letter, pack
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.clock import Clock, format_time
 from ingenium.components import Component
 from ingenium.delivery.store import Change, Outgoing, Position, Store
-from ingenium.events import Event, OrderEvent, ReplaceEvent, SignalEvent, encode
+from ingenium.events import ContentType, Event, OrderEvent, ReplaceEvent, SignalEvent
 from ingenium.subjects import subject_of
 
 __all__ = ["DEADLINE", "DEADLINE_SECONDS", "Draft"]
@@ -31,12 +31,20 @@ class Draft:
         component: Whose state it is; tells what has changed.
         store: Where it is written.
         max_message: Bytes that a message of the stream may have.
+        content_type: The form in which events are sent.
     """
 
-    def __init__(self, component: Component, store: Store, max_message: int) -> None:
+    def __init__(
+        self,
+        component: Component,
+        store: Store,
+        max_message: int,
+        content_type: ContentType = ContentType.JSON,
+    ) -> None:
         self._component = component
         self._store = store
         self._max_message = max_message
+        self._content_type = content_type
         self._positions: dict[str, Position] = {}
         self._seen: dict[str, None] = {}
         self._outbox: list[Outgoing] = []
@@ -66,11 +74,12 @@ class Draft:
             now: The server's time.
         """
         for event in events:
-            headers = dict(headers_for(event, self._component.name))
+            payload, raw = pack(event, self._component.name, self._content_type)
+            headers = dict(raw)
             identifier = headers.pop(MESSAGE_ID, "")
             if isinstance(event, _HURRIED):
                 headers[DEADLINE] = format_time(now + timedelta(seconds=DEADLINE_SECONDS))
-            self._outbox.append(Outgoing(identifier, subject_of(event), encode(event), headers))
+            self._outbox.append(Outgoing(identifier, subject_of(event), payload, headers))
 
     def bury(
         self,
