@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
-from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component
 from ingenium.components.desk import Outgoer
 from ingenium.components.handling import (
-    handle,
-    handlers_of,
     start_component,
     stop_component,
     subscriptions_of,
-    wants,
 )
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.delivery.arrivals import Act, Arrivals, Data
-from ingenium.delivery.lateness import lateness
 from ingenium.delivery.outbox import Outbox
 from ingenium.delivery.places import find_place, remembers
 from ingenium.delivery.reading import OpenStream, read_data
 from ingenium.delivery.rebuilding import rebuild
 from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
+from ingenium.delivery.taking import Taker
 from ingenium.delivery.writing import Draft
-from ingenium.errors import ComponentError, DecodeError, IngeniumError
-from ingenium.events import ControlEvent, DataEvent, Event, ExecutionEvent
-from ingenium.subjects import TRADING, event_type_of
+from ingenium.errors import ComponentError, IngeniumError
+from ingenium.events import DataEvent
+from ingenium.subjects import TRADING
 
 __all__ = ["DurableMember"]
 
@@ -82,12 +78,12 @@ class DurableMember:
         self._at = at
         self._adopt = adopt
         self._clock = StreamClock(clock or SystemClock(), asyncio.get_running_loop().time)
-        self._handlers = handlers_of(component)
         self._arrivals = Arrivals()
         self._outbox = Outbox(bus, store, stream, at)
         self._draft = Draft(
             component, store, min(bus.max_payload, _STREAM_MESSAGE_BYTES), bus.content_type
         )
+        self._taker = Taker(bus, component, self._draft, self._clock, stream.name)
         wanted = subscriptions_of(component)
         self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
         # A strategy has no access to the stream of orders; it only adds to it.
@@ -329,75 +325,20 @@ class DurableMember:
         except Exception as error:  # noqa: BLE001 - told to whoever asked for it
             if not item.done.done():
                 item.done.set_exception(error)
-            component.take()
+            component.withdraw()
             return
         self._draft.send(component.take(), self._clock.present())
 
     async def _handle_record(self, record: Record) -> None:
-        self._clock.see(record.time)
-        message = record.message
-        kind = ControlEvent if message.subject == TRADING else event_type_of(message.subject)
-        if kind is ControlEvent or kind in self._handlers:
-            # All who replay the stream see the same time.
-            self._clock.standing = record.time
-            try:
-                await self._take(kind, message, record)
-            finally:
-                self._clock.standing = None
+        await self._taker.take_record(record, self._created)
         self._move(record.sequence)
 
     async def _handle_data(self, data: Data) -> None:
         if self._uncommitted_since is None:
             self._uncommitted_since = asyncio.get_running_loop().time()
-        await self._take(DataEvent, data.message, None)
+        await self._taker.take_data(data.message)
         if data.position is not None:
             self._draft.move(data.position)
-
-    async def _take(self, kind: type[Event], message: Message, record: Record | None) -> None:
-        component = self.component
-        kept = None if record is None else (self._stream.name, record)
-        event: Event | None = None
-        try:
-            event = unpack(kind, message)
-            if not wants(component, event):
-                return
-            if record is not None and event.id and self._draft.has_seen(event.id):
-                return
-            sent = await self._let_handle(event, message.headers, record)
-        except (DecodeError, ComponentError) as error:
-            incident = (
-                IncidentKind.UNDECODABLE
-                if isinstance(error, DecodeError)
-                else IncidentKind.HANDLER_ERROR
-            )
-            self._bus.report(Incident(incident, str(error), message.subject, error))
-            self._draft.bury(message, error, kept, self._clock)
-            if isinstance(event, ExecutionEvent) and event.id:
-                # Its fill is booked, whatever the handler did then.
-                self._draft.see(event.id)
-            return
-        if record is not None and event.id:
-            self._draft.see(event.id)
-        self._draft.send(sent, self._clock.present())
-
-    async def _let_handle(
-        self, event: Event, headers: Mapping[str, str], record: Record | None
-    ) -> list[Event]:
-        component = self.component
-        if record is None:
-            return await handle(component, self._handlers[DataEvent], event, self._clock.present())
-        cause = f"{self._stream.name}/{self._created}/{record.sequence}"
-        handler = self._handlers.get(type(event), component.handle_control)
-        late = lateness(event, headers, record.time, self._clock.present())
-        if late:
-            return await handle(
-                component,
-                lambda event: component.handle_late(event, late),
-                event,
-                record.time,
-                cause,
-            )
-        return await handle(component, handler, event, record.time, cause)
 
     def _move(self, sequence: int) -> None:
         self._draft.move(Position(self._stream.name, self._created, sequence))

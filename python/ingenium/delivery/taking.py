@@ -1,0 +1,104 @@
+"""Lets a component handle one message, and drafts what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message
+from ingenium.bus.envelope import unpack
+from ingenium.bus.stream import Record
+from ingenium.components import Component
+from ingenium.components.handling import handle, handlers_of, wants
+from ingenium.delivery.lateness import lateness
+from ingenium.delivery.stream_clock import StreamClock
+from ingenium.delivery.writing import Draft
+from ingenium.errors import ComponentError, DecodeError
+from ingenium.events import ControlEvent, DataEvent, Event, ExecutionEvent
+from ingenium.subjects import TRADING, event_type_of
+
+__all__ = ["Taker"]
+
+
+class Taker:
+    """Decides what becomes of a message: handled, passed over, or a dead letter.
+
+    Args:
+        bus: Takes incidents.
+        component: Handles.
+        draft: Takes what comes of it.
+        clock: Tells the server's time.
+        stream: Name of the stream of orders.
+    """
+
+    def __init__(
+        self, bus: Bus, component: Component, draft: Draft, clock: StreamClock, stream: str
+    ) -> None:
+        self._bus = bus
+        self._component = component
+        self._draft = draft
+        self._clock = clock
+        self._stream = stream
+        self._handlers = handlers_of(component)
+
+    async def take_record(self, record: Record, created: str) -> None:
+        """Take a message of the stream of orders.
+
+        Args:
+            record: The message.
+            created: When the stream was made; names what has no id of its own.
+        """
+        self._clock.see(record.time)
+        message = record.message
+        kind = ControlEvent if message.subject == TRADING else event_type_of(message.subject)
+        if kind is not ControlEvent and kind not in self._handlers:
+            return
+        # All who replay the stream see the same time.
+        self._clock.standing = record.time
+        try:
+            await self._take(kind, message, record, f"{self._stream}/{created}/{record.sequence}")
+        finally:
+            self._clock.standing = None
+
+    async def take_data(self, message: Message) -> None:
+        """Take market data."""
+        await self._take(DataEvent, message, None, "")
+
+    async def _take(
+        self, kind: type[Event], message: Message, record: Record | None, cause: str
+    ) -> None:
+        component = self._component
+        event: Event | None = None
+        try:
+            event = unpack(kind, message)
+            if not wants(component, event):
+                return
+            if record is not None and event.id and self._draft.has_seen(event.id):
+                return
+            sent = await self._let_handle(event, message.headers, record, cause)
+        except (DecodeError, ComponentError) as error:
+            is_undecodable = isinstance(error, DecodeError)
+            incident = IncidentKind.UNDECODABLE if is_undecodable else IncidentKind.HANDLER_ERROR
+            self._bus.report(Incident(incident, str(error), message.subject, error))
+            kept = None if record is None else (self._stream, record)
+            self._draft.bury(message, error, kept, self._clock)
+            if isinstance(event, ExecutionEvent) and event.id:
+                # Its fill is booked, whatever the handler did then.
+                self._draft.see(event.id)
+            return
+        if record is not None and event.id:
+            self._draft.see(event.id)
+        self._draft.send(sent, self._clock.present())
+
+    async def _let_handle(
+        self, event: Event, headers: Mapping[str, str], record: Record | None, cause: str
+    ) -> list[Event]:
+        component = self._component
+        now = self._clock.present()
+        if record is None:
+            return await handle(component, self._handlers[DataEvent], event, now)
+        handler = self._handlers.get(type(event), component.handle_control)
+        late = lateness(event, headers, record.time, now)
+        if late is not None:
+            handler = partial(component.handle_late, age_seconds=late)
+        return await handle(component, handler, event, record.time, cause)
