@@ -12,7 +12,6 @@ from hypothesis import settings
 from ingenium.bus import EmbeddedServer, NatsBus
 from ingenium.bus.server_binary import find_binary
 
-
 # A test that is slow on a busy machine has not failed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
