@@ -21,8 +21,8 @@ from time import perf_counter
 
 from ingenium import Portfolio, Side, Signal, SignalEvent
 from ingenium.bus import NatsBus, NatsOptions
-from ingenium.bus.server_binary import find_binary
 from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus.server_binary import find_binary
 from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.delivery import DurableMember, Store
 from ingenium.errors import BusTimeoutError
