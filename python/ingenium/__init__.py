@@ -20,6 +20,7 @@ from ingenium.components import (
 from ingenium.errors import (
     BacktestError,
     BrokerError,
+    BrokerRefusedError,
     BrokerTimeoutError,
     BusClosedError,
     BusConnectError,
@@ -79,6 +80,7 @@ __all__ = [
     "BacktestError",
     "Bar",
     "BrokerError",
+    "BrokerRefusedError",
     "BrokerTimeoutError",
     "BusClosedError",
     "BusConnectError",

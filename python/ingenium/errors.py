@@ -13,10 +13,14 @@
     │   ├── BusClosedError       the connection is gone for good
     │   ├── BusPermissionError   the server forbids the subject
     │   ├── EventTooLargeError   payload and headers exceed what the server takes
-    │   └── StreamError          a stream is missing, is another one, or has lost messages
+    │   ├── StreamError          a stream is missing, is another one, or has lost messages
+    │   ├── LeaseHeldError       another process does what only one may do
+    │   └── LeaseLostError       it may by now; this process must end
     ├── InvalidOrderError (ValueError)
     ├── StoreError               a component's own database is damaged, in use or full
-    ├── BrokerError              a broker refused, or cannot be reached
+    ├── BrokerError              a broker cannot be reached, so that nothing was done
+    │   ├── BrokerRefusedError       it refuses what was asked, for good
+    │   ├── DuplicateOrderError      it has an order of that id already
     │   └── BrokerTimeoutError (TimeoutError)  no answer: the outcome is unknown
     ├── ComponentError           a component raised, or is used wrongly
     ├── LockstepError            a replay over the bus could not keep its components in step
@@ -127,6 +131,14 @@ class StreamError(BusError):
     """A stream is missing, is not as it should be, or has lost messages that nobody handled."""
 
 
+class LeaseHeldError(BusError):
+    """Another process does what only one may do at a time; the text names it."""
+
+
+class LeaseLostError(BusError):
+    """What only one process may do, another one may be doing by now: this one must end."""
+
+
 class InvalidOrderError(IngeniumError, ValueError):
     """An order that cannot be worked; the text names field, value and cure."""
 
@@ -136,7 +148,15 @@ class StoreError(IngeniumError):
 
 
 class BrokerError(IngeniumError):
-    """A broker refused what was asked, or cannot be reached at all: nothing was done."""
+    """A broker cannot be reached, or is busy: nothing was done, and it may be asked again."""
+
+
+class BrokerRefusedError(BrokerError):
+    """A broker refuses what was asked for good, such as an order without the cash for it."""
+
+
+class DuplicateOrderError(BrokerError):
+    """A broker has an order of that client id already, and took no second one."""
 
 
 class BrokerTimeoutError(BrokerError, TimeoutError):

@@ -29,7 +29,7 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
         symbol: Name of the instrument.
         side: Buy or sell.
         quantity: In all.
-        filled: How much of it is filled.
+        filled: How much of it is filled, in fills that name this client id.
         update: How it stands: ``NEW``, ``ACCEPTED``, ``PARTIAL_FILL``, ``FILLED``, ``CANCELED``,
             ``REJECTED``, ``EXPIRED``, ``REPLACED`` or ``HELD``.
         reason: Why it was rejected, canceled or expired; empty when not told.
@@ -82,13 +82,21 @@ class BrokerFill(msgspec.Struct, frozen=True, kw_only=True):
 class Broker(ABC):
     """One account at a broker.
 
-    Every method raises `BrokerTimeoutError` when the outcome is unknown, and `BrokerError` when the
-    broker has definitely done nothing.
+    Every method may raise:
+
+    * `BrokerTimeoutError` when the outcome is unknown: no answer, a connection that broke after the
+      request was sent, or an answer that says that something went wrong in there (HTTP 5xx).
+    * `BrokerRefusedError` when the broker says no, for good.
+    * `BrokerError` when it has certainly done nothing, and may be asked again: it cannot be reached,
+      or is busy (HTTP 429).
+
+    Any other error counts as an unknown outcome. Nothing is to be tried again in here: that is for
+    the executor, which writes down what it does.
 
     Attributes:
         account: Its name or number; one account has one executor at a time.
-        idempotent: Whether the broker refuses a second order with the same client id, so that one
-            whose fate is unknown can be sent again.
+        idempotent: Whether the broker takes a client id only once, so that an order whose fate is
+            unknown can be sent again without ever being there twice.
     """
 
     account: str
@@ -99,7 +107,10 @@ class Broker(ABC):
         """Place an order under its own id as the client id.
 
         Returns:
-            How it stands; for a client id that is known already, the order that is there.
+            How it stands.
+
+        Raises:
+            DuplicateOrderError: The client id is known already; the executor then finds it.
         """
 
     @abstractmethod
@@ -108,7 +119,19 @@ class Broker(ABC):
 
     @abstractmethod
     async def replace(self, client_id: str, order: Order) -> BrokerOrder:
-        """Put another order in the place of one that works."""
+        """Put another order in the place of one that works.
+
+        Args:
+            client_id: Of the one that works.
+            order: Takes its place; its id is the new client id, and its quantity includes what has
+                been filled already.
+
+        Returns:
+            How the new one stands. An update of the old one says ``REPLACED``.
+
+        Raises:
+            DuplicateOrderError: The new client id is known already.
+        """
 
     @abstractmethod
     async def find(self, client_id: str) -> BrokerOrder | None:
@@ -123,7 +146,10 @@ class Broker(ABC):
         """Return the fills of the account, oldest first.
 
         Args:
-            after: Id of the last fill that is known; empty for all.
+            after: Id of the last fill that was read; empty for all.
+
+        Returns:
+            Those behind it. One that is told again does no harm; one that is left out does.
         """
 
     @abstractmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ingenium.components.base import Component, Handled
 from ingenium.errors import SubjectError
 from ingenium.events import (
@@ -26,6 +28,10 @@ class Executor(Component):
     """
 
     role = "executor"
+    works_at_broker: ClassVar[bool] = False
+    """Whether orders leave for a real market, which no replay may do."""
+    max_order_age_seconds: float = 30.0
+    """Older orders are not worked in live running: they were meant for another market."""
 
     def on_data(self, event: DataEvent) -> Handled:
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden."""
@@ -83,12 +89,44 @@ class Executor(Component):
             return self.on_cancel(event)
         return self.on_replace(event)
 
-    def reject(self, event: OrderEvent | CancelEvent | ReplaceEvent, reason: str) -> None:
+    def handle_late(
+        self, event: OrderEvent | CancelEvent | ReplaceEvent, age_seconds: float
+    ) -> Handled:
+        """Handle what comes too late; for those who run components.
+
+        An order that was under way for long, such as while this executor was down, is reported as
+        expired, and the replacement of one as rejected. To cancel is never too late.
+
+        Args:
+            event: What came: older than `max_order_age_seconds`, or past its own deadline.
+            age_seconds: How old it is, by the stream's clock.
+        """
+        if isinstance(event, CancelEvent):
+            return self.handle_request(event)
+        limit = self.max_order_age_seconds
+        reason = (
+            f"it came {age_seconds:.1f} s after it was sent, and the limit is {limit:g} s"
+            if age_seconds > limit
+            else f"it came {age_seconds:.1f} s after it was sent, past its own deadline"
+        )
+        if isinstance(event, OrderEvent):
+            self.reject(event, reason, TradeUpdate.EXPIRED)
+        else:
+            self.reject(event, reason)
+        return None
+
+    def reject(
+        self,
+        event: OrderEvent | CancelEvent | ReplaceEvent,
+        reason: str,
+        update: TradeUpdate = TradeUpdate.REJECTED,
+    ) -> None:
         """Send the report that an order, or a request about one, is rejected.
 
         Args:
             event: Whose id the report names. Its symbol may be one that no subject can hold.
             reason: Why, in words.
+            update: What the report says.
         """
         symbol = event.symbol
         try:
@@ -102,7 +140,7 @@ class Executor(Component):
                 order_id=event.id,
                 symbol=symbol,
                 side=side if side in set(Side) else None,
-                update=TradeUpdate.REJECTED.value,
+                update=update.value,
                 leaves_quantity="0",
                 reason=reason,
             )

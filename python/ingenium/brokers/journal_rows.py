@@ -1,0 +1,212 @@
+"""The journal's memory: entries, positions and what is blocked, as small rows to be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from ingenium.brokers.broker import BrokerFill
+from ingenium.brokers.order_entry import Entry
+from ingenium.errors import ComponentError, ConfigError
+from ingenium.events import Side
+from ingenium.trading.money import EXACT, ZERO
+
+__all__ = ["PREFIX", "JournalRows", "signed"]
+
+PREFIX = "broker/"
+"""What the keys of all rows begin with."""
+
+_KEPT = 10_000
+_HEAD = f"{PREFIX}journal"
+_KINDS = ("order", "position", "blocked", "stranger")
+_T = TypeVar("_T")
+
+
+class _Head(msgspec.Struct, omit_defaults=True):
+    account: str
+    count: int = 0
+    last_fill: str = ""
+    is_reconciled: bool = False
+    adoptions: int = 0
+
+
+class JournalRows:
+    """What is known of one account, and which of it has changed since it was saved.
+
+    Args:
+        account: Its name.
+
+    Attributes:
+        entries: Orders by id, oldest first: all that have not ended, and the newest that have.
+        open: Those that have not ended.
+        positions: Shares or units by symbol that follow from the fills.
+        blocked: Symbols in which no order may leave, and why.
+        strangers: Fills of orders that are not ours, by id.
+    """
+
+    def __init__(self, account: str) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.open: dict[str, Entry] = {}
+        self.positions: dict[str, Decimal] = {}
+        self.blocked: dict[str, str] = {}
+        self.strangers: dict[str, BrokerFill] = {}
+        self._head = _Head(account)
+        self._changed: set[str] = {_HEAD}
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self._head.account
+
+    @property
+    def last_fill(self) -> str:
+        """The broker's id of the last fill that was read; empty for none."""
+        return self._head.last_fill
+
+    @property
+    def is_reconciled(self) -> bool:
+        """Whether it was ever held against the broker."""
+        return self._head.is_reconciled
+
+    def add(self, entry: Entry) -> None:
+        """Take in an order."""
+        self._head.count += 1
+        entry.number = self._head.count
+        self._changed.add(_HEAD)
+        self.entries[entry.order.id] = entry
+        self.touch(entry.order.id)
+
+    def touch(self, order_id: str) -> None:
+        """Take note that an order has changed."""
+        entry = self.entries[order_id]
+        if entry.has_ended:
+            self.open.pop(order_id, None)
+        else:
+            self.open[order_id] = entry
+        self._changed.add(f"{PREFIX}order/{order_id}")
+
+    def prune(self) -> None:
+        """Forget the oldest orders that have ended, when there are many."""
+        while len(self.entries) - len(self.open) > _KEPT:
+            order_id = next(i for i in self.entries if i not in self.open)
+            del self.entries[order_id]
+            self._changed.add(f"{PREFIX}order/{order_id}")
+
+    def read_to(self, fill_id: str) -> None:
+        """Take note of how far the broker's fills were read."""
+        if fill_id != self._head.last_fill:
+            self._head.last_fill = fill_id
+            self._changed.add(_HEAD)
+
+    def reconciled(self) -> None:
+        """Take note that the journal was held against the broker."""
+        self._head.is_reconciled = True
+        self._changed.add(_HEAD)
+
+    def count_adoption(self) -> int:
+        """Count and return how often a position was taken over from the broker."""
+        self._head.adoptions += 1
+        self._changed.add(_HEAD)
+        return self._head.adoptions
+
+    def move(self, symbol: str, quantity: Decimal) -> None:
+        """Change a position by a quantity with its sign."""
+        held = EXACT.add(self.positions.get(symbol, ZERO), quantity)
+        if held:
+            self.positions[symbol] = held
+        else:
+            self.positions.pop(symbol, None)
+        self._changed.add(f"{PREFIX}position/{symbol}")
+
+    def block(self, symbol: str, reason: str) -> None:
+        """Let no order in a symbol leave any more."""
+        self.blocked.setdefault(symbol, reason)
+        self._changed.add(f"{PREFIX}blocked/{symbol}")
+
+    def unblock_all(self) -> None:
+        """Let orders leave in all symbols: somebody has looked."""
+        self._changed |= {f"{PREFIX}blocked/{symbol}" for symbol in self.blocked}
+        self.blocked.clear()
+
+    def add_stranger(self, fill: BrokerFill) -> None:
+        """Take note of a fill of somebody else's order."""
+        self.strangers[fill.id] = fill
+        self._changed.add(f"{PREFIX}stranger/{fill.id}")
+
+    def rows(self) -> dict[str, bytes]:
+        """Return all rows, by key."""
+        keys = {
+            _HEAD,
+            *(f"{PREFIX}{kind}/{key}" for kind in _KINDS for key in self._table(kind)),
+        }
+        return {key: msgspec.json.encode(self._value(key)) for key in sorted(keys)}
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; ``None`` for one that is gone."""
+        changed, self._changed = self._changed, set()
+        found: dict[str, bytes | None] = {}
+        for key in sorted(changed):
+            value = self._value(key)
+            found[key] = None if value is None else msgspec.json.encode(value)
+        return found
+
+    def restore(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `rows` returned.
+
+        Raises:
+            ConfigError: It is the journal of another account.
+            ComponentError: A row cannot be read.
+        """
+        for key, data in rows.items():
+            kind, _, name = key.removeprefix(PREFIX).partition("/")
+            if key == _HEAD:
+                head = _read(data, _Head, key)
+                if head.account != self.account:
+                    raise ConfigError(
+                        f"the journal is of account {head.account!r}, and the broker's is "
+                        f"{self.account!r}: use another INGENIUM_DATA_DIR for each account"
+                    )
+                self._head = head
+            elif kind == "order":
+                self.entries[name] = _read(data, Entry, key)
+            elif kind == "position":
+                self.positions[name] = _read(data, Decimal, key)
+            elif kind == "blocked":
+                self.blocked[name] = _read(data, str, key)
+            elif kind == "stranger":
+                self.strangers[name] = _read(data, BrokerFill, key)
+            else:
+                raise ComponentError(f"the saved row {key!r} is of an unknown kind")
+        self.entries = dict(sorted(self.entries.items(), key=lambda item: item[1].number))
+        self.open = {i: entry for i, entry in self.entries.items() if not entry.has_ended}
+        self._changed = set()
+
+    def _table(self, kind: str) -> Mapping[str, object]:
+        tables: dict[str, Mapping[str, object]] = {
+            "order": self.entries,
+            "position": self.positions,
+            "blocked": self.blocked,
+            "stranger": self.strangers,
+        }
+        return tables[kind]
+
+    def _value(self, key: str) -> object | None:
+        if key == _HEAD:
+            return self._head
+        kind, _, name = key.removeprefix(PREFIX).partition("/")
+        return self._table(kind).get(name)
+
+
+def signed(side: Side, quantity: Decimal) -> Decimal:
+    """Return a quantity, negative for a sell."""
+    return quantity if side is Side.BUY else quantity.copy_negate()
+
+
+def _read(data: bytes, kind: type[_T], key: str) -> _T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ComponentError(f"the saved row {key!r} cannot be read: {error}") from error

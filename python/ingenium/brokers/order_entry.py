@@ -1,0 +1,129 @@
+"""One order in the journal of an executor at a broker, and the states that it goes through."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from ingenium.events import TradeUpdate
+from ingenium.trading import Order
+from ingenium.trading.money import ZERO
+
+__all__ = ["ENDS", "HALT", "Act", "Call", "Entry", "OrderState"]
+
+HALT = "halt"
+"""Who asks for a cancel when trading is halted."""
+
+
+class OrderState(StrEnum):
+    """How an order stands, as far as the executor knows."""
+
+    NEW = "new"
+    """Taken, and not sent."""
+    SUBMITTING = "submitting"
+    """Written down before the broker is called; no answer yet."""
+    UNKNOWN = "unknown"
+    """The call had no answer: the order is at the broker, or not."""
+    SUBMITTED = "submitted"
+    """At the broker, nothing filled."""
+    PARTIAL = "partial"
+    """At the broker, a part filled."""
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+
+
+ENDS = {
+    TradeUpdate.CANCELED: OrderState.CANCELED,
+    TradeUpdate.REJECTED: OrderState.REJECTED,
+    TradeUpdate.EXPIRED: OrderState.EXPIRED,
+    TradeUpdate.REPLACED: OrderState.REPLACED,
+}
+"""The broker's last words, beside that all is filled, and the states that they lead to."""
+
+_ENDED = {OrderState.FILLED, *ENDS.values()}
+_AT_BROKER = {OrderState.SUBMITTED, OrderState.PARTIAL}
+
+
+class Act(StrEnum):
+    """What may be asked of a broker about an order."""
+
+    SUBMIT = "submit"
+    REPLACE = "replace"
+    CANCEL = "cancel"
+    FIND = "find"
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call of the broker that is due."""
+
+    act: Act
+    order_id: str
+
+
+class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An order and all that is known of it.
+
+    Attributes:
+        order: What was asked for.
+        state: How it stands.
+        number: Its place among all orders that were ever entered.
+        entered: When it came, UTC, by the stream's clock.
+        filled: Sum of the fills that were booked.
+        told: Sum of the fills that the broker says there are.
+        fills: The broker's ids of the fills that were booked.
+        said: What was reported.
+        end: The broker's last word, which waits for the fills that it counts.
+        reason: Why it ended.
+        is_end_ours: Whether we ended it without a word of the broker.
+        replaces: Id of the order whose place it takes.
+        successor: Id of the order that is to take its place.
+        cancel: Who wants it canceled: the id of the request, or `HALT`; empty for nobody.
+        is_cancel_sent: Whether the broker has taken the request.
+        unknown_since: When its fate became unknown.
+        misses: How often the broker did not know it since then.
+        refusal: Why the broker refused it, when an earlier attempt may have arrived all the same.
+        is_known_there: Whether the broker said that it has the id already.
+        needs_human: Whether nobody but a person can tell what became of it.
+    """
+
+    order: Order
+    state: OrderState = OrderState.NEW
+    number: int = 0
+    entered: datetime
+    filled: Decimal = ZERO
+    told: Decimal = ZERO
+    fills: list[str] = msgspec.field(default_factory=list)
+    said: list[str] = msgspec.field(default_factory=list)
+    end: TradeUpdate | None = None
+    reason: str = ""
+    is_end_ours: bool = False
+    replaces: str = ""
+    successor: str = ""
+    cancel: str = ""
+    is_cancel_sent: bool = False
+    unknown_since: datetime | None = None
+    misses: int = 0
+    refusal: str = ""
+    is_known_there: bool = False
+    needs_human: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is expected of it."""
+        return self.state in _ENDED
+
+    @property
+    def is_at_broker(self) -> bool:
+        """Whether the broker has it, and it may still be filled."""
+        return self.state in _AT_BROKER
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the broker may have it."""
+        return self.state in {OrderState.SUBMITTING, OrderState.UNKNOWN}

@@ -1,0 +1,255 @@
+"""What an executor knows of its orders at a broker, and what is to be done about them.
+
+Pure: it takes what happened, changes its entries, and collects the reports that follow. Whoever
+uses it writes the changed rows and the reports in one transaction, and calls the broker only after
+the row that says so is on the disk.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ingenium.brokers.broker_news import BrokerNews
+from ingenium.brokers.order_entry import Act, Call, Entry, OrderState
+from ingenium.events import TradeUpdate
+from ingenium.trading import Order
+
+__all__ = ["GRACE_SECONDS", "OrderJournal"]
+
+GRACE_SECONDS = 5.0
+"""How long an order that the broker does not know may still turn up there."""
+
+_MISSES = 3
+
+
+class OrderJournal(BrokerNews):
+    """The orders of one account.
+
+    Args:
+        account: Its name; part of the ids of what is reported.
+    """
+
+    def why_blocked(self, symbol: str) -> str:
+        """Say why no order in a symbol may leave; empty when one may."""
+        if symbol in self.blocked:
+            return f"{symbol} is blocked: {self.blocked[symbol]}"
+        for entry in self.open.values():
+            if entry.needs_human and entry.order.symbol == symbol:
+                return f"{symbol} is blocked: it is not known what became of {entry.order.id}"
+        return ""
+
+    # What the portfolio asks for.
+
+    def enter(self, order: Order, now: datetime, *, replaces: str = "") -> None:
+        """Take an order; one that is known already stays as it is.
+
+        Args:
+            order: What to submit.
+            now: The present time, UTC.
+            replaces: Id of the order, one of ours, whose place it is to take.
+        """
+        if order.id in self.entries:
+            return
+        self.add(Entry(order=order, entered=now, replaces=replaces))
+        if replaces:
+            self.entries[replaces].successor = order.id
+            self.touch(replaces)
+
+    def ask_cancel(self, order_id: str, who: str) -> str:
+        """Take note that an order is to be canceled.
+
+        Args:
+            order_id: Which.
+            who: Id of the request, or `HALT`.
+
+        Returns:
+            Why that cannot be; empty when it can.
+        """
+        entry = self.entries.get(order_id)
+        if entry is None:
+            return f"order {order_id!r} is unknown here"
+        if entry.has_ended or entry.end is not None:
+            return f"order {order_id!r} has ended: it is {entry.end or entry.state}"
+        if not entry.cancel:
+            entry.cancel = who
+            self.touch(order_id)
+        if entry.state is OrderState.NEW:
+            self._end(entry, TradeUpdate.CANCELED, "it was canceled before it left")
+        return ""
+
+    # What is to be done.
+
+    def calls(self, symbol: str) -> list[Call]:
+        """Return the calls that are due for a symbol, the most urgent first.
+
+        A new order waits until it is known what became of the ones before it.
+        """
+        finds: list[Call] = []
+        cancels: list[Call] = []
+        first_new: Entry | None = None
+        has_doubt = False
+        for entry in list(self.open.values()):
+            order_id = entry.order.id
+            if entry.order.symbol != symbol:
+                continue
+            if entry.is_in_doubt:
+                has_doubt = True
+                if order_id in self._to_resend:
+                    finds.append(_sending(entry))
+                elif entry.state is OrderState.UNKNOWN:
+                    finds.append(Call(Act.FIND, order_id))
+            elif entry.state is OrderState.NEW:
+                first_new = first_new or entry
+            elif entry.cancel and not entry.is_cancel_sent and entry.end is None:
+                cancels.append(Call(Act.CANCEL, order_id))
+            elif entry.is_cancel_sent or order_id in self._to_check:
+                finds.append(Call(Act.FIND, order_id))
+        sends = [] if first_new is None or has_doubt else [_sending(first_new)]
+        return [*cancels, *finds, *sends]
+
+    def check_all(self) -> None:
+        """Ask again for all that is at the broker, since an update may have been lost."""
+        self._to_check |= {i for i, entry in self.open.items() if entry.is_at_broker}
+
+    # What becomes of calls.
+
+    def submitting(self, order_id: str) -> None:
+        """An order is about to be sent; the broker is called when this is on the disk."""
+        entry = self.entries[order_id]
+        if entry.state in {OrderState.NEW, OrderState.UNKNOWN}:
+            entry.state = OrderState.SUBMITTING
+            self._to_resend.discard(order_id)
+            self.touch(order_id)
+
+    def withhold(self, order_id: str, update: TradeUpdate, reason: str) -> None:
+        """End an order that has not left.
+
+        Args:
+            order_id: One that is new, or that was to be sent for the first time.
+            update: ``REJECTED`` or ``EXPIRED``.
+            reason: Why, in words.
+        """
+        entry = self.entries[order_id]
+        if entry.state is OrderState.NEW or (
+            entry.state is OrderState.SUBMITTING and entry.unknown_since is None
+        ):
+            self._end(entry, update, reason)
+            self._forget_successor(entry)
+        elif entry.state is OrderState.SUBMITTING:
+            entry.state = OrderState.UNKNOWN
+            self.touch(order_id)
+
+    def refused(self, order_id: str, reason: str) -> None:
+        """The broker refuses an order."""
+        entry = self.entries[order_id]
+        if entry.state is OrderState.SUBMITTING and entry.unknown_since is None:
+            self._end(entry, TradeUpdate.REJECTED, reason)
+            self._forget_successor(entry)
+        elif entry.state is OrderState.SUBMITTING:
+            # Perhaps just because the earlier attempt has taken the money.
+            entry.state, entry.refusal = OrderState.UNKNOWN, reason
+            self.touch(order_id)
+        elif entry.is_at_broker:
+            self._to_check.add(order_id)
+
+    def not_sent(self, order_id: str) -> None:
+        """The broker could not be reached; it has certainly not got the order this time."""
+        entry = self.entries[order_id]
+        if entry.state is OrderState.SUBMITTING:
+            # An earlier attempt may have arrived.
+            is_first = entry.unknown_since is None
+            entry.state = OrderState.NEW if is_first else OrderState.UNKNOWN
+            self.touch(order_id)
+
+    def unanswered(self, order_id: str, now: datetime, *, is_known_there: bool = False) -> None:
+        """There was no answer, or one that says that the id is known already."""
+        entry = self.entries[order_id]
+        if entry.state is OrderState.SUBMITTING:
+            entry.state = OrderState.UNKNOWN
+            entry.is_known_there = entry.is_known_there or is_known_there
+            entry.unknown_since = entry.unknown_since or now
+            entry.misses = 0
+            self.touch(order_id)
+
+    def all_unanswered(self, now: datetime) -> None:
+        """The process was ended during its calls: none of them has an answer."""
+        for entry in list(self.open.values()):
+            self.unanswered(entry.order.id, now)
+
+    def missing(self, order_id: str, now: datetime, *, idempotent: bool, may_send: bool) -> None:
+        """The broker does not know an order.
+
+        Args:
+            order_id: Which.
+            now: The present time, UTC.
+            idempotent: Whether the broker takes an id only once.
+            may_send: Whether the order is still wanted, and not too old.
+        """
+        entry = self.entries[order_id]
+        self._to_check.discard(order_id)
+        if entry.is_at_broker and not entry.is_cancel_sent and entry.end is None:
+            self._problems.append(f"the broker does not know order {order_id} any more: look there")
+        if entry.state is not OrderState.UNKNOWN:
+            return
+        entry.misses += 1
+        self.touch(order_id)
+        since = entry.unknown_since or now
+        is_late = entry.misses >= _MISSES and now - since >= timedelta(seconds=GRACE_SECONDS)
+        can_send = idempotent and not entry.is_known_there
+        if can_send and may_send and not entry.cancel and not entry.refusal:
+            self._to_resend.add(order_id)
+        elif can_send and is_late:
+            self._give_up(entry)
+        elif is_late and not entry.needs_human:
+            entry.needs_human = True
+            self._problems.append(
+                f"order {order_id} ({entry.order.side} {entry.order.quantity:f} "
+                f"{entry.order.symbol}) had no answer, and the broker does not know it: look "
+                "there, then start with --adopt to take what the broker says as the truth"
+            )
+
+    def _give_up(self, entry: Entry) -> None:
+        if entry.refusal:
+            self._end(entry, TradeUpdate.REJECTED, entry.refusal)
+        elif entry.cancel:
+            self._end(entry, TradeUpdate.CANCELED, "it was canceled before the broker got it")
+        else:
+            reason = "the broker never got it, and it is too late to send it again"
+            self._end(entry, TradeUpdate.EXPIRED, reason)
+        self._forget_successor(entry)
+
+    def keep_asking(self, order_id: str) -> None:
+        """Do not send an order again for now."""
+        self._to_resend.discard(order_id)
+
+    def settle_by_hand(self, order_id: str) -> None:
+        """A person says that an order is not at the broker."""
+        entry = self.entries[order_id]
+        if entry.state is OrderState.UNKNOWN:
+            self._end(entry, TradeUpdate.REJECTED, "the broker does not know it, says the operator")
+            self._forget_successor(entry)
+
+    def cancel_sent(self, order_id: str) -> None:
+        """The broker has taken a request to cancel."""
+        entry = self.entries[order_id]
+        entry.is_cancel_sent = True
+        self.touch(order_id)
+
+    def cancel_refused(self, order_id: str, reason: str) -> str:
+        """The broker will not cancel an order.
+
+        Returns:
+            Id of the request, to be rejected; empty when nobody waits for an answer.
+        """
+        entry = self.entries[order_id]
+        self._to_check.add(order_id)
+        if entry.has_ended:
+            return ""
+        who, entry.cancel = entry.cancel, ""
+        self.touch(order_id)
+        self._problems.append(f"the broker does not cancel order {order_id}: {reason}")
+        return who
+
+
+def _sending(entry: Entry) -> Call:
+    return Call(Act.REPLACE if entry.replaces else Act.SUBMIT, entry.order.id)
