@@ -87,8 +87,8 @@ class Broker(ABC):
     * `BrokerTimeoutError` when the outcome is unknown: no answer, a connection that broke after the
       request was sent, or an answer that says that something went wrong in there (HTTP 5xx).
     * `BrokerRefusedError` when the broker says no, for good.
-    * `BrokerError` when it has certainly done nothing, and may be asked again: it cannot be reached,
-      or is busy (HTTP 429).
+    * `BrokerError` when it has certainly done nothing, and may be asked again: it cannot be
+      reached, or is busy (HTTP 429).
 
     Any other error counts as an unknown outcome. Nothing is to be tried again in here: that is for
     the executor, which writes down what it does.

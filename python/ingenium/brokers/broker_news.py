@@ -46,6 +46,16 @@ class BrokerNews(JournalRows):
         problems, self._problems = self._problems, []
         return problems
 
+    def is_news(self, told: BrokerOrder) -> bool:
+        """Whether `told` would change anything."""
+        entry = self.entries.get(told.client_id)
+        if entry is None:
+            return False
+        self._to_check.discard(told.client_id)
+        is_same = entry.is_at_broker and told.is_open and told.filled <= entry.told
+        is_said = told.update in entry.said or told.update is TradeUpdate.PARTIAL_FILL
+        return not (is_same and is_said)
+
     def told(self, told: BrokerOrder) -> None:
         """The broker says how an order stands; of orders of others, nothing follows."""
         entry = self.entries.get(told.client_id)

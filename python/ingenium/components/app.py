@@ -83,6 +83,15 @@ class App:
                 "app has an executor but no portfolio, so nobody would send it orders: pass "
                 "App(portfolio=...)"
             )
+        if (
+            isinstance(self.executor, Executor)
+            and self.executor.works_at_broker
+            and self.historical
+        ):
+            raise ConfigError(
+                f"executor {self.executor.name!r} works at a broker, and the app replays history: "
+                "use PaperExecutor in backtests and replays"
+            )
         seen: dict[str, Component] = {}
         for component in self.components:
             if component.name == CONDUCTOR:

@@ -9,6 +9,7 @@ from ingenium.errors import SubjectError
 from ingenium.events import (
     CancelEvent,
     DataEvent,
+    Event,
     ExecutionEvent,
     OrderEvent,
     ReplaceEvent,
@@ -89,30 +90,23 @@ class Executor(Component):
             return self.on_cancel(event)
         return self.on_replace(event)
 
-    def handle_late(
-        self, event: OrderEvent | CancelEvent | ReplaceEvent, age_seconds: float
-    ) -> Handled:
-        """Handle what comes too late; for those who run components.
-
-        An order that was under way for long, such as while this executor was down, is reported as
-        expired, and the replacement of one as rejected. To cancel is never too late.
+    def handle_late(self, event: Event, age_seconds: float) -> Handled:
+        """Report an order that came too late as expired, and a replacement as rejected.
 
         Args:
-            event: What came: older than `max_order_age_seconds`, or past its own deadline.
-            age_seconds: How old it is, by the stream's clock.
+            event: An order that was under way for long, such as while this executor was down.
+            age_seconds: How old it is by the server's clock.
         """
-        if isinstance(event, CancelEvent):
-            return self.handle_request(event)
-        limit = self.max_order_age_seconds
         reason = (
-            f"it came {age_seconds:.1f} s after it was sent, and the limit is {limit:g} s"
-            if age_seconds > limit
-            else f"it came {age_seconds:.1f} s after it was sent, past its own deadline"
+            f"it is {age_seconds:.1f} s old, and no order is worked after "
+            f"{self.max_order_age_seconds:g} s"
         )
         if isinstance(event, OrderEvent):
             self.reject(event, reason, TradeUpdate.EXPIRED)
-        else:
+        elif isinstance(event, ReplaceEvent):
             self.reject(event, reason)
+        elif isinstance(event, CancelEvent):
+            return self.on_cancel(event)
         return None
 
     def reject(

@@ -1,0 +1,289 @@
+"""An executor at a broker: whatever happens, no order is there twice and no fill is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from ingenium.brokers.broker import Broker
+from ingenium.brokers.broker_work import BrokerWork
+from ingenium.brokers.journal_rows import PREFIX
+from ingenium.brokers.order_entry import HALT, Entry, OrderState
+from ingenium.brokers.order_journal import OrderJournal
+from ingenium.brokers.reconciling import Reconciler
+from ingenium.bus.lease import Lease
+from ingenium.components.desk import Desk
+from ingenium.components.executor import Executor
+from ingenium.components.points import Point
+from ingenium.errors import InvalidOrderError, LeaseLostError, SubjectError
+from ingenium.events import CancelEvent, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
+from ingenium.ids import make_id
+from ingenium.subjects import check_symbol
+from ingenium.trading import Order
+
+__all__ = ["BrokerExecutor"]
+
+_log = logging.getLogger("ingenium.brokers")
+_LISTED = 1000
+
+
+class BrokerExecutor(Executor):
+    """Works orders at a broker.
+
+    Handlers only write into a journal. Once that is on the disk, the broker is called, and what it
+    answers is written down before anybody is told. An order whose call had no answer is looked up,
+    and sent again only to a broker that takes an id once. It runs live only, on a server with
+    JetStream.
+
+    Args:
+        broker: The account.
+        adopt: Whether what the broker says is taken as the truth at the start, where it differs
+            from the journal: a person has looked, and wants to go on from there.
+        name: See `Component`.
+        timeout_seconds: How long a call of the broker may take.
+        poll_seconds: How often fills are asked for while orders work.
+
+    Attributes:
+        adopt: As above; ``ingenium run APP --adopt`` sets it.
+        lease: Proves that this is the account's only executor; set by who runs it.
+        journal: The orders.
+        problems: What a person should know, newest last.
+
+    Raises:
+        ComponentError: The name does not fit.
+    """
+
+    works_at_broker: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        adopt: bool = False,
+        name: str = "broker",
+        timeout_seconds: float = 10.0,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        super().__init__(name)
+        self.broker = broker
+        self.adopt = adopt
+        self.lease: Lease | None = None
+        self.journal = OrderJournal(broker.account)
+        self.problems: list[str] = []
+        self.timeout_seconds = timeout_seconds
+        self.poll_seconds = poll_seconds
+        self.woken = asyncio.Event()
+
+    @property
+    def lease_key(self) -> str:
+        """What the lease is for: only one executor may work at an account."""
+        return f"executor.{self.broker.account}"
+
+    # What the portfolio asks for.
+
+    def on_order(self, event: OrderEvent) -> None:
+        """Write an order down."""
+        try:
+            order = Order.from_event(event)
+        except InvalidOrderError as error:
+            self.reject(event, str(error))
+            return
+        if order.is_bracket:
+            self.reject(
+                event, "no brackets are placed at a broker: send protective orders yourself"
+            )
+        elif reason := self.journal.why_blocked(order.symbol):
+            self.reject(event, reason)
+        else:
+            self._count_entered(order.id)
+            self.journal.enter(order, self.now)
+
+    def on_cancel(self, event: CancelEvent) -> None:
+        """Write down that an order is to be canceled."""
+        if reason := self.journal.ask_cancel(event.order_id, event.id):
+            self.reject(event, reason)
+        self.tell()
+
+    def on_replace(self, event: ReplaceEvent) -> None:
+        """Write down what is to take the place of an order."""
+        old = self.journal.entries.get(event.order_id)
+        if old is None or old.has_ended or old.end is not None:
+            what = "is unknown here" if old is None else f"has ended: it is {old.end or old.state}"
+            self.reject(event, f"order {event.order_id!r} {what}")
+            return
+        if old.successor or old.cancel:
+            what = "canceled" if old.cancel else f"replaced by {old.successor!r}"
+            self.reject(event, f"order {event.order_id!r} is about to be {what}")
+            return
+        try:
+            order = old.order.replaced_by(event)
+        except InvalidOrderError as error:
+            self.reject(event, str(error))
+            return
+        if reason := self.journal.why_blocked(order.symbol):
+            self.reject(event, reason)
+            return
+        self._count_entered(order.id)
+        self.journal.enter(order, self.now, replaces=old.order.id)
+
+    def send_execution(self, event: ExecutionEvent) -> ExecutionEvent:
+        """Send a report; its id follows from the account and what it says, not from who asks."""
+        if not event.id:
+            event.id = make_id("exec", self.broker.account, event.order_id, event.update or "")
+        return super().send_execution(event)
+
+    # What is remembered.
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this executor must remember."""
+        return super().state_rows() | self.journal.rows()
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; all of them the first time."""
+        return self._given.changes("", super().state_rows()) | self.journal.changed_rows()
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned.
+
+        Raises:
+            ConfigError: It is the journal of another account.
+            ComponentError: A row cannot be read.
+        """
+        self.journal.restore({k: v for k, v in rows.items() if k.startswith(PREFIX)})
+        super().restore_rows({k: v for k, v in rows.items() if not k.startswith(PREFIX)})
+
+    # What follows is called by those who run components.
+
+    def committed(self) -> None:
+        """Take note that what handlers have noted is on the disk now."""
+        self.woken.set()
+
+    async def prepare(self, desk: Desk) -> None:
+        """Hold the journal against the broker, before the first event.
+
+        Raises:
+            BrokerError: The broker cannot be asked.
+        """
+        desk.at(Point.LEASED)
+        await Reconciler(self, desk).prepare()
+
+    async def work(self, desk: Desk) -> None:
+        """Call the broker for what is written down, and write down what it says, until canceled.
+
+        Raises:
+            LeaseLostError: Another process may be this account's executor by now.
+            StoreError: It cannot be written down.
+        """
+        await BrokerWork(self, desk).run()
+
+    # What follows is for the two above; all of it that sends is called within `Desk.record`.
+
+    def tell(self) -> None:
+        """Send the reports that follow from what the journal has heard."""
+        for event in self.journal.take_events():
+            try:
+                check_symbol(event.symbol)
+            except SubjectError:
+                event.symbol = ""  # The order id names it.
+            self.send_execution(event)
+        for problem in self.journal.take_problems():
+            self.report_problem(problem)
+
+    def report_problem(self, text: str) -> None:
+        """Log a line and keep it in `problems`; once as long as nothing else comes between."""
+        if text not in self.problems[-10:]:
+            self.problems.append(text)
+            del self.problems[:-_LISTED]
+            _log.warning("%s: %s", self.name, text)
+
+    def withhold(self, entry: Entry, now: datetime) -> bool:
+        """Decide at the last moment whether a new order may leave, and end it if not.
+
+        Returns:
+            Whether it was ended.
+        """
+        update, reason = TradeUpdate.REJECTED, ""
+        age = (now - entry.entered).total_seconds()
+        if age > self.max_order_age_seconds:
+            update = TradeUpdate.EXPIRED
+            limit = self.max_order_age_seconds
+            reason = f"it waited for {age:.1f} s, and no order is worked after {limit:g} s"
+        else:
+            reason = self.why_not_now(entry.order.symbol) or self._why_not(entry)
+        if reason:
+            self.journal.withhold(entry.order.id, update, reason)
+            self.tell()
+        return bool(reason)
+
+    def why_not_now(self, symbol: str) -> str:
+        """Say why nothing may leave at this moment; empty when it may.
+
+        Raises:
+            LeaseLostError: Another process may be this account's executor by now.
+        """
+        self.check_lease()
+        if self.is_halted:
+            return "trading is halted"
+        return self.journal.why_blocked(symbol)
+
+    def may_send_again(self, entry: Entry, now: datetime) -> bool:
+        """Whether an order that may not have arrived is still wanted."""
+        age = (now - entry.entered).total_seconds()
+        symbol = entry.order.symbol
+        return age <= self.max_order_age_seconds and not self.why_not_now(symbol)
+
+    def check_lease(self) -> None:
+        """Make sure that this is the account's only executor.
+
+        Raises:
+            LeaseLostError: Another one may have taken its place.
+        """
+        if self.lease is not None and not self.lease.is_valid:
+            raise LeaseLostError(
+                f"the lease of account {self.broker.account} has run out, so that another executor "
+                "may work there: this one ends"
+            )
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether no order may leave, and the working ones are to be canceled."""
+        return False
+
+    def cancel_all(self) -> None:
+        """Ask to cancel what works, and end what has not left: trading is halted."""
+        for order_id, entry in list(self.journal.open.items()):
+            if entry.state is OrderState.NEW:
+                self.journal.withhold(order_id, TradeUpdate.REJECTED, "trading is halted")
+            elif not entry.cancel:
+                self.journal.ask_cancel(order_id, HALT)
+        self.tell()
+
+    def needs_cancel_all(self) -> bool:
+        """Whether something works that a halt has not reached yet."""
+        return any(
+            entry.state is OrderState.NEW or (not entry.cancel and entry.end is None)
+            for entry in self.journal.open.values()
+        )
+
+    def halt_all(self, reason: str) -> None:
+        """Halt all trading: what is true at the broker is not what we think."""
+        self.report_problem(reason)
+
+    def reject_cancel(self, entry: Entry, request: str, reason: str) -> None:
+        """Report that an order was not canceled."""
+        if request and request != HALT:
+            order = entry.order
+            self.reject(CancelEvent(id=request, order_id=order.id, symbol=order.symbol), reason)
+
+    def _why_not(self, entry: Entry) -> str:
+        """Say why an order may not leave; empty when it may, and it counts as left then."""
+        old = self.journal.entries.get(entry.replaces)
+        if old is not None and (not old.is_at_broker or old.end is not None):
+            return f"order {entry.replaces!r} has ended: it is {old.end or old.state}"
+        return ""
+
+    def _count_entered(self, order_id: str) -> None:
+        """Count an order that came in."""

@@ -1,0 +1,118 @@
+"""One call of a broker: within a limit of time, and with an answer that is one of a few."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar, cast
+
+import msgspec
+
+from ingenium.errors import (
+    BrokerError,
+    BrokerRefusedError,
+    BrokerTimeoutError,
+)
+
+__all__ = ["FIRST_DELAY_SECONDS", "Answer", "Delays", "ask", "call"]
+
+FIRST_DELAY_SECONDS = 0.1
+_LAST_DELAY_SECONDS = 1.6
+_T = TypeVar("_T")
+
+
+class Answer(msgspec.Struct, Generic[_T]):
+    """What became of a call.
+
+    Attributes:
+        value: What the broker answered; ``None`` if it did not.
+        error: Why it did not; ``None`` if it did. `BrokerTimeoutError` for an unknown outcome.
+    """
+
+    value: _T | None = None
+    error: BrokerError | None = None
+
+    def get(self) -> _T:
+        """Return what the broker answered.
+
+        Raises:
+            BrokerError: It did not.
+        """
+        if self.error is not None:
+            raise self.error
+        return cast("_T", self.value)
+
+    @property
+    def reason(self) -> str:
+        """Why there is no answer, in words."""
+        return str(self.error) if self.error is not None else ""
+
+
+async def call(what: Callable[[], Awaitable[_T]], name: str, timeout_seconds: float) -> Answer[_T]:
+    """Call the broker once.
+
+    Args:
+        what: Makes the call.
+        name: What it is to do, for texts.
+        timeout_seconds: How long it may take.
+
+    Returns:
+        The answer; anything but what the `Broker` contract names is an unknown outcome.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return Answer(await what())
+    except BrokerError as error:
+        return Answer(None, error)
+    except TimeoutError:
+        return Answer(
+            None,
+            BrokerTimeoutError(f"the broker did not {name} within {timeout_seconds:g} s"),
+        )
+    except Exception as error:  # noqa: BLE001 - the call may have arrived all the same
+        return Answer(
+            None,
+            BrokerTimeoutError(
+                f"the broker's adapter failed to {name}: {type(error).__name__}: {error}"
+            ),
+        )
+
+
+async def ask(
+    what: Callable[[], Awaitable[_T]], name: str, timeout_seconds: float, tries: int
+) -> _T:
+    """Ask the broker a question that changes nothing, several times if need be.
+
+    Raises:
+        BrokerError: It gave no answer.
+    """
+    delay = FIRST_DELAY_SECONDS
+    for _ in range(tries - 1):
+        answer = await call(what, name, timeout_seconds)
+        if answer.error is None or isinstance(answer.error, BrokerRefusedError):
+            return answer.get()
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, _LAST_DELAY_SECONDS)
+    return (await call(what, name, timeout_seconds)).get()
+
+
+class Delays:
+    """When things may be tried again: after 0.1 s, and each time twice as long, up to 1.6 s."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, tuple[float, float]] = {}
+
+    def ready_at(self, key: str) -> float:
+        """Return when something may be tried, by the clock of the event loop; 0 for at once."""
+        return self._until.get(key, (0.0, 0.0))[0]
+
+    def wait(self, key: str, now: float) -> float:
+        """Put off the next try, and return for how many seconds."""
+        delay = self._until.get(key, (0.0, FIRST_DELAY_SECONDS / 2))[1] * 2
+        delay = min(delay, _LAST_DELAY_SECONDS)
+        self._until[key] = (now + delay, delay)
+        return delay
+
+    def clear(self, key: str) -> None:
+        """Something has worked."""
+        self._until.pop(key, None)
