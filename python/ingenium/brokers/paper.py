@@ -11,6 +11,7 @@ from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
 from ingenium.exchange import Calendar, FeeModel, FillPolicy, PaperExchange, Report, SlippageModel
 from ingenium.trading import Bar, Order
 from ingenium.trading.money import Number
+from ingenium.trading.rows import LogRow
 
 __all__ = ["PaperExecutor"]
 
@@ -107,6 +108,30 @@ class PaperExecutor(Executor):
             self.reject(event, str(error))
             return
         self._send_all(self.exchange.replace(old.id, order, self.now))
+
+    # Saving; `ExchangeBooks` names the rows.
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this executor and its exchange must remember."""
+        return super().state_rows() | self.exchange.state_rows()
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; all of them the first time."""
+        return self._given.changes("", super().state_rows()) | self.exchange.changed_rows()
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned, on an executor that has handled nothing."""
+        own = {key: data for key, data in rows.items() if key in self.own_rows}
+        self.exchange.restore_rows({key: rows[key] for key in rows if key not in own})
+        super().restore_rows(own)
+
+    def take_log(self) -> list[LogRow]:
+        """Return ids of orders that have been here first since the last call, as ``seen``."""
+        return self.exchange.take_log()
+
+    def restore_log(self, rows: Iterable[LogRow]) -> None:
+        """Take back rows of `take_log`; an order that is left out counts as unknown."""
+        self.exchange.restore_log(rows)
 
     def _send_all(self, reports: Iterable[Report]) -> None:
         for report in reports:

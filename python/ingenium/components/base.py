@@ -8,7 +8,7 @@ there. So the same object runs everywhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
@@ -52,6 +52,9 @@ class Component:
     """``"ingestor"``, ``"strategy"``, ``"portfolio"`` or ``"executor"``."""
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({})
     """How many of the last rows of each kind of `take_log` `restore_log` needs."""
+
+    own_rows: ClassVar[Collection[str]] = ("nameless", "user")
+    """Keys of the rows that every component may have; see `state_rows`."""
 
     def __init__(self, name: str | None = None) -> None:
         self.name = _default_name(type(self)) if name is None else name

@@ -30,6 +30,8 @@ class Bracket:
     def __init__(self, entry: Order, now: datetime) -> None:
         self.entry = entry
         self.is_entry_working = True
+        self.number = 0
+        """Place among all orders and brackets that came."""
         self.legs = [RestingOrder(leg, now) for leg in entry.protective_orders()]
         self.side = self.legs[0].order.side
         for leg in self.legs:
@@ -37,6 +39,27 @@ class Bracket:
         self._entered_at: datetime | None = None
         self._is_sure = False
         self._is_over = False
+
+    @property
+    def entered(self) -> tuple[datetime | None, bool, bool]:
+        """Return the bar that filled the entry last: its start, and what is known of the rest.
+
+        Whether what came after the fill is sure, and whether nothing came after it.
+        """
+        return self._entered_at, self._is_sure, self._is_over
+
+    def restore(
+        self,
+        legs: list[RestingOrder],
+        entered: tuple[datetime | None, bool, bool],
+        *,
+        is_entry_working: bool,
+        number: int,
+    ) -> None:
+        """Let it be as it was when it was saved."""
+        self.legs, self.number = legs, number
+        self.is_entry_working = is_entry_working
+        self._entered_at, self._is_sure, self._is_over = entered
 
     @property
     def exposure(self) -> Decimal:

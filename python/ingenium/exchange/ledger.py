@@ -40,6 +40,11 @@ class Ledger:
             raise ConfigError(f"cash is {cash}: use zero or more, or None for no limit")
 
     @property
+    def account(self) -> Account:
+        """Cash and positions, which are kept where something is forbidden."""
+        return self._account
+
+    @property
     def forbids_nothing(self) -> bool:
         """Whether every order is allowed, so that there is nothing to keep books for."""
         return self._allow_short and not self._is_limited

@@ -11,18 +11,17 @@ from msgspec.structs import replace
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
 from ingenium.exchange.admission import expected_price, last_price, objection
 from ingenium.exchange.bar import ExactBar
-from ingenium.exchange.book import OrderBook
 from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.calendars import Calendar
 from ingenium.exchange.fees import FeeModel, NoFees
 from ingenium.exchange.hours import BarHours, TradingHours, Turn, expiry, why_expired
 from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.matching import AUCTIONS, MATCHERS, Match, trail
-from ingenium.exchange.notes import ExchangeNotes
 from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.replacing import replaced_leg, replaced_order
 from ingenium.exchange.report import Report
 from ingenium.exchange.resting import RestingOrder
+from ingenium.exchange.saving import ExchangeBooks
 from ingenium.exchange.slippage import NoSlippage, SlippageModel, slipped
 from ingenium.exchange.volume import fillable
 from ingenium.trading import Bar, Order
@@ -33,7 +32,7 @@ __all__ = ["PaperExchange"]
 _AT_ONCE = {TimeInForce.IOC, TimeInForce.FOK}
 
 
-class PaperExchange:
+class PaperExchange(ExchangeBooks):
     """Fills orders from bars, by the rules of ``docs/exchange.md``.
 
     An order that comes at a time t can be filled by bars of its symbol that start at t or later,
@@ -63,18 +62,13 @@ class PaperExchange:
         cash: Number | None = None,
         allow_short: bool = True,
     ) -> None:
+        super().__init__(Ledger(cash, allow_short=allow_short))
         self.policy = policy or FillPolicy()
         self.fees = fees or NoFees()
         self.slippage = slippage or NoSlippage()
-        self.notes = ExchangeNotes()
-        """Counts of what flatters the result, or casts doubt on it."""
         self._hours = TradingHours(calendar)
-        self._ledger = Ledger(cash, allow_short=allow_short)
-        self._book = OrderBook()
         # Looked up for each bar.
         self._orders, self._brackets = self._book.orders, self._book.brackets
-        self._positions: dict[str, Decimal] = {}
-        self._closes: dict[str, str | Bar] = {}
 
     @property
     def working(self) -> Sequence[Order]:

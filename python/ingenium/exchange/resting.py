@@ -33,6 +33,7 @@ class RestingOrder:
         session: The session that it is for; ``None`` for any, and before that is known.
         opening: How much of it was not there to close a position when it came.
         expected_price: At which it was expected to be filled when it came.
+        number: Place among all that came; 0 for a protective order.
     """
 
     order: Order
@@ -47,6 +48,7 @@ class RestingOrder:
     session: Session | None = field(init=False, default=None)
     opening: Decimal = field(init=False, default=ZERO)
     expected_price: Decimal = field(init=False, default=ZERO)
+    number: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.leaves = self.order.quantity
