@@ -86,6 +86,9 @@ class PaperExecutor(Executor):
         except InvalidOrderError as error:
             self.reject(event, str(error))
             return
+        if denial := self.admit(order):
+            self.reject(event, str(denial))
+            return
         self._send_all(self.exchange.submit(order, self.now))
 
     def on_cancel(self, event: CancelEvent) -> None:
@@ -106,6 +109,9 @@ class PaperExecutor(Executor):
             order = old.replaced_by(event)
         except InvalidOrderError as error:
             self.reject(event, str(error))
+            return
+        if denial := self.admit(order, replaces=old):
+            self.reject(event, str(denial))
             return
         self._send_all(self.exchange.replace(old.id, order, self.now))
 

@@ -5,6 +5,7 @@ from ingenium.components.app import App
 from ingenium.components.base import Component
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
+from ingenium.components.gated import arm
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.loading import load_app, load_factory
 from ingenium.components.portfolio import Portfolio
@@ -18,6 +19,7 @@ __all__ = [
     "Ingestor",
     "Portfolio",
     "Strategy",
+    "arm",
     "format_time",
     "load_app",
     "load_factory",

@@ -13,6 +13,7 @@ from ingenium.components.ingestor import Ingestor
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ConfigError
+from ingenium.risk import RiskLimits
 
 __all__ = ["CONDUCTOR", "App"]
 
@@ -31,10 +32,13 @@ class App:
         strategies: What turns it into signals.
         portfolio: What turns signals into orders.
         executor: What turns orders into executions.
+        risk: What orders are held against on live data; the standard limits when left out.
+            Backtests and replays do without.
         name: Lower-case letters, digits, ``-`` and ``_``; several apps on one server need several.
 
     Raises:
-        ConfigError: A component is missing, has the wrong role, or two have one name.
+        ConfigError: A component is missing, has the wrong role, or two have one name; or the
+            limits are none.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class App:
         strategies: Sequence[Strategy | External] = (),
         portfolio: Portfolio | External | None = None,
         executor: Executor | External | None = None,
+        risk: RiskLimits | None = None,
         name: str = "app",
     ) -> None:
         if _NAME.fullmatch(name) is None:
@@ -51,6 +56,7 @@ class App:
                 f"app name {name!r} does not fit: use up to 40 lower-case letters, digits, - and _"
             )
         self.name = name
+        self.risk = _limits(risk)
         self.ingestors = _all_of("ingestor", "ingestors", ingestors)
         self.strategies = _all_of("strategy", "strategies", strategies)
         self.portfolio = _one_of("portfolio", portfolio)
@@ -154,6 +160,16 @@ def _one_of(role: str, component: _ComponentT | None) -> _ComponentT | None:
     if component is not None:
         _check_role(role, role, component)
     return component
+
+
+def _limits(risk: object) -> RiskLimits:
+    if risk is None:
+        return RiskLimits()
+    if not isinstance(risk, RiskLimits):
+        raise ConfigError(
+            f"risk is {risk!r}: pass limits, such as RiskLimits(max_order_quantity=100)"
+        )
+    return risk
 
 
 def _check_role(role: str, argument: str, component: object) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import ClassVar
 
-from ingenium.components.base import Component, Handled
+from ingenium.components.base import Handled
+from ingenium.components.gated import Gated
 from ingenium.errors import SubjectError
 from ingenium.events import (
     CancelEvent,
@@ -16,16 +18,26 @@ from ingenium.events import (
     Side,
     TradeUpdate,
 )
+from ingenium.risk import Denial, ExecutorBook
 from ingenium.subjects import check_symbol
 from ingenium.trading.bar import Bar
+from ingenium.trading.order import Order
 
 __all__ = ["Executor"]
 
+_log = logging.getLogger("ingenium.executor")
 
-class Executor(Component):
+
+class Executor(Gated):
     """Turns orders into executions, at a broker or on a simulated exchange.
 
     Within one instant an executor sees the market data first and then the orders.
+
+    Args:
+        name: See `Component`.
+
+    Raises:
+        ComponentError: The name does not fit.
     """
 
     role = "executor"
@@ -33,6 +45,11 @@ class Executor(Component):
     """Whether orders leave for a real market, which no replay may do."""
     max_order_age_seconds: float = 30.0
     """Older orders are not worked in live running: they were meant for another market."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.book = ExecutorBook()
+        """The account as the gate sees it; kept only where there is a gate."""
 
     def on_data(self, event: DataEvent) -> Handled:
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden."""
@@ -80,7 +97,53 @@ class Executor(Component):
         Raises:
             SubjectError: Its symbol cannot be part of a subject; nothing is sent.
         """
-        return self._send(event, "exec")
+        event = self._send(event, "exec")
+        if self.gate is not None and (found := self.book.follow(event)) is not None:
+            self._distrust(*found)
+        return event
+
+    def admit(self, order: Order, replaces: Order | None = None) -> Denial | None:
+        """Hold an order against the risk gate, as the last thing before the market.
+
+        Args:
+            order: The order, or what is to take the place of another.
+            replaces: That other one.
+
+        Returns:
+            Why it must not go to the market: `reject` it with that text. ``None`` when it may; it
+            counts as working then, so it has to go.
+        """
+        gate = self.gate
+        if gate is None:
+            return None
+        before = gate.switch.state
+        orders = self.book.orders
+        protective = replaces is not None and orders.protects(replaces.id)
+        denial = self._check(order, replaces, protective=protective)
+        if denial is not None:
+            self.report_problem(f"order {order.id!r} is denied: {denial}")
+        elif replaces is None:
+            orders.add(order)
+        else:
+            orders.ask(replaces.id, order)
+        self._announce(before)
+        return denial
+
+    # What follows is called by those who run components.
+
+    def handle_data(self, event: DataEvent) -> Handled:
+        """Take note of the price for the gate, then call `on_data`."""
+        if self.gate is not None:
+            self.book.mark(event)
+            self._look(event)
+        return self.on_data(event)
+
+    def report_problem(self, text: str) -> None:
+        """Log a line."""
+        _log.warning("%s: %s", self.name, text)
+
+    def _view(self) -> ExecutorBook:
+        return self.book
 
     def handle_request(self, event: OrderEvent | CancelEvent | ReplaceEvent) -> Handled:
         """Call the handler for what a portfolio sent; for those who run components."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from ingenium.components.base import Component, Handled
 from ingenium.components.blame import where
 from ingenium.components.executor import Executor
+from ingenium.components.gated import Gated
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError
@@ -58,13 +59,19 @@ def handlers_of(component: Component) -> dict[type[Event], Handler]:
             DataEvent: component.handle_data,
             SignalEvent: component.handle_signal,
             ExecutionEvent: component.handle_execution,
+            **_controls_of(component),
         }
     if isinstance(component, Executor):
         return {
-            DataEvent: component.on_data,
+            DataEvent: component.on_data if component.gate is None else component.handle_data,
             **dict.fromkeys(_OF_PORTFOLIOS, component.handle_request),
+            **_controls_of(component),
         }
     return {}
+
+
+def _controls_of(component: Gated) -> dict[type[Event], Handler]:
+    return {} if component.gate is None else {ControlEvent: component.handle_control}
 
 
 def bar_handler_of(component: Component) -> BarHandler:
@@ -129,6 +136,8 @@ async def handle(
         result = handler(event)
         if result is not None:
             await result
+        if isinstance(component, Gated) and component.news:
+            await component.tell()
     except Exception as error:
         raise failed_on(component, event, error) from error
     return component.take()
@@ -147,9 +156,9 @@ def describe(event: Event) -> str:
     """Say in a few words which event this is."""
     if isinstance(event, DeadLetterEvent):
         return f"DeadLetterEvent of {event.component}"
-    if isinstance(event, ControlEvent):
-        return f"ControlEvent of {event.sender}"
-    parts = [type(event).__name__, "of", event.symbol or "no symbol"]
+    parts = [type(event).__name__]
+    if not isinstance(event, ControlEvent):
+        parts += ["of", event.symbol or "no symbol"]
     if event.timestamp:
         parts += ["at", str(event.timestamp)]
     return " ".join(parts)
@@ -186,6 +195,8 @@ async def _run_hook(
         result = hook()
         if result is not None:
             await result
+        if isinstance(component, Gated) and component.news:
+            await component.tell()
     except Exception as error:
         component.withdraw()
         raise ComponentError(

@@ -12,7 +12,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from ingenium.components.base import Handled
-from ingenium.components.books import BookKeeper
+from ingenium.components.gated_portfolio import GatedPortfolio
 from ingenium.errors import ConfigError, DecodeError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
@@ -46,7 +46,7 @@ _log = logging.getLogger("ingenium.portfolio")
 _REMEMBERED_PROBLEMS = 1_000
 
 
-class Portfolio(BookKeeper):
+class Portfolio(GatedPortfolio):
     """Turns signals into orders, and keeps the account.
 
     Override `on_signal`; it reads `position`, `pending`, `price` and `account`, and calls
@@ -148,7 +148,8 @@ class Portfolio(BookKeeper):
             extended_hours: Whether it may trade outside regular hours.
 
         Returns:
-            The order that goes out, with its id.
+            The order that goes out, with its id. One that a limit of risk stops does not: it is
+            not in `orders`, and `on_denied` says why.
 
         Raises:
             InvalidOrderError: The order makes no sense; nothing is sent.
@@ -170,6 +171,8 @@ class Portfolio(BookKeeper):
             stop_loss_limit=_exact_or_none(stop_loss_limit, "stop_loss_limit"),
             extended_hours=extended_hours,
         )
+        if self.gate is not None and (denied := self._denied(order)) is not None:
+            return denied
         event = self._send(order.to_event(), "order")
         order = replace(order, id=event.id, timestamp=event.timestamp)
         self._orders.add(order)
@@ -222,7 +225,8 @@ class Portfolio(BookKeeper):
 
         Returns:
             The order that is to take its place, with an id of its own. It works once an execution
-            says so; when that says ``rejected``, the old one works on.
+            says so; when that says ``rejected``, or a limit of risk stops it (see `send_order`),
+            the old one works on.
 
         Raises:
             InvalidOrderError: The order has ended or is not of this portfolio, or the new one
@@ -244,6 +248,8 @@ class Portfolio(BookKeeper):
             time_in_force="" if time_in_force is None else time_in_force,
         )
         order = old.replaced_by(event)  # raises before anything is sent
+        if self.gate is not None and (denied := self._denied(order, order_id)) is not None:
+            return denied
         event = self._send(event, "order")
         order = replace(order, id=event.id, timestamp=event.timestamp)
         self._orders.ask(order_id, order)
@@ -259,6 +265,8 @@ class Portfolio(BookKeeper):
                 self.account.mark(event.symbol, ohlc.close)
             except DecodeError as error:
                 self.report_problem(f"price of {event.symbol!r} is left as it was: {error}")
+            if self.gate is not None:
+                self._look(event)
         return self.on_data(event) if self._reads_data else None
 
     def look(self, bar: Bar) -> bool:
@@ -299,6 +307,8 @@ class Portfolio(BookKeeper):
             self._report_stranger(event, fill)
         else:
             self._follow(working, event, fill)
+        if self.gate is not None:
+            self._inspect(event, working, fill)
         return self.on_execution(event)
 
     def handle_late(self, event: Event, age_seconds: float) -> Handled:

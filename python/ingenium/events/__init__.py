@@ -18,6 +18,7 @@ from ingenium.events.content import ContentType
 from ingenium.events.tokens import (
     DataType,
     DeadLetterReason,
+    DenialReason,
     OrderType,
     Side,
     Signal,
@@ -49,6 +50,7 @@ __all__ = [
     "DeadLetterEvent",
     "DeadLetterReason",
     "DenialEvent",
+    "DenialReason",
     "Event",
     "ExecutionEvent",
     "Ohlc",

@@ -13,6 +13,7 @@ from enum import StrEnum
 __all__ = [
     "DataType",
     "DeadLetterReason",
+    "DenialReason",
     "OrderType",
     "Side",
     "Signal",
@@ -99,3 +100,24 @@ class TradingState(StrEnum):
     """Only orders that make positions smaller."""
     HALTED = "halted"
     """No orders, and the working ones are canceled."""
+
+
+class DenialReason(StrEnum):
+    """Which limit of risk has stopped an order."""
+
+    HALTED = "halted"
+    REDUCING = "reducing"
+    SYMBOL_HALTED = "symbol_halted"
+    MAX_ORDERS_PER_SECOND = "max_orders_per_second"
+    SYMBOL_NOT_ALLOWED = "symbol_not_allowed"
+    MARKET_CLOSED = "market_closed"
+    NO_PRICE = "no_price"
+    STALE_DATA = "stale_data"
+    MAX_ORDER_QUANTITY = "max_order_quantity"
+    MAX_ORDER_NOTIONAL = "max_order_notional"
+    PRICE_COLLAR = "price_collar"
+    MAX_SYMBOL_NOTIONAL = "max_symbol_notional"
+    MAX_GROSS_NOTIONAL = "max_gross_notional"
+    MAX_OPEN_ORDERS = "max_open_orders"
+    MAX_DAILY_LOSS = "max_daily_loss"
+    DUPLICATE = "duplicate"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 import msgspec
 
 from ingenium.errors import ComponentError
-from ingenium.events import ExecutionEvent, TradeUpdate
+from ingenium.events import ExecutionEvent, Side, TradeUpdate
 from ingenium.trading.fill import Fill
+from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 from ingenium.trading.rows import LogRow, read_row, write_row
 from ingenium.trading.working import WorkingOrder, WorkingOrders
@@ -94,6 +96,26 @@ class OrderTracker:
     def has_ended(self, order_id: str) -> bool:
         """Whether an order has ended, as far as that is remembered."""
         return order_id in self._ended
+
+    def protects(self, order_id: str) -> bool:
+        """Whether an order is the protective one of a bracket."""
+        return order_id in self._legs
+
+    def growth(self, symbol: str, side: Side) -> Decimal:
+        """Return by how much orders of one side in a symbol are asked to grow."""
+        total = ZERO
+        for old_id, order in self._asked.values():
+            if order.symbol == symbol and order.side is side:
+                old = self.active(old_id)
+                more = (
+                    order.quantity if old is None else EXACT.subtract(order.quantity, old.quantity)
+                )
+                total = EXACT.add(total, max(more, ZERO))
+        return total
+
+    def end(self, order: Order) -> None:
+        """Take note of an order that ended before it worked."""
+        self._remember(WorkingOrder(order))
 
     def ask(self, order_id: str, order: Order) -> None:
         """Take note that an order is asked to take the place of another."""

@@ -89,3 +89,11 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
             add = EXACT.add if working.order.side is Side.BUY else EXACT.subtract
             total = add(total, working.leaves)
         return total
+
+    def leaves(self, symbol: str, side: Side) -> Decimal:
+        """Return what the working orders of one side in a symbol may still fill."""
+        total = ZERO
+        for working in self._of_symbol.get(symbol, {}).values():
+            if working.order.side is side:
+                total = EXACT.add(total, working.leaves)
+        return total

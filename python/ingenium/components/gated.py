@@ -1,0 +1,190 @@
+"""What a risk gate does for the component that it stands in front of."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from ingenium.components.base import Component, Handled
+from ingenium.errors import DecodeError
+from ingenium.events import ControlEvent, DataEvent, DenialEvent, TradingState
+from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits
+from ingenium.trading.bar import Bar
+from ingenium.trading.order import Order
+
+__all__ = ["Gated", "arm"]
+
+
+class Gated(Component):
+    """Base of the components whose orders a risk gate may stop.
+
+    Without a gate, as in backtests and replays, none of this happens.
+    """
+
+    gate: RiskGate | None = None
+    """Holds orders against limits; `arm` sets it before the first event."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.news: list[DenialEvent | TradingState] = []
+        """What `tell` has still to tell."""
+
+    def on_denied(self, event: DenialEvent) -> Handled:
+        """Handle that an order was not sent; called when the handler that sent it is done."""
+        return None
+
+    def on_trading_state(self, state: TradingState) -> Handled:
+        """Handle that trading has become active, reducing or halted."""
+        return None
+
+    # What follows is called by those who run components.
+
+    def handle_control(self, event: ControlEvent) -> None:
+        """Take note of what an operator or another component says about trading."""
+        gate = self.gate
+        if gate is None:
+            return
+        before = gate.switch.state
+        if not gate.switch.apply(event):
+            self.report_problem(
+                f"control event {event.id!r} of {event.sender!r} says {event.state!r}, which only "
+                "an operator may: send it as person@machine"
+            )
+        self._compare(before)
+
+    def halt(self, reason: str) -> None:
+        """Halt all trading by this component's own decision, and say so to the others.
+
+        Args:
+            reason: What has been seen that must not be, in words.
+        """
+        if self.gate is not None:
+            before = self.gate.switch.state
+            self.gate.switch.decide(TradingState.HALTED, reason, self.name, self.now)
+            self._announce(before)
+
+    def hold(self, source: str, reason: str | None) -> None:
+        """Halt trading as long as something is there, such as the file of a kill switch.
+
+        Args:
+            source: What it is, such as the file's name.
+            reason: Why, in words; ``None`` when it is gone. Trading stays halted until an
+                operator says otherwise.
+        """
+        if self.gate is None:
+            return
+        switch = self.gate.switch
+        before = switch.state
+        if reason is None:
+            switch.let_go(source)
+        else:
+            # What is seen here only is said to the others, too.
+            switch.decide(TradingState.HALTED, f"{source}: {reason}", self.name, self.now)
+            switch.hold(source, TradingState.HALTED, reason, self.now)
+        self._announce(before)
+
+    async def tell(self) -> None:
+        """Call `on_denied` and `on_trading_state` for what has happened.
+
+        A denial that comes while they run is not told: it could go on for ever.
+        """
+        news, self.news = self.news, []
+        for each in news:
+            if isinstance(each, DenialEvent):
+                result = self.on_denied(each)
+            else:
+                result = self.on_trading_state(each)
+            if result is not None:
+                await result
+        self.news = [each for each in self.news if not isinstance(each, DenialEvent)]
+
+    @abstractmethod
+    def report_problem(self, text: str) -> None:
+        """Tell people about something that is wrong."""
+
+    @abstractmethod
+    def _view(self) -> AccountView:
+        """Return the account as the gate is to see it."""
+
+    def _on_halt(self) -> None:
+        """Do at once what has to be done when trading is halted."""
+
+    def _check(
+        self, order: Order, old: Order | None = None, *, protective: bool = False
+    ) -> Denial | None:
+        """Hold an order, or what is to take the place of an old one, against the gate.
+
+        To be followed by `_announce`, since the gate may have decided something.
+        """
+        gate = self.gate
+        if gate is None:
+            return None
+        if old is None:
+            return gate.check(order, self._view(), self.now)
+        return gate.check_replace(old, order, self._view(), self.now, protective=protective)
+
+    def _look(self, event: DataEvent) -> None:
+        """Show the gate an event of market data whose price is noted already."""
+        gate = self.gate
+        if gate is None:
+            return
+        if gate.limits.stale_data_seconds is not None:
+            try:
+                known = Bar.from_event(event).end
+            except DecodeError:
+                return
+            # Old data may come late, and clocks of producers may be ahead.
+            gate.saw_price(event.symbol, min(known, self.now))
+        if gate.limits.max_daily_loss is not None:
+            before = gate.switch.state
+            gate.look(self._view(), self.now)
+            self._announce(before)
+
+    def _distrust(self, symbol: str, reason: str) -> None:
+        """Halt a symbol."""
+        gate = self.gate
+        if gate is not None and gate.switch.halt_symbol(symbol, reason, self.name, self.now):
+            self.report_problem(f"{symbol} is halted: {reason}")
+
+    def _announce(self, before: TradingState) -> None:
+        """Send the events of own decisions, and act on what has changed since ``before``."""
+        gate = self.gate
+        if gate is None:
+            return
+        for standing in gate.switch.unannounced():
+            event = self._send(
+                ControlEvent(
+                    state=standing.state.value, reason=standing.reason, sender=standing.sender
+                ),
+                "control",
+            )
+            gate.switch.announced(standing, event.id)
+            self.report_problem(f"trading is {standing.state.value}: {standing.reason}")
+        self._compare(before)
+
+    def _compare(self, before: TradingState) -> None:
+        gate = self.gate
+        if gate is None or gate.switch.state is before:
+            return
+        state = gate.switch.state
+        self.news.append(state)
+        if state is TradingState.HALTED:
+            self._on_halt()
+
+
+def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | None:
+    """Give a component its risk gate, if it is one that orders pass; before its first event.
+
+    Args:
+        component: Portfolios and executors get one.
+        limits: Those of the app; the standard ones when left out.
+
+    Returns:
+        The gate, whose state of a run before can be restored; ``None`` for other components.
+    """
+    if not isinstance(component, Gated):
+        return None
+    limits = RiskLimits() if limits is None else limits
+    if component.role == "executor":
+        limits = limits.for_executor()
+    component.gate = RiskGate(limits, component.name)
+    return component.gate

@@ -1,0 +1,74 @@
+"""What a risk gate does for a portfolio."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ingenium.components.books import BookKeeper
+from ingenium.components.gated import Gated
+from ingenium.events import CancelEvent, DenialEvent, ExecutionEvent
+from ingenium.ids import make_id
+from ingenium.risk import TrackedView, oddity
+from ingenium.trading.fill import Fill
+from ingenium.trading.order import Order
+from ingenium.trading.working import WorkingOrder
+
+__all__ = ["GatedPortfolio"]
+
+
+class GatedPortfolio(BookKeeper, Gated):
+    """Base of `Portfolio`: an order that its gate stops becomes a denial."""
+
+    def cancel_order(self, order_id: str) -> CancelEvent | None:
+        """Ask to cancel an order; see `Portfolio`."""
+        raise NotImplementedError
+
+    def _view(self) -> TrackedView:
+        return TrackedView(self.account, self._orders)
+
+    def _on_halt(self) -> None:
+        # Protective orders stay: they only ever make a position smaller.
+        for order_id in list(self._orders.working):
+            self.cancel_order(order_id)
+
+    def _denied(self, order: Order, old_id: str = "") -> Order | None:
+        """Hold an order against the gate, and say so on the bus if it is denied.
+
+        Args:
+            order: The order, or what is to take the place of an old one.
+            old_id: Id of that.
+
+        Returns:
+            The order with an id, when it must not be sent; ``None`` when it may.
+        """
+        gate = self.gate
+        if gate is None:
+            return None
+        before = gate.switch.state
+        denial = self._check(
+            order, self._orders.active(old_id), protective=self._orders.protects(old_id)
+        )
+        if denial is not None:
+            event = DenialEvent(
+                component=self.name,
+                reason=denial.reason.value,
+                detail=denial.detail,
+                symbol=order.symbol,
+            )
+            event = self._send(event, "denial")
+            order = replace(order, id=make_id("order", event.id), timestamp=event.timestamp)
+            event.order = order.to_event()
+            self._orders.end(order)
+            self.news.append(event)
+            self.report_problem(f"order {order.id!r} is denied: {denial}")
+        self._announce(before)
+        return None if denial is None else order
+
+    def _inspect(
+        self, event: ExecutionEvent, working: WorkingOrder | None, fill: Fill | None
+    ) -> None:
+        """Halt the symbol of an execution that must not be."""
+        symbol = event.symbol or ("" if working is None else working.order.symbol)
+        reason = oddity(event, working, fill)
+        if reason is not None and symbol:
+            self._distrust(symbol, reason)

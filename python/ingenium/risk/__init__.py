@@ -1,0 +1,25 @@
+"""Limits of risk, the gate that holds orders against them, and the switch of trading."""
+
+from ingenium.risk.balance import OrderBalance
+from ingenium.risk.book import ExecutorBook
+from ingenium.risk.denial import Denial
+from ingenium.risk.gate import RiskGate
+from ingenium.risk.limits import IsOpen, RiskLimits
+from ingenium.risk.oddities import oddity
+from ingenium.risk.switch import Standing, TradingSwitch, is_operator
+from ingenium.risk.view import AccountView, TrackedView
+
+__all__ = [
+    "AccountView",
+    "Denial",
+    "ExecutorBook",
+    "IsOpen",
+    "OrderBalance",
+    "RiskGate",
+    "RiskLimits",
+    "Standing",
+    "TrackedView",
+    "TradingSwitch",
+    "is_operator",
+    "oddity",
+]

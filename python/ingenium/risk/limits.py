@@ -1,0 +1,195 @@
+"""How much risk is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from math import isfinite
+
+from ingenium.errors import ConfigError, SubjectError
+from ingenium.subjects import check_symbol
+from ingenium.trading.money import Number, to_decimal
+
+__all__ = ["IsOpen", "RiskLimits"]
+
+IsOpen = Callable[[str, datetime], bool]
+"""Says whether a symbol is traded at a time, UTC."""
+
+# What the way from a portfolio to an executor may shift orders against each other.
+_LATE_SECONDS = 2
+
+
+@dataclass(frozen=True, init=False)
+class RiskLimits:
+    """What a risk gate holds orders against; ``None`` turns a limit off.
+
+    The limits that hold for an account of any size are on unless turned off: the price collar, the
+    rate, and duplicates. Those in money and quantity are off until they are set, since only
+    the owner of the account knows its size. A value at its limit passes, but for the daily loss.
+
+    Args:
+        max_order_quantity: Shares or units of one order.
+        max_order_notional: Value of one order at the worst price it may fill at.
+        max_symbol_notional: Value of the position in a symbol, at the last price, with all that
+            the working orders and this one may still add to it.
+        max_gross_notional: The same over all symbols, long and short added up.
+        price_collar: How far limit and stop prices may be from the last price, as a fraction of
+            it: ``0.05`` for 5 %. Market orders and the protective prices of brackets state
+            nothing that could be compared.
+        max_orders_per_second: Orders asked for, in the long run; what other limits stop counts
+            too, since a loop of orders that are denied is a fault as well.
+        burst: How many may come at once.
+        max_breaches: How many orders over that rate halt all trading.
+        breach_window_seconds: Within what time.
+        duplicate_seconds: Time in which a second order of the same symbol, side, quantity, type
+            and prices is taken for a mistake.
+        max_open_orders: Orders that work at one time, protective ones apart.
+        allowed_symbols: The only symbols that may be traded.
+        stale_data_seconds: Age of the last price at which a symbol is no longer traded.
+        is_open: Says whether a symbol may be traded at a time; a function of symbol and time.
+        max_daily_loss: Loss since the UTC day began, in the account's currency, at which trading
+            only reduces.
+
+    Raises:
+        ConfigError: A value makes no sense.
+    """
+
+    max_order_quantity: Decimal | None
+    max_order_notional: Decimal | None
+    max_symbol_notional: Decimal | None
+    max_gross_notional: Decimal | None
+    price_collar: Decimal | None
+    max_orders_per_second: float | None
+    burst: int
+    max_breaches: int
+    breach_window_seconds: float
+    duplicate_seconds: float | None
+    max_open_orders: int | None
+    allowed_symbols: frozenset[str] | None
+    stale_data_seconds: float | None
+    is_open: IsOpen | None
+    max_daily_loss: Decimal | None
+
+    def __init__(
+        self,
+        *,
+        max_order_quantity: Number | None = None,
+        max_order_notional: Number | None = None,
+        max_symbol_notional: Number | None = None,
+        max_gross_notional: Number | None = None,
+        price_collar: Number | None = Decimal("0.05"),
+        max_orders_per_second: float | None = 5.0,
+        burst: int = 20,
+        max_breaches: int = 3,
+        breach_window_seconds: float = 60.0,
+        duplicate_seconds: float | None = 1.0,
+        max_open_orders: int | None = None,
+        allowed_symbols: Iterable[str] | None = None,
+        stale_data_seconds: float | None = None,
+        is_open: IsOpen | None = None,
+        max_daily_loss: Number | None = None,
+    ) -> None:
+        # A frozen dataclass has no other way.
+        put = object.__setattr__
+        put(self, "max_order_quantity", _money(max_order_quantity, "max_order_quantity"))
+        put(self, "max_order_notional", _money(max_order_notional, "max_order_notional"))
+        put(self, "max_symbol_notional", _money(max_symbol_notional, "max_symbol_notional"))
+        put(self, "max_gross_notional", _money(max_gross_notional, "max_gross_notional"))
+        put(self, "price_collar", _collar(price_collar))
+        put(
+            self,
+            "max_orders_per_second",
+            _positive_or_none(max_orders_per_second, "max_orders_per_second"),
+        )
+        put(self, "burst", _count(burst, "burst"))
+        put(self, "max_breaches", _count(max_breaches, "max_breaches"))
+        put(
+            self,
+            "breach_window_seconds",
+            _positive(breach_window_seconds, "breach_window_seconds"),
+        )
+        put(self, "duplicate_seconds", _positive_or_none(duplicate_seconds, "duplicate_seconds"))
+        put(
+            self,
+            "max_open_orders",
+            None if max_open_orders is None else _count(max_open_orders, "max_open_orders"),
+        )
+        put(self, "allowed_symbols", _symbols(allowed_symbols))
+        put(self, "stale_data_seconds", _positive_or_none(stale_data_seconds, "stale_data_seconds"))
+        if is_open is not None and not callable(is_open):
+            raise ConfigError(
+                f"is_open is {is_open!r}: pass a function that takes symbol and time, and says "
+                "whether the symbol is traded then"
+            )
+        put(self, "is_open", is_open)
+        put(self, "max_daily_loss", _money(max_daily_loss, "max_daily_loss"))
+
+    def for_executor(self) -> RiskLimits:
+        """Return the limits of an executor that stands behind a portfolio with these.
+
+        Orders that left one after the other may arrive together, so its burst is larger by what
+        two seconds may bring.
+        """
+        if self.max_orders_per_second is None:
+            return self
+        extra = int(self.max_orders_per_second * _LATE_SECONDS) + 1
+        return replace(self, burst=self.burst + extra)
+
+
+def _money(value: Number | None, name: str) -> Decimal | None:
+    if value is None:
+        return None
+    number = to_decimal(value, name)
+    if number <= 0:
+        raise ConfigError(f"{name} is {value!r}: use a number above 0, or None for no limit")
+    return number
+
+
+def _collar(value: Number | None) -> Decimal | None:
+    if value is None:
+        return None
+    number = to_decimal(value, "price_collar")
+    if not 0 < number < 1:
+        raise ConfigError(
+            f"price_collar is {value!r}: use a fraction above 0 and below 1, such as 0.05 for 5 %, "
+            "or None for no limit"
+        )
+    return number
+
+
+def _positive(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{name} is {value!r}: use a number above 0")
+    if not isfinite(value) or value <= 0:
+        raise ConfigError(f"{name} is {value!r}: use a number above 0")
+    return float(value)
+
+
+def _positive_or_none(value: object, name: str) -> float | None:
+    return None if value is None else _positive(value, name)
+
+
+def _count(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{name} is {value!r}: use a whole number of at least 1")
+    return value
+
+
+def _symbols(symbols: Iterable[str] | None) -> frozenset[str] | None:
+    if symbols is None:
+        return None
+    if isinstance(symbols, str):
+        raise ConfigError(f"allowed_symbols is {symbols!r}: pass a list, such as [{symbols!r}]")
+    found = frozenset(symbols)
+    for symbol in found:
+        try:
+            check_symbol(symbol)
+        except SubjectError as error:
+            raise ConfigError(f"allowed_symbols: {error}") from None
+    if not found:
+        raise ConfigError(
+            "allowed_symbols is empty, so nothing could be traded: name symbols, or pass None"
+        )
+    return found

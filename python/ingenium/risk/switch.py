@@ -1,0 +1,227 @@
+"""The switch of trading: active, reducing or halted, for one component, across restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from ingenium.events import ControlEvent, TradingState
+
+__all__ = ["Standing", "TradingSwitch", "is_operator"]
+
+_STRICTNESS = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+_REMEMBERED = 100
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """Something that restricts trading.
+
+    Attributes:
+        state: How far.
+        reason: Why, in words.
+        sender: Who says so.
+        time: Since when, UTC; ``None`` when not stated.
+    """
+
+    state: TradingState
+    reason: str
+    sender: str
+    time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    """What is kept across restarts."""
+
+    said: Standing | None = None
+    own: list[tuple[str, Standing]] = []
+    held: dict[str, Standing] = {}
+    symbols: dict[str, Standing] = {}
+    seen: list[str] = []
+
+
+def is_operator(sender: str) -> bool:
+    """Whether a sender is a person at a machine, ``"ann@trader-1"``, rather than a component."""
+    person, _, machine = sender.partition("@")
+    return bool(person.strip() and machine.strip())
+
+
+class TradingSwitch:
+    """Whether there is to be trading; of all that restrict it the strictest one wins.
+
+    There are four kinds of sources:
+
+    - what is *said* by control events, which the caller applies in the order of their stream:
+      an operator's sets the state, a component's only makes it stricter;
+    - *own* decisions, which hold at once and until their event comes back from the stream. An
+      operator's ``active`` that is older than the decision therefore never undoes it;
+    - what *holds* as long as it is there, such as a file; when it goes, its state stays said;
+    - symbols that are halted, each by itself.
+
+    Only an operator's control event with the state ``active`` makes trading active again, and it
+    releases the symbols that were halted before it, too. A word that is no state is taken for
+    ``halted``.
+    """
+
+    __slots__ = ("_held", "_own", "_said", "_seen", "_state", "_symbols")
+
+    def __init__(self) -> None:
+        self._said: Standing | None = None
+        # Own decisions and the ids of their events; empty until one is announced.
+        self._own: list[tuple[str, Standing]] = []
+        self._held: dict[str, Standing] = {}
+        self._symbols: dict[str, Standing] = {}
+        self._seen: dict[str, None] = {}
+        self._state = TradingState.ACTIVE
+
+    @property
+    def state(self) -> TradingState:
+        """What holds now."""
+        return self._state
+
+    @property
+    def standing(self) -> Standing | None:
+        """The strictest restriction, the first of several; ``None`` when trading is active."""
+        return max(self._standings(), key=lambda each: _STRICTNESS[each.state], default=None)
+
+    @property
+    def halted_symbols(self) -> Mapping[str, Standing]:
+        """The symbols that are halted, each by itself."""
+        return self._symbols
+
+    def apply(self, event: ControlEvent) -> bool:
+        """Take what an operator or a component says; one that comes again changes nothing.
+
+        Returns:
+            Whether it may be said: False for a component that says ``active``, which is for
+            operators only and changes nothing.
+        """
+        if event.id:
+            if event.id in self._seen:
+                return True
+            self._seen[event.id] = None
+            if len(self._seen) > _REMEMBERED:
+                del self._seen[next(iter(self._seen))]
+        standing = _read(event)
+        # One of our own has come back, and its place in the order of the stream is known.
+        if event.id:
+            self._own = [(id, own) for id, own in self._own if id != event.id]
+        active = standing.state is TradingState.ACTIVE
+        by_operator = is_operator(event.sender)
+        if by_operator:
+            self._said = None if active else standing
+            if active:
+                self._release_symbols(standing.time)
+        elif _STRICTNESS[standing.state] > self._strictness_said():
+            self._said = standing
+        self._settle()
+        return by_operator or not active
+
+    def decide(self, state: TradingState, reason: str, sender: str, now: datetime) -> bool:
+        """Restrict trading by an own decision.
+
+        Returns:
+            Whether that changes anything: False when trading is restricted as far already.
+        """
+        if _STRICTNESS[state] <= _STRICTNESS[self._state]:
+            return False
+        self._own.append(("", Standing(state, reason, sender, now)))
+        self._settle()
+        return True
+
+    def unannounced(self) -> list[Standing]:
+        """Return the own decisions whose events have not been sent."""
+        return [own for id, own in self._own if not id]
+
+    def announced(self, standing: Standing, event_id: str) -> None:
+        """Take note of the id under which an own decision was sent."""
+        self._own = [(event_id if not id and own is standing else id, own) for id, own in self._own]
+
+    def hold(self, source: str, state: TradingState, reason: str, now: datetime) -> None:
+        """Restrict trading as long as something is there, such as a file.
+
+        Args:
+            source: What is there, such as the name of the file.
+            state: How far.
+            reason: Why, in words.
+            now: The present time, UTC.
+        """
+        known = self._held.get(source)
+        if known is None or known.state is not state or known.reason != reason:
+            self._held[source] = Standing(state, reason, source, now)
+            self._settle()
+
+    def let_go(self, source: str) -> None:
+        """Take note that it is gone; an operator's ``active`` is needed all the same."""
+        standing = self._held.pop(source, None)
+        if standing is not None and _STRICTNESS[standing.state] > self._strictness_said():
+            self._said = standing
+        self._settle()
+
+    def halt_symbol(self, symbol: str, reason: str, sender: str, now: datetime) -> bool:
+        """Halt one symbol; False when it is halted already."""
+        if symbol in self._symbols:
+            return False
+        self._symbols[symbol] = Standing(TradingState.HALTED, reason, sender, now)
+        return True
+
+    def state_row(self) -> dict[str, object]:
+        """Return what is to be kept across restarts, as JSON has it."""
+        row = _Row(self._said, self._own, self._held, self._symbols, list(self._seen))
+        built = msgspec.to_builtins(row)
+        assert isinstance(built, dict)  # noqa: S101 - for the type checker
+        return built
+
+    def restore(self, row: object, now: datetime) -> None:
+        """Take up the state of a run before; a row that cannot be read halts trading.
+
+        Args:
+            row: What `state_row` returned.
+            now: The present time, UTC.
+        """
+        try:
+            kept = msgspec.convert(row, _Row)
+        except msgspec.ValidationError as error:
+            # To go on as if nothing had been halted is the one thing that must not be done.
+            reason = f"the stored state of trading cannot be read: {error}"
+            kept = _Row(said=Standing(TradingState.HALTED, reason, "restart", now))
+        self._said = kept.said
+        self._own = kept.own
+        self._held = kept.held
+        self._symbols = kept.symbols
+        self._seen = dict.fromkeys(kept.seen)
+        self._settle()
+
+    def _standings(self) -> list[Standing]:
+        said = [] if self._said is None else [self._said]
+        return [*said, *[own for _, own in self._own], *self._held.values()]
+
+    def _strictness_said(self) -> int:
+        return 0 if self._said is None else _STRICTNESS[self._said.state]
+
+    def _release_symbols(self, time: datetime | None) -> None:
+        # These are in no stream, so the operator's clock says which of them are meant.
+        if time is not None:
+            self._symbols = {
+                symbol: standing
+                for symbol, standing in self._symbols.items()
+                if standing.time is None or standing.time > time
+            }
+
+    def _settle(self) -> None:
+        standing = self.standing
+        self._state = TradingState.ACTIVE if standing is None else standing.state
+
+
+def _read(event: ControlEvent) -> Standing:
+    time = event.timestamp
+    if time is not None:
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    try:
+        state, reason = TradingState(event.state), event.reason
+    except ValueError:
+        state = TradingState.HALTED
+        reason = f"state {event.state!r} is unknown, so trading is halted: {event.reason}"
+    return Standing(state, reason, event.sender, time)
