@@ -70,6 +70,7 @@ from ingenium.events import (
     encode,
     encode_binary,
 )
+from ingenium.risk import RiskLimits
 from ingenium.trading import Account, Bar, Fill, Order, Position, Trade
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ __all__ = [
     "Position",
     "RecorderError",
     "ReplaceEvent",
+    "RiskLimits",
     "Side",
     "Signal",
     "SignalEvent",

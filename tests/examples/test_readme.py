@@ -17,6 +17,7 @@ PAGES = [
     "docs/components-in-python.md",
     "docs/exchange.md",
     "docs/wire-format.md",
+    "docs/risk.md",
 ]
 
 

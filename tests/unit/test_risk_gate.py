@@ -287,8 +287,7 @@ def test_daily_loss_begins_anew_with_the_day_but_the_state_stays() -> None:
 
 
 def release(gate: RiskGate) -> None:
-    [standing] = gate.switch.unannounced() or [None]
-    if standing is not None:
+    for standing in gate.switch.unannounced():
         gate.switch.announced(standing, "own")
         gate.switch.apply(
             ControlEvent(id="own", state=standing.state.value, sender=standing.sender)

@@ -164,13 +164,13 @@ class RiskGate:
         self, order: Order, added: Decimal, view: AccountView, *, protective: bool = False
     ) -> Denial | None:
         standing = self.switch.standing
-        said = "" if standing is None else f"by {standing.sender}: {standing.reason}"
+        said = "" if standing is None else f"by {standing}"
         if standing is not None and standing.state is TradingState.HALTED:
             return Denial(DenialReason.HALTED, f"trading is halted {said}")
         if halt := self.switch.halted_symbols.get(order.symbol):
             return Denial(
                 DenialReason.SYMBOL_HALTED,
-                f"{order.symbol} is halted by {halt.sender}: {halt.reason}",
+                f"{order.symbol} is halted by {halt}",
             )
         if standing is None:
             return None

@@ -31,6 +31,9 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     sender: str
     time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.sender or "somebody", self.reason)))
+
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
     """What is kept across restarts."""
