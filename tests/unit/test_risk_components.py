@@ -417,6 +417,18 @@ def test_executor_holds_replacements_against_its_gate() -> None:
     assert list(paper.executor.book.orders.working) == ["order_3"]
 
 
+def test_executor_passes_over_an_order_that_is_sent_again() -> None:
+    paper = Paper(duplicate_seconds=1.0, max_open_orders=1)
+    paper.send(data())
+    assert [e.update for e in paper.order("order_1")] == ["new"]
+    assert paper.order("order_1") == [], "a rejection would end the order that works"
+    [report] = paper.order("order_2")
+    assert str(report.reason).startswith("max_open_orders: 1 orders work")
+    [filled] = paper.send(data(seconds=60))
+    assert filled.update == "filled"
+    assert paper.order("order_1") == []
+
+
 def test_executor_adopts_what_the_broker_holds() -> None:
     book = Paper().executor.book
     book.adopt("AAPL", Decimal(-7), Decimal(100))

@@ -111,13 +111,14 @@ class Executor(Gated):
 
         Returns:
             Why it must not go to the market: `reject` it with that text. ``None`` when it may; it
-            counts as working then, so it has to go.
+            counts as working then, so it has to go. ``None`` as well for one that was admitted
+            before and is sent again: a rejection would end the order that works.
         """
         gate = self.gate
-        if gate is None:
+        orders = self.book.orders
+        if gate is None or orders.active(order.id) is not None or orders.has_ended(order.id):
             return None
         before = gate.switch.state
-        orders = self.book.orders
         protective = replaces is not None and orders.protects(replaces.id)
         denial = self._check(order, replaces, protective=protective)
         if denial is not None:
