@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import ClassVar
 
 from ingenium.components.base import Handled
 from ingenium.components.executor import Executor
@@ -34,6 +36,8 @@ class PaperExecutor(Executor):
         ComponentError: The name does not fit.
         ConfigError: The cash is negative or no finite number.
     """
+
+    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({"seen": 10_000})
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import ClassVar
 
 from ingenium.components.base import Handled
@@ -41,6 +42,7 @@ class Executor(Gated):
     """
 
     role = "executor"
+    own_rows: ClassVar[Collection[str]] = ("book", *Gated.own_rows)
     works_at_broker: ClassVar[bool] = False
     """Whether orders leave for a real market, which no replay may do."""
     max_order_age_seconds: float = 30.0
@@ -50,6 +52,19 @@ class Executor(Gated):
         super().__init__(name)
         self.book = ExecutorBook()
         """The account as the gate sees it; kept only where there is a gate."""
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this component must remember; ``"book"`` is what its gate looks at."""
+        rows = super().state_rows()
+        if self.gate is not None:
+            rows["book"] = self.book.row()
+        return rows
+
+    def _restore_row(self, key: str, data: bytes) -> None:
+        if key != "book":
+            super()._restore_row(key, data)
+        elif self.gate is not None:
+            self.book.restore(data)
 
     def on_data(self, event: DataEvent) -> Handled:
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden."""

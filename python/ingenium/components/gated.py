@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Collection
+from typing import ClassVar
 
 from ingenium.components.base import Component, Handled
 from ingenium.errors import DecodeError
@@ -10,6 +12,7 @@ from ingenium.events import ControlEvent, DataEvent, DenialEvent, TradingState
 from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order
+from ingenium.trading.rows import read_row, write_json
 
 __all__ = ["Gated", "arm"]
 
@@ -26,7 +29,22 @@ class Gated(Component):
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.news: list[DenialEvent | TradingState] = []
-        """What `tell` has still to tell."""
+        """What `share_news` has still to tell."""
+
+    own_rows: ClassVar[Collection[str]] = ("gate", *Component.own_rows)
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this component must remember; ``"gate"`` is what its gate does."""
+        rows = super().state_rows()
+        if self.gate is not None:
+            rows["gate"] = write_json(self.gate.state_row())
+        return rows
+
+    def _restore_row(self, key: str, data: bytes) -> None:
+        if key != "gate":
+            super()._restore_row(key, data)
+        elif self.gate is not None:
+            self.gate.restore(read_row(object, data, key), self.now)
 
     def on_denied(self, event: DenialEvent) -> Handled:
         """Handle that an order was not sent; called when the handler that sent it is done."""
@@ -82,7 +100,7 @@ class Gated(Component):
             switch.hold(source, TradingState.HALTED, reason, self.now)
         self._announce(before)
 
-    async def tell(self) -> None:
+    async def share_news(self) -> None:
         """Call `on_denied` and `on_trading_state` for what has happened.
 
         A denial that comes while they run is not told: it could go on for ever.

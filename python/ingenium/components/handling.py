@@ -137,7 +137,7 @@ async def handle(
         if result is not None:
             await result
         if isinstance(component, Gated) and component.news:
-            await component.tell()
+            await component.share_news()
     except Exception as error:
         raise failed_on(component, event, error) from error
     return component.take()
@@ -196,7 +196,7 @@ async def _run_hook(
         if result is not None:
             await result
         if isinstance(component, Gated) and component.news:
-            await component.tell()
+            await component.share_news()
     except Exception as error:
         component.withdraw()
         raise ComponentError(

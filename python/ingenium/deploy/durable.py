@@ -9,7 +9,7 @@ from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.stream import Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, has_streams, open_stream
-from ingenium.components import App, Component, Ingestor, Strategy
+from ingenium.components import App, Component, Ingestor, Strategy, arm
 from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.config import Settings
@@ -58,6 +58,7 @@ async def make_live_member(
         StreamError: A stream is not as it should be.
         StoreError: The component's state cannot be used.
     """
+    arm(component, app.risk)
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
         return LiveMember(bus, component)
     if not await has_streams(bus):
