@@ -16,6 +16,7 @@ PAGES = [
     "docs/backtest.md",
     "docs/components-in-python.md",
     "docs/exchange.md",
+    "docs/risk.md",
     "docs/wire-format.md",
     "docs/risk.md",
 ]

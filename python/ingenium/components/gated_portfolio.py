@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from ingenium.components.books import BookKeeper
 from ingenium.components.gated import Gated
-from ingenium.events import CancelEvent, DenialEvent, ExecutionEvent
+from ingenium.events import CancelEvent, DenialEvent, DenialReason, ExecutionEvent
 from ingenium.ids import make_id
 from ingenium.risk import TrackedView, oddity
 from ingenium.trading.fill import Fill
@@ -49,13 +49,7 @@ class GatedPortfolio(BookKeeper, Gated):
             order, self._orders.active(old_id), protective=self._orders.protects(old_id)
         )
         if denial is not None:
-            event = DenialEvent(
-                component=self.name,
-                reason=denial.reason.value,
-                detail=denial.detail,
-                symbol=order.symbol,
-            )
-            event = self._send(event, "denial")
+            event = self._send_denial(denial.reason, denial.detail, order.symbol)
             order = replace(order, id=make_id("order", event.id), timestamp=event.timestamp)
             event.order = order.to_event()
             self._orders.end(order)
@@ -63,6 +57,10 @@ class GatedPortfolio(BookKeeper, Gated):
             self.report_problem(f"order {order.id!r} is denied: {denial}")
         self._announce(before)
         return None if denial is None else order
+
+    def _send_denial(self, reason: DenialReason, detail: str, symbol: str) -> DenialEvent:
+        event = DenialEvent(component=self.name, reason=reason, detail=detail, symbol=symbol)
+        return self._send(event, "denial")
 
     def _inspect(
         self, event: ExecutionEvent, working: WorkingOrder | None, fill: Fill | None

@@ -17,7 +17,7 @@ from ingenium.errors import ConfigError, DecodeError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
     DataEvent,
-    DenialEvent,
+    DenialReason,
     Event,
     ExecutionEvent,
     OrderType,
@@ -148,8 +148,7 @@ class Portfolio(GatedPortfolio):
             extended_hours: Whether it may trade outside regular hours.
 
         Returns:
-            The order that goes out, with its id. One that a limit of risk stops does not: it is
-            not in `orders`, and `on_denied` says why.
+            The order that goes out, with its id; a gate's `on_denied` tells of one that does not.
 
         Raises:
             InvalidOrderError: The order makes no sense; nothing is sent.
@@ -225,8 +224,7 @@ class Portfolio(GatedPortfolio):
 
         Returns:
             The order that is to take its place, with an id of its own. It works once an execution
-            says so; when that says ``rejected``, or a limit of risk stops it (see `send_order`),
-            the old one works on.
+            says so; when that says ``rejected``, or a gate stops it, the old one works on.
 
         Raises:
             InvalidOrderError: The order has ended or is not of this portfolio, or the new one
@@ -316,10 +314,7 @@ class Portfolio(GatedPortfolio):
         if isinstance(event, SignalEvent):
             text = f"signal {event.id!r} of {event.symbol} is {age_seconds:.0f} s old"
             self.report_problem(f"{text}: it is not acted upon")
-            self._send(
-                DenialEvent(component=self.name, reason="late", detail=text, symbol=event.symbol),
-                "denial",
-            )
+            self._send_denial(DenialReason.LATE, text, event.symbol)
         return None
 
     def report_problem(self, text: str) -> None:

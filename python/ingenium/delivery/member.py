@@ -236,7 +236,7 @@ class DurableMember:
         self._move(self._after)
 
     async def _read(self) -> None:
-        subjects = [*self._subjects, TRADING]
+        subjects = list(dict.fromkeys([*self._subjects, TRADING]))
         async with aclosing(self._stream.read(subjects, self._after)) as records:
             async for record in records:
                 await self._arrivals.put_record(record)

@@ -103,8 +103,9 @@ class TradingState(StrEnum):
 
 
 class DenialReason(StrEnum):
-    """Which limit of risk has stopped an order."""
+    """Which limit of risk has stopped an order, or kept a signal from becoming one."""
 
+    LATE = "late"
     HALTED = "halted"
     REDUCING = "reducing"
     SYMBOL_HALTED = "symbol_halted"
