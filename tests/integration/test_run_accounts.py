@@ -23,7 +23,7 @@ APP = """
 import asyncio, sys
 from datetime import UTC, datetime, timedelta
 
-from ingenium import App, Bar, External, Ingestor, Signal, Strategy
+from ingenium import App, Bar, External, Ingestor, RiskLimits, Signal, Strategy
 from ingenium.brokers import PaperExecutor
 from ingenium.portfolios import FixedQuantity
 
@@ -47,7 +47,8 @@ class Turns(Strategy):
 
 def make(strategy):
     return App(name="live", ingestors=[Ticks()], strategies=[strategy],
-               portfolio=FixedQuantity(10), executor=PaperExecutor())
+               portfolio=FixedQuantity(10), executor=PaperExecutor(),
+               risk=RiskLimits(max_orders_per_second=None, duplicate_seconds=None))
 
 def app():
     return make(Turns())
