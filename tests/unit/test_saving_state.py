@@ -1,0 +1,179 @@
+"""State that users keep in components: saved as JSON, given back as the same values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from math import inf, isnan, nan
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingenium.components import Component, Strategy
+from ingenium.errors import ComponentError
+from ingenium.trading import state_digest
+
+NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
+
+
+class Keeper(Strategy):
+    def __init__(self, state: object = None) -> None:
+        super().__init__(name="keeper")
+        self.state = state
+
+    def get_state(self) -> object:
+        return self.state
+
+    def set_state(self, state: Any) -> None:
+        self.state = state
+
+
+class Forgetful(Strategy):
+    def get_state(self) -> object:
+        return 1
+
+
+def restored(component: Keeper) -> Keeper:
+    other = Keeper()
+    other.restore_rows(component.state_rows())
+    return other
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | texts
+    | st.sampled_from(["$decimal", "$time", "$dict", "$float"])
+    | st.decimals(allow_nan=False)
+    | st.datetimes(timezones=st.just(UTC)),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(texts | st.sampled_from(["$decimal", "$dict"]), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(values)
+def test_state_comes_back_as_the_same_values_and_types(state: object) -> None:
+    found = restored(Keeper(state)).state
+    assert found == state
+    assert repr(type(found)) == repr(type(state))
+    assert restored(Keeper([state])).state_rows() == Keeper([state]).state_rows()
+
+
+def test_state_of_equal_dicts_is_equal_to_the_byte() -> None:
+    one, other = Keeper({"a": 1, "b": D(1)}), Keeper({"b": D(1), "a": 1})
+    assert one.state_rows() == other.state_rows() == {"user": b'{"a":1,"b":{"$decimal":"1"}}'}
+
+
+def D(value: int | str) -> Decimal:
+    return Decimal(value)
+
+
+def test_state_keeps_what_json_has_no_word_for() -> None:
+    found = restored(Keeper({"a": nan, "b": -inf, "c": D("0.0000001"), "d": (1, 2)})).state
+    assert isinstance(found, dict)
+    assert isnan(found["a"])
+    assert (found["b"], found["c"], found["d"]) == (-inf, D("0.0000001"), [1, 2])
+
+
+def test_time_of_another_zone_comes_back_in_utc() -> None:
+    tokyo = NOON.astimezone(timezone(timedelta(hours=9)))
+    found = restored(Keeper(tokyo)).state
+    assert isinstance(found, datetime)
+    assert found == NOON
+    assert found.utcoffset() == timedelta(0)
+    assert Keeper(tokyo).state_rows()["user"] == b'{"$time":"2024-01-02T12:00:00.000000Z"}'
+
+
+SELF: list[Any] = []
+SELF.append(SELF)
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ({"a": [1, {2, 3}]}, "value at ['a'][1] is of type set: return texts, numbers"),
+        ({"a": {7: 1}}, "value at ['a'] has the key 7: use texts as keys, such as '7'"),
+        (NOON.replace(tzinfo=None), "a time without a zone: use one in UTC"),
+        (object(), "it is of type object"),
+        (SELF, "it holds itself, or is nested too deep"),
+        ("\ud800", "none in UTF-8"),
+    ],
+)
+def test_state_that_cannot_be_saved_is_refused_with_its_place(state: object, text: str) -> None:
+    with pytest.raises(ComponentError) as caught:
+        Keeper(state).state_rows()
+    assert "state of 'keeper' cannot be saved: " in str(caught.value)
+    assert text in str(caught.value)
+
+
+def test_state_without_set_state_is_refused_when_it_is_saved_first() -> None:
+    text = "Forgetful 'forgetful' keeps a state of its own, but has no set_state"
+    with pytest.raises(ComponentError, match=text):
+        Forgetful().state_rows()
+    with pytest.raises(ComponentError, match=text):
+        Forgetful().restore_rows({"user": b"1"})
+
+
+def test_component_without_state_has_no_rows() -> None:
+    assert Strategy().state_rows() == {}
+    assert Strategy().changed_rows() == {}
+    assert Strategy().take_log() == []
+
+
+def test_changed_rows_give_the_state_when_it_differs() -> None:
+    keeper = Keeper(1)
+    assert keeper.changed_rows() == {"user": b"1"}
+    assert keeper.changed_rows() == {}
+    keeper.state = 2
+    assert keeper.changed_rows() == {"user": b"2"}
+    keeper.state = None
+    assert keeper.changed_rows() == {"user": None}
+    assert restored(Keeper(3)).changed_rows() == {}, "restoring counts as a call"
+
+
+class Counting(Component):
+    """Has rows of its own and says nothing of changes, as an executor of a broker may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: dict[str, bytes] = {}
+
+    def state_rows(self) -> dict[str, bytes]:
+        return super().state_rows() | self.rows
+
+
+def test_component_with_rows_of_its_own_gets_their_changes() -> None:
+    component = Counting()
+    component.rows = {"a": b"1", "b": b"1"}
+    assert component.changed_rows() == {"a": b"1", "b": b"1"}
+    component.rows = {"b": b"2"}
+    assert component.changed_rows() == {"b": b"2", "a": None}
+
+
+def test_events_without_ids_go_on_being_counted() -> None:
+    first = Strategy()
+    first.name_cause(b"{}", NOON)
+    other = Strategy()
+    other.restore_rows(first.state_rows())
+    assert other.name_cause(b"{}", NOON) == first.name_cause(b"{}", NOON)
+
+
+def test_row_of_another_component_is_refused() -> None:
+    text = "strategy 'strategy' has no place for the saved row 'account': run the kind of component"
+    with pytest.raises(ComponentError, match=text):
+        Strategy().restore_rows({"account": b"{}"})
+    with pytest.raises(ComponentError, match="no place for the saved row 'e' of kind 'ended'"):
+        Strategy().restore_log([("ended", "e", b"{}")])
+
+
+def test_digest_is_one_of_all_rows_whatever_their_order() -> None:
+    assert state_digest({"a": b"1", "b": b"2"}) == state_digest({"b": b"2", "a": b"1"})
+    different = [{}, {"a": b"1"}, {"a": b""}, {"a": b"1", "b": b""}, {"a1": b""}, {"": b"a1"}]
+    assert len({state_digest(rows) for rows in different}) == len(different)
