@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from exchanging import D
+from exchanging import DAY, D, bar, opened, order, submit, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from saving import Store
 
 from ingenium.brokers import PaperExecutor
@@ -24,6 +25,7 @@ from ingenium.events import (
     Side,
     StopLoss,
     TimeInForce,
+    TradeUpdate,
     encode,
 )
 from ingenium.exchange import FeeBasisPoints, FillPolicy, PaperExchange, RegularHours, SlippageTicks
@@ -246,6 +248,57 @@ def test_restored_executor_goes_on_as_one_that_never_stopped(
         each.save(executor)
         assert each.rows == executor.state_rows()
     assert store.log == other_store.log
+
+
+def both(exchange: PaperExchange, **options: Any) -> list[PaperExchange]:
+    """Return an exchange, and one that is restored from it."""
+    restored = PaperExchange(**options)
+    restored.restore_rows(dict(sorted(exchange.state_rows().items())))
+    return [exchange, restored]
+
+
+def test_restored_order_still_expires_with_the_session_that_it_was_for() -> None:
+    exchange = PaperExchange()
+    hours = [START + place * HOUR for place in (0, 1, 24)]
+    bars = [
+        Bar.make("AAPL", start, open="100", high="101", low="99", close="100", period=HOUR)
+        for start in hours
+    ]
+    exchange.on_bar(bars[0])
+    waiting = order(Side.BUY, type=OrderType.LIMIT, limit_price="50", time_in_force=TimeInForce.DAY)
+    exchange.submit(waiting, hours[1])
+    assert exchange.on_bar(bars[1]) == []
+    for each in both(exchange):
+        [report] = each.on_bar(bars[2])
+        assert (report.update, report.time) == (
+            TradeUpdate.EXPIRED,
+            datetime(2024, 1, 3, tzinfo=UTC),
+        )
+
+
+def test_restored_bracket_still_knows_what_of_its_entry_bar_is_sure() -> None:
+    for kind, seen in ((OrderType.MARKET, [("sell", "filled", "110")]), (OrderType.LIMIT, [])):
+        exchange = opened()
+        limit = {"limit_price": "100"} if kind is OrderType.LIMIT else {}
+        submit(exchange, order(Side.BUY, type=kind, take_profit="110", **limit))
+        assert exchange.on_bar(bar(1, "100 101 99 100"))[0].price == 100
+        for each in both(exchange):
+            # A bar of another length that starts with the one that filled the entry.
+            assert told(each.on_bar(bar(1, "100 111 99 100"))) == seen
+
+
+def test_restored_brackets_protect_what_is_left_in_the_order_in_which_they_came() -> None:
+    exchange = opened()
+    limit = order(Side.BUY, "10", id="c", type=OrderType.LIMIT, limit_price="100", stop_loss="50")
+    submit(exchange, limit, order(Side.BUY, "5", id="b", stop_loss="50"))
+    # The volume cap leaves a part of the one open, and its successor stands behind the other.
+    exchange.on_bar(bar(1, "99 101 98 100", volume="60"))
+    exchange.replace("c", replace(limit, id="a", quantity=D(8)), START + DAY)
+    submit(exchange, order(Side.SELL, "6", id="d"))
+    for each in both(exchange):
+        reports = each.on_bar(bar(2, "102 103 101 102"))
+        assert [report.order.id for report in reports] == ["d"]
+        assert [made.quantity for made in each.working if made.stop_price] == [5], "that of b"
 
 
 def test_bar_without_orders_changes_the_last_close_only() -> None:
