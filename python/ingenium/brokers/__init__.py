@@ -1,5 +1,7 @@
 """Executors: the paper exchange, and real brokers."""
 
+from ingenium.brokers.broker import Broker, BrokerFill, BrokerOrder
+from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.paper import PaperExecutor
 
-__all__ = ["PaperExecutor"]
+__all__ = ["Broker", "BrokerExecutor", "BrokerFill", "BrokerOrder", "PaperExecutor"]

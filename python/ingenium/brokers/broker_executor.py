@@ -105,7 +105,7 @@ class BrokerExecutor(Executor):
         """Write down that an order is to be canceled."""
         if reason := self.journal.ask_cancel(event.order_id, event.id):
             self.reject(event, reason)
-        self.tell()
+        self.send_reports()
 
     def on_replace(self, event: ReplaceEvent) -> None:
         """Write down what is to take the place of an order."""
@@ -181,7 +181,7 @@ class BrokerExecutor(Executor):
 
     # What follows is for the two above; all of it that sends is called within `Desk.record`.
 
-    def tell(self) -> None:
+    def send_reports(self) -> None:
         """Send the reports that follow from what the journal has heard."""
         for event in self.journal.take_events():
             try:
@@ -215,7 +215,7 @@ class BrokerExecutor(Executor):
             reason = self.why_not_now(entry.order.symbol) or self._why_not(entry)
         if reason:
             self.journal.withhold(entry.order.id, update, reason)
-            self.tell()
+            self.send_reports()
         return bool(reason)
 
     def why_not_now(self, symbol: str) -> str:
@@ -259,7 +259,7 @@ class BrokerExecutor(Executor):
                 self.journal.withhold(order_id, TradeUpdate.REJECTED, "trading is halted")
             elif not entry.cancel:
                 self.journal.ask_cancel(order_id, HALT)
-        self.tell()
+        self.send_reports()
 
     def needs_cancel_all(self) -> bool:
         """Whether something works that a halt has not reached yet."""

@@ -295,7 +295,7 @@ class BrokerWork:
     async def _record(self, cause: str, act: Callable[[], object]) -> None:
         def act_and_tell() -> None:
             act()
-            self._executor.tell()
+            self._executor.send_reports()
 
         await self._desk.record(f"{self._broker.account} {cause}", act_and_tell)
         self._executor.woken.set()

@@ -177,6 +177,6 @@ class Reconciler:
     async def _record(self, cause: str, act: Callable[[], None]) -> None:
         def act_and_tell() -> None:
             act()
-            self._executor.tell()
+            self._executor.send_reports()
 
         await self._desk.record(f"{self._broker.account} {cause}", act_and_tell)

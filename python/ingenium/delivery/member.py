@@ -8,6 +8,7 @@ from contextlib import aclosing
 from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
+from ingenium.bus.lease import Lease
 from ingenium.bus.stream import Record, Stream
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component
@@ -19,6 +20,7 @@ from ingenium.components.handling import (
 )
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.delivery.arrivals import Act, Arrivals, Data
+from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.outbox import Outbox
 from ingenium.delivery.places import find_place, remembers
 from ingenium.delivery.reading import OpenStream, read_data
@@ -56,6 +58,7 @@ class DurableMember:
         clock: Tells the time until the server does; the machine's when left out.
         at: Called between effects, for tests that crash there.
         adopt: Whether a stream that was made anew or has lost messages is taken as it is.
+        lease: Makes this the only process that plays the component; without one that is up to you.
     """
 
     def __init__(
@@ -69,8 +72,10 @@ class DurableMember:
         clock: Clock | None = None,
         at: Pass = pass_by,
         adopt: bool = False,
+        lease: Lease | None = None,
     ) -> None:
         self.component = component
+        self._lease = LeaseHold(lease)
         self._bus = bus
         self._stream = stream
         self._store = store
@@ -106,11 +111,13 @@ class DurableMember:
         """Restore the component, find out what it has missed, and begin to handle events.
 
         Raises:
+            LeaseHeldError: Another process plays the component.
             StreamError: The stream no longer holds what the component has not seen.
             ComponentError: ``on_start`` raised, or the state does not fit the component.
             StoreError: The state cannot be written.
         """
         component = self.component
+        await self._lease.begin()
         component.clock = self._clock
         component.notify = self._arrivals.wake
         for kind, count in component.log_kept.items():
@@ -140,9 +147,8 @@ class DurableMember:
         component = self.component
         if isinstance(component, Outgoer):
             self._begin(component.work(self))
-        tasks = {
-            task for task in (self._sending, self._turning, *self._sources) if task is not None
-        }
+        parts = (self._sending, self._turning, self._lease.task, *self._sources)
+        tasks = {task for task in parts if task is not None}
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             error = task.exception()
@@ -173,6 +179,7 @@ class DurableMember:
                 if task is not None:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
+            await self._lease.end()
             self._store.close()
 
     async def _finish(self) -> None:
@@ -204,6 +211,10 @@ class DurableMember:
         """Let the component change and send, and write that down; see `Desk.record`."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._arrivals.put_act(Act(cause, act, done))
+        if self._turning is not None:
+            await asyncio.wait({done, self._turning}, return_when=asyncio.FIRST_COMPLETED)
+            if not done.done():
+                self._turning.result()  # Nobody writes any more; its error says why.
         await done
 
     def at(self, point: Point) -> None:

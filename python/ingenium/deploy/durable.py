@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ingenium.brokers import BrokerExecutor
 from ingenium.bus.contract import Bus
+from ingenium.bus.lease import Lease
 from ingenium.bus.nats_bus import NatsBus
+from ingenium.bus.nats_lease import open_lease
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.stream import Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, has_streams, open_stream
-from ingenium.components import App, Component, Ingestor, Strategy, arm
+from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy, arm
 from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.config import Settings
 from ingenium.delivery import DurableMember, Store
+from ingenium.errors import ConfigError
 
 __all__ = ["AT_MOST_ONCE", "keeps_streams", "make_live_member", "state_path"]
 
@@ -55,6 +59,7 @@ async def make_live_member(
         adopt: Whether a stream that lost messages, and a broker's positions, are taken as they are.
 
     Raises:
+        ConfigError: An executor is to work at a broker, and the server cannot keep its orders.
         StreamError: A stream is not as it should be.
         StoreError: The component's state cannot be used.
     """
@@ -62,6 +67,11 @@ async def make_live_member(
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
         return LiveMember(bus, component)
     if not await has_streams(bus):
+        if isinstance(component, Executor) and component.works_at_broker:
+            raise ConfigError(
+                f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
+                "no streams, so that orders could be lost: turn on JetStream there"
+            )
         return LiveMember(bus, component)
     stream: Stream
     if isinstance(component, Strategy):
@@ -84,7 +94,19 @@ async def make_live_member(
         open_data=open_data,
         at=_crash(settings, component),
         adopt=adopt,
+        lease=await _lease(bus, app, component, adopt=adopt),
     )
+
+
+async def _lease(bus: NatsBus, app: App, component: Component, *, adopt: bool) -> Lease | None:
+    """Return what makes a component the only one of its kind; ``None`` where many may be."""
+    if isinstance(component, BrokerExecutor):
+        component.adopt = component.adopt or adopt
+        component.lease = await open_lease(bus, component.lease_key)
+        return component.lease
+    if isinstance(component, Portfolio | Executor):
+        return await open_lease(bus, f"{component.role}.{app.name}")
+    return None
 
 
 def _crash(settings: Settings, component: Component) -> Pass:
