@@ -105,6 +105,10 @@ class Settings:
             environment={k: v for k, v in self.environment.items() if k not in own},
         )
 
+    def at_server(self, url: str) -> Settings:
+        """Return these settings with another server, and what is meant for it."""
+        return replace(self, nats_server=url)
+
     def for_role(self, role: str) -> Settings:
         """Return these settings with the files of a role.
 

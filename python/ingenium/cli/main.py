@@ -12,7 +12,9 @@ from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.output import print_error
 from ingenium.cli.run import run
+from ingenium.cli.status import status
 from ingenium.cli.sweep import sweep
+from ingenium.cli.switching import halt, reduce, resume
 from ingenium.cli.tap import tap
 from ingenium.cli.worker import worker
 from ingenium.errors import ConfigError, IngeniumError, MissingDependencyError, SubjectError
@@ -36,6 +38,10 @@ application.command()(sweep)
 application.command()(worker)
 application.command()(tap)
 application.command()(accounts)
+application.command()(halt)
+application.command()(reduce)
+application.command()(resume)
+application.command()(status)
 
 
 @application.command()

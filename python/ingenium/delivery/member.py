@@ -124,6 +124,8 @@ class DurableMember:
             component.restore_log([(kind, i, v) for i, v in self._store.log(kind, count)])
         component.restore_rows(self._store.rows())
         self._life = str(self._store.begin_life())
+        # For those who look at the file from outside.
+        self._store.set_meta("role", component.role)
         if self._subjects:
             await self._find_position()
         self._draft.send(

@@ -245,6 +245,33 @@ class Store:
         """Return how many of a kind were added."""
         return int(str(self._one("SELECT count(*) FROM log WHERE kind = ?", kind)))
 
+    def outbox_size(self) -> int:
+        """Return how much is still to be sent."""
+        return int(str(self._one("SELECT count(*) FROM outbox")))
+
+    def outbox_end(self) -> int:
+        """Return the number of the newest message that was ever put into the outbox."""
+        found = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'")
+        return 0 if found is None else int(str(found))
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let all that is read meanwhile be of one moment, whoever writes."""
+        with self._speaking():
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
+
+    def positions(self) -> list[Position]:
+        """Return how far the component has come, in each stream."""
+        with self._speaking():
+            found = self._connection.execute(
+                "SELECT stream, created, sequence FROM position ORDER BY stream"
+            ).fetchall()
+        return [Position(*each) for each in found]
+
     def outbox(self, limit: int = 100) -> list[Outgoing]:
         """Return what is to be sent next, oldest first."""
         with self._speaking():

@@ -1,0 +1,134 @@
+"""``ingenium halt``, ``ingenium reduce`` and ``ingenium resume``."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ingenium.cli.output import printable
+from ingenium.cli.targets import AppName, JsonFlag, app_name, person, settings_with
+from ingenium.clock import SystemClock
+from ingenium.errors import ConfigError
+from ingenium.events import TradingState
+
+if TYPE_CHECKING:
+    from ingenium.operating.switching import Switched
+
+__all__ = ["halt", "reduce", "resume"]
+
+Reason = Annotated[str, typer.Option("--reason", help="Why, in words; everybody is told.")]
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="In place of NATS_SERVER."),
+]
+
+
+def halt(
+    app: AppName = None, reason: Reason = "", server: Server = None, json: JsonFlag = False
+) -> None:
+    """Halt trading: no order leaves any more, and working ones are canceled.
+
+    Writes the file HALT into the folder of the app, which halts it on this machine with or without
+    a server, and says so on the bus. Without APP, all apps that have run in this directory. The
+    code is 1 when the word did not reach a server; the file holds all the same.
+    """
+    _restrict(TradingState.HALTED, app, reason, server, as_json=json)
+
+
+def reduce(
+    app: AppName = None, reason: Reason = "", server: Server = None, json: JsonFlag = False
+) -> None:
+    """Let only orders through that make positions smaller; otherwise as halt."""
+    _restrict(TradingState.REDUCING, app, reason, server, as_json=json)
+
+
+def resume(
+    app: AppName = None,
+    reason: Reason = "",
+    server: Server = None,
+    yes: Annotated[
+        str | None,
+        typer.Option("--yes", metavar="NAME", help="The app's name, in place of typing it."),
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Let trading go on after halt or reduce, or after a limit of risk has stopped it."""
+    from ingenium.operating import release
+    from ingenium.operating.places import find_place
+
+    place = find_place(settings_with(server), app_name(app))
+    typed = yes
+    if typed is None:
+        typed = typer.prompt(
+            f"trading of {place.app!r} is to go on; type its name to say so",
+            default="",
+            show_default=False,
+            err=True,
+        )
+    if typed != place.app:
+        raise ConfigError(
+            f"{typed!r} is not the name of the app, {place.app!r}: trading stays as it is"
+        )
+    _show([asyncio.run(release(place, reason, person(), SystemClock().now()))], as_json=json)
+
+
+def _restrict(
+    state: TradingState, app: str | None, reason: str, server: str | None, *, as_json: bool
+) -> None:
+    from ingenium.operating import find_places, restrict
+
+    places = find_places(settings_with(server), app_name(app))
+
+    async def all_of_them() -> list[Switched]:
+        now = SystemClock().now()
+        return await asyncio.gather(
+            *(restrict(place, state, reason, person(), now) for place in places)
+        )
+
+    _show(asyncio.run(all_of_them()), as_json=as_json)
+
+
+def _show(results: list[Switched], *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        typer.echo(
+            jsonlib.dumps(
+                [msgspec.to_builtins(done) | {"complete": done.is_complete} for done in results]
+            )
+        )
+    else:
+        for done in results:
+            _print(Console(), Console(stderr=True), done)
+    if not all(done.is_complete for done in results):
+        raise typer.Exit(1)
+
+
+def _print(console: Console, errors: Console, done: Switched) -> None:
+    from ingenium.delivery.control import Reach
+
+    is_release = done.state is TradingState.ACTIVE
+    changed = "removed" if is_release else "written"
+    unchanged = "was not there" if is_release else "is not written"
+
+    def say(text: str) -> None:
+        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+    say(f"{done.app}: {done.state.value}")
+    say(f"  file    {done.file} {changed if done.file_changed else unchanged}")
+    if done.reached is Reach.STREAM:
+        say(
+            f"  stream  INGENIUM at {done.server} has kept it: all components get it, later ones too"
+        )
+    elif done.reached is Reach.SUBSCRIBERS:
+        say(f"  server  {done.server} gave it to those who are connected, and keeps nothing")
+    for error in filter(None, (done.file_error, done.server_error)):
+        errors.print(f"  error   {printable(error)}", markup=False, highlight=False, soft_wrap=True)
+    if done.reached is Reach.NOBODY and not is_release and not done.file_error:
+        say("  so it holds on this machine only, by the file; say it again when the server is up")
+    if done.reached is Reach.NOBODY and is_release and not done.file_error:
+        say("  so what was said on the bus still holds; say it again when the server is up")

@@ -1,0 +1,58 @@
+"""Which app a command is about: a name, or a file that defines it."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+from typing import Annotated
+
+import typer
+
+from ingenium.components import load_app
+from ingenium.config import Settings
+
+__all__ = ["AppName", "JsonFlag", "app_name", "person", "settings_with"]
+
+AppName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="APP",
+        help="Name of the app, or the file or module that defines it; not needed where one app "
+        "only has run in this directory.",
+    ),
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
+
+
+def app_name(target: str | None) -> str | None:
+    """Return the name of an app.
+
+    Args:
+        target: A name, which is taken as it is, so that a halt never fails over the app's own
+            code; or what ``ingenium run`` takes.
+
+    Raises:
+        ConfigError: There is no such app.
+    """
+    if target is None or _NAME.fullmatch(target):
+        return target
+    return load_app(target).name
+
+
+def settings_with(server: str | None) -> Settings:
+    """Return the settings, with a server that the command line names."""
+    settings = Settings.from_environment()
+    return settings.at_server(server) if server else settings
+
+
+def person() -> str:
+    """Return who uses the command line: ``"ann@trader-1"``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # No name for the number of this user, as in some containers.
+        user = "somebody"
+    return f"{user}@{socket.gethostname() or 'here'}"

@@ -1,0 +1,140 @@
+"""Where apps are: their folders on this machine, and the servers on which they meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingenium.bus import NatsBus, running_servers
+from ingenium.bus.accounts import OPERATOR
+from ingenium.bus.credentials import options_for
+from ingenium.bus.stream import Stream
+from ingenium.bus.streams import MONEY_STREAM, has_streams, open_stream
+from ingenium.config import Settings
+from ingenium.delivery.kill_file import HALT_FILE, KillFile
+from ingenium.errors import BusConnectError, ConfigError, StreamError
+
+__all__ = ["Place", "as_operator", "find_place", "find_places", "stream_of"]
+
+_CONNECT_SECONDS = 10.0
+_OF_APPS = ("nats", "state", HALT_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An app on this machine.
+
+    Attributes:
+        app: Its name.
+        directory: Its folder below the data folder.
+        settings: Name its server; no server when it does not run here and ``NATS_SERVER`` is empty.
+    """
+
+    app: str
+    directory: Path
+    settings: Settings
+
+    @property
+    def kill_file(self) -> KillFile:
+        """The file that halts it."""
+        return KillFile(self.directory / HALT_FILE)
+
+    @property
+    def states(self) -> list[Path]:
+        """The databases of its components on this machine, by name."""
+        return sorted((self.directory / "state").glob("*.db"))
+
+
+def find_places(settings: Settings, app: str | None = None) -> list[Place]:
+    """Find the apps that have run with this data folder, or the one of a name.
+
+    Args:
+        settings: Name the data folder, and the server if it is not an embedded one.
+        app: A name; it need not have run here.
+
+    Raises:
+        ConfigError: No name is given, and nothing has run here.
+    """
+    top = settings.data_directory
+    if app is not None:
+        return [_place(settings, app)]
+    names = sorted(
+        path.name
+        for path in (top.iterdir() if top.is_dir() else ())
+        if path.is_dir() and any((path / part).exists() for part in _OF_APPS)
+    )
+    if not names:
+        raise ConfigError(
+            f"no app has run with the data folder {top}: name the app, or set INGENIUM_DATA_DIR to "
+            "the folder that it uses"
+        )
+    return [_place(settings, name) for name in names]
+
+
+def find_place(settings: Settings, app: str | None = None) -> Place:
+    """Find the app of a name, or the only one that has run with this data folder.
+
+    Raises:
+        ConfigError: There is none, or there are several.
+    """
+    places = find_places(settings, app)
+    if len(places) > 1:
+        raise ConfigError(
+            f"several apps have run with the data folder {settings.data_directory}: name one of "
+            f"{', '.join(place.app for place in places)}"
+        )
+    return places[0]
+
+
+def _place(settings: Settings, app: str) -> Place:
+    directory = settings.data_directory / app
+    if not settings.nats_server and (running := running_servers(directory, OPERATOR)):
+        settings = settings.with_server(running[0])
+    return Place(app, directory, settings)
+
+
+@asynccontextmanager
+async def as_operator(place: Place) -> AsyncIterator[NatsBus]:
+    """Connect to an app's server with the rights of an operator.
+
+    Raises:
+        BusConnectError: There is none, or it cannot be reached.
+    """
+    settings = place.settings
+    if not settings.nats_server:
+        raise BusConnectError(
+            f"app {place.app!r} has no server that runs: start it with ingenium run in this "
+            "directory, or set NATS_SERVER"
+        )
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            bus = await NatsBus.connect(
+                settings.nats_server,
+                name=f"operator of {place.app}",
+                options=options_for(settings, OPERATOR),
+            )
+    except TimeoutError as error:
+        raise BusConnectError(
+            f"the server of app {place.app!r} did not answer within {_CONNECT_SECONDS:g} s"
+        ) from error
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+async def stream_of(bus: NatsBus) -> Stream:
+    """Return the stream of signals, orders and executions.
+
+    Raises:
+        StreamError: The server keeps no streams, or it is not as it should be.
+        BusTimeoutError: The server does not answer.
+    """
+    if not await has_streams(bus):
+        raise StreamError(
+            f"the server at {bus.url} keeps no streams (JetStream is off), so it remembers nothing"
+        )
+    return await open_stream(bus, MONEY_STREAM)

@@ -1,0 +1,94 @@
+"""Halts trading, lets it only reduce, and releases it: on this machine, and on the bus."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from ingenium.delivery.control import Reach, say
+from ingenium.delivery.kill_file import Restriction
+from ingenium.errors import IngeniumError, StoreError
+from ingenium.events import ControlEvent, TradingState
+from ingenium.operating.places import Place, as_operator
+
+__all__ = ["Switched", "release", "restrict"]
+
+
+class Switched(msgspec.Struct):
+    """Whom a word of an operator has reached.
+
+    Attributes:
+        app: Whose trading it is about.
+        state: What is to hold.
+        file: The kill file.
+        file_changed: Whether it was written, or taken away.
+        file_error: Why it could not be; empty when it was.
+        reached: Who took the event.
+        server: Where that was; empty when no server was reached.
+        server_error: Why nobody took it; empty when somebody did.
+    """
+
+    app: str
+    state: TradingState
+    file: str
+    file_changed: bool = False
+    file_error: str = ""
+    reached: Reach = Reach.NOBODY
+    server: str = ""
+    server_error: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the file is as it should be, and the word has reached a server."""
+        return not self.file_error and self.reached is not Reach.NOBODY
+
+
+async def restrict(
+    place: Place, state: TradingState, reason: str, sender: str, now: datetime
+) -> Switched:
+    """Halt trading, or let it only reduce.
+
+    The file comes first: it holds on this machine whatever the server does.
+
+    Args:
+        place: The app.
+        state: ``HALTED`` or ``REDUCING``.
+        reason: Why, in words.
+        sender: Who says so, ``"ann@trader-1"``.
+        now: The present time, UTC.
+    """
+    done = Switched(place.app, state, str(place.kill_file.path))
+    try:
+        place.kill_file.write(Restriction(state, reason, sender, now))
+        done.file_changed = True
+    except StoreError as error:
+        done.file_error = str(error)
+    await _say(place, done, reason, sender, now)
+    return done
+
+
+async def release(place: Place, reason: str, sender: str, now: datetime) -> Switched:
+    """Let trading go on; arguments as for `restrict`.
+
+    The file goes first: who still saw it when the word comes would stay halted.
+    """
+    done = Switched(place.app, TradingState.ACTIVE, str(place.kill_file.path))
+    try:
+        done.file_changed = place.kill_file.remove()
+    except StoreError as error:
+        done.file_error = str(error)
+        done.server_error = "nothing was said, since the file still halts"
+        return done
+    await _say(place, done, reason, sender, now)
+    return done
+
+
+async def _say(place: Place, done: Switched, reason: str, sender: str, now: datetime) -> None:
+    event = ControlEvent(timestamp=now, state=done.state.value, reason=reason, sender=sender)
+    try:
+        async with as_operator(place) as bus:
+            done.reached = await say(bus, event)
+            done.server = bus.url
+    except IngeniumError as error:
+        done.server_error = str(error)

@@ -1,0 +1,36 @@
+"""A live app for tests, whose portfolio sends orders for signals and whose broker fills them."""
+
+from __future__ import annotations
+
+APP = """
+import asyncio, os
+from datetime import UTC, datetime, timedelta
+
+from ingenium import App, Bar, Ingestor, Signal, Strategy
+from ingenium.brokers import PaperExecutor
+from ingenium.portfolios import FixedQuantity
+
+class Ticks(Ingestor):
+    async def ingest(self):
+        for minute in range(100_000):
+            price = str(100 + minute * 3 % 7)
+            bar = Bar.make(
+                "AAPL", datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=minute),
+                open=price, high=price, low=price, close=price, volume="100000",
+                period=timedelta(minutes=1),
+            )
+            self.send_data(bar.event)
+            await asyncio.sleep(0.02)
+
+class Turns(Strategy):
+    def on_bar(self, bar):
+        on_bar(bar)
+        self.send_signal(bar.symbol, Signal.SHORT if bar.close > 103 else Signal.LONG)
+
+def on_bar(bar):
+    pass
+
+def app():
+    return App(name="live", ingestors=[Ticks()], strategies=[Turns()],
+               portfolio=FixedQuantity(10), executor=PaperExecutor())
+"""
