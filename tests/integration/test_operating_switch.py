@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from pathlib import Path
@@ -12,8 +13,11 @@ from live_app import APP
 from running import ingenium, running, until
 
 from ingenium.bus import running_servers
+from ingenium.config import Settings
 from ingenium.delivery.kill_file import KillFile
 from ingenium.events import TradingState
+from ingenium.operating.places import find_place
+from ingenium.operating.status import AppStatus, status_of
 
 
 @pytest.fixture
@@ -22,20 +26,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _status(folder: Path, **env: str) -> dict[str, Any]:
-    ended = ingenium("status", "live", "--json", cwd=folder, env=env)
-    assert ended.code == 0, ended.err
-    (found,) = json.loads(ended.out)
-    return dict(found)
+def _status(folder: Path) -> AppStatus:
+    settings = Settings(data_directory=folder / ".ingenium")
+    return asyncio.run(status_of(find_place(settings, "live")))
 
 
 def test_halt_reaches_stream_and_file_and_resume_takes_both_back(folder: Path) -> None:
     file = KillFile(folder / ".ingenium" / "live" / "HALT")
     with running("run", "app.py:app", cwd=folder) as it:
         until(lambda: bool(running_servers(folder / ".ingenium")), "a server")
-        until(lambda: (_status(folder)["stream_end"] or 0) > 5, "orders")
+        until(lambda: (_status(folder).stream_end or 0) > 5, "orders")
         before = _status(folder)
-        assert (before["trading"], before["kill_file"], before["said"]) == ("active", None, None)
+        assert (before.trading, before.kill_file, before.said) == ("active", None, None)
 
         ended = ingenium("halt", "--reason", "odd \x1b[2J fills", "--json", cwd=folder)
         assert ended.code == 0, ended.err
@@ -45,15 +47,16 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(folder: Path) -
         assert file.state() is TradingState.HALTED
 
         status = _status(folder)
-        assert status["trading"] == "halted"
-        assert status["said"]["reason"] == "odd \x1b[2J fills"
-        assert "@" in status["said"]["sender"]
-        assert status["kill_file"]["sender"] == status["said"]["sender"]
-        by_name = {each["name"]: each for each in status["components"]}
-        assert by_name["fixed-quantity"]["role"] == "portfolio"
-        assert by_name["fixed-quantity"]["position"] > 0
-        assert by_name["paper"]["lives"] == 1
+        assert status.trading == "halted"
+        assert status.said is not None
+        assert status.kill_file is not None
+        assert status.said.reason == "odd \x1b[2J fills"
+        assert "@" in status.said.sender == status.kill_file.sender
+        by_name = {each.name: each for each in status.components}
         assert set(by_name) == {"fixed-quantity", "paper", "turns"}
+        assert by_name["fixed-quantity"].role == "portfolio"
+        assert (by_name["fixed-quantity"].position or 0) > 0
+        assert by_name["paper"].lives == 1
         shown = ingenium("status", cwd=folder)
         assert "live: trading is halted" in shown.out
         assert "\x1b" not in shown.out
@@ -61,19 +64,14 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(folder: Path) -
         wrong = ingenium("resume", "--yes", "other", cwd=folder)
         assert wrong.code == 2
         assert "trading stays as it is" in wrong.err
-        assert _status(folder)["trading"] == "halted"
-
-        ended = ingenium("reduce", "app.py:app", cwd=folder)
-        assert ended.code == 0, ended.err
-        assert "stream  INGENIUM" in ended.out
-        assert _status(folder)["trading"] == "reducing"
+        assert _status(folder).trading == "halted"
 
         for was_there in (True, False):
-            ended = ingenium("resume", "live", "--yes", "live", "--json", cwd=folder)
+            ended = ingenium("resume", "app.py:app", "--yes", "live", "--json", cwd=folder)
             assert ended.code == 0, ended.err
             (done,) = json.loads(ended.out)
             assert (done["reached"], done["file_changed"]) == ("stream", was_there)
-        assert _status(folder)["trading"] == "active"
+        assert _status(folder).trading == "active"
         assert file.state() is TradingState.ACTIVE
         it.send(signal.SIGTERM)
         assert it.wait().code == 0
@@ -82,21 +80,22 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(folder: Path) -
 def test_halt_without_a_server_holds_by_the_file_and_says_so(
     tmp_path: Path, unused_port: int
 ) -> None:
-    for env in ({}, {"NATS_SERVER": f"nats://127.0.0.1:{unused_port}"}):
-        ended = ingenium("halt", "live", "--reason", "no server", cwd=tmp_path, env=env)
-        assert ended.code == 1
-        assert "on this machine only, by the file" in ended.out
-        assert "error" in ended.err
-        file = KillFile(tmp_path / ".ingenium" / "live" / "HALT")
-        assert file.state() is TradingState.HALTED
-        status = _status(tmp_path, **env)
-        assert status["trading"] == "halted"
-        assert status["kill_file"]["reason"] == "no server"
-        assert status["server_error"]
-        ended = ingenium("resume", "live", "--yes", "live", cwd=tmp_path, env=env)
-        assert ended.code == 1
-        assert "what was said on the bus still holds" in ended.out
-        assert file.state() is TradingState.ACTIVE
+    env = {"NATS_SERVER": f"nats://127.0.0.1:{unused_port}"}
+    ended = ingenium("reduce", "live", "--reason", "no server", cwd=tmp_path, env=env)
+    assert ended.code == 1
+    assert "on this machine only, by the file" in ended.out
+    assert f"error   cannot reach nats://127.0.0.1:{unused_port}" in ended.err
+    file = KillFile(tmp_path / ".ingenium" / "live" / "HALT")
+    assert file.state() is TradingState.REDUCING
+    status = _status(tmp_path)
+    assert status.trading == "reducing"
+    assert status.kill_file is not None
+    assert status.kill_file.reason == "no server"
+    assert "has no server that runs" in status.server_error
+    ended = ingenium("resume", "live", "--yes", "live", cwd=tmp_path, env=env)
+    assert ended.code == 1
+    assert "what was said on the bus still holds" in ended.out
+    assert file.state() is TradingState.ACTIVE
 
 
 def test_halt_on_a_server_without_streams_reaches_who_is_connected(

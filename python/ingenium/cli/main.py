@@ -10,6 +10,7 @@ import typer
 from ingenium._version import __version__
 from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
+from ingenium.cli.deadletters import deadletters
 from ingenium.cli.output import print_error
 from ingenium.cli.run import run
 from ingenium.cli.status import status
@@ -42,6 +43,7 @@ application.command()(halt)
 application.command()(reduce)
 application.command()(resume)
 application.command()(status)
+application.command()(deadletters)
 
 
 @application.command()

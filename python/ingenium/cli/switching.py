@@ -121,9 +121,7 @@ def _print(console: Console, errors: Console, done: Switched) -> None:
     say(f"{done.app}: {done.state.value}")
     say(f"  file    {done.file} {changed if done.file_changed else unchanged}")
     if done.reached is Reach.STREAM:
-        say(
-            f"  stream  INGENIUM at {done.server} has kept it: all components get it, later ones too"
-        )
+        say(f"  stream  INGENIUM at {done.server} has kept it: all get it, later ones too")
     elif done.reached is Reach.SUBSCRIBERS:
         say(f"  server  {done.server} gave it to those who are connected, and keeps nothing")
     for error in filter(None, (done.file_error, done.server_error)):

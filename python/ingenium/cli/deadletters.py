@@ -1,0 +1,243 @@
+"""``ingenium deadletters``."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json as jsonlib
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ingenium.cli.output import printable
+from ingenium.cli.targets import JsonFlag, app_name
+from ingenium.clock import SystemClock, format_time
+from ingenium.config import Settings
+from ingenium.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ingenium.bus.stream import Stream
+    from ingenium.operating.letters import Letter, Original
+
+__all__ = ["deadletters"]
+
+_SHOW, _RESEND = "show", "resend"
+_AGO = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def deadletters(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[APP] | show SEQUENCE | resend SEQUENCE...",
+            help="Lists the dead letters, shows all of one, or puts what they are about back.",
+        ),
+    ] = None,
+    app: Annotated[
+        str | None, typer.Option("--app", metavar="APP", help="For show and resend: which app.")
+    ] = None,
+    component: Annotated[
+        str | None, typer.Option("--component", metavar="NAME", help="Only those of this one.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="RFC 3339, or how long ago: 30m, 2h, 7d."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="resend: all that --component and --since leave.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="resend: do not ask before orders are sent again.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """List what components could not take; show it; put it back where it came from.
+
+    What was put back is handled by the component that could not take it before, and passed over by
+    those that could. Nothing is kept twice, however often it is put back.
+    """
+    action, *rest = words or [""]
+    if action not in {_SHOW, _RESEND}:
+        if rest or (action and app is not None):
+            raise ConfigError(f"{words} makes no sense: use one app, 'show' or 'resend'")
+        action, app = "", action or app
+    numbers = [_number(text) for text in rest]
+    if action == _SHOW and len(numbers) != 1:
+        raise ConfigError("show one dead letter: ingenium deadletters show SEQUENCE")
+    if action == _RESEND and bool(numbers) is everything:
+        raise ConfigError("resend some: ingenium deadletters resend SEQUENCE..., or --all")
+    start = None if since is None else _time(since)
+
+    async def work(stream: Stream) -> None:
+        if action == _SHOW:
+            await _show(stream, numbers[0], as_json=json)
+        elif action == _RESEND:
+            letters = await _chosen(stream, numbers, component, start)
+            await _resend(stream, letters, yes=yes, as_json=json)
+        else:
+            _list(await _chosen(stream, (), component, start), as_json=json)
+
+    asyncio.run(_with_stream(app, work))
+
+
+async def _with_stream(app: str | None, work: Callable[[Stream], Awaitable[None]]) -> None:
+    from ingenium.operating.places import as_operator, find_place, stream_of
+
+    place = find_place(Settings.from_environment(), app_name(app))
+    async with as_operator(place) as bus:
+        await work(await stream_of(bus))
+
+
+async def _chosen(
+    stream: Stream, numbers: Sequence[int], component: str | None, since: datetime | None
+) -> list[Letter]:
+    from ingenium.operating.letters import find_letter, letters_of
+
+    if numbers:
+        return [await find_letter(stream, number) for number in numbers]
+    return [each async for each in letters_of(stream, component=component, since=since)]
+
+
+def _list(letters: Sequence[Letter], *, as_json: bool) -> None:
+    if as_json:
+        for letter in letters:
+            typer.echo(jsonlib.dumps(_as_json(letter)))
+        return
+    if not letters:
+        typer.echo("no dead letters")
+        return
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("sequence", "time", "component", "reason", "error", "subject", "bytes"):
+        table.add_column(column, justify="right" if column in {"sequence", "bytes"} else "left")
+    for letter in letters:
+        event = letter.event
+        table.add_row(
+            str(letter.sequence),
+            format_time(letter.time.replace(microsecond=0)),
+            printable(event.component),
+            printable(event.reason),
+            printable(_first_line(event.error)),
+            printable(event.original_subject),
+            f"{len(event.data):,}",
+        )
+    Console().print(table)
+
+
+async def _show(stream: Stream, number: int, *, as_json: bool) -> None:
+    from ingenium.operating.letters import find_letter, original_of
+
+    letter = await find_letter(stream, number)
+    original = await original_of(stream, letter)
+    if as_json:
+        answer = _as_json(letter) | {
+            "error": letter.event.error,
+            "whole": original.is_kept,
+            "headers": original.headers,
+            "data_base64": base64.b64encode(original.payload).decode(),
+        }
+        typer.echo(jsonlib.dumps(answer))
+        return
+    event = letter.event
+    for name, value in (
+        ("sequence", str(letter.sequence)),
+        ("id", event.id),
+        ("time", format_time(letter.time)),
+        ("component", event.component),
+        ("reason", event.reason),
+        ("subject", event.original_subject),
+        ("kept as", f"message {event.stream_sequence} of {event.stream}" if event.stream else "-"),
+    ):
+        typer.echo(f"{name:10}{printable(value)}")
+    typer.echo("error")
+    for line in event.error.splitlines():
+        typer.echo(f"  {printable(line)}")
+    whole = "" if original.is_kept else ", from the letter, perhaps cut"
+    typer.echo(f"payload, {len(original.payload):,} bytes{whole}")
+    for line in _payload_lines(original):
+        typer.echo(f"  {line}")
+
+
+async def _resend(stream: Stream, letters: Sequence[Letter], *, yes: bool, as_json: bool) -> None:
+    from ingenium.operating.letters import resend
+
+    orders = sum(letter.moves_orders for letter in letters)
+    if orders and not yes:
+        typer.confirm(
+            f"{orders} of {len(letters)} are orders, which may be traded now; send them again?",
+            abort=True,
+            err=True,
+        )
+    for letter in letters:
+        new = await resend(stream, letter)
+        if as_json:
+            typer.echo(jsonlib.dumps({"sequence": letter.sequence, "kept": new}))
+        else:
+            subject = printable(letter.event.original_subject)
+            what = "sent again" if new else "had been sent again before: nothing is done"
+            typer.echo(f"{letter.sequence} on {subject} {what}")
+
+
+def _as_json(letter: Letter) -> dict[str, object]:
+    event = letter.event
+    return {
+        "sequence": letter.sequence,
+        "id": event.id,
+        "time": format_time(letter.time),
+        "component": event.component,
+        "reason": event.reason,
+        "error": _first_line(event.error),
+        "subject": event.original_subject,
+        "stream": event.stream,
+        "stream_sequence": event.stream_sequence,
+        "size": len(event.data),
+    }
+
+
+def _first_line(error: str) -> str:
+    """Return what a traceback ends with, which says more than what it begins with."""
+    lines = [line for line in error.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    return (lines[-1] if lines[0].startswith("Traceback") else lines[0]).strip()[:200]
+
+
+def _payload_lines(original: Original) -> list[str]:
+    payload = original.payload
+    try:
+        # With escapes for all that is not ASCII, no terminal is steered by it.
+        return jsonlib.dumps(jsonlib.loads(payload), indent=2).splitlines()
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return [printable(line) for line in payload.decode("utf-8").split("\n")]
+    except UnicodeDecodeError:
+        pass
+    return [
+        f"{start:06x}  {payload[start : start + 16].hex(' ')}"
+        for start in range(0, len(payload), 16)
+    ]
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 19):
+        raise ConfigError(f"{text!r} is no sequence: take one that ingenium deadletters lists")
+    return int(text)
+
+
+def _time(text: str) -> datetime:
+    if found := _AGO.fullmatch(text):
+        return SystemClock().now() - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"--since is {text!r}: use a time such as 2026-01-31T09:30:00Z, or how long ago: 2h"
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
