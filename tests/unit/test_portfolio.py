@@ -198,7 +198,7 @@ def test_execution_without_a_price_is_booked_at_the_last_one_and_reported(
     portfolio.handle_execution(execution("exec_1", order, "10", price=None))
     assert portfolio.position("AAPL").average_price == 101
     [problem] = portfolio.problems
-    assert "states no price: booked 10 AAPL at the last price, 101" in problem
+    assert "states no price: booked 10 AAPL at 101, the nearest" in problem
 
 
 def test_execution_without_any_price_is_reported_not_booked(portfolio: Recording) -> None:

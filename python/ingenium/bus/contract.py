@@ -56,6 +56,8 @@ class IncidentKind(StrEnum):
     """A message could not be read."""
     HANDLER_ERROR = "handler_error"
     """A handler raised."""
+    BLOCKED = "blocked"
+    """A handler kept everything else from running for too long."""
     PERMISSION = "permission"
     """The server refused a subject."""
     DISCONNECTED = "disconnected"

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 from ingenium.clock import Clock, format_time
 from ingenium.components.user_state import read_user_state, write_user_state
-from ingenium.errors import ComponentError
+from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import ControlEvent, DataEvent, Event
 from ingenium.ids import make_id
 from ingenium.subjects import subject_of
@@ -231,6 +231,10 @@ class Component:
     def withdraw(self) -> None:
         """Drop what was sent and not yet taken: its handler has failed."""
         self.take()
+
+    def take_refusal(self) -> DecodeError | None:
+        """Return why the last event could not be taken in, though its handler went on."""
+        return None
 
     def _send(self, event: _EventT, prefix: str) -> _EventT:
         outbox = self.outbox

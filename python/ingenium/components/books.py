@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from ingenium.events import CancelEvent, OrderEvent, ReplaceEvent
 from ingenium.trading.account import Account
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
-from ingenium.trading.rows import LogRow, RowWatch
+from ingenium.trading.rows import LogRow, RowWatch, read_row, write_json
 from ingenium.trading.tracking import REMEMBERED, OrderTracker
 
 __all__ = ["BookKeeper"]
@@ -32,7 +33,8 @@ class BookKeeper(Component):
     - ``orders``, ``order/<id>``: the working orders, with what is filled and their place.
     - ``leg/<id>``, ``asked/<id>``: protective orders, and those that are to replace others.
 
-    Its log has the kinds ``trade``, ``ended`` (an order) and ``cancel`` (a request).
+    Its log has the kinds ``trade``, ``ended`` (an order), ``cancel`` (a request) and ``priced`` (an
+    execution without a price, and the one at which it was booked).
 
     Not saved are last prices, which come with the next bars: until then `price` is ``None``.
     Neither are the ids of the executions that were booked: who runs a component does not hand in
@@ -44,12 +46,12 @@ class BookKeeper(Component):
     """
 
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(
-        {"ended": REMEMBERED, "cancel": _REMEMBERED_CANCELS, "trade": 0}
+        {"ended": REMEMBERED, "cancel": _REMEMBERED_CANCELS, "trade": 0, "priced": 0}
     )
     """How many of the last rows of each kind `restore_log` needs to go on as if nothing had been.
 
     Of kind ``trade`` it needs none: those that are left out are counted in
-    ``account.trades_before``.
+    ``account.trades_before``. Those of kind ``priced`` are for who books the same anew.
     """
 
     def __init__(self, cash: Number, name: str | None) -> None:
@@ -60,6 +62,9 @@ class BookKeeper(Component):
         # Requests to cancel, so that the report that one was too late is known for what it is.
         self._cancels: deque[str] = deque(maxlen=_REMEMBERED_CANCELS)
         self._unsaved_cancels: list[str] | None = None
+        # Prices of executions that state none: those that are to be taken, and those that were.
+        self._prices: dict[str, Decimal] = {}
+        self._unsaved_prices: list[LogRow] = []
         self._watches = RowWatch(self.account), RowWatch(self._orders)
 
     def state_rows(self) -> dict[str, bytes]:
@@ -93,16 +98,18 @@ class BookKeeper(Component):
         super().restore_rows({k: rows[k] for k, kind in kinds.items() if kind not in own})
 
     def take_log(self) -> list[LogRow]:
-        """Return trades, ended orders and requests to cancel since the last call, of each in order.
+        """Return trades, ended orders and so on since the last call, of each kind in order.
 
         A trade's id is its number, from 1. An order that is filled after its end comes again; the
         last row counts.
         """
         cancels, self._unsaved_cancels = self._unsaved_cancels, []
+        prices, self._unsaved_prices = self._unsaved_prices, []
         return [
             *self.account.take_log(),
             *self._orders.take_log(),
             *(("cancel", id, b"{}") for id in (self._cancels if cancels is None else cancels)),
+            *prices,
         ]
 
     def restore_log(self, rows: Iterable[LogRow]) -> None:
@@ -111,7 +118,12 @@ class BookKeeper(Component):
         Raises:
             ComponentError: A row is of another kind, or cannot be read.
         """
-        of_kind: dict[str, list[LogRow]] = {"trade": [], "ended": [], "cancel": []}
+        of_kind: dict[str, list[LogRow]] = {
+            "trade": [],
+            "ended": [],
+            "cancel": [],
+            "priced": [],
+        }
         others: list[LogRow] = []
         for row in rows:
             of_kind.get(row[0], others).append(row)
@@ -119,6 +131,9 @@ class BookKeeper(Component):
         self.account.restore_trades(of_kind["trade"])
         self._orders.restore_ended(of_kind["ended"])
         self._cancels.extend(id for _, id, _ in of_kind["cancel"])
+        self._prices |= {
+            id: read_row(Decimal, data, f"priced {id}") for _, id, data in of_kind["priced"]
+        }
         self._unsaved_cancels = []
 
     def withdraw(self) -> None:
@@ -137,8 +152,15 @@ class BookKeeper(Component):
             self._note_cancel(event.id)
         elif isinstance(event, OrderEvent):
             self._orders.add(Order.from_event(event))
-        elif (old := self._orders.active(event.order_id)) is not None:
-            self._orders.ask(event.order_id, old.replaced_by(event))
+        else:
+            # The old one may have ended between the request and its place in the stream.
+            old = self._orders.active(event.order_id) or self._orders.ended(event.order_id)
+            if old is not None:
+                self._orders.ask(event.order_id, old.replaced_by(event))
+
+    def _note_price(self, execution: str, price: Decimal) -> None:
+        """Take note of the price at which an execution that states none was booked."""
+        self._unsaved_prices.append(("priced", execution, write_json(format(price, "f"))))
 
     def _note_cancel(self, request_id: str) -> None:
         self._cancels.append(request_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from ingenium.bus.contract import Incident, IncidentKind
 from ingenium.components.base import Component, Handled
 from ingenium.components.blame import where
 from ingenium.components.executor import Executor
 from ingenium.components.gated import Gated
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
-from ingenium.errors import ComponentError
+from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import (
     CancelEvent,
     ControlEvent,
@@ -35,6 +36,7 @@ __all__ = [
     "failed_on",
     "handle",
     "handlers_of",
+    "incident_of",
     "start_component",
     "stop_component",
     "subscriptions_of",
@@ -150,6 +152,13 @@ def failed_on(component: Component, event: Event, error: Exception) -> Component
         f"{component.role} {component.name!r} failed on {describe(event)}: "
         f"{type(error).__name__}: {error}{where(error)}"
     )
+
+
+def incident_of(error: DecodeError | ComponentError, subject: str) -> Incident:
+    """Make the incident of an event that could not be read or handled."""
+    undecodable = isinstance(error, DecodeError)
+    kind = IncidentKind.UNDECODABLE if undecodable else IncidentKind.HANDLER_ERROR
+    return Incident(kind, str(error), subject, error)
 
 
 def describe(event: Event) -> str:

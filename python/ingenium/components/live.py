@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
+from ingenium.bus.contract import Bus, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.clock import Clock, SystemClock
 from ingenium.components.base import Component
+from ingenium.components.blocking import watched
 from ingenium.components.handling import (
     handle,
     handlers_of,
+    incident_of,
     start_component,
     stop_component,
     subscriptions_of,
@@ -116,17 +118,13 @@ class LiveMember:
             event = unpack(event_type, message)
             if not wants(component, event):
                 return
-            sent = await handle(component, self._handlers[event_type], event, self._clock.now())
+            work = handle(component, self._handlers[event_type], event, self._clock.now())
+            await self._publish(await watched(self._bus, component, work))
+            if (refusal := component.take_refusal()) is not None:
+                raise refusal
         except (DecodeError, ComponentError) as error:
-            kind = (
-                IncidentKind.UNDECODABLE
-                if isinstance(error, DecodeError)
-                else IncidentKind.HANDLER_ERROR
-            )
-            self._bus.report(Incident(kind, str(error), message.subject, error))
+            self._bus.report(incident_of(error, message.subject))
             await dead_letter(self._bus, component.name, message, error, self._clock)
-            return
-        await self._publish(sent)
 
     async def _publish(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -6,14 +6,13 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import StrEnum
-from typing import TypeVar
 
 from msgspec.structs import replace
 
+from ingenium.components.arguments import exact, exact_or_none, text_of, token
 from ingenium.components.base import Handled
 from ingenium.components.gated_portfolio import GatedPortfolio
-from ingenium.errors import ConfigError, DecodeError, InvalidOrderError
+from ingenium.errors import DecodeError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
     DataEvent,
@@ -31,15 +30,12 @@ from ingenium.subjects import data_subject
 from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
-from ingenium.trading.money import Number, to_decimal
-from ingenium.trading.numbers import format_decimal
+from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
 from ingenium.trading.working import WorkingOrder
 
 __all__ = ["Portfolio"]
-
-_TokenT = TypeVar("_TokenT", bound=StrEnum)
 
 _log = logging.getLogger("ingenium.portfolio")
 
@@ -72,6 +68,7 @@ class Portfolio(GatedPortfolio):
         self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
         """What could not be booked or acted upon, one line each; the last 1,000."""
         self._reports: set[str] = set()
+        self._refusal: DecodeError | None = None
         cls = type(self)
         self._takes_bars = cls.on_data is Portfolio.on_data
         self._reads_data = (
@@ -157,17 +154,17 @@ class Portfolio(GatedPortfolio):
         data_subject(symbol)  # checks it, and remembers that it did
         order = Order(
             symbol=symbol,
-            side=_token(Side, "side", side),
-            quantity=_exact(quantity, "quantity"),
-            type=_token(OrderType, "type", type),
-            time_in_force=_token(TimeInForce, "time_in_force", time_in_force),
-            limit_price=_exact_or_none(limit_price, "limit_price"),
-            stop_price=_exact_or_none(stop_price, "stop_price"),
-            trail_price=_exact_or_none(trail_price, "trail_price"),
-            trail_percent=_exact_or_none(trail_percent, "trail_percent"),
-            take_profit=_exact_or_none(take_profit, "take_profit"),
-            stop_loss=_exact_or_none(stop_loss, "stop_loss"),
-            stop_loss_limit=_exact_or_none(stop_loss_limit, "stop_loss_limit"),
+            side=token(Side, "side", side),
+            quantity=exact(quantity, "quantity"),
+            type=token(OrderType, "type", type),
+            time_in_force=token(TimeInForce, "time_in_force", time_in_force),
+            limit_price=exact_or_none(limit_price, "limit_price"),
+            stop_price=exact_or_none(stop_price, "stop_price"),
+            trail_price=exact_or_none(trail_price, "trail_price"),
+            trail_percent=exact_or_none(trail_percent, "trail_percent"),
+            take_profit=exact_or_none(take_profit, "take_profit"),
+            stop_loss=exact_or_none(stop_loss, "stop_loss"),
+            stop_loss_limit=exact_or_none(stop_loss_limit, "stop_loss_limit"),
             extended_hours=extended_hours,
         )
         if self.gate is not None and (denied := self._denied(order)) is not None:
@@ -238,11 +235,11 @@ class Portfolio(GatedPortfolio):
         event = ReplaceEvent(
             order_id=order_id,
             symbol=old.symbol,
-            quantity=_text(quantity, "quantity"),
-            limit_price=_text(limit_price, "limit_price"),
-            stop_price=_text(stop_price, "stop_price"),
-            trail_price=_text(trail_price, "trail_price"),
-            trail_percent=_text(trail_percent, "trail_percent"),
+            quantity=text_of(quantity, "quantity"),
+            limit_price=text_of(limit_price, "limit_price"),
+            stop_price=text_of(stop_price, "stop_price"),
+            trail_price=text_of(trail_price, "trail_price"),
+            trail_percent=text_of(trail_percent, "trail_percent"),
             time_in_force="" if time_in_force is None else time_in_force,
         )
         order = old.replaced_by(event)  # raises before anything is sent
@@ -293,13 +290,22 @@ class Portfolio(GatedPortfolio):
 
         An execution that has been handled before, by its id, is passed over.
         """
+        return self.on_execution(event) if self.book_execution(event) else None
+
+    def book_execution(self, event: ExecutionEvent) -> bool:
+        """Book the fill and follow the order.
+
+        Returns:
+            Whether it is new: ``False`` for one that has been handled before, by its id.
+        """
+        self._refusal = None
         if event.id and (self.account.has_booked(event.id) or event.id in self._reports):
-            return None
+            return False
         working = self._orders.find(event)
         fill = self._fill_of(event, working)
         if fill is not None:
             self.account.book(fill)
-        elif event.id:
+        elif event.id and self._refusal is None:
             self._reports.add(event.id)
         if working is None:
             self._report_stranger(event, fill)
@@ -307,7 +313,12 @@ class Portfolio(GatedPortfolio):
             self._follow(working, event, fill)
         if self.gate is not None:
             self._inspect(event, working, fill)
-        return self.on_execution(event)
+        return True
+
+    def take_refusal(self) -> DecodeError | None:
+        """Return why the last execution could not be booked."""
+        refusal, self._refusal = self._refusal, None
+        return refusal
 
     def handle_late(self, event: Event, age_seconds: float) -> Handled:
         """Pass over a signal that is too old to trade on, and say so."""
@@ -324,21 +335,34 @@ class Portfolio(GatedPortfolio):
 
     def _fill_of(self, event: ExecutionEvent, working: WorkingOrder | None) -> Fill | None:
         order = None if working is None else working.order
-        symbol = event.symbol or (order.symbol if order is not None else "")
-        # A fill without a price has changed the position all the same; the last price is the
-        # nearest to the truth that there is, and the problem says so.
-        last = None if event.price else self.account.price(symbol)
+        key = event.id or (self._cause if isinstance(self._cause, str) else self._cause.id)
+        price = None if event.price else self._price_for(event, order, key)
         try:
-            fill = Fill.from_event(event, order, price=last, time=self.now)
+            fill = Fill.from_event(event, order, price=price, time=self.now)
         except DecodeError as error:
             self.report_problem(f"execution {event.id!r} of order {event.order_id!r}: {error}")
+            self._refusal = error
             return None
         if fill is not None and not event.price:
+            self._note_price(key, fill.price)
             self.report_problem(
                 f"execution {event.id!r} of order {event.order_id!r} states no price: booked "
-                f"{fill.quantity:f} {fill.symbol} at the last price, {fill.price:f}"
+                f"{fill.quantity:f} {fill.symbol} at {fill.price:f}, the nearest that is known"
             )
         return fill
+
+    def _price_for(self, event: ExecutionEvent, order: Order | None, key: str) -> Decimal | None:
+        """Return the price of an execution that states none, as near as it is known.
+
+        It has changed the position all the same.
+        """
+        if (price := self._prices.pop(key, None)) is not None:
+            return price
+        symbol = event.symbol or ("" if order is None else order.symbol)
+        price = self.account.price(symbol)
+        if price is None and order is not None:
+            price = order.limit_price or order.stop_price
+        return price
 
     def _report_stranger(self, event: ExecutionEvent, fill: Fill | None) -> None:
         if fill is not None:
@@ -363,30 +387,6 @@ class Portfolio(GatedPortfolio):
             )
         if event.update == TradeUpdate.REJECTED:
             _log.warning("%s: order %s was rejected: %s", self.name, order.id, event.reason)
-
-
-def _token(kind: type[_TokenT], name: str, value: str) -> _TokenT:
-    try:
-        return kind(value)
-    except ValueError:
-        raise InvalidOrderError(
-            f"order {name} is {value!r}: use one of {', '.join(kind)}"
-        ) from None
-
-
-def _exact(value: Number, name: str) -> Decimal:
-    try:
-        return to_decimal(value, f"order {name}")
-    except ConfigError as error:
-        raise InvalidOrderError(str(error)) from None
-
-
-def _exact_or_none(value: Number | None, name: str) -> Decimal | None:
-    return None if value is None else _exact(value, name)
-
-
-def _text(value: Number | None, name: str) -> str:
-    return "" if value is None else format_decimal(_exact(value, name))
 
 
 def _unknown(order_id: str) -> str:

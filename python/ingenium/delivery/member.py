@@ -20,6 +20,7 @@ from ingenium.components.handling import (
 )
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.delivery.arrivals import Act, Arrivals, Data
+from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.outbox import Outbox
 from ingenium.delivery.places import find_place, remembers
@@ -138,6 +139,8 @@ class DurableMember:
             await component.prepare(self)
         if self._subjects:
             self._begin(self._read())
+            hear = hear_halts(component, self._arrivals)
+            self._subscriptions.append(await self._bus.subscribe(TRADING, hear))
         await self._follow_data()
 
     async def run(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from ingenium.bus.contract import Bus, Incident, IncidentKind, Message
+from ingenium.bus.contract import Bus, Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
 from ingenium.components import Component
-from ingenium.components.handling import handle, handlers_of, wants
+from ingenium.components.blocking import watched
+from ingenium.components.handling import handle, handlers_of, incident_of, wants
 from ingenium.delivery.lateness import lateness
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.writing import Draft
@@ -76,13 +77,15 @@ class Taker:
             if record is not None and event.id and self._draft.has_seen(event.id):
                 return
             sent = await self._let_handle(event, message.headers, record, cause)
+            if (refusal := component.take_refusal()) is not None:
+                # Not marked as handled, so that it may come again when what it needs is known.
+                self._draft.send(sent, self._clock.present())
+                raise refusal
         except (DecodeError, ComponentError) as error:
-            is_undecodable = isinstance(error, DecodeError)
-            incident = IncidentKind.UNDECODABLE if is_undecodable else IncidentKind.HANDLER_ERROR
-            self._bus.report(Incident(incident, str(error), message.subject, error))
+            self._bus.report(incident_of(error, message.subject))
             kept = None if record is None else (self._stream, record)
             self._draft.bury(message, error, kept, self._clock)
-            if isinstance(event, ExecutionEvent) and event.id:
+            if isinstance(event, ExecutionEvent) and isinstance(error, ComponentError) and event.id:
                 # Its fill is booked, whatever the handler did then.
                 self._draft.see(event.id)
             return
@@ -96,9 +99,11 @@ class Taker:
         component = self._component
         now = self._clock.present()
         if record is None:
-            return await handle(component, self._handlers[DataEvent], event, now)
+            work = handle(component, self._handlers[DataEvent], event, now)
+            return await watched(self._bus, component, work)
         handler = self._handlers.get(type(event), component.handle_control)
         late = lateness(event, headers, record.time, now)
         if late is not None:
             handler = partial(component.handle_late, age_seconds=late)
-        return await handle(component, handler, event, record.time, cause)
+        work = handle(component, handler, event, record.time, cause)
+        return await watched(self._bus, component, work)

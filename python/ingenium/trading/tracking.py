@@ -93,6 +93,11 @@ class OrderTracker:
         asked = self._asked.get(order_id)
         return None if asked is None else asked[1]
 
+    def ended(self, order_id: str) -> Order | None:
+        """Return an order that has ended, as far as that is remembered."""
+        working = self._ended.get(order_id)
+        return None if working is None else working.order
+
     def has_ended(self, order_id: str) -> bool:
         """Whether an order has ended, as far as that is remembered."""
         return order_id in self._ended
