@@ -329,7 +329,7 @@ def test_order_that_came_before_the_kill_is_known_after_it() -> None:
     store = Store()
     store.save(life.executor)
     restored = PaperExecutor()
-    restored.restore_log(store.last("seen", 10))
+    restored.restore_log(store.last("seen", PaperExecutor.log_kept["seen"]))
     restored.restore_rows(store.rows)
     other = life.copy(restored)
     assert other.step(("again", 1)) == []

@@ -38,6 +38,7 @@ class PaperExecutor(Executor):
     """
 
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({"seen": 10_000})
+    """How many of the last ids of orders are to be restored; older ones count as unknown."""
 
     def __init__(
         self,

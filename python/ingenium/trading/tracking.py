@@ -76,7 +76,7 @@ class OrderTracker:
         """Forget an order that was not sent after all."""
         if order_id in self._asked:
             replaces, _ = self._asked.pop(order_id)
-            self._successors.pop(replaces, None)
+            self._touch(self._successors.pop(replaces, ""))
             self._touch(order_id)
         working = self.working.remove(order_id)
         if working is not None:
