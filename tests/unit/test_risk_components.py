@@ -15,6 +15,7 @@ from ingenium.clock import ManualClock
 from ingenium.components import Portfolio, Strategy, arm
 from ingenium.components.handling import handle, handlers_of, subscriptions_of
 from ingenium.components.live import LiveMember
+from ingenium.errors import ComponentError
 from ingenium.events import (
     CancelEvent,
     ControlEvent,
@@ -216,6 +217,32 @@ async def test_runaway_strategy_halts_cancels_what_works_and_tells_everybody() -
     assert denials == ["max_orders_per_second"] * 3 + ["halted"] * 977
     assert portfolio.told.count("halted") == 977 + 1, "the hook of the state, once"
     assert not gate_of(portfolio).switch.unannounced()
+
+
+class Stumbling(Portfolio):
+    """Falls over its second order."""
+
+    def on_signal(self, event: SignalEvent) -> None:
+        self.send_order(event.symbol, "buy", 1)
+        self.send_order(event.symbol, "buy", 2)
+        raise RuntimeError("stumbled")
+
+
+async def test_halt_of_a_handler_that_failed_holds_and_is_said_later_and_can_be_released() -> None:
+    portfolio = armed(Stumbling(), max_orders_per_second=0.001, burst=1, max_breaches=1)
+    signal = SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG)
+    with pytest.raises(ComponentError, match="stumbled"):
+        await handle(portfolio, portfolio.handle_signal, signal, NOW)
+    assert portfolio.take() == []
+    assert portfolio.news == []
+    assert gate_of(portfolio).switch.state is TradingState.HALTED
+    [said] = await handle(portfolio, portfolio.handle_data, data(), NOW)
+    assert isinstance(said, ControlEvent)
+    assert said.state == "halted"
+    # What was never sent could not come back, and would hold for ever.
+    portfolio.handle_control(said)
+    portfolio.handle_control(control("active"))
+    assert gate_of(portfolio).switch.state is TradingState.ACTIVE
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,11 @@ class Gated(Component):
             switch.hold(source, TradingState.HALTED, reason, self.now)
         self._announce(before)
 
+    def withdraw(self) -> None:
+        """Drop what was sent and not yet taken, and what follows from it."""
+        self._retract()
+        super().withdraw()
+
     async def share_news(self) -> None:
         """Call `on_denied` and `on_trading_state` for what has happened.
 
@@ -126,6 +131,14 @@ class Gated(Component):
     def _on_halt(self) -> None:
         """Do at once what has to be done when trading is halted."""
 
+    def _retract(self) -> None:
+        """Take note that nobody is told of what has happened; own decisions hold all the same."""
+        self.news.clear()
+        if self.gate is not None:
+            for event in self.outbox or ():
+                if isinstance(event, ControlEvent):
+                    self.gate.switch.retracted(event.id)
+
     def _check(
         self, order: Order, old: Order | None = None, *, protective: bool = False
     ) -> Denial | None:
@@ -145,6 +158,7 @@ class Gated(Component):
         gate = self.gate
         if gate is None:
             return
+        before = gate.switch.state
         if gate.limits.stale_data_seconds is not None:
             try:
                 known = Bar.from_event(event).end
@@ -153,9 +167,8 @@ class Gated(Component):
             # Old data may come late, and clocks of producers may be ahead.
             gate.saw_price(event.symbol, min(known, self.now))
         if gate.limits.max_daily_loss is not None:
-            before = gate.switch.state
             gate.look(self._view(), self.now)
-            self._announce(before)
+        self._announce(before)
 
     def _distrust(self, symbol: str, reason: str) -> None:
         """Halt a symbol."""

@@ -19,6 +19,11 @@ __all__ = ["GatedPortfolio"]
 class GatedPortfolio(BookKeeper, Gated):
     """Base of `Portfolio`: an order that its gate stops becomes a denial."""
 
+    def withdraw(self) -> None:
+        """Drop what was sent and not yet taken, and what follows from it."""
+        self._retract()
+        super().withdraw()
+
     def cancel_order(self, order_id: str) -> CancelEvent | None:
         """Ask to cancel an order; see `Portfolio`."""
         raise NotImplementedError

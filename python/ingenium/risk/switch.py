@@ -142,6 +142,10 @@ class TradingSwitch:
         """Take note of the id under which an own decision was sent."""
         self._own = [(event_id if not id and own is standing else id, own) for id, own in self._own]
 
+    def retracted(self, event_id: str) -> None:
+        """Take note that the event of an own decision was not sent after all."""
+        self._own = [("" if id == event_id else id, own) for id, own in self._own]
+
     def hold(self, source: str, state: TradingState, reason: str, now: datetime) -> None:
         """Restrict trading as long as something is there, such as a file.
 
