@@ -248,8 +248,16 @@ class DurableMember:
                     self._draft.see(identifier)
             # What was said before it was there holds for it too.
             if (said := await self._stream.last(TRADING)) is not None:
-                await self._handle_record(said)
+                await self._hear_all(said.sequence)
         self._move(self._after)
+
+    async def _hear_all(self, last: int) -> None:
+        # All of them: a component's word only ever makes an operator's stricter.
+        async with aclosing(self._stream.read([TRADING], 0)) as records:
+            async for record in records:
+                await self._handle_record(record)
+                if record.sequence >= last:
+                    return
 
     async def _read(self) -> None:
         subjects = list(dict.fromkeys([*self._subjects, TRADING]))
