@@ -48,7 +48,7 @@ class Account:
         self.updates: list[dict[str, Any]] = []
         self.faults: list[dict[str, Any]] = []
         # How much of an order is filled at once, in parts of how many; 0 for not at all.
-        self.market = {"parts": 1, "price": "100", "duplicates": 0}
+        self.market: dict[str, Any] = {"parts": 1, "price": "100", "duplicates": 0}
         self._ledger = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         for line in ledger.read_text().splitlines():
             self._replay(json.loads(line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,21 @@ from http_broker import BrokerProcess
 from ingenium.brokers import BrokerExecutor
 from ingenium.bus import MemoryBus
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
+from ingenium.components import arm
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.delivery import DurableMember, Store
-from ingenium.events import CancelEvent, ExecutionEvent, OrderEvent, ReplaceEvent, decode, encode
-from ingenium.subjects import EXECUTION, subject_of
+from ingenium.events import (
+    CancelEvent,
+    ControlEvent,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    TradingState,
+    decode,
+    encode,
+)
+from ingenium.risk import RiskLimits
+from ingenium.subjects import EXECUTION, TRADING, subject_of
 
 __all__ = ["Killed", "Office"]
 
@@ -38,12 +50,15 @@ class Office:
         self.broker = broker
         self.stream = MemoryStream("INGENIUM")
         self.bus = MemoryBus()
+        self._said = 0
         self.executor = self.make()
 
     def make(self, **options: Any) -> BrokerExecutor:
         """Make a fresh executor."""
         options = {"timeout_seconds": 1.0, "poll_seconds": 0.05} | options
-        return BrokerExecutor(self.broker.adapter(), **options)
+        executor = BrokerExecutor(self.broker.adapter(), **options)
+        arm(executor, RiskLimits(max_order_quantity=1000, duplicate_seconds=None))
+        return executor
 
     def member(self, at: Pass = pass_by, **options: Any) -> DurableMember:
         """Make a member that plays the executor."""
@@ -88,7 +103,8 @@ class Office:
         left = asyncio.all_tasks() - others
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        # Those that are done as well, so that nobody asks what ended them.
+        await asyncio.gather(*left, member._turning, member._sending, return_exceptions=True)
         member._store.close()
 
     async def send(self, event: OrderEvent | CancelEvent | ReplaceEvent) -> None:
@@ -102,6 +118,27 @@ class Office:
         )
         await self.send(event)
         return event.id
+
+    async def say(self, state: TradingState) -> None:
+        """Say as an operator whether there is to be trading."""
+        self._said += 1
+        event = ControlEvent(
+            id=f"control_{self._said}",
+            timestamp=datetime.now(UTC),
+            state=state.value,
+            reason="a test",
+            sender="ann@trader-1",
+        )
+        await self.stream.append(TRADING, encode(event), {MESSAGE_ID: event.id})
+
+    def controls(self) -> list[ControlEvent]:
+        """Return what the executor said about trading."""
+        found = [
+            decode(ControlEvent, record.message.payload)
+            for record in self.stream._records
+            if record.message.subject == TRADING
+        ]
+        return [event for event in found if event.sender == "broker"]
 
     def executions(self) -> list[ExecutionEvent]:
         """Return what was reported."""

@@ -365,10 +365,10 @@ _SETTINGS = settings(
 
 
 @pytest.mark.timeout(120)
-class TestAtABrokerThatTakesAnIdOnce(Machine.TestCase):
+class TestAtABrokerThatTakesAnIdOnce(Machine.TestCase):  # type: ignore[valid-type,misc]
     settings = _SETTINGS
 
 
 @pytest.mark.timeout(120)
-class TestAtABrokerThatTakesAnIdTwice(MachineWithTwins.TestCase):
+class TestAtABrokerThatTakesAnIdTwice(MachineWithTwins.TestCase):  # type: ignore[valid-type,misc]
     settings = _SETTINGS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -19,10 +19,19 @@ from ingenium.components.desk import Desk
 from ingenium.components.executor import Executor
 from ingenium.components.points import Point
 from ingenium.errors import InvalidOrderError, LeaseLostError, SubjectError
-from ingenium.events import CancelEvent, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
+from ingenium.events import (
+    CancelEvent,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    TradeUpdate,
+    TradingState,
+)
 from ingenium.ids import make_id
+from ingenium.risk import OrderBalance
 from ingenium.subjects import check_symbol
 from ingenium.trading import Order
+from ingenium.trading.money import ZERO
 
 __all__ = ["BrokerExecutor"]
 
@@ -49,7 +58,10 @@ class BrokerExecutor(Executor):
     Attributes:
         adopt: As above; ``ingenium run APP --adopt`` sets it.
         lease: Proves that this is the account's only executor; set by who runs it.
+        kill_state: Says what a kill switch outside, such as a file, allows; set by who runs it, and
+            asked right before each order.
         journal: The orders.
+        balance: Orders that left, against those that came in.
         problems: What a person should know, newest last.
 
     Raises:
@@ -71,6 +83,8 @@ class BrokerExecutor(Executor):
         self.broker = broker
         self.adopt = adopt
         self.lease: Lease | None = None
+        self.kill_state: Callable[[], TradingState] = lambda: TradingState.ACTIVE
+        self.balance = OrderBalance()
         self.journal = OrderJournal(broker.account)
         self.problems: list[str] = []
         self.timeout_seconds = timeout_seconds
@@ -98,7 +112,7 @@ class BrokerExecutor(Executor):
         elif reason := self.journal.why_blocked(order.symbol):
             self.reject(event, reason)
         else:
-            self._count_entered(order.id)
+            self.balance.enter(order.id)
             self.journal.enter(order, self.now)
 
     def on_cancel(self, event: CancelEvent) -> None:
@@ -126,7 +140,7 @@ class BrokerExecutor(Executor):
         if reason := self.journal.why_blocked(order.symbol):
             self.reject(event, reason)
             return
-        self._count_entered(order.id)
+        self.balance.enter(order.id)
         self.journal.enter(order, self.now, replaces=old.order.id)
 
     def send_execution(self, event: ExecutionEvent) -> ExecutionEvent:
@@ -153,6 +167,8 @@ class BrokerExecutor(Executor):
             ComponentError: A row cannot be read.
         """
         self.journal.restore({k: v for k, v in rows.items() if k.startswith(PREFIX)})
+        for entry in self.journal.open.values():
+            self.balance.enter(entry.order.id)
         super().restore_rows({k: v for k, v in rows.items() if not k.startswith(PREFIX)})
 
     # What follows is called by those who run components.
@@ -168,6 +184,7 @@ class BrokerExecutor(Executor):
             BrokerError: The broker cannot be asked.
         """
         desk.at(Point.LEASED)
+        self._show_open_orders()
         await Reconciler(self, desk).prepare()
 
     async def work(self, desk: Desk) -> None:
@@ -227,6 +244,8 @@ class BrokerExecutor(Executor):
         self.check_lease()
         if self.is_halted:
             return "trading is halted"
+        if self.gate is not None and symbol in self.gate.switch.halted_symbols:
+            return f"{symbol} is halted: {self.gate.switch.halted_symbols[symbol].reason}"
         return self.journal.why_blocked(symbol)
 
     def may_send_again(self, entry: Entry, now: datetime) -> bool:
@@ -250,7 +269,9 @@ class BrokerExecutor(Executor):
     @property
     def is_halted(self) -> bool:
         """Whether no order may leave, and the working ones are to be canceled."""
-        return False
+        if self.gate is not None and self.gate.switch.state is TradingState.HALTED:
+            return True
+        return self.kill_state() is TradingState.HALTED
 
     def cancel_all(self) -> None:
         """Ask to cancel what works, and end what has not left: trading is halted."""
@@ -271,6 +292,18 @@ class BrokerExecutor(Executor):
     def halt_all(self, reason: str) -> None:
         """Halt all trading: what is true at the broker is not what we think."""
         self.report_problem(reason)
+        self.halt(reason)
+
+    def adopt_book(self) -> None:
+        """Show the gate what the journal knows of positions."""
+        if self.gate is None:
+            return
+        for symbol in {*self.journal.positions, *self.book.account.positions}:
+            price = self.journal.prices.get(symbol) or self.book.account.price(symbol)
+            if price is None:
+                self.report_problem(f"position in {symbol} has no price yet: limits leave it out")
+            else:
+                self.book.adopt(symbol, self.journal.positions.get(symbol, ZERO), price)
 
     def reject_cancel(self, entry: Entry, request: str, reason: str) -> None:
         """Report that an order was not canceled."""
@@ -278,12 +311,22 @@ class BrokerExecutor(Executor):
             order = entry.order
             self.reject(CancelEvent(id=request, order_id=order.id, symbol=order.symbol), reason)
 
+    def _show_open_orders(self) -> None:
+        """Show the gate the orders that left before a restart."""
+        orders = self.book.orders
+        for entry in self.journal.open.values():
+            if self.gate is not None and entry.state is not OrderState.NEW:
+                self.book.take(entry.order)
+                orders.working[entry.order.id].fill(entry.filled)
+
     def _why_not(self, entry: Entry) -> str:
         """Say why an order may not leave; empty when it may, and it counts as left then."""
         old = self.journal.entries.get(entry.replaces)
         if old is not None and (not old.is_at_broker or old.end is not None):
             return f"order {entry.replaces!r} has ended: it is {old.end or old.state}"
+        if denial := self.admit(entry.order, replaces=None if old is None else old.order):
+            return str(denial)
+        if problem := self.balance.submit(entry.order.id):
+            self.halt_all(problem)
+            return problem
         return ""
-
-    def _count_entered(self, order_id: str) -> None:
-        """Count an order that came in."""

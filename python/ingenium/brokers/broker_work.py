@@ -266,7 +266,7 @@ class BrokerWork:
                     await self._fills_wanted.wait()
             self._fills_wanted.clear()
             try:
-                if await self._reconciler.read_fills():
+                if await self._reconciler.read_fills(tries=1):
                     await self._reconciler.compare(adopt=False)
                 self._delays.clear(_FILLS)
             except BrokerError as error:

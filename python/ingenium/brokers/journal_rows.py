@@ -21,7 +21,7 @@ PREFIX = "broker/"
 
 _KEPT = 10_000
 _HEAD = f"{PREFIX}journal"
-_KINDS = ("order", "position", "blocked", "stranger")
+_KINDS = ("order", "position", "price", "blocked", "stranger")
 _T = TypeVar("_T")
 
 
@@ -43,6 +43,7 @@ class JournalRows:
         entries: Orders by id, oldest first: all that have not ended, and the newest that have.
         open: Those that have not ended.
         positions: Shares or units by symbol that follow from the fills.
+        prices: Of the last fill that was read, by symbol.
         blocked: Symbols in which no order may leave, and why.
         strangers: Fills of orders that are not ours, by id.
     """
@@ -51,6 +52,7 @@ class JournalRows:
         self.entries: dict[str, Entry] = {}
         self.open: dict[str, Entry] = {}
         self.positions: dict[str, Decimal] = {}
+        self.prices: dict[str, Decimal] = {}
         self.blocked: dict[str, str] = {}
         self.strangers: dict[str, BrokerFill] = {}
         self._head = _Head(account)
@@ -121,6 +123,12 @@ class JournalRows:
             self.positions.pop(symbol, None)
         self._changed.add(f"{PREFIX}position/{symbol}")
 
+    def saw_price(self, symbol: str, price: Decimal) -> None:
+        """Take note of the price of a fill."""
+        if price.is_finite() and price > 0 and self.prices.get(symbol) != price:
+            self.prices[symbol] = price
+            self._changed.add(f"{PREFIX}price/{symbol}")
+
     def block(self, symbol: str, reason: str) -> None:
         """Let no order in a symbol leave any more."""
         self.blocked.setdefault(symbol, reason)
@@ -174,6 +182,8 @@ class JournalRows:
                 self.entries[name] = _read(data, Entry, key)
             elif kind == "position":
                 self.positions[name] = _read(data, Decimal, key)
+            elif kind == "price":
+                self.prices[name] = _read(data, Decimal, key)
             elif kind == "blocked":
                 self.blocked[name] = _read(data, str, key)
             elif kind == "stranger":
@@ -188,6 +198,7 @@ class JournalRows:
         tables: dict[str, Mapping[str, object]] = {
             "order": self.entries,
             "position": self.positions,
+            "price": self.prices,
             "blocked": self.blocked,
             "stranger": self.strangers,
         }

@@ -38,7 +38,6 @@ class Reconciler:
         self._desk = desk
         self._broker = executor.broker
         self._journal = executor.journal
-        self._prices: dict[str, Decimal] = {}
 
     async def prepare(self) -> None:
         """Bring the journal up to date, before the first event.
@@ -61,10 +60,17 @@ class Reconciler:
                 await self._resolve(entry, listed.get(entry.order.id))
         await self.read_fills()
         await self.compare(adopt=self._executor.adopt)
-        await self._record("reconciled", journal.reconciled)
+        await self._record("reconciled", self._end)
 
-    async def read_fills(self) -> bool:
+    def _end(self) -> None:
+        self._journal.reconciled()
+        self._executor.adopt_book()
+
+    async def read_fills(self, tries: int = _TRIES) -> bool:
         """Read the fills that are new, and book them.
+
+        Args:
+            tries: How often the broker is asked when it does not answer.
 
         Returns:
             Whether there are some of orders that are not ours.
@@ -74,7 +80,7 @@ class Reconciler:
             StoreError: They cannot be written down.
         """
         after = self._journal.last_fill
-        fills = await self._ask("list fills", lambda: self._broker.fills(after), tries=1)
+        fills = await self._ask("list fills", lambda: self._broker.fills(after), tries)
         before = len(self._journal.strangers)
         if fills:
             await self._record(f"fills to {fills[-1].id}", lambda: self._book(fills))
@@ -115,8 +121,7 @@ class Reconciler:
     def _book(self, fills: Sequence[BrokerFill]) -> None:
         journal = self._journal
         for fill in fills:
-            if fill.price.is_finite() and fill.price > 0:
-                self._prices[fill.symbol] = fill.price
+            journal.saw_price(fill.symbol, fill.price)
             # What the account did before this app first saw it is in its positions.
             if journal.is_reconciled or fill.client_id in journal.entries:
                 journal.fill(fill)
@@ -162,7 +167,7 @@ class Reconciler:
         for symbol, (theirs, ours) in sorted(differences.items()):
             change = EXACT.subtract(theirs, ours)
             journal.move(symbol, change)
-            journal.tell_adopted(symbol, change, number, self._prices.get(symbol))
+            journal.tell_adopted(symbol, change, number, journal.prices.get(symbol))
             self._executor.report_problem(
                 f"position in {symbol} is {theirs:f} from now on, as the broker says: it was "
                 f"{ours:f}"
