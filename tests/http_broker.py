@@ -127,6 +127,7 @@ class BrokerProcess:
         self.ledger = directory / "ledger.jsonl"
         self.idempotent = idempotent
         self.port = 0
+        self._by_hand = 0
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> BrokerProcess:
@@ -167,7 +168,9 @@ class BrokerProcess:
 
     def trade_by_hand(self, symbol: str, quantity: str, side: str = "buy") -> None:
         """Trade past the app."""
-        body = {"client_order_id": "by-hand", "symbol": symbol, "side": side, "qty": quantity}
+        self._by_hand += 1
+        client_id = f"by-hand-{self._by_hand}"
+        body = {"client_order_id": client_id, "symbol": symbol, "side": side, "qty": quantity}
         ask(self.port, "POST", "orders", body)
 
     def lines(self, what: str) -> list[dict[str, Any]]:

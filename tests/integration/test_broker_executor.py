@@ -452,10 +452,11 @@ async def test_halt_reaches_an_order_whose_fate_is_unknown(office: Office) -> No
     for kind in ("find", "updates", "fills"):
         office.broker.fault(kind, "drop_request", times=5)
     office.broker.fault("submit", "drop_response")
-    async with office.open():
+    async with office.open() as executor:
         await office.order(1)
+        await office.until(lambda: any("not known what" in p for p in executor.problems), "doubt")
         await office.say(TradingState.HALTED)
-        await office.until(lambda: "canceled" in office.updates(), "the order canceled")
+        await office.until_reported("new", "canceled")
     office.check()
 
 
