@@ -104,7 +104,8 @@ class Office:
         for task in left:
             task.cancel()
         # Those that are done as well, so that nobody asks what ended them.
-        await asyncio.gather(*left, member._turning, member._sending, return_exceptions=True)
+        ended = [task for task in (member._turning, member._sending) if task is not None]
+        await asyncio.gather(*left, *ended, return_exceptions=True)
         member._store.close()
 
     async def send(self, event: OrderEvent | CancelEvent | ReplaceEvent) -> None:

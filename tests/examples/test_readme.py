@@ -14,6 +14,7 @@ TOP = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     "docs/backtest.md",
+    "docs/brokers.md",
     "docs/components-in-python.md",
     "docs/exchange.md",
     "docs/risk.md",

@@ -314,10 +314,12 @@ class BrokerExecutor(Executor):
     def _show_open_orders(self) -> None:
         """Show the gate the orders that left before a restart."""
         orders = self.book.orders
-        for entry in self.journal.open.values():
-            if self.gate is not None and entry.state is not OrderState.NEW:
-                self.book.take(entry.order)
-                orders.working[entry.order.id].fill(entry.filled)
+        for order_id, entry in self.journal.open.items():
+            is_new = entry.state is OrderState.NEW
+            if self.gate is None or is_new or orders.active(order_id) is not None:
+                continue
+            self.book.take(entry.order)
+            orders.working[order_id].fill(entry.filled)
 
     def _why_not(self, entry: Entry) -> str:
         """Say why an order may not leave; empty when it may, and it counts as left then."""

@@ -17,6 +17,7 @@ from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.config import Settings
 from ingenium.delivery import DurableMember, Store
+from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.errors import ConfigError
 
 __all__ = ["AT_MOST_ONCE", "keeps_streams", "make_live_member", "state_path"]
@@ -94,14 +95,17 @@ async def make_live_member(
         open_data=open_data,
         at=_crash(settings, component),
         adopt=adopt,
-        lease=await _lease(bus, app, component, adopt=adopt),
+        lease=await _lease(bus, app, component, settings, adopt=adopt),
     )
 
 
-async def _lease(bus: NatsBus, app: App, component: Component, *, adopt: bool) -> Lease | None:
+async def _lease(
+    bus: NatsBus, app: App, component: Component, settings: Settings, *, adopt: bool
+) -> Lease | None:
     """Return what makes a component the only one of its kind; ``None`` where many may be."""
     if isinstance(component, BrokerExecutor):
         component.adopt = component.adopt or adopt
+        component.kill_state = KillFile(settings.data_directory / app.name / HALT_FILE).state
         component.lease = await open_lease(bus, component.lease_key)
         return component.lease
     if isinstance(component, Portfolio | Executor):
