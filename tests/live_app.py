@@ -6,8 +6,7 @@ APP = """
 import asyncio, os
 from datetime import UTC, datetime, timedelta
 
-from ingenium import App, Bar, Ingestor, Signal, Strategy
-from ingenium.brokers import PaperExecutor
+from ingenium import App, Bar, ExecutionEvent, Executor, Ingestor, Signal, Strategy
 from ingenium.portfolios import FixedQuantity
 
 class Ticks(Ingestor):
@@ -27,10 +26,17 @@ class Turns(Strategy):
         on_bar(bar)
         self.send_signal(bar.symbol, Signal.SHORT if bar.close > 103 else Signal.LONG)
 
+class FillAll(Executor):
+    def on_order(self, event):
+        self.send_execution(ExecutionEvent(
+            order_id=event.id, symbol=event.symbol, side=event.side, quantity=event.quantity,
+            price="100", update="filled",
+        ))
+
 def on_bar(bar):
     pass
 
 def app():
     return App(name="live", ingestors=[Ticks()], strategies=[Turns()],
-               portfolio=FixedQuantity(10), executor=PaperExecutor())
+               portfolio=FixedQuantity(10), executor=FillAll())
 """

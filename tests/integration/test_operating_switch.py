@@ -53,10 +53,10 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(folder: Path) -
         assert status.said.reason == "odd \x1b[2J fills"
         assert "@" in status.said.sender == status.kill_file.sender
         by_name = {each.name: each for each in status.components}
-        assert set(by_name) == {"fixed-quantity", "paper", "turns"}
+        assert set(by_name) == {"fixed-quantity", "fill-all", "turns"}
         assert by_name["fixed-quantity"].role == "portfolio"
         assert (by_name["fixed-quantity"].position or 0) > 0
-        assert by_name["paper"].lives == 1
+        assert by_name["fill-all"].lives == 1
         shown = ingenium("status", cwd=folder)
         assert "live: trading is halted" in shown.out
         assert "\x1b" not in shown.out
@@ -84,7 +84,7 @@ def test_halt_without_a_server_holds_by_the_file_and_says_so(
     ended = ingenium("reduce", "live", "--reason", "no server", cwd=tmp_path, env=env)
     assert ended.code == 1
     assert "on this machine only, by the file" in ended.out
-    assert f"error   cannot reach nats://127.0.0.1:{unused_port}" in ended.err
+    assert f"  error   cannot reach nats://127.0.0.1:{unused_port} within 3 s" in ended.err
     file = KillFile(tmp_path / ".ingenium" / "live" / "HALT")
     assert file.state() is TradingState.REDUCING
     status = _status(tmp_path)

@@ -17,6 +17,7 @@ from ingenium.cli.status import status
 from ingenium.cli.sweep import sweep
 from ingenium.cli.switching import halt, reduce, resume
 from ingenium.cli.tap import tap
+from ingenium.cli.verify import verify
 from ingenium.cli.worker import worker
 from ingenium.errors import ConfigError, IngeniumError, MissingDependencyError, SubjectError
 
@@ -44,6 +45,7 @@ application.command()(reduce)
 application.command()(resume)
 application.command()(status)
 application.command()(deadletters)
+application.command()(verify)
 
 
 @application.command()

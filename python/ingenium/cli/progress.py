@@ -29,11 +29,13 @@ class StepProgress:
     Args:
         console: Where to.
         title: What is run.
+        what: What is counted.
     """
 
-    def __init__(self, console: Console, title: str) -> None:
+    def __init__(self, console: Console, title: str, what: str = "bars") -> None:
         self._console = console
         self._title = title
+        self._what = what
         self._live = console.is_terminal
         self._every = _EVERY_SECONDS if self._live else _EVERY_SECONDS_IN_A_FILE
         self._progress = Progress(
@@ -41,7 +43,7 @@ class StepProgress:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:,.0f} bars/s  {task.fields[at]}"),
+            TextColumn("{task.fields[rate]:,.0f} " + what + "/s  {task.fields[at]}"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -64,18 +66,22 @@ class StepProgress:
 
     def on_step(self, step: int, time: datetime, count: int, total: int | None) -> None:
         """Take what a replay says after each step."""
-        now = monotonic()
         if step == 1:
-            self._began = now
+            self._began = monotonic()
+        self.on_count(count, total, f"{time:%Y-%m-%d}")
+
+    def on_count(self, count: int, total: int | None, at: str = "") -> None:
+        """Take how far it is, and where that is."""
+        now = monotonic()
         if now - self._shown < self._every and count != total:
             return
         self._shown = now
         rate = count / max(now - self._began, 0.001)
-        at = f"{time:%Y-%m-%d}"
         if self._live:
             self._progress.update(
                 self._task, completed=count, total=total, rate=rate, at=at, visible=True
             )
         elif count != total:
             part = f"{count:,}" if total is None else f"{count:,} of {total:,}"
-            self._console.print(f"{self._title}: {part} bars, {at}", highlight=False)
+            where = f"{self._what}, {at}" if at else self._what
+            self._console.print(f"{self._title}: {part} {where}", highlight=False)

@@ -8,12 +8,14 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import ClassVar
 
+import msgspec
+
 from ingenium.components.base import Component
 from ingenium.events import CancelEvent, OrderEvent, ReplaceEvent
 from ingenium.trading.account import Account
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
-from ingenium.trading.rows import LogRow, RowWatch, read_row, write_json
+from ingenium.trading.rows import LogRow, RowWatch, read_row, write_row
 from ingenium.trading.tracking import REMEMBERED, OrderTracker
 
 __all__ = ["BookKeeper"]
@@ -21,6 +23,13 @@ __all__ = ["BookKeeper"]
 _REMEMBERED_CANCELS = 1_000
 _OF_ACCOUNT = ("account", "holding")
 _OF_ORDERS = ("orders", "order", "leg", "asked")
+
+
+class _Priced(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """At which price an execution was booked that states none, behind how many others."""
+
+    price: Decimal
+    bookings: int
 
 
 class BookKeeper(Component):
@@ -63,16 +72,18 @@ class BookKeeper(Component):
         self._cancels: deque[str] = deque(maxlen=_REMEMBERED_CANCELS)
         self._unsaved_cancels: list[str] | None = None
         # Prices of executions that state none: those that are to be taken, and those that were.
-        self._prices: dict[str, Decimal] = {}
+        self._prices: dict[str, _Priced] | None = None
         self._unsaved_prices: list[LogRow] = []
         self._watches = RowWatch(self.account), RowWatch(self._orders)
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this portfolio must remember; see `BookKeeper` for the keys."""
-        rows = super().state_rows()
-        for watch in self._watches:
-            rows |= watch.rows()
-        return rows
+        return super().state_rows() | self.book_rows()
+
+    def book_rows(self) -> dict[str, bytes]:
+        """Return the rows of its account and its orders."""
+        account, orders = self._watches
+        return account.rows() | orders.rows()
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time.
@@ -131,9 +142,6 @@ class BookKeeper(Component):
         self.account.restore_trades(of_kind["trade"])
         self._orders.restore_ended(of_kind["ended"])
         self._cancels.extend(id for _, id, _ in of_kind["cancel"])
-        self._prices |= {
-            id: read_row(Decimal, data, f"priced {id}") for _, id, data in of_kind["priced"]
-        }
         self._unsaved_cancels = []
 
     def withdraw(self) -> None:
@@ -158,9 +166,29 @@ class BookKeeper(Component):
             if old is not None:
                 self._orders.ask(event.order_id, old.replaced_by(event))
 
+    def price_as(self, rows: Iterable[LogRow]) -> None:
+        """Book executions that state no price as another life of this portfolio did, or not at all.
+
+        Args:
+            rows: Those of kind ``priced`` of its log.
+
+        Raises:
+            ComponentError: One cannot be read.
+        """
+        self._prices = {id: read_row(_Priced, data, f"{kind} {id}") for kind, id, data in rows}
+
+    def _known_price(self, execution: str) -> Decimal | None:
+        """Return the price at which an execution was booked at this point of the story."""
+        known = None if self._prices is None else self._prices.get(execution)
+        # One that came twice, and could be booked the second time only, is known by that.
+        if known is None or known.bookings != self.account.bookings:
+            return None
+        return known.price
+
     def _note_price(self, execution: str, price: Decimal) -> None:
-        """Take note of the price at which an execution that states none was booked."""
-        self._unsaved_prices.append(("priced", execution, write_json(format(price, "f"))))
+        """Take note of the price at which an execution that states none is booked."""
+        row = write_row(_Priced(price, self.account.bookings))
+        self._unsaved_prices.append(("priced", execution, row))
 
     def _note_cancel(self, request_id: str) -> None:
         self._cancels.append(request_id)

@@ -356,8 +356,8 @@ class Portfolio(GatedPortfolio):
 
         It has changed the position all the same.
         """
-        if (price := self._prices.pop(key, None)) is not None:
-            return price
+        if self._prices is not None:
+            return self._known_price(key)
         symbol = event.symbol or ("" if order is None else order.symbol)
         price = self.account.price(symbol)
         if price is None and order is not None:

@@ -9,13 +9,14 @@ from ingenium.bus.envelope import source_of, unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.components import Component, Portfolio
 from ingenium.errors import IngeniumError
-from ingenium.events import CancelEvent, ExecutionEvent, OrderEvent, ReplaceEvent
+from ingenium.events import CancelEvent, Event, ExecutionEvent, OrderEvent, ReplaceEvent
 from ingenium.subjects import ALL_EVENTS, event_type_of
 
-__all__ = ["rebuild"]
+__all__ = ["Learner", "rebuild"]
 
 _log = logging.getLogger("ingenium.delivery")
 _PROGRESS = 100_000
+_LEARNED = {OrderEvent, ReplaceEvent, CancelEvent, ExecutionEvent}
 
 
 async def rebuild(
@@ -38,12 +39,14 @@ async def rebuild(
     if not isinstance(component, Portfolio):
         return []
     until = last if executions_until is None else executions_until
-    seen: dict[str, None] = {}
+    learner = Learner(component, stream.name, (await stream.state()).created, until)
+    # Books must not depend on when they are made: the time is that of each message.
+    clock, component.clock = component.clock, None
     async with aclosing(stream.read([ALL_EVENTS], 0)) as records:
         async for record in records:
             if record.sequence > last:
                 break
-            _learn(component, record, until, seen)
+            learner.learn(record)
             if record.sequence % _PROGRESS == 0:
                 _log.info(
                     "%s: %d of %d messages of stream %s",
@@ -54,24 +57,65 @@ async def rebuild(
                 )
             if record.sequence == last:
                 break
+    component.clock = clock
     component.take()
-    return list(seen)
+    return list(learner.seen)
 
 
-def _learn(portfolio: Portfolio, record: Record, until: int, seen: dict[str, None]) -> None:
-    message = record.message
-    kind = event_type_of(message.subject)
-    if kind not in {OrderEvent, ReplaceEvent, CancelEvent, ExecutionEvent}:
-        return
-    try:
-        event = unpack(kind, message)
+class Learner:
+    """Tells a portfolio what a stream has of its orders and executions, one message at a time.
+
+    Args:
+        portfolio: A fresh object.
+        stream: Name of the stream.
+        created: When it was made.
+        until: Sequence of the last execution to book.
+
+    Attributes:
+        seen: Ids of the executions that were handled.
+        sent: Ids of the portfolio's orders, and of its requests to replace or cancel one.
+    """
+
+    def __init__(self, portfolio: Portfolio, stream: str, created: str, until: int) -> None:
+        self.seen: dict[str, None] = {}
+        self.sent: dict[str, None] = {}
+        self._portfolio = portfolio
+        self._cause = f"{stream}/{created}/"
+        self._until = until
+
+    def learn(self, record: Record) -> Event | None:
+        """Let the portfolio learn from a message.
+
+        Returns:
+            What it holds; ``None`` when it is of no kind that a portfolio learns from, or cannot be
+            read.
+        """
+        message = record.message
+        kind = event_type_of(message.subject)
+        if kind not in _LEARNED:
+            return None
+        try:
+            event = unpack(kind, message)
+            self._tell(record, event)
+        except (IngeniumError, ValueError) as error:
+            _log.warning("%s: message %d: %s", self._portfolio.name, record.sequence, error)
+            return None
+        return event
+
+    def _tell(self, record: Record, event: Event) -> None:
+        portfolio = self._portfolio
+        identifier = event.id or ""
         if isinstance(event, ExecutionEvent):
-            if record.sequence <= until and event.id not in seen:
-                portfolio.begin(event.id or f"{record.sequence}", record.time)
-                portfolio.handle_execution(event)
-                if event.id:
-                    seen[event.id] = None
-        elif source_of(message) == portfolio.name:
+            if record.sequence > self._until or identifier in self.seen:
+                return
+            portfolio.begin(identifier or f"{self._cause}{record.sequence}", record.time)
+            portfolio.book_execution(event)
+            # One that could not be booked may come again.
+            if identifier and portfolio.take_refusal() is None:
+                self.seen[identifier] = None
+            return
+        # One that was put back from a dead letter is there twice.
+        is_own = source_of(record.message) == portfolio.name and identifier not in self.sent
+        if is_own and isinstance(event, OrderEvent | ReplaceEvent | CancelEvent):
+            self.sent[identifier] = None
             portfolio.recall(event)
-    except (IngeniumError, ValueError) as error:
-        _log.warning("%s: message %d: %s", portfolio.name, record.sequence, error)

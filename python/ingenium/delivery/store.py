@@ -165,9 +165,12 @@ class Store:
         Raises:
             StoreError: There is none, or it is damaged.
         """
-        if not path.exists():
-            raise StoreError(f"there is no {path}: nothing has run with this data folder yet")
-        return cls(_connect(f"file:{path}?mode=ro", uri=True), str(path))
+        if path.exists():
+            connection = _connect(f"file:{path}?mode=ro", uri=True)
+            if connection.execute("PRAGMA user_version").fetchone()[0]:
+                return cls(connection, str(path))
+            connection.close()  # It is just being made.
+        raise StoreError(f"there is no {path}: nothing has run with this data folder yet")
 
     def close(self) -> None:
         """Close the file."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingenium.bus import NatsBus, running_servers
+from ingenium.bus import NatsBus, NatsOptions, running_servers
 from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.credentials import options_for
 from ingenium.bus.stream import Stream
@@ -19,7 +18,7 @@ from ingenium.errors import BusConnectError, ConfigError, StreamError
 
 __all__ = ["Place", "as_operator", "find_place", "find_places", "stream_of"]
 
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = 3.0
 _OF_APPS = ("nats", "state", HALT_FILE)
 
 
@@ -109,17 +108,13 @@ async def as_operator(place: Place) -> AsyncIterator[NatsBus]:
             f"app {place.app!r} has no server that runs: start it with ingenium run in this "
             "directory, or set NATS_SERVER"
         )
-    try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            bus = await NatsBus.connect(
-                settings.nats_server,
-                name=f"operator of {place.app}",
-                options=options_for(settings, OPERATOR),
-            )
-    except TimeoutError as error:
-        raise BusConnectError(
-            f"the server of app {place.app!r} did not answer within {_CONNECT_SECONDS:g} s"
-        ) from error
+    # Somebody waits for it, perhaps to halt: a server that is there answers soon.
+    options = NatsOptions(connect_timeout_seconds=_CONNECT_SECONDS)
+    bus = await NatsBus.connect(
+        settings.nats_server,
+        name=f"operator of {place.app}",
+        options=options_for(settings, OPERATOR, options),
+    )
     try:
         yield bus
     finally:

@@ -15,7 +15,7 @@ from ingenium.ids import make_id
 from ingenium.subjects import data_subject
 from ingenium.trading.numbers import format_decimal, parse_decimal
 
-__all__ = ["Order"]
+__all__ = ["Order", "protective_ids"]
 
 _TokenT = TypeVar("_TokenT", bound=StrEnum)
 
@@ -164,12 +164,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
         They are good till canceled, and their ids follow from this order's.
         """
+        if self.take_profit is None and self.stop_loss is None:
+            return ()
         legs: list[Order] = []
         side = self.side.opposite
+        take_profit_id, stop_loss_id = protective_ids(self.id)
         if self.take_profit is not None:
             legs.append(
                 Order(
-                    id=make_id("order", self.id, "take_profit"),
+                    id=take_profit_id,
                     symbol=self.symbol,
                     side=side,
                     quantity=self.quantity,
@@ -183,7 +186,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             limit = self.stop_loss_limit
             legs.append(
                 Order(
-                    id=make_id("order", self.id, "stop_loss"),
+                    id=stop_loss_id,
                     symbol=self.symbol,
                     side=side,
                     quantity=self.quantity,
@@ -293,6 +296,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
                 limit_price=_text(self.stop_loss_limit), stop_price=_text(self.stop_loss)
             ),
         )
+
+
+def protective_ids(order_id: str) -> tuple[str, str]:
+    """Return the ids of the take-profit and the stop-loss order that protect an order."""
+    return make_id("order", order_id, "take_profit"), make_id("order", order_id, "stop_loss")
 
 
 def _check_number(path: str, value: Decimal) -> None:

@@ -1,0 +1,85 @@
+"""``ingenium verify``."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ingenium.cli.output import printable
+from ingenium.cli.progress import StepProgress
+from ingenium.cli.targets import JsonFlag
+from ingenium.components import Portfolio, load_app
+from ingenium.config import Settings
+from ingenium.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ingenium.operating.places import Place
+    from ingenium.operating.verifying import OnProgress, Verified
+
+__all__ = ["verify"]
+
+
+def verify(
+    app: Annotated[str, typer.Argument(help="file.py, file.py:name or package.module:name")],
+    json: JsonFlag = False,
+) -> None:
+    """Make the books of a live app anew from the stream alone, and compare them with its own.
+
+    The app may run meanwhile. The code is 1 when anything differs.
+    """
+    import msgspec
+
+    from ingenium.operating.places import find_place
+
+    loaded = load_app(app)
+    portfolio = loaded.portfolio
+    if not isinstance(portfolio, Portfolio):
+        raise ConfigError(f"app {loaded.name!r} has no portfolio in Python, so no books to verify")
+    place = find_place(Settings.from_environment(), loaded.name)
+    began = monotonic()
+    messages = Console(stderr=True)
+    with StepProgress(messages, f"books of {portfolio.name}", "messages") as progress:
+        result = asyncio.run(_verify(place, portfolio, progress.on_count))
+    seconds = monotonic() - began
+    if json:
+        more = {"equal": result.is_equal, "seconds": round(seconds, 3)}
+        typer.echo(jsonlib.dumps(msgspec.to_builtins(result) | more))
+    else:
+        _print(Console(), result, seconds)
+    if not result.is_equal:
+        raise typer.Exit(1)
+
+
+async def _verify(place: Place, portfolio: Portfolio, on_progress: OnProgress) -> Verified:
+    from ingenium.operating.places import as_operator, stream_of
+    from ingenium.operating.verifying import verify as verify_books
+
+    path = place.directory / "state" / f"{portfolio.name}.db"
+    async with as_operator(place) as bus:
+        return await verify_books(portfolio, await stream_of(bus), path, on_progress)
+
+
+def _print(console: Console, result: Verified, seconds: float) -> None:
+    def say(text: str) -> None:
+        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+    rate = result.messages / max(seconds, 0.001)
+    say(f"portfolio  {result.portfolio}, at message {result.position:,}")
+    say(f"read       {result.messages:,} messages in {seconds:.1f} s, {rate:,.0f} a second")
+    say(f"handled    {result.orders:,} orders and requests, {result.executions:,} executions")
+    if result.waiting:
+        say(f"outbox     {result.waiting:,} messages wait to be sent")
+    if result.repeated:
+        say(f"repeated   {result.repeated:,} messages are there twice, which readers pass over")
+    say(f"digest     {result.digest}")
+    if result.is_equal:
+        say("equal: the store holds what the stream says")
+        return
+    say(f"NOT EQUAL: {len(result.differences)} differences")
+    for difference in result.differences:
+        say(f"  {difference}")

@@ -1,0 +1,289 @@
+"""Holds what a portfolio has written down against what the stream says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import aclosing
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from ingenium.bus.contract import Message
+from ingenium.bus.envelope import unpack
+from ingenium.bus.stream import Record, Stream, StreamState, check_gap
+from ingenium.components import Portfolio
+from ingenium.delivery.rebuilding import Learner
+from ingenium.delivery.store import Outgoing, Position, Store
+from ingenium.errors import DecodeError, IngeniumError, StoreError
+from ingenium.events import (
+    CancelEvent,
+    DenialEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    SignalEvent,
+)
+from ingenium.operating.letters import RESENT
+from ingenium.subjects import ALL_EVENTS, event_type_of
+from ingenium.trading.order import protective_ids
+from ingenium.trading.rows import LogRow, state_digest
+
+__all__ = ["OnProgress", "Verified", "verify"]
+
+OnProgress = Callable[[int, int], None]
+"""Takes how many messages of the stream have been read, and how many there are."""
+
+_PROGRESS = 5_000
+_ATTEMPTS = 200
+_PAUSE_SECONDS = 0.02
+_MOST_NAMED = 20
+_EXACT = ("account", "holding/")
+_COMPARED = (*_EXACT, "order/", "leg/")
+_WITH_IDS = {SignalEvent, OrderEvent, ReplaceEvent, CancelEvent, ExecutionEvent, DenialEvent}
+
+
+class Verified(msgspec.Struct):
+    """What came out.
+
+    Attributes:
+        portfolio: Its name.
+        position: Sequence of the last message that it had handled.
+        messages: How many messages of the stream were read.
+        orders: How many orders, and requests to replace or cancel one, it has sent.
+        executions: How many executions were handled.
+        waiting: How many of its messages were still in its outbox.
+        digest: SHA-256 of account, holdings and working orders as the stream gives them.
+        differences: What does not agree, in words; empty when all does.
+        repeated: How many messages are there twice with the same bytes, which every reader passes
+            over.
+    """
+
+    portfolio: str
+    position: int = 0
+    messages: int = 0
+    orders: int = 0
+    executions: int = 0
+    waiting: int = 0
+    digest: str = ""
+    differences: list[str] = []
+    repeated: int = 0
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether all agrees."""
+        return not self.differences
+
+
+class _Kept(msgspec.Struct):
+    """What a store holds at one moment."""
+
+    position: Position | None
+    rows: dict[str, bytes]
+    outbox: list[Outgoing]
+    outbox_end: int
+    priced: list[LogRow]
+    ended: list[str]
+
+
+async def verify(
+    portfolio: Portfolio,
+    stream: Stream,
+    path: Path,
+    on_progress: OnProgress = lambda _done, _all: None,
+) -> Verified:
+    """Make a portfolio's books anew from the stream alone, and compare.
+
+    It may run meanwhile: what it holds is looked at as of one moment.
+
+    Args:
+        portfolio: A fresh object.
+        stream: Has the history.
+        path: The database of the portfolio.
+        on_progress: Called now and then.
+
+    Raises:
+        StoreError: The database cannot be read, or does not stand still for a moment.
+        StreamError: The stream no longer has all of the history, or is another one.
+        BusTimeoutError: The server does not answer.
+    """
+    store = Store.read(path)
+    try:
+        kept, state = await _still(store, stream)
+    finally:
+        store.close()
+    if kept.position is None:
+        raise StoreError(f"{path} has handled nothing of stream {stream.name} yet")
+    check_gap(stream.name, state, kept.position.sequence, kept.position.created)
+    # Without its beginning the books cannot be made.
+    check_gap(stream.name, state, 0, state.created)
+    portfolio.price_as(kept.priced)
+    result = Verified(portfolio.name, kept.position.sequence, waiting=len(kept.outbox))
+    learner = Learner(portfolio, stream.name, state.created, kept.position.sequence)
+    census = _Census(portfolio.name)
+    if state.last:
+        async with aclosing(stream.read([ALL_EVENTS], 0)) as records:
+            async for record in records:
+                if record.sequence > state.last:
+                    break
+                census.count(record, learner.learn(record))
+                result.messages += 1
+                if not result.messages % _PROGRESS:
+                    on_progress(record.sequence, state.last)
+                if record.sequence == state.last:
+                    break
+    on_progress(state.last, state.last)
+    _add_waiting(portfolio, kept.outbox, learner, census)
+    result.orders, result.executions = len(learner.sent), len(learner.seen)
+    result.repeated = census.repeated
+    rebuilt = {
+        key: data for key, data in portfolio.book_rows().items() if key.startswith(_COMPARED)
+    }
+    result.digest = state_digest(rebuilt)
+    result.differences = [
+        *_compare(kept.rows, rebuilt),
+        *census.problems,
+        *_missing(kept, learner, census),
+    ]
+    return result
+
+
+async def _still(store: Store, stream: Stream) -> tuple[_Kept, StreamState]:
+    """Look at a store and at its stream while nothing is sent.
+
+    Then the stream and the outbox together have all that led to the state, and nothing else.
+    """
+    for _ in range(_ATTEMPTS):
+        with store.standing():
+            kept = _Kept(
+                store.position(stream.name),
+                store.rows(),
+                store.outbox(limit=-1),
+                store.outbox_end(),
+                [("priced", id, data) for id, data in store.log("priced")],
+                [id for id, _ in store.log("ended")],
+            )
+        state = await stream.state()
+        if store.outbox_end() == kept.outbox_end:
+            return kept, state
+        await asyncio.sleep(_PAUSE_SECONDS)
+    raise StoreError(f"{store.name} does not stand still: halt trading for a moment, and try again")
+
+
+class _Census:
+    """Counts who is in the stream, and how often."""
+
+    def __init__(self, portfolio: str) -> None:
+        self.problems: list[str] = []
+        self.repeated = 0
+        self.denied: set[str] = set()
+        self._portfolio = portfolio
+        # Hashes of 64 bits: texts of a million ids and payloads would take ten times the room.
+        self._ids: dict[int, int] = {}
+
+    def count(self, record: Record, event: Event | None) -> None:
+        """Take in a message, and what it holds if that is known already."""
+        if event is None and (event := _read(record.message)) is None:
+            return
+        self.note(event)
+        identifier = event.id
+        if not identifier:
+            return
+        key, digest = hash(identifier), hash(record.message.payload)
+        known = self._ids.get(key)
+        if known is None:
+            self._ids[key] = digest
+        elif not record.message.headers.get(RESENT):
+            self._report(record, event, same=known == digest)
+
+    def note(self, event: Event) -> None:
+        """Take note of ids that belong to orders of the portfolio without being theirs."""
+        if isinstance(event, DenialEvent) and event.order and event.component == self._portfolio:
+            self.denied.add(event.order.id)
+
+    def _report(self, record: Record, event: Event, *, same: bool) -> None:
+        if same and not isinstance(event, OrderEvent | ReplaceEvent):
+            self.repeated += 1
+        elif len(self.problems) < _MOST_NAMED:
+            what = "comes again" if same else "is that of another event before"
+            self.problems.append(
+                f"id {event.id!r} of {type(event).__name__} at message {record.sequence} {what}"
+            )
+
+
+def _read(message: Message) -> Event | None:
+    kind = event_type_of(message.subject)
+    if kind not in _WITH_IDS:
+        return None
+    try:
+        return unpack(kind, message)
+    except DecodeError:
+        return None
+
+
+def _add_waiting(
+    portfolio: Portfolio, outbox: Iterable[Outgoing], learner: Learner, census: _Census
+) -> None:
+    """Let the portfolio learn from what it has still to send."""
+    for outgoing in outbox:
+        event = _read(Message(outgoing.subject, outgoing.payload, outgoing.headers))
+        if isinstance(event, DenialEvent):
+            census.note(event)
+        elif isinstance(event, OrderEvent | ReplaceEvent | CancelEvent) and (
+            event.id not in learner.sent
+        ):
+            learner.sent[event.id] = None
+            try:
+                portfolio.recall(event)
+            except IngeniumError as error:
+                census.problems.append(f"order {event.id!r} in the outbox: {error}")
+
+
+def _compare(kept: Mapping[str, bytes], rebuilt: Mapping[str, bytes]) -> list[str]:
+    found: list[str] = []
+    for key in sorted(kept.keys() | rebuilt.keys()):
+        if not key.startswith(_COMPARED):
+            continue
+        has, says = kept.get(key), rebuilt.get(key)
+        if has is None or says is None:
+            where, other = ("store", "stream") if says is None else ("stream", "store")
+            found.append(f"{key} is in the {where} only, not in the {other}")
+        elif key.startswith(_EXACT):
+            if has != says:
+                found.append(f"{key}: {_difference(has, says)}")
+        elif (filled := _filled(has)) != (wanted := _filled(says)):
+            found.append(f"{key}: filled is {filled} in the store, {wanted} by the stream")
+    return found
+
+
+def _difference(has: bytes, says: bytes) -> str:
+    ours, theirs = msgspec.json.decode(has), msgspec.json.decode(says)
+    return "; ".join(
+        f"{name} is {ours.get(name)} in the store, {theirs.get(name)} by the stream"
+        for name in sorted(ours.keys() | theirs.keys())
+        if ours.get(name) != theirs.get(name)
+    )
+
+
+def _filled(data: bytes) -> Decimal:
+    return Decimal(msgspec.json.decode(data).get("filled", "0"))
+
+
+def _missing(kept: _Kept, learner: Learner, census: _Census) -> list[str]:
+    """Return which orders of the store are neither in the stream nor in the outbox."""
+    known = learner.sent
+    ids = dict.fromkeys(kept.ended)
+    ids |= {key.partition("/")[2]: None for key in kept.rows if key.startswith("order/")}
+    missing = [id for id in ids if id not in known and id not in census.denied]
+    if missing:
+        # Protective orders are in no event of their own.
+        legs = {leg for id in known for leg in protective_ids(id)}
+        missing = [id for id in missing if id not in legs]
+    found = [
+        f"order {id!r} is neither in the stream nor in the outbox" for id in missing[:_MOST_NAMED]
+    ]
+    if len(missing) > _MOST_NAMED:
+        found.append(f"so are {len(missing) - _MOST_NAMED:,} more orders")
+    return found
