@@ -84,7 +84,7 @@ def test_halt_without_a_server_holds_by_the_file_and_says_so(
     ended = ingenium("reduce", "live", "--reason", "no server", cwd=tmp_path, env=env)
     assert ended.code == 1
     assert "on this machine only, by the file" in ended.out
-    assert f"  error   cannot reach nats://127.0.0.1:{unused_port} within 3 s" in ended.err
+    assert f"  error   cannot reach nats://127.0.0.1:{unused_port}: " in ended.err
     file = KillFile(tmp_path / ".ingenium" / "live" / "HALT")
     assert file.state() is TradingState.REDUCING
     status = _status(tmp_path)

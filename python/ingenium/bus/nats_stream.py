@@ -315,14 +315,14 @@ class _Reader:
         parts = arrived.reply.split(b".")
         # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<sequence>.<delivered>.<time>...
         at = 5 if len(parts) == 9 else 7
-        sequence, delivered, nanoseconds = (int(part) for part in parts[at : at + 3])
+        delivered, microseconds = int(parts[at + 1]), int(parts[at + 2]) // 1000
         self._delivered += 1
         if delivered != self._delivered:
             raise _BrokenError  # One went missing on the way.
         headers = RawHeaders(arrived.headers) if arrived.headers else _NO_HEADERS
         subject = arrived.subject.decode("utf-8", "backslashreplace")
-        time = _EPOCH + timedelta(microseconds=nanoseconds // 1000)
-        return Record(sequence, time, Message(subject, arrived.payload, headers))
+        time = _EPOCH + timedelta(0, 0, microseconds)
+        return Record(int(parts[at]), time, Message(subject, arrived.payload, headers))
 
 
 def _time_of(text: object) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import aclosing
 
-from ingenium.bus.envelope import source_of, unpack
+from ingenium.bus.envelope import is_from, unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.components import Component, Portfolio
 from ingenium.errors import IngeniumError
@@ -115,7 +115,7 @@ class Learner:
                 self.seen[identifier] = None
             return
         # One that was put back from a dead letter is there twice.
-        is_own = source_of(record.message) == portfolio.name and identifier not in self.sent
+        is_own = identifier not in self.sent and is_from(record.message, portfolio.name)
         if is_own and isinstance(event, OrderEvent | ReplaceEvent | CancelEvent):
             self.sent[identifier] = None
             portfolio.recall(event)
