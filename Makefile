@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
-CHECKED := python/ingenium tests examples bench
+CHECKED := python/ingenium tests examples bench proto
 
 .PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test check generate bench differential lock clean
 
@@ -14,7 +14,7 @@ help:
 	@echo "make demo-java  the same with the strategy in Java; demo-rust, demo-typescript"
 	@echo "make test      the test suite"
 	@echo "make check     lint, types, imports, schema, generated code"
-	@echo "make generate  buf generate"
+	@echo "make generate  buf generate, and docs/asyncapi.yaml with its page"
 	@echo "make bench     speed, as ratios against peers in the same run"
 	@echo "make differential  1,000,000 payloads through our codec and Go's"
 	@echo "make lock      renew the lock files in python/ from pyproject.toml"
@@ -49,12 +49,13 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)
 	$(BIN)/ruff format --check --config python/pyproject.toml $(CHECKED)
-	cd python && ../$(BIN)/mypy ingenium ../tests ../examples/demo ../bench
+	cd python && ../$(BIN)/mypy ingenium ../tests ../examples/demo ../bench ../proto
 	cd python && ../$(BIN)/lint-imports
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/check.sh
 
 generate: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate
+	PYTHONPATH=proto $(BIN)/python -m asyncapi
 	@if command -v go >/dev/null; then \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/go/buf.gen.yaml; \
 	else echo "go is not on PATH, so examples/go/gen is as it was"; fi

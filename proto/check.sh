@@ -13,6 +13,14 @@ if ! diff -r --exclude=__pycache__ "$fresh/python/ingenium/_gen" python/ingenium
   echo "python/ingenium/_gen is not what the schemas give: run make generate and commit" >&2
   exit 1
 fi
+mkdir "$fresh/docs"
+PYTHONPATH=proto python -m asyncapi "$fresh/docs"
+for page in asyncapi.yaml asyncapi.html; do
+  if ! diff "$fresh/docs/$page" "docs/$page"; then
+    echo "docs/$page is not what the schemas give: run make generate and commit" >&2
+    exit 1
+  fi
+done
 if command -v go >/dev/null; then
   buf generate --template examples/go/buf.gen.yaml -o "$fresh"
   if ! diff -r "$fresh/examples/go/gen" examples/go/gen; then
