@@ -29,12 +29,16 @@ Format = dict[str, Any]
 """A JSON Schema."""
 
 # As trading/numbers.py takes them.
-_DECIMAL = r"-?[0-9]{1,15}(\.[0-9]{1,18})?"
-_AMOUNT = r"[0-9]{1,15}(\.[0-9]{1,18})?"
+_UNSIGNED = r"[0-9]{1,15}(\.[0-9]{1,18})?"
+_SIGNED = f"-?{_UNSIGNED}"
 
 
 def _pattern(pattern: str, *, empty: bool = False) -> Format:
     return {"type": "string", "pattern": f"^({pattern})?$" if empty else f"^{pattern}$"}
+
+
+def _decimal(pattern: str, *, empty: bool = False) -> Format:
+    return {**_pattern(pattern, empty=empty), "format": "decimal"}
 
 
 def _id(prefix: str) -> Format:
@@ -66,10 +70,10 @@ ID_PREFIXES = {
 _TEXT: Format = {"type": "string"}
 _NAME: Format = {"type": "string", "minLength": 1, "maxLength": MAX_SYMBOL_LENGTH}
 _NAME_OR_EMPTY: Format = {"type": "string", "maxLength": MAX_SYMBOL_LENGTH}
-_PRICE = _pattern(_DECIMAL)
-_PRICE_OR_EMPTY = _pattern(_DECIMAL, empty=True)
-_QUANTITY = _pattern(_AMOUNT)
-_QUANTITY_OR_EMPTY = _pattern(_AMOUNT, empty=True)
+_PRICE = _decimal(_SIGNED)
+_PRICE_OR_EMPTY = _decimal(_SIGNED, empty=True)
+_QUANTITY = _decimal(_UNSIGNED)
+_QUANTITY_OR_EMPTY = _decimal(_UNSIGNED, empty=True)
 _TIME_OR_EMPTY: Format = {"type": "string", "anyOf": [{"format": "date-time"}, {"maxLength": 0}]}
 _ORDER_ID = _pattern(r"\S+")
 _ROLE: Format = {"type": "string", "enum": ["ingestor", "strategy", "portfolio", "executor"]}
@@ -91,7 +95,7 @@ FORMATS: dict[str, dict[str, Format]] = {
     "SignalEvent": {
         "symbol": _NAME,
         "signal": _any_like(Signal),
-        "strength": _pattern(r"(0(\.[0-9]{1,18})?|1(\.0{1,18})?)", empty=True),
+        "strength": _decimal(r"(0(\.[0-9]{1,18})?|1(\.0{1,18})?)", empty=True),
     },
     "OrderEvent": {
         "symbol": _NAME,

@@ -6,6 +6,7 @@ This one has some 60 kB and no script, and a review shows what has changed in it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -190,6 +191,9 @@ def _kind(field: Document) -> str:
         )
     if "x-extensible-enum" in field:
         return _words(field["x-extensible-enum"]) + ", or another word"
+    if field.get("format") == "decimal":
+        empty = re.search(field["pattern"], "") is not None
+        return f"a decimal{', or empty' * empty}: <code>{escape(field['pattern'])}</code>"
     if "pattern" in field:
         return f"text like <code>{escape(field['pattern'])}</code>"
     if field["type"] == "boolean":
