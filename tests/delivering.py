@@ -5,17 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ingenium.bus import NatsBus, NatsOptions
+from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.delivery import DurableMember, Store
 from ingenium.errors import BusTimeoutError
-from ingenium.events import ExecutionEvent, OrderEvent, Side, Signal, SignalEvent, decode, encode
+from ingenium.events import (
+    ContentType,
+    ExecutionEvent,
+    OrderEvent,
+    Side,
+    Signal,
+    SignalEvent,
+    encode,
+)
 from ingenium.subjects import EXECUTION, ORDER, SIGNAL
 
 __all__ = ["Desk", "EverySignal", "FillAll", "connected", "jetstream"]
@@ -64,9 +74,11 @@ class FillAll(Executor):
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[NatsBus]:
+async def connected(
+    url: str, content_type: ContentType = ContentType.JSON
+) -> AsyncIterator[NatsBus]:
     """Connect as the components of a live app do."""
-    bus = await NatsBus.connect(url, options=_OPTIONS)
+    bus = await NatsBus.connect(url, options=replace(_OPTIONS, content_type=content_type))
     try:
         yield bus
     finally:
@@ -76,8 +88,11 @@ async def connected(url: str) -> AsyncIterator[NatsBus]:
 class Desk:
     """Starts members on a server, and looks at what the stream has."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(
+        self, url: str, folder: Path, content_type: ContentType = ContentType.JSON
+    ) -> None:
         self.url = url
+        self.content_type = content_type
         self.folder = folder
         self.ledger: list[str] = []
         self.timeouts = 0
@@ -86,7 +101,7 @@ class Desk:
     @asynccontextmanager
     async def running(self, component: ComponentT, **options: Any) -> AsyncIterator[ComponentT]:
         """Run a component from its file in the folder."""
-        async with connected(self.url) as bus:
+        async with connected(self.url, self.content_type) as bus:
             stream = await open_stream(bus, MONEY_STREAM)
             store = Store.open(self.folder / f"{component.name}.db", owner=component.name)
             member = DurableMember(bus, stream, component, store, **options)
@@ -141,10 +156,9 @@ class Desk:
             return portfolio.account.bookings >= count and not portfolio.orders
 
         await self.until(booked, f"{count} fills in the books")
-        orders = [decode(OrderEvent, r.message.payload).id for r in await self.records(bus, ORDER)]
+        orders = [unpack(OrderEvent, r.message).id for r in await self.records(bus, ORDER)]
         fills = [
-            decode(ExecutionEvent, r.message.payload).order_id
-            for r in await self.records(bus, EXECUTION)
+            unpack(ExecutionEvent, r.message).order_id for r in await self.records(bus, EXECUTION)
         ]
         assert len(orders) == len(set(orders)) == count
         assert sorted(fills) == sorted(orders)

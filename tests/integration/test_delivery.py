@@ -16,6 +16,8 @@ from running import ingenium, running, until
 from ingenium.bus.streams import MONEY_STREAM, StreamLayout
 from ingenium.delivery import Store
 from ingenium.errors import StoreError, StreamError
+from ingenium.events import ContentType
+from ingenium.subjects import EXECUTION, ORDER
 
 MakeServer = Callable[[str], Any]
 APP = (Path(__file__).parent / "test_run_accounts.py").read_text().split('APP = """')[1]
@@ -52,6 +54,26 @@ async def test_server_killed_under_load_loses_nothing_and_repeats_nothing(
             await sending
         await desk.check(bus, portfolio, 100)
     assert len(desk.ledger) == len(set(desk.ledger)) == 100
+
+
+async def test_components_that_send_binary_go_on_from_stream_and_store(
+    server: Any, tmp_path: Path
+) -> None:
+    desk = Desk(server.url, tmp_path, ContentType.PROTOBUF)
+    async with connected(desk.url) as bus:
+        async with desk.both() as (portfolio, _):
+            for number in range(10):
+                await desk.signal(bus, number)
+            await desk.check(bus, portfolio, 10)
+        # Without its file, the portfolio has its past from the messages alone.
+        (tmp_path / "every-signal.db").unlink()
+        async with desk.both() as (portfolio, _):
+            assert portfolio.position("AAPL").quantity == 10
+            await desk.signal(bus, 10)
+            await desk.check(bus, portfolio, 11)
+        records = await desk.records(bus, ORDER, EXECUTION)
+    forms = [record.message.headers["Content-Type"] for record in records]
+    assert forms == ["application/protobuf"] * 22
 
 
 async def _repeated(desk: Desk) -> bool:
