@@ -19,10 +19,23 @@ TOP = Path(__file__).parents[2]
 TEXT = (TOP / "docs" / "your-own-event.md").read_text()
 FILES = ("buf.yaml", "proto/acme/v1/news.proto", "buf.gen.yaml", "main.go", "read.py")
 LIMIT_SECONDS = 30
+BINARY = """
+import asyncio, os
+from datetime import UTC, datetime
+from acme_events.acme.v1 import News
+import ingenium
+
+async def main():
+    async with ingenium.connect(os.environ["NATS_SERVER"]) as bus:
+        news = News("AAPL", "Größer <b>", 0.5, datetime(2024, 1, 3, tzinfo=UTC))
+        await bus.publish(news, subject="acme.news.aapl")
+
+asyncio.run(main())
+"""
 
 
 @pytest.mark.timeout(300)
-def test_event_of_a_users_own_goes_from_go_to_python_and_tap(
+def test_event_of_a_users_own_goes_from_go_to_python_and_tap_and_in_binary_form(
     nats_server: EmbeddedServer, tmp_path: Path
 ) -> None:
     need_program("go")
@@ -75,6 +88,29 @@ def test_event_of_a_users_own_goes_from_go_to_python_and_tap(
             payload = json.loads(base64.b64decode(line["data_base64"]))
             assert line["subject"] == "acme.news.aapl"
             assert payload["Headline"] == "Größer <b>"
+        finally:
+            reader.kill()
+            tap.kill()
+
+    (tmp_path / "binary.py").write_text(BINARY)
+    with start("read.py") as reader, start(*tap_command) as tap:
+        try:
+            assert reader.stdout
+            assert reader.stdout.readline() == "ready\n"
+            assert tap.stderr
+            assert tap.stderr.readline().startswith("listening to acme.news.>")
+            subprocess.run(
+                [sys.executable, "binary.py"],
+                cwd=tmp_path,
+                env=env | {"INGENIUM_CONTENT_TYPE": "application/protobuf"},
+                check=True,
+                timeout=LIMIT_SECONDS,
+            )
+            read, problems = reader.communicate(timeout=LIMIT_SECONDS)
+            assert (read, problems) == ("AAPL Größer <b> 0.5 UTC\n", "")
+            line = json.loads(tap.communicate(timeout=LIMIT_SECONDS)[0])
+            assert line["headers"]["Content-Type"] == "application/protobuf"
+            assert base64.b64decode(line["data_base64"]).startswith(b"\n\x04AAPL\x12\x0c")
         finally:
             reader.kill()
             tap.kill()
