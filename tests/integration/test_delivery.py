@@ -13,11 +13,12 @@ import pytest
 from delivering import Desk, EverySignal, FillAll, connected, jetstream
 from running import ingenium, running, until
 
-from ingenium.bus.streams import MONEY_STREAM, StreamLayout
+from ingenium.bus.streams import MONEY_STREAM, StreamLayout, open_stream
 from ingenium.delivery import Store
 from ingenium.errors import StoreError, StreamError
 from ingenium.events import ContentType
-from ingenium.subjects import EXECUTION, ORDER
+from ingenium.operating.letters import letters_of, original_of
+from ingenium.subjects import EXECUTION, ORDER, SIGNAL, dead_letter_subject
 
 MakeServer = Callable[[str], Any]
 APP = (Path(__file__).parent / "test_run_accounts.py").read_text().split('APP = """')[1]
@@ -74,6 +75,26 @@ async def test_components_that_send_binary_go_on_from_stream_and_store(
         records = await desk.records(bus, ORDER, EXECUTION)
     forms = [record.message.headers["Content-Type"] for record in records]
     assert forms == ["application/protobuf"] * 22
+
+
+async def test_binary_dead_letter_leads_to_the_bytes_and_form_of_what_was_refused(
+    server: Any, tmp_path: Path
+) -> None:
+    desk = Desk(server.url, tmp_path, ContentType.PROTOBUF)
+    headers = {"Content-Type": "application/protobuf"}
+    async with connected(desk.url) as bus, desk.running(EverySignal()):
+        stream = await open_stream(bus, MONEY_STREAM)
+        await stream.append(SIGNAL, b"\x0a\x05AA", headers)
+
+        async def buried() -> bool:
+            return await stream.last(dead_letter_subject("every-signal")) is not None
+
+        await desk.until(buried, "a dead letter")
+        (letter,) = [letter async for letter in letters_of(stream)]
+        assert letter.event.content_type == "application/protobuf"
+        assert "no binary ingenium.v1.SignalEvent" in letter.event.error
+        original = await original_of(stream, letter)
+    assert (original.payload, original.headers) == (b"\x0a\x05AA", headers)
 
 
 async def _repeated(desk: Desk) -> bool:

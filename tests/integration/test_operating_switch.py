@@ -15,7 +15,7 @@ from running import ingenium, running, until
 from ingenium.bus import running_servers
 from ingenium.config import Settings
 from ingenium.delivery.kill_file import KillFile
-from ingenium.events import TradingState
+from ingenium.events import ContentType, TradingState
 from ingenium.operating.places import find_place
 from ingenium.operating.status import AppStatus, status_of
 
@@ -31,9 +31,13 @@ def _status(folder: Path) -> AppStatus:
     return asyncio.run(status_of(find_place(settings, "live")))
 
 
-def test_halt_reaches_stream_and_file_and_resume_takes_both_back(folder: Path) -> None:
+@pytest.mark.parametrize("content_type", ContentType)
+def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
+    folder: Path, content_type: ContentType
+) -> None:
     file = KillFile(folder / ".ingenium" / "live" / "HALT")
-    with running("run", "app.py:app", cwd=folder) as it:
+    env = {"INGENIUM_CONTENT_TYPE": content_type.value}
+    with running("run", "app.py:app", cwd=folder, env=env) as it:
         until(lambda: bool(running_servers(folder / ".ingenium")), "a server")
         until(lambda: (_status(folder).stream_end or 0) > 5, "orders")
         before = _status(folder)

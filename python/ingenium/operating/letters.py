@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from ingenium.bus import Message
+from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import MESSAGE_ID, Record, Stream
 from ingenium.errors import DecodeError, StreamError
 from ingenium.events import (
@@ -18,7 +19,6 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
     SignalEvent,
-    decode,
 )
 from ingenium.ids import make_id
 from ingenium.subjects import DEAD_LETTER, dead_letter_subject, event_type_of
@@ -121,7 +121,8 @@ async def original_of(stream: Stream, letter: Letter) -> Original:
             headers = record.message.headers
             kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
             return Original(record.message.payload, kept, is_kept=True)
-    return Original(event.data, {}, is_kept=False)
+    headers = {"Content-Type": event.content_type} if event.content_type else {}
+    return Original(event.data, headers, is_kept=False)
 
 
 async def resend(stream: Stream, letter: Letter) -> bool:
@@ -181,7 +182,7 @@ def _read(record: Record) -> Letter | None:
     if event_type_of(record.message.subject) is not DeadLetterEvent:
         return None
     try:
-        event = decode(DeadLetterEvent, record.message.payload)
+        event = unpack(DeadLetterEvent, record.message)
     except DecodeError:
         return None
     return Letter(record.sequence, record.time, event)

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
+from ingenium.bus.contract import Message
+from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Stream, StreamState
 from ingenium.delivery.kill_file import Restriction
 from ingenium.delivery.store import Store
 from ingenium.errors import DecodeError, IngeniumError, StoreError
-from ingenium.events import ControlEvent, TradingState, decode
+from ingenium.events import ControlEvent, TradingState
 from ingenium.operating.places import Place, as_operator, stream_of
 from ingenium.subjects import EXECUTION, PORTFOLIO, SIGNAL, TRADING
 
@@ -104,7 +106,7 @@ async def status_of(place: Place) -> AppStatus:
             status.stream_end = state.last
             record = await stream.last(TRADING)
             if record is not None:
-                status.said = _said(record.message.payload)
+                status.said = _said(record.message)
             for component in status.components:
                 await _hold_against(stream, state, component)
     except IngeniumError as error:
@@ -121,9 +123,9 @@ def _word(restriction: Restriction) -> Word:
     return Word(restriction.state.value, restriction.reason, restriction.sender, restriction.time)
 
 
-def _said(payload: bytes) -> Word:
+def _said(message: Message) -> Word:
     try:
-        event = decode(ControlEvent, payload)
+        event = unpack(ControlEvent, message)
         state = TradingState(event.state)
     except (DecodeError, ValueError) as error:
         # A gate takes a word that it does not know for a halt.
