@@ -13,9 +13,10 @@ import pytest
 from delivering import Desk, EverySignal, FillAll, connected, jetstream
 from running import ingenium, running, until
 
+from ingenium.bus import NatsBus, NatsOptions
 from ingenium.bus.streams import MONEY_STREAM, StreamLayout, open_stream
 from ingenium.delivery import Store
-from ingenium.errors import StoreError, StreamError
+from ingenium.errors import BusConnectError, StoreError, StreamError
 from ingenium.events import ContentType
 from ingenium.operating.letters import letters_of, original_of
 from ingenium.subjects import EXECUTION, ORDER, SIGNAL, dead_letter_subject
@@ -271,3 +272,31 @@ def test_live_app_goes_on_after_it_was_killed(tmp_path: Path) -> None:
     before = _facts(file)[1]
     with running("run", "app.py:app", cwd=tmp_path):
         until(lambda: _facts(file)[0] == "2" and _facts(file)[1] > before, "more orders")
+
+
+async def test_server_without_room_refuses_a_connection_with_its_reason(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    """Fault 15."""
+    server = make_server(jetstream(tmp_path / "full") + "\nmax_connections: 3")
+    desk = Desk(server.url, tmp_path)
+    async with connected(server.url) as bus, desk.both() as (portfolio, _):
+        options = NatsOptions(connect_timeout_seconds=1)
+        with pytest.raises(BusConnectError, match=r"maximum connections exceeded|max_connections"):
+            await NatsBus.connect(server.url, options=options)
+        await desk.signal(bus, 0)
+        await desk.check(bus, portfolio, 1)
+
+
+async def test_server_that_leaves_in_order_is_followed_by_its_successor(
+    desk: Desk, server: Any
+) -> None:
+    """Fault 18: the lame duck closes its connections, and another server takes its port."""
+    async with connected(desk.url) as bus, desk.both() as (portfolio, _):
+        await desk.signal(bus, 0)
+        await desk.check(bus, portfolio, 1)
+        server.process.send_signal(signal.SIGUSR2)
+        await asyncio.to_thread(server.process.wait, 40)
+        server.start()
+        await desk.signal(bus, 1)
+        await desk.check(bus, portfolio, 2)

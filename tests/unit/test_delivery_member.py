@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -619,3 +620,46 @@ async def test_timer_of_a_component_sends_outside_of_handlers(world: World) -> N
         again.send_order("AAPL", Side.BUY, 4)
         await orders_are(world, 2)
     assert len({order.id for order in await world.orders()}) == 2
+
+
+async def test_clock_of_a_producer_that_is_a_day_wrong_changes_nothing(world: World) -> None:
+    """Faults 39 and 40: what is late is judged by the time at which the stream kept it."""
+    async with world.running(component := EverySignal()):
+        for number, days in ((1, -1), (2, 1)):
+            stamp = NOW + timedelta(days=days)
+            event = SignalEvent(
+                id=f"signal_{number}", symbol="AAPL", signal=Signal.LONG, timestamp=stamp
+            )
+            await world.say(event, SIGNAL)
+        await orders_are(world, 2)
+    assert component.handled == ["signal_1", "signal_2"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+async def test_reports_in_any_order_lead_to_the_same_position(
+    world: World, order: tuple[int, ...]
+) -> None:
+    """Fault 43: parts, a cancel and what was filled before it, as they may come."""
+
+    class Ten(EverySignal):
+        def on_signal(self, event: SignalEvent) -> None:
+            self.send_order(event.symbol, Side.BUY, 10)
+
+    component = Ten()
+    async with world.running(component):
+        await world.signal(1)
+        await orders_are(world, 1)
+        (sent,) = await world.orders()
+        reports = [
+            fill(sent, 1, quantity="3", update="partial_fill", price="10"),
+            fill(sent, 2, quantity="4", update="partial_fill", price="20"),
+            fill(sent, 3, quantity="0", update="canceled", price=None),
+            fill(sent, 4, quantity="1", update="partial_fill", price="30"),
+        ]
+        for place in order:
+            await world.say(reports[place], EXECUTION)
+        await world.signal(2)
+        await orders_are(world, 2)
+        assert component.position("AAPL").quantity == 8
+        assert component.account.cash == 100_000 - 3 * 10 - 4 * 20 - 30
+        assert sent.id not in component.orders

@@ -122,6 +122,9 @@ def reason_of(error: BaseException | None) -> str:
 def _of_system(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused: no server listens there"
+    if isinstance(error, BrokenPipeError | ConnectionResetError):
+        # A server says why in the same moment, which is seldom read in time.
+        return "the server hung up at once: it may have as many as its max_connections"
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return "no route to that host"
     # Several addresses of one host: asyncio joins their errors in one text.
