@@ -215,6 +215,8 @@ class DurableMember:
     async def record(self, cause: str, act: Callable[[], None]) -> None:
         """Let the component change and send, and write that down; see `Desk.record`."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Whoever asked may have been canceled, and its error is nobody's news then.
+        done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._arrivals.put_act(Act(cause, act, done))
         if self._turning is not None:
             await asyncio.wait({done, self._turning}, return_when=asyncio.FIRST_COMPLETED)
