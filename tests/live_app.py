@@ -6,7 +6,9 @@ APP = """
 import asyncio, os
 from datetime import UTC, datetime, timedelta
 
-from ingenium import App, Bar, ExecutionEvent, Executor, Ingestor, Signal, Strategy
+from ingenium import (
+    App, Bar, ExecutionEvent, Executor, Ingestor, RiskLimits, Signal, Strategy,
+)
 from ingenium.portfolios import FixedQuantity
 
 class Ticks(Ingestor):
@@ -19,7 +21,7 @@ class Ticks(Ingestor):
                 period=timedelta(minutes=1),
             )
             self.send_data(bar.event)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
 class Turns(Strategy):
     def on_bar(self, bar):
@@ -38,5 +40,7 @@ def on_bar(bar):
 
 def app():
     return App(name="live", ingestors=[Ticks()], strategies=[Turns()],
-               portfolio=FixedQuantity(10), executor=FillAll())
+               portfolio=FixedQuantity(10), executor=FillAll(),
+               risk=RiskLimits(
+                   max_orders_per_second=None, duplicate_seconds=None, price_collar=None))
 """

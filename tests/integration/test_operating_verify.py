@@ -173,11 +173,8 @@ async def test_books_that_were_changed_are_found_out(
         (holding,) = disk.execute("SELECT value FROM state WHERE key = 'holding/AAPL'").fetchone()
     disk.close()
     changed = json.loads(holding) | {"quantity": "4"}
-    _change(
-        desk,
-        f"UPDATE state SET value = CAST('{json.dumps(changed)}' AS BLOB) "
-        "WHERE key = 'holding/AAPL'",
-    )
+    value = json.dumps(changed).encode().hex()
+    _change(desk, f"UPDATE state SET value = x'{value}' WHERE key = 'holding/AAPL'")
     result = await _verify(desk, stream)
     assert result.differences == ["holding/AAPL: quantity is 4 in the store, 3 by the stream"]
     _change(desk, "DELETE FROM state WHERE key = 'holding/AAPL'")

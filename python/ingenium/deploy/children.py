@@ -80,16 +80,20 @@ class Child:
         await asyncio.wait([self._pump], timeout=1)
         return code
 
+    async def ended(self) -> str:
+        """Wait for the end, and say how it came: ``"was killed by SIGKILL"``."""
+        return _how(await self.wait())
+
     async def expect_running(self) -> None:
         """Wait for the program to end, which it must not before `stop`.
 
         Raises:
             DeployError: It ended.
         """
-        code = await self.wait()
+        how = await self.ended()
         if self._stopping:
             return
-        raise DeployError(f"{self.name!r} {_how(code)} before the run did: its output is above")
+        raise DeployError(f"{self.name!r} {how} before the run did: its output is above")
 
     def expect_end(self) -> None:
         """From now on the program may end."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Message
 from ingenium.components import App, External
-from ingenium.deploy.parts import Part, Program
+from ingenium.deploy.parts import Part
 from ingenium.deploy.stopping import Stop
+from ingenium.deploy.supervising import CrashLoopError, Supervised
 from ingenium.errors import DeployError
 from ingenium.events import decode
 from ingenium.subjects import report_subject
 
-__all__ = ["run_live"]
+__all__ = ["Halt", "run_live"]
+
+Halt = Callable[[str], Awaitable[None]]
+"""Halts trading, and says why; must not raise."""
 
 _READY_SECONDS = 30.0
 _ORDER = ("executor", "portfolio", "strategy", "ingestor")
@@ -22,7 +26,13 @@ _ORDER = ("executor", "portfolio", "strategy", "ingestor")
 
 
 async def run_live(
-    bus: Bus, app: App, parts: Sequence[Part], stop: Stop, buses: Sequence[Bus] = ()
+    bus: Bus,
+    app: App,
+    parts: Sequence[Part],
+    stop: Stop,
+    buses: Sequence[Bus] = (),
+    *,
+    halt: Halt,
 ) -> None:
     """Run until somebody asks to stop.
 
@@ -32,16 +42,20 @@ async def run_live(
         parts: Its components.
         stop: Says when.
         buses: Connections of components in this process, to the same server.
+        halt: Halts trading; called when a component dies again and again.
 
     Raises:
         IngeniumError: A component failed, or did not become ready.
     """
     ready: dict[str, asyncio.Event] = {c.name: asyncio.Event() for c in app.components}
+    supervised = {part.component.name: part for part in parts if isinstance(part, Supervised)}
 
     def on_report(message: Message) -> None:
         name = decode(LockstepReport, message.payload).component
         if name in ready:
             ready[name].set()
+        if name in supervised:
+            supervised[name].ready()
 
     reports = await bus.subscribe(report_subject(app.name), on_report)
     ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
@@ -55,11 +69,18 @@ async def run_live(
             await part.start()
             started.append(part)
             tasks.append(asyncio.create_task(part.run()))
-            if isinstance(part, Program) and _reports(part):
-                await _until_ready(part, tasks[-1], asked, ready[part.component.name])
+            if isinstance(part, Supervised):
+                if _reports(part):
+                    await _until_ready(part, tasks[-1], asked, ready[part.component.name])
+                else:
+                    part.ready()
         done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
+    except CrashLoopError as error:
+        # What it has left undone nobody knows; the others are told before they stop.
+        await halt(str(error))
+        raise
     finally:
         asked.cancel()
         for part, task in zip(reversed(started), reversed(tasks), strict=True):
@@ -71,13 +92,13 @@ async def run_live(
         await reports.stop()
 
 
-def _reports(program: Program) -> bool:
+def _reports(program: Supervised) -> bool:
     component = program.component
     return not isinstance(component, External) or component.reports
 
 
 async def _until_ready(
-    program: Program,
+    program: Supervised,
     run: asyncio.Task[None],
     asked: asyncio.Task[None],
     ready: asyncio.Event,

@@ -12,9 +12,11 @@ from contextlib import AsyncExitStack
 from ingenium.bus import NatsBus
 from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.credentials import options_for
+from ingenium.clock import SystemClock
 from ingenium.components import App, External
 from ingenium.components.app import CONDUCTOR
 from ingenium.config import Settings
+from ingenium.delivery.control import say
 from ingenium.deploy.access import served
 from ingenium.deploy.component import play_component
 from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
@@ -23,7 +25,10 @@ from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.replay import run_replay
 from ingenium.deploy.stopping import stop_signals, unless_stopped
-from ingenium.errors import ConfigError
+from ingenium.deploy.supervising import RestartPolicy, Supervised
+from ingenium.deploy.watching import watched_server
+from ingenium.errors import ConfigError, IngeniumError
+from ingenium.events import ControlEvent, TradingState
 from ingenium.lockstep import OnStep, ReplayResult
 
 __all__ = ["run_app", "run_component"]
@@ -40,6 +45,7 @@ async def run_app(
     on_line: OnLine = lambda _name, _line: None,
     on_stop: Callable[[], None] = lambda: None,
     on_notice: Callable[[str], None] = lambda _text: None,
+    restarts: RestartPolicy | None = None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history, or until it is asked to stop.
 
@@ -54,6 +60,7 @@ async def run_app(
         on_line: Takes name and output lines of the programs that are started.
         on_stop: Called when somebody asks to stop.
         on_notice: Takes what everybody must know about the server.
+        restarts: When a program of a live app that died is started again.
 
     Returns:
         What came out of history; ``None`` for live data.
@@ -61,7 +68,7 @@ async def run_app(
     Raises:
         IngeniumError: The app cannot be started, or failed.
     """
-    programs: list[Program] = []
+    programs: list[Program | Supervised] = []
     with stop_signals(at_once=lambda: _kill_all(programs)) as stop:
         stop.on_ask(on_stop)
         async with served(app, settings) as access, AsyncExitStack() as connections:
@@ -74,6 +81,22 @@ async def run_app(
                 )
                 connections.push_async_callback(bus.close)
                 return bus
+
+            async def halt(reason: str) -> None:
+                event = ControlEvent(
+                    timestamp=SystemClock().now(),
+                    state=TradingState.HALTED.value,
+                    reason=reason,
+                    # No person: it can stop trading, and not release it.
+                    sender=bus.name,
+                )
+                try:
+                    await say(bus, event, bus.name)
+                    on_notice(
+                        f"TRADING IS HALTED: {reason}; ingenium resume {app.name} releases it"
+                    )
+                except IngeniumError as error:
+                    on_notice(f"trading was to be halted, and nobody took that: {error}")
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
             if not app.historical and not await keeps_streams(bus):
@@ -94,12 +117,14 @@ async def run_app(
                     own_process=processes,
                     on_line=on_line,
                     adopt=adopt,
+                    restarts=restarts,
                 )
                 if part is not None:
                     parts.append(part)
-            programs += [part for part in parts if isinstance(part, Program)]
+            programs += [part for part in parts if isinstance(part, Program | Supervised)]
             if not app.historical:
-                await run_live(bus, app, parts, stop, buses)
+                async with watched_server(access.monitor_url, app, halt, on_notice):
+                    await run_live(bus, app, parts, stop, buses, halt=halt)
                 return None
             probe = SubscriptionProbe(access.monitor_url, app)
             return await run_replay(bus, app, parts, probe, stop, on_step)
@@ -147,6 +172,6 @@ async def run_component(
             await bus.close()
 
 
-def _kill_all(programs: Sequence[Program]) -> None:
+def _kill_all(programs: Sequence[Program | Supervised]) -> None:
     for program in programs:
         program.kill()

@@ -12,6 +12,7 @@ from ingenium.components import App, Component, External
 from ingenium.config import Settings
 from ingenium.deploy.children import Child
 from ingenium.deploy.durable import make_live_member
+from ingenium.deploy.supervising import RestartPolicy, Supervised
 from ingenium.lockstep import make_member
 
 __all__ = ["OnLine", "Part", "make_part"]
@@ -84,6 +85,7 @@ async def make_part(
     own_process: bool,
     on_line: OnLine,
     adopt: bool = False,
+    restarts: RestartPolicy | None = None,
 ) -> Part | None:
     """Make the part that plays a component.
 
@@ -96,6 +98,7 @@ async def make_part(
         own_process: Whether a component in Python gets a process of its own.
         on_line: Takes the output of programs.
         adopt: See `make_live_member`.
+        restarts: When a program of a live app that died is started again.
 
     Returns:
         The part; ``None`` for another program that somebody else starts.
@@ -116,5 +119,10 @@ async def make_part(
     else:
         return await make_live_member(bus, app, component, settings, adopt=adopt)
     environment = settings.for_child(app=app.name, component=component.name) | extra
-    child = Child(component.name, command, environment, directory=directory, on_line=on_line)
-    return Program(component, child)
+
+    def make_child() -> Child:
+        return Child(component.name, command, environment, directory=directory, on_line=on_line)
+
+    if app.historical:
+        return Program(component, make_child())
+    return Supervised(component, make_child, on_line, restarts)
