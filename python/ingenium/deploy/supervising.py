@@ -131,11 +131,10 @@ class Supervised:
                 raise DeployError(f"{name!r} {how} before the run did: its output is above")
             seconds = backoff.crashed(now() - began, now())
             if seconds is None:
-                policy = self._policy
+                count, window = self._policy.crashes, self._policy.window_seconds
                 raise CrashLoopError(
-                    f"{name!r} {how}, for the {policy.crashes}th time within "
-                    f"{policy.window_seconds:g} s: the run ends, since starting it again does not "
-                    "help; its output is above"
+                    f"{name!r} {how}, {count} times within {window:g} s: the run ends, since "
+                    "starting it again does not help; its output is above"
                 )
             self._on_line(name, f"{how}; it is started again in {seconds:g} s")
             await self._pause(seconds)
