@@ -6,21 +6,11 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-import pytest
-from tools import need_program
+from tools import check_append_only, need_program, removed_lines
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FOLDERS = ("documented", "later")
 MANIFEST = GOLDEN / "manifest.sha256"
-
-
-def _removed_lines(folder: Path, name: str) -> list[str]:
-    """Return the lines that any commit took out of a file, oldest history included."""
-    git = need_program("git")
-    command = [git, "log", "--format=", "--patch", "--unified=0", "-m", "--first-parent", "--"]
-    done = subprocess.run([*command, name], cwd=folder, capture_output=True, text=True, check=True)
-    lines = done.stdout.splitlines()
-    return [line for line in lines if line.startswith("-") and not line.startswith("---")]
 
 
 def test_golden_files_are_the_ones_in_the_manifest() -> None:
@@ -35,14 +25,7 @@ def test_golden_files_are_the_ones_in_the_manifest() -> None:
 
 
 def test_manifest_has_lost_no_line_since_it_began() -> None:
-    git = need_program("git")
-    ask = [git, "rev-parse", "--is-inside-work-tree"]
-    if subprocess.run(ask, cwd=GOLDEN, capture_output=True, check=False).returncode:
-        pytest.skip("not a git checkout, so there is no history to hold the manifest against")
-    committed = [git, "show", f"HEAD:./{MANIFEST.name}"]
-    before = subprocess.run(committed, cwd=GOLDEN, capture_output=True, text=True, check=True)
-    assert set(before.stdout.splitlines()) <= set(MANIFEST.read_text().splitlines())
-    assert _removed_lines(GOLDEN, MANIFEST.name) == []
+    check_append_only(MANIFEST)
 
 
 def test_line_taken_out_of_a_manifest_is_seen(tmp_path: Path) -> None:
@@ -57,4 +40,4 @@ def test_line_taken_out_of_a_manifest_is_seen(tmp_path: Path) -> None:
         (tmp_path / "manifest").write_text(text)
         run("add", "manifest")
         run("commit", "--quiet", "--message", str(number))
-    assert _removed_lines(tmp_path, "manifest") == ["-one"]
+    assert removed_lines(tmp_path / "manifest") == ["-one"]
