@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench proto
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test check generate bench differential lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test check generate bench differential conformance lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
@@ -17,6 +17,7 @@ help:
 	@echo "make generate  buf generate, and docs/asyncapi.yaml with its page"
 	@echo "make bench     speed, as ratios against peers in the same run"
 	@echo "make differential  1,000,000 payloads through our codec and Go's"
+	@echo "make conformance  every runtime against every vector of the wire format"
 	@echo "make lock      renew the lock files in python/ from pyproject.toml"
 
 setup: $(READY)
@@ -76,6 +77,9 @@ PAYLOADS ?= 1000000
 differential: $(READY)
 	@$(BIN)/python -m bench.differential $(PAYLOADS)
 
+conformance: $(READY)
+	@cd tests && ../$(BIN)/python -m conformance
+
 COMPILE := ../$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra server --group dev
 
 lock: $(READY)
@@ -84,4 +88,4 @@ lock: $(READY)
 	cd python && $(COMPILE) --group bench pyproject.toml -o requirements-bench.lock
 
 clean:
-	rm -rf .venv .ingenium python/.mypy_cache python/.ruff_cache python/.pytest_cache
+	rm -rf .venv .ingenium tests/conformance/build python/.mypy_cache python/.ruff_cache python/.pytest_cache
