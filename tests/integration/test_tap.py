@@ -151,6 +151,52 @@ async def test_tap_reads_binary_and_keeps_the_bytes_of_what_is_broken(
             assert "no binary ingenium.v1.OrderEvent" in lines[4]
 
 
+OWN = [
+    b'{"Symbol":"AAPL", "Headline":"Gr\xc3\xb6\xc3\x9fer <b>\\n\\u001b[2J",\n"Score":0.5}',
+    b'{"Score":1e999}',
+    b'{"Score":NaN}',
+    b'{"Headline":"\xff"}',
+    b"[1]",
+    b'{"a":' * 100_000,
+]
+
+
+async def _tap_own(server: EmbeddedServer, bus: NatsBus, folder: Path, *options: str) -> list[str]:
+    arguments = ("acme.news.>", *options, "--count", str(len(OWN)))
+    with running("tap", *arguments, cwd=folder, env={"NATS_SERVER": server.url}) as it:
+        it.until_line("listening")
+        for payload in OWN:
+            await bus.publish("acme.news.aapl", payload)
+        await bus.flush()
+        ended = it.wait()
+    assert ended.code == 0, ended.err
+    return ended.out.splitlines()
+
+
+async def test_tap_shows_an_event_of_a_users_own_as_json(
+    tmp_path: Path, nats_server: EmbeddedServer, nats_bus: NatsBus
+) -> None:
+    first, *rest = await _tap_own(nats_server, nats_bus, tmp_path)
+    assert first == (
+        "own       acme.news.aapl  "
+        r'{"Symbol": "AAPL", "Headline": "Größer <b>\n\u001b[2J", "Score": 0.5}'
+    )
+    assert len(rest) == 5
+    assert all(line.startswith("?         acme.news.aapl  ") for line in rest)
+
+
+async def test_tap_json_gives_an_event_of_a_users_own_and_the_bytes_of_what_is_none(
+    tmp_path: Path, nats_server: EmbeddedServer, nats_bus: NatsBus
+) -> None:
+    lines = await _tap_own(nats_server, nats_bus, tmp_path, "--json")
+    first, *rest = [json.loads(line) for line in lines]
+    assert (first["subject"], first["type"]) == ("acme.news.aapl", None)
+    assert first["event"] == json.loads(OWN[0])
+    for answer, payload in zip(rest, OWN[1:], strict=True):
+        assert answer["error"] == "cannot decode event: expected a JSON object"
+        assert base64.b64decode(answer["data_base64"]) == payload
+
+
 async def test_tap_one_subject_prints_only_that(
     tmp_path: Path, nats_server: EmbeddedServer, nats_bus: NatsBus
 ) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -83,11 +83,11 @@ def test_event_of_a_users_own_goes_from_go_to_python_and_tap_and_in_binary_form(
             read, problems = reader.communicate(timeout=LIMIT_SECONDS)
             assert (read, problems) == ("AAPL Größer <b> 0.5 UTC\n", "")
             shown, _ = tap.communicate(timeout=LIMIT_SECONDS)
-            # A type of one's own is not known to tap: it gives the exact bytes.
             line = json.loads(shown)
-            payload = json.loads(base64.b64decode(line["data_base64"]))
-            assert line["subject"] == "acme.news.aapl"
-            assert payload["Headline"] == "Größer <b>"
+            assert (line["subject"], line["type"]) == ("acme.news.aapl", None)
+            time = line["event"].pop("Timestamp")
+            assert line["event"] == {"Symbol": "AAPL", "Headline": "Größer <b>", "Score": 0.5}
+            assert datetime.fromisoformat(time).tzinfo == UTC
         finally:
             reader.kill()
             tap.kill()

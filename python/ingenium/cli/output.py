@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from datetime import time as time_of_day
 from decimal import Decimal
+from math import isfinite
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.table import Table
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import content_type_of, unpack
 from ingenium.clock import format_time
-from ingenium.errors import WireError
+from ingenium.errors import DecodeError, WireError
 from ingenium.events import (
     CancelEvent,
     ContentType,
@@ -60,7 +61,11 @@ def describe_message(message: Message) -> str:
     """Say in one line what a message is, readable or not."""
     kind = event_type_of(message.subject)
     if kind is None:
-        return f"?         {printable(message.subject)}  {_preview(message.payload)}"
+        own = _own_event(message.payload)
+        if own is None:
+            return f"?         {printable(message.subject)}  {_preview(message.payload)}"
+        text = json.dumps(own, ensure_ascii=False)
+        return f"own       {printable(message.subject)}  {printable(text)}"
     try:
         event = unpack(kind, message)
     except WireError as error:
@@ -69,6 +74,23 @@ def describe_message(message: Message) -> str:
             f"{_preview(message.payload)}"
         )
     return printable(_describe(event))
+
+
+def _own_event(payload: bytes) -> dict[str, object] | None:
+    """Read an event of a user's own type; ``None`` when the payload is no object of JSON."""
+    try:
+        event = json.loads(payload.decode(), parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    # It would be written as a word that is not JSON.
+    if not isfinite(number):
+        raise ValueError(f"{text} is no number of JSON")
+    return number
 
 
 def _preview(payload: bytes, most: int = 120) -> str:
@@ -168,8 +190,9 @@ def message_as_json(message: Message) -> str:
     """Write a message as one line of JSON, readable or not.
 
     Returns:
-        ``{"subject", "type", "headers", "event"}``, or with ``"error"`` and ``"data_base64"`` in
-        place of ``"event"`` when the payload is no event.
+        ``{"subject", "type", "headers", "event"}``, the type ``null`` for one that is
+        not ours, or with ``"error"`` and ``"data_base64"`` in place of ``"event"`` when the payload
+        is no event.
     """
     kind = event_type_of(message.subject)
     line: dict[str, object] = {
@@ -178,12 +201,15 @@ def message_as_json(message: Message) -> str:
         "headers": dict(message.headers),
     }
     try:
-        if kind is None:
-            raise WireError("event", "", f"subject {message.subject!r} is none of Ingenium's")
-        event = unpack(kind, message)
-        # What is JSON already may have keys that the schema does not know.
-        is_json = content_type_of(kind, message) is ContentType.JSON
-        line["event"] = json.loads(message.payload if is_json else encode(event))
+        if kind is not None:
+            event = unpack(kind, message)
+            # What is JSON already may have keys that the schema does not know.
+            is_json = content_type_of(kind, message) is ContentType.JSON
+            line["event"] = json.loads(message.payload if is_json else encode(event))
+        elif (own := _own_event(message.payload)) is not None:
+            line["event"] = own
+        else:
+            raise DecodeError("event", "", "expected a JSON object")
     except WireError as error:
         line["error"] = str(error)
         line["data_base64"] = base64.b64encode(message.payload).decode()
