@@ -166,6 +166,24 @@ async def test_holder_that_is_cut_off_gives_up_before_others_may_have_it(
     assert table.read("executor.U1")[0] == mine.holder
 
 
+async def test_lease_that_may_lapse_is_taken_up_again_if_nobody_came(
+    table: LeaseTable, clock: Clock
+) -> None:
+    mine = Lossy(table, "executor.U1", ttl_seconds=TTL_SECONDS, may_lapse=True)
+    await mine.acquire()
+    mine.lost, mine.arrives = 2, False
+    clock.seconds += 2 * TTL_SECONDS
+    valid = []
+    for _ in range(3):
+        await mine.renew()
+        valid.append(mine.is_valid)
+    assert valid == [False, False, True]
+    clock.seconds += 2 * TTL_SECONDS
+    await lease(table).acquire()
+    with pytest.raises(LeaseLostError, match="is lost, and led by"):
+        await mine.renew()
+
+
 async def test_keep_renews_until_it_is_lost(table: LeaseTable, clock: Clock) -> None:
     mine = lease(table)
     await mine.acquire()

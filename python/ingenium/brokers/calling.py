@@ -18,6 +18,7 @@ __all__ = ["FIRST_DELAY_SECONDS", "Answer", "Delays", "ask", "call"]
 
 FIRST_DELAY_SECONDS = 0.1
 _LAST_DELAY_SECONDS = 1.6
+_ASK_SECONDS = 20.0
 _T = TypeVar("_T")
 
 
@@ -84,12 +85,14 @@ async def ask(
     """Ask the broker a question that changes nothing, several times if need be.
 
     Raises:
-        BrokerError: It gave no answer.
+        BrokerError: It gave no answer, for all the tries or for 20 s.
     """
     delay = FIRST_DELAY_SECONDS
+    ends_at = asyncio.get_running_loop().time() + _ASK_SECONDS
     for _ in range(tries - 1):
         answer = await call(what, name, timeout_seconds)
-        if answer.error is None or isinstance(answer.error, BrokerRefusedError):
+        is_over = asyncio.get_running_loop().time() > ends_at
+        if is_over or answer.error is None or isinstance(answer.error, BrokerRefusedError):
             return answer.get()
         await asyncio.sleep(delay)
         delay = min(2 * delay, _LAST_DELAY_SECONDS)

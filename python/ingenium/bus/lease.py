@@ -129,12 +129,20 @@ class TimedLease(Lease):
         key: What it is for.
         ttl_seconds: How long the table remembers.
         elapsed: Seconds, by a clock that goes on while this process or the machine stands still.
+        may_lapse: Whether it is taken up again after it has run out, if nobody else has it. That is
+            for those whose acts are known again by their ids, such as a portfolio's orders.
     """
 
     def __init__(
-        self, key: str, ttl_seconds: float, elapsed: Callable[[], float] | None = None
+        self,
+        key: str,
+        ttl_seconds: float,
+        elapsed: Callable[[], float] | None = None,
+        *,
+        may_lapse: bool = False,
     ) -> None:
         self.key = key
+        self._may_lapse = may_lapse
         self.holder = Holder.this_process()
         self._ttl = ttl_seconds
         self._margin = MARGIN_SECONDS * ttl_seconds / TTL_SECONDS
@@ -188,7 +196,8 @@ class TimedLease(Lease):
             if not written:
                 # An earlier try that had no answer may have come through.
                 holder, self._revision = await self._read()
-                if holder.token != self.holder.token:
+                is_free = holder.token == NOBODY.token and self._may_lapse
+                if holder.token != self.holder.token and not is_free:
                     self._valid_until = float("-inf")
                     raise LeaseLostError(
                         f"{self.key} is lost, and led by {holder.name} now: this process ends"
@@ -197,7 +206,7 @@ class TimedLease(Lease):
             if written:
                 self._hold(written, began)
         except BusTimeoutError as error:
-            if not self.is_valid:
+            if not self.is_valid and not self._may_lapse:
                 raise LeaseLostError(
                     f"{self.key} could not be renewed in time: {error}: this process ends"
                 ) from error
@@ -266,6 +275,7 @@ class MemoryLease(TimedLease):
         key: What it is for.
         holder: Who asks; this process when left out.
         ttl_seconds: How long it lasts.
+        may_lapse: See `TimedLease`.
     """
 
     def __init__(
@@ -275,8 +285,9 @@ class MemoryLease(TimedLease):
         *,
         holder: Holder | None = None,
         ttl_seconds: float = TTL_SECONDS,
+        may_lapse: bool = False,
     ) -> None:
-        super().__init__(key, ttl_seconds, table.elapsed)
+        super().__init__(key, ttl_seconds, table.elapsed, may_lapse=may_lapse)
         self.holder = holder or self.holder
         self._table = table
 

@@ -33,8 +33,10 @@ _T = TypeVar("_T")
 class NatsLease(TimedLease):
     """A lease in a bucket; made by `open_lease`."""
 
-    def __init__(self, bus: NatsBus, bucket: KeyValue, key: str, ttl_seconds: float) -> None:
-        super().__init__(key, ttl_seconds)
+    def __init__(
+        self, bus: NatsBus, bucket: KeyValue, key: str, ttl_seconds: float, *, may_lapse: bool
+    ) -> None:
+        super().__init__(key, ttl_seconds, may_lapse=may_lapse)
         self._bus = bus
         self._bucket = bucket
         self._name = key_of(key)
@@ -61,13 +63,16 @@ class NatsLease(TimedLease):
             return 0
 
 
-async def open_lease(bus: NatsBus, key: str, *, ttl_seconds: float = TTL_SECONDS) -> Lease | None:
+async def open_lease(
+    bus: NatsBus, key: str, *, ttl_seconds: float = TTL_SECONDS, may_lapse: bool = False
+) -> Lease | None:
     """Return the lease of a key, not acquired yet.
 
     Args:
         bus: The connection.
         key: What it is for, such as ``"executor.U12345"``.
         ttl_seconds: How long it lasts; the same for all on a server.
+        may_lapse: See `TimedLease`.
 
     Returns:
         The lease; ``None`` on a server without JetStream, which can keep none.
@@ -93,7 +98,7 @@ async def open_lease(bus: NatsBus, key: str, *, ttl_seconds: float = TTL_SECONDS
                 f"the server at {bus.url} has a bucket {BUCKET} that forgets after {status.ttl} s, "
                 f"not {ttl_seconds:g} s: delete it while nothing runs"
             ) from error
-    return NatsLease(bus, bucket, key, ttl_seconds)
+    return NatsLease(bus, bucket, key, ttl_seconds, may_lapse=may_lapse)
 
 
 async def _call(bus: NatsBus, what: str, call: Callable[[], Awaitable[_T]]) -> _T:

@@ -109,7 +109,9 @@ async def _lease(
         component.lease = await open_lease(bus, component.lease_key)
         return component.lease
     if isinstance(component, Portfolio | Executor):
-        return await open_lease(bus, f"{component.role}.{app.name}")
+        # A server that is away for long takes the lease with it. What these send is known again
+        # by its ids, so they may go on if nobody has taken their place.
+        return await open_lease(bus, f"{component.role}.{app.name}", may_lapse=True)
     return None
 
 
