@@ -14,7 +14,9 @@ from running import ingenium, running, until
 
 from ingenium.bus import running_servers
 from ingenium.config import Settings
+from ingenium.delivery import Store
 from ingenium.delivery.kill_file import KillFile
+from ingenium.errors import StoreError
 from ingenium.events import ContentType, TradingState
 from ingenium.operating.places import find_place
 from ingenium.operating.status import AppStatus, status_of
@@ -29,6 +31,18 @@ def folder(tmp_path: Path) -> Path:
 def _status(folder: Path) -> AppStatus:
     settings = Settings(data_directory=folder / ".ingenium")
     return asyncio.run(status_of(find_place(settings, "live")))
+
+
+def _orders(folder: Path) -> int:
+    """Count the orders that the executor has filled."""
+    try:
+        store = Store.read(folder / ".ingenium/live/state/fixed-quantity.db")
+    except StoreError:
+        return 0  # It is just being made.
+    try:
+        return int(json.loads(store.rows("account").get("account", b"{}")).get("bookings", 0))
+    finally:
+        store.close()
 
 
 @pytest.mark.parametrize("content_type", ContentType)
@@ -77,6 +91,31 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
             assert (done["reached"], done["file_changed"]) == ("stream", was_there)
         assert _status(folder).trading == "active"
         assert file.state() is TradingState.ACTIVE
+        it.send(signal.SIGTERM)
+        assert it.wait().code == 0
+
+
+def test_file_alone_halts_components_that_run_until_an_operator_says_otherwise(
+    folder: Path,
+) -> None:
+    file = KillFile(folder / ".ingenium" / "live" / "HALT")
+    with running("run", "app.py:app", cwd=folder) as it:
+        until(lambda: bool(running_servers(folder / ".ingenium")), "a server")
+        until(lambda: _orders(folder) > 2, "orders")
+        file.path.touch()
+        until(lambda: _status(folder).said is not None, "a word of a component")
+        said = _status(folder).said
+        assert said is not None
+        assert said.state == "halted"
+        assert said.sender in {"fixed-quantity", "fill-all"}
+        assert said.reason.startswith("kill switch: ")
+        halted_at = _orders(folder)
+        end = _status(folder).stream_end or 0
+        until(lambda: (_status(folder).stream_end or 0) > end + 4, "signals and denials")
+        assert _orders(folder) == halted_at
+        ended = ingenium("resume", "live", "--yes", "live", cwd=folder)
+        assert ended.code == 0, ended.err
+        until(lambda: _orders(folder) > halted_at, "orders again")
         it.send(signal.SIGTERM)
         assert it.wait().code == 0
 

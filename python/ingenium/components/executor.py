@@ -133,6 +133,7 @@ class Executor(Gated):
         orders = self.book.orders
         if gate is None or orders.active(order.id) is not None or orders.has_ended(order.id):
             return None
+        self.look_outside()
         before = gate.switch.state
         protective = replaces is not None and orders.protects(replaces.id)
         denial = self._check(order, replaces, protective=protective)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from ingenium.components.base import Component, Handled
@@ -15,6 +15,11 @@ from ingenium.trading.order import Order
 from ingenium.trading.rows import read_row, write_json
 
 __all__ = ["Gated", "arm"]
+
+
+KillSwitch = Callable[[], tuple[TradingState, str] | None]
+KILL_SWITCH = "kill switch"
+"""Who says so, where one outside restricts trading."""
 
 
 class Gated(Component):
@@ -30,6 +35,10 @@ class Gated(Component):
         super().__init__(name)
         self.news: list[DenialEvent | TradingState] = []
         """What `share_news` has still to tell."""
+        self.kill_switch: KillSwitch | None = None
+        """Says how far something outside restricts trading, and why; ``None`` for not at all."""
+        # Not yet asked: what a life before saw may be gone.
+        self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
 
     own_rows: ClassVar[Collection[str]] = ("gate", *Component.own_rows)
 
@@ -61,6 +70,8 @@ class Gated(Component):
         gate = self.gate
         if gate is None:
             return
+        # A file that is gone must not outlive the word that releases.
+        self.look_outside()
         before = gate.switch.state
         if not gate.switch.apply(event):
             self.report_problem(
@@ -80,13 +91,24 @@ class Gated(Component):
             self.gate.switch.decide(TradingState.HALTED, reason, self.name, self.now)
             self._announce(before)
 
-    def hold(self, source: str, reason: str | None) -> None:
-        """Halt trading as long as something is there, such as the file of a kill switch.
+    def look_outside(self) -> None:
+        """Ask `kill_switch`; called before each order, word about trading and piece of data."""
+        ask = self.kill_switch
+        if ask is not None and (found := ask()) != self._seen_outside:
+            self._seen_outside = found
+            state, reason = found or (TradingState.ACTIVE, None)
+            self.hold(KILL_SWITCH, reason, state)
+
+    def hold(
+        self, source: str, reason: str | None, state: TradingState = TradingState.HALTED
+    ) -> None:
+        """Restrict trading as long as something is there, such as the file of a kill switch.
 
         Args:
             source: What it is, such as the file's name.
-            reason: Why, in words; ``None`` when it is gone. Trading stays halted until an
+            reason: Why, in words; ``None`` when it is gone. Trading stays restricted until an
                 operator says otherwise.
+            state: How far.
         """
         if self.gate is None:
             return
@@ -96,8 +118,8 @@ class Gated(Component):
             switch.let_go(source)
         else:
             # What is seen here only is said to the others, too.
-            switch.decide(TradingState.HALTED, f"{source}: {reason}", self.name, self.now)
-            switch.hold(source, TradingState.HALTED, reason, self.now)
+            switch.decide(state, f"{source}: {reason}", self.name, self.now)
+            switch.hold(source, state, reason, self.now)
         self._announce(before)
 
     def withdraw(self) -> None:
@@ -155,6 +177,7 @@ class Gated(Component):
 
     def _look(self, event: DataEvent) -> None:
         """Show the gate an event of market data whose price is noted already."""
+        self.look_outside()
         gate = self.gate
         if gate is None:
             return

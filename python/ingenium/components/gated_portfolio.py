@@ -49,6 +49,7 @@ class GatedPortfolio(BookKeeper, Gated):
         gate = self.gate
         if gate is None:
             return None
+        self.look_outside()
         before = gate.switch.state
         denial = self._check(
             order, self._orders.active(old_id), protective=self._orders.protects(old_id)

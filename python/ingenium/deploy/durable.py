@@ -13,12 +13,14 @@ from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.stream import Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, has_streams, open_stream
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy, arm
+from ingenium.components.gated import Gated, KillSwitch
 from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.config import Settings
 from ingenium.delivery import DurableMember, Store
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.errors import ConfigError
+from ingenium.events import TradingState
 
 __all__ = ["AT_MOST_ONCE", "keeps_streams", "make_live_member", "state_path"]
 
@@ -65,6 +67,8 @@ async def make_live_member(
         StoreError: The component's state cannot be used.
     """
     arm(component, app.risk)
+    if isinstance(component, Gated):
+        component.kill_switch = _kill_switch(settings, app)
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
         return LiveMember(bus, component)
     if not await has_streams(bus):
@@ -97,6 +101,19 @@ async def make_live_member(
         adopt=adopt,
         lease=await _lease(bus, app, component, settings, adopt=adopt),
     )
+
+
+def _kill_switch(settings: Settings, app: App) -> KillSwitch:
+    """Return what asks the file that halts an app on this machine."""
+    file = KillFile(settings.data_directory / app.name / HALT_FILE)
+
+    def ask() -> tuple[TradingState, str] | None:
+        found = file.look()
+        if found is None:
+            return None
+        return found.state, f"{found.reason or file.path} by {found.sender or 'somebody'}"
+
+    return ask
 
 
 async def _lease(
