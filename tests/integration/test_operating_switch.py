@@ -68,8 +68,10 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
         assert status.trading == "halted"
         assert status.said is not None
         assert status.kill_file is not None
-        assert status.said.reason == "odd \x1b[2J fills"
-        assert "@" in status.said.sender == status.kill_file.sender
+        # A component that has seen the file may have said it once more.
+        assert "odd \x1b[2J fills" in status.said.reason
+        assert status.kill_file.reason == "odd \x1b[2J fills"
+        assert "@" in status.kill_file.sender
         by_name = {each.name: each for each in status.components}
         assert set(by_name) == {"fixed-quantity", "fill-all", "turns"}
         assert by_name["fixed-quantity"].role == "portfolio"
