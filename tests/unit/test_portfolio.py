@@ -209,6 +209,55 @@ def test_execution_without_any_price_is_reported_not_booked(portfolio: Recording
     assert "ExecutionEvent.Price: expected the price of the fill" in problem
 
 
+@pytest.mark.parametrize(
+    "prices", [{"type": "limit", "limit_price": 98}, {"type": "stop", "stop_price": 98}]
+)
+def test_execution_without_a_price_takes_that_of_its_order_before_the_first_bar(
+    portfolio: Recording, prices: dict[str, object]
+) -> None:
+    order = portfolio.send_order("AAPL", Side.BUY, 10, **prices)  # type: ignore[arg-type]
+    portfolio.handle_execution(execution("exec_1", order, "10", price=None))
+    assert portfolio.position("AAPL").average_price == 98
+    assert portfolio.take_refusal() is None
+    [(kind, key, row)] = [row for row in portfolio.take_log() if row[0] == "priced"]
+    assert (kind, key, row) == ("priced", "exec_1", b'{"bookings":0,"price":"98"}')
+
+
+def test_execution_that_was_refused_is_booked_when_it_comes_again(portfolio: Recording) -> None:
+    order = bought(portfolio)
+    unpriced = execution("exec_1", order, "10", price=None)
+    portfolio.handle_execution(unpriced)
+    assert "expected the price of the fill" in str(portfolio.take_refusal())
+    assert portfolio.take_refusal() is None
+    portfolio.handle_data(data("101"))
+    portfolio.handle_execution(unpriced)
+    assert portfolio.take_refusal() is None
+    assert portfolio.position("AAPL").quantity == 10
+
+
+def test_books_are_made_again_with_the_prices_of_the_first_time(portfolio: Recording) -> None:
+    """The second one knows no bars, and meets the execution that was refused, too."""
+    order = bought(portfolio, 30)
+    story = [
+        execution("exec_1", order, "10", update="partial_fill", price=None),
+        execution("exec_2", order, "10", update="partial_fill", price="99"),
+        execution("exec_1", order, "10", update="partial_fill", price=None),
+        execution("exec_3", order, "5", update="partial_fill", price=None),
+    ]
+    for event in story[:2]:
+        portfolio.book_execution(event)
+    portfolio.handle_data(data("104"))
+    for event in story[2:]:
+        portfolio.book_execution(event)
+    again = Recording(cash=Decimal(10_000))
+    again.price_as(row for row in portfolio.take_log() if row[0] == "priced")
+    again.recall(order.to_event())
+    for event in story:
+        again.book_execution(event)
+    assert again.book_rows() == portfolio.book_rows()
+    assert again.position("AAPL").quantity == 25
+
+
 def test_execution_that_comes_twice_is_handled_once(portfolio: Recording) -> None:
     order = bought(portfolio, 100)
     for _ in range(2):
