@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,14 @@ def test_go_runners_are_vetted_and_formatted() -> None:
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert done.stdout == ""
+
+
+def test_rust_runner_has_the_versions_of_the_example() -> None:
+    def versions(folder: Path) -> set[tuple[str, str]]:
+        lock = tomllib.loads((folder / "Cargo.lock").read_text())
+        return {(package["name"], package["version"]) for package in lock["package"]}
+
+    runner = versions(HERE / "runners" / "rust")
+    own = {("conformance", "0.0.0")}
+    assert len(runner) > 10
+    assert runner - own <= versions(TOP / "examples" / "rust")
