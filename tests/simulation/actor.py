@@ -1,0 +1,136 @@
+"""A component of the world that is started again whenever its process has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ingenium.components import Component
+from ingenium.components.points import Point
+from ingenium.delivery import DurableMember, Store
+from ingenium.errors import IngeniumError, StreamError
+from simulation.bus import SimBus
+from simulation.disk import SimDisk, make_disk
+from simulation.process import CrashedError, Process
+from simulation.stream import SimStream
+
+if TYPE_CHECKING:
+    from simulation.world import SimWorld
+
+__all__ = ["Actor"]
+
+Make = Callable[[Process], Component]
+
+
+class Actor:
+    """One component over all its lives.
+
+    Args:
+        world: It is part of.
+        name: For the trace.
+        make: Makes the component anew for each life.
+        points: The points that it passes.
+        subjects: What it reads from the stream.
+    """
+
+    def __init__(
+        self, world: SimWorld, name: str, make: Make, points: list[Point], subjects: list[str]
+    ) -> None:
+        self.name = name
+        self.disk: SimDisk = make_disk(world.chaos)
+        self.subjects = subjects
+        self.process: Process | None = None
+        self.member: DurableMember | None = None
+        self.bus: SimBus | None = None
+        self.refused: StreamError | None = None
+        self.lives = 0
+        self.ready = False
+        self.began = asyncio.Event()
+        """Set once it has been ready for the first time."""
+        self._world = world
+        self._make = make
+        self._points = points
+
+    async def live(self) -> None:
+        """Start it again and again, until canceled."""
+        chaos = self._world.chaos
+        while True:
+            self.lives += 1
+            process = self.process = Process(chaos, self.name, self.lives, self._points)
+            self.ready = False
+            self.disk.process = process
+            main = process.spawn(self._main(process))
+            await asyncio.wait([main])
+            await self._bury(process)
+            if self.refused is not None:
+                return
+            pause = chaos.random.choice([0.1, 1.0, 5.0, 45.0]) if chaos.active else 0.5
+            await asyncio.sleep(pause)
+
+    async def _main(self, process: Process) -> None:
+        chaos = self._world.chaos
+        process.effect("starts")
+        try:
+            self.bus = SimBus(process)
+            self.member = DurableMember(
+                self.bus,
+                SimStream(self._world.server, process),
+                self._make(process),
+                Store(self.disk, self.name),
+                clock=process.clock,
+                at=process.at,
+            )
+            await self.member.start()
+            self.ready = True
+            self.began.set()
+            await self.member.run()
+        except StreamError as error:
+            chaos.counts["end refused"] += 1
+            chaos.trace(f"{process.name} refuses: {error}")
+            self.refused = error
+        except IngeniumError as error:
+            chaos.counts[f"end {type(error).__name__}"] += 1
+            chaos.trace(f"{process.name} ends: {type(error).__name__}: {error}")
+        except (asyncio.CancelledError, CrashedError):
+            raise
+        except BaseException as error:
+            self._world.violations.append(f"{process.name} fails with {error!r}")
+            raise
+
+    async def _bury(self, process: Process) -> None:
+        """Make sure that nothing of a dead process goes on."""
+        process.kill("and is gone")
+        for _ in range(20):
+            left = [task for task in process.tasks if not task.done()]
+            if not left:
+                break
+            for task in left:
+                task.cancel()
+            await asyncio.sleep(0)
+        else:
+            raise AssertionError(f"tasks of {process.name} do not end: {left}")
+        for task in process.tasks:
+            # Read, so that nobody complains that it never was.
+            if not task.cancelled():
+                task.exception()
+        process.tasks.clear()
+
+    def store(self) -> Store:
+        """Open what it has on its disk, to look at it."""
+        self.disk.process = None
+        return Store(self.disk, self.name)
+
+    def is_idle(self) -> bool:
+        """Whether it has handled all that is for it, and sent all that it had to."""
+        process = self.process
+        if process is None or not process.alive or not self.ready:
+            return False
+        self.disk.process = None
+        try:
+            store = Store(self.disk, self.name)
+            known = store.position("INGENIUM")
+            at = 0 if known is None else known.sequence
+            return not store.outbox(1) and at >= self._world.last_for(self.subjects)
+        finally:
+            self.disk.process = process

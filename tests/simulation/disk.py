@@ -1,0 +1,57 @@
+"""The disk of a component: a database that outlives the process that uses it."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from simulation.chaos import Chaos
+from simulation.process import Process
+
+__all__ = ["SimDisk", "make_disk"]
+
+
+class SimDisk(sqlite3.Connection):
+    """A database in memory. Its borders are those of transactions.
+
+    Attributes:
+        chaos: Decides what goes wrong.
+        process: Who uses it now; nobody, while a checker looks at it.
+    """
+
+    chaos: Chaos
+    process: Process | None = None
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Execute a statement."""
+        process = self.process
+        if process is None or sql == "ROLLBACK":
+            return super().execute(sql, parameters)
+        if not process.alive:
+            process.effect(sql)
+        word = sql[:6]
+        if word == "COMMIT":
+            self._write("writes")
+            cursor = super().execute(sql)
+            process.effect(f"has written {self.total_changes}")
+            return cursor
+        if sql.startswith("INSERT OR REPLACE INTO meta"):
+            self._write("writes a fact")
+        return super().execute(sql, parameters)
+
+    def _write(self, what: str) -> None:
+        assert self.process is not None
+        self.process.effect(what)
+        if self.chaos.roll(self.chaos.options.disk_full):
+            self.chaos.fault("disk full", self.process.name)
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def close(self) -> None:
+        """Do nothing: the disk stays."""
+
+
+def make_disk(chaos: Chaos) -> SimDisk:
+    """Make an empty disk."""
+    disk = sqlite3.connect(":memory:", factory=SimDisk)
+    disk.chaos = chaos
+    return disk

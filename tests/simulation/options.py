@@ -1,0 +1,122 @@
+"""What a seed decides before the world begins."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+
+__all__ = ["Options", "options_of"]
+
+_RATES = (0.01, 0.03, 0.1, 0.25)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """The kind of world that a seed makes.
+
+    Each kind of fault is there in a part of the worlds only: one that has all of them hides those
+    that need a quiet stretch before or behind them.
+
+    Attributes:
+        seed: Of all that is random.
+        signals: How many are sent.
+        symbols: Of how many instruments.
+        pause: Seconds between two signals, on average.
+        is_busy: Whether the portfolio sends brackets, cancels and replaces; else it holds a fixed
+            quantity.
+        lost: How often a request to a server gets lost.
+        unanswered: How often the answer does.
+        doubled: How often a request arrives twice.
+        slow: How often something takes seconds.
+        reset: How often a reader of the stream loses its connection.
+        crash: How often a life of a process is planned to end early.
+        kill: Whether processes are killed at any time.
+        freeze: Whether processes stand still for a while.
+        outage: Whether the server of the stream is away for a while.
+        disk_full: How often something cannot be written.
+        careless: How often a signal is sent twice without an id that the stream knows it by.
+        window: Seconds in which the stream knows an id again.
+        skew: Seconds by which the clocks of the processes may be wrong.
+        halts: Whether an operator halts trading and lets it go on.
+        tail_loss: Whether the stream loses its newest messages in a power failure, acknowledged
+            ones too, as one that is not written through to the disk does.
+        anew: Whether the stream is deleted and made anew.
+        idempotent: Whether the broker takes a client id once only.
+        broker_outage: Whether the broker is away for a while.
+        rejects: How often the broker rejects an order.
+        partial: How often an order is filled in parts.
+    """
+
+    seed: int
+    signals: int
+    symbols: int
+    pause: float
+    is_busy: bool
+    lost: float
+    unanswered: float
+    doubled: float
+    slow: float
+    reset: float
+    crash: float
+    kill: bool
+    freeze: bool
+    outage: bool
+    disk_full: float
+    careless: float
+    window: float
+    skew: float
+    halts: bool
+    tail_loss: bool
+    anew: bool
+    idempotent: bool
+    broker_outage: bool
+    rejects: float
+    partial: float
+
+    def __str__(self) -> str:
+        names = self.__struct_fields__
+        return " ".join(f"{name}={getattr(self, name)}" for name in names)
+
+
+def options_of(seed: int, random: Random) -> Options:
+    """Draw the options of a seed.
+
+    Args:
+        seed: Which.
+        random: Seeded with it; drawn from in a fixed order.
+    """
+
+    def often(part: float) -> bool:
+        return random.random() < part
+
+    def rate(part: float) -> float:
+        return random.choice(_RATES) if often(part) else 0.0
+
+    last_words = random.random()
+    return Options(
+        seed=seed,
+        signals=random.randint(4, 16),
+        symbols=random.randint(1, 3),
+        pause=random.choice([0.05, 0.5, 2.0, 6.0]),
+        is_busy=often(0.6),
+        lost=rate(0.6),
+        unanswered=rate(0.6),
+        doubled=rate(0.5),
+        slow=rate(0.4),
+        reset=rate(0.4),
+        crash=random.choice([0.0, 0.5, 0.8, 0.95]),
+        kill=often(0.4),
+        freeze=often(0.3),
+        outage=often(0.3),
+        disk_full=random.choice([0.01, 0.05]) if often(0.2) else 0.0,
+        careless=random.choice([0.1, 0.3]) if often(0.4) else 0.0,
+        window=random.choice([3.0, 10.0]) if often(0.15) else 3600.0,
+        skew=random.choice([3600.0, 86_400.0]) if often(0.2) else 0.0,
+        halts=often(0.25),
+        tail_loss=last_words < 0.05,
+        anew=0.05 <= last_words < 0.08,
+        idempotent=often(0.7),
+        broker_outage=often(0.3),
+        rejects=random.choice([0.05, 0.2]) if often(0.4) else 0.0,
+        partial=random.choice([0.0, 0.3, 0.8]),
+    )

@@ -1,0 +1,138 @@
+"""What comes from outside: signals of strategies, prices, and the words of an operator."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ingenium.bus.contract import Message
+from ingenium.bus.stream import MESSAGE_ID
+from ingenium.clock import format_time
+from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
+from ingenium.errors import BusTimeoutError
+from ingenium.events import (
+    ControlEvent,
+    DataEvent,
+    Event,
+    Ohlc,
+    Signal,
+    SignalEvent,
+    TradingState,
+    encode,
+)
+from ingenium.ids import make_id
+from ingenium.subjects import subject_of
+from simulation.parts import signal_id
+from simulation.process import Process
+from simulation.stream import SimStream
+
+if TYPE_CHECKING:
+    from simulation.world import SimWorld
+
+__all__ = ["Script"]
+
+
+class Script:
+    """Sends what a world is about.
+
+    Args:
+        world: Where to.
+
+    Attributes:
+        acknowledged: Ids of what the stream has said that it keeps.
+        doubled: Ids of what was sent twice without a word to the stream.
+    """
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+        self._chaos = world.chaos
+        self.process = Process(world.chaos, "script", 1, [])
+        self.process.at_effect, self.process.at_point = 0, None
+        self._stream = SimStream(world.server, self.process)
+        self.acknowledged: list[str] = []
+        self.doubled: set[str] = set()
+        options = world.chaos.options
+        self.symbols = [f"S{number}" for number in range(options.symbols)]
+
+    async def signals(self) -> None:
+        """Send the signals."""
+        chaos, options = self._chaos, self._chaos.options
+        directions = [Signal.LONG, Signal.SHORT, Signal.FLAT]
+        before: SignalEvent | None = None
+        # What was there before its first start, a portfolio takes for history.
+        for actor in self._world.actors:
+            await actor.began.wait()
+        for number in range(options.signals):
+            await asyncio.sleep(chaos.random.expovariate(1 / options.pause))
+            event = SignalEvent(
+                id=signal_id(number),
+                symbol=chaos.random.choice(self.symbols),
+                signal=chaos.random.choice(directions),
+                timestamp=chaos.now,
+            )
+            await self._send(event)
+            if before is not None and chaos.roll(options.careless):
+                chaos.fault("careless", str(before.id))
+                self.doubled.add(before.id or "")
+                await self._send(before, careless=True)
+            before = event
+
+    async def prices(self) -> None:
+        """Bring bars to those who listen, as long as they do."""
+        chaos = self._chaos
+        while True:
+            await asyncio.sleep(chaos.random.expovariate(1 / 5))
+            symbol = chaos.random.choice(self.symbols)
+            price = str(chaos.random.randint(95, 105))
+            event = DataEvent(
+                type="data.type.ohlc",
+                symbol=symbol,
+                timestamp=format_time(chaos.now),
+                ohlc=Ohlc(
+                    open=price, high=price, low=price, close=price, volume="100", period="1s"
+                ),
+            )
+            message = Message(subject_of(event), encode(event))
+            for actor in self._world.actors:
+                bus = actor.bus
+                if bus is not None and bus.process.alive and not chaos.roll(chaos.options.lost):
+                    bus.bring(message)
+
+    async def operator(self) -> None:
+        """Halt trading for a while, once or twice."""
+        chaos = self._chaos
+        for number in range(chaos.random.randint(1, 2)):
+            for state in (TradingState.HALTED, TradingState.ACTIVE):
+                await asyncio.sleep(chaos.random.uniform(0.5, 15))
+                await self.control(state, f"{number}/{state}")
+
+    async def control(self, state: TradingState, cause: str) -> None:
+        """Say whether there is to be trading."""
+        chaos = self._chaos
+        event = ControlEvent(
+            id=make_id("control", "operator", cause),
+            timestamp=chaos.now,
+            state=state,
+            sender="operator",
+            reason="simulated",
+        )
+        await self._send(event)
+
+    async def _send(self, event: Event, *, careless: bool = False) -> None:
+        chaos = self._chaos
+        identifier = getattr(event, "id", "")
+        headers = {} if careless else {MESSAGE_ID: identifier}
+        deadline = chaos.now + timedelta(seconds=DEADLINE_SECONDS)
+        if isinstance(event, SignalEvent):
+            headers[DEADLINE] = format_time(deadline)
+        while True:
+            try:
+                await self._stream.append(subject_of(event), encode(event), headers)
+            except BusTimeoutError:
+                await asyncio.sleep(0.5)
+                if careless:
+                    return
+            else:
+                self.acknowledged.append(identifier)
+                return

@@ -1,0 +1,221 @@
+"""The stream: one server that keeps messages, and the connections of processes to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+
+from ingenium.bus.contract import Message
+from ingenium.bus.routing import matches
+from ingenium.bus.stream import (
+    MESSAGE_ID,
+    Appended,
+    Record,
+    Stream,
+    StreamState,
+    check_gap,
+)
+from ingenium.errors import BusTimeoutError, StreamError
+from simulation.chaos import Chaos
+from simulation.network import Peer, call
+from simulation.process import Process
+
+__all__ = ["NAME", "SimServer", "SimStream"]
+
+NAME = "INGENIUM"
+_CALL_SECONDS = 2.0
+_PAUSE_SECONDS = 0.1
+
+
+class SimServer(Peer):
+    """Keeps one stream, as a server with JetStream does.
+
+    Attributes:
+        created: When the stream was made.
+        records: What it holds, from sequence 1 on.
+        connections: Counts how often all connections were lost.
+        lost: Sequence of the first message that a power failure took, for each time.
+    """
+
+    def __init__(self, chaos: Chaos) -> None:
+        super().__init__(chaos, "stream")
+        self.created = "2026-01-05T14:00:00Z"
+        self.records: list[Record] = []
+        self.connections = 0
+        self.lost: list[int] = []
+        self._taken: dict[str, tuple[int, float]] = {}
+        self._waiting: list[asyncio.Event] = []
+
+    @property
+    def last(self) -> int:
+        """Sequence of the newest message."""
+        return len(self.records)
+
+    def keep(self, subject: str, payload: bytes, headers: dict[str, str]) -> Appended:
+        """Keep a message, unless it was kept before."""
+        identifier = headers.get(MESSAGE_ID, "")
+        now = self.chaos.loop.time()
+        if identifier in self._taken:
+            sequence, since = self._taken[identifier]
+            if now - since <= self.chaos.options.window:
+                kept = self.records[sequence - 1].message.subject
+                self.chaos.trace(f"stream has {identifier} as {sequence}")
+                if kept != subject:
+                    raise StreamError(f"id {identifier} is that of message {sequence} on {kept}")
+                return Appended(sequence, duplicate=True)
+        sequence = len(self.records) + 1
+        self.records.append(Record(sequence, self.chaos.now, Message(subject, payload, headers)))
+        if identifier:
+            self._taken[identifier] = (sequence, now)
+        self.chaos.trace(f"stream keeps {sequence} {subject} {identifier}")
+        self.wake()
+        return Appended(sequence)
+
+    def state(self) -> StreamState:
+        """Say what it holds."""
+        return StreamState(self.created, 1, self.last, self.chaos.now)
+
+    def stop(self) -> None:
+        """Go away."""
+        self.up = False
+        self.connections += 1
+        self.wake()
+
+    def start(self) -> None:
+        """Come back."""
+        self.up = True
+
+    def lose_tail(self, count: int) -> None:
+        """Lose the newest messages, as in a power failure without a disk that is written through.
+
+        Args:
+            count: How many.
+        """
+        del self.records[max(0, self.last - count) :]
+        self.lost.append(self.last + 1)
+        self._taken = {i: at for i, at in self._taken.items() if at[0] <= self.last}
+
+    def make_anew(self) -> None:
+        """Lose everything, and be another stream."""
+        self.records.clear()
+        self._taken.clear()
+        self.lost.append(1)
+        self.created = self.chaos.now.isoformat()
+
+    def wake(self) -> None:
+        """Let readers look."""
+        for event in self._waiting:
+            event.set()
+
+    def listen(self) -> asyncio.Event:
+        """Return what is set when something changes."""
+        event = asyncio.Event()
+        self._waiting.append(event)
+        return event
+
+    def forget(self, event: asyncio.Event) -> None:
+        """Set it no more."""
+        self._waiting.remove(event)
+
+
+class SimStream(Stream):
+    """The connection of one process to the stream.
+
+    Reading goes the way of `NatsStream.read`: after anything that might have lost a message, the
+    stream's state is looked at, and the next consumer begins behind the last message.
+
+    Args:
+        server: Keeps it.
+        process: Whose connection.
+    """
+
+    def __init__(self, server: SimServer, process: Process) -> None:
+        self.name = NAME
+        self._server = server
+        self._process = process
+
+    async def append(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> Appended:
+        """Publish a message and wait until it is kept; see `Stream.append`."""
+        kept = dict(headers or {})
+        return await call(
+            self._process,
+            self._server,
+            f"keep {kept.get(MESSAGE_ID, '')}",
+            lambda: self._server.keep(subject, payload, kept),
+            seconds=_CALL_SECONDS,
+            silence=BusTimeoutError,
+        )
+
+    async def state(self) -> StreamState:
+        """Return what the stream holds; see `Stream.state`."""
+        return await call(
+            self._process,
+            self._server,
+            "tell its state",
+            self._server.state,
+            seconds=_CALL_SECONDS,
+            silence=BusTimeoutError,
+        )
+
+    async def last(self, subject: str) -> Record | None:
+        """Return the newest message on a subject; see `Stream.last`."""
+
+        def find() -> Record | None:
+            found = [r for r in self._server.records if r.message.subject == subject]
+            return found[-1] if found else None
+
+        return await call(
+            self._process,
+            self._server,
+            f"give the last of {subject}",
+            find,
+            seconds=_CALL_SECONDS,
+            silence=BusTimeoutError,
+        )
+
+    async def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
+        """Yield what follows a position; see `Stream.read`."""
+        created = ""
+        wanted: dict[str, bool] = {}
+        changed = self._server.listen()
+        try:
+            while True:
+                try:
+                    state = await self.state()
+                except BusTimeoutError:
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                    continue
+                check_gap(self.name, state, after, created)
+                created = state.created
+                async for record in self._consume(after, changed):
+                    after = record.sequence
+                    subject = record.message.subject
+                    if subject not in wanted:
+                        wanted[subject] = any(matches(each, subject) for each in subjects)
+                    if wanted[subject]:
+                        self._process.effect(f"gets {record.sequence}")
+                        yield record
+        finally:
+            self._server.forget(changed)
+
+    async def _consume(self, after: int, changed: asyncio.Event) -> AsyncGenerator[Record, None]:
+        """Yield what a consumer delivers until its connection breaks."""
+        server, chaos = self._server, self._server.chaos
+        connection = server.connections
+        while True:
+            changed.clear()
+            for record in server.records[after:]:
+                after = record.sequence
+                yield record
+                if connection != server.connections:
+                    return
+            if after >= server.last:
+                await changed.wait()
+            await asyncio.sleep(chaos.delay())
+            if connection != server.connections:
+                return
+            if chaos.roll(chaos.options.reset):
+                chaos.fault("reset", self._process.name)
+                return

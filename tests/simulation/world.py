@@ -1,0 +1,232 @@
+"""A world made from a seed: first all goes wrong, then it heals, then the books must agree."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine
+
+import msgspec
+
+from ingenium.bus.routing import matches
+from ingenium.components.points import Point
+from ingenium.subjects import EXECUTION, PORTFOLIO, SIGNAL, TRADING
+from simulation import checker
+from simulation.actor import Actor
+from simulation.chaos import Chaos
+from simulation.loop import SimLoop
+from simulation.parts import InstantExecutor, make_portfolio
+from simulation.script import Script
+from simulation.stream import SimServer
+
+__all__ = ["Outcome", "SimWorld", "simulate"]
+
+_HEALED_WITHIN = 900.0
+_OF_MEMBERS = [Point.RECEIVED, Point.HANDLED, Point.COMMITTED, Point.SENT, Point.FORGOTTEN]
+
+
+class Outcome(msgspec.Struct):
+    """What became of a world.
+
+    Attributes:
+        seed: That made it.
+        options: As text.
+        digest: SHA-256 of its trace; equal for equal seeds.
+        violations: What must not be; empty when all is well.
+        counts: Of faults, crashes, orders, fills and events.
+    """
+
+    seed: int
+    options: str
+    digest: str
+    violations: list[str]
+    counts: dict[str, int]
+
+
+class SimWorld:
+    """One world.
+
+    Args:
+        seed: Everything follows from it.
+        tell: Called with each line of the trace.
+    """
+
+    def __init__(self, seed: int, tell: Callable[[str], None] | None = None) -> None:
+        self.chaos = Chaos(seed, tell)
+        self.violations: list[str] = []
+        self.server = SimServer(self.chaos)
+        self.actors: list[Actor] = []
+        self.script: Script
+
+    def last_for(self, subjects: list[str]) -> int:
+        """Return the sequence of the last message on some subjects."""
+        for record in reversed(self.server.records):
+            if any(matches(each, record.message.subject) for each in subjects):
+                return record.sequence
+        return 0
+
+    async def run(self) -> None:
+        """Live through it."""
+        chaos = self.chaos
+        self.script = Script(self)
+        options = chaos.options
+        self.portfolio = Actor(
+            self,
+            "desk",
+            lambda process: make_portfolio(options.is_busy),
+            _OF_MEMBERS,
+            [SIGNAL, EXECUTION, TRADING],
+        )
+        self.executor = Actor(
+            self, "executor", lambda process: InstantExecutor(), _OF_MEMBERS, [PORTFOLIO, TRADING]
+        )
+        self.actors = [self.portfolio, self.executor]
+        begin = asyncio.get_running_loop().create_task
+        lives = [begin(actor.live()) for actor in self.actors]
+        troubles = [begin(trouble) for trouble in self._troubles()]
+        prices = begin(self.script.prices())
+        signals = self.script.process.spawn(self.script.signals())
+        await signals
+        await asyncio.sleep(chaos.random.uniform(0, 20))
+        for trouble in troubles:
+            trouble.cancel()
+        await asyncio.gather(*troubles, return_exceptions=True)
+        prices.cancel()
+        await self._heal()
+        for life in lives:
+            if life.done() and not life.cancelled() and (error := life.exception()) is not None:
+                raise error
+            life.cancel()
+        checker.check(self)
+
+    async def _heal(self) -> None:
+        """Let nothing go wrong any more, and wait until nothing is left to do."""
+        chaos = self.chaos
+        chaos.active = False
+        chaos.trace("heals")
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimLoop)
+        for owner in sorted(loop.frozen, key=lambda owner: getattr(owner, "name", "")):
+            loop.thaw(owner)
+        self.server.start()
+        began = loop.time()
+        quiet = 0
+        while quiet < 3:
+            await asyncio.sleep(1.0)
+            if any(actor.refused for actor in self.actors):
+                break
+            quiet = quiet + 1 if all(actor.is_idle() for actor in self.actors) else 0
+            if loop.time() - began > _HEALED_WITHIN:
+                self.violations.append(f"not healed within {_HEALED_WITHIN:g} s")
+                break
+        chaos.trace("healed")
+
+    def _troubles(self) -> list[Coroutine[None, None, None]]:
+        options = self.chaos.options
+        found: list[Coroutine[None, None, None]] = []
+        if options.kill:
+            found.append(self._kills())
+        if options.freeze:
+            found.append(self._freezes())
+        if options.outage:
+            found.append(self._outages())
+        if options.tail_loss or options.anew:
+            found.append(self._losses())
+        if options.halts:
+            found.append(self.script.operator())
+        return found
+
+    async def _kills(self) -> None:
+        chaos = self.chaos
+        while True:
+            await asyncio.sleep(chaos.random.expovariate(1 / 8))
+            process = chaos.random.choice(self.actors).process
+            if process is not None and process.alive:
+                chaos.counts["crash kill"] += 1
+                process.kill("somewhere")
+
+    async def _freezes(self) -> None:
+        chaos = self.chaos
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimLoop)
+        while True:
+            await asyncio.sleep(chaos.random.expovariate(1 / 8))
+            process = chaos.random.choice(self.actors).process
+            if process is None or not process.alive or process.frozen:
+                continue
+            seconds = chaos.random.choice([0.5, 5.0, 15.0, 40.0])
+            chaos.fault("frozen", f"{process.name} for {seconds:g} s")
+            loop.freeze(process)
+            chaos.later(seconds, self._thaw, process)
+
+    def _thaw(self, process: object) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimLoop)
+        for owner in list(loop.frozen):
+            if owner is process:
+                self.chaos.trace(f"{owner.name} goes on")  # type: ignore[attr-defined]
+                loop.thaw(owner)
+
+    async def _outages(self) -> None:
+        chaos = self.chaos
+        while True:
+            await asyncio.sleep(chaos.random.expovariate(1 / 12))
+            seconds = chaos.random.choice([0.2, 2.0, 10.0, 40.0])
+            chaos.fault("outage", f"of the stream for {seconds:g} s")
+            self.server.stop()
+            await asyncio.sleep(seconds)
+            self.server.start()
+            chaos.trace("the stream is back")
+
+    async def _losses(self) -> None:
+        chaos = self.chaos
+        await asyncio.sleep(chaos.random.uniform(1, 20))
+        self.server.stop()
+        await asyncio.sleep(chaos.random.choice([0.2, 3.0]))
+        if chaos.options.anew:
+            chaos.fault("anew", f"{self.server.last} messages are gone")
+            self.server.make_anew()
+        else:
+            count = chaos.random.randint(1, 8)
+            chaos.fault("tail loss", f"{count} messages of {self.server.last} are gone")
+            self.server.lose_tail(count)
+        self.server.start()
+
+
+def simulate(seed: int, tell: Callable[[str], None] | None = None) -> Outcome:
+    """Make the world of a seed and see what becomes of it.
+
+    Args:
+        seed: Which.
+        tell: Called with each line of the trace.
+    """
+    logging.disable(logging.CRITICAL)
+    gc_was_on = gc.isenabled()
+    gc.disable()
+    world = SimWorld(seed, tell)
+    loop = SimLoop()
+    world.chaos.loop = loop
+    problems: list[str] = []
+    loop.set_exception_handler(lambda _, context: problems.append(str(context.get("message"))))
+    try:
+        loop.run(world.run())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the seed has found it
+        world.violations.append(f"{type(error).__name__}: {error}")
+    finally:
+        for actor in world.actors:
+            with contextlib.suppress(Exception):
+                super(type(actor.disk), actor.disk).close()
+        if gc_was_on:
+            gc.enable()
+        logging.disable(logging.NOTSET)
+    counts = Counter(world.chaos.counts)
+    return Outcome(
+        seed,
+        str(world.chaos.options),
+        world.chaos.digest,
+        world.violations + problems,
+        dict(sorted(counts.items())),
+    )
