@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.components import Component
 from ingenium.components.points import Point
 from ingenium.delivery import DurableMember, Store
@@ -72,19 +73,27 @@ class Actor:
         chaos = self._world.chaos
         process.effect("starts")
         try:
-            self.bus = SimBus(process)
-            self.member = DurableMember(
-                self.bus,
-                SimStream(self._world.server, process),
-                self._make(process),
-                Store(self.disk, self.name),
-                clock=process.clock,
-                at=process.at,
+            component = self._make(process)
+            bus = self.bus = SimBus(process)
+            stream = SimStream(self._world.server, process)
+            keeping: list[asyncio.Task[None]] = []
+            if isinstance(component, BrokerExecutor):
+                lease = self._world.lease(component.lease_key, process)
+                await lease.acquire()
+                component.lease = lease
+                keeping.append(asyncio.create_task(lease.keep()))
+            store = Store(self.disk, self.name)
+            member = self.member = DurableMember(
+                bus, stream, component, store, clock=process.clock, at=process.at
             )
-            await self.member.start()
+            await member.start()
             self.ready = True
             self.began.set()
-            await self.member.run()
+            running = [asyncio.create_task(member.run()), *keeping]
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in running:
+                if task.done():
+                    task.result()
         except StreamError as error:
             chaos.counts["end refused"] += 1
             chaos.trace(f"{process.name} refuses: {error}")

@@ -62,13 +62,8 @@ class SimBus(Bus):
 
     def bring(self, message: Message) -> None:
         """Bring a message to all handlers."""
-        for handler in list(self.handlers.values()):
-
-            def act(handler: MessageHandler = handler) -> None:
-                if self.process.alive and (waiting := handler(message)) is not None:
-                    self.process.spawn(_finish(waiting))
-
-            self.process.run(act)
+        for handler in self.handlers.values():
+            self.process.spawn(_handle(handler, message))
 
     async def flush(self, timeout_seconds: float = 5.0) -> None:
         """Do nothing."""
@@ -88,5 +83,7 @@ class SimBus(Bus):
         self.process.chaos.trace(f"{self.process.name} reports {incident.kind}: {incident.detail}")
 
 
-async def _finish(waiting: object) -> None:
-    await waiting  # type: ignore[misc]
+async def _handle(handler: MessageHandler, message: Message) -> None:
+    waiting = handler(message)
+    if waiting is not None:
+        await waiting

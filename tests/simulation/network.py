@@ -37,6 +37,8 @@ async def call(
     *,
     seconds: float,
     silence: Callable[[str], Exception],
+    away: Callable[[str], Exception] | None = None,
+    may_double: bool = True,
 ) -> _T:
     """Ask a server and wait for its answer.
 
@@ -47,6 +49,8 @@ async def call(
         serve: What the server does when the request arrives; may raise.
         seconds: How long to wait.
         silence: Makes the error when no answer comes.
+        away: Makes that of a server that cannot be reached at all; the same when left out.
+        may_double: Whether the request may arrive twice.
     """
     chaos, options = peer.chaos, peer.chaos.options
     process.effect(f"asks {peer.name} to {what}")
@@ -73,17 +77,19 @@ async def call(
             error = raised
         if chaos.roll(options.unanswered):
             chaos.fault("unanswered", f"{peer.name} {what} of {process.name}")
+            if chaos.random.random() < 0.5:
+                chaos.later(chaos.delay(), deliver, None, silence(f"{peer.name} fails"))
         elif not is_copy:
             chaos.later(chaos.delay(), deliver, result, error)
 
     if not peer.up and chaos.random.random() < 0.5:
         # A connection that is known to be broken, at once.
-        deliver(None, silence(f"no connection to {peer.name}"))
+        deliver(None, (away or silence)(f"no connection to {peer.name}"))
     elif chaos.roll(options.lost):
         chaos.fault("lost", f"{peer.name} {what} of {process.name}")
     else:
         chaos.later(chaos.delay(), arrive, False)
-        if chaos.roll(options.doubled):
+        if may_double and chaos.roll(options.doubled):
             chaos.fault("doubled", f"{peer.name} {what} of {process.name}")
             chaos.later(chaos.delay() + chaos.delay(), arrive, True)
     timer = loop.call_later(

@@ -6,23 +6,13 @@ import zlib
 from decimal import Decimal
 from typing import Any
 
-from ingenium.components import Executor, Portfolio
+from ingenium.components import Portfolio
 from ingenium.errors import InvalidOrderError
-from ingenium.events import (
-    CancelEvent,
-    ExecutionEvent,
-    OrderEvent,
-    OrderType,
-    ReplaceEvent,
-    Side,
-    Signal,
-    SignalEvent,
-    TradeUpdate,
-)
+from ingenium.events import OrderType, Side, Signal, SignalEvent
 from ingenium.ids import make_id
 from ingenium.portfolios import FixedQuantity
 
-__all__ = ["PORTFOLIO", "BusyPortfolio", "InstantExecutor", "make_portfolio", "signal_id"]
+__all__ = ["PORTFOLIO", "BusyPortfolio", "make_portfolio", "signal_id"]
 
 PORTFOLIO = "desk"
 
@@ -87,50 +77,6 @@ class BusyPortfolio(Portfolio):
 def make_portfolio(is_busy: bool) -> Portfolio:
     """Make the portfolio of a world."""
     return BusyPortfolio() if is_busy else FixedQuantity(10, name=PORTFOLIO)
-
-
-class InstantExecutor(Executor):
-    """Fills every order at once, in two parts, without a broker."""
-
-    def __init__(self) -> None:
-        super().__init__("instant")
-        self.orders: dict[str, str] = {}
-
-    def on_order(self, event: OrderEvent) -> None:
-        """Fill it."""
-        if event.id in self.orders:
-            return
-        self.orders[event.id] = event.quantity
-        quantity = Decimal(event.quantity)
-        half = quantity // 2
-        for part in (half, quantity - half):
-            if part:
-                self.send_execution(
-                    ExecutionEvent(
-                        order_id=event.id,
-                        symbol=event.symbol,
-                        side=event.side,
-                        quantity=str(part),
-                        price="100",
-                        update=TradeUpdate.FILLED if part != half else TradeUpdate.PARTIAL_FILL,
-                    )
-                )
-
-    def on_cancel(self, event: CancelEvent) -> None:
-        """Refuse: it is filled."""
-        self.reject(event, "it is filled")
-
-    def on_replace(self, event: ReplaceEvent) -> None:
-        """Refuse: it is filled."""
-        self.reject(event, "it is filled")
-
-    def get_state(self) -> object:
-        """Return what was filled."""
-        return self.orders
-
-    def set_state(self, state: Any) -> None:
-        """Take that back."""
-        self.orders = state
 
 
 def signal_id(number: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import copy_context
 from typing import Any
 
@@ -12,8 +12,6 @@ from simulation.chaos import Chaos, SimClock
 from simulation.loop import OWNER, Owner, SimLoop
 
 __all__ = ["CrashedError", "Process"]
-
-_POINTS = list(Point)
 
 
 class CrashedError(BaseException):
@@ -52,12 +50,6 @@ class Process(Owner):
         context = copy_context()
         context.run(OWNER.set, self)
         return asyncio.get_running_loop().create_task(work, context=context)
-
-    def run(self, act: Callable[[], object]) -> None:
-        """Call something as code of the process, such as what a message sets off."""
-        context = copy_context()
-        context.run(OWNER.set, self)
-        asyncio.get_running_loop().call_soon(act, context=context)
 
     def effect(self, what: str) -> None:
         """Pass a border to the world outside.

@@ -11,20 +11,29 @@ from collections.abc import Callable, Coroutine
 
 import msgspec
 
+from ingenium.brokers.broker_executor import BrokerExecutor
+from ingenium.bus.lease import LeaseTable
 from ingenium.bus.routing import matches
+from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components.points import Point
 from ingenium.subjects import EXECUTION, PORTFOLIO, SIGNAL, TRADING
+from ingenium.trading import Order
 from simulation import checker
 from simulation.actor import Actor
+from simulation.broker import ACCOUNT, SimBroker, SimExchange
 from simulation.chaos import Chaos
+from simulation.lease import SimLease
 from simulation.loop import SimLoop
-from simulation.parts import InstantExecutor, make_portfolio
+from simulation.parts import make_portfolio
+from simulation.process import Process
 from simulation.script import Script
 from simulation.stream import SimServer
 
 __all__ = ["Outcome", "SimWorld", "simulate"]
 
 _HEALED_WITHIN = 900.0
+_OLDEST_SECONDS = 30.5
+_OF_EXECUTORS = [Point.CALLING, Point.CALLED, Point.ANSWERED, Point.LEASED]
 _OF_MEMBERS = [Point.RECEIVED, Point.HANDLED, Point.COMMITTED, Point.SENT, Point.FORGOTTEN]
 
 
@@ -58,7 +67,9 @@ class SimWorld:
         self.chaos = Chaos(seed, tell)
         self.violations: list[str] = []
         self.server = SimServer(self.chaos)
+        self.exchange = SimExchange(self.chaos)
         self.actors: list[Actor] = []
+        self._leases = LeaseTable(lambda: self.chaos.loop.time())
         self.script: Script
 
     def last_for(self, subjects: list[str]) -> int:
@@ -80,10 +91,10 @@ class SimWorld:
             _OF_MEMBERS,
             [SIGNAL, EXECUTION, TRADING],
         )
-        self.executor = Actor(
-            self, "executor", lambda process: InstantExecutor(), _OF_MEMBERS, [PORTFOLIO, TRADING]
-        )
+        self.executor = self._executor("executor")
         self.actors = [self.portfolio, self.executor]
+        if options.rival:
+            self.actors.append(self._executor("rival"))
         begin = asyncio.get_running_loop().create_task
         lives = [begin(actor.live()) for actor in self.actors]
         troubles = [begin(trouble) for trouble in self._troubles()]
@@ -102,6 +113,34 @@ class SimWorld:
             life.cancel()
         checker.check(self)
 
+    def _executor(self, name: str) -> Actor:
+        def make(process: Process) -> BrokerExecutor:
+            return BrokerExecutor(SimBroker(self.exchange, process, self._leaves))
+
+        return Actor(self, name, make, [*_OF_MEMBERS, *_OF_EXECUTORS], [PORTFOLIO, TRADING])
+
+    def lease(self, key: str, process: Process) -> SimLease:
+        """Make the lease of an executor."""
+        return SimLease(self.server, self._leases, key, process)
+
+    def _leaves(self, process: Process, order: Order) -> None:
+        """Look at an order that leaves for the broker: whether it may."""
+        holder, _ = self._leases.read(f"executor.{ACCOUNT}")
+        if holder.name != process.name:
+            self.violations.append(f"{process.name} sends {order.id}, and {holder.name} leads")
+        kept = next(
+            (
+                record.time
+                for record in self.server.records
+                if record.message.headers.get(MESSAGE_ID) == order.id
+            ),
+            None,
+        )
+        if kept is None:
+            self.violations.append(f"{order.id} leaves, and is not in the stream")
+        elif (age := (self.chaos.now - kept).total_seconds()) > _OLDEST_SECONDS:
+            self.violations.append(f"{process.name} sends {order.id}, {age:.1f} s old")
+
     async def _heal(self) -> None:
         """Let nothing go wrong any more, and wait until nothing is left to do."""
         chaos = self.chaos
@@ -112,6 +151,7 @@ class SimWorld:
         for owner in sorted(loop.frozen, key=lambda owner: getattr(owner, "name", "")):
             loop.thaw(owner)
         self.server.start()
+        self.exchange.start()
         began = loop.time()
         quiet = 0
         while quiet < 3:
@@ -133,6 +173,8 @@ class SimWorld:
             found.append(self._freezes())
         if options.outage:
             found.append(self._outages())
+        if options.broker_outage:
+            found.append(self._broker_outages())
         if options.tail_loss or options.anew:
             found.append(self._losses())
         if options.halts:
@@ -180,6 +222,17 @@ class SimWorld:
             await asyncio.sleep(seconds)
             self.server.start()
             chaos.trace("the stream is back")
+
+    async def _broker_outages(self) -> None:
+        chaos = self.chaos
+        while True:
+            await asyncio.sleep(chaos.random.expovariate(1 / 12))
+            seconds = chaos.random.choice([0.2, 2.0, 10.0, 40.0])
+            chaos.fault("broker outage", f"for {seconds:g} s")
+            self.exchange.stop()
+            await asyncio.sleep(seconds)
+            self.exchange.start()
+            chaos.trace("the broker is back")
 
     async def _losses(self) -> None:
         chaos = self.chaos

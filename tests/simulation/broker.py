@@ -1,0 +1,315 @@
+"""A broker whose books are the truth, and the connections of processes to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from ingenium.brokers.broker import Broker, BrokerFill, BrokerOrder
+from ingenium.errors import (
+    BrokerError,
+    BrokerRefusedError,
+    BrokerTimeoutError,
+    DuplicateOrderError,
+)
+from ingenium.events import OrderType, Side, TradeUpdate
+from ingenium.trading import Order
+from simulation.chaos import Chaos
+from simulation.network import Peer, call
+from simulation.process import Process
+
+__all__ = ["ACCOUNT", "Placed", "SimBroker", "SimExchange"]
+
+ACCOUNT = "U1"
+_CALL_SECONDS = 5.0
+_T = TypeVar("_T")
+
+
+class Placed(msgspec.Struct):
+    """An order at the broker.
+
+    Attributes:
+        order: What was asked for.
+        broker_id: The broker's own id.
+        before: What was filled of the orders whose place it took.
+        filled: What is filled of it.
+        update: How it stands.
+        reason: Why it ended.
+    """
+
+    order: Order
+    broker_id: str
+    before: Decimal = Decimal(0)
+    filled: Decimal = Decimal(0)
+    update: TradeUpdate = TradeUpdate.NEW
+    reason: str = ""
+
+    @property
+    def leaves(self) -> Decimal:
+        """What is left to fill."""
+        return self.order.quantity - self.before - self.filled
+
+    def told(self) -> BrokerOrder:
+        """Return it as the broker tells of it."""
+        order = self.order
+        return BrokerOrder(
+            client_id=order.id,
+            broker_id=self.broker_id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity=order.quantity,
+            filled=self.filled,
+            update=self.update,
+            reason=self.reason,
+        )
+
+
+class SimExchange(Peer):
+    """The broker's own side.
+
+    Attributes:
+        placed: All orders that ever were, in order.
+        executed: All fills, in order; the truth.
+        told: Those that the list of fills shows by now.
+        positions: What the account holds.
+    """
+
+    def __init__(self, chaos: Chaos) -> None:
+        super().__init__(chaos, "broker")
+        self.placed: list[Placed] = []
+        self.executed: list[BrokerFill] = []
+        self.told: list[BrokerFill] = []
+        self.positions: Counter[str] = Counter()
+        self.connections = 0
+        self._by_id: dict[str, Placed] = {}
+        self._listeners: list[asyncio.Queue[BrokerOrder | None]] = []
+
+    def submit(self, order: Order) -> BrokerOrder:
+        """Place an order."""
+        self._check_new(order)
+        return self._place(order, Decimal(0)).told()
+
+    def cancel(self, client_id: str) -> None:
+        """Cancel an order soon, if it is not filled before."""
+        placed = self._open(client_id)
+        self.chaos.later(self.chaos.random.uniform(0.01, 1.0), self._end_canceled, placed)
+
+    def replace(self, client_id: str, order: Order) -> BrokerOrder:
+        """Put an order in the place of another."""
+        self._check_new(order)
+        old = self._open(client_id)
+        before = old.before + old.filled
+        if order.quantity <= before:
+            raise BrokerRefusedError(f"{before} are filled already")
+        self._end(old, TradeUpdate.REPLACED)
+        return self._place(order, before).told()
+
+    def find(self, client_id: str) -> BrokerOrder | None:
+        """Return how an order stands."""
+        placed = self._by_id.get(client_id)
+        return None if placed is None else placed.told()
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return what may still be filled."""
+        return [told for each in self.placed if (told := each.told()).is_open]
+
+    def fills(self, after: str) -> Sequence[BrokerFill]:
+        """Return the fills behind one."""
+        first = 0
+        if after:
+            first = next(n for n, fill in enumerate(self.told) if fill.id == after) + 1
+        if first and self.chaos.roll(self.chaos.options.doubled):
+            self.chaos.fault("fills told again", str(first))
+            first = max(0, first - self.chaos.random.randint(1, 3))
+        return self.told[first:]
+
+    def holdings(self) -> Mapping[str, Decimal]:
+        """Return what the account holds."""
+        return {s: Decimal(q) for s, q in sorted(self.positions.items()) if q}
+
+    def stop(self) -> None:
+        """Go away."""
+        self.up = False
+        self.break_connections()
+
+    def start(self) -> None:
+        """Come back."""
+        self.up = True
+
+    def break_connections(self) -> None:
+        """End all streams of updates."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.put_nowait(None)
+
+    def listen(self) -> asyncio.Queue[BrokerOrder | None]:
+        """Return what updates are put into, and ``None`` at the end."""
+        queue: asyncio.Queue[BrokerOrder | None] = asyncio.Queue()
+        self._listeners.append(queue)
+        return queue
+
+    def _check_new(self, order: Order) -> None:
+        if order.id in self._by_id and self.chaos.options.idempotent:
+            raise DuplicateOrderError(f"client order id {order.id} must be unique")
+        if self.chaos.roll(self.chaos.options.rejects):
+            self.chaos.fault("rejected", order.id)
+            raise BrokerRefusedError("not enough buying power")
+
+    def _open(self, client_id: str) -> Placed:
+        placed = self._by_id.get(client_id)
+        if placed is None or not placed.told().is_open:
+            raise BrokerRefusedError(f"there is no open order {client_id}")
+        return placed
+
+    def _place(self, order: Order, before: Decimal) -> Placed:
+        chaos = self.chaos
+        placed = Placed(order, f"b{len(self.placed) + 1}", before)
+        self.placed.append(placed)
+        self._by_id[order.id] = placed
+        chaos.counts["orders"] += 1
+        chaos.trace(f"broker places {placed.broker_id} {order.id}")
+        if chaos.roll(chaos.options.rejects):
+            chaos.fault("rejected later", order.id)
+            chaos.later(chaos.delay(), self._end, placed, TradeUpdate.REJECTED, "not tradable")
+        self._tell(placed)
+        if order.type is OrderType.MARKET or chaos.random.random() < 0.6:
+            chaos.later(chaos.random.choice([0.0005, 0.01, 0.5, 5.0]), self._fill, placed)
+        return placed
+
+    def _fill(self, placed: Placed) -> None:
+        chaos, order = self.chaos, placed.order
+        if not placed.told().is_open:
+            return
+        quantity = placed.leaves
+        if quantity > 1 and chaos.random.random() < chaos.options.partial:
+            quantity = Decimal(chaos.random.randint(1, int(quantity) - 1))
+        fill = BrokerFill(
+            id=f"f{len(self.executed) + 1}",
+            client_id=order.id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity=quantity,
+            price=Decimal(chaos.random.randint(9500, 10500)) / 100,
+            commission=Decimal("0.01"),
+            time=chaos.now,
+        )
+        self.executed.append(fill)
+        chaos.counts["fills"] += 1
+        self.positions[order.symbol] += int(quantity if order.side is Side.BUY else -quantity)
+        placed.filled += quantity
+        placed.update = TradeUpdate.PARTIAL_FILL if placed.leaves else TradeUpdate.FILLED
+        chaos.trace(f"broker fills {fill.id} {quantity} of {order.id}")
+        # Lists of fills lag behind, always in order.
+        chaos.later(chaos.random.choice([0.0, 0.3]), self._show)
+        self._tell(placed)
+        if placed.leaves:
+            chaos.later(chaos.random.choice([0.01, 1.0, 4.0]), self._fill, placed)
+
+    def _show(self) -> None:
+        self.told.append(self.executed[len(self.told)])
+
+    def _end_canceled(self, placed: Placed) -> None:
+        if placed.told().is_open:
+            self._end(placed, TradeUpdate.CANCELED)
+
+    def _end(self, placed: Placed, update: TradeUpdate, reason: str = "") -> None:
+        if placed.told().is_open:
+            placed.update, placed.reason = update, reason
+            self.chaos.trace(f"broker says {update} of {placed.order.id}")
+            self._tell(placed)
+
+    def _tell(self, placed: Placed) -> None:
+        told = placed.told()
+        for listener in self._listeners:
+            self.chaos.later(self.chaos.delay(), listener.put_nowait, told)
+
+
+class SimBroker(Broker):
+    """The connection of one process.
+
+    Args:
+        exchange: The broker.
+        process: Whose connection.
+        leaves: Called right before an order leaves.
+    """
+
+    def __init__(
+        self, exchange: SimExchange, process: Process, leaves: Callable[[Process, Order], None]
+    ) -> None:
+        self.account = ACCOUNT
+        self.idempotent = exchange.chaos.options.idempotent
+        self._exchange = exchange
+        self._process = process
+        self._leaves = leaves
+
+    async def submit(self, order: Order) -> BrokerOrder:
+        """Place an order; see `Broker.submit`."""
+        self._leaves(self._process, order)
+        return await self._ask(
+            f"take {order.id}", lambda: self._exchange.submit(order), may_double=self.idempotent
+        )
+
+    async def cancel(self, client_id: str) -> None:
+        """Ask to cancel an order."""
+        await self._ask(f"cancel {client_id}", lambda: self._exchange.cancel(client_id))
+
+    async def replace(self, client_id: str, order: Order) -> BrokerOrder:
+        """Put an order in the place of another."""
+        self._leaves(self._process, order)
+        return await self._ask(
+            f"replace {client_id} by {order.id}",
+            lambda: self._exchange.replace(client_id, order),
+            may_double=self.idempotent,
+        )
+
+    async def find(self, client_id: str) -> BrokerOrder | None:
+        """Return how an order stands."""
+        return await self._ask(f"find {client_id}", lambda: self._exchange.find(client_id))
+
+    async def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return what may still be filled."""
+        return await self._ask("list orders", self._exchange.open_orders)
+
+    async def fills(self, after: str) -> Sequence[BrokerFill]:
+        """Return the fills behind one."""
+        return await self._ask(f"list fills after {after}", lambda: self._exchange.fills(after))
+
+    async def positions(self) -> Mapping[str, Decimal]:
+        """Return what the account holds."""
+        return await self._ask("list positions", self._exchange.holdings)
+
+    async def updates(self) -> AsyncGenerator[BrokerOrder, None]:
+        """Yield orders as they change."""
+        chaos = self._exchange.chaos
+        if not self._exchange.up:
+            raise BrokerError("cannot reach the broker")
+        queue = self._exchange.listen()
+        while True:
+            told = await queue.get()
+            if told is None or chaos.roll(chaos.options.reset):
+                chaos.fault("updates reset", self._process.name)
+                raise BrokerError("the connection to the broker broke")
+            self._process.effect(f"is told {told.update} of {told.client_id}")
+            yield told
+            if chaos.roll(chaos.options.doubled):
+                chaos.fault("update told again", told.client_id)
+                yield told
+
+    async def _ask(
+        self, what: str, serve: Callable[[], _T], *, may_double: bool = True
+    ) -> _T:
+        return await call(
+            self._process,
+            self._exchange,
+            what,
+            serve,
+            seconds=_CALL_SECONDS,
+            silence=BrokerTimeoutError,
+            away=BrokerError,
+            may_double=may_double,
+        )
