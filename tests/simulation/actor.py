@@ -42,7 +42,7 @@ class Actor:
         self.disk: SimDisk = make_disk(world.chaos)
         self.subjects = subjects
         self.process: Process | None = None
-        self.member: DurableMember | None = None
+        self.component: Component | None = None
         self.bus: SimBus | None = None
         self.refused: StreamError | None = None
         self.lives = 0
@@ -73,7 +73,7 @@ class Actor:
         chaos = self._world.chaos
         process.effect("starts")
         try:
-            component = self._make(process)
+            component = self.component = self._make(process)
             bus = self.bus = SimBus(process)
             stream = SimStream(self._world.server, process)
             keeping: list[asyncio.Task[None]] = []
@@ -83,7 +83,7 @@ class Actor:
                 component.lease = lease
                 keeping.append(asyncio.create_task(lease.keep()))
             store = Store(self.disk, self.name)
-            member = self.member = DurableMember(
+            member = DurableMember(
                 bus, stream, component, store, clock=process.clock, at=process.at
             )
             await member.start()

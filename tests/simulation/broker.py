@@ -87,6 +87,7 @@ class SimExchange(Peer):
         self.positions: Counter[str] = Counter()
         self.connections = 0
         self._by_id: dict[str, Placed] = {}
+        self._planned = 0
         self._listeners: list[asyncio.Queue[BrokerOrder | None]] = []
 
     def submit(self, order: Order) -> BrokerOrder:
@@ -97,7 +98,7 @@ class SimExchange(Peer):
     def cancel(self, client_id: str) -> None:
         """Cancel an order soon, if it is not filled before."""
         placed = self._open(client_id)
-        self.chaos.later(self.chaos.random.uniform(0.01, 1.0), self._end_canceled, placed)
+        self._plan(self.chaos.random.uniform(0.01, 1.0), self._end_canceled, placed)
 
     def replace(self, client_id: str, order: Order) -> BrokerOrder:
         """Put an order in the place of another."""
@@ -153,6 +154,20 @@ class SimExchange(Peer):
         self._listeners.append(queue)
         return queue
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something will happen by itself."""
+        return self._planned > 0
+
+    def _plan(self, seconds: float, act: Callable[..., None], *values: object) -> None:
+        self._planned += 1
+
+        def do() -> None:
+            self._planned -= 1
+            act(*values)
+
+        self.chaos.later(seconds, do)
+
     def _check_new(self, order: Order) -> None:
         if order.id in self._by_id and self.chaos.options.idempotent:
             raise DuplicateOrderError(f"client order id {order.id} must be unique")
@@ -175,10 +190,10 @@ class SimExchange(Peer):
         chaos.trace(f"broker places {placed.broker_id} {order.id}")
         if chaos.roll(chaos.options.rejects):
             chaos.fault("rejected later", order.id)
-            chaos.later(chaos.delay(), self._end, placed, TradeUpdate.REJECTED, "not tradable")
+            self._plan(chaos.delay(), self._end, placed, TradeUpdate.REJECTED, "not tradable")
         self._tell(placed)
         if order.type is OrderType.MARKET or chaos.random.random() < 0.6:
-            chaos.later(chaos.random.choice([0.0005, 0.01, 0.5, 5.0]), self._fill, placed)
+            self._plan(chaos.random.choice([0.0005, 0.01, 0.5, 5.0]), self._fill, placed)
         return placed
 
     def _fill(self, placed: Placed) -> None:
@@ -205,10 +220,10 @@ class SimExchange(Peer):
         placed.update = TradeUpdate.PARTIAL_FILL if placed.leaves else TradeUpdate.FILLED
         chaos.trace(f"broker fills {fill.id} {quantity} of {order.id}")
         # Lists of fills lag behind, always in order.
-        chaos.later(chaos.random.choice([0.0, 0.3]), self._show)
+        self._plan(chaos.random.choice([0.0, 0.3]), self._show)
         self._tell(placed)
         if placed.leaves:
-            chaos.later(chaos.random.choice([0.01, 1.0, 4.0]), self._fill, placed)
+            self._plan(chaos.random.choice([0.01, 1.0, 4.0]), self._fill, placed)
 
     def _show(self) -> None:
         self.told.append(self.executed[len(self.told)])

@@ -6,6 +6,9 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from ingenium.brokers.broker_executor import BrokerExecutor
+from ingenium.brokers.order_entry import OrderState
+from ingenium.brokers.order_journal import OrderJournal
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.components import Portfolio
 from ingenium.events import (
@@ -13,7 +16,8 @@ from ingenium.events import (
     Event,
     ExecutionEvent,
     OrderEvent,
-    SignalEvent,
+    ReplaceEvent,
+    TradeUpdate,
     decode,
 )
 from ingenium.ids import make_id
@@ -26,6 +30,16 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _MOST_SENDS = 4
+ZERO = Decimal(0)
+_STATES = {
+    TradeUpdate.NEW: OrderState.SUBMITTED,
+    TradeUpdate.PARTIAL_FILL: OrderState.PARTIAL,
+    TradeUpdate.FILLED: OrderState.FILLED,
+    TradeUpdate.CANCELED: OrderState.CANCELED,
+    TradeUpdate.REJECTED: OrderState.REJECTED,
+    TradeUpdate.REPLACED: OrderState.REPLACED,
+}
+_LAST_WORDS = {"filled", "canceled", "rejected", "expired", "replaced"}
 
 
 def check(world: SimWorld) -> None:
@@ -35,8 +49,13 @@ def check(world: SimWorld) -> None:
         return
     check = _Check(world)
     check.signals()
-    check.positions()
+    check.orders()
     check.stream()
+    if world.chaos.options.rival:
+        # Who took over on another machine does not know what the first one has begun.
+        return
+    check.positions()
+    check.journal()
     check.outboxes()
     check.state()
 
@@ -87,23 +106,82 @@ class _Check:
         if unknown:
             self.fail(f"I1: orders that no signal caused: {sorted(unknown)}")
 
+    def orders(self) -> None:
+        """I1: no order is at the broker twice, and none that nobody has sent."""
+        sent = {
+            event.id for _, event in self.events if isinstance(event, OrderEvent | ReplaceEvent)
+        }
+        placed = Counter(each.order.id for each in self.world.exchange.placed)
+        for order_id, count in placed.items():
+            if count > 1:
+                self.fail(f"I1: order {order_id} is at the broker {count} times")
+            if order_id not in sent:
+                self.fail(f"I1: the broker has order {order_id}, which nobody has sent")
+
     def positions(self) -> None:
-        """I2: fills in the stream and positions of the portfolio are the same."""
-        told: Counter[str] = Counter()
+        """I2: fills of the broker and of the stream, and positions, are the same."""
+        told: dict[str, Decimal] = {}
         seen: set[str] = set()
         for _, event in self.events:
             if isinstance(event, ExecutionEvent) and event.quantity and event.id not in seen:
                 seen.add(event.id)
-                sign = 1 if event.side == "buy" else -1
-                told[event.symbol] += sign * Decimal(event.quantity)  # type: ignore[assignment]
-        member = self.world.portfolio.member
-        assert member is not None
-        portfolio = member.component
+                quantity = Decimal(event.quantity)
+                _add(told, event.symbol, quantity if event.side == "buy" else -quantity)
+        filled: dict[str, Decimal] = {}
+        for fill in self.world.exchange.executed:
+            _add(filled, fill.symbol, fill.quantity if fill.side == "buy" else -fill.quantity)
+        portfolio = self.world.portfolio.component
         assert isinstance(portfolio, Portfolio)
+        journal = self._journal().positions
         for symbol in self.world.script.symbols:
-            held = portfolio.position(symbol).quantity
-            if held != told[symbol]:
-                self.fail(f"I2: {held} {symbol} in the portfolio, {told[symbol]} in the stream")
+            found = {
+                "at the broker": filled.get(symbol, ZERO),
+                "in its positions": Decimal(self.world.exchange.positions[symbol]),
+                "in the stream": told.get(symbol, ZERO),
+                "in the portfolio": portfolio.position(symbol).quantity,
+                "in the journal": journal.get(symbol, ZERO),
+            }
+            if len(set(found.values())) > 1:
+                text = ", ".join(f"{quantity} {where}" for where, quantity in found.items())
+                self.fail(f"I2: {symbol}: {text}")
+
+    def journal(self) -> None:
+        """I6: what became of each order is known, or a person is told that it is not."""
+        executor = self.world.executor.component
+        assert isinstance(executor, BrokerExecutor)
+        journal = self._journal()
+        there = {each.order.id: each for each in self.world.exchange.placed}
+        said: dict[str, set[str]] = {}
+        for _, event in self.events:
+            if isinstance(event, ExecutionEvent):
+                said.setdefault(event.order_id, set()).add(event.update or "")
+        for order_id, entry in journal.entries.items():
+            placed = there.get(order_id)
+            if entry.needs_human:
+                self.world.chaos.counts["orders in doubt"] += 1
+                if placed is not None:
+                    self.fail(f"I6: {order_id} is in doubt, and is at the broker")
+                if self.world.chaos.options.idempotent:
+                    self.fail(f"I6: {order_id} is left in doubt at a broker that takes ids once")
+            elif entry.is_in_doubt or entry.state is OrderState.NEW:
+                self.fail(f"I6: {order_id} is left {entry.state}")
+            elif placed is not None:
+                if entry.state != _STATES.get(placed.update):
+                    self.fail(f"I6: {order_id} is {placed.update} there and {entry.state} here")
+            elif not entry.has_ended:
+                self.fail(f"I6: {order_id} is {entry.state} here, and not at the broker")
+            if entry.has_ended and not said.get(order_id, set()) & _LAST_WORDS:
+                self.fail(f"I6: {order_id} is {entry.state}, and nobody was told")
+        for _, event in self.events:
+            if not isinstance(event, OrderEvent | ReplaceEvent):
+                continue
+            if event.id not in journal.entries and not said.get(event.id, set()) & _LAST_WORDS:
+                self.fail(f"I1: nothing became of order {event.id}")
+
+    def _journal(self) -> OrderJournal:
+        executor = self.world.executor.component
+        assert isinstance(executor, BrokerExecutor)
+        return executor.journal
 
     def stream(self) -> None:
         """I3: what was acknowledged is in the stream once."""
@@ -132,14 +210,14 @@ class _Check:
     def state(self) -> None:
         """What is written down makes the same portfolio as the one that lives."""
         actor = self.world.portfolio
-        member = actor.member
-        assert member is not None
+        component = actor.component
+        assert component is not None
         store = actor.store()
         again = make_portfolio(self.world.chaos.options.is_busy)
         for kind, count in again.log_kept.items():
             again.restore_log([(kind, i, v) for i, v in store.log(kind, count)])
         again.restore_rows(store.rows())
-        written, living = again.state_rows(), member.component.state_rows()
+        written, living = again.state_rows(), component.state_rows()
         for key in sorted(written.keys() | living.keys()):
             if written.get(key) != living.get(key):
                 self.fail(
@@ -148,4 +226,6 @@ class _Check:
                 )
 
 
-_ = SignalEvent
+
+def _add(held: dict[str, Decimal], symbol: str, quantity: Decimal) -> None:
+    held[symbol] = held.get(symbol, ZERO) + quantity

@@ -158,11 +158,35 @@ class SimWorld:
             await asyncio.sleep(1.0)
             if any(actor.refused for actor in self.actors):
                 break
-            quiet = quiet + 1 if all(actor.is_idle() for actor in self.actors) else 0
+            quiet = 0 if self._what_is_left() else quiet + 1
             if loop.time() - began > _HEALED_WITHIN:
-                self.violations.append(f"not healed within {_HEALED_WITHIN:g} s")
+                left = ", ".join(self._what_is_left())
+                self.violations.append(f"not healed within {_HEALED_WITHIN:g} s: {left}")
                 break
         chaos.trace("healed")
+
+    def _what_is_left(self) -> list[str]:
+        """Say what is not done yet."""
+        executor = self.executor
+        if self.chaos.options.rival and not executor.ready:
+            executor = self.actors[-1]
+        left = [actor.name for actor in (self.portfolio, executor) if not actor.is_idle()]
+        component = executor.component
+        if not executor.ready or not isinstance(component, BrokerExecutor):
+            return [*left, "no executor"]
+        journal, exchange = component.journal, self.exchange
+        left += [
+            f"{entry.order.id} {entry.state}"
+            for entry in journal.open.values()
+            if not entry.needs_human
+            and (not entry.is_at_broker or entry.end is not None or entry.told != entry.filled)
+        ]
+        if exchange.is_busy:
+            left.append("fills at the broker")
+        last = exchange.executed[-1].id if exchange.executed else ""
+        if journal.last_fill != last:
+            left.append(f"fills from {journal.last_fill} to {last}")
+        return left
 
     def _troubles(self) -> list[Coroutine[None, None, None]]:
         options = self.chaos.options
