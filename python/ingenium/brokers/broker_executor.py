@@ -235,6 +235,20 @@ class BrokerExecutor(Executor):
             self.send_reports()
         return bool(reason)
 
+    def withhold_late(self, now: datetime) -> None:
+        """End new orders that have waited too long, such as behind one that is in doubt."""
+        for entry in self.late_ones(now):
+            self.withhold(entry, now)
+
+    def late_ones(self, now: datetime) -> list[Entry]:
+        """Return the orders that have not left and are too old to."""
+        return [
+            entry
+            for entry in self.journal.open.values()
+            if entry.state is OrderState.NEW
+            and (now - entry.entered).total_seconds() > self.max_order_age_seconds
+        ]
+
     def why_not_now(self, symbol: str) -> str:
         """Say why nothing may leave at this moment; empty when it may.
 

@@ -276,13 +276,15 @@ class BrokerWork:
             self._executor.woken.set()
 
     async def _watch(self) -> None:
-        """Look after the lease and after halts, and now and then at everything."""
+        """Look after the lease, halts and late orders, and now and then at everything."""
         executor, journal = self._executor, self._journal
         looks = 0
         while True:
             executor.check_lease()
             if executor.is_halted and executor.needs_cancel_all():
                 await self._record("halt", executor.cancel_all)
+            if executor.late_ones(self._desk.now):
+                await self._record("late", lambda: executor.withhold_late(self._desk.now))
             looks += 1
             if looks % _CHECK_EVERY == 0:
                 journal.check_all()
