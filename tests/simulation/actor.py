@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.components import Component
+from ingenium.components.gated import arm
 from ingenium.components.points import Point
 from ingenium.delivery import DurableMember, Store
 from ingenium.errors import IngeniumError, StreamError
 from simulation.bus import SimBus
 from simulation.disk import SimDisk, make_disk
 from simulation.process import CrashedError, Process
-from simulation.stream import SimStream
+from simulation.stream import NAME, SimStream
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld
@@ -76,24 +77,25 @@ class Actor:
             component = self.component = self._make(process)
             bus = self.bus = SimBus(process)
             stream = SimStream(self._world.server, process)
-            keeping: list[asyncio.Task[None]] = []
+            arm(component, self._world.limits)
             if isinstance(component, BrokerExecutor):
-                lease = self._world.lease(component.lease_key, process)
-                await lease.acquire()
-                component.lease = lease
-                keeping.append(asyncio.create_task(lease.keep()))
+                lease = component.lease = self._world.lease(component.lease_key, process)
+            else:
+                lease = self._world.lease(component.role, process)
             store = Store(self.disk, self.name)
             member = DurableMember(
-                bus, stream, component, store, clock=process.clock, at=process.at
+                bus,
+                stream,
+                component,
+                store,
+                clock=process.clock,
+                at=process.at,
+                lease=lease,
             )
             await member.start()
             self.ready = True
             self.began.set()
-            running = [asyncio.create_task(member.run()), *keeping]
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in running:
-                if task.done():
-                    task.result()
+            await member.run()
         except StreamError as error:
             chaos.counts["end refused"] += 1
             chaos.trace(f"{process.name} refuses: {error}")
@@ -130,16 +132,24 @@ class Actor:
         self.disk.process = None
         return Store(self.disk, self.name)
 
+    def position(self) -> int:
+        """Return how far in the stream it has come, as it has written down."""
+        process = self.disk.process
+        store = self.store()
+        try:
+            known = store.position(NAME)
+            return 0 if known is None else known.sequence
+        finally:
+            self.disk.process = process
+
     def is_idle(self) -> bool:
         """Whether it has handled all that is for it, and sent all that it had to."""
         process = self.process
         if process is None or not process.alive or not self.ready:
             return False
-        self.disk.process = None
+        if self.position() < self._world.last_for(self.subjects):
+            return False
         try:
-            store = Store(self.disk, self.name)
-            known = store.position("INGENIUM")
-            at = 0 if known is None else known.sequence
-            return not store.outbox(1) and at >= self._world.last_for(self.subjects)
+            return not self.store().outbox(1)
         finally:
             self.disk.process = process

@@ -45,6 +45,7 @@ class Options(msgspec.Struct, frozen=True):
         broker_outage: Whether the broker is away for a while.
         rejects: How often the broker rejects an order.
         partial: How often an order is filled in parts.
+        strict: Whether limits are so narrow that orders are denied.
         rival: Whether a second executor of the account, on another machine, is started by mistake.
     """
 
@@ -73,6 +74,7 @@ class Options(msgspec.Struct, frozen=True):
     broker_outage: bool
     rejects: float
     partial: float
+    strict: bool
     rival: bool
 
     def __str__(self) -> str:
@@ -121,5 +123,6 @@ def options_of(seed: int, random: Random) -> Options:
         broker_outage=often(0.3),
         rejects=random.choice([0.05, 0.2]) if often(0.4) else 0.0,
         partial=random.choice([0.0, 0.3, 0.8]),
+        strict=often(0.2),
         rival=often(0.1),
     )

@@ -114,7 +114,7 @@ class Script:
             id=make_id("control", "operator", cause),
             timestamp=chaos.now,
             state=state,
-            sender="operator",
+            sender="ann@desk",
             reason="simulated",
         )
         await self._send(event)

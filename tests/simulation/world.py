@@ -16,6 +16,9 @@ from ingenium.bus.lease import LeaseTable
 from ingenium.bus.routing import matches
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components.points import Point
+from ingenium.events import ControlEvent, TradingState, decode
+from ingenium.risk import RiskLimits
+from ingenium.risk.switch import is_operator
 from ingenium.subjects import EXECUTION, PORTFOLIO, SIGNAL, TRADING
 from ingenium.trading import Order
 from simulation import checker
@@ -69,6 +72,12 @@ class SimWorld:
         self.server = SimServer(self.chaos)
         self.exchange = SimExchange(self.chaos)
         self.actors: list[Actor] = []
+        strict = self.chaos.options.strict
+        self.limits = (
+            RiskLimits(max_order_quantity=8, max_orders_per_second=2, burst=4, max_breaches=4)
+            if strict
+            else RiskLimits(max_orders_per_second=50, duplicate_seconds=0.01)
+        )
         self._leases = LeaseTable(lambda: self.chaos.loop.time())
         self.script: Script
 
@@ -128,6 +137,8 @@ class SimWorld:
         holder, _ = self._leases.read(f"executor.{ACCOUNT}")
         if holder.name != process.name:
             self.violations.append(f"{process.name} sends {order.id}, and {holder.name} leads")
+        if self._is_halted():
+            self.violations.append(f"{process.name} sends {order.id}, and trading is halted")
         kept = next(
             (
                 record.time
@@ -140,6 +151,19 @@ class SimWorld:
             self.violations.append(f"{order.id} leaves, and is not in the stream")
         elif (age := (self.chaos.now - kept).total_seconds()) > _OLDEST_SECONDS:
             self.violations.append(f"{process.name} sends {order.id}, {age:.1f} s old")
+
+    def _is_halted(self) -> bool:
+        """Whether trading is halted, as far as the executor has written that it knows."""
+        position = self.executor.position()
+        halted = False
+        for record in self.server.records[:position]:
+            if record.message.subject == TRADING:
+                event = decode(ControlEvent, record.message.payload)
+                if event.state == TradingState.HALTED:
+                    halted = True
+                elif event.state == TradingState.ACTIVE and is_operator(event.sender):
+                    halted = False
+        return halted
 
     async def _heal(self) -> None:
         """Let nothing go wrong any more, and wait until nothing is left to do."""
@@ -170,6 +194,9 @@ class SimWorld:
         executor = self.executor
         if self.chaos.options.rival and not executor.ready:
             executor = self.actors[-1]
+        if self.chaos.options.rival:
+            # It is enough that one of them leads.
+            return [] if executor.ready else ["no executor"]
         left = [actor.name for actor in (self.portfolio, executor) if not actor.is_idle()]
         component = executor.component
         if not executor.ready or not isinstance(component, BrokerExecutor):
