@@ -67,7 +67,7 @@ class Actor:
             await self._bury(process)
             if self.refused is not None:
                 return
-            pause = chaos.random.choice([0.1, 1.0, 5.0, 45.0]) if chaos.active else 0.5
+            pause = chaos.random.choice([0.1, 0.1, 0.5, 1.0, 3.0, 10.0, 35.0]) if chaos.active else 0.5
             await asyncio.sleep(pause)
 
     async def _main(self, process: Process) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscription
+from ingenium.bus.routing import matches
 from simulation.process import Process
 
 __all__ = ["SimBus"]
@@ -61,9 +62,10 @@ class SimBus(Bus):
         return _SimSubscription(self, subject)
 
     def bring(self, message: Message) -> None:
-        """Bring a message to all handlers."""
-        for handler in self.handlers.values():
-            self.process.spawn(_handle(handler, message))
+        """Bring a message to those who have subscribed to it."""
+        for subject, handler in self.handlers.items():
+            if matches(subject, message.subject):
+                self.process.spawn(_handle(handler, message))
 
     async def flush(self, timeout_seconds: float = 5.0) -> None:
         """Do nothing."""

@@ -11,7 +11,7 @@ from ingenium.brokers.order_entry import OrderState
 from ingenium.brokers.order_journal import OrderJournal
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.components import Portfolio
-from ingenium.components.gated import arm
+from ingenium.components.gated import Gated, arm
 from ingenium.events import (
     DenialEvent,
     Event,
@@ -58,6 +58,7 @@ def check(world: SimWorld) -> None:
     check.positions()
     check.journal()
     check.outboxes()
+    check.switches()
     check.state()
 
 
@@ -78,6 +79,8 @@ class _Check:
         counts = world.chaos.counts
         for _, event in self.events:
             counts[f"events {type(event).__name__}"] += 1
+            if isinstance(event, DenialEvent):
+                counts[f"denials {event.reason}"] += 1
         counts["events"] = len(world.server.records)
 
     def fail(self, text: str) -> None:
@@ -181,6 +184,17 @@ class _Check:
                 continue
             if event.id not in journal.entries and not said.get(event.id, set()) & _LAST_WORDS:
                 self.fail(f"I1: nothing became of order {event.id}")
+
+    def switches(self) -> None:
+        """What an operator has said last holds for all."""
+        for actor in (self.world.portfolio, self.world.executor):
+            component = actor.component
+            assert isinstance(component, Gated)
+            assert component.gate is not None
+            state = component.gate.switch.state
+            said = self.world.said_until(len(self.world.server.records))
+            if state != said:
+                self.fail(f"trading is {state} for {actor.name}, and {said} in the stream")
 
     def _journal(self) -> OrderJournal:
         executor = self.world.executor.component

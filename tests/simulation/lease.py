@@ -21,8 +21,9 @@ class SimLease(TimedLease):
     """
 
     def __init__(self, peer: Peer, table: LeaseTable, key: str, process: Process) -> None:
-        super().__init__(key, TTL_SECONDS, table.elapsed)
-        self.holder = Holder(process.name, process.name)
+        super().__init__(
+            key, TTL_SECONDS, table.elapsed, Holder(process.name, process.name)
+        )
         self._peer = peer
         self._table = table
         self._process = process

@@ -8,7 +8,7 @@ import msgspec
 
 __all__ = ["Options", "options_of"]
 
-_RATES = (0.01, 0.03, 0.1, 0.25)
+_RATES = (0.01, 0.03, 0.08)
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -101,7 +101,7 @@ def options_of(seed: int, random: Random) -> Options:
         seed=seed,
         signals=random.randint(4, 16),
         symbols=random.randint(1, 3),
-        pause=random.choice([0.05, 0.5, 2.0, 6.0]),
+        pause=random.choice([0.05, 0.5, 1.5, 4.0]),
         is_busy=often(0.6),
         lost=rate(0.6),
         unanswered=rate(0.6),

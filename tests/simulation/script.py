@@ -60,9 +60,7 @@ class Script:
         chaos, options = self._chaos, self._chaos.options
         directions = [Signal.LONG, Signal.SHORT, Signal.FLAT]
         before: SignalEvent | None = None
-        # What was there before its first start, a portfolio takes for history.
-        for actor in self._world.actors:
-            await actor.began.wait()
+        await self._world.begun()
         for number in range(options.signals):
             await asyncio.sleep(chaos.random.expovariate(1 / options.pause))
             event = SignalEvent(
@@ -82,7 +80,7 @@ class Script:
         """Bring bars to those who listen, as long as they do."""
         chaos = self._chaos
         while True:
-            await asyncio.sleep(chaos.random.expovariate(1 / 5))
+            await asyncio.sleep(chaos.random.expovariate(1 / 2))
             symbol = chaos.random.choice(self.symbols)
             price = str(chaos.random.randint(95, 105))
             event = DataEvent(
@@ -102,9 +100,10 @@ class Script:
     async def operator(self) -> None:
         """Halt trading for a while, once or twice."""
         chaos = self._chaos
+        await self._world.begun()
         for number in range(chaos.random.randint(1, 2)):
-            for state in (TradingState.HALTED, TradingState.ACTIVE):
-                await asyncio.sleep(chaos.random.uniform(0.5, 15))
+            for state, most in ((TradingState.HALTED, 15), (TradingState.ACTIVE, 5)):
+                await asyncio.sleep(chaos.random.uniform(0.2, most))
                 await self.control(state, f"{number}/{state}")
 
     async def control(self, state: TradingState, cause: str) -> None:

@@ -74,9 +74,11 @@ class SimWorld:
         self.actors: list[Actor] = []
         strict = self.chaos.options.strict
         self.limits = (
-            RiskLimits(max_order_quantity=8, max_orders_per_second=2, burst=4, max_breaches=4)
+            RiskLimits(max_order_quantity=12, max_orders_per_second=2, burst=4, max_breaches=4)
             if strict
-            else RiskLimits(max_orders_per_second=50, duplicate_seconds=0.01)
+            else RiskLimits(
+                price_collar=None, max_orders_per_second=50, duplicate_seconds=0.001
+            )
         )
         self._leases = LeaseTable(lambda: self.chaos.loop.time())
         self.script: Script
@@ -87,6 +89,17 @@ class SimWorld:
             if any(matches(each, record.message.subject) for each in subjects):
                 return record.sequence
         return 0
+
+    async def begun(self) -> None:
+        """Wait until portfolio and executor were ready for the first time.
+
+        What was there before, a component takes for history.
+        """
+        executors = [actor for actor in self.actors if actor is not self.portfolio]
+        while not (
+            self.portfolio.began.is_set() and any(each.began.is_set() for each in executors)
+        ):
+            await asyncio.sleep(0.5)
 
     async def run(self) -> None:
         """Live through it."""
@@ -137,7 +150,8 @@ class SimWorld:
         holder, _ = self._leases.read(f"executor.{ACCOUNT}")
         if holder.name != process.name:
             self.violations.append(f"{process.name} sends {order.id}, and {holder.name} leads")
-        if self._is_halted():
+        # As far as the executor has written that it knows.
+        if self.said_until(self.executor.position()) is TradingState.HALTED:
             self.violations.append(f"{process.name} sends {order.id}, and trading is halted")
         kept = next(
             (
@@ -152,18 +166,17 @@ class SimWorld:
         elif (age := (self.chaos.now - kept).total_seconds()) > _OLDEST_SECONDS:
             self.violations.append(f"{process.name} sends {order.id}, {age:.1f} s old")
 
-    def _is_halted(self) -> bool:
-        """Whether trading is halted, as far as the executor has written that it knows."""
-        position = self.executor.position()
+    def said_until(self, sequence: int) -> TradingState:
+        """Return the state of trading that the stream says, up to a message of it."""
         halted = False
-        for record in self.server.records[:position]:
+        for record in self.server.records[:sequence]:
             if record.message.subject == TRADING:
                 event = decode(ControlEvent, record.message.payload)
                 if event.state == TradingState.HALTED:
                     halted = True
                 elif event.state == TradingState.ACTIVE and is_operator(event.sender):
                     halted = False
-        return halted
+        return TradingState.HALTED if halted else TradingState.ACTIVE
 
     async def _heal(self) -> None:
         """Let nothing go wrong any more, and wait until nothing is left to do."""
@@ -196,7 +209,8 @@ class SimWorld:
             executor = self.actors[-1]
         if self.chaos.options.rival:
             # It is enough that one of them leads.
-            return [] if executor.ready else ["no executor"]
+            ready = executor.ready and self.portfolio.is_idle()
+            return [] if ready else ["portfolio or executor"]
         left = [actor.name for actor in (self.portfolio, executor) if not actor.is_idle()]
         component = executor.component
         if not executor.ready or not isinstance(component, BrokerExecutor):
@@ -235,7 +249,7 @@ class SimWorld:
     async def _kills(self) -> None:
         chaos = self.chaos
         while True:
-            await asyncio.sleep(chaos.random.expovariate(1 / 8))
+            await asyncio.sleep(chaos.random.expovariate(1 / 12))
             process = chaos.random.choice(self.actors).process
             if process is not None and process.alive:
                 chaos.counts["crash kill"] += 1
@@ -246,11 +260,11 @@ class SimWorld:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SimLoop)
         while True:
-            await asyncio.sleep(chaos.random.expovariate(1 / 8))
+            await asyncio.sleep(chaos.random.expovariate(1 / 12))
             process = chaos.random.choice(self.actors).process
             if process is None or not process.alive or process.frozen:
                 continue
-            seconds = chaos.random.choice([0.5, 5.0, 15.0, 40.0])
+            seconds = chaos.random.choice([0.5, 2.0, 5.0, 15.0, 40.0])
             chaos.fault("frozen", f"{process.name} for {seconds:g} s")
             loop.freeze(process)
             chaos.later(seconds, self._thaw, process)
@@ -266,8 +280,8 @@ class SimWorld:
     async def _outages(self) -> None:
         chaos = self.chaos
         while True:
-            await asyncio.sleep(chaos.random.expovariate(1 / 12))
-            seconds = chaos.random.choice([0.2, 2.0, 10.0, 40.0])
+            await asyncio.sleep(chaos.random.expovariate(1 / 20))
+            seconds = chaos.random.choice([0.2, 1.0, 4.0, 12.0, 35.0])
             chaos.fault("outage", f"of the stream for {seconds:g} s")
             self.server.stop()
             await asyncio.sleep(seconds)
@@ -277,8 +291,8 @@ class SimWorld:
     async def _broker_outages(self) -> None:
         chaos = self.chaos
         while True:
-            await asyncio.sleep(chaos.random.expovariate(1 / 12))
-            seconds = chaos.random.choice([0.2, 2.0, 10.0, 40.0])
+            await asyncio.sleep(chaos.random.expovariate(1 / 20))
+            seconds = chaos.random.choice([0.2, 1.0, 4.0, 12.0, 35.0])
             chaos.fault("broker outage", f"for {seconds:g} s")
             self.exchange.stop()
             await asyncio.sleep(seconds)
@@ -287,6 +301,7 @@ class SimWorld:
 
     async def _losses(self) -> None:
         chaos = self.chaos
+        await self.begun()
         await asyncio.sleep(chaos.random.uniform(1, 20))
         self.server.stop()
         await asyncio.sleep(chaos.random.choice([0.2, 3.0]))

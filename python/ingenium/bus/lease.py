@@ -129,6 +129,7 @@ class TimedLease(Lease):
         key: What it is for.
         ttl_seconds: How long the table remembers.
         elapsed: Seconds, by a clock that goes on while this process or the machine stands still.
+        holder: Who asks; this process when left out.
         may_lapse: Whether it is taken up again after it has run out, if nobody else has it. That is
             for those whose acts are known again by their ids, such as a portfolio's orders.
     """
@@ -138,12 +139,13 @@ class TimedLease(Lease):
         key: str,
         ttl_seconds: float,
         elapsed: Callable[[], float] | None = None,
+        holder: Holder | None = None,
         *,
         may_lapse: bool = False,
     ) -> None:
         self.key = key
         self._may_lapse = may_lapse
-        self.holder = Holder.this_process()
+        self.holder = holder or Holder.this_process()
         self._ttl = ttl_seconds
         self._margin = MARGIN_SECONDS * ttl_seconds / TTL_SECONDS
         self._pause = RENEW_SECONDS * ttl_seconds / TTL_SECONDS
@@ -287,8 +289,7 @@ class MemoryLease(TimedLease):
         ttl_seconds: float = TTL_SECONDS,
         may_lapse: bool = False,
     ) -> None:
-        super().__init__(key, ttl_seconds, table.elapsed, may_lapse=may_lapse)
-        self.holder = holder or self.holder
+        super().__init__(key, ttl_seconds, table.elapsed, holder, may_lapse=may_lapse)
         self._table = table
 
     async def _read(self) -> tuple[Holder, int]:
