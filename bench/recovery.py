@@ -1,7 +1,8 @@
 """How long it takes until everything is there again: `python -m bench.recovery [EVENTS]`.
 
 A portfolio with a long history behind it, started with its file, and once more without it, so that
-it has to learn everything from the stream; and a server that is killed under a running portfolio.
+it has to learn everything from the stream; a server that is killed under a running portfolio; and
+how long after a halt the last order leaves.
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
-from ingenium import Portfolio, Side, Signal, SignalEvent
+from ingenium import Portfolio, RiskLimits, Side, Signal, SignalEvent
 from ingenium.bus import NatsBus, NatsOptions
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.server_binary import find_binary
 from ingenium.bus.streams import MONEY_STREAM, open_stream
+from ingenium.components import arm
 from ingenium.delivery import DurableMember, Store
 from ingenium.errors import BusTimeoutError
-from ingenium.events import ExecutionEvent, OrderEvent, encode
-from ingenium.subjects import EXECUTION, ORDER, SIGNAL
+from ingenium.events import ControlEvent, ExecutionEvent, OrderEvent, encode
+from ingenium.subjects import EXECUTION, ORDER, SIGNAL, TRADING
 
 EVENTS = 1_000_000
 RUNS = 5
@@ -170,10 +172,54 @@ async def measure_server(server: Server, path: Path) -> None:
     )
 
 
+async def measure_halt(folder: Path) -> None:
+    """Halt a portfolio that sends orders as fast as it can, and look for the last one."""
+    server = Server(folder)
+    server.start()
+    times = []
+    try:
+        for number in range(RUNS):
+            component = Holder()
+            arm(component, RiskLimits(max_orders_per_second=None, duplicate_seconds=None))
+            path = folder / f"halt{number}.db"
+            async with member(server.url, path, component) as (_, _, stream):
+                for count in range(200):
+                    name = f"signal_{number}_{count}"
+                    event = SignalEvent(id=name, symbol="SYM0", signal=Signal.LONG)
+                    await stream.append(SIGNAL, encode(event), {"Nats-Msg-Id": name})
+                    if count == 100:
+                        halt = ControlEvent(
+                            id=f"control_{number}", timestamp=datetime.now(UTC), state="halted",
+                            reason="a measurement", sender="bench@here",
+                        )  # fmt: skip
+                        said = await stream.append(TRADING, encode(halt))
+            bus = await NatsBus.connect(server.url)
+            stream = await open_stream(bus, MONEY_STREAM)
+            state = await stream.state()
+            last = when = None
+            async with aclosing(stream.read(["ingenium.>"], said.sequence - 1)) as records:
+                async for record in records:
+                    when = when or record.time
+                    last = record.time if record.message.subject == ORDER else last
+                    if record.sequence == state.last:
+                        break
+            await bus.close()
+            assert when is not None
+            times.append(max(0.0, (last - when).total_seconds()) if last else 0.0)
+    finally:
+        server.kill()
+    print(
+        f"halt: last order {statistics.median(times) * 1000:.0f} ms after it was said, worst "
+        f"{max(times) * 1000:.0f} ms, of {RUNS}"
+    )
+
+
 def main(events: int = EVENTS) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         asyncio.run(measure(Path(folder), events))
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+        asyncio.run(measure_halt(Path(folder)))
 
 
 if __name__ == "__main__":
