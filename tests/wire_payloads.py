@@ -58,7 +58,8 @@ _FORMS: dict[str, dict[str, str]] = {
     | dict.fromkeys(("Price", "Update", "Side", "Commission", "LeavesQuantity", "Reason"), "text"),
     "DeadLetterEvent": {"Id": "text", "Timestamp": "time"}
     | dict.fromkeys(("Component", "Reason", "Error", "OriginalSubject"), "text")
-    | {"Data": "bytes"},
+    | {"Data": "bytes"}
+    | dict.fromkeys(("Stream", "StreamSequence", "ContentType"), "text"),
     "LockstepReport": {"Component": "text", "Role": "text"}
     | dict.fromkeys((*_COUNTS, "Total"), "count")
     | {"NextTime": "time", "NextSymbol": "text", "Error": "text"},

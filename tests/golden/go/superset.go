@@ -126,6 +126,7 @@ type supersetDeadLetter struct {
 	Timestamp                                 moment
 	Component, Reason, Error, OriginalSubject string
 	Data                                      []byte
+	Stream, StreamSequence, ContentType       text
 }
 
 type supersetReport struct {
