@@ -62,6 +62,9 @@ class Account:
         elif line["what"] == "fill":
             self.fills.append(line["fill"])
             self._count(line["fill"])
+            # It may have been killed before it wrote how the order stands now.
+            order = self.find(line["fill"]["client_order_id"])
+            self._add(order, Decimal(line["fill"]["qty"]))
 
     def _note(self, what: str, **values: Any) -> None:
         os.write(self._ledger, json.dumps({"what": what} | values).encode() + b"\n")
@@ -117,11 +120,15 @@ class Account:
         self.fills.append(fill)
         self._note("fill", fill=fill)
         self._count(fill)
+        self._add(order, quantity)
+        self._changed(order)
+
+    @staticmethod
+    def _add(order: dict[str, Any], quantity: Decimal) -> None:
         filled = Decimal(order["filled_qty"]) + quantity
         order["filled_qty"] = str(filled)
         if order["status"] not in ENDED:
             order["status"] = "filled" if filled >= Decimal(order["qty"]) else "partially_filled"
-        self._changed(order)
 
     def cancel(self, client_id: str, word: str = "canceled") -> None:
         order = self.find(client_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -148,6 +149,16 @@ class BrokerProcess:
         if process is not None:
             process.kill()
             process.communicate()
+
+    def pause(self) -> None:
+        """Let it stand still."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def adapter(self) -> HttpBroker:
         """Return an adapter to it."""

@@ -1,0 +1,106 @@
+"""The processes of a chaos run, started again whenever they end, as a supervisor would."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["Program"]
+
+_END_SECONDS = 20.0
+
+
+class Program:
+    """A component in a process of its own.
+
+    Args:
+        app: The app as the command line names it.
+        name: Of the component.
+        folder: Where it runs, and where its output goes.
+        environment: What its environment has beside ours.
+
+    Attributes:
+        starts: How often it was started.
+        exits: How often it ended with which code; negative for a signal.
+        crash_at: ``INGENIUM_CRASH_AT`` of the next start only; empty for none.
+        changed: Set when it has been started or has ended.
+    """
+
+    def __init__(self, app: str, name: str, folder: Path, environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self.starts = 0
+        self.exits: Counter[int] = Counter()
+        self.crash_at = ""
+        self.changed = asyncio.Event()
+        self._command = ("-m", "ingenium", "run", app, "--component", name)
+        self._folder = folder
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("INGENIUM_", "NATS_"))}
+        self.environment = kept | {"COLUMNS": "250", "PYTHONUNBUFFERED": "1"} | dict(environment)
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Start it, and again whenever it ends."""
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        while True:
+            crash_at, self.crash_at = self.crash_at, ""
+            environment = self.environment | ({"INGENIUM_CRASH_AT": crash_at} if crash_at else {})
+            with self.log.open("ab") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *self._command,
+                    cwd=self._folder,
+                    env=environment,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            self.starts += 1
+            self.changed.set()
+            self.exits[await self._process.wait()] += 1
+            self.changed.set()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process that runs now, if one does."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it, as ``kill -9`` does."""
+        self.send(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Let it stand still."""
+        self.send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self.send(signal.SIGCONT)
+
+    async def end(self) -> int:
+        """Stop it for good, as Ctrl+C does, and return its exit code."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        if self._process is None:
+            return 0
+        self.go_on()
+        self.send(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                return await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            return await self._process.wait()

@@ -1,0 +1,256 @@
+"""A server, a broker, a portfolio and an executor as real processes, and somebody who trades."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from chaos.app import EXECUTOR, NAME, PORTFOLIO
+from chaos.facts import Facts
+from chaos.programs import Program
+from delivering import jetstream
+from http_broker import BrokerProcess
+from plain_server import PlainServer
+
+from ingenium._gen.ingenium.v1 import LockstepReport
+from ingenium.bus import NatsBus, NatsOptions
+from ingenium.bus.contract import Message
+from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus.stream import MESSAGE_ID
+from ingenium.bus.streams import MONEY_STREAM, open_stream
+from ingenium.errors import BrokerError, BusTimeoutError
+from ingenium.events import Signal, SignalEvent, decode, encode
+from ingenium.subjects import ALL_EVENTS, SIGNAL, report_subject
+
+__all__ = ["World"]
+
+_TESTS = Path(__file__).parent.parent
+_SYMBOLS = [f"S{number}" for number in range(16)]
+_OPTIONS = NatsOptions(ping_interval_seconds=1, reconnect_buffer_bytes=0)
+_SETTLE_SECONDS = 60.0
+_MOST_WAITING = 2
+_LOOK_SECONDS = 0.05
+
+
+class World:
+    """All that a chaos run kills, and what it knows of it.
+
+    Args:
+        folder: Where everything has its files.
+        seed: Decides what is sent.
+
+    Attributes:
+        facts: What the stream has said so far.
+        acknowledged: How many copies of each signal the stream has acknowledged.
+        duplicates: Appends that the stream had kept before.
+        timeouts: Appends without an answer, which were tried again.
+        repeated: Signals that were sent a second time on purpose.
+        allowed: How many signals are still to be sent by the load; see `allow`.
+        ready_seconds: How long each component took from its kill until it was ready again, when
+            the server ran all the while.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder = folder
+        self.server = PlainServer(folder, jetstream(folder / "store"))
+        self.broker = BrokerProcess(folder)
+        self.facts = Facts()
+        self.acknowledged: dict[str, int] = {}
+        self.duplicates = self.timeouts = self.repeated = 0
+        self.ready_seconds: list[float] = []
+        self.ready: dict[str, int] = {PORTFOLIO: 0, EXECUTOR: 0}
+        self.programs: dict[str, Program] = {}
+        self.environment: dict[str, str] = {}
+        self.allowed = 0
+        self._random = random.Random(seed)
+        self._next = 0
+        self._waiting: dict[str, set[str]] = {symbol: set() for symbol in _SYMBOLS}
+        self._killed_at: dict[str, float] = {}
+        self._changed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.get_running_loop()
+
+    async def __aenter__(self) -> World:
+        self.server.start()
+        self.broker.start()
+        self.set_market()
+        self._bus = await NatsBus.connect(self.server.url, name="chaos", options=_OPTIONS)
+        self._stream = await open_stream(self._bus, MONEY_STREAM)
+        await self._bus.subscribe(report_subject(NAME), self._on_report)
+        self._tasks.append(asyncio.create_task(self._observe()))
+        self._tasks.append(asyncio.create_task(self._load()))
+        self.environment = {
+            "NATS_SERVER": self.server.url,
+            "BROKER_PORT": str(self.broker.port),
+            "PYTHONPATH": str(_TESTS),
+        }
+        for name in (EXECUTOR, PORTFOLIO):
+            program = Program("chaos.app:app", name, self.folder, self.environment)
+            self.programs[name] = program
+            program.begin()
+        for name in (EXECUTOR, PORTFOLIO):
+            await self.until_ready(name, 1)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.server.go_on()
+        self.broker.go_on()
+        await asyncio.gather(*(program.end() for program in self.programs.values()))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(BusTimeoutError):
+            await self._bus.close()
+        self.server.kill()
+        self.broker.stop()
+
+    # What is known.
+
+    async def _observe(self) -> None:
+        async for record in NatsStream(self._bus, MONEY_STREAM.name).read([ALL_EVENTS], 0):
+            self.facts.take(record)
+            self._changed.set()
+
+    def _on_report(self, message: Message) -> None:
+        name = decode(LockstepReport, message.payload).component
+        self.ready[name] += 1
+        killed_at = self._killed_at.pop(name, None)
+        if killed_at is not None:
+            self.ready_seconds.append(self._loop.time() - killed_at)
+        self._changed.set()
+
+    async def until(
+        self,
+        condition: Callable[[], bool],
+        what: str,
+        limit_seconds: float | None = _SETTLE_SECONDS,
+    ) -> None:
+        """Wait for a condition, which is looked at whenever something has happened."""
+        try:
+            async with asyncio.timeout(limit_seconds):
+                while not condition():
+                    for task in self._tasks:
+                        if task.done():
+                            task.result()
+                    self._changed.clear()
+                    # What files and processes say comes without a sign.
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), _LOOK_SECONDS)
+        except TimeoutError:
+            raise AssertionError(f"not within {limit_seconds} s: {what}\n{self.output()}") from None
+
+    async def until_ready(self, name: str, times: int) -> None:
+        """Wait until a component has said so often that it is ready."""
+        await self.until(lambda: self.ready[name] >= times, f"{name} ready {times} times")
+
+    def output(self, size: int = 2_000) -> str:
+        """Return the ends of what the components have written."""
+        return "\n".join(
+            f"-- {name}\n{program.log.read_text(errors='replace')[-size:]}"
+            for name, program in self.programs.items()
+            if program.log.exists()
+        )
+
+    # What is sent.
+
+    def allow(self, count: int) -> None:
+        """Let the load send so many more signals, as fast as they are worked."""
+        self.allowed += count
+
+    async def _load(self) -> None:
+        while True:
+            await self.until(lambda: self.allowed > 0, "some load", None)
+            await self.send()
+            self.allowed -= 1
+
+    async def send(self, symbol: str = "") -> str:
+        """Append a signal until it is acknowledged.
+
+        Args:
+            symbol: Its symbol; one that has little under way when left out.
+
+        Returns:
+            Its id.
+        """
+        number, self._next = self._next, self._next + 1
+        symbol = symbol or await self._free_symbol()
+        signal = Signal.LONG if self._random.random() < 0.6 else Signal.SHORT
+        event = SignalEvent(id=f"signal_{number}", symbol=symbol, signal=signal)
+        self._waiting.setdefault(symbol, set()).add(event.id)
+        await self._append(event, {MESSAGE_ID: event.id})
+        if self._random.random() < 0.05:
+            # As a program does that made the event twice: the stream keeps both.
+            self.repeated += 1
+            await self._append(event, {MESSAGE_ID: f"{event.id}-again"})
+        return event.id
+
+    async def _append(self, event: SignalEvent, headers: dict[str, str]) -> None:
+        payload = encode(event)
+        while True:
+            try:
+                kept = await self._stream.append(SIGNAL, payload, headers)
+            except BusTimeoutError:
+                self.timeouts += 1
+                self._changed.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), _LOOK_SECONDS)
+                continue
+            self.duplicates += kept.duplicate
+            self.acknowledged[event.id] = self.acknowledged.get(event.id, 0) + 1
+            return
+
+    async def _free_symbol(self) -> str:
+        found: list[str] = []
+
+        def look() -> bool:
+            found.clear()
+            for symbol in _SYMBOLS:
+                waiting = self._waiting[symbol]
+                waiting -= {each for each in waiting if self.facts.is_settled(each)}
+                if len(waiting) < _MOST_WAITING:
+                    found.append(symbol)
+            return bool(found)
+
+        await self.until(look, "a symbol with little under way")
+        return self._random.choice(found)
+
+    # What is done to them.
+
+    def note_kill(self, name: str) -> None:
+        """Begin to measure how long a component takes until it is ready again."""
+        self._killed_at[name] = self._loop.time()
+
+    def forget_kills(self) -> None:
+        """Measure nothing of what is not ready yet: something else is broken, too."""
+        self._killed_at.clear()
+
+    async def restart_server(self) -> None:
+        """Start the server that was killed."""
+        await asyncio.to_thread(self.server.start)
+
+    async def restart_broker(self) -> None:
+        """Start the broker that was killed."""
+        await asyncio.to_thread(self.broker.start)
+        await self.at_broker(self.set_market)
+
+    def set_market(self) -> None:
+        """Let the broker fill in two parts, and tell the last fill again."""
+        self.broker.market(parts=2, duplicates=1)
+
+    async def at_broker(self, what: Callable[[], None]) -> None:
+        """Ask the broker for something; it may be busy with starting."""
+
+        def ask() -> None:
+            with suppress(BrokerError):
+                what()
+
+        await asyncio.to_thread(ask)
