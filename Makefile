@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench proto
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test check generate bench differential conformance lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test chaos check generate bench differential conformance lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
@@ -13,6 +13,7 @@ help:
 	@echo "make demo-go   the same with the strategy in Go, twice"
 	@echo "make demo-java  the same with the strategy in Java; demo-rust, demo-typescript"
 	@echo "make test      the test suite"
+	@echo "make chaos     kill real processes under load, CYCLES=500 times, and count what is left"
 	@echo "make check     lint, types, imports, schema, generated code"
 	@echo "make generate  buf generate, and docs/asyncapi.yaml with its page"
 	@echo "make bench     speed, as ratios against peers in the same run"
@@ -46,6 +47,12 @@ demo-java demo-rust demo-typescript: demo-%: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest tests
+
+CYCLES ?= 100
+SEED ?=
+
+chaos: $(READY)
+	@cd tests && ../$(BIN)/python -m chaos --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
 
 check: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)

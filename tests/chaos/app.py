@@ -28,7 +28,7 @@ class OneOrderEach(Portfolio):
 
     def on_signal(self, event: SignalEvent) -> None:
         side = Side.BUY if event.signal == Signal.LONG else Side.SELL
-        self.send_order(event.symbol, side, quantity_of(event.id))
+        self.send_order(event.symbol, side, quantity_of(event.id or ""))
 
 
 class NotStarted(Ingestor):

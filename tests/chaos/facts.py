@@ -67,7 +67,7 @@ class Facts:
         self.messages += 1
         message = record.message
         if message.subject == SIGNAL:
-            self.signals[unpack(SignalEvent, message).id] += 1
+            self.signals[unpack(SignalEvent, message).id or ""] += 1
         elif message.subject == ORDER:
             order = unpack(OrderEvent, message)
             self.orders[order.id] = order

@@ -34,8 +34,8 @@ async def test_each_labelled_point_survives_a_crash(tmp_path: Path) -> None:
     assert {point for points in _POINTS.values() for point in points} == set(Point)
     outcome = Outcome(seed=2)
     async with World(tmp_path, outcome.seed) as world:
-        for points in zip_longest(*_POINTS.values()):
-            for name, point in zip(_POINTS, points, strict=True):
+        for together in zip_longest(*_POINTS.values()):
+            for name, point in zip(_POINTS, together, strict=True):
                 if point is not None:
                     await _crash_at(world, name, point)
         await finish(world, outcome)

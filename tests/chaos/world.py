@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from chaos.app import EXECUTOR, NAME, PORTFOLIO
 from chaos.facts import Facts
@@ -74,7 +75,7 @@ class World:
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
 
-    async def __aenter__(self) -> World:
+    async def __aenter__(self) -> Self:
         self.server.start()
         self.broker.start()
         self.set_market()
@@ -181,23 +182,22 @@ class World:
         Returns:
             Its id.
         """
-        number, self._next = self._next, self._next + 1
+        signal_id, self._next = f"signal_{self._next}", self._next + 1
         symbol = symbol or await self._free_symbol()
         signal = Signal.LONG if self._random.random() < 0.6 else Signal.SHORT
-        event = SignalEvent(id=f"signal_{number}", symbol=symbol, signal=signal)
-        self._waiting.setdefault(symbol, set()).add(event.id)
-        await self._append(event, {MESSAGE_ID: event.id})
+        payload = encode(SignalEvent(id=signal_id, symbol=symbol, signal=signal))
+        self._waiting.setdefault(symbol, set()).add(signal_id)
+        await self._append(signal_id, payload, signal_id)
         if self._random.random() < 0.05:
             # As a program does that made the event twice: the stream keeps both.
             self.repeated += 1
-            await self._append(event, {MESSAGE_ID: f"{event.id}-again"})
-        return event.id
+            await self._append(signal_id, payload, f"{signal_id}-again")
+        return signal_id
 
-    async def _append(self, event: SignalEvent, headers: dict[str, str]) -> None:
-        payload = encode(event)
+    async def _append(self, signal_id: str, payload: bytes, message_id: str) -> None:
         while True:
             try:
-                kept = await self._stream.append(SIGNAL, payload, headers)
+                kept = await self._stream.append(SIGNAL, payload, {MESSAGE_ID: message_id})
             except BusTimeoutError:
                 self.timeouts += 1
                 self._changed.clear()
@@ -205,7 +205,7 @@ class World:
                     await asyncio.wait_for(self._changed.wait(), _LOOK_SECONDS)
                 continue
             self.duplicates += kept.duplicate
-            self.acknowledged[event.id] = self.acknowledged.get(event.id, 0) + 1
+            self.acknowledged[signal_id] = self.acknowledged.get(signal_id, 0) + 1
             return
 
     async def _free_symbol(self) -> str:
