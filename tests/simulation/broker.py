@@ -265,9 +265,7 @@ class SimBroker(Broker):
     async def submit(self, order: Order) -> BrokerOrder:
         """Place an order; see `Broker.submit`."""
         self._leaves(self._process, order)
-        return await self._ask(
-            f"take {order.id}", lambda: self._exchange.submit(order), may_double=self.idempotent
-        )
+        return await self._send(f"take {order.id}", lambda: self._exchange.submit(order))
 
     async def cancel(self, client_id: str) -> None:
         """Ask to cancel an order."""
@@ -276,10 +274,8 @@ class SimBroker(Broker):
     async def replace(self, client_id: str, order: Order) -> BrokerOrder:
         """Put an order in the place of another."""
         self._leaves(self._process, order)
-        return await self._ask(
-            f"replace {client_id} by {order.id}",
-            lambda: self._exchange.replace(client_id, order),
-            may_double=self.idempotent,
+        return await self._send(
+            f"replace {client_id} by {order.id}", lambda: self._exchange.replace(client_id, order)
         )
 
     async def find(self, client_id: str) -> BrokerOrder | None:
@@ -315,8 +311,17 @@ class SimBroker(Broker):
                 chaos.fault("update told again", told.client_id)
                 yield told
 
+    async def _send(self, what: str, serve: Callable[[], _T]) -> _T:
+        trouble = self._exchange.chaos.options.trouble
+        return await self._ask(what, serve, may_double=self.idempotent, trouble=trouble)
+
     async def _ask(
-        self, what: str, serve: Callable[[], _T], *, may_double: bool = True
+        self,
+        what: str,
+        serve: Callable[[], _T],
+        *,
+        may_double: bool = True,
+        trouble: float = 0.0,
     ) -> _T:
         return await call(
             self._process,
@@ -327,4 +332,5 @@ class SimBroker(Broker):
             silence=BrokerTimeoutError,
             away=BrokerError,
             may_double=may_double,
+            trouble=trouble,
         )

@@ -13,6 +13,7 @@ from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.components import Portfolio
 from ingenium.components.gated import Gated, arm
 from ingenium.events import (
+    DeadLetterEvent,
     DenialEvent,
     Event,
     ExecutionEvent,
@@ -23,7 +24,7 @@ from ingenium.events import (
 )
 from ingenium.ids import make_id
 from ingenium.subjects import event_type_of
-from simulation.parts import PORTFOLIO, make_portfolio, signal_id
+from simulation.parts import PORTFOLIO, BusyPortfolio, make_portfolio, signal_id
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld
@@ -52,11 +53,13 @@ def check(world: SimWorld) -> None:
     check.signals()
     check.orders()
     check.stream()
+    check.dead_letters()
     if world.chaos.options.rival:
         # Who took over on another machine does not know what the first one has begun.
         return
     check.positions()
     check.journal()
+    check.working()
     check.outboxes()
     check.switches()
     check.state()
@@ -162,6 +165,9 @@ class _Check:
         for _, event in self.events:
             if isinstance(event, ExecutionEvent):
                 said.setdefault(event.order_id, set()).add(event.update or "")
+        for order_id, each in there.items():
+            if each.update is not TradeUpdate.REJECTED and "rejected" in said.get(order_id, set()):
+                self.fail(f"I6: {order_id} was told to be rejected, and is {each.update}")
         for order_id, entry in journal.entries.items():
             placed = there.get(order_id)
             if entry.needs_human:
@@ -217,6 +223,27 @@ class _Check:
             header = record.message.headers.get(MESSAGE_ID, "")
             if header and header != getattr(event, "id", ""):
                 self.fail(f"I3: {getattr(event, 'id', '')} has {header} as its message id")
+
+    def working(self) -> None:
+        """What works for the portfolio works for the executor, and each signal counts once."""
+        portfolio = self.world.portfolio.component
+        assert isinstance(portfolio, Portfolio)
+        here, there = set(portfolio.orders), set(self._journal().open)
+        if here != there:
+            self.fail(
+                f"orders {sorted(here - there)} work for the portfolio only, and "
+                f"{sorted(there - here)} for the executor only"
+            )
+        if isinstance(portfolio, BusyPortfolio):
+            most = self.world.chaos.options.signals
+            if portfolio.signals > most:
+                self.fail(f"I1: {portfolio.signals} signals were handled, and {most} were sent")
+
+    def dead_letters(self) -> None:
+        """No handler failed, and nothing could not be read."""
+        for _, event in self.events:
+            if isinstance(event, DeadLetterEvent):
+                self.fail(f"{event.component} could not take a message: {event.error[-300:]}")
 
     def outboxes(self) -> None:
         """I3: nothing waits to be sent."""

@@ -39,6 +39,7 @@ async def call(
     silence: Callable[[str], Exception],
     away: Callable[[str], Exception] | None = None,
     may_double: bool = True,
+    trouble: float = 0.0,
 ) -> _T:
     """Ask a server and wait for its answer.
 
@@ -51,6 +52,7 @@ async def call(
         silence: Makes the error when no answer comes.
         away: Makes that of a server that cannot be reached at all; the same when left out.
         may_double: Whether the request may arrive twice.
+        trouble: How much more often request or answer gets lost.
     """
     chaos, options = peer.chaos, peer.chaos.options
     process.effect(f"asks {peer.name} to {what}")
@@ -75,7 +77,7 @@ async def call(
             result = serve()
         except IngeniumError as raised:
             error = raised
-        if chaos.roll(options.unanswered):
+        if chaos.roll(options.unanswered + trouble):
             chaos.fault("unanswered", f"{peer.name} {what} of {process.name}")
             if chaos.random.random() < 0.5:
                 chaos.later(chaos.delay(), deliver, None, silence(f"{peer.name} fails"))
@@ -85,7 +87,7 @@ async def call(
     if not peer.up and chaos.random.random() < 0.5:
         # A connection that is known to be broken, at once.
         deliver(None, (away or silence)(f"no connection to {peer.name}"))
-    elif chaos.roll(options.lost):
+    elif chaos.roll(options.lost + trouble / 2):
         chaos.fault("lost", f"{peer.name} {what} of {process.name}")
     else:
         chaos.later(chaos.delay(), arrive, False)

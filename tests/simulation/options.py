@@ -43,6 +43,7 @@ class Options(msgspec.Struct, frozen=True):
         anew: Whether the stream is deleted and made anew.
         idempotent: Whether the broker takes a client id once only.
         broker_outage: Whether the broker is away for a while.
+        trouble: How often an order, or what the broker answers to it, gets lost beside that.
         rejects: How often the broker rejects an order.
         partial: How often an order is filled in parts.
         strict: Whether limits are so narrow that orders are denied.
@@ -72,6 +73,7 @@ class Options(msgspec.Struct, frozen=True):
     anew: bool
     idempotent: bool
     broker_outage: bool
+    trouble: float
     rejects: float
     partial: float
     strict: bool
@@ -119,8 +121,9 @@ def options_of(seed: int, random: Random) -> Options:
         halts=often(0.25),
         tail_loss=last_words < 0.05,
         anew=0.05 <= last_words < 0.08,
-        idempotent=often(0.7),
+        idempotent=often(0.5),
         broker_outage=often(0.3),
+        trouble=random.choice([0.0, 0.0, 0.1, 0.3]),
         rejects=random.choice([0.05, 0.2]) if often(0.4) else 0.0,
         partial=random.choice([0.0, 0.3, 0.8]),
         strict=often(0.2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,16 @@ from ingenium.events import (
     ControlEvent,
     DataEvent,
     Event,
+    ExecutionEvent,
     Ohlc,
     Signal,
     SignalEvent,
     TradingState,
+    decode,
     encode,
 )
 from ingenium.ids import make_id
-from ingenium.subjects import subject_of
+from ingenium.subjects import EXECUTION, subject_of
 from simulation.parts import signal_id
 from simulation.process import Process
 from simulation.stream import SimStream
@@ -74,7 +77,19 @@ class Script:
                 chaos.fault("careless", str(before.id))
                 self.doubled.add(before.id or "")
                 await self._send(before, careless=True)
+                await self._tell_again()
             before = event
+
+    async def _tell_again(self) -> None:
+        """Send an execution a second time, as an executor that was started again may."""
+        told = [r for r in self._world.server.records if r.message.subject == EXECUTION]
+        if not told:
+            return
+        record = self._chaos.random.choice(told)
+        self.doubled.add(decode(ExecutionEvent, record.message.payload).id)
+        headers = {k: v for k, v in record.message.headers.items() if k != MESSAGE_ID}
+        with suppress(BusTimeoutError):
+            await self._stream.append(EXECUTION, record.message.payload, headers)
 
     async def prices(self) -> None:
         """Bring bars to those who listen, as long as they do."""

@@ -14,12 +14,11 @@ import msgspec
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.bus.lease import LeaseTable
 from ingenium.bus.routing import matches
-from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components.points import Point
 from ingenium.events import ControlEvent, TradingState, decode
 from ingenium.risk import RiskLimits
 from ingenium.risk.switch import is_operator
-from ingenium.subjects import EXECUTION, PORTFOLIO, SIGNAL, TRADING
+from ingenium.subjects import EXECUTION, ORDER, PORTFOLIO, REPLACE, SIGNAL, TRADING
 from ingenium.trading import Order
 from simulation import checker
 from simulation.actor import Actor
@@ -36,7 +35,7 @@ __all__ = ["Outcome", "SimWorld", "simulate"]
 
 _HEALED_WITHIN = 900.0
 _OLDEST_SECONDS = 30.5
-_OF_EXECUTORS = [Point.CALLING, Point.CALLED, Point.ANSWERED, Point.LEASED]
+_OF_EXECUTORS = 3 * [Point.CALLING, Point.CALLED, Point.ANSWERED] + [Point.LEASED]
 _OF_MEMBERS = [Point.RECEIVED, Point.HANDLED, Point.COMMITTED, Point.SENT, Point.FORGOTTEN]
 
 
@@ -157,7 +156,8 @@ class SimWorld:
             (
                 record.time
                 for record in self.server.records
-                if record.message.headers.get(MESSAGE_ID) == order.id
+                if record.message.subject in {ORDER, REPLACE}
+                and order.id.encode() in record.message.payload
             ),
             None,
         )
