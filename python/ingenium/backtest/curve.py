@@ -20,28 +20,28 @@ _SATURDAY = 5
 _PERIODS = (365, 252, 52, 12, 4, 1)
 _NEAR = 0.08
 _ENOUGH_YEARS = 0.5
+_MOST_BARS = 1024
 
 
 class EquityCurve:
     """Equity, exposure and the price of a benchmark after each step of a backtest.
 
     Attributes:
-        timestamps: Seconds since 1970, UTC.
-        equity: In the account's currency.
-        exposure: Market value of all positions, long and short, as a part of equity.
-        benchmark: Close of the benchmark's symbol; nan before its first bar.
-        benchmark_symbol: Which symbol that is; the first one seen when not chosen.
-        prices: Prices of all symbols, thinned, for charts.
+        starting_equity: What the account was worth before the first step.
+        benchmark_symbol: Symbol of the benchmark; the first one seen when not chosen.
     """
 
     def __init__(self, starting_equity: float, benchmark_symbol: str | None = None) -> None:
         self.starting_equity = starting_equity
         self.benchmark_symbol = benchmark_symbol
-        self.timestamps = array("d")
-        self.equity = array("d")
-        self.exposure = array("d")
-        self.benchmark = array("d")
-        self.prices = PriceHistory()
+        self._timestamps = array("d")
+        self._equity = array("d")
+        self._exposure = array("d")
+        self._benchmark = array("d")
+        self._prices = PriceHistory()
+        # Steps of one bar each, all of one symbol, that are worked off together.
+        self._bars: list[Bar] = []
+        self._symbol = ""
         self._close = float("nan")
         self._closes: dict[str, float] = {}
         self._account: Account | None = None
@@ -50,42 +50,124 @@ class EquityCurve:
         self._held: list[tuple[str, float]] = []
 
     def __len__(self) -> int:
-        return len(self.timestamps)
+        return len(self._timestamps) + len(self._bars)
+
+    @property
+    def timestamps(self) -> array[float]:
+        """Seconds since 1970, UTC."""
+        self._work_off()
+        return self._timestamps
+
+    @property
+    def equity(self) -> array[float]:
+        """What the account was worth, in its currency."""
+        self._work_off()
+        return self._equity
+
+    @property
+    def exposure(self) -> array[float]:
+        """Market value of all positions, long and short, as a part of equity."""
+        self._work_off()
+        return self._exposure
+
+    @property
+    def benchmark(self) -> array[float]:
+        """Close of the benchmark's symbol; nan before its first bar."""
+        self._work_off()
+        return self._benchmark
+
+    @property
+    def prices(self) -> PriceHistory:
+        """Prices of all symbols, thinned, for charts."""
+        self._work_off()
+        return self._prices
 
     @property
     def times(self) -> list[datetime]:
         """The times as datetimes, UTC."""
         return [datetime.fromtimestamp(stamp, UTC) for stamp in self.timestamps]
 
+    def record_bar(self, bar: Bar, account: Account) -> None:
+        """Do as `record` for a step that brought a bar and nothing else, at the bar's end."""
+        bars = self._bars
+        if (
+            account is not self._account
+            or account.bookings != self._bookings
+            or bar.symbol != self._symbol
+            or len(bars) >= _MOST_BARS
+        ):
+            self._work_off()
+            if account is not self._account or account.bookings != self._bookings:
+                self._look_at(account)
+            self._symbol = bar.symbol
+        bars.append(bar)
+
     def record(self, time: datetime, account: Account, data: Sequence[Item] = ()) -> None:
         """Add the account's state after a step, and the prices that the step brought.
 
         In floats: the account itself counts in decimals, and is exact.
         """
-        stamp = time.timestamp()
-        closes, symbols = self._closes, self.prices
-        for item in data:
-            bar = item if item.__class__ is Bar else _bar_of(item)  # type: ignore[arg-type]
-            if bar is not None:
-                symbol = bar.symbol
-                closes[symbol] = bar.close
-                symbols.see(stamp, bar)
-                if symbol == self.benchmark_symbol:
-                    self._close = bar.close
-                elif self.benchmark_symbol is None:
-                    self.benchmark_symbol = symbol
-                    self._close = bar.close
+        self._work_off()
         if account is not self._account or account.bookings != self._bookings:
             self._look_at(account)
+        bars = [item if isinstance(item, Bar) else _bar_of(item) for item in data]
+        self._add(time.timestamp(), [bar for bar in bars if bar is not None])
+
+    def _work_off(self) -> None:
+        """Add the steps of one bar each that have been noted only."""
+        bars = self._bars
+        if not bars:
+            return
+        symbol = self._symbol
+        if self.benchmark_symbol is None:
+            self.benchmark_symbol = symbol
+        held = [quantity for name, quantity in self._held if name == symbol]
+        if len(held) != len(self._held) or self.benchmark_symbol != symbol:
+            for bar in bars:
+                self._add(bar.end.timestamp(), [bar])
+            bars.clear()
+            return
+        stamps = [bar.end.timestamp() for bar in bars]
+        closes = [bar.close for bar in bars]
+        self._closes[symbol] = self._close = closes[-1]
+        self._prices.see_all(symbol, stamps, bars, closes)
+        self._timestamps.extend(stamps)
+        self._benchmark.extend(closes)
+        cash = self._cash
+        if held:
+            quantity = held[0]
+            equity = [cash + quantity * close for close in closes]
+            self._equity.extend(equity)
+            self._exposure.extend(
+                [
+                    abs(quantity * close) / value if value > 0 else 0.0
+                    for close, value in zip(closes, equity, strict=True)
+                ]
+            )
+        else:
+            self._equity.extend([cash] * len(closes))
+            self._exposure.extend([0.0] * len(closes))
+        bars.clear()
+
+    def _add(self, stamp: float, bars: Sequence[Bar]) -> None:
+        closes = self._closes
+        for bar in bars:
+            symbol = bar.symbol
+            closes[symbol] = bar.close
+            self._prices.see(stamp, bar)
+            if self.benchmark_symbol is None:
+                self.benchmark_symbol = symbol
+            if symbol == self.benchmark_symbol:
+                self._close = bar.close
         equity, gross = self._cash, 0.0
         for symbol, quantity in self._held:
             value = quantity * closes[symbol]
             equity += value
             gross += abs(value)
-        self.timestamps.append(stamp)
-        self.equity.append(equity)
-        self.exposure.append(gross / equity if equity > 0 else 0.0)
-        self.benchmark.append(self._close)
+        self._timestamps.append(stamp)
+        self._equity.append(equity)
+        self._exposure.append(gross / equity if equity > 0 else 0.0)
+        self._benchmark.append(self._close)
 
     def _look_at(self, account: Account) -> None:
         """Take note of cash and positions, which only a booking changes."""

@@ -13,16 +13,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingenium.backtest.curve import EquityCurve
-from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
-from ingenium.components.handling import (
-    bar_handler_of,
-    failed_on,
-    handlers_of,
-    start_component,
-    stop_component,
-)
+from ingenium.backtest.parts import Part
+from ingenium.backtest.quick import QuickSteps
+from ingenium.components import App, Component, External, Ingestor, Portfolio
+from ingenium.components.handling import start_component, stop_component
 from ingenium.errors import BacktestError
-from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent, encode
+from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
 from ingenium.lockstep import EventLog, Feed, Item, OnStep, ReplayResult, next_turn
 from ingenium.trading import Bar
 
@@ -31,8 +27,8 @@ __all__ = ["Replay", "replay", "replay_async"]
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
-_YIELD_EVERY = 64
-"""Steps between two looks at the event loop, so that Ctrl+C and other tasks get their turn."""
+_TURN_SECONDS = 0.01
+"""Between two looks at the event loop, so that Ctrl+C and other tasks get their turn."""
 
 
 def replay(app: App, *, on_step: OnStep | None = None, digest: bool = True) -> ReplayResult:
@@ -103,17 +99,13 @@ class Replay:
         self._ingestors = [i for i in app.ingestors if isinstance(i, Ingestor)]
         self._feeds = [Feed(ingestor) for ingestor in self._ingestors]
         self._feeding: list[Ingestor] = []
-        self._strategies = [_Part(strategy) for strategy in app.strategies]
+        self._strategies = [Part(strategy) for strategy in app.strategies]
         self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self.log = EventLog(cash, digest=digest)
         self._total: int | None = None
-        self._looks = [
-            part.component.look
-            for part in (self._executor, self._portfolio)
-            if part is not None and isinstance(part.component, Executor | Portfolio)
-        ]
+        self._gave_way = 0.0
 
     async def run(self) -> ReplayResult:
         """Run to the end of history, and return what came out.
@@ -128,18 +120,16 @@ class Replay:
             await feed.start()
         only = self._feeds[0] if len(self._feeds) == 1 and self._feeds[0].is_plain else None
         while (time := self._next_time()) is not None and time <= self._until:
-            await self._one_step(time, await self._take_instant(time))
-            if self.log.steps % _YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+            await self.one_step(time, await self._take_instant(time))
+            if pause := self.give_way():
+                await pause
             if only is not None:
                 # The first instant is behind us, so the ingestor has started.
-                for instant, data in only.instants():
-                    if instant > self._until:
-                        break
-                    if pending := self._quick_step(instant, data):
-                        await pending
-                    if self.log.steps % _YIELD_EVERY == 0:
-                        await asyncio.sleep(0)
+                quick = self._quick_steps(only)
+                while (pending := quick.run()) is not None:
+                    await pending
+                    if pause := self.give_way():
+                        await pause
                 break
         last = self.log.last
         if last is not None:
@@ -149,6 +139,29 @@ class Replay:
                 if part is not None and part.started:
                     await stop_component(part.component, last)
         return self.log.result(complete=True, app=self._app)
+
+    def _quick_steps(self, feed: Feed) -> QuickSteps:
+        return QuickSteps(
+            feed.instants(),
+            self,
+            self._strategies,
+            self._executor,
+            self._portfolio,
+            self.log,
+            self._curve,
+            self._on_step,
+            self._total,
+            self._from,
+            self._until,
+        )
+
+    def give_way(self) -> Awaitable[None] | None:
+        """Return what lets other tasks have their turn; ``None`` while none is due."""
+        now = asyncio.get_running_loop().time()
+        if now - self._gave_way < _TURN_SECONDS:
+            return None
+        self._gave_way = now
+        return asyncio.sleep(0)
 
     def _next_time(self) -> datetime | None:
         return min((feed.head.time for feed in self._feeds if feed.head is not None), default=None)
@@ -174,30 +187,9 @@ class Replay:
         events: list[Item] = [event for event in sent if isinstance(event, DataEvent)]
         return events + await feed.take(until_symbol)
 
-    def _quick_step(self, time: datetime, data: Sequence[Item]) -> Awaitable[None] | None:
-        """Do one step; as most cause nothing but handlers that are plain functions, at once.
-
-        Returns:
-            What is left to do.
-        """
-        for look in self._looks:
-            for item in data:
-                if item.__class__ is not Bar or look(item):
-                    return self._one_step(time, data)
-        signals: list[Event] = []
-        let, place = self._let, 0
-        for strategy in self._strategies:
-            place += 1
-            if pending := let(strategy, DataEvent, data, time, signals):
-                return self._go_on(time, data, signals, pending, place)
-        if signals:
-            return self._go_on(time, data, signals, None, place)
-        self.log.add_data(time, data)
-        self._end_step(time, data)
-        return None
-
-    async def _one_step(self, time: datetime, data: Sequence[Item]) -> None:
-        let, executor, portfolio = self._let, self._executor, self._portfolio
+    async def one_step(self, time: datetime, data: Sequence[Item]) -> None:
+        """Do a whole step."""
+        let, executor, portfolio = _let, self._executor, self._portfolio
         filled: list[Event] = []
         asked: list[Event] = []
         if pending := let(executor, DataEvent, data, time, filled):
@@ -206,9 +198,9 @@ class Replay:
             await pending
         if filled and (pending := let(portfolio, ExecutionEvent, filled, time, asked)):
             await pending
-        await self._go_on(time, data, [], None, 0, asked, filled)
+        await self.go_on(time, data, [], None, 0, asked, filled)
 
-    async def _go_on(
+    async def go_on(
         self,
         time: datetime,
         data: Sequence[Item],
@@ -222,7 +214,7 @@ class Replay:
         if pending is not None:
             await pending
         for strategy in self._strategies[place:]:
-            if pending := self._let(strategy, DataEvent, data, time, signals):
+            if pending := strategy.let(DataEvent, data, time, signals):
                 await pending
         if time < self._from:
             signals = []
@@ -248,7 +240,7 @@ class Replay:
         executions: list[Event],
     ) -> None:
         """Hand on what the data of an instant caused, until nobody has anything left to do."""
-        let, executor, portfolio = self._let, self._executor, self._portfolio
+        let, executor, portfolio = _let, self._executor, self._portfolio
         orders: list[Event] = []
         if signals and (pending := let(portfolio, SignalEvent, signals, time, asked)):
             await pending
@@ -264,98 +256,16 @@ class Replay:
         self.log.add_data(time, data)
         self.log.add_events(signals, orders, executions)
 
-    def _let(
-        self,
-        part: _Part | None,
-        kind: type[Event],
-        items: Sequence[Event | Bar],
-        time: datetime,
-        sent: list[Event],
-    ) -> Awaitable[None] | None:
-        """Let a component handle events of one kind, and put what it sends behind ``sent``.
 
-        No coroutine is made for handlers that are plain functions, as most are; and no event of a
-        bar that nobody asks for.
-
-        Returns:
-            What is left to do, once a handler gave something to await.
-        """
-        if part is None:
-            return None
-        handler = part.handlers.get(kind)
-        if handler is None:
-            return None
-        component = part.component
-        symbols = part.symbols if kind is DataEvent else None
-        for place, item in enumerate(items):
-            # Only market data gets here with symbols.
-            if symbols is not None and item.symbol not in symbols:  # type: ignore[union-attr]
-                continue
-            if not part.started:
-                return self._start(part, kind, items[place:], time, sent)
-            try:
-                if item.__class__ is Bar:
-                    component.begin(item, time)
-                    awaitable = part.on_bar(item)
-                else:
-                    component.begin(item.id or component.name_cause(encode(item), time), time)
-                    awaitable = handler(item)
-            except Exception as error:
-                raise failed_on(component, _event_of(item), error) from error
-            if awaitable is not None:
-                return self._finish(part, kind, awaitable, items[place:], time, sent)
-            if component.outbox:
-                sent += component.take()
-        return None
-
-    async def _start(
-        self,
-        part: _Part,
-        kind: type[Event],
-        items: Sequence[Event | Bar],
-        time: datetime,
-        sent: list[Event],
-    ) -> None:
-        part.started = True
-        sent += await start_component(part.component, time)
-        if pending := self._let(part, kind, items, time, sent):
-            await pending
-
-    async def _finish(
-        self,
-        part: _Part,
-        kind: type[Event],
-        awaitable: Awaitable[None],
-        items: Sequence[Event | Bar],
-        time: datetime,
-        sent: list[Event],
-    ) -> None:
-        """Await the handler of the first event, then go on with the others."""
-        try:
-            await awaitable
-        except Exception as error:
-            raise failed_on(part.component, _event_of(items[0]), error) from error
-        sent += part.component.take()
-        if pending := self._let(part, kind, items[1:], time, sent):
-            await pending
+def _part(component: Component | None) -> Part | None:
+    return None if component is None else Part(component)
 
 
-class _Part:
-    """A component, and what the loop asks of it for every event."""
-
-    __slots__ = ("component", "handlers", "on_bar", "started", "symbols")
-
-    def __init__(self, component: Component) -> None:
-        self.component = component
-        self.handlers = handlers_of(component)
-        self.on_bar = bar_handler_of(component)
-        self.symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
-        self.started = False
-
-
-def _part(component: Component | None) -> _Part | None:
-    return None if component is None else _Part(component)
-
-
-def _event_of(item: Event | Bar) -> Event:
-    return item.event if isinstance(item, Bar) else item
+def _let(
+    part: Part | None,
+    kind: type[Event],
+    items: Sequence[Event | Bar],
+    time: datetime,
+    sent: list[Event],
+) -> Awaitable[None] | None:
+    return None if part is None else part.let(kind, items, time, sent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 from ingenium.trading import Bar
 
@@ -69,6 +70,28 @@ class PriceTrack:
         self.low.append(low)
         self.close.append(close)
 
+    def add_all(
+        self,
+        times: Sequence[float],
+        highs: Sequence[float],
+        lows: Sequence[float],
+        closes: Sequence[float],
+    ) -> None:
+        """Do as `add` for several bars, a stretch at a time."""
+        place, count = 0, len(times)
+        while place < count:
+            end = min(place + self._room, count)
+            if end == place:
+                self.add(times[place], highs[place], lows[place], closes[place])
+                place += 1
+                continue
+            self.bars += end - place
+            self._room -= end - place
+            self.times[-1], self.close[-1] = times[end - 1], closes[end - 1]
+            self._highest = self.high[-1] = max(self._highest, *highs[place:end])
+            self._lowest = self.low[-1] = min(self._lowest, *lows[place:end])
+            place = end
+
     def halve(self) -> None:
         """Let each two stretches become one."""
         highs, lows = self.high, self.low
@@ -107,3 +130,12 @@ class PriceHistory:
         if track is None:
             track = self.tracks[bar.symbol] = PriceTrack()
         track.add(time, bar.high, bar.low, bar.close)
+
+    def see_all(
+        self, symbol: str, times: Sequence[float], bars: Sequence[Bar], closes: Sequence[float]
+    ) -> None:
+        """Take bars of one symbol, each with the time at which it came and its close."""
+        track = self.tracks.get(symbol)
+        if track is None:
+            track = self.tracks[symbol] = PriceTrack()
+        track.add_all(times, [bar.high for bar in bars], [bar.low for bar in bars], closes)

@@ -81,7 +81,11 @@ def bar_handler_of(component: Component) -> BarHandler:
 
     It does the same as the handler of `DataEvent` with the bar's event.
     """
-    if isinstance(component, Strategy | Portfolio | Executor):
+    if isinstance(component, Strategy):
+        cls = type(component)
+        is_plain = cls.on_data is Strategy.on_data and cls.handle_bar is Strategy.handle_bar
+        return component.on_bar if is_plain else component.handle_bar
+    if isinstance(component, Portfolio | Executor):
         return component.handle_bar
     return lambda bar: None
 

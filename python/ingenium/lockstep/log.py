@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -152,6 +152,22 @@ class EventLog:
                 self._digest(item)
                 self._book(item)
 
+    def add_bars(self, steps: int, bars: int, time: datetime, quiet: Mapping[str, Bar]) -> None:
+        """Count instants that brought bars and nothing else, where no digest is asked for.
+
+        Args:
+            steps: How many instants.
+            bars: How many bars in all.
+            time: The last of the instants.
+            quiet: The last bar of each symbol; prices are below `LARGEST_PRICE`.
+        """
+        self._begin(time)
+        self.steps += steps - 1
+        self._counts[0] += bars
+        for symbol, bar in quiet.items():
+            self._symbols[symbol] = None
+            self.account.mark_bar(bar)
+
     def add_events(
         self, signals: Sequence[Event], orders: Sequence[Event], executions: Sequence[Event]
     ) -> None:
@@ -173,6 +189,11 @@ class EventLog:
         self.steps += 1
         self._first = self._first or time
         self.last = time
+
+    @property
+    def has_digest(self) -> bool:
+        """Whether the events are digested."""
+        return self._hash is not None
 
     @property
     def data(self) -> int:

@@ -1,0 +1,122 @@
+"""The components of a backtest: each is let handle what concerns it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+
+from ingenium.components import Component
+from ingenium.components.handling import bar_handler_of, failed_on, handlers_of, start_component
+from ingenium.events import DataEvent, Event, encode
+from ingenium.trading import Bar
+
+__all__ = ["Part"]
+
+
+class Part:
+    """A component, and what a backtest asks of it for every event.
+
+    No coroutine is made for handlers that are plain functions, as most are; and no event of a bar
+    that nobody asks for.
+
+    Args:
+        component: The component.
+    """
+
+    __slots__ = ("_begin", "_handlers", "_on_bar", "_symbols", "component", "started")
+
+    def __init__(self, component: Component) -> None:
+        self.component = component
+        self.started = False
+        """Whether `on_start` has been called."""
+        self._handlers = handlers_of(component)
+        self._on_bar = bar_handler_of(component)
+        self._begin = component.begin
+        self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
+
+    def let(
+        self, kind: type[Event], items: Sequence[Event | Bar], time: datetime, sent: list[Event]
+    ) -> Awaitable[None] | None:
+        """Let the component handle events of one kind, and put what it sends behind ``sent``.
+
+        Returns:
+            What is left to do, once a handler gave something to await.
+
+        Raises:
+            ComponentError: A handler raised.
+        """
+        handler = self._handlers.get(kind)
+        if handler is None:
+            return None
+        component = self.component
+        symbols = self._symbols if kind is DataEvent else None
+        for place, item in enumerate(items):
+            # Only market data gets here with symbols.
+            if symbols is not None and item.symbol not in symbols:  # type: ignore[union-attr]
+                continue
+            if not self.started:
+                return self._start(kind, items[place:], time, sent)
+            try:
+                if isinstance(item, Bar):
+                    self._begin(item, time)
+                    awaitable = self._on_bar(item)
+                else:
+                    self._begin(item.id or component.name_cause(encode(item), time), time)
+                    awaitable = handler(item)
+            except Exception as error:
+                raise failed_on(component, _event_of(item), error) from error
+            if awaitable is not None:
+                return self._finish(kind, awaitable, items[place:], time, sent)
+            if component.outbox:
+                sent += component.take()
+        return None
+
+    def let_bars(
+        self, bars: Sequence[Bar], time: datetime, sent: list[Event]
+    ) -> Awaitable[None] | None:
+        """Do as `let`, for data that is all bars."""
+        symbols = self._symbols
+        for place, bar in enumerate(bars):
+            if symbols is not None and bar.symbol not in symbols:
+                continue
+            if not self.started:
+                return self._start(DataEvent, bars[place:], time, sent)
+            self._begin(bar, time)
+            try:
+                awaitable = self._on_bar(bar)
+            except Exception as error:
+                raise failed_on(self.component, _event_of(bar), error) from error
+            if awaitable is not None:
+                return self._finish(DataEvent, awaitable, bars[place:], time, sent)
+            if self.component.outbox:
+                sent += self.component.take()
+        return None
+
+    async def _start(
+        self, kind: type[Event], items: Sequence[Event | Bar], time: datetime, sent: list[Event]
+    ) -> None:
+        self.started = True
+        sent += await start_component(self.component, time)
+        if pending := self.let(kind, items, time, sent):
+            await pending
+
+    async def _finish(
+        self,
+        kind: type[Event],
+        awaitable: Awaitable[None],
+        items: Sequence[Event | Bar],
+        time: datetime,
+        sent: list[Event],
+    ) -> None:
+        """Await the handler of the first event, then go on with the others."""
+        try:
+            await awaitable
+        except Exception as error:
+            raise failed_on(self.component, _event_of(items[0]), error) from error
+        sent += self.component.take()
+        if pending := self.let(kind, items[1:], time, sent):
+            await pending
+
+
+def _event_of(item: Event | Bar) -> Event:
+    return item.event if isinstance(item, Bar) else item
