@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import nan
 
+from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
 
 __all__ = ["Indicator", "bad_input", "check_period"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Indicator:
     """Base of all indicators.
 

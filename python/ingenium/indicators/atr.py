@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import isfinite, nan
 
+from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, bad_input, check_period
 
 __all__ = ["Atr"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Atr(Indicator):
     """Average true range after Wilder, in the price's unit.
 

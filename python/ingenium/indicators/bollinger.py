@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite, nan
 
+from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
 from ingenium.indicators._base import Indicator, bad_input, check_period
 from ingenium.indicators.stdev import RollingStdev
@@ -11,6 +12,7 @@ from ingenium.indicators.stdev import RollingStdev
 __all__ = ["BollingerBands"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class BollingerBands(Indicator):
     """Bollinger Bands: a simple moving average, and lines some standard deviations off it.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from math import isfinite, nan
 
+from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, bad_input, check_period
 from ingenium.indicators.extremes import RollingHigh, RollingLow
 
 __all__ = ["Donchian"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Donchian(Indicator):
     """Donchian channel: the highest high and the lowest low of the last ``period`` bars.
 

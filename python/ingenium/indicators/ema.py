@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite, nan
 from typing import Literal
 
+from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
 from ingenium.indicators._base import Indicator, bad_input, check_period
 
@@ -14,6 +15,7 @@ Seed = Literal["sma", "first"]
 """Where an average starts: at the mean of its first numbers, or at the first one."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Ema(Indicator):
     """Exponential moving average: ``ema += 2 / (period + 1) * (number - ema)``.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from math import isfinite, nan
 
+from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, bad_input, check_period
 
 __all__ = ["RollingHigh", "RollingLow"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RollingHigh(Indicator):
     """The highest of the last ``period`` numbers, the newest included.
 
@@ -64,6 +66,7 @@ class RollingHigh(Indicator):
         return value
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RollingLow(Indicator):
     """The lowest of the last ``period`` numbers, the newest included; see `RollingHigh`.
 

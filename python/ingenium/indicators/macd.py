@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite, nan
 
+from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
 from ingenium.indicators._base import Indicator, bad_input, check_period
 from ingenium.indicators.ema import Ema, Seed, check_seed
@@ -11,6 +12,7 @@ from ingenium.indicators.ema import Ema, Seed, check_seed
 __all__ = ["Macd"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Macd(Indicator):
     """Moving average convergence/divergence after Appel: a fast EMA minus a slow one.
 

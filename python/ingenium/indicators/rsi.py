@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import isfinite, nan
 
+from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, bad_input, check_period
 
 __all__ = ["Rsi"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Rsi(Indicator):
     """Relative strength index after Wilder, from 0 to 100.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import fsum, inf, nan
 
+from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, bad_input, check_period
 
 __all__ = ["Sma"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Sma(Indicator):
     """Simple moving average: the mean of the last ``period`` numbers.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import fsum, isfinite, nan, sqrt
 
+from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, bad_input, check_period
 
 __all__ = ["RollingStdev"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RollingStdev(Indicator):
     """Standard deviation of the last ``period`` numbers.
 

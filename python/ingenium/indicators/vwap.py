@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 from math import isfinite, nan
 
+from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, bad_input, check_period
 from ingenium.indicators.sma import Sma
 
 __all__ = ["RollingVwap", "Vwap"]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Vwap(Indicator):
     """Volume-weighted average price since a start: of the session, or of any event.
 
@@ -67,6 +69,7 @@ class Vwap(Indicator):
         return self.value
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RollingVwap(Indicator):
     """Volume-weighted average price of the last ``period`` bars; see `Vwap`.
 
