@@ -109,4 +109,4 @@ class Ingestor(Component):
             self.identify(event)
             return event.id or ""
         period = format_period(bar.period) if bar.period else ""
-        return make_id("data", self.name, bar.symbol, format_time(bar.end), period, bar.texts.close)
+        return make_id("data", self.name, bar.symbol, format_time(bar.end), period, bar.close_text)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from ingenium.components.arguments import exact, exact_or_none, text_of, token
 from ingenium.components.base import Handled
@@ -170,7 +170,9 @@ class Portfolio(GatedPortfolio):
         if self.gate is not None and (denied := self._denied(order)) is not None:
             return denied
         event = self._send(order.to_event(), "order")
-        order = replace(order, id=event.id, timestamp=event.timestamp)
+        # Nobody else has it yet, and it has been checked.
+        force_setattr(order, "id", event.id)
+        force_setattr(order, "timestamp", event.timestamp)
         self._orders.add(order)
         return order
 

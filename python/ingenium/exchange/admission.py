@@ -12,8 +12,9 @@ from ingenium.trading.numbers import parse_price
 
 __all__ = ["expected_price", "last_price", "objection", "wrong_side"]
 
-_ONCE = {TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS}
-_MARKETABLE = {OrderType.MARKET, OrderType.LIMIT}
+# Tuples, as the hash of a member is slow.
+_ONCE = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS)
+_MARKETABLE = (OrderType.MARKET, OrderType.LIMIT)
 
 
 def last_price(close: str | None) -> Decimal | None:
@@ -47,7 +48,9 @@ def objection(order: Order, close: str | None, *, check_stop: bool = True) -> st
             f"order Symbol {order.symbol!r} has had no data: check the symbol, and that an "
             "ingestor sends it"
         )
-    return wrong_side(order, order.stop_price, last_price(close)) if check_stop else ""
+    if not check_stop or order.stop_price is None:
+        return ""
+    return wrong_side(order, order.stop_price, last_price(close))
 
 
 def expected_price(order: Order, last: Decimal | None) -> Decimal:

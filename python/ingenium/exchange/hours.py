@@ -22,7 +22,8 @@ _EXPIRED = {
     TimeInForce.OPG: "opg: not filled at the open",
     TimeInForce.CLS: "cls: not filled at the close",
 }
-_NO_SESSION = {TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}
+_NO_SESSION = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+_OPG, _CLS, _DAY_ORDER = TimeInForce.OPG, TimeInForce.CLS, TimeInForce.DAY
 
 
 class Turn(Enum):
@@ -110,10 +111,10 @@ class TradingHours:
                 return Turn.SLEEP
         if hours.start >= _end(order, session):
             return Turn.OVER
-        if time_in_force is TimeInForce.OPG:
+        if time_in_force is _OPG:
             return Turn.LAST if hours.is_regular and hours.start >= session.open else Turn.SLEEP
         is_last = hours.end >= _end(order, session)
-        if time_in_force is TimeInForce.CLS:
+        if time_in_force is _CLS:
             return Turn.LAST if hours.is_regular and is_last else Turn.SLEEP
         if not is_awake:
             return Turn.SLEEP
@@ -122,7 +123,7 @@ class TradingHours:
     def _session_of(self, resting: RestingOrder, hours: BarHours) -> Session | None:
         """Return the session that an order is for, at the first bar that could be part of it."""
         order, submitted = resting.order, resting.submitted
-        is_opening = order.time_in_force is TimeInForce.OPG
+        is_opening = order.time_in_force is _OPG
         if hours.is_whole:
             return hours.session
         calendar = self._calendar(order.symbol)
@@ -130,7 +131,7 @@ class TradingHours:
             # An opening that has begun is missed, and the next one is that of a later day.
             return None if is_opening and hours.session.open < submitted else hours.session
         if not is_opening:
-            extended = order.extended_hours and order.time_in_force is TimeInForce.DAY
+            extended = order.extended_hours and order.time_in_force is _DAY_ORDER
             return calendar.session(submitted, extended_hours=extended)
         session = calendar.session(submitted)
         return session if session.open >= submitted else calendar.session(session.close)
@@ -150,5 +151,5 @@ def why_expired(order: Order) -> str:
 
 
 def _end(order: Order, session: Session) -> datetime:
-    is_extended = order.extended_hours and order.time_in_force is TimeInForce.DAY
+    is_extended = order.extended_hours and order.time_in_force is _DAY_ORDER
     return session.extended_close if is_extended else session.close

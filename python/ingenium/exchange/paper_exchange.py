@@ -29,7 +29,10 @@ from ingenium.trading.money import EXACT, ZERO, Number
 
 __all__ = ["PaperExchange"]
 
-_AT_ONCE = {TimeInForce.IOC, TimeInForce.FOK}
+# Tuples, as the hash of a member is slow.
+_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+_FOK = TimeInForce.FOK
+_BUY = Side.BUY
 
 
 class PaperExchange(ExchangeBooks):
@@ -236,7 +239,7 @@ class PaperExchange(ExchangeBooks):
         matcher = AUCTIONS.get(time_in_force) or MATCHERS[order.type]
         match = matcher(resting, bar, self.policy)
         quantity = ZERO if match is None else fillable(resting, bar, self.policy, self.notes)
-        if time_in_force is TimeInForce.FOK and quantity < resting.leaves:
+        if time_in_force is _FOK and quantity < resting.leaves:
             quantity = ZERO
         if match is not None and quantity:
             price, fee = self._cost(resting, bar, match, quantity)
@@ -314,7 +317,7 @@ class PaperExchange(ExchangeBooks):
     def _close(self, symbol: str) -> str | None:
         """Return the last close of a symbol as a text; ``None`` when it has had no data."""
         close = self._closes.get(symbol)
-        return close.texts.close if isinstance(close, Bar) else close
+        return close.close_text if isinstance(close, Bar) else close
 
     # Fills and ends.
 
@@ -343,7 +346,7 @@ class PaperExchange(ExchangeBooks):
         resting.leaves = EXACT.subtract(resting.leaves, quantity)
         resting.filled = EXACT.add(resting.filled, quantity)
         self.notes.fills += 1
-        signed = quantity if order.side is Side.BUY else quantity.copy_negate()
+        signed = quantity if order.side is _BUY else quantity.copy_negate()
         self._positions[order.symbol] = EXACT.add(self._positions.get(order.symbol, ZERO), signed)
         self._ledger.book(order, quantity, price, commission)
         return Report(

@@ -45,8 +45,8 @@ class Report(msgspec.Struct, frozen=True, gc=False):
         event = ExecutionEvent(
             order_id=self.order.id,
             symbol=self.order.symbol,
-            side=self.order.side.value,
-            update=self.update.value,
+            side=self.order.side._value_,
+            update=self.update._value_,
             execution_timestamp=self.time,
             leaves_quantity=format_decimal(self.leaves),
             reason=self.reason or None,

@@ -12,6 +12,8 @@ from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["RestingOrder"]
 
+_ONE = Decimal(1)
+
 
 @dataclass(slots=True)
 class RestingOrder:
@@ -53,6 +55,9 @@ class RestingOrder:
     def __post_init__(self) -> None:
         self.leaves = self.order.quantity
         self.stop = self.order.stop_price
+        self.step = _ONE
+        if str(self.order.quantity).isdigit():
+            return  # as most are
         exponent = self.order.quantity.normalize(EXACT).as_tuple().exponent
         self.step = Decimal(1).scaleb(min(exponent, 0) if isinstance(exponent, int) else 0)
 

@@ -21,6 +21,10 @@ from ingenium.trading.trade import Trade
 
 __all__ = ["LARGEST_PRICE", "Account"]
 
+# A member of an enumeration is looked up slowly.
+_BUY = Side.BUY
+_SELL = Side.SELL
+
 LARGEST_PRICE = 1e15
 """Prices are below this."""
 
@@ -179,7 +183,7 @@ class Account:
         mark = self._marks.get(symbol)
         if mark is None or isinstance(mark, Decimal):
             return mark
-        text = mark if isinstance(mark, str) else mark.texts.close
+        text = mark if isinstance(mark, str) else mark.close_text
         price = self._marks[symbol] = parse_price(text, "DataEvent", "Ohlc.Close")
         return price
 
@@ -235,8 +239,10 @@ class Account:
             self._booked.add(fill.id)
         self._bookings += 1
         value = EXACT.multiply(fill.signed_quantity, fill.price)
-        self._cash = EXACT.subtract(EXACT.subtract(self._cash, value), fill.commission)
-        self._commissions = EXACT.add(self._commissions, fill.commission)
+        self._cash = EXACT.subtract(self._cash, value)
+        if fill.commission:
+            self._cash = EXACT.subtract(self._cash, fill.commission)
+            self._commissions = EXACT.add(self._commissions, fill.commission)
         self._marks.setdefault(fill.symbol, fill.price)
         holding = self._holdings.get(fill.symbol)
         if holding is None:
@@ -245,14 +251,14 @@ class Account:
         if self._touched is not None:
             self._touched.add(fill.symbol)
         held = holding.quantity
-        if not held or (held > 0) == (fill.side is Side.BUY):
+        if not held or (held > 0) == (fill.side is _BUY):
             self._open(holding, fill, fill.signed_quantity, fill.commission)
             return True
         closing = min(held.copy_abs(), fill.quantity)
         fee = _part(fill.commission, closing, fill.quantity)
         self._close(holding, fill, closing, fee)
         if rest := EXACT.subtract(fill.quantity, closing):
-            signed = rest if fill.side is Side.BUY else rest.copy_negate()
+            signed = rest if fill.side is _BUY else rest.copy_negate()
             self._open(holding, fill, signed, EXACT.subtract(fill.commission, fee))
         return True
 
@@ -329,7 +335,8 @@ class Account:
             holding.entry_time = fill.time
         holding.quantity = EXACT.add(holding.quantity, signed)
         holding.cost = EXACT.add(holding.cost, EXACT.multiply(signed, fill.price))
-        holding.commission = EXACT.add(holding.commission, fee)
+        if fee:
+            holding.commission = EXACT.add(holding.commission, fee)
 
     def _close(self, holding: _Holding, fill: Fill, closing: Decimal, fee: Decimal) -> None:
         held = holding.quantity.copy_abs()
@@ -340,7 +347,7 @@ class Account:
         pnl = EXACT.subtract(EXACT.multiply(signed, fill.price), cost)
         trade = Trade(
             fill.symbol,
-            Side.BUY if long else Side.SELL,
+            _BUY if long else _SELL,
             holding.entry_time,
             fill.time,
             closing,
@@ -352,7 +359,8 @@ class Account:
         self._trades.append(trade)
         holding.quantity = EXACT.subtract(holding.quantity, signed)
         holding.cost = EXACT.subtract(holding.cost, cost)
-        holding.commission = EXACT.subtract(holding.commission, entry_fee)
+        if entry_fee:
+            holding.commission = EXACT.subtract(holding.commission, entry_fee)
         holding.realized_pnl = EXACT.add(holding.realized_pnl, pnl)
         self._realized_pnl = EXACT.add(self._realized_pnl, pnl)
 
@@ -366,6 +374,6 @@ class Account:
 
 def _part(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """Return the share of ``total`` that goes with ``part`` of ``whole``; all of it with all."""
-    if part == whole:
+    if part == whole or not total:
         return total
     return QUOTIENT.divide(EXACT.multiply(total, part), whole)

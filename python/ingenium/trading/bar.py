@@ -178,6 +178,11 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
         return self.name(self)
 
     @property
+    def close_text(self) -> str:
+        """The close as the event has it."""
+        return self.texts.close if self._texts is None else self._texts[3]
+
+    @property
     def texts(self) -> Texts:
         """The numbers as the event has them."""
         if self._texts is not None:

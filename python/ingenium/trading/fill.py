@@ -18,6 +18,7 @@ __all__ = ["Fill"]
 _EVENT = "ExecutionEvent"
 _FILLING = frozenset({TradeUpdate.PARTIAL_FILL.value, TradeUpdate.FILLED.value})
 _NOT_FILLING = frozenset(update.value for update in TradeUpdate) - _FILLING
+_BUY, _SELL = Side.BUY, Side.SELL
 _UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 
 
@@ -48,7 +49,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def signed_quantity(self) -> Decimal:
         """The quantity, negative for a sell."""
         # Unary minus would round to the digits of the caller's context.
-        return self.quantity if self.side is Side.BUY else self.quantity.copy_negate()
+        return self.quantity if self.side is _BUY else self.quantity.copy_negate()
 
     @classmethod
     def from_event(
@@ -155,7 +156,7 @@ def _side(event: ExecutionEvent, order: Order | None) -> Side:
             )
         return order.side
     try:
-        side = Side(text)
+        side = _BUY if text == "buy" else _SELL if text == "sell" else Side(text)
     except ValueError:
         raise DecodeError(_EVENT, "Side", f"expected buy or sell, found {text!r}") from None
     if order is not None and side is not order.side:

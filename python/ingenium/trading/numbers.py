@@ -23,6 +23,11 @@ _FINEST = Decimal("1e-18")
 _FINEST_EXPONENT = 18
 _WIDE = Context(prec=64)
 
+# What texts have been read as, and numbers written as: those of money come again and again.
+_REMEMBERED = 4096
+_numbers: dict[str, Decimal] = {}
+_texts: dict[Decimal, str] = {}
+
 
 def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
     """Parse a decimal of the money path: exact, and plain notation only.
@@ -35,11 +40,12 @@ def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
     Raises:
         DecodeError: The text is empty or no plain decimal.
     """
-    if _PLAIN.fullmatch(text) is None:
+    number = _plain(text)
+    if number is None:
         raise DecodeError(
             event_type, path, f"expected a plain decimal like '12.50', found {text!r}"
         )
-    return Decimal(text)
+    return number
 
 
 def parse_price(text: str, event_type: str, path: str) -> Decimal:
@@ -50,8 +56,9 @@ def parse_price(text: str, event_type: str, path: str) -> Decimal:
     Raises:
         DecodeError: The text is empty, no finite decimal, or 10^15 or more.
     """
-    if _PLAIN.fullmatch(text) is not None:
-        return Decimal(text)
+    plain = _plain(text)
+    if plain is not None:
+        return plain
     if abs(parse_float(text, event_type, path)) >= 1e15:
         raise DecodeError(event_type, path, f"expected a number below 10^15, found {text!r}")
     number = Decimal(text)
@@ -88,7 +95,26 @@ def format_decimal(number: Decimal) -> str:
     """
     if not number.is_finite():
         raise EncodeError("number", "", f"expected a finite decimal, found {number}")
+    known = _texts.get(number)
+    if known is not None:
+        return known
     text = format(number, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+    if text == "-0":
+        text = "0"
+    if len(_texts) >= _REMEMBERED:
+        _texts.clear()
+    _texts[number] = text
+    return text
+
+
+def _plain(text: str) -> Decimal | None:
+    """Read a plain decimal; ``None`` when it is none."""
+    number = _numbers.get(text)
+    if number is None and _PLAIN.fullmatch(text) is not None:
+        number = Decimal(text)
+        if len(_numbers) >= _REMEMBERED:
+            _numbers.clear()
+        _numbers[text] = number
+    return number

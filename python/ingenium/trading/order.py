@@ -21,8 +21,18 @@ _TokenT = TypeVar("_TokenT", bound=StrEnum)
 
 _NO_STOP_LOSS = StopLoss()
 
+# A member of an enumeration is looked up slowly, by its value too.
+_BUY = Side.BUY
+_MARKET = OrderType.MARKET
+_DAY = TimeInForce.DAY
+_MEMBERS: dict[type[StrEnum], dict[str, StrEnum]] = {
+    kind: {str(member.value): member for member in kind}
+    for kind in (Side, OrderType, TimeInForce)
+}
+
 _LIMIT = Decimal(10) ** 15
 _MOST_DECIMALS = 18
+_FEW_DIGITS = 15
 _PRICES = {
     "limit_price": "LimitPrice",
     "stop_price": "StopPrice",
@@ -92,7 +102,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         except SubjectError as error:
             raise InvalidOrderError(f"order Symbol cannot be used: {error}") from error
         _check_number("Quantity", self.quantity)
-        if self.type is OrderType.MARKET and (
+        if self.type is _MARKET and (
             self.limit_price is self.stop_price is self.trail_price is self.trail_percent is None
             and self.take_profit is self.stop_loss is self.stop_loss_limit is None
         ):
@@ -203,7 +213,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def signed_quantity(self) -> Decimal:
         """The quantity, negative for a sell."""
         # Unary minus would round to the digits of the caller's context.
-        return self.quantity if self.side is Side.BUY else self.quantity.copy_negate()
+        return self.quantity if self.side is _BUY else self.quantity.copy_negate()
 
     @classmethod
     def from_event(cls, event: OrderEvent) -> Order:
@@ -228,7 +238,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             time_in_force=(
                 _token(TimeInForce, "TimeInForce", event.time_in_force)
                 if event.time_in_force
-                else TimeInForce.DAY
+                else _DAY
             ),
             extended_hours=event.extended_hours,
             **{
@@ -282,10 +292,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             id=self.id,
             timestamp=self.timestamp,
             symbol=self.symbol,
-            side=self.side.value,
+            side=self.side._value_,
             quantity=format_decimal(self.quantity),
-            type=self.type.value,
-            time_in_force=self.time_in_force.value,
+            type=self.type._value_,
+            time_in_force=self.time_in_force._value_,
             extended_hours=self.extended_hours,
             limit_price=_text(self.limit_price),
             stop_price=_text(self.stop_price),
@@ -304,6 +314,9 @@ def protective_ids(order_id: str) -> tuple[str, str]:
 
 
 def _check_number(path: str, value: Decimal) -> None:
+    text = str(value)
+    if len(text) <= _FEW_DIGITS and text.isdigit() and value:
+        return  # as most quantities are
     if not value.is_finite() or value <= 0:
         raise InvalidOrderError(f"order {path} is {value}: use a positive decimal like '12.50'")
     if value >= _LIMIT:
@@ -316,6 +329,9 @@ def _check_number(path: str, value: Decimal) -> None:
 
 
 def _token(kind: type[_TokenT], path: str, text: str) -> _TokenT:
+    member = _MEMBERS[kind].get(text)
+    if isinstance(member, kind):
+        return member
     try:
         return kind(text)
     except ValueError:

@@ -12,6 +12,8 @@ from ingenium.trading.order import Order
 
 __all__ = ["WorkingOrder", "WorkingOrders"]
 
+_BUY = Side.BUY
+
 
 @dataclass(slots=True)
 class WorkingOrder:
@@ -86,7 +88,7 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
         """Return what the working orders in a symbol would still add to its position."""
         total = ZERO
         for working in self._of_symbol.get(symbol, {}).values():
-            add = EXACT.add if working.order.side is Side.BUY else EXACT.subtract
+            add = EXACT.add if working.order.side is _BUY else EXACT.subtract
             total = add(total, working.leaves)
         return total
 
