@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench proto
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test chaos check generate bench differential conformance lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test chaos check generate compile bench differential conformance lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
@@ -16,6 +16,7 @@ help:
 	@echo "make chaos     kill real processes under load, CYCLES=500 times, and count what is left"
 	@echo "make check     lint, types, imports, schema, generated code"
 	@echo "make generate  buf generate, and docs/asyncapi.yaml with its page"
+	@echo "make compile   make a backtest's inner loop faster, where there is a C compiler"
 	@echo "make bench     speed, as ratios against peers in the same run"
 	@echo "make differential  1,000,000 payloads through our codec and Go's"
 	@echo "make conformance  every runtime against every vector of the wire format"
@@ -76,7 +77,12 @@ generate: $(READY)
 	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/typescript/buf.gen.yaml; \
 	else echo "npm is not on PATH, so examples/typescript/src/gen is as it was"; fi
 
-bench: $(READY_TO_BENCH)
+# Takes away what compiled with COMPILE=0; nothing is done that has been done.
+COMPILE ?= 1
+compile: $(READY)
+	@$(BIN)/python python/compiling.py $(if $(filter 0,$(COMPILE)),--remove)
+
+bench: $(READY_TO_BENCH) compile
 	$(BIN)/python -m bench
 
 PAYLOADS ?= 1000000
@@ -87,12 +93,13 @@ differential: $(READY)
 conformance: $(READY)
 	@cd tests && ../$(BIN)/python -m conformance
 
-COMPILE := ../$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra server --group dev
+PIN := ../$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra server --group dev
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	cd python && $(COMPILE) pyproject.toml -o requirements.lock
-	cd python && $(COMPILE) --group bench pyproject.toml -o requirements-bench.lock
+	cd python && $(PIN) pyproject.toml -o requirements.lock
+	cd python && $(PIN) --group bench pyproject.toml -o requirements-bench.lock
 
 clean:
+	rm -f python/ingenium__mypyc.*.so python/ingenium/*/*.so
 	rm -rf .venv .ingenium tests/conformance/build python/.mypy_cache python/.ruff_cache python/.pytest_cache

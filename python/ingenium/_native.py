@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,4 +17,10 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["mypyc_attr"]
+__all__ = ["is_compiled", "mypyc_attr"]
+
+
+def is_compiled() -> bool:
+    """Whether the inner loop of a backtest is compiled; it does the same if not, but slower."""
+    place = Path(__file__).parent / "backtest"
+    return any((place / f"quick{suffix}").exists() for suffix in EXTENSION_SUFFIXES)

@@ -250,9 +250,10 @@ async def test_tap_reader_that_has_seen_enough_ends_it_without_a_word(
 
 def test_version_plain_and_json(tmp_path: Path) -> None:
     plain = ingenium("version", cwd=tmp_path)
-    assert re.fullmatch(r"ingenium \d+\.\d+\.\d+\S*\n", plain.out)
+    assert re.fullmatch(r"ingenium \d+\.\d+\.\d+\S*( compiled)?\n", plain.out)
     answer = json.loads(ingenium("version", "--json", cwd=tmp_path).out)
-    assert plain.out == f"ingenium {answer['version']}\n"
+    compiled = ", compiled" * answer["compiled"]
+    assert plain.out == f"ingenium {answer['version']}{compiled}\n"
 
 
 @pytest.mark.parametrize("command", [["tap"], ["run", "app.py"]])

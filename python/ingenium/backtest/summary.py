@@ -123,7 +123,10 @@ def summarize(
     profits = [float(trade.net_pnl) for trade in trades]
     held = [trade.exit_time - trade.entry_time for trade in trades]
     mean_equity = sum(every) / len(every)
-    known = [price for price in curve.benchmark if not isnan(price)]
+    prices_of_all = curve.benchmark
+    # Without a price only before the first one.
+    begin = next((i for i, price in enumerate(prices_of_all) if not isnan(price)), len(curve))
+    known = prices_of_all[begin:]
     # Both begin with the first day that has a price before it.
     first = next((i for i, price in enumerate(prices) if not isnan(price)), len(prices))
     market = stats.simple_returns(prices[first:])
@@ -148,7 +151,7 @@ def summarize(
                 every, [*(curve.timestamps[:1] or [0.0]), *curve.timestamps]
             )
         ),
-        exposure=sum(part > 0 for part in curve.exposure) / max(len(curve), 1),
+        exposure=(len(curve) - curve.exposure.count(0.0)) / max(len(curve), 1),
         leverage=sum(curve.exposure) / max(len(curve), 1),
         turnover=traded_value / mean_equity / years if years and mean_equity > 0 else None,
         trades=len(trades),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from json import dumps
 from typing import Annotated
 
 import typer
 
+from ingenium._native import is_compiled
 from ingenium._version import __version__
 from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
@@ -52,8 +54,12 @@ application.command()(verify)
 def version(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the version."""
-    typer.echo(f'{{"version": "{__version__}"}}' if json else f"ingenium {__version__}")
+    """Print the version, and whether the inner loop of backtests is compiled."""
+    compiled = is_compiled()
+    if json:
+        typer.echo(dumps({"version": __version__, "compiled": compiled}))
+    else:
+        typer.echo(f"ingenium {__version__}{', compiled' * compiled}")
 
 
 def main() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from math import nan
+from typing import SupportsIndex
 
 from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
 
-__all__ = ["Indicator", "bad_input", "check_period"]
+__all__ = ["Indicator", "Period", "bad_input", "check_period"]
+
+Period = SupportsIndex
+"""A whole number. Compiled code would refuse another one itself, with another error."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

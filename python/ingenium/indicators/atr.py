@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite, nan
 
 from ingenium._native import mypyc_attr
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 
 __all__ = ["Atr"]
 
@@ -33,8 +33,9 @@ class Atr(Indicator):
 
     __slots__ = ("_last", "_missing", "_period", "_started", "_total")
 
-    def __init__(self, period: int = 14, *, first_range: bool = False) -> None:
-        super().__init__(check_period("Atr", period) + (0 if first_range else 1))
+    def __init__(self, period: Period = 14, *, first_range: bool = False) -> None:
+        period = check_period("Atr", period)
+        super().__init__(period + (0 if first_range else 1))
         self._period = period
         self._missing = self.warm_up
         self._last = nan

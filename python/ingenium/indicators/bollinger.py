@@ -6,7 +6,7 @@ from math import isfinite, nan
 
 from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 from ingenium.indicators.stdev import RollingStdev
 
 __all__ = ["BollingerBands"]
@@ -37,8 +37,9 @@ class BollingerBands(Indicator):
 
     __slots__ = ("_deviations", "_stdev", "lower", "upper")
 
-    def __init__(self, period: int = 20, deviations: float = 2.0) -> None:
-        super().__init__(check_period("BollingerBands", period))
+    def __init__(self, period: Period = 20, deviations: float = 2.0) -> None:
+        period = check_period("BollingerBands", period)
+        super().__init__(period)
         if not (isfinite(deviations) and deviations > 0):
             raise ConfigError(
                 f"deviations {deviations!r} of BollingerBands does not fit: pass a number > 0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite, nan
 
 from ingenium._native import mypyc_attr
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 from ingenium.indicators.extremes import RollingHigh, RollingLow
 
 __all__ = ["Donchian"]
@@ -35,8 +35,9 @@ class Donchian(Indicator):
 
     __slots__ = ("_high", "_low", "lower", "upper")
 
-    def __init__(self, period: int = 20) -> None:
-        super().__init__(check_period("Donchian", period))
+    def __init__(self, period: Period = 20) -> None:
+        period = check_period("Donchian", period)
+        super().__init__(period)
         self._high = RollingHigh(period)
         self._low = RollingLow(period)
         self.upper = nan

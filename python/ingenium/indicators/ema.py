@@ -7,7 +7,7 @@ from typing import Literal
 
 from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 
 __all__ = ["Ema", "Seed"]
 
@@ -38,8 +38,8 @@ class Ema(Indicator):
 
     __slots__ = ("_alpha", "_missing", "_total")
 
-    def __init__(self, period: int, *, seed: Seed = "sma") -> None:
-        check_period("Ema", period)
+    def __init__(self, period: Period, *, seed: Seed = "sma") -> None:
+        period = check_period("Ema", period)
         check_seed("Ema", seed)
         super().__init__(period if seed == "sma" else 1)
         self._alpha = 2.0 / (period + 1)

@@ -6,7 +6,7 @@ from collections import deque
 from math import isfinite, nan
 
 from ingenium._native import mypyc_attr
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 
 __all__ = ["RollingHigh", "RollingLow"]
 
@@ -31,8 +31,9 @@ class RollingHigh(Indicator):
 
     __slots__ = ("_count", "_numbers", "_period", "_places")
 
-    def __init__(self, period: int) -> None:
-        super().__init__(check_period("RollingHigh", period))
+    def __init__(self, period: Period) -> None:
+        period = check_period("RollingHigh", period)
+        super().__init__(period)
         self._period = period
         self._count = 0
         self._numbers: deque[float] = deque()
@@ -79,8 +80,9 @@ class RollingLow(Indicator):
 
     __slots__ = ("_count", "_numbers", "_period", "_places")
 
-    def __init__(self, period: int) -> None:
-        super().__init__(check_period("RollingLow", period))
+    def __init__(self, period: Period) -> None:
+        period = check_period("RollingLow", period)
+        super().__init__(period)
         self._period = period
         self._count = 0
         self._numbers: deque[float] = deque()

@@ -6,7 +6,7 @@ from math import isfinite, nan
 
 from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 from ingenium.indicators.ema import Ema, Seed, check_seed
 
 __all__ = ["Macd"]
@@ -43,11 +43,11 @@ class Macd(Indicator):
     __slots__ = ("_fast", "_signal", "_skip", "_slow", "histogram", "signal")
 
     def __init__(
-        self, fast: int = 12, slow: int = 26, signal: int = 9, *, seed: Seed = "sma"
+        self, fast: Period = 12, slow: Period = 26, signal: Period = 9, *, seed: Seed = "sma"
     ) -> None:
-        check_period("Macd", fast, name="fast")
-        check_period("Macd", slow, name="slow")
-        check_period("Macd", signal, name="signal")
+        fast = check_period("Macd", fast, name="fast")
+        slow = check_period("Macd", slow, name="slow")
+        signal = check_period("Macd", signal, name="signal")
         check_seed("Macd", seed)
         if fast >= slow:
             raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite, nan
 
 from ingenium._native import mypyc_attr
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 
 __all__ = ["Rsi"]
 
@@ -32,8 +32,9 @@ class Rsi(Indicator):
 
     __slots__ = ("_gain", "_last", "_loss", "_missing", "_period")
 
-    def __init__(self, period: int = 14) -> None:
-        super().__init__(check_period("Rsi", period) + 1)
+    def __init__(self, period: Period = 14) -> None:
+        period = check_period("Rsi", period)
+        super().__init__(period + 1)
         self._period = period
         self._missing = period + 1
         self._last = 0.0

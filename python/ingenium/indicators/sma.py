@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fsum, inf, nan
 
 from ingenium._native import mypyc_attr
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 
 __all__ = ["Sma"]
 
@@ -27,8 +27,9 @@ class Sma(Indicator):
 
     __slots__ = ("_missing", "_next", "_peak", "_period", "_total", "_window")
 
-    def __init__(self, period: int) -> None:
-        super().__init__(check_period("Sma", period))
+    def __init__(self, period: Period) -> None:
+        period = check_period("Sma", period)
+        super().__init__(period)
         self._period = period
         self._window = [0.0] * period
         self._next = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fsum, isfinite, nan, sqrt
 
 from ingenium._native import mypyc_attr
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 
 __all__ = ["RollingStdev"]
 
@@ -48,8 +48,9 @@ class RollingStdev(Indicator):
         "mean",
     )
 
-    def __init__(self, period: int, *, sample: bool = False) -> None:
-        super().__init__(check_period("RollingStdev", period, least=2 if sample else 1))
+    def __init__(self, period: Period, *, sample: bool = False) -> None:
+        period = check_period("RollingStdev", period, least=2 if sample else 1)
+        super().__init__(period)
         self._period = period
         self._divisor = period - 1 if sample else period
         self._window = [0.0] * period

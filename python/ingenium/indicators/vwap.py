@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from math import isfinite, nan
 
 from ingenium._native import mypyc_attr
-from ingenium.indicators._base import Indicator, bad_input, check_period
+from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 from ingenium.indicators.sma import Sma
 
 __all__ = ["RollingVwap", "Vwap"]
@@ -82,8 +82,9 @@ class RollingVwap(Indicator):
 
     __slots__ = ("_money", "_volume")
 
-    def __init__(self, period: int) -> None:
-        super().__init__(check_period("RollingVwap", period))
+    def __init__(self, period: Period) -> None:
+        period = check_period("RollingVwap", period)
+        super().__init__(period)
         self._money = Sma(period)
         self._volume = Sma(period)
 

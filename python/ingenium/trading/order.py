@@ -26,8 +26,7 @@ _BUY = Side.BUY
 _MARKET = OrderType.MARKET
 _DAY = TimeInForce.DAY
 _MEMBERS: dict[type[StrEnum], dict[str, StrEnum]] = {
-    kind: {str(member.value): member for member in kind}
-    for kind in (Side, OrderType, TimeInForce)
+    kind: {str(member.value): member for member in kind} for kind in (Side, OrderType, TimeInForce)
 }
 
 _LIMIT = Decimal(10) ** 15
