@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, nan
+from typing import SupportsFloat
 
 from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
@@ -37,14 +38,14 @@ class BollingerBands(Indicator):
 
     __slots__ = ("_deviations", "_stdev", "lower", "upper")
 
-    def __init__(self, period: Period = 20, deviations: float = 2.0) -> None:
+    def __init__(self, period: Period = 20, deviations: SupportsFloat = 2.0) -> None:
         period = check_period("BollingerBands", period)
         super().__init__(period)
-        if not (isfinite(deviations) and deviations > 0):
+        if not (isfinite(deviations) and float(deviations) > 0):
             raise ConfigError(
                 f"deviations {deviations!r} of BollingerBands does not fit: pass a number > 0"
             )
-        self._deviations = deviations
+        self._deviations = float(deviations)
         self._stdev = RollingStdev(period)
         self.upper = nan
         self.lower = nan
