@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,6 +14,15 @@ from ingenium.bus import EmbeddedServer, NatsBus
 # A test that is slow on a busy machine has not failed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_sessionstart():
+    """Refuse to test extension modules that are older than their sources."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
+    import compiling
+
+    if compiling.libraries() and not compiling.are_fresh():
+        pytest.exit("what is compiled is not what is written: make compile, or COMPILE=0", 2)
 
 
 @pytest.fixture(scope="session")
