@@ -40,6 +40,7 @@ class Placed(msgspec.Struct):
         filled: What is filled of it.
         update: How it stands.
         reason: Why it ended.
+        shown_at: When those who ask for it are told that it is there.
     """
 
     order: Order
@@ -48,6 +49,7 @@ class Placed(msgspec.Struct):
     filled: Decimal = Decimal(0)
     update: TradeUpdate = TradeUpdate.NEW
     reason: str = ""
+    shown_at: float = 0.0
 
     @property
     def leaves(self) -> Decimal:
@@ -113,11 +115,12 @@ class SimExchange(Peer):
     def find(self, client_id: str) -> BrokerOrder | None:
         """Return how an order stands."""
         placed = self._by_id.get(client_id)
-        return None if placed is None else placed.told()
+        return placed.told() if placed is not None and self._shows(placed) else None
 
     def open_orders(self) -> Sequence[BrokerOrder]:
         """Return what may still be filled."""
-        return [told for each in self.placed if (told := each.told()).is_open]
+        shown = [each for each in self.placed if self._shows(each)]
+        return [told for each in shown if (told := each.told()).is_open]
 
     def fills(self, after: str) -> Sequence[BrokerFill]:
         """Return the fills behind one."""
@@ -159,6 +162,9 @@ class SimExchange(Peer):
         """Whether something will happen by itself."""
         return self._planned > 0
 
+    def _shows(self, placed: Placed) -> bool:
+        return placed.shown_at <= self.chaos.loop.time()
+
     def _plan(self, seconds: float, act: Callable[..., None], *values: object) -> None:
         self._planned += 1
 
@@ -183,7 +189,8 @@ class SimExchange(Peer):
 
     def _place(self, order: Order, before: Decimal) -> Placed:
         chaos = self.chaos
-        placed = Placed(order, f"b{len(self.placed) + 1}", before)
+        shown_at = chaos.loop.time() + chaos.random.uniform(0, chaos.options.lag)
+        placed = Placed(order, f"b{len(self.placed) + 1}", before, shown_at=shown_at)
         self.placed.append(placed)
         self._by_id[order.id] = placed
         chaos.counts["orders"] += 1

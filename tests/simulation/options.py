@@ -44,6 +44,7 @@ class Options(msgspec.Struct, frozen=True):
         idempotent: Whether the broker takes a client id once only.
         broker_outage: Whether the broker is away for a while.
         trouble: How often an order, or what the broker answers to it, gets lost beside that.
+        lag: Seconds until the broker tells those who ask that an order is there.
         rejects: How often the broker rejects an order.
         partial: How often an order is filled in parts.
         strict: Whether limits are so narrow that orders are denied.
@@ -74,6 +75,7 @@ class Options(msgspec.Struct, frozen=True):
     idempotent: bool
     broker_outage: bool
     trouble: float
+    lag: float
     rejects: float
     partial: float
     strict: bool
@@ -124,6 +126,7 @@ def options_of(seed: int, random: Random) -> Options:
         idempotent=often(0.5),
         broker_outage=often(0.3),
         trouble=random.choice([0.0, 0.0, 0.1, 0.3]),
+        lag=random.choice([0.0, 0.0, 1.0, 3.0]),
         rejects=random.choice([0.05, 0.2]) if often(0.4) else 0.0,
         partial=random.choice([0.0, 0.3, 0.8]),
         strict=often(0.2),

@@ -79,6 +79,7 @@ class SimWorld:
                 price_collar=None, max_orders_per_second=50, duplicate_seconds=0.001
             )
         )
+        self._bereft: list[tuple[Actor, int]] = []
         self._leases = LeaseTable(lambda: self.chaos.loop.time())
         self.script: Script
 
@@ -161,7 +162,9 @@ class SimWorld:
             ),
             None,
         )
-        if kept is None:
+        if kept is None and self.server.lost:
+            self.chaos.trace(f"{order.id} leaves, and the stream has lost it")
+        elif kept is None:
             self.violations.append(f"{order.id} leaves, and is not in the stream")
         elif (age := (self.chaos.now - kept).total_seconds()) > _OLDEST_SECONDS:
             self.violations.append(f"{process.name} sends {order.id}, {age:.1f} s old")
@@ -193,7 +196,8 @@ class SimWorld:
         quiet = 0
         while quiet < 3:
             await asyncio.sleep(1.0)
-            if any(actor.refused for actor in self.actors):
+            if self.server.lost:
+                await self._wait_for_refusals()
                 break
             quiet = 0 if self._what_is_left() else quiet + 1
             if loop.time() - began > _HEALED_WITHIN:
@@ -201,6 +205,21 @@ class SimWorld:
                 self.violations.append(f"not healed within {_HEALED_WITHIN:g} s: {left}")
                 break
         chaos.trace("healed")
+
+    async def _wait_for_refusals(self) -> None:
+        """Whoever has handled what the stream has lost must notice, and refuse to go on."""
+        for _ in range(120):
+            if all(actor.refused for actor, _ in self._bereft):
+                return
+            await asyncio.sleep(1.0)
+        for actor, position in self._bereft:
+            if actor.refused:
+                continue
+            if self.chaos.options.tail_loss and self.server.last >= position:
+                # Others have filled the gap before it looked; positions alone do not show that.
+                self.chaos.counts["losses unnoticed"] += 1
+            else:
+                self.violations.append(f"{actor.name} goes on as if nothing were lost")
 
     def _what_is_left(self) -> list[str]:
         """Say what is not done yet."""
@@ -312,6 +331,9 @@ class SimWorld:
             count = chaos.random.randint(1, 8)
             chaos.fault("tail loss", f"{count} messages of {self.server.last} are gone")
             self.server.lose_tail(count)
+        left = 0 if chaos.options.anew else self.server.last
+        places = [(each, each.position()) for each in self.actors]
+        self._bereft = [(each, place) for each, place in places if place > left]
         self.server.start()
 
 
