@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from simulation.bus import SimBus
+from simulation.disk import SimDisk, make_disk
+from simulation.process import CrashedError, Process
+from simulation.stream import NAME, SimStream
+
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.components import Component
 from ingenium.components.gated import arm
 from ingenium.components.points import Point
 from ingenium.delivery import DurableMember, Store
 from ingenium.errors import IngeniumError, StreamError
-from simulation.bus import SimBus
-from simulation.disk import SimDisk, make_disk
-from simulation.process import CrashedError, Process
-from simulation.stream import NAME, SimStream
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld
@@ -67,7 +68,9 @@ class Actor:
             await self._bury(process)
             if self.refused is not None:
                 return
-            pause = chaos.random.choice([0.1, 0.1, 0.5, 1.0, 3.0, 10.0, 35.0]) if chaos.active else 0.5
+            pause = (
+                chaos.random.choice([0.1, 0.1, 0.5, 1.0, 3.0, 10.0, 35.0]) if chaos.active else 0.5
+            )
             await asyncio.sleep(pause)
 
     async def _main(self, process: Process) -> None:

@@ -9,6 +9,9 @@ from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
+from simulation.chaos import Chaos
+from simulation.network import Peer, call
+from simulation.process import Process
 
 from ingenium.brokers.broker import Broker, BrokerFill, BrokerOrder
 from ingenium.errors import (
@@ -19,9 +22,6 @@ from ingenium.errors import (
 )
 from ingenium.events import OrderType, Side, TradeUpdate
 from ingenium.trading import Order
-from simulation.chaos import Chaos
-from simulation.network import Peer, call
-from simulation.process import Process
 
 __all__ = ["ACCOUNT", "Placed", "SimBroker", "SimExchange"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from simulation.process import Process
+
 from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscription
 from ingenium.bus.routing import matches
-from simulation.process import Process
 
 __all__ = ["SimBus"]
 

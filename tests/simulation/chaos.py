@@ -9,14 +9,13 @@ from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 from simulation.options import options_of
 
 __all__ = ["EPOCH", "Chaos", "SimClock"]
 
 EPOCH = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
-_T = TypeVar("_T")
 _NOBODY = Context()
 
 

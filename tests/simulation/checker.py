@@ -6,6 +6,8 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from simulation.parts import PORTFOLIO, BusyPortfolio, make_portfolio, signal_id
+
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.order_entry import OrderState
 from ingenium.brokers.order_journal import OrderJournal
@@ -24,7 +26,6 @@ from ingenium.events import (
 )
 from ingenium.ids import make_id
 from ingenium.subjects import event_type_of
-from simulation.parts import PORTFOLIO, BusyPortfolio, make_portfolio, signal_id
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld
@@ -270,7 +271,6 @@ class _Check:
                     f"row {key} is {written.get(key)!r} on the disk, and {living.get(key)!r} in "
                     "the portfolio that lives"
                 )
-
 
 
 def _add(held: dict[str, Decimal], symbol: str, quantity: Decimal) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ingenium.bus.lease import TTL_SECONDS, Holder, LeaseTable, TimedLease
-from ingenium.errors import BusTimeoutError
 from simulation.network import Peer, call
 from simulation.process import Process
+
+from ingenium.bus.lease import TTL_SECONDS, Holder, LeaseTable, TimedLease
+from ingenium.errors import BusTimeoutError
 
 __all__ = ["SimLease"]
 
@@ -21,9 +22,7 @@ class SimLease(TimedLease):
     """
 
     def __init__(self, peer: Peer, table: LeaseTable, key: str, process: Process) -> None:
-        super().__init__(
-            key, TTL_SECONDS, table.elapsed, Holder(process.name, process.name)
-        )
+        super().__init__(key, TTL_SECONDS, table.elapsed, Holder(process.name, process.name))
         self._peer = peer
         self._table = table
         self._process = process

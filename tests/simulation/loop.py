@@ -51,7 +51,7 @@ class SimLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._time = 0.0
         self.frozen: set[Owner] = set()
-        self.set_task_factory(_make_task)
+        self.set_task_factory(_make_task)  # type: ignore[arg-type]
 
     def time(self) -> float:
         """Return the virtual time in seconds; it begins at 0."""
@@ -148,4 +148,3 @@ def _place(task: asyncio.Task[Any]) -> str:
             stack.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None)
     return " > ".join(stack) or repr(task)
-

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from ingenium.errors import IngeniumError
 from simulation.chaos import Chaos
 from simulation.process import Process
+
+from ingenium.errors import IngeniumError
 
 __all__ = ["Peer", "call"]
 

@@ -36,9 +36,7 @@ class BusyPortfolio(Portfolio):
         if kind == 0:
             self.send_order(event.symbol, side, quantity)
         elif kind == 1:
-            self.send_order(
-                event.symbol, side, quantity, type=OrderType.LIMIT, limit_price=price
-            )
+            self.send_order(event.symbol, side, quantity, type=OrderType.LIMIT, limit_price=price)
         elif kind == 2:
             up = side is Side.BUY
             self.send_order(
@@ -49,9 +47,7 @@ class BusyPortfolio(Portfolio):
                 stop_loss=90 if up else 110,
             )
         else:
-            self.send_order(
-                event.symbol, side, quantity, type=OrderType.LIMIT, limit_price=price
-            )
+            self.send_order(event.symbol, side, quantity, type=OrderType.LIMIT, limit_price=price)
             if not working:
                 return
             if kind == 3:

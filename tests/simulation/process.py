@@ -7,9 +7,10 @@ from collections.abc import Coroutine
 from contextvars import copy_context
 from typing import Any
 
-from ingenium.components.points import Point
 from simulation.chaos import Chaos, SimClock
 from simulation.loop import OWNER, Owner, SimLoop
+
+from ingenium.components.points import Point
 
 __all__ = ["CrashedError", "Process"]
 
@@ -40,7 +41,7 @@ class Process(Owner):
         self.passes = 0
         if chaos.roll(options.crash):
             if not points or random.random() < 0.5:
-                self.at_effect = random.randint(1, 40)
+                self.at_effect = random.randint(1, random.choice([30, 200]))
             else:
                 self.at_point = random.choice(points)
                 self.passes = random.randint(1, 3)

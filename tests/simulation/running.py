@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import msgspec
-
 from simulation.world import Outcome, simulate
 
 __all__ = ["Summary", "kept_seeds", "keep_seed", "run_seeds"]

@@ -7,6 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from simulation.parts import signal_id
+from simulation.process import Process
+from simulation.stream import SimStream
+
 from ingenium.bus.contract import Message
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.clock import format_time
@@ -26,9 +30,6 @@ from ingenium.events import (
 )
 from ingenium.ids import make_id
 from ingenium.subjects import EXECUTION, subject_of
-from simulation.parts import signal_id
-from simulation.process import Process
-from simulation.stream import SimStream
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
+from simulation.chaos import Chaos
+from simulation.network import Peer, call
+from simulation.process import Process
+
 from ingenium.bus.contract import Message
 from ingenium.bus.routing import matches
 from ingenium.bus.stream import (
@@ -16,9 +20,6 @@ from ingenium.bus.stream import (
     check_gap,
 )
 from ingenium.errors import BusTimeoutError, StreamError
-from simulation.chaos import Chaos
-from simulation.network import Peer, call
-from simulation.process import Process
 
 __all__ = ["NAME", "SimServer", "SimStream"]
 

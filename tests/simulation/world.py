@@ -10,16 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 
 import msgspec
-
-from ingenium.brokers.broker_executor import BrokerExecutor
-from ingenium.bus.lease import LeaseTable
-from ingenium.bus.routing import matches
-from ingenium.components.points import Point
-from ingenium.events import ControlEvent, TradingState, decode
-from ingenium.risk import RiskLimits
-from ingenium.risk.switch import is_operator
-from ingenium.subjects import EXECUTION, ORDER, PORTFOLIO, REPLACE, SIGNAL, TRADING
-from ingenium.trading import Order
 from simulation import checker
 from simulation.actor import Actor
 from simulation.broker import ACCOUNT, SimBroker, SimExchange
@@ -30,6 +20,16 @@ from simulation.parts import make_portfolio
 from simulation.process import Process
 from simulation.script import Script
 from simulation.stream import SimServer
+
+from ingenium.brokers.broker_executor import BrokerExecutor
+from ingenium.bus.lease import LeaseTable
+from ingenium.bus.routing import matches
+from ingenium.components.points import Point
+from ingenium.events import ControlEvent, TradingState, decode
+from ingenium.risk import RiskLimits
+from ingenium.risk.switch import is_operator
+from ingenium.subjects import EXECUTION, ORDER, PORTFOLIO, REPLACE, SIGNAL, TRADING
+from ingenium.trading import Order
 
 __all__ = ["Outcome", "SimWorld", "simulate"]
 
@@ -75,12 +75,10 @@ class SimWorld:
         self.limits = (
             RiskLimits(max_order_quantity=12, max_orders_per_second=2, burst=4, max_breaches=4)
             if strict
-            else RiskLimits(
-                price_collar=None, max_orders_per_second=50, duplicate_seconds=0.001
-            )
+            else RiskLimits(price_collar=None, max_orders_per_second=50, duplicate_seconds=0.001)
         )
         self._bereft: list[tuple[Actor, int]] = []
-        self._leases = LeaseTable(lambda: self.chaos.loop.time())
+        self._leases = LeaseTable(lambda: self.chaos.loop.time())  # noqa: PLW0108 - there is no loop yet
         self.script: Script
 
     def last_for(self, subjects: list[str]) -> int:
