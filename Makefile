@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench proto
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test chaos check generate compile bench differential conformance lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos check generate compile bench differential conformance lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
@@ -13,6 +13,7 @@ help:
 	@echo "make demo-go   the same with the strategy in Go, twice"
 	@echo "make demo-java  the same with the strategy in Java; demo-rust, demo-typescript"
 	@echo "make test      the test suite"
+	@echo "make simulate  the money path in SEEDS=20000 worlds where all goes wrong; SEED=7 for one and its trace"
 	@echo "make chaos     kill real processes under load, CYCLES=500 times, and count what is left"
 	@echo "make check     lint, types, imports, schema, generated code"
 	@echo "make generate  buf generate, and docs/asyncapi.yaml with its page"
@@ -51,6 +52,11 @@ test: $(READY)
 
 CYCLES ?= 100
 SEED ?=
+SEEDS ?= 20000
+FIRST ?= 0
+
+simulate: $(READY)
+	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),$(SEED) --verbose,--seeds $(SEEDS) --first $(FIRST))
 
 chaos: $(READY)
 	@cd tests && ../$(BIN)/python -m chaos --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
