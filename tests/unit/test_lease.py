@@ -100,6 +100,20 @@ async def test_holder_that_stood_still_loses_it_to_the_next(
     assert second.is_valid
 
 
+async def test_holder_that_lost_it_gives_back_nothing_of_the_next_one(
+    table: LeaseTable, clock: Clock
+) -> None:
+    first, second = lease(table), lease(table)
+    await first.acquire()
+    clock.seconds += 2 * TTL_SECONDS
+    await second.acquire()
+    with pytest.raises(LeaseLostError):
+        await first.renew()
+    await first.release()
+    assert table.read("executor.U1")[0] == second.holder
+    await second.renew()
+
+
 async def test_holder_that_stood_still_has_lost_it_even_if_nobody_came(
     table: LeaseTable, clock: Clock
 ) -> None:

@@ -197,14 +197,15 @@ class TimedLease(Lease):
             written = await self._write(self.holder, self._revision)
             if not written:
                 # An earlier try that had no answer may have come through.
-                holder, self._revision = await self._read()
+                holder, revision = await self._read()
                 is_free = holder.token == NOBODY.token and self._may_lapse
                 if holder.token != self.holder.token and not is_free:
-                    self._valid_until = float("-inf")
+                    # Nothing of it is ours, so that `release` must not give it back.
+                    self._valid_until, self._revision = float("-inf"), 0
                     raise LeaseLostError(
                         f"{self.key} is lost, and led by {holder.name} now: this process ends"
                     )
-                written = await self._write(self.holder, self._revision)
+                written = await self._write(self.holder, revision)
             if written:
                 self._hold(written, began)
         except BusTimeoutError as error:
