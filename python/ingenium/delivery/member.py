@@ -154,6 +154,9 @@ class DurableMember:
             self._begin(component.work(self))
         parts = (self._sending, self._turning, self._lease.task, *self._sources)
         tasks = {task for task in parts if task is not None}
+        for task in tasks:
+            # One error is raised; those that come of it, or with it, are no news.
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             error = task.exception()
