@@ -24,6 +24,7 @@ class Program:
         name: Of the component.
         folder: Where it runs, and where its output goes.
         environment: What its environment has beside ours.
+        label: Names its log; the component's name when left out.
 
     Attributes:
         starts: How often it was started.
@@ -32,9 +33,17 @@ class Program:
         changed: Set when it has been started or has ended.
     """
 
-    def __init__(self, app: str, name: str, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        app: str,
+        name: str,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        label: str = "",
+    ) -> None:
         self.name = name
-        self.log = folder / f"{name}.log"
+        self.log = folder / f"{label or name}.log"
         self.starts = 0
         self.exits: Counter[int] = Counter()
         self.crash_at = ""
@@ -75,6 +84,10 @@ class Program:
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+    def has_said(self, text: str) -> bool:
+        """Whether it has written a text, in any of its lives."""
+        return self.log.exists() and text in self.log.read_text(errors="replace")
 
     def kill(self) -> None:
         """Kill it, as ``kill -9`` does."""

@@ -16,6 +16,7 @@ from chaos.programs import Program
 from delivering import jetstream
 from http_broker import BrokerProcess
 from plain_server import PlainServer
+from proxy import Proxy
 
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus import NatsBus, NatsOptions
@@ -43,8 +44,10 @@ class World:
     Args:
         folder: Where everything has its files.
         seed: Decides what is sent.
+        proxied: Whether the components reach the server through `proxy`.
 
     Attributes:
+        proxy: Between components and server; runs when they are proxied.
         facts: What the stream has said so far.
         acknowledged: How many copies of each signal the stream has acknowledged.
         duplicates: Appends that the stream had kept before.
@@ -55,10 +58,12 @@ class World:
             the server ran all the while.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, *, proxied: bool = False) -> None:
         self.folder = folder
         self.server = PlainServer(folder, jetstream(folder / "store"))
         self.broker = BrokerProcess(folder)
+        self.proxy = Proxy(0)
+        self._proxied = proxied
         self.facts = Facts()
         self.acknowledged: dict[str, int] = {}
         self.duplicates = self.timeouts = self.repeated = 0
@@ -79,20 +84,21 @@ class World:
         self.server.start()
         self.broker.start()
         self.set_market()
+        if self._proxied:
+            self.proxy.target = self.server.port
+            await self.proxy.__aenter__()
         self._bus = await NatsBus.connect(self.server.url, name="chaos", options=_OPTIONS)
         self._stream = await open_stream(self._bus, MONEY_STREAM)
         await self._bus.subscribe(report_subject(NAME), self._on_report)
         self._tasks.append(asyncio.create_task(self._observe()))
         self._tasks.append(asyncio.create_task(self._load()))
         self.environment = {
-            "NATS_SERVER": self.server.url,
+            "NATS_SERVER": self.proxy.url if self._proxied else self.server.url,
             "BROKER_PORT": str(self.broker.port),
             "PYTHONPATH": str(_TESTS),
         }
         for name in (EXECUTOR, PORTFOLIO):
-            program = Program("chaos.app:app", name, self.folder, self.environment)
-            self.programs[name] = program
-            program.begin()
+            self.programs[name] = self.start(name)
         for name in (EXECUTOR, PORTFOLIO):
             await self.until_ready(name, 1)
         return self
@@ -109,10 +115,26 @@ class World:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._proxied:
+            await self.proxy.__aexit__(kind, error, trace)
         with suppress(BusTimeoutError):
             await self._bus.close()
         self.server.kill()
         self.broker.stop()
+
+    def start(self, name: str, label: str = "", **environment: str) -> Program:
+        """Start a component, and again whenever it ends.
+
+        Args:
+            name: Of the component.
+            label: Names its log when that is not the component's name.
+            environment: What its environment has beside that of all.
+        """
+        program = Program(
+            "chaos.app:app", name, self.folder, self.environment | environment, label=label
+        )
+        program.begin()
+        return program
 
     # What is known.
 
