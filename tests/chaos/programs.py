@@ -28,9 +28,8 @@ class Program:
 
     Attributes:
         starts: How often it was started.
-        exits: How often it ended with which code; negative for a signal.
+        exits: How often it ended by itself with which code; negative for a signal.
         crash_at: ``INGENIUM_CRASH_AT`` of the next start only; empty for none.
-        changed: Set when it has been started or has ended.
     """
 
     def __init__(
@@ -47,7 +46,8 @@ class Program:
         self.starts = 0
         self.exits: Counter[int] = Counter()
         self.crash_at = ""
-        self.changed = asyncio.Event()
+        self._ending = False
+        self._last_code = 0
         self._command = ("-m", "ingenium", "run", app, "--component", name)
         self._folder = folder
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("INGENIUM_", "NATS_"))}
@@ -60,7 +60,7 @@ class Program:
         self._keeper = asyncio.create_task(self._keep())
 
     async def _keep(self) -> None:
-        while True:
+        while not self._ending:
             crash_at, self.crash_at = self.crash_at, ""
             environment = self.environment | ({"INGENIUM_CRASH_AT": crash_at} if crash_at else {})
             with self.log.open("ab") as log:
@@ -75,9 +75,13 @@ class Program:
                     start_new_session=True,
                 )
             self.starts += 1
-            self.changed.set()
-            self.exits[await self._process.wait()] += 1
-            self.changed.set()
+            if self._ending:
+                self.send(signal.SIGTERM)
+            code = await self._process.wait()
+            if self._ending:
+                self._last_code = code
+            else:
+                self.exits[code] += 1
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process that runs now, if one does."""
@@ -103,17 +107,12 @@ class Program:
 
     async def end(self) -> int:
         """Stop it for good, as Ctrl+C does, and return its exit code."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
-        if self._process is None:
-            return 0
-        self.go_on()
-        self.send(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(_END_SECONDS):
-                return await self._process.wait()
-        except TimeoutError:
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            self._ending = True
+            self.go_on()
+            self.send(signal.SIGTERM)
+            await asyncio.wait({keeper}, timeout=_END_SECONDS)
             self.kill()
-            return await self._process.wait()
+            await keeper
+        return self._last_code

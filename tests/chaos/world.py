@@ -70,6 +70,7 @@ class World:
         self.ready_seconds: list[float] = []
         self.ready: dict[str, int] = {PORTFOLIO: 0, EXECUTOR: 0}
         self.programs: dict[str, Program] = {}
+        self._started: list[Program] = []
         self.environment: dict[str, str] = {}
         self.allowed = 0
         self._random = random.Random(seed)
@@ -111,7 +112,7 @@ class World:
     ) -> None:
         self.server.go_on()
         self.broker.go_on()
-        await asyncio.gather(*(program.end() for program in self.programs.values()))
+        await asyncio.gather(*(program.end() for program in self._started))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -133,6 +134,7 @@ class World:
         program = Program(
             "chaos.app:app", name, self.folder, self.environment | environment, label=label
         )
+        self._started.append(program)
         program.begin()
         return program
 
@@ -178,8 +180,8 @@ class World:
     def output(self, size: int = 2_000) -> str:
         """Return the ends of what the components have written."""
         return "\n".join(
-            f"-- {name}\n{program.log.read_text(errors='replace')[-size:]}"
-            for name, program in self.programs.items()
+            f"-- {program.log.name}\n{program.log.read_text(errors='replace')[-size:]}"
+            for program in self._started
             if program.log.exists()
         )
 
