@@ -18,6 +18,7 @@ from statistics import median
 from time import perf_counter
 
 from ingenium import App
+from ingenium._native import is_compiled
 from ingenium.backtest import run as backtest
 from ingenium.brokers import PaperExecutor
 from ingenium.exchange import FillPolicy
@@ -206,6 +207,7 @@ def _nautilus(path: Path, fast: int, slow: int) -> float:
 
 def main() -> None:
     """Print the table."""
+    print("the inner loop of Ingenium is", "compiled" if is_compiled() else "plain Python")
     contenders: dict[str, Callable[[Path, int, int], float]] = {
         "Ingenium": _ingenium,
         "backtesting.py": _backtesting,

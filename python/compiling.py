@@ -59,8 +59,11 @@ def remove() -> None:
         library.unlink()
 
 
-def build() -> list[Path]:
+def build(into: Path) -> list[Path]:
     """Compile, and return the extension modules.
+
+    Args:
+        into: The folder that holds the package ``ingenium``, or is to.
 
     Raises:
         Exception: There is no compiler, or it failed; nothing is left behind then.
@@ -69,7 +72,6 @@ def build() -> list[Path]:
     from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
 
-    remove()
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         # The names of modules follow from their paths.
@@ -91,7 +93,8 @@ def build() -> list[Path]:
         built: list[Path] = []
         for library in sorted(Path(folder, "lib").rglob("*")):
             if library.is_file():
-                place = HERE / library.relative_to(Path(folder, "lib"))
+                place = into / library.relative_to(Path(folder, "lib"))
+                place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(library, place)
                 built.append(place)
     return built
@@ -107,7 +110,8 @@ def main() -> int:
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            built = build()
+            remove()
+            built = build(HERE)
     # Whatever a compiler of this machine may do, Ingenium works without.
     except (Exception, SystemExit) as error:  # noqa: BLE001
         lines = [*said.getvalue().splitlines(), f"{type(error).__name__}: {error}"]

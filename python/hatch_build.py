@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,13 @@ class CompiledModules(BuildHookInterface[Any]):
             return
         import compiling
 
-        for library in compiling.build():
-            build_data["force_include"][str(library)] = str(library.relative_to(compiling.HERE))
+        self._folder = Path(tempfile.mkdtemp())
+        for library in compiling.build(self._folder):
+            build_data["force_include"][str(library)] = str(library.relative_to(self._folder))
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Leave the sources as they were."""
-        import compiling
-
+        """Take away what was compiled for the wheel."""
         if version != "editable":
-            compiling.remove()
+            shutil.rmtree(self._folder)
