@@ -44,7 +44,10 @@ _TEXT = {
     "TrailPrice TrailPercent",
     "ExecutionEvent": "Id Timestamp:time OrderId Quantity Symbol ExecutionTimestamp:time? Price? "
     "Update? Side? Commission? LeavesQuantity? Reason?",
-    "DeadLetterEvent": "Id Timestamp:time Component Reason Error OriginalSubject Data:bytes",
+    "DenialEvent": "Id Timestamp:time Component Reason Detail Symbol Order:OrderEvent?",
+    "ControlEvent": "Id Timestamp:time State Reason Sender",
+    "DeadLetterEvent": "Id Timestamp:time Component Reason Error OriginalSubject Data:bytes "
+    "Stream? StreamSequence? ContentType?",
 }
 
 

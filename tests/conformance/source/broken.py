@@ -59,7 +59,7 @@ def wrong_types() -> Iterator[Vector]:
             "OrderEvent", "wrong_types", f"{name}_for_boolean", f"a {name} is neither true nor false",
             put("OrderEvent", ExtendedHours=text),
         )
-    for event, key in [("DataEvent", "Ohlc"), ("OrderEvent", "StopLoss")]:
+    for event, key in [("DataEvent", "Ohlc"), ("OrderEvent", "StopLoss"), ("DenialEvent", "Order")]:
         for name, text in [
             ("text", '"{}"'),
             ("list", "[]"),

@@ -15,7 +15,8 @@ from conformance.vector import Vector
 
 __all__ = ["key_case", "nulls", "repeated_keys"]
 
-MONEY = ("OrderEvent", "CancelEvent", "ReplaceEvent", "ExecutionEvent")
+# Those that move money, or stop it.
+MONEY = ("OrderEvent", "CancelEvent", "ReplaceEvent", "ExecutionEvent", "ControlEvent")
 
 
 def nulls() -> Iterator[Vector]:
@@ -35,6 +36,8 @@ def nulls() -> Iterator[Vector]:
         )
     for event, keys in [
         ("DataEvent", ("Id",)),
+        ("DenialEvent", ("Order",)),
+        ("DeadLetterEvent", ("Stream", "StreamSequence", "ContentType")),
         ("SignalEvent", ("Id", "Timestamp", "Strength")),
         ("ExecutionEvent", ("ExecutionTimestamp", "Price", "Update", "Side", "Commission", "LeavesQuantity", "Reason")),
     ]:
@@ -99,22 +102,23 @@ def key_case() -> Iterator[Vector]:
         "SignalEvent", "key_case", "long_s", "to Go the letter ſ is an s",
         put("SignalEvent").replace('"Symbol"', '"ſymbol"'), PLAIN["SignalEvent"],
     )
-    for event in ("DataEvent", "SignalEvent", "DeadLetterEvent"):
+    for event in ("DataEvent", "SignalEvent", "DenialEvent", "DeadLetterEvent"):
         key = TEXT_OF[event]
         yield accepted(
             event, "key_case", "two_spellings", "of a key in two spellings the last one counts",
             put(event, (key.lower(), '"last"')), PLAIN[event] | {key: "last"},
         )
     for event in MONEY:
+        key = TEXT_OF[event]
         yield refused(
             event, "key_case", "two_spellings",
             "readers take different ones of two spellings, and money moves",
-            put(event, ("symbol", '"MSFT"')),
+            put(event, (key.lower(), '"MSFT"')),
         )
         yield refused(
             event, "key_case", "two_spellings_alike",
             "two spellings are refused even where their values agree",
-            put(event, ("symbol", '"AAPL"')),
+            put(event, (key.lower(), texts(PLAIN[event])[key])),
         )
     yield refused(
         "OrderEvent", "key_case", "two_spellings_in_the_stop_loss",

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.forms import EVENTS, ZERO_TIME
+from conformance.forms import EVENTS, FORMS, ZERO_TIME
 from conformance.source.samples import EXTENDED, PLAIN, accepted, put, texts
 from conformance.vector import Vector
 
@@ -58,6 +58,9 @@ def normal() -> Iterator[Vector]:
     ]:
         value = PLAIN["ExecutionEvent"] | changes
         yield accepted("ExecutionEvent", "normal", name, why, json.dumps(value), value)
+    for word in ("active", "reducing"):
+        value = PLAIN["ControlEvent"] | {"State": word}
+        yield accepted("ControlEvent", "normal", word, f"the state {word}", json.dumps(value), value)
     value = PLAIN["DeadLetterEvent"] | {"Data": "AAH+/w=="}
     yield accepted(
         "DeadLetterEvent", "normal", "binary_data", "the bytes of a dead letter may be any bytes",
@@ -129,12 +132,21 @@ def minimal() -> Iterator[Vector]:
         "OrderEvent", "minimal", "empty_stop_loss", "a stop-loss with nothing in it is none",
         put("OrderEvent", StopLoss="{}"), PLAIN["OrderEvent"],
     )
+    yield from _orders_of_denials()
     for event in ("OrderEvent", "ExecutionEvent"):
         value = {key: inner for key, inner in PLAIN[event].items() if key != "Timestamp"}
         yield accepted(
             event, "minimal", "no_time", "a documented time that is missing is unset",
             json.dumps(value), value,
         )
+
+
+def _orders_of_denials() -> Iterator[Vector]:
+    plain = PLAIN["DenialEvent"]
+    yield accepted(
+        "DenialEvent", "minimal", "empty_order", "an order with nothing in it is an order",
+        put("DenialEvent", ("Order", "{}")), plain | {"Order": {}},
+    )
 
 
 def extension() -> Iterator[Vector]:
@@ -226,6 +238,11 @@ def unknown() -> Iterator[Vector]:
         put("OrderEvent", StopLoss='{"StopPrice":"170","Trail":true}'),
         PLAIN["OrderEvent"] | {"StopLoss": {"StopPrice": "170"}},
     )
+    yield accepted(
+        "DenialEvent", "unknown", "in_the_order", "a later version may add a field to the order",
+        put("DenialEvent", ("Order", put("OrderEvent", ("Venue", '"XNAS"')))),
+        PLAIN["DenialEvent"] | {"Order": PLAIN["OrderEvent"]},
+    )
     for event, key, word in [
         ("DataEvent", "Type", "data.type.news"),
         ("SignalEvent", "Signal", "ingenium.signal.hold"),
@@ -235,6 +252,8 @@ def unknown() -> Iterator[Vector]:
         ("OrderEvent", "TimeInForce", "gtd"),
         ("ReplaceEvent", "TimeInForce", "gtd"),
         ("ExecutionEvent", "Update", "pending_new"),
+        ("DenialEvent", "Reason", "max_margin"),
+        ("ControlEvent", "State", "closing"),
         ("DeadLetterEvent", "Reason", "too_late"),
     ]:
         yield accepted(
@@ -246,7 +265,9 @@ def unknown() -> Iterator[Vector]:
 
 def zero_time() -> Iterator[Vector]:
     """Go's zero time, which is how a Go struct says that a time was not set."""
-    for event in ("OrderEvent", "CancelEvent", "ReplaceEvent", "ExecutionEvent", "DeadLetterEvent"):
+    for event in EVENTS:
+        if not any(field.key == "Timestamp" and field.kind == "time" and not field.extension for field in FORMS[event]):
+            continue
         value = {key: inner for key, inner in PLAIN[event].items() if key != "Timestamp"}
         yield accepted(
             event, "zero_time", "documented", "Go's zero time reads as unset",

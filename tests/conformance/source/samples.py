@@ -67,6 +67,21 @@ PLAIN: dict[str, dict[str, Any]] = {
         "Quantity": "10",
         "Symbol": "AAPL",
     },
+    "DenialEvent": {
+        "Id": "denial_2YvmpUh3PgXRhQ8yhXTdRnF0vDI",
+        "Timestamp": AT,
+        "Component": "portfolio",
+        "Reason": "max_order_quantity",
+        "Detail": "12 shares, and the limit is 10",
+        "Symbol": "AAPL",
+    },
+    "ControlEvent": {
+        "Id": "control_2YvmpUh3PgXRhQ8yhXTdRnF0vDJ",
+        "Timestamp": AT,
+        "State": "halted",
+        "Reason": "lost more than the day's limit",
+        "Sender": "ann@trader-1",
+    },
     "DeadLetterEvent": {
         "Id": "dead_2YvmpUh3PgXRhQ8yhXTdRnF0vDH",
         "Timestamp": AT,
@@ -98,6 +113,12 @@ EXTENDED: dict[str, dict[str, Any]] = {
         "LeavesQuantity": "5",
         "Reason": "half of it",
     },
+    "DenialEvent": {"Order": PLAIN["OrderEvent"]},
+    "DeadLetterEvent": {
+        "Stream": "INGENIUM",
+        "StreamSequence": "1042",
+        "ContentType": "application/protobuf",
+    },
 }
 """Extension fields of the events that have some."""
 
@@ -108,6 +129,8 @@ TEXT_OF = {
     "CancelEvent": "Symbol",
     "ReplaceEvent": "Symbol",
     "ExecutionEvent": "Symbol",
+    "DenialEvent": "Symbol",
+    "ControlEvent": "Reason",
     "DeadLetterEvent": "Error",
 }
 """Of each event a field that holds text."""

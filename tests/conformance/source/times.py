@@ -96,6 +96,8 @@ def times() -> Iterator[Vector]:
         ("ReplaceEvent", "Timestamp"),
         ("ExecutionEvent", "Timestamp"),
         ("ExecutionEvent", "ExecutionTimestamp"),
+        ("DenialEvent", "Timestamp"),
+        ("ControlEvent", "Timestamp"),
         ("DeadLetterEvent", "Timestamp"),
         ("SignalEvent", "Timestamp"),
     ]:

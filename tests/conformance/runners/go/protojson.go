@@ -21,6 +21,8 @@ var events = map[string]func() proto.Message{
 	"CancelEvent":     func() proto.Message { return &v1.CancelEvent{} },
 	"ReplaceEvent":    func() proto.Message { return &v1.ReplaceEvent{} },
 	"ExecutionEvent":  func() proto.Message { return &v1.ExecutionEvent{} },
+	"DenialEvent":     func() proto.Message { return &v1.DenialEvent{} },
+	"ControlEvent":    func() proto.Message { return &v1.ControlEvent{} },
 	"DeadLetterEvent": func() proto.Message { return &v1.DeadLetterEvent{} },
 }
 

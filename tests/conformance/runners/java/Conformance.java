@@ -1,6 +1,8 @@
 import com.example.ingenium.v1.CancelEvent;
+import com.example.ingenium.v1.ControlEvent;
 import com.example.ingenium.v1.DataEvent;
 import com.example.ingenium.v1.DeadLetterEvent;
+import com.example.ingenium.v1.DenialEvent;
 import com.example.ingenium.v1.ExecutionEvent;
 import com.example.ingenium.v1.OrderEvent;
 import com.example.ingenium.v1.ReplaceEvent;
@@ -37,6 +39,8 @@ public final class Conformance {
           "CancelEvent", CancelEvent::newBuilder,
           "ReplaceEvent", ReplaceEvent::newBuilder,
           "ExecutionEvent", ExecutionEvent::newBuilder,
+          "DenialEvent", DenialEvent::newBuilder,
+          "ControlEvent", ControlEvent::newBuilder,
           "DeadLetterEvent", DeadLetterEvent::newBuilder);
 
   public static void main(String[] arguments) throws IOException {

@@ -15,7 +15,8 @@ use prost::{Message, Name};
 use serde_json::{Value, json};
 
 use v1::{
-    CancelEvent, DataEvent, DeadLetterEvent, ExecutionEvent, OrderEvent, ReplaceEvent, SignalEvent,
+    CancelEvent, ControlEvent, DataEvent, DeadLetterEvent, DenialEvent, ExecutionEvent, OrderEvent,
+    ReplaceEvent, SignalEvent,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,6 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "CancelEvent" => answer::<CancelEvent>(&payload),
             "ReplaceEvent" => answer::<ReplaceEvent>(&payload),
             "ExecutionEvent" => answer::<ExecutionEvent>(&payload),
+            "DenialEvent" => answer::<DenialEvent>(&payload),
+            "ControlEvent" => answer::<ControlEvent>(&payload),
             "DeadLetterEvent" => answer::<DeadLetterEvent>(&payload),
             _ => json!({"verdict": "unknown"}),
         };
