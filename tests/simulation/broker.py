@@ -247,8 +247,9 @@ class SimExchange(Peer):
 
     def _tell(self, placed: Placed) -> None:
         told = placed.told()
+        hidden = max(0.0, placed.shown_at - self.chaos.loop.time())
         for listener in self._listeners:
-            self.chaos.later(self.chaos.delay(), listener.put_nowait, told)
+            self.chaos.later(hidden + self.chaos.delay(), listener.put_nowait, told)
 
 
 class SimBroker(Broker):

@@ -34,6 +34,7 @@ class SimDisk(sqlite3.Connection):
             self._write("writes")
             cursor = super().execute(sql)
             process.effect(f"has written {self.total_changes}")
+            process.written()
             return cursor
         if sql.startswith("INSERT OR REPLACE INTO meta"):
             self._write("writes a fact")

@@ -112,7 +112,7 @@ def options_of(seed: int, random: Random) -> Options:
         doubled=rate(0.5),
         slow=rate(0.4),
         reset=rate(0.4),
-        crash=random.choice([0.0, 0.5, 0.8, 0.95]),
+        crash=random.choice([0.0, 0.7, 0.9, 1.0]),
         kill=often(0.4),
         freeze=often(0.3),
         outage=often(0.3),

@@ -37,14 +37,18 @@ class Process(Owner):
         options, random = chaos.options, chaos.random
         self.clock = SimClock(chaos, random.uniform(-1, 1) * options.skew)
         self.at_effect = 0
+        self.at_write = 0
         self.at_point: Point | None = None
         self.passes = 0
         if chaos.roll(options.crash):
-            if not points or random.random() < 0.5:
+            way = random.random()
+            if way < 0.25:
+                self.at_write = random.randint(1, 30)
+            elif not points or way < 0.45:
                 self.at_effect = random.randint(1, random.choice([30, 200]))
             else:
                 self.at_point = random.choice(points)
-                self.passes = random.randint(1, 3)
+                self.passes = random.choice([1, 1, 2, 3])
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Begin a task of the process."""
@@ -65,6 +69,13 @@ class Process(Owner):
         if self.at_effect == 0 and self.chaos.active:
             self.chaos.counts["crash effect"] += 1
             self._die(f"at {what}")
+
+    def written(self) -> None:
+        """Pass the border behind a transaction that is on the disk."""
+        self.at_write -= 1
+        if self.at_write == 0 and self.chaos.active:
+            self.chaos.counts["crash written"] += 1
+            self._die("behind a commit")
 
     def at(self, point: Point) -> None:
         """Pass a labelled point; see `ingenium.components.points`."""

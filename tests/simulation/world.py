@@ -35,7 +35,7 @@ __all__ = ["Outcome", "SimWorld", "simulate"]
 
 _HEALED_WITHIN = 900.0
 _OLDEST_SECONDS = 30.5
-_OF_EXECUTORS = 3 * [Point.CALLING, Point.CALLED, Point.ANSWERED] + [Point.LEASED]
+_OF_EXECUTORS = 6 * [Point.CALLING, Point.CALLED, Point.ANSWERED] + [Point.LEASED]
 _OF_MEMBERS = [Point.RECEIVED, Point.HANDLED, Point.COMMITTED, Point.SENT, Point.FORGOTTEN]
 
 
