@@ -321,7 +321,8 @@ class SimBroker(Broker):
 
     async def _send(self, what: str, serve: Callable[[], _T]) -> _T:
         trouble = self._exchange.chaos.options.trouble
-        return await self._ask(what, serve, may_double=self.idempotent, trouble=trouble)
+        # What an order does twice, the executor tries itself; a connection never does.
+        return await self._ask(what, serve, may_double=False, trouble=trouble)
 
     async def _ask(
         self,
