@@ -152,7 +152,9 @@ class NatsStream(Stream):
         answer = await self._call(
             "tell of its stream",
             lambda: self._client.request(
-                f"$JS.API.STREAM.INFO.{self.name}", b"", timeout=_CALL_SECONDS
+                f"$JS.API.STREAM.INFO.{self.name}",
+                b'{"deleted_details":true}',
+                timeout=_CALL_SECONDS,
             ),
         )
         info = json.loads(answer.data)
@@ -167,6 +169,7 @@ class NatsStream(Stream):
             int(state["first_seq"]),
             int(state["last_seq"]),
             _time_of(info.get("ts")),
+            tuple(state.get("deleted") or ()),
         )
 
     async def last(self, subject: str) -> Record | None:

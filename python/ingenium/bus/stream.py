@@ -64,12 +64,15 @@ class StreamState(msgspec.Struct, frozen=True):
         first: Sequence of the oldest message that is kept; one above `last` when there is none.
         last: Sequence of the newest message, kept or not.
         time: When it held that, by the server's clock, UTC; ``None`` when the server does not say.
+        missing: Sequences between `first` and `last` that are not there, in order: nobody may
+            delete them, so the files are damaged.
     """
 
     created: str
     first: int
     last: int
     time: datetime | None = None
+    missing: tuple[int, ...] = ()
 
 
 class Stream(ABC):
@@ -154,6 +157,12 @@ def check_gap(name: str, state: StreamState, after: int, created: str = "") -> N
         raise StreamError(
             f"stream {name} no longer holds messages {after + 1} to {state.first - 1}, which were "
             "not handled: they fell out at its limits"
+        )
+    if (after or created) and state.missing and state.missing[-1] > after:
+        gone = [sequence for sequence in state.missing if sequence > after]
+        raise StreamError(
+            f"stream {name} no longer holds {len(gone):,} messages between {gone[0]} and "
+            f"{gone[-1]}, which were not handled: its files are damaged, or somebody deleted them"
         )
 
 

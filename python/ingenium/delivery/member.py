@@ -23,7 +23,7 @@ from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.outbox import Outbox
-from ingenium.delivery.places import find_place, remembers
+from ingenium.delivery.places import check_history, find_place, remembers
 from ingenium.delivery.reading import OpenStream, read_data
 from ingenium.delivery.rebuilding import rebuild
 from ingenium.delivery.store import Position, Store
@@ -249,6 +249,7 @@ class DurableMember:
         else:
             self._after = state.last
             if state.last:
+                check_history(self._bus, component, self._stream.name, state, adopt=self._adopt)
                 for identifier in await rebuild(component, self._stream, state.last):
                     self._draft.see(identifier)
             # What was said before it was there holds for it too.

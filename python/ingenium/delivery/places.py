@@ -8,7 +8,7 @@ from ingenium.components import Component, Executor, Portfolio
 from ingenium.delivery.store import Position
 from ingenium.errors import StreamError
 
-__all__ = ["find_place", "remembers"]
+__all__ = ["check_history", "find_place", "remembers"]
 
 
 def find_place(
@@ -41,7 +41,35 @@ def find_place(
     if known.created != state.created:
         # Of one that was made anew nothing was handled.
         return state.first - 1
-    return max(min(known.sequence, state.last), state.first - 1)
+    return max(min(known.sequence, state.last), state.first - 1, *state.missing[-1:])
+
+
+def check_history(
+    bus: Bus, component: Component, name: str, state: StreamState, *, adopt: bool
+) -> None:
+    """Make sure that a stream has all that a portfolio's books can be made of.
+
+    Args:
+        bus: Takes the incident when something is missing and taken as it is.
+        component: Whose books, for the text; others than portfolios have none.
+        name: Of the stream, for the text.
+        state: What the stream holds.
+        adopt: Whether books are made of what is left.
+
+    Raises:
+        StreamError: Messages are gone.
+    """
+    if not isinstance(component, Portfolio):
+        return
+    try:
+        check_gap(name, state, 0, state.created)
+    except StreamError as error:
+        if not adopt:
+            raise StreamError(
+                f"the books of {component.role} {component.name!r} cannot be made anew: {error}: "
+                "put its state file back, or compare with the broker and start with --adopt"
+            ) from error
+        bus.report(Incident(IncidentKind.GAP, f"{error}: taken as it is"))
 
 
 def remembers(component: Component) -> bool:
