@@ -227,7 +227,11 @@ class Replay:
     def _end_step(self, time: datetime, data: Sequence[Item]) -> None:
         log = self.log
         if self._curve is not None and time >= self._from:
-            self._curve.record(time, log.account, data)
+            bar = data[0] if len(data) == 1 else None
+            if isinstance(bar, Bar):
+                self._curve.record_bar(bar, log.account)
+            else:
+                self._curve.record(time, log.account, data)
         if self._on_step is not None:
             self._on_step(log.steps, time, log.data, self._total)
 
