@@ -63,7 +63,7 @@ def test_what_is_frozen_runs_only_after_it_is_thawed():
         task.cancel()
         return seen
 
-    assert SimLoop().run(main()) == [1, 2, 12, 14]
+    assert SimLoop().run(main()) == [1, 2, 12, 13]
 
 
 def test_a_thread_cannot_reach_the_loop():

@@ -211,7 +211,8 @@ class SimWorld:
                 return
             await asyncio.sleep(1.0)
         for actor, position in self._bereft:
-            if actor.refused:
+            # Who waits for a lease has not looked yet.
+            if actor.refused or not actor.ready:
                 continue
             if self.chaos.options.tail_loss and self.server.last >= position:
                 # Others have filled the gap before it looked; positions alone do not show that.
