@@ -323,6 +323,8 @@ class SimWorld:
         await asyncio.sleep(chaos.random.uniform(1, 20))
         self.server.stop()
         await asyncio.sleep(chaos.random.choice([0.2, 3.0]))
+        # An outage of its own may just have ended.
+        self.server.stop()
         if chaos.options.anew:
             chaos.fault("anew", f"{self.server.last} messages are gone")
             self.server.make_anew()
