@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from resource import prlimit
 
 __all__ = ["Program"]
 
@@ -46,7 +47,7 @@ class Program:
         self.starts = 0
         self.exits: Counter[int] = Counter()
         self.crash_at = ""
-        self._ending = False
+        self._ending = asyncio.Event()
         self._last_code = 0
         self._command = ("-m", "ingenium", "run", app, "--component", name)
         self._folder = folder
@@ -60,7 +61,7 @@ class Program:
         self._keeper = asyncio.create_task(self._keep())
 
     async def _keep(self) -> None:
-        while not self._ending:
+        while not self._ending.is_set():
             crash_at, self.crash_at = self.crash_at, ""
             environment = self.environment | ({"INGENIUM_CRASH_AT": crash_at} if crash_at else {})
             with self.log.open("ab") as log:
@@ -75,10 +76,10 @@ class Program:
                     start_new_session=True,
                 )
             self.starts += 1
-            if self._ending:
+            if self._ending.is_set():
                 self.send(signal.SIGTERM)
             code = await self._process.wait()
-            if self._ending:
+            if self._ending.is_set():
                 self._last_code = code
             else:
                 self.exits[code] += 1
@@ -92,6 +93,11 @@ class Program:
     def has_said(self, text: str) -> bool:
         """Whether it has written a text, in any of its lives."""
         return self.log.exists() and text in self.log.read_text(errors="replace")
+
+    def limit(self, resource: int, value: int) -> None:
+        """Limit what the process that runs now may use; see the module `resource`."""
+        if self._process is not None:
+            prlimit(self._process.pid, resource, (value, value))
 
     def kill(self) -> None:
         """Kill it, as ``kill -9`` does."""
@@ -109,7 +115,7 @@ class Program:
         """Stop it for good, as Ctrl+C does, and return its exit code."""
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
-            self._ending = True
+            self._ending.set()
             self.go_on()
             self.send(signal.SIGTERM)
             await asyncio.wait({keeper}, timeout=_END_SECONDS)
