@@ -43,6 +43,8 @@ class Account:
         self.changed = threading.Condition(self.lock)
         self.idempotent = idempotent
         self.orders: list[dict[str, Any]] = []
+        self._by_id: dict[str, dict[str, Any]] = {}
+        self._by_client_id: dict[str, dict[str, Any]] = {}
         self.fills: list[dict[str, Any]] = []
         self.positions: dict[str, Decimal] = {}
         self.updates: list[dict[str, Any]] = []
@@ -55,10 +57,9 @@ class Account:
 
     def _replay(self, line: dict[str, Any]) -> None:
         if line["what"] == "order":
-            self.orders.append(line["order"])
+            self._add_order(line["order"])
         elif line["what"] == "update":
-            order = next(o for o in self.orders if o["id"] == line["order"]["id"])
-            order.update(line["order"])
+            self._by_id[line["order"]["id"]].update(line["order"])
         elif line["what"] == "fill":
             self.fills.append(line["fill"])
             self._count(line["fill"])
@@ -79,14 +80,19 @@ class Account:
         self.changed.notify_all()
 
     def find(self, client_id: str) -> dict[str, Any]:
-        for order in self.orders:
-            if order["client_order_id"] == client_id:
-                return order
-        raise RefusedError(404, f"order not found for {client_id}")
+        if client_id not in self._by_client_id:
+            raise RefusedError(404, f"order not found for {client_id}")
+        return self._by_client_id[client_id]
+
+    def _add_order(self, order: dict[str, Any]) -> None:
+        self.orders.append(order)
+        self._by_id[order["id"]] = order
+        # Of twins, the first one is found.
+        self._by_client_id.setdefault(order["client_order_id"], order)
 
     def submit(self, body: dict[str, Any]) -> dict[str, Any]:
         client_id = body["client_order_id"]
-        if self.idempotent and any(o["client_order_id"] == client_id for o in self.orders):
+        if self.idempotent and client_id in self._by_client_id:
             raise RefusedError(422, "client_order_id must be unique")
         order = {
             "id": f"b{len(self.orders) + 1}",
@@ -98,7 +104,7 @@ class Account:
             "status": "new",
             "replaces": body.get("replaces", ""),
         }
-        self.orders.append(order)
+        self._add_order(order)
         self._note("order", order=order)
         self._changed(order)
         answer = dict(order)
@@ -140,7 +146,7 @@ class Account:
     def replace(self, client_id: str, body: dict[str, Any]) -> dict[str, Any]:
         old = self.find(client_id)
         new_id = body["client_order_id"]
-        if self.idempotent and any(o["client_order_id"] == new_id for o in self.orders):
+        if self.idempotent and new_id in self._by_client_id:
             raise RefusedError(422, "client_order_id must be unique")
         if old["status"] in ENDED:
             raise RefusedError(403, f"order is {old['status']}")
