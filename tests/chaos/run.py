@@ -108,15 +108,19 @@ async def _random_moment(world: World, chance: random.Random) -> None:
 
 async def finish(world: World, outcome: Outcome) -> None:
     """Wait until nothing is under way any more, and check everything."""
-    await world.until(lambda: not world.allowed, "the last signals sent")
-    sent = list(world.acknowledged)
-    await world.until(
-        lambda: (
-            all(world.facts.is_settled(each) for each in sent)
-            and not waiting_to_be_sent(world.folder)
-        ),
-        "the end of all orders, and empty outboxes",
-    )
+    try:
+        await world.until(lambda: not world.allowed, "the last signals sent")
+        sent = list(world.acknowledged)
+        await world.until(
+            lambda: (
+                all(world.facts.is_settled(each) for each in sent)
+                and not waiting_to_be_sent(world.folder)
+            ),
+            "the end of all orders, and empty outboxes",
+        )
+    except AssertionError as error:
+        # What follows says which, and what else.
+        outcome.violations.append(str(error))
     facts = await _read_again(world)
     outcome.violations += facts.violations(world.acknowledged)
     outcome.violations += await difference_of_books(world, facts)
