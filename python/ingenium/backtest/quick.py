@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol, cast
 
 from ingenium.backtest.curve import EquityCurve
@@ -87,7 +88,10 @@ class QuickSteps:
         self._looks: list[Callable[[Bar], bool]] = []
         # Asked directly, where nobody has written a look of their own.
         self._exchange: PaperExchange | None = None
+        self._closes: dict[str, str | Bar] | None = None
+        self._waiting: list[Container[str]] = []
         self._portfolio: Portfolio | None = None
+        self._marks: dict[str, str | Decimal | Bar] | None = None
         worker = None if executor is None else executor.component
         if isinstance(worker, PaperExecutor) and _looks_as(PaperExecutor, worker, "on_data"):
             self._exchange = worker.exchange
@@ -109,6 +113,11 @@ class QuickSteps:
             ComponentError: A component raised.
         """
         log, curve, on_step = self._log, self._curve, self._on_step
+        exchange, portfolio = self._exchange, self._portfolio
+        if exchange is not None:
+            self._closes, self._waiting = exchange.watch()
+        if portfolio is not None:
+            self._marks = portfolio.account.marks
         is_deferred = not log.has_digest
         account = log.account
         before, bars_before = log.steps, log.data
@@ -156,14 +165,18 @@ class QuickSteps:
 
     def _is_quiet(self, data: Sequence[Item]) -> bool:
         """Let executor and portfolio take note of an instant; whether that is all they do."""
-        exchange, portfolio = self._exchange, self._portfolio
+        closes, marks = self._closes, self._marks
         for item in data:
             if not isinstance(item, Bar) or item.close >= LARGEST_PRICE:
                 return False
-            if exchange is not None and exchange.is_waiting(item.symbol, item):
-                return False
-            if portfolio is not None:
-                portfolio.account.mark_bar(item)
+            symbol = item.symbol
+            if closes is not None:
+                closes[symbol] = item
+                for waiting in self._waiting:
+                    if symbol in waiting:
+                        return False
+            if marks is not None:
+                marks[symbol] = item
             for look in self._looks:
                 if look(item):
                     return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -129,6 +129,13 @@ class ExchangeBooks:
         self._positions: dict[str, Decimal] = {}
         self._closes: dict[str, str | Bar] = {}
         self._watch = RowWatch(self)
+
+    def watch(self) -> tuple[dict[str, str | Bar], list[Container[str]]]:
+        """Return where last closes go, and what holds the symbols whose bars an order waits for.
+
+        Both are live: a backtest does so what `PaperExchange.is_waiting` does, without a call.
+        """
+        return self._closes, [self._book.orders, self._book.brackets]
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this exchange must remember, as small rows of JSON by key."""

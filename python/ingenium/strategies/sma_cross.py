@@ -57,22 +57,23 @@ class SmaCross(Strategy):
 
     def on_bar(self, bar: Bar) -> None:
         """Update the symbol's averages and say when they cross."""
-        state = self._of_symbol.get(bar.symbol)
+        symbol, close = bar.symbol, bar.close
+        state = self._of_symbol.get(symbol)
         if state is None:
-            state = self._of_symbol[bar.symbol] = _State(self._fast, self._slow)
-        fast = state.fast.update(bar.close)
-        slow = state.slow.update(bar.close)
+            state = self._of_symbol[symbol] = _State(self._fast, self._slow)
+        slow = state.slow.update(close)
+        gap = state.fast.update(close) - slow
         tie = _TIE * slow if slow > 0 else -_TIE * slow
-        if fast - slow > tie:
+        if gap > tie:
             side = _LONG
-        elif slow - fast > tie:
+        elif gap < -tie:
             side = _SHORT
         else:
             return  # also for the nan of the warm-up
         if side is not state.side:
             before, state.side = state.side, side
             if before is not None:
-                self.send_signal(bar.symbol, side)
+                self.send_signal(symbol, side)
 
 
 class _State:

@@ -206,6 +206,11 @@ class Account:
             price = parse_price(price, "DataEvent", "Ohlc.Close")
         self._marks[symbol] = price
 
+    @property
+    def marks(self) -> dict[str, str | Decimal | Bar]:
+        """The last prices, live; a replay puts bars below `LARGEST_PRICE` into it, for speed."""
+        return self._marks
+
     def mark_bar(self, bar: Bar) -> None:
         """Take note of the close of a bar; the cheapest way.
 
