@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,38 @@ async def test_stream_set_back_to_an_older_copy_is_refused(
             pass
     async with desk.running(EverySignal(), adopt=True) as portfolio:
         assert portfolio.position("AAPL").quantity == 2
+
+
+async def test_stream_set_back_and_filled_anew_is_refused(
+    desk: Desk, server: Any, folder: Path, tmp_path: Path
+) -> None:
+    """Fault 21, when others have taken the places of what is lost, for starts and for readers."""
+    async with connected(desk.url) as bus, desk.both() as (portfolio, _):
+        await desk.signal(bus, 0)
+        await desk.check(bus, portfolio, 1)
+    server.kill()
+    shutil.copytree(folder, tmp_path / "copy")
+    server.start()
+    async with connected(desk.url) as bus:
+        async with desk.both() as (portfolio, _):
+            await desk.signal(bus, 1)
+            await desk.check(bus, portfolio, 2)
+        stream = await open_stream(bus, MONEY_STREAM)
+        after = (await stream.state()).last - 1
+        async with aclosing(stream.read(["ingenium.>"], after)) as records:
+            await anext(records)
+            server.kill()
+            shutil.rmtree(folder)
+            shutil.move(tmp_path / "copy", folder)
+            server.start()
+            async with connected(desk.url) as other:
+                for number in range(10, 15):
+                    await desk.signal(other, number)
+            with pytest.raises(StreamError, match="is not the one that was read before"):
+                await anext(records)
+    with pytest.raises(StreamError, match=r"'every-signal' cannot go on: .* is not the one that"):
+        async with desk.running(EverySignal()):
+            pass
 
 
 async def test_emptied_server_is_refused(desk: Desk, server: Any, folder: Path) -> None:

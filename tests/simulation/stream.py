@@ -18,6 +18,7 @@ from ingenium.bus.stream import (
     Stream,
     StreamState,
     check_gap,
+    check_same,
 )
 from ingenium.errors import BusTimeoutError, StreamError
 
@@ -179,6 +180,7 @@ class SimStream(Stream):
     async def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
         """Yield what follows a position; see `Stream.read`."""
         created = ""
+        last: Record | None = None
         wanted: dict[str, bool] = {}
         changed = self._server.listen()
         try:
@@ -190,8 +192,10 @@ class SimStream(Stream):
                     continue
                 check_gap(self.name, state, after, created)
                 created = state.created
+                if last is not None:
+                    check_same(self.name, last, self._server.records[last.sequence - 1])
                 async for record in self._consume(after, changed):
-                    after = record.sequence
+                    after, last = record.sequence, record
                     subject = record.message.subject
                     if subject not in wanted:
                         wanted[subject] = any(matches(each, subject) for each in subjects)

@@ -214,11 +214,9 @@ class SimWorld:
             # Who waits for a lease has not looked yet.
             if actor.refused or not actor.ready:
                 continue
-            if self.chaos.options.tail_loss and self.server.last >= position:
-                # Others have filled the gap before it looked; positions alone do not show that.
-                self.chaos.counts["losses unnoticed"] += 1
-            else:
-                self.violations.append(f"{actor.name} goes on as if nothing were lost")
+            self.violations.append(
+                f"{actor.name} goes on behind message {position} as if nothing were lost"
+            )
 
     def _what_is_left(self) -> list[str]:
         """Say what is not done yet."""

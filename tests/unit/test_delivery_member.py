@@ -475,6 +475,25 @@ async def test_stream_that_lost_what_was_handled_is_refused(world: World) -> Non
     assert component.total == 2
 
 
+async def test_stream_whose_end_was_lost_and_refilled_is_refused(world: World) -> None:
+    """Fault 21, when others have taken the places of what is lost before anybody looked."""
+    async with world.running(EverySignal()):
+        await world.signal(1)
+        await orders_are(world, 1)
+    world.stream._records[:] = []
+    world.stream._taken.clear()
+    world.clock.advance(timedelta(minutes=1))
+    for number in range(5):
+        await world.signal(100 + number)
+    member = world.member(EverySignal())
+    with pytest.raises(StreamError, match="message 1 of stream INGENIUM is not the one that was"):
+        await member.start()
+    await member.stop()
+    async with world.running(component := EverySignal(), adopt=True):
+        await orders_are(world, 5)
+    assert component.total == 1 + 5
+
+
 async def test_data_changes_are_written_with_the_place_they_belong_to(world: World) -> None:
     class Counting(Strategy):
         def __init__(self) -> None:

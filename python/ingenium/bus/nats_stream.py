@@ -37,6 +37,7 @@ from ingenium.bus.stream import (
     Stream,
     StreamState,
     check_gap,
+    check_same,
 )
 from ingenium.errors import (
     BusPermissionError,
@@ -188,16 +189,23 @@ class NatsStream(Stream):
     async def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
         """Yield what follows a position; see `Stream.read`."""
         created = ""
+        last: Record | None = None
         while True:
             reader = _Reader(self._bus, self._js, self.name, subjects)
             try:
                 state = await self.state()
                 check_gap(self.name, state, after, created)
                 created = state.created
-                await reader.start(after)
+                # The last one comes once more, to see that it is still in its place.
+                expected = last if last is not None and state.first <= after else None
+                await reader.start(after if expected is None else after - 1)
                 while True:
                     record = await reader.next()
-                    after = record.sequence
+                    if expected is not None:
+                        check_same(self.name, expected, record)
+                        expected = None
+                        continue
+                    after, last = record.sequence, record
                     yield record
             except (_BrokenError, BusTimeoutError):
                 await asyncio.sleep(_PAUSE_SECONDS)

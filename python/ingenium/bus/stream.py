@@ -24,7 +24,16 @@ from ingenium.bus.routing import check_pattern, check_subject, matches
 from ingenium.clock import Clock, SystemClock
 from ingenium.errors import StreamError
 
-__all__ = ["MESSAGE_ID", "Appended", "MemoryStream", "Record", "Stream", "StreamState", "check_gap"]
+__all__ = [
+    "MESSAGE_ID",
+    "Appended",
+    "MemoryStream",
+    "Record",
+    "Stream",
+    "StreamState",
+    "check_gap",
+    "check_same",
+]
 
 MESSAGE_ID = "Nats-Msg-Id"
 """Header by which a stream knows a message that it has taken before."""
@@ -163,6 +172,21 @@ def check_gap(name: str, state: StreamState, after: int, created: str = "") -> N
         raise StreamError(
             f"stream {name} no longer holds {len(gone):,} messages between {gone[0]} and "
             f"{gone[-1]}, which were not handled: its files are damaged, or somebody deleted them"
+        )
+
+
+def check_same(name: str, known: Record, found: Record) -> None:
+    """Make sure that a message that was read is still the one in its place.
+
+    A stream that has lost its end gives the numbers of what is lost to what comes next.
+
+    Raises:
+        StreamError: It is not.
+    """
+    if (found.sequence, found.time) != (known.sequence, known.time):
+        raise StreamError(
+            f"message {known.sequence} of stream {name} is not the one that was read before: the "
+            "stream has lost its end, and others have taken that place"
         )
 
 

@@ -245,7 +245,9 @@ class DurableMember:
         self._created = state.created
         known = self._store.position(self._stream.name)
         if known is not None:
-            self._after = find_place(self._bus, component, known, state, adopt=self._adopt)
+            self._after = await find_place(
+                self._bus, component, known, self._stream, state, adopt=self._adopt
+            )
         else:
             self._after = state.last
             if state.last:
@@ -255,7 +257,8 @@ class DurableMember:
             # What was said before it was there holds for it too.
             if (said := await self._stream.last(TRADING)) is not None:
                 await self._hear_all(said.sequence)
-        self._move(self._after)
+        mark = known.mark if known is not None and known.sequence == self._after else ""
+        self._move(self._after, mark)
 
     async def _hear_all(self, last: int) -> None:
         # All of them: a component's word only ever makes an operator's stricter.
@@ -361,7 +364,7 @@ class DurableMember:
 
     async def _handle_record(self, record: Record) -> None:
         await self._taker.take_record(record, self._created)
-        self._move(record.sequence)
+        self._move(record.sequence, record.time.isoformat())
 
     async def _handle_data(self, data: Data) -> None:
         if self._uncommitted_since is None:
@@ -370,8 +373,8 @@ class DurableMember:
         if data.position is not None:
             self._draft.move(data.position)
 
-    def _move(self, sequence: int) -> None:
-        self._draft.move(Position(self._stream.name, self._created, sequence))
+    def _move(self, sequence: int, mark: str) -> None:
+        self._draft.move(Position(self._stream.name, self._created, sequence, mark))
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         self._sources.append(asyncio.create_task(work))

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from ingenium.bus.contract import Bus, Incident, IncidentKind
-from ingenium.bus.stream import StreamState, check_gap
+from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.delivery.store import Position
 from ingenium.errors import StreamError
+from ingenium.subjects import ALL_EVENTS
 
 __all__ = ["check_history", "find_place", "remembers"]
 
 
-def find_place(
-    bus: Bus, component: Component, known: Position, state: StreamState, *, adopt: bool
+class _RefilledError(StreamError):
+    """Others have taken the places of messages that were lost."""
+
+
+async def find_place(
+    bus: Bus,
+    component: Component,
+    known: Position,
+    stream: Stream,
+    state: StreamState,
+    *,
+    adopt: bool,
 ) -> int:
     """Return behind which message to go on.
 
@@ -20,7 +33,8 @@ def find_place(
         bus: Takes the incident when something is missing and taken as it is.
         component: Whose place it is, for the text.
         known: How far it has come.
-        state: What the stream holds.
+        stream: In which.
+        state: What that holds.
         adopt: Whether a stream that was made anew, or has lost messages, is taken as it is.
 
     Raises:
@@ -29,7 +43,9 @@ def find_place(
     """
     try:
         check_gap(known.stream, state, known.sequence, known.created)
+        await _check_mark(stream, known, state)
     except StreamError as error:
+        is_refilled = isinstance(error, _RefilledError)
         if not adopt:
             raise StreamError(
                 f"{component.role} {component.name!r} cannot go on: {error}: compare its positions "
@@ -38,10 +54,28 @@ def find_place(
         bus.report(Incident(IncidentKind.GAP, f"{error}: taken as it is"))
     else:
         return known.sequence
-    if known.created != state.created:
-        # Of one that was made anew nothing was handled.
+    if known.created != state.created or is_refilled:
+        # Of one that was made anew nothing was handled; of one whose places were taken by others,
+        # what was handled is known by its ids.
         return state.first - 1
     return max(min(known.sequence, state.last), state.first - 1, *state.missing[-1:])
+
+
+async def _check_mark(stream: Stream, known: Position, state: StreamState) -> None:
+    """Make sure that the last message that was handled is still the one in its place.
+
+    A stream that has lost its end gives the numbers of what is lost to what comes next.
+    """
+    if not known.mark or not state.first <= known.sequence <= state.last:
+        return
+    async with aclosing(stream.read([ALL_EVENTS], known.sequence - 1)) as records:
+        async for record in records:
+            if record.sequence != known.sequence or record.time.isoformat() != known.mark:
+                raise _RefilledError(
+                    f"message {known.sequence} of stream {known.stream} is not the one that was "
+                    "handled: its end was lost, and others have taken that place"
+                )
+            return
 
 
 def check_history(

@@ -26,7 +26,7 @@ _VERSION = 1
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE position (
-    stream TEXT PRIMARY KEY, created TEXT NOT NULL, sequence INTEGER NOT NULL
+    stream TEXT PRIMARY KEY, created TEXT NOT NULL, sequence INTEGER NOT NULL, mark TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE inbox (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -49,11 +49,14 @@ class Position(msgspec.Struct, frozen=True):
         created: When the stream was made, as the server says; a number of another one means
             nothing.
         sequence: Of the last message handled; 0 for none.
+        mark: Tells that message from another one that may come to stand in its place: when the
+            stream kept it. Empty if unknown.
     """
 
     stream: str
     created: str
     sequence: int
+    mark: str = ""
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -213,7 +216,7 @@ class Store:
         """Return how far the component has come in a stream; ``None`` when it never read it."""
         with self._speaking():
             found = self._connection.execute(
-                "SELECT stream, created, sequence FROM position WHERE stream = ?", (stream,)
+                "SELECT stream, created, sequence, mark FROM position WHERE stream = ?", (stream,)
             ).fetchone()
         return None if found is None else Position(*found)
 
@@ -271,7 +274,7 @@ class Store:
         """Return how far the component has come, in each stream."""
         with self._speaking():
             found = self._connection.execute(
-                "SELECT stream, created, sequence FROM position ORDER BY stream"
+                "SELECT stream, created, sequence, mark FROM position ORDER BY stream"
             ).fetchall()
         return [Position(*each) for each in found]
 
@@ -296,8 +299,8 @@ class Store:
             try:
                 for place in change.positions:
                     execute(
-                        "INSERT OR REPLACE INTO position VALUES (?, ?, ?)",
-                        (place.stream, place.created, place.sequence),
+                        "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?)",
+                        (place.stream, place.created, place.sequence, place.mark),
                     )
                 many("INSERT OR IGNORE INTO inbox VALUES (?)", _each(change.seen))
                 for key, value in change.rows.items():
