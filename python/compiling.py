@@ -15,11 +15,16 @@ import sys
 import sysconfig
 import tempfile
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 
 HERE = Path(__file__).parent
 SHARED = "ingenium"
 """Names the library that the extension modules share."""
+
+
+STAMP = HERE / f"{SHARED}__mypyc.sources"
+"""Says which sources were compiled."""
 
 
 def sources() -> list[Path]:
@@ -45,18 +50,23 @@ def libraries() -> list[Path]:
 
 def are_fresh() -> bool:
     """Whether the extension modules are those of the sources, for this Python."""
-    there = [
-        path for path in libraries() if path.name.endswith(sysconfig.get_config_var("EXT_SUFFIX"))
-    ]
-    if len(there) <= len(sources()):
+    ending = sysconfig.get_config_var("EXT_SUFFIX")
+    there = [library for library in libraries() if library.name.endswith(ending)]
+    if len(there) <= len(sources()) or not STAMP.exists():
         return False
-    return max(path.stat().st_mtime for path in sources()) <= min(p.stat().st_mtime for p in there)
+    return STAMP.read_text(encoding="ascii") == digest()
+
+
+def digest() -> str:
+    """Return the SHA-256 of the sources."""
+    return sha256(b"".join(path.read_bytes() for path in sources())).hexdigest()
 
 
 def remove() -> None:
     """Take the extension modules away."""
     for library in libraries():
         library.unlink()
+    STAMP.unlink(missing_ok=True)
 
 
 def build(into: Path) -> list[Path]:
@@ -112,6 +122,7 @@ def main() -> int:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             remove()
             built = build(HERE)
+        STAMP.write_text(digest(), encoding="ascii")
     # Whatever a compiler of this machine may do, Ingenium works without.
     except (Exception, SystemExit) as error:  # noqa: BLE001
         lines = [*said.getvalue().splitlines(), f"{type(error).__name__}: {error}"]
