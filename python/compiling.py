@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 HERE = Path(__file__).parent
+_SHOWN = 160
 SHARED = "ingenium"
 """Names the library that the extension modules share."""
 
@@ -126,7 +127,9 @@ def main() -> int:
     # Whatever a compiler of this machine may do, Ingenium works without.
     except (Exception, SystemExit) as error:  # noqa: BLE001
         lines = [*said.getvalue().splitlines(), f"{type(error).__name__}: {error}"]
-        print(f"not compiled, so backtests take longer; the rest is the same ({lines[-1]})")
+        print(
+            f"not compiled, so backtests take longer; the rest is the same ({lines[-1][:_SHOWN]})"
+        )
         return 0
     print(f"compiled {len(built) - 1} modules")  # the other one is the library that they share
     return 0
