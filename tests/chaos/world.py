@@ -188,8 +188,8 @@ class World:
     # What is sent.
 
     def allow(self, count: int) -> None:
-        """Let the load send so many more signals, as fast as they are worked."""
-        self.allowed += count
+        """Let the load send so many signals from now on, as fast as they are worked."""
+        self.allowed = count
 
     async def _load(self) -> None:
         while True:
