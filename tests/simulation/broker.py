@@ -127,7 +127,7 @@ class SimExchange(Peer):
         first = 0
         if after:
             first = next(n for n, fill in enumerate(self.told) if fill.id == after) + 1
-        if first and self.chaos.roll(self.chaos.options.doubled):
+        if first and self.chaos.roll(self.chaos.options.retold):
             self.chaos.fault("fills told again", str(first))
             first = max(0, first - self.chaos.random.randint(1, 3))
         return self.told[first:]

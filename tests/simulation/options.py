@@ -48,6 +48,7 @@ class Options(msgspec.Struct, frozen=True):
         rejects: How often the broker rejects an order.
         partial: How often an order is filled in parts.
         strict: Whether limits are so narrow that orders are denied.
+        retold: How often the broker lists fills again that it has told before.
         rival: Whether a second executor of the account, on another machine, is started by mistake.
     """
 
@@ -79,6 +80,7 @@ class Options(msgspec.Struct, frozen=True):
     rejects: float
     partial: float
     strict: bool
+    retold: float
     rival: bool
 
     def __str__(self) -> str:
@@ -130,5 +132,6 @@ def options_of(seed: int, random: Random) -> Options:
         rejects=random.choice([0.05, 0.2]) if often(0.4) else 0.0,
         partial=random.choice([0.0, 0.3, 0.8]),
         strict=often(0.2),
+        retold=(0.05, 0.2, 0.5)[seed % 3],
         rival=often(0.1),
     )
