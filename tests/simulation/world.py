@@ -149,7 +149,8 @@ class SimWorld:
         if holder.name != process.name:
             self.violations.append(f"{process.name} sends {order.id}, and {holder.name} leads")
         # As far as the executor has written that it knows.
-        if self.said_until(self.executor.position()) is TradingState.HALTED:
+        actor = next((each for each in self.actors if each.process is process), self.executor)
+        if self.said_until(actor.position()) is TradingState.HALTED:
             self.violations.append(f"{process.name} sends {order.id}, and trading is halted")
         kept = next(
             (
@@ -236,7 +237,14 @@ class SimWorld:
             f"{entry.order.id} {entry.state}"
             for entry in journal.open.values()
             if not entry.needs_human
-            and (not entry.is_at_broker or entry.end is not None or entry.told != entry.filled)
+            and (
+                not entry.is_at_broker
+                or entry.is_cancel_sent
+                # What the broker has just refused to cancel is still to be looked up.
+                or entry.order.id in journal._to_check
+                or entry.end is not None
+                or entry.told != entry.filled
+            )
         ]
         if exchange.is_busy:
             left.append("fills at the broker")

@@ -34,6 +34,8 @@ class BrokerNews(JournalRows):
         self._problems: list[str] = []
         # What is to be asked again, and sent again; after a restart all is asked anyway.
         self._to_check: set[str] = set()
+        # Orders that the broker would not cancel: to be looked at before it is asked again.
+        self._not_canceled: set[str] = set()
         self._to_resend: set[str] = set()
 
     def take_events(self) -> list[ExecutionEvent]:
@@ -208,6 +210,7 @@ class BrokerNews(JournalRows):
             self.touch(entry.order.id)
         if entry.order.id not in self.open:
             self._to_check.discard(entry.order.id)
+            self._not_canceled.discard(entry.order.id)
             self.prune()
 
     def _end(self, entry: Entry, update: TradeUpdate, reason: str) -> None:

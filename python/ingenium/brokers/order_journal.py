@@ -100,6 +100,9 @@ class OrderJournal(BrokerNews):
                     finds.append(Call(Act.FIND, order_id))
             elif entry.state is OrderState.NEW:
                 first_new = first_new or entry
+            elif order_id in self._to_check and order_id in self._not_canceled:
+                # It may have ended without a word: to ask again and again would not tell.
+                finds.append(Call(Act.FIND, order_id))
             elif entry.cancel and not entry.is_cancel_sent and entry.end is None:
                 cancels.append(Call(Act.CANCEL, order_id))
             elif entry.is_cancel_sent or order_id in self._to_check:
@@ -243,6 +246,7 @@ class OrderJournal(BrokerNews):
         """
         entry = self.entries[order_id]
         self._to_check.add(order_id)
+        self._not_canceled.add(order_id)
         if entry.has_ended:
             return ""
         who, entry.cancel = entry.cancel, ""

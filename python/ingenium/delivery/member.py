@@ -240,8 +240,9 @@ class DurableMember:
             StreamError: Messages that were not handled are gone.
         """
         component = self.component
+        asked = asyncio.get_running_loop().time()
         state = await self._stream.state()
-        self._clock.hear(state.time)
+        self._clock.hear(state.time, asked)
         self._created = state.created
         known = self._store.position(self._stream.name)
         if known is not None:

@@ -28,10 +28,17 @@ class StreamClock:
         self.standing: datetime | None = None
         """The time that handlers see, if it is not the present one."""
 
-    def hear(self, time: datetime | None) -> None:
-        """Take note that the server has just said that it is ``time``."""
+    def hear(self, time: datetime | None, asked: float | None = None) -> None:
+        """Take note that the server has said that it is ``time``.
+
+        Args:
+            time: What it said; ``None`` when it does not say.
+            asked: When it was asked, by the clock that only goes forward; just now when left out.
+                The answer may have been long on its way, and what is late must never pass for
+                younger than it is.
+        """
         if time is not None:
-            self._anchor = (time, self._elapsed())
+            self._anchor = (time, self._elapsed() if asked is None else asked)
 
     def see(self, time: datetime) -> None:
         """Take note that the server kept something at ``time``, so it is not earlier now."""
