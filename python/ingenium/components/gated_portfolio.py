@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from msgspec.structs import replace
 
 from ingenium.components.books import BookKeeper
@@ -24,9 +26,9 @@ class GatedPortfolio(BookKeeper, Gated):
         self._retract()
         super().withdraw()
 
+    @abstractmethod
     def cancel_order(self, order_id: str) -> CancelEvent | None:
         """Ask to cancel an order; see `Portfolio`."""
-        raise NotImplementedError
 
     def _view(self) -> TrackedView:
         return TrackedView(self.account, self._orders)

@@ -10,6 +10,7 @@ from datetime import datetime
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
 from ingenium.bus.lease import Lease
 from ingenium.bus.stream import Record, Stream
+from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component
 from ingenium.components.desk import Outgoer
@@ -36,9 +37,7 @@ from ingenium.subjects import TRADING
 
 __all__ = ["DurableMember"]
 
-DATA_STREAM = "INGENIUM_DATA"
 _BATCH = 64
-_STREAM_MESSAGE_BYTES = 131_072
 _DATA_COMMIT_SECONDS = 1.0
 _FLUSH_SECONDS = 4.0
 _DRAIN_SECONDS = 5.0
@@ -87,7 +86,7 @@ class DurableMember:
         self._arrivals = Arrivals()
         self._outbox = Outbox(bus, store, stream, at)
         self._draft = Draft(
-            component, store, min(bus.max_payload, _STREAM_MESSAGE_BYTES), bus.content_type
+            component, store, min(bus.max_payload, MONEY_STREAM.max_message_bytes), bus.content_type
         )
         self._taker = Taker(bus, component, self._draft, self._clock, stream.name)
         wanted = subscriptions_of(component)
@@ -285,7 +284,7 @@ class DurableMember:
 
     async def _read_data(self, open_data: OpenStream) -> None:
         # One that remembers goes on where it was; another one has nothing to put old data to.
-        known = self._store.position(DATA_STREAM) if remembers(self.component) else None
+        known = self._store.position(DATA_STREAM.name) if remembers(self.component) else None
         wanted = self._data_subjects
         async with aclosing(read_data(self._bus, open_data, wanted, known)) as arriving:
             async for data in arriving:
