@@ -75,6 +75,8 @@ class DurableMember:
         lease: Lease | None = None,
     ) -> None:
         self.component = component
+        # Asked once: a check against a protocol is slow, and each commit would make it.
+        self._outgoer = component if isinstance(component, Outgoer) else None
         self._lease = LeaseHold(lease)
         self._bus = bus
         self._stream = stream
@@ -134,8 +136,8 @@ class DurableMember:
         self._commit()
         self._sending = asyncio.create_task(self._outbox.run())
         self._turning = asyncio.create_task(self._turn())
-        if isinstance(component, Outgoer):
-            await component.prepare(self)
+        if self._outgoer is not None:
+            await self._outgoer.prepare(self)
         if self._subjects:
             self._begin(self._read())
             hear = hear_halts(component, self._arrivals)
@@ -149,8 +151,8 @@ class DurableMember:
             IngeniumError: It cannot go on; what is written down is complete.
         """
         component = self.component
-        if isinstance(component, Outgoer):
-            self._begin(component.work(self))
+        if self._outgoer is not None:
+            self._begin(self._outgoer.work(self))
         parts = (self._sending, self._turning, self._lease.task, *self._sources)
         tasks = {task for task in parts if task is not None}
         for task in tasks:
@@ -340,8 +342,8 @@ class DurableMember:
         self._uncommitted_since = None
         if sends:
             self._outbox.wake()
-        if isinstance(self.component, Outgoer):
-            self.component.committed()
+        if self._outgoer is not None:
+            self._outgoer.committed()
 
     def _seconds_to_commit(self) -> float | None:
         """Return when to write what market data has changed; ``None`` when it changed nothing."""
