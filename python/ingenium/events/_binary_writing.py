@@ -19,6 +19,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped]
 )
 
 from ingenium.errors import EncodeError
+from ingenium.events._declining import DeclineError, decline, text
 from ingenium.events._reading import read
 from ingenium.events._schema import Field, Kind, Schema
 from ingenium.events._text import float_text
@@ -29,10 +30,6 @@ __all__ = ["EPOCH", "compile_binary_writer", "member"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SECOND = -62_135_596_800
 _LAST_SECOND = 253_402_300_799
-
-
-class _DeclineError(Exception):
-    """The value is not just what the schema says."""
 
 
 def compile_binary_writer(schema: Schema) -> Callable[[Any], bytes]:
@@ -48,7 +45,7 @@ def compile_binary_writer(schema: Schema) -> Callable[[Any], bytes]:
         try:
             message = new()
             fill(event, message)
-        except (_DeclineError, TypeError, ValueError, OverflowError, RecursionError):
+        except (DeclineError, TypeError, ValueError, OverflowError, RecursionError):
             # Refused with the right words, or made what the schema says.
             event = read(schema, write(schema, event))
             message = new()
@@ -74,9 +71,9 @@ class _Fillers:
         self._names: dict[str, Any] = {
             "EPOCH": EPOCH,
             "datetime": datetime,
-            "decline": _decline,
+            "decline": decline,
             "put_time": _put_time,
-            "text": _text,
+            "text": text,
             "number": _number,
             "single": _single,
         }
@@ -169,36 +166,25 @@ def _check_lines(field: Field, variable: str) -> list[str]:
     raise AssertionError(f"no rule for {field.kind}")
 
 
-def _decline() -> None:
-    raise _DeclineError
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _DeclineError
-    # A member of a StrEnum is a string of its own type.
-    return str.__str__(value)
-
-
 def _number(value: Any) -> None:
     # The difference is not zero for what is no finite number.
     if type(value) is not float or value - value:
-        raise _DeclineError
+        raise DeclineError
 
 
 def _single(value: Any) -> float:
     if type(value) is not float:
-        raise _DeclineError
+        raise DeclineError
     # As JSON has it: its shortest decimal, which a reader rounds to single precision.
     return float(float_text(value))
 
 
 def _put_time(value: Any, target: Any) -> None:
     if not isinstance(value, datetime):
-        raise _DeclineError
+        raise DeclineError
     since = value - EPOCH
     seconds = since.days * 86_400 + since.seconds
     if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
-        raise _DeclineError
+        raise DeclineError
     target.seconds = seconds
     target.nanos = since.microseconds * 1000

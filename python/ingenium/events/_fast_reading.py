@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ingenium.events._declining import DeclineError
 from ingenium.events._reading import read
 from ingenium.events._schema import Field, Kind, Schema, holds_itself, is_plain
 from ingenium.events._text import ZERO_TIME
@@ -41,10 +42,6 @@ _TYPES: dict[Kind, Any] = {
     Kind.FLOAT: float,
     Kind.TIME: str,
 }
-
-
-class _DeclineError(Exception):
-    """The slow reader has to look at this payload."""
 
 
 def compile_reader(schema: Schema) -> Callable[[bytes], Any]:
@@ -69,7 +66,7 @@ def compile_reader(schema: Schema) -> Callable[[bytes], Any]:
             if payload.count(_QUOTE) == quotes:
                 return event
         except (
-            _DeclineError,
+            DeclineError,
             msgspec.MsgspecError,
             TimeError,
             ArithmeticError,
@@ -268,7 +265,7 @@ def _time(text: str, zero: datetime | None = None) -> datetime | None:
 
 def _whole(text: str, low: int, high: int) -> int:
     if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
-        raise _DeclineError
+        raise DeclineError
     return int(text)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ingenium.events._declining import DeclineError, decline, text
 from ingenium.events._schema import Field, Kind, Schema, holds_itself
 from ingenium.events._text import ZERO_TIME, double_text, float_text, time_text
 from ingenium.events._writing import write
@@ -22,10 +23,6 @@ __all__ = ["compile_writer"]
 _BACKSLASH, _LESS, _GREATER, _AMPERSAND = b"\\<>&"
 # Both line ends of JavaScript, U+2028 and U+2029, begin with these bytes in UTF-8.
 _LINE_ENDS = b"\xe2\x80"
-
-
-class _DeclineError(Exception):
-    """The slow writer has to look at this event."""
 
 
 def compile_writer(schema: Schema) -> Callable[[Any], bytes]:
@@ -42,7 +39,7 @@ def compile_writer(schema: Schema) -> Callable[[Any], bytes]:
     def write_event(event: Any) -> bytes:
         try:
             payload = encode(convert(event))
-        except (_DeclineError, TypeError, ValueError, OverflowError, RecursionError):
+        except (DeclineError, TypeError, ValueError, OverflowError, RecursionError):
             return write(schema, event)
         if (
             _BACKSLASH in payload
@@ -70,8 +67,8 @@ class _Source:
             "UNSET": msgspec.UNSET,
             "UTC": UTC,
             "datetime": datetime,
-            "decline": _decline,
-            "text": _text,
+            "decline": decline,
+            "text": text,
             "time": _time,
             "whole": _whole,
             "number": _number,
@@ -177,36 +174,25 @@ def _value_lines(field: Field, variable: str) -> list[str]:
     raise AssertionError(f"no rule for {field.kind}")
 
 
-def _decline() -> None:
-    raise _DeclineError
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _DeclineError
-    # A member of a StrEnum is a string of its own type.
-    return str.__str__(value)
-
-
 def _time(value: Any) -> str:
     if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise _DeclineError
+        raise DeclineError
     return time_text(value)
 
 
 def _whole(value: Any, low: int, high: int) -> str:
     if type(value) is not int or not low <= value <= high:
-        raise _DeclineError
+        raise DeclineError
     return str(value)
 
 
 def _number(value: Any) -> msgspec.Raw:
     if type(value) is not float:
-        raise _DeclineError
+        raise DeclineError
     return msgspec.Raw(double_text(value).encode("ascii"))
 
 
 def _single(value: Any) -> msgspec.Raw:
     if type(value) is not float:
-        raise _DeclineError
+        raise DeclineError
     return msgspec.Raw(float_text(value).encode("ascii"))
