@@ -9,7 +9,7 @@ from ingenium.bus.contract import Message
 from ingenium.bus.envelope import make_letter, pack
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.clock import Clock, format_time
-from ingenium.components import Component
+from ingenium.components import Component, Executor
 from ingenium.delivery.store import Change, Outgoing, Position, Store
 from ingenium.events import ContentType, Event, OrderEvent, ReplaceEvent, SignalEvent
 from ingenium.subjects import subject_of
@@ -18,7 +18,7 @@ __all__ = ["DEADLINE", "DEADLINE_SECONDS", "Draft"]
 
 DEADLINE = "Ingenium-Deadline"
 """Header of what must not be acted upon after a time, RFC 3339."""
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = Executor.max_order_age_seconds
 """How long a signal or an order may take to where it is acted upon."""
 
 _HURRIED = (SignalEvent, OrderEvent, ReplaceEvent)
