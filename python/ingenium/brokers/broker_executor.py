@@ -157,7 +157,7 @@ class BrokerExecutor(Executor):
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time."""
-        return self._given.changes("", super().state_rows()) | self.journal.changed_rows()
+        return super().changed_rows() | self.journal.changed_rows()
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
         """Take back what `state_rows` returned.

@@ -128,11 +128,11 @@ class PaperExecutor(Executor):
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time."""
-        return self._given.changes("", super().state_rows()) | self.exchange.changed_rows()
+        return super().changed_rows() | self.exchange.changed_rows()
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
         """Take back what `state_rows` returned, on an executor that has handled nothing."""
-        own = {key: data for key, data in rows.items() if key in self.own_rows}
+        own = {k: data for k, data in rows.items() if k.partition("/")[0] in self.own_rows}
         self.exchange.restore_rows({key: rows[key] for key in rows if key not in own})
         super().restore_rows(own)
 

@@ -15,14 +15,13 @@ from ingenium.events import CancelEvent, OrderEvent, ReplaceEvent
 from ingenium.trading.account import Account
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
-from ingenium.trading.rows import LogRow, RowWatch, read_row, write_row
+from ingenium.trading.rows import LogRow, read_row, write_row
+from ingenium.trading.saved_books import SavedBooks
 from ingenium.trading.tracking import REMEMBERED, OrderTracker
 
 __all__ = ["BookKeeper"]
 
 _REMEMBERED_CANCELS = 1_000
-_OF_ACCOUNT = ("account", "holding")
-_OF_ORDERS = ("orders", "order", "leg", "asked")
 
 
 class _Priced(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -74,7 +73,7 @@ class BookKeeper(Component):
         # Prices of executions that state none: those that are to be taken, and those that were.
         self._prices: dict[str, _Priced] | None = None
         self._unsaved_prices: list[LogRow] = []
-        self._watches = RowWatch(self.account), RowWatch(self._orders)
+        self._saved = SavedBooks(self.account, self._orders)
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this portfolio must remember; see `BookKeeper` for the keys."""
@@ -82,18 +81,14 @@ class BookKeeper(Component):
 
     def book_rows(self) -> dict[str, bytes]:
         """Return the rows of its account and its orders."""
-        account, orders = self._watches
-        return account.rows() | orders.rows()
+        return self._saved.rows()
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time.
 
         It costs as much as the symbols and orders that were touched since.
         """
-        changes = self._given.changes("", super().state_rows())
-        for watch in self._watches:
-            changes |= watch.changes()
-        return changes
+        return self._given.changes("", super().state_rows()) | self._saved.changes()
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
         """Take back what `state_rows` returned, on a portfolio that has handled nothing.
@@ -102,11 +97,7 @@ class BookKeeper(Component):
             ComponentError: A row has no place in this portfolio, or cannot be read; or it is not
                 a new one.
         """
-        kinds = {key: key.partition("/")[0] for key in rows}
-        self.account.restore({k: rows[k] for k, kind in kinds.items() if kind in _OF_ACCOUNT})
-        self._orders.restore({k: rows[k] for k, kind in kinds.items() if kind in _OF_ORDERS})
-        own = {*_OF_ACCOUNT, *_OF_ORDERS}
-        super().restore_rows({k: rows[k] for k, kind in kinds.items() if kind not in own})
+        super().restore_rows(self._saved.restore(rows))
 
     def take_log(self) -> list[LogRow]:
         """Return trades, ended orders and so on since the last call, of each kind in order.

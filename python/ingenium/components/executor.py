@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from ingenium.components.base import Handled
@@ -54,17 +54,18 @@ class Executor(Gated):
         """The account as the gate sees it; kept only where there is a gate."""
 
     def state_rows(self) -> dict[str, bytes]:
-        """Return all that this component must remember; ``"book"`` is what its gate looks at."""
+        """Return all that this component must remember; ``book/`` is what its gate looks at."""
         rows = super().state_rows()
-        if self.gate is not None:
-            rows["book"] = self.book.row()
-        return rows
+        return rows if self.gate is None else rows | self.book.saved.rows()
 
-    def _restore_row(self, key: str, data: bytes) -> None:
-        if key != "book":
-            super()._restore_row(key, data)
-        elif self.gate is not None:
-            self.book.restore(data)
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; all of them the first time."""
+        changes = self._given.changes("", super().state_rows())
+        return changes if self.gate is None else changes | self.book.saved.changes()
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned, on an executor that has handled nothing."""
+        super().restore_rows(self.book.saved.restore(rows))
 
     def on_data(self, event: DataEvent) -> Handled:
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden."""

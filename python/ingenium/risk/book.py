@@ -13,7 +13,7 @@ from ingenium.trading.account import Account
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
-from ingenium.trading.rows import read_row, write_json
+from ingenium.trading.saved_books import SavedBooks
 from ingenium.trading.tracking import OrderTracker
 
 __all__ = ["ExecutorBook"]
@@ -31,13 +31,15 @@ class ExecutorBook(TrackedView):
     Attributes:
         account: Positions and prices.
         orders: What became of the orders.
+        saved: The two as rows, prices apart.
     """
 
-    __slots__ = ("account", "orders")
+    __slots__ = ("account", "orders", "saved")
 
     def __init__(self) -> None:
         self.account = Account(ZERO)
         self.orders = OrderTracker()
+        self.saved = SavedBooks(self.account, self.orders, "book/")
         super().__init__(self.account, self.orders)
 
     def adopt(self, symbol: str, quantity: Decimal, price: Decimal) -> None:
@@ -71,28 +73,6 @@ class ExecutorBook(TrackedView):
     def ask(self, old: Order, new: Order) -> None:
         """Take note that an order is asked to take the place of another."""
         self.orders.ask(old.id, new)
-
-    def row(self) -> bytes:
-        """Return what it knows, prices apart, as one row; see `restore`."""
-        parts = {
-            name: [
-                {key: data.decode() for key, data in part.rows_of(section).items()}
-                for section in part.sections()
-            ]
-            for name, part in (("account", self.account), ("orders", self.orders))
-        }
-        return write_json(parts)
-
-    def restore(self, data: bytes) -> None:
-        """Take back what `row` returned, before anything else is noted.
-
-        Raises:
-            ComponentError: It cannot be read.
-        """
-        parts = read_row(dict[str, list[dict[str, str]]], data, "book")
-        for name, part in (("account", self.account), ("orders", self.orders)):
-            rows = {key: text.encode() for section in parts[name] for key, text in section.items()}
-            part.restore(rows)
 
     def follow(self, event: ExecutionEvent) -> tuple[str, str] | None:
         """Book what an execution fills, and follow its order.
