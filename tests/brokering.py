@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from http_broker import BrokerProcess
+from killing import Killed, Killer
 
 from ingenium.brokers import BrokerExecutor
 from ingenium.bus import MemoryBus
@@ -30,11 +31,7 @@ from ingenium.events import (
 from ingenium.risk import RiskLimits
 from ingenium.subjects import EXECUTION, TRADING, subject_of
 
-__all__ = ["Killed", "Office"]
-
-
-class Killed(BaseException):
-    """Ends a member as ``kill -9`` ends a process."""
+__all__ = ["Office"]
 
 
 class Office:
@@ -85,21 +82,14 @@ class Office:
 
     async def until_killed(self, point: Point, count: int) -> None:
         """Run a fresh executor until it has passed a point so often, and kill it there."""
-        passed = 0
-
-        def at(here: Point) -> None:
-            nonlocal passed
-            passed += here is point
-            if passed > count:
-                raise Killed
-
+        killer = Killer(point, count)
         self.executor = self.make()
-        member = self.member(at)
+        member = self.member(killer)
         others = asyncio.all_tasks()
         with suppress(Killed):
             await member.start()
             await asyncio.wait_for(member.run(), 10)
-        assert passed > count, f"{point} was passed {passed} times"
+        killer.check()
         left = asyncio.all_tasks() - others
         for task in left:
             task.cancel()

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
+from ingenium.config import Settings
+from ingenium.operating.places import find_place
+from ingenium.operating.status import AppStatus, status_of
+
+__all__ = ["APP", "status_in"]
+
 APP = """
 import asyncio, os
 from datetime import UTC, datetime, timedelta
@@ -44,3 +53,9 @@ def app():
                risk=RiskLimits(
                    max_orders_per_second=None, duplicate_seconds=None, price_collar=None))
 """
+
+
+def status_in(folder: Path) -> AppStatus:
+    """Return the status of the app that runs, or ran, in a folder."""
+    settings = Settings(data_directory=folder / ".ingenium")
+    return asyncio.run(status_of(find_place(settings, "live")))

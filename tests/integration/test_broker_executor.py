@@ -23,13 +23,6 @@ pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[BrokerProcess]:
-    process = BrokerProcess(tmp_path).start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture
 def twins(tmp_path: Path) -> Iterator[BrokerProcess]:
     """A broker that takes a client id more than once."""
     process = BrokerProcess(tmp_path, idempotent=False).start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
 import signal
@@ -11,13 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from live_app import APP
+from live_app import APP, status_in
 from running import Running, running, until
 
 from ingenium.bus import running_servers
-from ingenium.config import Settings
-from ingenium.operating.places import find_place
-from ingenium.operating.status import AppStatus, status_of
 
 LOOPS = """
 import os
@@ -57,11 +53,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _status(folder: Path) -> AppStatus:
-    settings = Settings(data_directory=folder / ".ingenium")
-    return asyncio.run(status_of(find_place(settings, "live")))
-
-
 def _child(it: Running, text: str) -> int:
     listed = subprocess.run(
         ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
@@ -79,12 +70,12 @@ def _child(it: Running, text: str) -> int:
 def test_component_that_is_killed_is_started_again_and_goes_on(folder: Path) -> None:
     with running("run", "app.py:app", "--processes", cwd=folder) as it:
         until(lambda: bool(running_servers(folder / ".ingenium")), "a server")
-        until(lambda: (_status(folder).stream_end or 0) > 5, "orders")
+        until(lambda: (status_in(folder).stream_end or 0) > 5, "orders")
         os.kill(_child(it, "--component turns"), signal.SIGKILL)
         it.until_line("turns | was killed by SIGKILL; it is started again in 1 s")
         it.until_line("turns | is ready again")
-        end = _status(folder).stream_end or 0
-        until(lambda: (_status(folder).stream_end or 0) > end, "more orders")
+        end = status_in(folder).stream_end or 0
+        until(lambda: (status_in(folder).stream_end or 0) > end, "more orders")
         it.send(signal.SIGTERM)
         assert it.wait().code == 0
 
@@ -106,13 +97,13 @@ def test_component_that_dies_in_a_loop_ends_the_run_and_halts_trading(folder: Pa
     (folder / "app.py").write_text(APP)
     with running("run", "app.py:app", cwd=folder) as it:
         until(lambda: bool(running_servers(folder / ".ingenium")), "a server")
-        until(lambda: _status(folder).said is not None, "the last word")
-        status = _status(folder)
+        until(lambda: status_in(folder).said is not None, "the last word")
+        status = status_in(folder)
         assert status.trading == "halted"
         assert status.said is not None
         assert "@" not in status.said.sender
         end = status.stream_end or 0
-        until(lambda: (_status(folder).stream_end or 0) > end, "signals and denials")
+        until(lambda: (status_in(folder).stream_end or 0) > end, "signals and denials")
         it.send(signal.SIGTERM)
         assert it.wait().code == 0
 
@@ -121,7 +112,7 @@ def test_component_that_dies_in_a_loop_ends_the_run_and_halts_trading(folder: Pa
 def test_server_that_can_keep_no_more_halts_trading(folder: Path) -> None:
     with running("run", "app.py:app", cwd=folder) as it:
         until(lambda: bool(running_servers(folder / ".ingenium")), "a server")
-        until(lambda: (_status(folder).stream_end or 0) > 5, "orders")
+        until(lambda: (status_in(folder).stream_end or 0) > 5, "orders")
         server = _child(it, "nats-server -c")
         size = max(path.stat().st_size for path in (folder / ".ingenium/live/nats").rglob("*.blk"))
         resource.prlimit(server, resource.RLIMIT_FSIZE, (size, size))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal, connected, jetstream
+from delivering import Desk, EverySignal
 from running import ingenium
 
 from ingenium.bus import NatsBus
@@ -38,18 +36,6 @@ class Broken(EverySignal):
         super().on_signal(event)
         if event.id == "signal_2":
             raise ZeroDivisionError("not \x1b[31mthis one")
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, make_server: Any) -> Desk:
-    server = make_server(jetstream(tmp_path / "js"))
-    return Desk(server.url, tmp_path)
-
-
-@pytest.fixture
-async def bus(desk: Desk) -> AsyncIterator[NatsBus]:
-    async with connected(desk.url) as bus:
-        yield bus
 
 
 async def _letters(stream: Stream, **which: Any) -> list[Letter]:

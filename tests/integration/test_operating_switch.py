@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live_app import APP
+from live_app import APP, status_in
 from running import ingenium, running, until
 from typer.testing import CliRunner, Result
 
 from ingenium.bus import running_servers
 from ingenium.cli.main import application
-from ingenium.config import Settings
 from ingenium.delivery import Store
 from ingenium.delivery.kill_file import KillFile
 from ingenium.errors import ConfigError, StoreError
 from ingenium.events import ContentType, TradingState
-from ingenium.operating.places import find_place
-from ingenium.operating.status import AppStatus, status_of
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(APP)
     return tmp_path
-
-
-def _status(folder: Path) -> AppStatus:
-    settings = Settings(data_directory=folder / ".ingenium")
-    return asyncio.run(status_of(find_place(settings, "live")))
 
 
 def _command(*arguments: str) -> Result:
@@ -60,8 +51,8 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
     env = {"INGENIUM_CONTENT_TYPE": content_type.value}
     with running("run", "app.py:app", cwd=folder, env=env) as it:
         until(lambda: bool(running_servers(folder / ".ingenium")), "a server")
-        until(lambda: (_status(folder).stream_end or 0) > 5, "orders")
-        before = _status(folder)
+        until(lambda: (status_in(folder).stream_end or 0) > 5, "orders")
+        before = status_in(folder)
         assert (before.trading, before.kill_file, before.said) == ("active", None, None)
 
         ended = ingenium("halt", "--reason", "odd \x1b[2J fills", "--json", cwd=folder)
@@ -71,7 +62,7 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
         assert (done["reached"], done["file_changed"], done["complete"]) == ("stream", True, True)
         assert file.state() is TradingState.HALTED
 
-        status = _status(folder)
+        status = status_in(folder)
         assert status.trading == "halted"
         assert status.said is not None
         assert status.kill_file is not None
@@ -92,14 +83,14 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
         wrong = _command("resume", "--yes", "other")
         assert isinstance(wrong.exception, ConfigError)
         assert "trading stays as it is" in str(wrong.exception)
-        assert _status(folder).trading == "halted"
+        assert status_in(folder).trading == "halted"
 
         for was_there in (True, False):
             ended_here = _command("resume", "app.py:app", "--yes", "live", "--json")
             assert ended_here.exit_code == 0, ended_here.output
             (done,) = json.loads(ended_here.stdout)
             assert (done["reached"], done["file_changed"]) == ("stream", was_there)
-        assert _status(folder).trading == "active"
+        assert status_in(folder).trading == "active"
         assert file.state() is TradingState.ACTIVE
         it.send(signal.SIGTERM)
         assert it.wait().code == 0
@@ -113,15 +104,15 @@ def test_file_alone_halts_components_that_run_until_an_operator_says_otherwise(
         until(lambda: bool(running_servers(folder / ".ingenium")), "a server")
         until(lambda: _orders(folder) > 2, "orders")
         file.path.touch()
-        until(lambda: _status(folder).said is not None, "a word of a component")
-        said = _status(folder).said
+        until(lambda: status_in(folder).said is not None, "a word of a component")
+        said = status_in(folder).said
         assert said is not None
         assert said.state == "halted"
         assert said.sender in {"fixed-quantity", "fill-all"}
         assert said.reason.startswith("kill switch: ")
         halted_at = _orders(folder)
-        end = _status(folder).stream_end or 0
-        until(lambda: (_status(folder).stream_end or 0) > end + 4, "signals and denials")
+        end = status_in(folder).stream_end or 0
+        until(lambda: (status_in(folder).stream_end or 0) > end + 4, "signals and denials")
         assert _orders(folder) == halted_at
         monkeypatch.chdir(folder)
         assert _command("resume", "live", "--yes", "live").exit_code == 0
@@ -140,7 +131,7 @@ def test_halt_without_a_server_holds_by_the_file_and_says_so(
     assert f"  error   cannot reach nats://127.0.0.1:{unused_port}: " in ended.err
     file = KillFile(tmp_path / ".ingenium" / "live" / "HALT")
     assert file.state() is TradingState.REDUCING
-    status = _status(tmp_path)
+    status = status_in(tmp_path)
     assert status.trading == "reducing"
     assert status.kill_file is not None
     assert status.kill_file.reason == "no server"

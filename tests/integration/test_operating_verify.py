@@ -6,12 +6,11 @@ import asyncio
 import json
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal, connected, jetstream
+from delivering import Desk, EverySignal
 from live_app import APP
 from running import ingenium, running, until
 
@@ -44,18 +43,6 @@ class Brackets(EverySignal):
     def on_execution(self, event: ExecutionEvent) -> None:
         if event.update == "filled" and self.position("AAPL").quantity > 2:
             self.send_order("AAPL", Side.SELL, 1)
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, make_server: Any) -> Desk:
-    server = make_server(jetstream(tmp_path / "js"))
-    return Desk(server.url, tmp_path)
-
-
-@pytest.fixture
-async def bus(desk: Desk) -> AsyncIterator[NatsBus]:
-    async with connected(desk.url) as bus:
-        yield bus
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from killing import Killed, Killer
 
 from ingenium.bus import MemoryBus
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
@@ -37,10 +38,6 @@ from ingenium.subjects import DENIAL, EXECUTION, ORDER, SIGNAL, data_subject
 from ingenium.trading import Bar
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
-
-
-class Killed(BaseException):
-    """Ends a member as ``kill -9`` ends a process."""
 
 
 class World:
@@ -76,19 +73,12 @@ class World:
 
     async def until_killed(self, component: Component, point: Point, count: int) -> None:
         """Run a member until it has passed a point so often."""
-        passed = 0
-
-        def at(here: Point) -> None:
-            nonlocal passed
-            passed += here is point
-            if passed > count:
-                raise Killed
-
-        member = self.member(component, at)
+        killer = Killer(point, count)
+        member = self.member(component, killer)
         with suppress(Killed):
             await member.start()
             await asyncio.wait_for(member.run(), 5)
-        assert passed > count, f"{point} was passed {passed} times"
+        killer.check()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         if self.disk.in_transaction:
