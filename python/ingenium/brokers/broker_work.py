@@ -295,9 +295,5 @@ class BrokerWork:
         return await call(what, name, self._executor.timeout_seconds)
 
     async def _record(self, cause: str, act: Callable[[], object]) -> None:
-        def act_and_tell() -> None:
-            act()
-            self._executor.send_reports()
-
-        await self._desk.record(f"{self._broker.account} {cause}", act_and_tell)
+        await self._reconciler.record(cause, act)
         self._executor.woken.set()

@@ -48,9 +48,9 @@ class Reconciler:
             BrokerError: The broker cannot be asked.
         """
         journal, desk = self._journal, self._desk
-        await self._record("start", lambda: journal.all_unanswered(desk.now))
+        await self.record("start", lambda: journal.all_unanswered(desk.now))
         if self._executor.adopt:
-            await self._record("unblock", journal.unblock_all)
+            await self.record("unblock", journal.unblock_all)
         listed = {
             order.client_id: order for order in await self._ask("list open orders", self._open)
         }
@@ -60,7 +60,7 @@ class Reconciler:
                 await self._resolve(entry, listed.get(entry.order.id))
         await self.read_fills()
         await self.compare(adopt=self._executor.adopt)
-        await self._record("reconciled", self._end)
+        await self.record("reconciled", self._end)
 
     def _end(self) -> None:
         self._journal.reconciled()
@@ -83,7 +83,7 @@ class Reconciler:
         fills = await self._ask("list fills", lambda: self._broker.fills(after), tries)
         before = len(self._journal.strangers)
         if fills:
-            await self._record(f"fills to {fills[-1].id}", lambda: self._book(fills))
+            await self.record(f"fills to {fills[-1].id}", lambda: self._book(fills))
         return len(self._journal.strangers) > before
 
     async def compare(self, *, adopt: bool) -> None:
@@ -105,7 +105,7 @@ class Reconciler:
             theirs = await self._ask("list positions", self._broker.positions)
             differences = self._differences(theirs)
         if differences and adopt:
-            await self._record("adopt", lambda: self._adopt(differences))
+            await self.record("adopt", lambda: self._adopt(differences))
         elif differences:
             text = "; ".join(
                 f"{symbol}: {held:f} there, {ours:f} here"
@@ -116,7 +116,7 @@ class Reconciler:
                 f"come to: {text}: look who traded, then start with --adopt to go on from what "
                 "the broker says"
             )
-            await self._record("mismatch", lambda: self._executor.halt_all(reason))
+            await self.record("mismatch", lambda: self._executor.halt_all(reason))
 
     def _book(self, fills: Sequence[BrokerFill]) -> None:
         journal = self._journal
@@ -151,7 +151,7 @@ class Reconciler:
             if executor.adopt and not (self._broker.idempotent and may_send):
                 journal.settle_by_hand(order_id)
 
-        await self._record(f"{order_id} at start", heed)
+        await self.record(f"{order_id} at start", heed)
 
     def _differences(self, theirs: Mapping[str, Decimal]) -> dict[str, tuple[Decimal, Decimal]]:
         ours = self._journal.positions
@@ -173,15 +173,25 @@ class Reconciler:
                 f"{ours:f}"
             )
 
-    async def _open(self) -> Sequence[BrokerOrder]:
-        return await self._broker.open_orders()
+    async def record(self, cause: str, act: Callable[[], object]) -> None:
+        """Let the journal change, and send the reports of it, as one transaction.
 
-    async def _ask(self, name: str, what: Callable[[], Awaitable[_T]], tries: int = _TRIES) -> _T:
-        return await ask(what, name, self._executor.timeout_seconds, tries)
+        Args:
+            cause: What ids follow from, within the account.
+            act: Changes the journal; must not wait.
 
-    async def _record(self, cause: str, act: Callable[[], None]) -> None:
+        Raises:
+            StoreError: It cannot be written down.
+        """
+
         def act_and_tell() -> None:
             act()
             self._executor.send_reports()
 
         await self._desk.record(f"{self._broker.account} {cause}", act_and_tell)
+
+    async def _open(self) -> Sequence[BrokerOrder]:
+        return await self._broker.open_orders()
+
+    async def _ask(self, name: str, what: Callable[[], Awaitable[_T]], tries: int = _TRIES) -> _T:
+        return await ask(what, name, self._executor.timeout_seconds, tries)
