@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ingenium.backtest.prices import PriceHistory
 from ingenium.errors import DecodeError
@@ -21,6 +23,20 @@ _PERIODS = (365, 252, 52, 12, 4, 1)
 _NEAR = 0.08
 _ENOUGH_YEARS = 0.5
 _MOST_BARS = 1024
+
+
+class _Stretch(NamedTuple):
+    """Steps between two bookings.
+
+    Attributes:
+        first: Place of its first bar among those that are to be worked off.
+        cash: In the account's currency.
+        held: Symbols and quantities, negative for shorts.
+    """
+
+    first: int
+    cash: float
+    held: list[tuple[str, float]]
 
 
 class EquityCurve:
@@ -46,8 +62,8 @@ class EquityCurve:
         self._closes: dict[str, float] = {}
         self._account: Account | None = None
         self._bookings = 0
-        self._cash = starting_equity
-        self._held: list[tuple[str, float]] = []
+        # What the bars that are to be worked off meet, the last one as it is now.
+        self._stretches = [_Stretch(0, starting_equity, [])]
 
     def __len__(self) -> int:
         return len(self._timestamps) + len(self._bars)
@@ -89,18 +105,20 @@ class EquityCurve:
 
     def record_bar(self, bar: Bar, account: Account) -> None:
         """Do as `record` for a step that brought a bar and nothing else, at the bar's end."""
-        bars = self._bars
-        if (
-            account is not self._account
-            or account.bookings != self._bookings
-            or bar.symbol != self._symbol
-            or len(bars) >= _MOST_BARS
-        ):
-            self._work_off()
-            if account is not self._account or account.bookings != self._bookings:
-                self._look_at(account)
-            self._symbol = bar.symbol
-        bars.append(bar)
+        self.record_bars([bar], account)
+
+    def record_bars(self, bars: Sequence[Bar], account: Account) -> None:
+        """Do as `record` for steps that brought one bar each, while nothing was booked."""
+        if not bars:
+            return
+        waiting = self._bars
+        if account is not self._account or account.bookings != self._bookings:
+            self._look_at(account)
+        for bar in bars:
+            if bar.symbol != self._symbol or len(waiting) >= _MOST_BARS:
+                self._work_off()
+                self._symbol = bar.symbol
+            waiting.append(bar)
 
     def record(self, time: datetime, account: Account, data: Sequence[Item] = ()) -> None:
         """Add the account's state after a step, and the prices that the step brought.
@@ -111,45 +129,59 @@ class EquityCurve:
         if account is not self._account or account.bookings != self._bookings:
             self._look_at(account)
         bars = [item if isinstance(item, Bar) else _bar_of(item) for item in data]
-        self._add(time.timestamp(), [bar for bar in bars if bar is not None])
+        self._add(time.timestamp(), [bar for bar in bars if bar is not None], self._stretches[-1])
 
     def _work_off(self) -> None:
         """Add the steps of one bar each that have been noted only."""
-        bars = self._bars
+        bars, stretches, symbol = self._bars, self._stretches, self._symbol
         if not bars:
             return
-        symbol = self._symbol
         if self.benchmark_symbol is None:
             self.benchmark_symbol = symbol
-        held = [quantity for name, quantity in self._held if name == symbol]
-        if len(held) != len(self._held) or self.benchmark_symbol != symbol:
-            for bar in bars:
-                self._add(bar.end.timestamp(), [bar])
-            bars.clear()
-            return
+        is_alone = self.benchmark_symbol == symbol
+        for stretch in stretches:
+            for name, _ in stretch.held:
+                is_alone = is_alone and name == symbol
+        if is_alone:
+            self._add_all(symbol, bars, stretches)
+        else:
+            ends = [stretch.first for stretch in stretches[1:]] + [len(bars)]
+            for stretch, end in zip(stretches, ends, strict=True):
+                for bar in bars[stretch.first : end]:
+                    self._add(bar.end.timestamp(), [bar], stretch)
+        bars.clear()
+        self._stretches = [stretches[-1]._replace(first=0)]
+
+    def _add_all(self, symbol: str, bars: Sequence[Bar], stretches: Sequence[_Stretch]) -> None:
+        """Do as `_add` for steps of one bar each, where no other symbol is held or compared."""
         stamps = [bar.end.timestamp() for bar in bars]
         closes = [bar.close for bar in bars]
         self._closes[symbol] = self._close = closes[-1]
         self._prices.see_all(symbol, stamps, bars, closes)
         self._timestamps.extend(stamps)
         self._benchmark.extend(closes)
-        cash = self._cash
-        if held:
-            quantity = held[0]
-            equity = [cash + quantity * close for close in closes]
-            self._equity.extend(equity)
-            self._exposure.extend(
-                [
-                    abs(quantity * close) / value if value > 0 else 0.0
-                    for close, value in zip(closes, equity, strict=True)
-                ]
-            )
-        else:
-            self._equity.extend([cash] * len(closes))
-            self._exposure.extend([0.0] * len(closes))
-        bars.clear()
+        equity: list[float] = []
+        exposure: list[float] = []
+        place = 0
+        for number, stretch in enumerate(stretches, 1):
+            end = stretches[number].first if number < len(stretches) else len(closes)
+            cash = stretch.cash
+            if not stretch.held:
+                equity += [cash] * (end - place)
+                exposure += [0.0] * (end - place)
+                place = end
+                continue
+            quantity = stretch.held[0][1]
+            while place < end:
+                market_value = quantity * closes[place]
+                value = cash + market_value
+                equity.append(value)
+                exposure.append(abs(market_value) / value if value > 0 else 0.0)
+                place += 1
+        self._equity.extend(equity)
+        self._exposure.extend(exposure)
 
-    def _add(self, stamp: float, bars: Sequence[Bar]) -> None:
+    def _add(self, stamp: float, bars: Sequence[Bar], stretch: _Stretch) -> None:
         closes = self._closes
         for bar in bars:
             symbol = bar.symbol
@@ -159,8 +191,8 @@ class EquityCurve:
                 self.benchmark_symbol = symbol
             if symbol == self.benchmark_symbol:
                 self._close = bar.close
-        equity, gross = self._cash, 0.0
-        for symbol, quantity in self._held:
+        equity, gross = stretch.cash, 0.0
+        for symbol, quantity in stretch.held:
             value = quantity * closes[symbol]
             equity += value
             gross += abs(value)
@@ -172,12 +204,16 @@ class EquityCurve:
     def _look_at(self, account: Account) -> None:
         """Take note of cash and positions, which only a booking changes."""
         self._account, self._bookings = account, account.bookings
-        self._cash = float(account.cash)
-        self._held = []
+        held: list[tuple[str, float]] = []
         for symbol, position in account.positions.items():
-            self._held.append((symbol, float(position.quantity)))
+            held.append((symbol, float(position.quantity)))
             if symbol not in self._closes:
                 self._closes[symbol] = float(account.price(symbol) or 0)
+        stretch = _Stretch(len(self._bars), float(account.cash), held)
+        if self._stretches[-1].first == stretch.first:
+            self._stretches[-1] = stretch
+        else:
+            self._stretches.append(stretch)
 
     def daily(self) -> tuple[list[float], list[float]]:
         """Return equity and benchmark at the end of each day in UTC, the start before the first.
@@ -187,16 +223,25 @@ class EquityCurve:
         the day before.
         """
         equity, benchmark = [self.starting_equity], [float("nan")]
-        last_day: float | None = None
-        for stamp, value, price in zip(self.timestamps, self.equity, self.benchmark, strict=True):
-            day = (stamp - 1e-6) // _DAY_SECONDS
-            if day == last_day:
-                equity[-1], benchmark[-1] = value, price
-            else:
-                equity.append(value)
-                benchmark.append(price)
-                last_day = day
+        for _, last in self._days():
+            equity.append(self._equity[last])
+            benchmark.append(self._benchmark[last])
         return equity, benchmark
+
+    def _days(self) -> Iterator[tuple[int, int]]:
+        """Yield each day that has steps, counted from 1970 in UTC, and the place of its last step.
+
+        A step that ends at midnight belongs to the day before.
+        """
+        stamps = self.timestamps
+        place, count = 0, len(stamps)
+        while place < count:
+            day = _day_of(stamps[place])
+            place += 1
+            if place < count and _day_of(stamps[place]) == day:
+                # Most have minutes to follow, so they are not looked at one by one.
+                place = bisect_right(stamps, day, place, count, key=_day_of)
+            yield int(day), place - 1
 
     @property
     def periods_per_year(self) -> int:
@@ -205,7 +250,7 @@ class EquityCurve:
         From half a year on they are counted, and the count is taken for one of 365, 252, 52, 12,
         4 or 1 when it comes near. Before that 365 where bars fall on weekends too, else 252.
         """
-        days = {int((stamp - 1e-6) // _DAY_SECONDS) for stamp in self.timestamps}
+        days = [day for day, _ in self._days()]
         if self.years < _ENOUGH_YEARS:
             on_weekends = any((day + _FIRST_WEEKDAY) % 7 >= _SATURDAY for day in days)
             return 365 if on_weekends else 252
@@ -219,6 +264,10 @@ class EquityCurve:
         if len(self.timestamps) < 2:
             return 0.0
         return (self.timestamps[-1] - self.timestamps[0]) / (365.25 * _DAY_SECONDS)
+
+
+def _day_of(stamp: float) -> float:
+    return (stamp - 1e-6) // _DAY_SECONDS
 
 
 def _bar_of(event: DataEvent) -> Bar | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol, cast
 
@@ -21,6 +21,7 @@ __all__ = ["QuickSteps", "SlowSteps"]
 
 _LOOK_EVERY = 64
 """Steps between two looks at the time."""
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 class SlowSteps(Protocol):
@@ -85,10 +86,10 @@ class QuickSteps:
         self._log, self._curve = log, curve
         self._on_step, self._total = on_step, total
         self._first, self._last = first, last
+        self._largest = float(LARGEST_PRICE)
         self._looks: list[Callable[[Bar], bool]] = []
         # Asked directly, where nobody has written a look of their own.
         self._exchange: PaperExchange | None = None
-        self._closes: dict[str, str | Bar] | None = None
         self._waiting: list[Container[str]] = []
         self._portfolio: Portfolio | None = None
         self._marks: dict[str, str | Decimal | Bar] | None = None
@@ -114,8 +115,9 @@ class QuickSteps:
         """
         log, curve, on_step = self._log, self._curve, self._on_step
         exchange, portfolio = self._exchange, self._portfolio
+        closes: dict[str, str | Bar] | None = None
         if exchange is not None:
-            self._closes, self._waiting = exchange.watch()
+            closes, self._waiting = exchange.watch()
         if portfolio is not None:
             self._marks = portfolio.account.marks
         is_deferred = not log.has_digest
@@ -123,15 +125,20 @@ class QuickSteps:
         before, bars_before = log.steps, log.data
         steps = bars = 0
         last: datetime | None = None
+        # The last bar of each symbol, and those that the curve has not seen yet: nobody looks at
+        # either while nothing happens.
         quiet: dict[str, Bar] = {}
+        unseen: list[Bar] = []
+        is_recording = False
+        has_end = self._last != _LATEST
+        signals: list[Event] = []
         try:
             for time, data in self._instants:
-                if time > self._last:
+                if has_end and time > self._last:
                     return None
-                if not self._is_quiet(data):
+                if not self._is_quiet(data, quiet):
                     return self._slow.one_step(time, data)
                 found = cast("list[Bar]", data)
-                signals: list[Event] = []
                 for place, strategy in enumerate(self._strategies, 1):
                     pending = strategy.let_bars(found, time, signals)
                     if pending is not None or signals:
@@ -140,14 +147,14 @@ class QuickSteps:
                     steps += 1
                     bars += len(found)
                     last = time
-                    for bar in found:
-                        quiet[bar.symbol] = bar
                 else:
                     log.add_data(time, data)
-                if curve is not None and time >= self._first:
+                if curve is not None and (is_recording or time >= self._first):
+                    is_recording = True
                     if len(found) == 1:
-                        curve.record_bar(found[0], account)
+                        unseen.append(found[0])
                     else:
+                        self._show(unseen)
                         curve.record(time, account, data)
                 if on_step is not None:
                     if is_deferred:
@@ -155,26 +162,35 @@ class QuickSteps:
                     else:
                         on_step(log.steps, time, log.data, self._total)
                 if not (before + steps if is_deferred else log.steps) % _LOOK_EVERY:
+                    self._show(unseen)
                     pause = self._slow.give_way()
                     if pause is not None:
                         return pause
             return None
         finally:
+            if closes is not None:
+                closes.update(quiet)
+            self._show(unseen)
             if last is not None:
                 log.add_bars(steps, bars, last, quiet)
 
-    def _is_quiet(self, data: Sequence[Item]) -> bool:
+    def _show(self, unseen: list[Bar]) -> None:
+        """Show the curve the bars that it has not seen yet."""
+        if self._curve is not None:
+            self._curve.record_bars(unseen, self._log.account)
+        unseen.clear()
+
+    def _is_quiet(self, data: Sequence[Item], quiet: dict[str, Bar]) -> bool:
         """Let executor and portfolio take note of an instant; whether that is all they do."""
-        closes, marks = self._closes, self._marks
+        marks, waiting = self._marks, self._waiting
         for item in data:
-            if not isinstance(item, Bar) or item.close >= LARGEST_PRICE:
+            if not isinstance(item, Bar) or item.close >= self._largest:
                 return False
             symbol = item.symbol
-            if closes is not None:
-                closes[symbol] = item
-                for waiting in self._waiting:
-                    if symbol in waiting:
-                        return False
+            for orders in waiting:
+                if symbol in orders:
+                    return False
+            quiet[symbol] = item
             if marks is not None:
                 marks[symbol] = item
             for look in self._looks:

@@ -123,7 +123,13 @@ def underwater(values: Sequence[float]) -> list[float]:
 
 def max_drawdown(values: Sequence[float]) -> float | None:
     """Return the deepest fall below a former high, as a fraction: -0.25 is a quarter."""
-    return min(underwater(values), default=None)
+    deepest, peak = 0.0, float("-inf")
+    for value in values:
+        if value > peak:
+            peak = value
+        elif peak > 0 and value / peak - 1.0 < deepest:
+            deepest = value / peak - 1.0
+    return deepest if len(values) else None
 
 
 def longest_drawdown(values: Sequence[float], times: Sequence[float]) -> float:

@@ -191,13 +191,13 @@ class Feed:
         accept = self._accept
         try:
             for item in iterator:
-                if item.__class__ is Bar and item.name is not None:
+                if type(item) is Bar and item.name is not None:
                     end = item.end
-                    if end == time:
-                        items.append(item)
-                        continue
                     if end > time:
                         self._last_time = end
+                    elif end == time:
+                        items.append(item)
+                        continue
                     else:
                         accept(item)  # raises
                 else:
