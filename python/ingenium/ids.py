@@ -42,7 +42,11 @@ def make_id(prefix: str, *cause: str) -> str:
         # Rare: a part holds what stands between parts. Escaped texts all hold a backslash and
         # plain ones none, so the two kinds never meet.
         text = "\\" + _BORDER.join([_escape(part) for part in cause])
-    digest = sha256(text.encode("utf-8", "surrogatepass")).digest()
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        data = text.encode("utf-8", "surrogatepass")
+    digest = sha256(data).digest()
     return f"{prefix}_{digest[:ID_LENGTH].translate(_LETTERS).decode('ascii')}"
 
 

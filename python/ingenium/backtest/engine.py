@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from time import monotonic
 
 from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.parts import Part
@@ -157,7 +158,7 @@ class Replay:
 
     def give_way(self) -> Awaitable[None] | None:
         """Return what lets other tasks have their turn; ``None`` while none is due."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         if now - self._gave_way < _TURN_SECONDS:
             return None
         self._gave_way = now

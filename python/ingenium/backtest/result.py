@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from os import PathLike
 from pathlib import Path
@@ -155,7 +155,7 @@ class BacktestResult:
         }
         if trades:
             values["trades"] = [
-                {f.name: _plain(getattr(trade, f.name)) for f in fields(trade)}
+                {name: _plain(getattr(trade, name)) for name in Trade.__struct_fields__}
                 for trade in self.trades
             ]
         return values
@@ -172,9 +172,9 @@ class BacktestResult:
     def _trades(self) -> dict[str, list[Any]]:
         # By columns, so that they are there without any trade, too.
         columns: dict[str, list[Any]] = {}
-        for f in fields(Trade):
-            values = [getattr(trade, f.name) for trade in self.trades]
-            columns[f.name] = [
+        for name in Trade.__struct_fields__:
+            values = [getattr(trade, name) for trade in self.trades]
+            columns[name] = [
                 v if isinstance(v, datetime) else str(v) if isinstance(v, str) else float(v)
                 for v in values
             ]

@@ -51,14 +51,7 @@ class ExactBar(msgspec.Struct, frozen=True, gc=False):
         low = parse_price(texts.low, "DataEvent", "Ohlc.Low")
         close = parse_price(texts.close, "DataEvent", "Ohlc.Close")
         volume = parse_price(texts.volume, "DataEvent", "Ohlc.Volume") if texts.volume else ZERO
+        if low <= open_ <= high and low <= close <= high:
+            return cls(bar.start, bar.end, open_, high, low, close, volume, True)
         highest, lowest = max(open_, high, low, close), min(open_, high, low, close)
-        return cls(
-            bar.start,
-            bar.end,
-            open_,
-            highest,
-            lowest,
-            close,
-            volume,
-            highest == high and lowest == low,
-        )
+        return cls(bar.start, bar.end, open_, highest, lowest, close, volume, False)

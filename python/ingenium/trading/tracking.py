@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -58,8 +59,9 @@ class OrderTracker:
         # Orders that are to take the place of others, by their own ids and by those of the others.
         self._asked: dict[str, tuple[str, Order]] = {}
         self._successors: dict[str, str] = {}
-        # Executions may come after the end of their order, and name it only.
-        self._ended: dict[str, WorkingOrder] = {}
+        # Executions may come after the end of their order, and name it only. A plain dict looks for
+        # its first key behind all that were deleted before it.
+        self._ended: OrderedDict[str, WorkingOrder] = OrderedDict()
         # For those who save the orders; nobody does in a backtest.
         self._touched: set[str] | None = None
         self._log: list[WorkingOrder] | None = None
@@ -182,7 +184,7 @@ class OrderTracker:
         self._ended.pop(order_id, None)
         self._ended[order_id] = working
         if len(self._ended) > REMEMBERED:
-            del self._ended[next(iter(self._ended))]
+            self._ended.popitem(last=False)
         if self._log is not None:
             self._log.append(working)
         return working

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
 
 from ingenium.events import Side
 from ingenium.trading.money import EXACT
@@ -12,11 +13,11 @@ from ingenium.trading.money import EXACT
 __all__ = ["Trade"]
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(msgspec.Struct, frozen=True, gc=False):
     """A round trip, or the part of one that a fill has closed.
 
-    Each fill that reduces a position makes one trade, entered at the position's average price.
+    A Struct, as `Order` is. Each fill that reduces a position makes one trade, entered at the
+    position's average price.
 
     Attributes:
         symbol: Name of the instrument.
