@@ -45,6 +45,8 @@ def test_line_of_bar_equals_the_line_of_its_event(
 ) -> None:
     lines = BarLines()
     source = Source(name="csv")
+    given_bars: list[Bar] = []
+    wanted = b""
     # The second start is the end of the first, as in most files.
     for start in (*starts, starts[0] + period):
         bar = Bar.make(
@@ -54,8 +56,12 @@ def test_line_of_bar_equals_the_line_of_its_event(
         named = replace(bar, name=source.name_bar)
         source.identify(bar.event)
         assert named.id == bar.event.id
-        assert lines.line_of(named) == line_of(bar.event)
-        assert named.event == bar.event
+        wanted += line_of(bar.event)
+        given_bars.append(named)
+    assert lines.lines_of(given_bars) == wanted
+    assert b"".join(line_of(bar.event) for bar in given_bars) == wanted
+    # Those whose events have been made are written from what is in these.
+    assert lines.lines_of(given_bars) == wanted
 
 
 class OwnIds(Ingestor):
@@ -69,6 +75,23 @@ def test_bar_of_ingestor_with_ids_of_its_own_has_them() -> None:
     bar = Bar.make("A", datetime(2024, 1, 1, tzinfo=UTC), open="1", high="1", low="1", close="1")
     named = replace(bar, name=OwnIds().name_bar)
     assert named.id == named.event.id == "data_A"
+
+
+def test_lines_of_bars_of_several_ingestors_have_the_ids_of_each() -> None:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    bars = [
+        replace(
+            Bar.make("A", start, open="1", high="1", low="1", close="1", period=timedelta(1)),
+            name=source.name_bar,
+        )
+        for source in (Source(name="one"), OwnIds(), Source(name="two"), Source(name="one"))
+    ]
+    lines = BarLines().lines_of(bars)
+    assert lines == b"".join(line_of(bar.event) for bar in bars)
+    assert [json.loads(line.partition(b" ")[2])["Id"] for line in lines.splitlines()] == [
+        bars[0].id, "data_A", bars[2].id, bars[0].id,
+    ]  # fmt: skip
+    assert bars[0].id != bars[2].id
 
 
 @given(st.datetimes(), st.integers(-14, 14))

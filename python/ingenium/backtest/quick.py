@@ -120,15 +120,16 @@ class QuickSteps:
             closes, self._waiting = exchange.watch()
         if portfolio is not None:
             self._marks = portfolio.account.marks
-        is_deferred = not log.has_digest
+        has_digest = log.has_digest
         account = log.account
         before, bars_before = log.steps, log.data
         steps = bars = 0
         last: datetime | None = None
-        # The last bar of each symbol, and those that the curve has not seen yet: nobody looks at
-        # either while nothing happens.
+        # The last bar of each symbol, and those that curve and digest have not taken in yet: nobody
+        # looks at any of it while nothing happens.
         quiet: dict[str, Bar] = {}
         unseen: list[Bar] = []
+        undigested: list[Bar] = []
         is_recording = False
         has_end = self._last != _LATEST
         signals: list[Event] = []
@@ -143,12 +144,11 @@ class QuickSteps:
                     pending = strategy.let_bars(found, time, signals)
                     if pending is not None or signals:
                         return self._slow.go_on(time, data, signals, pending, place)
-                if is_deferred:
-                    steps += 1
-                    bars += len(found)
-                    last = time
-                else:
-                    log.add_data(time, data)
+                steps += 1
+                bars += len(found)
+                last = time
+                if has_digest:
+                    undigested += found
                 if curve is not None and (is_recording or time >= self._first):
                     is_recording = True
                     if len(found) == 1:
@@ -157,12 +157,10 @@ class QuickSteps:
                         self._show(unseen)
                         curve.record(time, account, data)
                 if on_step is not None:
-                    if is_deferred:
-                        on_step(before + steps, time, bars_before + bars, self._total)
-                    else:
-                        on_step(log.steps, time, log.data, self._total)
-                if not (before + steps if is_deferred else log.steps) % _LOOK_EVERY:
+                    on_step(before + steps, time, bars_before + bars, self._total)
+                if not (before + steps) % _LOOK_EVERY:
                     self._show(unseen)
+                    self._digest(undigested)
                     pause = self._slow.give_way()
                     if pause is not None:
                         return pause
@@ -171,6 +169,7 @@ class QuickSteps:
             if closes is not None:
                 closes.update(quiet)
             self._show(unseen)
+            self._digest(undigested)
             if last is not None:
                 log.add_bars(steps, bars, last, quiet)
 
@@ -179,6 +178,11 @@ class QuickSteps:
         if self._curve is not None:
             self._curve.record_bars(unseen, self._log.account)
         unseen.clear()
+
+    def _digest(self, undigested: list[Bar]) -> None:
+        """Digest the bars that have not been digested yet."""
+        self._log.digest_bars(undigested)
+        undigested.clear()
 
     def _is_quiet(self, data: Sequence[Item], quiet: dict[str, Bar]) -> bool:
         """Let executor and portfolio take note of an instant; whether that is all they do."""

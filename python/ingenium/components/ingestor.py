@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -110,3 +110,19 @@ class Ingestor(Component):
             return event.id or ""
         period = format_period(bar.period) if bar.period else ""
         return make_id("data", self.name, bar.symbol, format_time(bar.end), period, bar.close_text)
+
+
+def source_named_by(namer: Callable[[Bar], str] | None) -> str | None:
+    """Return the name of the ingestor whose `name_bar` this is.
+
+    Returns:
+        The name; ``None`` where the ingestor has a way of its own to name events, or for any other
+        function. With a name, the id of a bar's event is `make_id` of ``data``, that name, symbol,
+        end, length and close.
+    """
+    if getattr(namer, "__func__", None) is not Ingestor.name_bar:
+        return None
+    ingestor = getattr(namer, "__self__", None)
+    if not isinstance(ingestor, Ingestor) or type(ingestor).identify is not Ingestor.identify:
+        return None
+    return ingestor.name

@@ -143,7 +143,7 @@ class EventLog:
             if isinstance(item, Bar):
                 self._symbols[item.symbol] = None
                 if digest is not None:
-                    digest.update(self._lines.line_of(item))
+                    digest.update(self._lines.lines_of([item]))
                 if item.close < LARGEST_PRICE:
                     mark(item)
                 else:
@@ -153,7 +153,7 @@ class EventLog:
                 self._book(item)
 
     def add_bars(self, steps: int, bars: int, time: datetime, quiet: Mapping[str, Bar]) -> None:
-        """Count instants that brought bars and nothing else, where no digest is asked for.
+        """Count instants that brought bars and nothing else; `digest_bars` digests them.
 
         Args:
             steps: How many instants.
@@ -167,6 +167,11 @@ class EventLog:
         for symbol, bar in quiet.items():
             self._symbols[symbol] = None
             self.account.mark_bar(bar)
+
+    def digest_bars(self, bars: Sequence[Bar]) -> None:
+        """Digest bars of the instants that `add_bars` counts, before anything that came later."""
+        if self._hash is not None:
+            self._hash.update(self._lines.lines_of(bars))
 
     def add_events(
         self, signals: Sequence[Event], orders: Sequence[Event], executions: Sequence[Event]

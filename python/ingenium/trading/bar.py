@@ -183,15 +183,28 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
         return self.texts.close if self._texts is None else self._texts[3]
 
     @property
+    def has_event(self) -> bool:
+        """Whether the bar came from an event, or somebody has asked for its event."""
+        return self._event is not None
+
+    @property
+    def number_texts(self) -> tuple[str, str, str, str, str]:
+        """The `texts`, without their names; quicker."""
+        if self._texts is not None:
+            return self._texts
+        if self._event is not None and (ohlc := self._event.ohlc) is not None:
+            return ohlc.open, ohlc.high, ohlc.low, ohlc.close, ohlc.volume
+        # The shortest decimals that read as the same floats.
+        open_, high, low, close, volume = (
+            format_decimal(Decimal(repr(number)))
+            for number in (self.open, self.high, self.low, self.close, self.volume)
+        )
+        return open_, high, low, close, volume
+
+    @property
     def texts(self) -> Texts:
         """The numbers as the event has them."""
-        if self._texts is not None:
-            return Texts(*self._texts)
-        if self._event is not None and (ohlc := self._event.ohlc) is not None:
-            return Texts(ohlc.open, ohlc.high, ohlc.low, ohlc.close, ohlc.volume)
-        # The shortest decimals that read as the same floats.
-        numbers = (self.open, self.high, self.low, self.close, self.volume)
-        return Texts(*[format_decimal(Decimal(repr(number))) for number in numbers])
+        return Texts(*self.number_texts)
 
     @classmethod
     def from_event(cls, event: DataEvent) -> Bar:
