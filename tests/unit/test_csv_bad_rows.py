@@ -87,6 +87,26 @@ def test_quote_that_does_not_end_is_an_error_with_a_cure(tmp_path):
         list(CsvIngestor(path).read())
 
 
+@pytest.mark.parametrize("on_bad_row", ["raise", "skip"])
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        (
+            ['2024-01-03,"1,1,1,1,1\n', AFTER, AFTER],
+            "line 3: a quote .* does not end before line 5",
+        ),
+        (['2024-01-03,"1,1,1,1,1\n', AFTER, '2024-01-05,1",1,1,1,1\n', AFTER], "before line 5"),
+        ([AFTER, '2024-01-05,"1,1,1,1,1\n'], "line 4: a quote that begins there does not end: "),
+    ],
+)
+def test_quote_that_takes_in_rows_names_its_own_line_and_is_not_skipped(
+    tmp_path, on_bad_row, rows, text
+):
+    path = write(tmp_path, GOOD, *rows)
+    with pytest.raises(DataFileError, match=text):
+        list(CsvIngestor(path, on_bad_row=on_bad_row).read())
+
+
 def test_events_before_a_bad_row_have_gone_out(tmp_path):
     events = CsvIngestor(write(tmp_path, GOOD, "2024-01-03,x,1,1,1,1\n")).read()
     assert next(events).symbol == "AAPL"

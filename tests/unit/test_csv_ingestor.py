@@ -357,6 +357,7 @@ def test_file_name_that_is_no_symbol_is_refused_with_a_cure(tmp_path, name):
     [
         ({"paths": []}, "path [] names no file"),
         ({"paths": ""}, "path '' names no file"),
+        ({"paths": None}, "path None names no file"),
         ({"period": "1 month"}, "period '1 month' does not fit: pass a number and a unit"),
         ({"period": timedelta(0)}, "does not fit"),
         ({"period": timedelta(milliseconds=5)}, "does not fit"),

@@ -55,8 +55,12 @@ def absolute_paths(paths: PathArgument | Sequence[PathArgument]) -> list[Path]:
     Raises:
         ConfigError: There is none.
     """
-    many = [paths] if isinstance(paths, str | PathLike) else list(paths)
-    if not many or any(not fspath(path) for path in many):
+    try:
+        many = [paths] if isinstance(paths, str | PathLike) else list(paths)
+        is_path = [bool(fspath(path)) for path in many]
+    except TypeError:  # such as None
+        is_path = []
+    if not is_path or not all(is_path):
         raise ConfigError(f"path {paths!r} names no file: pass one such as 'data/AAPL.csv'")
     return [Path(path).expanduser().absolute() for path in many]
 

@@ -99,7 +99,7 @@ class RowReader:
                 except (ValueError, OverflowError) as error:
                     if isinstance(error, DataFileError):
                         raise
-                    self.bad_rows.report(self.file.name, line, str(error))
+                    self._report(row, line, str(error))
                     continue
                 if only >= 0 and row[only] != ticker:
                     raise DataFileError(
@@ -139,7 +139,7 @@ class RowReader:
                 except (ValueError, OverflowError) as error:
                     if isinstance(error, DataFileError):
                         raise
-                    self.bad_rows.report(self.file.name, line, str(error))
+                    self._report(row, line, str(error))
                     continue
                 if start != now:
                     yield from sorted(instant.values())
@@ -175,8 +175,21 @@ class RowReader:
         if len(row) == width:
             return True
         if any(cell.strip() for cell in row):
-            self.bad_rows.report(self.file.name, line, f"has {len(row)} fields, expected {width}")
+            self._report(row, line, f"has {len(row)} fields, expected {width}")
         return False
+
+    def _report(self, row: list[str], line: int, reason: str) -> None:
+        """Report a bad row; one that a quote makes of several lines is not to be skipped."""
+        breaks = sum(cell.count("\n") for cell in row)
+        if breaks:
+            # One that the end of the file has ended holds the last line break as well.
+            first = line - breaks + row[-1].endswith("\n")
+            until = f" before line {line}" if line > first else ""
+            raise DataFileError(
+                f"{self.file.name}, line {first}: a quote that begins there does not end{until}: "
+                "end it, or take it out"
+            )
+        self.bad_rows.report(self.file.name, line, reason)
 
     @contextmanager
     def _reading(self, rows: Rows) -> Iterator[None]:
