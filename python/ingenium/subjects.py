@@ -229,8 +229,10 @@ def subject_for(event_type: type[Event], symbol: str | None = None) -> str:
 
 def event_type_of(subject: str) -> type[Event] | None:
     """Return the type of the events on ``subject``; ``None`` when it is not one of ours."""
-    if subject.startswith(f"{DATA}."):
-        return DataEvent
-    if subject.startswith(f"{DEAD_LETTER}."):
-        return DeadLetterEvent
-    return _TYPES.get(subject)
+    found = _TYPES.get(subject)
+    if found is None:
+        if subject.startswith(f"{DATA}."):
+            return DataEvent
+        if subject.startswith(f"{DEAD_LETTER}."):
+            return DeadLetterEvent
+    return found

@@ -28,7 +28,7 @@ async def test_connection_cut_at_any_byte_loses_and_mangles_nothing(
 ) -> None:
     """Fault 11: 200 cuts, each somewhere within the next few frames that a client sends."""
     # How long it waits for an answer that will not come, and before it connects again.
-    monkeypatch.setattr("ingenium.bus.nats_stream._CALL_SECONDS", 0.3)
+    monkeypatch.setattr("ingenium.bus.nats_stream.CALL_SECONDS", 0.3)
     monkeypatch.setattr("ingenium.bus.safe_client._FIRST_DELAY_SECONDS", 0.02)
     server = make_server(jetstream(tmp_path / "store"))
     async with connected(server.url) as direct:

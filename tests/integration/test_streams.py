@@ -103,6 +103,20 @@ async def test_read_after_a_position_gives_only_the_subjects_that_are_wanted(
     assert [r.message.payload for r in records] == [b"e1", b"e2", b"e3"]
 
 
+async def test_read_many_gives_the_same_as_read(stream: Stream) -> None:
+    for number in range(600):
+        await stream.append(ORDER if number % 3 else SIGNAL, b"%d" % number)
+    found: list[Record] = []
+    async with asyncio.timeout(20), aclosing(stream.read_many([ORDER], 10)) as arriving:
+        async for records in arriving:
+            assert records
+            found += records
+            if found[-1].sequence == 600:
+                break
+    assert found == await take(stream, len(found), 10, ORDER)
+    assert [record.sequence for record in found] == [n for n in range(11, 601) if (n - 1) % 3]
+
+
 async def test_read_waits_for_what_comes(stream: Stream) -> None:
     reading = asyncio.create_task(take(stream, 600))
     await append_all(stream, 600)

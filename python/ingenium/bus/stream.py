@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 
 import msgspec
@@ -119,6 +120,17 @@ class Stream(ABC):
         Raises:
             StreamError: Messages behind the position are gone, or the stream was made anew.
         """
+
+    async def read_many(
+        self, subjects: Sequence[str], after: int
+    ) -> AsyncGenerator[list[Record], None]:
+        """Yield the same as `read`, as many messages at a time as have arrived.
+
+        For who reads a long history: a stream may do this for much less a message.
+        """
+        async with aclosing(self.read(subjects, after)) as records:
+            async for record in records:
+                yield [record]
 
     @abstractmethod
     async def state(self) -> StreamState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ingenium.bus.envelope import is_from, unpack
@@ -12,7 +13,7 @@ from ingenium.errors import IngeniumError
 from ingenium.events import CancelEvent, Event, ExecutionEvent, OrderEvent, ReplaceEvent
 from ingenium.subjects import ALL_EVENTS, event_type_of
 
-__all__ = ["Learner", "rebuild"]
+__all__ = ["Learner", "history", "rebuild"]
 
 _log = logging.getLogger("ingenium.delivery")
 _PROGRESS = 100_000
@@ -42,24 +43,36 @@ async def rebuild(
     learner = Learner(component, stream.name, (await stream.state()).created, until)
     # Books must not depend on when they are made: the time is that of each message.
     clock, component.clock = component.clock, None
-    async with aclosing(stream.read([ALL_EVENTS], 0)) as records:
-        async for record in records:
-            if record.sequence > last:
-                break
-            learner.learn(record)
-            if record.sequence % _PROGRESS == 0:
+    said = 0
+    async with aclosing(history(stream, last)) as arriving:
+        async for records in arriving:
+            for record in records:
+                learner.learn(record)
+            if (end := records[-1].sequence) >= said + _PROGRESS:
+                said = end
                 _log.info(
-                    "%s: %d of %d messages of stream %s",
-                    component.name,
-                    record.sequence,
-                    last,
-                    stream.name,
+                    "%s: %d of %d messages of stream %s", component.name, end, last, stream.name
                 )
-            if record.sequence == last:
-                break
     component.clock = clock
     component.take()
     return list(learner.seen)
+
+
+async def history(stream: Stream, last: int) -> AsyncGenerator[list[Record], None]:
+    """Yield all that a stream has, many messages at a time, and end.
+
+    Args:
+        stream: Which.
+        last: Sequence of the last message to yield; the stream has it.
+    """
+    async with aclosing(stream.read_many([ALL_EVENTS], 0)) as arriving:
+        async for records in arriving:
+            if records[-1].sequence < last:
+                yield records
+                continue
+            if wanted := [record for record in records if record.sequence <= last]:
+                yield wanted
+            return
 
 
 class Learner:

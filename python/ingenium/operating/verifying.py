@@ -14,7 +14,7 @@ from ingenium.bus.contract import Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream, StreamState, check_gap
 from ingenium.components import Portfolio
-from ingenium.delivery.rebuilding import Learner
+from ingenium.delivery.rebuilding import Learner, history
 from ingenium.delivery.store import Outgoing, Position, Store
 from ingenium.errors import DecodeError, IngeniumError, StoreError
 from ingenium.events import (
@@ -27,7 +27,7 @@ from ingenium.events import (
     SignalEvent,
 )
 from ingenium.operating.letters import RESENT
-from ingenium.subjects import ALL_EVENTS, event_type_of
+from ingenium.subjects import event_type_of
 from ingenium.trading.order import protective_ids
 from ingenium.trading.rows import LogRow, state_digest
 
@@ -36,7 +36,6 @@ __all__ = ["OnProgress", "Verified", "verify"]
 OnProgress = Callable[[int, int], None]
 """Takes how many messages of the stream have been read, and how many there are."""
 
-_PROGRESS = 5_000
 _ATTEMPTS = 200
 _PAUSE_SECONDS = 0.02
 _MOST_NAMED = 20
@@ -124,16 +123,12 @@ async def verify(
     learner = Learner(portfolio, stream.name, state.created, kept.position.sequence)
     census = _Census(portfolio.name)
     if state.last:
-        async with aclosing(stream.read([ALL_EVENTS], 0)) as records:
-            async for record in records:
-                if record.sequence > state.last:
-                    break
-                census.count(record, learner.learn(record))
-                result.messages += 1
-                if not result.messages % _PROGRESS:
-                    on_progress(record.sequence, state.last)
-                if record.sequence == state.last:
-                    break
+        async with aclosing(history(stream, state.last)) as arriving:
+            async for records in arriving:
+                for record in records:
+                    census.count(record, learner.learn(record))
+                result.messages += len(records)
+                on_progress(records[-1].sequence, state.last)
     on_progress(state.last, state.last)
     _add_waiting(portfolio, kept.outbox, learner, census)
     result.orders, result.executions = len(learner.sent), len(learner.seen)
