@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -70,6 +71,9 @@ class PlainServer:
 
     def pause(self) -> None:
         self._send(signal.SIGSTOP)
+        assert self.process is not None
+        # Until then some of its threads go on.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def go_on(self) -> None:
         self._send(signal.SIGCONT)
