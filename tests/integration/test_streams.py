@@ -258,3 +258,38 @@ async def test_a_plain_server_has_no_streams(make_server: MakeServer) -> None:
 
 async def test_a_server_with_jetstream_has_streams(bus: NatsBus) -> None:
     assert await has_streams(bus)
+
+
+@pytest.mark.timeout(60)
+async def test_append_that_waits_when_the_server_is_killed_fails_at_once_and_is_kept_once(
+    server: Any, bus: NatsBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingenium.bus.nats_stream.CALL_SECONDS", 600.0)
+    stream = await open_stream(bus, MONEY_STREAM)
+    server.pause()
+    waiting = asyncio.create_task(stream.append(ORDER, b"one", {MESSAGE_ID: "same"}))
+    # Its turn comes before that of whoever is next, so it has sent the message by then.
+    await asyncio.sleep(0)
+    server.kill()
+    with pytest.raises(BusTimeoutError, match="was lost when the server was to keep a message"):
+        async with asyncio.timeout(20):
+            await waiting
+    pausing = asyncio.create_task(stream.pause(600.0))
+    await asyncio.to_thread(server.start)
+    async with asyncio.timeout(20):
+        assert await pausing
+    await stream.append(ORDER, b"one", {MESSAGE_ID: "same"})
+    assert (await stream.state()).last == 1
+
+
+async def test_pause_ends_when_its_time_is_over_or_the_bus_is_closed(
+    stream: Stream, bus: NatsBus
+) -> None:
+    assert not await stream.pause(0.01)
+    if isinstance(stream, MemoryStream):
+        return
+    pausing = asyncio.create_task(stream.pause(600.0))
+    await asyncio.sleep(0)
+    await bus.close()
+    async with asyncio.timeout(20):
+        assert await pausing

@@ -65,6 +65,7 @@ class NatsBus(ReportingBus):
         self._subscribing = 0
         self._subjects: dict[str, bytes] = {}
         self._connected = asyncio.Event()
+        self._reconnected: set[asyncio.Future[None]] = set()
         self._lost_at = 0.0
         self._own_close = False
         self._final: str | None = None
@@ -285,6 +286,28 @@ class NatsBus(ReportingBus):
                 "published last may be missing"
             )
 
+    async def wait_for_reconnect(self, seconds: float) -> bool:
+        """Wait until a lost connection is back, or the bus is closed.
+
+        Args:
+            seconds: How long at most.
+
+        Returns:
+            Whether it is back; no when the time is over.
+        """
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reconnected.add(waiting)
+        try:
+            await asyncio.wait({waiting}, timeout=seconds)
+        finally:
+            self._reconnected.discard(waiting)
+        return waiting.done()
+
+    def _wake(self) -> None:
+        for waiting in self._reconnected:
+            if not waiting.done():
+                waiting.set_result(None)
+
     async def drain(self) -> None:
         """Handle what has arrived, flush and close; see `Bus.drain`."""
         for subscription in self._subscriptions.values():
@@ -319,6 +342,7 @@ class NatsBus(ReportingBus):
         """Close at once. Closing twice does no harm."""
         self._own_close = True
         self._connected.set()  # Those who wait for a connection see that there will be none.
+        self._wake()
         subscriptions = list(self._subscriptions.values())
         self._subscriptions.clear()
         self._ids.clear()
@@ -358,6 +382,7 @@ class NatsBus(ReportingBus):
         for subscription in list(self._subscriptions.values()):
             detail = f"messages of {away:.1f} s without a connection may be missing"
             self.report(Incident(IncidentKind.GAP, detail, subscription.subject))
+        self._wake()
 
     async def _on_closed(self) -> None:
         if self._own_close:

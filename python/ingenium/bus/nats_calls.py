@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from nats.errors import ConnectionReconnectingError, NoRespondersError
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
 from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
 
 from ingenium.bus.nats_bus import NatsBus
@@ -43,6 +43,10 @@ async def call_server(
         ) from error
     except APIError:
         raise
+    except ConnectionReconnectingError as error:
+        raise BusTimeoutError(
+            f"the connection to {bus.url} was lost when the server was to {what}"
+        ) from error
     except (TimeoutError, NatsError, OSError) as error:
         if refused := bus.refused(subject):
             raise BusPermissionError(

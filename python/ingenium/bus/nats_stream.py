@@ -7,7 +7,6 @@ might have lost a message, the next one begins behind the last message that arri
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -148,6 +147,10 @@ class NatsStream(Stream):
             tuple(state.get("deleted") or ()),
         )
 
+    async def pause(self, seconds: float) -> bool:
+        """Wait until the connection is back, or a time is over; see `Stream.pause`."""
+        return await self._bus.wait_for_reconnect(seconds)
+
     async def last(self, subject: str) -> Record | None:
         """Return the newest message on a subject; see `Stream.last`."""
         try:
@@ -193,7 +196,7 @@ class NatsStream(Stream):
                         after = last.sequence
                         yield records
             except (BrokenError, BusTimeoutError):
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await self.pause(_PAUSE_SECONDS)
             finally:
                 await reader.stop()
 

@@ -28,7 +28,8 @@ _PING = b"PING\r\n"
 _WRITE_CHUNK = 32_768
 _READ_BYTES = 131_072
 _FIRST_DELAY_SECONDS = 0.1
-_LONGEST_DELAY_SECONDS = 2.0
+# A server that comes back is found within half a second, however long it was away.
+_LONGEST_DELAY_SECONDS = 0.5
 
 # Of a server that comes back with other users; one refusal may be a server that is still starting.
 _REFUSALS_BEFORE_CLOSE = 2
@@ -237,6 +238,7 @@ class SafeClient(Client):
 
     async def _attempt_reconnect(self) -> None:
         self._give_up_pongs()
+        self._give_up_requests()
         # nats-py waits until the old connection has sent what it holds: for ever, where the peer
         # is gone without a word.
         self.abort_transport()
@@ -247,6 +249,12 @@ class SafeClient(Client):
             if not future.done():
                 future.set_result(False)
         self._pongs = []
+
+    def _give_up_requests(self) -> None:
+        # nats-py lets those wait for their whole time whose answer went to the old connection.
+        for future in list(self._resp_map.values()):
+            if not future.done():
+                future.set_exception(errors.ConnectionReconnectingError())
 
     def abort_transport(self) -> None:
         """End the connection without sending what waits."""

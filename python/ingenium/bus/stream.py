@@ -141,6 +141,16 @@ class Stream(ABC):
             StreamError: The stream is gone.
         """
 
+    async def pause(self, seconds: float) -> bool:
+        """Wait before something is tried again: so long at most.
+
+        Returns:
+            Whether it makes sense to try at once, and the wait ended early for that: a connection
+            that was lost is back.
+        """
+        await asyncio.sleep(seconds)
+        return False
+
     @abstractmethod
     async def last(self, subject: str) -> Record | None:
         """Return the newest message on a subject; ``None`` when none is kept.

@@ -104,8 +104,8 @@ class Outbox:
                         loop.time() - began,
                         error,
                     )
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                is_back = await self._stream.pause(pause)
+                pause = _FIRST_PAUSE_SECONDS if is_back else min(pause * 2, _LONGEST_PAUSE_SECONDS)
             else:
                 if warned:
                     _log.info("%s is acknowledged now", outgoing.id)
