@@ -255,6 +255,7 @@ class SafeClient(Client):
         for future in list(self._resp_map.values()):
             if not future.done():
                 future.set_exception(errors.ConnectionReconnectingError())
+                future.exception()  # nobody waits for one that could not even be sent
 
     def abort_transport(self) -> None:
         """End the connection without sending what waits."""
