@@ -20,7 +20,7 @@ from ingenium.risk import RiskLimits
 from ingenium.subjects import DENIAL, ORDER, TRADING
 
 MakeServer = Callable[[str], Any]
-LIMITS = RiskLimits(max_orders_per_second=0.001, burst=3, duplicate_seconds=None)
+LIMITS = RiskLimits(max_orders_per_second=0.001, burst=3, symbol_burst=0, duplicate_seconds=None)
 
 
 @pytest.fixture

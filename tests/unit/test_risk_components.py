@@ -207,16 +207,25 @@ async def test_runaway_strategy_halts_cancels_what_works_and_tells_everybody() -
         now = NOW + timedelta(microseconds=100 * number)
         sent += await handle(portfolio, portfolio.handle_signal, signal, now)
     orders = [event.id for event in sent if isinstance(event, OrderEvent)]
-    assert len(orders) == 20
+    assert len(orders) == 22
     assert [e.order_id for e in sent if isinstance(e, CancelEvent)] == orders
     [said] = [event for event in sent if isinstance(event, ControlEvent)]
     assert (said.state, said.sender) == ("halted", "watching")
     assert said.id.startswith("control_")
     assert subject_of(said) == TRADING
     denials = [event.reason for event in sent if isinstance(event, DenialEvent)]
-    assert denials == ["max_orders_per_second"] * 3 + ["halted"] * 977
-    assert portfolio.told.count("halted") == 977 + 1, "the hook of the state, once"
+    assert denials == ["max_orders_per_second"] * 3 + ["halted"] * 975
+    assert portfolio.told.count("halted") == 975 + 1, "the hook of the state, once"
     assert not gate_of(portfolio).switch.unannounced()
+
+
+def test_rebalance_of_500_symbols_passes_both_gates_of_the_standard_limits() -> None:
+    portfolio, executor = armed(), PaperExecutor()
+    arm(executor)
+    executor.begin("a test", NOW)
+    orders = [portfolio.send_order(f"S{number}", "buy", 10) for number in range(500)]
+    assert [executor.admit(order) for order in orders] == [None] * 500
+    assert kinds(portfolio.take()) == [OrderEvent] * 500
 
 
 class Stumbling(Portfolio):
@@ -229,7 +238,9 @@ class Stumbling(Portfolio):
 
 
 async def test_halt_of_a_handler_that_failed_holds_and_is_said_later_and_can_be_released() -> None:
-    portfolio = armed(Stumbling(), max_orders_per_second=0.001, burst=1, max_breaches=1)
+    portfolio = armed(
+        Stumbling(), max_orders_per_second=0.001, burst=1, symbol_burst=0, max_breaches=1
+    )
     signal = SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG)
     with pytest.raises(ComponentError, match="stumbled"):
         await handle(portfolio, portfolio.handle_signal, signal, NOW)

@@ -21,6 +21,7 @@ TEN_THOUSAND = D(10_000)
 OFF: dict[str, Any] = {
     "price_collar": None,
     "max_orders_per_second": None,
+    "symbol_burst": 0,
     "duplicate_seconds": None,
 }
 
@@ -344,13 +345,30 @@ def test_runaway_lets_its_burst_out_and_halts_at_the_third_order_too_many() -> N
             passed += 1
         else:
             reasons.append(denial.reason)
-    assert passed == 20
+    assert passed == 22
     assert reasons[:3] == [DenialReason.MAX_ORDERS_PER_SECOND] * 3
     assert set(reasons[3:]) == {DenialReason.HALTED}
     assert found.switch.state is TradingState.HALTED
     [standing] = found.switch.unannounced()
-    assert "3 times in 60 s" in standing.reason
+    assert standing.reason == (
+        "more than 2 orders in AAPL within 10 s, and more than 20 orders at once, or 5 a second, "
+        "of such in all symbols (if these are meant, raise symbol_burst, burst or "
+        "max_orders_per_second of RiskLimits), 3 times in 60 s"
+    )
     assert found.check(order(), View(), at(10**6)).reason is DenialReason.HALTED, "for good"
+
+
+def test_rebalance_of_any_number_of_symbols_passes() -> None:
+    symbols = [f"S{number}" for number in range(3_000)]
+    view = View(prices=dict.fromkeys(symbols, D(100)))
+    found = RiskGate(RiskLimits(), "portfolio")
+    for symbol in symbols:
+        assert found.check(order("sell", symbol=symbol), view, at(0)) is None
+        assert found.check(order("buy", symbol=symbol), view, at(0)) is None
+    assert found.switch.standing is None
+    for number in range(30):
+        found.check(order(symbol=symbols[number], quantity=7), view, at(1))
+    assert found.switch.state is TradingState.HALTED, "it goes round"
 
 
 def test_runaway_of_equal_orders_lets_one_out_and_halts_as_well() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from ingenium.components import App, External
 from ingenium.errors import ConfigError
 from ingenium.risk import OrderBalance, RiskLimits
 from ingenium.risk.daily_loss import DailyLoss
-from ingenium.risk.rate import Breaches, TokenBucket
+from ingenium.risk.rate import Breaches, OrderRate, TokenBucket
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 
@@ -28,6 +29,7 @@ def test_limits_that_fit_any_account_are_on_and_those_in_money_are_off() -> None
     limits = RiskLimits()
     assert limits.price_collar == Decimal("0.05")
     assert (limits.max_orders_per_second, limits.burst) == (5, 20)
+    assert (limits.symbol_burst, limits.symbol_seconds) == (2, 10)
     assert (limits.max_breaches, limits.breach_window_seconds) == (3, 60)
     assert limits.duplicate_seconds == 1
     for name in (
@@ -69,6 +71,9 @@ def test_money_is_decimal_however_it_is_passed(value: Any) -> None:
         ("max_orders_per_second", float("nan"), "above 0"),
         ("burst", 0, "at least 1"),
         ("burst", 2.5, "at least 1"),
+        ("symbol_burst", -1, "at least 0"),
+        ("symbol_burst", None, "at least 0"),
+        ("symbol_seconds", 0, "above 0"),
         ("max_breaches", None, "at least 1"),
         ("breach_window_seconds", float("inf"), "above 0"),
         ("duplicate_seconds", -1, "above 0"),
@@ -98,7 +103,9 @@ def test_limits_are_frozen_equal_by_value_and_can_be_replaced() -> None:
 
 
 def test_executor_gets_room_for_orders_that_arrive_together() -> None:
-    assert RiskLimits().for_executor() == RiskLimits(burst=31)
+    assert RiskLimits().for_executor() == RiskLimits(burst=31, symbol_burst=3)
+    alone = RiskLimits(symbol_burst=0)
+    assert alone.for_executor() == RiskLimits(burst=31, symbol_burst=0)
     off = RiskLimits(max_orders_per_second=None)
     assert off.for_executor() is off
 
@@ -144,6 +151,47 @@ def test_bucket_never_lets_more_through_in_any_stretch_than_burst_and_rate(
     for first, start in enumerate(passed):
         for count, end in enumerate(passed[first:], 1):
             assert count <= burst + rate * (end - start) + 1e-6
+
+
+def test_orders_of_many_symbols_pass_at_once_and_those_of_one_do_not() -> None:
+    rate = OrderRate(5, 20, 2, 10)
+    assert all(rate.take(f"S{number}", at(0)) for number in range(5_000) for _ in range(2))
+    again = [rate.take(f"S{number}", at(0)) for number in range(30)]
+    assert again == [True] * 20 + [False] * 10, "what goes beyond them shares one burst"
+    # Some are a symbol's own again, the others come at the rate of all.
+    assert [rate.take("S0", at(5)) for _ in range(22)] == [True] * 21 + [False]
+    assert [rate.take("S1", at(15)) for _ in range(23)] == [True] * 22 + [False]
+
+
+def test_symbols_without_an_end_have_no_orders_of_their_own() -> None:
+    rate = OrderRate(1, 3, 1, 10, symbols=100)
+    taken = [rate.take(f"S{number}", at(0)) for number in range(200)]
+    assert taken == [True] * 103 + [False] * 97
+    assert rate.take("S0", at(9)), "of the three a second that all share"
+    assert all(rate.take(f"T{number}", at(30)) for number in range(100)), "the others are idle"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4000), st.sampled_from("ABC")), max_size=200),
+    st.integers(1, 5),
+    st.integers(0, 3),
+)
+def test_no_symbol_gets_more_than_its_own_and_all_that_is_shared(
+    steps: list[tuple[int, str]], burst: int, own: int
+) -> None:
+    rate, now = OrderRate(1, burst, own, 10), 0.0
+    passed: list[tuple[float, str]] = []
+    for step, symbol in steps:
+        now += step / 1000
+        if rate.take(symbol, at(now)):
+            passed.append((now, symbol))
+    for first, (start, _) in enumerate(passed):
+        counts: Counter[str] = Counter()
+        for end, symbol in passed[first:]:
+            counts[symbol] += 1
+            of_their_own = own + own / 10 * (end - start)
+            beyond = sum(max(0.0, count - of_their_own) for count in counts.values())
+            assert beyond <= burst + (end - start) + 1e-6
 
 
 def test_breaches_are_too_many_only_within_the_window_and_count_anew_then() -> None:

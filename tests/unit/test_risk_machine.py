@@ -45,6 +45,7 @@ LIMITS = RiskLimits(
     price_collar=Decimal("0.1"),
     max_orders_per_second=RATE,
     burst=BURST,
+    symbol_burst=0,
     max_breaches=5,
     max_daily_loss=MAX_LOSS,
 )

@@ -20,7 +20,7 @@ from ingenium.risk.measures import (
     stated_prices,
     worst_price,
 )
-from ingenium.risk.rate import Breaches, TokenBucket
+from ingenium.risk.rate import Breaches, OrderRate
 from ingenium.risk.switch import TradingSwitch
 from ingenium.risk.view import AccountView
 from ingenium.trading.money import EXACT, ZERO
@@ -63,10 +63,15 @@ class RiskGate:
         self.limits = limits
         self.switch = TradingSwitch()
         self._name = name
-        self._bucket = (
+        self._rate = (
             None
             if limits.max_orders_per_second is None
-            else TokenBucket(limits.max_orders_per_second, limits.burst)
+            else OrderRate(
+                limits.max_orders_per_second,
+                limits.burst,
+                limits.symbol_burst,
+                limits.symbol_seconds,
+            )
         )
         self._breaches = Breaches(limits.max_breaches, limits.breach_window_seconds)
         self._daily_loss = DailyLoss()
@@ -86,7 +91,7 @@ class RiskGate:
         """
         return (
             self._check_state(order, order.quantity, view)
-            or self._check_rate(now)
+            or self._check_rate(order.symbol, now)
             or self._check_market(order, view, now)
             or self._check_size(order, view)
             or self._check_collar(order, view)
@@ -115,7 +120,7 @@ class RiskGate:
         added = ZERO if protective else EXACT.subtract(new.quantity, old.quantity)
         return (
             self._check_state(new, added, view, protective=protective)
-            or self._check_rate(now)
+            or self._check_rate(new.symbol, now)
             or self._check_market(new, view, now)
             or self._check_size(new, view)
             or (None if protective else self._check_collar(new, view))
@@ -188,13 +193,21 @@ class RiskGate:
         # The protective orders of a closing bracket would open again.
         return not order.is_bracket and reach(order, added, view) <= 0
 
-    def _check_rate(self, now: datetime) -> Denial | None:
-        if self._bucket is None or self._bucket.take(now):
+    def _check_rate(self, symbol: str, now: datetime) -> Denial | None:
+        if self._rate is None or self._rate.take(symbol, now):
             return None
         limits = self.limits
         text = (
             f"more than {limits.burst} orders at once, or {limits.max_orders_per_second:g} a second"
         )
+        raised = "burst or max_orders_per_second"
+        if limits.symbol_burst:
+            text = (
+                f"more than {limits.symbol_burst} orders in {symbol} within "
+                f"{limits.symbol_seconds:g} s, and {text}, of such in all symbols"
+            )
+            raised = "symbol_burst, burst or max_orders_per_second"
+        text = f"{text} (if these are meant, raise {raised} of RiskLimits)"
         if self._breaches.add(now):
             self.switch.decide(
                 TradingState.HALTED,

@@ -38,9 +38,12 @@ class RiskLimits:
         price_collar: How far limit and stop prices may be from the last price, as a fraction of
             it: ``0.05`` for 5 %. Market orders and the protective prices of brackets state
             nothing that could be compared.
-        max_orders_per_second: Orders asked for, in the long run; what other limits stop counts
-            too, since a loop of orders that are denied is a fault as well.
-        burst: How many may come at once.
+        max_orders_per_second: Orders asked for beyond those that each symbol has of its own, over
+            all symbols, in the long run; what other limits stop counts too, since a loop of
+            orders that are denied is a fault as well.
+        burst: How many of these may come at once.
+        symbol_burst: Orders that each symbol has of its own; 0 lets the rate count all orders.
+        symbol_seconds: Within what time.
         max_breaches: How many orders over that rate halt all trading.
         breach_window_seconds: Within what time.
         duplicate_seconds: Time in which a second order of the same symbol, side, quantity, type
@@ -63,6 +66,8 @@ class RiskLimits:
     price_collar: Decimal | None
     max_orders_per_second: float | None
     burst: int
+    symbol_burst: int
+    symbol_seconds: float
     max_breaches: int
     breach_window_seconds: float
     duplicate_seconds: float | None
@@ -82,6 +87,8 @@ class RiskLimits:
         price_collar: Number | None = Decimal("0.05"),
         max_orders_per_second: float | None = 5.0,
         burst: int = 20,
+        symbol_burst: int = 2,
+        symbol_seconds: float = 10.0,
         max_breaches: int = 3,
         breach_window_seconds: float = 60.0,
         duplicate_seconds: float | None = 1.0,
@@ -104,6 +111,8 @@ class RiskLimits:
             _positive_or_none(max_orders_per_second, "max_orders_per_second"),
         )
         put(self, "burst", _count(burst, "burst"))
+        put(self, "symbol_burst", _count(symbol_burst, "symbol_burst", least=0))
+        put(self, "symbol_seconds", _positive(symbol_seconds, "symbol_seconds"))
         put(self, "max_breaches", _count(max_breaches, "max_breaches"))
         put(
             self,
@@ -129,13 +138,16 @@ class RiskLimits:
     def for_executor(self) -> RiskLimits:
         """Return the limits of an executor that stands behind a portfolio with these.
 
-        Orders that left one after the other may arrive together, so its burst is larger by what
+        Orders that left one after the other may arrive together, so its bursts are larger by what
         two seconds may bring.
         """
         if self.max_orders_per_second is None:
             return self
         extra = int(self.max_orders_per_second * _LATE_SECONDS) + 1
-        return replace(self, burst=self.burst + extra)
+        own = self.symbol_burst
+        if own:
+            own += int(own / self.symbol_seconds * _LATE_SECONDS) + 1
+        return replace(self, burst=self.burst + extra, symbol_burst=own)
 
 
 def _money(value: Number | None, name: str) -> Decimal | None:
@@ -171,9 +183,9 @@ def _positive_or_none(value: object, name: str) -> float | None:
     return None if value is None else _positive(value, name)
 
 
-def _count(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name} is {value!r}: use a whole number of at least 1")
+def _count(value: object, name: str, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name} is {value!r}: use a whole number of at least {least}")
     return value
 
 

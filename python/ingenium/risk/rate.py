@@ -1,11 +1,13 @@
-"""How often something happens: a bucket of tokens, and breaches within a window."""
+"""How often something happens: buckets of tokens, and breaches within a window."""
 
 from __future__ import annotations
 
 from collections import deque
 from datetime import datetime, timedelta
 
-__all__ = ["Breaches", "TokenBucket"]
+__all__ = ["Breaches", "OrderRate", "TokenBucket"]
+
+_SYMBOLS = 10_000
 
 
 class TokenBucket:
@@ -39,6 +41,64 @@ class TokenBucket:
         if self._tokens < 1.0:
             return False
         self._tokens -= 1.0
+        return True
+
+    def is_idle(self, now: datetime, seconds: float) -> bool:
+        """Whether nothing was asked for within so many seconds."""
+        return self._filled_at is None or now - self._filled_at >= timedelta(seconds=seconds)
+
+
+class OrderRate:
+    """Tells orders that many symbols are traded at one time from orders without an end.
+
+    Each symbol has a few orders of its own. What goes beyond them, in whatever symbols, takes from
+    one bucket that all share. So what may leave at once grows with the number of symbols, and not
+    with how often each of them is traded.
+
+    Args:
+        rate: Orders a second beyond those that symbols have of their own.
+        burst: How many of these may come at once.
+        symbol_burst: How many each symbol has of its own; 0 for none.
+        symbol_seconds: Within what time.
+        symbols: How many symbols are told apart at one time; others have none of their own.
+    """
+
+    __slots__ = ("_own", "_seconds", "_shared", "_symbol_burst", "_symbols")
+
+    def __init__(
+        self,
+        rate: float,
+        burst: int,
+        symbol_burst: int = 0,
+        symbol_seconds: float = 1.0,
+        *,
+        symbols: int = _SYMBOLS,
+    ) -> None:
+        self._shared = TokenBucket(rate, burst)
+        self._symbol_burst = symbol_burst
+        self._seconds = symbol_seconds
+        self._symbols = symbols
+        # The one that was traded last comes last.
+        self._own: dict[str, TokenBucket] = {}
+
+    def take(self, symbol: str, now: datetime) -> bool:
+        """Count an order; False when it is one too many."""
+        bucket = self._own.pop(symbol, None)
+        if bucket is None and self._symbol_burst and self._has_room(now):
+            bucket = TokenBucket(self._symbol_burst / self._seconds, self._symbol_burst)
+        if bucket is not None:
+            self._own[symbol] = bucket
+            if bucket.take(now):
+                return True
+        return self._shared.take(now)
+
+    def _has_room(self, now: datetime) -> bool:
+        if len(self._own) >= self._symbols:
+            oldest = next(iter(self._own))
+            # One that is full again may as well be made anew.
+            if not self._own[oldest].is_idle(now, self._seconds):
+                return False
+            del self._own[oldest]
         return True
 
 
