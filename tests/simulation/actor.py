@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
 from simulation.bus import SimBus
 from simulation.disk import SimDisk, make_disk
 from simulation.process import CrashedError, Process
 from simulation.stream import NAME, SimStream
 
 from ingenium.brokers.broker_executor import BrokerExecutor
+from ingenium.brokers.journal_rows import PREFIX
+from ingenium.brokers.order_entry import Entry, OrderState
 from ingenium.components import Component
 from ingenium.components.gated import arm
 from ingenium.components.points import Point
@@ -137,13 +141,16 @@ class Actor:
 
     def position(self) -> int:
         """Return how far in the stream it has come, as it has written down."""
-        process = self.disk.process
-        store = self.store()
-        try:
+        with self._looking() as store:
             known = store.position(NAME)
             return 0 if known is None else known.sequence
-        finally:
-            self.disk.process = process
+
+    def has_written_that_it_leaves(self, order_id: str) -> bool:
+        """Whether its journal on the disk has an order as one that the broker may have."""
+        key = f"{PREFIX}order/{order_id}"
+        with self._looking() as store:
+            row = store.rows(key).get(key)
+        return row is not None and msgspec.json.decode(row, type=Entry).state is not OrderState.NEW
 
     def is_idle(self) -> bool:
         """Whether it has handled all that is for it, and sent all that it had to."""
@@ -152,7 +159,14 @@ class Actor:
             return False
         if self.position() < self._world.last_for(self.subjects):
             return False
+        with self._looking() as store:
+            return not store.outbox(1)
+
+    @contextmanager
+    def _looking(self) -> Iterator[Store]:
+        """Open what a life that goes on has on its disk."""
+        process = self.disk.process
         try:
-            return not self.store().outbox(1)
+            yield self.store()
         finally:
             self.disk.process = process

@@ -152,6 +152,8 @@ class SimWorld:
         actor = next((each for each in self.actors if each.process is process), self.executor)
         if self.said_until(actor.position()) is TradingState.HALTED:
             self.violations.append(f"{process.name} sends {order.id}, and trading is halted")
+        if not actor.has_written_that_it_leaves(order.id):
+            self.violations.append(f"{process.name} sends {order.id} before it is written down")
         kept = next(
             (
                 record.time
