@@ -15,6 +15,7 @@ from ingenium.clock import ManualClock
 from ingenium.components import Portfolio, Strategy, arm
 from ingenium.components.handling import handle, handlers_of, subscriptions_of
 from ingenium.components.live import LiveMember
+from ingenium.components.repeated import Repeated
 from ingenium.errors import ComponentError
 from ingenium.events import (
     CancelEvent,
@@ -217,6 +218,43 @@ async def test_runaway_strategy_halts_cancels_what_works_and_tells_everybody() -
     assert denials == ["max_orders_per_second"] * 3 + ["halted"] * 975
     assert portfolio.told.count("halted") == 975 + 1, "the hook of the state, once"
     assert not gate_of(portfolio).switch.unannounced()
+
+
+def test_log_has_the_first_denials_and_then_counts() -> None:
+    portfolio, lines = armed(max_order_quantity=1, max_orders_per_second=None), 0
+
+    def deny(seconds: float, times: int) -> list[str]:
+        nonlocal lines
+        for _ in range(times):
+            portfolio.begin("a test", NOW + timedelta(seconds=seconds))
+            portfolio.send_order("AAPL", "buy", 10)
+        assert kinds(portfolio.take()) == [DenialEvent] * times
+        told = list(portfolio.problems)[lines:]
+        lines += len(told)
+        return [line.partition(" is denied")[0].partition(", the last: ")[0] for line in told]
+
+    assert len(deny(0, 1000)) == 5
+    assert deny(59, 10) == []
+    assert deny(60, 1000) == ["1,005 more (max_order_quantity)"]
+    # What comes in the next minute is told by the next bar, when nothing more is asked for.
+    portfolio.begin("a bar", NOW + timedelta(seconds=121))
+    portfolio.handle_data(data())
+    assert deny(121, 0) == ["1,000 more (max_order_quantity)"]
+    portfolio.begin("a bar", NOW + timedelta(seconds=200))
+    portfolio.handle_data(data())
+    assert len(deny(200, 7)) == 5, "a minute was quiet"
+    portfolio.handle_control(control("halted"))
+    assert deny(200, 0) == ["2 more (max_order_quantity)"]
+    portfolio.send_order("AAPL", "buy", 10)
+    [last] = list(portfolio.problems)[lines:]
+    assert "halted" in last
+
+
+def test_log_is_not_silent_after_a_clock_that_goes_back() -> None:
+    log = Repeated()
+    told = [log.note("halted", f"order {number}", NOW) for number in range(7)]
+    assert told == [[f"order {number}"] for number in range(5)] + [[], []]
+    assert log.due(NOW - timedelta(days=1)) == ["2 more (halted), the last: order 6"]
 
 
 def test_rebalance_of_500_symbols_passes_both_gates_of_the_standard_limits() -> None:

@@ -139,7 +139,7 @@ class Executor(Gated):
         protective = replaces is not None and orders.protects(replaces.id)
         denial = self._check(order, replaces, protective=protective)
         if denial is not None:
-            self.report_problem(f"order {order.id!r} is denied: {denial}")
+            self._report_denial(denial.reason, f"order {order.id!r} is denied: {denial}")
         elif replaces is None:
             orders.add(order)
         else:

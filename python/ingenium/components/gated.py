@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from ingenium.components.base import Component, Handled
+from ingenium.components.repeated import Repeated
 from ingenium.errors import DecodeError
-from ingenium.events import ControlEvent, DataEvent, DenialEvent, TradingState
+from ingenium.events import ControlEvent, DataEvent, DenialEvent, DenialReason, TradingState
 from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order
@@ -37,6 +38,8 @@ class Gated(Component):
         """What `share_news` has still to tell."""
         self.kill_switch: KillSwitch | None = None
         """Says how far something outside restricts trading, and why; ``None`` for not at all."""
+        # Each denial is an event, so that the log need not have a line of each.
+        self._denials = Repeated()
         # Not yet asked: what a life before saw may be gone.
         self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
 
@@ -175,9 +178,17 @@ class Gated(Component):
             return gate.check(order, self._view(), self.now)
         return gate.check_replace(old, order, self._view(), self.now, protective=protective)
 
+    def _report_denial(self, reason: DenialReason, text: str) -> None:
+        """Tell people that something was denied; of many, the first ones and how many more."""
+        for line in self._denials.note(reason.value, text, self.now):
+            self.report_problem(line)
+
     def _look(self, event: DataEvent) -> None:
         """Show the gate an event of market data whose price is noted already."""
         self.look_outside()
+        if self._denials:
+            for line in self._denials.due(self.now):
+                self.report_problem(line)
         gate = self.gate
         if gate is None:
             return
@@ -220,6 +231,8 @@ class Gated(Component):
         if gate is None or gate.switch.state is before:
             return
         state = gate.switch.state
+        for line in self._denials.end():
+            self.report_problem(line)
         self.news.append(state)
         if state is TradingState.HALTED:
             self._on_halt()

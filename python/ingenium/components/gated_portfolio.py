@@ -62,7 +62,7 @@ class GatedPortfolio(BookKeeper, Gated):
             event.order = order.to_event()
             self._orders.end(order)
             self.news.append(event)
-            self.report_problem(f"order {order.id!r} is denied: {denial}")
+            self._report_denial(denial.reason, f"order {order.id!r} is denied: {denial}")
         self._announce(before)
         return None if denial is None else order
 

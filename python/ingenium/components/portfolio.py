@@ -326,7 +326,7 @@ class Portfolio(GatedPortfolio):
         """Pass over a signal that is too old to trade on, and say so."""
         if isinstance(event, SignalEvent):
             text = f"signal {event.id!r} of {event.symbol} is {age_seconds:.0f} s old"
-            self.report_problem(f"{text}: it is not acted upon")
+            self._report_denial(DenialReason.LATE, f"{text}: it is not acted upon")
             self._send_denial(DenialReason.LATE, text, event.symbol)
         return None
 
