@@ -197,6 +197,49 @@ async def test_cancel_ends_a_working_order(office: Office) -> None:
     office.check()
 
 
+async def test_order_of_before_the_first_start_expires_and_is_not_placed(office: Office) -> None:
+    await office.order()
+    async with office.open():
+        await office.until_reported("expired")
+        await office.order(2)
+        await office.until_reported("new", "filled", order_id="order_2")
+    assert [order["client_order_id"] for order in office.broker.lines("order")] == ["order_2"]
+    office.check()
+
+
+async def test_order_that_works_is_followed_by_an_executor_without_the_journal(
+    office: Office,
+) -> None:
+    office.broker.market(parts=0)
+    async with office.open():
+        await office.order()
+        await office.until_reported("new")
+        office.broker.control("fill/order_1", qty="4")
+        await office.until_reported("new", "partial_fill")
+    for file in office.path.parent.glob("broker.db*"):
+        file.unlink()
+    office.broker.control("fill/order_1", qty="6")
+    async with office.open() as executor:
+        await office.until_reported("new", "partial_fill", "filled")
+        assert executor.journal.positions == {"AAPL": Decimal(10)}
+        assert not executor.is_halted
+    office.check()
+
+
+async def test_order_without_a_report_is_canceled_by_an_executor_without_the_journal(
+    office: Office,
+) -> None:
+    """It has left, and the process died, and its file was lost, before anybody was told."""
+    office.broker.market(parts=0)
+    await office.order()
+    body = {"client_order_id": "order_1", "symbol": "AAPL", "side": "buy", "qty": "10"}
+    office.broker.control("orders", **body)
+    async with office.open() as executor:
+        await office.until_reported("expired", "new", "canceled")
+        assert any("is at the broker after all" in problem for problem in executor.problems)
+    office.check()
+
+
 async def test_fill_after_the_cancel_is_reported(office: Office) -> None:
     office.broker.market(parts=0)
     async with office.open() as executor:

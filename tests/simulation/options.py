@@ -50,6 +50,7 @@ class Options(msgspec.Struct, frozen=True):
         strict: Whether limits are so narrow that orders are denied.
         retold: How often the broker lists fills again that it has told before.
         rival: Whether a second executor of the account, on another machine, is started by mistake.
+        early: Whether signals come before an executor was ever started.
     """
 
     seed: int
@@ -82,6 +83,7 @@ class Options(msgspec.Struct, frozen=True):
     strict: bool
     retold: float
     rival: bool
+    early: bool
 
     def __str__(self) -> str:
         names = self.__struct_fields__
@@ -134,4 +136,5 @@ def options_of(seed: int, random: Random) -> Options:
         strict=often(0.2),
         retold=(0.05, 0.2, 0.5)[seed % 3],
         rival=often(0.1),
+        early=seed % 4 == 1,
     )

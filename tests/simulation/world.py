@@ -89,13 +89,14 @@ class SimWorld:
         return 0
 
     async def begun(self) -> None:
-        """Wait until portfolio and executor were ready for the first time.
+        """Wait until the portfolio was ready for the first time, and in most worlds the executor.
 
-        What was there before, a component takes for history.
+        What was there before, a portfolio takes for history, and an executor does not work.
         """
         executors = [actor for actor in self.actors if actor is not self.portfolio]
         while not (
-            self.portfolio.began.is_set() and any(each.began.is_set() for each in executors)
+            self.portfolio.began.is_set()
+            and (self.chaos.options.early or any(each.began.is_set() for each in executors))
         ):
             await asyncio.sleep(0.5)
 

@@ -619,6 +619,84 @@ async def test_cancels_are_never_late(world: World) -> None:
         await world.until(canceled, "a cancellation")
 
 
+class Working(Executor):
+    """Says that it has an order, and fills none."""
+
+    def __init__(self) -> None:
+        super().__init__("working")
+        self.worked: list[str] = []
+
+    def on_order(self, event: OrderEvent) -> None:
+        self.worked.append(event.id)
+        self.send_execution(
+            ExecutionEvent(order_id=event.id, symbol=event.symbol, update="new", timestamp=NOW)
+        )
+
+    def on_cancel(self, event: CancelEvent) -> None:
+        raise AssertionError("nobody asks for that")
+
+
+async def test_orders_of_before_the_first_start_of_an_executor_end_visibly(world: World) -> None:
+    async with world.running(portfolio := EverySignal()):
+        for number in range(4):
+            await world.signal(number)
+        await orders_are(world, 4)
+        first, second, third, fourth = await world.orders()
+        await world.say(fill(first), EXECUTION)
+        await world.say(fill(second, quantity="0.5", update="partial_fill"), EXECUTION)
+        asked = portfolio.replace_order(third.id, quantity=2)
+        await world.until(lambda: _holds(portfolio, "1.5"), "the fills")
+        disk, world.disk = world.disk, sqlite3.connect(":memory:")
+        async with world.running(executor := Working()):
+
+            async def ended() -> bool:
+                return not portfolio.orders
+
+            await world.until(ended, "the end of all orders")
+            executions = await world.kept(EXECUTION, ExecutionEvent)
+            reports = {e.order_id: (e.update, e.reason) for e in executions if e.reason}
+            unseen = "it was sent before this executor was started for the first time"
+            assert reports == {
+                second.id: ("expired", "it was worked by an executor whose state is not here"),
+                third.id: ("expired", unseen),
+                fourth.id: ("expired", unseen),
+                asked.id: ("rejected", unseen),
+            }
+            assert executor.worked == []
+            await world.signal(9)
+            await orders_are(world, 5)
+            fifth = (await world.orders())[-1]
+            await world.until(lambda: _is(executor.worked, [fifth.id]), "an order of now")
+        # Of what it has seen, nothing more is said.
+        count = len(await world.kept(EXECUTION, ExecutionEvent))
+        async with world.running(Working()):
+            assert len(await world.kept(EXECUTION, ExecutionEvent)) == count
+        world.disk.close()
+        world.disk = disk
+
+
+async def _holds(portfolio: Portfolio, quantity: str) -> bool:
+    return portfolio.position("AAPL").quantity == Decimal(quantity)
+
+
+async def _is(found: object, expected: object) -> bool:
+    return found == expected
+
+
+async def test_refilled_stream_is_refused_by_who_has_handled_nothing_of_it(world: World) -> None:
+    """Fault 21: what was there at its first start has changed since."""
+    await world.signal(1)
+    async with world.running(EverySignal()):
+        pass
+    world.stream._records.pop()
+    world.clock.advance(timedelta(seconds=1))
+    await world.signal(2)
+    member = world.member(EverySignal())
+    with pytest.raises(StreamError, match="others have taken that place"):
+        await member.start()
+    await member.stop()
+
+
 async def test_timer_of_a_component_sends_outside_of_handlers(world: World) -> None:
     component = EverySignal()
     async with world.running(component):

@@ -16,7 +16,7 @@ from ingenium.brokers.order_journal import OrderJournal
 from ingenium.brokers.reconciling import Reconciler
 from ingenium.bus.lease import Lease
 from ingenium.components.desk import Desk
-from ingenium.components.executor import Executor
+from ingenium.components.executor import Executor, unseen_reason
 from ingenium.components.points import Point
 from ingenium.errors import InvalidOrderError, LeaseLostError, SubjectError
 from ingenium.events import (
@@ -215,6 +215,23 @@ class BrokerExecutor(Executor):
             self.problems.append(text)
             del self.problems[:-_LISTED]
             _log.warning("%s: %s", self.name, text)
+
+    def end_unseen(self, order: Order, update: TradeUpdate, *, was_reported: bool) -> None:
+        """Take in an order of before the first start: the broker may have it, but is not sent it.
+
+        One that was reported on is asked for. Another one is reported as expired, and canceled
+        should it be there.
+        """
+        if update is not TradeUpdate.EXPIRED or order.id in self.journal.entries:
+            super().end_unseen(order, update, was_reported=was_reported)
+            return
+        self.balance.enter(order.id)
+        self.journal.enter(order, self.now)
+        if was_reported:
+            self.journal.seen_elsewhere(order.id, self.now)
+        else:
+            self.journal.withhold(order.id, update, unseen_reason(was_reported=False))
+        self.send_reports()
 
     def withhold(self, entry: Entry, now: datetime) -> bool:
         """Decide at the last moment whether a new order may leave, and end it if not.

@@ -174,6 +174,11 @@ class OrderJournal(BrokerNews):
             entry.misses = 0
             self.touch(order_id)
 
+    def seen_elsewhere(self, order_id: str, now: datetime) -> None:
+        """A new order was sent by an executor whose journal is not here: it is looked up only."""
+        self.submitting(order_id)
+        self.unanswered(order_id, now, is_known_there=True)
+
     def all_unanswered(self, now: datetime) -> None:
         """The process was ended during its calls: none of them has an answer."""
         for entry in list(self.open.values()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ingenium.brokers.broker import BrokerFill, BrokerOrder
@@ -58,6 +59,10 @@ class Reconciler:
         for entry in list(journal.open.values()):
             if entry.is_at_broker or entry.is_in_doubt:
                 await self._resolve(entry, listed.get(entry.order.id))
+        for order in listed.values():
+            ended = journal.entries.get(order.client_id)
+            if ended is not None and ended.has_ended and ended.is_end_ours:
+                await self.record(f"{order.client_id} at start", partial(journal.told, order))
         await self.read_fills()
         await self.compare(adopt=self._executor.adopt)
         await self.record("reconciled", self._end)

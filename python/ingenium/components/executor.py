@@ -24,7 +24,7 @@ from ingenium.subjects import check_symbol
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order
 
-__all__ = ["Executor"]
+__all__ = ["Executor", "unseen_reason"]
 
 _log = logging.getLogger("ingenium.executor")
 
@@ -190,6 +190,17 @@ class Executor(Gated):
             return self.on_cancel(event)
         return None
 
+    def end_unseen(self, order: Order, update: TradeUpdate, *, was_reported: bool) -> None:
+        """Report an order that nobody works: it was sent before this executor was first started.
+
+        Args:
+            order: Which.
+            update: ``EXPIRED``, or ``REJECTED`` for one that was to take another's place.
+            was_reported: Whether there are reports on it: then an executor had it whose state is
+                not here.
+        """
+        self.reject(order.to_event(), unseen_reason(was_reported=was_reported), update)
+
     def reject(
         self,
         event: OrderEvent | CancelEvent | ReplaceEvent,
@@ -220,3 +231,10 @@ class Executor(Gated):
                 reason=reason,
             )
         )
+
+
+def unseen_reason(*, was_reported: bool) -> str:
+    """Say why an order that was sent before the first start of an executor is not worked."""
+    if was_reported:
+        return "it was worked by an executor whose state is not here"
+    return "it was sent before this executor was started for the first time"

@@ -12,7 +12,7 @@ from ingenium.bus.lease import Lease
 from ingenium.bus.stream import Record, Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM
 from ingenium.clock import Clock, SystemClock
-from ingenium.components import Component
+from ingenium.components import Component, Executor
 from ingenium.components.desk import Outgoer
 from ingenium.components.handling import (
     start_component,
@@ -24,12 +24,13 @@ from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.outbox import Outbox
-from ingenium.delivery.places import check_history, find_place, remembers
+from ingenium.delivery.places import check_history, find_place, mark_of, remembers
 from ingenium.delivery.reading import OpenStream, read_data
 from ingenium.delivery.rebuilding import rebuild
 from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.taking import Taker
+from ingenium.delivery.unseen import find_unseen
 from ingenium.delivery.writing import Draft
 from ingenium.errors import ComponentError, IngeniumError
 from ingenium.events import DataEvent
@@ -256,11 +257,24 @@ class DurableMember:
                 check_history(self._bus, component, self._stream.name, state, adopt=self._adopt)
                 for identifier in await rebuild(component, self._stream, state.last):
                     self._draft.see(identifier)
+                if isinstance(component, Executor):
+                    await self._end_unseen(component, state.last)
             # What was said before it was there holds for it too.
             if (said := await self._stream.last(TRADING)) is not None:
                 await self._hear_all(said.sequence)
-        mark = known.mark if known is not None and known.sequence == self._after else ""
+        if known is None and self._after:
+            mark = await mark_of(self._stream, self._after)
+        else:
+            mark = known.mark if known is not None and known.sequence == self._after else ""
         self._move(self._after, mark)
+
+    async def _end_unseen(self, executor: Executor, last: int) -> None:
+        # Nobody else would ever say what became of them, and they would be pending for ever.
+        for order, update, was_reported in await find_unseen(self._stream, last):
+            executor.begin(order.id, self._clock.present())
+            executor.end_unseen(order, update, was_reported=was_reported)
+            self._draft.see(order.id)
+            self._draft.send(executor.take(), self._clock.present())
 
     async def _hear_all(self, last: int) -> None:
         # All of them: a component's word only ever makes an operator's stricter.

@@ -11,7 +11,7 @@ from ingenium.delivery.store import Position
 from ingenium.errors import StreamError
 from ingenium.subjects import ALL_EVENTS
 
-__all__ = ["check_history", "find_place", "remembers"]
+__all__ = ["check_history", "find_place", "mark_of", "remembers"]
 
 
 class _RefilledError(StreamError):
@@ -68,14 +68,19 @@ async def _check_mark(stream: Stream, known: Position, state: StreamState) -> No
     """
     if not known.mark or not state.first <= known.sequence <= state.last:
         return
-    async with aclosing(stream.read([ALL_EVENTS], known.sequence - 1)) as records:
+    if await mark_of(stream, known.sequence) != known.mark:
+        raise _RefilledError(
+            f"message {known.sequence} of stream {known.stream} is not the one that was "
+            "handled: its end was lost, and others have taken that place"
+        )
+
+
+async def mark_of(stream: Stream, sequence: int) -> str:
+    """Return what tells a message from another one that may come to stand in its place."""
+    async with aclosing(stream.read([ALL_EVENTS], sequence - 1)) as records:
         async for record in records:
-            if record.sequence != known.sequence or record.time.isoformat() != known.mark:
-                raise _RefilledError(
-                    f"message {known.sequence} of stream {known.stream} is not the one that was "
-                    "handled: its end was lost, and others have taken that place"
-                )
-            return
+            return record.time.isoformat() if record.sequence == sequence else ""
+    return ""
 
 
 def check_history(

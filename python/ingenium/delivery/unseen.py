@@ -1,0 +1,101 @@
+"""What was asked of an executor before it was started for the first time."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from decimal import Decimal
+
+from ingenium.bus.envelope import unpack
+from ingenium.bus.stream import Record, Stream
+from ingenium.errors import IngeniumError
+from ingenium.events import Event, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
+from ingenium.subjects import ALL_EVENTS, event_type_of
+from ingenium.trading.fill import Fill
+from ingenium.trading.order import Order
+from ingenium.trading.tracking import OrderTracker
+
+__all__ = ["find_unseen"]
+
+_ANY_PRICE = Decimal(1)
+_READ = {OrderEvent, ReplaceEvent, ExecutionEvent}
+
+
+async def find_unseen(stream: Stream, last: int) -> list[tuple[Order, TradeUpdate, bool]]:
+    """Return the orders of a stream that no execution has ended.
+
+    Args:
+        stream: Has the orders, and the executions of whoever worked them.
+        last: Sequence of the last message to look at.
+
+    Returns:
+        Each with what is to be said of it if nobody works it, and whether an execution has
+        reported on it: then somebody has had it. One that is to take another's place and has not
+        is rejected; the others expire.
+    """
+    search = _Search()
+    async with aclosing(stream.read([ALL_EVENTS], 0)) as records:
+        async for record in records:
+            if record.sequence > last:
+                break
+            search.look(record)
+            if record.sequence == last:
+                break
+    return search.found()
+
+
+class _Search:
+    """Follows orders as the portfolio that has sent them does."""
+
+    def __init__(self) -> None:
+        self._tracker = OrderTracker()
+        # In the order of sending; whether something was reported.
+        self._open: dict[str, bool] = {}
+
+    def look(self, record: Record) -> None:
+        kind = event_type_of(record.message.subject)
+        if kind not in _READ:
+            return
+        try:
+            self._follow(unpack(kind, record.message))
+        except (IngeniumError, ValueError):
+            # Nobody could have sent, worked or booked it.
+            return
+
+    def _follow(self, event: Event) -> None:
+        tracker = self._tracker
+        if isinstance(event, OrderEvent):
+            if event.id not in self._open and not tracker.has_ended(event.id):
+                tracker.add(Order.from_event(event))
+                self._open[event.id] = False
+        elif isinstance(event, ReplaceEvent):
+            old = tracker.active(event.order_id)
+            if old is not None and event.id not in self._open and not tracker.has_ended(event.id):
+                tracker.ask(event.order_id, old.replaced_by(event))
+                self._open[event.id] = False
+        elif isinstance(event, ExecutionEvent):
+            self._report(event)
+
+    def _report(self, event: ExecutionEvent) -> None:
+        tracker = self._tracker
+        working = tracker.find(event)
+        if working is None:
+            return
+        order_id = working.order.id
+        # What is filled counts; at which price does not.
+        fill = Fill.from_event(event, working.order, price=_ANY_PRICE)
+        tracker.follow(working, event, fill)
+        for each in (order_id, event.order_id):
+            if tracker.active(each) is None:
+                self._open.pop(each, None)
+            elif each in self._open:
+                self._open[each] = True
+
+    def found(self) -> list[tuple[Order, TradeUpdate, bool]]:
+        found: list[tuple[Order, TradeUpdate, bool]] = []
+        for order_id, was_reported in self._open.items():
+            order = self._tracker.active(order_id)
+            if order is not None:
+                works = order_id in self._tracker.working
+                update = TradeUpdate.EXPIRED if works else TradeUpdate.REJECTED
+                found.append((order, update, was_reported))
+        return found
