@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ingenium.errors import ConfigError, DecodeError
 from ingenium.events import Side
 from ingenium.trading import Account, Fill
+from ingenium.trading.recent import RecentIds
 
 ORACLE = Path(__file__).parents[1] / "data" / "oracles" / "lean_cash_fills.csv"
 START = datetime(2024, 1, 2, tzinfo=UTC)
@@ -250,3 +251,30 @@ def test_account_tiny_and_huge_numbers_are_not_rounded() -> None:
     )
     assert Fraction(account.realized_pnl) == expected
     assert Fraction(account.cash) == expected + Fraction("0.000000000000000001")
+
+
+def test_recent_ids_are_known_and_old_ones_are_given_up() -> None:
+    ids = RecentIds(100)
+    assert all(ids.add(str(number)) for number in range(1_000))
+    assert not any(ids.add(str(number)) for number in range(900, 1_000))
+    assert "799" not in ids
+    assert ids.add("799")
+    ids.clear()
+    assert "999" not in ids
+
+
+def test_trades_that_are_saved_are_held_in_part_only() -> None:
+    account = Account(0)
+    saved = [row for row, _, _ in account.take_log()]
+    for number in range(50_000):
+        account.book(fill(1 if number % 2 == 0 else -1, "100", id=str(number)))
+        if number % 100 == 99:
+            saved += [id for _, id, _ in account.take_log()]
+    assert saved == [str(number) for number in range(1, 25_001)]
+    assert 10_000 <= len(account.trades) <= 20_000
+    assert account.trades_before + len(account.trades) == 25_000
+    assert account.rows_of("")["account"].count(b'"trades":25000') == 1
+    unsaved = Account(0)
+    for number in range(50_000):
+        unsaved.book(fill(1 if number % 2 == 0 else -1, "100"))
+    assert len(unsaved.trades) == 25_000, "nobody else has them"

@@ -244,7 +244,7 @@ def test_balance_names_an_order_that_leaves_and_never_came_in() -> None:
 
 
 def test_balance_forgets_old_ids_and_still_counts_them() -> None:
-    balance = OrderBalance(remembered=2)
+    balance = OrderBalance(remembered=1)
     for number in range(5):
         balance.enter(str(number))
         assert balance.submit(str(number)) is None

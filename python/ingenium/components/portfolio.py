@@ -33,6 +33,7 @@ from ingenium.trading.fill import Fill
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
+from ingenium.trading.recent import RecentIds
 from ingenium.trading.working import WorkingOrder
 
 __all__ = ["Portfolio"]
@@ -67,7 +68,7 @@ class Portfolio(GatedPortfolio):
         super().__init__(cash, name)
         self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
         """What could not be booked or acted upon, one line each; the last 1,000."""
-        self._reports: set[str] = set()
+        self._reports = RecentIds()
         self._refusal: DecodeError | None = None
         cls = type(self)
         self._takes_bars = cls.on_data is Portfolio.on_data
@@ -290,7 +291,8 @@ class Portfolio(GatedPortfolio):
     def handle_execution(self, event: ExecutionEvent) -> Handled:
         """Book the fill and follow the order, then call `on_execution`.
 
-        An execution that has been handled before, by its id, is passed over.
+        One of the last 100,000 that comes again, by its id, is passed over. Who runs a portfolio
+        on a stream knows all that were ever handled, from its file.
         """
         return self.on_execution(event) if self.book_execution(event) else None
 

@@ -9,6 +9,8 @@ References:
 
 from __future__ import annotations
 
+from ingenium.trading.recent import RecentIds
+
 __all__ = ["OrderBalance"]
 
 _REMEMBERED = 100_000
@@ -20,13 +22,12 @@ class OrderBalance:
     An order that is sent again under the same id, to be sure that it arrived, is the same order.
 
     Args:
-        remembered: How many ids are known at one time; the oldest are forgotten first.
+        remembered: How many ids are known for sure; the oldest are forgotten first.
     """
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:
-        self._remembered = remembered
-        self._entered_ids: dict[str, None] = {}
-        self._submitted_ids: dict[str, None] = {}
+        self._entered_ids = RecentIds(remembered)
+        self._submitted_ids = RecentIds(remembered)
         self._strangers: list[str] = []
         self._entered = 0
         self._submitted = 0
@@ -43,8 +44,7 @@ class OrderBalance:
 
     def enter(self, order_id: str) -> None:
         """Count an order that came in, or a protective one that comes with it."""
-        if order_id not in self._entered_ids:
-            self._remember(self._entered_ids, order_id)
+        if self._entered_ids.add(order_id):
             self._entered += 1
 
     def submit(self, order_id: str) -> str | None:
@@ -53,8 +53,7 @@ class OrderBalance:
         Returns:
             Why it must not leave and trading must halt; ``None`` when all is in order.
         """
-        if order_id not in self._submitted_ids:
-            self._remember(self._submitted_ids, order_id)
+        if self._submitted_ids.add(order_id):
             self._submitted += 1
             if order_id not in self._entered_ids and len(self._strangers) < 3:
                 self._strangers.append(order_id)
@@ -77,8 +76,3 @@ class OrderBalance:
         self._submitted_ids.clear()
         self._strangers.clear()
         self._entered = self._submitted = 0
-
-    def _remember(self, ids: dict[str, None], order_id: str) -> None:
-        ids[order_id] = None
-        if len(ids) > self._remembered:
-            del ids[next(iter(ids))]

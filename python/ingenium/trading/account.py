@@ -16,6 +16,7 @@ from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
 from ingenium.trading.numbers import parse_price
 from ingenium.trading.position import Position
+from ingenium.trading.recent import RecentIds
 from ingenium.trading.rows import LogRow, read_row, write_row
 from ingenium.trading.trade import Trade
 
@@ -25,6 +26,7 @@ __all__ = ["LARGEST_PRICE", "Account"]
 _BUY = Side.BUY
 _SELL = Side.SELL
 
+_KEPT_TRADES = 10_000
 LARGEST_PRICE = 1e15
 """Prices are below this."""
 
@@ -94,7 +96,7 @@ class Account:
         self._holdings: dict[str, _Holding] = {}
         self._marks: dict[str, str | Decimal | Bar] = {}
         self._trades: list[Trade] = []
-        self._booked: set[str] = set()
+        self._booked = RecentIds()
         self._bookings = 0
         # For those who save the account; nobody does in a backtest.
         self._touched: set[str] | None = None
@@ -156,6 +158,7 @@ class Account:
         """Closed round trips, in the order of their exits; a live view.
 
         Those of before a restart are only counted, in `trades_before`, unless they were restored.
+        So are all but the last 10,000 to 20,000 where trades are saved as they come.
         """
         return self._trades
 
@@ -228,20 +231,18 @@ class Account:
         return self._bookings
 
     def has_booked(self, fill_id: str) -> bool:
-        """Whether a fill of that id has been booked."""
+        """Whether a fill of that id has been booked, as far as that is remembered."""
         return fill_id in self._booked
 
     def book(self, fill: Fill) -> bool:
         """Book a fill.
 
         Returns:
-            False when a fill of that id has been booked before; nothing changes then. Fills
-            without an id cannot be told apart and are all booked.
+            False when a fill of that id is one of the last 100,000 that were booked; nothing
+            changes then. Fills without an id cannot be told apart and are all booked.
         """
-        if fill.id:
-            if fill.id in self._booked:
-                return False
-            self._booked.add(fill.id)
+        if fill.id and not self._booked.add(fill.id):
+            return False
         self._bookings += 1
         value = EXACT.multiply(fill.signed_quantity, fill.price)
         self._cash = EXACT.subtract(self._cash, value)
@@ -322,11 +323,16 @@ class Account:
     def take_log(self) -> list[LogRow]:
         """Return the trades closed since the last call, of kind ``trade`` and numbered from 1."""
         first = self._logged
-        self._logged = len(self._trades)
-        return [
+        rows = [
             ("trade", str(number), write_row(trade))
             for number, trade in enumerate(self._trades[first:], self._trades_before + first + 1)
         ]
+        if len(self._trades) > 2 * _KEPT_TRADES:
+            # Whoever saves them has them all; a run that never ends must not hold them, too.
+            self._trades_before += len(self._trades) - _KEPT_TRADES
+            del self._trades[:-_KEPT_TRADES]
+        self._logged = len(self._trades)
+        return rows
 
     def restore_trades(self, rows: Iterable[LogRow]) -> None:
         """Take back the last trades, oldest first, so that they are in `trades` again."""
