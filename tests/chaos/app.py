@@ -13,6 +13,8 @@ from ingenium.risk import RiskLimits
 __all__ = ["EXECUTOR", "NAME", "PORTFOLIO", "OneOrderEach", "app", "quantity_of"]
 
 NAME, PORTFOLIO, EXECUTOR = "chaos", "portfolio", "broker"
+# What the portfolio keeps for nothing with each signal.
+_HOARDED = int(os.environ.get("HOARDED_BYTES", "0"))
 
 
 def quantity_of(signal_id: str) -> int:
@@ -25,8 +27,11 @@ class OneOrderEach(Portfolio):
 
     def __init__(self) -> None:
         super().__init__(name=PORTFOLIO)
+        self._hoard: list[bytearray] = []
 
     def on_signal(self, event: SignalEvent) -> None:
+        if _HOARDED:
+            self._hoard.append(bytearray(_HOARDED))
         side = Side.BUY if event.signal == Signal.LONG else Side.SELL
         self.send_order(event.symbol, side, quantity_of(event.id or ""))
 

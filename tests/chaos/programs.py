@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from resource import prlimit
+from resource import getpagesize, prlimit
 
 __all__ = ["Program"]
 
@@ -98,6 +98,12 @@ class Program:
         """Limit what the process that runs now may use; see the module `resource`."""
         if self._process is not None:
             prlimit(self._process.pid, resource, (value, value))
+
+    def size(self) -> int:
+        """Return how many bytes of memory it has addresses for."""
+        assert self._process is not None
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[0]
+        return int(pages) * getpagesize()
 
     def kill(self) -> None:
         """Kill it, as ``kill -9`` does."""

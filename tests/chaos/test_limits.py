@@ -1,9 +1,9 @@
-"""Components that run out of disk."""
+"""Components that run out of disk or memory."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from resource import RLIMIT_FSIZE
+from resource import RLIMIT_AS, RLIMIT_FSIZE
 
 import pytest
 from chaos.app import EXECUTOR, NAME, PORTFOLIO
@@ -35,3 +35,24 @@ async def test_component_whose_disk_is_full_ends_in_one_line_and_goes_on_later(
     assert program.exits == {1: 1}
     assert program.has_said(f"error: cannot use {log.relative_to(tmp_path).with_suffix('.db')}: ")
     assert outcome.violations == []
+
+
+async def test_component_whose_memory_is_full_ends_and_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 36: what a handler could not do for want of memory is done by the next life."""
+    piece = 32 << 20
+    monkeypatch.setenv("HOARDED_BYTES", str(piece))
+    outcome = Outcome(seed=8)
+    async with World(tmp_path, outcome.seed) as world:
+        program = world.programs[PORTFOLIO]
+        program.limit(RLIMIT_AS, program.size() + 7 * piece + piece // 2)
+        while not program.exits:
+            await world.send()
+        # Its next life has room again.
+        await world.until_ready(PORTFOLIO, 2)
+        await finish(world, outcome)
+    assert program.exits == {1: 1}
+    assert program.has_said("error: portfolio 'portfolio' has no memory left")
+    # What libraries write of it is not in our hands.
+    assert [each for each in outcome.violations if "MemoryError" not in each] == []

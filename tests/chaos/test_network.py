@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,29 @@ async def test_partition_of_components_heals_without_loss_or_repetition(tmp_path
         # A lease that cannot be renewed ends the process before the silence does.
         assert program.exits.keys() <= {1}
         assert not program.exits or program.has_said("error: ")
+
+
+@pytest.mark.skipif(
+    "INGENIUM_TEST_MINUTES" not in os.environ, reason="takes more than a minute: make chaos runs it"
+)
+async def test_minute_without_a_server_leaves_no_stale_order(tmp_path: Path) -> None:
+    """Fault 10: what was sent meanwhile is too old, and what comes then is worked."""
+    outcome = Outcome(seed=9)
+    async with World(tmp_path, outcome.seed, proxied=True) as world:
+        before = await world.send()
+        await world.until(lambda: world.facts.is_filled(before), "an order while all is well")
+        world.proxy.refuses = True
+        world.proxy.freeze()
+        sent = [await world.send() for _ in range(10)]
+        await asyncio.sleep(60)
+        world.proxy.refuses = False
+        await world.until(lambda: all(map(world.facts.is_settled, sent)), "all refused")
+        after = await world.send()
+        await world.until(lambda: world.facts.is_filled(after), "an order when all is well again")
+        await finish(world, outcome)
+    assert outcome.violations == []
+    assert not any(map(world.facts.is_filled, sent))
+    assert len(world.broker.lines("order")) == 2
 
 
 async def test_slow_way_to_the_server_repeats_nothing(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from ingenium.bus import MemoryBus
+from ingenium.bus.contract import Message
+from ingenium.bus.stream import Record
 from ingenium.components import Portfolio, arm
-from ingenium.delivery.arrivals import Act, Arrivals
+from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.hearing import hear_halts
 from ingenium.events import ControlEvent, TradingState, encode
 from ingenium.subjects import TRADING
@@ -72,3 +75,29 @@ async def test_error_of_what_is_done_is_not_left_lying_about(world: World) -> No
     await asyncio.sleep(0)
     del act
     assert lost == []
+
+
+async def test_queues_that_are_full_let_their_writers_wait() -> None:
+    """Fault 36: however fast events come, what waits is bounded."""
+    arrivals = Arrivals()
+    message = Message("ingenium.strategy.signal", b"{}")
+
+    async def bring_records() -> None:
+        for number in range(5_000):
+            await arrivals.put_record(Record(number, datetime(2024, 1, 2, tzinfo=UTC), message))
+
+    async def bring_data() -> None:
+        while True:
+            await arrivals.put_data(Data(message))
+
+    tasks = [asyncio.create_task(bring_records()), asyncio.create_task(bring_data())]
+    taken = 0
+    while not tasks[0].done():
+        await asyncio.sleep(0)
+        assert len(arrivals.records) <= 1_024
+        assert len(arrivals.data) <= 1_024
+        taken += isinstance(arrivals.next(), Record)
+    taken += len(arrivals.records)
+    assert taken == 5_000
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

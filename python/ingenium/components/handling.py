@@ -144,6 +144,9 @@ async def handle(
             await result
         if isinstance(component, Gated) and component.news:
             await component.share_news()
+    except MemoryError:
+        # No fault of the event: the process ends, and the next one handles it.
+        raise
     except Exception as error:
         raise failed_on(component, event, error) from error
     return component.take()

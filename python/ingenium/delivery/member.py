@@ -164,6 +164,9 @@ class DurableMember:
             error = task.exception()
             if isinstance(error, IngeniumError) or (error and not isinstance(error, Exception)):
                 raise error
+            if isinstance(error, MemoryError):
+                text = "has no memory left: start it again, and it goes on from what is written"
+                raise ComponentError(f"{component.role} {component.name!r} {text}")
             if error is not None:
                 raise ComponentError(
                     f"{component.role} {component.name!r} failed: {type(error).__name__}: {error}"
