@@ -172,11 +172,19 @@ class SimWorld:
             self.violations.append(f"{process.name} sends {order.id}, {age:.1f} s old")
 
     def said_until(self, sequence: int) -> TradingState:
-        """Return the state of trading that the stream says, up to a message of it."""
+        """Return the state of trading that the stream says, up to a message of it.
+
+        A word that comes twice was said when it came first.
+        """
         halted = False
+        heard: set[str] = set()
         for record in self.server.records[:sequence]:
             if record.message.subject == TRADING:
                 event = decode(ControlEvent, record.message.payload)
+                if event.id:
+                    if event.id in heard:
+                        continue
+                    heard.add(event.id)
                 if event.state == TradingState.HALTED:
                     halted = True
                 elif event.state == TradingState.ACTIVE and is_operator(event.sender):
