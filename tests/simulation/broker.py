@@ -136,6 +136,11 @@ class SimExchange(Peer):
         """Return what the account holds."""
         return {s: Decimal(q) for s, q in sorted(self.positions.items()) if q}
 
+    def has_ended(self, client_id: str) -> bool:
+        """Whether an order is here, and will not be filled any more."""
+        placed = self._by_id.get(client_id)
+        return placed is not None and not placed.told().is_open
+
     def stop(self) -> None:
         """Go away."""
         self.up = False

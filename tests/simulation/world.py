@@ -34,6 +34,8 @@ from ingenium.trading import Order
 __all__ = ["Outcome", "SimWorld", "simulate"]
 
 _HEALED_WITHIN = 900.0
+_LOOKED_WITHIN = 12
+"""An executor asks for all orders every ten seconds: then it knows of those that ended unheard."""
 _OLDEST_SECONDS = 30.5
 _OF_EXECUTORS = 6 * [Point.CALLING, Point.CALLED, Point.ANSWERED] + [Point.LEASED]
 _OF_MEMBERS = [Point.RECEIVED, Point.HANDLED, Point.COMMITTED, Point.SENT, Point.FORGOTTEN]
@@ -204,7 +206,7 @@ class SimWorld:
         self.exchange.start()
         began = loop.time()
         quiet = 0
-        while quiet < 3:
+        while quiet < (_LOOKED_WITHIN if self._is_unheard() else 3):
             await asyncio.sleep(1.0)
             if self.server.lost:
                 await self._wait_for_refusals()
@@ -229,6 +231,13 @@ class SimWorld:
             self.violations.append(
                 f"{actor.name} goes on behind message {position} as if nothing were lost"
             )
+
+    def _is_unheard(self) -> bool:
+        """Whether the executor takes an order for open that has ended at the broker."""
+        component = self.executor.component
+        return isinstance(component, BrokerExecutor) and any(
+            map(self.exchange.has_ended, component.journal.open)
+        )
 
     def _what_is_left(self) -> list[str]:
         """Say what is not done yet."""
