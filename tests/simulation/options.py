@@ -49,6 +49,7 @@ class Options(msgspec.Struct, frozen=True):
         partial: How often an order is filled in parts.
         strict: Whether limits are so narrow that orders are denied.
         retold: How often the broker lists fills again that it has told before.
+        echoed: How often a word of the operator comes again later.
         rival: Whether a second executor of the account, on another machine, is started by mistake.
         early: Whether signals come before an executor was ever started.
     """
@@ -82,6 +83,7 @@ class Options(msgspec.Struct, frozen=True):
     partial: float
     strict: bool
     retold: float
+    echoed: float
     rival: bool
     early: bool
 
@@ -134,7 +136,9 @@ def options_of(seed: int, random: Random) -> Options:
         rejects=random.choice([0.05, 0.2]) if often(0.4) else 0.0,
         partial=random.choice([0.0, 0.3, 0.8]),
         strict=often(0.2),
+        # Not drawn, so that kept seeds make the worlds that they made before.
         retold=(0.05, 0.2, 0.5)[seed % 3],
+        echoed=(0.0, 0.2, 0.5, 0.0)[seed % 4],
         rival=often(0.1),
         early=seed % 4 == 1,
     )

@@ -12,7 +12,7 @@ from simulation.process import Process
 from simulation.stream import SimStream
 
 from ingenium.bus.contract import Message
-from ingenium.bus.stream import MESSAGE_ID
+from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.clock import format_time
 from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
 from ingenium.errors import BusTimeoutError
@@ -29,7 +29,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.ids import make_id
-from ingenium.subjects import EXECUTION, subject_of
+from ingenium.subjects import EXECUTION, TRADING, subject_of
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld
@@ -87,10 +87,7 @@ class Script:
         if not told:
             return
         record = self._chaos.random.choice(told)
-        self.doubled.add(decode(ExecutionEvent, record.message.payload).id)
-        headers = {k: v for k, v in record.message.headers.items() if k != MESSAGE_ID}
-        with suppress(BusTimeoutError):
-            await self._stream.append(EXECUTION, record.message.payload, headers)
+        await self._repeat(record, decode(ExecutionEvent, record.message.payload).id)
 
     async def prices(self) -> None:
         """Bring bars to those who listen, as long as they do."""
@@ -121,6 +118,24 @@ class Script:
             for state, most in ((TradingState.HALTED, 15), (TradingState.ACTIVE, 5)):
                 await asyncio.sleep(chaos.random.uniform(0.2, most))
                 await self.control(state, f"{number}/{state}")
+                if chaos.roll(chaos.options.echoed):
+                    await self._say_again()
+
+    async def _say_again(self) -> None:
+        """Say a word about trading a second time, which must not undo those that came between."""
+        said = [r for r in self._world.server.records if r.message.subject == TRADING]
+        if said:
+            record = self._chaos.random.choice(said)
+            self._chaos.fault("word echoed", f"of {record.sequence}")
+            await self._repeat(record, decode(ControlEvent, record.message.payload).id)
+
+    async def _repeat(self, record: Record, identifier: str) -> None:
+        """Send a message again, without an id that the stream knows it by."""
+        self.doubled.add(identifier)
+        message = record.message
+        headers = {k: v for k, v in message.headers.items() if k != MESSAGE_ID}
+        with suppress(BusTimeoutError):
+            await self._stream.append(message.subject, message.payload, headers)
 
     async def control(self, state: TradingState, cause: str) -> None:
         """Say whether there is to be trading."""

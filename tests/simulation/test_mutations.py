@@ -19,6 +19,7 @@ from ingenium.components import Portfolio
 from ingenium.delivery import outbox, taking, writing
 from ingenium.delivery.store import Change
 from ingenium.errors import BrokerRefusedError, BrokerTimeoutError, BusTimeoutError
+from ingenium.risk import TradingSwitch
 
 SEEDS = 100
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -157,6 +158,21 @@ def halts_are_not_heard(patch):
     patch.setattr(broker_executor.BrokerExecutor, "handle_control", lambda self, event: None)
 
 
+def words_about_trading_count_again(patch):
+    has_seen = writing.Draft.has_seen
+    apply = TradingSwitch.apply
+
+    def apply_anew(self, event):
+        self._seen.clear()
+        return apply(self, event)
+
+    def has_seen_others(self, identifier):
+        return not identifier.startswith("control") and has_seen(self, identifier)
+
+    patch.setattr(TradingSwitch, "apply", apply_anew)
+    patch.setattr(writing.Draft, "has_seen", has_seen_others)
+
+
 def portfolio_forgets_its_state(patch):
     patch.setattr(Portfolio, "changed_rows", lambda self: {})
 
@@ -178,6 +194,7 @@ def portfolio_forgets_its_state(patch):
         lease_is_not_looked_at,
         late_orders_are_worked,
         halts_are_not_heard,
+        words_about_trading_count_again,
         portfolio_forgets_its_state,
     ],
     ids=lambda plant: plant.__name__,

@@ -34,6 +34,7 @@ FAULTS = [
     "unanswered",
     "update told again",
     "updates reset",
+    "word echoed",
 ]
 
 
