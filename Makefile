@@ -60,7 +60,7 @@ simulate: $(READY)
 
 chaos: $(READY)
 	@cd tests && ../$(BIN)/python -m chaos --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
-	@cd tests && INGENIUM_TEST_MINUTES=1 ../$(BIN)/python -m pytest -q chaos/test_network.py -k minute
+	@cd tests && ../$(BIN)/python -m pytest -q chaos/test_network.py -m minutes
 
 check: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)

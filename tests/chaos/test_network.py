@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -35,9 +34,7 @@ async def test_partition_of_components_heals_without_loss_or_repetition(tmp_path
         assert not program.exits or program.has_said("error: ")
 
 
-@pytest.mark.skipif(
-    "INGENIUM_TEST_MINUTES" not in os.environ, reason="takes more than a minute: make chaos runs it"
-)
+@pytest.mark.minutes
 async def test_minute_without_a_server_leaves_no_stale_order(tmp_path: Path) -> None:
     """Fault 10: what was sent meanwhile is too old, and what comes then is worked."""
     outcome = Outcome(seed=9)
