@@ -20,6 +20,7 @@ from ingenium.components import Component
 from ingenium.components.gated import arm
 from ingenium.components.points import Point
 from ingenium.delivery import DurableMember, Store
+from ingenium.delivery.store import Position
 from ingenium.errors import IngeniumError, StreamError
 
 if TYPE_CHECKING:
@@ -139,11 +140,15 @@ class Actor:
         self.disk.process = None
         return Store(self.disk, self.name)
 
+    def place(self) -> Position | None:
+        """Return the last message of the stream that it has written down as handled."""
+        with self._looking() as store:
+            return store.position(NAME)
+
     def position(self) -> int:
         """Return how far in the stream it has come, as it has written down."""
-        with self._looking() as store:
-            known = store.position(NAME)
-            return 0 if known is None else known.sequence
+        known = self.place()
+        return 0 if known is None else known.sequence
 
     def has_written_that_it_leaves(self, order_id: str) -> bool:
         """Whether its journal on the disk has an order as one that the broker may have."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from simulation.parts import PORTFOLIO, BusyPortfolio, make_portfolio, signal_id
+from simulation.words import said
 
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.order_entry import OrderState
@@ -205,9 +206,9 @@ class _Check:
             assert isinstance(component, Gated)
             assert component.gate is not None
             state = component.gate.switch.state
-            said = self.world.said_until(len(self.world.server.records))
-            if state != said:
-                self.fail(f"trading is {state} for {actor.name}, and {said} in the stream")
+            last = said(self.world.server.records)
+            if state != last:
+                self.fail(f"trading is {state} for {actor.name}, and {last} in the stream")
 
     def _journal(self) -> OrderJournal:
         executor = self.world.executor.component

@@ -20,6 +20,7 @@ from ingenium.bus.stream import (
     check_gap,
     check_same,
 )
+from ingenium.delivery.store import Position
 from ingenium.errors import BusTimeoutError, StreamError
 
 __all__ = ["NAME", "SimServer", "SimStream"]
@@ -37,6 +38,7 @@ class SimServer(Peer):
         records: What it holds, from sequence 1 on.
         connections: Counts how often all connections were lost.
         lost: Sequence of the first message that a power failure took, for each time.
+        former: When the stream was made that it was before a loss, and what that held; newest last.
     """
 
     def __init__(self, chaos: Chaos) -> None:
@@ -45,6 +47,7 @@ class SimServer(Peer):
         self.records: list[Record] = []
         self.connections = 0
         self.lost: list[int] = []
+        self.former: list[tuple[str, list[Record]]] = []
         self._taken: dict[str, tuple[int, float]] = {}
         self._waiting: list[asyncio.Event] = []
 
@@ -93,16 +96,35 @@ class SimServer(Peer):
         Args:
             count: How many.
         """
+        self._remember()
         del self.records[max(0, self.last - count) :]
         self.lost.append(self.last + 1)
         self._taken = {i: at for i, at in self._taken.items() if at[0] <= self.last}
 
     def make_anew(self) -> None:
         """Lose everything, and be another stream."""
+        self._remember()
         self.records.clear()
         self._taken.clear()
         self.lost.append(1)
         self.created = self.chaos.now.isoformat()
+
+    def read_to(self, place: Position | None) -> list[Record]:
+        """Return what somebody has read who has come to a place.
+
+        It may be one in the stream as it was before a loss, whose numbers say nothing of this one.
+        """
+        if place is None:
+            return []
+        for created, records in [(self.created, self.records), *reversed(self.former)]:
+            read = records[: place.sequence]
+            is_there = created == place.created and len(read) == place.sequence
+            if is_there and (not read or place.mark in {"", read[-1].time.isoformat()}):
+                return read
+        return self.records[: place.sequence]
+
+    def _remember(self) -> None:
+        self.former.append((self.created, list(self.records)))
 
     def wake(self) -> None:
         """Let readers look."""

@@ -20,14 +20,14 @@ from simulation.parts import make_portfolio
 from simulation.process import Process
 from simulation.script import Script
 from simulation.stream import SimServer
+from simulation.words import said
 
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.bus.lease import LeaseTable
 from ingenium.bus.routing import matches
 from ingenium.components.points import Point
-from ingenium.events import ControlEvent, TradingState, decode
+from ingenium.events import TradingState
 from ingenium.risk import RiskLimits
-from ingenium.risk.switch import is_operator
 from ingenium.subjects import EXECUTION, ORDER, PORTFOLIO, REPLACE, SIGNAL, TRADING
 from ingenium.trading import Order
 
@@ -153,7 +153,7 @@ class SimWorld:
             self.violations.append(f"{process.name} sends {order.id}, and {holder.name} leads")
         # As far as the executor has written that it knows.
         actor = next((each for each in self.actors if each.process is process), self.executor)
-        if self.said_until(actor.position()) is TradingState.HALTED:
+        if said(self.server.read_to(actor.place())) is TradingState.HALTED:
             self.violations.append(f"{process.name} sends {order.id}, and trading is halted")
         if not actor.has_written_that_it_leaves(order.id):
             self.violations.append(f"{process.name} sends {order.id} before it is written down")
@@ -172,26 +172,6 @@ class SimWorld:
             self.violations.append(f"{order.id} leaves, and is not in the stream")
         elif (age := (self.chaos.now - kept).total_seconds()) > _OLDEST_SECONDS:
             self.violations.append(f"{process.name} sends {order.id}, {age:.1f} s old")
-
-    def said_until(self, sequence: int) -> TradingState:
-        """Return the state of trading that the stream says, up to a message of it.
-
-        A word that comes twice was said when it came first.
-        """
-        halted = False
-        heard: set[str] = set()
-        for record in self.server.records[:sequence]:
-            if record.message.subject == TRADING:
-                event = decode(ControlEvent, record.message.payload)
-                if event.id:
-                    if event.id in heard:
-                        continue
-                    heard.add(event.id)
-                if event.state == TradingState.HALTED:
-                    halted = True
-                elif event.state == TradingState.ACTIVE and is_operator(event.sender):
-                    halted = False
-        return TradingState.HALTED if halted else TradingState.ACTIVE
 
     async def _heal(self) -> None:
         """Let nothing go wrong any more, and wait until nothing is left to do."""
