@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -132,6 +133,55 @@ async def test_last_gives_the_newest_message_of_a_subject(stream: Stream) -> Non
     found = await stream.last(ORDER)
     assert found is not None
     assert (found.sequence, found.message.payload) == (3, b"2")
+
+
+async def test_message_is_found_by_its_place(stream: Stream) -> None:
+    assert await stream.at(1) is None
+    for number in range(50):
+        await stream.append(ORDER, b"%d" % number, {MESSAGE_ID: f"o{number}"})
+    for record in await take(stream, 50):
+        found = await stream.at(record.sequence)
+        assert found is not None
+        assert (found.mark, found.message.payload) == (record.mark, record.message.payload)
+    assert await stream.at(51) is None
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["while it waits", "before it reads"])
+async def test_read_stops_where_others_took_the_place_it_begins_behind(
+    make_server: MakeServer, tmp_path: Path, waits: bool
+) -> None:
+    """Fault 21: a halt in such a place would be passed over in silence."""
+    folder, copy = tmp_path / "store", tmp_path / "copy"
+    server = make_server(jetstream(folder))
+    bus = await NatsBus.connect(server.url)
+    stream = await open_stream(bus, MONEY_STREAM)
+    await append_all(stream, 2)
+    server.kill()
+    shutil.copytree(folder, copy)
+    server.start()
+    await append_all(stream, 1, 2)
+    place = await stream.at(3)
+    assert place is not None
+    # Nothing comes on this subject, so that no message shows what has become of the place.
+    reading = anext(stream.read([EXECUTION], 3, mark=place.mark))
+    task = asyncio.create_task(reading) if waits else None
+    async with asyncio.timeout(20):
+        while waits and not await bus.client.jetstream().consumers_info("INGENIUM"):
+            await asyncio.sleep(0)
+    server.kill()
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+    # It has grown beyond the place before the reader gets there.
+    other = make_server(jetstream(folder))
+    elsewhere = await NatsBus.connect(other.url)
+    await append_all(await open_stream(elsewhere, MONEY_STREAM), 5, 10)
+    await elsewhere.close()
+    other.kill()
+    server.start()
+    with pytest.raises(StreamError, match="message 3 of stream INGENIUM is not the one"):
+        async with asyncio.timeout(20):
+            await (task or reading)
+    await bus.close()
 
 
 @pytest.mark.timeout(120)

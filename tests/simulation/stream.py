@@ -18,7 +18,7 @@ from ingenium.bus.stream import (
     Stream,
     StreamState,
     check_gap,
-    check_same,
+    check_mark,
 )
 from ingenium.delivery.store import Position
 from ingenium.errors import BusTimeoutError, StreamError
@@ -76,6 +76,10 @@ class SimServer(Peer):
         self.wake()
         return Appended(sequence)
 
+    def at(self, sequence: int) -> Record | None:
+        """Give the message at a place."""
+        return self.records[sequence - 1] if 0 < sequence <= self.last else None
+
     def state(self) -> StreamState:
         """Say what it holds."""
         return StreamState(self.created, 1, self.last, self.chaos.now)
@@ -119,7 +123,7 @@ class SimServer(Peer):
         for created, records in [(self.created, self.records), *reversed(self.former)]:
             read = records[: place.sequence]
             is_there = created == place.created and len(read) == place.sequence
-            if is_there and (not read or place.mark in {"", read[-1].time.isoformat()}):
+            if is_there and (not read or place.mark in {"", read[-1].mark}):
                 return read
         return self.records[: place.sequence]
 
@@ -199,10 +203,22 @@ class SimStream(Stream):
             silence=BusTimeoutError,
         )
 
-    async def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
+    async def at(self, sequence: int) -> Record | None:
+        """Return the message at a place; see `Stream.at`."""
+        return await call(
+            self._process,
+            self._server,
+            f"give message {sequence}",
+            lambda: self._server.at(sequence),
+            seconds=_CALL_SECONDS,
+            silence=BusTimeoutError,
+        )
+
+    async def read(
+        self, subjects: Sequence[str], after: int, *, mark: str = ""
+    ) -> AsyncGenerator[Record, None]:
         """Yield what follows a position; see `Stream.read`."""
         created = ""
-        last: Record | None = None
         wanted: dict[str, bool] = {}
         changed = self._server.listen()
         try:
@@ -214,10 +230,10 @@ class SimStream(Stream):
                     continue
                 check_gap(self.name, state, after, created)
                 created = state.created
-                if last is not None:
-                    check_same(self.name, last, self._server.records[last.sequence - 1])
+                if mark:
+                    check_mark(self.name, after, mark, self._server.at(after))
                 async for record in self._consume(after, changed):
-                    after, last = record.sequence, record
+                    after, mark = record.sequence, record.mark
                     subject = record.message.subject
                     if subject not in wanted:
                         wanted[subject] = any(matches(each, subject) for each in subjects)

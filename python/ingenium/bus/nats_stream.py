@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
 from nats.js.errors import (
     APIError,
     NotFoundError,
@@ -32,7 +33,7 @@ from ingenium.bus.stream import (
     Stream,
     StreamState,
     check_gap,
-    check_same,
+    check_mark,
 )
 from ingenium.errors import (
     BusTimeoutError,
@@ -151,32 +152,39 @@ class NatsStream(Stream):
         """Wait until the connection is back, or a time is over; see `Stream.pause`."""
         return await self._bus.wait_for_reconnect(seconds)
 
+    async def at(self, sequence: int) -> Record | None:
+        """Return the message at a place; see `Stream.at`."""
+        return await self._find(lambda: self._js.get_msg(self.name, sequence))
+
     async def last(self, subject: str) -> Record | None:
         """Return the newest message on a subject; see `Stream.last`."""
+        return await self._find(lambda: self._js.get_last_msg(self.name, subject))
+
+    async def _find(self, call: Callable[[], Awaitable[RawStreamMsg]]) -> Record | None:
         try:
-            found = await self._call(
-                "give a message", lambda: self._js.get_last_msg(self.name, subject)
-            )
+            found = await self._call("give a message", call)
         except APIError as error:
             if isinstance(error, NotFoundError):
                 return None
             raise StreamError(f"stream {self.name} gives no message: {error}") from error
-        message = Message(subject, found.data or b"", dict(found.headers or {}))
+        message = Message(found.subject or "", found.data or b"", dict(found.headers or {}))
         return Record(found.seq or 0, found.time or _EPOCH, message)
 
-    async def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
+    async def read(
+        self, subjects: Sequence[str], after: int, *, mark: str = ""
+    ) -> AsyncGenerator[Record, None]:
         """Yield what follows a position; see `Stream.read`."""
-        async with aclosing(self.read_many(subjects, after)) as arriving:
+        async with aclosing(self.read_many(subjects, after, mark=mark)) as arriving:
             async for records in arriving:
                 for record in records:
                     yield record
 
     async def read_many(
-        self, subjects: Sequence[str], after: int
+        self, subjects: Sequence[str], after: int, *, mark: str = ""
     ) -> AsyncGenerator[list[Record], None]:
         """Yield what follows a position, many at a time; see `Stream.read_many`."""
         created = ""
-        last: Record | None = None
+        is_of_these = False
         while True:
             reader = StreamReader(self._bus, self._js, self.name, subjects)
             try:
@@ -184,16 +192,20 @@ class NatsStream(Stream):
                 check_gap(self.name, state, after, created)
                 created = state.created
                 # The last one comes once more, to see that it is still in its place.
-                expected = last if last is not None and state.first <= after else None
-                await reader.start(after if expected is None else after - 1)
+                comes_again = is_of_these and state.first <= after
+                await reader.start(after - 1 if comes_again else after)
+                if mark and not comes_again:
+                    # It may be on another subject. The consumer is there: what changes from now on
+                    # breaks it.
+                    check_mark(self.name, after, mark, await self.at(after))
                 while True:
                     records = await reader.next()
-                    if expected is not None:
-                        check_same(self.name, expected, records.pop(0))
-                        expected = None
+                    if comes_again:
+                        check_mark(self.name, after, mark, records.pop(0))
+                        comes_again = False
                     if records:
-                        last = records[-1]
-                        after = last.sequence
+                        after, mark = records[-1].sequence, records[-1].mark
+                        is_of_these = True
                         yield records
             except (BrokenError, BusTimeoutError):
                 await self.pause(_PAUSE_SECONDS)

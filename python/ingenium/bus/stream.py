@@ -33,7 +33,7 @@ __all__ = [
     "Stream",
     "StreamState",
     "check_gap",
-    "check_same",
+    "check_mark",
 ]
 
 MESSAGE_ID = "Nats-Msg-Id"
@@ -52,6 +52,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     sequence: int
     time: datetime
     message: Message
+
+    @property
+    def mark(self) -> str:
+        """What tells it from another message that may come to stand in its place.
+
+        A stream that loses its end gives the numbers of what is lost to what comes next.
+        """
+        return self.time.isoformat()
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -108,7 +116,9 @@ class Stream(ABC):
         """
 
     @abstractmethod
-    def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
+    def read(
+        self, subjects: Sequence[str], after: int, *, mark: str = ""
+    ) -> AsyncGenerator[Record, None]:
         """Yield the messages on some subjects behind a position, without an end.
 
         It lives through lost connections and restarts of the server.
@@ -116,19 +126,21 @@ class Stream(ABC):
         Args:
             subjects: Subjects or wildcards.
             after: Sequence of the last message that is not wanted; 0 for all that is kept.
+            mark: The `Record.mark` of that message, whatever its subject; empty if unknown. As long
+                as nothing has come, it is compared with each new connection.
 
         Raises:
             StreamError: Messages behind the position are gone, or the stream was made anew.
         """
 
     async def read_many(
-        self, subjects: Sequence[str], after: int
+        self, subjects: Sequence[str], after: int, *, mark: str = ""
     ) -> AsyncGenerator[list[Record], None]:
         """Yield the same as `read`, as many messages at a time as have arrived.
 
         For who reads a long history: a stream may do this for much less a message.
         """
-        async with aclosing(self.read(subjects, after)) as records:
+        async with aclosing(self.read(subjects, after, mark=mark)) as records:
             async for record in records:
                 yield [record]
 
@@ -150,6 +162,14 @@ class Stream(ABC):
         """
         await asyncio.sleep(seconds)
         return False
+
+    @abstractmethod
+    async def at(self, sequence: int) -> Record | None:
+        """Return the message at a place; ``None`` when none is kept there.
+
+        Raises:
+            BusTimeoutError: The server does not answer.
+        """
 
     @abstractmethod
     async def last(self, subject: str) -> Record | None:
@@ -197,17 +217,21 @@ def check_gap(name: str, state: StreamState, after: int, created: str = "") -> N
         )
 
 
-def check_same(name: str, known: Record, found: Record) -> None:
-    """Make sure that a message that was read is still the one in its place.
+def check_mark(name: str, sequence: int, mark: str, found: Record | None) -> None:
+    """Make sure that a message is still the one in its place.
 
-    A stream that has lost its end gives the numbers of what is lost to what comes next.
+    Args:
+        name: Of the stream, for the text.
+        sequence: The place.
+        mark: Of the message that was there.
+        found: What is there now; ``None``, when it fell out, shows nothing.
 
     Raises:
         StreamError: It is not.
     """
-    if (found.sequence, found.time) != (known.sequence, known.time):
+    if found is not None and (found.sequence, found.mark) != (sequence, mark):
         raise StreamError(
-            f"message {known.sequence} of stream {name} is not the one that was read before: the "
+            f"message {sequence} of stream {name} is not the one that was read before: the "
             "stream has lost its end, and others have taken that place"
         )
 
@@ -245,10 +269,14 @@ class MemoryStream(Stream):
         self._grown.set()
         return Appended(sequence)
 
-    async def read(self, subjects: Sequence[str], after: int) -> AsyncGenerator[Record, None]:
+    async def read(
+        self, subjects: Sequence[str], after: int, *, mark: str = ""
+    ) -> AsyncGenerator[Record, None]:
         """Yield what follows a position; see `Stream.read`."""
         for subject in subjects:
             check_pattern(subject)
+        if mark:
+            check_mark(self.name, after, mark, await self.at(after))
         while True:
             self._grown.clear()
             for record in self._records[after:]:
@@ -261,6 +289,10 @@ class MemoryStream(Stream):
     async def state(self) -> StreamState:
         """Return what it holds."""
         return StreamState(self._created, 1, len(self._records), self._clock.now())
+
+    async def at(self, sequence: int) -> Record | None:
+        """Return the message at a place."""
+        return self._records[sequence - 1] if 0 < sequence <= len(self._records) else None
 
     async def last(self, subject: str) -> Record | None:
         """Return the newest message on a subject."""

@@ -98,7 +98,7 @@ class DurableMember:
         self._subjects = [subject for subject, kind in wanted if kind is not DataEvent]
         self._created = ""
         self._life = ""
-        self._after = 0
+        self._after, self._mark = 0, ""
         self._sending: asyncio.Task[None] | None = None
         self._turning: asyncio.Task[None] | None = None
         self._sources: list[asyncio.Task[None]] = []
@@ -256,6 +256,10 @@ class DurableMember:
             )
         else:
             self._after = state.last
+        mark = known.mark if known is not None and known.sequence == self._after else ""
+        # Before anything is learned: what changes from here on is noticed.
+        self._mark = mark or await mark_of(self._stream, self._after)
+        if known is None:
             if state.last:
                 check_history(self._bus, component, self._stream.name, state, adopt=self._adopt)
                 for identifier in await rebuild(component, self._stream, state.last):
@@ -265,11 +269,7 @@ class DurableMember:
             # What was said before it was there holds for it too.
             if (said := await self._stream.last(TRADING)) is not None:
                 await self._hear_all(said.sequence)
-        if known is None and self._after:
-            mark = await mark_of(self._stream, self._after)
-        else:
-            mark = known.mark if known is not None and known.sequence == self._after else ""
-        self._move(self._after, mark)
+        self._move(self._after, self._mark)
 
     async def _end_unseen(self, executor: Executor, last: int) -> None:
         # Nobody else would ever say what became of them, and they would be pending for ever.
@@ -289,7 +289,8 @@ class DurableMember:
 
     async def _read(self) -> None:
         subjects = list(dict.fromkeys([*self._subjects, TRADING]))
-        async with aclosing(self._stream.read(subjects, self._after)) as records:
+        reading = self._stream.read(subjects, self._after, mark=self._mark)
+        async with aclosing(reading) as records:
             async for record in records:
                 await self._arrivals.put_record(record)
 
@@ -383,7 +384,7 @@ class DurableMember:
 
     async def _handle_record(self, record: Record) -> None:
         await self._taker.take_record(record, self._created)
-        self._move(record.sequence, record.time.isoformat())
+        self._move(record.sequence, record.mark)
 
     async def _handle_data(self, data: Data) -> None:
         if self._uncommitted_since is None:

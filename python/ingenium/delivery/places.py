@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.delivery.store import Position
 from ingenium.errors import StreamError
-from ingenium.subjects import ALL_EVENTS
 
 __all__ = ["check_history", "find_place", "mark_of", "remembers"]
 
@@ -76,11 +73,9 @@ async def _check_mark(stream: Stream, known: Position, state: StreamState) -> No
 
 
 async def mark_of(stream: Stream, sequence: int) -> str:
-    """Return what tells a message from another one that may come to stand in its place."""
-    async with aclosing(stream.read([ALL_EVENTS], sequence - 1)) as records:
-        async for record in records:
-            return record.time.isoformat() if record.sequence == sequence else ""
-    return ""
+    """Return the mark of the message at a place; empty when none is there."""
+    found = await stream.at(sequence) if sequence else None
+    return "" if found is None else found.mark
 
 
 def check_history(
