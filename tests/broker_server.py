@@ -112,6 +112,12 @@ class Account:
             self.fill(order, Decimal(order["qty"]) / int(self.market["parts"]))
         return answer
 
+    def fill_open(self) -> None:
+        """Fill what is left of all orders: it may have been killed when it was about to."""
+        for order in self.orders:
+            if order["status"] not in ENDED:
+                self.fill(order, Decimal(order["qty"]) - Decimal(order["filled_qty"]))
+
     def fill(self, order: dict[str, Any], quantity: Decimal, price: str = "") -> None:
         fill = {
             "id": f"f{len(self.fills) + 1}",
@@ -250,7 +256,10 @@ class Handler(BaseHTTPRequestHandler):
         if kind == "faults":
             account.faults.append({"times": 1} | body)
         elif kind == "market":
+            fill_open = body.pop("fill_open", False)
             account.market.update(body)
+            if fill_open:
+                account.fill_open()
         elif kind == "fill":
             account.fill(account.find(path[1]), Decimal(body["qty"]), body.get("price", ""))
         elif kind == "end":

@@ -268,7 +268,7 @@ class World:
 
     def set_market(self) -> None:
         """Let the broker fill in two parts, and tell the last fill again."""
-        self.broker.market(parts=2, duplicates=1)
+        self.broker.market(parts=2, duplicates=1, fill_open=True)
 
     async def at_broker(self, what: Callable[[], None]) -> None:
         """Ask the broker for something; it may be busy with starting."""
