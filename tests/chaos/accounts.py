@@ -18,35 +18,43 @@ from chaos.programs import Program
 from http_broker import HttpBroker
 
 from ingenium.brokers import BrokerExecutor
+from ingenium.bus.streams import MONEY_STREAM
 from ingenium.components import Component, arm
 from ingenium.delivery import Store
 from ingenium.errors import StoreError
+from ingenium.subjects import EXECUTION, ORDER, SIGNAL
 
 if TYPE_CHECKING:
     from chaos.world import World
 
-__all__ = ["difference_of_books", "lines_of_trouble", "waiting_to_be_sent"]
+__all__ = ["difference_of_books", "is_behind", "lines_of_trouble"]
 
 Positions = Mapping[str, Decimal]
+
+_HANDLED = {PORTFOLIO: (SIGNAL, EXECUTION), EXECUTOR: (ORDER,)}
+"""The subjects of the stream that are for a component, and have to be there."""
 
 
 def _path(folder: Path, name: str) -> Path:
     return folder / ".ingenium" / NAME / "state" / f"{name}.db"
 
 
-def waiting_to_be_sent(folder: Path) -> int:
-    """Return how many messages are in outboxes; more than none while a file is in use."""
-    waiting = 0
-    for name in (PORTFOLIO, EXECUTOR):
+def is_behind(folder: Path, facts: Facts) -> bool:
+    """Whether a component has still to handle or to send something, or its file is in use."""
+    for name, subjects in _HANDLED.items():
         try:
             store = Store.read(_path(folder, name))
             try:
-                waiting += store.outbox_size()
+                known = store.position(MONEY_STREAM.name)
+                handled = 0 if known is None else known.sequence
+                newest = max(facts.newest.get(subject, 0) for subject in subjects)
+                if store.outbox_size() or handled < newest:
+                    return True
             finally:
                 store.close()
         except StoreError:
-            waiting += 1
-    return waiting
+            return True
+    return False
 
 
 def _restored(folder: Path, component: Component) -> None:

@@ -39,6 +39,7 @@ class Facts:
 
     Attributes:
         messages: How many there are.
+        newest: Sequence of the last message on each subject.
         signals: How often each signal is there, by id.
         orders: The orders, by id; `copies` says how often.
         denials: Reason and text of each denial, by id.
@@ -52,6 +53,7 @@ class Facts:
 
     def __init__(self) -> None:
         self.messages = 0
+        self.newest: dict[str, int] = {}
         self.signals: Counter[str] = Counter()
         self.orders: dict[str, OrderEvent] = {}
         self.denials: dict[str, tuple[str, str]] = {}
@@ -66,6 +68,7 @@ class Facts:
         """Take in a message."""
         self.messages += 1
         message = record.message
+        self.newest[message.subject] = record.sequence
         if message.subject == SIGNAL:
             self.signals[unpack(SignalEvent, message).id or ""] += 1
         elif message.subject == ORDER:

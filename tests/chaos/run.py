@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from chaos.accounts import difference_of_books, lines_of_trouble, waiting_to_be_sent
+from chaos.accounts import difference_of_books, is_behind, lines_of_trouble
 from chaos.app import EXECUTOR, PORTFOLIO
 from chaos.facts import Facts
 from chaos.strikes import KINDS, Striker
@@ -114,9 +114,9 @@ async def finish(world: World, outcome: Outcome) -> None:
         await world.until(
             lambda: (
                 all(world.facts.is_settled(each) for each in sent)
-                and not waiting_to_be_sent(world.folder)
+                and not is_behind(world.folder, world.facts)
             ),
-            "the end of all orders, and empty outboxes",
+            "the end of all orders, handled by both, and empty outboxes",
         )
     except AssertionError as error:
         # What follows says which, and what else.

@@ -105,7 +105,9 @@ async def test_books_agree_with_brackets_replaced_and_canceled_orders(
             await desk.signal(bus, number)
 
         async def has_ordered() -> bool:
-            return len(portfolio.orders) == 4 and portfolio.price("AAPL") is not None
+            # Signals, orders, and what changes them; nobody can report on one that is not there.
+            is_there = (await stream.state()).last == 4 + 4 + 2
+            return is_there and portfolio.price("AAPL") is not None
 
         await desk.until(has_ordered, "orders")
         first, _, second, third = [working.order for working in portfolio.orders.values()]
