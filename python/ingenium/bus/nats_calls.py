@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -30,21 +29,13 @@ async def call_server(
 ) -> _T:
     """Ask the server.
 
-    Whoever is canceled meanwhile stays so: nats-py waits by `asyncio.wait_for`, which in Python
-    3.11 forgets it where the answer comes at the same moment.
-
     Raises:
         APIError: It says something definite about the request.
         BusPermissionError: It forbids the subject.
         BusTimeoutError: No answer, or none of a stream: JetStream may still be starting.
     """
-    task = asyncio.current_task()
-    before = 0 if task is None else task.cancelling()
     try:
-        answer = await call()
-        if task is not None and task.cancelling() > before:
-            raise asyncio.CancelledError
-        return answer
+        return await call()
     except (NoStreamResponseError, NoRespondersError, ServiceUnavailableError) as error:
         raise BusTimeoutError(
             f"the server at {bus.url} does not {what} now: it has no JetStream, or no stream "

@@ -16,6 +16,7 @@ from typing import Any
 
 from nats import errors
 from nats.aio.client import Client, Srv
+from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 
 from ingenium.bus.credentials import is_loopback
@@ -145,6 +146,18 @@ class SafeClient(Client):
         return bool(await future)
 
     # Listening
+
+    async def request(self, *arguments: Any, **options: Any) -> Msg:
+        """Ask for something, and stay canceled where that meets the answer.
+
+        nats-py waits by `asyncio.wait_for`, which in Python 3.11 forgets a cancel then.
+        """
+        task = asyncio.current_task()
+        before = 0 if task is None else task.cancelling()
+        answer = await super().request(*arguments, **options)
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+        return answer
 
     @property
     def inbox_prefix(self) -> str:
