@@ -142,44 +142,45 @@ class EquityCurve:
         for stretch in stretches:
             for name, _ in stretch.held:
                 is_alone = is_alone and name == symbol
+        ends = [stretch.first for stretch in stretches[1:]] + [len(bars)]
+        spans = list(zip(stretches, ends, strict=True))
         if is_alone:
-            self._add_all(symbol, bars, stretches)
+            self._add_all(symbol, bars, spans)
         else:
-            ends = [stretch.first for stretch in stretches[1:]] + [len(bars)]
-            for stretch, end in zip(stretches, ends, strict=True):
+            for stretch, end in spans:
                 for bar in bars[stretch.first : end]:
                     self._add(bar.end.timestamp(), [bar], stretch)
         bars.clear()
         self._stretches = [stretches[-1]._replace(first=0)]
 
-    def _add_all(self, symbol: str, bars: Sequence[Bar], stretches: Sequence[_Stretch]) -> None:
-        """Do as `_add` for steps of one bar each, where no other symbol is held or compared."""
+    def _add_all(
+        self, symbol: str, bars: Sequence[Bar], spans: Sequence[tuple[_Stretch, int]]
+    ) -> None:
+        """Do as `_add` for steps of one bar each, where no other symbol is held or compared.
+
+        Args:
+            symbol: The symbol of the bars.
+            bars: One for each step.
+            spans: Stretches, each with the place behind its last bar.
+        """
         stamps = [bar.end.timestamp() for bar in bars]
         closes = [bar.close for bar in bars]
         self._closes[symbol] = self._close = closes[-1]
         self._prices.see_all(symbol, stamps, bars, closes)
         self._timestamps.extend(stamps)
         self._benchmark.extend(closes)
-        equity: list[float] = []
-        exposure: list[float] = []
-        place = 0
-        for number, stretch in enumerate(stretches, 1):
-            end = stretches[number].first if number < len(stretches) else len(closes)
-            cash = stretch.cash
+        for stretch, end in spans:
+            cash, count = stretch.cash, end - stretch.first
             if not stretch.held:
-                equity += [cash] * (end - place)
-                exposure += [0.0] * (end - place)
-                place = end
+                self._equity.extend([cash] * count)
+                self._exposure.extend([0.0] * count)
                 continue
             quantity = stretch.held[0][1]
-            while place < end:
-                market_value = quantity * closes[place]
+            for close in closes[stretch.first : end]:
+                market_value = quantity * close
                 value = cash + market_value
-                equity.append(value)
-                exposure.append(abs(market_value) / value if value > 0 else 0.0)
-                place += 1
-        self._equity.extend(equity)
-        self._exposure.extend(exposure)
+                self._equity.append(value)
+                self._exposure.append(abs(market_value) / value if value > 0 else 0.0)
 
     def _add(self, stamp: float, bars: Sequence[Bar], stretch: _Stretch) -> None:
         closes = self._closes

@@ -287,18 +287,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def to_event(self) -> OrderEvent:
         """Write the order as an event."""
-        if self.type is _MARKET and self.take_profit is self.stop_loss is None:
-            return OrderEvent(  # as most are: no price has to be written
-                id=self.id,
-                timestamp=self.timestamp,
-                symbol=self.symbol,
-                side=self.side._value_,
-                quantity=format_decimal(self.quantity),
-                type=_MARKET._value_,
-                time_in_force=self.time_in_force._value_,
-                extended_hours=self.extended_hours,
-                stop_loss=StopLoss(),
-            )
         return OrderEvent(
             id=self.id,
             timestamp=self.timestamp,
