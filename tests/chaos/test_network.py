@@ -12,15 +12,20 @@ from chaos.world import World
 pytestmark = pytest.mark.timeout(300)
 
 
+async def cut_off(world: World, count: int) -> list[str]:
+    """Let no component reach the server any more, and send signals that none of them sees."""
+    before = await world.send()
+    await world.until(lambda: world.facts.is_filled(before), "an order while all is well")
+    world.proxy.refuses = True
+    world.proxy.freeze()
+    return [await world.send() for _ in range(count)]
+
+
 async def test_partition_of_components_heals_without_loss_or_repetition(tmp_path: Path) -> None:
     """Faults 8 and 10: first connections that say nothing more, then none at all."""
     outcome = Outcome(seed=5)
     async with World(tmp_path, outcome.seed, proxied=True) as world:
-        before = await world.send()
-        await world.until(lambda: world.facts.is_filled(before), "an order while all is well")
-        world.proxy.refuses = True
-        world.proxy.freeze()
-        sent = [await world.send() for _ in range(20)]
+        sent = await cut_off(world, 20)
         made = world.proxy.connections
         # What is there looks sound; components have to find out by themselves.
         world.proxy.refuses = False
@@ -39,11 +44,7 @@ async def test_minute_without_a_server_leaves_no_stale_order(tmp_path: Path) -> 
     """Fault 10: what was sent meanwhile is too old, and what comes then is worked."""
     outcome = Outcome(seed=9)
     async with World(tmp_path, outcome.seed, proxied=True) as world:
-        before = await world.send()
-        await world.until(lambda: world.facts.is_filled(before), "an order while all is well")
-        world.proxy.refuses = True
-        world.proxy.freeze()
-        sent = [await world.send() for _ in range(10)]
+        sent = await cut_off(world, 10)
         await asyncio.sleep(60)
         world.proxy.refuses = False
         await world.until(lambda: all(map(world.facts.is_settled, sent)), "all refused")

@@ -12,7 +12,7 @@ from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableEr
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.errors import BusPermissionError, BusTimeoutError
 
-__all__ = ["CALL_SECONDS", "call_server"]
+__all__ = ["CALL_SECONDS", "call_server", "unanswered"]
 
 CALL_SECONDS = 2.0
 """How long an answer may take."""
@@ -43,15 +43,26 @@ async def call_server(
         ) from error
     except APIError:
         raise
-    except ConnectionReconnectingError as error:
-        raise BusTimeoutError(
-            f"the connection to {bus.url} was lost when the server was to {what}"
-        ) from error
     except (TimeoutError, NatsError, OSError) as error:
+        raise unanswered(bus, what, error, subject) from error
+
+
+def unanswered(bus: NatsBus, what: str, error: Exception, *subjects: str) -> Exception:
+    """Return what says why a server did not answer.
+
+    Args:
+        bus: The connection.
+        what: It was asked for, behind "did not".
+        error: What the client says.
+        subjects: Beginnings of the subjects that this needs, that of the request first.
+    """
+    if isinstance(error, ConnectionReconnectingError):
+        return BusTimeoutError(
+            f"the connection to {bus.url} was lost when the server was to {what}"
+        )
+    for subject in subjects:
         if refused := bus.refused(subject):
-            raise BusPermissionError(
-                f"the server at {bus.url} forbids it to {what}: {refused}", subject
-            ) from error
-        raise BusTimeoutError(
-            f"the server at {bus.url} did not {what} within {CALL_SECONDS:g} s"
-        ) from error
+            return BusPermissionError(
+                f"the server at {bus.url} forbids it to {what}: {refused}", subjects[0]
+            )
+    return BusTimeoutError(f"the server at {bus.url} did not {what} within {CALL_SECONDS:g} s")

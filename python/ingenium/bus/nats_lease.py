@@ -18,14 +18,14 @@ from nats.js.kv import KeyValue
 
 from ingenium.bus.lease import NOBODY, TTL_SECONDS, Holder, Lease, TimedLease, key_of
 from ingenium.bus.nats_bus import NatsBus
+from ingenium.bus.nats_calls import CALL_SECONDS, unanswered
 from ingenium.bus.streams import has_streams
-from ingenium.errors import BusPermissionError, BusTimeoutError, StreamError
+from ingenium.errors import BusTimeoutError, StreamError
 
 __all__ = ["NatsLease", "open_lease"]
 
 BUCKET = "ingenium_lease"
 
-_CALL_SECONDS = 2.0
 _NAME_IN_USE = 10058
 _T = TypeVar("_T")
 
@@ -84,7 +84,7 @@ async def open_lease(
     """
     if not await has_streams(bus):
         return None
-    js = bus.client.jetstream(timeout=_CALL_SECONDS)
+    js = bus.client.jetstream(timeout=CALL_SECONDS)
     config = KeyValueConfig(bucket=BUCKET, ttl=ttl_seconds, history=1)
     try:
         bucket = await _call(bus, "make a bucket of leases", lambda: js.create_key_value(config))
@@ -113,10 +113,4 @@ async def _call(bus: NatsBus, what: str, call: Callable[[], Awaitable[_T]]) -> _
             f"the server at {bus.url} does not {what}: {error.description}"
         ) from error
     except (TimeoutError, NatsError, OSError) as error:
-        if refused := bus.refused("$KV.") or bus.refused("$JS."):
-            raise BusPermissionError(
-                f"the server at {bus.url} forbids it to {what}: {refused}", "$KV."
-            ) from error
-        raise BusTimeoutError(
-            f"the server at {bus.url} did not {what} within {_CALL_SECONDS:g} s"
-        ) from error
+        raise unanswered(bus, what, error, "$KV.", "$JS.") from error
