@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream
+from ingenium.delivery.rebuilding import history
 from ingenium.errors import IngeniumError
 from ingenium.events import Event, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
-from ingenium.subjects import ALL_EVENTS, event_type_of
+from ingenium.subjects import event_type_of
 from ingenium.trading.fill import Fill
 from ingenium.trading.order import Order
 from ingenium.trading.tracking import OrderTracker
@@ -33,13 +34,10 @@ async def find_unseen(stream: Stream, last: int) -> list[tuple[Order, TradeUpdat
         is rejected; the others expire.
     """
     search = _Search()
-    async with aclosing(stream.read([ALL_EVENTS], 0)) as records:
-        async for record in records:
-            if record.sequence > last:
-                break
-            search.look(record)
-            if record.sequence == last:
-                break
+    async with aclosing(history(stream, last)) as arriving:
+        async for records in arriving:
+            for record in records:
+                search.look(record)
     return search.found()
 
 
