@@ -75,13 +75,13 @@ class _Search:
 
     def _report(self, event: ExecutionEvent) -> None:
         tracker = self._tracker
-        working = tracker.find(event)
+        working = tracker.find(event.order_id, event.update)
         if working is None:
             return
         order_id = working.order.id
         # What is filled counts; at which price does not.
         fill = Fill.from_event(event, working.order, price=_ANY_PRICE)
-        tracker.follow(working, event, fill)
+        tracker.follow(working, event.update, fill)
         for each in (order_id, event.order_id):
             if tracker.active(each) is None:
                 self._open.pop(each, None)

@@ -82,7 +82,7 @@ class ExecutorBook(TrackedView):
         """
         if event.id and self.account.has_booked(event.id):
             return None
-        working = self.orders.find(event)
+        working = self.orders.find(event.order_id, event.update)
         order = None if working is None else working.order
         symbol = event.symbol or ("" if order is None else order.symbol)
         last = None if event.price else self.account.price(symbol)
@@ -94,6 +94,6 @@ class ExecutorBook(TrackedView):
         if fill is not None:
             self.account.book(fill)
         if working is not None:
-            self.orders.follow(working, event, fill)
+            self.orders.follow(working, event.update, fill)
         problem = oddity(event, working, fill)
         return None if problem is None or not symbol else (symbol, problem)

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from ingenium.errors import ComponentError
-from ingenium.events import ExecutionEvent, Side, TradeUpdate
+from ingenium.events import Side, TradeUpdate
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
@@ -18,13 +18,14 @@ from ingenium.trading.working import WorkingOrder, WorkingOrders
 
 __all__ = ["REMEMBERED", "OrderTracker"]
 
+_REJECTED, _REPLACED = TradeUpdate.REJECTED.value, TradeUpdate.REPLACED.value
 _ENDED = frozenset(
     {
         TradeUpdate.FILLED.value,
         TradeUpdate.CANCELED.value,
-        TradeUpdate.REJECTED.value,
+        _REJECTED,
         TradeUpdate.EXPIRED.value,
-        TradeUpdate.REPLACED.value,
+        _REPLACED,
     }
 )
 REMEMBERED = 10_000
@@ -131,16 +132,19 @@ class OrderTracker:
         self._touch(self._successors.get(order_id, ""))
         self._successors[order_id] = order.id
 
-    def find(self, event: ExecutionEvent) -> WorkingOrder | None:
+    def find(self, order_id: str, update: str | None) -> WorkingOrder | None:
         """Return the order that an execution is about; ``None`` for a stranger's.
 
         One that took another's place is followed from then on.
+
+        Args:
+            order_id: What the execution names.
+            update: What it says of the order; empty or ``None`` for a documented one.
         """
-        order_id = event.order_id
-        if event.update == TradeUpdate.REPLACED:
+        if update == _REPLACED:
             self._promote(self._successors.get(order_id, ""))
         elif order_id in self._asked:
-            if event.update == TradeUpdate.REJECTED:
+            if update == _REJECTED:
                 old, order = self._asked.pop(order_id)
                 self._touch(order_id)
                 self._touch(self._successors.pop(old, ""))
@@ -148,15 +152,15 @@ class OrderTracker:
             self._promote(order_id)
         return self.working.get(order_id) or self._legs.get(order_id) or self._ended.get(order_id)
 
-    def follow(self, working: WorkingOrder, event: ExecutionEvent, fill: Fill | None) -> None:
-        """Count what an execution fills, and end the order where it says so."""
+    def follow(self, working: WorkingOrder, update: str | None, fill: Fill | None) -> None:
+        """Count what an execution fills, and end the order where its update says so."""
         if fill is not None:
             working.fill(fill.quantity)
             order_id = working.order.id
             self._touch(order_id)
             if order_id in self._ended:
                 self._remember(working)
-        if (event.update or "") in _ENDED or not working.leaves:
+        if update in _ENDED or not working.leaves:
             order_id = working.order.id
             self._touch(order_id)
             ended = self.working.remove(order_id) or self._legs.pop(order_id, None)
