@@ -225,12 +225,30 @@ class Gated(RuleBasedStateMachine):
         if isinstance(event, ReplaceEvent):
             side = "buy" if life.sign > 0 else "sell"
             new = life.asked[event.id] = Life(life.symbol, side, quantity, str(limit))
-            self.check(new, str(limit), before, gross, grows=life.most > most)
+            # An order may be made smaller at any time, though it works on if that comes too late.
+            less = life.most - (quantity - life.filled)
+            self.check(new, str(limit), before, gross, grows=life.most > most, less=less)
 
     def check(
-        self, life: Life, price: str, state: TradingState, gross: int, *, grows: bool = True
+        self,
+        life: Life,
+        price: str,
+        state: TradingState,
+        gross: int,
+        *,
+        grows: bool = True,
+        less: int = 0,
     ) -> None:
-        """Hold what went out against every limit."""
+        """Hold what went out against every limit.
+
+        Args:
+            life: What went out.
+            price: Its limit price.
+            state: That of trading before.
+            gross: Gross exposure before.
+            grows: Whether more may be filled than before.
+            less: By how much less may be filled once it comes through.
+        """
         assert state is not TradingState.HALTED
         self.sent.append(self.now)
         for count, earlier in enumerate(reversed(self.sent), 1):
@@ -247,7 +265,7 @@ class Gated(RuleBasedStateMachine):
             assert reach * last <= MAX_SYMBOL
             assert self.gross() <= max(MAX_GROSS, gross)
         if state is TradingState.REDUCING or self.lost:
-            assert reach <= 0
+            assert reach - less <= 0
 
     @precondition(lambda self: self.lives)
     @rule(data=st.data())
