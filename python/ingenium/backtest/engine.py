@@ -17,6 +17,7 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.parts import Part
 from ingenium.backtest.quick import QuickSteps
 from ingenium.components import App, Component, External, Ingestor, Portfolio
+from ingenium.components.base import Sent
 from ingenium.components.handling import start_component, stop_component
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
@@ -191,8 +192,8 @@ class Replay:
     async def one_step(self, time: datetime, data: Sequence[Item]) -> None:
         """Do a whole step."""
         let, executor, portfolio = _let, self._executor, self._portfolio
-        filled: list[Event] = []
-        asked: list[Event] = []
+        filled: list[Sent] = []
+        asked: list[Sent] = []
         if pending := let(executor, DataEvent, data, time, filled):
             await pending
         if pending := let(portfolio, DataEvent, data, time, asked):
@@ -205,11 +206,11 @@ class Replay:
         self,
         time: datetime,
         data: Sequence[Item],
-        signals: list[Event],
+        signals: list[Sent],
         pending: Awaitable[None] | None,
         place: int,
-        asked: Sequence[Event] = (),
-        filled: Sequence[Event] = (),
+        asked: Sequence[Sent] = (),
+        filled: Sequence[Sent] = (),
     ) -> None:
         """Finish a step from the strategy at ``place`` on, once what is pending is done."""
         if pending is not None:
@@ -240,18 +241,18 @@ class Replay:
         self,
         time: datetime,
         data: Sequence[Item],
-        signals: Sequence[Event],
-        asked: list[Event],
-        executions: list[Event],
+        signals: Sequence[Sent],
+        asked: list[Sent],
+        executions: list[Sent],
     ) -> None:
         """Hand on what the data of an instant caused, until nobody has anything left to do."""
         let, executor, portfolio = _let, self._executor, self._portfolio
-        orders: list[Event] = []
+        orders: list[Sent] = []
         if signals and (pending := let(portfolio, SignalEvent, signals, time, asked)):
             await pending
         while asked:
             orders += asked
-            reported: list[Event] = []
+            reported: list[Sent] = []
             if pending := let(executor, OrderEvent, asked, time, reported):
                 await pending
             executions += reported
@@ -269,8 +270,8 @@ def _part(component: Component | None) -> Part | None:
 def _let(
     part: Part | None,
     kind: type[Event],
-    items: Sequence[Event | Bar],
+    items: Sequence[Sent | Bar],
     time: datetime,
-    sent: list[Event],
+    sent: list[Sent],
 ) -> Awaitable[None] | None:
     return None if part is None else part.let(kind, items, time, sent)

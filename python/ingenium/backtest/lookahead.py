@@ -19,11 +19,12 @@ from random import Random
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.watching import FileWatch
 from ingenium.components import App, Component, Ingestor, load_app
+from ingenium.components.base import Sent, event_of
 from ingenium.components.handling import STOP
 from ingenium.errors import BacktestError, ConfigError
-from ingenium.events import DataEvent, Event, Ohlc, encode
+from ingenium.events import DataEvent, Ohlc, encode
 from ingenium.lockstep import time_of
-from ingenium.trading import Bar
+from ingenium.trading import Bar, SentReport
 from ingenium.trading.numbers import format_decimal, parse_price
 
 __all__ = ["Lookahead", "check_lookahead"]
@@ -126,26 +127,26 @@ def _decisions(
 
 def _record(component: Component, watch: FileWatch, decisions: list[_Decision]) -> None:
     """Write down what a component sends, and let the watch know when it is at work."""
-    begin, take = component.begin, component.take
+    begin, take = component.begin, component.take_sent
     at: list[datetime] = []
 
-    def begin_watched(cause: str | Bar, now: datetime) -> None:
+    def begin_watched(cause: str | Bar | SentReport, now: datetime) -> None:
         watch.by = component.name
         # A run up to a cut stops there, which is nothing that was decided.
         at[:] = [] if cause == STOP else [now]
         begin(cause, now)
 
-    def take_recorded() -> list[Event]:
+    def take_recorded() -> list[Sent]:
         sent = take()
         watch.by = ""
         decisions.extend(
-            _Decision(time, component.name, encode(event)) for time in at for event in sent
+            _Decision(time, component.name, encode(event_of(each))) for time in at for each in sent
         )
         return sent
 
     # On the object, so that the class stays as it is.
     component.begin = begin_watched  # type: ignore[method-assign]
-    component.take = take_recorded  # type: ignore[method-assign]
+    component.take_sent = take_recorded  # type: ignore[method-assign]
 
 
 def _feed(ingestor: Ingestor, watch: FileWatch, cut: datetime | None, seed: int) -> None:

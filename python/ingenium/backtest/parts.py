@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from ingenium.components import Component
+from ingenium.components import Component, Executor, Portfolio
+from ingenium.components.base import Handled, Sent, event_of
 from ingenium.components.handling import bar_handler_of, failed_on, handlers_of, start_component
 from ingenium.events import DataEvent, Event, encode
-from ingenium.trading import Bar
+from ingenium.trading import Bar, Order, SentReport
 
 __all__ = ["Part"]
+
+
+def _ignore(_item: Order | SentReport) -> Handled:
+    return None
 
 
 class Part:
@@ -23,7 +28,16 @@ class Part:
         component: The component.
     """
 
-    __slots__ = ("_begin", "_handlers", "_on_bar", "_symbols", "component", "started")
+    __slots__ = (
+        "_begin",
+        "_handlers",
+        "_on_bar",
+        "_on_order",
+        "_on_report",
+        "_symbols",
+        "component",
+        "started",
+    )
 
     def __init__(self, component: Component) -> None:
         self.component = component
@@ -31,11 +45,18 @@ class Part:
         """Whether `on_start` has been called."""
         self._handlers = handlers_of(component)
         self._on_bar = bar_handler_of(component)
+        self._on_order: Callable[[Order], Handled] = _ignore
+        self._on_report: Callable[[SentReport], Handled] = _ignore
+        if isinstance(component, Executor):
+            self._on_order = component.handle_order
+        elif isinstance(component, Portfolio):
+            self._on_report = component.handle_report
+        component.hand_over()
         self._begin = component.begin
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def let(
-        self, kind: type[Event], items: Sequence[Event | Bar], time: datetime, sent: list[Event]
+        self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
     ) -> Awaitable[None] | None:
         """Let the component handle events of one kind, and put what it sends behind ``sent``.
 
@@ -60,6 +81,12 @@ class Part:
                 if isinstance(item, Bar):
                     self._begin(item, time)
                     awaitable = self._on_bar(item)
+                elif isinstance(item, SentReport):
+                    self._begin(item, time)
+                    awaitable = self._on_report(item)
+                elif isinstance(item, Order):
+                    self._begin(item.id, time)
+                    awaitable = self._on_order(item)
                 else:
                     self._begin(item.id or component.name_cause(encode(item), time), time)
                     awaitable = handler(item)
@@ -68,11 +95,11 @@ class Part:
             if awaitable is not None:
                 return self._finish(kind, awaitable, items[place:], time, sent)
             if component.outbox:
-                sent += component.take()
+                sent += component.take_sent()
         return None
 
     def let_bars(
-        self, bars: Sequence[Bar], time: datetime, sent: list[Event]
+        self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
     ) -> Awaitable[None] | None:
         """Do as `let`, for data that is all bars."""
         symbols = self._symbols
@@ -89,11 +116,11 @@ class Part:
             if awaitable is not None:
                 return self._finish(DataEvent, awaitable, bars[place:], time, sent)
             if self.component.outbox:
-                sent += self.component.take()
+                sent += self.component.take_sent()
         return None
 
     async def _start(
-        self, kind: type[Event], items: Sequence[Event | Bar], time: datetime, sent: list[Event]
+        self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
     ) -> None:
         self.started = True
         sent += await start_component(self.component, time)
@@ -104,19 +131,19 @@ class Part:
         self,
         kind: type[Event],
         awaitable: Awaitable[None],
-        items: Sequence[Event | Bar],
+        items: Sequence[Sent | Bar],
         time: datetime,
-        sent: list[Event],
+        sent: list[Sent],
     ) -> None:
         """Await the handler of the first event, then go on with the others."""
         try:
             await awaitable
         except Exception as error:
             raise failed_on(self.component, _event_of(items[0]), error) from error
-        sent += self.component.take()
+        sent += self.component.take_sent()
         if pending := self.let(kind, items[1:], time, sent):
             await pending
 
 
-def _event_of(item: Event | Bar) -> Event:
-    return item.event if isinstance(item, Bar) else item
+def _event_of(item: Sent | Bar) -> Event:
+    return item.event if isinstance(item, Bar) else event_of(item)

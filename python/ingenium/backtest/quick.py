@@ -11,7 +11,7 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.parts import Part
 from ingenium.brokers import PaperExecutor
 from ingenium.components import Executor, Portfolio
-from ingenium.events import Event
+from ingenium.components.base import Sent
 from ingenium.exchange import PaperExchange
 from ingenium.lockstep import EventLog, Item, OnStep
 from ingenium.trading import Bar
@@ -35,7 +35,7 @@ class SlowSteps(Protocol):
         self,
         time: datetime,
         data: Sequence[Item],
-        signals: list[Event],
+        signals: list[Sent],
         pending: Awaitable[None] | None,
         place: int,
     ) -> Awaitable[None]:
@@ -132,7 +132,7 @@ class QuickSteps:
         undigested: list[Bar] = []
         is_recording = False
         has_end = self._last != _LATEST
-        signals: list[Event] = []
+        signals: list[Sent] = []
         try:
             for time, data in self._instants:
                 if has_end and time > self._last:

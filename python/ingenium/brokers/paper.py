@@ -52,7 +52,12 @@ class PaperExecutor(Executor):
         name: str = "paper",
     ) -> None:
         super().__init__(name)
-        self._takes_bars = type(self).on_data is PaperExecutor.on_data
+        cls = type(self)
+        self._takes_bars = cls.on_data is PaperExecutor.on_data
+        self._takes_orders = (
+            cls.on_order is PaperExecutor.on_order
+            and cls.handle_request is PaperExecutor.handle_request
+        )
         self.exchange = PaperExchange(
             policy,
             fees=fees,
@@ -91,10 +96,20 @@ class PaperExecutor(Executor):
         except InvalidOrderError as error:
             self.reject(event, str(error))
             return
-        if denial := self.admit(order):
-            self.reject(event, str(denial))
-            return
-        self._send_all(self.exchange.submit(order, self.now))
+        self._work(order)
+
+    def handle_order(self, order: Order) -> Handled:
+        """Take an order that is known to be one."""
+        if not self._takes_orders:
+            return super().handle_order(order)
+        self._work(order)
+        return None
+
+    def _work(self, order: Order) -> None:
+        if self.gate is not None and (denial := self.admit(order)):
+            self.reject(order.to_event(), str(denial))
+        else:
+            self._send_all(self.exchange.submit(order, self.now))
 
     def on_cancel(self, event: CancelEvent) -> None:
         """Cancel an order; where there is none, the request is rejected by an execution."""
@@ -146,4 +161,4 @@ class PaperExecutor(Executor):
 
     def _send_all(self, reports: Iterable[Report]) -> None:
         for report in reports:
-            self.send_execution(report.to_event())
+            self.send_report(report)

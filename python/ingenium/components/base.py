@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from ingenium.clock import Clock, format_time
 from ingenium.components.user_state import read_user_state, write_user_state
@@ -20,12 +20,17 @@ from ingenium.events import ControlEvent, DataEvent, Event
 from ingenium.ids import make_id
 from ingenium.subjects import subject_of
 from ingenium.trading.bar import Bar
+from ingenium.trading.order import Order
+from ingenium.trading.report import SentReport
 from ingenium.trading.rows import GivenRows, LogRow, read_row, write_json
 
-__all__ = ["Component", "Handled"]
+__all__ = ["Component", "Handled", "Sent", "event_of"]
 
 Handled = Awaitable[None] | None
 """What a handler returns: nothing, or something to await that gives nothing."""
+
+Sent = Event | Order | SentReport
+"""What a component sends: an event, or within a process an order or a report that stands for it."""
 
 _EventT = TypeVar("_EventT", bound=Event)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
@@ -63,10 +68,12 @@ class Component:
                 f"component name {self.name!r} does not fit: use up to 40 lower-case letters, "
                 "digits, - and _"
             )
-        self.outbox: list[Event] | None = None
+        self.outbox: list[Sent] | None = None
         """What was sent and not yet taken; for those who run components."""
+        self.hands_over = False
+        """Whether orders and reports are handed over as they are; see `hand_over`."""
         self._now = _EPOCH
-        self._cause: str | Bar = ""
+        self._cause: str | Bar | SentReport = ""
         self._sent_of_cause = 0
         self._nameless_causes = 0
         self.notify: Callable[[], None] | None = None
@@ -197,12 +204,12 @@ class Component:
 
     # What follows is for those who run components.
 
-    def begin(self, cause: str | Bar, now: datetime) -> None:
+    def begin(self, cause: str | Bar | SentReport, now: datetime) -> None:
         """Stand the clock at ``now`` and start collecting what the handling of ``cause`` sends.
 
         Args:
-            cause: Id of the event that is about to be handled, or the bar that stands for it; ids
-                of what is sent follow from it.
+            cause: Id of the event that is about to be handled, or what stands for it; ids of what
+                is sent follow from it.
             now: The present time, UTC.
         """
         self._now = now
@@ -210,6 +217,12 @@ class Component:
         self._sent_of_cause = 0
         if self.outbox is None:
             self.outbox = []
+
+    def hand_over(self) -> None:
+        """Put orders and reports into the outbox as they are, for `take_sent`.
+
+        Who calls it, before the first event, makes their events when somebody asks for them.
+        """
 
     def name_cause(self, payload: bytes, now: datetime) -> str:
         """Make a name for an event without an id, as the documented format has them.
@@ -222,6 +235,11 @@ class Component:
 
     def take(self) -> list[Event]:
         """Return what was sent since the last call, in the order of sending."""
+        sent = self.take_sent()
+        return [event_of(each) for each in sent] if self.hands_over else cast("list[Event]", sent)
+
+    def take_sent(self) -> list[Sent]:
+        """Do as `take`, with orders and reports as they are where they are handed over."""
         sent = self.outbox
         if not sent:
             return []
@@ -239,19 +257,11 @@ class Component:
     def _send(self, event: _EventT, prefix: str) -> _EventT:
         outbox = self.outbox
         if outbox is None:
-            raise ComponentError(
-                f"component {self.name!r} cannot send outside of a run: run it with its app, or "
-                "call begin() on it in a test"
-            )
+            raise self._outside()
         # Raises SubjectError for a symbol that no subject can hold, where the user can see it.
         subject_of(event)
         if not event.id:
-            count = self._sent_of_cause
-            self._sent_of_cause = count + 1
-            cause = self._cause
-            if not isinstance(cause, str):
-                cause = self._cause = cause.id
-            event.id = make_id(prefix, self.name, cause, str(count))
+            event.id = self._next_id(prefix)
         if not event.timestamp:
             # The documented format has a string here for data and a time for the others.
             if event.__class__ is DataEvent:
@@ -262,6 +272,26 @@ class Component:
         if self.notify is not None:
             self.notify()
         return event
+
+    def _next_id(self, prefix: str) -> str:
+        count = self._sent_of_cause
+        self._sent_of_cause = count + 1
+        cause = self._cause
+        if not isinstance(cause, str):
+            cause = self._cause = cause.id
+        return make_id(prefix, self.name, cause, str(count))
+
+    def _hand_over(self, sent: Order | SentReport) -> None:
+        """Send what stands for an event; its id and its numbers are those of that event."""
+        if self.outbox is None:
+            raise self._outside()
+        self.outbox.append(sent)
+
+    def _outside(self) -> ComponentError:
+        return ComponentError(
+            f"component {self.name!r} cannot send outside of a run: run it with its app, or "
+            "call begin() on it in a test"
+        )
 
     def handle_late(self, event: Event, age_seconds: float) -> Handled:
         """Handle a signal or an order that came too late to be acted upon.
@@ -278,3 +308,10 @@ class Component:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def event_of(sent: Sent) -> Event:
+    """Return the event that was sent, or that stands for what was."""
+    if isinstance(sent, SentReport):
+        return sent.event
+    return sent.to_event() if isinstance(sent, Order) else sent

@@ -13,12 +13,14 @@ from ingenium.trading.fill import Fill
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.recent import RecentIds
+from ingenium.trading.report import SentReport
 from ingenium.trading.working import WorkingOrder
 
 __all__ = ["BookingPortfolio"]
 
 _log = logging.getLogger("ingenium.portfolio")
 
+_REJECTED = TradeUpdate.REJECTED.value
 _REMEMBERED_PROBLEMS = 1_000
 
 
@@ -55,9 +57,21 @@ class BookingPortfolio(GatedPortfolio):
         if working is None:
             self._report_stranger(event, fill)
         else:
-            self._follow(working, event, fill)
+            self._follow(working, event.update, event.reason, fill)
         if self.gate is not None:
             self._inspect(event, working, fill)
+        return True
+
+    def _book_report(self, sent: SentReport) -> bool:
+        """Do as `book_execution` with the event of a report; whether it is of an order of ours."""
+        report = sent.report
+        update: str = report.update._value_
+        working = self._orders.find(report.order.id, update)
+        if working is None:
+            return False
+        if sent.fill is not None:
+            self.account.book(sent.fill)
+        self._follow(working, update, report.reason, sent.fill)
         return True
 
     def take_refusal(self) -> DecodeError | None:
@@ -114,13 +128,15 @@ class BookingPortfolio(GatedPortfolio):
                 "%s: report %s on order %s of somebody else", self.name, event.id, event.order_id
             )
 
-    def _follow(self, working: WorkingOrder, event: ExecutionEvent, fill: Fill | None) -> None:
+    def _follow(
+        self, working: WorkingOrder, update: str | None, reason: str | None, fill: Fill | None
+    ) -> None:
         order = working.order
-        self._orders.follow(working, event.update, fill)
+        self._orders.follow(working, update, fill)
         if fill is not None and working.filled > order.quantity:
             self.report_problem(
                 f"order {order.id!r} of {order.quantity:f} {order.symbol} has been filled "
                 f"with {working.filled:f}"
             )
-        if event.update == TradeUpdate.REJECTED:
-            _log.warning("%s: order %s was rejected: %s", self.name, order.id, event.reason)
+        if update == _REJECTED:
+            _log.warning("%s: order %s was rejected: %s", self.name, order.id, reason)

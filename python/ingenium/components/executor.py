@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ingenium.components.base import Handled
 from ingenium.components.gated import Gated
-from ingenium.errors import SubjectError
+from ingenium.errors import SubjectError, WireError
 from ingenium.events import (
     CancelEvent,
     DataEvent,
@@ -23,6 +23,7 @@ from ingenium.risk import Denial, ExecutorBook
 from ingenium.subjects import check_symbol
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order
+from ingenium.trading.report import Report, SentReport
 
 __all__ = ["Executor", "unseen_reason"]
 
@@ -118,6 +119,20 @@ class Executor(Gated):
             self._distrust(*found)
         return event
 
+    def send_report(self, report: Report) -> None:
+        """Do as `send_execution` with the event of a report."""
+        if self.hands_over:
+            try:
+                fill = report.fill()
+            except WireError:
+                pass  # as an event it is found out by who reads it
+            else:
+                number = self._sent_of_cause
+                self._sent_of_cause = number + 1
+                self._hand_over(SentReport(report, fill, self.name, self._cause, number, self.now))
+                return
+        self.send_execution(report.to_event())
+
     def admit(self, order: Order, replaces: Order | None = None) -> Denial | None:
         """Hold an order against the risk gate, as the last thing before the market.
 
@@ -170,6 +185,14 @@ class Executor(Gated):
         if isinstance(event, CancelEvent):
             return self.on_cancel(event)
         return self.on_replace(event)
+
+    def hand_over(self) -> None:
+        """Hand over reports as they are, unless a gate or somebody's own code wants the events."""
+        self.hands_over = self.gate is None and type(self).send_execution is Executor.send_execution
+
+    def handle_order(self, order: Order) -> Handled:
+        """Do as `handle_request` with the event of an order; for those who run components."""
+        return self.handle_request(order.to_event())
 
     def handle_late(self, event: Event, age_seconds: float) -> Handled:
         """Report an order that came too late as expired, and a replacement as rejected.

@@ -29,6 +29,7 @@ from ingenium.trading.bar import Bar
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
+from ingenium.trading.report import SentReport
 from ingenium.trading.working import WorkingOrder
 
 __all__ = ["Portfolio"]
@@ -58,6 +59,11 @@ class Portfolio(BookingPortfolio):
     def __init__(self, cash: Number = Decimal(100_000), *, name: str | None = None) -> None:
         super().__init__(cash, name)
         cls = type(self)
+        self._takes_reports = (
+            cls.on_execution is Portfolio.on_execution
+            and cls.handle_execution is Portfolio.handle_execution
+            and cls.book_execution is Portfolio.book_execution
+        )
         self._takes_bars = cls.on_data is Portfolio.on_data
         self._reads_data = (
             cls.on_data is not Portfolio.on_data or cls.on_bar is not Portfolio.on_bar
@@ -154,13 +160,18 @@ class Portfolio(BookingPortfolio):
             stop_loss=exact_or_none(stop_loss, "stop_loss"),
             stop_loss_limit=exact_or_none(stop_loss_limit, "stop_loss_limit"),
             extended_hours=extended_hours,
-        )
+        ).as_written()
         if self.gate is not None and (denied := self._denied(order)) is not None:
             return denied
-        event = self._send(order.to_event(), "order")
         # Nobody else has it yet, and it has been checked.
-        force_setattr(order, "id", event.id)
-        force_setattr(order, "timestamp", event.timestamp)
+        if self.hands_over:
+            force_setattr(order, "id", self._next_id("order"))
+            force_setattr(order, "timestamp", self.now)
+            self._hand_over(order)
+        else:
+            event = self._send(order.to_event(), "order")
+            force_setattr(order, "id", event.id)
+            force_setattr(order, "timestamp", event.timestamp)
         self._orders.add(order)
         return order
 
@@ -282,6 +293,16 @@ class Portfolio(BookingPortfolio):
         on a stream knows all that were ever handled, from its file.
         """
         return self.on_execution(event) if self.book_execution(event) else None
+
+    def handle_report(self, sent: SentReport) -> Handled:
+        """Do as `handle_execution` with the event that a report stands for."""
+        if self._takes_reports and self.gate is None and self._book_report(sent):
+            return None
+        return self.handle_execution(sent.event)
+
+    def hand_over(self) -> None:
+        """Hand over orders as they are, unless a gate wants their events."""
+        self.hands_over = self.gate is None
 
     def handle_late(self, event: Event, age_seconds: float) -> Handled:
         """Pass over a signal that is too old to trade on, and say so."""

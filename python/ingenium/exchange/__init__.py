@@ -6,7 +6,6 @@ from ingenium.exchange.fees import FeeBasisPoints, FeeModel, FeePerOrder, FeePer
 from ingenium.exchange.notes import ExchangeNotes
 from ingenium.exchange.paper_exchange import PaperExchange
 from ingenium.exchange.policy import FillPolicy
-from ingenium.exchange.report import Report
 from ingenium.exchange.slippage import (
     NoSlippage,
     SlippageBasisPoints,
@@ -14,6 +13,7 @@ from ingenium.exchange.slippage import (
     SlippageTicks,
     SlippageVolumeShare,
 )
+from ingenium.trading.report import Report
 
 __all__ = [
     "AlwaysOpen",

@@ -19,13 +19,13 @@ from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.matching import AUCTIONS, MATCHERS, Match, trail
 from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.replacing import replaced_leg, replaced_order
-from ingenium.exchange.report import Report
 from ingenium.exchange.resting import RestingOrder
 from ingenium.exchange.saving import ExchangeBooks
 from ingenium.exchange.slippage import NoSlippage, SlippageModel, slipped
 from ingenium.exchange.volume import fillable
 from ingenium.trading import Bar, Order
 from ingenium.trading.money import EXACT, ZERO, Number
+from ingenium.trading.report import Report
 
 __all__ = ["PaperExchange"]
 

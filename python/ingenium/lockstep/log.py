@@ -12,6 +12,7 @@ from hashlib import sha256
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import unpack
 from ingenium.components import App, Strategy
+from ingenium.components.base import Sent, event_of
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
     DataEvent,
@@ -24,7 +25,7 @@ from ingenium.events import (
 from ingenium.lockstep.feed import Item
 from ingenium.lockstep.lines import BarLines, line_of
 from ingenium.subjects import data_subject, event_type_of, subject_of
-from ingenium.trading import Account, Bar, Fill, Order, Trade
+from ingenium.trading import Account, Bar, Fill, Order, SentReport, Trade
 from ingenium.trading.account import LARGEST_PRICE
 
 _LISTED = 10
@@ -174,14 +175,18 @@ class EventLog:
             self._hash.update(self._lines.lines_of(bars))
 
     def add_events(
-        self, signals: Sequence[Event], orders: Sequence[Event], executions: Sequence[Event]
+        self, signals: Sequence[Sent], orders: Sequence[Sent], executions: Sequence[Sent]
     ) -> None:
         """Add the other events of the instant; the digest is that of messages on a bus."""
         for place, events in enumerate((signals, orders, executions), 1):
             self._counts[place] += len(events)
             for event in events:
-                self._digest(event)
-                if isinstance(event, OrderEvent):
+                if self._hash is not None:
+                    self._digest(event_of(event))
+                if isinstance(event, SentReport):
+                    if event.fill is not None:
+                        self._book_fill(event.fill)
+                elif isinstance(event, OrderEvent | Order):
                     self._orders[event.id] = event  # a portfolio of ours has checked it
                 elif events is not signals:
                     self._book(event)
@@ -307,7 +312,10 @@ class EventLog:
         fill = Fill.from_event(event, order, price=price)
         if fill is None:
             return
-        self.account.book(fill)
-        self.traded_value += fill.quantity * fill.price
+        self._book_fill(fill)
         if price is not None:
             self._problems.append(f"execution {event.id} states no price: booked at {price}")
+
+    def _book_fill(self, fill: Fill) -> None:
+        self.account.book(fill)
+        self.traded_value += fill.quantity * fill.price

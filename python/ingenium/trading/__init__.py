@@ -5,6 +5,7 @@ from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
+from ingenium.trading.report import Report, SentReport
 from ingenium.trading.rows import state_digest
 from ingenium.trading.trade import Trade
 from ingenium.trading.working import WorkingOrder, WorkingOrders
@@ -15,6 +16,8 @@ __all__ = [
     "Fill",
     "Order",
     "Position",
+    "Report",
+    "SentReport",
     "Trade",
     "WorkingOrder",
     "WorkingOrders",

@@ -13,7 +13,7 @@ from math import isfinite
 
 from ingenium.errors import DecodeError, EncodeError
 
-__all__ = ["format_decimal", "parse_decimal", "parse_float", "parse_price"]
+__all__ = ["as_written", "format_decimal", "parse_decimal", "parse_float", "parse_price"]
 
 # Up to 15 digits before the point and 18 behind it: the cents of any market and the wei of a coin.
 _PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?", re.ASCII)
@@ -21,6 +21,7 @@ _EXPONENT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", r
 
 _FINEST = Decimal("1e-18")
 _FINEST_EXPONENT = 18
+_FEW_DIGITS = 15
 _WIDE = Context(prec=64)
 
 # What texts have been read as, and numbers written as: those of money come again and again.
@@ -107,6 +108,21 @@ def format_decimal(number: Decimal) -> str:
         _texts.clear()
     _texts[number] = text
     return text
+
+
+def as_written(number: Decimal) -> Decimal:
+    """Return a number as it is read back from its text: equal, and without zeros at its end.
+
+    Raises:
+        DecodeError: No event can hold it.
+        EncodeError: The number is not finite.
+    """
+    text = str(number)
+    if len(text) <= _FEW_DIGITS and (
+        text.isdigit() or (text[-1] != "0" and text.replace(".", "", 1).isdigit())
+    ):
+        return number  # as most are
+    return parse_decimal(format_decimal(number), "number", "")
 
 
 def _plain(text: str) -> Decimal | None:

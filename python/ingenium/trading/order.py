@@ -13,7 +13,7 @@ from ingenium.errors import DecodeError, InvalidOrderError, SubjectError
 from ingenium.events import OrderEvent, OrderType, ReplaceEvent, Side, StopLoss, TimeInForce
 from ingenium.ids import make_id
 from ingenium.subjects import data_subject
-from ingenium.trading.numbers import format_decimal, parse_decimal
+from ingenium.trading.numbers import as_written, format_decimal, parse_decimal
 
 __all__ = ["Order", "protective_ids"]
 
@@ -101,10 +101,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         except SubjectError as error:
             raise InvalidOrderError(f"order Symbol cannot be used: {error}") from error
         _check_number("Quantity", self.quantity)
-        if self.type is _MARKET and (
-            self.limit_price is self.stop_price is self.trail_price is self.trail_percent is None
-            and self.take_profit is self.stop_loss is self.stop_loss_limit is None
-        ):
+        if self.type is _MARKET and self.has_no_prices:
             return  # as most are
         for name, path in _PRICES.items():
             value = getattr(self, name)
@@ -162,6 +159,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
                 f"order TakeProfit is {self.take_profit} and StopLoss.StopPrice is "
                 f"{self.stop_loss}: for a {self.side} order the profit must be {where} the loss"
             )
+
+    @property
+    def has_no_prices(self) -> bool:
+        """Whether it states none, as most market orders do."""
+        return (
+            self.limit_price is self.stop_price is self.trail_price is self.trail_percent is None
+            and self.take_profit is self.stop_loss is self.stop_loss_limit is None
+        )
 
     @property
     def is_bracket(self) -> bool:
@@ -285,6 +290,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             changes["trail_price"] = None
         return msgspec.structs.replace(self, id=event.id, timestamp=event.timestamp, **changes)
 
+    def as_written(self) -> Order:
+        """Return the order as one reads it from its event: equal, its numbers without end zeros."""
+        quantity = as_written(self.quantity)
+        if quantity is self.quantity and self.has_no_prices:
+            return self
+        prices = {name: _as_written(getattr(self, name)) for name in _PRICES}
+        return msgspec.structs.replace(self, quantity=quantity, **prices)
+
     def to_event(self) -> OrderEvent:
         """Write the order as an event."""
         return OrderEvent(
@@ -305,6 +318,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
                 limit_price=_text(self.stop_loss_limit), stop_price=_text(self.stop_loss)
             ),
         )
+
+
+def _as_written(value: Decimal | None) -> Decimal | None:
+    return None if value is None else as_written(value)
 
 
 def protective_ids(order_id: str) -> tuple[str, str]:

@@ -1,0 +1,121 @@
+"""What an exchange says about an order, and how that becomes an event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from ingenium.events import ExecutionEvent, TradeUpdate
+from ingenium.ids import make_id
+from ingenium.trading.bar import Bar
+from ingenium.trading.fill import Fill
+from ingenium.trading.money import ZERO
+from ingenium.trading.numbers import as_written, format_decimal
+from ingenium.trading.order import Order
+
+__all__ = ["Report", "SentReport"]
+
+_FILLING = (TradeUpdate.FILLED, TradeUpdate.PARTIAL_FILL)
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """A report on an order; one with a quantity is a fill.
+
+    Attributes:
+        order: The order.
+        update: What happened to it.
+        time: When, in the exchange's time, UTC.
+        leaves: Quantity that still works after this.
+        quantity: Quantity that this report fills; zero when it fills nothing.
+        price: Price of the fill, after slippage.
+        commission: Fee for the fill.
+        reason: Why it was rejected, canceled or expired; empty otherwise.
+        is_ambiguous: Whether the bar left a doubt, which was decided against the owner.
+    """
+
+    order: Order
+    update: TradeUpdate
+    time: datetime
+    leaves: Decimal = ZERO
+    quantity: Decimal = ZERO
+    price: Decimal | None = None
+    commission: Decimal = ZERO
+    reason: str = ""
+    is_ambiguous: bool = False
+
+    def to_event(self) -> ExecutionEvent:
+        """Write the report as an event, its id and timestamp still empty."""
+        event = ExecutionEvent(
+            order_id=self.order.id,
+            symbol=self.order.symbol,
+            side=self.order.side._value_,
+            update=self.update._value_,
+            execution_timestamp=self.time,
+            leaves_quantity=format_decimal(self.leaves),
+            reason=self.reason or None,
+        )
+        if self.price is not None:
+            event.quantity = format_decimal(self.quantity)
+            event.price = format_decimal(self.price)
+            event.commission = format_decimal(self.commission)
+        return event
+
+    def fill(self) -> Fill | None:
+        """Return the fill, as one reads it from the event; ``None`` where nothing is filled.
+
+        Raises:
+            DecodeError: The event would hold a number that nobody can read.
+        """
+        if self.update not in _FILLING or self.price is None:
+            return None
+        order = self.order
+        return Fill(
+            symbol=order.symbol,
+            side=order.side,
+            quantity=as_written(self.quantity),
+            price=as_written(self.price),
+            commission=as_written(self.commission),
+            time=self.time,
+            order_id=order.id,
+        )
+
+
+class SentReport(msgspec.Struct):
+    """A report on its way to a portfolio in the same process.
+
+    It stands for an event, as a bar does: most are booked without anybody asking for that.
+
+    Attributes:
+        report: The report.
+        fill: What it fills, or ``None``. Without an id, as none comes twice within a process.
+        sender: Name of the executor.
+        cause: What the executor was handling: an id, or what has one.
+        number: How much that has caused before.
+        time: When it was sent, UTC.
+    """
+
+    report: Report
+    fill: Fill | None
+    sender: str
+    cause: str | Bar | SentReport
+    number: int
+    time: datetime
+    _event: ExecutionEvent | None = None
+
+    @property
+    def event(self) -> ExecutionEvent:
+        """The event, with id and timestamp."""
+        event = self._event
+        if event is None:
+            event = self._event = self.report.to_event()
+            cause = self.cause if isinstance(self.cause, str) else self.cause.id
+            event.id = make_id("exec", self.sender, cause, str(self.number))
+            event.timestamp = self.time
+        return event
+
+    @property
+    def id(self) -> str:
+        """The id of the event."""
+        return self.event.id
