@@ -21,6 +21,8 @@ def token(kind: type[_TokenT], name: str, value: str) -> _TokenT:
     Raises:
         InvalidOrderError: It is none of its kind.
     """
+    if isinstance(value, kind):
+        return value  # as most are; to look one up is slow
     try:
         return kind(value)
     except ValueError:

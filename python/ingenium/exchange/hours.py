@@ -39,6 +39,9 @@ class Turn(Enum):
     """The order had expired when it began."""
 
 
+_SLEEP, _WORK = Turn.SLEEP, Turn.WORK
+
+
 class BarHours(msgspec.Struct, frozen=True, gc=False):
     """Where a bar lies in the hours of its exchange.
 
@@ -103,7 +106,7 @@ class TradingHours:
         time_in_force = order.time_in_force
         is_awake = hours.admits(order)
         if time_in_force in _NO_SESSION:
-            return Turn.WORK if is_awake else Turn.SLEEP
+            return _WORK if is_awake else _SLEEP
         session = resting.session
         if session is None:
             session = resting.session = self._session_of(resting, hours)
@@ -117,8 +120,8 @@ class TradingHours:
         if time_in_force is _CLS:
             return Turn.LAST if hours.is_regular and is_last else Turn.SLEEP
         if not is_awake:
-            return Turn.SLEEP
-        return Turn.LAST if is_last else Turn.WORK
+            return _SLEEP
+        return Turn.LAST if is_last else _WORK
 
     def _session_of(self, resting: RestingOrder, hours: BarHours) -> Session | None:
         """Return the session that an order is for, at the first bar that could be part of it."""

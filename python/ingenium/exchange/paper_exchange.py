@@ -30,9 +30,13 @@ from ingenium.trading.report import Report
 __all__ = ["PaperExchange"]
 
 # Tuples, as the hash of a member is slow.
+_SLEEP, _WORK, _OVER = Turn.SLEEP, Turn.WORK, Turn.OVER
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 _FOK = TimeInForce.FOK
 _BUY = Side.BUY
+_TRAILING_STOP = OrderType.TRAILING_STOP
+_NEW, _ACCEPTED = TradeUpdate.NEW, TradeUpdate.ACCEPTED
+_FILLED, _PARTIAL_FILL = TradeUpdate.FILLED, TradeUpdate.PARTIAL_FILL
 
 
 class PaperExchange(ExchangeBooks):
@@ -120,11 +124,10 @@ class PaperExchange(ExchangeBooks):
         last = self._close(order.symbol)
         reason = objection(order, last)
         resting = RestingOrder(order, now)
-        price = last_price(last)
-        reason = reason or self._unaffordable(resting, price)
+        reason = reason or self._unaffordable(resting, last)
         if reason:
             return [Report(order, TradeUpdate.REJECTED, now, reason=reason)]
-        if order.type is OrderType.TRAILING_STOP and price is not None:
+        if order.type is _TRAILING_STOP and (price := last_price(last)) is not None:
             trail(resting, price)
         self._book.add(resting)
         reports = [self._welcome(resting, now)]
@@ -181,7 +184,7 @@ class PaperExchange(ExchangeBooks):
             new, reason = replaced_order(resting, order, now, last)
             if not reason:
                 others = (other for other in self._book.working() if other is not resting)
-                reason = self._unaffordable(new, last_price(last), others)
+                reason = self._unaffordable(new, last, others)
             if not reason:
                 self._book.replace(resting, new)
                 return [Report(resting.order, TradeUpdate.REPLACED, now), self._welcome(new, now)]
@@ -211,7 +214,7 @@ class PaperExchange(ExchangeBooks):
         symbol = bar.symbol
         if not self.is_waiting(symbol, bar):
             return []
-        exact = ExactBar.of(bar)
+        exact = ExactBar(bar)
         if not exact.is_consistent:
             self.notes.inconsistent_bars += 1
         hours = self._hours.of(bar)
@@ -220,11 +223,11 @@ class PaperExchange(ExchangeBooks):
             if exact.start < resting.submitted:
                 continue
             turn = self._hours.turn(resting, hours)
-            if turn is Turn.SLEEP:
+            if turn is _SLEEP:
                 continue
-            if turn is not Turn.OVER:
+            if turn is not _OVER:
                 reports += self._match(resting, exact)
-            if turn is not Turn.WORK and self._book.get(resting.order.id) is resting:
+            if turn is not _WORK and self._book.get(resting.order.id) is resting:
                 reports += self._expired(resting, exact)
         if symbol in self._brackets:
             reports += self._protect(symbol, exact, hours)
@@ -326,7 +329,7 @@ class PaperExchange(ExchangeBooks):
     ) -> tuple[Decimal, Decimal]:
         """Return the price of a fill after slippage, and its commission."""
         price = match.price
-        if match.slips:
+        if match.slips and type(self.slippage) is not NoSlippage:
             distance = self.slippage.distance(price, quantity, bar.volume)
             price = slipped(price, resting.order.side, distance)
         return price, self.fees.fee(quantity, price, is_first=not resting.filled)
@@ -351,7 +354,7 @@ class PaperExchange(ExchangeBooks):
         self._ledger.book(order, quantity, price, commission)
         return Report(
             order,
-            TradeUpdate.PARTIAL_FILL if resting.leaves else TradeUpdate.FILLED,
+            _PARTIAL_FILL if resting.leaves else _FILLED,
             bar.start if match.at_open else bar.end,
             resting.leaves,
             quantity,
@@ -363,13 +366,13 @@ class PaperExchange(ExchangeBooks):
     def _unaffordable(
         self,
         resting: RestingOrder,
-        last: Decimal | None,
+        last: str | None,
         working: Iterator[RestingOrder] | None = None,
     ) -> str:
         """Say why the account may not send an order; empty when it may."""
         if self._ledger.forbids_nothing:
             return ""
-        price = expected_price(resting.order, last)
+        price = expected_price(resting.order, last_price(last))
         fee = self.fees.fee(resting.leaves, price, is_first=not resting.filled)
         return self._ledger.admit(resting, price, fee, working or self._book.working())
 
@@ -377,7 +380,7 @@ class PaperExchange(ExchangeBooks):
         """Report that an order works, or that it waits for its exchange to open."""
         order = resting.order
         resting.is_announced = self._hours.is_open(order, now)
-        update = TradeUpdate.NEW if resting.is_announced else TradeUpdate.ACCEPTED
+        update = _NEW if resting.is_announced else _ACCEPTED
         return Report(order, update, now, resting.leaves)
 
     def _expired(self, resting: RestingOrder, bar: ExactBar) -> Iterator[Report]:

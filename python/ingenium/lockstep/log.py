@@ -29,6 +29,8 @@ from ingenium.trading import Account, Bar, Fill, Order, SentReport, Trade
 from ingenium.trading.account import LARGEST_PRICE
 
 _LISTED = 10
+# A tuple, as a union is made anew for each look.
+_ORDERS = (OrderEvent, Order)
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
 
@@ -186,7 +188,7 @@ class EventLog:
                 if isinstance(event, SentReport):
                     if event.fill is not None:
                         self._book_fill(event.fill)
-                elif isinstance(event, OrderEvent | Order):
+                elif isinstance(event, _ORDERS):
                     self._orders[event.id] = event  # a portfolio of ours has checked it
                 elif events is not signals:
                     self._book(event)

@@ -13,6 +13,10 @@ from ingenium.trading.numbers import parse_decimal
 
 __all__ = ["TargetPortfolio"]
 
+# A member of an enumeration is looked up slowly.
+_LONG, _SHORT, _FLAT = Signal.LONG, Signal.SHORT, Signal.FLAT
+_BUY, _SELL = Side.BUY, Side.SELL
+
 
 class TargetPortfolio(Portfolio):
     """Moves the position in a symbol to a target with each signal, by one market order.
@@ -61,11 +65,12 @@ class TargetPortfolio(Portfolio):
 
     def _move(self, event: SignalEvent) -> None:
         symbol = event.symbol
-        if event.signal == Signal.FLAT or (event.signal == Signal.SHORT and not self.allow_short):
+        signal = event.signal
+        if signal == _FLAT or (signal == _SHORT and not self.allow_short):
             target: Decimal | None = ZERO
-        elif event.signal == Signal.LONG:
+        elif signal == _LONG:
             target = self.target(event, 1)
-        elif event.signal == Signal.SHORT:
+        elif signal == _SHORT:
             target = self.target(event, -1)
         else:
             known = ", ".join(Signal)
@@ -78,7 +83,7 @@ class TargetPortfolio(Portfolio):
             return
         difference = EXACT.subtract(target, self.held(symbol))
         if difference:
-            side = Side.BUY if difference > 0 else Side.SELL
+            side = _BUY if difference > 0 else _SELL
             self.send_order(symbol, side, difference.copy_abs())
 
     def held(self, symbol: str) -> Decimal:
