@@ -166,7 +166,7 @@ class EquityCurve:
         stamps = [bar.end.timestamp() for bar in bars]
         closes = [bar.close for bar in bars]
         self._closes[symbol] = self._close = closes[-1]
-        self._prices.see_all(symbol, stamps, bars, closes)
+        self._prices.see_all(symbol, stamps, bars)
         self._timestamps.extend(stamps)
         self._benchmark.extend(closes)
         for stretch, end in spans:

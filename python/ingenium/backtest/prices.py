@@ -60,44 +60,55 @@ class PriceTrack:
             if low < self._lowest:
                 self._lowest = self.low[-1] = low
             return
-        if len(self.times) == 2 * _FEWEST:
-            self.halve()
-            self._bars_each *= 2
-        self._room = self._bars_each - 1
+        self._make_room()
+        self._room -= 1
         self._highest, self._lowest = high, low
         self.times.append(time)
         self.high.append(high)
         self.low.append(low)
         self.close.append(close)
 
-    def add_all(
-        self,
-        times: Sequence[float],
-        highs: Sequence[float],
-        lows: Sequence[float],
-        closes: Sequence[float],
-    ) -> None:
+    def add_all(self, times: Sequence[float], bars: Sequence[Bar]) -> None:
         """Do as `add` for several bars, a stretch at a time."""
         place, count = 0, len(times)
         while place < count:
+            is_new = not self._room
+            if is_new:
+                self._make_room()
+                self._highest, self._lowest = bars[place].high, bars[place].low
             end = min(place + self._room, count)
-            if end == place:
-                self.add(times[place], highs[place], lows[place], closes[place])
-                place += 1
-                continue
+            highest, lowest = self._highest, self._lowest
+            for bar in bars[place:end]:
+                high, low = bar.high, bar.low
+                highest = max(highest, high)
+                lowest = min(lowest, low)
+            time, close = times[end - 1], bars[end - 1].close
+            if is_new:
+                self.times.append(time)
+                self.high.append(highest)
+                self.low.append(lowest)
+                self.close.append(close)
+            else:
+                self.times[-1], self.high[-1] = time, highest
+                self.low[-1], self.close[-1] = lowest, close
+            self._highest, self._lowest = highest, lowest
             self.bars += end - place
             self._room -= end - place
-            self.times[-1], self.close[-1] = times[end - 1], closes[end - 1]
-            self._highest = self.high[-1] = max(self._highest, *highs[place:end])
-            self._lowest = self.low[-1] = min(self._lowest, *lows[place:end])
             place = end
+
+    def _make_room(self) -> None:
+        """Begin a stretch."""
+        if len(self.times) == 2 * _FEWEST:
+            self.halve()
+            self._bars_each *= 2
+        self._room = self._bars_each
 
     def halve(self) -> None:
         """Let each two stretches become one."""
         highs, lows = self.high, self.low
-        whole = range(0, len(highs) - 1, 2)
-        high = array("d", (max(highs[i], highs[i + 1]) for i in whole))
-        low = array("d", (min(lows[i], lows[i + 1]) for i in whole))
+        # Two by two; of an odd number, the last one is left over.
+        high = array("d", map(max, highs[::2], highs[1::2]))
+        low = array("d", map(min, lows[::2], lows[1::2]))
         times, close = self.times[1::2], self.close[1::2]
         if len(highs) % 2:
             for thinned, full in (
@@ -131,11 +142,9 @@ class PriceHistory:
             track = self.tracks[bar.symbol] = PriceTrack()
         track.add(time, bar.high, bar.low, bar.close)
 
-    def see_all(
-        self, symbol: str, times: Sequence[float], bars: Sequence[Bar], closes: Sequence[float]
-    ) -> None:
-        """Take bars of one symbol, each with the time at which it came and its close."""
+    def see_all(self, symbol: str, times: Sequence[float], bars: Sequence[Bar]) -> None:
+        """Take bars of one symbol, each with the time at which it came."""
         track = self.tracks.get(symbol)
         if track is None:
             track = self.tracks[symbol] = PriceTrack()
-        track.add_all(times, [bar.high for bar in bars], [bar.low for bar in bars], closes)
+        track.add_all(times, bars)

@@ -145,16 +145,16 @@ def longest_drawdown(values: Sequence[float], times: Sequence[float]) -> float:
     longest = since = 0.0
     peak = float("-inf")
     is_under = False
-    time = 0.0
-    for value, time in zip(values, times, strict=True):
+    for place, value in enumerate(values):
         if value < peak:
             is_under = True
             continue
+        time = times[place]
         if is_under and time - since > longest:
             longest = time - since
         is_under = False
         peak, since = value, time
-    return max(longest, time - since) if is_under else longest
+    return max(longest, times[-1] - since) if is_under else longest
 
 
 def calmar(annual_return: float | None, drawdown: float | None) -> float | None:

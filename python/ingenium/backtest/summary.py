@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -114,7 +115,8 @@ def summarize(
         notes: What the exchange counted.
         traded_value: Quantity times price of all fills, summed up.
     """
-    every = [curve.starting_equity, *curve.equity]
+    every = array("d", [curve.starting_equity]) + curve.equity
+    times = array("d", curve.timestamps[:1] or [0.0]) + curve.timestamps
     daily, prices = curve.daily()
     returns = stats.simple_returns(daily)
     periods, years = curve.periods_per_year, curve.years
@@ -146,11 +148,7 @@ def summarize(
         sortino=stats.sortino(returns, periods),
         calmar=stats.calmar(growth, deepest),
         max_drawdown=deepest,
-        longest_drawdown=timedelta(
-            seconds=stats.longest_drawdown(
-                every, [*(curve.timestamps[:1] or [0.0]), *curve.timestamps]
-            )
-        ),
+        longest_drawdown=timedelta(seconds=stats.longest_drawdown(every, times)),
         exposure=(len(curve) - curve.exposure.count(0.0)) / max(len(curve), 1),
         leverage=sum(curve.exposure) / max(len(curve), 1),
         turnover=traded_value / mean_equity / years if years and mean_equity > 0 else None,
