@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ingenium.backtest.prices import PriceHistory
 from ingenium.errors import DecodeError
 from ingenium.events import DataEvent
-from ingenium.lockstep import Item
+from ingenium.lockstep import Item, Run
 from ingenium.trading import Account, Bar
 
 __all__ = ["EquityCurve"]
@@ -55,8 +55,11 @@ class EquityCurve:
         self._exposure = array("d")
         self._benchmark = array("d")
         self._prices = PriceHistory()
-        # Steps of one bar each, all of one symbol, that are worked off together.
+        # Steps of one bar each, all of one symbol, that are worked off together; with their times
+        # and closes.
         self._bars: list[Bar] = []
+        self._stamps = array("d")
+        self._values: list[float] = []
         self._symbol = ""
         self._close = float("nan")
         self._closes: dict[str, float] = {}
@@ -109,16 +112,34 @@ class EquityCurve:
 
     def record_bars(self, bars: Sequence[Bar], account: Account) -> None:
         """Do as `record` for steps that brought one bar each, while nothing was booked."""
-        if not bars:
-            return
-        waiting = self._bars
+        for bar in bars:
+            self._expect(bar.symbol, account)
+            self._bars.append(bar)
+            self._stamps.append(bar.end.timestamp())
+            self._values.append(bar.close)
+
+    def record_run(self, run: Run, first: int, end: int, account: Account) -> None:
+        """Do as `record_bars` for a part of a run.
+
+        Args:
+            run: The bars.
+            first: Place of the first of the part.
+            end: Place behind the last one.
+            account: As it was all the time.
+        """
+        if first < end:
+            self._expect(run.symbol, account)
+            self._bars += run.bars[first:end]
+            self._stamps.extend(run.stamps(first, end))
+            self._values += run.closes[first:end]
+
+    def _expect(self, symbol: str, account: Account) -> None:
+        """Make ready to note bars of a symbol."""
         if account is not self._account or account.bookings != self._bookings:
             self._look_at(account)
-        for bar in bars:
-            if bar.symbol != self._symbol or len(waiting) >= _MOST_BARS:
-                self._work_off()
-                self._symbol = bar.symbol
-            waiting.append(bar)
+        if symbol != self._symbol or len(self._bars) >= _MOST_BARS:
+            self._work_off()
+            self._symbol = symbol
 
     def record(self, time: datetime, account: Account, data: Sequence[Item] = ()) -> None:
         """Add the account's state after a step, and the prices that the step brought.
@@ -148,10 +169,13 @@ class EquityCurve:
             self._add_all(symbol, bars, spans)
         else:
             for stretch, end in spans:
-                for bar in bars[stretch.first : end]:
-                    self._add(bar.end.timestamp(), [bar], stretch)
+                for place in range(stretch.first, end):
+                    self._add(self._stamps[place], [bars[place]], stretch)
         bars.clear()
-        self._stretches = [stretches[-1]._replace(first=0)]
+        self._stamps = array("d")
+        self._values.clear()
+        if stretches[-1].first:
+            self._stretches = [stretches[-1]._replace(first=0)]
 
     def _add_all(
         self, symbol: str, bars: Sequence[Bar], spans: Sequence[tuple[_Stretch, int]]
@@ -163,24 +187,27 @@ class EquityCurve:
             bars: One for each step.
             spans: Stretches, each with the place behind its last bar.
         """
-        stamps = [bar.end.timestamp() for bar in bars]
-        closes = [bar.close for bar in bars]
+        stamps, closes = self._stamps, self._values
         self._closes[symbol] = self._close = closes[-1]
         self._prices.see_all(symbol, stamps, bars)
         self._timestamps.extend(stamps)
-        self._benchmark.extend(closes)
+        self._benchmark.extend(array("d", closes))
         for stretch, end in spans:
             cash, count = stretch.cash, end - stretch.first
             if not stretch.held:
-                self._equity.extend([cash] * count)
-                self._exposure.extend([0.0] * count)
+                self._equity.extend(array("d", [cash]) * count)
+                self._exposure.extend(array("d", [0.0]) * count)
                 continue
             quantity = stretch.held[0][1]
+            equity: list[float] = []
+            exposure: list[float] = []
             for close in closes[stretch.first : end]:
                 market_value = quantity * close
                 value = cash + market_value
-                self._equity.append(value)
-                self._exposure.append(abs(market_value) / value if value > 0 else 0.0)
+                equity.append(value)
+                exposure.append(abs(market_value) / value if value > 0 else 0.0)
+            self._equity.extend(array("d", equity))
+            self._exposure.extend(array("d", exposure))
 
     def _add(self, stamp: float, bars: Sequence[Bar], stretch: _Stretch) -> None:
         closes = self._closes

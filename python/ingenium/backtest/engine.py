@@ -144,7 +144,7 @@ class Replay:
 
     def _quick_steps(self, feed: Feed) -> QuickSteps:
         return QuickSteps(
-            feed.instants(),
+            feed.pieces(),
             self,
             self._strategies,
             self._executor,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
+from operator import length_hint
 
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.base import Handled, Sent, event_of
@@ -30,6 +32,7 @@ class Part:
 
     __slots__ = (
         "_begin",
+        "_begins_as_usual",
         "_handlers",
         "_on_bar",
         "_on_order",
@@ -53,6 +56,7 @@ class Part:
             self._on_report = component.handle_report
         component.hand_over()
         self._begin = component.begin
+        self._begins_as_usual = getattr(component.begin, "__func__", None) is Component.begin
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def let(
@@ -98,26 +102,83 @@ class Part:
                 sent += component.take_sent()
         return None
 
+    def sees(self, symbol: str) -> bool:
+        """Whether the component sees the bars of a symbol."""
+        return self._symbols is None or symbol in self._symbols
+
     def let_bars(
         self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
     ) -> Awaitable[None] | None:
         """Do as `let`, for data that is all bars."""
-        symbols = self._symbols
         for place, bar in enumerate(bars):
-            if symbols is not None and bar.symbol not in symbols:
-                continue
-            if not self.started:
-                return self._start(DataEvent, bars[place:], time, sent)
-            self._begin(bar, time)
-            try:
-                awaitable = self._on_bar(bar)
-            except Exception as error:
-                raise failed_on(self.component, _event_of(bar), error) from error
-            if awaitable is not None:
-                return self._finish(DataEvent, awaitable, bars[place:], time, sent)
-            if self.component.outbox:
-                sent += self.component.take_sent()
+            pending = self.let_bar(bar, time, sent)
+            if pending is not None:
+                return self._go_on(pending, bars[place + 1 :], time, sent)
         return None
+
+    def let_bar(self, bar: Bar, time: datetime, sent: list[Sent]) -> Awaitable[None] | None:
+        """Do as `let`, for a bar."""
+        if self._symbols is not None and bar.symbol not in self._symbols:
+            return None
+        if not self.started:
+            return self._start(DataEvent, [bar], time, sent)
+        self._begin(bar, time)
+        try:
+            awaitable = self._on_bar(bar)
+        except Exception as error:
+            raise failed_on(self.component, _event_of(bar), error) from error
+        if awaitable is not None:
+            return self._finish(DataEvent, awaitable, [bar], time, sent)
+        if self.component.outbox:
+            sent += self.component.take_sent()
+        return None
+
+    @property
+    def takes_runs(self) -> bool:
+        """Whether `let_run` may be called: it has started, and nobody has changed `begin`."""
+        return self.started and self._begins_as_usual
+
+    def let_run(
+        self,
+        bars: list[Bar],
+        left: Iterator[Bar],
+        marks: dict[str, str | Decimal | Bar],
+        sent: list[Sent],
+    ) -> Awaitable[None] | None:
+        """Let the component handle bars of one symbol until it sends something.
+
+        Args:
+            bars: The bars, each handled at its end.
+            left: Gives them; those that are not handled are left in it.
+            marks: Takes each bar as the last price before it is handled.
+            sent: What it sends is put behind this.
+
+        Returns:
+            What is left to do of the last bar that was taken.
+
+        Raises:
+            ComponentError: The handler raised.
+        """
+        component = self.component
+        try:
+            awaitable = Component.handle_run(component, left, self._on_bar, bars[0].symbol, marks)
+        except Exception as error:
+            bar = bars[-length_hint(left) - 1]
+            raise failed_on(component, _event_of(bar), error) from error
+        if awaitable is not None:
+            bar = bars[-length_hint(left) - 1]
+            return self._finish(DataEvent, awaitable, [bar], bar.end, sent)
+        if component.outbox:
+            sent += component.take_sent()
+        return None
+
+    async def _go_on(
+        self, pending: Awaitable[None], bars: Sequence[Bar], time: datetime, sent: list[Sent]
+    ) -> None:
+        """Finish what is pending, then go on with other bars."""
+        await pending
+        if (others := self.let_bars(bars, time, sent)) is not None:
+            await others
 
     async def _start(
         self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]

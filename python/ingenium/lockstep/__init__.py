@@ -1,7 +1,7 @@
 """Replays over the bus, in step: members, the conductor, and the log of what happened."""
 
 from ingenium.lockstep.conductor import Conductor
-from ingenium.lockstep.feed import Feed, Head, Item, Turn, next_turn, time_of
+from ingenium.lockstep.feed import Feed, Head, Instant, Item, Run, Turn, next_turn, time_of
 from ingenium.lockstep.log import EventLog, OnStep, ReplayResult, Step
 from ingenium.lockstep.member import Member, make_member
 from ingenium.lockstep.order import SignalOrder
@@ -11,10 +11,12 @@ __all__ = [
     "EventLog",
     "Feed",
     "Head",
+    "Instant",
     "Item",
     "Member",
     "OnStep",
     "ReplayResult",
+    "Run",
     "SignalOrder",
     "Step",
     "Turn",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import NamedTuple, cast
 
 from msgspec.structs import force_setattr
 
@@ -12,9 +14,10 @@ from ingenium.components import Ingestor
 from ingenium.errors import ComponentError, DecodeError, IngeniumError
 from ingenium.events import DataEvent
 from ingenium.trading import Bar
+from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.bar import parse_time
 
-__all__ = ["Feed", "Head", "Item", "Turn", "next_turn", "time_of"]
+__all__ = ["Feed", "Head", "Instant", "Item", "Run", "Turn", "next_turn", "time_of"]
 
 Item = DataEvent | Bar
 """An event of market data, or a bar whose event has not been made yet."""
@@ -30,6 +33,46 @@ class Head(NamedTuple):
 
     time: datetime
     symbol: str
+
+
+Instant = tuple[datetime, list[Item]]
+"""An instant and all of its items."""
+
+_DAY_SECONDS = 86_400
+_NONE = timedelta(0)
+_AHEAD = 64
+"""Items that are read together. Few, as other tasks have their turn between runs only."""
+
+
+class Run:
+    """Bars of one symbol, each of them the only item of its instant, in the order of time.
+
+    They are of class `Bar` itself, have a name, and close below `LARGEST_PRICE`.
+
+    Args:
+        symbol: Of all bars.
+        bars: One or more.
+        ends: Their ends, UTC.
+        closes: Their closes.
+        step: Whole seconds from each end to the next; 0 where it is not always the same.
+    """
+
+    def __init__(
+        self, symbol: str, bars: list[Bar], ends: list[datetime], closes: list[float], step: int
+    ) -> None:
+        self.symbol = symbol
+        self.bars = bars
+        self.ends = ends
+        self.closes = closes
+        self.step = step
+
+    def stamps(self, first: int, end: int) -> array[float]:
+        """Return the timestamps of the ends from one place to before another."""
+        begin, step = self.ends[first].timestamp(), float(self.step)
+        if step and begin.is_integer():
+            # All are whole, so this is what `timestamp` gives, in a fifth of the time.
+            return array("d", [begin + step * i for i in range(end - first)])
+        return array("d", [time.timestamp() for time in self.ends[first:end]])
 
 
 class Turn(NamedTuple):
@@ -179,38 +222,97 @@ class Feed:
         except Exception as error:
             raise self._failed(error) from error
 
-    def instants(self) -> Iterator[tuple[datetime, list[Item]]]:
-        """Yield what is left of a plain source, instant by instant; `head` stays as it is.
+    def pieces(self) -> Iterator[Run | Instant]:
+        """Yield what is left of a plain source, in runs where that is possible; `head` stays.
 
-        Does as `take_now` again and again, and takes a third of the time for bars.
+        Does as `take_now` again and again, in less time. It reads ahead of what it yields, and
+        raises what went wrong there when its turn has come.
+
+        Raises:
+            IngeniumError: The source cannot be read on, or goes back in time.
         """
         item, iterator = self._item, self._iterator
         if item is None or iterator is None:
             return
+        # The last item that was read is held back: there may be more of its instant.
         time, items = self._last_time, [item]
-        accept = self._accept
+        is_left = True
+        while is_left:
+            ahead: list[Item] = []
+            failure: Exception | None = None
+            try:
+                for item in islice(iterator, _AHEAD):
+                    ahead.append(item)  # noqa: PERF402  What came before an error is kept.
+            except Exception as error:  # noqa: BLE001
+                failure = error
+            is_left = len(ahead) == _AHEAD
+            run = self._run_of(items[0], ahead) if ahead and len(items) == 1 else None
+            if run is not None:
+                yield run
+                time, items = self._last_time, ahead[-1:]
+            else:
+                for item in ahead:
+                    if self._joins(item):
+                        items.append(item)
+                        continue
+                    yield time, items
+                    time, items = self._last_time, [item]
+            if failure is not None:
+                raise self._failed(failure) from failure
+        yield time, items
+
+    def _run_of(self, first: Item, items: list[Item]) -> Run | None:
+        """Return the run of a bar and those behind it, all but the last; ``None`` if it is none."""
+        if type(first) is not Bar or first.close >= LARGEST_PRICE:
+            return None
+        symbol, end, largest, kind = first.symbol, first.end, LARGEST_PRICE, Bar
+        ends, closes = [end], [first.close]
+        gap: timedelta | None = None
+        is_even = True
+        for item in items:
+            if type(item) is not kind or item.symbol != symbol:
+                return None
+            if item.name is None:
+                force_setattr(item, "name", self.ingestor.name_bar)
+            before, end, close = end, item.end, item.close
+            if close >= largest:
+                return None
+            if is_even:
+                distance = end - before
+                if gap is None:
+                    gap = distance
+                    if gap <= _NONE:
+                        return None
+                is_even = distance == gap
+            if not is_even and end <= before:
+                return None
+            ends.append(end)
+            closes.append(close)
+        if gap is None:
+            return None
+        self._last_time = end
+        bars = cast("list[Bar]", [first, *items[:-1]])
+        del ends[-1], closes[-1]
+        # Times of another zone may be at another distance than their clocks say.
+        is_even = is_even and not gap.microseconds and ends[0].tzinfo is ends[-1].tzinfo is UTC
+        step = gap.days * _DAY_SECONDS + gap.seconds if is_even else 0
+        return Run(symbol, bars, ends, closes, step)
+
+    def _joins(self, item: Item) -> bool:
+        """Whether an item belongs to the instant of the one before; `head` stays as it is."""
+        time = self._last_time
+        if type(item) is Bar and item.name is not None:
+            end = item.end
+            if end > time:
+                self._last_time = end
+                return False
+            if end == time:
+                return True
         try:
-            for item in iterator:
-                if type(item) is Bar and item.name is not None:
-                    end = item.end
-                    if end > time:
-                        self._last_time = end
-                    elif end == time:
-                        items.append(item)
-                        continue
-                    else:
-                        accept(item)  # raises
-                else:
-                    accept(item)
-                    end = self._last_time
-                    if end == time:
-                        items.append(item)
-                        continue
-                yield time, items
-                time, items = end, [item]
+            self._accept(item)
         except Exception as error:
             raise self._failed(error) from error
-        yield time, items
+        return self._last_time == time
 
     def _accept(self, item: Item | None) -> None:
         """Let an event be the next one, once its time is known and it has an id."""
