@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -92,6 +93,37 @@ def test_lines_of_bars_of_several_ingestors_have_the_ids_of_each() -> None:
         bars[0].id, "data_A", bars[2].id, bars[0].id,
     ]  # fmt: skip
     assert bars[0].id != bars[2].id
+
+
+@pytest.mark.parametrize(
+    ("stamp", "length", "start"),
+    [
+        ("2024-01-01T00:01:00Z", "60s", "2024-01-01T00:00:00Z"),
+        ("2024-01-01T00:01:00Z", "1 m", "2024-01-01T00:00:00Z"),
+        ("2024-01-01T00:01:00+00:00", "1m", "2024-01-01T00:00:00Z"),
+        ("2024-01-01T00:01:00Z", "1m", None),
+    ],
+)
+def test_line_of_a_bar_that_came_from_an_event_is_that_of_this_event(
+    stamp: str, length: str, start: str | None
+) -> None:
+    event = data_event("A", timestamp=stamp)
+    assert event.ohlc is not None
+    event.ohlc.period = length
+    event.ohlc.timestamp = None if start is None else datetime.fromisoformat(start)
+    assert BarLines().lines_of([Bar.from_event(event)]) == line_of(event)
+
+
+@pytest.mark.parametrize("name", ["", 'a"b', "a&b", "a\\b", "é"])
+def test_line_of_a_bar_with_an_odd_name_is_that_of_its_event(name: str) -> None:
+    bar = replace(
+        Bar.make(
+            "A", datetime(2024, 1, 1, tzinfo=UTC), open="1", high="1", low="1", close="1",
+            period=timedelta(1),
+        ),
+        name=lambda _: name,
+    )  # fmt: skip
+    assert BarLines().lines_of([bar]) == line_of(replace(bar).event)
 
 
 @given(st.datetimes(), st.integers(-14, 14))

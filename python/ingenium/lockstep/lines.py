@@ -16,7 +16,7 @@ from ingenium.trading.bar import format_period
 
 __all__ = ["BarLines", "line_of"]
 
-_PLAIN_SYMBOL = re.compile(r"[A-Za-z0-9./^=_:-]+", re.ASCII).fullmatch
+_PLAIN = re.compile(r"[A-Za-z0-9./^=_:-]+", re.ASCII).fullmatch
 _OF_NUMBERS = b"0123456789.,"
 
 
@@ -51,7 +51,9 @@ class BarLines:
     def _quick_line(self, bar: Bar) -> str | None:
         texts, symbol, start, end = bar.number_texts, bar.symbol, bar.start, bar.end
         if (
-            start.microsecond
+            # What an event says, another one may say in other words.
+            bar.has_event
+            or start.microsecond
             or end.microsecond
             # A pattern takes three times as long.
             or ",".join(texts).encode("ascii", "replace").translate(None, _OF_NUMBERS)
@@ -60,7 +62,7 @@ class BarLines:
             return None
         head = self._heads.get(symbol)
         if head is None:
-            if _PLAIN_SYMBOL(symbol) is None:
+            if _PLAIN(symbol) is None:
                 return None
             head = f'{data_subject(symbol)} {{"Type":"data.type.ohlc","Symbol":"{symbol}"'
             self._heads[symbol] = head
@@ -73,10 +75,10 @@ class BarLines:
         if namer != self._namer:
             self._namer = namer
             self._source = source_named_by(namer)
-        if self._source is None or bar.has_event:
-            event_id = bar.id
-        else:
+        if self._source is not None:
             event_id = make_id("data", self._source, symbol, stop, period, close)
+        elif _PLAIN(event_id := bar.id) is None:
+            return None
         return (
             f'{head},"Timestamp":"{stop}","Ohlc":{{"Open":"{open_}","High":"{high}","Low":"{low}",'
             f'"Close":"{close}","Volume":"{volume}","Period":"{period}",'
