@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ingenium.ids import ID_LENGTH, make_id
+from ingenium.ids import BORDER, ID_LENGTH, make_id, make_ids
 
 
 def test_make_id_same_cause_gives_same_id() -> None:
@@ -38,3 +38,10 @@ def test_make_id_lone_surrogate_in_cause_gives_an_id() -> None:
 
 def test_make_id_hundred_thousand_causes_give_distinct_ids() -> None:
     assert len({make_id("data", str(i)) for i in range(100_000)}) == 100_000
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 200])
+def test_make_ids_are_those_that_make_id_makes_one_by_one(count: int) -> None:
+    causes = [("csv", f"É{number}", "") for number in range(count)]
+    ids = make_ids("data", [BORDER.join(cause).encode() for cause in causes])
+    assert ids == [make_id("data", *cause) for cause in causes]
