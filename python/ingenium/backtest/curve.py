@@ -233,8 +233,8 @@ class EquityCurve:
         """Take note of cash and positions, which only a booking changes."""
         self._account, self._bookings = account, account.bookings
         held: list[tuple[str, float]] = []
-        for symbol, position in account.positions.items():
-            held.append((symbol, float(position.quantity)))
+        for symbol, quantity in account.quantities.items():
+            held.append((symbol, float(quantity)))
             if symbol not in self._closes:
                 self._closes[symbol] = float(account.price(symbol) or 0)
         stretch = _Stretch(len(self._bars), float(account.cash), held)

@@ -172,6 +172,11 @@ class Account:
         """The open positions by symbol, in the order in which the symbols were first traded."""
         return {s: self.position(s) for s, holding in self._holdings.items() if holding.quantity}
 
+    @property
+    def quantities(self) -> dict[str, Decimal]:
+        """What is held of each symbol, negative for shorts; as `positions`, with less to make."""
+        return {s: holding.quantity for s, holding in self._holdings.items() if holding.quantity}
+
     def position(self, symbol: str) -> Position:
         """Return the position in a symbol, flat when there is none."""
         holding = self._holdings.get(symbol)
