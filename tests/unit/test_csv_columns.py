@@ -350,3 +350,22 @@ def test_any_float_that_a_program_writes_keeps_its_value(number, form):
     plain = plain_number(text)
     assert set(plain) <= set("0123456789.")
     assert float(plain) == pytest.approx(float(text.replace(",", "")), rel=1e-12, abs=1e-18)
+
+
+PRICE = st.from_regex(r"0{0,2}[1-9][0-9]{0,8}(\.[0-9]{1,16})?", fullmatch=True)
+
+
+@given(st.lists(PRICE, min_size=1, max_size=20), st.sampled_from(["", "0", "007", "12.50", None]))
+def test_floats_of_a_row_are_those_of_its_texts(tmp_path_factory, prices, volume):
+    rows = [
+        f"2024-01-02 00:{i:02},{price},{price},{price},{price}" for i, price in enumerate(prices)
+    ]
+    head = "Time,Open,High,Low,Close"
+    if volume is not None:
+        head, rows = f"{head},Volume", [f"{row},{volume}" for row in rows]
+    path = tmp_path_factory.mktemp("rows") / "X.csv"
+    path.write_text("\n".join([head, *rows]))
+    bars = list(CsvIngestor(path, period="1m").read_bars())
+    for bar, price in zip(bars, prices, strict=True):
+        assert (bar.open, bar.high, bar.low, bar.close) == (float(price),) * 4
+        assert bar.volume == float(volume or 0)

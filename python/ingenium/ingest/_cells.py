@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
+
 from ingenium.ingest._columns import Layout
 from ingenium.ingest._numbers import PLAIN_ROW, adjust, plain_number
 from ingenium.ingest._times import ReadTime
@@ -20,6 +22,8 @@ Prices = tuple[Texts, float, float, float, float, float]
 """The texts, and the numbers that they stand for."""
 PricesOf = Callable[[list[str]], Prices]
 
+# The same floats as those of `float`, in a quarter of the time.
+_read_floats = msgspec.json.Decoder(tuple[float, float, float, float, float]).decode
 _NOISE = 1e-6
 """Part of a price by which a vendor's own adjusting may push open and close beyond high and low."""
 _UNKNOWN_VOLUMES = frozenset(("", "-"))
@@ -89,12 +93,17 @@ def make_prices_of(layout: Layout, *, decimal_comma: bool, adjusted: bool) -> Pr
         open_, high = row[open_place], row[high_place]
         low, close = row[low_place], row[close_place]
         volume = row[volume_place] if volume_place >= 0 else ""
-        if decimal_comma or is_plain(f"{open_},{high},{low},{close},{volume}") is None:
+        numbers = f"[{open_},{high},{low},{close},{volume or 0}]"
+        if decimal_comma or is_plain(numbers) is None:
             open_, high = price("open", open_), price("high", high)
             low, close = price("low", low), price("close", close)
             volume = _volume(volume, decimal_comma)
-        least, most, first, last = float(low), float(high), float(open_), float(close)
-        size = float(volume) if volume else 0.0
+            numbers = f"[{open_},{high},{low},{close},{volume or 0}]"
+        try:
+            first, most, least, last, size = _read_floats(numbers)
+        except msgspec.DecodeError:  # JSON has no 007.5
+            first, most, least, last = float(open_), float(high), float(low), float(close)
+            size = float(volume or 0)
         if 0.0 < least <= first <= most and least <= last <= most and adjusted_place < 0:
             return (open_, high, low, close, volume), first, most, least, last, size
         if not (0.0 < least <= first <= most and least <= last <= most):

@@ -12,8 +12,8 @@ ADJUSTED_PLACES = 8
 """Decimals of an adjusted price."""
 
 _DIGITS = r"[0-9]{1,15}+(?:\.[0-9]{1,18}+)?+"
-PLAIN_ROW = re.compile(rf"{_DIGITS},{_DIGITS},{_DIGITS},{_DIGITS},(?:{_DIGITS})?", re.ASCII)
-"""Four prices and a volume that may go to the wire as they are, with commas between."""
+PLAIN_ROW = re.compile(rf"\[{_DIGITS},{_DIGITS},{_DIGITS},{_DIGITS},{_DIGITS}\]", re.ASCII)
+"""Four prices and a volume that may go to the wire as they are, as a list of JSON."""
 
 _PLAIN = re.compile(rf"-?{_DIGITS}", re.ASCII)
 _NUMBER = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)([eE][+-]?[0-9]{1,3})?", re.ASCII)
