@@ -23,6 +23,8 @@ _PERIODS = (365, 252, 52, 12, 4, 1)
 _NEAR = 0.08
 _ENOUGH_YEARS = 0.5
 _MOST_BARS = 1024
+_FEW_BARS = 16
+"""From so many of one symbol on, others do not wait with them."""
 
 
 class _Stretch(NamedTuple):
@@ -55,12 +57,13 @@ class EquityCurve:
         self._exposure = array("d")
         self._benchmark = array("d")
         self._prices = PriceHistory()
-        # Steps of one bar each, all of one symbol, that are worked off together; with their times
-        # and closes.
+        # Steps of one bar each that are worked off together, with their times and closes. All are
+        # of one symbol, unless symbols change so often that there would be nothing to put together.
         self._bars: list[Bar] = []
         self._stamps = array("d")
         self._values: list[float] = []
         self._symbol = ""
+        self._is_mixed = False
         self._close = float("nan")
         self._closes: dict[str, float] = {}
         self._account: Account | None = None
@@ -137,9 +140,15 @@ class EquityCurve:
         """Make ready to note bars of a symbol."""
         if account is not self._account or account.bookings != self._bookings:
             self._look_at(account)
-        if symbol != self._symbol or len(self._bars) >= _MOST_BARS:
+        waiting = len(self._bars)
+        has_changed = symbol != self._symbol and not self._is_mixed
+        if waiting >= _MOST_BARS or (has_changed and waiting >= _FEW_BARS):
             self._work_off()
-            self._symbol = symbol
+            waiting = 0
+        if not waiting:
+            self._symbol, self._is_mixed = symbol, False
+        elif symbol != self._symbol:
+            self._is_mixed = True
 
     def record(self, time: datetime, account: Account, data: Sequence[Item] = ()) -> None:
         """Add the account's state after a step, and the prices that the step brought.
@@ -159,7 +168,7 @@ class EquityCurve:
             return
         if self.benchmark_symbol is None:
             self.benchmark_symbol = symbol
-        is_alone = self.benchmark_symbol == symbol
+        is_alone = not self._is_mixed and self.benchmark_symbol == symbol
         for stretch in stretches:
             for name, _ in stretch.held:
                 is_alone = is_alone and name == symbol
