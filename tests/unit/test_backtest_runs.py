@@ -16,7 +16,7 @@ from ingenium.backtest import BacktestResult
 from ingenium.brokers import PaperExecutor
 from ingenium.errors import BacktestError, DataFileError
 from ingenium.exchange import FillPolicy
-from ingenium.lockstep import Feed, Run
+from ingenium.lockstep import Feed, Run, merged, next_turn
 from ingenium.portfolios import FixedQuantity
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -51,8 +51,10 @@ def walk(seed: int, symbols: str = "A", oddness: float = 0.02) -> list[Bar]:
 class Given(Ingestor):
     """Gives bars."""
 
-    def __init__(self, bars: Sequence[Bar], error: Exception | None = None) -> None:
-        super().__init__("given")
+    def __init__(
+        self, bars: Sequence[Bar], error: Exception | None = None, name: str = "given"
+    ) -> None:
+        super().__init__(name)
         self.bars, self.error = bars, error
 
     def read_bars(self) -> Iterator[Bar]:
@@ -66,8 +68,8 @@ class Given(Ingestor):
 class GivenEvents(Ingestor):
     """Gives the same one by one, as events."""
 
-    def __init__(self, bars: Sequence[Bar]) -> None:
-        super().__init__("given")
+    def __init__(self, bars: Sequence[Bar], name: str = "given") -> None:
+        super().__init__(name)
         self.bars = bars
 
     def read(self) -> Iterator[DataEvent]:
@@ -220,6 +222,70 @@ def test_run_strategy_that_raises_in_a_run_leaves_what_came_before(count: int) -
     partial = caught.value.partial
     assert isinstance(partial, BacktestResult)
     assert (partial.replay.steps, len(partial.equity)) == (100, 100)
+
+
+class Starting(Given):
+    """Wants to be told when it starts, so that all goes one by one until it has."""
+
+    def on_start(self) -> None:
+        self.started_at = self.now
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_run_of_several_ingestors_merges_as_their_events_are_merged(seed: int) -> None:
+    symbols = ["A", "AB", "BC"] if seed % 2 else ["A", "B", "C"]
+    walks = [walk(10 * seed + i, symbols[i], 0.1) for i in range(3)]
+    bars = [Given(walks[i], name=f"given-{i}") for i in range(3)]
+    # One whose events are only known one by one makes nothing of the others different.
+    events: list[Ingestor] = [GivenEvents(walks[i], f"given-{i}") for i in range(3)]
+    together, seen = run(bars, Seeing, every=11)
+    alone, seen_alone = run(events, Seeing, every=11)
+    assert seen == seen_alone
+    assert said(together) == said(alone)
+
+
+def test_merged_feeds_have_the_order_of_next_turn() -> None:
+    lists = [[bar("B", START), bar("C", START)], [bar("A", START), bar("B", START)], []]
+    feeds = [Feed(Given(bars, name=f"given-{i}")) for i, bars in enumerate(lists)]
+
+    async def by_turns() -> list[str]:
+        found: list[str] = []
+        turning = [Feed(Given(bars, name=f"given-{i}")) for i, bars in enumerate(lists)]
+        for feed in turning:
+            await feed.start()
+        while any(heads := [feed.head for feed in turning]):
+            turn = next_turn(heads)
+            taken = turning[turn.feed].take_now(turn.until_symbol)
+            found += [f"{item.symbol} of {turn.feed}" for item in taken]
+        return found
+
+    for feed in feeds:
+        asyncio.run(feed.start())
+    [instant] = merged(feeds)
+    assert not isinstance(instant, Run)
+    items = [item for item in instant[1] if isinstance(item, Bar)]
+    sources = {id(feed.ingestor): place for place, feed in enumerate(feeds)}
+    assert [
+        f"{item.symbol} of {sources[id(getattr(item.name, '__self__'))]}"  # noqa: B009
+        for item in items
+    ] == asyncio.run(by_turns())
+
+
+def test_run_error_of_one_ingestor_comes_when_its_turn_has_come() -> None:
+    late = [bar("B", START + MINUTE * 10 * i) for i in range(5)]
+    ingestors = [Given(minutes(300)), Given(late, OSError("gone"), "late")]
+    with pytest.raises(BacktestError, match="'late' failed to read on: OSError: gone") as caught:
+        run(ingestors, Seeing)
+    assert isinstance(caught.value.partial, BacktestResult)
+    # The 40th minute is not whole, and those before it are done.
+    assert caught.value.partial.replay.steps == 40
+
+
+def test_run_ingestor_that_wants_to_start_later_is_started_at_its_first_bar() -> None:
+    late = Starting(minutes(200, "B")[100:], name="late")
+    result, _ = run([Given(minutes(200)), late], Seeing)
+    assert late.started_at == late.bars[0].end
+    assert (result.replay.steps, result.replay.data) == (200, 300)
 
 
 def pieces_of(bars: Sequence[Bar]) -> list[Run | list[str]]:

@@ -21,7 +21,7 @@ from ingenium.components.base import Sent
 from ingenium.components.handling import start_component, stop_component
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
-from ingenium.lockstep import EventLog, Feed, Item, OnStep, ReplayResult, next_turn
+from ingenium.lockstep import EventLog, Feed, Item, OnStep, ReplayResult, merged, next_turn
 from ingenium.trading import Bar
 
 __all__ = ["Replay", "replay", "replay_async"]
@@ -120,14 +120,12 @@ class Replay:
         self._total = None if None in totals else sum(count or 0 for count in totals)
         for feed in self._feeds:
             await feed.start()
-        only = self._feeds[0] if len(self._feeds) == 1 and self._feeds[0].is_plain else None
         while (time := self._next_time()) is not None and time <= self._until:
             await self.one_step(time, await self._take_instant(time))
             if pause := self.give_way():
                 await pause
-            if only is not None:
-                # The first instant is behind us, so the ingestor has started.
-                quick = self._quick_steps(only)
+            if self._may_be_quick():
+                quick = self._quick_steps()
                 while (pending := quick.run()) is not None:
                     await pending
                     if pause := self.give_way():
@@ -142,9 +140,17 @@ class Replay:
                     await stop_component(part.component, last)
         return self.log.result(complete=True, app=self._app)
 
-    def _quick_steps(self, feed: Feed) -> QuickSteps:
+    def _may_be_quick(self) -> bool:
+        """Whether all that is left can be read without waiting, and no ingestor has to start."""
+        return all(
+            feed.is_plain
+            and (feed.head is None or ingestor in self._feeding or not _has_hooks(ingestor))
+            for feed, ingestor in zip(self._feeds, self._ingestors, strict=True)
+        )
+
+    def _quick_steps(self) -> QuickSteps:
         return QuickSteps(
-            feed.pieces(),
+            merged(self._feeds),
             self,
             self._strategies,
             self._executor,
@@ -265,6 +271,14 @@ class Replay:
 
 def _part(component: Component | None) -> Part | None:
     return None if component is None else Part(component)
+
+
+def _has_hooks(component: Component) -> bool:
+    """Whether a component wants to be told when it starts and stops."""
+    return any(
+        getattr(getattr(component, name), "__func__", None) is not getattr(Component, name)
+        for name in ("on_start", "on_stop")
+    )
 
 
 def _let(

@@ -4,6 +4,7 @@ from ingenium.lockstep.conductor import Conductor
 from ingenium.lockstep.feed import Feed, Head, Instant, Item, Run, Turn, next_turn, time_of
 from ingenium.lockstep.log import EventLog, OnStep, ReplayResult, Step
 from ingenium.lockstep.member import Member, make_member
+from ingenium.lockstep.merging import merged
 from ingenium.lockstep.order import SignalOrder
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Step",
     "Turn",
     "make_member",
+    "merged",
     "next_turn",
     "time_of",
 ]

@@ -222,6 +222,11 @@ class Feed:
         except Exception as error:
             raise self._failed(error) from error
 
+    @property
+    def read_until(self) -> datetime:
+        """The time of what was read last."""
+        return self._last_time
+
     def pieces(self) -> Iterator[Run | Instant]:
         """Yield what is left of a plain source, in runs where that is possible; `head` stays.
 
