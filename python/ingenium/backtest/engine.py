@@ -103,6 +103,8 @@ class Replay:
         self._feeding: list[Ingestor] = []
         self._strategies = [Part(strategy) for strategy in app.strategies]
         self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
+        self._let_portfolio = _ignore if self._portfolio is None else self._portfolio.let
+        self._let_executor = _ignore if self._executor is None else self._executor.let
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self.log = EventLog(cash, digest=digest)
@@ -197,14 +199,13 @@ class Replay:
 
     async def one_step(self, time: datetime, data: Sequence[Item]) -> None:
         """Do a whole step."""
-        let, executor, portfolio = _let, self._executor, self._portfolio
         filled: list[Sent] = []
         asked: list[Sent] = []
-        if pending := let(executor, DataEvent, data, time, filled):
+        if pending := self._let_executor(DataEvent, data, time, filled):
             await pending
-        if pending := let(portfolio, DataEvent, data, time, asked):
+        if pending := self._let_portfolio(DataEvent, data, time, asked):
             await pending
-        if filled and (pending := let(portfolio, ExecutionEvent, filled, time, asked)):
+        if filled and (pending := self._let_portfolio(ExecutionEvent, filled, time, asked)):
             await pending
         await self.go_on(time, data, [], None, 0, asked, filled)
 
@@ -252,18 +253,17 @@ class Replay:
         executions: list[Sent],
     ) -> None:
         """Hand on what the data of an instant caused, until nobody has anything left to do."""
-        let, executor, portfolio = _let, self._executor, self._portfolio
         orders: list[Sent] = []
-        if signals and (pending := let(portfolio, SignalEvent, signals, time, asked)):
+        if signals and (pending := self._let_portfolio(SignalEvent, signals, time, asked)):
             await pending
         while asked:
             orders += asked
             reported: list[Sent] = []
-            if pending := let(executor, OrderEvent, asked, time, reported):
+            if pending := self._let_executor(OrderEvent, asked, time, reported):
                 await pending
             executions += reported
             asked = []
-            if pending := let(portfolio, ExecutionEvent, reported, time, asked):
+            if pending := self._let_portfolio(ExecutionEvent, reported, time, asked):
                 await pending
         self.log.add_data(time, data)
         self.log.add_events(signals, orders, executions)
@@ -281,11 +281,8 @@ def _has_hooks(component: Component) -> bool:
     )
 
 
-def _let(
-    part: Part | None,
-    kind: type[Event],
-    items: Sequence[Sent | Bar],
-    time: datetime,
-    sent: list[Sent],
+def _ignore(
+    _kind: type[Event], _items: Sequence[Sent | Bar], _time: datetime, _sent: list[Sent]
 ) -> Awaitable[None] | None:
-    return None if part is None else part.let(kind, items, time, sent)
+    """Let nobody handle events, where an app has no such component."""
+    return None

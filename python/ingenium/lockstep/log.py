@@ -30,7 +30,7 @@ from ingenium.trading.account import LARGEST_PRICE
 
 _LISTED = 10
 # A tuple, as a union is made anew for each look.
-_ORDERS = (OrderEvent, Order)
+_ORDERS = (Order, OrderEvent)
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
 
@@ -182,16 +182,19 @@ class EventLog:
         """Add the other events of the instant; the digest is that of messages on a bus."""
         for place, events in enumerate((signals, orders, executions), 1):
             self._counts[place] += len(events)
-            for event in events:
-                if self._hash is not None:
+            if self._hash is not None:
+                for event in events:
                     self._digest(event_of(event))
-                if isinstance(event, SentReport):
-                    if event.fill is not None:
-                        self._book_fill(event.fill)
-                elif isinstance(event, _ORDERS):
-                    self._orders[event.id] = event  # a portfolio of ours has checked it
-                elif events is not signals:
-                    self._book(event)
+        for order in orders:
+            if isinstance(order, _ORDERS):
+                self._orders[order.id] = order  # a portfolio of ours has checked it
+            else:
+                self._book(event_of(order))
+        for report in executions:
+            if not isinstance(report, SentReport):
+                self._book(event_of(report))
+            elif report.fill is not None:
+                self._book_fill(report.fill)
 
     def _digest(self, event: Event) -> None:
         if self._hash is not None:
