@@ -106,7 +106,7 @@ class PaperExecutor(Executor):
         return None
 
     def _work(self, order: Order) -> None:
-        if self.gate is not None and (denial := self.admit(order)):
+        if denial := self.admit(order):
             self.reject(order.to_event(), str(denial))
         else:
             self._send_all(self.exchange.submit(order, self.now))
