@@ -15,13 +15,15 @@ from ingenium import App, Bar, Ingestor, Portfolio, Strategy
 from ingenium.backtest import replay
 from ingenium.brokers import PaperExecutor
 from ingenium.errors import ComponentError, InvalidOrderError
-from ingenium.events import ExecutionEvent, OrderEvent, Signal, SignalEvent
+from ingenium.events import DenialReason, ExecutionEvent, OrderEvent, Signal, SignalEvent
 from ingenium.exchange import (
     FeeBasisPoints,
     FeeModel,
     SlippageBasisPoints,
 )
 from ingenium.lockstep import ReplayResult
+from ingenium.risk import Denial
+from ingenium.trading import Order
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BARS = 150
@@ -116,6 +118,19 @@ class ReportSeeing(PaperExecutor):
         return super().send_execution(event)
 
 
+class Refusing(PaperExecutor):
+    """Says no to some orders, by an event beside the reports of the others."""
+
+    def admit(self, order: Order, replaces: Order | None = None) -> Denial | None:
+        if order.quantity == 3:
+            return Denial(DenialReason.MAX_ORDER_QUANTITY, "three is too many")
+        return super().admit(order, replaces)
+
+
+class RefusingOrderSeeing(Refusing, OrderSeeing):
+    pass
+
+
 def run(
     seed: int,
     trader: type[Trader],
@@ -162,6 +177,12 @@ def test_backtest_is_the_same_with_events_and_without(seed: int) -> None:
     result, _ = run(seed, Trader, PaperExecutor)
     assert result.executions > result.orders > 20
     assert result.trades
+
+
+def test_executor_that_refuses_orders_is_asked_for_each() -> None:
+    result, portfolio = run(2, Trader, Refusing)
+    assert said(result, portfolio) == said(*run(2, SeeingTrader, RefusingOrderSeeing))
+    assert result.events_digest != run(2, Trader, PaperExecutor)[0].events_digest
 
 
 @pytest.mark.parametrize("seed", range(4))
