@@ -117,6 +117,11 @@ def test_beta_of_a_levered_series_is_its_leverage_and_alpha_its_extra() -> None:
     assert stats.beta(returns, [0.01] * 5) is None
 
 
+def test_longest_drawdown_of_values_without_times_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 values have 2 times"):
+        stats.longest_drawdown([5, 4, 3], [0.0, 1.0])
+
+
 def test_longest_drawdown_runs_from_the_high_to_its_recovery_or_the_end() -> None:
     times = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert stats.longest_drawdown([5, 4, 3, 5, 6, 7], times) == 3

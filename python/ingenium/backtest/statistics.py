@@ -145,6 +145,8 @@ def longest_drawdown(values: Sequence[float], times: Sequence[float]) -> float:
     longest = since = 0.0
     peak = float("-inf")
     is_under = False
+    if len(values) != len(times):
+        raise ValueError(f"{len(values)} values have {len(times)} times: pass one for each")
     for place, value in enumerate(values):
         if value < peak:
             is_under = True
