@@ -314,13 +314,18 @@ class Component:
             self.notify()
         return event
 
+    def _next_number(self) -> int:
+        """Count a send; what the present cause had sent before."""
+        number = self._sent_of_cause
+        self._sent_of_cause = number + 1
+        return number
+
     def _next_id(self, prefix: str) -> str:
-        count = self._sent_of_cause
-        self._sent_of_cause = count + 1
+        number = self._next_number()
         cause = self._cause
         if not isinstance(cause, str):
             cause = self._cause = cause.id
-        return make_id(prefix, self.name, cause, str(count))
+        return make_id(prefix, self.name, cause, str(number))
 
     def _hand_over(self, sent: Order | SentReport) -> None:
         """Send what stands for an event; its id and its numbers are those of that event."""

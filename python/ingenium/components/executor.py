@@ -127,8 +127,7 @@ class Executor(Gated):
             except WireError:
                 pass  # as an event it is found out by who reads it
             else:
-                number = self._sent_of_cause
-                self._sent_of_cause = number + 1
+                number = self._next_number()
                 self._hand_over(SentReport(report, fill, self.name, self._cause, number, self.now))
                 return
         self.send_execution(report.to_event())

@@ -164,14 +164,12 @@ class Portfolio(BookingPortfolio):
         if self.gate is not None and (denied := self._denied(order)) is not None:
             return denied
         # Nobody else has it yet, and it has been checked.
+        force_setattr(order, "id", self._next_id("order"))
+        force_setattr(order, "timestamp", self.now)
         if self.hands_over:
-            force_setattr(order, "id", self._next_id("order"))
-            force_setattr(order, "timestamp", self.now)
             self._hand_over(order)
         else:
-            event = self._send(order.to_event(), "order")
-            force_setattr(order, "id", event.id)
-            force_setattr(order, "timestamp", event.timestamp)
+            self._send(order.to_event(), "order")
         self._orders.add(order)
         return order
 

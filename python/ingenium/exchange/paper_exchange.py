@@ -29,9 +29,10 @@ from ingenium.trading.report import Report
 
 __all__ = ["PaperExchange"]
 
-# Tuples, as the hash of a member is slow.
-_SLEEP, _WORK, _OVER = Turn.SLEEP, Turn.WORK, Turn.OVER
+# A tuple, as the hash of a member is slow.
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+# A member of an enumeration is looked up slowly.
+_SLEEP, _WORK, _OVER = Turn.SLEEP, Turn.WORK, Turn.OVER
 _FOK = TimeInForce.FOK
 _BUY = Side.BUY
 _TRAILING_STOP = OrderType.TRAILING_STOP
