@@ -6,7 +6,7 @@ from ingenium.components.base import Component
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.gated import arm
-from ingenium.components.ingestor import Ingestor
+from ingenium.components.ingestor import DataNote, Ingestor
 from ingenium.components.loading import load_app, load_factory
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
@@ -14,6 +14,7 @@ from ingenium.components.strategy import Strategy
 __all__ = [
     "App",
     "Component",
+    "DataNote",
     "Executor",
     "External",
     "Ingestor",

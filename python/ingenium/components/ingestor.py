@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -14,9 +16,26 @@ from ingenium.events import DataEvent
 from ingenium.ids import make_id
 from ingenium.trading.bar import Bar, format_period
 
-__all__ = ["Ingestor"]
+__all__ = ["DataNote", "Ingestor"]
 
 _NO_DATA = "{} has no data: override read() for history or ingest() for live"
+
+
+@dataclass(frozen=True, slots=True)
+class DataNote:
+    """Something that reading did to the data, or took for granted: rows skipped, prices clipped.
+
+    Attributes:
+        source: Name of the file, without its folder.
+        kind: ``"skipped"`` rows, ``"clipped"`` values, or what was ``"guessed"`` about the source.
+        count: How many rows or values; 1 for a guess about the whole file.
+        text: What was done and why, with the first case: ``"line 17: close 'nan' is no number"``.
+    """
+
+    source: str
+    kind: Literal["skipped", "clipped", "guessed"]
+    count: int
+    text: str
 
 
 class Ingestor(Component):
@@ -70,6 +89,10 @@ class Ingestor(Component):
 
     def files(self) -> Sequence[Path]:
         """Return the files that `read` reads, so that a result can name them; none if unknown."""
+        return ()
+
+    def notes(self) -> Sequence[DataNote]:
+        """Return what the last reading skipped, clipped or guessed; none by default."""
         return ()
 
     def send_data(self, event: DataEvent) -> DataEvent:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
+from ingenium.components import DataNote
 from ingenium.errors import DataFileError
 
 __all__ = ["BadRow", "BadRows", "OnBadRow"]
@@ -43,11 +45,17 @@ class BadRows:
         """The first thousand."""
         self.count = 0
         """How many there were."""
+        self._notes: dict[str, DataNote] = {}
 
     def clear(self) -> None:
         """Forget what was reported."""
         self.rows.clear()
         self.count = 0
+        self._notes.clear()
+
+    def notes(self) -> tuple[DataNote, ...]:
+        """Return how many rows of each file were skipped, with the first reason of each."""
+        return tuple(self._notes.values())
 
     def report(self, file: str, line: int, reason: str) -> None:
         """Report one.
@@ -60,6 +68,8 @@ class BadRows:
                 f"{file}, line {line}: {reason}; mend the row, or pass on_bad_row='skip'"
             )
         self.count += 1
+        first = self._notes.get(file) or DataNote(file, "skipped", 0, f"line {line}: {reason}")
+        self._notes[file] = replace(first, count=first.count + 1)
         if len(self.rows) < _KEPT:
             self.rows.append(BadRow(file, line, reason))
         if self.count <= _LOGGED:

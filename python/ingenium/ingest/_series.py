@@ -18,6 +18,7 @@ from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Layout, find_layout
 from ingenium.ingest._files import READ_ERRORS, TextFile, stem_of
 from ingenium.ingest._groups import BlockRows, ListRows, find_groups
+from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._numbers import has_decimal_comma
 from ingenium.ingest._period import find_period
 from ingenium.ingest._rows import Item, RowReader, Rows
@@ -59,6 +60,7 @@ def read_file(
     number: int,
     options: Options,
     bad_rows: BadRows,
+    notes: ReadingNotes,
     name_bar: Callable[[Bar], str],
 ) -> Generator[Item, None, None]:
     """Yield the bars of a file, by time and symbol.
@@ -68,6 +70,7 @@ def read_file(
         number: Its number among those that are read together.
         options: What the user asks for.
         bad_rows: Where rows that cannot be used are reported.
+        notes: Where guesses and clipped values are noted.
         name_bar: Makes the id of a bar's event.
 
     Raises:
@@ -75,6 +78,8 @@ def read_file(
     """
     file = TextFile(path)
     layout = find_layout(file.name, file.head, options.columns)
+    if options.period is None:
+        notes.guess(file.name, "the length of the bars follows from the distances of the rows")
     if options.adjusted and "adj_close" not in layout.columns:
         raise DataFileError(
             f"{file.name} has no column for the adjusted close: leave adjusted out, or say which "

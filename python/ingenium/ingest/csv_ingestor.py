@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ingenium.clock import format_time
-from ingenium.components import Ingestor
+from ingenium.components import DataNote, Ingestor
 from ingenium.errors import ConfigError, DataFileError, DecodeError
 from ingenium.events import DataEvent
 from ingenium.ingest._bad_rows import BadRow, BadRows, OnBadRow
 from ingenium.ingest._columns import check_columns
 from ingenium.ingest._files import PathArgument, absolute_paths, find_files
+from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._rows import Item
 from ingenium.ingest._series import Options, count_rows, read_file
 from ingenium.ingest._zones import Zone, load_zone
@@ -86,6 +87,7 @@ class CsvIngestor(Ingestor):
             date_format=date_format,
         )
         self._bad_rows = BadRows(on_bad_row)
+        self._notes = ReadingNotes()
 
     @property
     def skipped(self) -> list[BadRow]:
@@ -96,6 +98,10 @@ class CsvIngestor(Ingestor):
     def skipped_count(self) -> int:
         """How many rows the last reading passed over."""
         return self._bad_rows.count
+
+    def notes(self) -> Sequence[DataNote]:
+        """Return what the last reading skipped, clipped or guessed, file by file."""
+        return (*self._bad_rows.notes(), *self._notes.all())
 
     def total(self) -> int:
         """Return how many rows the files have, by their lines; bad rows are counted, too.
@@ -128,9 +134,10 @@ class CsvIngestor(Ingestor):
         """
         bad_rows = self._bad_rows
         bad_rows.clear()
+        self._notes.clear()
         files = find_files(self._paths)
         series = [
-            read_file(path, number, self._options, bad_rows, self.name_bar)
+            read_file(path, number, self._options, bad_rows, self._notes, self.name_bar)
             for number, path in enumerate(files)
         ]
         count = 0

@@ -1,0 +1,48 @@
+"""What reading did to the data, or took for granted, file by file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ingenium.components import DataNote
+
+__all__ = ["ReadingNotes"]
+
+
+class ReadingNotes:
+    """Collects the notes of one reading; each kind of thing once a file, with its count."""
+
+    def __init__(self) -> None:
+        self._notes: dict[tuple[str, str, str], DataNote] = {}
+
+    def clear(self) -> None:
+        """Forget what was collected."""
+        self._notes.clear()
+
+    def guess(self, source: str, text: str) -> None:
+        """Note what was taken for granted about a file.
+
+        Args:
+            source: Name of the file.
+            text: What, and from what: ``"bars last 31 days, the longest month"``.
+        """
+        self._notes[source, "guessed", text] = DataNote(source, "guessed", 1, text)
+
+    def clip(self, source: str, reason: str, line: int) -> None:
+        """Count a value that was changed to fit.
+
+        Args:
+            source: Name of the file.
+            reason: Why, the same text for the same reason: ``"close beyond high or low"``.
+            line: Its line, from 1; that of the first is kept.
+        """
+        key = source, "clipped", reason
+        known = self._notes.get(key)
+        if known is None:
+            self._notes[key] = DataNote(source, "clipped", 1, f"line {line}: {reason}")
+        else:
+            self._notes[key] = replace(known, count=known.count + 1)
+
+    def all(self) -> tuple[DataNote, ...]:
+        """Return the notes, in the order in which each first came up."""
+        return tuple(self._notes.values())
