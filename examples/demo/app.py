@@ -39,6 +39,7 @@ def in_go(name: str, *, reports: bool) -> External:
         name="rsi",
         symbols=SYMBOLS,
         reports=reports,
+        follows_prefix=reports,
     )
 
 
@@ -55,6 +56,7 @@ def in_typescript() -> External:
         name="rsi",
         symbols=SYMBOLS,
         reports=True,
+        follows_prefix=True,
     )
 
 
@@ -98,4 +100,6 @@ def built(program: Path, *runner: str) -> External:
     if not program.exists():
         raise ConfigError(f"{program} is not built yet: see the README.md of its example")
     command = [*runner, str(program), *SYMBOLS]
-    return External("strategy", command, name="rsi", symbols=SYMBOLS, reports=True)
+    return External(
+        "strategy", command, name="rsi", symbols=SYMBOLS, reports=True, follows_prefix=True
+    )

@@ -22,6 +22,7 @@ _ALLOW_PLAINTEXT = "INGENIUM_ALLOW_PLAINTEXT"
 _SERVER_BINARY = "INGENIUM_NATS_SERVER_BINARY"
 _DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
 _CONTENT_TYPE = "INGENIUM_CONTENT_TYPE"
+_PREFIX = "INGENIUM_PREFIX"
 _CRASH_AT = "INGENIUM_CRASH_AT"
 
 
@@ -49,6 +50,9 @@ class Settings:
             ingestors publish and every component may read, such as ``acme.news.>``.
         content_type: ``INGENIUM_CONTENT_TYPE``, the form in which events are published:
             ``application/json``, which is the default, or ``application/protobuf``.
+        prefix: ``INGENIUM_PREFIX``, what all subjects begin with on the server, which keeps apps on
+            one server apart; empty for the documented subjects, ``None`` when it does not say. See
+            `ingenium.bus.subject_space.SubjectSpace`.
         crash_at: ``INGENIUM_CRASH_AT``, for tests: where which component ends as if it were killed,
             ``"portfolio/committed:3"``.
         environment: All variables, to hand on to children.
@@ -65,6 +69,7 @@ class Settings:
     server_binary: Path | None = None
     data_subjects: tuple[str, ...] = ()
     content_type: str = ""
+    prefix: str | None = None
     crash_at: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -88,6 +93,7 @@ class Settings:
             server_binary=_path(variables, _SERVER_BINARY),
             data_subjects=_list(variables.get(_DATA_SUBJECTS, "")),
             content_type=variables.get(_CONTENT_TYPE, "").strip(),
+            prefix=None if (prefix := variables.get(_PREFIX)) is None else prefix.strip(),
             crash_at=variables.get(_CRASH_AT, "").strip(),
             environment=variables,
         )
@@ -108,6 +114,10 @@ class Settings:
     def at_server(self, url: str) -> Settings:
         """Return these settings with another server, and what is meant for it."""
         return replace(self, nats_server=url)
+
+    def with_prefix(self, prefix: str) -> Settings:
+        """Return these settings with another subject prefix; empty for none."""
+        return replace(self, prefix=prefix)
 
     def for_role(self, role: str) -> Settings:
         """Return these settings with the files of a role.
@@ -138,6 +148,8 @@ class Settings:
             **self.environment,
             **{name: str(path) for name, path in files.items() if path is not None},
             _SERVER: self.nats_server,
+            # Also where it is empty, so that a child does not choose for itself.
+            _PREFIX: self.prefix or "",
             _APP: app,
             _COMPONENT: component,
             _STOP_WITH_INPUT: "1",

@@ -42,6 +42,7 @@ __all__ = [
     "event_type_of",
     "grant_subject",
     "report_subject",
+    "space_subject",
     "subject_for",
     "subject_of",
 ]
@@ -175,6 +176,15 @@ def grant_subject(app: str) -> str:
     """
     check_symbol(app)
     return f"_ingenium.{app}.grant"
+
+
+def space_subject(role: str) -> str:
+    """Return the subject on which those who play a role in a subject space answer each other.
+
+    Args:
+        role: ``"portfolio"`` or ``"executor"``.
+    """
+    return f"_ingenium.space.{role}"
 
 
 def subject_of(event: Event) -> str:

@@ -18,6 +18,7 @@ PAGES = [
     "docs/components-in-python.md",
     "docs/exchange.md",
     "docs/risk.md",
+    "docs/several-apps.md",
     "docs/wire-format.md",
     "docs/risk.md",
 ]

@@ -67,11 +67,14 @@ def test_go_strategy_gives_the_trades_of_the_python_one(
 
 @pytest.mark.timeout(400)
 def test_go_member_of_a_run_in_many_processes_gives_equal_bytes_each_time(
-    go_build: Any, demo: Path
+    go_build: Any, demo: Path, nats_server: EmbeddedServer
 ) -> None:
     shutil.copy(go_build(STRATEGIES["protojson"]), demo.parent / "go" / "bin" / "protojson")
     digests = {_run(demo, "go_protojson", "--processes")["events_digest"] for _ in range(2)}
     assert digests == {_run(demo, "go_protojson")["events_digest"]}
+    # On a server that others use, a replay has subjects of its own, and the program follows it.
+    shared = _run(demo, "go_protojson", env={"NATS_SERVER": nats_server.url})
+    assert {shared["events_digest"]} == digests
 
 
 @pytest.mark.timeout(400)
@@ -89,7 +92,7 @@ async def test_go_member_in_binary_both_ways_gives_the_digest_of_json(
 
     binary = {"INGENIUM_CONTENT_TYPE": "application/protobuf", "NATS_SERVER": nats_server.url}
     async with sdk.connect(nats_server.url) as bus:
-        await bus.bus.subscribe("ingenium.>", note)
+        await bus.bus.subscribe("replay-demo.ingenium.>", note)
         result = await asyncio.to_thread(_run, demo, "go_protojson", env=binary)
     names = ("csv-ingestor", "rsi", "fixed-quantity", "paper")
     assert forms == {(name, "application/protobuf") for name in names}

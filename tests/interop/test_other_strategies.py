@@ -71,9 +71,9 @@ def build() -> Build:
     return run
 
 
-def _run(function: str, *options: str) -> dict[str, Any]:
+def _run(function: str, *options: str, env: dict[str, str] | None = None) -> dict[str, Any]:
     app = TOP / "examples" / "demo" / "app.py"
-    ended = ingenium("run", f"{app}:{function}", "--json", *options, cwd=TOP)
+    ended = ingenium("run", f"{app}:{function}", "--json", *options, cwd=TOP, env=env)
     assert ended.code == 0, ended.err
     answer: dict[str, Any] = json.loads(ended.out)
     return answer
@@ -82,7 +82,7 @@ def _run(function: str, *options: str) -> dict[str, Any]:
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_strategy_gives_the_trades_of_the_python_one_and_equal_bytes_each_time(
-    build: Build, name: str
+    build: Build, nats_server: EmbeddedServer, name: str
 ) -> None:
     build(name)
     python, other = _run("app"), _run(name)
@@ -91,6 +91,9 @@ def test_strategy_gives_the_trades_of_the_python_one_and_equal_bytes_each_time(
     assert other["equity"] == python["equity"]
     assert other["counts"] == python["counts"]
     assert _run(name, "--processes")["events_digest"] == other["events_digest"]
+    # On a server that others use, a replay has subjects of its own, and the program follows it.
+    shared = _run(name, env={"NATS_SERVER": nats_server.url})
+    assert shared["events_digest"] == other["events_digest"]
 
 
 @pytest.mark.timeout(1500)

@@ -84,13 +84,19 @@ async def _wait_for_signal(bus: Any, signals: Any) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_typescript_strategy_gives_the_trades_of_the_python_one(examples: Path) -> None:
+def test_typescript_strategy_gives_the_trades_of_the_python_one(
+    examples: Path, nats_server: EmbeddedServer
+) -> None:
     results: list[dict[str, Any]] = []
-    for function in ("app", "typescript"):
-        ended = ingenium("run", f"{examples / 'demo/app.py'}:{function}", "--json", cwd=examples)
+    # On a server that others use, a replay has subjects of its own, and the program follows it.
+    shared = {"NATS_SERVER": nats_server.url}
+    for function, env in (("app", None), ("typescript", None), ("typescript", shared)):
+        target = f"{examples / 'demo/app.py'}:{function}"
+        ended = ingenium("run", target, "--json", cwd=examples, env=env)
         assert ended.code == 0, ended.err
         results.append(json.loads(ended.out))
-    python, typescript = results
+    python, typescript, on_shared = results
+    assert on_shared["events_digest"] == typescript["events_digest"]
     assert (len(typescript["trades"]), typescript["equity"]) == (323, "97113.2460")
     for part in ("trades", "equity", "counts"):
         assert typescript[part] == python[part]

@@ -83,13 +83,21 @@ func environment(name, otherwise string) string {
 	return otherwise
 }
 
+// onServer puts the prefix before a subject that keeps apps on one server apart.
+func onServer(subject string) string {
+	if prefix := os.Getenv("INGENIUM_PREFIX"); prefix != "" {
+		return prefix + "." + subject
+	}
+	return subject
+}
+
 func (s *strategy) run() {
 	// One channel for all subjects, so that one event is handled at a time and in order.
 	arrived := make(chan *nats.Msg, 65536)
-	grants := "_ingenium." + s.app + ".grant"
+	grants := onServer("_ingenium." + s.app + ".grant")
 	subjects := []string{grants}
 	for symbol := range s.symbols {
-		subjects = append(subjects, "ingenium.ingestor.data."+strings.ToLower(symbol))
+		subjects = append(subjects, onServer("ingenium.ingestor.data."+strings.ToLower(symbol)))
 	}
 	var subscriptions []*nats.Subscription
 	for _, subject := range subjects {
@@ -192,7 +200,7 @@ func (s *strategy) publish(subject string, event proto.Message, form string) {
 	if err != nil {
 		log.Fatalf("cannot write %v: %v", event, err)
 	}
-	message := nats.NewMsg(subject)
+	message := nats.NewMsg(onServer(subject))
 	message.Data = payload
 	message.Header.Set("Ingenium-Source", s.report.Component)
 	message.Header.Set("Content-Type", form)

@@ -53,7 +53,10 @@ async fn main() -> Result<(), Failure> {
         client: connect(&name, problem.clone()).await?,
         app: environment("INGENIUM_APP", "app"),
         report: LockstepReport { component: name, role: "strategy".into(), ..Default::default() },
-        subjects: symbols.iter().map(|symbol| DATA.to_owned() + &symbol.to_lowercase()).collect(),
+        subjects: symbols
+            .iter()
+            .map(|symbol| on_server(&format!("{DATA}{}", symbol.to_lowercase())))
+            .collect(),
         symbols: symbols.into_iter().map(|symbol| (symbol, Rsi::new(PERIOD))).collect(),
         problem,
     };
@@ -62,6 +65,14 @@ async fn main() -> Result<(), Failure> {
 
 fn environment(name: &str, otherwise: &str) -> String {
     env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| otherwise.into())
+}
+
+/// Puts the prefix before a subject that keeps apps on one server apart.
+fn on_server(subject: &str) -> String {
+    match environment("INGENIUM_PREFIX", "").as_str() {
+        "" => subject.into(),
+        prefix => format!("{prefix}.{subject}"),
+    }
 }
 
 async fn connect(name: &str, problem: Arc<Mutex<String>>) -> Result<Client, Failure> {
@@ -89,7 +100,7 @@ impl Strategy {
     async fn run(mut self) -> Result<(), Failure> {
         // One subscription for all symbols: in this library each has a queue of its own, and the
         // order between queues is lost. Other symbols are passed over.
-        let mut data = self.client.subscribe(DATA.to_owned() + "*").await?;
+        let mut data = self.client.subscribe(on_server(&format!("{DATA}*"))).await?;
         let mut grants = self.client.subscribe(self.control_subject("grant")).await?;
         let inbox = self.client.new_inbox();
         let mut answers = self.client.subscribe(inbox.clone()).await?;
@@ -132,7 +143,7 @@ impl Strategy {
     }
 
     fn control_subject(&self, kind: &str) -> String {
-        format!("_ingenium.{}.{kind}", self.app)
+        on_server(&format!("_ingenium.{}.{kind}", self.app))
     }
 
     async fn handle_data(&mut self, message: Message) -> Result<(), Failure> {
@@ -171,7 +182,7 @@ impl Strategy {
             timestamp: cause.timestamp.parse::<Timestamp>().ok(),
             ..Default::default()
         };
-        self.publish("ingenium.strategy.signal".into(), &event).await?;
+        self.publish(on_server("ingenium.strategy.signal"), &event).await?;
         self.report.signals_sent += 1;
         Ok(())
     }

@@ -68,11 +68,11 @@ class Strategy {
       this.reportSoon();
     };
     const subscriptions = [
-      this.nc.subscribe(`_ingenium.${this.settings.app}.grant`, {
+      this.nc.subscribe(onServer(`_ingenium.${this.settings.app}.grant`), {
         callback: take((message) => this.handleGrant(message)),
       }),
       ...this.settings.symbols.map((symbol) =>
-        this.nc.subscribe(`ingenium.ingestor.data.${symbol.toLowerCase()}`, {
+        this.nc.subscribe(onServer(`ingenium.ingestor.data.${symbol.toLowerCase()}`), {
           callback: take((message) => this.handleData(message)),
         }),
       ),
@@ -171,7 +171,7 @@ class Strategy {
   ): void {
     const source = headers();
     source.set("Ingenium-Source", this.settings.name);
-    this.nc.publish(subject, toJsonString(schema, event, WRITE), { headers: source });
+    this.nc.publish(onServer(subject), toJsonString(schema, event, WRITE), { headers: source });
   }
 
   /** Waits until the server has what was published. */
@@ -226,6 +226,12 @@ function settings(): Settings {
     buyBelow: number("buy-below", values["buy-below"]),
     sellAbove: number("sell-above", values["sell-above"]),
   };
+}
+
+/** Puts the prefix before a subject that keeps apps on one server apart. */
+function onServer(subject: string): string {
+  const prefix = process.env["INGENIUM_PREFIX"];
+  return prefix ? `${prefix}.${subject}` : subject;
 }
 
 /** Takes user and password, or a token, out of the address: this client wants them apart. */

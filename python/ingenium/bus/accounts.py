@@ -21,8 +21,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingenium.bus.routing import check_pattern
+from ingenium.bus.subject_space import DOCUMENTED, SubjectSpace
 from ingenium.errors import ConfigError
 from ingenium.subjects import (
+    ALL_EVENTS,
     CONTROL,
     DATA,
     DEAD_LETTER,
@@ -56,10 +58,7 @@ _MONEY_STREAM = "INGENIUM"
 # So that a flood of connections from elsewhere leaves room for portfolio and executor.
 _OTHERS_CONNECTIONS = 64
 _STREAM_CALLS = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "$KV.>")
-_DESTRUCTIVE = tuple(
-    f"$JS.API.STREAM.{call}.{_MONEY_STREAM}"
-    for call in ("UPDATE", "DELETE", "PURGE", "RESTORE", "MSG.DELETE")
-)
+_DESTRUCTIVE = ("UPDATE", "DELETE", "PURGE", "RESTORE", "MSG.DELETE")
 _PREFIX_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
@@ -79,6 +78,7 @@ class Accounts:
             ``"acme.news.>"``.
         prefix: Tells several sets of accounts on one server apart: ``"paper"`` makes the account
             ``PAPER_DATA`` and the user ``paper-ingestor``.
+        space: The subject space of the app; that of the documented subjects when left out.
 
     Raises:
         ConfigError: A role, a prefix or a subject cannot be used.
@@ -88,6 +88,7 @@ class Accounts:
     components: Mapping[str, Sequence[str]] = field(default_factory=dict)
     data_subjects: Sequence[str] = ()
     prefix: str = ""
+    space: SubjectSpace = DOCUMENTED
 
     def __post_init__(self) -> None:
         """Check what came in."""
@@ -153,9 +154,10 @@ class Accounts:
     def _borders(self, name: str) -> dict[str, Any]:
         """Return what an account may have, and what crosses its border."""
         few = {"limits": {"max_connections": _OTHERS_CONNECTIONS}}
-        data = [f"{DATA}.>", *self.data_subjects]
+        data = self._data
+        signal = self.space.to_server(SIGNAL)
         all_data = [self._import("stream", _DATA, subject) for subject in data]
-        report = report_subject(self.app)
+        report = self.space.to_server(report_subject(self.app))
         own = {_DATA: self._letters("ingestor"), _STRAT: self._letters("strategy")}
         if name == _DATA:
             return few | {
@@ -173,23 +175,25 @@ class Accounts:
                 "jetstream": {"max_mem": 256 * _MIB, "max_file": 0},
                 # To be shown: what came in as a service, an account does not export as a stream.
                 "exports": [
-                    self._export("stream", subject, _READ) for subject in (SIGNAL, *own[_STRAT])
+                    self._export("stream", subject, _READ) for subject in (signal, *own[_STRAT])
                 ],
                 "imports": [
                     *all_data,
                     *(
                         self._import("service", _MONEY, subject)
-                        for subject in (SIGNAL, *own[_STRAT], report)
+                        for subject in (signal, *own[_STRAT], report)
                     ),
                 ],
             }
-        shown = [SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{DEAD_LETTER}.>", f"{CONTROL}.>"]
+        shown = self._on_server(
+            SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{DEAD_LETTER}.>", f"{CONTROL}.>"
+        )
         if name == _MONEY:
             return {
                 "jetstream": "enabled",
                 "imports": all_data,
                 "exports": [
-                    self._export("service", SIGNAL, _STRAT),
+                    self._export("service", signal, _STRAT),
                     *(self._export("service", subject, _STRAT) for subject in own[_STRAT]),
                     *(self._export("service", subject, _DATA) for subject in own[_DATA]),
                     self._export("service", report, _DATA, _STRAT),
@@ -200,13 +204,20 @@ class Accounts:
             "imports": [
                 *all_data,
                 *(self._import("stream", _MONEY, subject) for subject in shown),
-                *(self._import("stream", _STRAT, subject) for subject in (SIGNAL, *own[_STRAT])),
+                *(self._import("stream", _STRAT, subject) for subject in (signal, *own[_STRAT])),
                 *(self._import("stream", _DATA, subject) for subject in own[_DATA]),
             ]
         }
 
+    def _on_server(self, *subjects: str) -> list[str]:
+        return [self.space.to_server(subject) for subject in subjects]
+
+    @property
+    def _data(self) -> list[str]:
+        return self._on_server(f"{DATA}.>", *self.data_subjects)
+
     def _letters(self, role: str) -> list[str]:
-        return [dead_letter_subject(name) for name in self.components.get(role, ())]
+        return self._on_server(*map(dead_letter_subject, self.components.get(role, ())))
 
     def _export(self, kind: str, subject: str, *to: str) -> dict[str, Any]:
         return {kind: subject, "accounts": [self._account(name) for name in to]}
@@ -216,33 +227,38 @@ class Accounts:
 
     def _permissions(self, role: str) -> dict[str, Any]:
         """Return what a role may publish and subscribe to within its account."""
-        data = [f"{DATA}.>", *self.data_subjects]
-        common = [report_subject(self.app), *self._letters(role)]
-        control = f"{CONTROL}.>"
+        data = self._data
+        common = [*self._on_server(report_subject(self.app)), *self._letters(role)]
+        signal, portfolio, execution, denial, control = self._on_server(
+            SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{CONTROL}.>"
+        )
+        stream = self.space.stream(_MONEY_STREAM)
+        destructive = [f"$JS.API.STREAM.{call}.{stream}" for call in _DESTRUCTIVE]
         publish: list[str]
         subscribe: list[str]
-        refused: tuple[str, ...] = ()
+        refused: list[str] = []
         if role == "ingestor":
             publish, subscribe = [*data, "$JS.API.>", *common], data
         elif role == "strategy":
-            publish, subscribe = [SIGNAL, *_STREAM_CALLS, *common], data
+            publish, subscribe = [signal, *_STREAM_CALLS, *common], data
             # One of its own would acknowledge signals that nobody trades.
-            refused = (f"$JS.API.STREAM.CREATE.{_MONEY_STREAM}",)
+            refused = [f"$JS.API.STREAM.CREATE.{stream}"]
         elif role == "portfolio":
-            publish = [_PORTFOLIO, DENIAL, control, *_STREAM_CALLS, *common]
-            subscribe = [*data, SIGNAL, EXECUTION, control]
-            refused = _DESTRUCTIVE
+            publish = [portfolio, denial, control, *_STREAM_CALLS, *common]
+            subscribe = [*data, signal, execution, control]
+            refused = destructive
         elif role == "executor":
-            publish = [EXECUTION, control, *_STREAM_CALLS, *common]
-            subscribe = [*data, _PORTFOLIO, control]
-            refused = _DESTRUCTIVE
+            publish = [execution, control, *_STREAM_CALLS, *common]
+            subscribe = [*data, portfolio, control]
+            refused = destructive
         elif role == READER:
-            publish, subscribe = ["$JS.API.INFO"], ["ingenium.>", *self.data_subjects]
+            publish = ["$JS.API.INFO"]
+            subscribe = self._on_server(ALL_EVENTS, *self.data_subjects)
         else:
             publish, subscribe = [">"], [">"]
-            refused = _DESTRUCTIVE
+            refused = destructive
         return {
-            "publish": {"allow": publish, "deny": list(refused)},
+            "publish": {"allow": publish, "deny": refused},
             "subscribe": {
                 "allow": [*subscribe, "_INBOX.>"],
                 # Who hears the answers to others learns what they do, and could answer too.

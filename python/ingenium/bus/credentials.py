@@ -14,6 +14,7 @@ from ingenium.bus.accounts import ROLES, inbox_of
 from ingenium.bus.addresses import Address
 from ingenium.bus.envelope import content_type_named
 from ingenium.bus.options import NatsOptions
+from ingenium.bus.subject_space import SubjectSpace
 from ingenium.config import Settings
 from ingenium.errors import BusConnectError, MissingDependencyError
 
@@ -51,6 +52,8 @@ def options_for(settings: Settings, role: str, options: NatsOptions | None = Non
         options = replace(options, allow_plaintext=True)
     if options.content_type is None:
         options = replace(options, content_type=content_type_named(own.content_type))
+    if own.prefix and not options.space.prefix:
+        options = replace(options, space=SubjectSpace(own.prefix))
     if role in ROLES:
         options = replace(options, inbox_prefix=inbox_of(role))
     return options

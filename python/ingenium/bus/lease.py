@@ -27,10 +27,12 @@ from ingenium.ids import random_id
 
 __all__ = [
     "NOBODY",
+    "ONE_ONLY",
     "RENEW_SECONDS",
     "TTL_SECONDS",
     "Holder",
     "Lease",
+    "LeaseGroup",
     "LeaseTable",
     "MemoryLease",
     "TimedLease",
@@ -43,6 +45,9 @@ RENEW_SECONDS = 3.0
 """How often it is renewed."""
 MARGIN_SECONDS = 2.0
 """How much earlier its holder takes it for lost than others may have it."""
+
+ONE_ONLY = ", and only one may: stop that one, or this one"
+"""What is said to the second one where nothing better is known."""
 
 _OTHER = re.compile(r"[^A-Za-z0-9_=/-]", re.ASCII)
 
@@ -65,11 +70,16 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     started: str = ""
 
     @classmethod
-    def this_process(cls) -> Holder:
-        """Return who we are."""
+    def this_process(cls, app: str = "") -> Holder:
+        """Return who we are.
+
+        Args:
+            app: Name of the app that we are of, for those who are refused.
+        """
         process = os.getpid()
+        place = f"{socket.gethostname()}:{process}"
         return cls(
-            name=f"{socket.gethostname()}:{process}",
+            name=f"app {app!r} at {place}" if app else place,
             token=random_id("lease"),
             machine=_machine(),
             process=process,
@@ -122,6 +132,52 @@ class Lease(ABC):
         """Give it back, so that the next one need not wait."""
 
 
+class LeaseGroup(Lease):
+    """Several leases that are held together, got in their order.
+
+    Args:
+        leases: At least one.
+    """
+
+    def __init__(self, *leases: Lease) -> None:
+        self.key = " and ".join(lease.key for lease in leases)
+        self._leases = leases
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether we have all of them."""
+        return all(lease.is_valid for lease in self._leases)
+
+    async def acquire(self) -> None:
+        """Get all of them, or none; see `Lease.acquire`."""
+        held: list[Lease] = []
+        try:
+            for lease in self._leases:
+                await lease.acquire()
+                held.append(lease)
+        except BaseException:
+            for lease in reversed(held):
+                await lease.release()
+            raise
+
+    async def keep(self) -> None:
+        """Renew all of them; see `Lease.keep`."""
+        tasks = [asyncio.create_task(lease.keep()) for lease in self._leases]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def release(self) -> None:
+        """Give all of them back."""
+        for lease in reversed(self._leases):
+            await lease.release()
+
+
 class TimedLease(Lease):
     """A lease that is a value in a table which forgets what is not written anew.
 
@@ -132,6 +188,7 @@ class TimedLease(Lease):
         holder: Who asks; this process when left out.
         may_lapse: Whether it is taken up again after it has run out, if nobody else has it. That is
             for those whose acts are known again by their ids, such as a portfolio's orders.
+        cure: What to do when another one has it, as the end of the error.
     """
 
     def __init__(
@@ -142,8 +199,10 @@ class TimedLease(Lease):
         holder: Holder | None = None,
         *,
         may_lapse: bool = False,
+        cure: str = ONE_ONLY,
     ) -> None:
         self.key = key
+        self._cure = cure
         self._may_lapse = may_lapse
         self.holder = holder or Holder.this_process()
         self._ttl = ttl_seconds
@@ -174,10 +233,7 @@ class TimedLease(Lease):
                 first = first or found
                 # One that was renewed meanwhile is alive; one that was not runs out soon.
                 if found != first or self._elapsed() > ends_at:
-                    raise LeaseHeldError(
-                        f"{self.key} is led by {holder.name}, and only one may: stop that one, or "
-                        "this one"
-                    )
+                    raise LeaseHeldError(f"{self.key} is led by {holder.name}{self._cure}")
             await asyncio.sleep(self._pause / 6)
 
     async def keep(self) -> None:

@@ -58,6 +58,8 @@ class NatsBus(ReportingBus):
         self._client = client
         self._address = address
         self._options = options
+        self.space = options.space
+        """Where its subjects are on the server."""
         self._subscriptions: dict[int, QueuedSubscription] = {}
         self._ids: dict[QueuedSubscription, int] = {}
         self._refused_subjects: dict[str, str] | None = None
@@ -169,7 +171,7 @@ class NatsBus(ReportingBus):
     def _admit(self, subject: str) -> bytes:
         self._check_open()
         check_subject(subject)
-        target = subject.encode()
+        target = self.space.to_server(subject).encode()
         if len(self._subjects) < _CACHE_LIMIT:
             self._subjects[subject] = target
         return target
@@ -215,7 +217,9 @@ class NatsBus(ReportingBus):
             self._refused_subjects = {}
         refused = self._refused_subjects
         self._subscribing += 1
-        sid = self._client.listen(subject, queue_group, deliver_to(self, subscription))
+        sid = self._client.listen(
+            self.space.to_server(subject), queue_group, deliver_to(self, subscription, self.space)
+        )
         self._subscriptions[sid] = subscription
         self._ids[subscription] = sid
         confirmed = False
@@ -356,6 +360,7 @@ class NatsBus(ReportingBus):
     def _on_refusal(self, text: str) -> None:
         found = _REFUSED.search(text)
         action, subject = found.groups() if found else ("", "")
+        subject = self.space.from_server(subject)
         if action.lower() == "subscription" and self._refused_subjects is not None:
             self._refused_subjects[subject] = text
             return

@@ -16,7 +16,7 @@ from nats.js.errors import (
 )
 from nats.js.kv import KeyValue
 
-from ingenium.bus.lease import NOBODY, TTL_SECONDS, Holder, Lease, TimedLease, key_of
+from ingenium.bus.lease import NOBODY, ONE_ONLY, TTL_SECONDS, Holder, Lease, TimedLease, key_of
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_calls import CALL_SECONDS, unanswered
 from ingenium.bus.streams import has_streams
@@ -34,9 +34,17 @@ class NatsLease(TimedLease):
     """A lease in a bucket; made by `open_lease`."""
 
     def __init__(
-        self, bus: NatsBus, bucket: KeyValue, key: str, ttl_seconds: float, *, may_lapse: bool
+        self,
+        bus: NatsBus,
+        bucket: KeyValue,
+        key: str,
+        ttl_seconds: float,
+        *,
+        holder: Holder | None,
+        may_lapse: bool,
+        cure: str,
     ) -> None:
-        super().__init__(key, ttl_seconds, may_lapse=may_lapse)
+        super().__init__(key, ttl_seconds, holder=holder, may_lapse=may_lapse, cure=cure)
         self._bus = bus
         self._bucket = bucket
         self._name = key_of(key)
@@ -64,7 +72,13 @@ class NatsLease(TimedLease):
 
 
 async def open_lease(
-    bus: NatsBus, key: str, *, ttl_seconds: float = TTL_SECONDS, may_lapse: bool = False
+    bus: NatsBus,
+    key: str,
+    *,
+    ttl_seconds: float = TTL_SECONDS,
+    holder: Holder | None = None,
+    may_lapse: bool = False,
+    cure: str = ONE_ONLY,
 ) -> Lease | None:
     """Return the lease of a key, not acquired yet.
 
@@ -72,7 +86,9 @@ async def open_lease(
         bus: The connection.
         key: What it is for, such as ``"executor.U12345"``.
         ttl_seconds: How long it lasts; the same for all on a server.
+        holder: Who asks; this process when left out.
         may_lapse: See `TimedLease`.
+        cure: What to do when another one has it, as the end of the error.
 
     Returns:
         The lease; ``None`` on a server without JetStream, which can keep none.
@@ -98,7 +114,7 @@ async def open_lease(
                 f"the server at {bus.url} has a bucket {BUCKET} that forgets after {status.ttl} s, "
                 f"not {ttl_seconds:g} s: delete it while nothing runs"
             ) from error
-    return NatsLease(bus, bucket, key, ttl_seconds, may_lapse=may_lapse)
+    return NatsLease(bus, bucket, key, ttl_seconds, holder=holder, may_lapse=may_lapse, cure=cure)
 
 
 async def _call(bus: NatsBus, what: str, call: Callable[[], Awaitable[_T]]) -> _T:

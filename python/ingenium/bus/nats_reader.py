@@ -47,7 +47,7 @@ class StreamReader:
     Args:
         bus: The connection.
         js: Makes the consumer.
-        stream: Name of the stream.
+        stream: Name of the stream on the server.
         subjects: What is wanted.
     """
 
@@ -58,7 +58,8 @@ class StreamReader:
         self._client = bus.client
         self._js = js
         self._stream = stream
-        self._subjects = list(subjects)
+        self._space = bus.space
+        self._subjects = [bus.space.to_server(subject) for subject in subjects]
         self._inbox = f"{bus.client.inbox_prefix}.{random_id('read')}"
         self._arrived: deque[_Arrived] = deque()
         self._woken = asyncio.Event()
@@ -195,7 +196,7 @@ class StreamReader:
         return records
 
     def _name(self, raw: bytes) -> str:
-        subject = raw.decode("utf-8", "backslashreplace")
+        subject = self._space.from_server(raw.decode("utf-8", "backslashreplace"))
         if len(self._subjects_read) < _SUBJECTS_KNOWN:
             self._subjects_read[raw] = subject
         return subject

@@ -61,6 +61,8 @@ class NatsStream(Stream):
     def __init__(self, bus: NatsBus, name: str) -> None:
         self.name = name
         self._bus = bus
+        self._space = bus.space
+        self._server_name = bus.space.stream(name)
         self._client = bus.client
         self._js: JetStreamContext = bus.client.jetstream(timeout=CALL_SECONDS)
 
@@ -83,7 +85,12 @@ class NatsStream(Stream):
             ack = await self._call(
                 f"keep a message on {subject}",
                 # Made anew for each call, since nats-py changes it.
-                lambda: self._js.publish(subject, payload, stream=self.name, headers=dict(headers)),
+                lambda: self._js.publish(
+                    self._space.to_server(subject),
+                    payload,
+                    stream=self._server_name,
+                    headers=dict(headers),
+                ),
                 subject,
             )
         except APIError as error:
@@ -104,7 +111,8 @@ class NatsStream(Stream):
 
         async def find() -> str:
             try:
-                return (await self._js.get_msg(self.name, sequence)).subject or ""
+                found = await self._js.get_msg(self._server_name, sequence)
+                return self._space.from_server(found.subject or "")
             except NotFoundError:
                 return subject  # It fell out, or another account has the stream.
             except ServiceUnavailableError as error:
@@ -128,7 +136,7 @@ class NatsStream(Stream):
         answer = await self._call(
             "tell of its stream",
             lambda: self._client.request(
-                f"$JS.API.STREAM.INFO.{self.name}",
+                f"$JS.API.STREAM.INFO.{self._server_name}",
                 b'{"deleted_details":true}',
                 timeout=CALL_SECONDS,
             ),
@@ -154,11 +162,13 @@ class NatsStream(Stream):
 
     async def at(self, sequence: int) -> Record | None:
         """Return the message at a place; see `Stream.at`."""
-        return await self._find(lambda: self._js.get_msg(self.name, sequence))
+        return await self._find(lambda: self._js.get_msg(self._server_name, sequence))
 
     async def last(self, subject: str) -> Record | None:
         """Return the newest message on a subject; see `Stream.last`."""
-        return await self._find(lambda: self._js.get_last_msg(self.name, subject))
+        return await self._find(
+            lambda: self._js.get_last_msg(self._server_name, self._space.to_server(subject))
+        )
 
     async def _find(self, call: Callable[[], Awaitable[RawStreamMsg]]) -> Record | None:
         try:
@@ -167,7 +177,8 @@ class NatsStream(Stream):
             if isinstance(error, NotFoundError):
                 return None
             raise StreamError(f"stream {self.name} gives no message: {error}") from error
-        message = Message(found.subject or "", found.data or b"", dict(found.headers or {}))
+        subject = self._space.from_server(found.subject or "")
+        message = Message(subject, found.data or b"", dict(found.headers or {}))
         return Record(found.seq or 0, found.time or _EPOCH, message)
 
     async def read(
@@ -186,7 +197,7 @@ class NatsStream(Stream):
         created = ""
         is_of_these = False
         while True:
-            reader = StreamReader(self._bus, self._js, self.name, subjects)
+            reader = StreamReader(self._bus, self._js, self._server_name, subjects)
             try:
                 state = await self.state()
                 check_gap(self.name, state, after, created)
@@ -215,7 +226,7 @@ class NatsStream(Stream):
     async def _call(
         self, what: str, call: Callable[[], Awaitable[_T]], subject: str = "$JS."
     ) -> _T:
-        return await call_server(self._bus, self.name, what, call, subject)
+        return await call_server(self._bus, self._server_name, what, call, subject)
 
 
 def _time_of(text: object) -> datetime | None:

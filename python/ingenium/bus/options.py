@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingenium.bus.subject_space import DOCUMENTED, SubjectSpace
 from ingenium.events import ContentType
 
 __all__ = ["NatsOptions"]
@@ -43,6 +44,7 @@ class NatsOptions:
             intervals without one the connection counts as lost.
         content_type: The form in which events are published; JSON when left out. What arrives is
             read in whatever form it says it has.
+        space: The subject space; that of the documented subjects when left out.
     """
 
     user: str = ""
@@ -59,3 +61,4 @@ class NatsOptions:
     pending_bytes: int = 256 * _MIB
     ping_interval_seconds: float = 5.0
     content_type: ContentType | None = None
+    space: SubjectSpace = DOCUMENTED

@@ -9,6 +9,7 @@ from ingenium.bus.contract import Message
 from ingenium.bus.delivery import QueuedSubscription, ReportingBus
 from ingenium.bus.headers import RawHeaders
 from ingenium.bus.routing import matches
+from ingenium.bus.subject_space import SubjectSpace
 from ingenium.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _CACHE_LIMIT = 65_536
 _NO_HEADERS: Mapping[str, str] = {}
 
 
-def deliver_to(bus: ReportingBus, subscription: QueuedSubscription) -> Deliver:
+def deliver_to(bus: ReportingBus, subscription: QueuedSubscription, space: SubjectSpace) -> Deliver:
     """Return what takes the messages of a subscription as they are on the wire.
 
     A message whose subject cannot be read, or is none that was subscribed to, becomes a dead
@@ -30,6 +31,7 @@ def deliver_to(bus: ReportingBus, subscription: QueuedSubscription) -> Deliver:
     Args:
         bus: Where the subscription is.
         subscription: Gets the messages.
+        space: Where the subjects are on the server.
     """
     # Reading a subject and holding it against the pattern once is enough.
     names: dict[bytes, str] = {}
@@ -38,7 +40,7 @@ def deliver_to(bus: ReportingBus, subscription: QueuedSubscription) -> Deliver:
     def deliver(subject: bytes, reply: bytes, headers: bytes, payload: bytes) -> None:
         name = names.get(subject)
         if name is None:
-            if (name := _read(bus, subscription.subject, subject, payload)) is None:
+            if (name := _read(bus, subscription.subject, subject, payload, space)) is None:
                 return
             if len(names) < _CACHE_LIMIT:
                 names[subject] = name
@@ -54,15 +56,17 @@ def deliver_to(bus: ReportingBus, subscription: QueuedSubscription) -> Deliver:
     return deliver
 
 
-def _read(bus: ReportingBus, pattern: str, subject: bytes, payload: bytes) -> str | None:
+def _read(
+    bus: ReportingBus, pattern: str, subject: bytes, payload: bytes, space: SubjectSpace
+) -> str | None:
     try:
         name = subject.decode()
     except UnicodeDecodeError as error:
         message = Message(subject.decode("utf-8", "backslashreplace"), payload)
         problem = f"the subject {subject[:80]!r} is no UTF-8: {error.reason}"
     else:
-        if matches(pattern, name):
-            return name
+        if matches(space.to_server(pattern), name):
+            return space.from_server(name)
         message = Message(name, payload)
         problem = (
             f"a message of {name[:80]!r} was sent on to who listens to {pattern!r}: somebody "

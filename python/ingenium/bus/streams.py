@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nats.errors import Error as NatsError
@@ -12,10 +13,18 @@ from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus.subject_space import SubjectSpace
 from ingenium.errors import BusPermissionError, BusTimeoutError, StreamError
 from ingenium.subjects import CONTROL, DATA, DEAD_LETTER, DENIAL, EXECUTION, SIGNAL
 
-__all__ = ["DATA_STREAM", "MONEY_STREAM", "StreamLayout", "has_streams", "open_stream"]
+__all__ = [
+    "DATA_STREAM",
+    "MONEY_STREAM",
+    "StreamLayout",
+    "has_streams",
+    "open_stream",
+    "streams_on",
+]
 
 _MIB = 1_048_576
 _CALL_SECONDS = 5.0
@@ -49,6 +58,11 @@ class StreamLayout:
     duplicate_window_seconds: int
     is_final: bool
     answers: bool = True
+
+    def within(self, space: SubjectSpace) -> StreamLayout:
+        """Return the layout as it is on the server, for a subject space."""
+        subjects = tuple(map(space.to_server, self.subjects))
+        return replace(self, name=space.stream(self.name), subjects=subjects)
 
 
 MONEY_STREAM = StreamLayout(
@@ -111,6 +125,29 @@ async def has_streams(bus: NatsBus) -> bool:
     return True
 
 
+async def streams_on(bus: NatsBus, subject: str) -> list[str]:
+    """Return the names of the streams that keep a subject, or a part of a pattern.
+
+    Args:
+        bus: The connection.
+        subject: As components know it, such as ``"ingenium.>"``.
+
+    Returns:
+        Their names; empty on a server without JetStream.
+
+    Raises:
+        BusError: The server does not answer.
+    """
+    if not await has_streams(bus):
+        return []
+    request = json.dumps({"subject": bus.space.to_server(subject)}).encode()
+    try:
+        answer = await bus.client.request("$JS.API.STREAM.NAMES", request, timeout=_CALL_SECONDS)
+    except (TimeoutError, NatsError) as error:
+        raise BusTimeoutError(f"the server at {bus.url} does not list its streams") from error
+    return sorted(json.loads(answer.data).get("streams") or ())
+
+
 async def open_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
     """Make a stream, or make sure that the one that is there is as it should be.
 
@@ -124,6 +161,7 @@ async def open_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
         BusPermissionError: It forbids this user to make or to see it.
     """
     js = bus.client.jetstream(timeout=_CALL_SECONDS)
+    name, layout = layout.name, layout.within(bus.space)
     try:
         try:
             info = await js.stream_info(layout.name)
@@ -142,7 +180,7 @@ async def open_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
             f"the server at {bus.url} did not make stream {layout.name} within {_CALL_SECONDS:g} s"
         ) from error
     _check(bus, layout, info)
-    return NatsStream(bus, layout.name)
+    return NatsStream(bus, name)
 
 
 async def _make(js: Any, layout: StreamLayout) -> StreamInfo:

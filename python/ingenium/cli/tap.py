@@ -87,7 +87,7 @@ async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | 
             bus.on_incident(on_incident)
             await bus.subscribe(subject, receive)
             await bus.flush()
-            sys.stderr.write(f"listening to {subject} on {bus.url}\n")
+            sys.stderr.write(f"listening to {bus.space.to_server(subject)} on {bus.url}\n")
             asked = asyncio.create_task(stop.wait())
             await asyncio.wait([done, asked], return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+from ingenium.bus.subject_space import SubjectSpace
 from ingenium.components.base import Component
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
@@ -35,6 +36,9 @@ class App:
         risk: What orders are held against on live data; the standard limits when left out.
             Backtests and replays do without.
         name: Lower-case letters, digits, ``-`` and ``_``; several apps on one server need several.
+        prefix: What all subjects of the app begin with on the server, so that several apps on one
+            server do not work each other's orders: ``"paper"`` makes ``ingenium.strategy.signal``
+            ``paper.ingenium.strategy.signal`` there. None when left out.
 
     Raises:
         ConfigError: A component is missing, has the wrong role, or two have one name; or the
@@ -50,12 +54,14 @@ class App:
         executor: Executor | External | None = None,
         risk: RiskLimits | None = None,
         name: str = "app",
+        prefix: str = "",
     ) -> None:
         if _NAME.fullmatch(name) is None:
             raise ConfigError(
                 f"app name {name!r} does not fit: use up to 40 lower-case letters, digits, - and _"
             )
         self.name = name
+        self.prefix = SubjectSpace(prefix).prefix
         self.risk = _limits(risk)
         self.ingestors = _all_of("ingestor", "ingestors", ingestors)
         self.strategies = _all_of("strategy", "strategies", strategies)

@@ -17,8 +17,9 @@ _ROLES = ("ingestor", "strategy", "portfolio", "executor")
 class External(Component):
     """A component that another program is.
 
-    The app starts the program with ``NATS_SERVER``, ``INGENIUM_APP`` and ``INGENIUM_COMPONENT`` in
-    its environment and ends it with the run; without a command, somebody else starts it.
+    The app starts the program with ``NATS_SERVER``, ``INGENIUM_APP``, ``INGENIUM_COMPONENT`` and
+    ``INGENIUM_PREFIX`` in its environment and ends it with the run; without a command, somebody
+    else starts it.
 
     In a replay, a program that publishes a ``LockstepReport`` is a full member: the replay waits
     for it exactly. One that reports nothing, such as a component of the original Go library, is
@@ -33,6 +34,9 @@ class External(Component):
         reports: Whether it publishes reports.
         settle_seconds: How long to wait for one that does not report. Too short, and what it
             sends late is counted to a later instant.
+        follows_prefix: Whether it reads ``INGENIUM_PREFIX`` and puts it, and a dot, before every
+            subject. One that does not can only be in an app without a prefix, unless the server
+            maps its subjects.
         directory: Where to run the command; that of the caller when left out.
         environment: Further variables for it.
 
@@ -50,6 +54,7 @@ class External(Component):
         symbols: Sequence[str] | None = None,
         reports: bool = False,
         settle_seconds: float = 0.02,
+        follows_prefix: bool = False,
         directory: str | Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -75,5 +80,6 @@ class External(Component):
             check_symbol(symbol)
         self.reports = reports
         self.settle_seconds = settle_seconds
+        self.follows_prefix = follows_prefix
         self.directory = None if directory is None else Path(directory)
         self.environment = dict(environment or {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ingenium.bus import EmbeddedServer
 from ingenium.bus.accounts import Accounts
+from ingenium.bus.subject_space import SubjectSpace
 from ingenium.components import App
 from ingenium.config import Settings
 
@@ -25,7 +26,8 @@ def accounts_of(app: App, settings: Settings, *, prefix: str = "") -> Accounts:
     components: dict[str, list[str]] = {}
     for component in app.components:
         components.setdefault(component.role, []).append(component.name)
-    return Accounts(app.name, components, settings.data_subjects, prefix)
+    space = SubjectSpace(settings.prefix or app.prefix)
+    return Accounts(app.name, components, settings.data_subjects, prefix, space)
 
 
 @dataclass(frozen=True, slots=True)

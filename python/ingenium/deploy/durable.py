@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from ingenium.brokers import BrokerExecutor
 from ingenium.bus.contract import Bus
-from ingenium.bus.lease import Lease
+from ingenium.bus.lease import Lease, LeaseGroup
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_lease import open_lease
 from ingenium.bus.nats_stream import NatsStream
@@ -19,6 +20,8 @@ from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.config import Settings
 from ingenium.delivery import DurableMember, Store
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
+from ingenium.delivery.leasing import LeaseHold
+from ingenium.deploy.space import space_lease
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
 
@@ -51,7 +54,7 @@ async def keeps_streams(bus: NatsBus) -> bool:
 
 async def make_live_member(
     bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool = False
-) -> LiveMember | DurableMember:
+) -> LiveMember | LeasedMember | DurableMember:
     """Make what plays a component on live data.
 
     Args:
@@ -71,13 +74,16 @@ async def make_live_member(
         component.kill_switch = _kill_switch(settings, app)
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
         return LiveMember(bus, component)
+    exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
         if isinstance(component, Executor) and component.works_at_broker:
             raise ConfigError(
                 f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
                 "no streams, so that orders could be lost: turn on JetStream there"
             )
-        return LiveMember(bus, component)
+        if not exclusive:
+            return LiveMember(bus, component)
+        return LeasedMember(LiveMember(bus, component), await space_lease(bus, app, component.role))
     stream: Stream
     if isinstance(component, Strategy):
         # The stream is in an account that a strategy does not see; it can add to it.
@@ -103,6 +109,52 @@ async def make_live_member(
     )
 
 
+class LeasedMember:
+    """A component that runs for as long as it holds a lease.
+
+    Args:
+        member: Runs it.
+        lease: Its lease.
+    """
+
+    def __init__(self, member: LiveMember, lease: Lease) -> None:
+        self.component = member.component
+        self._member = member
+        self._hold = LeaseHold(lease)
+
+    async def start(self) -> None:
+        """Get the lease, then start; see `LiveMember.start`.
+
+        Raises:
+            LeaseHeldError: Another app has it.
+        """
+        await self._hold.begin()
+        await self._member.start()
+
+    async def run(self) -> None:
+        """Run until canceled.
+
+        Raises:
+            LeaseLostError: The lease is lost.
+            ComponentError: See `LiveMember.run`.
+        """
+        tasks = [asyncio.create_task(self._member.run())]
+        if self._hold.task is not None:
+            tasks.append(self._hold.task)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            tasks[0].cancel()
+            await asyncio.gather(tasks[0], return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Handle what has arrived, stop, and give the lease back."""
+        await self._member.stop()
+        await self._hold.end()
+
+
 def _kill_switch(settings: Settings, app: App) -> KillSwitch:
     """Return what asks the file that halts an app on this machine."""
     file = KillFile(settings.data_directory / app.name / HALT_FILE)
@@ -123,12 +175,12 @@ async def _lease(
     if isinstance(component, BrokerExecutor):
         component.adopt = component.adopt or adopt
         component.kill_state = KillFile(settings.data_directory / app.name / HALT_FILE).state
-        component.lease = await open_lease(bus, component.lease_key)
-        return component.lease
+        account = component.lease = await open_lease(bus, component.lease_key)
+        if account is None:
+            return None
+        return LeaseGroup(account, await space_lease(bus, app, component.role))
     if isinstance(component, Portfolio | Executor):
-        # A server that is away for long takes the lease with it. What these send is known again
-        # by its ids, so they may go on if nobody has taken their place.
-        return await open_lease(bus, f"{component.role}.{app.name}", may_lapse=True)
+        return await space_lease(bus, app, component.role)
     return None
 
 

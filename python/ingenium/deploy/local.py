@@ -24,6 +24,7 @@ from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.replay import run_replay
+from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
 from ingenium.deploy.stopping import stop_signals, unless_stopped
 from ingenium.deploy.supervising import RestartPolicy, Supervised
 from ingenium.deploy.watching import watched_server
@@ -68,6 +69,7 @@ async def run_app(
     Raises:
         IngeniumError: The app cannot be started, or failed.
     """
+    settings = settings_of(app, settings)
     programs: list[Program | Supervised] = []
     with stop_signals(at_once=lambda: _kill_all(programs)) as stop:
         stop.on_ask(on_stop)
@@ -123,11 +125,13 @@ async def run_app(
                     parts.append(part)
             programs += [part for part in parts if isinstance(part, Program | Supervised)]
             if not app.historical:
+                remember_prefix(app, settings)
                 async with watched_server(access.monitor_url, app, halt, on_notice):
                     await run_live(bus, app, parts, stop, buses, halt=halt)
                 return None
-            probe = SubscriptionProbe(access.monitor_url, app)
-            return await run_replay(bus, app, parts, probe, stop, on_step)
+            probe = SubscriptionProbe(access.monitor_url, app, bus.space)
+            lease = await replay_lease(bus, app) if settings.nats_server else None
+            return await run_replay(bus, app, parts, probe, stop, on_step, lease=lease)
 
 
 async def run_component(
@@ -157,6 +161,7 @@ async def run_component(
         raise ConfigError(
             f"component {name!r} alone needs a server where it meets the others: set NATS_SERVER"
         )
+    settings = settings_of(app, settings)
     with stop_signals() as stop:
         # Its own name, under which it may send dead letters.
         options = options_for(settings, OPERATOR if component is None else component.role)
@@ -165,7 +170,11 @@ async def run_component(
         )
         try:
             if component is None:
-                return await run_replay(bus, app, [], SubscriptionProbe(None, app), stop, None)
+                probe = SubscriptionProbe(None, app, bus.space)
+                lease = await replay_lease(bus, app)
+                return await run_replay(bus, app, [], probe, stop, None, lease=lease)
+            if not app.historical:
+                remember_prefix(app, settings)
             await play_component(bus, app, component, stop, settings, adopt=adopt)
             return None
         finally:

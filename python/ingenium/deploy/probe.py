@@ -9,6 +9,7 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
+from ingenium.bus.subject_space import DOCUMENTED, SubjectSpace
 from ingenium.components import App, External
 from ingenium.errors import DeployError
 from ingenium.events import OrderEvent
@@ -28,10 +29,12 @@ class SubscriptionProbe:
         monitor_url: The server's monitoring address; ``None`` when it has none that is known, as
             with a server of somebody else. Then `wait` can only give the programs some time.
         app: Its programs that report nothing are watched.
+        space: Where its subjects are on the server.
     """
 
-    def __init__(self, monitor_url: str | None, app: App) -> None:
+    def __init__(self, monitor_url: str | None, app: App, space: SubjectSpace = DOCUMENTED) -> None:
         self._monitor_url = monitor_url
+        self._space = space
         self._programs = [
             c for c in app.components if isinstance(c, External) and not c.reports and c.command
         ]
@@ -83,7 +86,8 @@ class SubscriptionProbe:
     async def _count(self, subject: str) -> int:
         if self._monitor_url is None:
             return 0
-        url = f"{self._monitor_url}/subsz?subs=1&limit=4096&test={quote(subject, safe='')}"
+        on_server = quote(self._space.to_server(subject), safe="")
+        url = f"{self._monitor_url}/subsz?subs=1&limit=4096&test={on_server}"
         return await asyncio.to_thread(_count_at, url)
 
 

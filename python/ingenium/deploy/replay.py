@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from ingenium.bus.contract import Bus
+from ingenium.bus.lease import Lease
 from ingenium.components import App, External, Portfolio
+from ingenium.delivery.leasing import LeaseHold
 from ingenium.deploy.parts import Part, Program
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.stopping import Stop
@@ -26,6 +28,8 @@ async def run_replay(
     probe: SubscriptionProbe,
     stop: Stop,
     on_step: OnStep | None = None,
+    *,
+    lease: Lease | None = None,
 ) -> ReplayResult:
     """Run until the end of history, or until somebody asks to stop.
 
@@ -36,6 +40,7 @@ async def run_replay(
         probe: Tells when programs that report nothing have subscribed.
         stop: Says when to stop before the end.
         on_step: Called after each step.
+        lease: Keeps other apps out of the subjects of the replay; ``None`` on a server of its own.
 
     Raises:
         IngeniumError: A component failed, or the replay could not be kept in step.
@@ -55,10 +60,14 @@ async def run_replay(
         tasks.append(asyncio.create_task(part.run()))
         tasks[-1].add_done_callback(on_end)
 
+    hold = LeaseHold(lease)
     silent = [part for part in parts if isinstance(part, Program) and _is_silent(part)]
     # Programs that report nothing come last: the server's subscriptions tell when they are ready.
     parts = [*(part for part in parts if part not in silent), *silent]
     try:
+        await hold.begin()
+        if hold.task is not None:
+            hold.task.add_done_callback(on_end)
         await conductor.start()
         stop.on_ask(conductor.ask_to_stop)
         for part in parts[: len(parts) - len(silent)]:
@@ -84,6 +93,7 @@ async def run_replay(
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(part.stop() for part in parts), return_exceptions=True)
         await conductor.stop()
+        await hold.end()
 
 
 async def _let_end(app: App, parts: Sequence[Part], tasks: Sequence[asyncio.Task[None]]) -> None:

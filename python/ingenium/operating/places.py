@@ -14,6 +14,7 @@ from ingenium.bus.stream import Stream
 from ingenium.bus.streams import MONEY_STREAM, has_streams, open_stream
 from ingenium.config import Settings
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
+from ingenium.deploy.space import PREFIX_FILE
 from ingenium.errors import BusConnectError, ConfigError, StreamError
 
 __all__ = ["Place", "as_operator", "find_place", "find_places", "stream_of"]
@@ -90,9 +91,19 @@ def find_place(settings: Settings, app: str | None = None) -> Place:
 
 def _place(settings: Settings, app: str) -> Place:
     directory = settings.data_directory / app
+    if settings.prefix is None:
+        settings = settings.with_prefix(_prefix(directory))
     if not settings.nats_server and (running := running_servers(directory, OPERATOR)):
         settings = settings.with_server(running[0])
     return Place(app, directory, settings)
+
+
+def _prefix(directory: Path) -> str:
+    """Return the prefix that an app had when it last ran on this machine."""
+    try:
+        return (directory / PREFIX_FILE).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 @asynccontextmanager

@@ -52,7 +52,8 @@ public final class Main {
       dispatcher.setPendingLimits(0, 0); // the handlers only put into the queue
       dispatcher.subscribe(grants, message -> put(() -> handleGrant(strategy, message)));
       for (String symbol : symbols) {
-        String subject = "ingenium.ingestor.data." + symbol.toLowerCase(Locale.ROOT);
+        String subject =
+            Strategy.onServer("ingenium.ingestor.data." + symbol.toLowerCase(Locale.ROOT));
         dispatcher.subscribe(subject, message -> put(() -> strategy.handleData(message.getData())));
       }
       connection.flush(LIMIT);

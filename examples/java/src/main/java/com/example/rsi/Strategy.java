@@ -46,9 +46,15 @@ final class Strategy {
     }
   }
 
+  /** Puts the prefix before a subject that keeps apps on one server apart. */
+  static String onServer(String subject) {
+    String prefix = System.getenv("INGENIUM_PREFIX");
+    return prefix == null || prefix.isEmpty() ? subject : prefix + "." + subject;
+  }
+
   /** The subject of {@code "report"} or {@code "grant"}. */
   String controlSubject(String kind) {
-    return "_ingenium." + app + "." + kind;
+    return onServer("_ingenium." + app + "." + kind);
   }
 
   /**
@@ -109,7 +115,7 @@ final class Strategy {
     } catch (ParseException none) {
       event.clearTimestamp();
     }
-    publish("ingenium.strategy.signal", event);
+    publish(onServer("ingenium.strategy.signal"), event);
     signalsSent++;
   }
 
