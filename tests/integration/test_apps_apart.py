@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nats
 import pytest
+from nats.aio.msg import Msg
 from plain_server import PlainServer
 from running import Ended, Running, ingenium, running, until
 
@@ -347,7 +348,7 @@ async def test_original_strategy_in_an_account_that_the_server_maps_trades_for_t
     loop = asyncio.get_running_loop()
     filled = loop.create_future()
 
-    async def on_bar(message: nats.aio.msg.Msg) -> None:
+    async def on_bar(message: Msg) -> None:
         heard.append(message.subject)
         await original.publish(
             "ingenium.strategy.signal",
