@@ -33,6 +33,14 @@ def external():
 def missing():
     return make(External("strategy", ["no-such-program-at-all"], name="rsi"))
 
+def stalling(seconds="0.06"):
+    return make(External("strategy", [sys.executable, "stalling.py", seconds], name="rsi",
+                         symbols=["AAPL", "IBM"]))
+
+def stalling_30(): return stalling("0.03")
+def stalling_60(): return stalling("0.06")
+def stalling_200(): return stalling("0.2")
+
 def short():
     return make(External("strategy", [sys.executable, "-c", "print('good-bye')"], name="rsi",
                          symbols=["AAPL"]))
@@ -66,6 +74,38 @@ async def main():
 asyncio.run(main())
 """
 
+# As the original library writes it: no header, no time, and now and then a long pause.
+STALLING = """
+import asyncio, json, os, sys, time
+import nats
+from ingenium import Bar, DataEvent, decode
+from ingenium.strategies import RsiStrategy
+
+async def main():
+    client = await nats.connect(os.environ["NATS_SERVER"])
+    strategy = RsiStrategy(["AAPL", "IBM"])
+    count = 0
+
+    async def on_data(message):
+        nonlocal count
+        count += 1
+        bar = Bar.from_event(decode(DataEvent, message.data))
+        strategy.begin(str(count), bar.end)
+        strategy.on_bar(bar)
+        if count % 100 == 0:
+            time.sleep(float(sys.argv[1]))
+        for signal in strategy.take():
+            words = {"Symbol": signal.symbol, "Signal": signal.signal}
+            await client.publish("ingenium.strategy.signal", json.dumps(words).encode())
+
+    for symbol in ("aapl", "ibm"):
+        await client.subscribe(f"ingenium.ingestor.data.{symbol}", cb=on_data)
+    await client.flush()
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
 DEAF = """
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -85,6 +125,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "rsi.py").write_text(RSI)
     (tmp_path / "deaf.py").write_text(DEAF)
+    (tmp_path / "stalling.py").write_text(STALLING)
     return tmp_path
 
 
@@ -99,6 +140,29 @@ def test_run_silent_program_as_strategy_gives_equal_trades(folder: Path) -> None
     assert theirs["equity"] == ours["equity"]
     assert theirs["counts"] == ours["counts"]
     assert "rsi | subscribed" in external.err
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("milliseconds", [30, 60, 200])
+def test_run_silent_program_that_stalls_is_said_not_to_be_exact(
+    folder: Path, milliseconds: int
+) -> None:
+    """Its signals carry no time, so nothing can tell that one came an instant late."""
+    ended = ingenium("run", f"app.py:stalling_{milliseconds}", "--json", cwd=folder)
+    assert ended.code == 0, ended.err
+    [said] = json.loads(ended.out)["inexact"]
+    assert said.startswith("waited 0.02 s for rsi, which reports nothing; the slowest answer took ")
+    if milliseconds == 30:
+        shown = ingenium("run", "app.py:stalling_30", cwd=folder)
+        assert "not exact: waited 0.02 s for rsi" in shown.out
+
+
+def test_run_exact_refuses_a_program_that_reports_nothing(folder: Path) -> None:
+    ended = ingenium("run", "app.py:external", "--exact", cwd=folder)
+    assert ended.code == 2
+    assert "rsi cannot say when an instant is handled, so the replay waits 0.02 s" in ended.err
+    python = ingenium("run", "app.py:python", "--exact", "--json", cwd=folder)
+    assert json.loads(python.out)["inexact"] == []
 
 
 def test_run_program_that_does_not_exist_is_named(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -139,6 +140,25 @@ def test_signal_order_sorts_by_strategy_and_silent_ones_by_symbol() -> None:
     assert order == [
         ("z", "S9"), ("go", "S1"), (None, "S3"), ("a", "S2"), ("a", "S1"), ("stranger", "S0"),
     ]  # fmt: skip
+
+
+def test_signals_of_two_silent_programs_have_one_order_whichever_comes_first() -> None:
+    app = App(
+        ingestors=[History("A")],
+        strategies=[External("strategy", name="one"), External("strategy", name="two")],
+        portfolio=FixedQuantity(1),
+        executor=PaperExecutor(),
+    )
+    said = [("B", "ingenium.signal.short"), ("A", "ingenium.signal.short"),
+            ("A", "ingenium.signal.long"), ("A", "ingenium.signal.flat")]  # fmt: skip
+    expected = [said[3], said[2], said[1], said[0]]
+    for arrived in itertools.permutations(said):
+        messages = [
+            Message("ingenium.strategy.signal", encode(SignalEvent(symbol=s, signal=what)))
+            for s, what in arrived
+        ]
+        found = [decode(SignalEvent, m.payload) for m in SignalOrder(app).sort(messages)]
+        assert [(event.symbol, event.signal) for event in found] == expected
 
 
 @pytest.mark.parametrize(

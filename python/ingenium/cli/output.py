@@ -251,6 +251,8 @@ def print_result(console: Console, result: ReplayResult, *, trades: int) -> None
     console.print(summary)
     for problem in result.problems[:5]:
         console.print(f"[yellow]problem:[/] {printable(problem)}", highlight=False)
+    for reason in result.inexact:
+        console.print(f"[yellow]not exact:[/] {printable(reason)}", highlight=False)
     if result.dead_letters:
         console.print(f"[yellow]{result.dead_letters} payloads could not be read[/]")
 
@@ -311,6 +313,7 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
             "dead_letters": result.dead_letters,
         },
         "events_digest": result.events_digest,
+        "inexact": list(result.inexact),
         "cash": str(account.cash),
         "equity": str(account.equity),
         "realized_pnl": str(account.realized_pnl),

@@ -40,6 +40,14 @@ def run(
             "--verify", help="Replay again in this process, without a server, and compare."
         ),
     ] = False,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Refuse a replay whose result may depend on the speed of a program that reports "
+            "nothing.",
+        ),
+    ] = False,
     adopt: Annotated[
         bool,
         typer.Option(
@@ -59,6 +67,8 @@ def run(
     exits 0; a second one exits at once.
     """
     loaded = load_app(app)
+    if exact:
+        _check_exact(loaded)
     settings = Settings.from_environment()
     messages = Console(stderr=True)
     if component is not None:
@@ -82,6 +92,17 @@ def run(
         messages.print("[yellow]stopped before the end of history: the result covers a part[/]")
     if same:
         messages.print("[green]equal[/] to the same app in one process, without a server")
+
+
+def _check_exact(app: App) -> None:
+    silent = [c for c in app.components if isinstance(c, External) and not c.reports]
+    if silent and app.historical:
+        names = ", ".join(component.name for component in silent)
+        raise ConfigError(
+            f"the result would not be exact: {names} cannot say when an instant is handled, so the "
+            f"replay waits {max(c.settle_seconds for c in silent):g} s; have the program publish "
+            "LockstepReport and pass reports=True, or leave --exact out"
+        )
 
 
 def _run_component(

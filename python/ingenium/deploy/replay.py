@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from ingenium.bus.contract import Bus
@@ -86,7 +87,7 @@ async def run_replay(
         complete = await conductor.run()
         if all_ready:
             await _let_end(app, parts, tasks)
-        return log.result(complete=complete, app=app)
+        return replace(log.result(complete=complete, app=app), inexact=conductor.inexact)
     finally:
         for task in tasks:
             task.cancel()

@@ -150,6 +150,11 @@ class Conductor:
                 await self._bus.flush()
         return not self._stop_asked
 
+    @property
+    def inexact(self) -> tuple[str, ...]:
+        """Why another run may give another result, one line each."""
+        return self._silent.inexact()
+
     async def stop(self) -> None:
         """End the subscriptions."""
         subscriptions, self._subscriptions = self._subscriptions, []
@@ -329,6 +334,8 @@ class Conductor:
             return
         if kind is SignalEvent:
             self._check_late(message)
+        if kind is SignalEvent or kind is ExecutionEvent:
+            self._silent.note_answer()
         self._changed.set()
 
     def _check_late(self, message: Message) -> None:

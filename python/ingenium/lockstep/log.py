@@ -76,6 +76,7 @@ class ReplayResult:
         account: Cash, positions and trades, booked from the executions.
         complete: Whether the end of history was reached.
         problems: What could not be booked, and symbols that nobody sent, one line each.
+        inexact: Why another run may give another result, one line each; empty when it cannot.
     """
 
     steps: int
@@ -90,6 +91,7 @@ class ReplayResult:
     account: Account
     complete: bool
     problems: tuple[str, ...]
+    inexact: tuple[str, ...] = ()
 
     @property
     def trades(self) -> Sequence[Trade]:

@@ -18,7 +18,9 @@ class SignalOrder:
 
     What one strategy sends keeps its order, except for a program that reports nothing: the
     original Go library handles each symbol in a thread of its own, so its signals are sorted by
-    symbol. A signal that does not say where it is from is taken for the first other program's.
+    symbol. A signal that does not say where it is from is taken for the first other program's;
+    where there are several that report nothing, those of one symbol are sorted by what they say,
+    since nothing tells which of them sent it.
 
     Args:
         app: Names the strategies.
@@ -40,14 +42,15 @@ class SignalOrder:
         """Return the messages of one instant in the order in which they are handled."""
         return sorted(messages, key=self._key)
 
-    def _key(self, message: Message) -> tuple[int, str]:
+    def _key(self, message: Message) -> tuple[int, str, str, str]:
         source = source_of(message)
         place = self._places.get(source, len(self._places)) if source else self._nameless
-        return place, _symbol(message) if place in self._silent else ""
-
-
-def _symbol(message: Message) -> str:
-    try:
-        return unpack(SignalEvent, message).symbol
-    except DecodeError:
-        return ""
+        if place not in self._silent:
+            return place, "", "", ""
+        try:
+            signal = unpack(SignalEvent, message)
+        except DecodeError:
+            return place, "", "", ""
+        if source or len(self._silent) == 1:
+            return place, signal.symbol, "", ""
+        return place, signal.symbol, signal.signal, signal.strength or ""

@@ -35,6 +35,8 @@ class Silence:
         self._pause = max((c.settle_seconds for c in self.components), default=0.0)
         self._clock = clock or SystemClock()
         self._began = self._clock.now()
+        self._waiting_since: float | None = None
+        self._slowest: float | None = None
 
     def __contains__(self, component: Component | None) -> bool:
         return component in self.components
@@ -51,9 +53,34 @@ class Silence:
             arrived: How many messages have arrived so far.
         """
         before = -1
+        self._waiting_since = asyncio.get_running_loop().time()
         while before != (now := arrived()):
             before = now
             await asyncio.sleep(self._pause)
+        self._waiting_since = None
+
+    def note_answer(self) -> None:
+        """Note that something came that such a program may have sent."""
+        if self._waiting_since is not None:
+            took = asyncio.get_running_loop().time() - self._waiting_since
+            self._slowest = max(took, self._slowest or 0.0)
+
+    def inexact(self) -> tuple[str, ...]:
+        """Say why another run may give another result, one line; empty when it cannot.
+
+        That a program has nothing more to say cannot be proven from outside: the server knows what
+        it has read, not what it has handled.
+        """
+        if not self.components:
+            return ()
+        names = ", ".join(component.name for component in self.components)
+        report = "reports" if len(self.components) == 1 else "report"
+        slowest = (
+            "nothing came back"
+            if self._slowest is None
+            else f"the slowest answer took {self._slowest:.3f} s"
+        )
+        return (f"waited {self._pause:g} s for {names}, which {report} nothing; {slowest}",)
 
     def check(self, message: Message) -> None:
         """Refuse a signal that was sent before the present step began.
