@@ -63,7 +63,7 @@ def test_bracket_profit_cancels_the_loss_at_once() -> None:
     assert exchange.on_bar(bar(3, "94 94 90 91")) == []
 
 
-def test_bracket_on_the_bar_of_a_limit_entry_only_the_loss_may_act() -> None:
+def test_bracket_on_the_bar_of_a_limit_entry_takes_what_every_way_reaches() -> None:
     exchange = opened()
     submit(exchange, bracket(type=OrderType.LIMIT, limit_price="98"))
     # Through the limit, and up to the profit: which came first is not known.
@@ -72,9 +72,16 @@ def test_bracket_on_the_bar_of_a_limit_entry_only_the_loss_may_act() -> None:
         ("sell", "new", ""),
         ("sell", "new", ""),
     ]
+    assert exchange.notes.untaken_targets == 1
     exchange = opened()
     submit(exchange, bracket(type=OrderType.LIMIT, limit_price="98"))
     reports = exchange.on_bar(bar(1, "100 101 94 99"))
+    assert told(reports)[3:] == [("sell", "filled", "95"), ("sell", "canceled", "")]
+    # From 100 down to 94 the price comes by 98 first, whatever else it does.
+    assert not reports[3].is_ambiguous
+    exchange = opened()
+    submit(exchange, bracket(type=OrderType.LIMIT, limit_price="98"))
+    reports = exchange.on_bar(bar(1, "100 109 94 99"))
     assert told(reports)[3:] == [("sell", "filled", "95"), ("sell", "canceled", "")]
     assert reports[3].is_ambiguous
 

@@ -276,15 +276,24 @@ def test_restored_order_still_expires_with_the_session_that_it_was_for() -> None
         )
 
 
-def test_restored_bracket_still_knows_what_of_its_entry_bar_is_sure() -> None:
-    for kind, seen in ((OrderType.MARKET, [("sell", "filled", "110")]), (OrderType.LIMIT, [])):
-        exchange = opened()
-        limit = {"limit_price": "100"} if kind is OrderType.LIMIT else {}
-        submit(exchange, order(Side.BUY, type=kind, take_profit="110", **limit))
-        assert exchange.on_bar(bar(1, "100 101 99 100"))[0].price == 100
-        for each in both(exchange):
-            # A bar of another length that starts with the one that filled the entry.
-            assert told(each.on_bar(bar(1, "100 111 99 100"))) == seen
+def test_restored_exchange_still_knows_what_time_its_bars_have_covered() -> None:
+    exchange = opened()
+    submit(exchange, order(Side.BUY, take_profit="110"))
+    assert exchange.on_bar(bar(1, "100 101 99 100"))[0].price == 100
+    week = Bar.make(
+        "AAPL",
+        bar(1, "100 100 100 100").start,
+        open="100",
+        high="111",
+        low="99",
+        close="100",
+        period=7 * DAY,
+    )
+    for each in both(exchange):
+        assert told(each.on_bar(week)) == []
+        assert told(each.on_bar(bar(1, "100 111 99 100"))) == []  # the same bar again
+        assert each.notes.overlapping_bars == 2
+        assert told(each.on_bar(bar(2, "100 111 99 100"))) == [("sell", "filled", "110")]
 
 
 def test_restored_brackets_protect_what_is_left_in_the_order_in_which_they_came() -> None:

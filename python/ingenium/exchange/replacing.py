@@ -66,7 +66,7 @@ def replaced_leg(
 
 def _successor(old: RestingOrder, order: Order, now: datetime) -> RestingOrder:
     new = RestingOrder(order, now)
-    new.filled = old.filled
+    new.filled, new.value = old.filled, old.value
     new.leaves = EXACT.subtract(order.quantity, old.filled)
     new.is_triggered = old.is_triggered
     new.best = old.best

@@ -163,6 +163,7 @@ class Conductor:
         self._silent.begin()
         time = await self._feed_instant()
         await self._wait_handled()
+        await self._end_instant(time)
         await self._work_orders(time)
         self._close(time)
         total = [self._reports[i.name].total for i in self._app.ingestors]
@@ -250,6 +251,21 @@ class Conductor:
                 f"{self._arrived.total(SignalEvent)} of {self._sent('signals')} signals "
                 "arrived here"
             ),
+        )
+
+    async def _end_instant(self, time: datetime) -> None:
+        """Tell an executor that asks for it that all data of the instant is there."""
+        executor = self._app.executor
+        if executor is None or executor in self._silent:
+            return
+        name = executor.name
+        if not self._reports[name].holding:
+            return
+        data = self._arrived.data_for(executor)
+        await self._grant(LockstepGrant(step=self._step, time=time, component=name, data=data))
+        await self._until(
+            lambda: not self._reports[name].holding,
+            lambda: f"executor {name!r} does not end the instant",
         )
 
     async def _work_orders(self, time: datetime) -> None:
