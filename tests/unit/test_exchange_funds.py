@@ -140,6 +140,9 @@ def test_word_for_what_happens_without_cash_is_checked() -> None:
 # Sales before what they pay for.
 
 
+Orders = dict[int, list[tuple[str, Side, int, dict[str, Any]]]]
+
+
 class Days(Ingestor):
     """Bars of several symbols that end together."""
 
@@ -161,7 +164,7 @@ class Days(Ingestor):
 class Plan(Portfolio):
     """Sends orders at the end of numbered days, in the order in which they stand."""
 
-    def __init__(self, plan: dict[int, list[tuple[str, Side, int, dict[str, Any]]]]) -> None:
+    def __init__(self, plan: Orders) -> None:
         super().__init__(10_000)
         self.plan = plan
         self.reports: list[tuple[str, str, str]] = []
@@ -170,7 +173,8 @@ class Plan(Portfolio):
         if bar.symbol != max(self.account.marks):
             return
         for symbol, side, quantity, fields in self.plan.pop((bar.end - START) // DAY, []):
-            self.send_order(symbol, side, quantity, **({"time_in_force": "gtc"} | fields))
+            wanted: dict[str, Any] = {"time_in_force": "gtc", **fields}
+            self.send_order(symbol, side, quantity, **wanted)
 
     def on_execution(self, event: ExecutionEvent) -> None:
         self.reports.append((event.symbol, str(event.update), event.quantity))
@@ -178,7 +182,7 @@ class Plan(Portfolio):
 
 def play(
     prices: dict[str, list[str]],
-    plan: dict[int, list[tuple[str, Side, int, dict[str, Any]]]],
+    plan: Orders,
     **options: Any,
 ) -> tuple[Plan, dict[str, Decimal], Decimal]:
     portfolio = Plan(plan)
@@ -249,13 +253,16 @@ def test_sale_within_the_bar_does_not_pay_for_a_purchase_at_its_open(target: str
     """A target of 105 is reached some time in the day; one of 99 is gone at the open of 100."""
     days = [ALL, ALL, "100 106 99 100", ALL]
     sale = {"type": "limit", "limit_price": target}
-    plan = {1: [("ZZZ", BUY, 100, {})], 2: [("AAA", BUY, 100, {}), ("ZZZ", SELL, 100, sale)]}
+    plan: Orders = {
+        1: [("ZZZ", BUY, 100, {})],
+        2: [("AAA", BUY, 100, {}), ("ZZZ", SELL, 100, sale)],
+    }
     _, quantities, _ = play({"AAA": [ALL] * 4, "ZZZ": days}, plan)
     assert quantities == ({} if target == "105" else {"AAA": D(100)})
 
 
 def test_purchase_that_a_sale_pays_is_protected_on_its_own_bar() -> None:
-    plan = {
+    plan: Orders = {
         1: [("ZZZ", BUY, 100, {})],
         2: [("AAA", BUY, 100, {"stop_loss": 95}), ("ZZZ", SELL, 100, {})],
     }
