@@ -110,7 +110,11 @@ class MatchingEngine(FillBooking):
             self.notes.inconsistent_bars += 1
         hours = self._hours.of(bar)
         is_dry = self._is_dry(exact)
-        first, later = _in_order(self._turns(symbol, exact, hours, is_dry=is_dry))
+        turns = self._turns(symbol, exact, hours, is_dry=is_dry)
+        if turns or any(each.is_entered for each in self._brackets.get(symbol, {}).values()):
+            self.notes.bars_without_volume += is_dry
+            self._worked[symbol] = WorkedBar(exact.end, bar.period)
+        first, later = _in_order(turns)
         for each in first:
             reports += self._take_turn(each, may_hold=True)
         if symbol in self._brackets and not is_dry:
@@ -153,20 +157,14 @@ class MatchingEngine(FillBooking):
 
         Each moment fills an order once, and a longer bar has prices from before the shorter ones.
         """
-        symbol, period, worked = bar.symbol, bar.period, self._worked.get(bar.symbol)
-        if worked is not None:
-            is_past = bar.start < worked.end if period != worked.period else bar.end <= worked.end
-            if is_past:
-                return True
-        self._worked[symbol] = WorkedBar(bar.end, period)
-        return False
+        worked = self._worked.get(bar.symbol)
+        if worked is None:
+            return False
+        return bar.start < worked.end if bar.period != worked.period else bar.end <= worked.end
 
     def _is_dry(self, bar: ExactBar) -> bool:
         """Whether a bar fills nothing since nothing was traded in it."""
-        if self.policy.no_volume == "fill" or bar.volume > 0:
-            return False
-        self.notes.bars_without_volume += 1
-        return True
+        return self.policy.no_volume == "wait" and bar.volume <= 0
 
     def _take_turn(self, turn: _Turn, *, may_hold: bool) -> Iterator[Report]:
         resting, bar = turn.resting, turn.bar

@@ -163,14 +163,17 @@ class PaperExchange(MatchingEngine):
         if (resting := self._book.get(order_id)) is not None:
             new, reason = replaced_order(resting, order, now, last)
             if not reason:
-                others = (other for other in self._book.working() if other is not resting)
-                reason = self._unaffordable(new, last, others)
+                beside = (other for other in self._book.working() if other is not resting)
+                reason = self._unaffordable(new, last, beside)
             if not reason:
                 self._book.replace(resting, new)
                 return [Report(resting.order, TradeUpdate.REPLACED, now), self._welcome(new, now)]
         elif (found := self._book.leg(order_id)) is not None:
             bracket, leg = found
-            new, reason = replaced_leg(leg, order, now, last, is_live=bracket.is_entered)
+            others = (other for other in bracket.legs if other is not leg)
+            new, reason = replaced_leg(
+                leg, order, now, last, is_live=bracket.is_entered, others=others
+            )
             if not reason:
                 self._book.replace_leg(bracket, leg, new)
                 update = TradeUpdate.NEW if bracket.is_entered else TradeUpdate.HELD
