@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -43,7 +44,9 @@ class View:
     def position(self, symbol: str) -> Decimal:
         return self.positions.get(symbol, D(0))
 
-    def leaves(self, symbol: str, side: Side) -> Decimal:
+    def leaves(
+        self, symbol: str, side: Side, types: Collection[OrderType] | None = None
+    ) -> Decimal:
         return (self.buys if side is Side.BUY else self.sells).get(symbol, D(0))
 
     def price(self, symbol: str) -> Decimal | None:

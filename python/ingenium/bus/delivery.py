@@ -25,7 +25,11 @@ from ingenium.events import ContentType
 __all__ = ["MESSAGE_OVERHEAD", "QueuedSubscription", "ReportingBus"]
 
 _log = logging.getLogger("ingenium.bus")
-_LEVELS = {IncidentKind.RECONNECTED: logging.INFO, IncidentKind.CLOSED: logging.ERROR}
+_LEVELS = {
+    IncidentKind.RECONNECTED: logging.INFO,
+    IncidentKind.CLOSED: logging.ERROR,
+    IncidentKind.EXIT_DENIED: logging.CRITICAL,
+}
 
 MESSAGE_OVERHEAD = 512
 """Bytes that a waiting message takes beside its payload: its object, subject and headers."""

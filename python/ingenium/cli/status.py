@@ -79,6 +79,7 @@ def _print(console: Console, status: AppStatus) -> None:
 
 def _problems(component: ComponentStatus) -> list[str]:
     found = [component.error] if component.error else []
+    found += [f"{symbol}: {why}" for symbol, why in sorted(component.denied_exits.items())]
     found += [f"order {order} is UNKNOWN" for order in component.unknown_orders]
     return found + [
         f"{symbol} is halted: {why}" for symbol, why in sorted(component.halted_symbols.items())

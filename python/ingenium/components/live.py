@@ -14,6 +14,7 @@ from ingenium.components.handling import (
     handle,
     handlers_of,
     incident_of,
+    report_alarms,
     start_component,
     stop_component,
     subscriptions_of,
@@ -58,6 +59,7 @@ class LiveMember:
         """
         self.component.clock = self._clock
         self.component.notify = self._sent.set
+        report_alarms(self._bus, self.component)
         await self._publish(await start_component(self.component, self._clock.now()))
         for subject, event_type in subscriptions_of(self.component):
             self._subscriptions.append(

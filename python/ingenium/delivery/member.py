@@ -15,6 +15,7 @@ from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component, Executor
 from ingenium.components.desk import Outgoer
 from ingenium.components.handling import (
+    report_alarms,
     start_component,
     stop_component,
     subscriptions_of,
@@ -123,6 +124,7 @@ class DurableMember:
         await self._lease.begin()
         component.clock = self._clock
         component.notify = self._arrivals.wake
+        report_alarms(self._bus, component)
         for kind, count in component.log_kept.items():
             component.restore_log([(kind, i, v) for i, v in self._store.log(kind, count)])
         component.restore_rows(self._store.rows())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
 
 from ingenium.errors import ComponentError
-from ingenium.events import Side, TradeUpdate
+from ingenium.events import OrderType, Side, TradeUpdate
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
@@ -109,11 +109,21 @@ class OrderTracker:
         """Whether an order is the protective one of a bracket."""
         return order_id in self._legs
 
-    def growth(self, symbol: str, side: Side) -> Decimal:
-        """Return by how much orders of one side in a symbol are asked to grow."""
+    def growth(
+        self, symbol: str, side: Side, types: Collection[OrderType] | None = None
+    ) -> Decimal:
+        """Return by how much orders of one side in a symbol are asked to grow.
+
+        Args:
+            symbol: Name of the instrument.
+            side: Which side.
+            types: Only orders of these types; all when left out.
+        """
         total = ZERO
         for old_id, order in self._asked.values():
-            if order.symbol == symbol and order.side is side:
+            if order.symbol != symbol or order.side is not side:
+                continue
+            if types is None or order.type in types:
                 old = self.active(old_id)
                 more = (
                     order.quantity if old is None else EXACT.subtract(order.quantity, old.quantity)
