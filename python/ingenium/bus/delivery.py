@@ -195,7 +195,8 @@ class QueuedSubscription(Subscription):
         if self._dropped == 1:
             detail = (
                 f"the handler is too slow: {len(self._queue)} messages wait, the limit of "
-                f"{self._limit} bytes is reached, and messages are being dropped"
+                f"{self._limit} bytes is reached, and messages are being dropped (pending_bytes of "
+                "the bus sets another limit)"
             )
             self._bus.report(Incident(IncidentKind.GAP, detail, self._subject))
 
@@ -260,7 +261,8 @@ class QueuedSubscription(Subscription):
         if not done:
             detail = (
                 f"stopped after {timeout_seconds:g} s with a handler still busy and "
-                f"{len(self._queue)} messages waiting"
+                f"{len(self._queue)} messages waiting (drain_timeout_seconds of the bus sets "
+                "another limit)"
             )
             self._bus.report(Incident(IncidentKind.GAP, detail, self._subject))
             await self.abort()

@@ -15,6 +15,7 @@ from ingenium.bus.credentials import options_for
 from ingenium.clock import SystemClock
 from ingenium.components import App, External
 from ingenium.components.app import CONDUCTOR
+from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.delivery.control import say
 from ingenium.deploy.access import served
@@ -127,7 +128,8 @@ async def run_app(
                     await run_live(bus, app, parts, stop, buses, halt=halt)
                 return None
             probe = SubscriptionProbe(access.monitor_url, app)
-            return await run_replay(bus, app, parts, probe, stop, on_step)
+            limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
+            return await run_replay(bus, app, parts, probe, stop, on_step, limit)
 
 
 async def run_component(
@@ -165,7 +167,9 @@ async def run_component(
         )
         try:
             if component is None:
-                return await run_replay(bus, app, [], SubscriptionProbe(None, app), stop, None)
+                probe = SubscriptionProbe(None, app)
+                limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
+                return await run_replay(bus, app, [], probe, stop, None, limit)
             await play_component(bus, app, component, stop, settings, adopt=adopt)
             return None
         finally:

@@ -165,7 +165,8 @@ class RiskLimits:
         """When the day of the daily loss begins, in words."""
         if self.session_start == time():
             return f"this {self.day_zone} day"
-        return f"the day since {self.session_start.isoformat('minutes')} {self.day_zone}"
+        start = self.session_start.isoformat().removesuffix(":00")
+        return f"the day since {start} {self.day_zone}"
 
     def for_executor(self) -> RiskLimits:
         """Return the limits of an executor that stands behind a portfolio with these.
