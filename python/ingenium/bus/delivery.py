@@ -178,6 +178,11 @@ class QueuedSubscription(Subscription):
         """The subject or wildcard that was subscribed to."""
         return self._subject
 
+    @property
+    def waiting(self) -> tuple[Message, ...]:
+        """What has arrived and is not handled."""
+        return tuple(self._queue)
+
     def offer(self, message: Message) -> None:
         """Take a message that has arrived."""
         waiting = self._waiting_bytes + len(message.payload) + MESSAGE_OVERHEAD
