@@ -207,7 +207,7 @@ async def test_replay_component_over_the_limit_names_its_line_and_the_setting(
             self.send_order("A", "buy", 1)
 
     class Executing(PaperExecutor):
-        async def on_order(self, event: OrderEvent) -> None:
+        async def on_order(self, event: OrderEvent) -> None:  # type: ignore[override]
             await wait_if("on_order")
 
     async def wait_if(name: str) -> None:

@@ -228,7 +228,8 @@ def test_no_limit_holds_an_exit(held: int, kind: str, name: str) -> None:
     more: dict[str, Any] = {"burst": 1} if name == "max_orders_per_second" else {}
     more |= {"max_orders_per_second": 1} if name == "burst" else {}
     value = 2 if name == "symbol_burst" else TIGHT[name]
-    arm(trader.portfolio, RiskLimits(**{name: value}, **more))
+    only: dict[str, Any] = {name: value}
+    arm(trader.portfolio, RiskLimits(**only, **more))
     side = "sell" if held > 0 else "buy"
     trader.price(70 if held > 0 else 130)
     trader.send(side, 5, kind)

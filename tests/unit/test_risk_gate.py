@@ -321,7 +321,7 @@ def test_loss_of_a_session_goes_on_over_utc_midnight_and_over_a_restart() -> Non
     again.restore(row, evening)
     view.equity = D(9_501)
     again.look(view, evening + timedelta(hours=2))
-    assert again.switch.state is TradingState.ACTIVE
+    assert again.switch.standing is None
     view.equity = D(9_500)
     again.look(view, evening + timedelta(hours=22, minutes=59))
     assert again.switch.state is TradingState.REDUCING
@@ -356,9 +356,9 @@ def test_loss_so_far_counts_for_the_present_day_when_days_begin_at_another_time(
     again = gate(max_daily_loss=500, **after)
     again.restore(json.loads(json.dumps(found.state_row())), NOW)
     again.look(View(equity=D(9_600)), at(60))
-    assert again.switch.state is TradingState.ACTIVE
+    assert again.switch.standing is None
     again.look(View(equity=D(9_400)), at(86_400 + 60))
-    assert again.switch.state is TradingState.ACTIVE, "200 since the next day began"
+    assert again.switch.standing is None, "200 since the next day began"
     again.look(View(equity=D(9_100)), at(86_400 + 120))
     assert again.switch.state is TradingState.REDUCING
 
