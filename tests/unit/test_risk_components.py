@@ -332,6 +332,10 @@ def test_execution_that_must_not_be_halts_its_symbol(fields: dict[str, str], tex
     [
         {"update": "new"},
         {"update": "rejected", "quantity": "0"},
+        {"update": "", "quantity": "0"},
+        {"update": "", "quantity": "0", "price": "100"},
+        {"update": "new", "quantity": "-5"},
+        {"update": "canceled", "quantity": "x"},
         {"update": "", "quantity": ""},
         {"update": "partial_fill", "quantity": "4", "price": "100"},
         {"update": "filled", "quantity": "10", "price": "100"},
