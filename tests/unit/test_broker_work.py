@@ -290,6 +290,32 @@ async def test_replacement_of_an_order_that_has_ended_meanwhile_is_rejected() ->
     assert not any(method == "replace" for method, _ in work.broker.calls)
 
 
+async def test_order_that_is_to_be_canceled_is_not_sent_a_second_time() -> None:
+    work = Work()
+    work.order()
+    work.broker.faults["submit"] = [BrokerTimeoutError("no answer")]
+    await work.step()
+    await work.step()
+    work.ask(CancelEvent(id="c1", order_id="o1", symbol="A"))
+    for _ in range(4):
+        work.desk.now += timedelta(seconds=3)
+        await work.step()
+    assert work.submits() == ["o1"]
+    assert work.updates() == ["canceled"]
+
+
+async def test_order_that_waits_behind_one_in_doubt_for_too_long_expires() -> None:
+    work = Work(FakeBroker(idempotent=False), poll_seconds=3600.0)
+    work.order("o1")
+    work.broker.faults["submit"] = [BrokerTimeoutError("no answer")]
+    await work.step()
+    work.order("o2")
+    assert await work.step() == ["find o1"], "the other one waits"
+    work.desk.now += timedelta(seconds=31)
+    await drive(work, lambda: work.state("o2") == "expired")
+    assert work.submits() == ["o1"]
+
+
 # What the broker says by itself.
 
 

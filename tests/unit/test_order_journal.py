@@ -613,3 +613,28 @@ def test_journal_forgets_the_oldest_orders_that_have_ended(
         working.withhold(f"order_{number}", TradeUpdate.REJECTED, "no")
     assert list(working.entries) == ["order_1", "order_5", "order_6", "order_7"]
     assert working.changed_rows()["broker/order/order_4"] is None
+
+
+def test_last_word_waits_for_fills_of_fractions_too(working: OrderJournal) -> None:
+    working.told(told(TradeUpdate.CANCELED, "0.5"))
+    assert working.take_events() == []
+    working.fill(fill("f1", "0.25"))
+    assert state(working) is OrderState.PARTIAL
+    working.fill(fill("f2", "0.25"))
+    assert state(working) is OrderState.CANCELED
+    assert said(working.take_events()) == [
+        ("partial_fill", "0.25"), ("partial_fill", "0.25"), ("canceled", ""),
+    ]  # fmt: skip
+
+
+def test_replacement_that_is_rejected_after_a_doubt_makes_room_for_another(
+    working: OrderJournal,
+) -> None:
+    working.enter(order("order_2", limit_price=None), NOW, replaces="order_1")
+    working.submitting("order_2")
+    working.unanswered("order_2", NOW)
+    assert working.entries["order_1"].successor == "order_2"
+    working.told(told(TradeUpdate.REJECTED, id="order_2"))
+    assert state(working, "order_2") is OrderState.REJECTED
+    assert working.entries["order_1"].successor == ""
+    assert state(working) is OrderState.SUBMITTED

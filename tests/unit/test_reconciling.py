@@ -13,6 +13,7 @@ from ingenium.brokers import BrokerExecutor, reconciling
 from ingenium.components import arm
 from ingenium.errors import BrokerError, BrokerRefusedError, BrokerTimeoutError
 from ingenium.events import ExecutionEvent, Side, TradeUpdate
+from ingenium.risk import RiskLimits
 from ingenium.trading import Order
 
 D = Decimal
@@ -81,11 +82,16 @@ async def test_order_that_never_arrived_is_sent_only_where_that_is_safe(
     assert await work.step() == next_call
 
 
-@pytest.mark.parametrize(("idempotent", "state"), [(False, "rejected"), (True, "unknown")])
+@pytest.mark.parametrize(
+    ("idempotent", "age", "state"),
+    [(False, 1, "rejected"), (True, 1, "unknown"), (True, 31, "rejected")],
+)
 async def test_adopt_settles_by_hand_what_cannot_be_sent_again(
-    idempotent: bool, state: str
+    idempotent: bool, age: float, state: str
 ) -> None:
-    work = again(await unanswered(idempotent=idempotent), adopt=True)
+    work = await unanswered(idempotent=idempotent)
+    work.desk.now += timedelta(seconds=age)
+    work = again(work, adopt=True)
     await work.executor.prepare(work.desk)
     assert work.state() == state
 
@@ -256,3 +262,49 @@ async def test_gate_knows_of_working_orders_and_positions_after_a_restart() -> N
     await executor.prepare(work.desk.__class__(executor))
     assert executor.book.position("A") == 4
     assert executor.book.leaves("A", Side.BUY) == 6
+
+
+async def test_order_that_worked_and_has_ended_while_the_executor_was_down_is_looked_up() -> None:
+    work = Work()
+    await work.executor.prepare(work.desk)
+    work.order()
+    await work.step()
+    await work.broker.cancel("o1")
+    work = again(work)
+    await work.executor.prepare(work.desk)
+    assert work.updates() == ["canceled"]
+
+
+async def test_order_that_had_not_left_passes_the_gate_after_a_restart() -> None:
+    work = Work()
+    await work.executor.prepare(work.desk)
+    work.order()
+    work = again(work, limits=RiskLimits(max_order_quantity=5))
+    await work.executor.prepare(work.desk)
+    await work.step()
+    assert work.submits() == []
+    assert work.state() == "rejected"
+
+
+async def test_trades_of_others_before_the_first_start_are_nobodys_news() -> None:
+    broker = FakeBroker()
+    broker.fill("", 5)
+    broker.fill("", 5, side=Side.SELL)
+    work = Work(broker)
+    await work.executor.prepare(work.desk)
+    assert work.executor.problems == []
+    assert not work.executor.journal.strangers
+    assert work.executor.journal.last_fill == "f2"
+    await work.reconciler.read_fills()
+    assert broker.calls[-1] == ("fills", "f2")
+
+
+async def test_fill_that_comes_while_positions_are_compared_explains_them() -> None:
+    work = Work()
+    await work.executor.prepare(work.desk)
+    work.order()
+    await work.step()
+    work.broker.fill("o1", 10)
+    await work.reconciler.compare(adopt=False)
+    assert not work.executor.is_halted
+    assert work.updates() == ["new", "filled 10"]

@@ -485,6 +485,18 @@ def test_executor_counts_its_own_fills_and_working_orders() -> None:
     assert [e.update for e in paper.order("order_5", side="sell")] == ["new"]
 
 
+def test_executor_gets_back_the_report_that_it_has_sent() -> None:
+    for arms in (False, True):
+        executor = PaperExecutor()
+        if arms:
+            arm(executor)
+        executor.begin("a test", NOW)
+        event = ExecutionEvent(order_id="o", symbol="AAPL", update="new")
+        assert executor.send_execution(event) is event
+        assert event.id.startswith("exec_")
+        assert executor.take() == [event]
+
+
 def test_executor_holds_replacements_against_its_gate() -> None:
     paper = Paper(max_order_quantity=15)
     paper.send(data())

@@ -350,6 +350,26 @@ def test_protection_of_a_bracket_is_moved_above_every_limit() -> None:
     assert isinstance(event, ReplaceEvent)
 
 
+@pytest.mark.parametrize("state", ["active", "reducing"])
+def test_protection_is_moved_before_there_is_a_position(state: str) -> None:
+    trader = Trader()
+    order, _ = trader.ask("buy", 10, stop_loss=90)
+    [stop] = order.protective_orders()
+    executor = Executor("executor")
+    arm(executor, OFF)
+    executor.begin("x", NOW)
+    assert executor.admit(order) is None
+    arm(trader.portfolio, RiskLimits(**TIGHT))
+    arm(executor, RiskLimits(**TIGHT))
+    trader.control(state)
+    executor.handle_control(ControlEvent(id="c", state=state, sender="ann@trader-1"))
+    trader.begin()
+    moved = trader.portfolio.replace_order(stop.id, stop_price=50)
+    [event] = trader.portfolio.take()
+    assert isinstance(event, ReplaceEvent)
+    assert executor.admit(moved, replaces=stop) is None
+
+
 # The rate.
 
 

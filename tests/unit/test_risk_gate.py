@@ -604,6 +604,30 @@ def test_replacement_counts_what_it_adds(quantity: object, price: int, reason: s
     assert (None if denial is None else denial.reason.value) == reason
 
 
+def test_replacement_that_adds_nothing_is_not_held_for_what_works_already() -> None:
+    found = gate(max_symbol_notional=900, max_gross_notional=900)
+    view = View(buys=long(10), prices={"AAPL": D(100)})
+    assert found.check_replace(limit(80), limit(81), view, NOW) is None
+    assert found.check_replace(limit(80), limit(81, quantity=9), view, NOW) is None
+    denial = found.check_replace(limit(80), limit(81, quantity="10.01"), view, NOW)
+    assert denial.reason is DenialReason.MAX_SYMBOL_NOTIONAL
+
+
+def test_exit_is_a_look_at_the_account_too() -> None:
+    found, view = gate(max_daily_loss=500), View(positions=long(10))
+    found.look(view, NOW)
+    view.equity = D(9_400)
+    assert found.check(order("sell"), view, at(1)) is None
+    assert found.switch.state is TradingState.REDUCING
+
+
+def test_order_that_repeats_an_exit_and_would_open_is_a_duplicate() -> None:
+    found = gate(duplicate_seconds=1)
+    assert found.check(order("sell"), View(positions=long(10)), NOW) is None
+    denial = found.check(order("sell"), View(positions=long(10), sells=long(10)), at(0.5))
+    assert denial.reason is DenialReason.DUPLICATE
+
+
 def test_replacement_of_an_order_that_opens_waits_until_trading_is_active() -> None:
     old, view = limit(100), View(buys=long(10))
     denial = reducing().check_replace(old, limit(101), view, NOW)
