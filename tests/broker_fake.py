@@ -49,7 +49,8 @@ class FakeBroker(Broker):
 
     def put(self, order: Order, **fields: Any) -> BrokerOrder:
         """Have an order."""
-        values = {"symbol": order.symbol, "side": order.side, "quantity": order.quantity}
+        values: dict[str, Any] = {"symbol": order.symbol, "side": order.side}
+        values["quantity"] = order.quantity
         known = BrokerOrder(client_id=order.id, broker_id=f"b-{order.id}", **(values | fields))
         self.orders[order.id] = known
         return known

@@ -24,7 +24,8 @@ class Story:
         self.portfolio = Portfolio(100_000)
         self.count = 0
         self.begin()
-        self.old = self.portfolio.send_order("A", **({"side": "buy", "quantity": 10} | order))
+        fields: dict[str, Any] = {"side": "buy", "quantity": 10} | order
+        self.old = self.portfolio.send_order("A", **fields)
         self.new = self.old
 
     def begin(self) -> None:
@@ -43,7 +44,7 @@ class Story:
                 id=f"exec_{self.count}",
                 order_id=order_id,
                 update=update,
-                quantity=str(quantity) if quantity else None,
+                quantity=str(quantity) if quantity else "",
                 price="100" if quantity else None,
                 timestamp=NOW,
             )

@@ -325,8 +325,8 @@ def test_loss_of_a_session_goes_on_over_utc_midnight_and_over_a_restart() -> Non
     view.equity = D(9_500)
     again.look(view, evening + timedelta(hours=22, minutes=59))
     assert again.switch.state is TradingState.REDUCING
-    assert again.switch.standing is not None
-    assert again.switch.standing.reason == (
+    [standing] = again.switch.unannounced()
+    assert standing.reason == (
         "the loss of the day since 17:00 America/New_York is 500, which reaches 500"
     )
     tomorrow = gate(**session)
