@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
+
+from ingenium.errors import ConfigError
 
 __all__ = ["Settings"]
 
@@ -24,6 +27,8 @@ _DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
 _CONTENT_TYPE = "INGENIUM_CONTENT_TYPE"
 _PREFIX = "INGENIUM_PREFIX"
 _CRASH_AT = "INGENIUM_CRASH_AT"
+_HANDLER_SECONDS = "INGENIUM_HANDLER_SECONDS"
+_BLOCKED_SECONDS = "INGENIUM_BLOCKED_SECONDS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,10 @@ class Settings:
             `ingenium.bus.subject_space.SubjectSpace`.
         crash_at: ``INGENIUM_CRASH_AT``, for tests: where which component ends as if it were killed,
             ``"portfolio/committed:3"``.
+        handler_seconds: ``INGENIUM_HANDLER_SECONDS``, how long a handler may take in a replay over
+            a server; 30 when not set.
+        blocked_seconds: ``INGENIUM_BLOCKED_SECONDS``, from when on a handler of a live app that
+            keeps its process from doing anything else is reported; 1 when not set.
         environment: All variables, to hand on to children.
     """
 
@@ -71,6 +80,8 @@ class Settings:
     content_type: str = ""
     prefix: str | None = None
     crash_at: str = ""
+    handler_seconds: float = 30.0
+    blocked_seconds: float = 1.0
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -79,6 +90,9 @@ class Settings:
 
         Args:
             environment: Variables; those of the process when left out.
+
+        Raises:
+            ConfigError: A number of seconds is none.
         """
         variables = dict(os.environ if environment is None else environment)
         return cls(
@@ -95,6 +109,8 @@ class Settings:
             content_type=variables.get(_CONTENT_TYPE, "").strip(),
             prefix=None if (prefix := variables.get(_PREFIX)) is None else prefix.strip(),
             crash_at=variables.get(_CRASH_AT, "").strip(),
+            handler_seconds=_seconds(variables, _HANDLER_SECONDS, 30.0),
+            blocked_seconds=_seconds(variables, _BLOCKED_SECONDS, 1.0),
             environment=variables,
         )
 
@@ -161,6 +177,19 @@ class Settings:
 def _path(variables: Mapping[str, str], name: str) -> Path | None:
     text = variables.get(name, "").strip()
     return Path(text) if text else None
+
+
+def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
+    text = variables.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < inf:
+        raise ConfigError(f"{name} is {text!r}: use a number of seconds above 0, such as 60")
+    return seconds
 
 
 def _of_role(path: Path | None, role: str) -> Path | None:

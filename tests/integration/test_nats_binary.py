@@ -8,11 +8,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from running import ingenium
 
+from ingenium import App
 from ingenium.bus import EmbeddedServer, NatsBus
 from ingenium.bus.server_binary import KNOWN_BUILDS, KNOWN_VERSION, find_binary
+from ingenium.config import Settings
+from ingenium.deploy import run_app
 from ingenium.errors import BusConnectError
+from ingenium.ingest import CsvIngestor
 
 PYTHON = Path(__file__).parents[2] / "python"
 
@@ -53,20 +56,27 @@ async def test_binary_that_the_user_names_is_taken_as_it_is(modified: Path, tmp_
         await bus.close()
 
 
-def test_setting_names_the_binary(modified: Path, tmp_path: Path) -> None:
+async def test_setting_names_the_binary(modified: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho this one was started >&2\nexit 1\n")
     broken.chmod(0o755)
-    (tmp_path / "app.py").write_text(
-        "from ingenium import App\nfrom ingenium.ingest import CsvIngestor\n"
-        f"app = App(ingestors=[CsvIngestor({str(PYTHON.parent / 'examples/data/IBM.csv')!r})])\n"
-    )
-    env = {"INGENIUM_NATS_SERVER_BINARY": str(broken)}
-    ended = ingenium("run", "app.py", cwd=tmp_path, env=env)
-    assert ended.code == 1
-    assert "did not start: this one was started" in ended.err
-    env["INGENIUM_NATS_SERVER_BINARY"] = str(modified)
-    assert ingenium("run", "app.py", cwd=tmp_path, env=env).code == 0
+    # Short, and in this process: each start of another Python took seconds on a busy machine.
+    days = "".join(f"2024-01-{day:02},100,101,99,100,1000\n" for day in (2, 3, 4))
+    (tmp_path / "A.csv").write_text("date,open,high,low,close,volume\n" + days)
+
+    async def run(binary: Path) -> int:
+        variables = {
+            "INGENIUM_NATS_SERVER_BINARY": str(binary),
+            "INGENIUM_DATA_DIR": str(tmp_path / "data"),
+        }
+        app = App(ingestors=[CsvIngestor(tmp_path / "A.csv")])
+        result = await run_app(app, "app.py", Settings.from_environment(variables))
+        assert result is not None
+        return result.data
+
+    with pytest.raises(BusConnectError, match="did not start: this one was started"):
+        await run(broken)
+    assert await run(modified) == 3
 
 
 def test_table_is_of_the_version_that_is_installed() -> None:

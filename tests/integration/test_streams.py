@@ -281,6 +281,53 @@ async def test_a_stream_that_differs_is_refused(bus: NatsBus) -> None:
     assert "duplicate_window is 60 s, not 3600 s" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("layout", "made", "text"),
+    [
+        (MONEY_STREAM, {"max_msg_size": 1_000}, "max_msg_size is 1000, not 131072"),
+        (MONEY_STREAM, {"max_msg_size": 131_071}, "max_msg_size is 131071, not 131072"),
+        (MONEY_STREAM, {"max_age": 3_599}, "max_age is 3599 s, not 0 s"),
+        (DATA_STREAM, {"max_age": 3_600}, "max_age is 3600 s, not 86400 s"),
+        (MONEY_STREAM, {"max_msgs": 5}, "max_msgs is 5, not without a limit"),
+        (MONEY_STREAM, {"max_msgs_per_subject": 1}, "max_msgs_per_subject is 1, not without"),
+        (MONEY_STREAM, {"retention": "interest"}, "retention is interest, not limits"),
+        (MONEY_STREAM, {"discard": "new"}, "discard is new, not old"),
+        (MONEY_STREAM, {"storage": "memory"}, "storage is memory, not file"),
+        (MONEY_STREAM, {"no_ack": True}, "no_ack is True, not False"),
+    ],
+)
+async def test_a_stream_that_would_lose_something_is_refused_with_what_and_why(
+    bus: NatsBus, layout: StreamLayout, made: dict[str, Any], text: str
+) -> None:
+    from nats.js.api import StreamConfig
+
+    usual: dict[str, Any] = {
+        "name": layout.name,
+        "subjects": list(layout.subjects),
+        "storage": "file" if layout.in_files else "memory",
+        "duplicate_window": layout.duplicate_window_seconds,
+        "no_ack": not layout.answers,
+    }
+    if "max_age" in made:
+        usual["duplicate_window"] = min(layout.duplicate_window_seconds, made["max_age"])
+    js = bus.client.jetstream()
+    await js.add_stream(StreamConfig(**(usual | made)))
+    with pytest.raises(StreamError) as caught:
+        await open_stream(bus, layout)
+    assert text in str(caught.value)
+    assert f"stream {layout.name} on the server at {bus.url} is not as it should be" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("size", [-1, 131_072, 1_000_000])
+async def test_a_stream_that_takes_large_messages_is_taken(bus: NatsBus, size: int) -> None:
+    from dataclasses import replace
+
+    await open_stream(bus, replace(MONEY_STREAM, max_message_bytes=size))
+    assert (await open_stream(bus, MONEY_STREAM)).name == "INGENIUM"
+
+
 async def test_a_stream_with_larger_limits_is_taken(bus: NatsBus) -> None:
     from dataclasses import replace
 

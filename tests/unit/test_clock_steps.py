@@ -116,3 +116,35 @@ def test_age_never_goes_back_with_any_clock() -> None:
     # Something that was kept before what is known now changes nothing.
     clock.see(START)
     assert clock.present() == seen[-1]
+
+
+def test_time_of_a_message_is_not_in_the_future_of_the_server() -> None:
+    """What the server kept at a time was there at that time, so that an old order is old."""
+    elapsed = 100.0
+    clock = StreamClock(SetClock(), lambda: elapsed)
+    clock.see(START + timedelta(days=1))
+    assert clock.present() == START, "only the server's own word begins its time"
+    clock.hear(START)
+    clock.see(START + timedelta(seconds=10))
+    assert clock.present() == START + timedelta(seconds=10)
+    elapsed += 5
+    assert clock.present() == START + timedelta(seconds=15)
+    for seconds in (14.9, 15, 3):
+        clock.see(START + timedelta(seconds=seconds))
+        assert clock.present() == START + timedelta(seconds=15)
+    clock.see(START + timedelta(seconds=15.1))
+    assert clock.present() == START + timedelta(seconds=15.1)
+
+
+def test_answer_that_was_long_on_its_way_tells_the_time_when_it_was_asked_for() -> None:
+    elapsed = 100.0
+    clock = StreamClock(SetClock(), lambda: elapsed)
+    clock.hear(START, asked=97.0)
+    assert clock.present() == START + timedelta(seconds=3), "never younger than it is"
+    clock.hear(None)
+    assert clock.present() == START + timedelta(seconds=3)
+    clock.standing = START - timedelta(hours=1)
+    assert clock.now() == START - timedelta(hours=1)
+    assert clock.present() == START + timedelta(seconds=3)
+    clock.standing = None
+    assert clock.now() == clock.present()

@@ -18,6 +18,7 @@ from ingenium.bus import MemoryBus
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
 from ingenium.clock import ManualClock
 from ingenium.components import Component, Executor, Portfolio, Strategy
+from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.delivery import DurableMember, Store
 from ingenium.errors import BusTimeoutError, ComponentError, StreamError
@@ -750,3 +751,76 @@ async def test_reports_in_any_order_lead_to_the_same_position(
         assert component.position("AAPL").quantity == 8
         assert component.account.cash == 100_000 - 3 * 10 - 4 * 20 - 30
         assert sent.id not in component.orders
+
+
+class Watching(Strategy):
+    """Keeps the closes that it sees."""
+
+    def __init__(self, symbols: list[str]) -> None:
+        super().__init__(symbols)
+        self.seen: list[tuple[str, float]] = []
+        self.stopped_with = -1
+
+    def on_bar(self, bar: Bar) -> None:
+        self.seen.append((bar.symbol, bar.close))
+
+    def on_stop(self) -> None:
+        self.stopped_with = len(self.seen)
+
+
+def bar_event(symbol: str, close: int) -> Any:
+    values = {"open": str(close), "high": str(close), "low": str(close), "close": str(close)}
+    return Bar.make(symbol, NOW, period=timedelta(minutes=1), **values).event
+
+
+@pytest.mark.parametrize(
+    ("symbols", "seen"),
+    [
+        (["AAPL"], [("AAPL", 1.0), ("AAPL", 4.0)]),
+        (["aapl"], [("aapl", 2.0)]),
+        (["AAPL", "Aapl"], [("AAPL", 1.0), ("Aapl", 3.0), ("AAPL", 4.0)]),
+    ],
+)
+async def test_symbol_in_another_case_is_another_symbol_though_they_share_a_subject(
+    world: World, symbols: list[str], seen: list[tuple[str, float]]
+) -> None:
+    component = Watching(symbols)
+    async with world.running(component):
+        for close, symbol in enumerate(["AAPL", "aapl", "Aapl", "AAPL"], 1):
+            await world.bus.publish(data_subject(symbol), encode(bar_event(symbol, close)))
+        await world.bus.flush()
+    assert component.seen == seen
+
+
+async def test_component_in_a_process_without_streams_has_the_same_symbols() -> None:
+    bus = MemoryBus()
+    component = Watching(["AAPL"])
+    member = LiveMember(bus, component)
+    await member.start()
+    for close, symbol in enumerate(["AAPL", "aapl", "AAPL"], 1):
+        await bus.publish(data_subject(symbol), encode(bar_event(symbol, close)))
+    await member.stop()
+    assert component.seen == [("AAPL", 1.0), ("AAPL", 3.0)]
+    await bus.close()
+
+
+async def test_member_that_is_stopped_hears_nothing_more(world: World) -> None:
+    component = Watching(["AAPL"])
+    async with world.running(component) as member:
+        subject = data_subject("AAPL")
+        await world.bus.publish(subject, encode(bar_event("AAPL", 1)))
+        await member.stop()
+        assert component.seen == [("AAPL", 1.0)]
+        assert component.stopped_with == 1, "what had arrived is handled before it stops"
+        await world.bus.publish(subject, encode(bar_event("AAPL", 2)))
+        await world.bus.flush()
+        assert component.seen == [("AAPL", 1.0)]
+        assert not world.bus._subscriptions
+        assert not member._arrivals
+
+
+async def test_portfolio_that_is_stopped_leaves_no_subscription_to_halts(world: World) -> None:
+    async with world.running(EverySignal()) as member:
+        assert world.bus._subscriptions
+        await member.stop()
+        assert not world.bus._subscriptions

@@ -29,6 +29,7 @@ from ingenium import (
     External,
     Ingestor,
     LockstepError,
+    OrderEvent,
     Portfolio,
     Side,
     Signal,
@@ -38,6 +39,9 @@ from ingenium import (
 from ingenium.backtest import replay_async
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus
+from ingenium.components.handler_limit import HandlerLimit
+from ingenium.deploy.probe import SubscriptionProbe
+from ingenium.deploy.replay import run_replay
 from ingenium.deploy.stopping import Stop
 from ingenium.lockstep import make_member
 from ingenium.portfolios import FixedQuantity
@@ -172,11 +176,59 @@ async def test_replay_component_that_stalls_is_named(bus: MemoryBus) -> None:
         await member.start()
         tasks.append(asyncio.create_task(member.run()))
     await conductor.wait_ready()
-    with pytest.raises(LockstepError, match="strategy 'stuck' handled 0 of 1 data events"):
+    with pytest.raises(
+        LockstepError, match="strategy 'stuck' handled 0 of 1 data events"
+    ) as caught:
         await conductor.run()
+    line = Stuck.on_bar.__code__.co_firstlineno
+    assert str(caught.value).endswith(
+        f", in Stuck.on_bar (test_lockstep.py, line {line}); nothing came within 0.1 s, and the "
+        "limit is 30 s, and INGENIUM_HANDLER_SECONDS sets another"
+    )
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("hook", ["on_start", "on_bar", "on_signal", "on_order"])
+async def test_replay_component_over_the_limit_names_its_line_and_the_setting(
+    bus: MemoryBus, hook: str
+) -> None:
+    class Slow(Strategy):
+        async def on_start(self) -> None:
+            await wait_if("on_start")
+
+        async def on_bar(self, bar: Bar) -> None:
+            await wait_if("on_bar")
+            self.send_signal("A", Signal.LONG)
+
+    class Deciding(Portfolio):
+        async def on_signal(self, event: SignalEvent) -> None:
+            await wait_if("on_signal")
+            self.send_order("A", "buy", 1)
+
+    class Executing(PaperExecutor):
+        async def on_order(self, event: OrderEvent) -> None:  # type: ignore[override]
+            await wait_if("on_order")
+
+    async def wait_if(name: str) -> None:
+        if name == hook:
+            await asyncio.Event().wait()
+
+    app = App(
+        ingestors=[History("A")],
+        strategies=[Slow()],
+        portfolio=Deciding(),
+        executor=Executing(),
+    )
+    limit = HandlerLimit(0.05, "A_SETTING")
+    parts = [make_member(bus, app, c, limit) for c in app.components]
+    with pytest.raises(ComponentError) as caught:
+        await run_replay(bus, app, parts, SubscriptionProbe(None, app), Stop(), limit=limit)
+    cls = {"on_signal": Deciding, "on_order": Executing}.get(hook, Slow)
+    line = getattr(cls, hook).__code__.co_firstlineno
+    assert f"{cls.__name__}.{hook} (test_lockstep.py, line {line}) took" in str(caught.value)
+    assert "the limit is 0.05 s, and A_SETTING sets another" in str(caught.value)
 
 
 async def test_replay_history_that_goes_back_in_time_is_refused(bus: MemoryBus) -> None:

@@ -349,6 +349,76 @@ def test_order_that_turns_up_after_it_was_given_up_is_canceled(unknown: OrderJou
     ]
 
 
+def test_fill_of_an_order_that_was_given_up_opens_it_again(unknown: OrderJournal) -> None:
+    for seconds in (0, 3, 6):
+        unknown.missing(
+            "order_1", NOW + timedelta(seconds=seconds), idempotent=True, may_send=False
+        )
+    assert state(unknown) is OrderState.EXPIRED
+    unknown.take_events()
+    unknown.take_problems()
+    journal = copy(unknown)
+    assert journal.fill(fill("f1", "4"))
+    assert state(journal) is OrderState.PARTIAL
+    assert "order_1" in journal.open
+    [new, part] = journal.take_events()
+    assert (new.update, new.leaves_quantity) == ("new", "10")
+    assert (part.update, part.quantity, part.leaves_quantity) == ("partial_fill", "4", "6")
+    assert journal.positions == {"AAPL": 4}
+    [problem] = journal.take_problems()
+    assert problem == (
+        "order order_1 was given up as expired, and is at the broker after all: it will be canceled"
+    )
+    # Nobody wants it any more, and a portfolio may still ask for that, too.
+    assert journal.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+    assert journal.ask_cancel("order_1", "cancel_1") == ""
+    journal.cancel_sent("order_1")
+    journal.told(told(TradeUpdate.CANCELED, "4"))
+    assert state(journal) is OrderState.CANCELED
+    assert said(journal.take_events()) == [("canceled", "")]
+    assert copy(journal).rows() == journal.rows()
+
+
+@pytest.mark.parametrize("end", [TradeUpdate.REJECTED, TradeUpdate.EXPIRED])
+def test_fill_of_an_order_that_was_withheld_opens_it_again(
+    journal: OrderJournal, end: TradeUpdate
+) -> None:
+    journal.withhold("order_1", end, "trading is halted")
+    assert said(journal.take_events()) == [(end.value, "")]
+    assert journal.fill(fill("f1", "4"))
+    assert state(journal) is OrderState.PARTIAL
+    assert said(journal.take_events()) == [("new", ""), ("partial_fill", "4")]
+    assert journal.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+    journal.fill(fill("f2", "6"))
+    assert state(journal) is OrderState.FILLED
+    assert said(journal.take_events()) == [("filled", "6")]
+    assert journal.open == {}
+
+
+def test_fill_of_an_order_that_is_believed_unsent_proves_that_it_is_there(
+    journal: OrderJournal,
+) -> None:
+    assert journal.fill(fill("f1", "4"))
+    assert state(journal) is OrderState.PARTIAL
+    assert journal.calls("AAPL") == [], "it is not sent"
+    assert said(journal.take_events()) == [("new", ""), ("partial_fill", "4")]
+    assert journal.take_problems() == []
+    assert journal.ask_cancel("order_1", "cancel_1") == ""
+    assert journal.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+
+
+def test_late_fill_of_an_order_that_the_broker_ended_does_not_open_it_again(
+    working: OrderJournal,
+) -> None:
+    working.told(told(TradeUpdate.CANCELED))
+    working.take_events()
+    assert working.fill(fill("f1", "4"))
+    assert state(working) is OrderState.CANCELED
+    [part] = working.take_events()
+    assert (part.update, part.leaves_quantity) == ("partial_fill", "0")
+    assert working.calls("AAPL") == []
+
+
 def test_refusal_ends_an_order_that_was_sent_once(journal: OrderJournal) -> None:
     journal.submitting("order_1")
     journal.refused("order_1", "no cash")
@@ -543,3 +613,28 @@ def test_journal_forgets_the_oldest_orders_that_have_ended(
         working.withhold(f"order_{number}", TradeUpdate.REJECTED, "no")
     assert list(working.entries) == ["order_1", "order_5", "order_6", "order_7"]
     assert working.changed_rows()["broker/order/order_4"] is None
+
+
+def test_last_word_waits_for_fills_of_fractions_too(working: OrderJournal) -> None:
+    working.told(told(TradeUpdate.CANCELED, "0.5"))
+    assert working.take_events() == []
+    working.fill(fill("f1", "0.25"))
+    assert state(working) is OrderState.PARTIAL
+    working.fill(fill("f2", "0.25"))
+    assert state(working) is OrderState.CANCELED
+    assert said(working.take_events()) == [
+        ("partial_fill", "0.25"), ("partial_fill", "0.25"), ("canceled", ""),
+    ]  # fmt: skip
+
+
+def test_replacement_that_is_rejected_after_a_doubt_makes_room_for_another(
+    working: OrderJournal,
+) -> None:
+    working.enter(order("order_2", limit_price=None), NOW, replaces="order_1")
+    working.submitting("order_2")
+    working.unanswered("order_2", NOW)
+    assert working.entries["order_1"].successor == "order_2"
+    working.told(told(TradeUpdate.REJECTED, id="order_2"))
+    assert state(working, "order_2") is OrderState.REJECTED
+    assert working.entries["order_1"].successor == ""
+    assert state(working) is OrderState.SUBMITTED

@@ -332,6 +332,10 @@ def test_execution_that_must_not_be_halts_its_symbol(fields: dict[str, str], tex
     [
         {"update": "new"},
         {"update": "rejected", "quantity": "0"},
+        {"update": "", "quantity": "0"},
+        {"update": "", "quantity": "0", "price": "100"},
+        {"update": "new", "quantity": "-5"},
+        {"update": "canceled", "quantity": "x"},
         {"update": "", "quantity": ""},
         {"update": "partial_fill", "quantity": "4", "price": "100"},
         {"update": "filled", "quantity": "10", "price": "100"},
@@ -479,6 +483,18 @@ def test_executor_counts_its_own_fills_and_working_orders() -> None:
     paper.send(CancelEvent(id="c", order_id="order_2", symbol="AAPL"))
     assert [e.update for e in paper.order("order_4")] == ["new"]
     assert [e.update for e in paper.order("order_5", side="sell")] == ["new"]
+
+
+def test_executor_gets_back_the_report_that_it_has_sent() -> None:
+    for arms in (False, True):
+        executor = PaperExecutor()
+        if arms:
+            arm(executor)
+        executor.begin("a test", NOW)
+        event = ExecutionEvent(order_id="o", symbol="AAPL", update="new")
+        assert executor.send_execution(event) is event
+        assert event.id.startswith("exec_")
+        assert executor.take() == [event]
 
 
 def test_executor_holds_replacements_against_its_gate() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -43,7 +44,9 @@ class View:
     def position(self, symbol: str) -> Decimal:
         return self.positions.get(symbol, D(0))
 
-    def leaves(self, symbol: str, side: Side) -> Decimal:
+    def leaves(
+        self, symbol: str, side: Side, types: Collection[OrderType] | None = None
+    ) -> Decimal:
         return (self.buys if side is Side.BUY else self.sells).get(symbol, D(0))
 
     def price(self, symbol: str) -> Decimal | None:
@@ -211,6 +214,23 @@ def test_price_that_is_none_denies_whatever_the_limits(price: str) -> None:
     assert reason({}, order(), prices={"AAPL": D(price)}) == "no_price"
 
 
+@pytest.mark.parametrize("price", [None, "0", "-37.63", "NaN", "Infinity"])
+@pytest.mark.parametrize("held", [10, -10])
+def test_exit_leaves_without_a_price_that_could_be_compared(price: str | None, held: int) -> None:
+    limits: dict[str, Any] = {
+        "max_order_notional": 1,
+        "max_symbol_notional": 1,
+        "max_gross_notional": 1,
+        "price_collar": D("0.01"),
+        "stale_data_seconds": 1,
+    }
+    prices = {} if price is None else {"AAPL": D(price)}
+    side = "sell" if held > 0 else "buy"
+    for closes in (order(side), limit(90, side), stop(90, side)):
+        assert reason(limits, closes, positions=long(held), prices=prices) is None
+    assert reason(limits, order(side, 11), positions=long(held), prices=prices) is not None
+
+
 def test_gross_notional_needs_the_price_of_every_position() -> None:
     view = View(positions={"MSFT": D(1)})
     denial = gate(max_gross_notional=10**9).check(order(), view, NOW)
@@ -285,6 +305,62 @@ def test_daily_loss_begins_anew_with_the_day_but_the_state_stays() -> None:
     assert found.check(order(), view, tomorrow).reason is DenialReason.REDUCING
     release(found)
     assert found.check(order(), view, tomorrow) is None
+
+
+def test_loss_of_a_session_goes_on_over_utc_midnight_and_over_a_restart() -> None:
+    session: dict[str, Any] = {
+        "max_daily_loss": 500,
+        "day_zone": "America/New_York",
+        "session_start": "17:00",
+    }
+    evening = datetime(2024, 1, 2, 23, tzinfo=UTC)  # an hour after the session has begun
+    found, view = gate(**session), View()
+    found.look(view, evening)
+    row = json.loads(json.dumps(found.state_row()))
+    again = gate(**session)
+    again.restore(row, evening)
+    view.equity = D(9_501)
+    again.look(view, evening + timedelta(hours=2))
+    assert again.switch.standing is None
+    view.equity = D(9_500)
+    again.look(view, evening + timedelta(hours=22, minutes=59))
+    assert again.switch.state is TradingState.REDUCING
+    [standing] = again.switch.unannounced()
+    assert standing.reason == (
+        "the loss of the day since 17:00 America/New_York is 500, which reaches 500"
+    )
+    tomorrow = gate(**session)
+    tomorrow.restore(row, evening)
+    tomorrow.look(view, evening + timedelta(hours=23))
+    assert tomorrow.switch.state is TradingState.REDUCING, "fell between the sessions"
+    last = gate(**session)
+    last.restore(row, evening)
+    last.look(View(equity=D(9_600)), evening + timedelta(hours=22))
+    last.look(view, evening + timedelta(hours=23))
+    assert last.switch.state is TradingState.ACTIVE, "a new session, with 100 of loss"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"day_zone": "America/New_York", "session_start": "17:00"}),
+        ({"day_zone": "America/New_York", "session_start": "17:00"}, {}),
+        ({"day_zone": "Asia/Tokyo"}, {"day_zone": "Asia/Tokyo", "session_start": "09:00"}),
+    ],
+)
+def test_loss_so_far_counts_for_the_present_day_when_days_begin_at_another_time(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    found = gate(max_daily_loss=500, **before)
+    found.look(View(), NOW)
+    again = gate(max_daily_loss=500, **after)
+    again.restore(json.loads(json.dumps(found.state_row())), NOW)
+    again.look(View(equity=D(9_600)), at(60))
+    assert again.switch.standing is None
+    again.look(View(equity=D(9_400)), at(86_400 + 60))
+    assert again.switch.standing is None, "200 since the next day began"
+    again.look(View(equity=D(9_100)), at(86_400 + 120))
+    assert again.switch.state is TradingState.REDUCING
 
 
 def release(gate: RiskGate) -> None:
@@ -526,6 +602,30 @@ def test_replacement_counts_what_it_adds(quantity: object, price: int, reason: s
     view = View(buys=long(10), open_orders=1)
     denial = found.check_replace(limit(100), limit(price, quantity=quantity), view, NOW)
     assert (None if denial is None else denial.reason.value) == reason
+
+
+def test_replacement_that_adds_nothing_is_not_held_for_what_works_already() -> None:
+    found = gate(max_symbol_notional=900, max_gross_notional=900)
+    view = View(buys=long(10), prices={"AAPL": D(100)})
+    assert found.check_replace(limit(80), limit(81), view, NOW) is None
+    assert found.check_replace(limit(80), limit(81, quantity=9), view, NOW) is None
+    denial = found.check_replace(limit(80), limit(81, quantity="10.01"), view, NOW)
+    assert denial.reason is DenialReason.MAX_SYMBOL_NOTIONAL
+
+
+def test_exit_is_a_look_at_the_account_too() -> None:
+    found, view = gate(max_daily_loss=500), View(positions=long(10))
+    found.look(view, NOW)
+    view.equity = D(9_400)
+    assert found.check(order("sell"), view, at(1)) is None
+    assert found.switch.state is TradingState.REDUCING
+
+
+def test_order_that_repeats_an_exit_and_would_open_is_a_duplicate() -> None:
+    found = gate(duplicate_seconds=1)
+    assert found.check(order("sell"), View(positions=long(10)), NOW) is None
+    denial = found.check(order("sell"), View(positions=long(10), sells=long(10)), at(0.5))
+    assert denial.reason is DenialReason.DUPLICATE
 
 
 def test_replacement_of_an_order_that_opens_waits_until_trading_is_active() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -83,6 +83,14 @@ def test_money_is_decimal_however_it_is_passed(value: Any) -> None:
         ("allowed_symbols", ["A*"], "use letters"),
         ("stale_data_seconds", 0, "above 0"),
         ("is_open", "9:30", "pass a function"),
+        ("day_zone", "New York", "such as 'America/New_York'"),
+        ("day_zone", "", "such as 'America/New_York'"),
+        ("day_zone", None, "such as 'America/New_York'"),
+        ("session_start", "5 pm", "such as '17:00'"),
+        ("session_start", "25:00", "such as '17:00'"),
+        ("session_start", 17, "such as '17:00'"),
+        ("session_start", "17:00+01:00", "day_zone states that"),
+        ("exit_burst", 0, "at least 1"),
     ],
 )
 def test_limit_that_makes_no_sense_is_refused_with_value_and_cure(
@@ -217,6 +225,50 @@ def test_day_begins_with_the_last_equity_of_the_day_before() -> None:
     assert loss.look(Decimal(700), at(day)) == 150, "a gap over night is a loss of the new day"
     assert loss.look(Decimal(600), at(day - 60)) == 250, "a clock that goes back begins no day"
     assert loss.look(Decimal(650), at(day + 60)) == 200
+
+
+NEW_YORK = "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "begins"),
+    [
+        # UTC times at which a day begins, by hand: New York is UTC-5 in winter and -4 in summer.
+        ("UTC", "00:00", ["2024-01-03T00:00", "2024-07-03T00:00"]),
+        (NEW_YORK, "00:00", ["2024-01-03T05:00", "2024-07-03T04:00"]),
+        (NEW_YORK, "17:00", ["2024-01-02T22:00", "2024-07-02T21:00"]),
+        (NEW_YORK, "17:00", ["2024-03-08T22:00", "2024-03-09T22:00", "2024-03-10T21:00"]),
+        (NEW_YORK, "17:00", ["2024-11-01T21:00", "2024-11-02T21:00", "2024-11-03T22:00"]),
+        ("America/Chicago", time(17), ["2024-01-02T23:00", "2024-07-02T22:00"]),
+        ("Asia/Kolkata", "09:15", ["2024-01-03T03:45", "2024-07-03T03:45"]),
+        ("Europe/London", "23:30:30", ["2024-01-02T23:30:30", "2024-07-02T22:30:30"]),
+        # The clock goes from 2:00 to 3:00, and from 2:00 back to 1:00.
+        (NEW_YORK, "02:30", ["2024-03-10T07:00"]),
+        (NEW_YORK, "01:30", ["2024-11-03T05:30"]),
+    ],
+)
+def test_day_begins_at_a_time_of_a_zone_in_summer_and_winter(
+    zone: str, start: Any, begins: list[str]
+) -> None:
+    limits = RiskLimits(day_zone=zone, session_start=start)
+    for text in begins:
+        begin = datetime.fromisoformat(text).replace(tzinfo=UTC)
+        loss = DailyLoss(limits.zone, limits.session_start)
+        for hours in range(-20, 0):
+            loss.look(Decimal(1000), begin + timedelta(hours=hours))
+        assert loss.look(Decimal(900), begin - timedelta(seconds=1)) == 100
+        assert loss.look(Decimal(850), begin) == 50, "a day that begins with 900"
+        for minutes in range(0, 23 * 60, 10):
+            now = begin + timedelta(minutes=minutes)
+            assert loss.look(Decimal(800), now) == 100, now
+
+
+def test_limits_say_when_the_day_begins() -> None:
+    assert RiskLimits().day_text == "this UTC day"
+    assert RiskLimits(day_zone=NEW_YORK).day_text == "this America/New_York day"
+    limits = RiskLimits(day_zone=NEW_YORK, session_start="17:00")
+    assert limits.session_start == time(17)
+    assert limits.day_text == "the day since 17:00 America/New_York"
 
 
 def test_balance_counts_each_order_once() -> None:

@@ -1,7 +1,7 @@
 """A portfolio behind a gate under random orders, fills, prices, switches and restarts.
 
-Whatever happens, no order that goes out breaks a limit: held against a model that shares no code
-with the gate.
+Whatever happens, no order that goes out breaks a limit, and none that only makes a position smaller
+is denied unless trading is halted: held against a model that shares no code with the gate.
 """
 
 from __future__ import annotations
@@ -116,6 +116,19 @@ class Gated(RuleBasedStateMachine):
         )
         return sign * self.positions[symbol] + working
 
+    def is_exit(self, symbol: str, sign: int, is_limit: bool, added: int) -> bool:
+        """Whether so much more of a side, in orders of one kind, only makes a position smaller."""
+        held = self.positions[symbol]
+        if held * sign >= 0:
+            return False
+        reach = self.reach(symbol, sign) + added
+        same = sum(
+            life.most
+            for life in self.lives.values()
+            if (life.symbol, life.sign, bool(life.price)) == (symbol, sign, is_limit)
+        )
+        return reach <= 0 or (same + added <= abs(held) and reach <= abs(held))
+
     def gross(self) -> int:
         return sum(
             max(self.reach(symbol, 1), self.reach(symbol, -1), 0) * self.prices.get(symbol, 0)
@@ -183,6 +196,7 @@ class Gated(RuleBasedStateMachine):
 
     def order(self, symbol: str, side: str, quantity: int, limit: int | None) -> None:
         before, gross = self.gate.switch.state, self.gross()
+        is_exit = self.is_exit(symbol, 1 if side == "buy" else -1, limit is not None, quantity)
         self.begin()
         order = self.portfolio.send_order(
             symbol,
@@ -197,15 +211,21 @@ class Gated(RuleBasedStateMachine):
         if isinstance(event, DenialEvent):
             assert event.order is not None
             assert event.order.id == order.id
+            if is_exit:
+                assert before is TradingState.HALTED
+                assert event.detail.startswith("EXIT DENIED")
+                assert self.gate.denied_exits[symbol].detail == event.detail
             return
         assert isinstance(event, OrderEvent)
+        assert before is not TradingState.HALTED
         content = (symbol, side, str(quantity), str(limit))
         last = self.contents.get(content)
-        assert last is None or self.now - last >= timedelta(seconds=1)
         self.contents[content] = self.now
-        assert len(self.portfolio.orders) <= MAX_OPEN
         self.lives[event.id] = Life(symbol, side, quantity, event.limit_price)
-        self.check(self.lives[event.id], event.limit_price, before, gross)
+        if not is_exit:
+            assert last is None or self.now - last >= timedelta(seconds=1)
+            assert len(self.portfolio.orders) <= MAX_OPEN
+            self.check(self.lives[event.id], event.limit_price, before, gross)
 
     @precondition(lambda self: any(life.can_change for life in self.lives.values()))
     @rule(data=st.data(), quantity=st.integers(1, 30), limit=prices)
@@ -215,6 +235,8 @@ class Gated(RuleBasedStateMachine):
         )
         life = self.lives[order_id]
         before, gross, most = self.gate.switch.state, self.gross(), life.most
+        more = quantity - life.quantity
+        is_exit = self.is_exit(life.symbol, life.sign, True, more)
         self.begin()
         try:
             self.portfolio.replace_order(order_id, quantity=quantity, limit_price=limit)
@@ -225,9 +247,11 @@ class Gated(RuleBasedStateMachine):
         if isinstance(event, ReplaceEvent):
             side = "buy" if life.sign > 0 else "sell"
             new = life.asked[event.id] = Life(life.symbol, side, quantity, str(limit))
-            # An order may be made smaller at any time, though it works on if that comes too late.
-            less = life.most - (quantity - life.filled)
-            self.check(new, str(limit), before, gross, grows=life.most > most, less=less)
+            assert before is not TradingState.HALTED
+            if not is_exit:
+                self.check(new, str(limit), before, gross, grows=life.most > most)
+        elif isinstance(event, DenialEvent) and is_exit:
+            assert before is TradingState.HALTED
 
     def check(
         self,
@@ -237,9 +261,8 @@ class Gated(RuleBasedStateMachine):
         gross: int,
         *,
         grows: bool = True,
-        less: int = 0,
     ) -> None:
-        """Hold what went out against every limit.
+        """Hold what went out, and may make a position larger, against every limit.
 
         Args:
             life: What went out.
@@ -247,9 +270,9 @@ class Gated(RuleBasedStateMachine):
             state: That of trading before.
             gross: Gross exposure before.
             grows: Whether more may be filled than before.
-            less: By how much less may be filled once it comes through.
         """
-        assert state is not TradingState.HALTED
+        assert state is TradingState.ACTIVE
+        assert not self.lost
         self.sent.append(self.now)
         for count, earlier in enumerate(reversed(self.sent), 1):
             seconds = Fraction((self.now - earlier) / timedelta(microseconds=1)) / 10**6
@@ -264,8 +287,6 @@ class Gated(RuleBasedStateMachine):
         if grows and reach > 0:
             assert reach * last <= MAX_SYMBOL
             assert self.gross() <= max(MAX_GROSS, gross)
-        if state is TradingState.REDUCING or self.lost:
-            assert reach - less <= 0
 
     @precondition(lambda self: self.lives)
     @rule(data=st.data())
@@ -351,10 +372,12 @@ class Gated(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         before, row = self.gate.switch.state, json.dumps(self.gate.state_row())
+        denied = self.gate.denied_exits
         gate = arm(self.portfolio, LIMITS)
         assert gate is not None
         gate.restore(json.loads(row), self.now)
         assert gate.switch.state is before
+        assert gate.denied_exits == denied
         # Rate and duplicates begin anew.
         self.sent.clear()
         self.contents.clear()

@@ -110,6 +110,7 @@ class BrokerExecutor(Executor):
                 event, "no brackets are placed at a broker: send protective orders yourself"
             )
         elif reason := self.journal.why_blocked(order.symbol):
+            self._alarm_if_exit(order, reason)
             self.reject(event, reason)
         else:
             self.balance.enter(order.id)
@@ -138,6 +139,7 @@ class BrokerExecutor(Executor):
             self.reject(event, str(error))
             return
         if reason := self.journal.why_blocked(order.symbol):
+            self._alarm_if_exit(order, reason, old.order)
             self.reject(event, reason)
             return
         self.balance.enter(order.id)
@@ -216,6 +218,12 @@ class BrokerExecutor(Executor):
             del self.problems[:-_LISTED]
             _log.warning("%s: %s", self.name, text)
 
+    def report_alarm(self, text: str) -> None:
+        """Raise an alarm and keep it in `problems`."""
+        self.problems.append(text)
+        del self.problems[:-_LISTED]
+        super().report_alarm(text)
+
     def end_unseen(self, order: Order, update: TradeUpdate, *, was_reported: bool) -> None:
         """Take in an order of before the first start: the broker may have it, but is not sent it.
 
@@ -246,7 +254,11 @@ class BrokerExecutor(Executor):
             limit = self.max_order_age_seconds
             reason = f"it waited for {age:.1f} s, and no order is worked after {limit:g} s"
         else:
-            reason = self.why_not_now(entry.order.symbol) or self._why_not(entry)
+            reason = self.why_not_now(entry.order.symbol)
+        if reason:
+            self._alarm_if_exit(entry.order, reason, self._replaced_by(entry))
+        else:
+            reason = self._why_not(entry)
         if reason:
             self.journal.withhold(entry.order.id, update, reason)
             self.send_reports()
@@ -308,6 +320,7 @@ class BrokerExecutor(Executor):
         """Ask to cancel what works, and end what has not left: trading is halted."""
         for order_id, entry in list(self.journal.open.items()):
             if entry.state is OrderState.NEW:
+                self._alarm_if_exit(entry.order, "trading is halted", self._replaced_by(entry))
                 self.journal.withhold(order_id, TradeUpdate.REJECTED, "trading is halted")
             elif not entry.cancel:
                 self.journal.ask_cancel(order_id, HALT)
@@ -341,6 +354,10 @@ class BrokerExecutor(Executor):
         if request and request != HALT:
             order = entry.order
             self.reject(CancelEvent(id=request, order_id=order.id, symbol=order.symbol), reason)
+
+    def _replaced_by(self, entry: Entry) -> Order | None:
+        old = self.journal.entries.get(entry.replaces)
+        return None if old is None else old.order
 
     def _show_open_orders(self) -> None:
         """Show the gate the orders that left before a restart."""

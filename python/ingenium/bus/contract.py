@@ -58,6 +58,8 @@ class IncidentKind(StrEnum):
     """A handler raised."""
     BLOCKED = "blocked"
     """A handler kept everything else from running for too long."""
+    EXIT_DENIED = "exit_denied"
+    """An order that only reduces a position did not leave: a person should look at once."""
     PERMISSION = "permission"
     """The server refused a subject."""
     DISCONNECTED = "disconnected"
@@ -130,7 +132,9 @@ class Bus(ABC):
         """Hand a message to the bus.
 
         Returning means that the bus has taken it, not that anybody received it; `flush` waits
-        until the server has.
+        until the server has. What the bus has taken goes out before it closes, as far as there is
+        a connection then; what is lost is an `Incident` of kind ``GAP``, and a `publish` that
+        still waits raises.
 
         Args:
             subject: Where to; without wildcards.
@@ -140,7 +144,7 @@ class Bus(ABC):
         Raises:
             EventTooLargeError: Payload and headers exceed `max_payload`; nothing was sent.
             SubjectError: The subject cannot be published to.
-            BusClosedError: The bus was closed.
+            BusClosedError: The bus was closed, before the call or before the message was sent.
         """
 
     @abstractmethod

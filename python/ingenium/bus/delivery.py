@@ -25,7 +25,11 @@ from ingenium.events import ContentType
 __all__ = ["MESSAGE_OVERHEAD", "QueuedSubscription", "ReportingBus"]
 
 _log = logging.getLogger("ingenium.bus")
-_LEVELS = {IncidentKind.RECONNECTED: logging.INFO, IncidentKind.CLOSED: logging.ERROR}
+_LEVELS = {
+    IncidentKind.RECONNECTED: logging.INFO,
+    IncidentKind.CLOSED: logging.ERROR,
+    IncidentKind.EXIT_DENIED: logging.CRITICAL,
+}
 
 MESSAGE_OVERHEAD = 512
 """Bytes that a waiting message takes beside its payload: its object, subject and headers."""
@@ -174,6 +178,11 @@ class QueuedSubscription(Subscription):
         """The subject or wildcard that was subscribed to."""
         return self._subject
 
+    @property
+    def waiting(self) -> tuple[Message, ...]:
+        """What has arrived and is not handled."""
+        return tuple(self._queue)
+
     def offer(self, message: Message) -> None:
         """Take a message that has arrived."""
         waiting = self._waiting_bytes + len(message.payload) + MESSAGE_OVERHEAD
@@ -191,7 +200,8 @@ class QueuedSubscription(Subscription):
         if self._dropped == 1:
             detail = (
                 f"the handler is too slow: {len(self._queue)} messages wait, the limit of "
-                f"{self._limit} bytes is reached, and messages are being dropped"
+                f"{self._limit} bytes is reached, and messages are being dropped (pending_bytes of "
+                "the bus sets another limit)"
             )
             self._bus.report(Incident(IncidentKind.GAP, detail, self._subject))
 
@@ -256,7 +266,8 @@ class QueuedSubscription(Subscription):
         if not done:
             detail = (
                 f"stopped after {timeout_seconds:g} s with a handler still busy and "
-                f"{len(self._queue)} messages waiting"
+                f"{len(self._queue)} messages waiting (drain_timeout_seconds of the bus sets "
+                "another limit)"
             )
             self._bus.report(Incident(IncidentKind.GAP, detail, self._subject))
             await self.abort()

@@ -57,6 +57,7 @@ class MemoryBus(ReportingBus):
         self._turn = 0
         self._published = 0
         self._closed = False
+        self._dropped: list[Message] = []
 
     @property
     def url(self) -> str:
@@ -94,7 +95,12 @@ class MemoryBus(ReportingBus):
             group[self._turn % len(group)].offer(message)
         self._published += 1
         # A publisher that never waits would fill the queues before any handler runs.
-        return asyncio.sleep(0) if self._published % _MESSAGES_PER_TURN == 0 else None
+        return self._turn_to_others(message) if self._published % _MESSAGES_PER_TURN == 0 else None
+
+    async def _turn_to_others(self, message: Message) -> None:
+        await asyncio.sleep(0)
+        if self._closed and any(dropped is message for dropped in self._dropped):
+            raise BusClosedError("the bus was closed before this was handled")
 
     def _find_route(
         self, subject: str
@@ -165,6 +171,7 @@ class MemoryBus(ReportingBus):
         subscriptions = list(self._subscriptions)
         self._subscriptions.clear()
         self._routes.clear()
+        self._dropped = [message for each in subscriptions for message in each.waiting]
         for subscription in subscriptions:
             await subscription.abort()
 

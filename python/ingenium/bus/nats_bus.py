@@ -70,6 +70,8 @@ class NatsBus(ReportingBus):
         self._reconnected: set[asyncio.Future[None]] = set()
         self._lost_at = 0.0
         self._own_close = False
+        self._closed = asyncio.Event()
+        self._is_unsent_told = False
         self._final: str | None = None
         self._drain: asyncio.Task[None] | None = None
         client.on_refusal = self._on_refusal
@@ -166,7 +168,26 @@ class NatsBus(ReportingBus):
             self._check_buffer(len(frame))
         elif self._own_close:
             self._check_open()
-        return client.room() if client.send(frame) else None
+        return self._room(client.taken_bytes) if client.send(frame) else None
+
+    async def _room(self, end: int) -> None:
+        """Wait until there is room for more.
+
+        Args:
+            end: Where what was given to the client last ends.
+
+        Raises:
+            BusClosedError: The bus was closed before that was sent.
+        """
+        client = self._client
+        await client.room()
+        if self._own_close:
+            await self._closed.wait()
+        elif self._final is None:
+            return
+        unsent = client.unsent_bytes
+        if unsent and end > client.taken_bytes - unsent:
+            raise BusClosedError(f"the connection to {self.url} was closed before this was sent")
 
     def _admit(self, subject: str) -> bytes:
         self._check_open()
@@ -351,9 +372,19 @@ class NatsBus(ReportingBus):
         self._subscriptions.clear()
         self._ids.clear()
         self._client.deliveries.clear()
-        for subscription in subscriptions:
-            await subscription.abort()
-        await self._client.shut(_CLOSE_SECONDS)
+        try:
+            for subscription in subscriptions:
+                await subscription.abort()
+            await self._client.shut(_CLOSE_SECONDS)
+        finally:
+            self._closed.set()
+        if (unsent := self._client.unsent_bytes) and not self._is_unsent_told:
+            self._is_unsent_told = True
+            detail = (
+                f"the connection to {self.url} was closed before all was sent that was published: "
+                f"{unsent:,} bytes are lost"
+            )
+            self.report(Incident(IncidentKind.GAP, detail))
 
     # What the client tells
 

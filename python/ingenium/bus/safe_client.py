@@ -71,6 +71,8 @@ class SafeClient(Client):
         self.plaintext_elsewhere = True
         self.reason: BaseException | None = None
         self._write_planned = False
+        self._taken = 0
+        self._unsent = 0
         self._was_up = False
         self._refusals = 0
         self._closing: asyncio.Task[None] | None = None
@@ -87,6 +89,16 @@ class SafeClient(Client):
         """How much waits to be written."""
         return self._pending_data_size
 
+    @property
+    def taken_bytes(self) -> int:
+        """How much was ever given to `send`: where the last frame of it ends."""
+        return self._taken
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of it had not gone out when the connection was closed."""
+        return self._unsent
+
     def send(self, frame: bytes) -> bool:
         """Put a frame behind those that wait to be written.
 
@@ -97,7 +109,9 @@ class SafeClient(Client):
             Whether so much was waiting that the caller should await `room`.
         """
         self._pending.append(frame)
-        self._pending_data_size += len(frame)
+        size = len(frame)
+        self._pending_data_size += size
+        self._taken += size
         if self._pending_data_size >= _WRITE_CHUNK:
             self.write_pending()
             return True
@@ -124,6 +138,12 @@ class SafeClient(Client):
             with contextlib.suppress(OSError):
                 await self._transport.drain()  # type: ignore[no-untyped-call]
         await asyncio.sleep(0)
+
+    def _count_unsent(self) -> None:
+        """Count what waits to go out and never will."""
+        writer = getattr(self._transport, "_io_writer", None)
+        waiting = 0 if writer is None else writer.transport.get_write_buffer_size()
+        self._unsent = self._pending_data_size + waiting
 
     async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
         # nats-py writes PING ahead of the messages that still wait in its queue, so that the
@@ -220,6 +240,7 @@ class SafeClient(Client):
 
     def _close_for_good(self, error: Exception) -> None:
         self.reason = self._err = error
+        self._count_unsent()
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(
                 self._close(Client.CLOSED, do_cbs=True)
@@ -329,8 +350,17 @@ class SafeClient(Client):
             await super()._close(status, do_cbs)
 
     async def shut(self, timeout_seconds: float) -> None:
-        """Close within a time, whatever the peer does."""
+        """Close within a time, whatever the peer does; what waits goes out if it can."""
+        if not (self.is_closed or self.is_up):
+            # nats-py writes what waits to the connection that is gone.
+            self._count_unsent()
+            self._pending, self._pending_data_size = [], 0
         try:
             await asyncio.wait_for(self._close(Client.CLOSED, do_cbs=False), timeout_seconds)
         except TimeoutError:
+            self._count_unsent()
+            self.abort_transport()
+        except OSError:
+            # The connection was lost while the rest of it went out.
+            self._unsent = max(self._unsent, 1)
             self.abort_transport()

@@ -252,6 +252,9 @@ def _check(bus: NatsBus, layout: StreamLayout, info: StreamInfo) -> None:
         layout.max_message_bytes,
         good=not 0 <= size < layout.max_message_bytes,
     )
+    for what in ("max_msgs", "max_msgs_per_subject"):
+        most = getattr(config, what) or -1
+        expect(what, most, "without a limit", good=most < 0)
     age = config.max_age or 0
     expect(
         "max_age",

@@ -59,6 +59,10 @@ def _print(console: Console, status: AppStatus) -> None:
     say(f"  server      {status.server or 'none'}{end}")
     if status.server_error:
         say(f"  problem     {status.server_error}")
+    for component in status.components:
+        for symbol, why in sorted(component.denied_exits.items()):
+            # Not in the table, where it would be one problem of many.
+            say(f"  ALARM       {component.name}, {symbol}: {why}")
     if not status.components:
         return
     table = Table(box=SIMPLE_HEAD)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sysconfig
 import traceback
 from pathlib import Path
 
-__all__ = ["where"]
+__all__ = ["line_of", "where"]
 
 _PATHS = sysconfig.get_paths()
 _OTHERS = tuple(
@@ -19,10 +20,22 @@ _OTHERS = tuple(
 )
 
 
+def line_of(function: object) -> str:
+    """Return `` (app.py, line 31)``, where a function begins; empty for one of a library."""
+    code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
+    if code is None or not _is_own(code.co_filename):
+        return ""
+    return f" ({Path(code.co_filename).name}, line {code.co_firstlineno})"
+
+
 def where(error: BaseException) -> str:
     """Return `` (app.py, line 31)``, the deepest line outside of libraries; empty without one."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        file = frame.filename
-        if not file.startswith("<") and not str(Path(file).resolve()).startswith(_OTHERS):
-            return f" ({Path(file).name}, line {frame.lineno})"
+        if _is_own(frame.filename):
+            return f" ({Path(frame.filename).name}, line {frame.lineno})"
     return ""
+
+
+def _is_own(file: str) -> bool:
+    """Whether a file is a user's own, and none of a library."""
+    return not file.startswith("<") and not str(Path(file).resolve()).startswith(_OTHERS)

@@ -8,11 +8,10 @@ from typing import Any, Generic, TypeVar
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.components.base import Component
+from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit, handler_place
+from ingenium.events import DataEvent, Event
 
-__all__ = ["BLOCKED_SECONDS", "Watched", "watched"]
-
-BLOCKED_SECONDS = 1.0
-"""From when on it is worth a word: a server gives a silent connection not much longer."""
+__all__ = ["Watched", "watched"]
 
 _T = TypeVar("_T")
 _Work = Coroutine[Any, Any, _T]
@@ -71,7 +70,13 @@ def _throw(work: _Work[Any], error: BaseException) -> Callable[[], Any]:
     return lambda: work.throw(error)
 
 
-def watched(bus: Bus, component: Component, work: _Work[_T]) -> Watched[_T]:
+def watched(
+    bus: Bus,
+    component: Component,
+    work: _Work[_T],
+    kind: type[Event] = DataEvent,
+    limit: HandlerLimit = BLOCKED_LIMIT,
+) -> Watched[_T]:
     """Report when the handling of an event keeps everything else from running for too long.
 
     Meanwhile nothing is sent, no halt is heard, and a server may give the connection up.
@@ -80,13 +85,16 @@ def watched(bus: Bus, component: Component, work: _Work[_T]) -> Watched[_T]:
         bus: Takes the incident.
         component: Whose handler it is.
         work: The handling.
+        kind: The type of event that is handled.
+        limit: From when on that is reported.
     """
 
     def on_step(seconds: float) -> None:
-        if seconds >= BLOCKED_SECONDS:
+        if seconds >= limit.seconds:
             detail = (
-                f"{component.role} {component.name!r} blocked the loop for {seconds:.1f} s: let it "
-                "await what takes long, or do it in another process"
+                f"{component.role} {component.name!r} blocked the loop for {seconds:.1f} s in "
+                f"{handler_place(component, kind)}: let it await what takes long, or do it in "
+                f"another process; {limit}"
             )
             bus.report(Incident(IncidentKind.BLOCKED, detail))
 

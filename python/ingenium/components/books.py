@@ -40,6 +40,7 @@ class BookKeeper(Component):
     - ``holding/<symbol>``: one for each symbol that was ever traded.
     - ``orders``, ``order/<id>``: the working orders, with what is filled and their place.
     - ``leg/<id>``, ``asked/<id>``: protective orders, and those that are to replace others.
+    - ``heir/<id>``: which order works in the place of one that was replaced.
 
     Its log has the kinds ``trade``, ``ended`` (an order), ``cancel`` (a request) and ``priced`` (an
     execution without a price, and the one at which it was booked).

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ingenium.components.base import Handled
 from ingenium.components.gated import Gated
-from ingenium.errors import SubjectError, WireError
+from ingenium.errors import InvalidOrderError, SubjectError, WireError
 from ingenium.events import (
     CancelEvent,
     DataEvent,
@@ -167,6 +167,9 @@ class Executor(Gated):
         protective = replaces is not None and orders.protects(replaces.id)
         denial = self._check(order, replaces, protective=protective)
         if denial is not None:
+            if denial.is_exit:
+                detail = self._note_denied_exit(order, denial.reason.value, denial.detail)
+                denial = Denial(denial.reason, detail, is_exit=True)
             self._report_denial(denial.reason, f"order {order.id!r} is denied: {denial}")
         elif replaces is None:
             orders.add(order)
@@ -174,6 +177,21 @@ class Executor(Gated):
             orders.ask(replaces.id, order)
         self._announce(before)
         return denial
+
+    def _alarm_if_exit(
+        self, order: Order | OrderEvent, reason: str, replaces: Order | None = None
+    ) -> None:
+        """Raise the alarm if an order that is not worked would only have reduced a position."""
+        gate = self.gate
+        if gate is None:
+            return
+        if isinstance(order, OrderEvent):
+            try:
+                order = Order.from_event(order)
+            except InvalidOrderError:
+                return
+        if gate.is_exit(order, self.book, replaces):
+            self._note_denied_exit(order, "not_worked", reason)
 
     # What follows is called by those who run components.
 
@@ -219,6 +237,7 @@ class Executor(Gated):
             f"{self.max_order_age_seconds:g} s"
         )
         if isinstance(event, OrderEvent):
+            self._alarm_if_exit(event, reason)
             self.reject(event, reason, TradeUpdate.EXPIRED)
         elif isinstance(event, ReplaceEvent):
             self.reject(event, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Collection
 from typing import ClassVar
@@ -10,12 +11,14 @@ from ingenium.components.base import Component, Handled
 from ingenium.components.repeated import Repeated
 from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, DataEvent, DenialEvent, DenialReason, TradingState
-from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits
+from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits, exit_note
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order
 from ingenium.trading.rows import read_row, write_json
 
 __all__ = ["Gated", "arm"]
+
+_log = logging.getLogger("ingenium.risk")
 
 
 KillSwitch = Callable[[], tuple[TradingState, str] | None]
@@ -36,6 +39,9 @@ class Gated(Component):
         super().__init__(name)
         self.news: list[DenialEvent | TradingState] = []
         """What `share_news` has still to tell."""
+        self.on_alarm: Callable[[str], None] | None = None
+        """Told of what a person must look at now, such as an exit that was denied; set by who runs
+        the component. Without it that is a line of the log only."""
         self.kill_switch: KillSwitch | None = None
         """Says how far something outside restricts trading, and why; ``None`` for not at all."""
         # Each denial is an event, so that the log need not have a line of each.
@@ -81,6 +87,9 @@ class Gated(Component):
                 f"control event {event.id!r} of {event.sender!r} says {event.state!r}, which only "
                 "an operator may: send it as person@machine"
             )
+        elif gate.switch.state is TradingState.ACTIVE:
+            # An operator has looked.
+            gate.denied_exits.clear()
         self._compare(before)
 
     def halt(self, reason: str) -> None:
@@ -149,6 +158,13 @@ class Gated(Component):
     def report_problem(self, text: str) -> None:
         """Tell people about something that is wrong."""
 
+    def report_alarm(self, text: str) -> None:
+        """Tell people about something that they must look at now."""
+        if self.on_alarm is None:
+            _log.error("%s: %s", self.name, text)
+        else:
+            self.on_alarm(f"{self.role} {self.name!r}: {text}")
+
     @abstractmethod
     def _view(self) -> AccountView:
         """Return the account as the gate is to see it."""
@@ -178,6 +194,20 @@ class Gated(Component):
             return gate.check(order, self._view(), self.now)
         return gate.check_replace(old, order, self._view(), self.now, protective=protective)
 
+    def _note_denied_exit(self, order: Order, reason: str, detail: str) -> str:
+        """Raise the alarm that an exit does not leave.
+
+        Returns:
+            What was denied, and why, in words.
+        """
+        text = f"{exit_note(order, self._view())}: {detail}"
+        if self.gate is not None:
+            self.gate.note_denied_exit(order.symbol, reason, text, self.now)
+        # By symbol, so that a loop in one of them hides no exit of another.
+        for line in self._denials.note(f"exit {reason} {order.symbol}", text, self.now):
+            self.report_alarm(line)
+        return text
+
     def _report_denial(self, reason: DenialReason, text: str) -> None:
         """Tell people that something was denied; of many, the first ones and how many more."""
         for line in self._denials.note(reason.value, text, self.now):
@@ -193,6 +223,8 @@ class Gated(Component):
         if gate is None:
             return
         before = gate.switch.state
+        if gate.denied_exits:
+            gate.forget_closed(self._view())
         if gate.limits.stale_data_seconds is not None:
             try:
                 known = Bar.from_event(event).end

@@ -57,12 +57,16 @@ class GatedPortfolio(BookKeeper, Gated):
             order, self._orders.active(old_id), protective=self._orders.protects(old_id)
         )
         if denial is not None:
-            event = self._send_denial(denial.reason, denial.detail, order.symbol)
+            detail = denial.detail
+            if denial.is_exit:
+                detail = self._note_denied_exit(order, denial.reason.value, detail)
+            event = self._send_denial(denial.reason, detail, order.symbol)
             order = replace(order, id=make_id("order", event.id), timestamp=event.timestamp)
             event.order = order.to_event()
             self._orders.end(order)
             self.news.append(event)
-            self._report_denial(denial.reason, f"order {order.id!r} is denied: {denial}")
+            text = f"{denial.reason.value}: {detail}"
+            self._report_denial(denial.reason, f"order {order.id!r} is denied: {text}")
         self._announce(before)
         return None if denial is None else order
 

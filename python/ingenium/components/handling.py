@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ingenium.bus.contract import Incident, IncidentKind
+from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.components.base import Component, Handled
 from ingenium.components.blame import where
 from ingenium.components.executor import Executor
@@ -189,6 +189,12 @@ def incident_of(error: DecodeError | ComponentError, subject: str) -> Incident:
     undecodable = isinstance(error, DecodeError)
     kind = IncidentKind.UNDECODABLE if undecodable else IncidentKind.HANDLER_ERROR
     return Incident(kind, str(error), subject, error)
+
+
+def report_alarms(bus: Bus, component: Component) -> None:
+    """Let the alarms of a component be incidents of a bus."""
+    if isinstance(component, Gated):
+        component.on_alarm = lambda text: bus.report(Incident(IncidentKind.EXIT_DENIED, text))
 
 
 def describe(event: Event) -> str:

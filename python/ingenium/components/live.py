@@ -10,10 +10,12 @@ from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.clock import Clock, SystemClock
 from ingenium.components.base import Component
 from ingenium.components.blocking import watched
+from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
     handle,
     handlers_of,
     incident_of,
+    report_alarms,
     start_component,
     stop_component,
     subscriptions_of,
@@ -37,9 +39,18 @@ class LiveMember:
         bus: Where it meets the others.
         component: What to run.
         clock: Tells the time; the machine's when left out.
+        limit: From when on a handler that blocks everything else is reported.
     """
 
-    def __init__(self, bus: Bus, component: Component, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        component: Component,
+        clock: Clock | None = None,
+        *,
+        limit: HandlerLimit = BLOCKED_LIMIT,
+    ) -> None:
+        self._limit = limit
         self.component = component
         self._bus = bus
         self._clock = clock or SystemClock()
@@ -58,6 +69,7 @@ class LiveMember:
         """
         self.component.clock = self._clock
         self.component.notify = self._sent.set
+        report_alarms(self._bus, self.component)
         await self._publish(await start_component(self.component, self._clock.now()))
         for subject, event_type in subscriptions_of(self.component):
             self._subscriptions.append(
@@ -119,7 +131,7 @@ class LiveMember:
             if not wants(component, event):
                 return
             work = handle(component, self._handlers[event_type], event, self._clock.now())
-            await self._publish(await watched(self._bus, component, work))
+            await self._publish(await watched(self._bus, component, work, event_type, self._limit))
             if (refusal := component.take_refusal()) is not None:
                 raise refusal
         except (DecodeError, ComponentError) as error:

@@ -14,7 +14,9 @@ from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component, Executor
 from ingenium.components.desk import Outgoer
+from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
+    report_alarms,
     start_component,
     stop_component,
     subscriptions_of,
@@ -60,6 +62,7 @@ class DurableMember:
         at: Called between effects, for tests that crash there.
         adopt: Whether a stream that was made anew or has lost messages is taken as it is.
         lease: Makes this the only process that plays the component; without one that is up to you.
+        limit: From when on a handler that blocks everything else is reported.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class DurableMember:
         at: Pass = pass_by,
         adopt: bool = False,
         lease: Lease | None = None,
+        limit: HandlerLimit = BLOCKED_LIMIT,
     ) -> None:
         self.component = component
         # Asked once: a check against a protocol is slow, and each commit would make it.
@@ -91,7 +95,7 @@ class DurableMember:
         self._draft = Draft(
             component, store, min(bus.max_payload, MONEY_STREAM.max_message_bytes), bus.content_type
         )
-        self._taker = Taker(bus, component, self._draft, self._clock, stream.name)
+        self._taker = Taker(bus, component, self._draft, self._clock, stream.name, limit)
         wanted = subscriptions_of(component)
         self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
         # A strategy has no access to the stream of orders; it only adds to it.
@@ -123,6 +127,7 @@ class DurableMember:
         await self._lease.begin()
         component.clock = self._clock
         component.notify = self._arrivals.wake
+        report_alarms(self._bus, component)
         for kind, count in component.log_kept.items():
             component.restore_log([(kind, i, v) for i, v in self._store.log(kind, count)])
         component.restore_rows(self._store.rows())
@@ -201,7 +206,10 @@ class DurableMember:
             return
         await asyncio.wait({self._turning}, timeout=_DRAIN_SECONDS)
         if not self._turning.done():
-            detail = f"stopped with a handler of {component.name!r} still busy"
+            detail = (
+                f"stopped with a handler of {component.role} {component.name!r} still busy after "
+                f"{_DRAIN_SECONDS:g} s"
+            )
             self._bus.report(Incident(IncidentKind.GAP, detail))
             return
         if self._broken:

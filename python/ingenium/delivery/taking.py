@@ -10,6 +10,7 @@ from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
 from ingenium.components import Component
 from ingenium.components.blocking import watched
+from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import handle, handlers_of, incident_of, wants
 from ingenium.delivery.lateness import lateness
 from ingenium.delivery.stream_clock import StreamClock
@@ -30,11 +31,19 @@ class Taker:
         draft: Takes what comes of it.
         clock: Tells the server's time.
         stream: Name of the stream of orders.
+        limit: From when on a handler that blocks everything else is reported.
     """
 
     def __init__(
-        self, bus: Bus, component: Component, draft: Draft, clock: StreamClock, stream: str
+        self,
+        bus: Bus,
+        component: Component,
+        draft: Draft,
+        clock: StreamClock,
+        stream: str,
+        limit: HandlerLimit = BLOCKED_LIMIT,
     ) -> None:
+        self._limit = limit
         self._bus = bus
         self._component = component
         self._draft = draft
@@ -100,10 +109,10 @@ class Taker:
         now = self._clock.present()
         if record is None:
             work = handle(component, self._handlers[DataEvent], event, now)
-            return await watched(self._bus, component, work)
+            return await watched(self._bus, component, work, type(event), self._limit)
         handler = self._handlers.get(type(event), component.handle_control)
         late = lateness(event, headers, record.time, now)
         if late is not None:
             handler = partial(component.handle_late, age_seconds=late)
         work = handle(component, handler, event, record.time, cause)
-        return await watched(self._bus, component, work)
+        return await watched(self._bus, component, work, type(event), self._limit)

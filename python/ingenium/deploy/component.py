@@ -7,6 +7,7 @@ import asyncio
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.components import App, Component
+from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.deploy.durable import make_live_member
 from ingenium.deploy.parts import Part
@@ -35,7 +36,8 @@ async def play_component(
     """
     part: Part
     if app.historical:
-        part = make_member(bus, app, component)
+        limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
+        part = make_member(bus, app, component, limit)
     else:
         part = await make_live_member(bus, app, component, settings, adopt=adopt)
     lost = asyncio.get_running_loop().create_future()

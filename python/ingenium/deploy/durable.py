@@ -15,6 +15,7 @@ from ingenium.bus.stream import Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, has_streams, open_stream
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy, arm
 from ingenium.components.gated import Gated, KillSwitch
+from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.config import Settings
@@ -72,8 +73,9 @@ async def make_live_member(
     arm(component, app.risk)
     if isinstance(component, Gated):
         component.kill_switch = _kill_switch(settings, app)
+    limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
-        return LiveMember(bus, component)
+        return LiveMember(bus, component, limit=limit)
     exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
         if isinstance(component, Executor) and component.works_at_broker:
@@ -81,9 +83,10 @@ async def make_live_member(
                 f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
                 "no streams, so that orders could be lost: turn on JetStream there"
             )
+        member = LiveMember(bus, component, limit=limit)
         if not exclusive:
-            return LiveMember(bus, component)
-        return LeasedMember(LiveMember(bus, component), await space_lease(bus, app, component.role))
+            return member
+        return LeasedMember(member, await space_lease(bus, app, component.role))
     stream: Stream
     if isinstance(component, Strategy):
         # The stream is in an account that a strategy does not see; it can add to it.
@@ -104,6 +107,7 @@ async def make_live_member(
         store,
         open_data=open_data,
         at=_crash(settings, component),
+        limit=limit,
         adopt=adopt,
         lease=await _lease(bus, app, component, settings, adopt=adopt),
     )

@@ -15,6 +15,7 @@ from ingenium.bus.credentials import options_for
 from ingenium.clock import SystemClock
 from ingenium.components import App, External
 from ingenium.components.app import CONDUCTOR
+from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.delivery.control import say
 from ingenium.deploy.access import served
@@ -131,7 +132,8 @@ async def run_app(
                 return None
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)
             lease = await replay_lease(bus, app) if settings.nats_server else None
-            return await run_replay(bus, app, parts, probe, stop, on_step, lease=lease)
+            limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
+            return await run_replay(bus, app, parts, probe, stop, on_step, limit, lease=lease)
 
 
 async def run_component(
@@ -172,7 +174,8 @@ async def run_component(
             if component is None:
                 probe = SubscriptionProbe(None, app, bus.space)
                 lease = await replay_lease(bus, app)
-                return await run_replay(bus, app, [], probe, stop, None, lease=lease)
+                limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
+                return await run_replay(bus, app, [], probe, stop, None, limit, lease=lease)
             if not app.historical:
                 remember_prefix(app, settings)
             await play_component(bus, app, component, stop, settings, adopt=adopt)

@@ -9,6 +9,7 @@ from typing import Protocol
 from ingenium.bus.contract import Bus
 from ingenium.bus.guarding import guarded
 from ingenium.components import App, Component, External
+from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.deploy.children import Child
 from ingenium.deploy.durable import make_live_member
@@ -115,7 +116,8 @@ async def make_part(
         command += ["--adopt"] if adopt else []
         directory, extra = None, {}
     elif app.historical:
-        return make_member(bus, app, component)
+        limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
+        return make_member(bus, app, component, limit)
     else:
         return await make_live_member(bus, app, component, settings, adopt=adopt)
     environment = settings.for_child(app=app.name, component=component.name) | extra

@@ -10,6 +10,7 @@ from decimal import Decimal
 from ingenium.bus.contract import Bus
 from ingenium.bus.lease import Lease
 from ingenium.components import App, External, Portfolio
+from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit, handler_place
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.deploy.parts import Part, Program
 from ingenium.deploy.probe import SubscriptionProbe
@@ -29,6 +30,7 @@ async def run_replay(
     probe: SubscriptionProbe,
     stop: Stop,
     on_step: OnStep | None = None,
+    limit: HandlerLimit = REPLAY_LIMIT,
     *,
     lease: Lease | None = None,
 ) -> ReplayResult:
@@ -41,6 +43,7 @@ async def run_replay(
         probe: Tells when programs that report nothing have subscribed.
         stop: Says when to stop before the end.
         on_step: Called after each step.
+        limit: How long a handler may take.
         lease: Keeps other apps out of the subjects of the replay; ``None`` on a server of its own.
 
     Raises:
@@ -49,7 +52,7 @@ async def run_replay(
     portfolio = app.portfolio
     cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
     log = EventLog(cash)
-    conductor = Conductor(bus, app, log, on_step=on_step)
+    conductor = Conductor(bus, app, log, on_step=on_step, limit=limit)
     tasks: list[asyncio.Task[None]] = []
 
     def on_end(task: asyncio.Task[None]) -> None:
@@ -108,8 +111,15 @@ async def _let_end(app: App, parts: Sequence[Part], tasks: Sequence[asyncio.Task
         return
     _, late = await asyncio.wait(reporting, timeout=_END_SECONDS)
     if late:
+        slow = ", ".join(
+            f"{part.component.role} {part.component.name!r}"
+            f" ({handler_place(part.component, 'on_stop')})"
+            for part, task in zip(parts, tasks, strict=True)
+            if task in late
+        )
         raise DeployError(
-            f"{len(late)} of the components of {app.name!r} did not stop within {_END_SECONDS:g} s"
+            f"{len(late)} of the components of {app.name!r} did not stop within "
+            f"{_END_SECONDS:g} s: {slow}"
         )
     for task in reporting:
         task.result()

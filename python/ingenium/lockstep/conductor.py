@@ -15,6 +15,7 @@ from datetime import datetime
 from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.contract import Bus, Incident, Message, Subscription
 from ingenium.components import App, Component, External
+from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit, handler_place
 from ingenium.errors import BusError, ComponentError, DecodeError, LockstepError
 from ingenium.events import (
     DataEvent,
@@ -35,7 +36,8 @@ from ingenium.subjects import ALL_EVENTS, event_type_of, grant_subject, report_s
 
 __all__ = ["Conductor"]
 
-_STALL_SECONDS = 30.0
+# A component that is too slow says so itself, with the line: it gets that long for it.
+_GRACE_SECONDS = 2.0
 
 
 class Conductor:
@@ -46,7 +48,9 @@ class Conductor:
         app: The components that take part.
         log: Takes what happened, step by step.
         on_step: Called after each step.
-        stall_seconds: How long nothing may happen before the replay is given up.
+        stall_seconds: How long nothing may happen before the replay is given up; a little more
+            than the limit of a handler when left out.
+        limit: How long a handler may take.
     """
 
     def __init__(
@@ -56,13 +60,15 @@ class Conductor:
         log: EventLog,
         *,
         on_step: OnStep | None = None,
-        stall_seconds: float = _STALL_SECONDS,
+        stall_seconds: float | None = None,
+        limit: HandlerLimit = REPLAY_LIMIT,
     ) -> None:
         self._bus = bus
         self._app = app
         self._log = log
         self._on_step = on_step or (lambda *_: None)
-        self._stall_seconds = stall_seconds
+        self._limit = limit
+        self._stall_seconds = stall_seconds or limit.seconds + _GRACE_SECONDS
         self._changed = asyncio.Event()
         self._problem: Exception | None = None
         self._stop_asked = False
@@ -88,7 +94,7 @@ class Conductor:
             self._subscriptions.append(await self._bus.subscribe(subject, receive))
         await self._bus.flush()
 
-    async def wait_ready(self, timeout_seconds: float = 30.0) -> None:
+    async def wait_ready(self, timeout_seconds: float | None = None) -> None:
         """Wait until every component that reports has said that it is ready.
 
         Raises:
@@ -233,7 +239,7 @@ class Conductor:
         def behind() -> list[str]:
             return [
                 f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
-                f"{self._arrived.data_for(c)} data events"
+                f"{self._arrived.data_for(c)} data events, in {handler_place(c, DataEvent)}"
                 for c in waiting
                 if self._reports[c.name].data_handled < self._arrived.data_for(c)
             ]
@@ -286,7 +292,10 @@ class Conductor:
         await self._grant(grant)
         await self._until(
             lambda: _has_handled(self._reports[portfolio.name], grant),
-            lambda: f"portfolio {portfolio.name!r} does not handle what was granted",
+            lambda: (
+                f"portfolio {portfolio.name!r} does not handle what was granted, in "
+                f"{handler_place(portfolio, SignalEvent)}"
+            ),
         )
 
     async def _let_execute(self, executor: Component, orders: int) -> None:
@@ -300,7 +309,8 @@ class Conductor:
                 lambda: self._reports[executor.name].orders_handled >= orders,
                 lambda: (
                     f"executor {executor.name!r} handled "
-                    f"{self._reports[executor.name].orders_handled} of {orders} orders"
+                    f"{self._reports[executor.name].orders_handled} of {orders} orders, in "
+                    f"{handler_place(executor, OrderEvent)}"
                 ),
             )
         await self._until(
@@ -389,14 +399,15 @@ class Conductor:
                 return
             self._changed.clear()
             # wait_for makes a task each time, which would be most of a step's cost.
-            timer = loop.call_later(limit, self._on_stall, what)
+            timer = loop.call_later(limit, self._on_stall, what, limit)
             try:
                 await self._changed.wait()
             finally:
                 timer.cancel()
 
-    def _on_stall(self, what: Callable[[], str]) -> None:
-        self.fail(LockstepError(f"replay stalled at step {self._step}: {what()}"))
+    def _on_stall(self, what: Callable[[], str], seconds: float) -> None:
+        text = f"replay stalled at step {self._step}: {what()}"
+        self.fail(LockstepError(f"{text}; nothing came within {seconds:g} s, and {self._limit}"))
 
 
 def _has_handled(report: LockstepReport, grant: LockstepGrant) -> bool:

@@ -12,6 +12,7 @@ from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
+from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit, limited
 from ingenium.components.handling import (
     end_instant,
     handle,
@@ -51,20 +52,28 @@ _NAMES: dict[type[Event], str] = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def make_member(bus: Bus, app: App, component: Component) -> Member:
+def make_member(
+    bus: Bus, app: App, component: Component, limit: HandlerLimit = REPLAY_LIMIT
+) -> Member:
     """Make the member that plays ``component``'s part.
+
+    Args:
+        bus: Where it meets the others.
+        app: What the component is one of.
+        component: Which.
+        limit: How long a handler may take.
 
     Raises:
         ConfigError: The component is another program's.
     """
     if isinstance(component, Ingestor):
-        return _Feeder(bus, app, component)
+        return _Feeder(bus, app, component, limit)
     if isinstance(component, Portfolio):
-        return _Gated(bus, app, component)
+        return _Gated(bus, app, component, limit)
     if isinstance(component, Executor):
-        return _Trader(bus, app, component)
+        return _Trader(bus, app, component, limit)
     if isinstance(component, Strategy):
-        return _Worker(bus, app, component)
+        return _Worker(bus, app, component, limit)
     raise ConfigError(f"component {component.name!r} is another program: start its command instead")
 
 
@@ -74,8 +83,9 @@ class Member(ABC):
     It tells the conductor what it has handled and sent, and does what it may.
     """
 
-    def __init__(self, bus: Bus, app: App, component: Component) -> None:
+    def __init__(self, bus: Bus, app: App, component: Component, limit: HandlerLimit) -> None:
         self.component = component
+        self._limit = limit
         self._bus = bus
         self._app = app
         self._handlers = handlers_of(component)
@@ -188,13 +198,15 @@ class Member(ABC):
         if not wants(self.component, event):
             return
         await self._begin(now)
-        await self._publish(await handle(self.component, self._handlers[event_type], event, now))
+        work = handle(self.component, self._handlers[event_type], event, now)
+        await self._publish(await limited(self.component, event_type, work, self._limit))
 
     async def _begin(self, now: datetime) -> None:
         self._now = now
         if not self._started:
             self._started = True
-            await self._publish(await start_component(self.component, now))
+            work = start_component(self.component, now)
+            await self._publish(await limited(self.component, "on_start", work, self._limit))
 
     async def _publish(self, events: Sequence[Event]) -> None:
         state = self._state
@@ -220,8 +232,8 @@ class Member(ABC):
 class _Worker(Member):
     """A strategy: handles what arrives, when it arrives."""
 
-    def __init__(self, bus: Bus, app: App, component: Component) -> None:
-        super().__init__(bus, app, component)
+    def __init__(self, bus: Bus, app: App, component: Component, limit: HandlerLimit) -> None:
+        super().__init__(bus, app, component, limit)
         self._inbox: deque[tuple[type[Event], Message]] = deque()
 
     def _take_in(self, event_type: type[Event], message: Message) -> None:
@@ -239,8 +251,8 @@ class _Worker(Member):
 class _Trader(_Worker):
     """An executor: asks for a grant where orders wait for the end of an instant."""
 
-    def __init__(self, bus: Bus, app: App, component: Executor) -> None:
-        super().__init__(bus, app, component)
+    def __init__(self, bus: Bus, app: App, component: Executor, limit: HandlerLimit) -> None:
+        super().__init__(bus, app, component, limit)
         self._executor = component
         component.knows_instants = True
 
@@ -258,8 +270,8 @@ class _Trader(_Worker):
 class _Gated(Member):
     """A portfolio: handles what the conductor grants, executions before signals."""
 
-    def __init__(self, bus: Bus, app: App, component: Component) -> None:
-        super().__init__(bus, app, component)
+    def __init__(self, bus: Bus, app: App, component: Component, limit: HandlerLimit) -> None:
+        super().__init__(bus, app, component, limit)
         self._inboxes: dict[type[Event], deque[Message]] = {
             event_type: deque() for event_type in self._handlers
         }
@@ -300,8 +312,8 @@ class _Gated(Member):
 class _Feeder(Member):
     """An ingestor: gives the events of history that it is granted."""
 
-    def __init__(self, bus: Bus, app: App, component: Ingestor) -> None:
-        super().__init__(bus, app, component)
+    def __init__(self, bus: Bus, app: App, component: Ingestor, limit: HandlerLimit) -> None:
+        super().__init__(bus, app, component, limit)
         self._feed = Feed(component)
         self._total = component.total
 

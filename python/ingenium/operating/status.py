@@ -54,6 +54,7 @@ class ComponentStatus(msgspec.Struct):
         lives: How often it has been started.
         unknown_orders: Orders of which nobody knows whether the broker has them.
         halted_symbols: Symbols in which no order may leave, and why.
+        denied_exits: Symbols with an open position whose exit was denied, and why.
         error: Why its store cannot be read; empty when it can.
     """
 
@@ -65,6 +66,7 @@ class ComponentStatus(msgspec.Struct):
     lives: int = 0
     unknown_orders: list[str] = []
     halted_symbols: dict[str, str] = {}
+    denied_exits: dict[str, str] = {}
     error: str = ""
 
 
@@ -161,6 +163,7 @@ def _component(path: Path) -> ComponentStatus:
         elif kind == "broker/blocked":
             status.halted_symbols[name] = str(row)
     status.halted_symbols |= _halted_by_gate(rows)
+    status.denied_exits = _denied_exits(rows)
     return status
 
 
@@ -174,6 +177,19 @@ def _halted_by_gate(rows: Mapping[str, Any]) -> dict[str, str]:
     return {
         symbol: str(standing.get("reason", "")) if isinstance(standing, dict) else ""
         for symbol, standing in symbols.items()
+    }
+
+
+def _denied_exits(rows: Mapping[str, Any]) -> dict[str, str]:
+    """Return the exits that the risk gate of a component has denied, by symbol."""
+    gate = rows.get("gate")
+    denied = gate.get("denied_exits") if isinstance(gate, dict) else None
+    if not isinstance(denied, dict):
+        return {}
+    return {
+        symbol: f"{each.get('time', '')} {each.get('reason', '')}: {each.get('detail', '')}"
+        for symbol, each in denied.items()
+        if isinstance(each, dict)
     }
 
 

@@ -3,6 +3,7 @@
 from ingenium.risk.balance import OrderBalance
 from ingenium.risk.book import ExecutorBook
 from ingenium.risk.denial import Denial
+from ingenium.risk.exits import DeniedExit, exit_note, only_reduces
 from ingenium.risk.gate import RiskGate
 from ingenium.risk.limits import IsOpen, RiskLimits
 from ingenium.risk.oddities import oddity
@@ -12,6 +13,7 @@ from ingenium.risk.view import AccountView, TrackedView
 __all__ = [
     "AccountView",
     "Denial",
+    "DeniedExit",
     "ExecutorBook",
     "IsOpen",
     "OrderBalance",
@@ -20,6 +22,8 @@ __all__ = [
     "Standing",
     "TrackedView",
     "TradingSwitch",
+    "exit_note",
     "is_operator",
     "oddity",
+    "only_reduces",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated
 
@@ -11,15 +11,10 @@ import msgspec
 from ingenium.events import DenialReason, TradingState
 from ingenium.risk.daily_loss import DailyLoss
 from ingenium.risk.denial import Denial
+from ingenium.risk.entry_limits import EntryLimits
+from ingenium.risk.exits import DeniedExit, only_reduces
 from ingenium.risk.limits import RiskLimits
-from ingenium.risk.measures import (
-    content,
-    describe,
-    exposure,
-    reach,
-    stated_prices,
-    worst_price,
-)
+from ingenium.risk.measures import content, describe
 from ingenium.risk.rate import Breaches, OrderRate
 from ingenium.risk.switch import TradingSwitch
 from ingenium.risk.view import AccountView
@@ -39,6 +34,12 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     day: date | None = None
     day_began: Decimal = ZERO
     equity: Decimal = ZERO
+    day_zone: str = "UTC"
+    session_start: time = time()
+    denied_exits: dict[str, DeniedExit] = {}
+
+
+_NO_ROW = _Row({})
 
 
 class RiskGate:
@@ -47,6 +48,9 @@ class RiskGate:
     The checks, in this order: state of trading, halted symbol, rate, allowed symbols, hours,
     price, its age, quantity, notional, collar, symbol and gross notional, open orders, daily
     loss, duplicate. The first that fails is the reason. Requests to cancel need no gate.
+
+    An exit, which is an order that only makes a position smaller (`only_reduces`), is held against
+    the first three only, and has a rate of its own for when the other one is used up.
 
     An order that passes is taken as sent.
 
@@ -57,25 +61,20 @@ class RiskGate:
     Attributes:
         limits: What it holds orders against.
         switch: Whether there is to be trading.
+        denied_exits: By symbol, the last exit that was denied. It is there until an exit of the
+            symbol passes, the position is closed, or an operator says ``active``.
     """
 
     def __init__(self, limits: RiskLimits, name: str) -> None:
         self.limits = limits
         self.switch = TradingSwitch()
         self._name = name
-        self._rate = (
-            None
-            if limits.max_orders_per_second is None
-            else OrderRate(
-                limits.max_orders_per_second,
-                limits.burst,
-                limits.symbol_burst,
-                limits.symbol_seconds,
-            )
-        )
+        self.denied_exits: dict[str, DeniedExit] = {}
+        self._entry_limits = EntryLimits(limits)
+        self._rate = _rate(limits, limits.symbol_burst)
+        self._exit_rate = _rate(limits, limits.exit_burst)
         self._breaches = Breaches(limits.max_breaches, limits.breach_window_seconds)
-        self._daily_loss = DailyLoss()
-        self._price_times: dict[str, datetime] = {}
+        self._daily_loss = DailyLoss(limits.zone, limits.session_start)
         self._sent: dict[tuple[object, ...], datetime] = {}
 
     def check(self, order: Order, view: AccountView, now: datetime) -> Denial | None:
@@ -89,15 +88,18 @@ class RiskGate:
         Returns:
             Why it must not leave; ``None`` when it may.
         """
+        added = order.quantity
+        if only_reduces(order, added, view):
+            denial = self._check_exit(order, view, now)
+            if denial is None:
+                self._note_sent(order, now)
+            return denial
         return (
-            self._check_state(order, order.quantity, view)
+            self._check_state(order, view)
             or self._check_rate(order.symbol, now)
-            or self._check_market(order, view, now)
-            or self._check_size(order, view)
-            or self._check_collar(order, view)
-            or self._check_exposure(order, order.quantity, view)
-            or self._check_open_orders(view)
-            or self._check_daily_loss(order, order.quantity, view, now)
+            or self._entry_limits.check(order, added, view, now)
+            or self._entry_limits.check_open_orders(view)
+            or self._check_daily_loss(view, now)
             or self._check_duplicate(order, now)
         )
 
@@ -112,21 +114,50 @@ class RiskGate:
             view: The account as it is, with the old order.
             now: The present time, UTC.
             protective: Whether it is the protective order of a bracket, which only ever makes a
-                position smaller: it may be moved while trading only reduces, and to any price.
+                position smaller.
 
         Returns:
             Why it must not leave; ``None`` when it may.
         """
-        added = ZERO if protective else EXACT.subtract(new.quantity, old.quantity)
+        added = EXACT.subtract(new.quantity, old.quantity)
+        if protective or only_reduces(new, added, view):
+            return self._check_exit(new, view, now)
         return (
-            self._check_state(new, added, view, protective=protective)
+            self._check_state(new, view)
             or self._check_rate(new.symbol, now)
-            or self._check_market(new, view, now)
-            or self._check_size(new, view)
-            or (None if protective else self._check_collar(new, view))
-            or (self._check_exposure(new, added, view) if added > 0 else None)
-            or (None if protective else self._check_daily_loss(new, added, view, now))
+            or self._entry_limits.check(new, added, view, now)
+            or self._check_daily_loss(view, now)
         )
+
+    def is_exit(self, order: Order, view: AccountView, replaces: Order | None = None) -> bool:
+        """Whether an order that does not work yet would only make a position smaller.
+
+        Args:
+            order: The order.
+            view: The account without it.
+            replaces: The working order whose place it is to take.
+        """
+        added = order.quantity
+        if replaces is not None:
+            added = EXACT.subtract(added, replaces.quantity)
+        return only_reduces(order, added, view)
+
+    def note_denied_exit(self, symbol: str, reason: str, detail: str, now: datetime) -> None:
+        """Keep in mind that an exit was denied.
+
+        Args:
+            symbol: Name of the instrument.
+            reason: Which limit, as a token.
+            detail: The same in words, with the order.
+            now: The present time, UTC.
+        """
+        self.denied_exits[symbol] = DeniedExit(reason, detail, now)
+
+    def forget_closed(self, view: AccountView) -> None:
+        """Forget the denied exits of positions that are closed by now."""
+        for symbol in list(self.denied_exits):
+            if not view.position(symbol):
+                del self.denied_exits[symbol]
 
     def saw_price(self, symbol: str, time: datetime) -> None:
         """Take note of when the last price of a symbol was known.
@@ -135,7 +166,7 @@ class RiskGate:
             symbol: Name of the instrument.
             time: When the price was true, or when it came, whichever is earlier; UTC.
         """
-        self._price_times[symbol] = time
+        self._entry_limits.saw_price(symbol, time)
 
     def look(self, view: AccountView, now: datetime) -> None:
         """Take note of the account; a loss at its limit lets trading only reduce."""
@@ -144,8 +175,20 @@ class RiskGate:
     def state_row(self) -> dict[str, object]:
         """Return what is to be kept across restarts, as JSON has it."""
         loss = self._daily_loss
-        row = _Row(self.switch.state_row(), self._breaches.times, loss.day, loss.began, loss.last)
+        row = _Row(
+            self.switch.state_row(),
+            self._breaches.times,
+            loss.day,
+            loss.began,
+            loss.last,
+            self.limits.day_zone,
+            self.limits.session_start,
+            self.denied_exits,
+        )
         built: dict[str, object] = msgspec.to_builtins(row)
+        for name in ("day_zone", "session_start", "denied_exits"):
+            if getattr(row, name) == getattr(_NO_ROW, name):
+                del built[name]  # so that an older version reads what it can
         return built
 
     def restore(self, row: object, now: datetime) -> None:
@@ -162,36 +205,43 @@ class RiskGate:
             return
         self.switch.restore(kept.switch, now)
         self._breaches.restore(kept.breaches)
-        loss = self._daily_loss
-        loss.day, loss.began, loss.last = kept.day, kept.day_began, kept.equity
+        self.denied_exits = dict(kept.denied_exits)
+        loss, limits, day = self._daily_loss, self.limits, kept.day
+        is_same_day = (kept.day_zone, kept.session_start) == (limits.day_zone, limits.session_start)
+        if day is not None and not is_same_day:
+            # Days began at another time then. The loss so far counts for the present day.
+            day = loss.day_of(now)
+        loss.restore(day, kept.day_began, kept.equity)
 
-    def _check_state(
-        self, order: Order, added: Decimal, view: AccountView, *, protective: bool = False
-    ) -> Denial | None:
+    def _check_exit(self, order: Order, view: AccountView, now: datetime) -> Denial | None:
+        """Hold an order that only reduces against what holds even those."""
+        denial = self._check_halt(order.symbol) or self._check_exit_rate(order.symbol, now)
+        self._hits_daily_loss(view, now)
+        if denial is not None:
+            return msgspec.structs.replace(denial, is_exit=True)
+        self.denied_exits.pop(order.symbol, None)
+        return None
+
+    def _check_halt(self, symbol: str) -> Denial | None:
         standing = self.switch.standing
-        said = "" if standing is None else f"by {standing}"
         if standing is not None and standing.state is TradingState.HALTED:
-            return Denial(DenialReason.HALTED, f"trading is halted {said}")
-        if halt := self.switch.halted_symbols.get(order.symbol):
-            return Denial(
-                DenialReason.SYMBOL_HALTED,
-                f"{order.symbol} is halted by {halt}",
-            )
-        if standing is None:
-            return None
-        if protective or self._reduces(order, added, view):
-            return None
+            return Denial(DenialReason.HALTED, f"trading is halted by {standing}")
+        if halt := self.switch.halted_symbols.get(symbol):
+            return Denial(DenialReason.SYMBOL_HALTED, f"{symbol} is halted by {halt}")
+        return None
+
+    def _check_state(self, order: Order, view: AccountView) -> Denial | None:
+        """Hold an order that does more than reduce against the state of trading."""
+        denial = self._check_halt(order.symbol)
+        standing = self.switch.standing
+        if denial is not None or standing is None:
+            return denial
         return Denial(
             DenialReason.REDUCING,
-            f"trading only reduces {said}; {describe(order)} at a position of "
+            f"trading only reduces by {standing}; {describe(order)} at a position of "
             f"{view.position(order.symbol):f} and {view.leaves(order.symbol, order.side):f} "
             "working on that side does more than reduce",
         )
-
-    def _reduces(self, order: Order, added: Decimal, view: AccountView) -> bool:
-        """Whether all that works on the order's side, and this, only makes a position smaller."""
-        # The protective orders of a closing bracket would open again.
-        return not order.is_bracket and reach(order, added, view) <= 0
 
     def _check_rate(self, symbol: str, now: datetime) -> Denial | None:
         if self._rate is None or self._rate.take(symbol, now):
@@ -217,144 +267,27 @@ class RiskGate:
             )
         return Denial(DenialReason.MAX_ORDERS_PER_SECOND, text)
 
-    def _check_market(self, order: Order, view: AccountView, now: datetime) -> Denial | None:
-        limits, symbol = self.limits, order.symbol
-        if limits.allowed_symbols is not None and symbol not in limits.allowed_symbols:
-            return Denial(
-                DenialReason.SYMBOL_NOT_ALLOWED,
-                f"{symbol} is none of the {len(limits.allowed_symbols)} allowed symbols",
-            )
-        if limits.is_open is not None and not limits.is_open(symbol, now):
-            return Denial(
-                DenialReason.MARKET_CLOSED, f"{symbol} is not traded at {now.isoformat()}"
-            )
-        price = view.price(symbol)
-        if price is None:
-            if self._needs_price(order):
-                return _no_price(symbol)
-        elif not price.is_finite() or price <= 0:
-            return Denial(DenialReason.NO_PRICE, f"the last price of {symbol} is {price}")
-        if limits.stale_data_seconds is not None:
-            return self._check_age(symbol, now, limits.stale_data_seconds)
-        return None
+    def _check_exit_rate(self, symbol: str, now: datetime) -> Denial | None:
+        """Let an exit through while the rate of all orders, or that of exits, has room.
 
-    def _needs_price(self, order: Order) -> bool:
+        Only a loop comes to so many. It is slowed and does not halt trading, since that would
+        hold the exits of all other symbols.
+        """
+        if self._rate is None or self._exit_rate is None:
+            return None
+        if self._rate.take(symbol, now) or self._exit_rate.take(symbol, now):
+            return None
         limits = self.limits
-        return (
-            limits.max_order_notional is not None
-            or limits.max_symbol_notional is not None
-            or limits.max_gross_notional is not None
-            or (limits.price_collar is not None and bool(stated_prices(order)))
-        )
-
-    def _check_age(self, symbol: str, now: datetime, most: float) -> Denial | None:
-        seen = self._price_times.get(symbol)
-        if seen is None:
-            return Denial(DenialReason.STALE_DATA, f"the age of {symbol}'s last price is unknown")
-        age = now - seen
-        if age <= timedelta(seconds=most):
-            return None
         return Denial(
-            DenialReason.STALE_DATA,
-            f"the last price of {symbol} is {age.total_seconds():.1f} s old, above {most:g} s",
+            DenialReason.MAX_ORDERS_PER_SECOND,
+            f"more than {limits.exit_burst} exits in {symbol} within {limits.symbol_seconds:g} s, "
+            f"and more than {limits.burst} orders at once, or {limits.max_orders_per_second:g} a "
+            "second (if these are meant, raise exit_burst of RiskLimits)",
         )
 
-    def _check_size(self, order: Order, view: AccountView) -> Denial | None:
-        limits = self.limits
-        most = limits.max_order_quantity
-        if most is not None and order.quantity > most:
-            return Denial(
-                DenialReason.MAX_ORDER_QUANTITY,
-                f"quantity {order.quantity:f} is above {most:f}",
-            )
-        most = limits.max_order_notional
-        if most is None:
-            return None
-        last = view.price(order.symbol)
-        if last is None:
-            return _no_price(order.symbol)
-        price = worst_price(order, last)
-        value = EXACT.multiply(order.quantity, price)
-        if value <= most:
-            return None
-        return Denial(
-            DenialReason.MAX_ORDER_NOTIONAL,
-            f"{order.quantity:f} at {price:f} is {value:f}, above {most:f}",
-        )
-
-    def _check_collar(self, order: Order, view: AccountView) -> Denial | None:
-        collar = self.limits.price_collar
-        prices = stated_prices(order)
-        if collar is None or not prices:
-            return None
-        last = view.price(order.symbol)
-        if last is None:
-            return _no_price(order.symbol)
-        allowed = EXACT.multiply(last, collar)
-        for name, price in prices:
-            if EXACT.subtract(price, last).copy_abs() > allowed:
-                return Denial(
-                    DenialReason.PRICE_COLLAR,
-                    f"{name} {price:f} is more than {EXACT.multiply(collar, Decimal(100)):f} % "
-                    f"from the last price, {last:f}",
-                )
-        return None
-
-    def _check_exposure(self, order: Order, added: Decimal, view: AccountView) -> Denial | None:
-        limits, symbol = self.limits, order.symbol
-        if limits.max_symbol_notional is None and limits.max_gross_notional is None:
-            return None
-        after = reach(order, added, view)
-        if after <= 0:
-            return None
-        last = view.price(symbol)
-        if last is None:
-            return _no_price(symbol)
-        value = EXACT.multiply(after, last)
-        most = limits.max_symbol_notional
-        if most is not None and value > most:
-            return Denial(
-                DenialReason.MAX_SYMBOL_NOTIONAL,
-                f"up to {after:f} {symbol} at {last:f} is {value:f}, above {most:f}",
-            )
-        most = limits.max_gross_notional
-        if most is None or after <= exposure(view, symbol):
-            return None  # the sum cannot become larger than it may become anyway
-        return self._check_gross(symbol, value, most, view)
-
-    def _check_gross(
-        self, symbol: str, value: Decimal, most: Decimal, view: AccountView
-    ) -> Denial | None:
-        total = value
-        for other in view.symbols():
-            if other == symbol:
-                continue
-            price = view.price(other)
-            if price is None or not price.is_finite():
-                return _no_price(other)
-            total = EXACT.add(total, EXACT.multiply(exposure(view, other), price.copy_abs()))
-        if total <= most:
-            return None
-        return Denial(
-            DenialReason.MAX_GROSS_NOTIONAL,
-            f"all positions and working orders come to {total:f}, above {most:f}",
-        )
-
-    def _check_open_orders(self, view: AccountView) -> Denial | None:
-        most = self.limits.max_open_orders
-        if most is None or view.open_orders < most:
-            return None
-        return Denial(
-            DenialReason.MAX_OPEN_ORDERS, f"{view.open_orders} orders work, at most {most} may"
-        )
-
-    def _check_daily_loss(
-        self, order: Order, added: Decimal, view: AccountView, now: datetime
-    ) -> Denial | None:
+    def _check_daily_loss(self, view: AccountView, now: datetime) -> Denial | None:
         text = self._hits_daily_loss(view, now)
-        if text is None or self._reduces(order, added, view):
-            return None
-        return Denial(DenialReason.MAX_DAILY_LOSS, text)
+        return None if text is None else Denial(DenialReason.MAX_DAILY_LOSS, text)
 
     def _hits_daily_loss(self, view: AccountView, now: datetime) -> str | None:
         most = self.limits.max_daily_loss
@@ -363,7 +296,7 @@ class RiskGate:
         loss = self._daily_loss.look(view.equity, now)
         if loss < most:
             return None
-        text = f"the loss of this UTC day is {loss:f}, which reaches {most:f}"
+        text = f"the loss of {self.limits.day_text} is {loss:f}, which reaches {most:f}"
         # Halting would leave the positions that lose to themselves: only what makes them smaller
         # is still let through.
         self.switch.decide(TradingState.REDUCING, text, self._name, now)
@@ -373,23 +306,27 @@ class RiskGate:
         window = self.limits.duplicate_seconds
         if window is None:
             return None
-        # Orders that were held up on their way arrive together; what counts is when they were made.
-        made = order.timestamp or now
-        key = content(order)
-        last = self._sent.get(key)
-        if last is not None and abs((made - last).total_seconds()) < window:
+        last = self._sent.get(content(order))
+        if last is not None and abs(((order.timestamp or now) - last).total_seconds()) < window:
             return Denial(
                 DenialReason.DUPLICATE,
                 f"{describe(order)} again within {window:g} s",
             )
-        self._sent.pop(key, None)  # so that the order of the keys is the order of sending
-        self._sent[key] = made
-        if len(self._sent) > _REMEMBERED_ORDERS:
-            del self._sent[next(iter(self._sent))]
+        self._note_sent(order, now)
         return None
 
+    def _note_sent(self, order: Order, now: datetime) -> None:
+        key = content(order)
+        self._sent.pop(key, None)  # so that the order of the keys is the order of sending
+        # Orders that were held up on their way arrive together; what counts is when they were made.
+        self._sent[key] = order.timestamp or now
+        if len(self._sent) > _REMEMBERED_ORDERS:
+            del self._sent[next(iter(self._sent))]
 
-def _no_price(symbol: str) -> Denial:
-    return Denial(
-        DenialReason.NO_PRICE, f"there is no price of {symbol} yet to hold the order against"
+
+def _rate(limits: RiskLimits, symbol_burst: int) -> OrderRate | None:
+    if limits.max_orders_per_second is None:
+        return None
+    return OrderRate(
+        limits.max_orders_per_second, limits.burst, symbol_burst, limits.symbol_seconds
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, time, tzinfo
 from decimal import Decimal
 from math import isfinite
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingenium.errors import ConfigError, SubjectError
 from ingenium.subjects import check_symbol
@@ -52,8 +53,17 @@ class RiskLimits:
         allowed_symbols: The only symbols that may be traded.
         stale_data_seconds: Age of the last price at which a symbol is no longer traded.
         is_open: Says whether a symbol may be traded at a time; a function of symbol and time.
-        max_daily_loss: Loss since the UTC day began, in the account's currency, at which trading
+        max_daily_loss: Loss since the day began, in the account's currency, at which trading
             only reduces.
+        day_zone: Zone of the clock by which the day of the daily loss begins, such as
+            ``"America/New_York"``.
+        session_start: When that day begins on that clock, as a time or ``"17:00"``; midnight when
+            left out.
+        exit_burst: Exits that each symbol has within ``symbol_seconds`` when the rate lets no more
+            orders through: what only makes a position smaller must get out, and only a loop of
+            such orders comes to so many.
+
+    What only makes a position smaller is held against none of these but the rate; see `RiskGate`.
 
     Raises:
         ConfigError: A value makes no sense.
@@ -76,6 +86,9 @@ class RiskLimits:
     stale_data_seconds: float | None
     is_open: IsOpen | None
     max_daily_loss: Decimal | None
+    day_zone: str
+    session_start: time
+    exit_burst: int
 
     def __init__(
         self,
@@ -97,6 +110,9 @@ class RiskLimits:
         stale_data_seconds: float | None = None,
         is_open: IsOpen | None = None,
         max_daily_loss: Number | None = None,
+        day_zone: str = "UTC",
+        session_start: time | str = time(),
+        exit_burst: int = 100,
     ) -> None:
         # A frozen dataclass has no other way.
         put = object.__setattr__
@@ -134,6 +150,23 @@ class RiskLimits:
             )
         put(self, "is_open", is_open)
         put(self, "max_daily_loss", _money(max_daily_loss, "max_daily_loss"))
+        _zone(day_zone)
+        put(self, "day_zone", day_zone)
+        put(self, "session_start", _time_of_day(session_start))
+        put(self, "exit_burst", _count(exit_burst, "exit_burst"))
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of the clock by which the day of the daily loss begins."""
+        return _zone(self.day_zone)
+
+    @property
+    def day_text(self) -> str:
+        """When the day of the daily loss begins, in words."""
+        if self.session_start == time():
+            return f"this {self.day_zone} day"
+        start = self.session_start.isoformat().removesuffix(":00")
+        return f"the day since {start} {self.day_zone}"
 
     def for_executor(self) -> RiskLimits:
         """Return the limits of an executor that stands behind a portfolio with these.
@@ -187,6 +220,32 @@ def _count(value: object, name: str, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigError(f"{name} is {value!r}: use a whole number of at least {least}")
     return value
+
+
+def _zone(name: object) -> tzinfo:
+    if name == "UTC":
+        return UTC  # is there without a database of zones
+    try:
+        return ZoneInfo(name)  # type: ignore[arg-type]
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        raise ConfigError(
+            f"day_zone is {name!r}: use the name of a zone, such as 'America/New_York'"
+        ) from None
+
+
+def _time_of_day(value: object) -> time:
+    found = value
+    if isinstance(value, str):
+        try:
+            found = time.fromisoformat(value)
+        except ValueError:
+            found = None
+    if not isinstance(found, time) or found.tzinfo is not None:
+        raise ConfigError(
+            f"session_start is {value!r}: use a time of day such as '17:00', without a zone: "
+            "day_zone states that"
+        )
+    return found
 
 
 def _symbols(symbols: Iterable[str] | None) -> frozenset[str] | None:

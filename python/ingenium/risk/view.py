@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Protocol
 
-from ingenium.events import Side
+from ingenium.events import OrderType, Side
 from ingenium.trading.account import Account
 from ingenium.trading.money import EXACT
 from ingenium.trading.tracking import OrderTracker
@@ -35,8 +35,16 @@ class AccountView(Protocol):
         """Return the quantity held, negative when short."""
         ...
 
-    def leaves(self, symbol: str, side: Side) -> Decimal:
-        """Return what the working orders of one side may still fill, never negative."""
+    def leaves(
+        self, symbol: str, side: Side, types: Collection[OrderType] | None = None
+    ) -> Decimal:
+        """Return what the working orders of one side may still fill, never negative.
+
+        Args:
+            symbol: Name of the instrument.
+            side: Which side.
+            types: Only orders of these types; all when left out.
+        """
         ...
 
     def price(self, symbol: str) -> Decimal | None:
@@ -77,13 +85,15 @@ class TrackedView:
         """Return the quantity held, negative when short."""
         return self._account.position(symbol).quantity
 
-    def leaves(self, symbol: str, side: Side) -> Decimal:
+    def leaves(
+        self, symbol: str, side: Side, types: Collection[OrderType] | None = None
+    ) -> Decimal:
         """Return what the working orders of one side may still fill, never negative.
 
         An order that is asked to grow counts as grown.
         """
-        working = self._orders.working.leaves(symbol, side)
-        return EXACT.add(working, self._orders.growth(symbol, side))
+        working = self._orders.working.leaves(symbol, side, types)
+        return EXACT.add(working, self._orders.growth(symbol, side, types))
 
     def price(self, symbol: str) -> Decimal | None:
         """Return the last price; ``None`` before the first one."""

@@ -11,7 +11,7 @@ from ingenium.trading.tracking import OrderTracker
 __all__ = ["SavedBooks"]
 
 _OF_ACCOUNT = frozenset({"account", "holding"})
-_OF_ORDERS = frozenset({"orders", "order", "leg", "asked"})
+_OF_ORDERS = frozenset({"orders", "order", "leg", "asked", "heir"})
 
 
 class SavedBooks:
@@ -19,7 +19,7 @@ class SavedBooks:
 
     Args:
         account: Has the rows ``account`` and ``holding/<symbol>``.
-        orders: Has ``orders``, ``order/<id>``, ``leg/<id>`` and ``asked/<id>``.
+        orders: Has ``orders``, ``order/<id>``, ``leg/<id>``, ``asked/<id>`` and ``heir/<id>``.
         prefix: What their keys begin with, where other rows stand beside them.
     """
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
 
 from ingenium.errors import ComponentError
-from ingenium.events import Side, TradeUpdate
+from ingenium.events import OrderType, Side, TradeUpdate
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
@@ -45,6 +45,10 @@ class _Added(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     added: int
 
 
+class _Heir(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    order_id: str
+
+
 class OrderTracker:
     """Follows orders by the executions that report on them.
 
@@ -60,6 +64,9 @@ class OrderTracker:
         # Orders that are to take the place of others, by their own ids and by those of the others.
         self._asked: dict[str, tuple[str, Order]] = {}
         self._successors: dict[str, str] = {}
+        # Orders that have been replaced, with those in their place, as long as these work: what
+        # is filled of the old one late counts for the new one.
+        self._heirs: dict[str, str] = {}
         # Executions may come after the end of their order, and name it only. A plain dict looks for
         # its first key behind all that were deleted before it.
         self._ended: OrderedDict[str, WorkingOrder] = OrderedDict()
@@ -109,11 +116,21 @@ class OrderTracker:
         """Whether an order is the protective one of a bracket."""
         return order_id in self._legs
 
-    def growth(self, symbol: str, side: Side) -> Decimal:
-        """Return by how much orders of one side in a symbol are asked to grow."""
+    def growth(
+        self, symbol: str, side: Side, types: Collection[OrderType] | None = None
+    ) -> Decimal:
+        """Return by how much orders of one side in a symbol are asked to grow.
+
+        Args:
+            symbol: Name of the instrument.
+            side: Which side.
+            types: Only orders of these types; all when left out.
+        """
         total = ZERO
         for old_id, order in self._asked.values():
-            if order.symbol == symbol and order.side is side:
+            if order.symbol != symbol or order.side is not side:
+                continue
+            if types is None or order.type in types:
                 old = self.active(old_id)
                 more = (
                     order.quantity if old is None else EXACT.subtract(order.quantity, old.quantity)
@@ -160,12 +177,37 @@ class OrderTracker:
             self._touch(order_id)
             if order_id in self._ended:
                 self._remember(working)
+            self._inherit(order_id, fill.quantity)
         if update in _ENDED or not working.leaves:
-            order_id = working.order.id
-            self._touch(order_id)
-            ended = self.working.remove(order_id) or self._legs.pop(order_id, None)
-            if ended is not None:
-                self._remember(ended)
+            self._end(working.order.id)
+
+    def _end(self, order_id: str) -> None:
+        self._touch(order_id)
+        ended = self.working.remove(order_id) or self._legs.pop(order_id, None)
+        if ended is not None:
+            self._remember(ended)
+            next_id = self._heirs.get(order_id)
+            for old_id in [old for old, heir in self._heirs.items() if heir == order_id]:
+                if next_id is None:
+                    del self._heirs[old_id]
+                else:
+                    self._heirs[old_id] = next_id
+                self._touch(old_id)
+
+    def _inherit(self, order_id: str, quantity: Decimal) -> None:
+        """Count what was filled of an order that was replaced for the one in its place, too."""
+        complete: list[str] = []
+        while (heir_id := self._heirs.get(order_id)) is not None:
+            heir = self.working.get(heir_id) or self._legs.get(heir_id)
+            if heir is None:
+                break
+            heir.fill(quantity)
+            self._touch(heir_id)
+            if not heir.leaves:
+                complete.append(heir_id)
+            order_id = heir_id
+        for heir_id in complete:
+            self._end(heir_id)
 
     def _promote(self, order_id: str) -> None:
         """Let an order that was asked for work in the place of the other one."""
@@ -182,6 +224,8 @@ class OrderTracker:
             new = self.working.add(order)
         if old is not None:
             new.fill(old.filled)
+            self._heirs[old_id] = order_id
+            self._touch(old_id)
 
     def _remember(self, working: WorkingOrder) -> WorkingOrder:
         order_id = working.order.id
@@ -201,10 +245,13 @@ class OrderTracker:
 
     def sections(self) -> Iterable[str]:
         """Return the sections of its rows: ids of orders, and ``""``; see `RowWatch`."""
-        return ["", *self.working, *self._legs, *self._asked]
+        return ["", *self.working, *self._legs, *self._asked, *self._heirs]
 
     def rows_of(self, section: str) -> dict[str, bytes]:
-        """Return the rows of a section: ``orders``, or ``order/``, ``leg/`` and ``asked/<id>``."""
+        """Return the rows of a section: ``orders``, or those of the order with that id.
+
+        They are ``order/``, ``leg/``, ``asked/`` and ``heir/<id>``.
+        """
         rows: dict[str, bytes] = {}
         if not section:
             return {"orders": write_row(_Added(self.working.added))}
@@ -216,6 +263,8 @@ class OrderTracker:
             replaces, order = asked
             is_latest = self._successors.get(replaces) == section
             rows[f"asked/{section}"] = write_row(_Asked(order, replaces, is_latest))
+        if (heir := self._heirs.get(section)) is not None:
+            rows[f"heir/{section}"] = write_row(_Heir(heir))
         return rows
 
     def take_touched(self) -> Iterable[str] | None:
@@ -242,6 +291,8 @@ class OrderTracker:
                 working.append(read_row(WorkingOrder, data, key))
             elif kind == "leg":
                 self._legs[order_id] = read_row(WorkingOrder, data, key)
+            elif kind == "heir":
+                self._heirs[order_id] = read_row(_Heir, data, key).order_id
             else:
                 asked = read_row(_Asked, data, key)
                 self._asked[order_id] = (asked.replaces, asked.order)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ingenium.events import Side
+from ingenium.events import OrderType, Side
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 
@@ -92,10 +92,19 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
             total = add(total, working.leaves)
         return total
 
-    def leaves(self, symbol: str, side: Side) -> Decimal:
-        """Return what the working orders of one side in a symbol may still fill."""
+    def leaves(
+        self, symbol: str, side: Side, types: Collection[OrderType] | None = None
+    ) -> Decimal:
+        """Return what the working orders of one side in a symbol may still fill.
+
+        Args:
+            symbol: Name of the instrument.
+            side: Which side.
+            types: Only orders of these types; all when left out.
+        """
         total = ZERO
         for working in self._of_symbol.get(symbol, {}).values():
-            if working.order.side is side:
+            order = working.order
+            if order.side is side and (types is None or order.type in types):
                 total = EXACT.add(total, working.leaves)
         return total

@@ -1,0 +1,123 @@
+"""How long a handler may take, and what is said of one that takes longer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from time import perf_counter
+from typing import Any, TypeVar
+
+import msgspec
+
+from ingenium.components.base import Component
+from ingenium.components.blame import line_of, where
+from ingenium.errors import ComponentError
+from ingenium.events import (
+    CancelEvent,
+    ControlEvent,
+    DataEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    SignalEvent,
+)
+
+__all__ = ["BLOCKED_LIMIT", "REPLAY_LIMIT", "HandlerLimit", "handler_place", "limited"]
+
+_T = TypeVar("_T")
+_HOOKS: dict[type[Event], Sequence[str]] = {
+    DataEvent: ("on_bar", "on_data"),
+    SignalEvent: ("on_signal",),
+    ExecutionEvent: ("on_execution",),
+    OrderEvent: ("on_order",),
+    CancelEvent: ("on_cancel",),
+    ReplaceEvent: ("on_replace",),
+    ControlEvent: ("on_trading_state",),
+}
+
+
+class HandlerLimit(msgspec.Struct, frozen=True, gc=False):
+    """How long a handler may take.
+
+    Attributes:
+        seconds: The limit.
+        setting: What sets another one.
+    """
+
+    seconds: float
+    setting: str
+
+    def __str__(self) -> str:
+        return f"the limit is {self.seconds:g} s, and {self.setting} sets another"
+
+
+REPLAY_LIMIT = HandlerLimit(30.0, "INGENIUM_HANDLER_SECONDS")
+"""How long a handler may take in a replay over a bus, where all others wait for it."""
+
+BLOCKED_LIMIT = HandlerLimit(1.0, "INGENIUM_BLOCKED_SECONDS")
+"""From when on a handler that keeps the process from doing anything else is reported: a server
+gives a silent connection not much longer."""
+
+
+def handler_place(component: Component, kind: type[Event] | str) -> str:
+    """Name the handler of a component, with its file and line.
+
+    Args:
+        component: Whose handler.
+        kind: The type of event that is handled, or the name of a hook such as ``"on_start"``.
+
+    Returns:
+        Such as ``"Slow.on_bar (app.py, line 31)"``: one in a user's own file if there is one.
+    """
+    names = (kind,) if isinstance(kind, str) else _HOOKS.get(kind, ())
+    cls = type(component)
+    found = [(name, line_of(getattr(cls, name, None))) for name in names]
+    own = [f"{cls.__name__}.{name}{line}" for name, line in found if line]
+    # One that nobody has overridden is a line of ours, which helps nobody.
+    return own[0] if own else f"{cls.__name__}.{names[0]}" if names else cls.__name__
+
+
+async def limited(
+    component: Component,
+    kind: type[Event] | str,
+    work: Coroutine[Any, Any, _T],
+    limit: HandlerLimit,
+) -> _T:
+    """Do what a handler does within a limit.
+
+    Args:
+        component: Whose handler it is.
+        kind: As for `handler_place`.
+        work: The handling.
+        limit: How long it may take. A handler that never waits is not interrupted: it is refused
+            when it is done.
+
+    Raises:
+        ComponentError: It took longer.
+    """
+    began = perf_counter()
+    try:
+        async with asyncio.timeout(limit.seconds) as timeout:
+            result = await work
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        waits = where(error.__cause__ or error)
+        raise ComponentError(
+            _too_slow(component, kind, limit, perf_counter() - began, waits)
+        ) from None
+    took = perf_counter() - began
+    if took > limit.seconds:
+        raise ComponentError(_too_slow(component, kind, limit, took, ""))
+    return result
+
+
+def _too_slow(
+    component: Component, kind: type[Event] | str, limit: HandlerLimit, took: float, waits: str
+) -> str:
+    where_now = f", where it waits{waits}," if waits else ""
+    return (
+        f"{component.role} {component.name!r}: {handler_place(component, kind)} took {took:.1f} s"
+        f"{where_now} and {limit}"
+    )

@@ -1,0 +1,73 @@
+"""Which orders only make a position smaller, so that no limit of size or price denies them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+
+from ingenium.events import OrderType, Side
+from ingenium.risk.measures import describe, reach
+from ingenium.risk.view import AccountView
+from ingenium.trading.money import EXACT, ZERO
+from ingenium.trading.order import Order
+
+__all__ = ["DeniedExit", "exit_note", "only_reduces"]
+
+_KINDS = (
+    frozenset({OrderType.MARKET}),
+    frozenset({OrderType.LIMIT}),
+    frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP}),
+)
+_KIND_OF = {type: kind for kind in _KINDS for type in kind}
+
+
+class DeniedExit(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """An exit that a gate has denied, and that no later exit in its symbol has made up for.
+
+    Attributes:
+        reason: Which limit, as a token.
+        detail: The same in words, with the order.
+        time: When, UTC.
+    """
+
+    reason: str
+    detail: str
+    time: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def only_reduces(order: Order, added: Decimal, view: AccountView) -> bool:
+    """Whether an order can only make a position smaller: closes, covers or protects it.
+
+    It does when all that works on its side and this order together do not cross zero, in whatever
+    order they fill. A market order, a target (limit) and a stop are three ways out of the same
+    position, of which one is meant to fill: each of them may close all of it, as long as the
+    position could never become larger than it is, should more than one of them fill.
+
+    Working orders of the other side do not count: they may never fill.
+
+    Args:
+        order: The order.
+        added: The quantity that it adds to what works already: all of it, or for a replacement
+            the difference to the old one.
+        view: The account before it.
+    """
+    held = view.position(order.symbol)
+    if held == ZERO or (held > ZERO) is (order.side is Side.BUY):
+        return False
+    if order.is_bracket:
+        return False  # its protective orders would open again
+    past_zero = reach(order, added, view)
+    if past_zero <= ZERO:
+        return True
+    size = held.copy_abs()
+    same_way_out = view.leaves(order.symbol, order.side, _KIND_OF[order.type])
+    return EXACT.add(same_way_out, added) <= size and past_zero <= size
+
+
+def exit_note(order: Order, view: AccountView) -> str:
+    """Say of an order that was denied that it was an exit."""
+    held = view.position(order.symbol)
+    return f"EXIT DENIED, {describe(order)} only reduces the position of {held:f}"
