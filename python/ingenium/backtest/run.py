@@ -169,7 +169,11 @@ class _Backtest:
             if not isinstance(exchange.slippage, NoSlippage):
                 policy = f"{policy}, slippage {describe(exchange.slippage)}"
         stats = summarize(
-            self._curve, replay.account, replay.trades, notes, float(log.traded_value)
+            self._curve,
+            replay.trades,
+            notes,
+            float(replay.account.commissions),
+            float(log.traded_value),
         )
         can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
         return BacktestResult(
