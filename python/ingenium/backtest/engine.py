@@ -71,7 +71,7 @@ class Replay:
         digest: Whether to digest the events.
 
     Raises:
-        BacktestError: The app has live or foreign components.
+        BacktestError: The app has live or foreign components, or ones that have run already.
     """
 
     def __init__(
@@ -89,6 +89,12 @@ class Replay:
                 raise BacktestError(
                     f"{component.role} {component.name!r} is another program: run the app on a "
                     "bus, with ingenium run"
+                )
+            if component.has_run:
+                raise BacktestError(
+                    f"{component.role} {component.name!r} has run already, and its next run would "
+                    "begin with what it remembers: make a new App with new components for each "
+                    "run, or pass a function that makes it"
                 )
         if not app.historical:
             raise BacktestError(
@@ -122,6 +128,8 @@ class Replay:
         self._total = None if None in totals else sum(count or 0 for count in totals)
         for feed in self._feeds:
             await feed.start()
+        for component in self._app.components:
+            component.has_run = True
         while (time := self._next_time()) is not None and time <= self._until:
             await self.one_step(time, await self._take_instant(time))
             if pause := self.give_way():

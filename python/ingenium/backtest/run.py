@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
@@ -33,9 +34,10 @@ _ResultT = TypeVar("_ResultT")
 def run(
     app: Source,
     *,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: date | None = None,
+    end: date | None = None,
     benchmark: str | None = None,
+    timezone: str | None = None,
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
@@ -46,9 +48,11 @@ def run(
         app: The app, a function that makes it, or what names it on a command line. Components
             keep what they have learned, so one app object is good for one run.
         start: What comes before this is a warm-up: strategies see the bars, but their signals are
-            dropped. Aware.
-        end: The last instant. Aware.
+            dropped. An aware datetime, or a date for the beginning of that day.
+        end: The last instant. An aware datetime, or a date for the end of that day.
         benchmark: Symbol to hold for comparison; the first one in the data when left out.
+        timezone: Zone of the days and months of the figures, and of dates here; a name of the IANA
+            list. That of the ingestors when left out, or UTC where these have several.
         harsher: Whether the app's paper exchange is to be harsher than the app asks for; see
             `ingenium.backtest.HARSHER`.
         digest: Whether to digest every event, by which equal runs are known; it takes half of the
@@ -69,6 +73,7 @@ def run(
             start=start,
             end=end,
             benchmark=benchmark,
+            timezone=timezone,
             harsher=harsher,
             digest=digest,
             on_step=on_step,
@@ -79,20 +84,48 @@ def run(
 async def run_async(
     app: Source,
     *,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: date | None = None,
+    end: date | None = None,
     benchmark: str | None = None,
+    timezone: str | None = None,
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
 ) -> BacktestResult:
     """Do as `run`, within an event loop."""
     for name, time in (("start", start), ("end", end)):
-        if time is not None and time.tzinfo is None:
+        if isinstance(time, datetime) and time.tzinfo is None:
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
-    if start is not None and end is not None and end < start:
-        raise ConfigError(f"end {end} is before start {start}: swap them")
-    return await _run(_Asked(app, start, end, benchmark, harsher, digest), on_step)
+    zone = None if timezone is None else _zone(timezone)
+    return await _run(_Asked(app, start, end, benchmark, zone, harsher, digest), on_step)
+
+
+def _zone(name: str) -> tzinfo:
+    if name.upper() == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"timezone {name!r} is not known: pass a name of the IANA list, such as "
+            "'America/New_York' or 'UTC'"
+        ) from error
+
+
+def _zone_of(app: App) -> tzinfo:
+    """Return the zone of the days that the ingestors read; UTC where they have several."""
+    zones = [getattr(ingestor, "zone", UTC) for ingestor in app.ingestors]
+    first = zones[0]
+    if isinstance(first, tzinfo) and all(str(zone) == str(first) for zone in zones):
+        return first
+    return UTC
+
+
+def _instant(time: date | None, zone: tzinfo, days: int) -> datetime | None:
+    """Return an instant that was asked for, or the midnight so many days behind a date's."""
+    if time is None or isinstance(time, datetime):
+        return time
+    return datetime.combine(time + timedelta(days=days), datetime.min.time(), zone).astimezone(UTC)
 
 
 def _wait_for(coroutine: Coroutine[object, object, _ResultT]) -> _ResultT:
@@ -110,9 +143,10 @@ class _Asked:
     """What `run` was asked for."""
 
     source: Source
-    start: datetime | None
-    end: datetime | None
+    start: date | None
+    end: date | None
     benchmark: str | None
+    zone: tzinfo | None
     harsher: bool
     digest: bool
 
@@ -133,13 +167,17 @@ class _Backtest:
     def __init__(self, asked: _Asked, on_step: OnStep | None) -> None:
         self._asked = asked
         self._app = asked.make_app()
-        self._curve = EquityCurve(0.0, asked.benchmark)
+        zone = _zone_of(self._app) if asked.zone is None else asked.zone
+        self._start, self._end = _instant(asked.start, zone, 0), _instant(asked.end, zone, 1)
+        if self._start is not None and self._end is not None and self._end < self._start:
+            raise ConfigError(f"end {asked.end} is before start {asked.start}: swap them")
+        self._curve = EquityCurve(0.0, asked.benchmark, zone)
         self._replay = Replay(
             self._app,
             on_step=on_step,
             curve=self._curve,
-            start=asked.start,
-            end=asked.end,
+            start=self._start,
+            end=self._end,
             digest=asked.digest,
         )
         self._curve.starting_equity = float(self._replay.log.account.starting_cash)
@@ -182,7 +220,7 @@ class _Backtest:
             replay,
             policy,
             notes,
-            make_manifest(self._app, asked.source, asked.start, asked.end),
+            make_manifest(self._app, asked.source, self._start, self._end, self._curve.zone),
             failure,
             partial(_again, replace(asked, harsher=True)) if policy and can_run_again else None,
         )

@@ -30,6 +30,10 @@ def load_app(target: str) -> App:
             the line.
     """
     found = _find(target)
+    if isinstance(found, App) and any(component.has_run for component in found.components):
+        # A module is imported once only, and its app is good for one run.
+        importlib.reload(_import_module(_split(target)[0]))
+        found = _find(target)
     if not isinstance(found, App) and callable(found):
         try:
             found = found()
