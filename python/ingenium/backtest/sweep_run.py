@@ -151,7 +151,7 @@ def run_task(task: Task) -> SweepRun:
         result = run(lambda: factory(**point), start=task.start, end=task.end)
     except IngeniumError as error:
         return SweepRun.failed(point, str(error))
-    except Exception as error:  # noqa: BLE001 - of the user's code, it may be any
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - of the user's code, it may be any
         return SweepRun.failed(point, f"{type(error).__name__}: {error}{where(error)}")
     values = result.to_json(trades=False)
     daily, _ = result.equity.daily()
