@@ -241,7 +241,9 @@ def test_command_line_walks_forward_and_judges_the_choice(folder: Path) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(rows) == 1 + 2 * (4 + 1)
     for row in rows[1:]:
-        assert row["start"] <= row["figures"]["start"] <= row["figures"]["end"] <= row["end"]
+        assert row["start"] is None
+        figures = row["figures"]
+        assert row["figures_from"] <= figures["start"] <= figures["end"] <= row["end"]
 
 
 @pytest.mark.timeout(120)

@@ -46,6 +46,8 @@ class Manifest:
         start: End of the warm-up; ``None`` when there was none.
         end: The last instant; ``None`` for the end of the data.
         timezone: Zone of the days and months of the figures.
+        figures_from: Where the figures begin, while trading began before; ``None`` when they begin
+            with it.
         policy: Rules of filling; empty where the executor is not ours.
         fees: The model of fees; likewise.
         slippage: The model of slippage; likewise.
@@ -63,6 +65,7 @@ class Manifest:
     fees: str
     slippage: str
     timezone: str = "UTC"
+    figures_from: datetime | None = None
     ingenium: str = __version__
     python: str = platform.python_version()
 
@@ -72,6 +75,7 @@ def make_manifest(
     source: App | Callable[[], App] | str,
     start: datetime | None,
     end: datetime | None,
+    figures_from: datetime | None = None,
     zone: tzinfo = UTC,
 ) -> Manifest:
     """Write down what went into a run.
@@ -81,6 +85,7 @@ def make_manifest(
         source: Where it came from.
         start: End of the warm-up.
         end: The last instant.
+        figures_from: Where the figures begin.
         zone: Zone of the days.
     """
     policy = fees = slippage = ""
@@ -105,6 +110,7 @@ def make_manifest(
         fees=fees,
         slippage=slippage,
         timezone=str(zone),
+        figures_from=figures_from,
     )
 
 

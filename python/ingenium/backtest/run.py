@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -38,6 +39,7 @@ def run(
     end: date | None = None,
     benchmark: str | None = None,
     timezone: str | None = None,
+    figures_from: datetime | None = None,
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
@@ -53,6 +55,9 @@ def run(
         benchmark: Symbol to hold for comparison; the first one in the data when left out.
         timezone: Zone of the days and months of the figures, and of dates here; a name of the IANA
             list. That of the ingestors when left out, or UTC where these have several.
+        figures_from: Where the figures and the curve begin; trading begins before it, and what is
+            held then counts from its price then. Of trades, those count that are closed later,
+            with their whole profit. Aware.
         harsher: Whether the app's paper exchange is to be harsher than the app asks for; see
             `ingenium.backtest.HARSHER`.
         digest: Whether to digest every event, by which equal runs are known; it takes half of the
@@ -74,6 +79,7 @@ def run(
             end=end,
             benchmark=benchmark,
             timezone=timezone,
+            figures_from=figures_from,
             harsher=harsher,
             digest=digest,
             on_step=on_step,
@@ -88,16 +94,18 @@ async def run_async(
     end: date | None = None,
     benchmark: str | None = None,
     timezone: str | None = None,
+    figures_from: datetime | None = None,
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
 ) -> BacktestResult:
     """Do as `run`, within an event loop."""
-    for name, time in (("start", start), ("end", end)):
+    for name, time in (("start", start), ("end", end), ("figures_from", figures_from)):
         if isinstance(time, datetime) and time.tzinfo is None:
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
     zone = None if timezone is None else _zone(timezone)
-    return await _run(_Asked(app, start, end, benchmark, zone, harsher, digest), on_step)
+    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest)
+    return await _run(asked, on_step)
 
 
 def _zone(name: str) -> tzinfo:
@@ -147,6 +155,7 @@ class _Asked:
     end: date | None
     benchmark: str | None
     zone: tzinfo | None
+    figures_from: datetime | None
     harsher: bool
     digest: bool
 
@@ -163,6 +172,30 @@ class _Asked:
         return app
 
 
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """What has been counted up to some step."""
+
+    commissions: Decimal
+    traded_value: Decimal
+    notes: ExchangeNotes
+    trades: int
+
+    def since(self, before: _Totals) -> _Totals:
+        """Return what was counted after another step."""
+        counts = {
+            name: count - getattr(before.notes, name)
+            for name, count in asdict(self.notes).items()
+            if isinstance(count, int)
+        }
+        return _Totals(
+            self.commissions - before.commissions,
+            self.traded_value - before.traded_value,
+            replace(self.notes, **counts),
+            self.trades - before.trades,
+        )
+
+
 class _Backtest:
     def __init__(self, asked: _Asked, on_step: OnStep | None) -> None:
         self._asked = asked
@@ -172,15 +205,29 @@ class _Backtest:
         if self._start is not None and self._end is not None and self._end < self._start:
             raise ConfigError(f"end {asked.end} is before start {asked.start}: swap them")
         self._curve = EquityCurve(0.0, asked.benchmark, zone)
+        self._before: _Totals | None = None
+        checkpoint = None
+        if asked.figures_from is not None:
+            checkpoint = (asked.figures_from, self._keep_totals)
         self._replay = Replay(
             self._app,
             on_step=on_step,
             curve=self._curve,
             start=self._start,
             end=self._end,
+            checkpoint=checkpoint,
             digest=asked.digest,
         )
         self._curve.starting_equity = float(self._replay.log.account.starting_cash)
+
+    def _keep_totals(self) -> None:
+        self._before = self._count()
+
+    def _count(self) -> _Totals:
+        log, executor = self._replay.log, self._app.executor
+        notes = executor.exchange.notes if isinstance(executor, PaperExecutor) else ExchangeNotes()
+        trades = len(log.result(complete=False).trades)
+        return _Totals(log.account.commissions, log.traded_value, replace(notes), trades)
 
     async def run(self) -> BacktestResult:
         try:
@@ -199,28 +246,31 @@ class _Backtest:
     def _result(self, failure: str = "") -> BacktestResult:
         log, asked = self._replay.log, self._asked
         replay = log.result(complete=not failure, app=self._app)
-        notes, policy = ExchangeNotes(), ""
+        totals, policy = self._count(), ""
         executor = self._app.executor
         if isinstance(executor, PaperExecutor):
             exchange = executor.exchange
-            notes, policy = exchange.notes, exchange.policy.name
+            policy = exchange.policy.name
             if not isinstance(exchange.slippage, NoSlippage):
                 policy = f"{policy}, slippage {describe(exchange.slippage)}"
+        curve, trades = self._curve, replay.trades
+        if asked.figures_from is not None:
+            curve = curve.since(asked.figures_from)
+            totals = totals.since(totals if self._before is None else self._before)
+            trades = trades[len(trades) - totals.trades :]
         stats = summarize(
-            self._curve,
-            replay.trades,
-            notes,
-            float(replay.account.commissions),
-            float(log.traded_value),
+            curve, trades, totals.notes, float(totals.commissions), float(totals.traded_value)
         )
         can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
         return BacktestResult(
             stats,
-            self._curve,
+            curve,
             replay,
             policy,
-            notes,
-            make_manifest(self._app, asked.source, self._start, self._end, self._curve.zone),
+            totals.notes,
+            make_manifest(
+                self._app, asked.source, self._start, self._end, asked.figures_from, curve.zone
+            ),
             failure,
             partial(_again, replace(asked, harsher=True)) if policy and can_run_again else None,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from ingenium.backtest.manifest import source_digest
 from ingenium.backtest.parameters import Point
 from ingenium.backtest.pool import run_tasks
-from ingenium.backtest.sweep_run import SweepRun, Task, luck
+from ingenium.backtest.sweep_run import FIGURES_VERSION, SweepRun, Task, luck
 from ingenium.components import load_factory
 from ingenium.errors import ConfigError
 
@@ -35,6 +35,7 @@ class Sweep:
         folder: Where ``runs.jsonl`` is kept.
         start: What comes before this is a warm-up. Aware.
         end: The last instant. Aware.
+        figures_from: Where the figures begin, while trading begins before. Aware.
 
     Raises:
         ConfigError: There are no points, or the target is no function of these parameters.
@@ -48,12 +49,13 @@ class Sweep:
         *,
         start: datetime | None = None,
         end: datetime | None = None,
+        figures_from: datetime | None = None,
     ) -> None:
         if not points:
             raise ConfigError("a sweep needs at least one point: pass --param fast=5:50:5")
         source = source_digest(load_factory(target, points[0]))
         self.path = folder / "runs.jsonl"
-        tasks = [Task(target, source, point, start, end) for point in points]
+        tasks = [Task(target, source, point, start, end, figures_from) for point in points]
         self._tasks = {task.key: task for task in tasks}
         self._order = [task.key for task in tasks]
         self._done = self._known()
@@ -121,8 +123,11 @@ class Sweep:
         for line in text.splitlines():
             # The last line of a sweep that was killed may be torn.
             with suppress(ValueError, LookupError, TypeError):
-                key, run = SweepRun.from_json(json.loads(line))
-                found[key] = run
+                row = json.loads(line)
+                # What another version has kept may be counted otherwise.
+                if row["figures_version"] == FIGURES_VERSION:
+                    key, run = SweepRun.from_json(row)
+                    found[key] = run
         if text and not text.endswith("\n"):
             with self.path.open("ab") as file:
                 file.write(b"\n")

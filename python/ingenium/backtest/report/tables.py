@@ -45,6 +45,11 @@ def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> st
     rows += [
         ("from", (moment(manifest.start, zone) if manifest.start else "the first bar",)),
         ("to", (moment(manifest.end, zone) if manifest.end else "the last bar",)),
+        *(
+            (("figures from", (moment(manifest.figures_from, zone),)),)
+            if manifest.figures_from
+            else ()
+        ),
         ("zone of days and months", (manifest.timezone,)),
         ("policy of fills", (manifest.policy or "-",)),
         ("fees", (manifest.fees or "-",)),
