@@ -130,7 +130,7 @@ def test_figures_from_behind_the_data_are_none() -> None:
     closes = [100.0, 101.0, 102.0, 103.0]
     stats = backtest.run(lambda: app(closes, {0: Signal.LONG}), figures_from=end_of(50)).stats
     assert (stats.start, stats.total_return, stats.fills) == (None, None, 0)
-    with pytest.raises(ConfigError, match="figures_from .* has no zone"):
+    with pytest.raises(ConfigError, match=r"figures_from .* has no zone"):
         backtest.run(lambda: app(closes, {}), figures_from=datetime(2024, 1, 1))  # noqa: DTZ001
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 
 from ingenium.backtest.manifest import source_digest
 from ingenium.backtest.parameters import Point
-from ingenium.backtest.pool import run_tasks
+from ingenium.backtest.pool import Pool
 from ingenium.backtest.sweep_run import FIGURES_VERSION, SweepRun, Task, luck
 from ingenium.components import load_factory
 from ingenium.errors import ConfigError
@@ -62,18 +62,30 @@ class Sweep:
         self._count = len(self._tasks.keys() & self._done.keys())
 
     def run(
-        self, *, workers: int | None = None, on_run: OnRun = lambda _done, _of: None
+        self,
+        *,
+        workers: int | None = None,
+        on_run: OnRun = lambda _done, _of: None,
+        pool: Pool | None = None,
     ) -> list[SweepRun]:
         """Run what is not done yet, and return all runs in the order of the points.
 
         Args:
             workers: Processes; one for each core when left out.
             on_run: Called when runs are done, with their number and how many there are.
+            pool: Processes to run them in, for several sweeps; those of ``workers`` else.
         """
         on_run(self.count, self.total)
-        for task, run in run_tasks(self.missing(), workers or os.cpu_count() or 1):
-            self.keep(task.key, run)
-            on_run(self.count, self.total)
+        missing = self.missing()
+        if not missing:
+            return self.runs()
+        with ExitStack() as stack:
+            if pool is None:
+                most = workers or os.cpu_count() or 1
+                pool = stack.enter_context(Pool(min(most, len(missing))))
+            for task, run in pool.run(missing):
+                self.keep(task.key, run)
+                on_run(self.count, self.total)
         return self.runs()
 
     @property

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingenium.backtest.parameters import Point, grid, parse_parameter, sample
+from ingenium.backtest.pool import Pool
 from ingenium.backtest.search import search
 from ingenium.backtest.sweep import OnRun, Sweep, SweepRun
 from ingenium.backtest.sweep_run import FIGURES
@@ -101,9 +102,12 @@ def sweep(
         TimeRemainingColumn(),
     )
     folds: WalkForward | None = None
-    with Progress(
-        *columns, console=messages, transient=True, disable=not messages.is_terminal
-    ) as bar:
+    with (
+        Pool(workers or os.cpu_count() or 1) as pool,
+        Progress(
+            *columns, console=messages, transient=True, disable=not messages.is_terminal
+        ) as bar,
+    ):
         task = bar.add_task("backtests", total=None)
 
         def on_run(done: int, of: int) -> None:
@@ -113,7 +117,7 @@ def sweep(
             if bayesian is not None:
                 runs = search(
                     parameters,
-                    lambda points: Sweep(app, points, folder).run(workers=workers),
+                    lambda points: Sweep(app, points, folder).run(pool=pool),
                     by=by,
                     count=bayesian,
                     at_once=workers or os.cpu_count() or 1,
@@ -122,7 +126,7 @@ def sweep(
                 )
             elif walk_forward is not None:
                 way = "anchored" if anchored else "rolling"
-                folds = _walk(app, points, folder, workers, walk_forward, way, by, on_run)
+                folds = _walk(app, points, folder, pool, walk_forward, way, by, on_run)
                 runs = [fold.outside for fold in folds.folds]
             else:
                 runs = run(Sweep(app, points, folder), on_run)
@@ -197,7 +201,7 @@ def _walk(
     app: str,
     points: list[Point],
     folder: Path,
-    workers: int | None,
+    pool: Pool,
     folds: int,
     way: str,
     by: str,
@@ -210,20 +214,18 @@ def _walk(
         before, of = done, folds * (len(grid_points) + 1)
         done += len(points)
         work = Sweep(app, points, folder, end=end, figures_from=start)
-        return work.run(workers=workers, on_run=lambda count, _of: on_run(before + count, of))
+        return work.run(pool=pool, on_run=lambda count, _of: on_run(before + count, of))
 
     grid_points = points
-    first, last = _history(app, points, folder, workers)
+    first, last = _history(app, points, folder, pool)
     return walk(points, make_windows(first, last, folds, way=way), run_window, by=by)
 
 
-def _history(
-    app: str, points: list[Point], folder: Path, workers: int | None
-) -> tuple[datetime, datetime]:
+def _history(app: str, points: list[Point], folder: Path, pool: Pool) -> tuple[datetime, datetime]:
     """Return the first and the last instant of the data, as a run of any of the points has it."""
-    runs = Sweep(app, points[:1], folder).run(workers=1)
+    runs = Sweep(app, points[:1], folder).run(pool=pool)
     if runs[0].error and len(points) > 1:
-        runs = Sweep(app, points, folder).run(workers=workers)
+        runs = Sweep(app, points, folder).run(pool=pool)
     whole = next((run for run in runs if not run.error), None)
     if whole is None:
         raise BacktestError(

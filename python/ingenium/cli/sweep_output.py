@@ -151,8 +151,8 @@ def print_folds(console: Console, messages: Console, walk: WalkForward, by: str)
     judged = len(walk.judged)
     of = f" of {judged} of {len(walk.folds)} folds" if judged < len(walk.folds) else ""
     console.print(
-        f"out of sample{of}: total return {percent(walk.total_return)}; mean {by} {_text(outside)}, "
-        f"in sample {_text(inside)}",
+        f"out of sample{of}: total return {percent(walk.total_return)}; mean {by} "
+        f"{_text(outside)}, in sample {_text(inside)}",
         highlight=False,
     )
     messages.print(
