@@ -88,7 +88,7 @@ def write(folder: Path) -> None:
 def test_app_that_ran_is_refused_by_name_and_with_the_cure() -> None:
     app = make()
     assert backtest.run(app).stats.fills == 1
-    with pytest.raises(BacktestError, match="'prices' has run already.*pass a function"):
+    with pytest.raises(BacktestError, match=r"'prices' has run already.*pass a function"):
         backtest.run(app)
     with pytest.raises(BacktestError, match="has run already"):
         asyncio.run(backtest.replay_async(app))
