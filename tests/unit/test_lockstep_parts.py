@@ -41,6 +41,7 @@ from ingenium.bus.envelope import headers_for
 from ingenium.clock import ManualClock, format_time
 from ingenium.events import decode
 from ingenium.lockstep import Head, SignalOrder, Turn, make_member, next_turn, time_of
+from ingenium.lockstep.conductor import has_handled
 from ingenium.lockstep.silence import Silence
 from ingenium.portfolios import FixedQuantity
 from ingenium.subjects import grant_subject, report_subject
@@ -241,3 +242,22 @@ def test_replay_external_or_live_component_is_refused_with_the_cure() -> None:
 def test_replay_result_of_no_data_is_empty_and_complete() -> None:
     result = replay(App(ingestors=[History("A", days=0)]))
     assert (result.steps, result.data, result.first, result.complete) == (0, 0, None, True)
+
+
+@pytest.mark.parametrize("behind", ["data", "executions", "signals"])
+def test_portfolio_has_handled_a_grant_when_no_count_is_behind(behind: str) -> None:
+    grant = LockstepGrant(step=3, component="p", data=5, executions=4, signals=2)
+    counts = {"data": 5, "executions": 4, "signals": 2}
+    full = LockstepReport(**{f"{name}_handled": count for name, count in counts.items()})
+    assert has_handled(full, grant)
+    more = LockstepReport(**{f"{name}_handled": count + 1 for name, count in counts.items()})
+    assert has_handled(more, grant)
+    counts[behind] -= 1
+    assert not has_handled(
+        LockstepReport(**{f"{name}_handled": count for name, count in counts.items()}), grant
+    )
+    # However far the others are ahead.
+    others = {name: count if name == behind else 99 for name, count in counts.items()}
+    assert not has_handled(
+        LockstepReport(**{f"{name}_handled": count for name, count in others.items()}), grant
+    )
