@@ -244,20 +244,26 @@ def test_replay_result_of_no_data_is_empty_and_complete() -> None:
     assert (result.steps, result.data, result.first, result.complete) == (0, 0, None, True)
 
 
-@pytest.mark.parametrize("behind", ["data", "executions", "signals"])
-def test_portfolio_has_handled_a_grant_when_no_count_is_behind(behind: str) -> None:
+def handled(data: int, executions: int, signals: int) -> LockstepReport:
+    return LockstepReport(data_handled=data, executions_handled=executions, signals_handled=signals)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((5, 4, 2), True),
+        ((6, 5, 3), True),
+        ((4, 4, 2), False),
+        ((5, 3, 2), False),
+        ((5, 4, 1), False),
+        # However far the others are ahead.
+        ((4, 99, 99), False),
+        ((99, 3, 99), False),
+        ((99, 99, 1), False),
+    ],
+)
+def test_portfolio_has_handled_a_grant_when_no_count_is_behind(
+    counts: tuple[int, int, int], expected: bool
+) -> None:
     grant = LockstepGrant(step=3, component="p", data=5, executions=4, signals=2)
-    counts = {"data": 5, "executions": 4, "signals": 2}
-    full = LockstepReport(**{f"{name}_handled": count for name, count in counts.items()})
-    assert has_handled(full, grant)
-    more = LockstepReport(**{f"{name}_handled": count + 1 for name, count in counts.items()})
-    assert has_handled(more, grant)
-    counts[behind] -= 1
-    assert not has_handled(
-        LockstepReport(**{f"{name}_handled": count for name, count in counts.items()}), grant
-    )
-    # However far the others are ahead.
-    others = {name: count if name == behind else 99 for name, count in counts.items()}
-    assert not has_handled(
-        LockstepReport(**{f"{name}_handled": count for name, count in others.items()}), grant
-    )
+    assert has_handled(handled(*counts), grant) is expected

@@ -179,9 +179,13 @@ TRAILING = {"type": "trailing_stop", "side": "sell"}
 
 
 def change(**fields: Any) -> ReplaceEvent:
-    return ReplaceEvent(
-        **{"id": "order_2", "timestamp": TIME, "order_id": "order_1", "symbol": "AAPL"} | fields
-    )
+    values: dict[str, Any] = {
+        "id": "order_2",
+        "timestamp": TIME,
+        "order_id": "order_1",
+        "symbol": "AAPL",
+    }
+    return ReplaceEvent(**(values | fields))
 
 
 @pytest.mark.parametrize(

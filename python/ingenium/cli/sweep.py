@@ -139,8 +139,8 @@ def sweep(
     if json:
         for each in runs:
             row = {"point": dict(each.point), "figures": each.figures, "error": each.error}
-            row |= {"events_digest": each.events_digest, "bust": each.is_bust}
-            typer.echo(jsonlib.dumps(row, allow_nan=False))
+            more = {"events_digest": each.events_digest, "bust": each.is_bust}
+            typer.echo(jsonlib.dumps(row | more, allow_nan=False))
     elif folds is not None:
         print_folds(Console(), messages, folds, by)
     else:
