@@ -100,16 +100,18 @@ def test_search_does_not_choose_who_lost_all() -> None:
     pytest.importorskip("optuna")
 
     def run_points(points: Any) -> list[SweepRun]:
-        # The more, the better, until all is lost.
+        # Best at 20; what loses all would be better still.
         return [
-            made({"sharpe": float(p["n"]), "max_drawdown": -2.0 if p["n"] > 50 else -0.1}, n=p["n"])
+            made({"sharpe": 99.0, "max_drawdown": -2.0}, n=p["n"])
+            if p["n"] > 50
+            else made({"sharpe": -abs(p["n"] - 20), "max_drawdown": -0.1}, n=p["n"])
             for p in points
         ]
 
     runs = search({"n": list(range(100))}, run_points, by="sharpe", count=40, seed=4)
-    good = [run.score("sharpe") for run in runs if not run.is_bust]
-    assert len(good) > len(runs) / 2, "half of the points lose all, and most of them are avoided"
-    assert max(filter(None, good)) >= 45
+    scores = [score for run in runs if (score := run.score("sharpe")) is not None]
+    assert len(scores) > 25, "half of the points lose all, and most of them are avoided"
+    assert max(scores) >= -1
     lost = search({"n": list(range(60, 70))}, run_points, by="sharpe", count=5, seed=4)
     assert len(lost) == 5
 
