@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -16,8 +17,11 @@ from hypothesis import strategies as st
 from ingenium import App, Ingestor, backtest
 from ingenium.backtest import EquityCurve
 from ingenium.backtest.days import day_of, end_of, periods_in_year
+from ingenium.backtest.report.charts import time_ticks
 from ingenium.backtest.report.months import monthly_returns
 from ingenium.brokers import PaperExecutor
+from ingenium.cli.backtest import backtest as command
+from ingenium.errors import ConfigError
 from ingenium.ingest import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.trading import Account, Bar
@@ -261,3 +265,64 @@ def test_months_behind_a_loss_of_all_have_no_return() -> None:
     for month, equity in ((1, 50), (2, -20), (3, -40), (4, 10), (5, 20)):
         curve.record(datetime(2024, month, 15, tzinfo=UTC), Account(Decimal(equity)))
     assert monthly_returns(curve)[2024] == pytest.approx({1: -0.5, 0: -0.8, 2: -1.4, 5: 1.0})
+
+
+APP = """
+from pathlib import Path
+from ingenium import App, Portfolio
+from ingenium.brokers import PaperExecutor
+from ingenium.ingest import CsvIngestor
+
+class Plan(Portfolio):
+    count = 0
+    def on_bar(self, bar):
+        self.count += 1
+        if self.count in (2, 5):
+            self.send_order(bar.symbol, side="buy" if self.count == 2 else "sell", quantity=1)
+
+def app():
+    return App(ingestors=[CsvIngestor(Path(__file__).with_name("X.csv"), timezone="Asia/Tokyo")],
+               portfolio=Plan(1000), executor=PaperExecutor())
+"""
+
+
+def test_report_and_command_show_times_of_the_zone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, MONDAY, 12)
+    path = tmp_path / "zoned.py"
+    path.write_text(APP)
+    command(f"{path}:app", trades=5, report=tmp_path / "zoned.html", no_harsher=True)
+    # Bought at the open of the third day, and sold at that of the sixth; no hours of UTC.
+    printed = capsys.readouterr().out
+    assert "2024-01-03  2024-01-08" in printed
+    page = (tmp_path / "zoned.html").read_text()
+    assert "<td>2024-01-03</td><td>2024-01-08</td>" in page
+    assert "Returns by month in Asia/Tokyo" in page
+    assert '"zone":"Asia/Tokyo"' in page
+    command(f"{path}:app", timezone="UTC", start="2024-01-02", end="2024-01-10", json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert said["manifest"]["timezone"] == "UTC"
+    assert said["manifest"]["start"] == "2024-01-02T00:00:00+00:00"
+    assert said["manifest"]["end"] == "2024-01-11T00:00:00+00:00"
+    with pytest.raises(ConfigError, match="'Mars' is not known"):
+        command(f"{path}:app", timezone="Mars")
+    with pytest.raises(ConfigError, match="--start '2024-13-01' is no day"):
+        command(f"{path}:app", start="2024-13-01")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("length", [timedelta(hours=3), timedelta(days=5), timedelta(days=200)])
+def test_ticks_of_a_chart_are_round_in_its_zone(zone: tzinfo, length: timedelta) -> None:
+    first = datetime(2024, 5, 1, 7, 13, tzinfo=UTC)
+    ticks = time_ticks(first.timestamp(), (first + length).timestamp(), zone)
+    assert len(ticks) >= 2
+    for stamp, text in ticks:
+        local = datetime.fromtimestamp(stamp, zone)
+        form = "%b %Y" if length.days > 60 else "%b %d" if length.days else "%b %d %H:%M"
+        assert text == f"{local:{form}}"
+        assert local.minute % 5 == local.second == 0
+        if length.days:
+            assert local.hour == 0
+        if length.days > 60:
+            assert local.day == 1
