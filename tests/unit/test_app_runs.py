@@ -158,6 +158,23 @@ def test_app_object_in_a_file_or_module_is_made_anew_for_each_run(
     assert check_lookahead(named, cuts=2) == []
 
 
+@pytest.mark.parametrize("target", ["{folder}/takes_other.py", "takes_other"])
+def test_app_object_that_a_file_takes_from_another_module_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    write(tmp_path)
+    (tmp_path / "has_app.py").write_text(FILE)
+    (tmp_path / "takes_other.py").write_text("from has_app import app\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("has_app", "takes_other"):
+        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+    named = target.format(folder=tmp_path)
+    assert backtest.run(named).stats.trades > 0
+    with pytest.raises(BacktestError, match="has run already"):
+        backtest.run(named)
+
+
 def test_times_of_no_zone_or_order_are_refused_before_and_after_the_app_is_made() -> None:
     with pytest.raises(ConfigError, match="no zone"):
         backtest.run(make, end=datetime(2024, 1, 1))  # noqa: DTZ001

@@ -205,6 +205,11 @@ def test_sweeps_and_walks_go_on_where_some_fail(
     assert [row["point"] for row in rows] == [{"quantity": 2}] * 2
     assert all(row["figures"]["total_return"] > 0.01 for row in rows)
     assert [row["bust"] for row in rows] == [False, False]
+    # Taken up again, nothing is run twice, and the same comes out.
+    kept = (folder / ".ingenium" / "sweep" / "runs.jsonl").read_text()
+    sweep("ranked.py:app", values, by="total_return", walk_forward=2, json=True, workers=1)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
+    assert (folder / ".ingenium" / "sweep" / "runs.jsonl").read_text() == kept
 
 
 @pytest.mark.timeout(120)
