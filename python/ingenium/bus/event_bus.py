@@ -37,6 +37,7 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
     SignalEvent,
+    write_plainly,
 )
 from ingenium.ids import random_id
 from ingenium.subjects import check_symbol, subject_for, subject_of
@@ -111,6 +112,7 @@ class EventBus:
             if subject is None:
                 raise _no_subject(type(event))
         else:
+            write_plainly(event)
             if not event.id:
                 event.id = random_id(prefix)
             if not event.timestamp:
@@ -149,7 +151,7 @@ class EventBus:
         Args:
             event_type: ``DataEvent``, ``SignalEvent``, ``OrderEvent``, ``ExecutionEvent`` or
                 ``DeadLetterEvent``, or a message of your own schema together with ``subject``.
-            symbol: Only this symbol's events, its case as given; ``None`` for all.
+            symbol: Only this symbol's events, in any case, as subjects have it; ``None`` for all.
             handler: Gets the events, one at a time; plain or async.
             subject: What to subscribe to, instead of the type's own subject.
             queue_group: Of the subscriptions with one group name, one gets each event.

@@ -14,6 +14,7 @@ from ingenium.components.handling import (
     handle,
     handlers_of,
     incident_of,
+    note_arrival,
     start_component,
     stop_component,
     subscriptions_of,
@@ -118,6 +119,7 @@ class LiveMember:
             event = unpack(event_type, message)
             if not wants(component, event):
                 return
+            note_arrival(event, self._clock.now())
             work = handle(component, self._handlers[event_type], event, self._clock.now())
             await self._publish(await watched(self._bus, component, work))
             if (refusal := component.take_refusal()) is not None:

@@ -15,6 +15,7 @@ from ingenium._gen.ingenium.v1 import (
 )
 from ingenium.events.binary import decode_binary, encode_binary
 from ingenium.events.content import ContentType
+from ingenium.events.plain import plain_text, write_plainly
 from ingenium.events.tokens import (
     DataType,
     DeadLetterReason,
@@ -68,4 +69,6 @@ __all__ = [
     "decode_binary",
     "encode",
     "encode_binary",
+    "plain_text",
+    "write_plainly",
 ]

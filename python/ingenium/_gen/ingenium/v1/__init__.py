@@ -150,7 +150,8 @@ class DataEvent(betterproto2.Message):
     """
     When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
     is the bar's end; for live data the time of sending. A string, since the documented
-    format says so. Empty means not stated; the SDK fills it on sending.
+    format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+    and on live data that arrives.
     """
 
     ohlc: "Ohlc | None" = betterproto2.field(
@@ -346,8 +347,8 @@ class ExecutionEvent(betterproto2.Message):
 
     quantity: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-    fill nothing.
+    Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+    nothing; empty means the same.
     """
 
     symbol: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
@@ -621,8 +622,9 @@ class Ohlc(betterproto2.Message):
         6, betterproto2.TYPE_STRING, optional=True
     )
     """
-    Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-    stated; readers then treat the bar as known at its timestamp.
+    Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+    "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+    known at its timestamp.
     """
 
     timestamp: "datetime.datetime | None" = betterproto2.field(

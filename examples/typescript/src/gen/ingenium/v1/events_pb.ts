@@ -45,7 +45,8 @@ export type DataEvent = Message<"ingenium.v1.DataEvent"> & {
   /**
    * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
    * is the bar's end; for live data the time of sending. A string, since the documented
-   * format says so. Empty means not stated; the SDK fills it on sending.
+   * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+   * and on live data that arrives.
    *
    * @generated from field: string timestamp = 3 [json_name = "Timestamp"];
    */
@@ -116,8 +117,9 @@ export type Ohlc = Message<"ingenium.v1.Ohlc"> & {
   volume: string;
 
   /**
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-   * stated; readers then treat the bar as known at its timestamp.
+   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * known at its timestamp.
    *
    * @generated from field: optional string period = 6 [json_name = "Period"];
    */
@@ -503,8 +505,8 @@ export type ExecutionEvent = Message<"ingenium.v1.ExecutionEvent"> & {
   orderId: string;
 
   /**
-   * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-   * fill nothing.
+   * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+   * nothing; empty means the same.
    *
    * @generated from field: string quantity = 4 [json_name = "Quantity"];
    */
