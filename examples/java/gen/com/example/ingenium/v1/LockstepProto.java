@@ -67,10 +67,12 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
       "tilTime\022!\n\014until_symbol\030\005 \001(\tR\013UntilSymb" +
       "ol\022\022\n\004data\030\006 \001(\rR\004Data\022\036\n\nexecutions\030\007 \001" +
       "(\rR\nExecutions\022\030\n\007signals\030\010 \001(\rR\007Signals" +
-      "\022\020\n\003end\030\t \001(\010R\003EndBu\n\027com.example.ingeni" +
-      "um.v1B\rLockstepProtoP\001\242\002\003IXX\252\002\013Ingenium." +
-      "V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPBMetada" +
-      "ta\352\002\014Ingenium::V1b\006proto3"
+      "\022\020\n\003end\030\t \001(\010R\003EndB\260\001\n\027com.example.ingen" +
+      "ium.v1B\rLockstepProtoP\001Z9github.com/mark" +
+      "winter/ingenium/gen/ingenium/v1;ingenium" +
+      "v1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1\342\002\027I" +
+      "ngenium\\V1\\GPBMetadata\352\002\014Ingenium::V1b\006p" +
+      "roto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
