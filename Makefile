@@ -71,6 +71,7 @@ check: $(READY)
 
 generate: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/ship.sh
 	PYTHONPATH=proto $(BIN)/python -m asyncapi
 	@if command -v go >/dev/null; then \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/go/buf.gen.yaml; \

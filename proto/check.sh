@@ -13,6 +13,13 @@ if ! diff -r --exclude=__pycache__ "$fresh/python/ingenium/_gen" python/ingenium
   echo "python/ingenium/_gen is not what the schemas give: run make generate and commit" >&2
   exit 1
 fi
+sh proto/ship.sh "$fresh/python"
+for folder in protos v1; do
+  if ! diff -r --exclude=__pycache__ --exclude=__init__.py "$fresh/python/ingenium/$folder" "python/ingenium/$folder"; then
+    echo "python/ingenium/$folder is not what the schemas give: run make generate and commit" >&2
+    exit 1
+  fi
+done
 mkdir "$fresh/docs"
 PYTHONPATH=proto python -m asyncapi "$fresh/docs"
 for page in asyncapi.yaml asyncapi.html; do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -23,6 +24,15 @@ def need_program(name: str) -> str:
             pytest.fail(problem)
         pytest.skip(problem)
     return path
+
+
+def need_module(name: str) -> None:
+    """Skip the test without a Python module, or fail it when run by CI."""
+    if importlib.util.find_spec(name) is None:
+        problem = f"the module {name} is not installed: pip install 'ingenium[codegen]'"
+        if os.environ.get("CI") == "true":
+            pytest.fail(problem)
+        pytest.skip(problem)
 
 
 def removed_lines(file: Path) -> list[str]:

@@ -12,7 +12,9 @@ from asyncapi.source import Message
 
 from ingenium import __version__
 from ingenium._gen.ingenium import v1
+from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
 from ingenium.events import ContentType
+from ingenium.operating.letters import RESENT
 
 __all__ = ["make_document"]
 
@@ -90,6 +92,33 @@ _HEADERS: dict[str, Any] = {
         "Ingenium-Source": {
             "description": "Name of the component that sent it.",
             "type": "string",
+        },
+        DEADLINE: {
+            "description": (
+                "A time, RFC 3339. After it a signal, an order or a replacement must not be acted "
+                "upon: an executor reports the order as expired. Sent by components that keep "
+                f"their messages in a stream, {DEADLINE_SECONDS:g} s after the event."
+            ),
+            "type": "string",
+            "format": "date-time",
+        },
+        RESENT: {
+            "description": (
+                "Id of the dead letter whose payload an operator has sent once more with "
+                "`ingenium deadletters`."
+            ),
+            "type": "string",
+            "pattern": "^dead_",
+        },
+        **{
+            name: {
+                "description": (
+                    "Trace context as W3C has it. Ingenium neither sends nor reads it, and passes "
+                    "over it."
+                ),
+                "type": "string",
+            }
+            for name in ("traceparent", "tracestate")
         },
         "Content-Type": {
             "description": "The form of the payload; JSON without it.",

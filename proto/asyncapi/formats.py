@@ -29,7 +29,7 @@ Format = dict[str, Any]
 """A JSON Schema."""
 
 # As trading/numbers.py takes them.
-_UNSIGNED = r"[0-9]{1,15}(\.[0-9]{1,18})?"
+_UNSIGNED = r"[0-9]{1,15}(\.[0-9]{1,28})?"
 _SIGNED = f"-?{_UNSIGNED}"
 
 
@@ -90,7 +90,8 @@ FORMATS: dict[str, dict[str, Format]] = {
         "low": _PRICE,
         "close": _PRICE,
         "volume": _QUANTITY_OR_EMPTY,
-        "period": _pattern("[1-9][0-9]*[smhdw]", empty=True),
+        # Read in many forms, and of no stated length in any other.
+        "period": {**_TEXT, "examples": ["5m", "1d", "1Hour", "1h0m0s", "PT5M"]},
     },
     "SignalEvent": {
         "symbol": _NAME,

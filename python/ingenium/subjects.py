@@ -42,6 +42,7 @@ __all__ = [
     "event_type_of",
     "grant_subject",
     "report_subject",
+    "share_subject",
     "space_subject",
     "subject_for",
     "subject_of",
@@ -144,6 +145,11 @@ def data_subject(symbol: str | None = None) -> str:
     if len(_checked) < _CACHE_LIMIT:
         _checked[symbol] = subject
     return subject
+
+
+def share_subject(symbol: str, other: str) -> bool:
+    """Whether the market data of two symbols travels on one subject: they differ in case only."""
+    return symbol == other or _go_lower(symbol) == _go_lower(other)
 
 
 def dead_letter_subject(component: str) -> str:

@@ -151,7 +151,7 @@ def test_account_mark_that_is_no_price_is_refused_and_the_last_one_stays(text: s
         ("1.5E3", "1500"),
         (".5", "0.5"),
         ("-37.63", "-37.63"),
-        ("0.0000123456789012345678", "0.000012345678901235"),
+        ("0.0000123456789012345678", "0.0000123456789012345678"),
     ],
 )
 def test_account_mark_takes_what_market_data_may_hold(text: str, price: str) -> None:
@@ -161,13 +161,15 @@ def test_account_mark_takes_what_market_data_may_hold(text: str, price: str) -> 
     assert "E" not in str(account.price("AAPL"))
 
 
-@pytest.mark.parametrize("cash", ["many", "", "1e5", float("nan"), True, None])
+@pytest.mark.parametrize("cash", ["many", "", "1e15", float("nan"), True, None])
 def test_account_cash_that_is_no_number_is_refused(cash: Any) -> None:
     with pytest.raises(ConfigError, match="cash is"):
         Account(cash)
 
 
-@pytest.mark.parametrize("cash", [Decimal(100000), 100_000, "100000", 100_000.0, Decimal("1E+5")])
+@pytest.mark.parametrize(
+    "cash", [Decimal(100000), 100_000, "100000", 100_000.0, Decimal("1E+5"), "1e5"]
+)
 def test_account_cash_of_any_kind_of_number_is_exact(cash: Any) -> None:
     assert str(Account(cash).cash).removesuffix(".0") == "100000"
 

@@ -41,6 +41,9 @@ UNFIT = {
     "documented/data_html": "Timestamp",
     "documented/execution_empty": "OrderId",
     "documented/order_empty": "Symbol",
+    # Read as numbers; a plain decimal is what is to be written.
+    "original/order_large_exponent": "Quantity",
+    "original/order_small_exponent": "Quantity",
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tools import check_append_only, need_program, removed_lines
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-FOLDERS = ("documented", "later")
+FOLDERS = ("documented", "later", "original")
 MANIFEST = GOLDEN / "manifest.sha256"
 
 

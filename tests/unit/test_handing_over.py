@@ -205,12 +205,12 @@ class _Odd(FeeModel):
     """A fee that no event can hold."""
 
     def fee(self, quantity: Decimal, price: Decimal, *, is_first: bool) -> Decimal:
-        return Decimal("0.1234567890123456789")
+        return Decimal("0.12345678901234567890123456789")
 
 
 def test_report_that_no_event_can_hold_is_a_problem_as_on_a_bus() -> None:
     result, portfolio = run(1, Trader, PaperExecutor, fees=_Odd())
-    assert "0.1234567890123456789" in result.problems[0]
+    assert "0.12345678901234567890123456789" in result.problems[0]
     assert "Commission" in portfolio.problems[0]
     assert said(result, portfolio) == said(*run(1, SeeingTrader, ReportSeeing, fees=_Odd()))
 

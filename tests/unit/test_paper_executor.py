@@ -68,7 +68,7 @@ def test_market_order_is_reported_new_and_filled_at_the_next_open() -> None:
     run = Run(PaperExecutor(fees=FeePerShare(Decimal("0.005")), slippage=SlippageTicks(1)))
     assert run.data(bar(0), 0) == []
     [new] = run.order(order())
-    assert (new.update, new.quantity, new.price) == ("new", "", None)
+    assert (new.update, new.quantity, new.price) == ("new", "0", None)
     assert new.leaves_quantity == "10"
     [filled] = run.data(bar(1, open="101.5"), 1)
     assert filled.id.startswith("exec_")
@@ -118,7 +118,7 @@ def test_order_that_cannot_be_worked_is_rejected_by_an_execution(
     [report] = run.order(order(**fields))
     assert report.update == "rejected"
     assert report.order_id == "order_1"
-    assert report.quantity == ""
+    assert report.quantity == "0"
     assert report.reason is not None
     assert reason in report.reason
     assert run.data(bar(1), 1) == []

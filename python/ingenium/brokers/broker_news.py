@@ -242,6 +242,7 @@ class BrokerNews(JournalRows):
                 order_id=order.id,
                 symbol=order.symbol,
                 side=order.side.value,
+                quantity="0",
                 update=update.value,
                 leaves_quantity=format_decimal(leaves),
                 reason=reason or None,

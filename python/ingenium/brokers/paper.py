@@ -78,7 +78,7 @@ class PaperExecutor(Executor):
         """Match a bar against the orders of its symbol; parses it only if there are any."""
         ohlc = event.ohlc
         if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
-            return self.on_bar(Bar.from_event(event))
+            return self.on_bar(Bar.from_event(event, self.now))
         return None
 
     def look(self, bar: Bar) -> bool:

@@ -37,6 +37,11 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
     SignalEvent,
+    decode_binary,
+    encode_binary,
+    full_name_of,
+    own_type,
+    write_plainly,
 )
 from ingenium.ids import random_id
 from ingenium.subjects import check_symbol, subject_for, subject_of
@@ -96,7 +101,9 @@ class EventBus:
 
         Args:
             event: ``DataEvent``, ``SignalEvent``, ``OrderEvent`` or ``ExecutionEvent``, or a
-                message of your own schema together with ``subject``.
+                message of your own schema together with ``subject``. An event of another generated
+                class, such as ``events_pb2.OrderEvent``, is taken by the full name of its message;
+                what is filled in is not put into it.
             subject: Where to, instead of the event's own subject.
 
         Raises:
@@ -107,10 +114,14 @@ class EventBus:
             BusError: There is no connection now, and the buffer for that time is full.
         """
         prefix = _PREFIXES.get(type(event))
+        if prefix is None and (own := own_type(type(event))) is not None:
+            event = decode_binary(own, encode_binary(event))
+            prefix = _PREFIXES.get(own)
         if prefix is None:
             if subject is None:
                 raise _no_subject(type(event))
         else:
+            write_plainly(event)
             if not event.id:
                 event.id = random_id(prefix)
             if not event.timestamp:
@@ -148,8 +159,9 @@ class EventBus:
 
         Args:
             event_type: ``DataEvent``, ``SignalEvent``, ``OrderEvent``, ``ExecutionEvent`` or
-                ``DeadLetterEvent``, or a message of your own schema together with ``subject``.
-            symbol: Only this symbol's events, its case as given; ``None`` for all.
+                ``DeadLetterEvent``, or a message of your own schema together with ``subject``. A
+                generated class of your own for one of these events is taken by its full name.
+            symbol: Only this symbol's events, in any case, as subjects have it; ``None`` for all.
             handler: Gets the events, one at a time; plain or async.
             subject: What to subscribe to, instead of the type's own subject.
             queue_group: Of the subscriptions with one group name, one gets each event.
@@ -160,9 +172,10 @@ class EventBus:
         if symbol is not None:
             check_symbol(symbol)
         if subject is None:
-            if event_type not in _PREFIXES:
+            own = own_type(event_type)
+            if own not in _PREFIXES:
                 raise _no_subject(event_type)
-            subject = subject_for(event_type, symbol)  # type: ignore[arg-type]
+            subject = subject_for(own, symbol)
         bus, target = self._bus, subject
         return EventSubscription(
             lambda receive: bus.subscribe(target, receive, queue_group=queue_group),
@@ -226,8 +239,18 @@ class EventBus:
 
 
 def _no_subject(event_type: type[Any]) -> SubjectError:
-    name = getattr(event_type, "__name__", repr(event_type))
-    return SubjectError(f"{name} has no subject of its own: pass subject='...'")
+    name = full_name_of(event_type)
+    if name:
+        known = ""
+        if name.rpartition(".")[2] in {own.__name__ for own in _PREFIXES}:
+            known = f", or send ingenium.v1.{event_type.__name__}, which has one"
+        return SubjectError(f"{name} has no subject of its own: pass subject='...'{known}")
+    cls = getattr(event_type, "__name__", repr(event_type))
+    return SubjectError(
+        f"{cls} has no subject of its own: pass subject='...' with a message of your own; a "
+        "generated class is known by its descriptor, for which betterproto2 needs the option "
+        "google_protobuf_descriptors"
+    )
 
 
 class Connecting:

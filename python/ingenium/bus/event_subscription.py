@@ -14,6 +14,7 @@ from ingenium.bus.contract import Message, MessageHandler, Subscription
 from ingenium.bus.delivery import ReportingBus
 from ingenium.bus.envelope import unpack
 from ingenium.errors import BusError, DecodeError
+from ingenium.subjects import share_subject
 
 __all__ = ["EventBuffer", "EventHandler", "EventSubscription", "receiver"]
 
@@ -96,7 +97,7 @@ def receiver(
     Args:
         bus: Takes what cannot be read.
         event_type: What the messages hold.
-        symbol: Only events of this symbol, its case as given; ``None`` for all.
+        symbol: Only events of this symbol, in any case; ``None`` for all.
         handler: Gets the events.
     """
 
@@ -105,8 +106,8 @@ def receiver(
             event = unpack(event_type, message)
         except DecodeError as error:
             return bus.refuse(message, error)
-        # Subjects are in lower case: two symbols may share one.
-        if symbol is not None and getattr(event, "symbol", symbol) != symbol:
+        # What travels on one subject for all symbols is told apart here, as subjects would do it.
+        if symbol is not None and not share_subject(symbol, getattr(event, "symbol", symbol)):
             return None
         return handler(event)
 

@@ -14,6 +14,7 @@ from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.deadletters import deadletters
 from ingenium.cli.output import print_error
+from ingenium.cli.protos import protos
 from ingenium.cli.run import run
 from ingenium.cli.status import status
 from ingenium.cli.sweep import sweep
@@ -42,6 +43,7 @@ application.command()(sweep)
 application.command()(worker)
 application.command()(tap)
 application.command()(accounts)
+application.command()(protos)
 application.command()(halt)
 application.command()(reduce)
 application.command()(resume)

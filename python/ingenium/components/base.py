@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TypeVar, cast
 from ingenium.clock import Clock, format_time
 from ingenium.components.user_state import read_user_state, write_user_state
 from ingenium.errors import ComponentError, DecodeError
-from ingenium.events import ControlEvent, DataEvent, Event
+from ingenium.events import ControlEvent, DataEvent, Event, write_plainly
 from ingenium.ids import make_id
 from ingenium.subjects import subject_of
 from ingenium.trading.bar import Bar
@@ -304,6 +304,7 @@ class Component:
             raise self._outside()
         # Raises SubjectError for a symbol that no subject can hold, where the user can see it.
         subject_of(event)
+        write_plainly(event)
         if not event.id:
             event.id = self._next_id(prefix)
         if not event.timestamp:

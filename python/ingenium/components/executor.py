@@ -74,7 +74,7 @@ class Executor(Gated):
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden."""
         if event.ohlc is None:
             return None
-        return self.on_bar(Bar.from_event(event))
+        return self.on_bar(Bar.from_event(event, self.now))
 
     def on_bar(self, bar: Bar) -> Handled:
         """Handle a bar; executors that ask a broker for prices ignore it."""
@@ -120,7 +120,8 @@ class Executor(Gated):
         """Send a report on an order.
 
         Args:
-            event: Its empty ``id`` and ``timestamp`` are filled.
+            event: Its empty ``id`` and ``timestamp`` are filled; an empty ``quantity`` becomes
+                ``"0"``, since readers in other languages parse it before they look at ``update``.
 
         Returns:
             The same event.
@@ -128,6 +129,8 @@ class Executor(Gated):
         Raises:
             SubjectError: Its symbol cannot be part of a subject; nothing is sent.
         """
+        if not event.quantity:
+            event.quantity = "0"
         event = self._send(event, "exec")
         if self.gate is not None and (found := self.book.follow(event)) is not None:
             self._distrust(*found)

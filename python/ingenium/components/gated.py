@@ -227,7 +227,7 @@ class Gated(Component):
             gate.forget_closed(self._view())
         if gate.limits.stale_data_seconds is not None:
             try:
-                known = Bar.from_event(event).end
+                known = Bar.from_event(event, self.now).end
             except DecodeError:
                 return
             # Old data may come late, and clocks of producers may be ahead.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind
+from ingenium.clock import format_time
 from ingenium.components.base import Component, Handled
 from ingenium.components.blame import where
 from ingenium.components.executor import Executor
@@ -25,8 +26,9 @@ from ingenium.events import (
     SignalEvent,
     encode,
 )
-from ingenium.subjects import PORTFOLIO, data_subject, subject_for
+from ingenium.subjects import PORTFOLIO, data_subject, share_subject, subject_for
 from ingenium.trading.bar import Bar
+from ingenium.trading.timestamp import is_stated
 
 __all__ = [
     "STOP",
@@ -37,6 +39,7 @@ __all__ = [
     "handle",
     "handlers_of",
     "incident_of",
+    "note_arrival",
     "start_component",
     "stop_component",
     "subscriptions_of",
@@ -114,9 +117,21 @@ def subscriptions_of(component: Component) -> list[tuple[str, type[Event] | None
 
 
 def wants(component: Component, event: Event) -> bool:
-    """Whether a component has asked for an event; symbols that differ in case share a subject."""
+    """Whether a component has asked for an event.
+
+    What counts is the subject, as for the original Go clients: it has the symbol in lower case, so
+    one who asks for ``"AAPL"`` gets the data of ``"aapl"`` as well.
+    """
     symbols = getattr(component, "symbols", None)
-    return symbols is None or not isinstance(event, DataEvent) or event.symbol in symbols
+    if symbols is None or not isinstance(event, DataEvent) or event.symbol in symbols:
+        return True
+    return any(share_subject(event.symbol, symbol) for symbol in symbols)
+
+
+def note_arrival(event: Event, now: datetime) -> None:
+    """Put the time of arrival into live market data that states no time."""
+    if isinstance(event, DataEvent) and not is_stated(event.timestamp):
+        event.timestamp = format_time(now)
 
 
 async def handle(

@@ -13,7 +13,7 @@ import msgspec
 from ingenium.clock import format_time
 from ingenium.components.base import Component
 from ingenium.errors import ComponentError
-from ingenium.events import DataEvent
+from ingenium.events import DataEvent, write_plainly
 from ingenium.ids import make_id
 from ingenium.trading.bar import Bar, format_period
 
@@ -111,6 +111,7 @@ class Ingestor(Component):
         Raises:
             SubjectError: Its symbol cannot be part of a subject; nothing is sent.
         """
+        write_plainly(event)
         self.identify(event)
         return self._send(event, "data")
 

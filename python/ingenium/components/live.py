@@ -15,6 +15,7 @@ from ingenium.components.handling import (
     handle,
     handlers_of,
     incident_of,
+    note_arrival,
     report_alarms,
     start_component,
     stop_component,
@@ -130,6 +131,7 @@ class LiveMember:
             event = unpack(event_type, message)
             if not wants(component, event):
                 return
+            note_arrival(event, self._clock.now())
             work = handle(component, self._handlers[event_type], event, self._clock.now())
             await self._publish(await watched(self._bus, component, work, event_type, self._limit))
             if (refusal := component.take_refusal()) is not None:

@@ -81,7 +81,7 @@ class Portfolio(BookingPortfolio):
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden."""
         if event.ohlc is None:
             return None
-        return self.on_bar(Bar.from_event(event))
+        return self.on_bar(Bar.from_event(event, self.now))
 
     def on_bar(self, bar: Bar) -> Handled:
         """Handle a bar; its close is the symbol's `price` already."""

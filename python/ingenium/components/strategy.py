@@ -44,7 +44,7 @@ class Strategy(Component):
         """
         if event.ohlc is None:
             return None
-        return self.on_bar(Bar.from_event(event))
+        return self.on_bar(Bar.from_event(event, self.now))
 
     def on_bar(self, bar: Bar) -> Handled:
         """Handle a bar."""

@@ -11,7 +11,13 @@ from ingenium.bus.stream import Record
 from ingenium.components import Component
 from ingenium.components.blocking import watched
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
-from ingenium.components.handling import handle, handlers_of, incident_of, wants
+from ingenium.components.handling import (
+    handle,
+    handlers_of,
+    incident_of,
+    note_arrival,
+    wants,
+)
 from ingenium.delivery.lateness import lateness
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.writing import Draft
@@ -108,6 +114,7 @@ class Taker:
         component = self._component
         now = self._clock.present()
         if record is None:
+            note_arrival(event, now)
             work = handle(component, self._handlers[DataEvent], event, now)
             return await watched(self._bus, component, work, type(event), self._limit)
         handler = self._handlers.get(type(event), component.handle_control)

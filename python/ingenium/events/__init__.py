@@ -13,8 +13,11 @@ from ingenium._gen.ingenium.v1 import (
     SignalEvent,
     StopLoss,
 )
+from ingenium.events._google import full_name_of, own_type
 from ingenium.events.binary import decode_binary, encode_binary
 from ingenium.events.content import ContentType
+from ingenium.events.json_form import teach_wire
+from ingenium.events.plain import plain_text, write_plainly
 from ingenium.events.tokens import (
     DataType,
     DeadLetterReason,
@@ -68,4 +71,10 @@ __all__ = [
     "decode_binary",
     "encode",
     "encode_binary",
+    "full_name_of",
+    "own_type",
+    "plain_text",
+    "write_plainly",
 ]
+
+teach_wire()

@@ -16,6 +16,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped]
 from ingenium.errors import DecodeError, EncodeError
 from ingenium.events._binary_reading import WrongValueError, compile_binary_reader
 from ingenium.events._binary_writing import compile_binary_writer
+from ingenium.events._google import google_binary_reader, is_google_message, write_google_binary
 from ingenium.events._schema import Schema, SchemaError, schema_of
 from ingenium.events.content import ContentType
 
@@ -67,6 +68,9 @@ def decode_binary(event_type: type[T], payload: bytes) -> T:
 
 
 def _writer(event_type: type[Any]) -> Callable[[Any], bytes]:
+    if is_google_message(event_type):
+        _writers[event_type] = write_google_binary
+        return write_google_binary
     try:
         write = _writers[event_type] = compile_binary_writer(schema_of(event_type))
     except SchemaError as error:
@@ -75,6 +79,9 @@ def _writer(event_type: type[Any]) -> Callable[[Any], bytes]:
 
 
 def _reader(event_type: Any) -> Callable[[bytes], Any]:
+    if is_google_message(event_type):
+        read_message = _readers[event_type] = google_binary_reader(event_type)
+        return read_message
     try:
         schema = schema_of(event_type)
     except SchemaError as error:

@@ -1,7 +1,8 @@
 """The JSON of the bus: the only code that knows it. docs/wire-format.md describes it.
 
 `encode` and `decode` work for the package's events and for any message class that betterproto2
-generated. What they know of a type comes from its descriptor, once, on first use.
+generated. What they know of a type comes from its descriptor, once, on first use. Classes of plain
+``google.protobuf`` are written and read by that library's own JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any, TypeVar
 from ingenium.errors import DecodeError, EncodeError
 from ingenium.events._fast_reading import compile_reader
 from ingenium.events._fast_writing import compile_writer
+from ingenium.events._google import google_reader, google_writer, is_google_message
 from ingenium.events._schema import SchemaError, schema_of
+from ingenium.events.binary import decode_binary, encode_binary
 
 __all__ = ["decode", "encode"]
 
@@ -60,6 +63,9 @@ def decode(event_type: type[T], payload: bytes) -> T:
 
 
 def _writer(event_type: type[Any]) -> Callable[[Any], bytes]:
+    if is_google_message(event_type):
+        write = _writers[event_type] = google_writer(event_type, encode, decode_binary)
+        return write
     try:
         write = _writers[event_type] = compile_writer(schema_of(event_type))
     except SchemaError as error:
@@ -68,6 +74,9 @@ def _writer(event_type: type[Any]) -> Callable[[Any], bytes]:
 
 
 def _reader(event_type: Any) -> Callable[[bytes], Any]:
+    if is_google_message(event_type):
+        read = _readers[event_type] = google_reader(event_type, decode, encode_binary)
+        return read
     try:
         read = _readers[event_type] = compile_reader(schema_of(event_type))
     except SchemaError as error:

@@ -11,11 +11,12 @@ from typing import NamedTuple, cast
 from msgspec.structs import force_setattr
 
 from ingenium.components import Ingestor
-from ingenium.errors import ComponentError, DecodeError, IngeniumError
-from ingenium.events import DataEvent
+from ingenium.errors import ComponentError, IngeniumError
+from ingenium.events import DataEvent, write_plainly
 from ingenium.trading import Bar
 from ingenium.trading.account import LARGEST_PRICE
-from ingenium.trading.bar import parse_time
+from ingenium.trading.period import end_of_period, read_period
+from ingenium.trading.timestamp import is_time, parse_time, read_time
 
 __all__ = ["Feed", "Head", "Instant", "Item", "Run", "Turn", "next_turn", "time_of"]
 
@@ -112,12 +113,10 @@ def time_of(event: DataEvent) -> datetime:
     Raises:
         DecodeError: Neither its timestamp nor its bar says so.
     """
-    text = event.timestamp
-    if text:
-        return parse_time(text)
-    if event.ohlc is not None and event.ohlc.timestamp is not None:
-        return Bar.from_event(event).end
-    raise DecodeError("DataEvent", "Timestamp", "expected an RFC 3339 time, found ''")
+    ohlc = event.ohlc
+    if ohlc is None or ohlc.timestamp is None:
+        return parse_time(event.timestamp)
+    return read_time(event.timestamp, end_of_period(ohlc.timestamp, read_period(ohlc.period or "")))
 
 
 def _prefers_bars(ingestor: Ingestor) -> bool:
@@ -334,7 +333,8 @@ class Feed:
             # Bars of several symbols share their time, so most texts are parsed once.
             if item.timestamp != self._last_text or not item.timestamp:
                 self._go_on(time_of(item), item.symbol)
-                self._last_text = item.timestamp
+                self._last_text = item.timestamp if is_time(item.timestamp) else ""
+            write_plainly(item)
             if not item.id:
                 self.ingestor.identify(item)
         self.head = Head(self._last_time, item.symbol)

@@ -28,6 +28,7 @@ from ingenium.subjects import data_subject, event_type_of, subject_of
 from ingenium.trading import Account, Bar, Fill, Order, SentReport, Trade
 from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.order import protective_ids
+from ingenium.trading.period import is_period
 
 _LISTED = 10
 # A tuple, as a union is made anew for each look.
@@ -130,6 +131,7 @@ class EventLog:
         """The last instant; ``None`` before the first."""
         self._problems: list[str] = []
         self._symbols: dict[str, None] = {}
+        self._odd_periods: set[str] = set()
 
     def add(self, step: Step) -> None:
         """Add one instant of messages."""
@@ -294,7 +296,21 @@ class EventLog:
     def _mark(self, event: DataEvent) -> None:
         self._symbols[event.symbol] = None
         if event.ohlc is not None:
+            period = event.ohlc.period
+            if period and self._is_odd(period):
+                self._problems.append(
+                    f"{event.symbol}: Ohlc.Period {period!r} is not known, so its bars count as of "
+                    "no stated length"
+                )
             self.account.mark(event.symbol, event.ohlc.close)
+
+    def _is_odd(self, period: str) -> bool:
+        """Whether the length of a bar is not known, and this is the time to say so."""
+        odd = self._odd_periods
+        if is_period(period) or period in odd or len(odd) >= _LISTED:
+            return False
+        odd.add(period)
+        return True
 
     def _order(self, order_id: str) -> Order | None:
         order = self._orders.get(order_id)

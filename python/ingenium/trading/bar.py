@@ -12,8 +12,17 @@ import msgspec
 
 from ingenium.clock import format_time
 from ingenium.errors import DecodeError
-from ingenium.events import DataEvent, DataType, Ohlc
+from ingenium.events import DataEvent, DataType, Ohlc, plain_text
 from ingenium.trading.numbers import format_decimal, parse_float, parse_price
+from ingenium.trading.period import (
+    NOT_STATED,
+    end_of_period,
+    format_period,
+    parse_period,
+    read_period,
+    start_of_period,
+)
+from ingenium.trading.timestamp import parse_time, read_time
 
 __all__ = ["Bar", "Texts", "format_period", "parse_period", "parse_time"]
 
@@ -26,74 +35,6 @@ class Texts(NamedTuple):
     low: str
     close: str
     volume: str
-
-
-_PERIOD = re.compile(r"([1-9][0-9]{0,5}) ?([smhdw])", re.ASCII)
-_UNITS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
-_REMEMBERED = 4096
-_periods: dict[str, timedelta] = {}
-_texts_of_periods: dict[timedelta, str] = {}
-
-
-def parse_period(text: str) -> timedelta:
-    """Parse the length of a bar, ``"5m"`` or ``"1d"``.
-
-    Raises:
-        DecodeError: It is not a number and a unit of s, m, h, d or w.
-    """
-    try:
-        return _periods[text]
-    except KeyError:
-        pass
-    match = _PERIOD.fullmatch(text)
-    if match is None:
-        raise DecodeError(
-            "DataEvent",
-            "Ohlc.Period",
-            f"expected a number and a unit of s, m, h, d or w, such as '5m', found {text!r}",
-        )
-    period = int(match[1]) * _UNITS[match[2]]
-    if len(_periods) < _REMEMBERED:
-        _periods[text] = period
-    return period
-
-
-def format_period(period: timedelta) -> str:
-    """Write the length of a bar, in the largest unit that divides it below a week: ``"1d"``."""
-    try:
-        return _texts_of_periods[period]
-    except KeyError:
-        pass
-    for unit in "dhms":
-        count, rest = divmod(period, _UNITS[unit])
-        if not rest and count:
-            text = f"{count}{unit}"
-            if len(_texts_of_periods) < _REMEMBERED:
-                _texts_of_periods[period] = text
-            return text
-    raise ValueError(f"period {period} is not a positive number of seconds")
-
-
-def parse_time(text: str) -> datetime:
-    """Parse the timestamp of a data event; the result is in UTC.
-
-    Raises:
-        DecodeError: It is no time.
-    """
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None:
-        raise DecodeError("DataEvent", "Timestamp", f"expected an RFC 3339 time, found {text!r}")
-    # Documented Go components may write a time without a zone; the format's zone is UTC.
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 _OHLC = str(DataType.OHLC)
@@ -207,24 +148,31 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
         return Texts(*self.number_texts)
 
     @classmethod
-    def from_event(cls, event: DataEvent) -> Bar:
+    def from_event(cls, event: DataEvent, arrived: datetime | None = None) -> Bar:
         """Parse the bar of a data event.
 
+        A length that is not known counts as not stated; see `read_period`.
+
+        Args:
+            event: The event.
+            arrived: When it arrived, UTC: the end of a bar whose event states no time, or one that
+                cannot be read.
+
         Raises:
-            DecodeError: The event has no bar, or a price, time or period that cannot be read.
+            DecodeError: The event has no bar, a price that cannot be read, or no time.
         """
         ohlc = event.ohlc
         if ohlc is None:
             raise DecodeError(
                 "DataEvent", "Ohlc", f"expected a bar, found none (Type is {event.type!r})"
             )
-        period = parse_period(ohlc.period) if ohlc.period else timedelta(0)
+        period = read_period(ohlc.period) if ohlc.period else NOT_STATED
         start = ohlc.timestamp
         if start is None:
-            end = parse_time(event.timestamp)
-            start = end - period
+            end = read_time(event.timestamp, arrived)
+            start = start_of_period(end, period)
         else:
-            end = start + period
+            end = end_of_period(start, period)
         texts = (ohlc.open, ohlc.high, ohlc.low, ohlc.close, ohlc.volume)
         try:
             if _PLAIN("\n".join(texts)) is None:
@@ -233,7 +181,18 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
         except ValueError:
             open_, high, low, close, volume = map(_number, _FIELDS, texts)
         return cls(
-            event.symbol, start, end, open_, high, low, close, volume, period, None, None, event
+            event.symbol,
+            start,
+            end,
+            open_,
+            high,
+            low,
+            close,
+            volume,
+            end - start,
+            None,
+            None,
+            event,
         )
 
     @classmethod
@@ -255,7 +214,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
             DecodeError: A price cannot be read.
         """
         start = start.astimezone(UTC)
-        texts = Texts(open, high, low, close, volume)
+        texts = Texts(*map(plain_text, (open, high, low, close, volume)))
         first, most, least, last, size = map(_number, _FIELDS, texts)
         return cls(symbol, start, start + period, first, most, least, last, size, period, texts)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from ingenium.errors import DecodeError
 from ingenium.events import ExecutionEvent, Side, TradeUpdate
+from ingenium.subjects import share_subject
 from ingenium.trading.money import ZERO
 from ingenium.trading.numbers import parse_decimal
 from ingenium.trading.order import Order
@@ -138,7 +139,7 @@ def _symbol(event: ExecutionEvent, order: Order | None) -> str:
                 f"expected a symbol, found none, and order {event.order_id!r} is unknown",
             )
         return event.symbol
-    if event.symbol and event.symbol != order.symbol:
+    if event.symbol and not share_subject(event.symbol, order.symbol):
         raise DecodeError(
             _EVENT, "Symbol", f"expected {order.symbol!r} as in the order, found {event.symbol!r}"
         )

@@ -16,11 +16,11 @@ ZERO = Decimal(0)
 
 _TRAPS = [InvalidOperation, DivisionByZero, Overflow]
 
-EXACT = Context(prec=96, rounding=ROUND_HALF_EVEN, traps=_TRAPS)
+EXACT = Context(prec=192, rounding=ROUND_HALF_EVEN, traps=_TRAPS)
 """For sums and products.
 
-A number of the wire has at most 33 digits, so a product has at most 66, and the sum of any number
-of them that a run can make fits as well: nothing is ever rounded.
+A number of the wire has at most 43 digits, so a product of three has at most 129, and the sum of
+any number of them that a run can make fits as well: nothing is ever rounded.
 """
 
 QUOTIENT = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=_TRAPS)

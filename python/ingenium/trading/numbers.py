@@ -1,8 +1,9 @@
 """Decimal texts of the wire to numbers and back.
 
-The wire holds numbers as plain decimal strings. Python's own ``Decimal`` and ``float`` take more
-than that (``"1_000"``, ``"NaN"``, ``"1E+999999"``, Arabic digits), so every text is held against
-the rule first.
+We write numbers as plain decimal strings. Others print floats and decimals as their language does,
+``"1e-05"`` or ``"1E+6"``, which is read as exactly. Python's own ``Decimal`` and ``float`` take
+more than that (``"1_000"``, ``"NaN"``, ``"1E+999999"``, Arabic digits), so every text is held
+against the rule first.
 """
 
 from __future__ import annotations
@@ -13,16 +14,25 @@ from math import isfinite
 
 from ingenium.errors import DecodeError, EncodeError
 
-__all__ = ["as_written", "format_decimal", "parse_decimal", "parse_float", "parse_price"]
+__all__ = [
+    "as_written",
+    "format_decimal",
+    "parse_decimal",
+    "parse_float",
+    "parse_price",
+]
 
-# Up to 15 digits before the point and 18 behind it: the cents of any market and the wei of a coin.
-_PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?", re.ASCII)
-_EXPONENT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+# Up to 15 digits before the point and 28 behind it: the cents of any market, the wei of a coin, and
+# all 17 digits of a float as small as the price of the smallest coin.
+_PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,28})?", re.ASCII)
+_EXPONENT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
-_FINEST = Decimal("1e-18")
-_FINEST_EXPONENT = 18
+_ONE = Decimal(1)
+_FINEST = Decimal("1e-28")
+_FINEST_EXPONENT = 28
 _FEW_DIGITS = 15
 _WIDE = Context(prec=64)
+_LONG = Context(prec=96)
 
 # What texts have been read as, and numbers written as: those of money come again and again.
 _REMEMBERED = 4096
@@ -31,7 +41,7 @@ _texts: dict[Decimal, str] = {}
 
 
 def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
-    """Parse a decimal of the money path: exact, and plain notation only.
+    """Parse a decimal of the money path, exactly; one with an exponent is taken.
 
     Args:
         text: What the event holds.
@@ -39,9 +49,12 @@ def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
         path: For the error, the field's wire name.
 
     Raises:
-        DecodeError: The text is empty or no plain decimal.
+        DecodeError: The text is empty or no decimal, or has more digits than 15 before the point
+            or 28 behind it.
     """
     number = _plain(text)
+    if number is None:
+        number = _with_exponent(text)
     if number is None:
         raise DecodeError(
             event_type, path, f"expected a plain decimal like '12.50', found {text!r}"
@@ -52,22 +65,17 @@ def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
 def parse_price(text: str, event_type: str, path: str) -> Decimal:
     """Parse a price or volume of market data exactly; takes what `parse_float` takes.
 
-    What is finer than the 18 decimals that an event of the money path can hold is rounded.
+    What is finer than the 28 decimals that an event of the money path can hold is rounded.
 
     Raises:
         DecodeError: The text is empty, no finite decimal, or 10^15 or more.
     """
-    plain = _plain(text)
-    if plain is not None:
-        return plain
+    exact = _plain(text) or _with_exponent(text)
+    if exact is not None:
+        return exact
     if abs(parse_float(text, event_type, path)) >= 1e15:
         raise DecodeError(event_type, path, f"expected a number below 10^15, found {text!r}")
-    number = Decimal(text)
-    exponent = number.as_tuple().exponent
-    if isinstance(exponent, int) and -_FINEST_EXPONENT <= exponent <= 0:
-        return number
-    # Quantizing also writes out a positive exponent, so that no text of it ever holds one.
-    return number.quantize(_FINEST, context=_WIDE)
+    return Decimal(text).quantize(_FINEST, context=_WIDE)
 
 
 def parse_float(text: str, event_type: str, path: str) -> float:
@@ -134,3 +142,20 @@ def _plain(text: str) -> Decimal | None:
             _numbers.clear()
         _numbers[text] = number
     return number
+
+
+def _with_exponent(text: str) -> Decimal | None:
+    """Read a decimal with an exponent, or with zeros at its end; ``None`` when it is none."""
+    if _EXPONENT.fullmatch(text) is None:
+        return None
+    number = Decimal(text)
+    if not number:
+        return Decimal(0)
+    if not -_FINEST_EXPONENT <= number.adjusted() < 15:
+        return None
+    number = number.normalize(_LONG)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_FINEST_EXPONENT:
+        return None
+    # Written out, so that no text of it ever holds an exponent.
+    return number.quantize(_ONE, context=_WIDE) if exponent > 0 else number

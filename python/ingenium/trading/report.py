@@ -49,6 +49,8 @@ class Report(msgspec.Struct, frozen=True, gc=False):
         """Write the report as an event, its id and timestamp still empty."""
         event = ExecutionEvent(
             order_id=self.order.id,
+            # A reader in Go parses it before it looks at anything else.
+            quantity="0",
             symbol=self.order.symbol,
             side=self.order.side._value_,
             update=self.update._value_,

@@ -39,7 +39,8 @@ type DataEvent struct {
 	Symbol string `protobuf:"bytes,2,opt,name=symbol,json=Symbol,proto3" json:"symbol,omitempty"`
 	// When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
 	// is the bar's end; for live data the time of sending. A string, since the documented
-	// format says so. Empty means not stated; the SDK fills it on sending.
+	// format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+	// and on live data that arrives.
 	Timestamp string `protobuf:"bytes,3,opt,name=timestamp,json=Timestamp,proto3" json:"timestamp,omitempty"`
 	// The bar. Absent when the event carries no bar.
 	Ohlc *Ohlc `protobuf:"bytes,4,opt,name=ohlc,json=Ohlc,proto3" json:"ohlc,omitempty"`
@@ -128,8 +129,9 @@ type Ohlc struct {
 	Close string `protobuf:"bytes,4,opt,name=close,json=Close,proto3" json:"close,omitempty"`
 	// Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
 	Volume string `protobuf:"bytes,5,opt,name=volume,json=Volume,proto3" json:"volume,omitempty"`
-	// Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-	// stated; readers then treat the bar as known at its timestamp.
+	// Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+	// "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+	// known at its timestamp.
 	Period *string `protobuf:"bytes,6,opt,name=period,json=Period,proto3,oneof" json:"period,omitempty"`
 	// Start of the bar. Absent means not stated.
 	Timestamp     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=timestamp,json=Timestamp,proto3" json:"timestamp,omitempty"`
@@ -747,8 +749,8 @@ type ExecutionEvent struct {
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=timestamp,json=Timestamp,proto3" json:"timestamp,omitempty"`
 	// Id of the order that the report is about.
 	OrderId string `protobuf:"bytes,3,opt,name=order_id,json=OrderId,proto3" json:"order_id,omitempty"`
-	// Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-	// fill nothing.
+	// Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+	// nothing; empty means the same.
 	Quantity string `protobuf:"bytes,4,opt,name=quantity,json=Quantity,proto3" json:"quantity,omitempty"`
 	// Name of the instrument, case kept. Empty means that the reader finds it by the order id: the
 	// original Go executor sends none.

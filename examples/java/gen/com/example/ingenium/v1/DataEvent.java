@@ -159,7 +159,8 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
    * is the bar's end; for live data the time of sending. A string, since the documented
-   * format says so. Empty means not stated; the SDK fills it on sending.
+   * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+   * and on live data that arrives.
    * </pre>
    *
    * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
@@ -182,7 +183,8 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
    * is the bar's end; for live data the time of sending. A string, since the documented
-   * format says so. Empty means not stated; the SDK fills it on sending.
+   * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+   * and on live data that arrives.
    * </pre>
    *
    * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
@@ -916,7 +918,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
      * is the bar's end; for live data the time of sending. A string, since the documented
-     * format says so. Empty means not stated; the SDK fills it on sending.
+     * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+     * and on live data that arrives.
      * </pre>
      *
      * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
@@ -938,7 +941,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
      * is the bar's end; for live data the time of sending. A string, since the documented
-     * format says so. Empty means not stated; the SDK fills it on sending.
+     * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+     * and on live data that arrives.
      * </pre>
      *
      * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
@@ -961,7 +965,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
      * is the bar's end; for live data the time of sending. A string, since the documented
-     * format says so. Empty means not stated; the SDK fills it on sending.
+     * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+     * and on live data that arrives.
      * </pre>
      *
      * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
@@ -980,7 +985,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
      * is the bar's end; for live data the time of sending. A string, since the documented
-     * format says so. Empty means not stated; the SDK fills it on sending.
+     * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+     * and on live data that arrives.
      * </pre>
      *
      * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
@@ -996,7 +1002,8 @@ private static final long serialVersionUID = 0L;
      * <pre>
      * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
      * is the bar's end; for live data the time of sending. A string, since the documented
-     * format says so. Empty means not stated; the SDK fills it on sending.
+     * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+     * and on live data that arrives.
      * </pre>
      *
      * <code>string timestamp = 3 [json_name = "Timestamp"];</code>

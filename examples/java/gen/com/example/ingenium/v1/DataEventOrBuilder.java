@@ -54,7 +54,8 @@ public interface DataEventOrBuilder extends
    * <pre>
    * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
    * is the bar's end; for live data the time of sending. A string, since the documented
-   * format says so. Empty means not stated; the SDK fills it on sending.
+   * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+   * and on live data that arrives.
    * </pre>
    *
    * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
@@ -65,7 +66,8 @@ public interface DataEventOrBuilder extends
    * <pre>
    * When the data was known, RFC 3339 in UTC: "2024-01-03T00:00:00Z". For a bar of history this
    * is the bar's end; for live data the time of sending. A string, since the documented
-   * format says so. Empty means not stated; the SDK fills it on sending.
+   * format says so, and any string may come. Empty means not stated; the SDK fills it on sending,
+   * and on live data that arrives.
    * </pre>
    *
    * <code>string timestamp = 3 [json_name = "Timestamp"];</code>

@@ -164,10 +164,12 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
       "id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google" +
       ".protobuf.TimestampR\tTimestamp\022\024\n\005state\030" +
       "\003 \001(\tR\005State\022\026\n\006reason\030\004 \001(\tR\006Reason\022\026\n\006" +
-      "sender\030\005 \001(\tR\006SenderBs\n\027com.example.inge" +
-      "nium.v1B\013EventsProtoP\001\242\002\003IXX\252\002\013Ingenium." +
-      "V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPBMetada" +
-      "ta\352\002\014Ingenium::V1b\006proto3"
+      "sender\030\005 \001(\tR\006SenderB\256\001\n\027com.example.ing" +
+      "enium.v1B\013EventsProtoP\001Z9github.com/mark" +
+      "winter/ingenium/gen/ingenium/v1;ingenium" +
+      "v1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1\342\002\027I" +
+      "ngenium\\V1\\GPBMetadata\352\002\014Ingenium::V1b\006p" +
+      "roto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

@@ -206,8 +206,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object quantity_ = "";
   /**
    * <pre>
-   * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-   * fill nothing.
+   * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+   * nothing; empty means the same.
    * </pre>
    *
    * <code>string quantity = 4 [json_name = "Quantity"];</code>
@@ -228,8 +228,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-   * fill nothing.
+   * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+   * nothing; empty means the same.
    * </pre>
    *
    * <code>string quantity = 4 [json_name = "Quantity"];</code>
@@ -1695,8 +1695,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object quantity_ = "";
     /**
      * <pre>
-     * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-     * fill nothing.
+     * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+     * nothing; empty means the same.
      * </pre>
      *
      * <code>string quantity = 4 [json_name = "Quantity"];</code>
@@ -1716,8 +1716,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-     * fill nothing.
+     * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+     * nothing; empty means the same.
      * </pre>
      *
      * <code>string quantity = 4 [json_name = "Quantity"];</code>
@@ -1738,8 +1738,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-     * fill nothing.
+     * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+     * nothing; empty means the same.
      * </pre>
      *
      * <code>string quantity = 4 [json_name = "Quantity"];</code>
@@ -1756,8 +1756,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-     * fill nothing.
+     * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+     * nothing; empty means the same.
      * </pre>
      *
      * <code>string quantity = 4 [json_name = "Quantity"];</code>
@@ -1771,8 +1771,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-     * fill nothing.
+     * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+     * nothing; empty means the same.
      * </pre>
      *
      * <code>string quantity = 4 [json_name = "Quantity"];</code>

@@ -84,8 +84,8 @@ public interface ExecutionEventOrBuilder extends
 
   /**
    * <pre>
-   * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-   * fill nothing.
+   * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+   * nothing; empty means the same.
    * </pre>
    *
    * <code>string quantity = 4 [json_name = "Quantity"];</code>
@@ -94,8 +94,8 @@ public interface ExecutionEventOrBuilder extends
   java.lang.String getQuantity();
   /**
    * <pre>
-   * Quantity that this report fills, a decimal in shares or units. Empty or "0" on reports that
-   * fill nothing.
+   * Quantity that this report fills, a decimal in shares or units. "0" on reports that fill
+   * nothing; empty means the same.
    * </pre>
    *
    * <code>string quantity = 4 [json_name = "Quantity"];</code>

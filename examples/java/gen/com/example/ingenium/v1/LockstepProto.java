@@ -68,10 +68,11 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
       "il_symbol\030\005 \001(\tR\013UntilSymbol\022\022\n\004data\030\006 \001" +
       "(\rR\004Data\022\036\n\nexecutions\030\007 \001(\rR\nExecutions" +
       "\022\030\n\007signals\030\010 \001(\rR\007Signals\022\020\n\003end\030\t \001(\010R" +
-      "\003EndBu\n\027com.example.ingenium.v1B\rLockste" +
-      "pProtoP\001\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\" +
-      "V1\342\002\027Ingenium\\V1\\GPBMetadata\352\002\014Ingenium:" +
-      ":V1b\006proto3"
+      "\003EndB\260\001\n\027com.example.ingenium.v1B\rLockst" +
+      "epProtoP\001Z9github.com/markwinter/ingeniu" +
+      "m/gen/ingenium/v1;ingeniumv1\242\002\003IXX\252\002\013Ing" +
+      "enium.V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPB" +
+      "Metadata\352\002\014Ingenium::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

@@ -299,8 +299,9 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object period_ = "";
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-   * stated; readers then treat the bar as known at its timestamp.
+   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * known at its timestamp.
    * </pre>
    *
    * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -312,8 +313,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-   * stated; readers then treat the bar as known at its timestamp.
+   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * known at its timestamp.
    * </pre>
    *
    * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -334,8 +336,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-   * stated; readers then treat the bar as known at its timestamp.
+   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * known at its timestamp.
    * </pre>
    *
    * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -1328,8 +1331,9 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object period_ = "";
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-     * stated; readers then treat the bar as known at its timestamp.
+     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * known at its timestamp.
      * </pre>
      *
      * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -1340,8 +1344,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-     * stated; readers then treat the bar as known at its timestamp.
+     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * known at its timestamp.
      * </pre>
      *
      * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -1361,8 +1366,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-     * stated; readers then treat the bar as known at its timestamp.
+     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * known at its timestamp.
      * </pre>
      *
      * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -1383,8 +1389,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-     * stated; readers then treat the bar as known at its timestamp.
+     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * known at its timestamp.
      * </pre>
      *
      * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -1401,8 +1408,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-     * stated; readers then treat the bar as known at its timestamp.
+     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * known at its timestamp.
      * </pre>
      *
      * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -1416,8 +1424,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-     * stated; readers then treat the bar as known at its timestamp.
+     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * known at its timestamp.
      * </pre>
      *
      * <code>optional string period = 6 [json_name = "Period"];</code>

@@ -112,8 +112,9 @@ public interface OhlcOrBuilder extends
 
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-   * stated; readers then treat the bar as known at its timestamp.
+   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * known at its timestamp.
    * </pre>
    *
    * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -122,8 +123,9 @@ public interface OhlcOrBuilder extends
   boolean hasPeriod();
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-   * stated; readers then treat the bar as known at its timestamp.
+   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * known at its timestamp.
    * </pre>
    *
    * <code>optional string period = 6 [json_name = "Period"];</code>
@@ -132,8 +134,9 @@ public interface OhlcOrBuilder extends
   java.lang.String getPeriod();
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Absent means not
-   * stated; readers then treat the bar as known at its timestamp.
+   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
+   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * known at its timestamp.
    * </pre>
    *
    * <code>optional string period = 6 [json_name = "Period"];</code>

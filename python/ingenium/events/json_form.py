@@ -1,0 +1,67 @@
+"""``to_json`` and ``from_json`` of the bus's own messages: the JSON of the bus.
+
+The base class of generated messages writes keys in camel case and leaves out what is empty, which
+is another format.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from betterproto2 import Casing, Message
+
+from ingenium._gen.ingenium import v1
+from ingenium.events.wire import decode, encode
+
+__all__ = ["teach_wire"]
+
+
+def _to_json(
+    self: Message,
+    indent: int | str | None = None,
+    include_default_values: bool = False,
+    casing: Casing | None = None,
+) -> str:
+    """Write this event as JSON, as it travels on the bus.
+
+    Args:
+        self: The event.
+        indent: Passed to `json.dumps`, to be read by people.
+        include_default_values: With this, or a ``casing``, what betterproto2 writes instead; that
+            is not the format of the bus.
+        casing: See ``include_default_values``.
+    """
+    if include_default_values or casing is not None:
+        return Message.to_json(self, indent, include_default_values, casing or Casing.CAMEL)
+    text = encode(self).decode()
+    return (
+        text if indent is None else json.dumps(json.loads(text), indent=indent, ensure_ascii=False)
+    )
+
+
+def _from_json(
+    cls: type[Message], value: str | bytes, *, ignore_unknown_fields: bool = True
+) -> Message:
+    """Read an event from JSON, as it travels on the bus; keys match in any case.
+
+    Args:
+        cls: Its class.
+        value: The JSON.
+        ignore_unknown_fields: The format of the bus skips keys that are unknown; False reads with
+            betterproto2 instead, which refuses them.
+
+    Raises:
+        DecodeError: It is no such event.
+    """
+    if not ignore_unknown_fields:
+        return cls.from_dict(json.loads(value))
+    return decode(cls, value.encode() if isinstance(value, str) else value)
+
+
+def teach_wire() -> None:
+    """Give the bus's own messages these methods in place of those of their base class."""
+    for name in v1.__all__:
+        cls: Any = getattr(v1, name)
+        cls.to_json = _to_json
+        cls.from_json = classmethod(_from_json)
