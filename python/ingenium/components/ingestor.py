@@ -27,13 +27,14 @@ class DataNote:
 
     Attributes:
         source: Name of the file, without its folder.
-        kind: ``"skipped"`` rows, ``"clipped"`` values, or what was ``"guessed"`` about the source.
-        count: How many rows or values; 1 for a guess about the whole file.
+        kind: ``"skipped"`` rows, ``"clipped"`` values, what was ``"guessed"`` about the source, or
+            ``"unread"`` for a file of a folder that was passed over.
+        count: How many rows or values; 1 for what concerns the whole file.
         text: What was done and why, with the first case: ``"line 17: close 'nan' is no number"``.
     """
 
     source: str
-    kind: Literal["skipped", "clipped", "guessed"]
+    kind: Literal["skipped", "clipped", "guessed", "unread"]
     count: int
     text: str
 

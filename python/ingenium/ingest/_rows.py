@@ -6,32 +6,22 @@ import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._cells import Prices, check_ticker, make_prices_of, make_time_of
 from ingenium.ingest._columns import Layout
-from ingenium.ingest._files import READ_ERRORS, TextFile
+from ingenium.ingest._files import READ_ERRORS, BarFile
+from ingenium.ingest._groups import Rows
+from ingenium.ingest._tables import BrokenRow
 from ingenium.ingest._times import ReadTime
 from ingenium.trading.bar import Bar
 
-__all__ = ["Item", "RowReader", "Rows"]
+__all__ = ["Item", "RowReader"]
 
 Item = tuple[datetime, str, int, int, Bar]
 """End of the bar, symbol, number of the file, line and bar: sorts as bars go out."""
-
-
-class Rows(Protocol):
-    """Rows of cells, and the line of the last one: what ``csv.reader`` gives."""
-
-    @property
-    def line_num(self) -> int:
-        """Line of the row that came last, from 1."""
-        ...
-
-    def __iter__(self) -> Iterator[list[str]]: ...
 
 
 class RowReader:
@@ -51,7 +41,7 @@ class RowReader:
 
     def __init__(
         self,
-        file: TextFile,
+        file: BarFile,
         number: int,
         layout: Layout,
         read_time: ReadTime,
@@ -169,6 +159,9 @@ class RowReader:
 
     def _fit(self, row: list[str], line: int) -> bool:
         """Tell whether a row has its cells, once empty ones at its end are off; report others."""
+        if isinstance(row, BrokenRow):
+            self._report(row, line, row.reason)
+            return False
         width = self.layout.width
         while len(row) > width and not row[-1].strip():
             row.pop()

@@ -9,24 +9,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError, SubjectError
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Layout, find_layout
-from ingenium.ingest._files import READ_ERRORS, TextFile, stem_of
-from ingenium.ingest._groups import BlockRows, ListRows, find_groups
+from ingenium.ingest._files import READ_ERRORS, BarFile, Source
+from ingenium.ingest._groups import ListRows, Rows
 from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._numbers import has_decimal_comma
 from ingenium.ingest._period import find_period
-from ingenium.ingest._rows import Item, RowReader, Rows
+from ingenium.ingest._rows import Item, RowReader
+from ingenium.ingest._sources import open_file
 from ingenium.ingest._times import Times, find_times
 from ingenium.ingest._zones import Zone
 from ingenium.trading import Bar
 
-__all__ = ["Options", "count_rows", "read_file"]
+__all__ = ["Options", "count_rows", "read_file", "why_not"]
 
 _SAMPLE = 1_000
 
@@ -44,19 +44,27 @@ class Options:
     date_format: str | None
 
 
-def count_rows(path: Path, options: Options) -> int:
+def count_rows(source: Source, options: Options) -> int:
     """Return how many rows a file has, by its lines.
 
     Raises:
         DataFileError: It cannot be read.
     """
-    file = TextFile(path)
-    layout = find_layout(file.name, file.head, options.columns)
-    return max(file.count_lines() - layout.first_line + 1, 0)
+    file = open_file(source)
+    return file.count_rows(_layout(file, options))
+
+
+def why_not(source: Source, options: Options) -> str:
+    """Return why a file holds no bars; empty when it does."""
+    try:
+        _layout(open_file(source), options)
+    except DataFileError as error:
+        return str(error)
+    return ""
 
 
 def read_file(
-    path: Path,
+    source: Source,
     number: int,
     options: Options,
     bad_rows: BadRows,
@@ -66,7 +74,7 @@ def read_file(
     """Yield the bars of a file, by time and symbol.
 
     Args:
-        path: The file.
+        source: The file.
         number: Its number among those that are read together.
         options: What the user asks for.
         bad_rows: Where rows that cannot be used are reported.
@@ -76,8 +84,8 @@ def read_file(
     Raises:
         DataFileError: It cannot be read.
     """
-    file = TextFile(path)
-    layout = find_layout(file.name, file.head, options.columns)
+    file = open_file(source)
+    layout = _layout(file, options)
     if options.period is None:
         notes.guess(file.name, "the length of the bars follows from the distances of the rows")
     if options.adjusted and "adj_close" not in layout.columns:
@@ -113,7 +121,7 @@ def read_file(
 
 
 def _by_column(
-    file: TextFile, layout: Layout, reader: RowReader, newest_first: bool
+    file: BarFile, layout: Layout, reader: RowReader, newest_first: bool
 ) -> Iterator[Item]:
     """Yield the bars of a file with a column of symbols."""
     if newest_first:
@@ -128,17 +136,10 @@ def _by_column(
             *(_of_ticker(reader, ListRows(lists[symbol]), symbol) for symbol in sorted(lists))
         )
         return
-    with file.open_seekable() as stream:
-        try:
-            groups = find_groups(stream, layout)
-        except (*READ_ERRORS, csv.Error) as error:
-            raise file.failed(error) from error
+    with _open_groups(file, layout) as groups:
         if groups is not None:
             yield from heapq.merge(
-                *(
-                    _of_ticker(reader, BlockRows(stream, blocks, layout.delimiter), symbol)
-                    for symbol, blocks in sorted(groups.items())
-                )
+                *(_of_ticker(reader, rows, symbol) for symbol, rows in sorted(groups.items()))
             )
             return
     with _open_rows(file, layout) as rows:
@@ -158,19 +159,30 @@ def _of_ticker(reader: RowReader, rows: Rows, symbol: str) -> Iterator[Item]:
 
 
 @contextmanager
-def _open_rows(file: TextFile, layout: Layout) -> Iterator[Rows]:
+def _open_rows(file: BarFile, layout: Layout) -> Iterator[Rows]:
     """Open a file's rows, those behind its head."""
     try:
-        with file.open() as text:
-            rows = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
-            while rows.line_num < layout.first_line - 1:
-                next(rows, None)
+        with file.open_rows(layout) as rows:
             yield rows
     except READ_ERRORS as error:
         raise file.failed(error) from error
 
 
-def _sample(file: TextFile, layout: Layout) -> list[list[str]]:
+@contextmanager
+def _open_groups(file: BarFile, layout: Layout) -> Iterator[dict[str, Rows] | None]:
+    """Open a file's rows symbol by symbol; none where symbols are mixed."""
+    try:
+        with file.open_groups(layout) as groups:
+            yield groups
+    except (*READ_ERRORS, csv.Error) as error:
+        raise file.failed(error) from error
+
+
+def _layout(file: BarFile, options: Options) -> Layout:
+    return find_layout(file.name, file.head, options.columns)
+
+
+def _sample(file: BarFile, layout: Layout) -> list[list[str]]:
     """Return the first rows that have all cells."""
     sample: list[list[str]] = []
     any_row = False
@@ -198,7 +210,7 @@ def _sample(file: TextFile, layout: Layout) -> list[list[str]]:
 
 
 def _times(
-    file: TextFile, layout: Layout, options: Options, sample: Sequence[Sequence[str]]
+    file: BarFile, layout: Layout, options: Options, sample: Sequence[Sequence[str]]
 ) -> Times:
     place, clock = layout["time"], layout.columns.get("clock")
 
@@ -234,7 +246,7 @@ def _series(layout: Layout, times: Times, sample: Sequence[list[str]]) -> dict[s
 
 
 def _check_direction(
-    file: TextFile, series: Iterable[Sequence[datetime]], newest_first: bool
+    file: BarFile, series: Iterable[Sequence[datetime]], newest_first: bool
 ) -> None:
     """Refuse a file that runs in the other direction than the user says."""
     rising = falling = False
@@ -260,8 +272,8 @@ def _has_decimal_comma(layout: Layout, sample: Sequence[Sequence[str]]) -> bool:
     return has_decimal_comma((row[place] for row in sample for place in places), layout.delimiter)
 
 
-def _symbol(file: TextFile, layout: Layout, options: Options) -> str:
-    symbol = options.symbol or layout.symbol or stem_of(file.path)
+def _symbol(file: BarFile, layout: Layout, options: Options) -> str:
+    symbol = options.symbol or layout.symbol or file.source.stem
     try:
         check_ticker(symbol)
     except SubjectError as error:

@@ -1,4 +1,4 @@
-"""Reads history from CSV files."""
+"""Reads history from files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ingenium.errors import ConfigError, DataFileError, DecodeError
 from ingenium.events import DataEvent
 from ingenium.ingest._bad_rows import BadRow, BadRows, OnBadRow
 from ingenium.ingest._columns import check_columns
-from ingenium.ingest._files import PathArgument, absolute_paths, find_files
+from ingenium.ingest._files import PathArgument, Source, absolute_paths
 from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._rows import Item
-from ingenium.ingest._series import Options, count_rows, read_file
+from ingenium.ingest._series import Options, count_rows, read_file, why_not
+from ingenium.ingest._sources import find_sources
 from ingenium.ingest._zones import Zone, load_zone
 from ingenium.subjects import check_symbol
 from ingenium.trading import Bar
@@ -28,13 +29,17 @@ __all__ = ["CsvIngestor"]
 class CsvIngestor(Ingestor):
     """Reads bars from CSV files, in the forms in which vendors write them.
 
+    The same rows are read from JSON lines, Parquet, Arrow and Feather files, and from zip archives;
+    Parquet, Arrow and Feather need ``ingenium[arrow]``.
+
     Delimiter, compression, columns, form of the times and length of the bars are found out; what
     a file leaves open is an error that names the argument to pass. Files are read as a stream and
     merged by time and symbol; prices stay the decimal text of the source, written plainly.
 
     Args:
-        paths: Files, folders (for the CSV files in them) and patterns such as ``"data/*.csv"``; a
-            relative one is seen from the folder that is current when the ingestor is made.
+        paths: Files, folders (for the files of prices in them, not in folders within) and patterns
+            such as ``"data/*.csv"``; a relative one is seen from the folder that is current when
+            the ingestor is made.
         symbol: The symbol of all rows. When left out, that of the file's symbol column, else the
             file's name: ``AAPL`` for ``AAPL.csv``.
         period: Length of the bars, such as ``"5m"``; the smallest usual distance between rows when
@@ -109,7 +114,7 @@ class CsvIngestor(Ingestor):
         Raises:
             DataFileError: A file cannot be read.
         """
-        return sum(count_rows(path, self._options) for path in find_files(self._paths))
+        return sum(count_rows(source, self._options) for source in self._sources())
 
     def files(self) -> Sequence[Path]:
         """Return the files that are read.
@@ -117,7 +122,10 @@ class CsvIngestor(Ingestor):
         Raises:
             DataFileError: A path names nothing.
         """
-        return find_files(self._paths)
+        return list(dict.fromkeys(source.path for source in self._sources()))
+
+    def _sources(self, notes: ReadingNotes | None = None) -> list[Source]:
+        return find_sources(self._paths, lambda source: why_not(source, self._options), notes)
 
     def read(self) -> Iterator[DataEvent]:
         """Yield the events of `read_bars`."""
@@ -135,10 +143,10 @@ class CsvIngestor(Ingestor):
         bad_rows = self._bad_rows
         bad_rows.clear()
         self._notes.clear()
-        files = find_files(self._paths)
+        files = self._sources(self._notes)
         series = [
-            read_file(path, number, self._options, bad_rows, self._notes, self.name_bar)
-            for number, path in enumerate(files)
+            read_file(source, number, self._options, bad_rows, self._notes, self.name_bar)
+            for number, source in enumerate(files)
         ]
         count = 0
         try:
