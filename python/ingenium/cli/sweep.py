@@ -21,8 +21,10 @@ from ingenium.backtest.search import search
 from ingenium.backtest.sweep import OnRun, Sweep, SweepRun
 from ingenium.backtest.walk_forward import WalkForward, make_windows
 from ingenium.backtest.walk_forward import walk_forward as walk
+from ingenium.cli.data_notes import print_notes
 from ingenium.cli.output import printable
 from ingenium.cli.sweep_output import print_folds, print_runs
+from ingenium.components import DataNote
 from ingenium.config import Settings
 from ingenium.errors import BacktestError, BusClosedError, ConfigError
 
@@ -127,6 +129,10 @@ def sweep(
             path = folder / "runs.jsonl"
             messages.print(f"[yellow]stopped; the same command goes on from {path}[/]")
             raise
+    if not json:
+        # All runs read the same data, the one that was stored as well.
+        noted = next((each.manifest for each in runs if each.manifest.get("notes")), {})
+        print_notes(messages, [DataNote(**row) for row in noted.get("notes", ())])
     if json:
         for each in runs:
             row = {"point": dict(each.point), "figures": each.figures, "error": each.error}

@@ -59,7 +59,7 @@ def why_not(source: Source, options: Options) -> str:
     try:
         _layout(open_file(source), options)
     except DataFileError as error:
-        return str(error)
+        return str(error).removeprefix(source.name).lstrip(": ").partition(": write one")[0]
     return ""
 
 
