@@ -67,6 +67,10 @@ class BadRows:
             raise DataFileError(
                 f"{file}, line {line}: {reason}; mend the row, or pass on_bad_row='skip'"
             )
+        self.drop(file, line, reason)
+
+    def drop(self, file: str, line: int, reason: str) -> None:
+        """Pass over a row that the user said to leave out, whatever becomes of bad ones."""
         self.count += 1
         first = self._notes.get(file) or DataNote(file, "skipped", 0, f"line {line}: {reason}")
         self._notes[file] = replace(first, count=first.count + 1)

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError
 from ingenium.ingest._bad_rows import BadRows
-from ingenium.ingest._cells import Prices, check_ticker, make_prices_of, make_time_of
+from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Layout
 from ingenium.ingest._files import READ_ERRORS, BarFile
 from ingenium.ingest._groups import Rows
+from ingenium.ingest._notes import ReadingNotes
+from ingenium.ingest._prices import OutsideError, PriceRules, Prices, make_prices_of
 from ingenium.ingest._tables import BrokenRow
 from ingenium.ingest._times import ReadTime
 from ingenium.trading.bar import Bar
@@ -35,8 +37,8 @@ class RowReader:
         period: Length of a bar.
         bad_rows: Where rows that cannot be used are reported.
         name_bar: Makes the id of a bar's event.
-        decimal_comma: Whether its numbers have one.
-        adjusted: Whether prices are scaled to the adjusted close.
+        rules: How its numbers are read.
+        notes: Where values that were changed are counted.
     """
 
     def __init__(
@@ -48,9 +50,8 @@ class RowReader:
         period: timedelta,
         bad_rows: BadRows,
         name_bar: Callable[[Bar], str],
-        *,
-        decimal_comma: bool,
-        adjusted: bool,
+        rules: PriceRules,
+        notes: ReadingNotes,
     ) -> None:
         self.file = file
         self.number = number
@@ -59,7 +60,7 @@ class RowReader:
         self._name_bar = name_bar
         self.bad_rows = bad_rows
         self._time_of = make_time_of(layout, read_time)
-        self._prices_of = make_prices_of(layout, decimal_comma=decimal_comma, adjusted=adjusted)
+        self._prices_of = make_prices_of(layout, rules, file.name, notes)
 
     def of_one_symbol(self, rows: Rows, symbol: str, ticker: str = "") -> Iterator[Item]:
         """Yield the bars of rows that all have one symbol.
@@ -85,11 +86,11 @@ class RowReader:
                     start = time_of(row, last)
                     if last is not None and start <= last:
                         self._check_order(start, last, line)
-                    item = item_of(start, symbol, prices_of(row), line)
+                    item = item_of(start, symbol, prices_of(row, line), line)
                 except (ValueError, OverflowError) as error:
                     if isinstance(error, DataFileError):
                         raise
-                    self._report(row, line, str(error))
+                    self._report(row, line, error)
                     continue
                 if only >= 0 and row[only] != ticker:
                     raise DataFileError(
@@ -125,11 +126,11 @@ class RowReader:
                         self._check_order(start, now, line)
                     if symbol in instant and start == now:
                         raise ValueError(f"{symbol} at {format_time(start)} came already")
-                    item = self._item(start, symbol, self._prices_of(row), line)
+                    item = self._item(start, symbol, self._prices_of(row, line), line)
                 except (ValueError, OverflowError) as error:
                     if isinstance(error, DataFileError):
                         raise
-                    self._report(row, line, str(error))
+                    self._report(row, line, error)
                     continue
                 if start != now:
                     yield from sorted(instant.values())
@@ -160,7 +161,7 @@ class RowReader:
     def _fit(self, row: list[str], line: int) -> bool:
         """Tell whether a row has its cells, once empty ones at its end are off; report others."""
         if isinstance(row, BrokenRow):
-            self._report(row, line, row.reason)
+            self._report(row, line, ValueError(row.reason))
             return False
         width = self.layout.width
         while len(row) > width and not row[-1].strip():
@@ -168,10 +169,11 @@ class RowReader:
         if len(row) == width:
             return True
         if any(cell.strip() for cell in row):
-            self._report(row, line, f"has {len(row)} fields, expected {width}")
+            error = ValueError(f"has {len(row)} fields, expected {width}")
+            self._report(row, line, error)
         return False
 
-    def _report(self, row: list[str], line: int, reason: str) -> None:
+    def _report(self, row: list[str], line: int, error: Exception) -> None:
         """Report a bad row; one that a quote makes of several lines is not to be skipped."""
         breaks = sum(cell.count("\n") for cell in row)
         if breaks:
@@ -182,7 +184,10 @@ class RowReader:
                 f"{self.file.name}, line {first}: a quote that begins there does not end{until}: "
                 "end it, or take it out"
             )
-        self.bad_rows.report(self.file.name, line, reason)
+        if isinstance(error, OutsideError):
+            self.bad_rows.drop(self.file.name, line, str(error))
+        else:
+            self.bad_rows.report(self.file.name, line, str(error))
 
     @contextmanager
     def _reading(self, rows: Rows) -> Iterator[None]:

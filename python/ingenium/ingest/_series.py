@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import heapq
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -14,12 +14,13 @@ from ingenium.clock import format_time
 from ingenium.errors import DataFileError, SubjectError
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._cells import check_ticker, make_time_of
-from ingenium.ingest._columns import Layout, find_layout
+from ingenium.ingest._columns import Columns, Layout, find_layout
 from ingenium.ingest._files import READ_ERRORS, BarFile, Source
 from ingenium.ingest._groups import ListRows, Rows
 from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._numbers import has_decimal_comma
 from ingenium.ingest._period import find_period
+from ingenium.ingest._prices import PriceRules
 from ingenium.ingest._rows import Item, RowReader
 from ingenium.ingest._sources import open_file
 from ingenium.ingest._times import Times, find_times
@@ -38,8 +39,8 @@ class Options:
     symbol: str | None
     period: timedelta | None
     zone: Zone
-    columns: Mapping[str, str | int]
-    adjusted: bool
+    columns: Columns
+    prices: PriceRules
     newest_first: bool
     date_format: str | None
 
@@ -86,9 +87,11 @@ def read_file(
     """
     file = open_file(source)
     layout = _layout(file, options)
+    for guess in layout.guesses:
+        notes.guess(file.name, guess)
     if options.period is None:
         notes.guess(file.name, "the length of the bars follows from the distances of the rows")
-    if options.adjusted and "adj_close" not in layout.columns:
+    if options.prices.adjusted and "adj_close" not in layout.columns:
         raise DataFileError(
             f"{file.name} has no column for the adjusted close: leave adjusted out, or say which "
             "one it is with columns={'adj_close': '...'}"
@@ -105,8 +108,8 @@ def read_file(
         options.period or find_period(file.name, list(series.values()), times.date_only),
         bad_rows,
         name_bar,
-        decimal_comma=_has_decimal_comma(layout, sample),
-        adjusted=options.adjusted,
+        replace(options.prices, decimal_comma=_has_decimal_comma(layout, sample)),
+        notes,
     )
     if "symbol" in layout.columns and options.symbol is None:
         yield from _by_column(file, layout, reader, options.newest_first)
@@ -118,6 +121,11 @@ def read_file(
         if options.newest_first:
             in_order = ListRows(reversed([(rows.line_num, row) for row in rows]))
         yield from reader.of_one_symbol(in_order, symbol, ticker)
+
+
+def _layout(file: BarFile, options: Options) -> Layout:
+    symbols = [options.symbol or "", file.source.stem]
+    return find_layout(file.name, file.head, options.columns, symbols)
 
 
 def _by_column(
@@ -176,10 +184,6 @@ def _open_groups(file: BarFile, layout: Layout) -> Iterator[dict[str, Rows] | No
             yield groups
     except (*READ_ERRORS, csv.Error) as error:
         raise file.failed(error) from error
-
-
-def _layout(file: BarFile, options: Options) -> Layout:
-    return find_layout(file.name, file.head, options.columns)
 
 
 def _sample(file: BarFile, layout: Layout) -> list[list[str]]:

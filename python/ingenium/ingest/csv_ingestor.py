@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from ingenium.clock import format_time
@@ -15,6 +16,7 @@ from ingenium.ingest._bad_rows import BadRow, BadRows, OnBadRow
 from ingenium.ingest._columns import check_columns
 from ingenium.ingest._files import PathArgument, Source, absolute_paths
 from ingenium.ingest._notes import ReadingNotes
+from ingenium.ingest._prices import Outside, PriceRules
 from ingenium.ingest._rows import Item
 from ingenium.ingest._series import Options, count_rows, read_file, why_not
 from ingenium.ingest._sources import find_sources
@@ -47,11 +49,19 @@ class CsvIngestor(Ingestor):
         timezone: Zone of times that state none, and of dates; a name of the IANA list.
         columns: Which column holds what, where the header's words are unusual or missing: from
             ``time``, ``clock``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``adj_close``
-            and ``symbol`` to a column's name or its place from 0.
+            and ``symbol`` to a column's name or its place from 0; ``None`` for a column that is not
+            to be read. It goes before all that is found out.
         adjusted: Scale prices to the adjusted close, for splits and dividends; each becomes
             ``price * adjusted close / close``, rounded half to even to 8 decimals. Volumes stay.
         on_bad_row: ``"raise"`` for an error at the first row that cannot be used, ``"skip"`` to log
             it, keep it in `skipped` and go on. A row out of order is an error always.
+        scale: What prices are multiplied by, exactly, where a file counts them in whole numbers:
+            ``"0.01"`` for cents, ``"1e-9"`` for nanounits. Volumes stay.
+        outside: What to do with an open or close beyond low and high, as settlement prices of
+            futures can be: ``"raise"`` makes it a bad row, ``"clip"`` moves it to the nearer of low
+            and high, ``"keep"`` moves low or high out to it, ``"drop"`` leaves the bar out. All are
+            counted in `notes`.
+        allow_nonpositive: Take prices of 0 and below, as spreads and oil in April 2020 had.
         newest_first: Read files that run from the newest row to the oldest; takes them into memory.
         date_format: Form of the times, as of ``datetime.strptime``; found out when left out.
         name: See `Component`.
@@ -69,9 +79,12 @@ class CsvIngestor(Ingestor):
         *,
         period: str | timedelta | None = None,
         timezone: str = "UTC",
-        columns: Mapping[str, str | int] | None = None,
+        columns: Mapping[str, str | int | None] | None = None,
         adjusted: bool = False,
         on_bad_row: OnBadRow = "raise",
+        scale: str | float | Decimal | None = None,
+        outside: Outside = "raise",
+        allow_nonpositive: bool = False,
         newest_first: bool = False,
         date_format: str | None = None,
         name: str | None = None,
@@ -81,13 +94,25 @@ class CsvIngestor(Ingestor):
             check_symbol(symbol)
         if on_bad_row not in {"raise", "skip"}:
             raise ConfigError(f"on_bad_row is {on_bad_row!r}: pass 'raise' or 'skip'")
+        if outside not in {"raise", "clip", "keep", "drop"}:
+            raise ConfigError(f"outside is {outside!r}: pass 'raise', 'clip', 'keep' or 'drop'")
+        if adjusted and allow_nonpositive:
+            raise ConfigError(
+                "adjusted and allow_nonpositive exclude each other: a price of 0 or below has no "
+                "ratio to an adjusted one; leave one of them out"
+            )
         self._paths = absolute_paths(paths)
         self._options = Options(
             symbol=symbol,
             period=_period(period),
             zone=Zone(load_zone(timezone)),
             columns=check_columns(columns or {}),
-            adjusted=adjusted,
+            prices=PriceRules(
+                adjusted=adjusted,
+                scale=_scale(scale),
+                outside=outside,
+                nonpositive=allow_nonpositive,
+            ),
             newest_first=newest_first,
             date_format=date_format,
         )
@@ -186,6 +211,19 @@ class CsvIngestor(Ingestor):
                 )
                 continue
             yield item
+
+
+def _scale(scale: str | float | Decimal | None) -> Decimal | None:
+    if scale is None:
+        return None
+    try:
+        # A float stands for the decimal that it is written as: 0.01 for a hundredth.
+        factor = Decimal(str(scale))
+    except (InvalidOperation, ValueError):
+        factor = Decimal(0)
+    if isinstance(scale, bool) or not factor.is_finite() or factor <= 0:
+        raise ConfigError(f"scale is {scale!r}: pass a number above 0, such as '0.01' for cents")
+    return factor
 
 
 def _period(period: str | timedelta | None) -> timedelta | None:
