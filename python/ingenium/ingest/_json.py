@@ -135,11 +135,11 @@ def _rows_of(document: Any) -> list[Any] | None:
         )
     if not isinstance(document, dict):
         return None
+    tables = [rows for value in document.values() if (rows := _rows_of(value)) is not None]
+    if tables:
+        return tables[0] if len(tables) == 1 else None
     lists = {name: value for name, value in document.items() if isinstance(value, list) and value}
-    tables = [rows for value in lists.values() if (rows := _rows_of(value)) is not None]
-    if len(tables) == 1:
-        return tables[0]
-    if not tables and len(lists) >= 4 and len({len(column) for column in lists.values()}) == 1:
+    if len(lists) >= 4 and len({len(column) for column in lists.values()}) == 1:
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
     return None
 
