@@ -18,6 +18,7 @@ from ingenium.ingest._header import (
     match_header,
     place_of,
 )
+from ingenium.ingest._numbers import is_number
 from ingenium.ingest._words import DATES, RANKED, key_of
 
 __all__ = ["FIELDS", "Columns", "Layout", "check_columns", "find_layout"]
@@ -27,9 +28,6 @@ FIELDS = ("time", "clock", "open", "high", "low", "close", "volume", "adj_close"
 
 _DELIMITERS = (",", ";", "\t", "|")
 _COMMENTS = ("#", "//")
-# A number as a cell holds it, whatever stands around it.
-_NUMBER = re.compile(r"[^\W\d_]{0,4}[$€£¥₹₩₽+\-\u2212(]?\s?\d[\d.,' \u00a0\u2009\u202f\u2019]*"
-                     r"(?:[eE][+-]?\d+)?\)?\s?[^\W\d_]{0,5}[$€£¥₹₩₽%]?")  # fmt: skip
 _PREAMBLE = 30
 _ROWS = 12
 _KLINE = 12
@@ -156,18 +154,14 @@ def _split(line: str, forced: str, columns: Columns) -> tuple[str, list[str]]:
     return best[2], [cell.strip() for cell in best[3]]
 
 
-def _is_number(cell: str) -> bool:
-    return _NUMBER.fullmatch(cell) is not None
-
-
 def _is_data(cells: Sequence[str], columns: Columns) -> bool:
     """Tell whether a line is a row: a time, and numbers where prices are."""
     places = [columns.get(field) for field in NEEDED]
     if all(isinstance(place, int) for place in places):
         time, *prices = cast("list[int]", places)
         if max(time, *prices) < len(cells):
-            return any(map(str.isdigit, cells[time])) and all(_is_number(cells[p]) for p in prices)
-    numbers = sum(_is_number(cell) for cell in cells[1:])
+            return any(map(str.isdigit, cells[time])) and all(is_number(cells[p]) for p in prices)
+    numbers = sum(is_number(cell) for cell in cells[1:])
     return len(cells) >= 5 and any(map(str.isdigit, cells[0])) and numbers >= 4
 
 

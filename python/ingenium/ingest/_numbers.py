@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "UNKNOWN",
     "adjust",
     "has_decimal_comma",
+    "is_number",
     "plain_number",
     "scaled",
 ]
@@ -144,6 +146,16 @@ def plain_number(text: str, *, decimal_comma: bool = False, volume: bool = False
         plain = whole or "0"
         return f"{'-' if sign == '-' else ''}{plain}{'.' if decimals else ''}{decimals}"
     return _limited(Decimal(number).scaleb(power, _EXACT))
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a cell may be a price or a volume, in any form that is read."""
+    for decimal_comma in (False, True):
+        for volume in (False, True):
+            with suppress(ValueError):
+                plain_number(text, decimal_comma=decimal_comma, volume=volume)
+                return True
+    return False
 
 
 def _ungrouped(number: str, decimal_comma: bool, volume: bool) -> str:

@@ -277,9 +277,12 @@ def _has_decimal_comma(layout: Layout, sample: Sequence[Sequence[str]]) -> bool:
 
 
 def _symbol(file: BarFile, layout: Layout, options: Options) -> str:
-    symbol = options.symbol or layout.symbol or file.source.stem
+    named = options.symbol or layout.symbol
+    symbol = named or file.source.stem
     try:
         check_ticker(symbol)
+        if not named and " " in symbol and symbol != symbol.upper():
+            raise ValueError(f"{symbol!r} is no name of an instrument, as 'BRK B' is")
     except SubjectError as error:
         raise DataFileError(
             f"{file.name} gives no symbol: {error}; or pass symbol='...'"

@@ -35,7 +35,7 @@ _VENDORS: dict[str, str] = {
     "low": "low, l, low price, day low, px low, low prc, low 1, lw pric, lwpric, "
     "ch trade low price, premin, trade low",
     "close": "close, c, close price, closing price, close last, px close, close prc, cls pric, "
-    "clspric, ch closing price, legal close price, trade close, hst close",
+    "clspric, ch closing price, trade close",
     "volume": "volume, vol, v, base volume, share volume, total volume, volume traded, "
     "traded volume, trade volume, trading volume, volumefrom, volume from, px volume, "
     "acvol uns, acvol 1, ttl tradg vol, number of shares, no of shares, no shares, shares traded, "
@@ -93,8 +93,8 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "date": "Data",
         "clock": "Ora, Orario",
         "open": "Apertura, Prezzo di apertura",
-        "high": "Massimo, Max, Prezzo massimo",
-        "low": "Minimo, Min, Prezzo minimo",
+        "high": "Massimo, Prezzo massimo",
+        "low": "Minimo, Prezzo minimo",
         "close": "Chiusura, Prezzo di chiusura",
         "volume": "Volumi, Quantità, Volume scambiato",
         "symbol": "Simbolo, Titolo",
@@ -127,8 +127,8 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "date": "Data, Data sesji",
         "clock": "Czas, Godzina",
         "open": "Otwarcie, Kurs otwarcia",
-        "high": "Najwyższy, Najwyzszy, Maksimum, Max, Kurs maksymalny, Kurs max",
-        "low": "Najniższy, Najnizszy, Minimum, Min, Kurs minimalny, Kurs min",
+        "high": "Najwyższy, Najwyzszy, Maksimum, Kurs maksymalny, Kurs max",
+        "low": "Najniższy, Najnizszy, Kurs minimalny, Kurs min",
         "close": "Zamknięcie, Zamkniecie, Kurs zamknięcia",
         "volume": "Wolumen, Wol., Wolumen obrotu",
         "symbol": "Nazwa, Instrument, Walor",
@@ -150,7 +150,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "clock": "Saat, Zaman",
         "open": "Açılış, Açılış Fiyatı",
         "high": "Yüksek, En Yüksek, Maksimum",
-        "low": "Düşük, En Düşük, Minimum",
+        "low": "Düşük, En Düşük",
         "close": "Kapanış, Kapanış Fiyatı",
         "volume": "Hacim, Hac., Miktar, İşlem Miktarı",
         "symbol": "Sembol, Hisse, Kod",
@@ -195,9 +195,9 @@ _WEAK: dict[str, str] = {
     "open": "first",
     "high": "highest, max, maximum",
     "low": "lowest, min, minimum",
-    "close": "last, last price, price, latest, latest price, last pric, px last, ltp, "
-    "last traded price, trdprc 1, preult, letzter, letzter kurs, zuletzt, dernier, "
-    "dernier cours, último, ultimo, ultimo prezzo, precio, laatste, laatste koers, ostatni, "
+    "close": "legal close price, hst close, last, last price, price, latest, latest price, "
+    "last pric, px last, ltp, last traded price, trdprc 1, preult, letzter, letzter kurs, zuletzt, "
+    "dernier, dernier cours, último, ultimo prezzo, precio, laatste, laatste koers, ostatni, "
     "ostatnio, kurs, последняя, цена, цена последней сделки, son, son fiyat, şimdi, fiyat, "
     "最新价, 最新, 现价, 現在値, 현재가",
 }
@@ -275,11 +275,12 @@ DATES = frozenset(_keys(*_of_all("date")))
 CLOCKS = frozenset(_keys(*_of_all("clock")))
 """Names of a column of times of day."""
 PRICES: Mapping[str, frozenset[str]] = {
-    field: frozenset(_keys(*_of_all(field))) for field in ("open", "high", "low", "close")
+    field: frozenset(_keys(*_of_all(field))) - frozenset(_keys(words))
+    for field, words in _WEAK.items()
 }
 """Names of prices."""
 WEAK_PRICES: Mapping[str, frozenset[str]] = {
-    field: frozenset(_keys(words)) - PRICES[field] for field, words in _WEAK.items()
+    field: frozenset(_keys(words)) for field, words in _WEAK.items()
 }
 """Names that stand for a price where none of `PRICES` does."""
 SETTLEMENTS = frozenset(_keys(_SETTLEMENTS))
