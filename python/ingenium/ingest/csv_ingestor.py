@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from ingenium.clock import format_time
 from ingenium.components import DataNote, Ingestor
@@ -37,8 +38,8 @@ class CsvIngestor(Ingestor):
             relative one is seen from the folder that is current when the ingestor is made.
         symbol: The symbol of all rows. When left out, that of the file's symbol column, else the
             file's name: ``AAPL`` for ``AAPL.csv``.
-        period: Length of the bars, such as ``"5m"``; the smallest usual distance between rows when
-            left out.
+        period: Length of the bars, such as ``"5m"``; found out from the distances between rows
+            when left out, and then a bar also ends where the next one of its symbol begins.
         timezone: Zone of times that state none, and of dates; a name of the IANA list.
         columns: Which column holds what, where the header's words are unusual or missing: from
             ``time``, ``clock``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``adj_close``
@@ -49,6 +50,8 @@ class CsvIngestor(Ingestor):
             it, keep it in `skipped` and go on. A row out of order is an error always.
         newest_first: Read files that run from the newest row to the oldest; takes them into memory.
         date_format: Form of the times, as of ``datetime.strptime``; found out when left out.
+        stamp: Whether the time of a row is the ``"start"`` or the ``"end"`` of its bar. A date as
+            the end is the end of that day.
         name: See `Component`.
 
     Raises:
@@ -69,6 +72,7 @@ class CsvIngestor(Ingestor):
         on_bad_row: OnBadRow = "raise",
         newest_first: bool = False,
         date_format: str | None = None,
+        stamp: Literal["start", "end"] = "start",
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -76,6 +80,8 @@ class CsvIngestor(Ingestor):
             check_symbol(symbol)
         if on_bad_row not in {"raise", "skip"}:
             raise ConfigError(f"on_bad_row is {on_bad_row!r}: pass 'raise' or 'skip'")
+        if stamp not in {"start", "end"}:
+            raise ConfigError(f"stamp is {stamp!r}: pass 'start' or 'end'")
         self._paths = absolute_paths(paths)
         self._options = Options(
             symbol=symbol,
@@ -85,6 +91,7 @@ class CsvIngestor(Ingestor):
             adjusted=adjusted,
             newest_first=newest_first,
             date_format=date_format,
+            ending=stamp == "end",
         )
         self._bad_rows = BadRows(on_bad_row)
         self._notes = ReadingNotes()
