@@ -371,6 +371,7 @@ def test_file_name_that_is_no_symbol_is_refused_with_a_cure(tmp_path, name):
             {"columns": {"close": -1}},
             "columns['close'] is -1: pass the column's name, or its place",
         ),
+        ({"stamp": "close"}, "stamp is 'close': pass 'start' or 'end'"),
         ({"on_bad_row": "warn"}, "on_bad_row is 'warn': pass 'raise' or 'skip'"),
     ],
 )

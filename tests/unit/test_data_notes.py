@@ -36,7 +36,7 @@ def app(size=1):
         executor=PaperExecutor(),
     )
 """
-GUESS = "the length of the bars follows from the distances of the rows"
+GUESS = "bars last 1d, as far apart as rows are"
 
 NO_HEADER = (
     "has no header that names open, high, low and close; it begins with 'what I think of it'"

@@ -40,7 +40,8 @@ class BadRows:
     """
 
     def __init__(self, on_bad_row: OnBadRow) -> None:
-        self._raise = on_bad_row == "raise"
+        self.raises = on_bad_row == "raise"
+        """Whether the first one ends the reading."""
         self.rows: list[BadRow] = []
         """The first thousand."""
         self.count = 0
@@ -63,7 +64,7 @@ class BadRows:
         Raises:
             DataFileError: Bad rows are not to be skipped.
         """
-        if self._raise:
+        if self.raises:
             raise DataFileError(
                 f"{file}, line {line}: {reason}; mend the row, or pass on_bad_row='skip'"
             )

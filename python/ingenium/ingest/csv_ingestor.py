@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Literal
 
 from ingenium.clock import format_time
 from ingenium.components import DataNote, Ingestor
@@ -44,8 +45,8 @@ class CsvIngestor(Ingestor):
             the ingestor is made.
         symbol: The symbol of all rows. When left out, that of the file's symbol column, else the
             file's name: ``AAPL`` for ``AAPL.csv``.
-        period: Length of the bars, such as ``"5m"``; the smallest usual distance between rows when
-            left out.
+        period: Length of the bars, such as ``"5m"``; found out from the distances between rows
+            when left out, and then a bar also ends where the next one of its symbol begins.
         timezone: Zone of times that state none, and of dates; a name of the IANA list.
         columns: Which column holds what, where the header's words are unusual or missing: from
             ``time``, ``clock``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``adj_close``
@@ -64,6 +65,8 @@ class CsvIngestor(Ingestor):
         allow_nonpositive: Take prices of 0 and below, as spreads and oil in April 2020 had.
         newest_first: Read files that run from the newest row to the oldest; takes them into memory.
         date_format: Form of the times, as of ``datetime.strptime``; found out when left out.
+        stamp: Whether the time of a row is the ``"start"`` or the ``"end"`` of its bar. A date as
+            the end is the end of that day.
         name: See `Component`.
 
     Raises:
@@ -87,6 +90,7 @@ class CsvIngestor(Ingestor):
         allow_nonpositive: bool = False,
         newest_first: bool = False,
         date_format: str | None = None,
+        stamp: Literal["start", "end"] = "start",
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -101,6 +105,8 @@ class CsvIngestor(Ingestor):
                 "adjusted and allow_nonpositive exclude each other: a price of 0 or below has no "
                 "ratio to an adjusted one; leave one of them out"
             )
+        if stamp not in {"start", "end"}:
+            raise ConfigError(f"stamp is {stamp!r}: pass 'start' or 'end'")
         self._paths = absolute_paths(paths)
         self._options = Options(
             symbol=symbol,
@@ -115,6 +121,7 @@ class CsvIngestor(Ingestor):
             ),
             newest_first=newest_first,
             date_format=date_format,
+            ending=stamp == "end",
         )
         self._bad_rows = BadRows(on_bad_row)
         self._notes = ReadingNotes()
