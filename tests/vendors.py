@@ -213,7 +213,7 @@ def _written(value: object) -> str:
 def _total(texts: list[str]) -> str:
     if not any(texts):
         return "-"
-    return f"{sum(map(Decimal, filter(None, texts))).normalize():f}"
+    return f"{sum(map(Decimal, filter(None, texts)), Decimal(0)).normalize():f}"
 
 
 def page(text: str) -> str:

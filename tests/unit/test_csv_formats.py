@@ -132,6 +132,16 @@ def test_member_of_several_symbols_is_read(tmp_path):
     ]
 
 
+def test_member_of_an_archive_can_be_named(tmp_path):
+    path = pack(tmp_path / "all.zip", {"us/A.csv": HEADER + rows(), "us/B.csv": HEADER + rows(3)})
+    assert [bar.symbol for bar in read(path / "us" / "B.csv")] == ["B"] * 3
+    with pytest.raises(DataFileError, match=r"all\.zip has no member C\.csv: it has us/A\.csv"):
+        read(path / "C.csv")
+    (tmp_path / "plain.csv").write_text(HEADER)
+    with pytest.raises(DataFileError, match="no such file"):
+        read(tmp_path / "plain.csv" / "C.csv")
+
+
 def test_many_archives_are_merged_without_holding_them_open(tmp_path):
     import resource
 
@@ -519,6 +529,53 @@ def test_folder_of_folders_is_an_error_that_tells_the_pattern(tmp_path):
     ):
         read(tmp_path)
     assert len(read(tmp_path / "**" / "*.csv.gz")) == 5
+
+
+def test_header_in_square_brackets_is_no_json(tmp_path):
+    (tmp_path / "X.csv").write_text("[Date],[Open],[High],[Low],[Close]\n2024-01-02,1,2,1,2\n")
+    fields = ("time", "open", "high", "low", "close")
+    columns: dict[str, Any] = {field: place for place, field in enumerate(fields)}
+    bars = read(tmp_path / "X.csv", period="1d", columns=columns)
+    assert [bar.texts.close for bar in bars] == ["2"]
+
+
+def test_first_line_of_json_that_is_damaged_is_a_bad_row(tmp_path):
+    path = tmp_path / "X.jsonl"
+    path.write_text("\n".join(['{"time":"2024-01-01","open":[1', *RECORDS]))
+    with pytest.raises(DataFileError, match=r"X\.jsonl, line 1: is no JSON"):
+        read(path)
+    assert len(read(path, on_bad_row="skip")) == 2
+
+
+def test_levels_of_two_tickers_side_by_side_are_refused(tmp_path):
+    data = frame(index="Date")
+    both = pd.concat({"MSFT": data, "AAPL": data}, axis=1).swaplevel(axis=1)
+    both.columns.names = ["Price", "Ticker"]
+    both.to_parquet(tmp_path / "download.parquet")
+    with pytest.raises(DataFileError, match=r"download\.parquet.*(2 tickers|side by side)"):
+        read(tmp_path / "download.parquet")
+
+
+def test_index_of_symbol_and_date_gives_both(tmp_path):
+    data = pd.concat({"B": frame(), "A": frame()}, names=["symbol", "date"])
+    data.to_parquet(tmp_path / "all.parquet")
+    assert [bar.symbol for bar in read(tmp_path / "all.parquet")] == ["A", "B"] * 5
+
+
+def test_text_of_every_kind_and_names_with_dots_are_read(tmp_path):
+    names = ["Adj. Date", "1. open", "2. high", "3. low", "4. close", "Other"]
+    cells: list[Any] = [
+        pa.array(["2024-01-02", "2024-01-03"], pa.string_view()),
+        pa.array([1.5, 2.5]),
+        pa.array([1.5, 2.5], pa.float64()),
+        pa.array([1, 2], pa.uint64()),
+        pa.array([Decimal("1.50"), Decimal("2.5")], pa.decimal128(12, 4)),
+        pa.array([b"x", None], pa.binary()),
+    ]
+    parquet.write_table(pa.table(cells, names=names), tmp_path / "X.parquet")
+    bars = read(tmp_path / "X.parquet", columns={"time": "Adj. Date"})
+    assert [bar.texts.close for bar in bars] == ["1.5000", "2.5000"]
+    assert [bar.texts.low for bar in bars] == ["1", "2"]
 
 
 def test_excel_workbook_is_refused_in_words(tmp_path):

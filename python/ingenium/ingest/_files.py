@@ -32,6 +32,11 @@ __all__ = [
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".prn", ".json", ".jsonl", ".ndjson")
 """Suffixes of text, which may be compressed, too."""
 _OTHER_SUFFIXES = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".zip")
+_PACKED = {
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+}
 _HEAD = 65_536
 _CHUNK = 1 << 20
 _MAGIC = {
@@ -42,9 +47,6 @@ _MAGIC = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
     b"SQLite format 3": "a SQLite database",
     b"\x89HDF": "an HDF5 file",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive",
     b"FEA1": "a Feather file of version 1",
 }
 
@@ -175,6 +177,9 @@ class TextFile(BarFile):
         for magic, kind in _MAGIC.items():
             if head.startswith(magic):
                 raise DataFileError(f"{self.name} is {kind}, not CSV: export it as CSV")
+        for magic, kind in _PACKED.items():
+            if head.startswith(magic):
+                raise DataFileError(f"{self.name} is {kind}, which is not read: unpack it")
         if head[257:262] == b"ustar":
             raise DataFileError(f"{self.name} is a tar archive: unpack it and name its folder")
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):

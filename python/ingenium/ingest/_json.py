@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -15,8 +16,10 @@ from ingenium.ingest._tables import BrokenRow, TableFile
 __all__ = ["JsonFile", "is_json"]
 
 _SAMPLE = 1_000
+_LOOKED = 5
 # Numbers keep their digits, since only their text says how they were written.
 _decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
+_START = re.compile(r"\s*[\[{]\s*(?:[\[\]{}\"\d-]|$)", re.ASCII)
 _FORMS = (
     'records such as {"time": ..., "open": ...} one a line or in a list, lists of values, or an '
     "object of columns"
@@ -24,8 +27,8 @@ _FORMS = (
 
 
 def is_json(head: str) -> bool:
-    """Tell whether a file that begins so is JSON."""
-    return head.lstrip()[:1] in {"{", "["}
+    """Tell whether a file that begins so is JSON; ``[Date],[Open]`` is not."""
+    return _START.match(head) is not None
 
 
 class JsonFile(TableFile):
@@ -57,15 +60,13 @@ class JsonFile(TableFile):
 
     def _has_lines(self) -> bool:
         """Tell whether the first line with text on it is a row of its own."""
-        lines = self._text.head.lstrip().splitlines()
+        lines = [line for line in self._text.head.splitlines() if line.strip()]
         try:
-            first = _decode(lines[0])
+            first = _decode(lines[0].strip())
         except ValueError:
-            # A document over several lines; a long record may be cut.
-            return len(lines) > 1 and lines[0].rstrip()[-1:] in {"}", "]"}
-        if len(lines) > 1 and is_json(lines[1]):
-            return True
-        return _rows_of(first) is None
+            # A document over several lines, or a line that is damaged before others that are not.
+            return any(_is_row(line) for line in lines[1:_LOOKED])
+        return (len(lines) > 1 and _is_row(lines[1])) or _rows_of(first) is None
 
     def _load(self) -> list[Any]:
         try:
@@ -125,6 +126,14 @@ class JsonFile(TableFile):
         if self._document is not None:
             return len(self._document)
         return self._text.count_lines()
+
+
+def _is_row(line: str) -> bool:
+    """Tell whether a line is a record or a list of its own."""
+    try:
+        return isinstance(_decode(line.strip()), dict | list)
+    except ValueError:
+        return False
 
 
 def _rows_of(document: Any) -> list[Any] | None:
