@@ -103,6 +103,8 @@ def read_file(
         )
     sample = _sample(file, layout)
     times = _times(file, layout, options, sample)
+    if times.guess:
+        notes.guess(file.name, times.guess)
     series = _series(layout, times, reversed(sample) if options.newest_first else sample)
     _check_direction(file, series.values(), options.newest_first)
     lengths = Lengths(file.name, series, times.date_only) if options.period is None else None
@@ -267,13 +269,13 @@ def _times(
     )
     date_only = times.date_only and clock is None
     if not (options.ending and date_only):
-        return Times(times.read, date_only)
+        return Times(times.read, date_only, times.guess)
 
     def read_end(text: str, last: datetime | None) -> datetime:
         # A bar that ends on a day ends with the day.
         return options.zone.shift(times.read(text, None), timedelta(days=1))
 
-    return Times(read_end, True)
+    return Times(read_end, True, times.guess)
 
 
 def _series(layout: Layout, times: Times, sample: Iterable[list[str]]) -> dict[str, list[datetime]]:
