@@ -122,7 +122,7 @@ FILES = (
     _of("investing/PETR4 Dados Históricos.csv", by.investing("PETR4", "%d.%m.%Y", ","), "1d",
         symbol="PETR4", newest_first=True),
     _of("investing/USD_JPY 過去データ.csv", by.investing("USDJPY", "%Y年%m月%d日"), "1d",
-        symbol="USDJPY", newest_first=True, date_format="%Y年%m月%d日"),
+        symbol="USDJPY", newest_first=True),
     _of("jquants/prices_daily_quotes.csv", by.plain("86970"), "1d"),
     _of("kibot/IBM_30min.txt",
         by.headless("IBM", "%m/%d/%Y %H:%M", clock=True, zone=NEW_YORK), "30m", symbol="IBM",

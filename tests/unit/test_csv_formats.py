@@ -424,9 +424,30 @@ KLINES = [
         json.dumps({"status": "ok", "results": KLINES}),
         json.dumps([dict(zip("tohlcv", row[:6], strict=True)) for row in KLINES], indent=1),
         json.dumps({"s": "ok"} | {n: [r[i] for r in KLINES] for i, n in enumerate("tohlcv")}),
+        json.dumps(
+            {"a": {"columns": list("tvohlc"), "data": [[r[0], r[5], *r[1:5]] for r in KLINES]}}
+        ),
+        json.dumps(
+            {
+                "meta": {"1. a": "b"},
+                "days": {r[0]: dict(zip("ohlcv", r[1:6], strict=True)) for r in KLINES},
+            }
+        ),
+        json.dumps([list("tcohlv"), *([r[0], r[4], *r[1:4], r[5]] for r in KLINES)]),
         json.dumps({"t": 0, "candles": [dict(zip("tohlcv", r[:6], strict=True)) for r in KLINES]}),
     ],
-    ids=["lines", "list", "indented", "results", "records", "columns", "candles"],
+    ids=[
+        "lines",
+        "list",
+        "indented",
+        "results",
+        "records",
+        "columns",
+        "names",
+        "by time",
+        "header",
+        "candles",
+    ],
 )
 def test_json_of_arrays_records_and_columns_is_read(tmp_path, text):
     path = tmp_path / "BTC.json"
@@ -467,6 +488,8 @@ def test_line_that_is_no_json_is_a_bad_row_with_its_line(tmp_path):
     [
         ('{"a": {"b": 1},\n "c": [1, 2]}', "is JSON of a form that is not known: write records"),
         ('{"a":\n [1,', "X.json, line 2: is no JSON"),
+        ('{"a":[{"o": 1}],\n "b":[{"o": 1}]}', "is JSON of a form that is not known"),
+        ('[{"meta": 1, "quote": {"open": [1, 2]}}]', "X.json has no header"),
         ("[]", "X.json is empty"),
         ('[{"open": 1, "high": 1}]', "has no column for time and low and close"),
     ],
