@@ -610,3 +610,40 @@ def test_excel_workbook_is_refused_in_words(tmp_path):
         (tmp_path / name).write_bytes(stream.getvalue())
         with pytest.raises(DataFileError, match=rf"{name} is an Excel workbook.*export it as CSV"):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "header"),
+    [
+        ("cp1252", "Datum;Eröffnung;Hoch;Tief;Schluß;Volumen"),
+        ("gb18030", "日期;开盘;最高;最低;收盘;成交量"),
+        ("cp932", "日付;始値;高値;安値;終値;出来高"),
+        ("cp949", "일자;시가;고가;저가;종가;거래량"),
+        ("cp1251", "Дата;Открытие;Максимум;Минимум;Закрытие;Объем"),
+        ("big5", "日期;開盤價;最高價;最低價;收盤價;成交量"),
+    ],
+)
+def test_header_in_the_encoding_of_its_country_is_read_and_noted(tmp_path, encoding, header):
+    text = header + "\n" + rows().replace(",", ";")
+    (tmp_path / "X.csv").write_bytes(text.encode(encoding))
+    (tmp_path / "Y.csv").write_bytes(text.encode("utf-8"))
+    ingestor = CsvIngestor(tmp_path / "X.csv", "X", period="1d")
+    assert facts(list(ingestor.read_bars())) == facts(read(tmp_path / "Y.csv", "X", period="1d"))
+    assert [(note.kind, note.text) for note in ingestor.notes()] == [
+        ("guessed", f"its text is in {encoding}, as the header shows")
+    ]
+    assert ingestor.total() == 5
+
+
+def test_symbols_in_another_encoding_are_read_when_the_header_shows_it(tmp_path):
+    text = "日期,股票代码,开盘,最高,最低,收盘\n" + "".join(
+        f"2024-01-0{day},{name},1,1,1,1\n" for name in ("茅台", "平安") for day in (1, 2, 3)
+    )
+    (tmp_path / "X.csv").write_bytes(text.encode("gb18030"))
+    assert {bar.symbol for bar in read(tmp_path / "X.csv")} == {"茅台", "平安"}
+
+
+def test_encoding_that_does_not_make_words_of_the_header_is_refused(tmp_path):
+    (tmp_path / "X.csv").write_bytes("Blåbär;Ö1;Ö2;Ö3;Ö4\n2024-01-02;1;1;1;1\n".encode("cp1252"))
+    with pytest.raises(DataFileError, match=r"X\.csv has a header that is not understood.*\ufffd"):
+        read(tmp_path / "X.csv")

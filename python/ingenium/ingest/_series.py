@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import heapq
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
@@ -93,7 +93,7 @@ def read_file(
         DataFileError: It cannot be read.
     """
     file = open_file(source)
-    layout = _layout(file, options)
+    layout = _layout(file, options, notes)
     for guess in layout.guesses:
         notes.guess(file.name, guess)
     if options.prices.adjusted and "adj_close" not in layout.columns:
@@ -157,9 +157,18 @@ def read_file(
         yield from reader.of_one_symbol(in_order, symbol, ticker)
 
 
-def _layout(file: BarFile, options: Options) -> Layout:
+def _layout(file: BarFile, options: Options, notes: ReadingNotes | None = None) -> Layout:
     symbols = [options.symbol or "", file.source.stem]
-    return find_layout(file.name, file.head, options.columns, symbols)
+    try:
+        return find_layout(file.name, file.head, options.columns, symbols)
+    except DataFileError:
+        for encoding in file.other_encodings():
+            with suppress(DataFileError):
+                layout = find_layout(file.name, file.head, options.columns, symbols)
+                if notes is not None:
+                    notes.guess(file.name, f"its text is in {encoding}, as the header shows")
+                return layout
+        raise
 
 
 def _by_column(
