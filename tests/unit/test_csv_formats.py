@@ -473,6 +473,17 @@ def test_records_within_records_have_names_with_a_dot(tmp_path):
     ]
 
 
+def test_types_of_mongodb_are_no_names(tmp_path):
+    path = tmp_path / "X.jsonl"
+    path.write_text(
+        '{"_id":{"$oid":"1"},"date":{"$date":"2024-01-02T00:00:00Z"},"open":1.2,"high":2,"low":1,'
+        '"close":1.5,"volume":{"$numberLong":"5"}}\n'
+    )
+    assert facts(read(path, period="1d")) == [
+        ("X", START, START + timedelta(days=1), "1.2", "2", "1", "1.5", "5")
+    ]
+
+
 def test_line_that_is_no_json_is_a_bad_row_with_its_line(tmp_path):
     path = tmp_path / "X.jsonl"
     path.write_text("\n".join([*RECORDS, '{"time":"2024-01-04","op', "[1]"]))

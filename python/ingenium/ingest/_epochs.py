@@ -78,6 +78,11 @@ def find_count(
         if _is_bar(step / _PER_SECOND[unit]):
             if unit == place and largest >= _SMALL:
                 break
+            if min(values) > 0 and largest < _DAY * _PER_SECOND[unit]:
+                raise DataFileError(
+                    f"{name}: times such as {sample[-1]!r} count {_NAMES[unit]} of a day that the "
+                    "file does not tell: write the date into its rows"
+                )
             said = f"times count {_NAMES[unit]} since 1970, by the distances between rows"
             return _of_unit(unit), False, said
     if largest >= _SMALL:

@@ -182,7 +182,11 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     cells: dict[str, str] = {}
     for name, value in record.items():
         if isinstance(value, dict):
-            cells |= _flat(value, f"{prefix}{name}.")
+            inner = _flat(value, f"{prefix}{name}.")
+            if len(value) == 1 and next(iter(value)).startswith("$"):
+                # MongoDB's {"$date": ...} says the type of a value.
+                inner = {prefix + name: next(iter(inner.values()))}
+            cells |= inner
         else:
             cells[prefix + name] = _text(value)
     return cells
