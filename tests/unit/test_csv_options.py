@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from ingenium import App, Bar, Portfolio, Side, Signal, SignalEvent, Strategy, backtest
+from ingenium import App, Bar, OrderType, Portfolio, Side, Signal, SignalEvent, Strategy, backtest
 from ingenium.brokers import PaperExecutor
 from ingenium.errors import ConfigError, DataFileError
 from ingenium.ingest import CsvIngestor
 from ingenium.portfolios import FixedQuantity
-from ingenium.trading.order import OrderType
 
 HEADER = "Date,Open,High,Low,Close,Volume\n"
 
