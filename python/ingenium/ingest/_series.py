@@ -17,10 +17,10 @@ from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._bar_times import BarTimes
 from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Columns, Layout, find_layout
+from ingenium.ingest._decimals import decimal_sign
 from ingenium.ingest._files import READ_ERRORS, BarFile, Source
 from ingenium.ingest._groups import ListRows, Rows
 from ingenium.ingest._notes import ReadingNotes
-from ingenium.ingest._numbers import has_decimal_comma
 from ingenium.ingest._period import MONTHS, Lengths, format_length
 from ingenium.ingest._prices import PriceRules
 from ingenium.ingest._rows import Item, RowReader
@@ -47,6 +47,7 @@ class Options:
     zone: Zone
     columns: Columns
     prices: PriceRules
+    decimal: str | None
     newest_first: bool
     date_format: str | None
     ending: bool
@@ -142,7 +143,7 @@ def read_file(
         times_of,
         bad_rows,
         name_bar,
-        replace(options.prices, decimal_comma=_has_decimal_comma(layout, sample)),
+        replace(options.prices, decimal_comma=_decimal_comma(file, layout, options, sample)),
         notes,
     )
     if "symbol" in layout.columns and options.symbol is None:
@@ -324,9 +325,26 @@ def _check_direction(
             )
 
 
-def _has_decimal_comma(layout: Layout, sample: Sequence[Sequence[str]]) -> bool:
+def _decimal_comma(
+    file: BarFile, layout: Layout, options: Options, sample: Sequence[Sequence[str]]
+) -> bool:
+    if options.decimal is not None:
+        return options.decimal == ","
     places = [layout[field] for field in ("open", "high", "low", "close")]
-    return has_decimal_comma((row[place] for row in sample for place in places), layout.delimiter)
+    volume = layout.columns.get("volume")
+    read = set(layout.columns.values())
+    sign = decimal_sign(
+        [row[place] for row in sample for place in places],
+        [] if volume is None else [row[volume] for row in sample],
+        (cell for row in sample for place, cell in enumerate(row) if place not in read),
+        layout.delimiter,
+    )
+    if sign is None:
+        raise DataFileError(
+            f"{file.name}: prices such as {sample[0][places[0]]!r} may have three decimals or "
+            "thousands: pass decimal=',' or decimal='.'"
+        )
+    return sign == ","
 
 
 def _symbol(file: BarFile, layout: Layout, options: Options) -> str:
