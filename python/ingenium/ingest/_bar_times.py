@@ -52,6 +52,8 @@ class BarTimes:
         self._date_only = date_only
         self._notes = notes
         self._months = 0 if given else MONTHS.get(period, 0)
+        self.is_plain = not self._months and zone.is_utc
+        """Whether the longest bars are all of one length, wherever they lie."""
         self._whole_days = not period % DAY
         self._longer = Distances()
         self._first: datetime | None = None

@@ -44,6 +44,11 @@ class Zone:
         self._offsets: dict[int, timedelta | None] = {}
         self._steady: dict[tuple[int, timedelta], bool] = {}
 
+    @property
+    def is_utc(self) -> bool:
+        """Whether it is UTC."""
+        return self._zone is None
+
     def to_utc(self, local: datetime, last: datetime | None, date_only: bool) -> datetime:
         """Return a local time in UTC.
 
