@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError
 from ingenium.ingest._notes import ReadingNotes
-from ingenium.ingest._period import DAY, MONTHS, Distances, format_length
 from ingenium.ingest._zones import Zone
+from ingenium.trading.bar_length import DAY, MONTHS, Distances, format_length
 
 __all__ = ["BarTimes"]
 

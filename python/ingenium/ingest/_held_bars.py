@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ingenium.ingest._bar_times import BarTimes
-from ingenium.ingest._period import DAY
+from ingenium.trading.bar_length import DAY
 
 if TYPE_CHECKING:
     from ingenium.ingest._rows import Item

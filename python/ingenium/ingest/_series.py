@@ -22,11 +22,12 @@ from ingenium.ingest._files import READ_ERRORS, TextFile, stem_of
 from ingenium.ingest._groups import BlockRows, ListRows, find_groups
 from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._numbers import has_decimal_comma
-from ingenium.ingest._period import MONTHS, Lengths, format_length
+from ingenium.ingest._period import Lengths
 from ingenium.ingest._rows import Item, RowReader, Rows
 from ingenium.ingest._times import Times, find_times
 from ingenium.ingest._zones import Zone
 from ingenium.trading import Bar
+from ingenium.trading.bar_length import MONTHS, format_length
 
 __all__ = ["Options", "count_rows", "read_file"]
 
