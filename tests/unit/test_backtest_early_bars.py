@@ -131,8 +131,8 @@ EARLY = {
     "start without a period": (
         [event(t, t) for t in session([9, 10, 11, 12])],
         (
-            "A's bar of 2024-01-01T09:00:00Z is known at its start, at 2024-01-01T09:00:00Z, though "
-            "bars are 1h apart"
+            "A's bar of 2024-01-01T09:00:00Z is known at its start, at 2024-01-01T09:00:00Z, "
+            "though bars are 1h apart"
         ),
     ),
     "date as the time of its close": (
@@ -155,8 +155,8 @@ EARLY = {
         "is known after 1h, at 2024-01-01T15:30:00Z, though bars are 1d apart",
     ),
     "a day for a month": (
-        [event(t + DAY, t, "1d") for t in (datetime(2023, m, 1, tzinfo=UTC) for m in range(1, 13))],
-        "is known after 1d, at 2023-01-02T00:00:00Z, though bars are 31d apart",
+        [event(t + DAY, t, "1d") for t in (MONDAY.replace(month=m) for m in range(1, 13))],
+        "is known after 1d, at 2024-01-02T00:00:00Z, though bars are 31d apart",
     ),
     "half an hour with hours": (
         [event(t + HOUR / 2, t, "30m") for t in session([14.5, 15, 16, 17, 18, 19, 20])],
