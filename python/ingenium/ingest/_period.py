@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ingenium.errors import DataFileError
-from ingenium.trading.bar_length import DAY, find_length, format_length
+from ingenium.trading.bar_length import DAY, MONTHS, find_length, format_length
 
 __all__ = ["Lengths"]
 
@@ -87,3 +87,9 @@ class Lengths:
                 "period, such as period='1s'"
             )
         return length
+
+    def said(self, length: timedelta) -> str:
+        """Say for a note what a length rests on."""
+        until = "up to " if length in MONTHS else ""
+        why = "as far apart as rows are" if self._kinds else "as the only time is a date"
+        return f"bars last {until}{format_length(length)}, {why}"

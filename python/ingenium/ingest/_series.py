@@ -27,7 +27,6 @@ from ingenium.ingest._rows import Item, RowReader, Rows
 from ingenium.ingest._times import Times, find_times
 from ingenium.ingest._zones import Zone
 from ingenium.trading import Bar
-from ingenium.trading.bar_length import MONTHS, format_length
 
 __all__ = ["Options", "count_rows", "read_file"]
 
@@ -103,10 +102,7 @@ def read_file(
         period = options.period
         if period is None and lengths is not None:
             period = lengths.of(symbol)
-            until = "up to " if period in MONTHS else ""
-            notes.guess(
-                file.name, f"bars last {until}{format_length(period)}, as far apart as rows are"
-            )
+            notes.guess(file.name, lengths.said(period))
         return BarTimes(
             file.name,
             cast("timedelta", period),
