@@ -239,3 +239,79 @@ def test_no_bar_is_known_early_whatever_rows_are_missing(tmp_path: Path, seed: i
     bars = read_or_asked(tmp_path, kept, backwards=random.random() < 0.5, timezone=zone)
     if bars is not None:
         check(bars, kept)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("name", CALENDARS)
+def test_times_that_are_ends_are_when_bars_are_known(
+    tmp_path: Path, name: str, backwards: bool
+) -> None:
+    zone, truths = CALENDARS[name]
+    is_dated = ":" not in truths[0].text
+    tz = ZoneInfo(zone)
+    form = "%Y-%m-%d" if is_dated else "%Y-%m-%d %H:%M:%S"
+    # The last day of a bar, or the moment of its end.
+    back = timedelta(minutes=1) if is_dated else timedelta()
+    ends = [
+        Truth(truth.start, truth.end, f"{(truth.end - back).astimezone(tz):{form}}")
+        for truth in truths
+    ]
+    bars = read_or_asked(tmp_path, ends, backwards=backwards, timezone=zone, stamp="end")
+    if bars is None:
+        assert name in ASKED
+        return
+    assert [bar.end for bar in bars] == [truth.end for truth in ends]
+    assert all(bar.start >= before.end for before, bar in pairwise(bars))
+    if name not in {"hours with a short first", "two hours with a short first"}:
+        exact = [bar.start == truth.start for bar, truth in zip(bars, ends, strict=True)]
+        # The last bar of a session may be short, and so the one before it is not the longest.
+        assert sum(exact) >= len(exact) * 0.8
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_rows_that_turn_into_longer_bars_are_not_known_early(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    lengths = sorted(random.sample([1, 5, 15, 30, 60, 240, 1_440], 2))
+    if random.random() < 0.3:
+        lengths.reverse()
+    time, truths = datetime(2024, 1, 1, tzinfo=UTC), []
+    for minutes in lengths:
+        for _ in range(random.randrange(25, 400)):
+            end = time + timedelta(minutes=minutes)
+            truths.append(Truth(time, end, f"{time:%Y-%m-%d %H:%M}"))
+            time = end
+        midnight = time.replace(hour=0, minute=0)
+        time = midnight if midnight == time else midnight + DAY
+    bars = read_or_asked(tmp_path, truths, backwards=random.random() < 0.5)
+    if bars is not None:
+        check(bars, truths)
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("order", ["by time", "by symbol", "backwards"])
+def test_symbols_of_other_calendars_are_kept_apart(tmp_path: Path, seed: int, order: str) -> None:
+    random = Random(seed)
+    named = [(name, bars) for name, (zone, bars) in CALENDARS.items() if zone == NEW_YORK]
+    chosen = random.sample([each for each in named if ":" in each[1][0].text], 3)
+    rows = [
+        (truth.start, symbol, f"{truth.text},S{symbol},{i + 1},{i + 1},{i + 1},{i + 1}\n")
+        for symbol, (_, truths) in enumerate(chosen)
+        for i, truth in enumerate(truths)
+        if random.random() > 0.05
+    ]
+    rows.sort(key=lambda row: (row[1], row[0]) if order == "by symbol" else row[:2])
+    if order == "backwards":
+        rows.reverse()
+    path = tmp_path / "all.csv"
+    path.write_text("time,symbol,open,high,low,close\n" + "".join(row[2] for row in rows))
+    ingestor = CsvIngestor(path, timezone=NEW_YORK, newest_first=order == "backwards")
+    try:
+        bars = list(ingestor.read_bars())
+    except DataFileError as error:
+        assert "pass period" in str(error)  # noqa: PT017
+        assert {name for name, _ in chosen} & ASKED or "up to" in str(error)  # noqa: PT017
+        return
+    assert len(bars) == len(rows)
+    assert [(bar.end, bar.symbol) for bar in bars] == sorted((bar.end, bar.symbol) for bar in bars)
+    for symbol, (_, truths) in enumerate(chosen):
+        check([bar for bar in bars if bar.symbol == f"S{symbol}"], truths)

@@ -512,3 +512,19 @@ def test_symbol_that_trades_first_in_the_second_pass_is_put_there(tmp_path):
     assert next(bar.start for bar in bars if bar.symbol == "B") == datetime(
         2024, 11, 3, 6, 30, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("times", "text"),
+    [
+        (["2024-01-02"], "bars last 1d, as the only time is a date"),
+        (["2024-01-02", "2024-01-03"], "bars last 1d, as far apart as rows are"),
+        (["2024-01-01", "2024-02-01"], "bars last up to 31d, as far apart as rows are"),
+    ],
+)
+def test_length_that_was_found_is_noted(tmp_path, times, text):
+    _, ingestor = bars_of(tmp_path, flat(times))
+    assert [(note.source, note.kind, note.text) for note in ingestor.notes()] == [
+        ("X.csv", "guessed", text)
+    ]
+    assert bars_of(tmp_path, flat(times[:1]), period="31d")[1].notes() == ()

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError
 from ingenium.ingest._notes import ReadingNotes
-from ingenium.ingest._period import DAY, MONTHS, Distances, format_length
 from ingenium.ingest._zones import Zone
+from ingenium.trading.bar_length import DAY, MONTHS, Distances, format_length
 
 __all__ = ["BarTimes"]
 
@@ -52,6 +52,8 @@ class BarTimes:
         self._date_only = date_only
         self._notes = notes
         self._months = 0 if given else MONTHS.get(period, 0)
+        self.is_plain = not self._months and zone.is_utc
+        """Whether the longest bars are all of one length, wherever they lie."""
         self._whole_days = not period % DAY
         self._longer = Distances()
         self._first: datetime | None = None

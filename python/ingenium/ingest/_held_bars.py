@@ -1,148 +1,121 @@
-"""Bars of many symbols whose ends are not known yet, put in the order of their ends."""
+"""Bars of many symbols, held until their ends are known and put in the order of their ends."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ingenium.ingest._bar_times import BarTimes
-from ingenium.ingest._prices import Prices
+from ingenium.trading.bar_length import DAY
 
 if TYPE_CHECKING:
     from ingenium.ingest._rows import Item
 
-__all__ = ["HeldBars"]
+__all__ = ["HeldBars", "with_length"]
 
-_DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 
 
-class _Held:
-    """A bar; ``due`` is its end when no other one comes before it."""
-
-    __slots__ = ("due", "is_out", "length", "line", "prices", "symbol", "time")
-
-    def __init__(
-        self, symbol: str, time: datetime, length: timedelta, prices: Prices, line: int
-    ) -> None:
-        self.symbol = symbol
-        self.time = time
-        self.length = length
-        self.due = time + length
-        self.prices = prices
-        self.line = line
-        self.is_out = False
+def with_length(item: Item, length: timedelta) -> Item:
+    """Return a bar of another length."""
+    _, symbol, number, line, bar = item
+    end = bar.start + length
+    return end, symbol, number, line, msgspec.structs.replace(bar, end=end, period=length)
 
 
 class HeldBars:
-    """Holds the last bar of each symbol until the next one, or its longest length, ends it.
+    """Holds the last bar of each symbol until the next one, or its longest length, ends it."""
 
-    Args:
-        times_of: Makes what knows where the bars of a symbol begin and end.
-        make: Makes a bar from its start, length, symbol, prices and line.
-    """
-
-    def __init__(
-        self,
-        times_of: Callable[[str], BarTimes],
-        make: Callable[[datetime, timedelta, str, Prices, int], Item],
-    ) -> None:
-        self._times_of = times_of
-        self._make = make
-        self._times: dict[str, BarTimes] = {}
-        self._last: dict[str, _Held] = {}
+    def __init__(self) -> None:
+        self._last: dict[str, Item] = {}
         # By the end that a bar has when no other one comes before it.
-        self._due: dict[datetime, list[_Held]] = {}
+        self._due: dict[datetime, list[Item]] = {}
         self._instants: list[datetime] = []
         self._latest: datetime | None = None
-        self._latest_bars: list[_Held] = []
+        self._bars: list[Item] = []
+        # The bars of `_due` that end otherwise, by the ids of the objects.
+        self._cut: set[int] = set()
         self._ending: list[Item] = []
         """Bars that end at the present instant."""
 
     def advance(self, now: datetime) -> Iterator[Item]:
         """Yield the bars that end before an instant, which is the next one that has rows."""
-        yield from sorted(self._ending)
-        self._ending.clear()
+        self._ending.sort()
+        yield from self._ending
+        self._ending = []
         while self._instants and self._instants[0] <= now:
             end = heapq.heappop(self._instants)
-            items = []
-            if end == self._latest:
-                self._latest = None
-            for held in self._due.pop(end):
-                if held.is_out:
-                    continue
-                held.is_out = True
-                length = held.length
-                if now - end == _HOUR and not length % _DAY:
-                    length += _HOUR  # a day of 25 hours
-                    self._ending.append(self._item(held, length))
-                else:
-                    items.append(self._item(held, length))
+            items = self._take(end)
+            if now - end == _HOUR:
+                # Days of 25 hours.
+                is_day = [not item[4].period % DAY for item in items]
+                longer = [item for item, day in zip(items, is_day, strict=True) if day]
+                self._ending += [with_length(item, item[4].period + _HOUR) for item in longer]
+                items = [item for item, day in zip(items, is_day, strict=True) if not day]
             if end == now:
                 self._ending += items
             else:
                 yield from sorted(items)
 
-    def add(self, symbol: str, time: datetime, prices: Prices, line: int) -> None:
-        """Hold a bar, and end the one before it.
+    def add(self, item: Item, times: BarTimes) -> None:
+        """Hold a bar, and end the one before it of its symbol.
 
         Args:
-            symbol: Its symbol.
-            time: Its start, or its end where times are that: the instant of `advance`.
-            prices: Its prices.
-            line: Its line.
+            item: The bar; it starts at the instant of `advance`.
+            times: What knows where its symbol's bars begin and end.
 
         Raises:
-            DataFileError: The length of the symbol's bars cannot be told, or changes.
-            OverflowError: It ends after the last time there is.
+            DataFileError: From here on bars are longer than those before.
         """
-        times = self._times.get(symbol)
-        if times is None:
-            times = self._times[symbol] = self._times_of(symbol)
-        held = _Held(symbol, time, times.longest(time), prices, line)
+        due, symbol, _, line, bar = item
+        start = bar.start
         before = self._last.get(symbol)
-        self._last[symbol] = held
-        if times.ending:
-            length = held.length
-            if before is not None:
-                length = times.length(time, time - before.time, line)
-            self._ending.append(self._make(time - length, length, symbol, prices, line))
-            return
-        if before is not None and before.due != time:
-            length = times.length(before.time, time - before.time, line)
-            if not before.is_out and length != before.length:
-                before.is_out = True
-                if before.time + length == time:
-                    self._ending.append(self._item(before, length))
-                else:
-                    self._hold(_Held(symbol, before.time, length, before.prices, before.line))
-        self._hold(held)
+        if before is not None and before[0] != start:
+            last = before[4]
+            length = times.length(last.start, start - last.start, line)
+            # One that was due before has gone out.
+            if before[0] > start and length != last.period:
+                self._cut.add(id(last))
+                self.end(with_length(before, length), start)
+        self._last[symbol] = item
+        self._hold(due, item)
+
+    def end(self, item: Item, now: datetime | None = None) -> None:
+        """Take a bar whose end is known: the instant of `advance`, or later than ``now``."""
+        if now is None or item[0] == now:
+            self._ending.append(item)
+        else:
+            self._hold(item[0], item)
 
     def flush(self) -> Iterator[Item]:
         """Yield the bars that are left, when no row comes after them."""
         yield from sorted(self._ending)
-        self._ending.clear()
+        self._ending = []
         for end in sorted(self._instants):
-            yield from sorted(
-                self._item(held, held.length) for held in self._due[end] if not held.is_out
-            )
+            yield from sorted(self._take(end))
         self._instants.clear()
-        self._due.clear()
-        self._latest = None
 
-    def _hold(self, held: _Held) -> None:
-        due = held.due
-        if due == self._latest:
-            self._latest_bars.append(held)
-            return
-        bars = self._due.get(due)
-        if bars is None:
-            bars = self._due[due] = []
-            heapq.heappush(self._instants, due)
-        bars.append(held)
-        self._latest, self._latest_bars = due, bars
+    def _hold(self, due: datetime, item: Item) -> None:
+        # Most are due with the one before, and a time takes long to look up.
+        if due != self._latest:
+            bars = self._due.get(due)
+            if bars is None:
+                bars = self._due[due] = []
+                heapq.heappush(self._instants, due)
+            self._latest, self._bars = due, bars
+        self._bars.append(item)
 
-    def _item(self, held: _Held, length: timedelta) -> Item:
-        return self._make(held.time, length, held.symbol, held.prices, held.line)
+    def _take(self, end: datetime) -> list[Item]:
+        """Return the bars that are due at an instant and not cut."""
+        items = self._due.pop(end)
+        if end == self._latest:
+            self._latest = None
+        if not self._cut:
+            return items
+        kept = [item for item in items if id(item[4]) not in self._cut]
+        self._cut.difference_update(id(item[4]) for item in items)
+        return kept

@@ -28,6 +28,9 @@ Item = tuple[datetime, str, int, int, Bar]
 """End of the bar, symbol, number of the file, line and bar: sorts as bars go out."""
 
 
+_NO_PRICES: Prices = (("", "", "", "", ""), 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
 class RowReader:
     """Reads rows of one file as bars.
 
@@ -82,7 +85,7 @@ class RowReader:
         last: datetime | None = None
         due: datetime | None = None
         # The bar before, which lasts until this one where it would overlap it.
-        held: Prices | None = None
+        held = _NO_PRICES
         held_line = 0
         width = self.layout.width
         with self._reading(rows):
@@ -98,13 +101,9 @@ class RowReader:
                     usual = due
                     due = time + period
                 except (ValueError, OverflowError) as error:
-                    if (
-                        self._is_final(error)
-                        and not ending
-                        and held is not None
-                        and last is not None
-                    ):
-                        yield item(last, times.longest(last), symbol, held, held_line)
+                    if self._is_final(error) and last is not None and not ending:
+                        length = times.longest(last)
+                        yield item(last, last + length, length, symbol, held, held_line)
                     if isinstance(error, DataFileError):
                         raise
                     self._report(row, line, error)
@@ -115,18 +114,21 @@ class RowReader:
                         f"they cannot all be {symbol!r}: leave symbol out"
                     )
                 if last is None:
-                    length = times.longest(time) if ending else period
-                elif time == usual:
-                    length = period
+                    if ending:
+                        length = times.longest(time)
+                        yield item(time - length, time, length, symbol, prices, line)
+                elif time == usual and not ending:
+                    yield item(last, time, period, symbol, held, held_line)
+                elif ending:
+                    length = times.length(time, time - last, line)
+                    yield item(time - length, time, length, symbol, prices, line)
                 else:
-                    length = times.length(time if ending else last, time - last, line)
-                if ending:
-                    yield item(time - length, length, symbol, prices, line)
-                elif held is not None and last is not None:
-                    yield item(last, length, symbol, held, held_line)
+                    length = times.length(last, time - last, line)
+                    yield item(last, last + length, length, symbol, held, held_line)
                 last, held, held_line = time, prices, line
-            if not ending and held is not None and last is not None:
-                yield item(last, times.longest(last), symbol, held, held_line)
+            if last is not None and not ending:
+                length = times.longest(last)
+                yield item(last, last + length, length, symbol, held, held_line)
 
     def of_many_symbols(self, rows: Rows) -> Iterator[Item]:
         """Yield the bars of rows that are in the order of time, symbols mixed.
@@ -136,7 +138,8 @@ class RowReader:
         """
         column = self.layout["symbol"]
         known: dict[str, datetime] = {}
-        held = HeldBars(self.times_of, self.item)
+        times_of: dict[str, BarTimes] = {}
+        held = HeldBars()
         now: datetime | None = None
         width = self.layout.width
         with self._reading(rows):
@@ -158,10 +161,20 @@ class RowReader:
                     if time == last:
                         raise ValueError(f"{symbol} at {format_time(time)} came already")
                     prices = self._prices_of(row, line)
+                    times = times_of.get(symbol)
+                    if times is None:
+                        times = times_of[symbol] = self.times_of(symbol)
+                    length = times.period if times.is_plain else times.longest(time)
+                    end = time + length
                     if time != now:
                         yield from held.advance(time)
                         now = time
-                    held.add(symbol, time, prices, line)
+                    if times.ending:
+                        if last is not None:
+                            length = times.length(time, time - last, line)
+                        held.end(self.item(time - length, time, length, symbol, prices, line))
+                    else:
+                        held.add(self.item(time, end, length, symbol, prices, line), times)
                 except (ValueError, OverflowError) as error:
                     if self._is_final(error):
                         yield from held.flush()
@@ -173,11 +186,16 @@ class RowReader:
             yield from held.flush()
 
     def item(
-        self, start: datetime, length: timedelta, symbol: str, prices: Prices, line: int
+        self,
+        start: datetime,
+        end: datetime,
+        length: timedelta,
+        symbol: str,
+        prices: Prices,
+        line: int,
     ) -> Item:
         """Make the bar of a row."""
         texts, open_, high, low, close, volume = prices
-        end = start + length
         bar = Bar(
             symbol, start, end, open_, high, low, close, volume, length, texts, self._name_bar
         )

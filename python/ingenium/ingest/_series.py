@@ -21,7 +21,7 @@ from ingenium.ingest._decimals import decimal_sign
 from ingenium.ingest._files import READ_ERRORS, BarFile, Source
 from ingenium.ingest._groups import ListRows, Rows
 from ingenium.ingest._notes import ReadingNotes
-from ingenium.ingest._period import MONTHS, Lengths, format_length
+from ingenium.ingest._period import Lengths
 from ingenium.ingest._prices import PriceRules
 from ingenium.ingest._rows import Item, RowReader
 from ingenium.ingest._sources import open_file
@@ -114,10 +114,7 @@ def read_file(
         period = options.period
         if period is None and lengths is not None:
             period = lengths.of(symbol)
-            until = "up to " if period in MONTHS else ""
-            notes.guess(
-                file.name, f"bars last {until}{format_length(period)}, as far apart as rows are"
-            )
+            notes.guess(file.name, lengths.said(period))
         return BarTimes(
             file.name,
             cast("timedelta", period),

@@ -44,6 +44,11 @@ class Zone:
         self._offsets: dict[int, timedelta | None] = {}
         self._steady: dict[tuple[int, timedelta], bool] = {}
 
+    @property
+    def is_utc(self) -> bool:
+        """Whether it is UTC."""
+        return self._zone is None
+
     def to_utc(self, local: datetime, last: datetime | None, date_only: bool) -> datetime:
         """Return a local time in UTC.
 
@@ -118,12 +123,12 @@ class Zone:
         day = datetime.fromordinal(key[0]).replace(tzinfo=UTC)
         try:
             first, last = day - around - _DAY, day + around + 2 * _DAY
-        except OverflowError:
-            return True
-        # Clocks never change twice within a week.
-        steps = int((last - first) / (7 * _DAY)) + 2
-        moments = (first + (last - first) * step / steps for step in range(steps + 1))
-        steady = len({moment.astimezone(zone).utcoffset() for moment in moments}) == 1
+            # Clocks never change twice within a week.
+            steps = int((last - first) / (7 * _DAY)) + 2
+            moments = (first + (last - first) * step / steps for step in range(steps + 1))
+            steady = len({moment.astimezone(zone).utcoffset() for moment in moments}) == 1
+        except OverflowError:  # at either end of all times
+            steady = True
         self._steady[key] = steady
         return steady
 
