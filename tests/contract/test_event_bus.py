@@ -134,7 +134,7 @@ async def test_symbol_filter_is_exact_in_case(bus):
 
 @pytest.mark.parametrize(
     ("symbol", "other"),
-    [("BRK B", "BRK%20B"), ("WALMEX*", "WALMEXA"), (".SPX", "SPX"), ("A>", "A"), ("ES Z4", "ESZ4")],
+    [("BRK B", "BRK%20B"), ("ES Z4", "ESZ4"), ("A%20B", "A B"), ("A  B", "A B"), ("50% X", "50%X")],
 )
 async def test_symbol_that_no_subject_holds_arrives_as_it_was_sent(bus, symbol, other):
     got, others, every = Collector(), Collector(), Collector()
@@ -230,7 +230,7 @@ async def test_own_message_type_travels_with_a_subject(bus):
         bus.subscribe(LockstepGrant)
 
 
-@pytest.mark.parametrize("symbol", ["", "*", ">", "A.>", " A", "A\tB", "A\r\nPUB x 0"])
+@pytest.mark.parametrize("symbol", ["", "A*", ">", " A", "A\tB", ".A", "A..B", "A\r\nPUB x 0"])
 async def test_bad_symbol_is_refused_before_sending(bus, symbol):
     with pytest.raises(SubjectError):
         await bus.publish(data_event(symbol))

@@ -123,7 +123,7 @@ def test_close_that_a_vendors_rounding_put_beyond_its_high_widens_the_bar(tmp_pa
 
 def test_ticker_that_no_subject_can_hold_is_a_bad_row(tmp_path):
     path = tmp_path / "all.csv"
-    rows = [f"{symbol},2024-01-02,1,1,1,1\n" for symbol in ("A", "*", "", "BRK.B", "x ")]
+    rows = [f"{symbol},2024-01-02,1,1,1,1\n" for symbol in ("A", "A*", "", "BRK.B", "x ")]
     path.write_text("symbol,date,open,high,low,close\n" + "".join(rows))
     ingestor = CsvIngestor(path, on_bad_row="skip")
     assert [event.symbol for event in ingestor.read()] == ["A", "BRK.B"]

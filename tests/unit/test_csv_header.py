@@ -84,6 +84,7 @@ def test_header_in_a_comment_is_one_where_no_other_is(tmp_path: Path) -> None:
         ("2024-01-02;10;12;9;11;500\n", (0, 0), "500"),
         ("2024-01-02;10,0;12,0;9,0;11,0;500\n", (0, 0), "500"),
         ("# no header\n2024-01-02,10,12,9,11,500\n", (0, 0), "500"),
+        ("2024-01-02,10,12,9,11,500,,\n", (0, 0), "500"),
         ("0,1,2,3,4,5\n2024-01-02,10,12,9,11,500\n", (0, 0), "500"),
         ("1704153600000,10,12,9,11,500,1704239999999,1,2,3,4,0\n", (0, 0), "500"),
     ],
@@ -153,6 +154,42 @@ def test_instruments_side_by_side_are_read_one_at_a_time(tmp_path: Path) -> None
         assert (bar.open, bar.high, bar.low, bar.close) == (
             first, first + 2, first - 1, first + 1,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "volume"),
+    [
+        ("Index,AAPL.Open,AAPL.High,AAPL.Low,AAPL.Close,AAPL.Volume,AAPL.Adjusted", "500"),
+        ("Date,Open_AAPL,High_AAPL,Low_AAPL,Close_AAPL,Volume_AAPL,x", "500"),
+        ("Date,AAPL Open,AAPL High,AAPL Low,AAPL Close,Volume,x", "500"),
+        # Two instruments, or the side of a quote.
+        ("Date,AAPL.Open,AAPL.High,AAPL.Low,AAPL.Close,MSFT.Open,x", None),
+        ("Date,AAPL.Open,AAPL.High,MSFT.Low,MSFT.Close,Volume,x", None),
+        ("Date,Bid Open,Bid High,Bid Low,Bid Close,Volume,x", None),
+        ("Date,Adj. Open,Adj. High,Adj. Low,Adj. Close,Volume,x", None),
+    ],
+)
+def test_one_word_at_all_prices_does_not_matter(
+    tmp_path: Path, header: str, volume: str | None
+) -> None:
+    text = f"{header}\n2024-01-02,10,12,9,11,500,5.5\n"
+    if volume is None:
+        assert "columns={" in refusal(tmp_path, text)
+        return
+    (bar,) = read(tmp_path, text)
+    assert bar.texts[:] == ("10", "12", "9", "11", volume)
+    (bar,) = read(tmp_path, text, columns={"close": header.split(",")[2], "volume": None})
+    assert (bar.close, bar.texts.volume) == (12, "")
+
+
+def test_second_line_of_tickers_belongs_to_the_header(tmp_path: Path) -> None:
+    text = (
+        "Attributes,Adj Close,Close,High,Low,Open,Volume\nSymbols,A,A,A,A,A,A\nDate,,,,,,\n"
+        "2024-01-02,5.5,11,12,9,10,500\n"
+    )
+    (bar,) = read(tmp_path, text)
+    assert bar.symbol == "A"
+    assert bar.texts[:] == ("10", "12", "9", "11", "500")
 
 
 SHORT = (

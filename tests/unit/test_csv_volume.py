@@ -165,6 +165,7 @@ def test_what_is_counted_in_what_is_bought_is_the_volume(tmp_path: Path, column:
         (["Umsatz in Euro", "Umsatz in Stück"], "2"),
         (["<TICKVOL>", "<VOL>"], "2"),
         (["<VOL>", "<TICKVOL>"], "1"),
+        (["tick_volume", "real_volume"], "2"),
         (["volumeto", "volumefrom"], "2"),
     ],
 )

@@ -546,7 +546,7 @@ async def test_data_changes_are_written_with_the_place_they_belong_to(world: Wor
 
 
 @pytest.mark.parametrize(
-    ("symbol", "others"), [("BRK B", ["BRK%20B", "brk b", "BRKB"]), (".SPX", ["SPX", "%2eSPX"])]
+    ("symbol", "others"), [("BRK B", ["BRK%20B", "brk b", "BRKB"]), ("A%20B", ["A B", "a%20b"])]
 )
 async def test_symbol_that_no_subject_holds_is_taken_from_a_stream(
     world: World, symbol: str, others: list[str]

@@ -77,8 +77,8 @@ async def test_replay_of_symbols_with_a_space_gives_the_digest_of_one_process(
         pauses = Pauses(seed)
         return App(
             name="spaces",
-            ingestors=[Named("shares", "BRK A", "BRK B"), Named("index", ".SPX", every=2)],
-            strategies=[Moody("all", pauses), Moody("one", pauses, ["BRK B", ".SPX"])],
+            ingestors=[Named("shares", "BRK A", "BRK B"), Named("futures", "ES Z4", every=2)],
+            strategies=[Moody("all", pauses), Moody("one", pauses, ["BRK B", "ES Z4"])],
             portfolio=Patient(pauses),
             executor=PaperExecutor(),
         )
@@ -89,9 +89,9 @@ async def test_replay_of_symbols_with_a_space_gives_the_digest_of_one_process(
     result = await replay_on(bus, app(3))
     assert result.events_digest == expected.events_digest
     assert result.trades == expected.trades
-    assert {trade.symbol for trade in result.trades} == {"BRK B", "BRK A", ".SPX"}
+    assert {trade.symbol for trade in result.trades} == {"BRK B", "BRK A", "ES Z4"}
     assert {subject.removeprefix("ingenium.ingestor.data.") for subject in subjects} == {
-        "brk%20a", "brk%20b", "%2espx",
+        "brk%20a", "brk%20b", "es%20z4",
     }  # fmt: skip
     assert not result.problems
 

@@ -14,12 +14,13 @@ from ingenium.ingest._header import (
     NEEDED,
     Columns,
     alike,
+    fit_header,
     known_fields,
     match_header,
     place_of,
 )
 from ingenium.ingest._numbers import is_number
-from ingenium.ingest._words import DATES, RANKED, key_of
+from ingenium.ingest._words import RANKED, key_of
 
 __all__ = ["FIELDS", "Columns", "Layout", "check_columns", "find_layout"]
 
@@ -247,7 +248,7 @@ def _with_header(
     symbol = ""
     skipped = 0
     cells = list(cells)
-    if cells and key_of(cells[0]) == "price" and rows and rows[0] and rows[0][0] == "Ticker":
+    if _has_tickers_below(cells, rows):
         # yfinance: Price,Close,High / Ticker,AAPL,AAPL / Date,,
         tickers = {cell for cell in rows[0][1:] if cell}
         if len(tickers) != 1:
@@ -259,7 +260,7 @@ def _with_header(
         cells[0] = "Date"
     rows = rows[skipped:]
     guesses: list[str] = []
-    cells, whole = _fit(name, cells, rows, columns, guesses)
+    cells, whole = fit_header(name, cells, rows[: _ROWS - 1], columns, guesses)
     first_line = place + 2 + skipped
     if not whole:
         row = _Line(first_line - 1, delimiter, rows[0])
@@ -274,51 +275,15 @@ def _with_header(
     return Layout(delimiter, first_line, len(cells), found, symbol, (*guesses, *notes))
 
 
-def _fit(
-    name: str,
-    cells: list[str],
-    rows: Sequence[Sequence[str]],
-    columns: Columns,
-    guesses: list[str],
-) -> tuple[list[str], bool]:
-    """Return a header as wide as its rows, and whether its words stand above their columns.
-
-    Raises:
-        DataFileError: It has another number of names than its rows have cells.
-    """
-    # The last of the sample may be cut, a single row may be a bad one.
-    rows = rows[: _ROWS - 1]
-    widths = {len(_without_end(row, len(cells))) for row in rows}
-    if len(widths) != 1 or (width := widths.pop()) == len(cells):
-        return cells, True
-    if all(isinstance(columns.get(field), int) for field in NEEDED):
-        return cells, False
-    if width < len(cells) and not any(cells[width:]):
-        return cells[:width], True
-    date = next((place for place, cell in enumerate(cells) if key_of(cell) in DATES), None)
-    if (
-        width == len(cells) + 1
-        and date is not None
-        and all(":" in row[date + 1] and CLOCK.fullmatch(row[date + 1]) for row in rows)
-        and not any(":" in row[date] for row in rows)
-    ):
-        guesses.append(f"{cells[date]!r} stands above a date and a time of day")
-        return [*cells[: date + 1], "Time", *cells[date + 1 :]], True
-    if width > len(cells) and len(rows) > 1:
-        raise DataFileError(
-            f"{name} has {len(cells)} names in its header but {width} cells in its rows, so a name "
-            "may stand above another's column: pass the places, columns={'time': 0, 'open': 1, "
-            "...}, counted in the rows"
-        )
-    return cells, True
-
-
-def _without_end(row: Sequence[str], width: int) -> Sequence[str]:
-    """Return a row without empty cells at its end that are more than the header has."""
-    end = len(row)
-    while end > width and not row[end - 1]:
-        end -= 1
-    return row[:end]
+def _has_tickers_below(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a header of yfinance or pandas-datareader goes on in the next line."""
+    return bool(
+        cells
+        and key_of(cells[0]) in {"price", "attributes"}
+        and rows
+        and rows[0]
+        and rows[0][0] in {"Ticker", "Symbols"}
+    )
 
 
 def _by_place(name: str, row: _Line, columns: Columns) -> Layout:
@@ -340,6 +305,8 @@ def _by_place(name: str, row: _Line, columns: Columns) -> Layout:
 def _without_header(name: str, lines: Sequence[str], row: _Line, columns: Columns) -> Layout:
     """Lay out a file that begins with data, in one of the forms that are known."""
     cells = row.cells
+    while len(cells) > len(NEEDED) and not cells[-1]:
+        cells = cells[:-1]
     if any(isinstance(column, str) for column in columns.values()):
         raise DataFileError(
             f"{name} has no header, so no column can be named: pass places, such as "

@@ -20,18 +20,29 @@ from ingenium.ingest._words import (
     key_of,
 )
 
-__all__ = ["CLOCK", "NEEDED", "Columns", "alike", "known_fields", "match_header", "place_of"]
+__all__ = [
+    "CLOCK",
+    "NEEDED",
+    "Columns",
+    "alike",
+    "fit_header",
+    "known_fields",
+    "match_header",
+    "place_of",
+]
 
 Columns = Mapping[str, str | int | None]
 """What a user says: names or places by field; ``None`` for one that is not to be read."""
 _RANKED_WORDS = {field: frozenset(words) - {""} for field, words in RANKED.items()}
+_PIECES = re.compile(r"[\s._:-]+")
+_SIDES = frozenset(("bid", "ask", "mid", "mark", "index"))
 NEEDED = ("time", "open", "high", "low", "close")
 CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?|\d{1,6}", re.ASCII)
 
 
 def known_fields(cells: Sequence[str], columns: Columns) -> set[str]:
     """Return the fields that a line names, if it is a header."""
-    keys = {key_of(cell) for cell in cells}
+    keys = {key_of(cell) for cell in without_affix(cells)}
     found = {field for field, words in _RANKED_WORDS.items() if keys & words}
     if keys and key_of(cells[0]) == "" and not cells[0].strip().isdigit():
         found.add("time")
@@ -48,6 +59,38 @@ def known_fields(cells: Sequence[str], columns: Columns) -> set[str]:
         elif column is not None:
             found.add(field)
     return found
+
+
+def without_affix(cells: Sequence[str]) -> Sequence[str]:
+    """Return the names without the one word that stands before or behind all prices.
+
+    ``AAPL.Open, AAPL.High, ...`` are the columns of one instrument. Where there are two such words,
+    or prices without one, the names stay.
+    """
+    if any(key_of(cell) in words for cell in cells for words in PRICES.values()):
+        return cells
+    pieces = [_PIECES.split(cell.strip()) for cell in cells]
+    split = [
+        [(parts[0], " ".join(parts[1:])), (parts[-1], " ".join(parts[:-1]))] if parts[1:] else []
+        for parts in pieces
+    ]
+    affixes: set[str] = set()
+    fields: set[str] = set()
+    for pairs in split:
+        for affix, word in pairs:
+            for field, words in PRICES.items():
+                if key_of(word) in words:
+                    affixes.add(affix)
+                    fields.add(field)
+    if len(affixes) != 1 or fields != set(PRICES):
+        return cells
+    (one,) = affixes
+    if one.lower() in _SIDES or CHANGES.search(one.lower()):
+        return cells
+    return [
+        next((word for affix, word in pairs if affix == one), cell)
+        for cell, pairs in zip(cells, split, strict=True)
+    ]
 
 
 def match_header(
@@ -72,7 +115,8 @@ def match_header(
     Raises:
         DataFileError: A column is missing, or several may be one.
     """
-    keys = [key_of(cell) for cell in cells]
+    words = without_affix(cells)
+    keys = [key_of(word) for word in words]
     found: dict[str, int] = {}
     notes: list[str] = []
     for field in ("time", "symbol", "adj_close"):
@@ -91,13 +135,59 @@ def match_header(
         found.pop("clock", None)
     _check_complete(name, found, cells)
     if "volume" not in columns:
-        place, note = find_volume(name, cells, keys, hints)
+        place, note = find_volume(name, words, keys, hints)
         _put(found, "volume", place)
         unread = [cell for number, cell in enumerate(cells) if number not in found.values()]
         if place is None and any(unread):
             note = f"no column is read as the volume; not read: {', '.join(filter(None, unread))}"
         notes += [note] if note else []
     return found, notes
+
+
+def fit_header(
+    name: str,
+    cells: list[str],
+    rows: Sequence[Sequence[str]],
+    columns: Columns,
+    guesses: list[str],
+) -> tuple[list[str], bool]:
+    """Return a header as wide as its rows, and whether its words stand above their columns.
+
+    Raises:
+        DataFileError: It has another number of names than its rows have cells.
+    """
+    # The last of the sample may be cut, a single row may be a bad one.
+    widths = {len(_without_end(row, len(cells))) for row in rows}
+    if len(widths) != 1 or (width := widths.pop()) == len(cells):
+        return cells, True
+    if all(isinstance(columns.get(field), int) for field in NEEDED):
+        return cells, False
+    if width < len(cells) and not any(cells[width:]):
+        return cells[:width], True
+    date = next((place for place, cell in enumerate(cells) if key_of(cell) in DATES), None)
+    if (
+        width == len(cells) + 1
+        and date is not None
+        and all(":" in row[date + 1] and CLOCK.fullmatch(row[date + 1]) for row in rows)
+        and not any(":" in row[date] for row in rows)
+    ):
+        guesses.append(f"{cells[date]!r} stands above a date and a time of day")
+        return [*cells[: date + 1], "Time", *cells[date + 1 :]], True
+    if width > len(cells) and len(rows) > 1:
+        raise DataFileError(
+            f"{name} has {len(cells)} names in its header but {width} cells in its rows, so a name "
+            "may stand above another's column: pass the places, columns={'time': 0, 'open': 1, "
+            "...}, counted in the rows"
+        )
+    return cells, True
+
+
+def _without_end(row: Sequence[str], width: int) -> Sequence[str]:
+    """Return a row without empty cells at its end that are more than the header has."""
+    end = len(row)
+    while end > width and not row[end - 1]:
+        end -= 1
+    return row[:end]
 
 
 def place_of(name: str, field: str, column: str | int, cells: Sequence[str]) -> int:

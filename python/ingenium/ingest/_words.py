@@ -37,7 +37,7 @@ _VENDORS: dict[str, str] = {
     "close": "close, c, close price, closing price, close last, px close, close prc, cls pric, "
     "clspric, ch closing price, trade close, closing, closing index value",
     "volume": "volume, vol, v, base volume, share volume, total volume, volume traded, "
-    "traded volume, trade volume, trading volume, volumefrom, volume from, px volume, "
+    "traded volume, trade volume, trading volume, volumefrom, volume from, px volume, real volume, "
     "acvol uns, acvol 1, ttl tradg vol, number of shares, no of shares, no shares, shares traded, "
     "number of shares traded, no of shares traded, traded shares, total shares traded, "
     "total traded quantity, total traded qty, traded quantity, traded qty, quantity traded, "
@@ -51,7 +51,7 @@ _VENDORS: dict[str, str] = {
     "tckr symb, tckrsymb, ric, codneg, security id, sc code, stock, pair, index name, "
     "name",
     "adj_close": "adj close, adjclose, adjusted close, close adjusted, adj close price, closeadj, "
-    "adjusted close price, adjusted closing price",
+    "adjusted close price, adjusted closing price, adjusted",
 }
 LANGUAGES: dict[str, dict[str, str]] = {
     "German": {
