@@ -354,13 +354,18 @@ def test_bad_rows_and_options_work_alike_in_every_format(tmp_path):
     assert seen.count(seen[0]) == len(seen)
 
 
-def test_memory_of_a_long_parquet_file_stays_flat(tmp_path):
+@pytest.mark.parametrize("kind", ["parquet", "feather"])
+def test_memory_of_a_long_table_stays_flat(tmp_path, kind):
     def peak(count: int) -> int:
-        path = tmp_path / f"{count}.parquet"
+        path = tmp_path / f"{count}.{kind}"
         price = [1.5] * count
         times = pd.date_range("2024-01-01", periods=count, freq="min")
-        pd.DataFrame({"time": times, "open": price, "high": price, "low": price, "close": price}
-                     ).to_parquet(path, row_group_size=10_000)  # fmt: skip
+        table = pa.table({"time": times} | dict.fromkeys(("open", "high", "low", "close"), price))
+        if kind == "parquet":
+            parquet.write_table(table, path, row_group_size=10_000)
+        else:
+            feather.write_feather(table, str(path), chunksize=count)
+        del table
         tracemalloc.start()
         assert sum(1 for _ in CsvIngestor(path, "X").read_bars()) == count
         _, most = tracemalloc.get_traced_memory()

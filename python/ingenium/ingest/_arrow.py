@@ -72,15 +72,16 @@ class ArrowFile(TableFile):
 
             file = ParquetFile(stream)
             return file.schema_arrow, file.iter_batches(_BATCH, columns=names, use_threads=False)
+        options = pyarrow.ipc.IpcReadOptions(use_threads=False)
         if self._is_stream:
-            reader = pyarrow.ipc.open_stream(stream)
+            reader = pyarrow.ipc.open_stream(stream, options=options)
             batches: Iterator[pa.RecordBatch] = iter(reader)
         else:
-            reader = pyarrow.ipc.open_file(stream)
+            reader = pyarrow.ipc.open_file(stream, options=options)
             batches = map(reader.get_batch, range(reader.num_record_batches))
         if names is not None:
             batches = (batch.select(names) for batch in batches)
-        return reader.schema, batches
+        return reader.schema, (part for batch in batches for part in _parts(batch))
 
     def _find_days(self, schema: pa.Schema) -> frozenset[str]:
         """Return the columns of times that are all days, as pandas writes them to CSV."""
@@ -163,6 +164,11 @@ class ArrowFile(TableFile):
                 return sum(batch.num_rows for batch in self._open(stream, None)[1])
         except self._errors as error:
             raise self.failed(error) from error
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch, which may be all of a file, so that few of its cells are Python's at a time."""
+    return (batch.slice(start, _BATCH) for start in range(0, batch.num_rows, _BATCH))
 
 
 def _with_point(text: str) -> str:
