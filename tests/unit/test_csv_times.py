@@ -528,3 +528,20 @@ def test_length_that_was_found_is_noted(tmp_path, times, text):
         ("X.csv", "guessed", text)
     ]
     assert bars_of(tmp_path, flat(times[:1]), period="31d")[1].notes() == ()
+
+
+def test_bars_that_the_next_one_ends_are_counted(tmp_path):
+    times = times_every(timedelta(hours=1), 20)
+    times[5:5] = ["2024-01-01T04:30:00"]
+    times[9:9] = ["2024-01-01T07:15:00"]
+    _, ingestor = bars_of(tmp_path, flat(times))
+    first, second = ingestor.notes()
+    assert (first.kind, first.text) == ("guessed", "bars last 1h, as far apart as rows are")
+    # A row between two others makes two short bars.
+    assert (second.kind, second.count) == ("clipped", 4)
+    assert second.text.startswith("line 7: begins before the bar before it has its full length")
+    days = [f"2024-03-{day:02}" for day in (8, 9, 10, 11, 12)]
+    zone = "America/New_York"
+    assert len(bars_of(tmp_path, flat(days), timezone=zone)[1].notes()) == 1
+    months = ["2024-01-01", "2024-02-01", "2024-03-01"]
+    assert len(bars_of(tmp_path, flat(months))[1].notes()) == 1
