@@ -528,3 +528,37 @@ def test_length_that_was_found_is_noted(tmp_path, times, text):
         ("X.csv", "guessed", text)
     ]
     assert bars_of(tmp_path, flat(times[:1]), period="31d")[1].notes() == ()
+
+
+def test_bars_that_the_next_one_ends_are_counted(tmp_path):
+    times = times_every(timedelta(hours=1), 20)
+    times[5:5] = ["2024-01-01T04:30:00"]
+    times[9:9] = ["2024-01-01T07:15:00"]
+    _, ingestor = bars_of(tmp_path, flat(times))
+    first, second = ingestor.notes()
+    assert (first.kind, first.text) == ("guessed", "bars last 1h, as far apart as rows are")
+    # A row between two others makes two short bars.
+    assert (second.kind, second.count) == ("clipped", 4)
+    assert second.text.startswith("line 7: begins before the bar before it has its full length")
+    days = [f"2024-03-{day:02}" for day in (8, 9, 10, 11, 12)]
+    zone = "America/New_York"
+    assert len(bars_of(tmp_path, flat(days), timezone=zone)[1].notes()) == 1
+    months = ["2024-01-01", "2024-02-01", "2024-03-01"]
+    assert len(bars_of(tmp_path, flat(months))[1].notes()) == 1
+
+
+def test_bar_that_ends_within_a_second_gets_the_whole_of_it(tmp_path):
+    clocks = ["09:30:00", "09:31:00", "09:32:00", "09:32:30.4", "09:33:30.4", "09:34:30.4"]
+    bars, _ = bars_of(tmp_path, flat(f"2024-01-02 {clock}" for clock in clocks))
+    # 30.4 seconds are 31 on the bus, so that nothing is known before it is over.
+    assert [bar.period.total_seconds() for bar in bars] == [60, 60, 31, 60, 60, 60]
+
+
+def test_rows_of_symbols_within_a_second_stay_in_order(tmp_path):
+    clocks = ["09:30:00", "09:31:00", "09:32:00", "09:32:30.4", "09:33:30.4", "09:34:30.4"]
+    rows = [f"2024-01-02 {clock},{symbol},1,1,1,1" for clock in clocks for symbol in "AB"]
+    rows.insert(8, "2024-01-02 09:32:30.9,C,1,1,1,1")
+    bars, _ = bars_of(tmp_path, rows, "time,symbol,open,high,low,close")
+    keys = [(bar.end, bar.symbol) for bar in bars]
+    assert keys == sorted(keys)
+    assert len(keys) == 13

@@ -14,6 +14,7 @@ __all__ = ["BarTimes"]
 
 _HOUR = timedelta(hours=1)
 _SECOND = timedelta(seconds=1)
+_SHORT = "begins before the bar before it has its full length, which ends that bar"
 
 
 class BarTimes:
@@ -93,12 +94,14 @@ class BarTimes:
         period = self.period
         longest = self.longest(time)
         if gap < longest:
+            if self._whole_days and longest - gap <= _HOUR:
+                return gap  # a day of 23 hours
             if self._given:
-                if self._whole_days and longest - gap <= _HOUR:
-                    return gap  # a day of 23 hours
                 if gap < period:
                     self._note_overlap(gap, line)
                 return max(period, gap)
+            if not self._months:
+                self._notes.clip(self._name, _SHORT, line)
             return _whole_seconds(gap)
         if gap == longest:
             return gap
