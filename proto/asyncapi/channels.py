@@ -171,9 +171,10 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "symbol": {
         "description": (
             "The symbol in lower case, letter by letter. A dot in it makes two parts of the "
-            "subject. No whitespace, *, >, and no dot at an end or beside another one."
+            "subject. A space is written as %20, and a % before two hexadecimal digits as %25. No "
+            "other whitespace, *, >, and no dot at an end or beside another one."
         ),
-        "examples": ["aapl", "brk.b", "eur/usd"],
+        "examples": ["aapl", "brk.b", "eur/usd", "brk%20b"],
     },
     "component": {
         "description": "Name of the component that could not take the payload.",

@@ -389,7 +389,7 @@ def test_run_wrong_credentials_ends_with_the_true_reason(
     assert "wrong" not in ended.err.replace("wrong user", "")
 
 
-@pytest.mark.parametrize("symbol", ["A*", ">", "", "A B"])
+@pytest.mark.parametrize("symbol", ["A*", ">", "", " A"])
 def test_run_symbol_that_no_subject_can_hold_is_refused(folder: Path, symbol: str) -> None:
     _add(
         folder,
@@ -405,16 +405,17 @@ app = App(ingestors=[odd])
     assert "Traceback" not in ended.err
 
 
-def test_run_symbol_with_a_dot_reaches_its_readers(folder: Path) -> None:
+@pytest.mark.parametrize("symbol", ["BRK.B", "BRK B"])
+def test_run_symbol_with_a_dot_or_space_reaches_its_readers(folder: Path, symbol: str) -> None:
     _add(folder, "def on_bar(strategy, bar):\n    pass")
     text = (
         (folder / "app.py")
         .read_text()
-        .replace('"A"', '"BRK.B"')
-        .replace("name=symbol.lower()", "name=symbol.lower().replace('.', '-')")
+        .replace('"A"', repr(symbol))
+        .replace("name=symbol.lower()", f"name=symbol.lower().replace({symbol[3]!r}, '-')")
     )
     (folder / "app.py").write_text(text)
     result = _result(ingenium("run", "app.py", "--json", "--verify", cwd=folder))
     assert result["verified"] is True
     assert isinstance(result["trades"], list)
-    assert {trade["symbol"] for trade in result["trades"]} == {"BRK.B", "B"}
+    assert {trade["symbol"] for trade in result["trades"]} == {symbol, "B"}

@@ -10,6 +10,7 @@ from exchanging import DAY, START, D, bar, mirrored, opened, order, prices, told
 
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
 from ingenium.exchange import AlwaysOpen, FillPolicy, PaperExchange, RegularHours, Report
+from ingenium.exchange.hours import TradingHours
 from ingenium.trading import Bar, Order
 
 NEW_YORK = RegularHours(
@@ -383,3 +384,24 @@ def test_calendar_by_symbol_and_none_for_the_others() -> None:
         exchange.submit(made, sent)
     assert exchange.on_bar(half_hour("2024-01-03T22:00", symbol="AAPL")) == []
     assert len(exchange.on_bar(half_hour("2024-01-03T22:00", symbol="BTC"))) == 1
+
+
+def test_day_of_a_zone_on_which_clocks_go_forward_is_a_whole_session() -> None:
+    def lasting(hours: int) -> Bar:
+        return Bar.make(
+            "A",
+            utc("2024-03-10T05:00"),
+            open="1",
+            high="1",
+            low="1",
+            close="1",
+            period=timedelta(hours=hours),
+        )
+
+    hours = TradingHours(None)
+    assert [hours.of(lasting(length)).is_whole for length in (22, 23, 24, 25)] == [
+        False,
+        True,
+        True,
+        True,
+    ]

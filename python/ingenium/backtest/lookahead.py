@@ -3,7 +3,8 @@
 The history is cut at random points, and what follows a cut is scrambled. What was decided before
 the cut must stay the same; a component that decides otherwise has seen what came after. A
 component that reads the prices from a file of its own sees the same future whatever is fed, so
-the files that components open are watched too.
+the files that components open are watched too. And bars that are known before they are over are
+found by the distances between them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+from ingenium.backtest.early_bars import EarlyBars
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.watching import FileWatch
 from ingenium.components import App, Component, Ingestor, load_app
@@ -64,7 +66,7 @@ def check_lookahead(
     seed: int = 1,
     on_run: Callable[[int, int], None] = lambda _run, _of: None,
 ) -> list[Lookahead]:
-    """Look for components that know the future.
+    """Look for components that know the future, and for bars that are known before they are over.
 
     Args:
         app: A function that makes the app, or what names it on a command line; each run needs a
@@ -89,9 +91,11 @@ def check_lookahead(
         raise ConfigError(f"cuts is {cuts}: use at least 1")
     make: Callable[[], App] = (lambda: load_app(app)) if isinstance(app, str) else app
     watch = FileWatch()
+    early = EarlyBars()
     on_run(1, cuts + 1)
     with watch.watching():
-        true, times = _decisions(make, watch, None, seed)
+        true, times = _decisions(make, watch, None, seed, early)
+    data = [Lookahead(name, problem) for name, problem in early.problems()]
     found = _file_problems(watch)
     usable = times[len(times) // 5 : -1]
     chosen = sorted(Random(seed).sample(usable, min(cuts, len(usable))))  # noqa: S311
@@ -101,11 +105,15 @@ def check_lookahead(
         problem = _difference(true, scrambled, cut)
         if problem is not None and problem.component not in {f.component for f in found}:
             found.append(problem)
-    return found
+    return data + found
 
 
 def _decisions(
-    make: Callable[[], App], watch: FileWatch, cut: datetime | None, seed: int
+    make: Callable[[], App],
+    watch: FileWatch,
+    cut: datetime | None,
+    seed: int,
+    early: EarlyBars | None = None,
 ) -> tuple[list[_Decision], list[datetime]]:
     """Run an app, with what follows a cut scrambled, and return what was decided up to the cut."""
     decisions: list[_Decision] = []
@@ -114,7 +122,7 @@ def _decisions(
         app = make()
     for component in app.components:
         if isinstance(component, Ingestor):
-            _feed(component, watch, cut, seed)
+            _feed(component, watch, cut, seed, early)
         else:
             _record(component, watch, decisions)
 
@@ -149,12 +157,20 @@ def _record(component: Component, watch: FileWatch, decisions: list[_Decision]) 
     component.take_sent = take_recorded  # type: ignore[method-assign]
 
 
-def _feed(ingestor: Ingestor, watch: FileWatch, cut: datetime | None, seed: int) -> None:
+def _feed(
+    ingestor: Ingestor,
+    watch: FileWatch,
+    cut: datetime | None,
+    seed: int,
+    early: EarlyBars | None,
+) -> None:
     """Let an ingestor give scrambled events behind a cut, whoever asks it for them."""
     read = ingestor.read
     scramble = _Scramble(seed)
 
     def changed(event: DataEvent) -> DataEvent:
+        if early is not None:
+            early.see(ingestor, event)
         return event if cut is None or time_of(event) <= cut else scramble.event(event)
 
     def read_plain(source: Iterator[DataEvent]) -> Iterator[DataEvent]:

@@ -1,63 +1,95 @@
-"""The length of bars, from the distance between them."""
+"""The lengths of the bars of one file, symbol by symbol."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from ingenium.errors import DataFileError
+from ingenium.trading.bar_length import DAY, MONTHS, find_length, format_length
 
-__all__ = ["find_period"]
+__all__ = ["Lengths"]
 
-_DAY = timedelta(days=1)
-_RARE = 0.05
+_SECOND = timedelta(seconds=1)
 
 
-def find_period(name: str, series: Sequence[Sequence[datetime]], date_only: bool) -> timedelta:
-    """Return the smallest usual distance between bars of one symbol.
-
-    Weekends, holidays and missing bars make longer ones, so the smallest counts; one that is
-    rarer than one in twenty is taken for a slip.
+class Lengths:
+    """Lengths of the bars of one file, symbol by symbol.
 
     Args:
         name: The file, for errors.
-        series: The first times of each symbol.
+        series: The first times of each symbol, in order.
         date_only: Whether the times are days.
-
-    Raises:
-        DataFileError: The distance does not show, or is that of months.
     """
-    gaps: Counter[timedelta] = Counter()
-    for times in series:
-        gaps.update(after - before for before, after in pairwise(times))
-    usual = [
-        gap for gap, count in gaps.items() if gap > timedelta(0) and count >= _RARE * gaps.total()
-    ]
-    if not usual:
-        if date_only:
-            return _DAY
-        raise DataFileError(
-            f"{name}: one row does not show how long a bar is: pass period, such as period='1m'"
-        )
-    gap = min(usual)
-    if date_only and gap < 5 * _DAY:
-        return _DAY
-    if abs(gap - _DAY) <= timedelta(hours=1):
-        # Days as a zone counts them are 23 or 25 hours long when clocks change.
-        return _DAY
-    if 5 * _DAY <= gap <= 8 * _DAY:
-        # Holidays move the first day of a week.
-        return 7 * _DAY
-    if gap > 8 * _DAY:
-        raise DataFileError(
-            f"{name}: bars are {gap.days} days apart, and months differ in length: pass a period "
-            "that is never too short, such as period='31d'"
-        )
-    if gap % timedelta(seconds=1):
-        raise DataFileError(
-            f"{name}: bars are {gap.total_seconds()} seconds apart, like ticks: pass period, such "
-            "as period='1s'"
-        )
-    return gap
+
+    def __init__(
+        self, name: str, series: Mapping[str, Sequence[datetime]], date_only: bool
+    ) -> None:
+        self._name = name
+        self._date_only = date_only
+        self._of: dict[str, timedelta] = {}
+        self._kinds: Counter[timedelta] = Counter()
+        self._rows: dict[str, int] = {}
+        self._kinds_of: dict[str, Counter[timedelta]] = {}
+        self._usual: timedelta | None = None
+        for symbol, times in series.items():
+            self.learn(symbol, times)
+
+    def learn(self, symbol: str, times: Sequence[datetime]) -> None:
+        """Look at the times of a symbol, unless as many were seen before."""
+        if len(times) <= self.rows_of(symbol):
+            return
+        self._rows[symbol] = len(times)
+        length, distances = find_length(times)
+        self._kinds.update(distances.kinds)
+        self._kinds_of[symbol] = distances.kinds
+        if length is None:
+            return
+        self._of[symbol] = length
+        if distances.kinds.total() > 1 or self._usual is None:
+            self._usual = max(length, self._usual or length)
+
+    def rows_of(self, symbol: str) -> int:
+        """Return how many times of a symbol were seen."""
+        return self._rows.get(symbol, 0)
+
+    def of(self, symbol: str) -> timedelta:
+        """Return the length of a symbol's longest bars; that of the others where it has few rows.
+
+        Raises:
+            DataFileError: It does not show.
+        """
+        length = self._of.get(symbol)
+        if self.rows_of(symbol) < 3 and self._usual is not None:
+            # One distance may be a night, or a week without trades.
+            known = length if length is not None and self._date_only else self._usual
+            length = max(known, self._usual)
+        if length is None and self._usual in self._kinds_of.get(symbol, ()):
+            length = self._usual
+        if length is None:
+            kinds = self._kinds_of.get(symbol) or self._kinds
+            if not kinds:
+                if self._date_only:
+                    return DAY
+                raise DataFileError(
+                    f"{self._name}: one row does not show how long a bar is: pass period, such as "
+                    "period='1m'"
+                )
+            said = " or ".join(format_length(kind) for kind, _ in kinds.most_common(3))
+            raise DataFileError(
+                f"{self._name}: rows are {said} apart, which does not show how long a bar is: pass "
+                "period, the length of the longest bars, such as period='4h'"
+            )
+        if length % _SECOND:
+            raise DataFileError(
+                f"{self._name}: bars are {length.total_seconds()} seconds apart, like ticks: pass "
+                "period, such as period='1s'"
+            )
+        return length
+
+    def said(self, length: timedelta) -> str:
+        """Say for a note what a length rests on."""
+        until = "up to " if length in MONTHS else ""
+        why = "as far apart as rows are" if self._kinds else "as the only time is a date"
+        return f"bars last {until}{format_length(length)}, {why}"
