@@ -9,10 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from replaying import replay_on
 
 from ingenium import App, Ingestor, Portfolio, Strategy, backtest
 from ingenium.backtest import check_lookahead
 from ingenium.brokers import PaperExecutor
+from ingenium.bus import MemoryBus
 from ingenium.errors import BacktestError, ConfigError, IngeniumError
 from ingenium.events import Signal
 from ingenium.ingest import CsvIngestor
@@ -180,3 +182,13 @@ def test_times_of_no_zone_or_order_are_refused_before_and_after_the_app_is_made(
         backtest.run(make, end=datetime(2024, 1, 1))  # noqa: DTZ001
     with pytest.raises(ConfigError, match="'Mars/Olympus' is not known"):
         backtest.run(make, timezone="Mars/Olympus")
+
+
+def test_app_that_ran_on_a_bus_is_refused_on_a_bus_and_in_a_backtest() -> None:
+    app = make()
+    on_bus = asyncio.run(replay_on(MemoryBus(), app))
+    assert on_bus.events_digest == backtest.run(make).events_digest
+    with pytest.raises(ConfigError, match="'prices' has run already"):
+        asyncio.run(replay_on(MemoryBus(), app))
+    with pytest.raises(BacktestError, match="'prices' has run already"):
+        backtest.run(app)
