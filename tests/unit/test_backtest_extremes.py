@@ -169,6 +169,16 @@ def test_rounding_of_constant_returns_makes_no_ratio() -> None:
     assert stats.calmar(0.1, -1e-17) is None
 
 
+def test_swings_beyond_any_float_make_no_ratio() -> None:
+    wild = [-1e200, 1.0, 1e200]
+    assert stats.volatility(wild, 252) is None
+    assert stats.sharpe(wild, 252) is None
+    assert stats.sortino(wild, 252) is None
+    assert stats.sqn([1e300, -1e300, 1e308]) is None
+    assert stats.profit_factor([1e308, 1e308, -1.0]) is None
+    assert stats.expectancy([1e308, 1e308]) is None
+
+
 def test_returns_on_nothing_are_none() -> None:
     assert stats.simple_returns([100, 0, 50, -50, -800, 10]) == [-1, 0, -2, 0, 0]
     assert stats.total_return([0, 5]) is None
