@@ -193,7 +193,8 @@ class Member(ABC):
     async def _begin(self, now: datetime) -> None:
         self._now = now
         if not self._started:
-            self._started = self.component.has_run = True
+            self._started = True
+            self.component.has_run = not isinstance(self.component, Ingestor)
             await self._publish(await start_component(self.component, now))
 
     async def _publish(self, events: Sequence[Event]) -> None:
