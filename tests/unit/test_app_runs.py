@@ -9,10 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from replaying import replay_on
 
 from ingenium import App, Ingestor, Portfolio, Strategy, backtest
 from ingenium.backtest import check_lookahead
 from ingenium.brokers import PaperExecutor
+from ingenium.bus import MemoryBus
 from ingenium.errors import BacktestError, ConfigError, IngeniumError
 from ingenium.events import Signal
 from ingenium.ingest import CsvIngestor
@@ -88,7 +90,7 @@ def write(folder: Path) -> None:
 def test_app_that_ran_is_refused_by_name_and_with_the_cure() -> None:
     app = make()
     assert backtest.run(app).stats.fills == 1
-    with pytest.raises(BacktestError, match=r"'prices' has run already.*pass a function"):
+    with pytest.raises(BacktestError, match=r"'buys' has run already.*pass a function"):
         backtest.run(app)
     with pytest.raises(BacktestError, match="has run already"):
         asyncio.run(backtest.replay_async(app))
@@ -101,6 +103,43 @@ def test_component_that_ran_in_another_app_is_refused_by_name() -> None:
         backtest.run(make(strategy))
     with pytest.raises(BacktestError, match="portfolio 'fixed-quantity' has run already"):
         backtest.run(make(None, portfolio))
+
+
+class Again(Prices):
+    """Reads from the beginning each time."""
+
+    def read_bars(self) -> Iterator[Bar]:
+        self.left = iter(range(1, 13))
+        return super().read_bars()
+
+
+def app_of(ingestor: Ingestor) -> App:
+    return App(
+        ingestors=[ingestor],
+        strategies=[Buys()],
+        portfolio=FixedQuantity(10, cash=Decimal(10_000)),
+        executor=PaperExecutor(),
+    )
+
+
+def test_ingestor_that_reads_from_the_beginning_can_be_shared_by_apps(tmp_path: Path) -> None:
+    write(tmp_path)
+    for ingestor in (Again(), CsvIngestor(tmp_path / "X.csv")):
+        first, second = backtest.run(app_of(ingestor)), backtest.run(app_of(ingestor))
+        assert first.events_digest == second.events_digest
+        assert first.stats == second.stats
+        assert first.stats.fills == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [(None, "gives nothing now"), (datetime(2024, 1, 6, tzinfo=UTC), r"begins at 2024-0\d.* now")],
+)
+def test_ingestor_that_goes_on_where_it_ended_is_refused(end: datetime | None, says: str) -> None:
+    ingestor = Prices(200)
+    backtest.run(app_of(ingestor), end=end)
+    with pytest.raises(BacktestError, match=f"ingestor 'prices' {says}.*from the start each time"):
+        backtest.run(app_of(ingestor))
 
 
 def test_app_whose_run_failed_half_way_is_refused_too() -> None:
@@ -180,3 +219,13 @@ def test_times_of_no_zone_or_order_are_refused_before_and_after_the_app_is_made(
         backtest.run(make, end=datetime(2024, 1, 1))  # noqa: DTZ001
     with pytest.raises(ConfigError, match="'Mars/Olympus' is not known"):
         backtest.run(make, timezone="Mars/Olympus")
+
+
+def test_app_that_ran_on_a_bus_is_refused_on_a_bus_and_in_a_backtest() -> None:
+    app = make()
+    on_bus = asyncio.run(replay_on(MemoryBus(), app))
+    assert on_bus.events_digest == backtest.run(make).events_digest
+    with pytest.raises(ConfigError, match="'buys' has run already"):
+        asyncio.run(replay_on(MemoryBus(), app))
+    with pytest.raises(BacktestError, match="'buys' has run already"):
+        backtest.run(app)

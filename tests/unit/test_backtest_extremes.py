@@ -169,6 +169,16 @@ def test_rounding_of_constant_returns_makes_no_ratio() -> None:
     assert stats.calmar(0.1, -1e-17) is None
 
 
+def test_swings_beyond_any_float_make_no_ratio() -> None:
+    wild = [-1e200, 1.0, 1e200]
+    assert stats.volatility(wild, 252) is None
+    assert stats.sharpe(wild, 252) is None
+    assert stats.sortino(wild, 252) is None
+    assert stats.sqn([1e300, -1e300, 1e308]) is None
+    assert stats.profit_factor([1e308, 1e308, -1.0]) is None
+    assert stats.expectancy([1e308, 1e308]) is None
+
+
 def test_returns_on_nothing_are_none() -> None:
     assert stats.simple_returns([100, 0, 50, -50, -800, 10]) == [-1, 0, -2, 0, 0]
     assert stats.total_return([0, 5]) is None
@@ -359,3 +369,23 @@ def test_moments_beyond_any_float_are_those_of_no_skill() -> None:
     assert moments([1e90, -1e90, 1e80, 3.0]) == (0.0, 0.0, 3.0)
     assert deflated_sharpe(1e200, 1.0, 5.0, 100, 0.0) is None
     assert deflated_sharpe(math.inf, 1.0, 5.0, 100, 0.0) is None
+
+
+def test_turnover_leverage_and_exposure_worked_by_hand() -> None:
+    """5 bought at 100 with 1,000, at the open of the second day; days are those after the first."""
+    closes = [90.0, 100.0, 120.0, 80.0, 100.0, 100.0]
+    result = run(closes, 5, 1000)
+    equity = [1000.0, 1000.0, 1000.0, 1100.0, 900.0, 1000.0, 1000.0]
+    assert list(result.equity.equity) == equity[1:]
+    years = 5 / 365.25
+    found = result.stats
+    assert found.years == pytest.approx(years)
+    assert found.turnover == pytest.approx(500 / (sum(equity) / 7) / years)
+    exposures = [0, 500 / 1000, 600 / 1100, 400 / 900, 500 / 1000, 500 / 1000]
+    assert list(result.equity.exposure) == pytest.approx(exposures)
+    assert found.exposure == pytest.approx(5 / 6)
+    assert found.leverage == pytest.approx(sum(exposures) / 6)
+    assert (found.peak_equity, found.starting_equity, found.final_equity) == (1100, 1000, 1000)
+    assert found.max_drawdown == pytest.approx(900 / 1100 - 1)
+    # From the high on the third day to the end.
+    assert found.longest_drawdown == timedelta(days=3)

@@ -108,6 +108,12 @@ def test_fill_of_an_order_that_replaced_another_is_booked(side: str, held: int) 
     assert {p.symbol: p.quantity for p in result.account.positions.values()} == {"X": held}
     assert result.account.cash == 10_000 - held * 103
     assert list(result.equity.equity)[-1] == 10_000 + held * (104 - 103)
+    replay = result.replay
+    assert (replay.steps, replay.data) == (5, 5)
+    assert (replay.first, replay.last) == (START + timedelta(days=1), START + timedelta(days=5))
+    assert (replay.signals, replay.orders) == (0, 2)
+    # One says that the order is replaced, one that the other works, and one that it is filled.
+    assert replay.executions == 3
 
 
 @pytest.mark.parametrize("leg", [0, 1])

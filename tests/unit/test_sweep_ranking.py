@@ -152,6 +152,18 @@ def test_folds_are_judged_in_words(outside: float, says: str) -> None:
     assert f"out of sample of 1 of 2 folds: total return {outside:.2%}" in out.getvalue()
 
 
+def test_folds_in_which_nothing_happened_are_named() -> None:
+    idle = {"total_return": 0.0, "fills": 0, "exposure": 0.0}
+    held = {"total_return": 0.1, "fills": 0, "exposure": 1.0}
+    said = io.StringIO()
+    folds = [fold(0, made(idle), made(held)), fold(1, made(held), made(idle))]
+    print_failures(Console(file=said, width=200), WalkForward(folds))
+    assert said.getvalue().splitlines() == [
+        "fold 1: nothing was traded or held in sample",
+        "fold 2: nothing was traded or held out of sample",
+    ]
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [

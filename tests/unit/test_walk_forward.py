@@ -112,8 +112,8 @@ def test_walk_forward_names_the_fold_that_fails_and_judges_the_others() -> None:
 @pytest.mark.parametrize(
     ("figures", "reason"),
     [
-        ({"trades": 0, "exposure": 0.0}, "nothing was traded in it"),
-        ({"trades": 0, "exposure": 0.4}, "none has a figure 'sharpe'"),
+        ({"fills": 0, "exposure": 0.0}, "nothing was traded in it"),
+        ({"fills": 0, "exposure": 0.4}, "none has a figure 'sharpe'"),
         ({"sharpe": 2.0, "max_drawdown": -1.5}, "their equity was at zero or below"),
         ({"sharpe": 2.0, "final_equity": -1.0}, "their equity was at zero or below"),
         ({"sharpe": 2.0, "starting_equity": 0.0}, "their equity was at zero or below"),

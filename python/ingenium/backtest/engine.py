@@ -17,7 +17,7 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.parts import Part
 from ingenium.backtest.quick import QuickSteps
 from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
-from ingenium.components.base import Sent
+from ingenium.components.base import Sent, ran_already
 from ingenium.components.handling import end_instant, start_component, stop_component
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
@@ -95,9 +95,8 @@ class Replay:
                 )
             if component.has_run:
                 raise BacktestError(
-                    f"{component.role} {component.name!r} has run already, and its next run would "
-                    "begin with what it remembers: make a new App with new components for each "
-                    "run, or pass a function that makes it"
+                    f"{ran_already(component)}: make a new App with new components for each run, "
+                    "or pass a function that makes it"
                 )
         if not app.historical:
             raise BacktestError(
@@ -136,7 +135,10 @@ class Replay:
         for feed in self._feeds:
             await feed.start()
         for component in self._app.components:
-            component.has_run = True
+            # Ingestors may be shared by apps: each run has them read from the beginning.
+            component.has_run = not isinstance(component, Ingestor)
+        for ingestor, feed in zip(self._ingestors, self._feeds, strict=True):
+            self._check_beginning(ingestor, None if feed.head is None else feed.head.time)
         while (time := self._next_time()) is not None and time <= self._until:
             await self.one_step(time, await self._take_instant(time))
             if pause := self.give_way():
@@ -156,6 +158,17 @@ class Replay:
                 if part is not None and part.started:
                     await stop_component(part.component, last)
         return self.log.result(complete=True, app=self._app)
+
+    def _check_beginning(self, ingestor: Ingestor, time: datetime | None) -> None:
+        """Refuse an ingestor that goes on where its last run ended."""
+        before = ingestor.first_time
+        if before is not None and time != before:
+            begins = "gives nothing now" if time is None else f"begins at {time} now"
+            raise BacktestError(
+                f"ingestor {ingestor.name!r} {begins}, and began at {before} in its last run: let "
+                "read() or read_bars() begin from the start each time, or make a new ingestor"
+            )
+        ingestor.first_time = time
 
     def _may_be_quick(self) -> bool:
         """Whether all that is left can be read without waiting, and no ingestor has to start."""

@@ -142,7 +142,7 @@ def sortino(returns: Sequence[float], periods_per_year: int) -> float | None:
         mean = fmean(returns)
     except (OverflowError, ValueError):
         return None
-    if downside <= _NOISE:
+    if downside == inf or downside <= _NOISE:
         return None
     return _finite(mean / downside * sqrt(periods_per_year))
 

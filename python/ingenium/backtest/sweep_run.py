@@ -137,6 +137,11 @@ class SweepRun:
             or (deepest is not None and deepest <= -1)
         )
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was traded and nothing was held."""
+        return self.figure("fills") == 0 and self.figure("exposure") == 0
+
     def score(self, name: str) -> float | None:
         """Return a figure to rank by; ``None`` for what ranks last.
 

@@ -198,7 +198,7 @@ def _why_none(runs: Sequence[SweepRun], by: str) -> str:
         return error
     if any(run.is_bust for run in runs):
         return "their equity was at zero or below"
-    if all(run.figure("trades") == 0 and run.figure("exposure") == 0 for run in runs):
+    if all(run.is_idle for run in runs):
         return "nothing was traded in it, by no parameters"
     return f"none has a figure {by!r}"
 

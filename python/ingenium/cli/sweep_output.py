@@ -123,11 +123,18 @@ def _warn_of_luck(console: Console, runs: list[SweepRun], best: SweepRun) -> Non
 
 
 def print_failures(console: Console, walk: WalkForward) -> None:
-    """Name the folds that failed; what is said of all folds is of the others."""
+    """Name the folds that failed or say little; what is said of all is of those that did not."""
     for number, fold in enumerate(walk.folds, 1):
         if fold.error:
             text = printable(fold.error)
             console.print(f"[red]failed:[/] fold {number}: {text}", highlight=False)
+            continue
+        for run, where in ((fold.inside, "in sample"), (fold.outside, "out of sample")):
+            if run.is_idle:
+                console.print(
+                    f"[yellow]fold {number}:[/] nothing was traded or held {where}",
+                    highlight=False,
+                )
 
 
 def print_folds(console: Console, messages: Console, walk: WalkForward, by: str) -> None:

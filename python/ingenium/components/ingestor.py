@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +55,9 @@ class Ingestor(Component):
 
     zone: tzinfo = UTC
     """Zone of the market's days: a backtest puts shorter bars together by days of this zone."""
+
+    first_time: datetime | None = None
+    """When the first event of its last run was known: `read` begins there in each run."""
 
     @property
     def historical(self) -> bool:

@@ -12,6 +12,7 @@ from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
+from ingenium.components.base import ran_already
 from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit, limited
 from ingenium.components.handling import (
     end_instant,
@@ -64,8 +65,10 @@ def make_member(
         limit: How long a handler may take.
 
     Raises:
-        ConfigError: The component is another program's.
+        ConfigError: The component is another program's, or has run already.
     """
+    if component.has_run:
+        raise ConfigError(f"{ran_already(component)}: make a new App for each run")
     if isinstance(component, Ingestor):
         return _Feeder(bus, app, component, limit)
     if isinstance(component, Portfolio):
@@ -205,6 +208,7 @@ class Member(ABC):
         self._now = now
         if not self._started:
             self._started = True
+            self.component.has_run = not isinstance(self.component, Ingestor)
             work = start_component(self.component, now)
             await self._publish(await limited(self.component, "on_start", work, self._limit))
 
