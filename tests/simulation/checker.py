@@ -22,6 +22,7 @@ from ingenium.events import (
     ExecutionEvent,
     OrderEvent,
     ReplaceEvent,
+    SignalEvent,
     TradeUpdate,
     decode,
 )
@@ -43,6 +44,7 @@ _STATES = {
     TradeUpdate.REJECTED: OrderState.REJECTED,
     TradeUpdate.REPLACED: OrderState.REPLACED,
 }
+_MAY_HOLD_EXITS = {"halted", "symbol_halted"}
 _LAST_WORDS = {"filled", "canceled", "rejected", "expired", "replaced"}
 
 
@@ -62,6 +64,7 @@ def check(world: SimWorld) -> None:
     check.positions()
     check.journal()
     check.working()
+    check.exits()
     check.outboxes()
     check.switches()
     check.state()
@@ -250,6 +253,67 @@ class _Check:
             )
         if isinstance(portfolio, BusyPortfolio) and portfolio.signals != self.acted:
             self.fail(f"I1: {portfolio.signals} signals count, and {self.acted} were acted upon")
+
+    def exits(self) -> None:
+        """No limit denies what only makes a position smaller; a halt may, and that is said."""
+        causes: dict[str, int] = {}
+        for record, event in self.events:
+            if isinstance(event, SignalEvent) and event.id:
+                for number in range(_MOST_SENDS):
+                    for kind in ("order", "denial"):
+                        sent = make_id(kind, PORTFOLIO, event.id, str(number))
+                        causes[sent] = record.sequence
+        for _, event in self.events:
+            if not isinstance(event, DenialEvent):
+                continue
+            order, sequence = event.order, causes.get(event.id)
+            if order is None or sequence is None or order.take_profit:
+                continue
+            held, works = self._known(order.symbol, order.side, sequence, causes)
+            towards = held if order.side == "sell" else -held
+            if works is None or works + Decimal(order.quantity) > towards:
+                continue
+            what = f"exit {order.id} of {order.quantity} at a position of {held:f} was denied"
+            if event.reason not in _MAY_HOLD_EXITS:
+                self.fail(f"{what}: {event.reason}, {event.detail}")
+            elif not event.detail.startswith("EXIT DENIED"):
+                self.fail(f"{what}, and nobody is told: {event.detail}")
+
+    def _known(
+        self, symbol: str, side: str, sequence: int, causes: dict[str, int]
+    ) -> tuple[Decimal, Decimal | None]:
+        """What the portfolio holds at a signal, and how much of a side works at most.
+
+        The latter is ``None`` where an order was replaced, since that may have come to nothing.
+        """
+        held = works = ZERO
+        done: dict[str, Decimal] = {}
+        ended: set[str] = set()
+        seen: set[str] = set()
+        for record, event in self.events:
+            if isinstance(event, ReplaceEvent) and event.symbol == symbol:
+                return ZERO, None
+            if not isinstance(event, ExecutionEvent) or record.sequence >= sequence:
+                continue
+            if event.id in seen:
+                continue
+            seen.add(event.id)
+            if event.update in _LAST_WORDS:
+                ended.add(event.order_id)
+            if event.quantity and event.symbol == symbol:
+                quantity = Decimal(event.quantity)
+                held += quantity if event.side == "buy" else -quantity
+                done[event.order_id] = done.get(event.order_id, ZERO) + quantity
+        for _, event in self.events:
+            # Those of the same signal too, before or after: it makes fewer exits, and is sure.
+            if (
+                isinstance(event, OrderEvent)
+                and (event.symbol, event.side) == (symbol, side)
+                and event.id not in ended
+                and causes.get(event.id, 0) <= sequence
+            ):
+                works += Decimal(event.quantity) - done.get(event.id, ZERO)
+        return held, works
 
     def dead_letters(self) -> None:
         """No handler failed, and nothing could not be read."""

@@ -19,7 +19,7 @@ from ingenium.components import Portfolio
 from ingenium.delivery import outbox, taking, writing
 from ingenium.delivery.store import Change
 from ingenium.errors import BrokerRefusedError, BrokerTimeoutError, BusTimeoutError
-from ingenium.risk import TradingSwitch
+from ingenium.risk import TradingSwitch, gate
 
 SEEDS = 100
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -177,6 +177,10 @@ def portfolio_forgets_its_state(patch):
     patch.setattr(Portfolio, "changed_rows", lambda self: {})
 
 
+def exits_are_no_other_than_entries(patch):
+    patch.setattr(gate, "only_reduces", lambda *_: False)
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -196,6 +200,7 @@ def portfolio_forgets_its_state(patch):
         halts_are_not_heard,
         words_about_trading_count_again,
         portfolio_forgets_its_state,
+        exits_are_no_other_than_entries,
     ],
     ids=lambda plant: plant.__name__,
 )

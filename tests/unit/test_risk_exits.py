@@ -30,6 +30,8 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
     Side,
+    Signal,
+    SignalEvent,
     TradingState,
 )
 from ingenium.risk import RiskGate, RiskLimits
@@ -515,3 +517,32 @@ def test_exit_that_comes_too_late_is_an_alarm(caplog: pytest.LogCaptureFixture) 
     [record] = caplog.records
     assert "EXIT DENIED, sell 10 A" in record.getMessage()
     assert "it is 45.0 s old" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("held", "signal", "is_exit"),
+    [
+        (10, Signal.FLAT, True),
+        (10, Signal.SHORT, True),
+        (10, Signal.LONG, False),
+        (-10, Signal.FLAT, True),
+        (-10, Signal.LONG, True),
+        (-10, Signal.SHORT, False),
+        (0, Signal.FLAT, False),
+        (0, Signal.LONG, False),
+    ],
+)
+def test_signal_against_a_position_that_comes_too_late_is_an_alarm(
+    held: int, signal: Signal, is_exit: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    trader = Trader(held)
+    trader.begin()
+    with caplog.at_level(logging.ERROR):
+        trader.portfolio.handle_late(SignalEvent(id="s1", symbol="A", signal=signal), 40.0)
+    [event] = trader.portfolio.take()
+    assert isinstance(event, DenialEvent)
+    assert event.reason == "late"
+    assert event.detail.endswith("signal 's1' of A is 40 s old")
+    assert event.detail.startswith("EXIT DENIED, signal ") is is_exit
+    assert len(caplog.records) == is_exit
+    assert (set(trader.gate.denied_exits) == {"A"}) is is_exit

@@ -201,12 +201,15 @@ class Gated(Component):
             What was denied, and why, in words.
         """
         text = f"{exit_note(order, self._view())}: {detail}"
-        if self.gate is not None:
-            self.gate.note_denied_exit(order.symbol, reason, text, self.now)
-        # By symbol, so that a loop in one of them hides no exit of another.
-        for line in self._denials.note(f"exit {reason} {order.symbol}", text, self.now):
-            self.report_alarm(line)
+        self._raise_exit_alarm(order.symbol, reason, text)
         return text
+
+    def _raise_exit_alarm(self, symbol: str, reason: str, text: str) -> None:
+        if self.gate is not None:
+            self.gate.note_denied_exit(symbol, reason, text, self.now)
+        # By symbol, so that a loop in one of them hides no exit of another.
+        for line in self._denials.note(f"exit {reason} {symbol}", text, self.now):
+            self.report_alarm(line)
 
     def _report_denial(self, reason: DenialReason, text: str) -> None:
         """Tell people that something was denied; of many, the first ones and how many more."""

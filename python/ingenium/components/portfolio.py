@@ -20,6 +20,7 @@ from ingenium.events import (
     OrderType,
     ReplaceEvent,
     Side,
+    Signal,
     SignalEvent,
     TimeInForce,
 )
@@ -306,9 +307,20 @@ class Portfolio(BookingPortfolio):
         """Pass over a signal that is too old to trade on, and say so."""
         if isinstance(event, SignalEvent):
             text = f"signal {event.id!r} of {event.symbol} is {age_seconds:.0f} s old"
+            if closes := self._would_close(event):
+                text = f"EXIT DENIED, {closes}: {text}"
+                self._raise_exit_alarm(event.symbol, DenialReason.LATE.value, text)
             self._report_denial(DenialReason.LATE, f"{text}: it is not acted upon")
             self._send_denial(DenialReason.LATE, text, event.symbol)
         return None
+
+    def _would_close(self, event: SignalEvent) -> str:
+        """Say which position a signal is against; empty for none."""
+        held = self.account.position(event.symbol).quantity
+        if not held or event.signal == (Signal.LONG if held > 0 else Signal.SHORT):
+            return ""
+        word = event.signal.rpartition(".")[2]
+        return f"signal {word} at a position of {held:f} {event.symbol}"
 
 
 def _unknown(order_id: str) -> str:
