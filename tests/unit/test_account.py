@@ -294,7 +294,7 @@ def test_exit_order_in_ten_fills_is_one_trade_at_its_average_price() -> None:
     assert (trade.quantity, trade.entry_price, trade.exit_price) == (100, 50, Decimal("64.5"))
     assert (trade.pnl, trade.commission) == (1450, 2)
     assert (trade.entry_time, trade.exit_time) == (START, START + timedelta(days=10))
-    assert (trade.exit_order_id, trade.exit_fills) == ("exit", 10)
+    assert trade.exit_fills == 10
     assert account.realized_pnl == 1450
 
 
@@ -304,11 +304,7 @@ def test_fills_of_two_exit_orders_in_turn_are_two_trades() -> None:
     for day, (order_id, price) in enumerate([("a", "51"), ("b", "52"), ("a", "53"), ("b", "54")]):
         account.book(of_order(order_id, -20, price, day=day))
     account.book(of_order("c", -20, "40", day=9))
-    assert [(t.exit_order_id, t.quantity, t.exit_price) for t in account.trades] == [
-        ("a", 40, 52),
-        ("b", 40, 53),
-        ("c", 20, 40),
-    ]
+    assert [(t.quantity, t.exit_price) for t in account.trades] == [(40, 52), (40, 53), (20, 40)]
     assert [t.exit_time.day for t in account.trades] == [4, 5, 11]
 
 
@@ -353,7 +349,7 @@ def test_fills_that_name_no_order_are_a_trade_each() -> None:
     account.book(fill(10, "50"))
     for _ in range(5):
         account.book(fill(-2, "51"))
-    assert [(t.quantity, t.exit_order_id, t.exit_fills) for t in account.trades] == [(2, "", 1)] * 5
+    assert [(t.quantity, t.exit_fills) for t in account.trades] == [(2, 1)] * 5
 
 
 orders_and_fills = st.lists(
@@ -402,7 +398,6 @@ def test_trades_are_the_fills_grouped_by_position_and_exit_order(
         groups = pandas.DataFrame(rows).groupby(["position", "order"], sort=False)
         expected = [
             (
-                key[1],
                 group["quantity"].sum(),
                 group["value"].sum() - group["cost"].sum(),
                 group["commission"].sum(),
@@ -410,13 +405,13 @@ def test_trades_are_the_fills_grouped_by_position_and_exit_order(
                 group["time"].max().to_pydatetime(),
                 abs(group["value"].sum()) / group["quantity"].sum(),
             )
-            for key, group in groups
+            for _, group in groups
         ]
     assert len(account.trades) == len(expected)
-    for trade, (order_id, quantity, pnl, commission, fills, time, price) in zip(
+    for trade, (quantity, pnl, commission, fills, time, price) in zip(
         account.trades, expected, strict=True
     ):
-        assert (trade.exit_order_id, trade.exit_fills, trade.exit_time) == (order_id, fills, time)
+        assert (trade.exit_fills, trade.exit_time) == (fills, time)
         assert Fraction(trade.quantity) == quantity
         assert abs(Fraction(trade.pnl) - pnl) < Fraction(1, 10**15)
         assert abs(Fraction(trade.commission) - commission) < Fraction(1, 10**15)
@@ -477,7 +472,7 @@ def test_rows_of_an_older_version_can_be_read() -> None:
             )
         ]
     )
-    assert (old.trades[0].pnl, old.trades[0].exit_order_id, old.trades[0].exit_fills) == (1, "", 1)
+    assert (old.trades[0].pnl, old.trades[0].exit_fills) == (1, 1)
 
 
 def test_a_position_remembers_its_last_sixteen_exit_orders() -> None:

@@ -122,7 +122,7 @@ class Replay:
         self._total = None if None in totals else sum(count or 0 for count in totals)
         for feed in self._feeds:
             await feed.start()
-        while (time := self._next_time()) is not None and time <= self._until:
+        while (time := self.next_time()) is not None and time <= self._until:
             await self.one_step(time, await self._take_instant(time))
             if pause := self.give_way():
                 await pause
@@ -140,7 +140,21 @@ class Replay:
             for part in (*self._strategies, self._portfolio, self._executor):
                 if part is not None and part.started:
                     await stop_component(part.component, last)
-        return self.log.result(complete=True, app=self._app)
+        return self.result(complete=True)
+
+    def result(self, *, complete: bool) -> ReplayResult:
+        """Say what came out so far.
+
+        Args:
+            complete: Whether the end of history was reached.
+        """
+        log, curve = self.log, self._curve
+        for strategy in self._strategies:
+            log.signals_of[strategy.component.name] = strategy.count
+        bars = None
+        if curve is not None:
+            bars = {symbol: track.bars for symbol, track in curve.prices.tracks.items()}
+        return log.result(complete=complete, app=self._app, bars_of=bars)
 
     def _may_be_quick(self) -> bool:
         """Whether all that is left can be read without waiting, and no ingestor has to start."""
@@ -173,7 +187,8 @@ class Replay:
         self._gave_way = now
         return asyncio.sleep(0)
 
-    def _next_time(self) -> datetime | None:
+    def next_time(self) -> datetime | None:
+        """Return the next instant; ``None`` at the end of history."""
         return min((feed.head.time for feed in self._feeds if feed.head is not None), default=None)
 
     async def _take_instant(self, time: datetime) -> list[Item]:

@@ -14,6 +14,7 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.harsher import make_harsher
 from ingenium.backtest.manifest import describe, make_manifest
+from ingenium.backtest.problems import backtest_problems
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.summary import summarize
 from ingenium.brokers import PaperExecutor
@@ -160,7 +161,7 @@ class _Backtest:
 
     def _result(self, failure: str = "") -> BacktestResult:
         log, asked = self._replay.log, self._asked
-        replay = log.result(complete=not failure, app=self._app)
+        replay = self._replay.result(complete=not failure)
         notes, policy = ExchangeNotes(), ""
         executor = self._app.executor
         if isinstance(executor, PaperExecutor):
@@ -169,8 +170,22 @@ class _Backtest:
             if not isinstance(exchange.slippage, NoSlippage):
                 policy = f"{policy}, slippage {describe(exchange.slippage)}"
         stats = summarize(
-            self._curve, replay.account, replay.trades, notes, float(log.traded_value)
+            self._curve,
+            replay.account,
+            replay.trades,
+            notes,
+            float(log.traded_value),
+            rejected_orders=replay.rejected_orders,
         )
+        own = backtest_problems(
+            log,
+            self._curve,
+            notes,
+            start=asked.start,
+            end=asked.end,
+            first=self._replay.next_time(),
+        )
+        said = own if own and not log.data else [*replay.problems, *own]
         can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
         return BacktestResult(
             stats,
@@ -181,6 +196,7 @@ class _Backtest:
             make_manifest(self._app, asked.source, asked.start, asked.end),
             failure,
             partial(_again, replace(asked, harsher=True)) if policy and can_run_again else None,
+            problems=tuple(said),
         )
 
 

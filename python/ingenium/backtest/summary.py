@@ -54,6 +54,7 @@ class Statistics:
         fills: Executions that filled something.
         ambiguous_fills: Fills where a bar left a doubt, decided against the owner.
         uncapped_fills: Fills on bars without volume, where no volume cap held.
+        rejected_orders: Orders that the executor did not take.
         benchmark: Symbol that is held for comparison.
         benchmark_return: Of buying it at the first close and holding it.
         benchmark_max_drawdown: Of the same.
@@ -92,6 +93,7 @@ class Statistics:
     fills: int
     ambiguous_fills: int
     uncapped_fills: int
+    rejected_orders: int
     benchmark: str
     benchmark_return: float | None
     benchmark_max_drawdown: float | None
@@ -105,6 +107,8 @@ def summarize(
     trades: Sequence[Trade],
     notes: ExchangeNotes,
     traded_value: float,
+    *,
+    rejected_orders: int = 0,
 ) -> Statistics:
     """Compute the figures of a backtest.
 
@@ -114,6 +118,7 @@ def summarize(
         trades: Closed round trips.
         notes: What the exchange counted.
         traded_value: Quantity times price of all fills, summed up.
+        rejected_orders: Orders that the executor did not take.
     """
     every = array("d", [curve.starting_equity]) + curve.equity
     times = array("d", curve.timestamps[:1] or [0.0]) + curve.timestamps
@@ -165,6 +170,7 @@ def summarize(
         fills=notes.fills,
         ambiguous_fills=notes.ambiguous_fills,
         uncapped_fills=notes.uncapped_fills,
+        rejected_orders=rejected_orders,
         benchmark=curve.benchmark_symbol or "",
         benchmark_return=stats.total_return(known),
         benchmark_max_drawdown=stats.max_drawdown(known),

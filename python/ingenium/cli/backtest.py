@@ -14,7 +14,7 @@ from rich.table import Table
 from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
 from ingenium.backtest.figures import figures, percent
-from ingenium.cli.output import print_trades, printable
+from ingenium.cli.output import print_problems, print_trades, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.errors import BacktestError, ConfigError
 
@@ -157,5 +157,4 @@ def _print(console: Console, result: BacktestResult, trades: int) -> None:
     console.print(f"[dim]events digest[/]  {result.events_digest or '-'}", highlight=False)
     for line in result.flattering():
         console.print(f"[yellow]flatters:[/] {line}", highlight=False)
-    for problem in result.replay.problems[:5]:
-        console.print(f"[yellow]problem:[/] {printable(problem)}", highlight=False)
+    print_problems(console, result.problems)

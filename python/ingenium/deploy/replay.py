@@ -77,7 +77,8 @@ async def run_replay(
         complete = await conductor.run()
         if all_ready:
             await _let_end(app, parts, tasks)
-        return log.result(complete=complete, app=app)
+        here = [part.component for part in parts if not isinstance(part, Program)]
+        return log.result(complete=complete, app=app, here=here)
     finally:
         for task in tasks:
             task.cancel()

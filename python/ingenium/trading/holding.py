@@ -122,7 +122,6 @@ class Holding:
             exit_price,
             total,
             commission,
-            fill.order_id,
             fills,
         )
         self.quantity = EXACT.subtract(self.quantity, signed)

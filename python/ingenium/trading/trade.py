@@ -29,8 +29,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
         exit_price: Average price of these fills, to 28 digits.
         pnl: Profit or loss before commissions, in the account's currency.
         commission: This quantity's part of the commissions of entry and exit.
-        exit_order_id: Id of the order that closed it; empty when the fill names none.
-        exit_fills: How many fills of that order closed it.
+        exit_fills: How many fills of the exit order closed it.
     """
 
     symbol: str
@@ -42,7 +41,6 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     exit_price: Decimal
     pnl: Decimal
     commission: Decimal
-    exit_order_id: str = ""
     exit_fills: int = 1
 
     @property
