@@ -134,14 +134,12 @@ class _Traded:
                 if quantity := self._held(symbol, jump.known):
                     change = float(quantity) * (jump.after - jump.before)
                     word = "gain" if change > 0 else "loss"
-                    what = (
-                        f"{quantity:f} were held over it, booked as a {word} of {abs(change):,.2f}"
-                    )
+                    what = f"{quantity:f} held, a {word} of {abs(change):,.2f}"
                 elif order_id := self._order_over(symbol, jump):
-                    what = f"order {order_id} was sent before it and filled after it"
+                    what = f"order {order_id} sent before and filled after"
                 else:
                     continue
-                yield f"{_said(symbol, jump)}: {what}"
+                yield _said(symbol, jump, what)
 
     def _order_over(self, symbol: str, jump: Jump) -> str:
         """Return the id of an order that was sent before a jump and filled after it."""
@@ -152,18 +150,14 @@ class _Traded:
         return ""
 
 
-def _said(symbol: str, jump: Jump) -> str:
+def _said(symbol: str, jump: Jump, what: str) -> str:
     ratio = jump.ratio
-    kind = (
-        f"a split of {ratio.denominator} for {ratio.numerator}"
-        if ratio < 1
-        else f"a reverse split of {ratio.denominator} for {ratio.numerator}"
-    )
-    moved = jump.after / jump.before - 1
+    kind = "a split" if ratio < 1 else "a reverse split"
     return (
         f"{symbol} opened at {jump.after:g} on {_session(jump.time.timestamp())} after "
-        f"{jump.before:g} ({moved:+.0%}), which looks like {kind}, or is a real move; if it is a "
-        "split, use adjusted prices (CsvIngestor(adjusted=True) where a file has them)"
+        f"{jump.before:g} ({jump.after / jump.before - 1:+.0%}), with {what}: that looks like {kind} "
+        f"of {ratio.denominator} for {ratio.numerator}, or is a real move; if it is a split, read "
+        "adjusted prices (adjusted=True)"
     )
 
 

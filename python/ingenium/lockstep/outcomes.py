@@ -12,6 +12,17 @@ from ingenium.trading.tally import Tally, day_of
 __all__ = ["OrderOutcomes"]
 
 _MOST_LINES = 8
+_HINTS = (
+    (
+        "may not sell short",
+        "; pass allow_short=False to the portfolio, or allow_short=True to the executor",
+    ),
+    (
+        "not enough cash",
+        "; a portfolio's cash_buffer leaves room for gaps, slippage and fees",
+    ),
+)
+"""What to do about reasons that are common, by a part of their text."""
 _REJECTED = TradeUpdate.REJECTED.value
 _UNFILLED = (TradeUpdate.EXPIRED.value, TradeUpdate.CANCELED.value)
 
@@ -109,12 +120,13 @@ def _told(tally: Tally, what: str, how: str) -> list[str]:
     lines: list[str] = []
     for found in tally.most(_MOST_LINES):
         of_symbol = f" of {found.kind}" if found.kind else ""
+        text = found.text + next((hint for sign, hint in _HINTS if sign in found.text), "")
         first = "" if found.time is None else f" on {day_of(found.time)}"
         if found.count == 1:
-            lines.append(f"1 {what}{of_symbol} was {how}{first}: {found.text}")
+            lines.append(f"1 {what}{of_symbol} was {how}{first}: {text}")
         else:
             first = f", first{first}" if first else ", the first"
-            lines.append(f"{found.count:,} {what}s{of_symbol} were {how}{first}: {found.text}")
+            lines.append(f"{found.count:,} {what}s{of_symbol} were {how}{first}: {text}")
     if len(tally) > _MOST_LINES:
         lines.append(f"{what}s were {how} for {len(tally) - _MOST_LINES:,} more reasons")
     return lines
