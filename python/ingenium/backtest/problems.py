@@ -155,9 +155,9 @@ def _said(symbol: str, jump: Jump, what: str) -> str:
     kind = "a split" if ratio < 1 else "a reverse split"
     return (
         f"{symbol} opened at {jump.after:g} on {_session(jump.time.timestamp())} after "
-        f"{jump.before:g} ({jump.after / jump.before - 1:+.0%}), with {what}: that looks like {kind} "
-        f"of {ratio.denominator} for {ratio.numerator}, or is a real move; if it is a split, read "
-        "adjusted prices (adjusted=True)"
+        f"{jump.before:g} ({jump.after / jump.before - 1:+.0%}), with {what}: that looks like "
+        f"{kind} of {ratio.denominator} for {ratio.numerator}, or is a real move; if it is a split, "
+        "read adjusted prices (adjusted=True)"
     )
 
 

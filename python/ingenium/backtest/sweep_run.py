@@ -87,6 +87,7 @@ class SweepRun:
         error: Why it failed; empty when it did not.
         moments: Sharpe ratio per day, skewness and kurtosis of its returns, and their number.
         manifest: What went into it, as JSON values; empty when it failed.
+        problems: What its result says never happened or may be wrong; see `BacktestResult`.
     """
 
     point: Point
@@ -95,6 +96,7 @@ class SweepRun:
     error: str
     moments: tuple[float, float, float, int]
     manifest: dict[str, Any] = field(default_factory=dict, compare=False)
+    problems: tuple[str, ...] = ()
 
     @classmethod
     def failed(cls, point: Point, error: str) -> SweepRun:
@@ -117,6 +119,7 @@ class SweepRun:
             "error": self.error,
             "moments": list(self.moments),
             "manifest": self.manifest,
+            "problems": list(self.problems),
         }
 
     @classmethod
@@ -135,6 +138,7 @@ class SweepRun:
             row["error"],
             tuple(row["moments"]),
             row.get("manifest", {}),
+            tuple(map(str, row.get("problems", ()))),
         )
         return row["key"], run
 
@@ -164,6 +168,7 @@ def run_task(task: Task) -> SweepRun:
         "",
         (*moments(returns), len(returns)),
         manifest,
+        tuple(values["problems"]),
     )
 
 

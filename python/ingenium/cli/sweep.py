@@ -130,7 +130,8 @@ def sweep(
     if json:
         for each in runs:
             row = {"point": dict(each.point), "figures": each.figures, "error": each.error}
-            typer.echo(jsonlib.dumps(row | {"events_digest": each.events_digest}))
+            row |= {"events_digest": each.events_digest, "problems": list(each.problems)}
+            typer.echo(jsonlib.dumps(row))
     elif folds is not None:
         print_folds(Console(), messages, folds, by)
     else:
