@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ingenium import App, Bar, Ingestor, Portfolio, Signal, SignalEvent, Strategy, backtest
 from ingenium.backtest import BacktestResult
@@ -17,7 +20,10 @@ from ingenium.backtest.instruments import is_currency_pair, point_value, quote_c
 from ingenium.backtest.price_jumps import find_jumps
 from ingenium.backtest.prices import PriceHistory
 from ingenium.backtest.report import render
+from ingenium.backtest.sweep_run import SweepRun, Task
 from ingenium.brokers import PaperExecutor
+from ingenium.cli.output import print_problems
+from ingenium.cli.sweep_output import print_runs
 from ingenium.events import OrderType, TimeInForce
 from ingenium.exchange import FillPolicy
 from ingenium.indicators import Sma
@@ -632,3 +638,41 @@ def test_fills_are_listed_beside_the_trades_that_they_make() -> None:
     signed = frame["quantity"].where(frame["side"] == "sell", -frame["quantity"])
     assert (signed * frame["price"]).sum() == trades["pnl"].sum()
     assert isinstance(frame, pandas.DataFrame)
+
+
+def figures_of(result: BacktestResult) -> SweepRun:
+    values = result.to_json(trades=False)
+    return SweepRun(
+        {"fast": 3}, values["stats"], "", "", (0.0, 0.0, 3.0, 0), problems=result.problems
+    )
+
+
+def test_sweep_keeps_and_shows_the_problems_of_its_best_run(tmp_path: Path) -> None:
+    good = figures_of(run(Prices(range(100, 120)), strategy=Says({1: Signal.LONG})))
+    bad = figures_of(run(portfolio=Sends({1: SELL}), executor=PaperExecutor(allow_short=False)))
+    task = Task("app.py:app", "", {"fast": 3})
+    assert SweepRun.from_json(json.loads(json.dumps(bad.to_json(task))))[1].problems == bad.problems
+    old = bad.to_json(task)
+    del old["problems"]
+    assert SweepRun.from_json(old)[1].problems == ()
+
+    def printed(*runs: SweepRun) -> str:
+        console = Console(file=io.StringIO(), width=200)
+        print_runs(console, console, list(runs), ["fast"], "final_equity", 3)
+        text: str = console.file.getvalue()  # type: ignore[attr-defined]
+        return text
+
+    assert "problem" not in printed(good)
+    said = printed(bad, good)
+    assert "problem: " not in said
+    assert "problems: 1 of 2 runs have some, which --json lists" in said
+    assert "problem: 1 order of AAA was rejected on 2024-01-02: not enough shares" in printed(bad)
+
+
+def test_terminal_shows_problems_as_they_are_written() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    print_problems(console, ["order [1] of 'a\x1b[31m'", *["x"] * 30])
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0] == "problem: order [1] of 'a\\x1b[31m'"
+    assert len(lines) == 13
+    assert lines[-1] == "problem: and 19 more, with --json"

@@ -7,6 +7,7 @@ import signal
 from math import sqrt
 from pathlib import Path
 from statistics import stdev
+from typing import Any
 
 import pytest
 from running import ingenium, running, until
@@ -15,6 +16,7 @@ from ingenium import ConfigError, backtest
 from ingenium.backtest.overfitting import deflated_sharpe, expected_best_sharpe, moments
 from ingenium.backtest.parameters import grid, parse_parameter, sample
 from ingenium.backtest.sweep import Sweep
+from ingenium.cli.sweep import sweep
 from ingenium.components import load_factory
 
 APP = """
@@ -193,7 +195,9 @@ def test_moments_of_few_or_constant_returns_are_those_of_no_skill() -> None:
 
 
 @pytest.mark.timeout(120)
-def test_command_line_prints_table_heat_map_failures_and_luck(folder: Path) -> None:
+def test_command_line_prints_table_heat_map_failures_and_luck(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["sweep", "app.py", "--param", "fast=3:9:3", "--param", "slow=6,12", "--top", "2"]
     ended = ingenium(*arguments, cwd=folder)
     assert ended.code == 0, ended.err
@@ -201,32 +205,36 @@ def test_command_line_prints_table_heat_map_failures_and_luck(folder: Path) -> N
     assert "sharpe: fast across, slow down" in ended.out
     assert "is not below slow" in ended.err
     assert "deflated Sharpe ratio" in ended.err
-    again = ingenium(*arguments, "--json", cwd=folder)
-    rows = [json.loads(line) for line in again.out.splitlines()]
+    monkeypatch.chdir(folder)
+    sweep("app.py", ["fast=3:9:3", "slow=6,12"], json=True)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(rows) == 6
     assert sum(bool(row["error"]) for row in rows) == 2
 
 
 @pytest.mark.timeout(120)
-def test_command_line_stopped_goes_on_where_it_was(folder: Path) -> None:
-    arguments = ["sweep", "app.py", "--param", "fast=2:9", "--param", "slow=10:40:1"]
+def test_command_line_stopped_goes_on_where_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["sweep", "app.py", "--param", "fast=2:9", "--param", "slow=10:40:2"]
     path = folder / ".ingenium" / "sweep" / "runs.jsonl"
 
     def lines() -> int:
         return len(path.read_text().splitlines()) if path.exists() else 0
 
     with running(*arguments, cwd=folder) as it:
-        until(lambda: lines() >= 10, "ten runs")
+        until(lambda: lines() >= 2, "two runs")
         it.send(signal.SIGINT)
         ended = it.wait()
     assert ended.code == 130
     assert "the same command goes on" in ended.err
-    assert 10 <= lines() < 248
-    whole = ingenium(*arguments, "--json", cwd=folder)
-    assert whole.code == 0
-    points = [json.dumps(json.loads(line)["point"]) for line in whole.out.splitlines()]
-    assert len(points) == len(set(points)) == 248
-    assert lines() == 248, "none was run twice"
+    assert 2 <= lines() < 128
+    monkeypatch.chdir(folder)
+    sweep("app.py", ["fast=2:9", "slow=10:40:2"], json=True)
+    whole = capsys.readouterr().out
+    points = [json.dumps(json.loads(line)["point"]) for line in whole.splitlines()]
+    assert len(points) == len(set(points)) == 128
+    assert lines() == 128, "none was run twice"
 
 
 @pytest.mark.timeout(120)
@@ -241,32 +249,36 @@ def test_command_line_walks_forward_and_judges_the_choice(folder: Path) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(rows) == 1 + 2 * (4 + 1)
     for row in rows[1:]:
-        assert row["start"] <= row["figures"]["start"] <= row["figures"]["end"] <= row["end"]
+        assert row["start"] is None
+        figures = row["figures"]
+        assert row["figures_from"] <= figures["start"] <= figures["end"] <= row["end"]
 
 
 @pytest.mark.timeout(120)
-def test_command_line_searches_and_goes_on_from_what_is_kept(folder: Path) -> None:
+def test_command_line_searches_and_goes_on_from_what_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["sweep", "app.py", "--param", "fast=2:9", "--param", "slow=10:40:1"]
     path = folder / ".ingenium" / "sweep" / "runs.jsonl"
     first = ingenium(*arguments, "--bayesian", "4", "--workers", "2", "--json", cwd=folder)
     assert first.code == 0, first.err
     assert len(path.read_text().splitlines()) == 4
-    again = ingenium(*arguments, "--bayesian", "6", "--workers", "2", "--json", cwd=folder)
-    assert again.out.startswith(first.out)
+    monkeypatch.chdir(folder)
+    sweep("app.py", ["fast=2:9", "slow=10:40:1"], bayesian=6, workers=2, json=True)
+    assert capsys.readouterr().out.startswith(first.out)
     assert len(path.read_text().splitlines()) == 6
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "says"),
     [
-        ["--bayesian", "3", "--random", "3"],
-        ["--nats", "--walk-forward", "2"],
-        ["--nats", "--bayesian", "2"],
+        ({"bayesian": 3, "random": 3}, "do not go together"),
+        ({"nats": True, "walk_forward": 2}, "do not go together"),
+        ({"nats": True, "bayesian": 2}, "do not go together"),
+        ({"by": "sharp"}, "no figure 'sharp' to rank by: use one of .*sharpe, sortino"),
+        ({"by": "start"}, "no figure 'start'"),
     ],
 )
-def test_command_line_options_that_do_not_go_together_are_refused(
-    folder: Path, options: list[str]
-) -> None:
-    ended = ingenium("sweep", "app.py", "--param", "fast=2:9", *options, cwd=folder)
-    assert ended.code == 2
-    assert "do not go together" in ended.err
+def test_command_options_that_make_no_sense_are_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        sweep("app.py", ["fast=2:9"], **options)

@@ -81,17 +81,86 @@ def test_walk_forward_takes_the_best_in_sample_and_judges_it_on_what_follows() -
     assert walk.efficiency == pytest.approx(outside / inside)
 
 
-def test_walk_forward_without_a_figure_or_with_a_failed_run_says_where() -> None:
-    windows = make_windows(FIRST, LAST, 1)
+def test_walk_forward_names_the_fold_that_fails_and_judges_the_others() -> None:
+    windows = make_windows(FIRST, LAST, 4)
 
-    def none(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
-        return [run(point, None, 0.0) for point in points]
+    def run_window(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
+        is_inside = len(points) == 2
+        fold = next(
+            i for i, w in enumerate(windows) if (w.start == start if is_inside else w.end == end)
+        )
+        if fold == 0 and is_inside:
+            return [run(point, None, 0.0) for point in points]
+        if fold == 1 and not is_inside:
+            return [run(point, 1.0, 0.0, "no luck") for point in points]
+        if fold == 2 and not is_inside:
+            return [SweepRun(points[0], {"total_return": None}, "", "", (0.0, 0.0, 3.0, 0))]
+        return [run(point, 1.0, 0.2) for point in points]
 
-    def failed_later(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
-        error = "" if len(points) == 2 else "no bars"
-        return [run(point, 1.0, 0.0, error) for point in points]
+    walk = walk_forward([{"n": 1}, {"n": 2}], windows, run_window, by="sharpe")
+    assert len(walk.folds) == 4
+    first, second, third, fourth = (fold.error for fold in walk.folds)
+    assert first.startswith("no run from 2020-01-01 to ")
+    assert first.endswith("none has a figure 'sharpe'")
+    assert second.endswith("failed: no luck")
+    assert third.startswith(f"there are no bars after {windows[2].split:%Y-%m-%d}")
+    assert fourth == ""
+    assert walk.total_return == pytest.approx(0.2)
+    assert walk.mean("sharpe") == (1.0, 1.0)
 
-    with pytest.raises(BacktestError, match=r"no run from 2020-01-01 to .* none has a figure"):
-        walk_forward([{"n": 1}, {"n": 2}], windows, none, by="sharpe")
-    with pytest.raises(BacktestError, match="failed: no bars"):
-        walk_forward([{"n": 1}, {"n": 2}], windows, failed_later, by="sharpe")
+
+@pytest.mark.parametrize(
+    ("figures", "reason"),
+    [
+        ({"trades": 0, "exposure": 0.0}, "nothing was traded in it"),
+        ({"trades": 0, "exposure": 0.4}, "none has a figure 'sharpe'"),
+        ({"sharpe": 2.0, "max_drawdown": -1.5}, "their equity was at zero or below"),
+        ({"sharpe": 2.0, "final_equity": -1.0}, "their equity was at zero or below"),
+        ({"sharpe": 2.0, "starting_equity": 0.0}, "their equity was at zero or below"),
+    ],
+)
+def test_walk_forward_whose_folds_all_fail_is_an_error_that_says_why(
+    figures: dict[str, object], reason: str
+) -> None:
+    def run_window(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
+        return [SweepRun(point, figures, "", "", (0.0, 0.0, 3.0, 0)) for point in points]
+
+    with pytest.raises(BacktestError, match=f"all 3 folds failed, the first one: .*{reason}"):
+        walk_forward([{"n": 1}], make_windows(FIRST, LAST, 3), run_window, by="sharpe")
+
+
+def test_walk_forward_multiplies_no_loss_of_all_by_another() -> None:
+    """Two stretches that each lose twice what there was are no gain of 0 %."""
+    gains = {2: -2.0, 4: -2.0, 6: 0.5}
+    count = 0
+
+    def run_window(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
+        nonlocal count
+        count += 1
+        return [run(points[0], 1.0, gains.get(count, 0.1))]
+
+    walk = walk_forward([{"n": 1}], make_windows(FIRST, LAST, 3), run_window, by="sharpe")
+    assert walk.total_return == -1
+    efficiency = walk.efficiency
+    assert efficiency is not None
+    assert efficiency < 0
+
+
+def test_walk_forward_of_a_moment_has_no_efficiency() -> None:
+    windows = make_windows(FIRST, FIRST + timedelta(seconds=1), 2)
+
+    def run_window(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
+        return [run(points[0], 1.0, 0.5)]
+
+    walk = walk_forward([{"n": 1}], windows, run_window, by="sharpe")
+    assert walk.efficiency is None
+    assert walk.total_return == pytest.approx(1.25)
+
+
+def test_sweep_run_that_lost_all_has_figures_but_no_score() -> None:
+    bust = SweepRun({}, {"sharpe": 3.0, "max_drawdown": -1.01}, "", "", (0.0, 0.0, 3.0, 0))
+    assert (bust.figure("sharpe"), bust.score("sharpe"), bust.is_bust) == (3.0, None, True)
+    deep = SweepRun({}, {"sharpe": -3.0, "max_drawdown": -0.99}, "", "", (0.0, 0.0, 3.0, 0))
+    assert (deep.score("sharpe"), deep.is_bust) == (-3.0, False)
+    odd = SweepRun({}, {"sharpe": float("inf")}, "", "", (0.0, 0.0, 3.0, 0))
+    assert odd.score("sharpe") is None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
+from ingenium.backtest.days import day_of, end_of, periods_in_year
 from ingenium.backtest.prices import PriceHistory
 from ingenium.errors import DecodeError
 from ingenium.events import DataEvent
@@ -17,11 +18,6 @@ from ingenium.trading import Account, Bar
 __all__ = ["EquityCurve"]
 
 _DAY_SECONDS = 86_400
-_FIRST_WEEKDAY = 3  # 1970-01-01 was a Thursday
-_SATURDAY = 5
-_PERIODS = (365, 252, 52, 12, 4, 1)
-_NEAR = 0.08
-_ENOUGH_YEARS = 0.5
 _MOST_BARS = 1024
 _FEW_BARS = 16
 """From so many of one symbol on, others do not wait with them."""
@@ -47,11 +43,18 @@ class EquityCurve:
     Attributes:
         starting_equity: What the account was worth before the first step.
         benchmark_symbol: Symbol of the benchmark; the first one seen when not chosen.
+        zone: Zone of the days; UTC when not chosen.
     """
 
-    def __init__(self, starting_equity: float, benchmark_symbol: str | None = None) -> None:
+    def __init__(
+        self,
+        starting_equity: float,
+        benchmark_symbol: str | None = None,
+        zone: tzinfo = UTC,
+    ) -> None:
         self.starting_equity = starting_equity
         self.benchmark_symbol = benchmark_symbol
+        self.zone = zone
         self._timestamps = array("d")
         self._equity = array("d")
         self._exposure = array("d")
@@ -88,7 +91,10 @@ class EquityCurve:
 
     @property
     def exposure(self) -> array[float]:
-        """Market value of all positions, long and short, as a part of equity."""
+        """Market value of all positions, long and short, as a part of equity.
+
+        nan where equity is zero or below and something is held.
+        """
         self._work_off()
         return self._exposure
 
@@ -214,7 +220,7 @@ class EquityCurve:
                 market_value = quantity * close
                 value = cash + market_value
                 equity.append(value)
-                exposure.append(abs(market_value) / value if value > 0 else 0.0)
+                exposure.append(_exposure(abs(market_value), value))
             self._equity.extend(array("d", equity))
             self._exposure.extend(array("d", exposure))
 
@@ -235,7 +241,7 @@ class EquityCurve:
             gross += abs(value)
         self._timestamps.append(stamp)
         self._equity.append(equity)
-        self._exposure.append(gross / equity if equity > 0 else 0.0)
+        self._exposure.append(_exposure(gross, equity))
         self._benchmark.append(self._close)
 
     def _look_at(self, account: Account) -> None:
@@ -252,48 +258,52 @@ class EquityCurve:
         else:
             self._stretches.append(stretch)
 
+    def since(self, time: datetime) -> EquityCurve:
+        """Return the curve from a time on; its first value is what the account was worth before.
+
+        So what was held at that time is held in it, at its last price before.
+        """
+        stamps = self.timestamps
+        first = bisect_left(stamps, time.timestamp())
+        start = self._equity[first - 1] if first else self.starting_equity
+        cut = EquityCurve(start, self.benchmark_symbol, self.zone)
+        cut._timestamps = stamps[first:]
+        cut._equity = self._equity[first:]
+        cut._exposure = self._exposure[first:]
+        cut._benchmark = self._benchmark[first:]
+        cut._prices = self._prices
+        return cut
+
     def daily(self) -> tuple[list[float], list[float]]:
-        """Return equity and benchmark at the end of each day in UTC, the start before the first.
+        """Return equity and benchmark at the end of each day in `zone`, the start before the first.
 
         Bars of a day or more give one value each; shorter ones are put together, so that ratios
         of intraday and of daily systems can be compared. A bar that ends at midnight belongs to
         the day before.
         """
         equity, benchmark = [self.starting_equity], [float("nan")]
-        for _, last in self._days():
+        for _, last in self.days():
             equity.append(self._equity[last])
             benchmark.append(self._benchmark[last])
         return equity, benchmark
 
-    def _days(self) -> Iterator[tuple[int, int]]:
-        """Yield each day that has steps, counted from 1970 in UTC, and the place of its last step.
+    def days(self) -> Iterator[tuple[int, int]]:
+        """Yield the days in `zone` that have steps, as ordinals, and the place of their last step.
 
         A step that ends at midnight belongs to the day before.
         """
         stamps = self.timestamps
         place, count = 0, len(stamps)
         while place < count:
-            day = _day_of(stamps[place])
-            place += 1
-            if place < count and _day_of(stamps[place]) == day:
-                # Most have minutes to follow, so they are not looked at one by one.
-                place = bisect_right(stamps, day, place, count, key=_day_of)
-            yield int(day), place - 1
+            day = day_of(stamps[place], self.zone)
+            # Most have minutes to follow, so they are not looked at one by one.
+            place = bisect_right(stamps, end_of(day, self.zone), place + 1, count)
+            yield day, place - 1
 
     @property
     def periods_per_year(self) -> int:
-        """How many values of `daily` make a year.
-
-        From half a year on they are counted, and the count is taken for one of 365, 252, 52, 12,
-        4 or 1 when it comes near. Before that 365 where bars fall on weekends too, else 252.
-        """
-        days = [day for day, _ in self._days()]
-        if self.years < _ENOUGH_YEARS:
-            on_weekends = any((day + _FIRST_WEEKDAY) % 7 >= _SATURDAY for day in days)
-            return 365 if on_weekends else 252
-        rate = (len(days) - 1) / self.years
-        near = min(_PERIODS, key=lambda periods: abs(periods - rate))
-        return near if abs(near - rate) <= _NEAR * near else max(round(rate), 1)
+        """How many values of `daily` make a year; see `periods_in_year`."""
+        return periods_in_year([day for day, _ in self.days()])
 
     @property
     def years(self) -> float:
@@ -303,8 +313,10 @@ class EquityCurve:
         return (self.timestamps[-1] - self.timestamps[0]) / (365.25 * _DAY_SECONDS)
 
 
-def _day_of(stamp: float) -> float:
-    return (stamp - 1e-6) // _DAY_SECONDS
+def _exposure(gross: float, equity: float) -> float:
+    if equity > 0:
+        return gross / equity
+    return float("nan") if gross else 0.0
 
 
 def _bar_of(event: DataEvent) -> Bar | None:

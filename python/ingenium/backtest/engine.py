@@ -8,7 +8,7 @@ digests against each other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic
@@ -68,10 +68,12 @@ class Replay:
         start: Steps before this are a warm-up: components see the data, but what strategies say
             is dropped, and the curve begins here.
         end: The last instant to run.
+        checkpoint: A time, and what is called once before the first step from it on that may book
+            something.
         digest: Whether to digest the events.
 
     Raises:
-        BacktestError: The app has live or foreign components.
+        BacktestError: The app has live or foreign components, or ones that have run already.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Replay:
         curve: EquityCurve | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        checkpoint: tuple[datetime, Callable[[], None]] | None = None,
         digest: bool = True,
     ) -> None:
         for component in app.components:
@@ -89,6 +92,12 @@ class Replay:
                 raise BacktestError(
                     f"{component.role} {component.name!r} is another program: run the app on a "
                     "bus, with ingenium run"
+                )
+            if component.has_run:
+                raise BacktestError(
+                    f"{component.role} {component.name!r} has run already, and its next run would "
+                    "begin with what it remembers: make a new App with new components for each "
+                    "run, or pass a function that makes it"
                 )
         if not app.historical:
             raise BacktestError(
@@ -98,6 +107,7 @@ class Replay:
         self._on_step = on_step
         self._curve = curve
         self._from, self._until = start or _EARLIEST, end or _LATEST
+        self._checkpoint = checkpoint
         self._ingestors = [i for i in app.ingestors if isinstance(i, Ingestor)]
         self._feeds = [Feed(ingestor) for ingestor in self._ingestors]
         self._feeding: list[Ingestor] = []
@@ -122,6 +132,8 @@ class Replay:
         self._total = None if None in totals else sum(count or 0 for count in totals)
         for feed in self._feeds:
             await feed.start()
+        for component in self._app.components:
+            component.has_run = True
         while (time := self.next_time()) is not None and time <= self._until:
             await self.one_step(time, await self._take_instant(time))
             if pause := self.give_way():
@@ -214,6 +226,8 @@ class Replay:
 
     async def one_step(self, time: datetime, data: Sequence[Item]) -> None:
         """Do a whole step."""
+        if self._checkpoint is not None:
+            self._pass_checkpoint(time)
         filled: list[Sent] = []
         asked: list[Sent] = []
         if pending := self._let_executor(DataEvent, data, time, filled):
@@ -235,6 +249,8 @@ class Replay:
         filled: Sequence[Sent] = (),
     ) -> None:
         """Finish a step from the strategy at ``place`` on, once what is pending is done."""
+        if self._checkpoint is not None:
+            self._pass_checkpoint(time)
         if pending is not None:
             await pending
         for strategy in self._strategies[place:]:
@@ -247,6 +263,12 @@ class Replay:
         else:
             self.log.add_data(time, data)
         self._end_step(time, data)
+
+    def _pass_checkpoint(self, time: datetime) -> None:
+        if self._checkpoint is not None and time >= self._checkpoint[0]:
+            _, reached = self._checkpoint
+            self._checkpoint = None
+            reached()
 
     def _end_step(self, time: datetime, data: Sequence[Item]) -> None:
         log = self.log

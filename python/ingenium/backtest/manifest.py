@@ -7,7 +7,7 @@ import inspect
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
@@ -45,6 +45,9 @@ class Manifest:
         data: The files that ingestors read, as they were when the run ended.
         start: End of the warm-up; ``None`` when there was none.
         end: The last instant; ``None`` for the end of the data.
+        timezone: Zone of the days and months of the figures.
+        figures_from: Where the figures begin, while trading began before; ``None`` when they begin
+            with it.
         policy: Rules of filling; empty where the executor is not ours.
         fees: The model of fees; likewise.
         slippage: The model of slippage; likewise.
@@ -61,6 +64,8 @@ class Manifest:
     policy: str
     fees: str
     slippage: str
+    timezone: str = "UTC"
+    figures_from: datetime | None = None
     ingenium: str = __version__
     python: str = platform.python_version()
 
@@ -70,6 +75,8 @@ def make_manifest(
     source: App | Callable[[], App] | str,
     start: datetime | None,
     end: datetime | None,
+    figures_from: datetime | None = None,
+    zone: tzinfo = UTC,
 ) -> Manifest:
     """Write down what went into a run.
 
@@ -78,6 +85,8 @@ def make_manifest(
         source: Where it came from.
         start: End of the warm-up.
         end: The last instant.
+        figures_from: Where the figures begin.
+        zone: Zone of the days.
     """
     policy = fees = slippage = ""
     if isinstance(app.executor, PaperExecutor):
@@ -100,6 +109,8 @@ def make_manifest(
         policy=policy,
         fees=fees,
         slippage=slippage,
+        timezone=str(zone),
+        figures_from=figures_from,
     )
 
 

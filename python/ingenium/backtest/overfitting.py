@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import e, fsum, sqrt
+from math import e, fsum, inf, sqrt
 from statistics import NormalDist, fmean
 
 __all__ = ["deflated_sharpe", "expected_best_sharpe", "moments"]
@@ -25,13 +25,16 @@ def moments(returns: Sequence[float]) -> tuple[float, float, float]:
     count = len(returns)
     if count < 3:
         return 0.0, 0.0, 3.0
-    mean = fmean(returns)
-    second = fsum((r - mean) ** 2 for r in returns) / count
-    if second <= 1e-28:
-        return 0.0, 0.0, 3.0
-    third = fsum((r - mean) ** 3 for r in returns) / count
-    fourth = fsum((r - mean) ** 4 for r in returns) / count
-    return mean / sqrt(second * count / (count - 1)), third / second**1.5, fourth / second**2
+    try:
+        mean = fmean(returns)
+        second = fsum((r - mean) ** 2 for r in returns) / count
+        third = fsum((r - mean) ** 3 for r in returns) / count
+        fourth = fsum((r - mean) ** 4 for r in returns) / count
+        if second <= 1e-28:
+            return 0.0, 0.0, 3.0
+        return mean / sqrt(second * count / (count - 1)), third / second**1.5, fourth / second**2
+    except (OverflowError, ValueError):
+        return 0.0, 0.0, 3.0  # beyond any float
 
 
 def expected_best_sharpe(sharpes: Sequence[float]) -> float:
@@ -73,7 +76,7 @@ def deflated_sharpe(
     References:
         See `expected_best_sharpe`; equation 2.
     """
-    variance = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
-    if observations < 3 or variance <= 0:
+    variance = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * (sharpe * sharpe)
+    if observations < 3 or not 0 < variance < inf:
         return None
     return _NORMAL.cdf((sharpe - benchmark) * sqrt(observations - 1) / sqrt(variance))

@@ -6,44 +6,70 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Self
 
 from ingenium.backtest.sweep_run import SweepRun, Task, ignore_interrupt, run_task
 
-__all__ = ["make_pool", "run_tasks"]
+__all__ = ["Pool"]
 
 _AHEAD = 4
 _ATTEMPTS = 2
 
 
-def make_pool(workers: int) -> ProcessPoolExecutor:
-    """Make a pool of processes that leave Ctrl+C to this one."""
-    # Spawned, since a fork takes over threads and connections in whatever state they are.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=ignore_interrupt)
+class Pool:
+    """Processes for one sweep after another: to start them takes longer than a short backtest.
 
+    Use it with ``with``, which ends them.
 
-def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, SweepRun]]:
-    """Run backtests in processes, and yield each as it ends.
-
-    When a process is killed, for its memory as a rule, nobody knows by which task. So each one
-    that was under way is run again, alone; what kills its process then again, fails.
+    Args:
+        workers: How many; they are started when there is something to do for them.
     """
-    queue = iter(tasks)
-    workers = min(workers, len(tasks)) or 1
-    is_over = False
-    while not is_over:
-        suspects: list[Task] = []
-        with make_pool(workers) as pool:
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, SweepRun]]:
+        """Run backtests, and yield each as it ends.
+
+        When a process is killed, for its memory as a rule, nobody knows by which task. So each one
+        that was under way is run again, alone; what kills its process then again, fails.
+        """
+        queue = iter(tasks)
+        ahead = _AHEAD * min(self._workers, max(len(tasks), 1))
+        is_over = False
+        while not is_over:
+            if self._executor is None:
+                self._executor = _make_executor(self._workers)
+            executor = self._executor
+            suspects: list[Task] = []
             under_way: dict[Future[SweepRun], Task] = {}
             try:
                 while not suspects:
                     # A few ahead of the workers, so that a sweep of millions is not in memory.
-                    while len(under_way) < _AHEAD * workers:
+                    while len(under_way) < ahead:
                         task = next(queue, None)
                         if task is None:
                             is_over = True
                             break
-                        under_way[pool.submit(run_task, task)] = task
+                        under_way[executor.submit(run_task, task)] = task
                     if not under_way:
                         return
                     for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -60,15 +86,24 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, Sweep
                 if task is not None:
                     suspects.append(task)
             finally:
-                pool.shutdown(wait=True, cancel_futures=True)
-        for suspect in suspects:
-            yield suspect, run_alone(suspect)
+                for future in under_way:
+                    future.cancel()
+            self._end()
+            for suspect in suspects:
+                yield suspect, run_alone(suspect)
+
+
+def _make_executor(workers: int) -> ProcessPoolExecutor:
+    """Make a pool of processes that leave Ctrl+C to this one."""
+    # Spawned, since a fork takes over threads and connections in whatever state they are.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=ignore_interrupt)
 
 
 def run_alone(task: Task) -> SweepRun:
     """Run a backtest in a process of its own, and fail it when that is killed."""
     for _ in range(_ATTEMPTS):
-        with make_pool(1) as pool:
+        with _make_executor(1) as pool:
             try:
                 return pool.submit(run_task, task).result()
             except BrokenProcessPool:

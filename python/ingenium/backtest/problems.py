@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import islice
 
@@ -119,9 +119,10 @@ class _Traded:
             if last - track.times[-1] <= max(_GAP.total_seconds(), _USUAL_GAPS * usual):
                 continue
             price = account.price(symbol)
+            ended, goes_on = (_session(each, curve.zone) for each in (track.times[-1], last))
             yield (
-                f"{symbol} has no bars after {_session(track.times[-1])}, and others go on to "
-                f"{_session(last)}: {quantity:f} are still held, counted at the last price "
+                f"{symbol} has no bars after {ended}, and others go on to {goes_on}: {quantity:f} "
+                "are still held, counted at the last price "
                 f"{'-' if price is None else format(price, 'f')}; if it was delisted, that is not "
                 "what was paid for them"
             )
@@ -139,7 +140,7 @@ class _Traded:
                     what = f"order {order_id} sent before and filled after"
                 else:
                     continue
-                yield _said(symbol, jump, what)
+                yield _said(symbol, jump, what, curve.zone)
 
     def _order_over(self, symbol: str, jump: Jump) -> str:
         """Return the id of an order that was sent before a jump and filled after it."""
@@ -150,20 +151,20 @@ class _Traded:
         return ""
 
 
-def _said(symbol: str, jump: Jump, what: str) -> str:
+def _said(symbol: str, jump: Jump, what: str, zone: tzinfo) -> str:
     ratio = jump.ratio
     kind = "a split" if ratio < 1 else "a reverse split"
     return (
-        f"{symbol} opened at {jump.after:g} on {_session(jump.time.timestamp())} after "
+        f"{symbol} opened at {jump.after:g} on {_session(jump.time.timestamp(), zone)} after "
         f"{jump.before:g} ({jump.after / jump.before - 1:+.0%}), with {what}: that looks like "
-        f"{kind} of {ratio.denominator} for {ratio.numerator}, or is a real move; if it is a split, "
-        "read adjusted prices (adjusted=True)"
+        f"{kind} of {ratio.denominator} for {ratio.numerator}, or is a real move; if it is a "
+        "split, read adjusted prices (adjusted=True)"
     )
 
 
-def _session(stamp: float) -> str:
+def _session(stamp: float, zone: tzinfo) -> str:
     """Write the day of a bar by its end: one that ends at midnight belongs to the day before."""
-    return f"{datetime.fromtimestamp(stamp, UTC) - _INSTANT:%Y-%m-%d}"
+    return f"{datetime.fromtimestamp(stamp, zone) - _INSTANT:%Y-%m-%d}"
 
 
 def _of_symbols(symbols: Sequence[str]) -> Iterator[str]:
@@ -190,8 +191,9 @@ def _of_equity(curve: EquityCurve, symbols: Sequence[str]) -> Iterator[str]:
     lowest = min(equity, default=1.0)
     if lowest <= 0 < curve.starting_equity:
         first = next(place for place, value in enumerate(equity) if value <= 0)
+        day = _session(times[first], curve.zone)
         yield (
-            f"equity was {equity[first]:,.2f} on {_session(times[first])}, and {lowest:,.2f} at "
+            f"equity was {equity[first]:,.2f} on {day}, and {lowest:,.2f} at "
             "its lowest: a broker would have closed all positions before; here the run went on"
         )
     exposure = curve.exposure
@@ -200,8 +202,9 @@ def _of_equity(curve: EquityCurve, symbols: Sequence[str]) -> Iterator[str]:
     highest = max(exposure, default=0.0)
     if highest > limit:
         first = next(place for place, value in enumerate(exposure) if value > limit)
+        day = _session(times[first], curve.zone)
         yield (
-            f"positions were {exposure[first]:.1f} times equity on {_session(times[first])}, and "
+            f"positions were {exposure[first]:.1f} times equity on {day}, and "
             f"{highest:.1f} times at the most: beyond {limit:g} times a broker calls for margin "
             "and closes positions; here nothing does"
         )

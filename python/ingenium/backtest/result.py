@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from math import isfinite, isnan
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,10 +112,11 @@ class BacktestResult:
                 f"{notes.ambiguous_fills} of {notes.fills} fills are ambiguous, and were decided "
                 "against the owner"
             )
-        if max(self.equity.exposure, default=0.0) > _BORROWED:
+        most = max((part for part in self.equity.exposure if not isnan(part)), default=0.0)
+        if most > _BORROWED:
             said.append(
-                f"up to {max(self.equity.exposure):.1f} times equity was held, on money that was "
-                "borrowed without interest"
+                f"up to {most:.1f} times equity was held, on money that was borrowed without "
+                "interest"
             )
         if any(trade.side is Side.SELL for trade in self.trades):
             said.append("shorts were borrowed for nothing")
@@ -250,6 +252,8 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if value is None or isinstance(value, int | float):
+    if isinstance(value, float):
+        return value if isfinite(value) else None  # JSON has no infinity
+    if value is None or isinstance(value, int):
         return value
     return str(value)

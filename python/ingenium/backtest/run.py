@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from functools import partial
 from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
@@ -34,9 +36,11 @@ _ResultT = TypeVar("_ResultT")
 def run(
     app: Source,
     *,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: date | None = None,
+    end: date | None = None,
     benchmark: str | None = None,
+    timezone: str | None = None,
+    figures_from: datetime | None = None,
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
@@ -47,9 +51,14 @@ def run(
         app: The app, a function that makes it, or what names it on a command line. Components
             keep what they have learned, so one app object is good for one run.
         start: What comes before this is a warm-up: strategies see the bars, but their signals are
-            dropped. Aware.
-        end: The last instant. Aware.
+            dropped. An aware datetime, or a date for the beginning of that day.
+        end: The last instant. An aware datetime, or a date for the end of that day.
         benchmark: Symbol to hold for comparison; the first one in the data when left out.
+        timezone: Zone of the days and months of the figures, and of dates here; a name of the IANA
+            list. That of the ingestors when left out, or UTC where these have several.
+        figures_from: Where the figures and the curve begin; trading begins before it, and what is
+            held then counts from its price then. Of trades, those count that are closed later,
+            with their whole profit. Aware.
         harsher: Whether the app's paper exchange is to be harsher than the app asks for; see
             `ingenium.backtest.HARSHER`.
         digest: Whether to digest every event, by which equal runs are known; it takes half of the
@@ -70,6 +79,8 @@ def run(
             start=start,
             end=end,
             benchmark=benchmark,
+            timezone=timezone,
+            figures_from=figures_from,
             harsher=harsher,
             digest=digest,
             on_step=on_step,
@@ -80,20 +91,50 @@ def run(
 async def run_async(
     app: Source,
     *,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: date | None = None,
+    end: date | None = None,
     benchmark: str | None = None,
+    timezone: str | None = None,
+    figures_from: datetime | None = None,
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
 ) -> BacktestResult:
     """Do as `run`, within an event loop."""
-    for name, time in (("start", start), ("end", end)):
-        if time is not None and time.tzinfo is None:
+    for name, time in (("start", start), ("end", end), ("figures_from", figures_from)):
+        if isinstance(time, datetime) and time.tzinfo is None:
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
-    if start is not None and end is not None and end < start:
-        raise ConfigError(f"end {end} is before start {start}: swap them")
-    return await _run(_Asked(app, start, end, benchmark, harsher, digest), on_step)
+    zone = None if timezone is None else _zone(timezone)
+    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest)
+    return await _run(asked, on_step)
+
+
+def _zone(name: str) -> tzinfo:
+    if name.upper() == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"timezone {name!r} is not known: pass a name of the IANA list, such as "
+            "'America/New_York' or 'UTC'"
+        ) from error
+
+
+def _zone_of(app: App) -> tzinfo:
+    """Return the zone of the days that the ingestors read; UTC where they have several."""
+    zones = [getattr(ingestor, "zone", UTC) for ingestor in app.ingestors]
+    first = zones[0]
+    if isinstance(first, tzinfo) and all(str(zone) == str(first) for zone in zones):
+        return first
+    return UTC
+
+
+def _instant(time: date | None, zone: tzinfo, days: int) -> datetime | None:
+    """Return an instant that was asked for, or the midnight so many days behind a date's."""
+    if time is None or isinstance(time, datetime):
+        return time
+    return datetime.combine(time + timedelta(days=days), datetime.min.time(), zone).astimezone(UTC)
 
 
 def _wait_for(coroutine: Coroutine[object, object, _ResultT]) -> _ResultT:
@@ -111,9 +152,11 @@ class _Asked:
     """What `run` was asked for."""
 
     source: Source
-    start: datetime | None
-    end: datetime | None
+    start: date | None
+    end: date | None
     benchmark: str | None
+    zone: tzinfo | None
+    figures_from: datetime | None
     harsher: bool
     digest: bool
 
@@ -130,20 +173,69 @@ class _Asked:
         return app
 
 
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """What has been counted up to some step."""
+
+    commissions: Decimal
+    traded_value: Decimal
+    notes: ExchangeNotes
+    trades: int
+    rejected_orders: int
+
+    def since(self, before: _Totals) -> _Totals:
+        """Return what was counted after another step."""
+        counts = {
+            name: count - getattr(before.notes, name)
+            for name, count in asdict(self.notes).items()
+            if isinstance(count, int)
+        }
+        return _Totals(
+            self.commissions - before.commissions,
+            self.traded_value - before.traded_value,
+            replace(self.notes, **counts),
+            self.trades - before.trades,
+            self.rejected_orders - before.rejected_orders,
+        )
+
+
 class _Backtest:
     def __init__(self, asked: _Asked, on_step: OnStep | None) -> None:
         self._asked = asked
         self._app = asked.make_app()
-        self._curve = EquityCurve(0.0, asked.benchmark)
+        zone = _zone_of(self._app) if asked.zone is None else asked.zone
+        self._start, self._end = _instant(asked.start, zone, 0), _instant(asked.end, zone, 1)
+        if self._start is not None and self._end is not None and self._end < self._start:
+            raise ConfigError(f"end {asked.end} is before start {asked.start}: swap them")
+        self._curve = EquityCurve(0.0, asked.benchmark, zone)
+        self._before: _Totals | None = None
+        checkpoint = None
+        if asked.figures_from is not None:
+            checkpoint = (asked.figures_from, self._keep_totals)
         self._replay = Replay(
             self._app,
             on_step=on_step,
             curve=self._curve,
-            start=asked.start,
-            end=asked.end,
+            start=self._start,
+            end=self._end,
+            checkpoint=checkpoint,
             digest=asked.digest,
         )
         self._curve.starting_equity = float(self._replay.log.account.starting_cash)
+
+    def _keep_totals(self) -> None:
+        self._before = self._count()
+
+    def _count(self) -> _Totals:
+        log, executor = self._replay.log, self._app.executor
+        notes = executor.exchange.notes if isinstance(executor, PaperExecutor) else ExchangeNotes()
+        return _Totals(
+            log.account.commissions,
+            log.traded_value,
+            replace(notes),
+            len(log.account.trades),
+            log.outcomes.rejected.count,
+        )
 
     async def run(self) -> BacktestResult:
         try:
@@ -162,38 +254,45 @@ class _Backtest:
     def _result(self, failure: str = "") -> BacktestResult:
         log, asked = self._replay.log, self._asked
         replay = self._replay.result(complete=not failure)
-        notes, policy = ExchangeNotes(), ""
+        totals, policy = self._count(), ""
         executor = self._app.executor
         if isinstance(executor, PaperExecutor):
             exchange = executor.exchange
-            notes, policy = exchange.notes, exchange.policy.name
+            policy = exchange.policy.name
             if not isinstance(exchange.slippage, NoSlippage):
                 policy = f"{policy}, slippage {describe(exchange.slippage)}"
+        curve, trades = self._curve, replay.trades
+        if asked.figures_from is not None:
+            curve = curve.since(asked.figures_from)
+            totals = totals.since(totals if self._before is None else self._before)
+            trades = trades[len(trades) - totals.trades :]
         stats = summarize(
-            self._curve,
-            replay.account,
-            replay.trades,
-            notes,
-            float(log.traded_value),
-            rejected_orders=replay.rejected_orders,
+            curve,
+            trades,
+            totals.notes,
+            float(totals.commissions),
+            float(totals.traded_value),
+            rejected_orders=totals.rejected_orders,
         )
         own = backtest_problems(
             log,
             self._curve,
-            notes,
-            start=asked.start,
-            end=asked.end,
+            totals.notes,
+            start=self._start,
+            end=self._end,
             first=self._replay.next_time(),
         )
         said = own if own and not log.data else [*replay.problems, *own]
         can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
         return BacktestResult(
             stats,
-            self._curve,
+            curve,
             replay,
             policy,
-            notes,
-            make_manifest(self._app, asked.source, asked.start, asked.end),
+            totals.notes,
+            make_manifest(
+                self._app, asked.source, self._start, self._end, asked.figures_from, curve.zone
+            ),
             failure,
             partial(_again, replace(asked, harsher=True)) if policy and can_run_again else None,
             problems=tuple(said),

@@ -70,10 +70,11 @@ def search(
         repeats += len(chosen) - len(new)
         on_run(len(found), count)
         for trial, point in zip(trials, chosen, strict=True):
-            value = found[tuple(point.values())].figure(by)
+            value = found[tuple(point.values())].score(by)
             _tell(study, trial, value)
     runs = list(found.values())
-    if all(run.figure(by) is None for run in runs) and any(not run.error for run in runs):
+    good = [run for run in runs if not run.error]
+    if good and not any(by in run.figures for run in good):
         raise ConfigError(f"no run has a figure {by!r}: use --by with one such as 'sharpe'")
     return runs
 

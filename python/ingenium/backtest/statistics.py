@@ -1,14 +1,15 @@
 """Statistics of returns and trades: one small function each, over plain numbers.
 
 Returns are simple ones, ``value / value before - 1``, as fractions: 0.01 is one percent. Where a
-figure has no meaning, such as the ratio of a series that never moved, the result is ``None``.
+figure has no meaning, such as the ratio of a series that never moved, or no float can hold it, the
+result is ``None``: none of them raises an error of arithmetic, and none is infinite.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import fsum, isfinite, sqrt
+from math import fsum, inf, isfinite, sqrt
 from statistics import fmean
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "cagr",
     "calmar",
     "expectancy",
+    "is_solvent",
     "longest_drawdown",
     "longest_losing_streak",
     "max_drawdown",
@@ -32,8 +34,21 @@ __all__ = [
 ]
 
 
+_NOISE = 1e-14
+"""A deviation up to this is what rounding leaves of none."""
+_MOST_GROWTH = 1e6
+"""Annual rates beyond it, 100,000,000 percent, come of a few days, or of an account near zero."""
+
+
+def is_solvent(values: Sequence[float]) -> bool:
+    """Return whether all values are above zero, so that returns between them have a meaning."""
+    return all(value > 0 for value in values)
+
+
 def simple_returns(values: Sequence[float]) -> list[float]:
-    """Return ``v[i] / v[i-1] - 1``; a value that follows zero gives zero.
+    """Return ``v[i] / v[i-1] - 1``; a value that follows zero or less gives zero.
+
+    There is no return on nothing, nor on a debt; see `is_solvent`.
 
     Args:
         values: Equity or prices, n of them.
@@ -41,14 +56,14 @@ def simple_returns(values: Sequence[float]) -> list[float]:
     Returns:
         n - 1 fractions.
     """
-    return [(after / before - 1.0) if before else 0.0 for before, after in pairwise(values)]
+    return [(after / before - 1.0) if before > 0 else 0.0 for before, after in pairwise(values)]
 
 
 def total_return(values: Sequence[float]) -> float | None:
-    """Return ``last / first - 1``."""
-    if len(values) < 2 or not values[0]:
+    """Return ``last / first - 1``; ``None`` when the first is zero or below."""
+    if len(values) < 2 or values[0] <= 0:
         return None
-    return values[-1] / values[0] - 1.0
+    return _finite(values[-1] / values[0] - 1.0)
 
 
 def cagr(values: Sequence[float], years: float) -> float | None:
@@ -60,23 +75,38 @@ def cagr(values: Sequence[float], years: float) -> float | None:
     """
     if len(values) < 2 or values[0] <= 0 or values[-1] <= 0 or years < 1 / 365.25:
         return None
+    return _annual(values[-1] / values[0], 1.0 / years)
+
+
+def _annual(growth: float, power: float) -> float | None:
+    """Return ``growth ** power - 1``; ``None`` beyond what is a rate."""
+    if growth <= 0:
+        return None
     try:
-        growth = (values[-1] / values[0]) ** (1.0 / years) - 1.0
+        rate = growth**power - 1.0
     except OverflowError:
         return None
-    return growth if isfinite(growth) else None
+    return rate if rate <= _MOST_GROWTH else None
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
 
 
 def _deviation(returns: Sequence[float]) -> float:
-    mean = fmean(returns)
-    return sqrt(fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
+    """Return the sample standard deviation; infinity when no float can hold it."""
+    try:
+        mean = fmean(returns)
+        return sqrt(fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
+    except (OverflowError, ValueError):
+        return inf
 
 
 def volatility(returns: Sequence[float], periods_per_year: int) -> float | None:
     """Return the annual volatility: sample standard deviation times ``sqrt(periods_per_year)``."""
     if len(returns) < 2:
         return None
-    return _deviation(returns) * sqrt(periods_per_year)
+    return _finite(_deviation(returns) * sqrt(periods_per_year))
 
 
 def sharpe(returns: Sequence[float], periods_per_year: int) -> float | None:
@@ -91,9 +121,9 @@ def sharpe(returns: Sequence[float], periods_per_year: int) -> float | None:
         return None
     deviation = _deviation(returns)
     # What is left of a constant series after rounding is no deviation.
-    if deviation <= 1e-14 * max(1.0, abs(fmean(returns))):
+    if deviation == inf or deviation <= _NOISE * max(1.0, abs(fmean(returns))):
         return None
-    return fmean(returns) / deviation * sqrt(periods_per_year)
+    return _finite(fmean(returns) / deviation * sqrt(periods_per_year))
 
 
 def sortino(returns: Sequence[float], periods_per_year: int) -> float | None:
@@ -107,8 +137,14 @@ def sortino(returns: Sequence[float], periods_per_year: int) -> float | None:
     """
     if len(returns) < 2:
         return None
-    downside = sqrt(fsum(r * r for r in returns if r < 0) / len(returns))
-    return fmean(returns) / downside * sqrt(periods_per_year) if downside else None
+    try:
+        downside = sqrt(fsum(r * r for r in returns if r < 0) / len(returns))
+        mean = fmean(returns)
+    except (OverflowError, ValueError):
+        return None
+    if downside <= _NOISE:
+        return None
+    return _finite(mean / downside * sqrt(periods_per_year))
 
 
 def underwater(values: Sequence[float]) -> list[float]:
@@ -122,14 +158,17 @@ def underwater(values: Sequence[float]) -> list[float]:
 
 
 def max_drawdown(values: Sequence[float]) -> float | None:
-    """Return the deepest fall below a former high, as a fraction: -0.25 is a quarter."""
+    """Return the deepest fall below a former high, as a fraction: -0.25 is a quarter.
+
+    Below -1 more was lost than there was. ``None`` when no value is above zero.
+    """
     deepest, peak = 0.0, float("-inf")
     for value in values:
         if value > peak:
             peak = value
         elif peak > 0 and value / peak - 1.0 < deepest:
             deepest = value / peak - 1.0
-    return deepest if len(values) else None
+    return _finite(deepest) if peak > 0 else None
 
 
 def longest_drawdown(values: Sequence[float], times: Sequence[float]) -> float:
@@ -165,9 +204,9 @@ def calmar(annual_return: float | None, drawdown: float | None) -> float | None:
     References:
         T. W. Young, "Calmar Ratio: A Smoother Tool", Futures, 1991.
     """
-    if annual_return is None or not drawdown:
+    if annual_return is None or drawdown is None or abs(drawdown) <= _NOISE:
         return None
-    return annual_return / abs(drawdown)
+    return _finite(annual_return / abs(drawdown))
 
 
 def beta(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
@@ -178,12 +217,15 @@ def beta(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
     """
     if len(returns) < 2 or len(returns) != len(benchmark):
         return None
-    mean, mean_benchmark = fmean(returns), fmean(benchmark)
-    variance = fsum((b - mean_benchmark) ** 2 for b in benchmark)
-    if not variance:
+    try:
+        mean, mean_benchmark = fmean(returns), fmean(benchmark)
+        variance = fsum((b - mean_benchmark) ** 2 for b in benchmark)
+        if variance <= len(returns) * (_NOISE * max(1.0, abs(mean_benchmark))) ** 2:
+            return None
+        pairs = zip(returns, benchmark, strict=True)
+        return _finite(fsum((r - mean) * (b - mean_benchmark) for r, b in pairs) / variance)
+    except (OverflowError, ValueError):
         return None
-    pairs = zip(returns, benchmark, strict=True)
-    return fsum((r - mean) * (b - mean_benchmark) for r, b in pairs) / variance
 
 
 def alpha(
@@ -191,7 +233,8 @@ def alpha(
 ) -> float | None:
     """Return Jensen's alpha a year, at a risk-free rate of zero.
 
-    ``(1 + mean(returns) - beta * mean(benchmark)) ** periods_per_year - 1``.
+    ``(1 + mean(returns) - beta * mean(benchmark)) ** periods_per_year - 1``; ``None`` where the
+    base is zero or below, or the mean of wild swings compounds to more than a millionfold.
 
     References:
         M. C. Jensen, "The Performance of Mutual Funds", Journal of Finance, 1968.
@@ -200,7 +243,7 @@ def alpha(
     if slope is None:
         return None
     excess = fmean(returns) - slope * fmean(benchmark)
-    return float((1.0 + excess) ** periods_per_year - 1.0)
+    return _annual(1.0 + excess, float(periods_per_year))
 
 
 def win_rate(profits: Sequence[float]) -> float | None:
@@ -210,13 +253,19 @@ def win_rate(profits: Sequence[float]) -> float | None:
 
 def profit_factor(profits: Sequence[float]) -> float | None:
     """Return what winning trades made over what losing ones lost; ``None`` without a loss."""
-    lost = -fsum(p for p in profits if p < 0)
-    return fsum(p for p in profits if p > 0) / lost if lost else None
+    try:
+        lost = -fsum(p for p in profits if p < 0)
+        return _finite(fsum(p for p in profits if p > 0) / lost) if lost else None
+    except OverflowError:
+        return None
 
 
 def expectancy(profits: Sequence[float]) -> float | None:
     """Return the mean profit of a trade, in the account's currency."""
-    return fmean(profits) if profits else None
+    try:
+        return fmean(profits) if profits else None
+    except OverflowError:
+        return None
 
 
 def sqn(profits: Sequence[float]) -> float | None:
@@ -228,7 +277,9 @@ def sqn(profits: Sequence[float]) -> float | None:
     if len(profits) < 2:
         return None
     deviation = _deviation(profits)
-    return sqrt(len(profits)) * fmean(profits) / deviation if deviation else None
+    if deviation == inf or deviation <= _NOISE * abs(fmean(profits)):
+        return None
+    return _finite(sqrt(len(profits)) * fmean(profits) / deviation)
 
 
 def longest_losing_streak(profits: Sequence[float]) -> int:

@@ -11,7 +11,7 @@ from math import isnan
 from ingenium.backtest import statistics as stats
 from ingenium.backtest.curve import EquityCurve
 from ingenium.exchange import ExchangeNotes
-from ingenium.trading import Account, Trade
+from ingenium.trading import Trade
 
 __all__ = ["Statistics", "summarize"]
 
@@ -20,13 +20,16 @@ __all__ = ["Statistics", "summarize"]
 class Statistics:
     """The figures of a backtest. Rates and ratios are fractions; ``None`` has no meaning here.
 
-    Ratios are of daily returns, at a risk-free rate of zero, with `periods_per_year` of them.
+    Ratios are of daily returns, at a risk-free rate of zero, with `periods_per_year` of them. Once
+    equity was at zero or below there are no returns: ``cagr``, ``volatility``, ``sharpe``,
+    ``sortino``, ``calmar``, ``alpha``, ``beta`` and ``turnover`` are ``None`` then.
 
     Attributes:
         start: End of the first bar.
         end: End of the last bar.
         years: From start to end, of 365.25 days.
-        periods_per_year: Days of this market in a year, or longer bars; see `EquityCurve`.
+        periods_per_year: Days of this market in a year, or longer bars; see
+            `ingenium.backtest.days.periods_in_year`.
         starting_equity: In the account's currency, as all money here.
         final_equity: With open positions at the last price.
         peak_equity: The highest.
@@ -36,10 +39,11 @@ class Statistics:
         sharpe: Annual.
         sortino: Annual.
         calmar: ``cagr`` over the deepest drawdown.
-        max_drawdown: Deepest fall below a former high, over all steps; negative.
+        max_drawdown: Deepest fall below a former high, over all steps; negative, and below -1
+            when more was lost than there was.
         longest_drawdown: Longest time below a former high.
         exposure: Part of the steps with an open position.
-        leverage: Mean market value of all positions over equity.
+        leverage: Mean market value of all positions over equity, of the steps with equity.
         turnover: Value traded a year over mean equity.
         trades: Round trips that are closed; all figures of trades are after commissions.
         win_rate: Part of the trades that made money.
@@ -103,9 +107,9 @@ class Statistics:
 
 def summarize(
     curve: EquityCurve,
-    account: Account,
     trades: Sequence[Trade],
     notes: ExchangeNotes,
+    commissions: float,
     traded_value: float,
     *,
     rejected_orders: int = 0,
@@ -114,29 +118,33 @@ def summarize(
 
     Args:
         curve: Equity step by step.
-        account: At the end.
         trades: Closed round trips.
         notes: What the exchange counted.
+        commissions: Paid in all.
         traded_value: Quantity times price of all fills, summed up.
         rejected_orders: Orders that the executor did not take.
     """
     every = array("d", [curve.starting_equity]) + curve.equity
     times = array("d", curve.timestamps[:1] or [0.0]) + curve.timestamps
     daily, prices = curve.daily()
-    returns = stats.simple_returns(daily)
+    is_solvent = stats.is_solvent(every)
+    returns = stats.simple_returns(daily) if is_solvent else []
     periods, years = curve.periods_per_year, curve.years
-    growth = stats.cagr(every, years)
+    growth = stats.cagr(every, years) if is_solvent else None
     deepest = stats.max_drawdown(every)
     profits = [float(trade.net_pnl) for trade in trades]
     held = [trade.exit_time - trade.entry_time for trade in trades]
     mean_equity = sum(every) / len(every)
+    exposure = [part for part in curve.exposure if not isnan(part)]
     prices_of_all = curve.benchmark
     # Without a price only before the first one.
     begin = next((i for i, price in enumerate(prices_of_all) if not isnan(price)), len(curve))
     known = prices_of_all[begin:]
     # Both begin with the first day that has a price before it.
     first = next((i for i, price in enumerate(prices) if not isnan(price)), len(prices))
-    market = stats.simple_returns(prices[first:])
+    known_daily = prices[first:]
+    # Prices of zero and below exist, as of oil in April 2020; returns on them do not.
+    market = stats.simple_returns(known_daily) if stats.is_solvent(known_daily) else []
     matching = returns[first:]
     return Statistics(
         start=datetime.fromtimestamp(curve.timestamps[0], UTC) if len(curve) else None,
@@ -155,8 +163,8 @@ def summarize(
         max_drawdown=deepest,
         longest_drawdown=timedelta(seconds=stats.longest_drawdown(every, times)),
         exposure=(len(curve) - curve.exposure.count(0.0)) / max(len(curve), 1),
-        leverage=sum(curve.exposure) / max(len(curve), 1),
-        turnover=traded_value / mean_equity / years if years and mean_equity > 0 else None,
+        leverage=sum(exposure) / max(len(exposure), 1),
+        turnover=traded_value / mean_equity / years if years and is_solvent else None,
         trades=len(trades),
         win_rate=stats.win_rate(profits),
         profit_factor=stats.profit_factor(profits),
@@ -166,7 +174,7 @@ def summarize(
         average_holding=sum(held, timedelta()) / len(held) if held else None,
         longest_losing_streak=stats.longest_losing_streak(profits),
         sqn=stats.sqn(profits),
-        commissions=float(account.commissions),
+        commissions=commissions,
         fills=notes.fills,
         ambiguous_fills=notes.ambiguous_fills,
         uncapped_fills=notes.uncapped_fills,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 
 from ingenium.backtest.manifest import source_digest
 from ingenium.backtest.parameters import Point
-from ingenium.backtest.pool import run_tasks
-from ingenium.backtest.sweep_run import SweepRun, Task, luck
+from ingenium.backtest.pool import Pool
+from ingenium.backtest.sweep_run import FIGURES_VERSION, SweepRun, Task, luck
 from ingenium.components import load_factory
 from ingenium.errors import ConfigError
 
@@ -35,6 +35,7 @@ class Sweep:
         folder: Where ``runs.jsonl`` is kept.
         start: What comes before this is a warm-up. Aware.
         end: The last instant. Aware.
+        figures_from: Where the figures begin, while trading begins before. Aware.
 
     Raises:
         ConfigError: There are no points, or the target is no function of these parameters.
@@ -48,30 +49,43 @@ class Sweep:
         *,
         start: datetime | None = None,
         end: datetime | None = None,
+        figures_from: datetime | None = None,
     ) -> None:
         if not points:
             raise ConfigError("a sweep needs at least one point: pass --param fast=5:50:5")
         source = source_digest(load_factory(target, points[0]))
         self.path = folder / "runs.jsonl"
-        tasks = [Task(target, source, point, start, end) for point in points]
+        tasks = [Task(target, source, point, start, end, figures_from) for point in points]
         self._tasks = {task.key: task for task in tasks}
         self._order = [task.key for task in tasks]
         self._done = self._known()
         self._count = len(self._tasks.keys() & self._done.keys())
 
     def run(
-        self, *, workers: int | None = None, on_run: OnRun = lambda _done, _of: None
+        self,
+        *,
+        workers: int | None = None,
+        on_run: OnRun = lambda _done, _of: None,
+        pool: Pool | None = None,
     ) -> list[SweepRun]:
         """Run what is not done yet, and return all runs in the order of the points.
 
         Args:
             workers: Processes; one for each core when left out.
             on_run: Called when runs are done, with their number and how many there are.
+            pool: Processes to run them in, for several sweeps; those of ``workers`` else.
         """
         on_run(self.count, self.total)
-        for task, run in run_tasks(self.missing(), workers or os.cpu_count() or 1):
-            self.keep(task.key, run)
-            on_run(self.count, self.total)
+        missing = self.missing()
+        if not missing:
+            return self.runs()
+        with ExitStack() as stack:
+            if pool is None:
+                most = workers or os.cpu_count() or 1
+                pool = stack.enter_context(Pool(min(most, len(missing))))
+            for task, run in pool.run(missing):
+                self.keep(task.key, run)
+                on_run(self.count, self.total)
         return self.runs()
 
     @property
@@ -121,8 +135,11 @@ class Sweep:
         for line in text.splitlines():
             # The last line of a sweep that was killed may be torn.
             with suppress(ValueError, LookupError, TypeError):
-                key, run = SweepRun.from_json(json.loads(line))
-                found[key] = run
+                row = json.loads(line)
+                # What another version has kept may be counted otherwise.
+                if row["figures_version"] == FIGURES_VERSION:
+                    key, run = SweepRun.from_json(row)
+                    found[key] = run
         if text and not text.endswith("\n"):
             with self.path.open("ab") as file:
                 file.write(b"\n")

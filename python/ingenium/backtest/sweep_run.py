@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from hashlib import sha256
+from math import isfinite
 from typing import Any
 
 from ingenium._version import __version__
@@ -15,12 +16,21 @@ from ingenium.backtest.manifest import source_digest
 from ingenium.backtest.overfitting import deflated_sharpe, expected_best_sharpe, moments
 from ingenium.backtest.parameters import Point
 from ingenium.backtest.run import run
-from ingenium.backtest.statistics import simple_returns
+from ingenium.backtest.statistics import is_solvent, simple_returns
+from ingenium.backtest.summary import Statistics
 from ingenium.components import App, load_factory
 from ingenium.components.blame import where
 from ingenium.errors import ConfigError, IngeniumError
 
-__all__ = ["SweepRun", "Task", "ignore_interrupt", "luck", "run_task"]
+__all__ = ["FIGURES", "FIGURES_VERSION", "SweepRun", "Task", "ignore_interrupt", "luck", "run_task"]
+
+FIGURES = tuple(
+    each.name for each in fields(Statistics) if each.name not in {"start", "end", "benchmark"}
+)
+"""Names of the figures that are numbers; durations are in seconds."""
+FIGURES_VERSION = 2
+"""Goes up when a figure of an equal run changes, so that runs that are kept are not mixed."""
+_TIMES = ("start", "end", "figures_from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,8 @@ class Task:
         point: The parameters.
         start: What comes before is a warm-up; ``None`` for the first bar.
         end: The last instant; ``None`` for the last bar.
+        figures_from: Where the figures begin, while trading begins before; ``None`` when they
+            begin with it.
     """
 
     target: str
@@ -40,6 +52,7 @@ class Task:
     point: Point
     start: datetime | None = None
     end: datetime | None = None
+    figures_from: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -47,6 +60,8 @@ class Task:
         asked: list[object] = [self.target, self.app_digest, dict(self.point)]
         if self.start is not None or self.end is not None:
             asked += [_text(self.start), _text(self.end)]
+        if self.figures_from is not None:
+            asked += ["figures from", _text(self.figures_from)]
         return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
@@ -55,6 +70,7 @@ class Task:
             "point": dict(self.point),
             "start": _text(self.start),
             "end": _text(self.end),
+            "figures_from": _text(self.figures_from),
         }
 
     @classmethod
@@ -66,13 +82,14 @@ class Task:
             LookupError: It is none.
             TypeError: It is none.
         """
-        start, end = values["start"], values["end"]
+        start, end, figures_from = (values.get(name) for name in _TIMES)
         return cls(
             str(values["target"]),
             str(values["app_digest"]),
             dict(values["point"]),
             None if start is None else datetime.fromisoformat(start),
             None if end is None else datetime.fromisoformat(end),
+            None if figures_from is None else datetime.fromisoformat(figures_from),
         )
 
 
@@ -106,7 +123,29 @@ class SweepRun:
     def figure(self, name: str) -> float | None:
         """Return a figure that is a number; ``None`` when it has no meaning or the run failed."""
         value = self.figures.get(name)
-        return float(value) if isinstance(value, int | float) else None
+        if not isinstance(value, int | float) or not isfinite(value):
+            return None
+        return float(value)
+
+    @property
+    def is_bust(self) -> bool:
+        """Whether its equity was at zero or below at some time."""
+        start, final, deepest = (
+            self.figure(name) for name in ("starting_equity", "final_equity", "max_drawdown")
+        )
+        return (
+            (start is not None and start <= 0)
+            or (final is not None and final <= 0)
+            or (deepest is not None and deepest <= -1)
+        )
+
+    def score(self, name: str) -> float | None:
+        """Return a figure to rank by; ``None`` for what ranks last.
+
+        That is a run that failed or has no such figure, and one whose equity was at zero or below,
+        whatever its figure says.
+        """
+        return None if self.is_bust else self.figure(name)
 
     def to_json(self, task: Task) -> dict[str, Any]:
         """Return the run, and what was asked for, as JSON values."""
@@ -114,6 +153,7 @@ class SweepRun:
             "key": task.key,
             **task.to_json(),
             "version": __version__,
+            "figures_version": FIGURES_VERSION,
             "figures": self.figures,
             "events_digest": self.events_digest,
             "error": self.error,
@@ -152,14 +192,19 @@ def run_task(task: Task) -> SweepRun:
     try:
         factory = load_factory(task.target, point)
         check_same_app(task, factory)
-        result = run(lambda: factory(**point), start=task.start, end=task.end)
+        result = run(
+            lambda: factory(**point),
+            start=task.start,
+            end=task.end,
+            figures_from=task.figures_from,
+        )
     except IngeniumError as error:
         return SweepRun.failed(point, str(error))
-    except Exception as error:  # noqa: BLE001 - of the user's code, it may be any
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - of the user's code, it may be any
         return SweepRun.failed(point, f"{type(error).__name__}: {error}{where(error)}")
     values = result.to_json(trades=False)
     daily, _ = result.equity.daily()
-    returns = simple_returns(daily)
+    returns = simple_returns(daily) if is_solvent(daily) else []
     manifest = values["manifest"] | {"app": task.target, "app_digest": task.app_digest}
     return SweepRun(
         point,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from datetime import UTC, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +31,13 @@ def backtest(
     benchmark: Annotated[
         str | None,
         typer.Option("--benchmark", help="Symbol to hold for comparison; the first one if not."),
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            "--timezone",
+            help="Zone of days and months, such as America/New_York; that of the data if not.",
+        ),
     ] = None,
     trades: Annotated[
         int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
@@ -77,9 +84,9 @@ def backtest(
             result = run(
                 app,
                 start=first,
-                # A day's last bar ends at midnight.
-                end=None if last is None else last + timedelta(days=1),
+                end=last,
                 benchmark=benchmark,
+                timezone=timezone,
                 digest=digest,
                 on_step=progress.on_step,
             )
@@ -136,18 +143,18 @@ def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _day(name: str, text: str | None) -> datetime | None:
+def _day(name: str, text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        return date.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"--{name} {text!r} is no day: write it as 2024-01-31") from None
 
 
 def _print(console: Console, result: BacktestResult, trades: int) -> None:
     if trades:
-        print_trades(console, result.trades, trades)
+        print_trades(console, result.trades, trades, result.equity.zone)
     table = Table.grid(padding=(0, 2))
     for name, text in figures(result.stats):
         table.add_row(f"[dim]{name}[/]", printable(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from datetime import time as time_of_day
 from decimal import Decimal
 from math import isfinite
@@ -273,12 +273,13 @@ def _period(result: ReplayResult) -> str:
     return f"{result.first:%Y-%m-%d} to {result.last:%Y-%m-%d}, {result.steps:,} steps"
 
 
-def _moment(time: datetime) -> str:
-    """Write a time as short as it can be: daily bars carry no time of day."""
+def _moment(time: datetime, zone: tzinfo) -> str:
+    """Write a time in a zone as short as it can be: daily bars carry no time of day."""
+    time = time.astimezone(zone)
     return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
 
 
-def print_trades(console: Console, trades: Sequence[Trade], most: int) -> None:
+def print_trades(console: Console, trades: Sequence[Trade], most: int, zone: tzinfo = UTC) -> None:
     """Print the last of some trades as a table; nothing when there are none."""
     shown = min(most, len(trades))
     if not shown:
@@ -297,8 +298,8 @@ def print_trades(console: Console, trades: Sequence[Trade], most: int) -> None:
         table.add_row(
             printable(trade.symbol),
             "long" if trade.side == "buy" else "short",
-            _moment(trade.entry_time),
-            _moment(trade.exit_time),
+            _moment(trade.entry_time, zone),
+            _moment(trade.exit_time, zone),
             f"{trade.quantity.normalize():f}",
             _money(trade.entry_price),
             _money(trade.exit_price),

@@ -10,19 +10,21 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingenium.backtest.parameters import Point, grid, parse_parameter, sample
+from ingenium.backtest.pool import Pool
 from ingenium.backtest.search import search
 from ingenium.backtest.sweep import OnRun, Sweep, SweepRun
+from ingenium.backtest.sweep_run import FIGURES
 from ingenium.backtest.walk_forward import WalkForward, make_windows
 from ingenium.backtest.walk_forward import walk_forward as walk
 from ingenium.cli.output import printable
-from ingenium.cli.sweep_output import print_folds, print_runs
+from ingenium.cli.sweep_output import print_failures, print_folds, print_runs
 from ingenium.config import Settings
 from ingenium.errors import BacktestError, BusClosedError, ConfigError
 
@@ -82,6 +84,8 @@ def sweep(
     Each run is kept as soon as it is done: a sweep that was stopped goes on where it was.
     """
     messages = Console(stderr=True)
+    if by not in FIGURES:
+        raise ConfigError(f"there is no figure {by!r} to rank by: use one of {', '.join(FIGURES)}")
     parameters = dict(parse_parameter(text) for text in param)
     if len(parameters) < len(param):
         raise ConfigError("a parameter is named twice: give all its values in one --param")
@@ -98,9 +102,12 @@ def sweep(
         TimeRemainingColumn(),
     )
     folds: WalkForward | None = None
-    with Progress(
-        *columns, console=messages, transient=True, disable=not messages.is_terminal
-    ) as bar:
+    with (
+        Pool(workers or os.cpu_count() or 1) as pool,
+        Progress(
+            *columns, console=messages, transient=True, disable=not messages.is_terminal
+        ) as bar,
+    ):
         task = bar.add_task("backtests", total=None)
 
         def on_run(done: int, of: int) -> None:
@@ -110,7 +117,7 @@ def sweep(
             if bayesian is not None:
                 runs = search(
                     parameters,
-                    lambda points: Sweep(app, points, folder).run(workers=workers),
+                    lambda points: Sweep(app, points, folder).run(pool=pool),
                     by=by,
                     count=bayesian,
                     at_once=workers or os.cpu_count() or 1,
@@ -119,7 +126,7 @@ def sweep(
                 )
             elif walk_forward is not None:
                 way = "anchored" if anchored else "rolling"
-                folds = _walk(app, points, folder, workers, walk_forward, way, by, on_run)
+                folds = _walk(app, points, folder, pool, walk_forward, way, by, on_run)
                 runs = [fold.outside for fold in folds.folds]
             else:
                 runs = run(Sweep(app, points, folder), on_run)
@@ -127,11 +134,19 @@ def sweep(
             path = folder / "runs.jsonl"
             messages.print(f"[yellow]stopped; the same command goes on from {path}[/]")
             raise
+    if folds is not None:
+        print_failures(messages, folds)
     if json:
         for each in runs:
-            row = {"point": dict(each.point), "figures": each.figures, "error": each.error}
-            row |= {"events_digest": each.events_digest, "problems": list(each.problems)}
-            typer.echo(jsonlib.dumps(row))
+            row: dict[str, Any] = {
+                "point": dict(each.point),
+                "figures": each.figures,
+                "error": each.error,
+                "events_digest": each.events_digest,
+                "bust": each.is_bust,
+                "problems": list(each.problems),
+            }
+            typer.echo(jsonlib.dumps(row, allow_nan=False))
     elif folds is not None:
         print_folds(Console(), messages, folds, by)
     else:
@@ -192,7 +207,7 @@ def _walk(
     app: str,
     points: list[Point],
     folder: Path,
-    workers: int | None,
+    pool: Pool,
     folds: int,
     way: str,
     by: str,
@@ -204,12 +219,26 @@ def _walk(
         nonlocal done
         before, of = done, folds * (len(grid_points) + 1)
         done += len(points)
-        work = Sweep(app, points, folder, start=start, end=end)
-        return work.run(workers=workers, on_run=lambda count, _of: on_run(before + count, of))
+        work = Sweep(app, points, folder, end=end, figures_from=start)
+        return work.run(pool=pool, on_run=lambda count, _of: on_run(before + count, of))
 
     grid_points = points
-    [whole] = Sweep(app, points[:1], folder).run(workers=1)
-    if whole.error:
-        raise BacktestError(f"{dict(whole.point)} failed over all of history: {whole.error}")
-    first, last = (datetime.fromisoformat(whole.figures[name]) for name in ("start", "end"))
+    first, last = _history(app, points, folder, pool)
     return walk(points, make_windows(first, last, folds, way=way), run_window, by=by)
+
+
+def _history(app: str, points: list[Point], folder: Path, pool: Pool) -> tuple[datetime, datetime]:
+    """Return the first and the last instant of the data, as a run of any of the points has it."""
+    runs = Sweep(app, points[:1], folder).run(pool=pool)
+    if runs[0].error and len(points) > 1:
+        runs = Sweep(app, points, folder).run(pool=pool)
+    whole = next((run for run in runs if not run.error), None)
+    if whole is None:
+        raise BacktestError(
+            f"all {len(points):,} choices of parameters fail over all of history, the first one, "
+            f"{dict(runs[0].point)}: {runs[0].error}"
+        )
+    first, last = whole.figures["start"], whole.figures["end"]
+    if first is None or first == last:
+        raise BacktestError("there is too little history to walk forward: it needs several bars")
+    return datetime.fromisoformat(first), datetime.fromisoformat(last)

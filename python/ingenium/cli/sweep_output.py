@@ -10,7 +10,6 @@ from ingenium.backtest.figures import percent
 from ingenium.backtest.sweep import SweepRun, luck
 from ingenium.backtest.walk_forward import WalkForward
 from ingenium.cli.output import print_problems, printable
-from ingenium.errors import ConfigError
 
 __all__ = ["print_folds", "print_runs"]
 
@@ -30,20 +29,32 @@ def print_runs(
     top: int,
 ) -> None:
     """Print the best runs, a heat map for two parameters, what failed, and how much is luck."""
-    scored = [(value, run) for run in runs if (value := run.figure(by)) is not None]
+    scored = [(value, run) for run in runs if (value := run.score(by)) is not None]
     failed = [run for run in runs if run.error]
-    if not scored and not failed:
-        raise ConfigError(f"no run has a figure {by!r}: use --by with one such as {_FIGURES[2]!r}")
+    busts = [run for run in runs if run.is_bust and not run.error]
+    without = [run for run in runs if not run.error and not run.is_bust and run.figure(by) is None]
     scored.sort(key=lambda item: -item[0])
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"best of {len(runs):,} by {by}")
     for name in (*names, *dict.fromkeys((by, *_FIGURES))):
         table.add_column(_HEADS.get(name, name), justify="right", no_wrap=True)
-    for _, run in scored[:top]:
+    for run in [*(run for _, run in scored), *without, *busts][:top]:
         figures = [_text(run.figure(name)) for name in dict.fromkeys((by, *_FIGURES))]
         table.add_row(*(printable(str(run.point[name])) for name in names), *figures)
     if top:
         console.print(table)
-    if len(names) == 2:
+    if without:
+        messages.print(
+            f"[yellow]{len(without):,} of {len(runs):,} runs have no {by}[/], and rank behind "
+            "those that have one",
+            highlight=False,
+        )
+    if busts:
+        messages.print(
+            f"[yellow]{len(busts):,} of {len(runs):,} runs lost all[/]: their equity was at zero "
+            "or below, so they rank last",
+            highlight=False,
+        )
+    if len(names) == 2 and scored:
         _print_heat_map(console, scored, names, by)
     for run in failed[:3]:
         messages.print(f"[red]failed:[/] {printable(str(dict(run.point)))}: {printable(run.error)}")
@@ -124,6 +135,14 @@ def _warn_of_luck(console: Console, runs: list[SweepRun], best: SweepRun) -> Non
         console.print(text, highlight=False)
 
 
+def print_failures(console: Console, walk: WalkForward) -> None:
+    """Name the folds that failed; what is said of all folds is of the others."""
+    for number, fold in enumerate(walk.folds, 1):
+        if fold.error:
+            text = printable(fold.error)
+            console.print(f"[red]failed:[/] fold {number}: {text}", highlight=False)
+
+
 def print_folds(console: Console, messages: Console, walk: WalkForward, by: str) -> None:
     """Print what each fold chose and gave, and what that says of the choice."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"walk-forward by {by}")
@@ -131,7 +150,7 @@ def print_folds(console: Console, messages: Console, walk: WalkForward, by: str)
         table.add_column(name, justify="right", no_wrap=name != "chosen")
     for fold in walk.folds:
         window = fold.window
-        chosen = ", ".join(f"{name}={value}" for name, value in fold.point.items())
+        chosen = ", ".join(f"{name}={value}" for name, value in fold.point.items()) or "-"
         table.add_row(
             *(f"{time:%Y-%m-%d}" for time in (window.split, window.end)),
             printable(chosen),
@@ -142,15 +161,24 @@ def print_folds(console: Console, messages: Console, walk: WalkForward, by: str)
         )
     console.print(table)
     inside, outside = walk.mean(by)
+    judged = len(walk.judged)
+    of = f" of {judged} of {len(walk.folds)} folds" if judged < len(walk.folds) else ""
     console.print(
-        f"out of sample: total return {percent(walk.total_return)}; mean {by} {_text(outside)}, "
-        f"in sample {_text(inside)}",
+        f"out of sample{of}: total return {percent(walk.total_return)}; mean {by} "
+        f"{_text(outside)}, in sample {_text(inside)}",
+        highlight=False,
+    )
+    messages.print(
+        "what is held when a stretch begins is held in it, at its price then; to change over to "
+        "other parameters is taken to cost nothing",
         highlight=False,
     )
     efficiency = walk.efficiency
     if efficiency is None:
         messages.print("[yellow]no gain in sample, so there is nothing to keep[/]")
-    elif efficiency <= 0:
+    elif efficiency == 0:
+        messages.print("[yellow]likely overfitted:[/] nothing is left out of sample of the gain")
+    elif efficiency < 0:
         messages.print("[yellow]likely overfitted:[/] the gain in sample was a loss out of sample")
     elif efficiency < _EFFICIENT:
         messages.print(

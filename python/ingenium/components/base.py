@@ -66,6 +66,9 @@ class Component:
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({})
     """How many of the last rows of each kind of `take_log` `restore_log` needs."""
 
+    has_run: bool = False
+    """Whether a backtest has run it: it remembers that, and another run would differ."""
+
     own_rows: ClassVar[Collection[str]] = ("nameless", "user")
     """Keys of the rows that every component may have; see `state_rows`."""
 

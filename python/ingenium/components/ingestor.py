@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +51,9 @@ class Ingestor(Component):
     """
 
     role = "ingestor"
+
+    zone: tzinfo = UTC
+    """Zone of the market's days: a backtest puts shorter bars together by days of this zone."""
 
     @property
     def historical(self) -> bool:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 from ingenium.components.app import App
+from ingenium.components.app_source import check_source
+from ingenium.components.blame import where
 from ingenium.errors import ConfigError
 
 __all__ = ["load_app", "load_factory"]
@@ -30,12 +32,16 @@ def load_app(target: str) -> App:
             the line.
     """
     found = _find(target)
+    if isinstance(found, App) and any(component.has_run for component in found.components):
+        # A module is imported once only, and its app is good for one run.
+        importlib.reload(_import_module(_split(target)[0]))
+        found = _find(target)
     if not isinstance(found, App) and callable(found):
         try:
             found = found()
         except ConfigError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ConfigError(
                 f"{target} cannot be called: {_why(_place(target), error)}"
             ) from error
@@ -129,15 +135,21 @@ def _only_app(module: ModuleType, place: str) -> object:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(f"no such app file: {path}")
-    path = path.resolve()
+    try:
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder: name a file in it, such as {path / 'app.py'}")
+        if not path.is_file():
+            raise ConfigError(f"no such app file: {path}")
+        path = path.resolve()
+    except OSError as error:
+        raise ConfigError(f"app file {path} cannot be read: {error.strerror}") from error
     if path.stem in sys.stdlib_module_names or path.stem == "ingenium":
         whose = "ingenium itself" if path.stem == "ingenium" else "one of Python's own modules"
         raise ConfigError(
             f"app file {path.name} is named like {whose}, which could not be imported beside it: "
             f"rename it, such as my_{path.name}"
         )
+    check_source(path)
     name = path.stem if path.stem.isidentifier() else "ingenium_app"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -149,7 +161,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
         raise ConfigError(_why(path, error)) from error
     return module
@@ -162,19 +174,30 @@ def _import_module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and name.split(".", maxsplit=1)[0] == error.name.split(".")[0]:
+            if Path(name).is_dir():
+                raise ConfigError(
+                    f"{name} is a folder: name a file in it, such as {Path(name) / 'app.py'}"
+                ) from error
             raise ConfigError(
                 f"no such app: {name!r} is neither a file that ends in .py nor a module that can "
                 "be imported from here"
             ) from error
         raise ConfigError(_why(name, error)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(_why(name, error)) from error
 
 
-def _why(place: object, error: Exception) -> str:
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}: syntax error: {error.msg}"
+def _why(place: object, error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f"{error.filename}, line {error.lineno or 1}: syntax error: {error.msg}"
     # The deepest frame of the user's own file says more than the one in a library.
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(place)]
     line = f", line {frames[-1].lineno}" if frames else ""
-    return f"{place}{line}: {type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        # Python names no file that it cannot read as text: it is one that is imported here.
+        return f"{place}{line}: a file that it imports is no text in UTF-8: {error.msg}"
+    if isinstance(error, SystemExit):
+        return f"{place}{line}: it exits (SystemExit: {error}) instead of making an app"
+    other = where(error)
+    name = Path(str(place)).name
+    return f"{place}{line}: {type(error).__name__}: {error}" + other * (f"({name}," not in other)

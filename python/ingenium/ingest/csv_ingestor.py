@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingenium.clock import format_time
@@ -39,7 +39,8 @@ class CsvIngestor(Ingestor):
             file's name: ``AAPL`` for ``AAPL.csv``.
         period: Length of the bars, such as ``"5m"``; the smallest usual distance between rows when
             left out.
-        timezone: Zone of times that state none, and of dates; a name of the IANA list.
+        timezone: Zone of times that state none, and of dates; a name of the IANA list. Figures
+            and months of a backtest are by days of this zone.
         columns: Which column holds what, where the header's words are unusual or missing: from
             ``time``, ``clock``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``adj_close``
             and ``symbol`` to a column's name or its place from 0.
@@ -77,10 +78,12 @@ class CsvIngestor(Ingestor):
         if on_bad_row not in {"raise", "skip"}:
             raise ConfigError(f"on_bad_row is {on_bad_row!r}: pass 'raise' or 'skip'")
         self._paths = absolute_paths(paths)
+        zone = load_zone(timezone)
+        self.zone = UTC if zone is None else zone
         self._options = Options(
             symbol=symbol,
             period=_period(period),
-            zone=Zone(load_zone(timezone)),
+            zone=Zone(zone),
             columns=check_columns(columns or {}),
             adjusted=adjusted,
             newest_first=newest_first,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from html import escape
 from math import ceil, floor, isnan, log10
 
@@ -97,6 +97,7 @@ def chart(
     label: str,
     percent: bool = False,
     attributes: str = "",
+    zone: tzinfo = UTC,
 ) -> str:
     """Return a chart.
 
@@ -106,9 +107,10 @@ def chart(
         label: What the chart shows, for those who cannot see it.
         percent: Whether values are fractions that are to be shown in percent.
         attributes: More of them for the outer element, escaped.
+        zone: Zone of the times below it.
     """
     ticks = value_ticks(scale.low, scale.high)
-    times = time_ticks(scale.first, scale.last)
+    times = time_ticks(scale.first, scale.last, zone)
     grid = "".join(f"M0 {scale.y(tick)}h{_WIDTH}" for tick in ticks)
     drawn = "".join(f'<path class="{name}" d="{path}"/>' for name, path in paths if path)
     side = "".join(
@@ -138,19 +140,22 @@ def value_ticks(low: float, high: float) -> list[float]:
     return [number * step for number in range(ceil(low / step), floor(high / step) + 1)]
 
 
-def time_ticks(first: float, last: float) -> list[tuple[float, str]]:
-    """Return round times between two others with their texts, about six."""
-    start, end = datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
+def time_ticks(first: float, last: float, zone: tzinfo = UTC) -> list[tuple[float, str]]:
+    """Return times between two others that are round in a zone, with their texts, about six."""
+    start, end = datetime.fromtimestamp(first, zone), datetime.fromtimestamp(last, zone)
     days = (last - first) / _DAY
     if days > 365 * 2:
         step = max(1, round(days / 365 / _X_TICKS))
         years = range(start.year + 1, end.year + 1)
-        found = [(_stamp(year, 1), str(year)) for year in years if year % step == 0]
+        found = [(_stamp(year, 1, zone), str(year)) for year in years if year % step == 0]
     elif days > 60:
         step = next((s for s in (1, 2, 3, 6) if days / 30.4 / s <= _X_TICKS), 6)
         months = range(start.year * 12 + start.month, end.year * 12 + end.month)
         found = [
-            (_stamp(m // 12, m % 12 + 1), f"{datetime(m // 12, m % 12 + 1, 1, tzinfo=UTC):%b %Y}")
+            (
+                _stamp(m // 12, m % 12 + 1, zone),
+                f"{datetime(m // 12, m % 12 + 1, 1, tzinfo=zone):%b %Y}",
+            )
             for m in months
             if m % step == 0
         ]
@@ -160,9 +165,10 @@ def time_ticks(first: float, last: float) -> list[tuple[float, str]]:
         else:
             wanted = (last - first) / _X_TICKS
             seconds, form = next((s for s in _STEPS if s >= wanted), _DAY), "%b %d %H:%M"
-        begin = ceil(first / seconds) * seconds
+        offset = int((start.utcoffset() or timedelta()).total_seconds())
+        begin = ceil((first + offset) / seconds) * seconds - offset
         found = [
-            (float(t), f"{datetime.fromtimestamp(t, UTC):{form}}")
+            (float(t), f"{datetime.fromtimestamp(t, zone):{form}}")
             for t in range(begin, floor(last) + 1, seconds)
         ]
     # One at the very edge would be cut off.
@@ -170,8 +176,8 @@ def time_ticks(first: float, last: float) -> list[tuple[float, str]]:
     return [(time, text) for time, text in found if first + margin < time < last - margin]
 
 
-def _stamp(year: int, month: int) -> float:
-    return datetime(year, month, 1, tzinfo=UTC).timestamp()
+def _stamp(year: int, month: int, zone: tzinfo) -> float:
+    return datetime(year, month, 1, tzinfo=zone).timestamp()
 
 
 def value_texts(ticks: Sequence[float], *, percent: bool = False) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 
 from ingenium.backtest.curve import EquityCurve
 
@@ -16,24 +16,23 @@ _FULL = 0.10
 def monthly_returns(curve: EquityCurve) -> dict[int, dict[int, float]]:
     """Return simple returns by year and month; 0 for the month is the whole year.
 
-    Months are those of UTC. A bar that ends when a month begins belongs to the month before.
+    Months are those of the curve's zone. A bar that ends when a month begins belongs to the month
+    before. What follows a month that ended at zero or below has no return, and is left out.
     """
     ends: dict[tuple[int, int], float] = {}
-    month_of_day: dict[int, tuple[int, int]] = {}
-    for stamp, equity in zip(curve.timestamps, curve.equity, strict=True):
-        day = int((stamp - 1e-6) // 86_400)
-        month = month_of_day.get(day)
-        if month is None:
-            date = datetime.fromtimestamp(day * 86_400, UTC)
-            month = month_of_day[day] = (date.year, date.month)
-        ends[month] = equity
+    equity_of = curve.equity
+    for ordinal, last in curve.days():
+        day = date.fromordinal(ordinal)
+        ends[day.year, day.month] = equity_of[last]
     found: dict[int, dict[int, float]] = {}
     before = year_before = curve.starting_equity
     for (year, month_number), equity in ends.items():
         if year not in found:
             found[year], year_before = {}, before
-        found[year][month_number] = equity / before - 1.0 if before else 0.0
-        found[year][0] = equity / year_before - 1.0 if year_before else 0.0
+        if before > 0:
+            found[year][month_number] = equity / before - 1.0
+        if year_before > 0:
+            found[year][0] = equity / year_before - 1.0
         before = equity
     return found
 

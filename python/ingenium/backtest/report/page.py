@@ -46,12 +46,15 @@ def render(result: BacktestResult, harsher: BacktestResult | None = None) -> str
         _section("Problems", _problems(result)) if result.problems else "",
         _section("Equity", _equity(result, harsher, pictures)),
         _section("Prices and trades", _prices(result, pictures)) if pictures.prices else "",
-        _section("Returns by month, in percent", month_table(result.equity)),
+        _section(
+            f"Returns by month in {result.manifest.timezone}, in percent",
+            month_table(result.equity),
+        ),
         _section("Figures", figure_table(result, harsher)),
         _section(f"Trades: {len(result.trades):,}", _trades(result)),
         _section(
             "Manifest",
-            manifest_table(result.manifest, result.replay),
+            manifest_table(result.manifest, result.replay, result.equity.zone),
         ),
     )
     return (
@@ -84,7 +87,9 @@ def _head(title: str, result: BacktestResult) -> str:
     stats = result.stats
     period = "no data"
     if stats.start is not None and stats.end is not None:
-        period = f"{moment(stats.start)} to {moment(stats.end)}, {stats.years:.1f} years"
+        zone = result.equity.zone
+        start, end = moment(stats.start, zone), moment(stats.end, zone)
+        period = f"{start} to {end}, {stats.years:.1f} years"
     said = f"{period} · {result.replay.data:,} bars"
     if result.events_digest:
         said += f" · digest {result.events_digest[:12]}"
@@ -191,4 +196,4 @@ def _trades(result: BacktestResult) -> str:
     note = ""
     if len(result.trades) > MOST_TRADES:
         note = f"<p>The last {MOST_TRADES:,} are here; to_json() has all of them.</p>"
-    return f'{note}{trade_table(result.trades)}<p id="more"></p>{held}'
+    return f'{note}{trade_table(result.trades, result.equity.zone)}<p id="more"></p>{held}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from html import escape
 from itertools import pairwise
 from math import isnan
@@ -95,7 +96,7 @@ def draw(result: BacktestResult, harsher: BacktestResult | None) -> Pictures:
     for number, (symbol, track) in enumerate(chosen):
         own = [trade for trade in trades if trade.symbol == symbol]
         key = f"p{number}"
-        prices[symbol] = _price_chart(key, symbol, track, own)
+        prices[symbol] = _price_chart(key, symbol, track, own, curve.zone)
         series[key] = {
             "t": _steps(track.times),
             "close": _short(track.close),
@@ -108,6 +109,7 @@ def draw(result: BacktestResult, harsher: BacktestResult | None) -> Pictures:
             lines,
             label=f"equity of {_name(result)} over time",
             attributes='data-series="equity"',
+            zone=curve.zone,
         ),
         drawdown=chart(
             under,
@@ -118,11 +120,17 @@ def draw(result: BacktestResult, harsher: BacktestResult | None) -> Pictures:
             label="fall of equity below its former high over time",
             percent=True,
             attributes='data-series="drawdown"',
+            zone=curve.zone,
         ),
         dwarfs=dwarfs,
         prices=prices,
         left_out=len(curve.prices.tracks) - len(chosen),
-        data={"series": series, "symbols": names, "trades": _trades(trades)},
+        data={
+            "series": series,
+            "symbols": names,
+            "trades": _trades(trades),
+            "zone": str(curve.zone),
+        },
     )
 
 
@@ -140,7 +148,9 @@ def _chosen(result: BacktestResult) -> list[tuple[str, PriceTrack]]:
     return [(symbol, tracks[symbol].at_most(most)) for symbol in symbols]
 
 
-def _price_chart(key: str, symbol: str, track: PriceTrack, trades: Sequence[Trade]) -> str:
+def _price_chart(
+    key: str, symbol: str, track: PriceTrack, trades: Sequence[Trade], zone: tzinfo
+) -> str:
     entries = [float(trade.entry_price) for trade in trades]
     exits = [float(trade.exit_price) for trade in trades]
     scale = Scale.over(track.times, track.high, track.low, entries, exits)
@@ -165,6 +175,7 @@ def _price_chart(key: str, symbol: str, track: PriceTrack, trades: Sequence[Trad
         ],
         label=f"price of {symbol} with entries and exits over time",
         attributes=f'data-series="{key}" data-symbol="{escape(symbol)}"',
+        zone=zone,
     )
 
 

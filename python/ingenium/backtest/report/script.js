@@ -10,8 +10,12 @@
     return element;
   };
   const pad = (number) => String(number).padStart(2, "0");
+  const local = data.zone === "UTC" ? null : new Intl.DateTimeFormat("sv-SE", {
+    timeZone: data.zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
+  });
   const moment = (seconds) => {
     const date = new Date(seconds * 1000);
+    if (local) return local.format(date).replace(/ 00:00$/, "");
     const day = `${date.getUTCFullYear()}-${pad(date.getUTCMonth() + 1)}-${pad(date.getUTCDate())}`;
     return seconds % 86400 ? `${day} ${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}` : day;
   };

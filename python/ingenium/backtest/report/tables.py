@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from datetime import time as time_of_day
 from decimal import Decimal
 from html import escape
@@ -33,7 +33,7 @@ def figure_table(result: BacktestResult, harsher: BacktestResult | None) -> str:
     )
 
 
-def manifest_table(manifest: Manifest, replay: ReplayResult) -> str:
+def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> str:
     """Return what went into the run, and how many events came of it."""
     rows: list[tuple[str, tuple[str, ...]]] = [
         ("app", (manifest.app,)),
@@ -42,8 +42,14 @@ def manifest_table(manifest: Manifest, replay: ReplayResult) -> str:
     rows += [(role, (f"{name}: {cls}",)) for role, name, cls in manifest.components]
     rows += [(f"data {f.name}", (f"{f.sha256}, {f.size:,} bytes",)) for f in manifest.data]
     rows += [
-        ("from", (moment(manifest.start) if manifest.start else "the first bar",)),
-        ("to", (moment(manifest.end) if manifest.end else "the last bar",)),
+        ("from", (moment(manifest.start, zone) if manifest.start else "the first bar",)),
+        ("to", (moment(manifest.end, zone) if manifest.end else "the last bar",)),
+        *(
+            (("figures from", (moment(manifest.figures_from, zone),)),)
+            if manifest.figures_from
+            else ()
+        ),
+        ("zone of days and months", (manifest.timezone,)),
         ("policy of fills", (manifest.policy or "-",)),
         ("fees", (manifest.fees or "-",)),
         ("slippage", (manifest.slippage or "-",)),
@@ -61,26 +67,26 @@ def _counts(replay: ReplayResult) -> str:
     )
 
 
-def trade_table(trades: Sequence[Trade]) -> str:
+def trade_table(trades: Sequence[Trade], zone: tzinfo) -> str:
     """Return the last trades, newest first; the script sorts and shows all of them."""
     names = ("symbol", "side", "entered", "exited", "quantity", "entry", "exit", "net P&L", "fees")
     head = "".join(
         f'<th scope="col"><button type="button" data-column="{place}">{escape(name)}</button></th>'
         for place, name in enumerate(names)
     )
-    rows = "".join(_trade_row(trade) for trade in reversed(trades[-SHOWN_TRADES:]))
+    rows = "".join(_trade_row(trade, zone) for trade in reversed(trades[-SHOWN_TRADES:]))
     return (
         f'<div class="wide"><table id="trades"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
 
-def _trade_row(trade: Trade) -> str:
+def _trade_row(trade: Trade, zone: tzinfo) -> str:
     texts = (
         trade.symbol,
         "long" if trade.side is Side.BUY else "short",
-        moment(trade.entry_time),
-        moment(trade.exit_time),
+        moment(trade.entry_time, zone),
+        moment(trade.exit_time, zone),
         number(trade.quantity),
         number(trade.entry_price),
         number(trade.exit_price),
@@ -132,8 +138,9 @@ def _table(
     return f'<div class="wide"><table class="{name}">{head}<tbody>{body}</tbody></table></div>'
 
 
-def moment(time: datetime) -> str:
-    """Write a time as short as it can be: daily bars carry no time of day."""
+def moment(time: datetime, zone: tzinfo) -> str:
+    """Write a time in a zone as short as it can be: daily bars carry no time of day."""
+    time = time.astimezone(zone)
     return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
 
 
