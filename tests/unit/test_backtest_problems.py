@@ -235,6 +235,22 @@ def test_turn_that_opens_nothing_is_said_though_it_closes(portfolio: Portfolio) 
     )
 
 
+def test_cash_buffer_lets_all_be_bought_after_a_gap() -> None:
+    """Sized at 100, filled at 101: 100 shares cost more than there is, 98 do not."""
+    rows: list[float | Row] = [100, (101, 101), 101]
+    for buffer, bought, left in (("0.02", 98, 10_000 - 98 * 101), ("0", 0, 10_000)):
+        result = run(
+            Prices(rows), strategy=Says({1: Signal.LONG}),
+            portfolio=FixedFraction(1, cash=10_000, cash_buffer=buffer),
+            executor=PaperExecutor(cash=10_000, fees=None),
+        )  # fmt: skip
+        held = result.account.position("AAA").quantity
+        if bought:
+            assert (held, result.account.cash, result.problems) == (bought, left, ())
+        elif not held:
+            assert "a portfolio's cash_buffer leaves room for gaps" in result.problems[0]
+
+
 def test_cap_below_one_share_is_said() -> None:
     result = run(Prices([100] * 5, volume="9"), strategy=Says({1: Signal.LONG}),
                  portfolio=FixedQuantity(1))  # fmt: skip
