@@ -171,9 +171,11 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "symbol": {
         "description": (
             "The symbol in lower case, letter by letter. A dot in it makes two parts of the "
-            "subject. No whitespace, *, >, and no dot at an end or beside another one."
+            "subject. Space, *, >, a dot at an end or behind another, and % before two hexadecimal "
+            "digits are written as % and the letter's number in hexadecimal: brk%20b. A * or > "
+            "that is a whole part is refused."
         ),
-        "examples": ["aapl", "brk.b", "eur/usd"],
+        "examples": ["aapl", "brk.b", "eur/usd", "brk%20b"],
     },
     "component": {
         "description": "Name of the component that could not take the payload.",

@@ -2,11 +2,14 @@
 
 Market data goes to ``ingenium.ingestor.data.<symbol>``, the symbol in lower case as the Go clients
 write it; signals, orders, executions, requests to cancel or replace an order, denials, and the
-state of trading have one subject each. No input can reach another subject: a symbol that could is
-refused before anything is sent.
+state of trading have one subject each. What NATS gives a meaning is written as ``%`` and two
+digits, ``brk%20b`` for ``BRK B``, so that no input can reach another subject; a symbol for which
+that makes no sense is refused before anything is sent.
 """
 
 from __future__ import annotations
+
+import re
 
 from ingenium.errors import SubjectError
 from ingenium.events import (
@@ -65,6 +68,10 @@ TRADING = "ingenium.control.trading"
 MAX_SYMBOL_LENGTH = 64
 """Characters; longer ones are refused, far below what a server takes for a subject."""
 
+# What stands in a subject as % and two hexadecimal digits: what separates, what matches others, a
+# dot that would make an empty part, and a % that would otherwise be read as the beginning of one.
+_ESCAPED = re.compile(r"[ *>]|%(?=[0-9a-f]{2})|^\.|\.$|(?<=\.)\.", re.ASCII)
+
 _FIXED: dict[type[Event], str] = {
     SignalEvent: SIGNAL,
     OrderEvent: ORDER,
@@ -91,43 +98,72 @@ def _go_lower(text: str) -> str:
     return "".join([low if len(low := letter.lower()) == 1 else low[0] for letter in text])
 
 
-def _refuse(symbol: str, problem: str) -> SubjectError:
+def _refuse(what: str, name: str, problem: str) -> SubjectError:
     return SubjectError(
-        f"symbol {symbol!r} {problem}: use letters, digits and signs like . / ^ = _ : -"
+        f"{what} {name!r} {problem}: use letters, digits and signs like . / ^ = _ : -"
     )
 
 
-def check_symbol(symbol: str) -> None:
-    """Refuse a symbol that cannot be part of a subject.
-
-    Raises:
-        SubjectError: The symbol is empty, too long, holds whitespace, control characters,
-            ``*`` or ``>``, or has a leading, trailing or doubled dot.
-    """
-    if symbol.__class__ is not str and not isinstance(symbol, str):
-        raise SubjectError(f"symbol {symbol!r} is no string: pass one like 'AAPL'")
-    if not symbol:
-        raise _refuse(symbol, "is empty")
-    if len(symbol) > MAX_SYMBOL_LENGTH:
+def _check_letters(what: str, name: str, spaces: str) -> None:
+    """Refuse what is no text, empty or too long, or holds what cannot be seen."""
+    if name.__class__ is not str and not isinstance(name, str):
+        raise SubjectError(f"{what} {name!r} is no string: pass one like 'AAPL'")
+    if not name:
+        raise _refuse(what, name, "is empty")
+    if len(name) > MAX_SYMBOL_LENGTH:
         raise SubjectError(
-            f"symbol {symbol[:MAX_SYMBOL_LENGTH]!r}... has {len(symbol)} characters: "
+            f"{what} {name[:MAX_SYMBOL_LENGTH]!r}... has {len(name)} characters: "
             f"the longest allowed is {MAX_SYMBOL_LENGTH}"
         )
-    for letter in symbol:
-        if letter in "*>":
-            raise _refuse(symbol, f"holds {letter!r}, which means other subjects to NATS")
+    for letter in name:
         # isprintable covers controls, surrogates, separators and unassigned characters.
-        if letter.isspace() or not letter.isprintable():
-            raise _refuse(symbol, f"holds {letter!r}, which no subject can hold")
-    if symbol.startswith(".") or symbol.endswith(".") or ".." in symbol:
-        raise _refuse(symbol, "has a leading, trailing or doubled dot")
+        if letter not in spaces and (letter.isspace() or not letter.isprintable()):
+            raise _refuse(what, name, f"holds {letter!r}, which no subject can hold")
+
+
+def check_symbol(symbol: str) -> None:
+    """Refuse a symbol that cannot be that of an instrument.
+
+    Raises:
+        SubjectError: The symbol is empty or too long, begins or ends with a space, holds control
+            characters or other white space, or is a ``*`` or ``>`` by itself or between dots,
+            with which NATS means all symbols.
+    """
+    _check_letters("symbol", symbol, " ")
+    if symbol[0] == " " or symbol[-1] == " ":
+        raise _refuse("symbol", symbol, "begins or ends with a space")
+    if not {"*", ">"}.isdisjoint(symbol.split(".")):
+        raise SubjectError(
+            f"symbol {symbol!r} has a wildcard of NATS for a part: name each symbol, or leave "
+            "symbol out for all"
+        )
+
+
+def _check_name(name: str) -> None:
+    """Refuse the name of a component or app that cannot be a part of a subject as it is."""
+    _check_letters("name", name, "")
+    for letter in "*>":
+        if letter in name:
+            raise _refuse("name", name, f"holds {letter!r}, which means other subjects to NATS")
+    if name.startswith(".") or name.endswith(".") or ".." in name:
+        raise _refuse("name", name, "has a leading, trailing or doubled dot")
+
+
+def _part_of(symbol: str) -> str:
+    """Return a symbol as it stands in a subject; two symbols that differ in more than case differ.
+
+    ``%`` and two digits are read back as the letter with that number, so nothing is lost.
+    """
+    return _ESCAPED.sub(lambda match: f"%{ord(match[0]):02x}", _go_lower(symbol))
 
 
 def data_subject(symbol: str | None = None) -> str:
     """Return the subject of a symbol's market data, or the one of all symbols.
 
     Args:
-        symbol: The symbol in any case; ``None`` for all symbols, with dots in them or not.
+        symbol: The symbol in any case; ``None`` for all symbols, with dots in them or not. Space,
+            ``*``, ``>``, a dot at an end or behind another, and a ``%`` before two hexadecimal
+            digits are written as ``%`` and two digits.
 
     Raises:
         SubjectError: See `check_symbol`.
@@ -139,7 +175,7 @@ def data_subject(symbol: str | None = None) -> str:
     except (KeyError, TypeError):
         pass
     check_symbol(symbol)
-    subject = f"{DATA}.{_go_lower(symbol)}"
+    subject = f"{DATA}.{_part_of(symbol)}"
     if len(_checked) < _CACHE_LIMIT:
         _checked[symbol] = subject
     return subject
@@ -151,7 +187,7 @@ def dead_letter_subject(component: str) -> str:
     Raises:
         SubjectError: The name cannot be part of a subject.
     """
-    check_symbol(component)
+    _check_name(component)
     return f"{DEAD_LETTER}.{component}"
 
 
@@ -163,7 +199,7 @@ def report_subject(app: str) -> str:
     Raises:
         SubjectError: The name cannot be part of a subject.
     """
-    check_symbol(app)
+    _check_name(app)
     return f"_ingenium.{app}.report"
 
 
@@ -173,7 +209,7 @@ def grant_subject(app: str) -> str:
     Raises:
         SubjectError: The name cannot be part of a subject.
     """
-    check_symbol(app)
+    _check_name(app)
     return f"_ingenium.{app}.grant"
 
 

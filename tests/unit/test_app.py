@@ -119,8 +119,8 @@ def test_component_name_that_does_not_fit_is_refused() -> None:
 
 
 def test_strategy_symbol_that_no_subject_can_hold_is_refused() -> None:
-    with pytest.raises(SubjectError, match=r"A\*"):
-        Strategy(["A*"])
+    with pytest.raises(SubjectError, match=r"A\.\*"):
+        Strategy(["A.*"])
 
 
 def test_component_send_outside_of_a_run_is_refused() -> None:

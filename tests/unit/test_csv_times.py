@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -218,12 +219,12 @@ def times_every(step: timedelta, count: int, start: str = "2024-01-01T00:00:00")
     return [(first + i * step).isoformat() for i in range(count)]
 
 
-def period_of(folder, times, **arguments) -> set[str]:
+def period_of(folder, times, **arguments) -> list[str]:
     path = folder / "X.csv"
     path.write_text("time,open,high,low,close\n" + "".join(f"{time},1,1,1,1\n" for time in times))
-    return {
+    return [
         event.ohlc.period or "" for event in CsvIngestor(path, **arguments).read() if event.ohlc
-    }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -239,15 +240,16 @@ def period_of(folder, times, **arguments) -> set[str]:
     ],
 )
 def test_period_is_the_usual_distance(tmp_path, step, period):
-    assert period_of(tmp_path, times_every(step, 40)) == {period}
+    assert period_of(tmp_path, times_every(step, 40)) == [period] * 40
 
 
 def test_period_of_sessions_with_gaps_is_the_smallest_usual_distance(tmp_path):
+    # One row comes seven seconds after another, which ends that one.
     days = [f"2024-01-{day:02}T09:30:00" for day in (2, 3, 4, 5, 8)]
     times = [time for day in days for time in times_every(timedelta(minutes=5), 30, day)]
     del times[3:60:7]
     times.insert(80, times[79].replace(":00", ":07"))
-    assert period_of(tmp_path, times) == {"5m"}
+    assert set(period_of(tmp_path, times)) == {"5m", "7s", "293s"}
 
 
 @pytest.mark.parametrize(
@@ -256,23 +258,55 @@ def test_period_of_sessions_with_gaps_is_the_smallest_usual_distance(tmp_path):
         (["2024-01-02"], "1d"),
         (["2024-01-05", "2024-01-08"], "1d"),
         (["2024-01-02", "2024-01-03", "2024-01-05"], "1d"),
-        (["2024-01-02", "2024-01-08", "2024-01-16", "2024-01-22"], "7d"),
+        (["2024-01-05", "2024-01-08", "2024-01-10"], "1d"),
+        (["2024-01-01", "2024-01-08", "2024-01-15"], "7d"),
+        (["2024-01-01", "2024-02-01"], "31d"),
+        (["2023-10-01", "2024-01-01"], "92d"),
     ],
 )
-def test_period_of_dates_is_a_day_or_a_week(tmp_path, dates, period):
-    assert period_of(tmp_path, dates) == {period}
+def test_period_of_dates_is_that_of_a_calendar(tmp_path, dates, period):
+    assert period_of(tmp_path, dates)[0] == period
 
 
-def test_period_of_local_midnights_over_a_clock_change_is_a_day(tmp_path):
-    times = [f"2024-03-{day:02}T00:00:00" for day in (8, 9, 10, 11, 12)]
-    assert period_of(tmp_path, times, timezone="America/New_York") == {"1d"}
+def test_week_that_a_holiday_moved_ends_where_the_next_one_begins(tmp_path):
+    dates = ["2024-01-02", "2024-01-08", "2024-01-16", "2024-01-22"]
+    assert period_of(tmp_path, dates) == ["6d", "7d", "6d", "7d"]
+
+
+def test_month_ends_with_its_last_day_also_where_the_next_one_is_missing(tmp_path):
+    dates = ["2024-01-01", "2024-02-01", "2024-03-01", "2024-06-01"]
+    assert period_of(tmp_path, dates) == ["31d", "29d", "31d", "30d"]
+    last_days = ["2024-01-31", "2024-02-29", "2024-03-29", "2024-04-30"]
+    # Taken for the starts of bars, they are late rather than early.
+    assert period_of(tmp_path, last_days) == ["29d", "29d", "31d", "31d"]
+    assert period_of(tmp_path, last_days, stamp="end") == ["31d", "29d", "29d", "30d"]
+
+
+@pytest.mark.parametrize("clock", ["", "T00:00:00"])
+@pytest.mark.parametrize("period", [None, "1d"])
+def test_days_of_a_zone_have_23_or_25_hours_where_clocks_change(tmp_path, clock, period):
+    zone = {"timezone": "America/New_York", "period": period}
+    spring = [f"2024-03-{day:02}{clock}" for day in (8, 9, 10, 11, 12)]
+    assert period_of(tmp_path, spring, **zone) == ["1d", "1d", "23h", "1d", "1d"]
+    autumn = [f"2024-11-{day:02}{clock}" for day in (1, 2, 3, 5)]
+    assert period_of(tmp_path, autumn, **zone) == ["1d", "1d", "25h", "1d"]
+
+
+def test_days_of_a_zone_that_are_written_in_utc_have_25_hours_too(tmp_path):
+    times = ["2024-11-01T04:00Z", "2024-11-02T04:00Z", "2024-11-03T04:00Z", "2024-11-04T05:00Z"]
+    assert period_of(tmp_path, times) == ["1d", "1d", "25h", "1d"]
+    offsets = [f"2024-11-0{day} 00:00:00-0{4 if day < 4 else 5}:00" for day in (1, 2, 3, 4, 5)]
+    assert period_of(tmp_path, offsets) == ["1d", "1d", "25h", "1d", "1d"]
 
 
 @pytest.mark.parametrize(
     ("times", "text"),
     [
         (["2024-01-02T09:30:00"], "one row does not show how long a bar is: pass period, such as"),
-        (["2024-01-01", "2024-02-01", "2024-03-01"], "bars are 29 days apart, and months differ"),
+        (
+            ["2024-01-02T09:30:00", "2024-01-02T13:30:00", "2024-01-03T09:30:00"],
+            "rows are 4h or 20h apart, which does not show how long a bar is: pass period",
+        ),
         (
             ["2024-01-02T09:30:00", "2024-01-02T09:30:00.5"],
             "bars are 0.5 seconds apart, like ticks",
@@ -283,7 +317,7 @@ def test_period_that_does_not_show_is_an_error_with_a_cure(tmp_path, times, text
     with pytest.raises(DataFileError) as caught:
         period_of(tmp_path, times)
     assert text in str(caught.value)
-    assert period_of(tmp_path, times, period="31d") == {"31d"}
+    assert set(period_of(tmp_path, times, period="31d")) == {"31d"}
 
 
 def test_event_is_known_at_the_end_of_its_bar(tmp_path):
@@ -293,3 +327,188 @@ def test_event_is_known_at_the_end_of_its_bar(tmp_path):
     )
     events = list(CsvIngestor(path, period="5m").read())
     assert [e.timestamp for e in events] == ["2025-01-01T00:00:00.500000Z", "2025-01-01T00:05:00Z"]
+
+
+def bars_of(folder, rows, header="time,open,high,low,close", **arguments):
+    path = folder / "X.csv"
+    path.write_text(header + "\n" + "".join(f"{row}\n" for row in rows))
+    ingestor = CsvIngestor(path, **arguments)
+    return list(ingestor.read_bars()), ingestor
+
+
+def flat(times) -> list[str]:
+    return [f"{time},1,1,1,1" for time in times]
+
+
+def test_minutes_that_turn_into_hours_are_not_known_after_a_minute(tmp_path):
+    times = times_every(timedelta(minutes=1), 60) + times_every(
+        timedelta(hours=1), 12, "2024-01-01T01:00:00"
+    )
+    bars, _ = bars_of(tmp_path, flat(times))
+    assert [bar.period for bar in bars] == [timedelta(minutes=1)] * 60 + [timedelta(hours=1)] * 12
+    # Farther down than the rows that are looked at first.
+    many = times_every(timedelta(minutes=1), 3_000) + times_every(
+        timedelta(hours=1), 12, "2024-01-03T02:00:00"
+    )
+    with pytest.raises(DataFileError, match=r"rows are 1h apart up to .* pass period, .*'1h'"):
+        bars_of(tmp_path, flat(many))
+    assert len(bars_of(tmp_path, flat(many), period="1h")[0]) == 3_012
+
+
+def test_hours_that_turn_into_minutes_end_where_the_next_bar_begins(tmp_path):
+    times = times_every(timedelta(hours=1), 1_200) + times_every(
+        timedelta(minutes=1), 600, "2024-02-20T00:00:00"
+    )
+    bars, _ = bars_of(tmp_path, flat(times))
+    assert bars[1_199].period == timedelta(hours=1)
+    assert {bar.period for bar in bars[1_200:-1]} == {timedelta(minutes=1)}
+
+
+def test_days_that_turn_into_weeks_are_not_known_after_a_day(tmp_path):
+    days = times_every(timedelta(days=1), 50) + times_every(
+        timedelta(days=7), 8, "2024-02-20T00:00:00"
+    )
+    bars, _ = bars_of(tmp_path, flat(day[:10] for day in days))
+    assert [bar.period for bar in bars[48:]] == [timedelta(days=1)] * 2 + [timedelta(days=7)] * 8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_minutes_of_a_thin_market_stay_minutes(tmp_path, seed):
+    random = Random(seed)
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    rows = [
+        f"{(start + timedelta(days=day, minutes=minute)).isoformat()},1,1,1,1"
+        for day in range(30)
+        for minute in range(570, 960)
+        if random.random() < (0.15 if minute > 700 else 0.9)
+    ]
+    bars, ingestor = bars_of(tmp_path, rows)
+    assert {bar.period for bar in bars} == {timedelta(minutes=1)}
+    assert [(note.kind, note.text) for note in ingestor.notes()] == [
+        ("guessed", "bars last 1m, as far apart as rows are")
+    ]
+
+
+@pytest.mark.parametrize("order", ["by time", "by symbol"])
+def test_each_symbol_of_a_file_has_a_length_of_its_own(tmp_path, order):
+    hours = [(time, "H") for time in times_every(timedelta(hours=1), 24 * 60)]
+    days = [(time, "D") for time in times_every(timedelta(days=1), 60)]
+    short = [
+        (f"2024-01-{day:02}T{clock}:00", "S")
+        for day in range(1, 29)
+        for clock in ("09:30", "10:00", "11:00", "12:00", "13:00")
+    ]
+    rows = sorted(hours + days + short, key=lambda row: row[::-1] if order == "by symbol" else row)
+    lines = [f"{time},{symbol},1,1,1,1" for time, symbol in rows]
+    bars, _ = bars_of(tmp_path, lines, "time,symbol,open,high,low,close")
+    keys = [(bar.end, bar.symbol) for bar in bars]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys) == len(rows)
+    periods = {symbol: {bar.period for bar in bars if bar.symbol == symbol} for symbol in "HDS"}
+    assert periods == {
+        "H": {timedelta(hours=1)},
+        "D": {timedelta(days=1)},
+        "S": {timedelta(minutes=30), timedelta(hours=1)},
+    }
+
+
+def test_symbol_with_few_rows_has_the_length_of_the_others(tmp_path):
+    rows = [f"{time},A,1,1,1,1" for time in times_every(timedelta(hours=1), 30)]
+    rows.insert(10, rows[9].replace("A", "NEW"))
+    bars, _ = bars_of(tmp_path, rows, "time,symbol,open,high,low,close")
+    assert {bar.period for bar in bars} == {timedelta(hours=1)}
+
+
+def test_bars_that_overlap_by_a_given_period_keep_it_and_are_said(tmp_path):
+    times = times_every(timedelta(minutes=30), 5)
+    bars, ingestor = bars_of(tmp_path, flat(times), period="1h")
+    assert {bar.period for bar in bars} == {timedelta(hours=1)}
+    (note,) = ingestor.notes()
+    assert note.text.startswith("bars overlap: that of line 3 comes 30m after another one, which")
+    assert bars_of(tmp_path, flat(times), period="30m")[1].notes() == ()
+
+
+def test_times_that_are_ends_make_bars_that_end_there(tmp_path):
+    ends = [
+        "2024-01-02T10:00",
+        "2024-01-02T11:00",
+        "2024-01-02T11:30",
+        "2024-01-02T12:30",
+        "2024-01-03T10:00",
+        "2024-01-03T11:00",
+        "2024-01-03T12:00",
+    ]
+    bars, _ = bars_of(tmp_path, flat(ends), stamp="end", timezone="America/New_York")
+    zone = ZoneInfo("America/New_York")
+    assert [f"{bar.end.astimezone(zone):%Y-%m-%dT%H:%M}" for bar in bars] == ends
+    assert [f"{bar.start.astimezone(zone):%H:%M}" for bar in bars] == [
+        "09:00",
+        "10:00",
+        "11:00",
+        "11:30",
+        "09:00",
+        "10:00",
+        "11:00",
+    ]
+    backwards, _ = bars_of(
+        tmp_path, flat(reversed(ends)), stamp="end", timezone="America/New_York", newest_first=True
+    )
+    assert [(bar.start, bar.end) for bar in backwards] == [(bar.start, bar.end) for bar in bars]
+
+
+def test_date_as_an_end_is_the_end_of_that_day(tmp_path):
+    fridays = ["2024-10-25", "2024-11-01", "2024-11-08", "2024-11-15"]
+    bars, _ = bars_of(tmp_path, flat(fridays), stamp="end", timezone="America/New_York")
+    midnights = ["2024-10-26T04", "2024-11-02T04", "2024-11-09T05", "2024-11-16T05"]
+    assert [f"{bar.end:%Y-%m-%dT%H}" for bar in bars] == midnights
+    assert [f"{bar.start:%Y-%m-%dT%H}" for bar in bars] == ["2024-10-19T04", *midnights[:3]]
+
+
+def test_ends_of_days_with_a_time_go_back_over_a_clock_change(tmp_path):
+    ends = [f"2024-11-0{day} 00:00:00" for day in (1, 2, 3, 4, 5)]
+    bars, _ = bars_of(tmp_path, flat(ends), stamp="end", timezone="America/New_York")
+    hours = [bar.period / timedelta(hours=1) for bar in bars]
+    assert hours == [24, 24, 24, 25, 24]
+
+
+def test_ends_of_several_symbols_are_in_order(tmp_path):
+    rows = [f"2024-01-01T{hour:02}:00,{symbol},1,1,1,1" for hour in range(1, 9) for symbol in "BA"]
+    bars, _ = bars_of(tmp_path, rows, "time,symbol,open,high,low,close", stamp="end")
+    assert [(bar.end.hour, bar.symbol) for bar in bars] == [
+        (hour, symbol) for hour in range(1, 9) for symbol in "AB"
+    ]
+    assert {bar.end - bar.start for bar in bars} == {timedelta(hours=1)}
+
+
+def test_same_text_twice_in_the_repeated_hour_is_the_second_pass(tmp_path):
+    times = [f"2024-11-03 {clock}" for clock in ("00:00", "01:00", "01:00", "02:00")]
+    bars, _ = bars_of(tmp_path, flat(times), timezone="America/New_York")
+    assert [bar.start.hour for bar in bars] == [4, 5, 6, 7]
+
+
+def test_two_symbols_in_the_repeated_hour_share_its_passes(tmp_path):
+    clocks = ["00:30", "01:00", "01:30", "01:00", "01:30", "02:00"]
+    rows = [f"2024-11-03 {clock},{symbol},1,1,1,1" for clock in clocks for symbol in "AB"]
+    bars, _ = bars_of(
+        tmp_path, rows, "time,symbol,open,high,low,close", timezone="America/New_York"
+    )
+    expected = [
+        datetime(2024, 11, 3, 4, 30, tzinfo=UTC) + timedelta(minutes=30 * i) for i in range(6)
+    ]
+    assert [(bar.start, bar.symbol) for bar in bars] == [
+        (start, symbol) for start in expected for symbol in "AB"
+    ]
+
+
+def test_symbol_that_trades_first_in_the_second_pass_is_put_there(tmp_path):
+    rows = [f"2024-11-03 {clock},A,1,1,1,1" for clock in ("01:00", "01:30", "01:00", "01:30")]
+    rows.append("2024-11-03 01:30,B,1,1,1,1")
+    rows += [
+        f"2024-11-03 {clock},{symbol},1,1,1,1" for clock in ("02:00", "02:30") for symbol in "AB"
+    ]
+    bars, _ = bars_of(
+        tmp_path, rows, "time,symbol,open,high,low,close", timezone="America/New_York"
+    )
+    assert next(bar.start for bar in bars if bar.symbol == "B") == datetime(
+        2024, 11, 3, 6, 30, tzinfo=UTC
+    )

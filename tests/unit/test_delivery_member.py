@@ -545,6 +545,40 @@ async def test_data_changes_are_written_with_the_place_they_belong_to(world: Wor
     assert len(set(ids)) == len(ids) == 8
 
 
+@pytest.mark.parametrize(
+    ("symbol", "others"), [("BRK B", ["BRK%20B", "brk b", "BRKB"]), (".SPX", ["SPX", "%2eSPX"])]
+)
+async def test_symbol_that_no_subject_holds_is_taken_from_a_stream(
+    world: World, symbol: str, others: list[str]
+) -> None:
+    class Following(Strategy):
+        def on_bar(self, bar: Bar) -> None:
+            self.send_signal(bar.symbol, Signal.LONG)
+
+    data = MemoryStream("INGENIUM_DATA")
+    opened = asyncio.Event()
+
+    async def open_data() -> MemoryStream:
+        opened.set()
+        return data
+
+    async with world.running(Following([symbol]), open_data=open_data):
+        await opened.wait()
+        for number, name in enumerate([symbol, *others, symbol]):
+            start = NOW + timedelta(minutes=number)
+            minute = timedelta(minutes=1)
+            made = Bar.make(name, start, open="1", high="1", low="1", close="1", period=minute)
+            event = made.event
+            event.id = f"data_{number}"
+            await data.append(data_subject(name), encode(event))
+
+        async def both() -> bool:
+            return len(await world.kept(SIGNAL, SignalEvent)) >= 2
+
+        await world.until(both, "signals")
+    assert [event.symbol for event in await world.kept(SIGNAL, SignalEvent)] == [symbol, symbol]
+
+
 async def test_component_that_waits_for_ever_can_be_stopped(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

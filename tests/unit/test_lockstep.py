@@ -67,6 +67,37 @@ async def test_replay_on_bus_any_timing_gives_the_digest_of_one_process(
     assert result.orders > 50
 
 
+async def test_replay_of_symbols_with_a_space_gives_the_digest_of_one_process(
+    bus: MemoryBus,
+) -> None:
+    class Named(History):
+        def __init__(self, name: str, *symbols: str, every: int = 1) -> None:
+            Ingestor.__init__(self, name)
+            self.symbols_given, self.every, self.days = symbols, every, DAYS
+
+    def app(seed: int | None = None) -> App:
+        pauses = Pauses(seed)
+        return App(
+            name="spaces",
+            ingestors=[Named("shares", "BRK A", "BRK B"), Named("index", ".SPX", every=2)],
+            strategies=[Moody("all", pauses), Moody("one", pauses, ["BRK B", ".SPX"])],
+            portfolio=Patient(pauses),
+            executor=PaperExecutor(),
+        )
+
+    expected = await replay_async(app())
+    subjects: set[str] = set()
+    await bus.subscribe("ingenium.ingestor.data.>", lambda m: subjects.add(m.subject))
+    result = await replay_on(bus, app(3))
+    assert result.events_digest == expected.events_digest
+    assert result.trades == expected.trades
+    assert {trade.symbol for trade in result.trades} == {"BRK B", "BRK A", ".SPX"}
+    assert {subject.removeprefix("ingenium.ingestor.data.") for subject in subjects} == {
+        "brk%20a", "brk%20b", "%2espx",
+    }  # fmt: skip
+    assert not result.problems
+
+
 async def test_replay_in_binary_gives_the_digest_of_one_process() -> None:
     expected = await replay_async(make_app())
     bus = MemoryBus(content_type=ContentType.PROTOBUF)

@@ -168,4 +168,4 @@ def test_argument_that_makes_no_sense_is_refused_with_value_and_cure(make, text)
 @pytest.mark.parametrize("kind", [RsiStrategy, SmaCross])
 def test_symbol_that_no_subject_can_hold_is_refused(kind):
     with pytest.raises(SubjectError):
-        kind(["A*"])
+        kind(["*"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,8 @@ from ingenium.subjects import (
         ("BRK.B", "ingenium.ingestor.data.brk.b"),
         ("BTC/USD", "ingenium.ingestor.data.btc/usd"),
         ("^GSPC", "ingenium.ingestor.data.^gspc"),
+        ("ES=F", "ingenium.ingestor.data.es=f"),
+        ("50%", "ingenium.ingestor.data.50%"),
         # Go lower-cases letter by letter: one letter for one, whatever stands beside it.
         ("İ", "ingenium.ingestor.data.i"),
         ("ΑΣ", "ingenium.ingestor.data.ασ"),
@@ -39,11 +43,49 @@ def test_data_subject_symbol_is_lower_cased_as_go_does(symbol: str, subject: str
 
 @pytest.mark.parametrize(
     "symbol",
-    ["", " ", "A B", "A\tB", "A\n", "*", "A*", ">", "A.>", ".A", "A.", "A..B", "A\x00", "\ud800"],
+    ["", " ", " A", "A ", "A\tB", "A\n", "A\u00a0B", "*", ">", "A.>", "*.A", "A\x00", "\ud800"],
 )
 def test_check_symbol_that_means_other_subjects_is_refused(symbol: str) -> None:
     with pytest.raises(SubjectError, match="symbol"):
         data_subject(symbol)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "part"),
+    [
+        ("BRK B", "brk%20b"),
+        ("ES Z4", "es%20z4"),
+        ("WALMEX*", "walmex%2a"),
+        ("A>B", "a%3eb"),
+        (".SPX", "%2espx"),
+        ("BP.", "bp%2e"),
+        ("A..B", "a.%2eb"),
+        ("A%20B", "a%2520b"),
+        ("A%2a", "a%252a"),
+        ("A%2", "a%2"),
+    ],
+)
+def test_data_subject_what_no_subject_holds_is_written_by_its_number(
+    symbol: str, part: str
+) -> None:
+    assert data_subject(symbol) == f"ingenium.ingestor.data.{part}"
+    assert event_type_of(data_subject(symbol)) is DataEvent
+
+
+@given(st.text("AaBb2 0e5%.*>/", min_size=1, max_size=12))
+def test_data_subject_holds_the_whole_symbol(symbol: str) -> None:
+    try:
+        subject = data_subject(symbol)
+    except SubjectError:
+        return
+    assert unquote(subject.removeprefix("ingenium.ingestor.data.")) == symbol.lower()
+
+
+@pytest.mark.parametrize("name", ["a b", "a*", ">", ".a", "a.", "a..b", "", "a\n", 5])
+def test_name_of_component_or_app_is_not_written_in_another_way(name: str) -> None:
+    for subject in (dead_letter_subject, report_subject, grant_subject):
+        with pytest.raises(SubjectError, match="name"):
+            subject(name)
 
 
 def test_check_symbol_too_long_is_refused_with_the_limit() -> None:

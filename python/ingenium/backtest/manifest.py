@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ingenium._version import __version__
 from ingenium.brokers import PaperExecutor
-from ingenium.components import App, Ingestor
+from ingenium.components import App, DataNote, Ingestor, collect_notes
 
 __all__ = ["DataFile", "Manifest", "make_manifest", "source_digest"]
 
@@ -51,6 +51,7 @@ class Manifest:
         policy: Rules of filling; empty where the executor is not ours.
         fees: The model of fees; likewise.
         slippage: The model of slippage; likewise.
+        notes: What reading the data skipped, clipped, guessed or left unread.
         ingenium: Version of this package.
         python: Version of Python.
     """
@@ -66,6 +67,7 @@ class Manifest:
     slippage: str
     timezone: str = "UTC"
     figures_from: datetime | None = None
+    notes: tuple[DataNote, ...] = ()
     ingenium: str = __version__
     python: str = platform.python_version()
 
@@ -111,6 +113,7 @@ def make_manifest(
         slippage=slippage,
         timezone=str(zone),
         figures_from=figures_from,
+        notes=collect_notes(app.ingestors),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.manifest import Manifest
 from ingenium.backtest.summary import Statistics
+from ingenium.components import DataNote
 from ingenium.errors import BacktestError, MissingDependencyError
 from ingenium.events import Side
 from ingenium.exchange import ExchangeNotes
@@ -84,6 +85,11 @@ class BacktestResult:
     def events_digest(self) -> str:
         """SHA-256 over all events in their order: equal for equal runs."""
         return self.replay.events_digest
+
+    @property
+    def data_notes(self) -> Sequence[DataNote]:
+        """What reading the data skipped, clipped, guessed or left unread."""
+        return self.manifest.notes
 
     @property
     def complete(self) -> bool:
@@ -244,6 +250,7 @@ def _plain_fields(manifest: Manifest) -> dict[str, Any]:
     return answer | {
         "components": [list(component) for component in manifest.components],
         "data": [asdict(file) for file in manifest.data],
+        "notes": [asdict(note) for note in manifest.notes],
     }
 
 

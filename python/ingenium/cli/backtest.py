@@ -14,6 +14,7 @@ from rich.table import Table
 from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
 from ingenium.backtest.figures import figures, percent
+from ingenium.cli.data_notes import print_notes
 from ingenium.cli.output import print_problems, print_trades, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.errors import BacktestError, ConfigError
@@ -162,6 +163,7 @@ def _print(console: Console, result: BacktestResult, trades: int) -> None:
     console.print(table)
     # Not in the table, whose columns would cut it off on a common terminal.
     console.print(f"[dim]events digest[/]  {result.events_digest or '-'}", highlight=False)
+    print_notes(console, result.data_notes)
     for line in result.flattering():
         console.print(f"[yellow]flatters:[/] {line}", highlight=False)
     print_problems(console, result.problems)

@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 
 from ingenium.backtest import replay
+from ingenium.cli.data_notes import notes_as_json, print_notes
 from ingenium.cli.output import print_result, printable, result_as_json
 from ingenium.cli.progress import StepProgress
-from ingenium.components import App, External, load_app
+from ingenium.components import App, External, collect_notes, load_app
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, LockstepError
 from ingenium.lockstep import ReplayResult
@@ -66,6 +67,9 @@ def run(
             raise ConfigError("--component and --processes exclude each other: use one of them")
         result = _run_component(loaded, component, settings, adopt=adopt)
         verify = False
+        if result is None and loaded.historical:
+            # In a process of its own: whoever started it passes on what it prints.
+            print_notes(messages, collect_notes([loaded.component(component)]))
     else:
         result = _run_app(loaded, app, settings, processes=processes, adopt=adopt, console=messages)
     if result is None:
@@ -75,9 +79,12 @@ def run(
         answer = result_as_json(result)
         if same is not None:
             answer["verified"] = same
+        if not processes and component is None:
+            answer["data_notes"] = notes_as_json(collect_notes(loaded.ingestors))
         typer.echo(jsonlib.dumps(answer))
         return
     print_result(Console(), result, trades=trades)
+    print_notes(Console(), collect_notes(loaded.ingestors))
     if not result.complete:
         messages.print("[yellow]stopped before the end of history: the result covers a part[/]")
     if same:

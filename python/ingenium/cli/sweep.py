@@ -23,8 +23,10 @@ from ingenium.backtest.sweep import OnRun, Sweep, SweepRun
 from ingenium.backtest.sweep_run import FIGURES
 from ingenium.backtest.walk_forward import WalkForward, make_windows
 from ingenium.backtest.walk_forward import walk_forward as walk
+from ingenium.cli.data_notes import print_notes
 from ingenium.cli.output import printable
 from ingenium.cli.sweep_output import print_failures, print_folds, print_runs
+from ingenium.components import DataNote
 from ingenium.config import Settings
 from ingenium.errors import BacktestError, BusClosedError, ConfigError
 
@@ -136,6 +138,10 @@ def sweep(
             raise
     if folds is not None:
         print_failures(messages, folds)
+    if not json:
+        # All runs read the same data, the one that was stored as well.
+        noted = next((each.manifest for each in runs if each.manifest.get("notes")), {})
+        print_notes(messages, [DataNote(**row) for row in noted.get("notes", ())])
     if json:
         for each in runs:
             row: dict[str, Any] = {

@@ -6,7 +6,7 @@ from ingenium.components.base import Component
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.gated import arm
-from ingenium.components.ingestor import DataNote, Ingestor
+from ingenium.components.ingestor import DataNote, Ingestor, collect_notes
 from ingenium.components.loading import load_app, load_factory
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
@@ -21,6 +21,7 @@ __all__ = [
     "Portfolio",
     "Strategy",
     "arm",
+    "collect_notes",
     "format_time",
     "load_app",
     "load_factory",

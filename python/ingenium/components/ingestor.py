@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -17,7 +17,7 @@ from ingenium.events import DataEvent
 from ingenium.ids import make_id
 from ingenium.trading.bar import Bar, format_period
 
-__all__ = ["DataNote", "Ingestor"]
+__all__ = ["DataNote", "Ingestor", "collect_notes"]
 
 _NO_DATA = "{} has no data: override read() for history or ingest() for live"
 
@@ -28,13 +28,14 @@ class DataNote:
 
     Attributes:
         source: Name of the file, without its folder.
-        kind: ``"skipped"`` rows, ``"clipped"`` values, or what was ``"guessed"`` about the source.
-        count: How many rows or values; 1 for a guess about the whole file.
+        kind: ``"skipped"`` rows, ``"clipped"`` values, what was ``"guessed"`` about the source, or
+            ``"unread"`` for a file of a folder that was passed over.
+        count: How many rows or values; 1 for what concerns the whole file.
         text: What was done and why, with the first case: ``"line 17: close 'nan' is no number"``.
     """
 
     source: str
-    kind: Literal["skipped", "clipped", "guessed"]
+    kind: Literal["skipped", "clipped", "guessed", "unread"]
     count: int
     text: str
 
@@ -137,6 +138,17 @@ class Ingestor(Component):
             return event.id or ""
         period = format_period(bar.period) if bar.period else ""
         return make_id("data", self.name, bar.symbol, format_time(bar.end), period, bar.close_text)
+
+
+def collect_notes(components: Iterable[object]) -> tuple[DataNote, ...]:
+    """Return the notes of the ingestors among some components, in their order."""
+    notes: list[DataNote] = []
+    for component in components:
+        # An ingestor may have an attribute of that name that is something else.
+        own: object = getattr(component, "notes", None)
+        if isinstance(component, Ingestor) and callable(own):
+            notes += (note for note in own() if isinstance(note, DataNote))
+    return tuple(notes)
 
 
 def source_named_by(namer: Callable[[Bar], str] | None) -> str | None:

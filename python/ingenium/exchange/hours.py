@@ -15,7 +15,8 @@ from ingenium.trading import Bar, Order
 
 __all__ = ["BarHours", "TradingHours", "Turn", "expiry", "why_expired"]
 
-_DAY = timedelta(days=1)
+_SHORTEST_DAY = timedelta(hours=23)
+"""A day on which clocks go forward."""
 _UTC_DAYS = AlwaysOpen()
 _EXPIRED = {
     TimeInForce.DAY: "day: the session is over",
@@ -82,7 +83,7 @@ class TradingHours:
     def of(self, bar: Bar) -> BarHours:
         """Say where a bar lies; one of a day or more is a whole session."""
         start, end = bar.start, bar.end
-        if bar.period >= _DAY:
+        if bar.period >= _SHORTEST_DAY:
             return BarHours(start, end, Session(start, end, end), True, True)
         session = self._last.get(bar.symbol)
         if session is None or not session.open <= start < session.close:

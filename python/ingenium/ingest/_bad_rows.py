@@ -40,7 +40,8 @@ class BadRows:
     """
 
     def __init__(self, on_bad_row: OnBadRow) -> None:
-        self._raise = on_bad_row == "raise"
+        self.raises = on_bad_row == "raise"
+        """Whether the first one ends the reading."""
         self.rows: list[BadRow] = []
         """The first thousand."""
         self.count = 0
@@ -63,10 +64,14 @@ class BadRows:
         Raises:
             DataFileError: Bad rows are not to be skipped.
         """
-        if self._raise:
+        if self.raises:
             raise DataFileError(
                 f"{file}, line {line}: {reason}; mend the row, or pass on_bad_row='skip'"
             )
+        self.drop(file, line, reason)
+
+    def drop(self, file: str, line: int, reason: str) -> None:
+        """Pass over a row that the user said to leave out, whatever becomes of bad ones."""
         self.count += 1
         first = self._notes.get(file) or DataNote(file, "skipped", 0, f"line {line}: {reason}")
         self._notes[file] = replace(first, count=first.count + 1)

@@ -1,41 +1,39 @@
-"""Finds, opens and counts files of text, compressed or not."""
+"""Opens files of text, compressed or not, alone or in an archive."""
 
 from __future__ import annotations
 
-import glob
+import csv
 import tempfile
-import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from gzip import GzipFile
-from io import BufferedReader, RawIOBase, TextIOWrapper
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
 from os import PathLike, fspath
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 from ingenium.errors import ConfigError, DataFileError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from ingenium.ingest._archives import Archive
+from ingenium.ingest._columns import Layout
+from ingenium.ingest._groups import Rows, block_rows, find_groups
+from ingenium.ingest._reopened import COMPRESSED, READ_ERRORS, is_packed, open_bytes, unpack
 
 __all__ = [
     "READ_ERRORS",
-    "SUFFIXES",
+    "TEXT_SUFFIXES",
+    "BarFile",
     "PathArgument",
+    "Source",
     "TextFile",
     "absolute_paths",
-    "find_files",
-    "stem_of",
 ]
 
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-"""What a folder is searched for."""
-READ_ERRORS = (OSError, EOFError, zlib.error)
-"""What reading a file may raise; a damaged gzip file raises any of them."""
-_KNOWN_SUFFIXES = (*SUFFIXES, ".txt.gz", ".txt", ".dat", ".gz")
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".prn", ".json", ".jsonl", ".ndjson")
+"""Suffixes of text, which may be compressed, too."""
+_OTHER_SUFFIXES = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".zip")
 _HEAD = 65_536
 _CHUNK = 1 << 20
-_BUFFER = 16_384
 _MAGIC = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"PAR1": "a Parquet file",
@@ -43,6 +41,11 @@ _MAGIC = {
     b"%PDF": "a PDF document",
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
     b"SQLite format 3": "a SQLite database",
+    b"\x89HDF": "an HDF5 file",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"FEA1": "a Feather file of version 1",
 }
 
 PathArgument = str | PathLike[str]
@@ -65,118 +68,158 @@ def absolute_paths(paths: PathArgument | Sequence[PathArgument]) -> list[Path]:
     return [Path(path).expanduser().absolute() for path in many]
 
 
-def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the files that the paths, folders and patterns name, in a steady order, each once.
+@dataclass(frozen=True)
+class Source:
+    """A file, or a member of an archive.
 
-    Raises:
-        DataFileError: A path names nothing.
+    Attributes:
+        path: Of the file, or of the archive.
+        archive: The archive; ``None`` for a file of its own.
+        member: Name in the archive.
     """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = [file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES)]
-            if not inside:
-                raise DataFileError(
-                    f"folder {path} has no CSV files: put some ending in {', '.join(SUFFIXES)} "
-                    "there, or name another folder"
-                )
-            found += sorted(inside)
-        elif path.exists():
-            found.append(path)
-        elif glob.has_magic(str(path)):
-            # Path.glob takes no absolute pattern.
-            matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
-            matches = [match for match in matches if match.is_file()]
-            if not matches:
-                raise DataFileError(f"no file matches {path}: check the pattern and the folder")
-            found += matches
-        else:
-            raise DataFileError(f"no such file: {path}: check the name and the current folder")
-    return list(dict.fromkeys(found))
+
+    path: Path
+    archive: Archive | None = None
+    member: str = ""
+
+    @property
+    def name(self) -> str:
+        """What errors and notes call it: ``"AAPL.csv"`` or ``"archive.zip/AAPL.csv"``."""
+        return f"{self.path.name}/{self.member}" if self.archive else self.path.name
+
+    @property
+    def stem(self) -> str:
+        """Its name without folder and the suffixes of its format: ``"BRK.B"``."""
+        name = PurePosixPath(self.member or self.path.name).name
+        for suffix in COMPRESSED:
+            if name.lower().endswith(suffix):
+                name = name[: -len(suffix)]
+                break
+        for suffix in (*TEXT_SUFFIXES, *_OTHER_SUFFIXES):
+            if name.lower().endswith(suffix):
+                return name[: -len(suffix)]
+        return name
+
+    def open(self) -> IO[bytes]:
+        """Open its bytes, as they are stored.
+
+        Raises:
+            DataFileError: A member of an archive cannot be unpacked.
+        """
+        return self.archive.open(self.member) if self.archive else open_bytes(self.path)
+
+    def failed(self, error: BaseException, line: int = 0) -> DataFileError:
+        """Return the error for one that came up while reading."""
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        place = f", line {line}" if line else ""
+        return DataFileError(f"{self.name}{place}: cannot read {self.path}: {why}")
 
 
-def stem_of(path: Path) -> str:
-    """Return the name of a file without the suffixes of its format: ``"BRK.B"``."""
-    name = path.name
-    for suffix in _KNOWN_SUFFIXES:
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
-
-
-class _Reopened(RawIOBase):
-    """A file that is open only while it is read, so that thousands can be merged at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._place = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        with self._path.open("rb", buffering=0) as file:
-            file.seek(self._place)
-            count = file.readinto(buffer) or 0
-        self._place += count
-        return count
-
-
-class TextFile:
-    """A file of text: its compression and encoding, found out by its first bytes.
+class BarFile(ABC):
+    """A file whose rows are bars, whatever its format.
 
     Args:
-        path: Where it is.
+        source: Where it is.
+    """
+
+    head: str
+    """Its header and first rows as CSV; the last line may be cut."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.name = source.name
+
+    @abstractmethod
+    def open_rows(self, layout: Layout) -> AbstractContextManager[Rows]:
+        """Open the rows behind the header."""
+
+    @abstractmethod
+    def open_groups(self, layout: Layout) -> AbstractContextManager[dict[str, Rows] | None]:
+        """Open the rows of each symbol; ``None`` when symbols are mixed."""
+
+    @abstractmethod
+    def count_rows(self, layout: Layout) -> int:
+        """Return how many rows are behind the header.
+
+        Raises:
+            DataFileError: It cannot be read.
+        """
+
+    def failed(self, error: BaseException, line: int = 0) -> DataFileError:
+        """Return the error for one that came up while reading."""
+        return self.source.failed(error, line)
+
+
+class TextFile(BarFile):
+    """A file of text: its compression and encoding, found out by its first bytes.
+
+    A letter in another encoding becomes a mark that no number or symbol may hold, so names in
+    columns that nobody reads do no harm.
+
+    Args:
+        source: Where it is.
 
     Raises:
         DataFileError: It cannot be read, or is no text.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
         try:
-            with path.open("rb") as file:
-                self._zipped = file.read(2) == b"\x1f\x8b"
-            with self._open() as stream:
+            with source.open() as stream:
+                self._magic = stream.read(6)
+            with self.open_bytes() as stream:
                 head = stream.read(_HEAD)
         except READ_ERRORS as error:
             raise self.failed(error) from error
         for magic, kind in _MAGIC.items():
             if head.startswith(magic):
                 raise DataFileError(f"{self.name} is {kind}, not CSV: export it as CSV")
+        if head[257:262] == b"ustar":
+            raise DataFileError(f"{self.name} is a tar archive: unpack it and name its folder")
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             self.encoding = "utf-16"
         elif b"\x00" in head:
             raise DataFileError(f"{self.name} is binary, not CSV: export it as CSV")
         else:
             self.encoding = "utf-8-sig"
-        text = head.decode(self.encoding, "replace")
-        self.head = text
-        """The first 64 KB; the last line may be cut."""
+        self.head = head.decode(self.encoding, "replace")
 
-    def _open(self) -> IO[bytes]:
-        plain = BufferedReader(_Reopened(self.path), _BUFFER)
-        return cast("IO[bytes]", GzipFile(fileobj=plain) if self._zipped else plain)
+    def open_bytes(self) -> IO[bytes]:
+        """Open its bytes, unpacked."""
+        return unpack(self.source.open(), self._magic)
 
     @contextmanager
-    def open(self) -> Iterator[TextIOWrapper]:
-        """Open it as text, from the start, line ends as they are.
-
-        A letter in another encoding becomes a mark that no number or symbol may hold, so names in
-        columns that nobody reads do no harm.
-        """
-        with self._open() as stream:
+    def open_text(self) -> Iterator[TextIOWrapper]:
+        """Open it as text, from the start, line ends as they are."""
+        with self.open_bytes() as stream:
             yield TextIOWrapper(stream, self.encoding, "replace", newline="")
 
     @contextmanager
-    def open_seekable(self) -> Iterator[IO[bytes]]:
-        """Open it as bytes of UTF-8 in which one can jump about; a compressed one is unpacked."""
-        if not self._zipped and self.encoding != "utf-16":
-            with self.path.open("rb") as stream:
+    def open_rows(self, layout: Layout) -> Iterator[Rows]:
+        """Open the rows behind the header."""
+        with self.open_text() as text:
+            rows = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
+            while rows.line_num < layout.first_line - 1:
+                next(rows, None)
+            yield rows
+
+    @contextmanager
+    def open_groups(self, layout: Layout) -> Iterator[dict[str, Rows] | None]:
+        """Open the rows of each symbol; ``None`` when symbols are mixed."""
+        with self._open_seekable() as stream:
+            groups = find_groups(stream, layout)
+            yield None if groups is None else block_rows(stream, groups, layout)
+
+    @contextmanager
+    def _open_seekable(self) -> Iterator[IO[bytes]]:
+        """Open it as bytes of UTF-8 in which one can jump about; a packed one is copied."""
+        packed = self.source.archive or is_packed(self._magic)
+        if not packed and self.encoding != "utf-16":
+            with self.source.path.open("rb") as stream:
                 yield stream
             return
-        with tempfile.TemporaryFile() as copy, self._open() as source:
+        with tempfile.TemporaryFile() as copy, self.open_bytes() as source:
             if self.encoding == "utf-16":
                 for text in TextIOWrapper(source, "utf-16", "replace", newline=""):
                     copy.write(text.encode("utf-8", "replace"))
@@ -187,6 +230,10 @@ class TextFile:
             copy.seek(0)
             yield copy
 
+    def count_rows(self, layout: Layout) -> int:
+        """Return how many lines are behind the header, not counting empty ones at the end."""
+        return max(self.count_lines() - layout.first_line + 1, 0)
+
     def count_lines(self) -> int:
         """Return how many lines it has, not counting empty ones at the end.
 
@@ -196,7 +243,7 @@ class TextFile:
         count = pending = 0
         seen = False
         try:
-            with self._open() as stream:
+            with self.open_bytes() as stream:
                 while chunk := stream.read(_CHUNK):
                     body = chunk.rstrip()
                     if body:
@@ -207,9 +254,3 @@ class TextFile:
         except READ_ERRORS as error:
             raise self.failed(error) from error
         return count + 1 if seen else 0
-
-    def failed(self, error: BaseException, line: int = 0) -> DataFileError:
-        """Return the error for one that came up while reading."""
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        place = f", line {line}" if line else ""
-        return DataFileError(f"{self.name}{place}: cannot read {self.path}: {why}")

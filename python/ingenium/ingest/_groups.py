@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, NamedTuple, Protocol
 
 from ingenium.ingest._columns import Layout
 
-__all__ = ["Block", "BlockRows", "ListRows", "find_groups"]
+__all__ = ["Block", "BlockRows", "ListRows", "Rows", "block_rows", "find_groups"]
 
 _CHUNK = 65_536
 _MANY = 1_000
+
+
+class Rows(Protocol):
+    """Rows of cells, and the line of the last one: what ``csv.reader`` gives."""
+
+    @property
+    def line_num(self) -> int:
+        """Line of the row that came last, from 1."""
+        ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
 
 
 class Block(NamedTuple):
@@ -78,6 +89,15 @@ class BlockRows:
                 yield line.decode("utf-8", "replace")
         if rest:
             yield rest.decode("utf-8", "replace")
+
+
+def block_rows(
+    stream: IO[bytes], groups: Mapping[str, Sequence[Block]], layout: Layout
+) -> dict[str, Rows]:
+    """Return the rows of each symbol, which may be read side by side."""
+    return {
+        symbol: BlockRows(stream, blocks, layout.delimiter) for symbol, blocks in groups.items()
+    }
 
 
 def find_groups(stream: IO[bytes], layout: Layout) -> dict[str, list[Block]] | None:

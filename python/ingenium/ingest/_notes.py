@@ -43,6 +43,15 @@ class ReadingNotes:
         else:
             self._notes[key] = replace(known, count=known.count + 1)
 
+    def leave(self, source: str, reason: str) -> None:
+        """Note a file that was there and not read.
+
+        Args:
+            source: Its name.
+            reason: Why.
+        """
+        self._notes[source, "unread", reason] = DataNote(source, "unread", 1, reason)
+
     def all(self) -> tuple[DataNote, ...]:
         """Return the notes, in the order in which each first came up."""
         return tuple(self._notes.values())

@@ -1,63 +1,219 @@
-"""The length of bars, from the distance between them."""
+"""The length of bars, from the distances between their rows."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from ingenium.errors import DataFileError
+from ingenium.trading.bar import format_period
 
-__all__ = ["find_period"]
+__all__ = ["DAY", "MONTHS", "Distances", "Lengths", "find_length", "format_length"]
 
-_DAY = timedelta(days=1)
+DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+_SECOND = timedelta(seconds=1)
+_ZERO = timedelta(0)
+# Length, and the shortest and longest distance between its bars. Holidays move the first or last
+# business day of weeks and months; days of a zone have 23 or 25 hours when clocks change.
+_CALENDAR = (
+    (DAY, DAY - _HOUR, DAY + _HOUR),
+    (7 * DAY, 5 * DAY, 9 * DAY + _HOUR),
+    (31 * DAY, 27 * DAY, 34 * DAY + _HOUR),
+    (92 * DAY, 88 * DAY, 95 * DAY + _HOUR),
+    (184 * DAY, 179 * DAY, 187 * DAY + _HOUR),
+    (366 * DAY, 361 * DAY, 370 * DAY + _HOUR),
+)
+_CALENDAR_LENGTHS = frozenset(length for length, _, _ in _CALENDAR)
+MONTHS = {31 * DAY: 1, 92 * DAY: 3, 184 * DAY: 6, 366 * DAY: 12}
+"""How many months the longest bar of each calendar length spans."""
+_SESSION = timedelta(minutes=390)
 _RARE = 0.05
+_TOO_FEW = 0.02
+_CHANCE = 1e-3
 
 
-def find_period(name: str, series: Sequence[Sequence[datetime]], date_only: bool) -> timedelta:
-    """Return the smallest usual distance between bars of one symbol.
+def kind_of(gap: timedelta) -> timedelta:
+    """Return the length that a distance stands for: 31 days for each distance of months."""
+    if gap < DAY - _HOUR:
+        return gap
+    for length, least, most in _CALENDAR:
+        if least <= gap <= most:
+            return length
+    days = (gap + _HOUR) // DAY * DAY
+    return days if abs(gap - days) <= _HOUR else gap
 
-    Weekends, holidays and missing bars make longer ones, so the smallest counts; one that is
-    rarer than one in twenty is taken for a slip.
+
+class Distances:
+    """Distances between the rows of a series, and what they say of its bars."""
+
+    def __init__(self) -> None:
+        self.kinds: Counter[timedelta] = Counter()
+        """How often each distance came."""
+        self.pairs: Counter[timedelta] = Counter()
+        """How often each came twice in a row."""
+        self._longest: Counter[timedelta] = Counter()
+        self._kind = _ZERO
+        self._run = 0
+        self._until: datetime | None = None
+
+    def add(self, start: datetime, gap: timedelta) -> timedelta:
+        """Count a distance; return its kind."""
+        kind = kind_of(gap)
+        self.kinds[kind] += 1
+        if start == self._until and kind == self._kind:
+            self._run += 1
+            self.pairs[kind] += 1
+        else:
+            self._kind = kind
+            self._run = 1
+        self._until = start + gap
+        self._longest[kind] = max(self._longest[kind], self._run)
+        return kind
+
+    def contradicts(self, kind: timedelta, period: timedelta, rows: float) -> bool:
+        """Whether a longer distance comes too regularly to be missing rows of shorter bars.
+
+        Where each bar is missing by chance, whatever the chance, two rows are ``k`` bars apart at
+        most ``(1 - 1 / k) ** (k - 1) / k`` of the time.
+
+        Args:
+            kind: The longer distance.
+            period: The shorter length.
+            rows: How many rows there are, at most.
+        """
+        times = kind / period
+        if times <= 1 or self.pairs[kind] < 2:
+            return False
+        share = (1 - 1 / times) ** (times - 1) / times
+        if self.pairs[kind] >= max(2.0, 1 + 4 * rows * share**2):
+            return True
+        run = self._longest[kind]
+        return run >= 3 and rows * share ** (run - 1) < _CHANCE
+
+    def length(self) -> timedelta | None:
+        """Return the length of the longest bars; ``None`` when the distances do not show it."""
+        total = self.kinds.total()
+        if len(self.kinds) == 1 and total > 1:
+            return next(iter(self.kinds))
+        pairs = self.pairs.total()
+        usual = [kind for kind, count in self.pairs.items() if count >= _RARE * pairs]
+        if not usual or pairs < _TOO_FEW * total:
+            return self._by_calendar() or self._only()
+        period = min(usual)
+        longer = [kind for kind in self.pairs if self.contradicts(kind, period, total)]
+        return max([period, *longer])
+
+    def _by_calendar(self) -> timedelta | None:
+        """Return the longest calendar length, where no distance is of less than a day."""
+        if min(self.kinds) < DAY or any(kind % DAY for kind in self.kinds):
+            return None
+        known = [kind for kind in self.kinds if kind in _CALENDAR_LENGTHS]
+        if known:
+            return max(known)
+        # A weekend.
+        return DAY if min(self.kinds) < 5 * DAY else None
+
+    def _only(self) -> timedelta | None:
+        """Return the only distance, if vendors have bars of this length."""
+        if self.kinds.total() > 1:
+            return None
+        kind = next(iter(self.kinds))
+        return kind if not DAY % kind or not _SESSION % kind or kind % _SECOND else None
+
+
+def find_length(times: Sequence[datetime]) -> tuple[timedelta | None, Distances]:
+    """Return the length of the longest bars of a series, if it shows, and the distances.
+
+    Args:
+        times: Times of its rows, in order.
+    """
+    distances = Distances()
+    for before, after in pairwise(times):
+        if after > before:
+            distances.add(before, after - before)
+    return (distances.length() if distances.kinds else None), distances
+
+
+class Lengths:
+    """Lengths of the bars of one file, symbol by symbol.
 
     Args:
         name: The file, for errors.
-        series: The first times of each symbol.
+        series: The first times of each symbol, in order.
         date_only: Whether the times are days.
-
-    Raises:
-        DataFileError: The distance does not show, or is that of months.
     """
-    gaps: Counter[timedelta] = Counter()
-    for times in series:
-        gaps.update(after - before for before, after in pairwise(times))
-    usual = [
-        gap for gap, count in gaps.items() if gap > timedelta(0) and count >= _RARE * gaps.total()
-    ]
-    if not usual:
-        if date_only:
-            return _DAY
-        raise DataFileError(
-            f"{name}: one row does not show how long a bar is: pass period, such as period='1m'"
-        )
-    gap = min(usual)
-    if date_only and gap < 5 * _DAY:
-        return _DAY
-    if abs(gap - _DAY) <= timedelta(hours=1):
-        # Days as a zone counts them are 23 or 25 hours long when clocks change.
-        return _DAY
-    if 5 * _DAY <= gap <= 8 * _DAY:
-        # Holidays move the first day of a week.
-        return 7 * _DAY
-    if gap > 8 * _DAY:
-        raise DataFileError(
-            f"{name}: bars are {gap.days} days apart, and months differ in length: pass a period "
-            "that is never too short, such as period='31d'"
-        )
-    if gap % timedelta(seconds=1):
-        raise DataFileError(
-            f"{name}: bars are {gap.total_seconds()} seconds apart, like ticks: pass period, such "
-            "as period='1s'"
-        )
-    return gap
+
+    def __init__(
+        self, name: str, series: Mapping[str, Sequence[datetime]], date_only: bool
+    ) -> None:
+        self._name = name
+        self._date_only = date_only
+        self._of: dict[str, timedelta] = {}
+        self._kinds: Counter[timedelta] = Counter()
+        self._rows: dict[str, int] = {}
+        self._kinds_of: dict[str, Counter[timedelta]] = {}
+        self._usual: timedelta | None = None
+        for symbol, times in series.items():
+            self.learn(symbol, times)
+
+    def learn(self, symbol: str, times: Sequence[datetime]) -> None:
+        """Look at the times of a symbol, unless as many were seen before."""
+        if len(times) <= self.rows_of(symbol):
+            return
+        self._rows[symbol] = len(times)
+        length, distances = find_length(times)
+        self._kinds.update(distances.kinds)
+        self._kinds_of[symbol] = distances.kinds
+        if length is None:
+            return
+        self._of[symbol] = length
+        if distances.kinds.total() > 1 or self._usual is None:
+            self._usual = max(length, self._usual or length)
+
+    def rows_of(self, symbol: str) -> int:
+        """Return how many times of a symbol were seen."""
+        return self._rows.get(symbol, 0)
+
+    def of(self, symbol: str) -> timedelta:
+        """Return the length of a symbol's longest bars; that of the others where it has few rows.
+
+        Raises:
+            DataFileError: It does not show.
+        """
+        length = self._of.get(symbol)
+        if self.rows_of(symbol) < 3 and self._usual is not None:
+            # One distance may be a night, or a week without trades.
+            known = length if length is not None and self._date_only else self._usual
+            length = max(known, self._usual)
+        if length is None and self._usual in self._kinds_of.get(symbol, ()):
+            length = self._usual
+        if length is None:
+            kinds = self._kinds_of.get(symbol) or self._kinds
+            if not kinds:
+                if self._date_only:
+                    return DAY
+                raise DataFileError(
+                    f"{self._name}: one row does not show how long a bar is: pass period, such as "
+                    "period='1m'"
+                )
+            said = " or ".join(format_length(kind) for kind, _ in kinds.most_common(3))
+            raise DataFileError(
+                f"{self._name}: rows are {said} apart, which does not show how long a bar is: pass "
+                "period, the length of the longest bars, such as period='4h'"
+            )
+        if length % _SECOND:
+            raise DataFileError(
+                f"{self._name}: bars are {length.total_seconds()} seconds apart, like ticks: pass "
+                "period, such as period='1s'"
+            )
+        return length
+
+
+def format_length(length: timedelta) -> str:
+    """Write a length of time for a reader: ``"150m"``; fractions of a second in seconds."""
+    if length % _SECOND or length <= _ZERO:
+        return f"{length.total_seconds()} s"
+    return format_period(length)

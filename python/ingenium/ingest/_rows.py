@@ -6,32 +6,26 @@ import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError
 from ingenium.ingest._bad_rows import BadRows
-from ingenium.ingest._cells import Prices, check_ticker, make_prices_of, make_time_of
+from ingenium.ingest._bar_times import BarTimes
+from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Layout
-from ingenium.ingest._files import READ_ERRORS, TextFile
+from ingenium.ingest._files import READ_ERRORS, BarFile
+from ingenium.ingest._groups import Rows
+from ingenium.ingest._held_bars import HeldBars
+from ingenium.ingest._notes import ReadingNotes
+from ingenium.ingest._prices import OutsideError, PriceRules, Prices, make_prices_of
+from ingenium.ingest._tables import BrokenRow
 from ingenium.ingest._times import ReadTime
 from ingenium.trading.bar import Bar
 
-__all__ = ["Item", "RowReader", "Rows"]
+__all__ = ["Item", "RowReader"]
 
 Item = tuple[datetime, str, int, int, Bar]
 """End of the bar, symbol, number of the file, line and bar: sorts as bars go out."""
-
-
-class Rows(Protocol):
-    """Rows of cells, and the line of the last one: what ``csv.reader`` gives."""
-
-    @property
-    def line_num(self) -> int:
-        """Line of the row that came last, from 1."""
-        ...
-
-    def __iter__(self) -> Iterator[list[str]]: ...
 
 
 class RowReader:
@@ -42,34 +36,33 @@ class RowReader:
         number: Its number among those that are read together.
         layout: How it is laid out.
         read_time: Reads its times.
-        period: Length of a bar.
+        times_of: Makes what knows where the bars of a symbol begin and end.
         bad_rows: Where rows that cannot be used are reported.
         name_bar: Makes the id of a bar's event.
-        decimal_comma: Whether its numbers have one.
-        adjusted: Whether prices are scaled to the adjusted close.
+        rules: How its numbers are read.
+        notes: Where values that were changed are counted.
     """
 
     def __init__(
         self,
-        file: TextFile,
+        file: BarFile,
         number: int,
         layout: Layout,
         read_time: ReadTime,
-        period: timedelta,
+        times_of: Callable[[str], BarTimes],
         bad_rows: BadRows,
         name_bar: Callable[[Bar], str],
-        *,
-        decimal_comma: bool,
-        adjusted: bool,
+        rules: PriceRules,
+        notes: ReadingNotes,
     ) -> None:
         self.file = file
         self.number = number
         self.layout = layout
-        self._period = period
+        self.times_of = times_of
         self._name_bar = name_bar
         self.bad_rows = bad_rows
         self._time_of = make_time_of(layout, read_time)
-        self._prices_of = make_prices_of(layout, decimal_comma=decimal_comma, adjusted=adjusted)
+        self._prices_of = make_prices_of(layout, rules, file.name, notes)
 
     def of_one_symbol(self, rows: Rows, symbol: str, ticker: str = "") -> Iterator[Item]:
         """Yield the bars of rows that all have one symbol.
@@ -82,9 +75,15 @@ class RowReader:
         Raises:
             DataFileError: A row cannot be used, is out of order, or the file cannot be read on.
         """
-        time_of, prices_of, item_of = self._time_of, self._prices_of, self._item
+        time_of, prices_of, item = self._time_of, self._prices_of, self.item
+        times = self.times_of(symbol)
+        period, ending = times.period, times.ending
         only = self.layout["symbol"] if ticker else -1
         last: datetime | None = None
+        due: datetime | None = None
+        # The bar before, which lasts until this one where it would overlap it.
+        held: Prices | None = None
+        held_line = 0
         width = self.layout.width
         with self._reading(rows):
             for row in rows:
@@ -92,22 +91,38 @@ class RowReader:
                 if len(row) != width and not self._fit(row, line):
                     continue
                 try:
-                    start = time_of(row, last)
-                    if last is not None and start <= last:
-                        self._check_order(start, last, line)
-                    item = item_of(start, symbol, prices_of(row), line)
+                    time = time_of(row, last)
+                    if last is not None and time <= last:
+                        self._check_order(time, last, line)
+                    prices = prices_of(row, line)
+                    usual = due
+                    due = time + period
                 except (ValueError, OverflowError) as error:
+                    is_final = self.bad_rows.raises or isinstance(error, DataFileError)
+                    if is_final and not ending and held is not None and last is not None:
+                        yield item(last, times.longest(last), symbol, held, held_line)
                     if isinstance(error, DataFileError):
                         raise
-                    self._report(row, line, str(error))
+                    self._report(row, line, error)
                     continue
                 if only >= 0 and row[only] != ticker:
                     raise DataFileError(
                         f"{self.file.name}, line {line}: holds {row[only]!r} beside {ticker!r}, so "
                         f"they cannot all be {symbol!r}: leave symbol out"
                     )
-                last = start
-                yield item
+                if last is None:
+                    length = times.longest(time) if ending else period
+                elif time == usual:
+                    length = period
+                else:
+                    length = times.length(time if ending else last, time - last, line)
+                if ending:
+                    yield item(time - length, length, symbol, prices, line)
+                elif held is not None and last is not None:
+                    yield item(last, length, symbol, held, held_line)
+                last, held, held_line = time, prices, line
+            if not ending and held is not None and last is not None:
+                yield item(last, times.longest(last), symbol, held, held_line)
 
     def of_many_symbols(self, rows: Rows) -> Iterator[Item]:
         """Yield the bars of rows that are in the order of time, symbols mixed.
@@ -117,7 +132,7 @@ class RowReader:
         """
         column = self.layout["symbol"]
         known: dict[str, datetime] = {}
-        instant: dict[str, Item] = {}
+        held = HeldBars(self.times_of, self.item)
         now: datetime | None = None
         width = self.layout.width
         with self._reading(rows):
@@ -130,31 +145,37 @@ class RowReader:
                     last = known.get(symbol)
                     if last is None:
                         check_ticker(symbol)
-                    start = self._time_of(row, last)
-                    if now is not None and start < now:
-                        self._check_order(start, now, line)
-                    if symbol in instant and start == now:
-                        raise ValueError(f"{symbol} at {format_time(start)} came already")
-                    item = self._item(start, symbol, self._prices_of(row), line)
+                    time = self._time_of(row, last)
+                    if now is not None and time < now:
+                        # Others may have shown that the hour which repeats has come again.
+                        time = self._time_of(row, time)
+                        if time < now:
+                            self._check_order(time, now, line)
+                    if time == last:
+                        raise ValueError(f"{symbol} at {format_time(time)} came already")
+                    prices = self._prices_of(row, line)
+                    if time != now:
+                        yield from held.advance(time)
+                        now = time
+                    held.add(symbol, time, prices, line)
                 except (ValueError, OverflowError) as error:
+                    if self.bad_rows.raises or isinstance(error, DataFileError):
+                        yield from held.flush()
                     if isinstance(error, DataFileError):
                         raise
-                    self._report(row, line, str(error))
+                    self._report(row, line, error)
                     continue
-                if start != now:
-                    yield from sorted(instant.values())
-                    instant.clear()
-                    now = start
-                known[symbol] = start
-                instant[symbol] = item
-            yield from sorted(instant.values())
+                known[symbol] = time
+            yield from held.flush()
 
-    def _item(self, start: datetime, symbol: str, prices: Prices, line: int) -> Item:
+    def item(
+        self, start: datetime, length: timedelta, symbol: str, prices: Prices, line: int
+    ) -> Item:
+        """Make the bar of a row."""
         texts, open_, high, low, close, volume = prices
-        period = self._period
-        end = start + period
+        end = start + length
         bar = Bar(
-            symbol, start, end, open_, high, low, close, volume, period, texts, self._name_bar
+            symbol, start, end, open_, high, low, close, volume, length, texts, self._name_bar
         )
         return end, symbol, self.number, line, bar
 
@@ -169,16 +190,20 @@ class RowReader:
 
     def _fit(self, row: list[str], line: int) -> bool:
         """Tell whether a row has its cells, once empty ones at its end are off; report others."""
+        if isinstance(row, BrokenRow):
+            self._report(row, line, ValueError(row.reason))
+            return False
         width = self.layout.width
         while len(row) > width and not row[-1].strip():
             row.pop()
         if len(row) == width:
             return True
         if any(cell.strip() for cell in row):
-            self._report(row, line, f"has {len(row)} fields, expected {width}")
+            error = ValueError(f"has {len(row)} fields, expected {width}")
+            self._report(row, line, error)
         return False
 
-    def _report(self, row: list[str], line: int, reason: str) -> None:
+    def _report(self, row: list[str], line: int, error: Exception) -> None:
         """Report a bad row; one that a quote makes of several lines is not to be skipped."""
         breaks = sum(cell.count("\n") for cell in row)
         if breaks:
@@ -189,7 +214,10 @@ class RowReader:
                 f"{self.file.name}, line {first}: a quote that begins there does not end{until}: "
                 "end it, or take it out"
             )
-        self.bad_rows.report(self.file.name, line, reason)
+        if isinstance(error, OutsideError):
+            self.bad_rows.drop(self.file.name, line, str(error))
+        else:
+            self.bad_rows.report(self.file.name, line, str(error))
 
     @contextmanager
     def _reading(self, rows: Rows) -> Iterator[None]:

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import csv
 import heapq
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
+from itertools import islice, pairwise
+from typing import cast
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError, SubjectError
 from ingenium.ingest._bad_rows import BadRows
+from ingenium.ingest._bar_times import BarTimes
 from ingenium.ingest._cells import check_ticker, make_time_of
-from ingenium.ingest._columns import Layout, find_layout
-from ingenium.ingest._files import READ_ERRORS, TextFile, stem_of
-from ingenium.ingest._groups import BlockRows, ListRows, find_groups
+from ingenium.ingest._columns import Columns, Layout, find_layout
+from ingenium.ingest._files import READ_ERRORS, BarFile, Source
+from ingenium.ingest._groups import ListRows, Rows
 from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._numbers import has_decimal_comma
-from ingenium.ingest._period import find_period
-from ingenium.ingest._rows import Item, RowReader, Rows
+from ingenium.ingest._period import MONTHS, Lengths, format_length
+from ingenium.ingest._prices import PriceRules
+from ingenium.ingest._rows import Item, RowReader
+from ingenium.ingest._sources import open_file
 from ingenium.ingest._times import Times, find_times
 from ingenium.ingest._zones import Zone
 from ingenium.trading import Bar
 
-__all__ = ["Options", "count_rows", "read_file"]
+__all__ = ["Options", "count_rows", "read_file", "why_not"]
 
 _SAMPLE = 1_000
+_SAMPLE_OF_SYMBOL = 100
+
+Learn = Callable[[str, Iterable[list[str]]], None]
+"""Takes a symbol and its rows; looks at the first ones."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +45,34 @@ class Options:
     symbol: str | None
     period: timedelta | None
     zone: Zone
-    columns: Mapping[str, str | int]
-    adjusted: bool
+    columns: Columns
+    prices: PriceRules
     newest_first: bool
     date_format: str | None
+    ending: bool
 
 
-def count_rows(path: Path, options: Options) -> int:
+def count_rows(source: Source, options: Options) -> int:
     """Return how many rows a file has, by its lines.
 
     Raises:
         DataFileError: It cannot be read.
     """
-    file = TextFile(path)
-    layout = find_layout(file.name, file.head, options.columns)
-    return max(file.count_lines() - layout.first_line + 1, 0)
+    file = open_file(source)
+    return file.count_rows(_layout(file, options))
+
+
+def why_not(source: Source, options: Options) -> str:
+    """Return why a file holds no bars; empty when it does."""
+    try:
+        _layout(open_file(source), options)
+    except DataFileError as error:
+        return str(error).removeprefix(source.name).lstrip(": ").partition(": write one")[0]
+    return ""
 
 
 def read_file(
-    path: Path,
+    source: Source,
     number: int,
     options: Options,
     bad_rows: BadRows,
@@ -66,7 +82,7 @@ def read_file(
     """Yield the bars of a file, by time and symbol.
 
     Args:
-        path: The file.
+        source: The file.
         number: Its number among those that are read together.
         options: What the user asks for.
         bad_rows: Where rows that cannot be used are reported.
@@ -76,32 +92,59 @@ def read_file(
     Raises:
         DataFileError: It cannot be read.
     """
-    file = TextFile(path)
-    layout = find_layout(file.name, file.head, options.columns)
-    if options.period is None:
-        notes.guess(file.name, "the length of the bars follows from the distances of the rows")
-    if options.adjusted and "adj_close" not in layout.columns:
+    file = open_file(source)
+    layout = _layout(file, options)
+    for guess in layout.guesses:
+        notes.guess(file.name, guess)
+    if options.prices.adjusted and "adj_close" not in layout.columns:
         raise DataFileError(
             f"{file.name} has no column for the adjusted close: leave adjusted out, or say which "
             "one it is with columns={'adj_close': '...'}"
         )
     sample = _sample(file, layout)
     times = _times(file, layout, options, sample)
-    series = _series(layout, times, sample)
+    series = _series(layout, times, reversed(sample) if options.newest_first else sample)
     _check_direction(file, series.values(), options.newest_first)
+    lengths = Lengths(file.name, series, times.date_only) if options.period is None else None
+
+    def times_of(symbol: str) -> BarTimes:
+        period = options.period
+        if period is None and lengths is not None:
+            period = lengths.of(symbol)
+            until = "up to " if period in MONTHS else ""
+            notes.guess(
+                file.name, f"bars last {until}{format_length(period)}, as far apart as rows are"
+            )
+        return BarTimes(
+            file.name,
+            cast("timedelta", period),
+            given=lengths is None,
+            zone=options.zone,
+            date_only=times.date_only,
+            ending=options.ending,
+            notes=notes,
+        )
+
+    def learn(symbol: str, rows: Iterable[list[str]]) -> None:
+        """Look at the first rows of a symbol, which the sample may not hold."""
+        if lengths is not None and lengths.rows_of(symbol) < _SAMPLE_OF_SYMBOL:
+            first = [row for row in islice(rows, _SAMPLE_OF_SYMBOL) if len(row) >= layout.width]
+            read = _series(layout, times, first)
+            lengths.learn(symbol, read.get(symbol, ()))
+
     reader = RowReader(
         file,
         number,
         layout,
         times.read,
-        options.period or find_period(file.name, list(series.values()), times.date_only),
+        times_of,
         bad_rows,
         name_bar,
-        decimal_comma=_has_decimal_comma(layout, sample),
-        adjusted=options.adjusted,
+        replace(options.prices, decimal_comma=_has_decimal_comma(layout, sample)),
+        notes,
     )
     if "symbol" in layout.columns and options.symbol is None:
-        yield from _by_column(file, layout, reader, options.newest_first)
+        yield from _by_column(file, layout, reader, learn, options.newest_first)
         return
     symbol = _symbol(file, layout, options)
     ticker = sample[0][layout["symbol"]] if "symbol" in layout.columns else ""
@@ -112,8 +155,13 @@ def read_file(
         yield from reader.of_one_symbol(in_order, symbol, ticker)
 
 
+def _layout(file: BarFile, options: Options) -> Layout:
+    symbols = [options.symbol or "", file.source.stem]
+    return find_layout(file.name, file.head, options.columns, symbols)
+
+
 def _by_column(
-    file: TextFile, layout: Layout, reader: RowReader, newest_first: bool
+    file: BarFile, layout: Layout, reader: RowReader, learn: Learn, newest_first: bool
 ) -> Iterator[Item]:
     """Yield the bars of a file with a column of symbols."""
     if newest_first:
@@ -122,24 +170,19 @@ def _by_column(
             for row in rows:
                 symbol = row[layout["symbol"]] if len(row) > layout["symbol"] else ""
                 lists.setdefault(symbol, []).append((rows.line_num, row))
-        for rows_of_symbol in lists.values():
+        for symbol, rows_of_symbol in lists.items():
             rows_of_symbol.reverse()
+            learn(symbol, (row for _, row in rows_of_symbol))
         yield from heapq.merge(
             *(_of_ticker(reader, ListRows(lists[symbol]), symbol) for symbol in sorted(lists))
         )
         return
-    with file.open_seekable() as stream:
-        try:
-            groups = find_groups(stream, layout)
-        except (*READ_ERRORS, csv.Error) as error:
-            raise file.failed(error) from error
+    with _open_groups(file, layout) as groups:
         if groups is not None:
-            yield from heapq.merge(
-                *(
-                    _of_ticker(reader, BlockRows(stream, blocks, layout.delimiter), symbol)
-                    for symbol, blocks in sorted(groups.items())
-                )
-            )
+            parts = dict(sorted(groups.items()))
+            for symbol, rows in parts.items():
+                learn(symbol, rows)
+            yield from heapq.merge(*(_of_ticker(reader, parts[each], each) for each in parts))
             return
     with _open_rows(file, layout) as rows:
         yield from reader.of_many_symbols(rows)
@@ -158,19 +201,26 @@ def _of_ticker(reader: RowReader, rows: Rows, symbol: str) -> Iterator[Item]:
 
 
 @contextmanager
-def _open_rows(file: TextFile, layout: Layout) -> Iterator[Rows]:
+def _open_rows(file: BarFile, layout: Layout) -> Iterator[Rows]:
     """Open a file's rows, those behind its head."""
     try:
-        with file.open() as text:
-            rows = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
-            while rows.line_num < layout.first_line - 1:
-                next(rows, None)
+        with file.open_rows(layout) as rows:
             yield rows
     except READ_ERRORS as error:
         raise file.failed(error) from error
 
 
-def _sample(file: TextFile, layout: Layout) -> list[list[str]]:
+@contextmanager
+def _open_groups(file: BarFile, layout: Layout) -> Iterator[dict[str, Rows] | None]:
+    """Open a file's rows symbol by symbol; none where symbols are mixed."""
+    try:
+        with file.open_groups(layout) as groups:
+            yield groups
+    except (*READ_ERRORS, csv.Error) as error:
+        raise file.failed(error) from error
+
+
+def _sample(file: BarFile, layout: Layout) -> list[list[str]]:
     """Return the first rows that have all cells."""
     sample: list[list[str]] = []
     any_row = False
@@ -198,7 +248,7 @@ def _sample(file: TextFile, layout: Layout) -> list[list[str]]:
 
 
 def _times(
-    file: TextFile, layout: Layout, options: Options, sample: Sequence[Sequence[str]]
+    file: BarFile, layout: Layout, options: Options, sample: Sequence[Sequence[str]]
 ) -> Times:
     place, clock = layout["time"], layout.columns.get("clock")
 
@@ -215,11 +265,19 @@ def _times(
         options.zone,
         options.date_format,
     )
-    return times if clock is None else Times(times.read, False)
+    date_only = times.date_only and clock is None
+    if not (options.ending and date_only):
+        return Times(times.read, date_only)
+
+    def read_end(text: str, last: datetime | None) -> datetime:
+        # A bar that ends on a day ends with the day.
+        return options.zone.shift(times.read(text, None), timedelta(days=1))
+
+    return Times(read_end, True)
 
 
-def _series(layout: Layout, times: Times, sample: Sequence[list[str]]) -> dict[str, list[datetime]]:
-    """Return the first times of each symbol, in the order of the file."""
+def _series(layout: Layout, times: Times, sample: Iterable[list[str]]) -> dict[str, list[datetime]]:
+    """Return the times of each symbol, in the order of the rows."""
     time_of = make_time_of(layout, times.read)
     symbol_place = layout.columns.get("symbol")
     series: dict[str, list[datetime]] = {}
@@ -234,7 +292,7 @@ def _series(layout: Layout, times: Times, sample: Sequence[list[str]]) -> dict[s
 
 
 def _check_direction(
-    file: TextFile, series: Iterable[Sequence[datetime]], newest_first: bool
+    file: BarFile, series: Iterable[Sequence[datetime]], newest_first: bool
 ) -> None:
     """Refuse a file that runs in the other direction than the user says."""
     rising = falling = False
@@ -242,11 +300,11 @@ def _check_direction(
         pairs = list(pairwise(times))
         rising = rising or any(before < after for before, after in pairs)
         falling = falling or any(before > after for before, after in pairs)
-        if times and rising != falling and rising == newest_first:
+        if times and falling and not rising:
             first, last = format_time(times[0]), format_time(times[-1])
             if newest_first:
                 raise DataFileError(
-                    f"{file.name} runs from the oldest row to the newest, from {first} on: leave "
+                    f"{file.name} runs from the oldest row to the newest, from {last} on: leave "
                     "newest_first out"
                 )
             raise DataFileError(
@@ -260,10 +318,13 @@ def _has_decimal_comma(layout: Layout, sample: Sequence[Sequence[str]]) -> bool:
     return has_decimal_comma((row[place] for row in sample for place in places), layout.delimiter)
 
 
-def _symbol(file: TextFile, layout: Layout, options: Options) -> str:
-    symbol = options.symbol or layout.symbol or stem_of(file.path)
+def _symbol(file: BarFile, layout: Layout, options: Options) -> str:
+    named = options.symbol or layout.symbol
+    symbol = named or file.source.stem
     try:
         check_ticker(symbol)
+        if not named and " " in symbol and symbol != symbol.upper():
+            raise ValueError(f"{symbol!r} is no name of an instrument, as 'BRK B' is")
     except SubjectError as error:
         raise DataFileError(
             f"{file.name} gives no symbol: {error}; or pass symbol='...'"

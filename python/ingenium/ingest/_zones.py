@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingenium.errors import ConfigError
@@ -11,6 +12,7 @@ __all__ = ["Zone", "load_zone"]
 
 _DAY = timedelta(days=1)
 _HALF_DAY = timedelta(hours=12)
+_MIDNIGHT = time_of_day(0)
 
 
 def load_zone(name: str) -> ZoneInfo | None:
@@ -40,6 +42,7 @@ class Zone:
     def __init__(self, zone: ZoneInfo | None) -> None:
         self._zone = zone
         self._offsets: dict[int, timedelta | None] = {}
+        self._steady: dict[tuple[int, timedelta], bool] = {}
 
     def to_utc(self, local: datetime, last: datetime | None, date_only: bool) -> datetime:
         """Return a local time in UTC.
@@ -75,6 +78,54 @@ class Zone:
         if first < second and last is not None and first <= last:
             return second
         return first
+
+    def shift(self, time: datetime, by: timedelta) -> datetime:
+        """Return the moment at which clocks show ``by`` more than at a time, both UTC."""
+        if self._zone is None:
+            return time + by
+        local = time.astimezone(self._zone)
+        other = local.replace(tzinfo=None, fold=0) + by
+        return other.replace(tzinfo=self._zone).astimezone(UTC)
+
+    def shift_months(self, time: datetime, months: int) -> datetime | None:
+        """Return the first moment of the month so many months from one's first moment.
+
+        ``None`` when the time is not the first moment of a month.
+        """
+        local = time if self._zone is None else time.astimezone(self._zone)
+        if local.day != 1 or local.time() != _MIDNIGHT:
+            return None
+        count = local.year * 12 + local.month - 1 + months
+        year, month = divmod(count, 12)
+        other = datetime(year, month + 1, 1, tzinfo=self._zone or UTC)
+        return other.astimezone(UTC)
+
+    def is_midnight(self, time: datetime) -> bool:
+        """Whether clocks show midnight."""
+        local = time if self._zone is None else time.astimezone(self._zone)
+        return local.time() == _MIDNIGHT
+
+    def is_steady(self, time: datetime, around: timedelta) -> bool:
+        """Whether clocks do not change within some time before or after a moment."""
+        zone = self._zone
+        if zone is None:
+            return True
+        key = time.toordinal(), around
+        try:
+            return self._steady[key]
+        except KeyError:
+            pass
+        day = datetime.fromordinal(key[0]).replace(tzinfo=UTC)
+        try:
+            first, last = day - around - _DAY, day + around + 2 * _DAY
+        except OverflowError:
+            return True
+        # Clocks never change twice within a week.
+        steps = int((last - first) / (7 * _DAY)) + 2
+        moments = (first + (last - first) * step / steps for step in range(steps + 1))
+        steady = len({moment.astimezone(zone).utcoffset() for moment in moments}) == 1
+        self._steady[key] = steady
+        return steady
 
     def _offset_of(self, local: datetime) -> timedelta | None:
         """Return the offset from UTC of a day's times, if it is one and the same."""

@@ -1,11 +1,13 @@
-"""Reads history from CSV files."""
+"""Reads history from files."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Literal
 
 from ingenium.clock import format_time
 from ingenium.components import DataNote, Ingestor
@@ -13,10 +15,12 @@ from ingenium.errors import ConfigError, DataFileError, DecodeError
 from ingenium.events import DataEvent
 from ingenium.ingest._bad_rows import BadRow, BadRows, OnBadRow
 from ingenium.ingest._columns import check_columns
-from ingenium.ingest._files import PathArgument, absolute_paths, find_files
+from ingenium.ingest._files import PathArgument, Source, absolute_paths
 from ingenium.ingest._notes import ReadingNotes
+from ingenium.ingest._prices import Outside, PriceRules
 from ingenium.ingest._rows import Item
-from ingenium.ingest._series import Options, count_rows, read_file
+from ingenium.ingest._series import Options, count_rows, read_file, why_not
+from ingenium.ingest._sources import find_sources
 from ingenium.ingest._zones import Zone, load_zone
 from ingenium.subjects import check_symbol
 from ingenium.trading import Bar
@@ -28,28 +32,42 @@ __all__ = ["CsvIngestor"]
 class CsvIngestor(Ingestor):
     """Reads bars from CSV files, in the forms in which vendors write them.
 
+    The same rows are read from JSON lines, Parquet, Arrow and Feather files, and from zip archives;
+    Parquet, Arrow and Feather need ``ingenium[arrow]``.
+
     Delimiter, compression, columns, form of the times and length of the bars are found out; what
     a file leaves open is an error that names the argument to pass. Files are read as a stream and
     merged by time and symbol; prices stay the decimal text of the source, written plainly.
 
     Args:
-        paths: Files, folders (for the CSV files in them) and patterns such as ``"data/*.csv"``; a
-            relative one is seen from the folder that is current when the ingestor is made.
+        paths: Files, folders (for the files of prices in them, not in folders within) and patterns
+            such as ``"data/*.csv"``; a relative one is seen from the folder that is current when
+            the ingestor is made.
         symbol: The symbol of all rows. When left out, that of the file's symbol column, else the
             file's name: ``AAPL`` for ``AAPL.csv``.
-        period: Length of the bars, such as ``"5m"``; the smallest usual distance between rows when
-            left out.
+        period: Length of the bars, such as ``"5m"``; found out from the distances between rows
+            when left out, and then a bar also ends where the next one of its symbol begins.
         timezone: Zone of times that state none, and of dates; a name of the IANA list. Figures
             and months of a backtest are by days of this zone.
         columns: Which column holds what, where the header's words are unusual or missing: from
             ``time``, ``clock``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``adj_close``
-            and ``symbol`` to a column's name or its place from 0.
+            and ``symbol`` to a column's name or its place from 0; ``None`` for a column that is not
+            to be read. It goes before all that is found out.
         adjusted: Scale prices to the adjusted close, for splits and dividends; each becomes
             ``price * adjusted close / close``, rounded half to even to 8 decimals. Volumes stay.
         on_bad_row: ``"raise"`` for an error at the first row that cannot be used, ``"skip"`` to log
             it, keep it in `skipped` and go on. A row out of order is an error always.
+        scale: What prices are multiplied by, exactly, where a file counts them in whole numbers:
+            ``"0.01"`` for cents, ``"1e-9"`` for nanounits. Volumes stay.
+        outside: What to do with an open or close beyond low and high, as settlement prices of
+            futures can be: ``"raise"`` makes it a bad row, ``"clip"`` moves it to the nearer of low
+            and high, ``"keep"`` moves low or high out to it, ``"drop"`` leaves the bar out. All are
+            counted in `notes`.
+        allow_nonpositive: Take prices of 0 and below, as spreads and oil in April 2020 had.
         newest_first: Read files that run from the newest row to the oldest; takes them into memory.
         date_format: Form of the times, as of ``datetime.strptime``; found out when left out.
+        stamp: Whether the time of a row is the ``"start"`` or the ``"end"`` of its bar. A date as
+            the end is the end of that day.
         name: See `Component`.
 
     Raises:
@@ -65,11 +83,15 @@ class CsvIngestor(Ingestor):
         *,
         period: str | timedelta | None = None,
         timezone: str = "UTC",
-        columns: Mapping[str, str | int] | None = None,
+        columns: Mapping[str, str | int | None] | None = None,
         adjusted: bool = False,
         on_bad_row: OnBadRow = "raise",
+        scale: str | float | Decimal | None = None,
+        outside: Outside = "raise",
+        allow_nonpositive: bool = False,
         newest_first: bool = False,
         date_format: str | None = None,
+        stamp: Literal["start", "end"] = "start",
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -77,6 +99,15 @@ class CsvIngestor(Ingestor):
             check_symbol(symbol)
         if on_bad_row not in {"raise", "skip"}:
             raise ConfigError(f"on_bad_row is {on_bad_row!r}: pass 'raise' or 'skip'")
+        if outside not in {"raise", "clip", "keep", "drop"}:
+            raise ConfigError(f"outside is {outside!r}: pass 'raise', 'clip', 'keep' or 'drop'")
+        if adjusted and allow_nonpositive:
+            raise ConfigError(
+                "adjusted and allow_nonpositive exclude each other: a price of 0 or below has no "
+                "ratio to an adjusted one; leave one of them out"
+            )
+        if stamp not in {"start", "end"}:
+            raise ConfigError(f"stamp is {stamp!r}: pass 'start' or 'end'")
         self._paths = absolute_paths(paths)
         zone = load_zone(timezone)
         self.zone = UTC if zone is None else zone
@@ -85,9 +116,15 @@ class CsvIngestor(Ingestor):
             period=_period(period),
             zone=Zone(zone),
             columns=check_columns(columns or {}),
-            adjusted=adjusted,
+            prices=PriceRules(
+                adjusted=adjusted,
+                scale=_scale(scale),
+                outside=outside,
+                nonpositive=allow_nonpositive,
+            ),
             newest_first=newest_first,
             date_format=date_format,
+            ending=stamp == "end",
         )
         self._bad_rows = BadRows(on_bad_row)
         self._notes = ReadingNotes()
@@ -112,7 +149,7 @@ class CsvIngestor(Ingestor):
         Raises:
             DataFileError: A file cannot be read.
         """
-        return sum(count_rows(path, self._options) for path in find_files(self._paths))
+        return sum(count_rows(source, self._options) for source in self._sources())
 
     def files(self) -> Sequence[Path]:
         """Return the files that are read.
@@ -120,7 +157,10 @@ class CsvIngestor(Ingestor):
         Raises:
             DataFileError: A path names nothing.
         """
-        return find_files(self._paths)
+        return list(dict.fromkeys(source.path for source in self._sources()))
+
+    def _sources(self, notes: ReadingNotes | None = None) -> list[Source]:
+        return find_sources(self._paths, lambda source: why_not(source, self._options), notes)
 
     def read(self) -> Iterator[DataEvent]:
         """Yield the events of `read_bars`."""
@@ -138,10 +178,10 @@ class CsvIngestor(Ingestor):
         bad_rows = self._bad_rows
         bad_rows.clear()
         self._notes.clear()
-        files = find_files(self._paths)
+        files = self._sources(self._notes)
         series = [
-            read_file(path, number, self._options, bad_rows, self._notes, self.name_bar)
-            for number, path in enumerate(files)
+            read_file(source, number, self._options, bad_rows, self._notes, self.name_bar)
+            for number, source in enumerate(files)
         ]
         count = 0
         try:
@@ -181,6 +221,19 @@ class CsvIngestor(Ingestor):
                 )
                 continue
             yield item
+
+
+def _scale(scale: str | float | Decimal | None) -> Decimal | None:
+    if scale is None:
+        return None
+    try:
+        # A float stands for the decimal that it is written as: 0.01 for a hundredth.
+        factor = Decimal(str(scale))
+    except (InvalidOperation, ValueError):
+        factor = Decimal(0)
+    if isinstance(scale, bool) or not factor.is_finite() or factor <= 0:
+        raise ConfigError(f"scale is {scale!r}: pass a number above 0, such as '0.01' for cents")
+    return factor
 
 
 def _period(period: str | timedelta | None) -> timedelta | None:

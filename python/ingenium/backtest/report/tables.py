@@ -19,6 +19,7 @@ __all__ = ["figure_table", "manifest_table", "position_table", "trade_table"]
 
 _MIDNIGHT = time_of_day(0)
 SHOWN_TRADES = 25
+_NOTES = 50
 
 
 def figure_table(result: BacktestResult, harsher: BacktestResult | None) -> str:
@@ -41,6 +42,12 @@ def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> st
     ]
     rows += [(role, (f"{name}: {cls}",)) for role, name, cls in manifest.components]
     rows += [(f"data {f.name}", (f"{f.sha256}, {f.size:,} bytes",)) for f in manifest.data]
+    rows += [
+        (f"{note.kind} in {note.source}", (f"{note.count:,}: {note.text}",))
+        for note in manifest.notes[:_NOTES]
+    ]
+    if len(manifest.notes) > _NOTES:
+        rows.append(("more notes", (f"{len(manifest.notes) - _NOTES:,}, in to_json()",)))
     rows += [
         ("from", (moment(manifest.start, zone) if manifest.start else "the first bar",)),
         ("to", (moment(manifest.end, zone) if manifest.end else "the last bar",)),

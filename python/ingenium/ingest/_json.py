@@ -1,0 +1,164 @@
+"""Rows of JSON: a line for each, or one document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from ingenium.errors import DataFileError
+from ingenium.ingest._columns import Layout
+from ingenium.ingest._files import READ_ERRORS, TextFile
+from ingenium.ingest._tables import BrokenRow, TableFile
+
+__all__ = ["JsonFile", "is_json"]
+
+_SAMPLE = 1_000
+# Numbers keep their digits, since only their text says how they were written.
+_decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
+_FORMS = (
+    'records such as {"time": ..., "open": ...} one a line or in a list, lists of values, or an '
+    "object of columns"
+)
+
+
+def is_json(head: str) -> bool:
+    """Tell whether a file that begins so is JSON."""
+    return head.lstrip()[:1] in {"{", "["}
+
+
+class JsonFile(TableFile):
+    """Rows as JSON: a record or a list of values on each line, or one document of them.
+
+    Documents are lists of records or of lists, an object with one such list in it, and an object
+    of columns. Records within records have names with a dot: ``mid.o``. Decimals keep their text.
+
+    Args:
+        text: The file, whose text is JSON.
+
+    Raises:
+        DataFileError: It cannot be read, or has another form.
+    """
+
+    def __init__(self, text: TextFile) -> None:
+        super().__init__(text.source)
+        self._text = text
+        self._document: list[Any] | None = None
+        if not self._has_lines():
+            self._document = self._load()
+        self._names: list[str] | None = None
+        names: dict[str, None] = {}
+        for _, value in islice(self._values(), _SAMPLE):
+            if isinstance(value, dict):
+                names.update(dict.fromkeys(_flat(value)))
+        self._names = list(names) or None
+        self.head = self.make_head()
+
+    def _has_lines(self) -> bool:
+        """Tell whether the first line with text on it is a row of its own."""
+        lines = self._text.head.lstrip().splitlines()
+        try:
+            first = _decode(lines[0])
+        except ValueError:
+            # A document over several lines; a long record may be cut.
+            return len(lines) > 1 and lines[0].rstrip()[-1:] in {"}", "]"}
+        if len(lines) > 1 and is_json(lines[1]):
+            return True
+        return _rows_of(first) is None
+
+    def _load(self) -> list[Any]:
+        try:
+            with self._text.open_text() as stream:
+                document = _decode(stream.read().strip())
+        except READ_ERRORS as error:
+            raise self.failed(error) from error
+        except json.JSONDecodeError as error:
+            raise DataFileError(
+                f"{self.name}, line {error.lineno}: is no JSON: {error.msg}"
+            ) from error
+        rows = _rows_of(document)
+        if rows is None:
+            raise DataFileError(f"{self.name} is JSON of a form that is not known: write {_FORMS}")
+        return rows
+
+    def header(self) -> Sequence[Sequence[str]]:
+        """Return the names of the records; none for lists of values."""
+        return () if self._names is None else (self._names,)
+
+    def _values(self) -> Iterator[tuple[int, Any]]:
+        if self._document is not None:
+            yield from enumerate(self._document, 1)
+            return
+        try:
+            with self._text.open_text() as stream:
+                for number, line in enumerate(stream, 1):
+                    text = line.strip()
+                    if not text:
+                        continue
+                    try:
+                        yield number, _decode(text)
+                    except ValueError as error:
+                        yield number, BrokenRow(f"is no JSON: {error}")
+        except READ_ERRORS as error:
+            raise self.failed(error) from error
+
+    def read(self, places: frozenset[int] | None) -> Iterator[tuple[int, list[str]]]:
+        """Yield the rows with their lines, from the first."""
+        names = self._names
+        for number, value in self._values():
+            if isinstance(value, BrokenRow):
+                yield number, value
+            elif isinstance(value, dict) and names is not None:
+                row: list[Any] = [value.get(name) for name in names]
+                if not all(type(cell) is str for cell in row):
+                    flat = _flat(value)
+                    row = [flat.get(name, "") for name in names]
+                yield number, row
+            elif isinstance(value, list) and names is None:
+                yield number, [_text(cell) for cell in value]
+            else:
+                yield number, BrokenRow("is no row like the first ones")
+
+    def count_rows(self, layout: Layout) -> int:
+        """Return how many rows there are, by their lines."""
+        if self._document is not None:
+            return len(self._document)
+        return self._text.count_lines()
+
+
+def _rows_of(document: Any) -> list[Any] | None:
+    """Return the rows of a document; ``None`` where it has none."""
+    if isinstance(document, list):
+        return (
+            document if document and all(isinstance(row, list | dict) for row in document) else None
+        )
+    if not isinstance(document, dict):
+        return None
+    tables = [rows for value in document.values() if (rows := _rows_of(value)) is not None]
+    if tables:
+        return tables[0] if len(tables) == 1 else None
+    lists = {name: value for name, value in document.items() if isinstance(value, list) and value}
+    if len(lists) >= 4 and len({len(column) for column in lists.values()}) == 1:
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+    return None
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            cells |= _flat(value, f"{prefix}{name}.")
+        else:
+            cells[prefix + name] = _text(value)
+    return cells
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.replace("\n", " ")
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value)
