@@ -281,6 +281,11 @@ def test_trades_that_are_saved_are_held_in_part_only() -> None:
     assert len(unsaved.trades) == 25_000, "nobody else has them"
 
 
+def row(*values: object) -> tuple[object, ...]:
+    """Numbers of any type, to compare."""
+    return values
+
+
 def of_order(order_id: str, signed: int | str, price: str, *, fee: str = "0", day: int = 0) -> Fill:
     return structs.replace(fill(signed, price, commission=fee, day=day), order_id=order_id)
 
@@ -291,8 +296,8 @@ def test_exit_order_in_ten_fills_is_one_trade_at_its_average_price() -> None:
     for day in range(10):
         account.book(of_order("exit", -10, str(60 + day), fee="0.10", day=day + 1))
     [trade] = account.trades
-    assert (trade.quantity, trade.entry_price, trade.exit_price) == (100, 50, Decimal("64.5"))
-    assert (trade.pnl, trade.commission) == (1450, 2)
+    assert row(trade.quantity, trade.entry_price, trade.exit_price) == (100, 50, Decimal("64.5"))
+    assert row(trade.pnl, trade.commission) == (1450, 2)
     assert (trade.entry_time, trade.exit_time) == (START, START + timedelta(days=10))
     assert trade.exit_fills == 10
     assert account.realized_pnl == 1450
@@ -304,7 +309,7 @@ def test_fills_of_two_exit_orders_in_turn_are_two_trades() -> None:
     for day, (order_id, price) in enumerate([("a", "51"), ("b", "52"), ("a", "53"), ("b", "54")]):
         account.book(of_order(order_id, -20, price, day=day))
     account.book(of_order("c", -20, "40", day=9))
-    assert [(t.quantity, t.exit_price) for t in account.trades] == [(40, 52), (40, 53), (20, 40)]
+    assert [row(t.quantity, t.exit_price) for t in account.trades] == [(40, 52), (40, 53), (20, 40)]
     assert [t.exit_time.day for t in account.trades] == [4, 5, 11]
 
 
@@ -316,8 +321,8 @@ def test_entry_between_the_fills_of_an_exit_order_moves_its_average_entry() -> N
     account.book(of_order("exit", -40, "80", day=3))
     [trade] = account.trades
     # 10 of a cost of 50, then 40 of a cost of (10 * 50 + 30 * 70) / 40 = 65.
-    assert (trade.quantity, trade.entry_price) == (50, 62)
-    assert (trade.exit_price, trade.pnl) == (76, 10 * 10 + 40 * 15)
+    assert row(trade.quantity, trade.entry_price) == (50, 62)
+    assert row(trade.exit_price, trade.pnl) == (76, 10 * 10 + 40 * 15)
 
 
 def test_order_through_zero_closes_one_trade_and_opens_the_next_position() -> None:
@@ -327,8 +332,8 @@ def test_order_through_zero_closes_one_trade_and_opens_the_next_position() -> No
         account.book(of_order("turn", quantity, "55", fee="6", day=day))
     account.book(of_order("cover", 10, "45", day=5))
     long, short = account.trades
-    assert (long.side, long.quantity, long.exit_fills, long.commission) == (Side.BUY, 10, 2, 10)
-    assert (short.side, short.quantity, short.pnl, short.commission) == (Side.SELL, 10, 100, 8)
+    assert row(long.side, long.quantity, long.exit_fills, long.commission) == (Side.BUY, 10, 2, 10)
+    assert row(short.side, short.quantity, short.pnl, short.commission) == (Side.SELL, 10, 100, 8)
     assert short.entry_time == START + timedelta(days=2)
 
 
@@ -338,7 +343,7 @@ def test_order_that_closes_a_second_position_makes_a_second_trade() -> None:
     account.book(of_order("exit", -6, "55", day=1))
     account.book(of_order("two", 4, "60", day=2))
     account.book(of_order("exit", -4, "65", day=3))
-    assert [(t.quantity, t.entry_price, t.pnl) for t in account.trades] == [
+    assert [row(t.quantity, t.entry_price, t.pnl) for t in account.trades] == [
         (6, 50, 30),
         (4, 60, 20),
     ]
@@ -349,7 +354,7 @@ def test_fills_that_name_no_order_are_a_trade_each() -> None:
     account.book(fill(10, "50"))
     for _ in range(5):
         account.book(fill(-2, "51"))
-    assert [(t.quantity, t.exit_fills) for t in account.trades] == [(2, 1)] * 5
+    assert [row(t.quantity, t.exit_fills) for t in account.trades] == [(2, 1)] * 5
 
 
 orders_and_fills = st.lists(
@@ -472,7 +477,7 @@ def test_rows_of_an_older_version_can_be_read() -> None:
             )
         ]
     )
-    assert (old.trades[0].pnl, old.trades[0].exit_fills) == (1, 1)
+    assert row(old.trades[0].pnl, old.trades[0].exit_fills) == (1, 1)
 
 
 def test_a_position_remembers_its_last_sixteen_exit_orders() -> None:

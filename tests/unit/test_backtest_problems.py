@@ -86,6 +86,11 @@ class Sends(Portfolio):
             self.send_order(**{"symbol": bar.symbol, **order})
 
 
+def row(*values: object) -> tuple[object, ...]:
+    """Numbers of any type, to compare."""
+    return values
+
+
 def run(
     *prices: Ingestor,
     strategy: Strategy | None = None,
@@ -211,12 +216,14 @@ def test_position_smaller_than_a_share_is_said_with_the_numbers() -> None:
     )
 
 
-@pytest.mark.parametrize("portfolio", [FixedFraction(1, cash=100), TargetWeight(1, cash=100)])
-def test_turn_that_opens_nothing_is_said_though_it_closes(portfolio: Portfolio) -> None:
+@pytest.mark.parametrize("kind", [FixedFraction, TargetWeight])
+def test_turn_that_opens_nothing_is_said_though_it_closes(
+    kind: type[FixedFraction | TargetWeight],
+) -> None:
     result = run(
         Prices([60, 60, 150, 150, 150]),
         strategy=Says({1: Signal.LONG, 2: Signal.FLAT, 4: Signal.SHORT}),
-        portfolio=portfolio,
+        portfolio=kind(1, cash=100),
     )
     # Bought at 60, sold at 150: 190 now, of which a share at 150 is a whole one.
     assert [trade.pnl for trade in result.trades] == [90]
@@ -224,7 +231,7 @@ def test_turn_that_opens_nothing_is_said_though_it_closes(portfolio: Portfolio) 
     result = run(
         Prices([60, 60, 80, 110, 150, 150]),
         strategy=Says({1: Signal.LONG, 5: Signal.SHORT}),
-        portfolio=type(portfolio)(1, cash=100, cash_buffer="0.4"),  # type: ignore[call-arg]
+        portfolio=kind(1, cash=100, cash_buffer="0.4"),
     )
     # 100 of cash less 40 % buy one share at 60. Of 190 then 114 may be used, less than one at 150.
     assert [trade.quantity for trade in result.trades] == [1]
@@ -246,7 +253,7 @@ def test_cash_buffer_lets_all_be_bought_after_a_gap() -> None:
         )  # fmt: skip
         held = result.account.position("AAA").quantity
         if bought:
-            assert (held, result.account.cash, result.problems) == (bought, left, ())
+            assert row(held, result.account.cash, result.problems) == (bought, left, ())
         elif not held:
             assert "a portfolio's cash_buffer leaves room for gaps" in result.problems[0]
 
@@ -635,9 +642,9 @@ def test_fills_are_listed_beside_the_trades_that_they_make() -> None:
         executor=PaperExecutor(FillPolicy(volume_cap=Decimal("0.1"))),
     )
     [trade] = result.trades
-    assert (trade.quantity, trade.entry_price, trade.exit_price) == (30, 101, 104)
-    assert (trade.pnl, trade.exit_fills, result.stats.trades) == (90, 3, 1)
-    assert [(f.side, f.quantity, f.price) for f in result.fills] == [
+    assert row(trade.quantity, trade.entry_price, trade.exit_price) == (30, 101, 104)
+    assert row(trade.pnl, trade.exit_fills, result.stats.trades) == (90, 3, 1)
+    assert [row(f.side, f.quantity, f.price) for f in result.fills] == [
         ("buy", 10, 100), ("buy", 10, 101), ("buy", 10, 102),
         ("sell", 10, 103), ("sell", 10, 104), ("sell", 10, 105),
     ]  # fmt: skip
@@ -654,6 +661,33 @@ def test_fills_are_listed_beside_the_trades_that_they_make() -> None:
     signed = frame["quantity"].where(frame["side"] == "sell", -frame["quantity"])
     assert (signed * frame["price"]).sum() == trades["pnl"].sum()
     assert isinstance(frame, pandas.DataFrame)
+
+
+def test_target_and_stop_that_each_close_a_part_are_two_trades() -> None:
+    """Of 30, the target at 110 sells 10 a bar by the cap, twice; then the stop sells the rest."""
+    result = run(
+        Prices([100, 100, 100, 100, 112, 111, 90, 90], volume="100"),
+        portfolio=Sends({1: {**BUY, "quantity": 30, "time_in_force": "gtc", "take_profit": 110,
+                             "stop_loss": 95}}),
+        executor=PaperExecutor(FillPolicy(volume_cap=Decimal("0.1"))),
+    )  # fmt: skip
+    target, stop = result.trades
+    assert row(target.quantity, target.exit_price, target.exit_fills) == (20, Decimal("111.5"), 2)
+    assert row(stop.quantity, stop.exit_price, stop.exit_fills) == (10, 90, 1)
+    # By the fills alone, grouped by the order that made them.
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        [(f.order_id, f.side, float(f.quantity), float(f.price)) for f in result.fills],
+        columns=["order", "side", "quantity", "price"],
+    )
+    frame["value"] = frame["quantity"] * frame["price"]
+    sold = frame[frame["side"] == "sell"].groupby("order", sort=False)[["quantity", "value"]].sum()
+    assert [float(trade.quantity) for trade in result.trades] == list(sold["quantity"])
+    assert [float(trade.pnl) for trade in result.trades] == list(
+        sold["value"] - 100 * sold["quantity"]
+    )
+    won = (sold["value"] - 100 * sold["quantity"] > 0).mean()
+    assert (result.stats.trades, result.stats.win_rate) == (2, won)
 
 
 def figures_of(result: BacktestResult) -> SweepRun:

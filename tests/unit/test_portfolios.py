@@ -97,9 +97,9 @@ def test_unknown_signal_is_reported_and_makes_no_order() -> None:
 
 def test_signal_with_a_symbol_no_subject_can_hold_is_reported() -> None:
     desk = Desk(FixedQuantity(10))
-    desk.portfolio.handle_signal(SignalEvent(id="signal_1", symbol="A*", signal=Signal.LONG))
+    desk.portfolio.handle_signal(SignalEvent(id="signal_1", symbol="A\nB", signal=Signal.LONG))
     assert desk.portfolio.take() == []
-    assert "symbol 'A*' holds '*'" in desk.portfolio.problems[0]
+    assert "symbol 'A\\nB' holds '\\n'" in desk.portfolio.problems[0]
 
 
 def test_fixed_fraction_buys_a_part_of_equity_in_whole_shares() -> None:

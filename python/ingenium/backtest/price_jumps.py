@@ -18,6 +18,8 @@ _SPLITS = [Fraction(1, n) for n in (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40,
 _SPLITS.append(Fraction(2, 3))
 _RATIOS = sorted([*_SPLITS, *(1 / ratio for ratio in _SPLITS if ratio <= Fraction(1, 2))])
 _LOGS = [log(ratio) for ratio in _RATIOS]
+_DOWN, _UP = 0.72, 1.9
+"""A price that moves less is near no split."""
 _BEFORE = 20
 _FEW, _RARE = 3, 200
 _USUAL = 2.5
@@ -56,21 +58,20 @@ def find_jumps(track: PriceTrack) -> list[Jump]:
     """
     found: list[Jump] = []
     opens, closes, times = track.open, track.close, track.times
-    for place in range(1, len(times)):
-        before, after = closes[place - 1], opens[place]
-        if not _is_large(before, after):
-            if track.bars_each == 1 or not _is_large(after, closes[place]):
+    # Between two stretches, and within one of several bars.
+    pairs = [(closes[:-1], opens[1:])]
+    if track.bars_each > 1:
+        pairs.append((opens[1:], closes[1:]))
+    for befores, afters in pairs:
+        for place, (before, after) in enumerate(zip(befores, afters, strict=True), 1):
+            if _DOWN * before < after < _UP * before or before <= 0 or after <= 0:
                 continue
-            # It is within a stretch of several bars.
-            before, after = after, closes[place]
-        ratio = _ratio_near(log(after / before), _usual_move(closes, place))
-        if ratio is not None:
-            found.append(Jump(_time(times[place]), _time(times[place - 1]), before, after, ratio))
+            ratio = _ratio_near(log(after / before), _usual_move(closes, place))
+            if ratio is not None:
+                known = times[place - 1]
+                found.append(Jump(_time(times[place]), _time(known), before, after, ratio))
+    found.sort(key=lambda jump: jump.time)
     return found if len(found) <= _FEW + len(times) // _RARE else []
-
-
-def _is_large(before: float, after: float) -> bool:
-    return before > 0 and after > 0 and not 0.72 < after / before < 1.9
 
 
 def _usual_move(closes: Sequence[float], place: int) -> float:
