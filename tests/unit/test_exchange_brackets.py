@@ -9,6 +9,7 @@ import pytest
 from exchanging import DAY, START, D, bar, mirrored, opened, order, submit, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
 from ingenium.exchange import FillPolicy, PaperExchange
@@ -63,7 +64,7 @@ def test_bracket_profit_cancels_the_loss_at_once() -> None:
     assert exchange.on_bar(bar(3, "94 94 90 91")) == []
 
 
-def test_bracket_on_the_bar_of_a_limit_entry_only_the_loss_may_act() -> None:
+def test_bracket_on_the_bar_of_a_limit_entry_takes_what_every_way_reaches() -> None:
     exchange = opened()
     submit(exchange, bracket(type=OrderType.LIMIT, limit_price="98"))
     # Through the limit, and up to the profit: which came first is not known.
@@ -72,9 +73,16 @@ def test_bracket_on_the_bar_of_a_limit_entry_only_the_loss_may_act() -> None:
         ("sell", "new", ""),
         ("sell", "new", ""),
     ]
+    assert exchange.notes.untaken_targets == 1
     exchange = opened()
     submit(exchange, bracket(type=OrderType.LIMIT, limit_price="98"))
     reports = exchange.on_bar(bar(1, "100 101 94 99"))
+    assert told(reports)[3:] == [("sell", "filled", "95"), ("sell", "canceled", "")]
+    # From 100 down to 94 the price comes by 98 first, whatever else it does.
+    assert not reports[3].is_ambiguous
+    exchange = opened()
+    submit(exchange, bracket(type=OrderType.LIMIT, limit_price="98"))
+    reports = exchange.on_bar(bar(1, "100 109 94 99"))
     assert told(reports)[3:] == [("sell", "filled", "95"), ("sell", "canceled", "")]
     assert reports[3].is_ambiguous
 
@@ -131,6 +139,101 @@ def test_cancel_of_a_leg_leaves_the_other() -> None:
     assert exchange.working == [loss]
     assert told(exchange.on_bar(bar(2, "101 120 100 110"))) == []
     assert told(exchange.on_bar(bar(3, "96 97 93 95"))) == [("sell", "filled", "95")]
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("quantity", "other", "closed", "expected"),
+    [
+        ("0.5", "0.3", None, "0.5"),  # another position beside it does not let it grow
+        ("0.5", "10", None, "0.5"),
+        ("0.5", None, "0.2", "0.3"),  # what has been closed is not protected any more
+        ("0.5", "0.3", "0.2", "0.5"),  # the other position is closed first
+        ("0.5", "0.3", "0.6", "0.2"),
+        ("1.25", None, "1.24", "0.01"),
+        ("2", None, "1", "1"),
+    ],
+)
+def test_protective_orders_are_for_what_is_left_of_fractions(
+    side: Side, quantity: str, other: str | None, closed: str | None, expected: str
+) -> None:
+    exchange = opened()
+    submit(exchange, bracket(side, quantity))
+    if other is not None:
+        submit(exchange, order(side, other, id="beside"))
+    exchange.on_bar(bar(1, "100 100 100 100"))
+    if closed is not None:
+        exchange.submit(order(side.opposite, closed, id="closing"), START + 2 * DAY)
+    exchange.on_bar(bar(2, "100 100 100 100"))
+    assert len(exchange.working) == 2
+    shape = "94 94 94 94"
+    reports = exchange.on_bar(bar(3, shape if side is Side.BUY else mirrored(shape)))
+    assert [r.quantity for r in reports if r.price is not None] == [D(expected)]
+
+
+def test_two_brackets_of_fractions_share_a_position_that_is_closed_in_part() -> None:
+    exchange = opened()
+    submit(exchange, bracket(quantity="0.5"), bracket(quantity="0.75", id="order_2"))
+    exchange.on_bar(bar(1, "100 100 100 100"))
+    exchange.submit(order(Side.SELL, "0.6", id="closing"), START + 2 * DAY)
+    exchange.on_bar(bar(2, "100 100 100 100"))
+    reports = exchange.on_bar(bar(3, "94 94 94 94"))
+    # 0.65 are left: the first bracket keeps its part, and the second has the rest.
+    assert [r.quantity for r in reports if r.price is not None] == [D("0.5"), D("0.15")]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_cap_rounds_a_protective_order_of_fractions_down_to_its_step(side: Side) -> None:
+    exchange = opened()
+    submit(exchange, bracket(side, "0.55"))
+    exchange.on_bar(bar(1, "100 100 100 100"))
+    shape = "94 94 94 94" if side is Side.BUY else "106 106 106 106"
+    reports = exchange.on_bar(bar(2, shape, volume="1.299"))
+    assert [(r.quantity, r.leaves) for r in reports if r.price is not None] == [
+        (D("0.12"), D("0.43"))
+    ]
+
+
+def test_open_beyond_the_target_that_the_cap_fills_in_part_leaves_the_stop_behind_it() -> None:
+    exchange = opened()
+    submit(exchange, bracket(quantity="100"))
+    exchange.on_bar(bar(1, "100 100 100 100"))
+    [report] = exchange.on_bar(bar(2, "112 113 90 95", volume="300"))
+    assert (report.quantity, report.price) == (D(30), D(112))
+    # The price came to the stop after that, so the rest is sold as soon as there is volume.
+    reports = exchange.on_bar(bar(3, "96 97 95 96", volume="10000"))
+    assert [(r.quantity, r.price) for r in reports if r.price is not None] == [(D(70), D(96))]
+
+
+def test_what_the_open_fills_comes_before_what_fills_within_the_bar() -> None:
+    """Two orders without a bracket: the stop came first, but the open is beyond the target."""
+    exchange = opened(allow_short=False)
+    submit(exchange, order(Side.BUY, id="entry"))
+    exchange.on_bar(bar(1, "100 100 100 100"))
+    trail = order(Side.SELL, "4", id="trail", type=OrderType.TRAILING_STOP, trail_price="5")
+    target = order(Side.SELL, "6", id="target", type=OrderType.LIMIT, limit_price="108")
+    for made in (trail, target):
+        exchange.submit(made, START + 2 * DAY)
+    reports = exchange.on_bar(bar(2, "112 113 90 95"))
+    assert [(r.order.id, r.price) for r in reports] == [("target", D(112)), ("trail", D(107))]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_replaced_leg_may_not_cross_the_other(side: Side) -> None:
+    exchange = opened()
+    submit(exchange, bracket(side))
+    exchange.on_bar(bar(1, "100 101 99 100"))
+    profit, loss = exchange.working
+    beyond = "94" if side is Side.BUY else "106"
+    crossed = replace(profit, id="new", limit_price=D(beyond))
+    [report] = exchange.replace(profit.id, crossed, START + 2 * DAY)
+    assert report.update is TradeUpdate.REJECTED
+    assert "both could be filled at once" in report.reason
+    near = replace(loss, id="newer", stop_price=D("99" if side is Side.BUY else "101"))
+    assert [r.update for r in exchange.replace(loss.id, near, START + 2 * DAY)] == [
+        TradeUpdate.REPLACED,
+        TradeUpdate.NEW,
+    ]
 
 
 cents = st.integers(8_000, 12_000).map(lambda n: D(n) / 100)

@@ -18,6 +18,7 @@ from ingenium.trading import Account, Fill
 
 BUY, SELL = Side.BUY, Side.SELL
 LIMIT = OrderType.LIMIT
+REJECT: dict[str, Any] = {"on_insufficient_cash": "reject"}
 
 
 class Desk:
@@ -64,7 +65,7 @@ def test_buy_for_more_than_the_cash_is_rejected() -> None:
 
 
 def test_buy_counts_its_fee() -> None:
-    report = Desk(cash=1000, fees=FeePerOrder(D(1))).send(BUY, "10")
+    report = Desk(cash=1000, fees=FeePerOrder(D(1)), **REJECT).send(BUY, "10")
     assert "with fees take 1001, and 1000 is free" in report.reason
 
 
@@ -89,7 +90,7 @@ def test_cash_that_working_orders_will_take_is_not_free() -> None:
 
 
 def test_cash_that_runs_out_between_order_and_fill_rejects_the_order() -> None:
-    desk = Desk(cash=1000)
+    desk = Desk(cash=1000, **REJECT)
     desk.send(BUY, "10", stop_loss="90")
     reports = desk.trade("101")
     assert [r.update.value for r in reports] == ["rejected", "canceled"]
@@ -98,13 +99,13 @@ def test_cash_that_runs_out_between_order_and_fill_rejects_the_order() -> None:
 
 
 def test_cash_that_slippage_takes_counts() -> None:
-    desk = Desk(cash=1000, slippage=SlippageTicks(1))
+    desk = Desk(cash=1000, slippage=SlippageTicks(1), **REJECT)
     desk.send(BUY, "10")
     assert "10 AAPL at 100.01" in desk.trade()[0].reason
 
 
 def test_cash_that_runs_out_after_a_part_cancels_the_rest() -> None:
-    desk = Desk(cash=1000)
+    desk = Desk(cash=1000, **REJECT)
     desk.send(BUY, "10")
     assert desk.trade(volume="50")[0].quantity == 5
     [report] = desk.trade("120", volume="50")
@@ -133,7 +134,7 @@ def test_short_sale_blocks_its_proceeds_and_as_much_again() -> None:
 @pytest.mark.parametrize(("price", "allowed"), [("150", 3), ("200", 0), ("300", 0)])
 def test_buy_through_zero_pays_for_the_short_side_first(price: str, allowed: int) -> None:
     def bought(more: int) -> TradeUpdate:
-        desk = Desk(cash=1000)
+        desk = Desk(cash=1000, **REJECT)
         desk.hold(SELL, "10")  # 2,000 in cash, all of it blocked
         desk.exchange.is_waiting("AAPL", "1")  # so cheap that the order itself is taken
         assert desk.send(BUY, str(10 + more)).update is TradeUpdate.NEW
@@ -154,7 +155,7 @@ def test_protective_orders_are_always_allowed() -> None:
 
 
 def test_sale_of_more_than_is_held_is_rejected_where_shorts_are_forbidden() -> None:
-    desk = Desk(allow_short=False)
+    desk = Desk(allow_short=False, **REJECT)
     report = desk.send(SELL, "1")
     assert report.update is TradeUpdate.REJECTED
     assert report.reason == (
@@ -166,7 +167,7 @@ def test_sale_of_more_than_is_held_is_rejected_where_shorts_are_forbidden() -> N
 
 
 def test_shares_that_another_order_sells_are_not_free() -> None:
-    desk = Desk(allow_short=False)
+    desk = Desk(allow_short=False, **REJECT)
     desk.hold(BUY, "10")
     assert desk.send(SELL, "6", type=LIMIT, limit_price="120").update is TradeUpdate.NEW
     assert "5 AAPL to sell, 4 are held and free" in desk.send(SELL, "5").reason

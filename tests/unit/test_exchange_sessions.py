@@ -183,6 +183,57 @@ def test_day_order_without_a_calendar_is_for_the_day_of_its_first_bar() -> None:
     assert run(exchange, "2024-01-08T14:30", shape="40 41 39 40") == ["filled 08 14:30"]
 
 
+def daily(text: str, shape: str = "100 101 99 100") -> Bar:
+    """Make the bar of a day in UTC, as daily files have them."""
+    open_, high, low, close = shape.split()
+    return Bar.make(
+        "AAPL", utc(text), open=open_, high=high, low=low, close=close, period=DAY
+    )  # fmt: skip
+
+
+def day_order_on(calendar: Any, sent: str, bars: list[str]) -> list[str]:
+    """Send a day order that any of the bars would fill; return what becomes of it."""
+    exchange = PaperExchange(calendar=calendar)
+    exchange.is_waiting("AAPL", "100")
+    exchange.submit(limit(), utc(sent))
+    return updates([r for text in bars for r in exchange.on_bar(daily(text, "40 41 39 40"))])
+
+
+@pytest.mark.parametrize(
+    ("calendar", "sent", "bars", "expected"),
+    [
+        # Friday's close to Monday; over Thursday, the 4th of July; and over both.
+        (NEW_YORK, "2024-01-06", ["2024-01-08"], ["filled 08 00:00"]),
+        (NEW_YORK, "2024-07-04", ["2024-07-05"], ["filled 05 00:00"]),
+        (NEW_YORK, "2024-07-06", ["2024-07-08"], ["filled 08 00:00"]),
+        # While Thursday trades: Friday's is the first bar that can fill it.
+        (NEW_YORK, "2024-01-04T15:00", ["2024-01-05"], ["filled 05 00:00"]),
+        # A session of the calendar without a bar was its session.
+        (NEW_YORK, "2024-01-04", ["2024-01-05"], ["expired 04 21:00"]),
+        (NEW_YORK, "2024-07-03", ["2024-07-05"], ["expired 03 17:00"]),
+        (AlwaysOpen(), "2024-01-06", ["2024-01-08"], ["expired 07 00:00"]),
+        (AlwaysOpen(), "2024-01-06", ["2024-01-06"], ["filled 06 00:00"]),
+        # Without a calendar the bars say when there is trading.
+        (None, "2024-01-06", ["2024-01-08"], ["filled 08 00:00"]),
+        (None, "2024-01-06", ["2024-02-01"], ["filled 01 00:00"]),
+    ],
+)
+def test_day_order_on_daily_bars_over_days_without_one(
+    calendar: Any, sent: str, bars: list[str], expected: list[str]
+) -> None:
+    found = day_order_on(calendar, sent, bars)
+    assert [each for each in found if not each.startswith("new")] == expected
+
+
+@pytest.mark.parametrize("calendar", [None, AlwaysOpen(), NEW_YORK])
+def test_gtc_order_outlives_days_without_a_bar(calendar: Any) -> None:
+    exchange = PaperExchange(calendar=calendar)
+    exchange.is_waiting("AAPL", "100")
+    exchange.submit(limit(time_in_force=TimeInForce.GTC), utc("2024-01-04"))
+    assert prices(exchange.on_bar(daily("2024-01-09", "100 101 99 100"))) == []
+    assert prices(exchange.on_bar(daily("2024-03-11", "40 41 39 40"))) == [D(40)]
+
+
 # opg.
 
 

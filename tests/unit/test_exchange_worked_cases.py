@@ -112,7 +112,7 @@ def test_worked_case_g_cap_fills_a_part_at_the_open(side: Side) -> None:
     [
         ("94 96 93 95", "94", 0),  # gaps through the stop-loss
         ("112 113 111 112", "112", 0),  # gaps over the target, which is a limit order
-        ("112 113 94 100", "95", 1),  # both, even though the open says which came first
+        ("112 113 94 100", "112", 0),  # both, and the open says which came first
     ],
 )
 def test_bracket_on_days_that_gap(

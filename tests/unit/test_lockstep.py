@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+from typing import Literal
 
 import pytest
 from msgspec import structs
@@ -29,6 +30,7 @@ from ingenium import (
     External,
     Ingestor,
     LockstepError,
+    Portfolio,
     Side,
     Signal,
     SignalEvent,
@@ -342,3 +344,53 @@ async def test_replay_cancel_and_replace_give_equal_bytes_on_a_bus_and_in_one_pr
     assert not on_bus.portfolio.problems
     assert on_bus.portfolio.account.equity == result.account.equity
     assert result.account.positions
+
+
+class Rotating(Portfolio):
+    """Moves all it has from one symbol to the other, and back; the purchase is sent first."""
+
+    def __init__(self) -> None:
+        super().__init__(1_000)
+        self.days = 0
+
+    def on_bar(self, bar: Bar) -> None:
+        if bar.symbol != "C":
+            return
+        self.days += 1
+        bought, sold = ("B", "C") if self.days % 4 < 2 else ("C", "B")
+        if self.days % 2 == 0 and not any(self.pending(symbol) for symbol in "BC"):
+            price = self.price(bought)
+            assert price is not None
+            held = self.position(sold).quantity
+            if held or not self.position(bought).quantity:
+                all_in = (self.account.equity / price).quantize(Decimal("0.01"), ROUND_DOWN)
+                self.send_order(bought, Side.BUY, all_in)
+            if held:
+                self.send_order(sold, Side.SELL, held)
+
+
+@pytest.mark.parametrize("mode", ["reduce", "reject"])
+async def test_replay_sales_that_pay_for_purchases_give_equal_bytes_on_a_bus(
+    bus: MemoryBus, mode: Literal["reduce", "reject"]
+) -> None:
+    def app(seed: int | None) -> App:
+        return App(
+            ingestors=[History("B"), History("C")],
+            strategies=[Moody("z", Pauses(seed))],
+            portfolio=Rotating(),
+            executor=PaperExecutor(cash=1_000, allow_short=False, on_insufficient_cash=mode),
+        )
+
+    expected_app, on_bus = app(None), app(3)
+    expected = await replay_async(expected_app)
+    result = await replay_on(bus, on_bus)
+    assert result.events_digest == expected.events_digest
+    assert len(result.trades) > 3
+    assert isinstance(on_bus.executor, PaperExecutor)
+    assert isinstance(expected_app.executor, PaperExecutor)
+    notes = on_bus.executor.exchange.notes
+    assert notes == expected_app.executor.exchange.notes
+    # Prices move between the order and its fill, so that some are not paid in full.
+    assert notes.reduced_orders if mode == "reduce" else notes.rejected_orders
+    assert on_bus.portfolio is not None
+    assert result.account.cash >= 0

@@ -28,7 +28,14 @@ from ingenium.events import (
     TradeUpdate,
     encode,
 )
-from ingenium.exchange import FeeBasisPoints, FillPolicy, PaperExchange, RegularHours, SlippageTicks
+from ingenium.exchange import (
+    FeeBasisPoints,
+    FeePerShare,
+    FillPolicy,
+    PaperExchange,
+    RegularHours,
+    SlippageTicks,
+)
 from ingenium.trading import Bar, state_digest
 
 SYMBOLS = ["AAPL", "EUR/USD"]
@@ -276,15 +283,24 @@ def test_restored_order_still_expires_with_the_session_that_it_was_for() -> None
         )
 
 
-def test_restored_bracket_still_knows_what_of_its_entry_bar_is_sure() -> None:
-    for kind, seen in ((OrderType.MARKET, [("sell", "filled", "110")]), (OrderType.LIMIT, [])):
-        exchange = opened()
-        limit = {"limit_price": "100"} if kind is OrderType.LIMIT else {}
-        submit(exchange, order(Side.BUY, type=kind, take_profit="110", **limit))
-        assert exchange.on_bar(bar(1, "100 101 99 100"))[0].price == 100
-        for each in both(exchange):
-            # A bar of another length that starts with the one that filled the entry.
-            assert told(each.on_bar(bar(1, "100 111 99 100"))) == seen
+def test_restored_exchange_still_knows_what_time_its_bars_have_covered() -> None:
+    exchange = opened()
+    submit(exchange, order(Side.BUY, take_profit="110"))
+    assert exchange.on_bar(bar(1, "100 101 99 100"))[0].price == 100
+    week = Bar.make(
+        "AAPL",
+        bar(1, "100 100 100 100").start,
+        open="100",
+        high="111",
+        low="99",
+        close="100",
+        period=7 * DAY,
+    )
+    for each in both(exchange):
+        assert told(each.on_bar(week)) == []
+        assert told(each.on_bar(bar(1, "100 111 99 100"))) == []  # the same bar again
+        assert each.notes.overlapping_bars == 2
+        assert told(each.on_bar(bar(2, "100 111 99 100"))) == [("sell", "filled", "110")]
 
 
 def test_restored_brackets_protect_what_is_left_in_the_order_in_which_they_came() -> None:
@@ -362,3 +378,34 @@ def test_restoring_into_an_exchange_that_has_worked_is_refused() -> None:
 def test_log_row_of_another_kind_is_refused() -> None:
     with pytest.raises(ComponentError, match="no place for the saved row 'x' of kind 'trade'"):
         PaperExecutor().restore_log([("trade", "x", b"{}")])
+
+
+def test_restored_order_remembers_that_its_minimum_was_charged() -> None:
+    fees = FeePerShare(D("0.005"), minimum=D(1))
+    exchange = opened(fees=fees)
+    submit(exchange, order(Side.BUY, "30"))
+    assert exchange.on_bar(bar(1, "100 100 100 100", volume="100"))[0].commission == 1
+    rows = exchange.state_rows()
+    assert b'"value":"1000"' in rows["order/order_1"]
+    # Rows of before there was such a field load too.
+    old = {k: data.replace(b',"value":"1000"', b"") for k, data in rows.items() if k[:4] != "bar/"}
+    assert old["order/order_1"] != rows["order/order_1"]
+    for each in (rows, old):
+        restored = PaperExchange(fees=fees)
+        restored.restore_rows(each)
+        [report] = restored.on_bar(bar(2, "100 100 100 100", volume="100"))
+        assert (report.quantity, report.commission) == (D(10), D(0))
+
+
+def test_restored_notes_of_before_there_were_more_of_them() -> None:
+    exchange = opened()
+    submit(exchange, order(Side.BUY))
+    rows = exchange.state_rows()
+    names = ["rejected_orders", "reduced_orders", "untaken_targets"]
+    names += ["bars_without_volume", "overlapping_bars"]
+    for name in names:
+        rows["exchange"] = rows["exchange"].replace(f',"{name}":0'.encode(), b"")
+    assert b"rejected" not in rows["exchange"]
+    restored = PaperExchange()
+    restored.restore_rows(rows)
+    assert restored.notes == exchange.notes

@@ -16,9 +16,9 @@ from time import monotonic
 from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.parts import Part
 from ingenium.backtest.quick import QuickSteps
-from ingenium.components import App, Component, External, Ingestor, Portfolio
+from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
 from ingenium.components.base import Sent
-from ingenium.components.handling import start_component, stop_component
+from ingenium.components.handling import end_instant, start_component, stop_component
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
 from ingenium.lockstep import EventLog, Feed, Item, OnStep, ReplayResult, merged, next_turn
@@ -115,6 +115,9 @@ class Replay:
         self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
         self._let_portfolio = _ignore if self._portfolio is None else self._portfolio.let
         self._let_executor = _ignore if self._executor is None else self._executor.let
+        self._holder = app.executor if isinstance(app.executor, Executor) else None
+        if self._holder is not None:
+            self._holder.knows_instants = True
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self.log = EventLog(cash, digest=digest)
@@ -232,6 +235,9 @@ class Replay:
         asked: list[Sent] = []
         if pending := self._let_executor(DataEvent, data, time, filled):
             await pending
+        if self._holder is not None and self._holder.is_holding:
+            await end_instant(self._holder)
+            filled += self._holder.take_sent()
         if pending := self._let_portfolio(DataEvent, data, time, asked):
             await pending
         if filled and (pending := self._let_portfolio(ExecutionEvent, filled, time, asked)):

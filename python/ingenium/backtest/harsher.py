@@ -11,9 +11,11 @@ from ingenium.exchange import (
     FeeBasisPoints,
     FeeModel,
     FillPolicy,
+    OrderFill,
     SlippageBasisPoints,
     SlippageModel,
 )
+from ingenium.exchange.fees import commission
 from ingenium.trading.money import EXACT
 
 __all__ = ["HARSHER", "make_harsher"]
@@ -45,6 +47,11 @@ class HarsherFees(FeeModel):
         """Return the commission of one fill."""
         twice = EXACT.multiply(self.model.fee(quantity, price, is_first=is_first), _TWO)
         return max(twice, _LEAST_FEES.fee(quantity, price, is_first=is_first))
+
+    def commission(self, fill: OrderFill) -> Decimal:
+        """Return the commission of one fill, twice what the other model adds for its order."""
+        twice = EXACT.multiply(commission(self.model, fill), _TWO)
+        return max(twice, _LEAST_FEES.commission(fill))
 
 
 @dataclass(frozen=True, slots=True)

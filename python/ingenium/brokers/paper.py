@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ingenium.components.base import Handled
 from ingenium.components.executor import Executor
@@ -30,11 +30,16 @@ class PaperExecutor(Executor):
         cash: What the account may spend, without margin; no limit when left out. State what the
             portfolio starts with.
         allow_short: Whether the account may sell what it does not hold.
+        on_insufficient_cash: What becomes of an order that the account cannot pay for in full at
+            the price of its fill, or that sells more than is held where that is not allowed:
+            ``"reduce"`` (the default) fills what it can pay for with fees, in whole shares for an
+            order of whole shares, and cancels the rest; ``"reject"`` rejects the order.
         name: See `Component`.
 
     Raises:
         ComponentError: The name does not fit.
-        ConfigError: The cash is negative or no finite number.
+        ConfigError: The cash is negative or no finite number; ``on_insufficient_cash`` is another
+            word.
     """
 
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({"seen": 10_000})
@@ -49,6 +54,7 @@ class PaperExecutor(Executor):
         calendar: Calendar | Mapping[str, Calendar] | None = None,
         cash: Number | None = None,
         allow_short: bool = True,
+        on_insufficient_cash: Literal["reduce", "reject"] = "reduce",
         name: str = "paper",
     ) -> None:
         super().__init__(name)
@@ -65,6 +71,7 @@ class PaperExecutor(Executor):
             calendar=calendar,
             cash=cash,
             allow_short=allow_short,
+            on_insufficient_cash=on_insufficient_cash,
         )
 
     def on_data(self, event: DataEvent) -> Handled:
@@ -86,7 +93,17 @@ class PaperExecutor(Executor):
 
     def on_bar(self, bar: Bar) -> Handled:
         """Match a bar against the orders of its symbol."""
-        self._send_all(self.exchange.on_bar(bar))
+        self._send_all(self.exchange.on_bar(bar, knows_instants=self.knows_instants))
+        return None
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether orders wait for what else happens at this instant."""
+        return self.exchange.is_holding
+
+    def end_instant(self) -> Handled:
+        """Work the orders that waited for what else happened at this instant."""
+        self._send_all(self.exchange.end_instant())
         return None
 
     def on_order(self, event: OrderEvent) -> None:
@@ -94,6 +111,7 @@ class PaperExecutor(Executor):
         try:
             order = Order.from_event(event)
         except InvalidOrderError as error:
+            self.exchange.notes.rejected_orders += 1
             self.reject(event, str(error))
             return
         self._work(order)
@@ -107,6 +125,7 @@ class PaperExecutor(Executor):
 
     def _work(self, order: Order) -> None:
         if denial := self.admit(order):
+            self.exchange.notes.rejected_orders += 1
             self.reject(order.to_event(), str(denial))
         else:
             self._send_all(self.exchange.submit(order, self.now))

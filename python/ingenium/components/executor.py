@@ -48,6 +48,8 @@ class Executor(Gated):
     """Whether orders leave for a real market, which no replay may do."""
     max_order_age_seconds: float = 30.0
     """Older orders are not worked in live running: they were meant for another market."""
+    knows_instants: bool = False
+    """Whether `end_instant` is called when all data of an instant is here, as in a replay."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
@@ -81,6 +83,18 @@ class Executor(Gated):
     def look(self, bar: Bar) -> bool:
         """Take note of a bar, and say whether `handle_bar` has anything to do with it."""
         return True
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether something waits for the rest of the instant's data, and so for `end_instant`."""
+        return False
+
+    def end_instant(self) -> Handled:
+        """Finish what waited for the rest of the instant's data; for those who run components.
+
+        What it sends counts as sent by the last event.
+        """
+        return None
 
     def handle_bar(self, bar: Bar) -> Handled:
         """Do as `on_data` with the bar's event; for those who run components."""

@@ -152,6 +152,29 @@ async def handle(
     return component.take()
 
 
+async def end_instant(executor: Executor) -> None:
+    """Let an executor finish what waited for the rest of an instant's data; `take` what it sent.
+
+    Args:
+        executor: Which; ids of what it sends follow from the last event that it handled.
+
+    Raises:
+        ComponentError: It raised; what it had sent is dropped.
+    """
+    try:
+        result = executor.end_instant()
+        if result is not None:
+            await result
+        if executor.news:
+            await executor.share_news()
+    except Exception as error:
+        executor.withdraw()
+        raise ComponentError(
+            f"{executor.role} {executor.name!r} failed at the end of an instant: "
+            f"{type(error).__name__}: {error}{where(error)}"
+        ) from error
+
+
 def failed_on(component: Component, event: Event, error: Exception) -> ComponentError:
     """Make the error of a handler that raised; what it had sent is dropped."""
     component.withdraw()

@@ -2,7 +2,14 @@
 
 from ingenium.exchange.calendars import AlwaysOpen, Calendar, RegularHours, Session
 from ingenium.exchange.exchange_calendar import ExchangeCalendar
-from ingenium.exchange.fees import FeeBasisPoints, FeeModel, FeePerOrder, FeePerShare, NoFees
+from ingenium.exchange.fees import (
+    FeeBasisPoints,
+    FeeModel,
+    FeePerOrder,
+    FeePerShare,
+    NoFees,
+    OrderFill,
+)
 from ingenium.exchange.notes import ExchangeNotes
 from ingenium.exchange.paper_exchange import PaperExchange
 from ingenium.exchange.policy import FillPolicy
@@ -27,6 +34,7 @@ __all__ = [
     "FillPolicy",
     "NoFees",
     "NoSlippage",
+    "OrderFill",
     "PaperExchange",
     "RegularHours",
     "Report",

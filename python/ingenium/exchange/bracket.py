@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ingenium.events import OrderType, Side, TimeInForce
+from msgspec.structs import replace
+
+from ingenium.events import OrderType, Side
 from ingenium.exchange.bar import ExactBar
-from ingenium.exchange.matching import MATCHERS, Match
+from ingenium.exchange.exits import Exit, Rest, find_exit
+from ingenium.exchange.matching import Match
 from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.resting import RestingOrder
 from ingenium.trading import Order
 from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["Bracket"]
+
+
+@dataclass(slots=True)
+class _BarState:
+    """What a bracket has found in one bar.
+
+    Attributes:
+        bar: The bar; ``None`` before there is one.
+        exit: What happens after its open to the shares that were there before it.
+        untaken: Whether those may have reached their target.
+        acted: The leg that its open filled.
+        fresh: The shares that it brings.
+        rest: What of it comes after them; ``None`` where they come at its end.
+    """
+
+    bar: ExactBar | None
+    exit: Exit | None = None
+    untaken: bool = False
+    acted: RestingOrder | None = None
+    fresh: Decimal = ZERO
+    rest: Rest | None = None
 
 
 class Bracket:
@@ -39,6 +64,7 @@ class Bracket:
         self._entered_at: datetime | None = None
         self._is_sure = False
         self._is_over = False
+        self._now = _BarState(None)
 
     @property
     def entered(self) -> tuple[datetime | None, bool, bool]:
@@ -71,14 +97,20 @@ class Bracket:
         """Whether anything of the entry has been filled."""
         return self._entered_at is not None
 
-    def enter(self, quantity: Decimal, bar: ExactBar) -> bool:
-        """Take in shares that the entry has filled; return whether they are the first."""
+    def enter(self, quantity: Decimal, bar: ExactBar, match: Match, *, is_over: bool) -> bool:
+        """Take in shares that the entry has filled; return whether they are the first.
+
+        Args:
+            quantity: How many.
+            bar: The bar that filled them.
+            match: When and at which price.
+            is_over: Whether the bar ends with the fill, as with one at the close.
+        """
         is_first = self._entered_at is None
         self._entered_at = bar.start
-        # After a fill at the open the whole bar lies ahead, and after one at the close nothing of
-        # it. Of a limit or stop within the bar nobody knows what came before it.
-        self._is_sure = self.entry.type is OrderType.MARKET
-        self._is_over = self.entry.time_in_force is TimeInForce.CLS
+        self._is_sure, self._is_over = match.at_open, is_over
+        state = self._state(bar)
+        state.fresh, state.rest = quantity, None if is_over else Rest.after(match)
         for leg in self.legs:
             leg.leaves = EXACT.add(leg.leaves, quantity)
         return is_first
@@ -102,31 +134,75 @@ class Bracket:
         kept = self.exposure
         return EXACT.subtract(position, kept if self.side is Side.SELL else kept.copy_negate())
 
-    def match(self, bar: ExactBar, policy: FillPolicy) -> tuple[RestingOrder, Match, bool] | None:
-        """Match both legs against a bar.
+    def exit_at_open(self, bar: ExactBar, policy: FillPolicy) -> tuple[Exit, Decimal] | None:
+        """Match the legs against a bar for the shares that were there before it.
 
         Returns:
-            The leg that is filled, at which price, and whether the bar leaves a doubt. Where it
-            does, the loss wins: when both legs could be filled, and when the bar that filled the
-            entry also touches the stop.
+            The leg that is filled at the open, and for how many shares at the most; what comes
+            later is for `exits_after_open`.
         """
-        is_entry_bar = self._entered_at == bar.start
-        if not self.exposure or (is_entry_bar and self._is_over):
+        state = self._state(bar)
+        old = EXACT.subtract(self.exposure, min(state.fresh, self.exposure))
+        if not old:
             return None
-        found: list[tuple[RestingOrder, Match]] = []
+        profit, loss = self._live_legs(bar)
+        found, state.untaken = find_exit(profit, loss, bar, Rest.whole(bar), policy)
+        if found is None or not found.match.at_open:
+            state.exit = found
+            return None
+        state.acted = found.leg
+        if found.leg is loss and state.rest is not None and state.rest.at_open:
+            # What came at the open is stopped there too.
+            state.fresh, old = ZERO, self.exposure
+        return found, old
+
+    def exits_after_open(
+        self, bar: ExactBar, policy: FillPolicy
+    ) -> tuple[list[tuple[Exit, Decimal]], bool]:
+        """Return what the bar does after its open, and to the shares that it brought.
+
+        Returns:
+            Each leg that is filled and for how many shares at the most; and whether the target was
+            not taken although some ways of the price through the bar reach it.
+        """
+        state = self._state(bar)
+        found, untaken = state.exit, state.untaken
+        fresh, rest = min(state.fresh, self.exposure), state.rest
+        state.exit, state.untaken, state.fresh = None, False, ZERO
+        old = EXACT.subtract(self.exposure, fresh)
+        exits = [(found, old)] if found is not None and old else []
+        if not fresh or rest is None:
+            return exits, untaken
+        profit, loss = self._live_legs(bar)
+        if exits and exits[0][0].leg is loss:
+            # Of shares that came within the bar, it is not known whether they came before the stop.
+            match = exits[0][0].match
+            match = replace(match, is_ambiguous=match.is_ambiguous or not rest.at_open)
+            return [(Exit(exits[0][0].leg, match), self.exposure)], untaken
+        later, is_untaken = find_exit(profit, loss, bar, rest, policy)
+        if later is None:
+            return exits, untaken or is_untaken
+        if exits and exits[0][0].leg is later.leg:
+            return [(later, self.exposure)], untaken
+        if later.leg is not state.acted:  # which has had its part of the bar's volume
+            exits.append((later, fresh))
+        return exits, untaken
+
+    def _state(self, bar: ExactBar) -> _BarState:
+        """Return what is known of a bar; a new one has not done anything yet."""
+        if self._now.bar is not bar:
+            self._now = _BarState(bar)
+        return self._now
+
+    def _live_legs(self, bar: ExactBar) -> tuple[RestingOrder | None, RestingOrder | None]:
+        """Return take-profit and stop-loss, as far as they were there when the bar began."""
+        profit: RestingOrder | None = None
+        loss: RestingOrder | None = None
         for leg in self.legs:
             if bar.start < leg.submitted:
                 continue  # it took the place of another while the bar went on
-            is_profit = leg.order.type is OrderType.LIMIT
-            if is_profit and is_entry_bar and not self._is_sure:
-                continue
-            match = MATCHERS[leg.order.type](leg, bar, policy)
-            if match is not None:
-                found.append((leg, match))
-        if not found:
-            return None
-        # The stop-loss stands last among the legs.
-        leg, match = found[-1]
-        is_stop = leg.order.type is not OrderType.LIMIT
-        is_doubtful = len(found) > 1 or (is_stop and is_entry_bar and not self._is_sure)
-        return leg, match, is_doubtful
+            if leg.order.type is OrderType.LIMIT:
+                profit = leg
+            else:
+                loss = leg
+        return profit, loss

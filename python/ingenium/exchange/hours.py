@@ -128,17 +128,18 @@ class TradingHours:
         """Return the session that an order is for, at the first bar that could be part of it."""
         order, submitted = resting.order, resting.submitted
         is_opening = order.time_in_force is _OPG
-        if hours.is_whole:
-            return hours.session
         calendar = self._calendar(order.symbol)
+        if hours.is_whole:
+            # A session of the calendar that passed without a bar was the one that it was for.
+            due = None if calendar is None else _opening_after(calendar, submitted)
+            return due if due is not None and hours.start >= _end(order, due) else hours.session
         if calendar is None:
             # An opening that has begun is missed, and the next one is that of a later day.
             return None if is_opening and hours.session.open < submitted else hours.session
         if not is_opening:
             extended = order.extended_hours and order.time_in_force is _DAY_ORDER
             return calendar.session(submitted, extended_hours=extended)
-        session = calendar.session(submitted)
-        return session if session.open >= submitted else calendar.session(session.close)
+        return _opening_after(calendar, submitted)
 
     def _calendar(self, symbol: str) -> Calendar | None:
         return self._of_symbol.get(symbol, self._of_all)
@@ -152,6 +153,12 @@ def expiry(resting: RestingOrder) -> datetime | None:
 def why_expired(order: Order) -> str:
     """Say why an order has ended with its session."""
     return _EXPIRED[order.time_in_force]
+
+
+def _opening_after(calendar: Calendar, time: datetime) -> Session:
+    """Return the first session that opens at a time or later."""
+    session = calendar.session(time)
+    return session if session.open >= time else calendar.session(session.close)
 
 
 def _end(order: Order, session: Session) -> datetime:

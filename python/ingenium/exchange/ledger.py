@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import reduce
+from typing import Literal
 
 from ingenium.errors import ConfigError
 from ingenium.events import Side
@@ -27,12 +28,26 @@ class Ledger:
     Args:
         cash: What the account starts with; ``None`` for as much as it takes.
         allow_short: Whether it may sell what it does not hold.
+        on_insufficient_cash: What becomes of an order that cash or shares do not allow in full
+            when a bar fills it: ``"reduce"`` it to what they allow, or ``"reject"`` it.
 
     Raises:
-        ConfigError: The cash is no finite number, or negative.
+        ConfigError: The cash is no finite number, or negative; ``on_insufficient_cash`` is another
+            word.
     """
 
-    def __init__(self, cash: Number | None = None, *, allow_short: bool = True) -> None:
+    def __init__(
+        self,
+        cash: Number | None = None,
+        *,
+        allow_short: bool = True,
+        on_insufficient_cash: Literal["reduce", "reject"] = "reduce",
+    ) -> None:
+        if on_insufficient_cash not in ("reduce", "reject"):
+            raise ConfigError(
+                f"on_insufficient_cash is {on_insufficient_cash!r}: use 'reduce' or 'reject'"
+            )
+        self._reduces = on_insufficient_cash == "reduce"
         self._is_limited = cash is not None
         self._allow_short = allow_short
         self._account = Account(ZERO if cash is None else to_decimal(cash, "cash"))
@@ -63,10 +78,37 @@ class Ledger:
             )
         )
 
+    @property
+    def free_cash(self) -> Decimal:
+        """Cash that no short sale blocks."""
+        blocked = _sum(min(p.cost, ZERO) for p in self._account.positions.values())
+        return EXACT.add(self._account.cash, EXACT.multiply(blocked, _TWO))
+
+    def lacks_shares(self, order: Order) -> bool:
+        """Whether it is shares that an order may lack, rather than cash."""
+        return order.side is Side.SELL and not self._allow_short
+
+    def takes_cash(self, order: Order, quantity: Decimal) -> bool:
+        """Whether a fill opens a position that must be paid for."""
+        return self._is_limited and quantity > self._closable(order)
+
+    def frees(self, order: Order) -> bool:
+        """Whether an order closes a position, which frees cash or shares."""
+        return self._closable(order) > 0
+
     def admit(
-        self, resting: RestingOrder, price: Decimal, fee: Decimal, working: Iterable[RestingOrder]
+        self,
+        resting: RestingOrder,
+        price: Decimal,
+        fee: Decimal,
+        working: Iterable[RestingOrder],
+        price_of: Callable[[str], Decimal | None],
     ) -> str:
         """Say why an order cannot be taken, beside those that work; empty when it can.
+
+        What the sale of other positions would bring counts as free, as that sale may come with the
+        same bars. Where orders are reduced by the bar that fills them, fees are left to that, and
+        so is the rest of an order that closes a position.
 
         Takes note in the order of what it sets aside.
 
@@ -75,6 +117,7 @@ class Ledger:
             price: At which it is expected to be filled.
             fee: What that would cost.
             working: The orders that work, without protective ones.
+            price_of: Gives the last price of a symbol.
         """
         if self.forbids_nothing:
             return ""
@@ -93,15 +136,75 @@ class Ledger:
             for other in others
         )
         closing = EXACT.subtract(resting.leaves, opening)
+        if self._reduces:
+            if closing >= resting.step:
+                return ""
+            fee = ZERO
+        if self._is_limited:
+            set_aside = EXACT.subtract(set_aside, self._redeemable(order.symbol, price_of))
         return self._objection(order, opening, closing, price, fee, set_aside)
 
-    def admit_fill(self, order: Order, quantity: Decimal, price: Decimal, fee: Decimal) -> str:
-        """Say why a fill cannot happen; empty when it can."""
+    def admit_fill(
+        self, order: Order, quantity: Decimal, price: Decimal, fee: Decimal, later: Decimal = ZERO
+    ) -> str:
+        """Say why a fill cannot happen; empty when it can.
+
+        Args:
+            order: The order.
+            quantity: Of the fill.
+            price: Of one share.
+            fee: What it costs.
+            later: Cash that was not there yet when the fill happens.
+        """
         if self.forbids_nothing:
             return ""
         closing = min(self._closable(order), quantity)
         opening = EXACT.subtract(quantity, closing)
-        return self._objection(order, opening, closing, price, fee, ZERO)
+        return self._objection(order, opening, closing, price, fee, later)
+
+    def largest_fill(
+        self,
+        resting: RestingOrder,
+        quantity: Decimal,
+        cost: Callable[[Decimal], tuple[Decimal, Decimal]],
+        later: Decimal = ZERO,
+    ) -> Decimal:
+        """Return the largest part of a fill that cash and shares allow, in whole steps.
+
+        Args:
+            resting: The order.
+            quantity: Of the fill that is not allowed.
+            cost: Gives price and fee of a quantity.
+            later: Cash that was not there yet when the fill happens.
+
+        Returns:
+            Zero where nothing is allowed, or an order may not be reduced.
+        """
+        if not self._reduces:
+            return ZERO
+        step = resting.step
+        allowed, refused = 0, int(EXACT.divide_int(quantity, step)) + 1
+        while refused - allowed > 1:
+            middle = (allowed + refused) // 2
+            part = EXACT.multiply(step, Decimal(middle))
+            if self.admit_fill(resting.order, part, *cost(part), later):
+                refused = middle
+            else:
+                allowed = middle
+        return EXACT.multiply(step, Decimal(allowed))
+
+    def _redeemable(self, symbol: str, price_of: Callable[[str], Decimal | None]) -> Decimal:
+        """Return what closing the positions in other symbols would free at their last prices."""
+        freed: list[Decimal] = []
+        for other, position in self._account.positions.items():
+            price = price_of(other)
+            if other == symbol or price is None:
+                continue
+            value = EXACT.multiply(position.quantity, price)
+            if position.quantity < 0:
+                value = EXACT.add(value, EXACT.multiply(position.cost.copy_abs(), _TWO))
+            freed.append(max(value, ZERO))
+        return _sum(freed)
 
     def _closable(self, order: Order) -> Decimal:
         """How much of a position an order in the other direction could close."""

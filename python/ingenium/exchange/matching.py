@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from ingenium.events import OrderType, Side, TimeInForce
 from ingenium.exchange.bar import ExactBar
@@ -13,7 +14,7 @@ from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.resting import RestingOrder
 from ingenium.trading.money import EXACT
 
-__all__ = ["AUCTIONS", "MATCHERS", "Match", "Matcher", "retrail", "trail"]
+__all__ = ["AUCTIONS", "MATCHERS", "Match", "Matcher", "is_through", "retrail", "trail"]
 
 _FINEST = 12
 """Decimals of a stop that a percentage made."""
@@ -26,11 +27,18 @@ class Match(msgspec.Struct, frozen=True, gc=False):
         price: Before slippage; within the bar.
         at_open: Whether it happens at the bar's start; else at some time within the bar.
         slips: Whether slippage applies: at the market it does, at a limit never.
+        is_ambiguous: Whether another way of the price through the bar gives another price, so that
+            this is the worse one for the owner.
+        high_ahead: Whether the bar's high comes after the fill on every way of the price.
+        low_ahead: Whether its low does.
     """
 
     price: Decimal
     at_open: bool
     slips: bool
+    is_ambiguous: bool = False
+    high_ahead: bool = False
+    low_ahead: bool = False
 
 
 Matcher = Callable[[RestingOrder, ExactBar, FillPolicy], Match | None]
@@ -38,7 +46,7 @@ Matcher = Callable[[RestingOrder, ExactBar, FillPolicy], Match | None]
 
 def match_market(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
     """Match a market order: at the open."""
-    return Match(bar.open, at_open=True, slips=True)
+    return _at_open(bar.open, slips=True)
 
 
 def match_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
@@ -49,16 +57,15 @@ def match_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Mat
     limit = resting.order.limit_price
     if limit is None:
         return None
-    if resting.order.side is Side.BUY:
-        reached = bar.low < limit or (policy.touch_fills and bar.low == limit)
-        opens_better = bar.open < limit
-    else:
-        reached = bar.high > limit or (policy.touch_fills and bar.high == limit)
-        opens_better = bar.open > limit
-    if not reached:
+    is_buy = resting.order.side is Side.BUY
+    if not is_through(limit, bar.low if is_buy else bar.high, resting.order.side, policy):
         return None
-    price = bar.open if opens_better and policy.price_improvement else limit
-    return Match(price, at_open=opens_better, slips=False)
+    if bar.open < limit if is_buy else bar.open > limit:
+        return _at_open(bar.open if policy.price_improvement else limit, slips=False)
+    if bar.open == limit and policy.touch_fills:
+        return Match(limit, at_open=False, slips=False, high_ahead=True, low_ahead=True)
+    # The price comes from the other side of the limit, so the extreme behind it is still ahead.
+    return _within(limit, slips=False, is_falling=is_buy)
 
 
 def match_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
@@ -68,41 +75,55 @@ def match_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Matc
     """
     if resting.is_triggered:
         return match_market(resting, bar, policy)
-    trigger = _trigger(resting, bar)
-    if trigger is None:
-        return None
-    return Match(trigger, at_open=trigger == bar.open, slips=True)
+    return _trigger(resting, bar)
 
 
 def match_stop_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
-    """Match a stop-limit order: a limit order from the bar behind the one that triggers it.
+    """Match a stop-limit order: a limit order from its trigger on.
 
-    What comes after the trigger within its own bar is known of the close only, so the limit
-    counts there only if the close is through it.
+    On the bar that triggers it the limit counts only where every way of the price goes through it
+    after the trigger: at the trigger itself, at the close, or at the extreme behind the limit if
+    the bar opens beyond the stop.
     """
-    limit = resting.order.limit_price
+    order, limit = resting.order, resting.order.limit_price
     if limit is None or resting.is_triggered:
         return match_limit(resting, bar, policy)
     trigger = _trigger(resting, bar)
     if trigger is None:
         return None
-    if resting.order.side is Side.BUY:
-        is_through = bar.close < limit or (policy.touch_fills and bar.close == limit)
-        price = min(limit, trigger)
-    else:
-        is_through = bar.close > limit or (policy.touch_fills and bar.close == limit)
-        price = max(limit, trigger)
-    return Match(price, at_open=False, slips=False) if is_through else None
+    if is_through(limit, trigger.price, order.side, policy):
+        return replace(trigger, slips=False)
+    is_buy = order.side is Side.BUY
+    if trigger.at_open and is_through(limit, bar.low if is_buy else bar.high, order.side, policy):
+        return _within(limit, slips=False, is_falling=is_buy)
+    if is_through(limit, bar.close, order.side, policy):
+        return Match(limit, at_open=False, slips=False)
+    return None
 
 
 def match_trailing_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
-    """Match a trailing stop: against the stop as it was, which the bar's extreme then moves."""
-    if resting.best is None:
-        trail(resting, bar.open)
-    match = match_stop(resting, bar, policy)
-    if not resting.is_triggered:
-        trail(resting, bar.high if resting.order.side is Side.SELL else bar.low)
-    return match
+    """Match a trailing stop: against the stop as the open leaves it, which the bar then moves.
+
+    Where the bar ends beyond the stop that its best price makes, every way of the price is stopped
+    somewhere between the two.
+    """
+    if resting.is_triggered:
+        return match_market(resting, bar, policy)
+    is_sell = resting.order.side is Side.SELL
+    # The open comes first, so it moves the stop before anything can touch it.
+    trail(resting, bar.open)
+    match = _trigger(resting, bar)
+    extreme, other = (bar.high, bar.low) if is_sell else (bar.low, bar.high)
+    if match is not None:
+        best = resting.best
+        is_moved = best is not None and (extreme > best if is_sell else extreme < best)
+        return replace(match, is_ambiguous=is_moved and not match.at_open)
+    trail(resting, extreme)
+    stop = resting.stop
+    if stop is None or (bar.close > stop if is_sell else bar.close < stop):
+        return None
+    resting.is_triggered = True
+    return Match(other, at_open=False, slips=True, is_ambiguous=True)
 
 
 def match_opening(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
@@ -120,11 +141,11 @@ def _match_auction(
 ) -> Match | None:
     limit = resting.order.limit_price
     if limit is None:
-        return Match(price, at_open=at_open, slips=True)
-    is_better = price < limit if resting.order.side is Side.BUY else price > limit
-    if not is_better and not (policy.touch_fills and price == limit):
+        return _at_open(price, slips=True) if at_open else Match(price, at_open=False, slips=True)
+    if not is_through(limit, price, resting.order.side, policy):
         return None
-    return Match(price if policy.price_improvement else limit, at_open=at_open, slips=False)
+    price = price if policy.price_improvement else limit
+    return _at_open(price, slips=False) if at_open else Match(price, at_open=False, slips=False)
 
 
 def trail(resting: RestingOrder, price: Decimal) -> None:
@@ -156,17 +177,33 @@ def retrail(resting: RestingOrder, price: Decimal) -> None:
     resting.stop = stop
 
 
-def _trigger(resting: RestingOrder, bar: ExactBar) -> Decimal | None:
+def is_through(limit: Decimal, price: Decimal, side: Side, policy: FillPolicy) -> bool:
+    """Whether a price fills a limit order of a side: beyond the limit, or at it where that does."""
+    if price == limit:
+        return policy.touch_fills
+    return price < limit if side is Side.BUY else price > limit
+
+
+def _trigger(resting: RestingOrder, bar: ExactBar) -> Match | None:
     """Say at which price a bar triggers a stop, the worse of open and stop; note that it does."""
     stop = resting.stop
     if stop is None:
         return None
-    if resting.order.side is Side.BUY:
-        price = max(bar.open, stop) if bar.high >= stop else None
-    else:
-        price = min(bar.open, stop) if bar.low <= stop else None
-    resting.is_triggered = price is not None
-    return price
+    is_buy = resting.order.side is Side.BUY
+    resting.is_triggered = bar.high >= stop if is_buy else bar.low <= stop
+    if not resting.is_triggered:
+        return None
+    if bar.open >= stop if is_buy else bar.open <= stop:
+        return _at_open(bar.open, slips=True)
+    return _within(stop, slips=True, is_falling=not is_buy)
+
+
+def _at_open(price: Decimal, *, slips: bool) -> Match:
+    return Match(price, at_open=True, slips=slips, high_ahead=True, low_ahead=True)
+
+
+def _within(price: Decimal, *, slips: bool, is_falling: bool) -> Match:
+    return Match(price, at_open=False, slips=slips, high_ahead=not is_falling, low_ahead=is_falling)
 
 
 MATCHERS: dict[OrderType, Matcher] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from typing import Literal
 
 from ingenium.errors import ConfigError
 
@@ -24,15 +25,19 @@ class FillPolicy:
         volume_cap: Largest part of a bar's volume that one order gets, above 0 and at most 1;
             ``None`` for no cap.
         name: How reports call it; made of what differs from the standard when left out.
+        no_volume: What a bar does whose volume is zero or unknown: ``"fill"`` orders without a cap,
+            or let them ``"wait"``, since nothing was traded. An ``ioc`` or ``fok`` order is
+            canceled by a bar that fills nothing.
 
     Raises:
-        ConfigError: The volume cap is not above 0 and at most 1.
+        ConfigError: The volume cap is not above 0 and at most 1, or ``no_volume`` is another word.
     """
 
     touch_fills: bool = False
     price_improvement: bool = True
     volume_cap: Decimal | None = Decimal("0.10")
     name: str = ""
+    no_volume: Literal["fill", "wait"] = "fill"
 
     def __post_init__(self) -> None:
         cap: object = self.volume_cap
@@ -41,6 +46,8 @@ class FillPolicy:
                 f"volume_cap is {cap!r}: use a Decimal above 0 and at most 1, such as "
                 "Decimal('0.10') for a tenth, or None"
             )
+        if self.no_volume not in ("fill", "wait"):
+            raise ConfigError(f"no_volume is {self.no_volume!r}: use 'fill' or 'wait'")
         if not self.name:
             object.__setattr__(self, "name", self._describe())
 

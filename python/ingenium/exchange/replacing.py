@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from ingenium.events import OrderType, Side
 from ingenium.exchange.admission import last_price, objection, wrong_side
 from ingenium.exchange.matching import retrail
 from ingenium.exchange.resting import RestingOrder
@@ -40,7 +42,13 @@ def replaced_order(
 
 
 def replaced_leg(
-    old: RestingOrder, order: Order, now: datetime, close: str | None, *, is_live: bool
+    old: RestingOrder,
+    order: Order,
+    now: datetime,
+    close: str | None,
+    *,
+    is_live: bool,
+    others: Iterable[RestingOrder] = (),
 ) -> tuple[RestingOrder, str]:
     """Make the protective order that takes the place of another; see `replaced_order`.
 
@@ -50,6 +58,7 @@ def replaced_leg(
         now: The present time, UTC.
         close: Last close of the symbol, as its event writes it.
         is_live: Whether there is something to protect; before that, any stop will do.
+        others: The other protective order of its bracket, if there is one.
     """
     new = _successor(old, order, now)
     new.leaves = old.leaves
@@ -59,6 +68,8 @@ def replaced_leg(
             "its prices only"
         )
     reason = _triggered(old, order)
+    for other in others:
+        reason = reason or _crossed(order, other.order)
     if not reason and is_live and _has_new_stop(old, order):
         reason = wrong_side(order, order.stop_price, last_price(close))
     return new, reason
@@ -66,13 +77,28 @@ def replaced_leg(
 
 def _successor(old: RestingOrder, order: Order, now: datetime) -> RestingOrder:
     new = RestingOrder(order, now)
-    new.filled = old.filled
+    new.filled, new.value = old.filled, old.value
     new.leaves = EXACT.subtract(order.quantity, old.filled)
     new.is_triggered = old.is_triggered
     new.best = old.best
     if old.best is not None:
         retrail(new, old.best)
     return new
+
+
+def _crossed(order: Order, other: Order) -> str:
+    """Say that take-profit and stop-loss would be on the wrong sides of each other."""
+    profit, loss = (order, other) if order.type is OrderType.LIMIT else (other, order)
+    target, stop = profit.limit_price, loss.stop_price
+    if target is None or stop is None:
+        return ""
+    if target > stop if order.side is Side.SELL else target < stop:
+        return ""
+    where = "above" if order.side is Side.SELL else "below"
+    return (
+        f"order LimitPrice {target:f} of the take-profit is not {where} StopPrice {stop:f} of the "
+        "stop-loss: both could be filled at once"
+    )
 
 
 def _has_new_stop(old: RestingOrder, order: Order) -> bool:

@@ -24,6 +24,7 @@ class RestingOrder:
         submitted: When it came, UTC; only bars that start then or later can fill it.
         leaves: Quantity still to be filled.
         filled: Quantity filled so far.
+        value: Quantity times price of what is filled, which fees may depend on.
         step: The smallest quantity that it is filled in: one share for an order of whole shares,
             0.1 for one with a decimal.
         stop: The price that triggers it, moving for a trailing stop; ``None`` where it has none,
@@ -42,6 +43,7 @@ class RestingOrder:
     submitted: datetime
     leaves: Decimal = field(init=False)
     filled: Decimal = field(init=False, default=ZERO)
+    value: Decimal = field(init=False, default=ZERO)
     step: Decimal = field(init=False)
     stop: Decimal | None = field(init=False)
     best: Decimal | None = field(init=False, default=None)

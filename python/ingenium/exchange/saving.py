@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -16,9 +16,10 @@ from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.notes import ExchangeNotes
 from ingenium.exchange.resting import RestingOrder
 from ingenium.trading import Bar, Order
+from ingenium.trading.money import ZERO
 from ingenium.trading.rows import LogRow, RowWatch, read_row, write_json, write_row
 
-__all__ = ["ExchangeBooks"]
+__all__ = ["ExchangeBooks", "WorkedBar"]
 
 _LEDGER = "ledger/"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -40,6 +41,7 @@ class _Resting(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
     stop: Decimal | None = None
     best: Decimal | None = None
     session: Session | None = None
+    value: Decimal = ZERO
 
     @classmethod
     def of(cls, resting: RestingOrder) -> _Resting:
@@ -81,6 +83,18 @@ class _Bracket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
         return bracket
 
 
+class WorkedBar(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The last bar of a symbol that orders were matched against.
+
+    Attributes:
+        end: Its end, UTC.
+        period: Its length.
+    """
+
+    end: datetime
+    period: timedelta
+
+
 class _Exchange(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What is saved of an exchange as a whole."""
 
@@ -111,6 +125,7 @@ class ExchangeBooks:
     - ``order/<id>``: a working order with all that was seen and filled, and its place.
     - ``bracket/<id of the entry>``: the protective orders of an order.
     - ``close/<symbol>``, ``position/<symbol>``: the last close, and what is held.
+    - ``bar/<symbol>``: end and length of the last bar that was matched.
     - ``ledger/account``, ``ledger/holding/<symbol>``: cash and shares, where they are limited.
 
     Its log has one kind, ``seen``: ids of orders that have been here, so that one that comes again
@@ -128,6 +143,7 @@ class ExchangeBooks:
         self._book = OrderBook()
         self._positions: dict[str, Decimal] = {}
         self._closes: dict[str, str | Bar] = {}
+        self._worked: dict[str, WorkedBar] = {}
         self._watch = RowWatch(self)
 
     def watch(self) -> tuple[dict[str, str | Bar], list[Container[str]]]:
@@ -174,6 +190,8 @@ class ExchangeBooks:
                 brackets.append(read_row(_Bracket, data, key).make())
             elif kind == "close":
                 self._closes[name] = read_row(str, data, key)
+            elif kind == "bar":
+                self._worked[name] = read_row(WorkedBar, data, key)
             elif kind == "position":
                 self._positions[name] = read_row(Decimal, data, key)
             elif kind == "ledger":
@@ -233,6 +251,8 @@ class ExchangeBooks:
                 rows[f"close/{section}"] = write_json(text)
             if section in self._positions:
                 rows[f"position/{section}"] = write_json(format(self._positions[section], "f"))
+            if section in self._worked:
+                rows[f"bar/{section}"] = write_row(self._worked[section])
             for order_id, resting in book.orders.get(section, {}).items():
                 rows[f"order/{order_id}"] = write_row(_Resting.of(resting))
             for order_id, bracket in book.brackets.get(section, {}).items():

@@ -18,6 +18,7 @@ from ingenium.components import App, Component, External
 from ingenium.errors import BusError, ComponentError, DecodeError, LockstepError
 from ingenium.events import (
     DataEvent,
+    Event,
     ExecutionEvent,
     OrderEvent,
     SignalEvent,
@@ -25,9 +26,10 @@ from ingenium.events import (
     encode,
 )
 from ingenium.lockstep.arrivals import Arrivals
-from ingenium.lockstep.feed import Head, next_turn
+from ingenium.lockstep.feed import next_turn
 from ingenium.lockstep.log import EventLog, OnStep, Step
 from ingenium.lockstep.order import SignalOrder
+from ingenium.lockstep.reports import Reports
 from ingenium.lockstep.silence import Silence
 from ingenium.subjects import ALL_EVENTS, event_type_of, grant_subject, report_subject
 
@@ -65,7 +67,7 @@ class Conductor:
         self._problem: Exception | None = None
         self._stop_asked = False
         self._ending: list[Callable[[], None]] = []
-        self._reports: dict[str, LockstepReport] = {}
+        self._reports = Reports(app)
         self._arrived = Arrivals()
         self._signal_order = SignalOrder(app)
         self._step = 0
@@ -139,7 +141,7 @@ class Conductor:
             ComponentError: A component failed.
         """
         try:
-            while not self._stop_asked and any(self._heads()):
+            while not self._stop_asked and any(self._reports.heads()):
                 await self._one_step()
         finally:
             for callback in self._ending:
@@ -163,46 +165,41 @@ class Conductor:
         self._silent.begin()
         time = await self._feed_instant()
         await self._wait_handled()
+        await self._end_instant(time)
         await self._work_orders(time)
         self._close(time)
-        total = [self._reports[i.name].total for i in self._app.ingestors]
         self._on_step(
             self._step,
             time,
             self._arrived.total(DataEvent),
-            None if None in total else sum(t or 0 for t in total),
+            self._reports.total(),
         )
-
-    def _heads(self) -> list[Head | None]:
-        reports = [self._reports[ingestor.name] for ingestor in self._app.ingestors]
-        return [
-            None if report.next_time is None else Head(report.next_time, report.next_symbol)
-            for report in reports
-        ]
 
     async def _feed_instant(self) -> datetime:
         """Have the ingestors send all of the next instant, one at a time, merged by symbol."""
         ingestors = self._app.ingestors
-        time = min(head.time for head in self._heads() if head is not None)
+        time = min(head.time for head in self._reports.heads() if head is not None)
         while True:
-            heads = [head if head and head.time == time else None for head in self._heads()]
+            heads = [head if head and head.time == time else None for head in self._reports.heads()]
             if not any(heads):
                 break
             turn = next_turn(heads)
             await self._let_send(ingestors[turn.feed].name, time, turn.until_symbol)
-        for head in self._heads():
+        for head in self._reports.heads():
             if head is not None and head.time < time:
                 raise ComponentError(
                     f"an ingestor went back from {time.isoformat()} to {head.time.isoformat()}: "
                     "history has to be in the order of time"
                 )
-        await self._until(
-            lambda: self._arrived.total(DataEvent) >= self._sent("data"),
-            lambda: (
-                f"{self._arrived.total(DataEvent)} of {self._sent('data')} data events arrived here"
-            ),
-        )
+        await self._until_sent("data", DataEvent)
         return time
+
+    async def _until_sent(self, what: str, kind: type[Event]) -> None:
+        """Wait until all events of a kind that were sent have arrived here."""
+        await self._until(
+            lambda: self._arrived.total(kind) >= self._reports.sent(what),
+            lambda: f"{self._arrived.total(kind)} of {self._reports.sent(what)} {what} arrived",
+        )
 
     async def _let_send(self, name: str, time: datetime, until_symbol: str) -> None:
         sent = self._reports[name].data_sent
@@ -219,9 +216,6 @@ class Conductor:
             lambda: self._reports[name].data_sent > sent,
             lambda: f"ingestor {name!r} sends nothing",
         )
-
-    def _sent(self, what: str) -> int:
-        return sum(int(getattr(report, f"{what}_sent")) for report in self._reports.values())
 
     async def _wait_handled(self) -> None:
         """Wait until strategies and the executor have handled the instant's data."""
@@ -244,12 +238,19 @@ class Conductor:
             self._arrived.has_data_for(c) for c in self._silent.components if c.role == "strategy"
         ):
             await self._settle()
+        await self._until_sent("signals", SignalEvent)
+
+    async def _end_instant(self, time: datetime) -> None:
+        """Tell an executor that asks for it that all data of the instant is there."""
+        executor = self._app.executor
+        name = "" if executor is None or executor in self._silent else executor.name
+        if executor is None or not name or not self._reports[name].holding:
+            return
+        data = self._arrived.data_for(executor)
+        await self._grant(LockstepGrant(step=self._step, time=time, component=name, data=data))
         await self._until(
-            lambda: self._arrived.total(SignalEvent) >= self._sent("signals"),
-            lambda: (
-                f"{self._arrived.total(SignalEvent)} of {self._sent('signals')} signals "
-                "arrived here"
-            ),
+            lambda: not self._reports[name].holding,
+            lambda: f"executor {name!r} does not end the instant",
         )
 
     async def _work_orders(self, time: datetime) -> None:

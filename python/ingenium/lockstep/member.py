@@ -13,6 +13,7 @@ from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscr
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
 from ingenium.components.handling import (
+    end_instant,
     handle,
     handlers_of,
     start_component,
@@ -60,7 +61,9 @@ def make_member(bus: Bus, app: App, component: Component) -> Member:
         return _Feeder(bus, app, component)
     if isinstance(component, Portfolio):
         return _Gated(bus, app, component)
-    if isinstance(component, Strategy | Executor):
+    if isinstance(component, Executor):
+        return _Trader(bus, app, component)
+    if isinstance(component, Strategy):
         return _Worker(bus, app, component)
     raise ConfigError(f"component {component.name!r} is another program: start its command instead")
 
@@ -215,7 +218,7 @@ class Member(ABC):
 
 
 class _Worker(Member):
-    """A strategy or executor: handles what arrives, when it arrives."""
+    """A strategy: handles what arrives, when it arrives."""
 
     def __init__(self, bus: Bus, app: App, component: Component) -> None:
         super().__init__(bus, app, component)
@@ -230,6 +233,25 @@ class _Worker(Member):
             event_type, message = self._inbox.popleft()
             await self._handle(event_type, message, None)
             worked = True
+        return worked
+
+
+class _Trader(_Worker):
+    """An executor: asks for a grant where orders wait for the end of an instant."""
+
+    def __init__(self, bus: Bus, app: App, component: Executor) -> None:
+        super().__init__(bus, app, component)
+        self._executor = component
+        component.knows_instants = True
+
+    async def _work(self) -> bool:
+        worked = await super()._work()
+        while self._grants and self._state.data_handled >= self._grants[0].data:
+            self._grants.popleft()
+            await end_instant(self._executor)
+            await self._publish(self._executor.take())
+            worked = True
+        self._state.holding = self._executor.is_holding
         return worked
 
 

@@ -58,7 +58,10 @@ type LockstepReport struct {
 	// For an ingestor, how many events it will send in all. Absent when it does not know.
 	Total *uint32 `protobuf:"varint,13,opt,name=total,json=Total,proto3,oneof" json:"total,omitempty"`
 	// Why the component cannot go on, in words; the replay then ends. Empty when all is well.
-	Error         string `protobuf:"bytes,14,opt,name=error,json=Error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,14,opt,name=error,json=Error,proto3" json:"error,omitempty"`
+	// For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+	// work them. False once it has had it, and for other roles.
+	Holding       bool `protobuf:"varint,15,opt,name=holding,json=Holding,proto3" json:"holding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,8 +194,15 @@ func (x *LockstepReport) GetError() string {
 	return ""
 }
 
-// What a component may do now, published on _ingenium.<app>.grant. Strategies and executors need
-// none: they handle what arrives.
+func (x *LockstepReport) GetHolding() bool {
+	if x != nil {
+		return x.Holding
+	}
+	return false
+}
+
+// What a component may do now, published on _ingenium.<app>.grant. Strategies need none: they
+// handle what arrives. Nor do executors, except for the end of an instant when they ask for it.
 type LockstepGrant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the step, from 1; a step is one instant of simulated time.
@@ -205,7 +215,8 @@ type LockstepGrant struct {
 	UntilTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until_time,json=UntilTime,proto3" json:"until_time,omitempty"`
 	// For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
 	UntilSymbol string `protobuf:"bytes,5,opt,name=until_symbol,json=UntilSymbol,proto3" json:"until_symbol,omitempty"`
-	// For a portfolio: handle market data until this many have been handled since the start.
+	// For a portfolio: handle market data until this many have been handled since the start. For an
+	// executor that is holding: the instant is over when this many have been handled.
 	Data uint32 `protobuf:"varint,6,opt,name=data,json=Data,proto3" json:"data,omitempty"`
 	// For a portfolio: then handle executions until this many.
 	Executions uint32 `protobuf:"varint,7,opt,name=executions,json=Executions,proto3" json:"executions,omitempty"`
@@ -314,7 +325,7 @@ var File_ingenium_v1_lockstep_proto protoreflect.FileDescriptor
 
 const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"\n" +
-	"\x1aingenium/v1/lockstep.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x04\n" +
+	"\x1aingenium/v1/lockstep.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x04\n" +
 	"\x0eLockstepReport\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\tR\tComponent\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04Role\x12!\n" +
@@ -332,7 +343,8 @@ const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"\vnext_symbol\x18\f \x01(\tR\n" +
 	"NextSymbol\x12\x19\n" +
 	"\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x14\n" +
-	"\x05error\x18\x0e \x01(\tR\x05ErrorB\b\n" +
+	"\x05error\x18\x0e \x01(\tR\x05Error\x12\x18\n" +
+	"\aholding\x18\x0f \x01(\bR\aHoldingB\b\n" +
 	"\x06_total\"\xaf\x02\n" +
 	"\rLockstepGrant\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\rR\x04Step\x12.\n" +

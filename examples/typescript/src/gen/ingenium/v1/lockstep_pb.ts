@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/v1/lockstep.proto.
  */
 export const file_ingenium_v1_lockstep: GenFile = /*@__PURE__*/
-  fileDesc("Chppbmdlbml1bS92MS9sb2Nrc3RlcC5wcm90bxILaW5nZW5pdW0udjEigwQKDkxvY2tzdGVwUmVwb3J0EhwKCWNvbXBvbmVudBgBIAEoCVIJQ29tcG9uZW50EhIKBHJvbGUYAiABKAlSBFJvbGUSIQoMZGF0YV9oYW5kbGVkGAMgASgNUgtEYXRhSGFuZGxlZBInCg9zaWduYWxzX2hhbmRsZWQYBCABKA1SDlNpZ25hbHNIYW5kbGVkEiUKDm9yZGVyc19oYW5kbGVkGAUgASgNUg1PcmRlcnNIYW5kbGVkEi0KEmV4ZWN1dGlvbnNfaGFuZGxlZBgGIAEoDVIRRXhlY3V0aW9uc0hhbmRsZWQSGwoJZGF0YV9zZW50GAcgASgNUghEYXRhU2VudBIhCgxzaWduYWxzX3NlbnQYCCABKA1SC1NpZ25hbHNTZW50Eh8KC29yZGVyc19zZW50GAkgASgNUgpPcmRlcnNTZW50EicKD2V4ZWN1dGlvbnNfc2VudBgKIAEoDVIORXhlY3V0aW9uc1NlbnQSNwoJbmV4dF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIITmV4dFRpbWUSHwoLbmV4dF9zeW1ib2wYDCABKAlSCk5leHRTeW1ib2wSGQoFdG90YWwYDSABKA1IAFIFVG90YWyIAQESFAoFZXJyb3IYDiABKAlSBUVycm9yQggKBl90b3RhbCKvAgoNTG9ja3N0ZXBHcmFudBISCgRzdGVwGAEgASgNUgRTdGVwEi4KBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRUaW1lEhwKCWNvbXBvbmVudBgDIAEoCVIJQ29tcG9uZW50EjkKCnVudGlsX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglVbnRpbFRpbWUSIQoMdW50aWxfc3ltYm9sGAUgASgJUgtVbnRpbFN5bWJvbBISCgRkYXRhGAYgASgNUgREYXRhEh4KCmV4ZWN1dGlvbnMYByABKA1SCkV4ZWN1dGlvbnMSGAoHc2lnbmFscxgIIAEoDVIHU2lnbmFscxIQCgNlbmQYCSABKAhSA0VuZGIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chppbmdlbml1bS92MS9sb2Nrc3RlcC5wcm90bxILaW5nZW5pdW0udjEinQQKDkxvY2tzdGVwUmVwb3J0EhwKCWNvbXBvbmVudBgBIAEoCVIJQ29tcG9uZW50EhIKBHJvbGUYAiABKAlSBFJvbGUSIQoMZGF0YV9oYW5kbGVkGAMgASgNUgtEYXRhSGFuZGxlZBInCg9zaWduYWxzX2hhbmRsZWQYBCABKA1SDlNpZ25hbHNIYW5kbGVkEiUKDm9yZGVyc19oYW5kbGVkGAUgASgNUg1PcmRlcnNIYW5kbGVkEi0KEmV4ZWN1dGlvbnNfaGFuZGxlZBgGIAEoDVIRRXhlY3V0aW9uc0hhbmRsZWQSGwoJZGF0YV9zZW50GAcgASgNUghEYXRhU2VudBIhCgxzaWduYWxzX3NlbnQYCCABKA1SC1NpZ25hbHNTZW50Eh8KC29yZGVyc19zZW50GAkgASgNUgpPcmRlcnNTZW50EicKD2V4ZWN1dGlvbnNfc2VudBgKIAEoDVIORXhlY3V0aW9uc1NlbnQSNwoJbmV4dF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIITmV4dFRpbWUSHwoLbmV4dF9zeW1ib2wYDCABKAlSCk5leHRTeW1ib2wSGQoFdG90YWwYDSABKA1IAFIFVG90YWyIAQESFAoFZXJyb3IYDiABKAlSBUVycm9yEhgKB2hvbGRpbmcYDyABKAhSB0hvbGRpbmdCCAoGX3RvdGFsIq8CCg1Mb2Nrc3RlcEdyYW50EhIKBHN0ZXAYASABKA1SBFN0ZXASLgoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBFRpbWUSHAoJY29tcG9uZW50GAMgASgJUglDb21wb25lbnQSOQoKdW50aWxfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVVudGlsVGltZRIhCgx1bnRpbF9zeW1ib2wYBSABKAlSC1VudGlsU3ltYm9sEhIKBGRhdGEYBiABKA1SBERhdGESHgoKZXhlY3V0aW9ucxgHIAEoDVIKRXhlY3V0aW9ucxIYCgdzaWduYWxzGAggASgNUgdTaWduYWxzEhAKA2VuZBgJIAEoCFIDRW5kYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * What a component has handled and sent so far, published on _ingenium.<app>.report: once when it
@@ -123,6 +123,14 @@ export type LockstepReport = Message<"ingenium.v1.LockstepReport"> & {
    * @generated from field: string error = 14 [json_name = "Error"];
    */
   error: string;
+
+  /**
+   * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+   * work them. False once it has had it, and for other roles.
+   *
+   * @generated from field: bool holding = 15 [json_name = "Holding"];
+   */
+  holding: boolean;
 };
 
 /**
@@ -133,8 +141,8 @@ export const LockstepReportSchema: GenMessage<LockstepReport> = /*@__PURE__*/
   messageDesc(file_ingenium_v1_lockstep, 0);
 
 /**
- * What a component may do now, published on _ingenium.<app>.grant. Strategies and executors need
- * none: they handle what arrives.
+ * What a component may do now, published on _ingenium.<app>.grant. Strategies need none: they
+ * handle what arrives. Nor do executors, except for the end of an instant when they ask for it.
  *
  * @generated from message ingenium.v1.LockstepGrant
  */
@@ -175,7 +183,8 @@ export type LockstepGrant = Message<"ingenium.v1.LockstepGrant"> & {
   untilSymbol: string;
 
   /**
-   * For a portfolio: handle market data until this many have been handled since the start.
+   * For a portfolio: handle market data until this many have been handled since the start. For an
+   * executor that is holding: the instant is over when this many have been handled.
    *
    * @generated from field: uint32 data = 6 [json_name = "Data"];
    */

@@ -7,8 +7,8 @@ package com.example.ingenium.v1;
 
 /**
  * <pre>
- * What a component may do now, published on _ingenium.&lt;app&gt;.grant. Strategies and executors need
- * none: they handle what arrives.
+ * What a component may do now, published on _ingenium.&lt;app&gt;.grant. Strategies need none: they
+ * handle what arrives. Nor do executors, except for the end of an instant when they ask for it.
  * </pre>
  *
  * Protobuf type {@code ingenium.v1.LockstepGrant}
@@ -245,7 +245,8 @@ private static final long serialVersionUID = 0L;
   private int data_ = 0;
   /**
    * <pre>
-   * For a portfolio: handle market data until this many have been handled since the start.
+   * For a portfolio: handle market data until this many have been handled since the start. For an
+   * executor that is holding: the instant is over when this many have been handled.
    * </pre>
    *
    * <code>uint32 data = 6 [json_name = "Data"];</code>
@@ -561,8 +562,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What a component may do now, published on _ingenium.&lt;app&gt;.grant. Strategies and executors need
-   * none: they handle what arrives.
+   * What a component may do now, published on _ingenium.&lt;app&gt;.grant. Strategies need none: they
+   * handle what arrives. Nor do executors, except for the end of an instant when they ask for it.
    * </pre>
    *
    * Protobuf type {@code ingenium.v1.LockstepGrant}
@@ -1366,7 +1367,8 @@ private static final long serialVersionUID = 0L;
     private int data_ ;
     /**
      * <pre>
-     * For a portfolio: handle market data until this many have been handled since the start.
+     * For a portfolio: handle market data until this many have been handled since the start. For an
+     * executor that is holding: the instant is over when this many have been handled.
      * </pre>
      *
      * <code>uint32 data = 6 [json_name = "Data"];</code>
@@ -1378,7 +1380,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For a portfolio: handle market data until this many have been handled since the start.
+     * For a portfolio: handle market data until this many have been handled since the start. For an
+     * executor that is holding: the instant is over when this many have been handled.
      * </pre>
      *
      * <code>uint32 data = 6 [json_name = "Data"];</code>
@@ -1394,7 +1397,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For a portfolio: handle market data until this many have been handled since the start.
+     * For a portfolio: handle market data until this many have been handled since the start. For an
+     * executor that is holding: the instant is over when this many have been handled.
      * </pre>
      *
      * <code>uint32 data = 6 [json_name = "Data"];</code>

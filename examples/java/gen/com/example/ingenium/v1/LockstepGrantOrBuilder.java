@@ -116,7 +116,8 @@ public interface LockstepGrantOrBuilder extends
 
   /**
    * <pre>
-   * For a portfolio: handle market data until this many have been handled since the start.
+   * For a portfolio: handle market data until this many have been handled since the start. For an
+   * executor that is holding: the instant is over when this many have been handled.
    * </pre>
    *
    * <code>uint32 data = 6 [json_name = "Data"];</code>

@@ -432,6 +432,22 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int HOLDING_FIELD_NUMBER = 15;
+  private boolean holding_ = false;
+  /**
+   * <pre>
+   * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+   * work them. False once it has had it, and for other roles.
+   * </pre>
+   *
+   * <code>bool holding = 15 [json_name = "Holding"];</code>
+   * @return The holding.
+   */
+  @java.lang.Override
+  public boolean getHolding() {
+    return holding_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -488,6 +504,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(error_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 14, error_);
     }
+    if (holding_ != false) {
+      output.writeBool(15, holding_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -543,6 +562,10 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(error_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(14, error_);
+    }
+    if (holding_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(15, holding_);
     }
     return size;
   }
@@ -602,6 +625,8 @@ private static final long serialVersionUID = 0L;
     }
     if (!getError()
         .equals(other.getError())) return false;
+    if (getHolding()
+        != other.getHolding()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -645,6 +670,9 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + ERROR_FIELD_NUMBER;
     hash = (53 * hash) + getError().hashCode();
+    hash = (37 * hash) + HOLDING_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getHolding());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -806,6 +834,7 @@ private static final long serialVersionUID = 0L;
       nextSymbol_ = "";
       total_ = 0;
       error_ = "";
+      holding_ = false;
       return this;
     }
 
@@ -886,6 +915,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00002000) != 0)) {
         result.error_ = error_;
       }
+      if (((from_bitField0_ & 0x00004000) != 0)) {
+        result.holding_ = holding_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -950,6 +982,9 @@ private static final long serialVersionUID = 0L;
         error_ = other.error_;
         bitField0_ |= 0x00002000;
         onChanged();
+      }
+      if (other.getHolding() != false) {
+        setHolding(other.getHolding());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1047,6 +1082,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00002000;
               break;
             } // case 114
+            case 120: {
+              holding_ = input.readBool();
+              bitField0_ |= 0x00004000;
+              break;
+            } // case 120
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1991,6 +2031,53 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       error_ = value;
       bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+
+    private boolean holding_ ;
+    /**
+     * <pre>
+     * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+     * work them. False once it has had it, and for other roles.
+     * </pre>
+     *
+     * <code>bool holding = 15 [json_name = "Holding"];</code>
+     * @return The holding.
+     */
+    @java.lang.Override
+    public boolean getHolding() {
+      return holding_;
+    }
+    /**
+     * <pre>
+     * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+     * work them. False once it has had it, and for other roles.
+     * </pre>
+     *
+     * <code>bool holding = 15 [json_name = "Holding"];</code>
+     * @param value The holding to set.
+     * @return This builder for chaining.
+     */
+    public Builder setHolding(boolean value) {
+
+      holding_ = value;
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+     * work them. False once it has had it, and for other roles.
+     * </pre>
+     *
+     * <code>bool holding = 15 [json_name = "Holding"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearHolding() {
+      bitField0_ = (bitField0_ & ~0x00004000);
+      holding_ = false;
       onChanged();
       return this;
     }

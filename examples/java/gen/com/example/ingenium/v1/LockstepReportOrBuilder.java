@@ -215,4 +215,15 @@ public interface LockstepReportOrBuilder extends
    */
   com.google.protobuf.ByteString
       getErrorBytes();
+
+  /**
+   * <pre>
+   * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+   * work them. False once it has had it, and for other roles.
+   * </pre>
+   *
+   * <code>bool holding = 15 [json_name = "Holding"];</code>
+   * @return The holding.
+   */
+  boolean getHolding();
 }

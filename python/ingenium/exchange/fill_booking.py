@@ -1,0 +1,195 @@
+"""What a fill does on the simulated exchange: its cost, its booking, and its protective orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from ingenium.events import Side, TimeInForce, TradeUpdate
+from ingenium.exchange.bar import ExactBar
+from ingenium.exchange.bracket import Bracket
+from ingenium.exchange.calendars import Calendar
+from ingenium.exchange.exits import Exit
+from ingenium.exchange.fees import FeeModel, NoFees, OrderFill, commission
+from ingenium.exchange.hours import BarHours, TradingHours
+from ingenium.exchange.ledger import Ledger
+from ingenium.exchange.matching import Match
+from ingenium.exchange.policy import FillPolicy
+from ingenium.exchange.resting import RestingOrder
+from ingenium.exchange.saving import ExchangeBooks
+from ingenium.exchange.slippage import NoSlippage, SlippageModel, slipped
+from ingenium.exchange.volume import fillable
+from ingenium.trading import Order
+from ingenium.trading.money import EXACT, ZERO
+from ingenium.trading.report import Report
+
+__all__ = ["FillBooking"]
+
+# A member of an enumeration is looked up slowly.
+_CLS = TimeInForce.CLS
+_BUY = Side.BUY
+_FILLED, _PARTIAL_FILL = TradeUpdate.FILLED, TradeUpdate.PARTIAL_FILL
+
+
+class FillBooking(ExchangeBooks):
+    """Books fills and lets protective orders act; a base of `PaperExchange`."""
+
+    def __init__(
+        self,
+        policy: FillPolicy | None,
+        fees: FeeModel | None,
+        slippage: SlippageModel | None,
+        calendar: Calendar | Mapping[str, Calendar] | None,
+        ledger: Ledger,
+    ) -> None:
+        super().__init__(ledger)
+        self.policy = policy or FillPolicy()
+        self.fees = fees or NoFees()
+        self.slippage = slippage or NoSlippage()
+        self._hours = TradingHours(calendar)
+        # Looked up for each bar.
+        self._orders, self._brackets = self._book.orders, self._book.brackets
+        # What fills within the bars of an instant have freed: it was not there at their open.
+        self._freed_later = ZERO
+
+    # Brackets.
+
+    def _enter(
+        self, order: Order, quantity: Decimal, bar: ExactBar, match: Match, now: datetime
+    ) -> Iterator[Report]:
+        """Let the protective orders of an order go live for what it has filled."""
+        bracket = self._book.bracket(order)
+        if bracket is None:
+            return
+        bracket.is_entry_working = self._book.get(order.id) is not None
+        if bracket.enter(quantity, bar, match, is_over=order.time_in_force is _CLS):
+            for leg in bracket.legs:
+                yield Report(leg.order, TradeUpdate.NEW, now, leg.leaves)
+
+    def _protect_at_open(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[Report]:
+        """Fill the protective orders that the open of a bar reaches: that comes before all else."""
+        position = self._positions.get(symbol, ZERO)
+        for bracket in list(self._brackets[symbol].values()):
+            position = bracket.limit_to(position)
+            if not hours.admits(bracket.entry):
+                continue
+            found = bracket.exit_at_open(bar, self.policy)
+            if found is not None:
+                yield from self._exit(bracket, found[0], bar, found[1])
+
+    def _protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[Report]:
+        """Fill the protective orders of a symbol, and end those that have nothing to protect."""
+        position = self._positions.get(symbol, ZERO)
+        for bracket in list(self._brackets[symbol].values()):
+            position = bracket.limit_to(position)
+            if bracket.is_entered and not bracket.exposure:
+                yield from self._tidy(bracket, bar.start, "the position is closed")
+                continue
+            if not hours.admits(bracket.entry):
+                continue
+            exits, is_untaken = bracket.exits_after_open(bar, self.policy)
+            self.notes.untaken_targets += is_untaken
+            for found, quantity in exits:
+                yield from self._exit(bracket, found, bar, quantity)
+
+    def _exit(
+        self, bracket: Bracket, found: Exit, bar: ExactBar, most: Decimal
+    ) -> Iterator[Report]:
+        """Fill a protective order."""
+        leg, match = found.leg, found.match
+        quantity = min(fillable(leg, bar, self.policy, self.notes), most)
+        if not quantity:
+            return
+        price, fee = self._cost(leg, bar, match, quantity)
+        report = self._filled(leg, bar, match, quantity, price, fee)
+        bracket.reduce(quantity, by=leg)
+        if bracket.is_entry_working and not leg.leaves:
+            # More of the entry may come, and this order protects it too.
+            report = replace(report, update=_PARTIAL_FILL)
+        yield report
+        if not leg.leaves and not bracket.is_entry_working:
+            self._book.remove_leg(bracket, leg)
+        yield from self._tidy(bracket, report.time)
+
+    def _tidy(
+        self,
+        bracket: Bracket,
+        now: datetime,
+        reason: str = "the other order of its bracket was filled",
+    ) -> Iterator[Report]:
+        """End the protective orders of a bracket that has nothing left to protect."""
+        if bracket.legs and (bracket.is_entry_working or bracket.exposure):
+            return
+        if not bracket.is_entered:
+            reason = "its entry was not filled"
+        for leg in bracket.legs:
+            yield Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
+        self._book.remove_bracket(bracket)
+
+    # Fills and ends.
+
+    def _cost(
+        self, resting: RestingOrder, bar: ExactBar, match: Match, quantity: Decimal
+    ) -> tuple[Decimal, Decimal]:
+        """Return the price of a fill after slippage, and its commission."""
+        price = match.price
+        if match.slips and type(self.slippage) is not NoSlippage:
+            distance = self.slippage.distance(price, quantity, bar.volume)
+            price = slipped(price, resting.order.side, distance)
+        return price, self._fee(resting, quantity, price)
+
+    def _fee(self, resting: RestingOrder, quantity: Decimal, price: Decimal) -> Decimal:
+        """Return what the next fill of an order costs."""
+        if type(self.fees) is NoFees:
+            return ZERO
+        fill = OrderFill(resting.order, quantity, price, resting.filled, resting.value)
+        return commission(self.fees, fill)
+
+    def _filled(
+        self,
+        resting: RestingOrder,
+        bar: ExactBar,
+        match: Match,
+        quantity: Decimal,
+        price: Decimal,
+        fee: Decimal,
+    ) -> Report:
+        order = resting.order
+        resting.leaves = EXACT.subtract(resting.leaves, quantity)
+        resting.filled = EXACT.add(resting.filled, quantity)
+        resting.value = EXACT.add(resting.value, EXACT.multiply(quantity, price))
+        self.notes.fills += 1
+        self.notes.ambiguous_fills += match.is_ambiguous
+        signed = quantity if order.side is _BUY else quantity.copy_negate()
+        self._positions[order.symbol] = EXACT.add(self._positions.get(order.symbol, ZERO), signed)
+        if not self._ledger.forbids_nothing:
+            before = self._ledger.free_cash
+            self._ledger.book(order, quantity, price, fee)
+            freed = EXACT.subtract(self._ledger.free_cash, before)
+            if freed > 0 and not match.at_open:
+                self._freed_later = EXACT.add(self._freed_later, freed)
+        return Report(
+            order,
+            _PARTIAL_FILL if resting.leaves else _FILLED,
+            bar.start if match.at_open else bar.end,
+            resting.leaves,
+            quantity,
+            price,
+            fee,
+            is_ambiguous=match.is_ambiguous,
+        )
+
+    def _ended(
+        self, resting: RestingOrder, update: TradeUpdate, now: datetime, reason: str
+    ) -> Iterator[Report]:
+        order = resting.order
+        self._book.remove(order)
+        self.notes.rejected_orders += update is TradeUpdate.REJECTED
+        yield Report(order, update, now, reason=reason)
+        bracket = self._book.bracket(order)
+        if bracket is not None:
+            bracket.is_entry_working = False
+            yield from self._tidy(bracket, now, "its position is closed")
