@@ -9,10 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from replaying import replay_on
 
 from ingenium import App, Ingestor, Portfolio, Strategy, backtest
 from ingenium.backtest import check_lookahead
 from ingenium.brokers import PaperExecutor
+from ingenium.bus import MemoryBus
 from ingenium.errors import BacktestError, ConfigError, IngeniumError
 from ingenium.events import Signal
 from ingenium.ingest import CsvIngestor
@@ -88,7 +90,7 @@ def write(folder: Path) -> None:
 def test_app_that_ran_is_refused_by_name_and_with_the_cure() -> None:
     app = make()
     assert backtest.run(app).stats.fills == 1
-    with pytest.raises(BacktestError, match="'prices' has run already.*pass a function"):
+    with pytest.raises(BacktestError, match=r"'prices' has run already.*pass a function"):
         backtest.run(app)
     with pytest.raises(BacktestError, match="has run already"):
         asyncio.run(backtest.replay_async(app))
@@ -158,8 +160,35 @@ def test_app_object_in_a_file_or_module_is_made_anew_for_each_run(
     assert check_lookahead(named, cuts=2) == []
 
 
+@pytest.mark.parametrize("target", ["{folder}/takes_other.py", "takes_other"])
+def test_app_object_that_a_file_takes_from_another_module_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    write(tmp_path)
+    (tmp_path / "has_app.py").write_text(FILE)
+    (tmp_path / "takes_other.py").write_text("from has_app import app\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("has_app", "takes_other"):
+        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+    named = target.format(folder=tmp_path)
+    assert backtest.run(named).stats.trades > 0
+    with pytest.raises(BacktestError, match="has run already"):
+        backtest.run(named)
+
+
 def test_times_of_no_zone_or_order_are_refused_before_and_after_the_app_is_made() -> None:
     with pytest.raises(ConfigError, match="no zone"):
         backtest.run(make, end=datetime(2024, 1, 1))  # noqa: DTZ001
     with pytest.raises(ConfigError, match="'Mars/Olympus' is not known"):
         backtest.run(make, timezone="Mars/Olympus")
+
+
+def test_app_that_ran_on_a_bus_is_refused_on_a_bus_and_in_a_backtest() -> None:
+    app = make()
+    on_bus = asyncio.run(replay_on(MemoryBus(), app))
+    assert on_bus.events_digest == backtest.run(make).events_digest
+    with pytest.raises(ConfigError, match="'prices' has run already"):
+        asyncio.run(replay_on(MemoryBus(), app))
+    with pytest.raises(BacktestError, match="'prices' has run already"):
+        backtest.run(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
 from statistics import stdev
@@ -15,6 +16,7 @@ from running import ingenium, running, until
 from ingenium import ConfigError, backtest
 from ingenium.backtest.overfitting import deflated_sharpe, expected_best_sharpe, moments
 from ingenium.backtest.parameters import grid, parse_parameter, sample
+from ingenium.backtest.pool import Pool
 from ingenium.backtest.sweep import Sweep
 from ingenium.cli.sweep import sweep
 from ingenium.components import load_factory
@@ -45,6 +47,13 @@ def broken(fast):
 
 whole = app()
 """
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    # To start a process takes longer than all the backtests of a test.
+    with Pool(2) as pool:
+        yield pool
 
 
 @pytest.fixture
@@ -99,10 +108,10 @@ def test_grid_and_sample_hold_each_point_once() -> None:
 
 
 @pytest.mark.timeout(120)
-def test_sweep_on_two_processes_equals_single_backtests(folder: Path) -> None:
+def test_sweep_on_two_processes_equals_single_backtests(folder: Path, pool: Pool) -> None:
     target = str(folder / "app.py:app")
     points = grid({"fast": [3, 5], "slow": [10, 20]})
-    runs = Sweep(target, points, folder / "out").run(workers=2)
+    runs = Sweep(target, points, folder / "out").run(pool=pool)
     assert [run.point for run in runs] == points
     for run in runs:
         single = backtest.run(lambda run=run: load_factory(target, run.point)(**run.point))  # type: ignore[misc]
@@ -111,28 +120,28 @@ def test_sweep_on_two_processes_equals_single_backtests(folder: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_sweep_taken_up_again_runs_only_what_is_missing(folder: Path) -> None:
+def test_sweep_taken_up_again_runs_only_what_is_missing(folder: Path, pool: Pool) -> None:
     target = str(folder / "app.py:app")
     first = Sweep(target, grid({"fast": [3, 5], "slow": [10]}), folder / "out")
-    whole = first.run(workers=1)
+    whole = first.run(pool=pool)
     # Killed while it wrote its last line.
     with first.path.open("a") as file:
         file.write('{"key": "torn')
     told: list[tuple[int, int]] = []
     second = Sweep(target, grid({"fast": [3, 5, 7], "slow": [10]}), folder / "out")
-    runs = second.run(workers=1, on_run=lambda done, of: told.append((done, of)))
+    runs = second.run(pool=pool, on_run=lambda done, of: told.append((done, of)))
     assert told == [(2, 3), (3, 3)]
     assert runs[:2] == whole
     assert len([line for line in first.path.read_text().splitlines() if line.endswith("}")]) == 3
 
 
 @pytest.mark.timeout(120)
-def test_sweep_of_another_app_does_not_take_the_old_runs(folder: Path) -> None:
+def test_sweep_of_another_app_does_not_take_the_old_runs(folder: Path, pool: Pool) -> None:
     target = str(folder / "app.py:app")
     points = grid({"fast": [3], "slow": [10]})
-    [before] = Sweep(target, points, folder / "out").run(workers=1)
+    [before] = Sweep(target, points, folder / "out").run(pool=pool)
     (folder / "app.py").write_text(APP.replace("FixedQuantity(100)", "FixedQuantity(50)"))
-    [after] = Sweep(target, points, folder / "out").run(workers=1)
+    [after] = Sweep(target, points, folder / "out").run(pool=pool)
     assert before.events_digest != after.events_digest
 
 
@@ -155,9 +164,9 @@ def test_command_line_whose_runs_all_fail_ends_with_an_error(folder: Path) -> No
     assert "all 1 runs failed, the first one: LookupError" in ended.err
 
 
-def test_sweep_keeps_the_manifest_of_each_run(folder: Path) -> None:
+def test_sweep_keeps_the_manifest_of_each_run(folder: Path, pool: Pool) -> None:
     sweep = Sweep(str(folder / "app.py:app"), [{"fast": 3}], folder / "out")
-    [run] = sweep.run(workers=1)
+    [run] = sweep.run(pool=pool)
     row = json.loads(sweep.path.read_text())
     assert row["manifest"] == run.manifest
     assert row["manifest"]["app_digest"] == row["app_digest"]

@@ -41,6 +41,7 @@ from ingenium.bus.envelope import headers_for
 from ingenium.clock import ManualClock, format_time
 from ingenium.events import decode
 from ingenium.lockstep import Head, SignalOrder, Turn, make_member, next_turn, time_of
+from ingenium.lockstep.conductor import has_handled
 from ingenium.lockstep.silence import Silence
 from ingenium.portfolios import FixedQuantity
 from ingenium.subjects import grant_subject, report_subject
@@ -241,3 +242,28 @@ def test_replay_external_or_live_component_is_refused_with_the_cure() -> None:
 def test_replay_result_of_no_data_is_empty_and_complete() -> None:
     result = replay(App(ingestors=[History("A", days=0)]))
     assert (result.steps, result.data, result.first, result.complete) == (0, 0, None, True)
+
+
+def handled(data: int, executions: int, signals: int) -> LockstepReport:
+    return LockstepReport(data_handled=data, executions_handled=executions, signals_handled=signals)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((5, 4, 2), True),
+        ((6, 5, 3), True),
+        ((4, 4, 2), False),
+        ((5, 3, 2), False),
+        ((5, 4, 1), False),
+        # However far the others are ahead.
+        ((4, 99, 99), False),
+        ((99, 3, 99), False),
+        ((99, 99, 1), False),
+    ],
+)
+def test_portfolio_has_handled_a_grant_when_no_count_is_behind(
+    counts: tuple[int, int, int], expected: bool
+) -> None:
+    grant = LockstepGrant(step=3, component="p", data=5, executions=4, signals=2)
+    assert has_handled(handled(*counts), grant) is expected

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ingenium.errors import InvalidOrderError
-from ingenium.events import OrderEvent, OrderType, Side, StopLoss, TimeInForce, decode, encode
+from ingenium.events import (
+    OrderEvent,
+    OrderType,
+    ReplaceEvent,
+    Side,
+    StopLoss,
+    TimeInForce,
+    decode,
+    encode,
+)
 from ingenium.trading import Order
 
 TIME = datetime(2024, 1, 2, 15, 30, tzinfo=UTC)
@@ -164,3 +173,68 @@ def test_order_to_event_writes_plain_decimals() -> None:
     order = Order(symbol="BTC", side=Side.BUY, quantity=Decimal("1E+2"))
     assert order.to_event().quantity == "100"
     assert replace(order, quantity=Decimal("1E-8")).to_event().quantity == "0.00000001"
+
+
+TRAILING = {"type": "trailing_stop", "side": "sell"}
+
+
+def change(**fields: Any) -> ReplaceEvent:
+    values: dict[str, Any] = {
+        "id": "order_2",
+        "timestamp": TIME,
+        "order_id": "order_1",
+        "symbol": "AAPL",
+    }
+    return ReplaceEvent(**(values | fields))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "price", "percent"),
+    [
+        ({"trail_percent": "5"}, {"trail_price": "2"}, Decimal(2), None),
+        ({"trail_price": "2"}, {"trail_percent": "5"}, None, Decimal(5)),
+        ({"trail_percent": "5"}, {"trail_percent": "4"}, None, Decimal(4)),
+        ({"trail_price": "2"}, {"trail_price": "3"}, Decimal(3), None),
+        ({"trail_percent": "5"}, {"quantity": "3"}, None, Decimal(5)),
+        ({"trail_price": "2"}, {"time_in_force": "gtc"}, Decimal(2), None),
+    ],
+)
+def test_order_replaced_by_another_trail_has_that_one_alone(
+    old: dict[str, str], new: dict[str, str], price: Decimal | None, percent: Decimal | None
+) -> None:
+    order = Order.from_event(event(**TRAILING, **old)).replaced_by(change(**new))
+    assert (order.trail_price, order.trail_percent) == (price, percent)
+    assert order.id == "order_2"
+    assert order.quantity == Decimal(new.get("quantity", 10))
+    assert order.time_in_force == new.get("time_in_force", "day")
+
+
+def test_order_replaced_by_what_makes_no_order_is_refused() -> None:
+    order = Order.from_event(event(**TRAILING, trail_percent="5"))
+    both = change(trail_price="2", trail_percent="4")
+    with pytest.raises(InvalidOrderError, match="both set"):
+        order.replaced_by(both)
+    with pytest.raises(InvalidOrderError, match="would stay as it is"):
+        order.replaced_by(change())
+    with pytest.raises(InvalidOrderError, match=r"order Symbol is 'IBM'.*'AAPL'"):
+        order.replaced_by(change(symbol="IBM", quantity="1"))
+    with pytest.raises(InvalidOrderError, match="LimitPrice"):
+        order.replaced_by(change(limit_price="1"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"type": "limit", "limit_price": "10"}, {"limit_price": "11"}),
+        ({"type": "stop", "stop_price": "10"}, {"stop_price": "11"}),
+        ({"type": "stop_limit", "stop_price": "10", "limit_price": "9"}, {"stop_price": "11"}),
+        ({"type": "stop_limit", "stop_price": "10", "limit_price": "9"}, {"limit_price": "8"}),
+    ],
+)
+def test_order_replaced_keeps_what_is_not_stated(old: dict[str, str], new: dict[str, str]) -> None:
+    order = Order.from_event(event(**old)).replaced_by(change(**new))
+    expected = {name: text for name, text in (old | new).items() if name != "type"}
+    for name in ("limit_price", "stop_price", "trail_price", "trail_percent"):
+        value = expected.get(name)
+        assert getattr(order, name) == (None if value is None else Decimal(value))
+    assert order.type == old["type"]

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 __all__ = ["day_of", "end_of", "periods_in_year"]
 
-_PERIODS = (365, 252, 52, 12, 4, 2, 1)
 _SIX_A_WEEK = 313
+_PERIODS = (365, _SIX_A_WEEK, 252, 52, 12, 4, 2, 1)
 _YEAR_DAYS = 365.25
 _HALF_YEAR_DAYS = 182
 _NEAR_DAILY = 0.08
@@ -53,7 +53,7 @@ def periods_in_year(days: Sequence[int]) -> int:
 
     The usual distance between them says whether they are daily, weekly, monthly or longer, from
     two days on. Longer ones are counted, and the count is taken for one of 52, 12, 4, 2 or 1 when
-    it comes near. Daily ones are counted from half a year on, and taken for 365 or 252; before
+    it comes near. Daily ones are counted from half a year on, and taken for 365, 313 or 252; before
     that their weekdays tell: 365 with Saturdays and Sundays, 313 with one of them (currencies,
     which open on Sunday evening), else 252. Holes in the data do not count.
 

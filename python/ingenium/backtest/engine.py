@@ -17,7 +17,7 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.parts import Part
 from ingenium.backtest.quick import QuickSteps
 from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
-from ingenium.components.base import Sent
+from ingenium.components.base import Sent, ran_already
 from ingenium.components.handling import end_instant, start_component, stop_component
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
@@ -95,9 +95,8 @@ class Replay:
                 )
             if component.has_run:
                 raise BacktestError(
-                    f"{component.role} {component.name!r} has run already, and its next run would "
-                    "begin with what it remembers: make a new App with new components for each "
-                    "run, or pass a function that makes it"
+                    f"{ran_already(component)}: make a new App with new components for each run, "
+                    "or pass a function that makes it"
                 )
         if not app.historical:
             raise BacktestError(

@@ -30,7 +30,7 @@ def moments(returns: Sequence[float]) -> tuple[float, float, float]:
         second = fsum((r - mean) ** 2 for r in returns) / count
         third = fsum((r - mean) ** 3 for r in returns) / count
         fourth = fsum((r - mean) ** 4 for r in returns) / count
-        if second <= 1e-28:
+        if not 1e-28 < second < inf:
             return 0.0, 0.0, 3.0
         return mean / sqrt(second * count / (count - 1)), third / second**1.5, fourth / second**2
     except (OverflowError, ValueError):

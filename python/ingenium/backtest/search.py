@@ -70,8 +70,7 @@ def search(
         repeats += len(chosen) - len(new)
         on_run(len(found), count)
         for trial, point in zip(trials, chosen, strict=True):
-            value = found[tuple(point.values())].score(by)
-            _tell(study, trial, value)
+            _tell(study, trial, found[tuple(point.values())], by)
     runs = list(found.values())
     good = [run for run in runs if not run.error]
     if good and not any(by in run.figures for run in good):
@@ -80,6 +79,7 @@ def search(
 
 
 _MOST_REPEATS = 5
+_WORST = -1e300
 
 
 def _study(seed: int) -> optuna.Study:
@@ -106,10 +106,12 @@ def _point(trial: optuna.Trial, parameters: Mapping[str, Sequence[Value]]) -> Po
     return point
 
 
-def _tell(study: optuna.Study, trial: optuna.Trial, value: float | None) -> None:
+def _tell(study: optuna.Study, trial: optuna.Trial, run: SweepRun, by: str) -> None:
     from optuna.trial import TrialState
 
-    if value is None:
+    value = run.score(by)
+    if run.error:
         study.tell(trial, state=TrialState.FAIL)
     else:
-        study.tell(trial, value)
+        # Only ranks count, so what has no score is below all others, and is avoided.
+        study.tell(trial, _WORST if value is None else value)

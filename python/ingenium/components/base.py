@@ -32,7 +32,7 @@ from ingenium.trading.order import Order
 from ingenium.trading.report import SentReport
 from ingenium.trading.rows import GivenRows, LogRow, read_row, write_json
 
-__all__ = ["Component", "Handled", "Sent", "event_of"]
+__all__ = ["Component", "Handled", "Sent", "event_of", "ran_already"]
 
 Handled = Awaitable[None] | None
 """What a handler returns: nothing, or something to await that gives nothing."""
@@ -67,7 +67,7 @@ class Component:
     """How many of the last rows of each kind of `take_log` `restore_log` needs."""
 
     has_run: bool = False
-    """Whether a backtest has run it: it remembers that, and another run would differ."""
+    """Whether a backtest or replay has run it: it remembers that, and another run would differ."""
 
     own_rows: ClassVar[Collection[str]] = ("nameless", "user")
     """Keys of the rows that every component may have; see `state_rows`."""
@@ -357,6 +357,14 @@ class Component:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def ran_already(component: Component) -> str:
+    """Say that a component cannot be run once more."""
+    return (
+        f"{component.role} {component.name!r} has run already, and its next run would begin with "
+        "what it remembers"
+    )
 
 
 def event_of(sent: Sent) -> Event:

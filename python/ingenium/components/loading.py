@@ -32,9 +32,11 @@ def load_app(target: str) -> App:
             the line.
     """
     found = _find(target)
-    if isinstance(found, App) and any(component.has_run for component in found.components):
+    place, _ = _split(target)
+    has_run = isinstance(found, App) and any(each.has_run for each in found.components)
+    if has_run and not place.endswith(".py"):
         # A module is imported once only, and its app is good for one run.
-        importlib.reload(_import_module(_split(target)[0]))
+        importlib.reload(_import_module(place))
         found = _find(target)
     if not isinstance(found, App) and callable(found):
         try:

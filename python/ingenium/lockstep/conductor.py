@@ -280,7 +280,7 @@ class Conductor:
     async def _let_order(self, portfolio: Component, grant: LockstepGrant) -> None:
         await self._grant(grant)
         await self._until(
-            lambda: _has_handled(self._reports[portfolio.name], grant),
+            lambda: has_handled(self._reports[portfolio.name], grant),
             lambda: f"portfolio {portfolio.name!r} does not handle what was granted",
         )
 
@@ -392,7 +392,8 @@ class Conductor:
         self.fail(LockstepError(f"replay stalled at step {self._step}: {what()}"))
 
 
-def _has_handled(report: LockstepReport, grant: LockstepGrant) -> bool:
+def has_handled(report: LockstepReport, grant: LockstepGrant) -> bool:
+    """Return whether a component has handled all that it was granted."""
     return (
         report.data_handled >= grant.data
         and report.executions_handled >= grant.executions

@@ -32,6 +32,7 @@ from ingenium.lockstep.problems import replay_problems
 from ingenium.subjects import event_type_of, subject_of
 from ingenium.trading import Account, Bar, Fill, Order, SentReport, Trade
 from ingenium.trading.account import LARGEST_PRICE
+from ingenium.trading.order import protective_ids
 from ingenium.trading.tally import Tally
 
 _LISTED = 10
@@ -344,7 +345,19 @@ class EventLog:
         order = self._orders.get(order_id)
         if isinstance(order, OrderEvent):
             order = self._orders[order_id] = Order.from_event(order)
-        return order
+        return self._leg(order_id) if order is None else order
+
+    def _leg(self, order_id: str) -> Order | None:
+        """Return the protective order of that id: no event has it, as it comes with another."""
+        for name, other in self._orders.items():
+            has_legs = other.take_profit is not None or other.stop_loss is not None
+            if has_legs and order_id in protective_ids(name):
+                parent = other if isinstance(other, Order) else Order.from_event(other)
+                legs = {leg.id: leg for leg in parent.protective_orders()}
+                if order_id in legs:
+                    self._orders[order_id] = legs[order_id]
+                    return legs[order_id]
+        return None
 
     def _replace(self, event: ReplaceEvent) -> None:
         with suppress(InvalidOrderError):  # the executor rejects it
@@ -354,7 +367,9 @@ class EventLog:
 
     def _fill(self, event: ExecutionEvent) -> None:
         order = self._orders.get(event.order_id)
-        if order is None or (event.symbol == order.symbol and event.side == order.side):
+        if order is None and event.symbol and event.side:
+            pass  # nobody needs it, and to look for a protective order is slow
+        elif order is not None and event.symbol == order.symbol and event.side == order.side:
             order = None  # the execution says it all
         else:
             order = self._order(event.order_id)

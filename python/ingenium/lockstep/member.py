@@ -12,6 +12,7 @@ from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
+from ingenium.components.base import ran_already
 from ingenium.components.handling import (
     end_instant,
     handle,
@@ -55,8 +56,10 @@ def make_member(bus: Bus, app: App, component: Component) -> Member:
     """Make the member that plays ``component``'s part.
 
     Raises:
-        ConfigError: The component is another program's.
+        ConfigError: The component is another program's, or has run already.
     """
+    if component.has_run:
+        raise ConfigError(f"{ran_already(component)}: make a new App for each run")
     if isinstance(component, Ingestor):
         return _Feeder(bus, app, component)
     if isinstance(component, Portfolio):
@@ -193,7 +196,7 @@ class Member(ABC):
     async def _begin(self, now: datetime) -> None:
         self._now = now
         if not self._started:
-            self._started = True
+            self._started = self.component.has_run = True
             await self._publish(await start_component(self.component, now))
 
     async def _publish(self, events: Sequence[Event]) -> None:

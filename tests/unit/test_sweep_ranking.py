@@ -1,0 +1,231 @@
+"""What a sweep prints: the best first, who lost all last, and each that failed by name."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ingenium.backtest.manifest import source_digest
+from ingenium.backtest.pool import Pool
+from ingenium.backtest.search import search
+from ingenium.backtest.sweep import Sweep, SweepRun, luck
+from ingenium.backtest.sweep_run import Task, run_task
+from ingenium.backtest.walk_forward import Fold, WalkForward, make_windows
+from ingenium.cli.sweep import sweep
+from ingenium.cli.sweep_output import print_failures, print_folds, print_runs
+from ingenium.errors import BacktestError
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+APP = """
+from pathlib import Path
+from ingenium import App, Portfolio
+from ingenium.brokers import PaperExecutor
+from ingenium.exchange import FillPolicy
+from ingenium.ingest import CsvIngestor
+
+class Opens(Portfolio):
+    def __init__(self, quantity):
+        super().__init__(1_000)
+        self.quantity, self.count = quantity, 0
+
+    def on_bar(self, bar):
+        self.count += 1
+        if self.count == 1 and self.quantity:
+            side = "buy" if self.quantity > 0 else "sell"
+            self.send_order(bar.symbol, side=side, quantity=abs(self.quantity))
+
+def app(quantity=1):
+    if quantity == 13:
+        raise ValueError("not thirteen")
+    return App(ingestors=[CsvIngestor(Path(__file__).with_name("X.csv"))],
+               portfolio=Opens(quantity), executor=PaperExecutor(FillPolicy(volume_cap=None)))
+
+def fails_late(quantity=1):
+    made = app(quantity)
+    portfolio = made.portfolio
+    on_bar = portfolio.on_bar
+    def later(bar):
+        on_bar(bar)
+        if portfolio.count == 30:
+            raise ValueError("bar thirty")
+    portfolio.on_bar = later
+    return made
+"""
+
+
+def made(figures: dict[str, Any], error: str = "", **point: Any) -> SweepRun:
+    return SweepRun(point, figures, "", error, (0.01, 0.0, 3.0, 100))
+
+
+def printed(runs: list[SweepRun], by: str, top: int = 10) -> tuple[list[str], str]:
+    """Return the first words of the table's lines, and what is said beside it."""
+    out, said = io.StringIO(), io.StringIO()
+    print_runs(Console(file=out, width=200), Console(file=said, width=200), runs, ["n"], by, top)
+    rows = [line.split()[0] for line in out.getvalue().splitlines() if line.strip()]
+    return [row for row in rows if row.isdigit()], said.getvalue()
+
+
+@pytest.mark.parametrize("by", ["sharpe", "total_return", "volatility", "trades"])
+def test_runs_that_lost_all_are_last_whatever_the_figure(by: str) -> None:
+    runs = [
+        made({by: 99.0, "max_drawdown": -1.2}, n=1),
+        made({by: -5.0, "max_drawdown": -0.99}, n=2),
+        made({by: None, "max_drawdown": 0.0}, n=3),
+        made({by: 3.0, "max_drawdown": -0.1}, n=4),
+        made({}, "it raised", n=5),
+        made({by: None, "final_equity": 0.0}, n=6),
+    ]
+    rows, said = printed(runs, by)
+    assert rows == ["4", "2", "3", "1", "6"]
+    assert f"1 of 6 runs have no {by}" in said
+    assert "2 of 6 runs lost all" in said
+    assert "it raised" in said
+    assert printed(runs, by, top=2)[0] == ["4", "2"]
+
+
+def test_runs_that_all_lack_the_figure_are_shown_without_an_error() -> None:
+    rows, said = printed([made({"sharpe": None}, n=1), made({"sharpe": None}, n=2)], "sharpe")
+    assert rows == ["1", "2"]
+    assert "2 of 2 runs have no sharpe" in said
+
+
+def test_search_does_not_choose_who_lost_all() -> None:
+    pytest.importorskip("optuna")
+
+    def run_points(points: Any) -> list[SweepRun]:
+        # Best at 20; what loses all would be better still.
+        return [
+            made({"sharpe": 99.0, "max_drawdown": -2.0}, n=p["n"])
+            if p["n"] > 50
+            else made({"sharpe": -abs(p["n"] - 20), "max_drawdown": -0.1}, n=p["n"])
+            for p in points
+        ]
+
+    runs = search({"n": list(range(100))}, run_points, by="sharpe", count=40, seed=4)
+    scores = [score for run in runs if (score := run.score("sharpe")) is not None]
+    assert len(scores) > 25, "half of the points lose all, and most of them are avoided"
+    assert max(scores) >= -1
+    lost = search({"n": list(range(60, 70))}, run_points, by="sharpe", count=5, seed=4)
+    assert len(lost) == 5
+
+
+def test_luck_of_runs_among_which_some_lost_all_is_a_probability() -> None:
+    runs = [made({"sharpe": 1.0}, n=1), SweepRun({}, {}, "", "", (0.0, 0.0, 3.0, 0))]
+    chance = luck(runs, runs[0])
+    assert chance is not None
+    assert 0 <= chance <= 1
+
+
+def fold(number: int, inside: SweepRun, outside: SweepRun) -> Fold:
+    windows = make_windows(START, START + timedelta(days=400), 3)
+    return Fold(windows[number], inside.point, inside, outside)
+
+
+@pytest.mark.parametrize(
+    ("outside", "says"),
+    [
+        (0.0, "nothing is left out of sample of the gain"),
+        (-0.1, "was a loss out of sample"),
+        (0.001, "is left (walk-forward efficiency"),
+        (0.2, "walk-forward efficiency"),
+    ],
+)
+def test_folds_are_judged_in_words(outside: float, says: str) -> None:
+    folds = [
+        fold(0, made({"total_return": 0.3}, n=1), made({"total_return": outside}, n=1)),
+        fold(1, made({"total_return": 0.3}, n=1), made({}, "out of luck", n=1)),
+    ]
+    out, said = io.StringIO(), io.StringIO()
+    walk = WalkForward(folds)
+    print_failures(Console(file=said, width=200), walk)
+    print_folds(Console(file=out, width=200), Console(file=said, width=200), walk, "total_return")
+    assert says in said.getvalue()
+    assert "failed: fold 2: out of luck" in said.getvalue()
+    assert "at its price then" in said.getvalue()
+    assert f"out of sample of 1 of 2 folds: total return {outside:.2%}" in out.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    rows = [
+        f"{START + timedelta(days=n):%Y-%m-%d},{price},{price},{price},{price},1000"
+        for n, price in enumerate(100 + n for n in range(80))
+    ]
+    (tmp_path / "X.csv").write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""]))
+    (tmp_path / "ranked.py").write_text(APP)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_task_of_an_account_that_loses_all_has_no_ratios_and_no_moments(folder: Path) -> None:
+    """Short 40 at 101 with 1,000: all is lost at 126."""
+    digest = source_digest("ranked.py")
+    bust = run_task(Task("ranked.py", digest, {"quantity": -40}))
+    small = run_task(Task("ranked.py", digest, {"quantity": -1}))
+    assert bust.error == small.error == ""
+    assert bust.figure("final_equity") == 1000 - 40 * (179 - 101)
+    assert (bust.figure("sharpe"), bust.moments) == (None, (0.0, 0.0, 3.0, 0))
+    assert (bust.is_bust, small.is_bust) == (True, False)
+    json.dumps(bust.to_json(Task("ranked.py", digest, {})), allow_nan=False)
+
+
+def test_kept_runs_whose_figures_were_counted_otherwise_are_run_again(folder: Path) -> None:
+    points = [{"quantity": 1}]
+    first = Sweep("ranked.py", points, folder / "kept")
+    first.keep(first.keys[0], made({"sharpe": 9.0}, quantity=1))
+    assert Sweep("ranked.py", points, folder / "kept").missing() == []
+    text = first.path.read_text()
+    first.path.write_text(text.replace('"figures_version": 2', '"figures_version": 1'))
+    assert len(Sweep("ranked.py", points, folder / "kept").missing()) == 1
+    first.path.write_text(text.replace('"figures_version": 2, ', ""))
+    assert len(Sweep("ranked.py", points, folder / "kept").missing()) == 1
+
+
+@pytest.mark.timeout(120)
+def test_sweeps_and_walks_go_on_where_some_fail(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first choice raises always; the second one is short of money, and loses all."""
+    values = ["quantity=13,-40,2,0"]
+    sweep("ranked.py:app", values, by="total_return", workers=1)
+    ended = capsys.readouterr()
+    firsts = [line.split()[0] for line in ended.out.splitlines() if line.strip()]
+    assert [first for first in firsts if first in {"13", "-40", "2", "0"}] == ["2", "0", "-40"]
+    assert "not thirteen" in ended.err
+    assert "1 of 4 runs lost all" in ended.err
+    sweep("ranked.py:app", values, by="total_return", walk_forward=2, json=True, workers=1)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["point"] for row in rows] == [{"quantity": 2}] * 2
+    assert all(row["figures"]["total_return"] > 0.01 for row in rows)
+    assert [row["bust"] for row in rows] == [False, False]
+    # Taken up again, nothing is run twice, and the same comes out.
+    kept = (folder / ".ingenium" / "sweep" / "runs.jsonl").read_text()
+    sweep("ranked.py:app", values, by="total_return", walk_forward=2, json=True, workers=1)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
+    assert (folder / ".ingenium" / "sweep" / "runs.jsonl").read_text() == kept
+
+
+@pytest.mark.timeout(120)
+def test_walk_whose_runs_all_fail_says_so_with_the_reason(folder: Path) -> None:
+    with pytest.raises(BacktestError, match=r"all 2 choices .* fail over all of history.*thirty"):
+        sweep("ranked.py:fails_late", ["quantity=1,2"], walk_forward=3, workers=1)
+
+
+@pytest.mark.timeout(120)
+def test_pool_serves_several_sweeps_also_after_a_process_was_killed(folder: Path) -> None:
+    ends = "    if quantity == 7:\n        os.kill(os.getpid(), 9)\n"
+    text = "import os\n" + APP.replace("    if quantity == 13:", f"{ends}    if quantity == 13:")
+    (folder / "killed.py").write_text(text)
+    with Pool(1) as pool:
+        [good] = Sweep("killed.py", [{"quantity": 1}], folder / "a").run(pool=pool)
+        runs = Sweep("killed.py", [{"quantity": 7}, {"quantity": 2}], folder / "b").run(pool=pool)
+        [again] = Sweep("killed.py", [{"quantity": 3}], folder / "c").run(pool=pool)
+    assert good.error == runs[1].error == again.error == ""
+    assert "its process was killed 2 times" in runs[0].error
