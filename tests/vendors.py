@@ -122,7 +122,7 @@ FILES = (
     _of("investing/PETR4 Dados Históricos.csv", by.investing("PETR4", "%d.%m.%Y", ","), "1d",
         symbol="PETR4", newest_first=True),
     _of("investing/USD_JPY 過去データ.csv", by.investing("USDJPY", "%Y年%m月%d日"), "1d",
-        symbol="USDJPY", newest_first=True, date_format="%Y年%m月%d日"),
+        symbol="USDJPY", newest_first=True),
     _of("jquants/prices_daily_quotes.csv", by.plain("86970"), "1d"),
     _of("kibot/IBM_30min.txt",
         by.headless("IBM", "%m/%d/%Y %H:%M", clock=True, zone=NEW_YORK), "30m", symbol="IBM",
@@ -213,7 +213,7 @@ def _written(value: object) -> str:
 def _total(texts: list[str]) -> str:
     if not any(texts):
         return "-"
-    return f"{sum(map(Decimal, filter(None, texts))).normalize():f}"
+    return f"{sum(map(Decimal, filter(None, texts)), Decimal(0)).normalize():f}"
 
 
 def page(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
@@ -77,7 +78,7 @@ def clock_bars(zone: str, first: date, days: int, hours: int) -> list[Truth]:
     starts = list(dict.fromkeys([*starts, local(tz, first + days * DAY, 0)]))
     return [
         Truth(start, end, f"{start.astimezone(tz):%Y-%m-%d %H:%M:%S}")
-        for start, end in zip(starts, starts[1:], strict=False)
+        for start, end in pairwise(starts)
     ]
 
 

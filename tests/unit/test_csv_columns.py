@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ingenium.errors import DataFileError
 from ingenium.events import DataEvent
 from ingenium.ingest import CsvIngestor
-from ingenium.ingest._numbers import adjust, has_decimal_comma, plain_number
+from ingenium.ingest._numbers import adjust, plain_number
 
 Values = tuple[str, str, str, str, str, str, str]
 
@@ -325,22 +325,6 @@ def test_number_is_rewritten_plainly_with_its_digits(text, plain):
 def test_text_that_is_no_number_is_refused(text):
     with pytest.raises(ValueError, match=r"^is "):
         plain_number(text)
-
-
-@pytest.mark.parametrize(
-    ("texts", "delimiter", "expected"),
-    [
-        (["1,234", "5.5"], ",", False),
-        (["1,234.5"], ",", False),
-        (["1.234,5"], ",", True),
-        (["1,2345"], "\t", True),
-        (["1,234"], "\t", False),
-        (["1,234"], ";", True),
-        (["1.5"], ";", False),
-    ],
-)
-def test_decimal_comma_is_told_from_thousands(texts, delimiter, expected):
-    assert has_decimal_comma(texts, delimiter) is expected
 
 
 @given(st.floats(1e-12, 1e12), st.sampled_from(["{!r}", "{:e}", "{:.17g}", "{:,.6f}"]))

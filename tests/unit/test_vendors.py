@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from vendors import DATA, FILES, PAGE, VendorFile, page
+
+from ingenium.errors import DataFileError
+from ingenium.ingest import CsvIngestor
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
@@ -43,3 +48,11 @@ def test_there_are_forty_files_of_twelve_vendors_and_all_are_read():
 def test_table_of_the_page_is_what_is_read():
     text = PAGE.read_text("utf-8")
     assert text == page(text), "run python -m vendors in tests"
+
+
+def test_times_of_a_day_that_is_not_told_are_refused(tmp_path: Path):
+    """LEAN's minutes count milliseconds since midnight; the date is in the name only."""
+    rows = (f"{34_200_000 + 60_000 * i},4720000,4721000,4719000,4720500,100\n" for i in range(9))
+    (tmp_path / "20240102_spy_minute_trade.csv").write_text("".join(rows))
+    with pytest.raises(DataFileError, match="count milliseconds of a day that the file does not"):
+        list(CsvIngestor(tmp_path, "SPY", scale="0.0001").read_bars())

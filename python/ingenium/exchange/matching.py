@@ -165,7 +165,7 @@ def retrail(resting: RestingOrder, price: Decimal) -> None:
     if order.trail_price is not None:
         distance = order.trail_price
     elif order.trail_percent is not None:
-        distance = EXACT.multiply(price, order.trail_percent).scaleb(-2)
+        distance = EXACT.multiply(price.copy_abs(), order.trail_percent).scaleb(-2)
     else:
         return
     stop = EXACT.subtract(price, distance) if is_sell else EXACT.add(price, distance)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
 from ingenium.errors import DataFileError, MissingDependencyError
-from ingenium.ingest._columns import Layout
 from ingenium.ingest._files import READ_ERRORS, Source
 from ingenium.ingest._reopened import open_bytes
 from ingenium.ingest._tables import TableFile
@@ -153,7 +152,7 @@ class ArrowFile(TableFile):
             return ["" if text is None else _with_point(text) for text in texts]
         return ["" if text is None else text + zone for text in texts]
 
-    def count_rows(self, layout: Layout) -> int:
+    def count_all(self) -> int:
         """Return how many rows there are."""
         try:
             with open_bytes(self.source.path) as stream:

@@ -32,6 +32,13 @@ __all__ = [
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".prn", ".json", ".jsonl", ".ndjson")
 """Suffixes of text, which may be compressed, too."""
 _OTHER_SUFFIXES = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".zip")
+_PACKED = {
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+}
+_UTF8 = "utf-8-sig"
+_ENCODINGS = ("cp1252", "gb18030", "cp932", "cp949", "cp1251", "cp1250", "cp1254", "big5")
 _HEAD = 65_536
 _CHUNK = 1 << 20
 _MAGIC = {
@@ -42,9 +49,6 @@ _MAGIC = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
     b"SQLite format 3": "a SQLite database",
     b"\x89HDF": "an HDF5 file",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive",
     b"FEA1": "a Feather file of version 1",
 }
 
@@ -145,6 +149,10 @@ class BarFile(ABC):
             DataFileError: It cannot be read.
         """
 
+    def other_encodings(self) -> Iterator[str]:
+        """Try other encodings of the text, each until the next one; none by default."""
+        return iter(())
+
     def failed(self, error: BaseException, line: int = 0) -> DataFileError:
         """Return the error for one that came up while reading."""
         return self.source.failed(error, line)
@@ -153,8 +161,8 @@ class BarFile(ABC):
 class TextFile(BarFile):
     """A file of text: its compression and encoding, found out by its first bytes.
 
-    A letter in another encoding becomes a mark that no number or symbol may hold, so names in
-    columns that nobody reads do no harm.
+    A letter in another encoding than UTF-8 becomes a mark that no number or symbol may hold, so
+    names in columns that nobody reads do no harm; `other_encodings` tells which ones are possible.
 
     Args:
         source: Where it is.
@@ -175,6 +183,9 @@ class TextFile(BarFile):
         for magic, kind in _MAGIC.items():
             if head.startswith(magic):
                 raise DataFileError(f"{self.name} is {kind}, not CSV: export it as CSV")
+        for magic, kind in _PACKED.items():
+            if head.startswith(magic):
+                raise DataFileError(f"{self.name} is {kind}, which is not read: unpack it")
         if head[257:262] == b"ustar":
             raise DataFileError(f"{self.name} is a tar archive: unpack it and name its folder")
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -182,8 +193,25 @@ class TextFile(BarFile):
         elif b"\x00" in head:
             raise DataFileError(f"{self.name} is binary, not CSV: export it as CSV")
         else:
-            self.encoding = "utf-8-sig"
+            self.encoding = _UTF8
+        self._head = head
         self.head = head.decode(self.encoding, "replace")
+
+    def other_encodings(self) -> Iterator[str]:
+        """Try the encodings of vendors, one after the other, where the text is not UTF-8.
+
+        Yields:
+            The name of the one that `head` and the rows are read in until the next.
+        """
+        # The last letter may be cut.
+        if self.encoding != _UTF8 or "\ufffd" not in self.head[:-4]:
+            return
+        for encoding in _ENCODINGS:
+            self.encoding = encoding
+            self.head = self._head.decode(encoding, "replace")
+            yield encoding
+        self.encoding = _UTF8
+        self.head = self._head.decode(_UTF8, "replace")
 
     def open_bytes(self) -> IO[bytes]:
         """Open its bytes, unpacked."""
@@ -215,13 +243,13 @@ class TextFile(BarFile):
     def _open_seekable(self) -> Iterator[IO[bytes]]:
         """Open it as bytes of UTF-8 in which one can jump about; a packed one is copied."""
         packed = self.source.archive or is_packed(self._magic)
-        if not packed and self.encoding != "utf-16":
+        if not packed and self.encoding == _UTF8:
             with self.source.path.open("rb") as stream:
                 yield stream
             return
         with tempfile.TemporaryFile() as copy, self.open_bytes() as source:
-            if self.encoding == "utf-16":
-                for text in TextIOWrapper(source, "utf-16", "replace", newline=""):
+            if self.encoding != _UTF8:
+                for text in TextIOWrapper(source, self.encoding, "replace", newline=""):
                     copy.write(text.encode("utf-8", "replace"))
             else:
                 while chunk := source.read(_CHUNK):

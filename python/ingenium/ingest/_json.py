@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from ingenium.errors import DataFileError
-from ingenium.ingest._columns import Layout
 from ingenium.ingest._files import READ_ERRORS, TextFile
 from ingenium.ingest._tables import BrokenRow, TableFile
 
 __all__ = ["JsonFile", "is_json"]
 
 _SAMPLE = 1_000
+_LOOKED = 5
+_LEAST = 4  # open, high, low and close
 # Numbers keep their digits, since only their text says how they were written.
 _decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
+_START = re.compile(r"\s*[\[{]\s*(?:[\[\]{}\"\d-]|$)", re.ASCII)
 _FORMS = (
     'records such as {"time": ..., "open": ...} one a line or in a list, lists of values, or an '
     "object of columns"
@@ -24,8 +27,8 @@ _FORMS = (
 
 
 def is_json(head: str) -> bool:
-    """Tell whether a file that begins so is JSON."""
-    return head.lstrip()[:1] in {"{", "["}
+    """Tell whether a file that begins so is JSON; ``[Date],[Open]`` is not."""
+    return _START.match(head) is not None
 
 
 class JsonFile(TableFile):
@@ -57,15 +60,13 @@ class JsonFile(TableFile):
 
     def _has_lines(self) -> bool:
         """Tell whether the first line with text on it is a row of its own."""
-        lines = self._text.head.lstrip().splitlines()
+        lines = [line for line in self._text.head.splitlines() if line.strip()]
         try:
-            first = _decode(lines[0])
+            first = _decode(lines[0].strip())
         except ValueError:
-            # A document over several lines; a long record may be cut.
-            return len(lines) > 1 and lines[0].rstrip()[-1:] in {"}", "]"}
-        if len(lines) > 1 and is_json(lines[1]):
-            return True
-        return _rows_of(first) is None
+            # A document over several lines, or a line that is damaged before others that are not.
+            return any(_is_row(line) for line in lines[1:_LOOKED])
+        return (len(lines) > 1 and _is_row(lines[1])) or _rows_of(first) is None
 
     def _load(self) -> list[Any]:
         try:
@@ -120,35 +121,72 @@ class JsonFile(TableFile):
             else:
                 yield number, BrokenRow("is no row like the first ones")
 
-    def count_rows(self, layout: Layout) -> int:
+    def count_all(self) -> int:
         """Return how many rows there are, by their lines."""
         if self._document is not None:
             return len(self._document)
         return self._text.count_lines()
 
 
+def _is_row(line: str) -> bool:
+    """Tell whether a line is a record or a list of its own."""
+    try:
+        return isinstance(_decode(line.strip()), dict | list)
+    except ValueError:
+        return False
+
+
 def _rows_of(document: Any) -> list[Any] | None:
-    """Return the rows of a document; ``None`` where it has none."""
+    """Return the rows of a document; ``None`` where it has none, or several tables."""
     if isinstance(document, list):
-        return (
-            document if document and all(isinstance(row, list | dict) for row in document) else None
-        )
+        is_table = bool(document) and all(isinstance(row, list | dict) for row in document)
+        return document if is_table else None
     if not isinstance(document, dict):
         return None
     tables = [rows for value in document.values() if (rows := _rows_of(value)) is not None]
     if tables:
-        return tables[0] if len(tables) == 1 else None
+        return _named(tables[0], document.values()) if len(tables) == 1 else None
     lists = {name: value for name, value in document.items() if isinstance(value, list) and value}
-    if len(lists) >= 4 and len({len(column) for column in lists.values()}) == 1:
+    if len(lists) >= _LEAST and len({len(column) for column in lists.values()}) == 1:
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+    if document and all(map(_is_record, document.values())):
+        # By time, as Alpha Vantage and pandas write it.
+        return [{"": time, **record} for time, record in document.items()]
     return None
+
+
+def _named(rows: list[Any], beside: Iterable[Any]) -> list[Any]:
+    """Return lists of values as records, where a list of names stands beside them."""
+    width = len(rows[0])
+    for names in beside:
+        fits = isinstance(names, list) and len(names) == width and names is not rows
+        if fits and all(isinstance(name, str) for name in names):
+            return [
+                dict(zip(names, row, strict=True))
+                if isinstance(row, list) and len(row) == width
+                else row
+                for row in rows
+            ]
+    return rows
+
+
+def _is_record(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) >= _LEAST
+        and not any(isinstance(cell, list | dict) for cell in value.values())
+    )
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     cells: dict[str, str] = {}
     for name, value in record.items():
         if isinstance(value, dict):
-            cells |= _flat(value, f"{prefix}{name}.")
+            inner = _flat(value, f"{prefix}{name}.")
+            if len(value) == 1 and next(iter(value)).startswith("$"):
+                # MongoDB's {"$date": ...} says the type of a value.
+                inner = {prefix + name: next(iter(inner.values()))}
+            cells |= inner
         else:
             cells[prefix + name] = _text(value)
     return cells

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
@@ -15,7 +14,7 @@ __all__ = [
     "PLAIN_ROW",
     "UNKNOWN",
     "adjust",
-    "has_decimal_comma",
+    "bare_number",
     "is_number",
     "plain_number",
     "scaled",
@@ -37,12 +36,13 @@ _PLAIN = re.compile(rf"-?{_DIGITS}", re.ASCII)
 _NUMBER = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 # By thousands, or as in India by lakh and crore: 12,34,567.
 _GROUPED = re.compile(
-    r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?:\.[0-9]*)?", re.ASCII
+    r"[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?:\.[0-9]*)?",
+    re.ASCII,
 )
-_GROUPED_BY_DOTS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+", re.ASCII)
-_COMMA_DECIMAL = re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+", re.ASCII)
-_SPACED = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]*)?", re.ASCII)
-_QUOTED = re.compile(r"[+-]?[0-9]{1,3}(?:'[0-9]{3})+(?:[.,][0-9]*)?", re.ASCII)
+_GROUPED_BY_DOTS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+", re.ASCII)
+_COMMA_DECIMAL = re.compile(r"[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),[0-9]+", re.ASCII)
+_SPACED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?: [0-9]{3})+(?:[.,][0-9]*)?", re.ASCII)
+_QUOTED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:'[0-9]{3})+(?:[.,][0-9]*)?", re.ASCII)
 # 110'165 is 110 and 16.5/32 of a bond's price, or a hundred and ten thousand.
 _FRACTION = re.compile(r"[+-]?[0-9]{1,3}'[0-9]{3}", re.ASCII)
 # Spaces of all widths, quotes that group thousands, minus signs, and digits of double width.
@@ -76,22 +76,12 @@ _SMALLEST = Decimal(1).scaleb(-18)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
-def has_decimal_comma(texts: Iterable[str], delimiter: str) -> bool:
-    """Tell whether numbers use a comma where others use a point.
-
-    Args:
-        texts: Numbers of the file.
-        delimiter: What stands between its columns; with ``;`` a comma that could be either is
-            taken for the decimal one, since that is why such files use ``;``.
-    """
-    for text in texts:
-        number = _without_money(text.strip().translate(_LETTERS))[0]
-        number = number.replace(" ", "").replace("'", "")
-        if _COMMA_DECIMAL.fullmatch(number) and (
-            delimiter == ";" or _GROUPED.fullmatch(number) is None
-        ):
-            return True
-    return False
+def bare_number(text: str) -> str:
+    """Return the digits, points and commas of a number, without what stands around and between."""
+    number = _without_money(text.translate(_LETTERS).strip(" ()%"))[0]
+    if sized := _SIZE.fullmatch(number):
+        number = sized[1]
+    return number.lstrip("+-").replace(" ", "").replace("'", "")
 
 
 def _without_money(number: str) -> tuple[str, bool]:
@@ -120,7 +110,7 @@ def plain_number(text: str, *, decimal_comma: bool = False, volume: bool = False
     Raises:
         ValueError: It is none; the text goes on from the number, ``"is no number"``.
     """
-    if _PLAIN.fullmatch(text) and not decimal_comma:
+    if not decimal_comma and _PLAIN.fullmatch(text) and text[0] != "-":
         return text
     number = text.translate(_LETTERS).strip()
     if not number:
@@ -144,7 +134,10 @@ def plain_number(text: str, *, decimal_comma: bool = False, volume: bool = False
         sign, number = "-", f"-{number}"
     if exponent is None and not power and len(whole) <= 15 and len(decimals) <= 18:
         plain = whole or "0"
-        return f"{'-' if sign == '-' else ''}{plain}{'.' if decimals else ''}{decimals}"
+        has_value = bool((whole + decimals).strip("0"))
+        return (
+            f"{'-' if sign == '-' and has_value else ''}{plain}{'.' if decimals else ''}{decimals}"
+        )
     return _limited(Decimal(number).scaleb(power, _EXACT))
 
 
@@ -220,5 +213,5 @@ def _limited(value: Decimal) -> str:
 
 
 def _written(number: Decimal) -> str:
-    text = format(number, "f")
+    text = format(number or abs(number), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -162,7 +162,7 @@ def _in_order(
         if abs(number - edge) <= _NOISE * abs(edge) or rules.outside == "keep":
             if abs(number - edge) > _NOISE * abs(edge):
                 side = "high" if above else "low"
-                notes.clip(source, f"{side} moved to a {name} beyond it", line)
+                notes.clip(source, f"{side} moved out to the {name} beyond it", line)
             high, low = (text, low) if above else (high, text)
             continue
         reason = f"{name} {text} lies outside of low {low} to high {high}"

@@ -101,8 +101,12 @@ class RowReader:
                     usual = due
                     due = time + period
                 except (ValueError, OverflowError) as error:
-                    is_final = self.bad_rows.raises or isinstance(error, DataFileError)
-                    if is_final and not ending and held is not None and last is not None:
+                    if (
+                        self._is_final(error)
+                        and not ending
+                        and held is not None
+                        and last is not None
+                    ):
                         yield item(last, times.longest(last), symbol, held, held_line)
                     if isinstance(error, DataFileError):
                         raise
@@ -162,7 +166,7 @@ class RowReader:
                         now = time
                     held.add(symbol, time, prices, line)
                 except (ValueError, OverflowError) as error:
-                    if self.bad_rows.raises or isinstance(error, DataFileError):
+                    if self._is_final(error):
                         yield from held.flush()
                     if isinstance(error, DataFileError):
                         raise
@@ -205,6 +209,12 @@ class RowReader:
             error = ValueError(f"has {len(row)} fields, expected {width}")
             self._report(row, line, error)
         return False
+
+    def _is_final(self, error: Exception) -> bool:
+        """Tell whether reading ends with an error about a row."""
+        if isinstance(error, OutsideError):
+            return False
+        return self.bad_rows.raises or isinstance(error, DataFileError)
 
     def _report(self, row: list[str], line: int, error: Exception) -> None:
         """Report a bad row; one that a quote makes of several lines is not to be skipped."""

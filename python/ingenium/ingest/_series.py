@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import heapq
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
@@ -17,10 +17,10 @@ from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._bar_times import BarTimes
 from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Columns, Layout, find_layout
+from ingenium.ingest._decimals import decimal_sign
 from ingenium.ingest._files import READ_ERRORS, BarFile, Source
 from ingenium.ingest._groups import ListRows, Rows
 from ingenium.ingest._notes import ReadingNotes
-from ingenium.ingest._numbers import has_decimal_comma
 from ingenium.ingest._period import MONTHS, Lengths, format_length
 from ingenium.ingest._prices import PriceRules
 from ingenium.ingest._rows import Item, RowReader
@@ -47,6 +47,7 @@ class Options:
     zone: Zone
     columns: Columns
     prices: PriceRules
+    decimal: str | None
     newest_first: bool
     date_format: str | None
     ending: bool
@@ -93,7 +94,7 @@ def read_file(
         DataFileError: It cannot be read.
     """
     file = open_file(source)
-    layout = _layout(file, options)
+    layout = _layout(file, options, notes)
     for guess in layout.guesses:
         notes.guess(file.name, guess)
     if options.prices.adjusted and "adj_close" not in layout.columns:
@@ -103,6 +104,8 @@ def read_file(
         )
     sample = _sample(file, layout)
     times = _times(file, layout, options, sample)
+    if times.guess:
+        notes.guess(file.name, times.guess)
     series = _series(layout, times, reversed(sample) if options.newest_first else sample)
     _check_direction(file, series.values(), options.newest_first)
     lengths = Lengths(file.name, series, times.date_only) if options.period is None else None
@@ -140,7 +143,7 @@ def read_file(
         times_of,
         bad_rows,
         name_bar,
-        replace(options.prices, decimal_comma=_has_decimal_comma(layout, sample)),
+        replace(options.prices, decimal_comma=_decimal_comma(file, layout, options, sample)),
         notes,
     )
     if "symbol" in layout.columns and options.symbol is None:
@@ -155,9 +158,18 @@ def read_file(
         yield from reader.of_one_symbol(in_order, symbol, ticker)
 
 
-def _layout(file: BarFile, options: Options) -> Layout:
+def _layout(file: BarFile, options: Options, notes: ReadingNotes | None = None) -> Layout:
     symbols = [options.symbol or "", file.source.stem]
-    return find_layout(file.name, file.head, options.columns, symbols)
+    try:
+        return find_layout(file.name, file.head, options.columns, symbols)
+    except DataFileError:
+        for encoding in file.other_encodings():
+            with suppress(DataFileError):
+                layout = find_layout(file.name, file.head, options.columns, symbols)
+                if notes is not None:
+                    notes.guess(file.name, f"its text is in {encoding}, as the header shows")
+                return layout
+        raise
 
 
 def _by_column(
@@ -267,13 +279,13 @@ def _times(
     )
     date_only = times.date_only and clock is None
     if not (options.ending and date_only):
-        return Times(times.read, date_only)
+        return Times(times.read, date_only, times.guess)
 
     def read_end(text: str, last: datetime | None) -> datetime:
         # A bar that ends on a day ends with the day.
         return options.zone.shift(times.read(text, None), timedelta(days=1))
 
-    return Times(read_end, True)
+    return Times(read_end, True, times.guess)
 
 
 def _series(layout: Layout, times: Times, sample: Iterable[list[str]]) -> dict[str, list[datetime]]:
@@ -313,9 +325,26 @@ def _check_direction(
             )
 
 
-def _has_decimal_comma(layout: Layout, sample: Sequence[Sequence[str]]) -> bool:
+def _decimal_comma(
+    file: BarFile, layout: Layout, options: Options, sample: Sequence[Sequence[str]]
+) -> bool:
+    if options.decimal is not None:
+        return options.decimal == ","
     places = [layout[field] for field in ("open", "high", "low", "close")]
-    return has_decimal_comma((row[place] for row in sample for place in places), layout.delimiter)
+    volume = layout.columns.get("volume")
+    read = set(layout.columns.values())
+    sign = decimal_sign(
+        [row[place] for row in sample for place in places],
+        [] if volume is None else [row[volume] for row in sample],
+        (cell for row in sample for place, cell in enumerate(row) if place not in read),
+        layout.delimiter,
+    )
+    if sign is None:
+        raise DataFileError(
+            f"{file.name}: prices such as {sample[0][places[0]]!r} may have three decimals or "
+            "thousands: pass decimal=',' or decimal='.'"
+        )
+    return sign == ","
 
 
 def _symbol(file: BarFile, layout: Layout, options: Options) -> str:

@@ -86,7 +86,7 @@ def find_sources(
             for match in matches:
                 search.add_file(match)
         else:
-            raise DataFileError(f"no such file: {path}: check the name and the current folder")
+            search.add_member(path)
     return list(search.found.values())
 
 
@@ -117,6 +117,24 @@ class _Search:
             )
         for source in members:
             self._add(source)
+
+    def add_member(self, path: Path) -> None:
+        """Add a member of an archive: ``archive.zip/AAPL.csv``.
+
+        Raises:
+            DataFileError: There is neither such a file nor such a member.
+        """
+        parent = next((parent for parent in path.parents if parent.is_file()), None)
+        if parent is None or not _is_zip(parent):
+            raise DataFileError(f"no such file: {path}: check the name and the current folder")
+        archive = Archive(parent)
+        member = path.relative_to(parent).as_posix()
+        if member not in archive.members:
+            raise DataFileError(
+                f"{parent.name} has no member {member}: it has "
+                f"{', '.join(islice(archive.members, 5)) or 'no file'}"
+            )
+        self._add(Source(parent, archive, member))
 
     def _members(self, archive: Archive, *, named: bool) -> list[Source]:
         """Return the members of an archive that hold bars."""

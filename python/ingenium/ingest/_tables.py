@@ -55,6 +55,14 @@ class TableFile(BarFile):
             DataFileError: The file cannot be read.
         """
 
+    @abstractmethod
+    def count_all(self) -> int:
+        """Return how many rows there are.
+
+        Raises:
+            DataFileError: The file cannot be read.
+        """
+
     def make_head(self) -> str:
         """Return header and first rows as CSV."""
         text = io.StringIO("sep=,\n")
@@ -68,9 +76,15 @@ class TableFile(BarFile):
         yield ListRows(self._rows(layout))
 
     def _rows(self, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-        rows = self.read(frozenset(layout.columns.values()))
-        # Lines of the layout count that of sep= and those of the header.
-        return islice(rows, max(layout.first_line - 2 - len(self.header()), 0), None)
+        return islice(self.read(frozenset(layout.columns.values())), self._above(layout), None)
+
+    def _above(self, layout: Layout) -> int:
+        """Return how many rows are a header; lines of the layout count sep= and the names, too."""
+        return max(layout.first_line - 2 - len(self.header()), 0)
+
+    def count_rows(self, layout: Layout) -> int:
+        """Return how many rows are behind the header."""
+        return self.count_all() - self._above(layout)
 
     @contextmanager
     def open_groups(self, layout: Layout) -> Iterator[dict[str, Rows] | None]:

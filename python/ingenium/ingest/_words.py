@@ -29,13 +29,13 @@ __all__ = [
 # English and vendors' words. Each is said once in docs/ingesting-csv.md.
 _VENDORS: dict[str, str] = {
     "open": "open, o, open price, opening price, opening, day open, px open, open prc, opn pric, "
-    "opnpric, ch opening price, preabe, trade open, first trade price",
+    "opnpric, ch opening price, preabe, trade open, first trade price, open index value",
     "high": "high, h, high price, day high, px high, high prc, high 1, hgh pric, hghpric, "
-    "ch trade high price, premax, trade high",
+    "ch trade high price, premax, trade high, high index value",
     "low": "low, l, low price, day low, px low, low prc, low 1, lw pric, lwpric, "
-    "ch trade low price, premin, trade low",
+    "ch trade low price, premin, trade low, low index value",
     "close": "close, c, close price, closing price, close last, px close, close prc, cls pric, "
-    "clspric, ch closing price, trade close",
+    "clspric, ch closing price, trade close, closing, closing index value",
     "volume": "volume, vol, v, base volume, share volume, total volume, volume traded, "
     "traded volume, trade volume, trading volume, volumefrom, volume from, px volume, "
     "acvol uns, acvol 1, ttl tradg vol, number of shares, no of shares, no shares, shares traded, "
@@ -44,10 +44,12 @@ _VENDORS: dict[str, str] = {
     "qty traded, tottrdqty, ttl trd qnty, ch tot traded qty, contracts, contracts traded, "
     "number of contracts, no of contracts, quantity, qty, shares, tot volume, day volume",
     "date": "date, dtyyyymmdd, trade date, tradedate, trading date, trading day, trd date, tradt, "
-    "traddt, trad dt, ch timestamp, date1, exchange date, quote date, pricing date, session date",
+    "traddt, trad dt, ch timestamp, date1, exchange date, quote date, pricing date, session date, "
+    "index date",
     "clock": "time, minute, time of day, trade time",
     "symbol": "symbol, ticker, sym, tic, act symbol, instrument, security, code, ts code, secid, "
-    "tckr symb, tckrsymb, ric, codneg, security id, sc code, stock, pair, name",
+    "tckr symb, tckrsymb, ric, codneg, security id, sc code, stock, pair, index name, "
+    "name",
     "adj_close": "adj close, adjclose, adjusted close, close adjusted, adj close price, closeadj, "
     "adjusted close price, adjusted closing price",
 }
@@ -209,8 +211,8 @@ _SETTLEMENTS = (
     "清算値, 정산가, abrechnungspreis, расчетная цена, prix de compensation, ajuste"
 )
 _TIMES = (
-    "time open, open time, window start, start time, bar time, bar start, timestamp, datetime, "
-    "date time, datum zeit, datum uhrzeit, fecha hora, data hora, data ora, date heure, "
+    "time open, open time, window start, start time, bar time, bar start, bob, timestamp, "
+    "datetime, date time, datum zeit, datum uhrzeit, fecha hora, data hora, data ora, date heure, "
     "data czas, data i czas, дата время, дата и время, tarih saat, ts event, gmt time, local time, "
     "utc time, time utc, unix, unix timestamp, unix time, unix ms, epoch"
 )

@@ -57,6 +57,8 @@ class CsvIngestor(Ingestor):
             ``price * adjusted close / close``, rounded half to even to 8 decimals. Volumes stay.
         on_bad_row: ``"raise"`` for an error at the first row that cannot be used, ``"skip"`` to log
             it, keep it in `skipped` and go on. A row out of order is an error always.
+        decimal: What stands before the decimals of numbers, ``"."`` or ``","``; found out when left
+            out.
         scale: What prices are multiplied by, exactly, where a file counts them in whole numbers:
             ``"0.01"`` for cents, ``"1e-9"`` for nanounits. Volumes stay.
         outside: What to do with an open or close beyond low and high, as settlement prices of
@@ -86,6 +88,7 @@ class CsvIngestor(Ingestor):
         columns: Mapping[str, str | int | None] | None = None,
         adjusted: bool = False,
         on_bad_row: OnBadRow = "raise",
+        decimal: Literal[".", ","] | None = None,
         scale: str | float | Decimal | None = None,
         outside: Outside = "raise",
         allow_nonpositive: bool = False,
@@ -101,6 +104,8 @@ class CsvIngestor(Ingestor):
             raise ConfigError(f"on_bad_row is {on_bad_row!r}: pass 'raise' or 'skip'")
         if outside not in {"raise", "clip", "keep", "drop"}:
             raise ConfigError(f"outside is {outside!r}: pass 'raise', 'clip', 'keep' or 'drop'")
+        if decimal not in {None, ".", ","}:
+            raise ConfigError(f"decimal is {decimal!r}: pass '.' or ','")
         if adjusted and allow_nonpositive:
             raise ConfigError(
                 "adjusted and allow_nonpositive exclude each other: a price of 0 or below has no "
@@ -122,6 +127,7 @@ class CsvIngestor(Ingestor):
                 outside=outside,
                 nonpositive=allow_nonpositive,
             ),
+            decimal=decimal,
             newest_first=newest_first,
             date_format=date_format,
             ending=stamp == "end",
