@@ -242,20 +242,26 @@ def test_turn_that_opens_nothing_is_said_though_it_closes(
     )
 
 
-def test_cash_buffer_lets_all_be_bought_after_a_gap() -> None:
-    """Sized at 100, filled at 101: 100 shares cost more than there is, 98 do not."""
-    rows: list[float | Row] = [100, (101, 101), 101]
-    for buffer, bought, left in (("0.02", 98, 10_000 - 98 * 101), ("0", 0, 10_000)):
-        result = run(
-            Prices(rows), strategy=Says({1: Signal.LONG}),
-            portfolio=FixedFraction(1, cash=10_000, cash_buffer=buffer),
-            executor=PaperExecutor(cash=10_000, fees=None),
-        )  # fmt: skip
-        held = result.account.position("AAA").quantity
-        if bought:
-            assert row(held, result.account.cash, result.problems) == (bought, left, ())
-        elif not held:
-            assert "a portfolio's cash_buffer leaves room for gaps" in result.problems[0]
+@pytest.mark.parametrize(
+    ("buffer", "option", "bought", "said"),
+    [
+        ("0.02", "reject", 98, ""),
+        ("0", "reduce", 99, "1 order got only what the account could pay, or had to sell, and the"),
+        ("0", "reject", 0, "1 order of AAA was rejected on 2024-01-03: not enough cash"),
+    ],
+)
+def test_all_in_after_a_gap(buffer: str, option: Any, bought: int, said: str) -> None:
+    """Sized at 100, filled at 101: 100 shares cost more than there is, 98 and 99 do not."""
+    result = run(
+        Prices([100, 101, 101]), strategy=Says({1: Signal.LONG}),
+        portfolio=FixedFraction(1, cash=10_000, cash_buffer=buffer),
+        executor=PaperExecutor(cash=10_000, on_insufficient_cash=option),
+    )  # fmt: skip
+    assert result.account.position("AAA").quantity == bought
+    assert result.account.cash == 10_000 - 101 * bought
+    assert bool(result.problems) == bool(said)
+    assert not said or result.problems[0].startswith(said) or result.problems[-1].startswith(said)
+    assert ("cash_buffer" in "".join(result.problems)) == (bought == 0)
 
 
 def test_cap_below_one_share_is_said() -> None:

@@ -14,7 +14,7 @@ from ingenium.backtest.price_jumps import Jump, find_jumps
 from ingenium.exchange import ExchangeNotes
 from ingenium.lockstep import EventLog
 from ingenium.trading.money import EXACT, ZERO
-from ingenium.trading.tally import day_of
+from ingenium.trading.tally import counted, day_of
 
 __all__ = ["backtest_problems"]
 
@@ -82,8 +82,8 @@ def _of_exchange(notes: ExchangeNotes) -> Iterator[str]:
         )
     if notes.reduced_orders:
         yield (
-            f"{notes.reduced_orders:,} orders were filled only as far as the account could pay, "
-            "and the rest was canceled"
+            f"{counted(notes.reduced_orders, 'order')} got only what the account could pay, or had "
+            "to sell, and the rest was canceled"
         )
 
 
