@@ -24,10 +24,12 @@ from ingenium.backtest.sweep_run import SweepRun, Task
 from ingenium.brokers import PaperExecutor
 from ingenium.cli.output import print_problems
 from ingenium.cli.sweep_output import print_runs
+from ingenium.components import arm
 from ingenium.events import OrderType, TimeInForce
 from ingenium.exchange import FillPolicy
 from ingenium.indicators import Sma
 from ingenium.portfolios import FixedFraction, FixedQuantity, TargetWeight
+from ingenium.risk import RiskLimits
 from ingenium.strategies import SmaCross
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -150,6 +152,18 @@ def test_rejections_of_many_kinds_are_put_together_by_symbol_and_reason() -> Non
     )
     assert second.startswith(
         "1 order of NONE was rejected on 2024-01-04: order Symbol 'NONE' has had"
+    )
+
+
+def test_orders_that_a_risk_limit_stops_are_said_by_limit() -> None:
+    portfolio = Sends({n: {**BUY, "quantity": n} for n in (1, 2, 3, 4)})
+    arm(portfolio, RiskLimits(max_order_quantity=2))
+    result = run(portfolio=portfolio)
+    assert (result.stats.fills, result.stats.rejected_orders) == (2, 0)
+    [line] = result.problems
+    assert line == (
+        "2 orders of AAA were denied by a risk limit, first on 2024-01-04: max_order_quantity: "
+        "quantity 3 is above 2"
     )
 
 

@@ -13,6 +13,7 @@ from math import isfinite
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import content_type_of, unpack
@@ -259,9 +260,8 @@ def print_result(console: Console, result: ReplayResult, *, trades: int) -> None
 def print_problems(console: Console, problems: Sequence[str]) -> None:
     """Print the first problems of a result, and how many more there are."""
     for problem in problems[:_SHOWN_PROBLEMS]:
-        console.print("[yellow]problem:[/] ", end="")
         # Not as markup: it may hold brackets.
-        console.print(printable(problem), markup=False, highlight=False)
+        console.print(Text.assemble(("problem:", "yellow"), " ", printable(problem)))
     if len(problems) > _SHOWN_PROBLEMS:
         left = len(problems) - _SHOWN_PROBLEMS
         console.print(f"[yellow]problem:[/] and {left} more, with --json", highlight=False)

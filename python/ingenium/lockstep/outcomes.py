@@ -56,7 +56,7 @@ class OrderOutcomes:
         elif isinstance(sent, CancelEvent):
             self._cancels.add(sent.id)
         elif isinstance(sent, DenialEvent):
-            self.denials.add(f"{sent.reason}: {sent.detail}", None, sent.symbol)
+            self.denials.add(f"{sent.reason}: {sent.detail}", sent.timestamp, sent.symbol)
 
     def fill(self, order_id: str) -> None:
         """Take a fill of an order."""

@@ -51,13 +51,16 @@ def replay_problems(
         for strategy in app.strategies:
             lines += _silent(log, strategy, bars_of, ran_here=strategy in known)
     portfolio = app.portfolio
+    outcomes = log.outcomes
+    denied = len(outcomes.denials)
     complaints: list[str] = []
     if isinstance(portfolio, Portfolio):
         complaints = portfolio.complaints(_MOST_LINES)
-        lines += complaints
-    if complete and portfolio is not None and not log.outcomes.sent and not complaints:
+        # Denials are counted by limit below.
+        lines += [each for each in complaints if not (denied and " is denied: " in each)]
+    if complete and portfolio is not None and not (outcomes.sent or denied or complaints):
         lines += _no_orders(log, app, portfolio)
-    return lines + log.outcomes.lines(complete=complete)
+    return lines + outcomes.lines(complete=complete)
 
 
 def _unheard(strategy: Strategy, symbols: list[str]) -> Iterator[str]:

@@ -74,7 +74,7 @@ class Tally:
             for found in self.most(most)
         ]
         if len(self._found) > most:
-            lines.append(f"and {len(self._found) - most:,} more kinds of such")
+            lines.append(f"and {len(self._found) - most:,} more of other kinds")
         return lines
 
 
