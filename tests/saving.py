@@ -35,4 +35,6 @@ class Store:
 
     def last(self, kind: str, count: int) -> list[LogRow]:
         rows = [(k, row_id, data) for (k, row_id), data in self.log.items() if k == kind]
+        if kind == "trade":
+            rows.sort(key=lambda row: int(row[1]))  # one that has grown was written again
         return rows[-count:] if count else []

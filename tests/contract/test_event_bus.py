@@ -247,9 +247,14 @@ async def test_queue_group_shares_the_events(bus):
     one, two = Collector(), Collector()
     await bus.subscribe(OrderEvent, handler=one, queue_group="desk")
     await bus.subscribe(OrderEvent, handler=two, queue_group="desk")
-    for _ in range(100):
-        await bus.publish(order_event())
-    await wait_until(lambda: len(one.items) + len(two.items) == 100)
+    for number in range(100):
+        await bus.publish(order_event(id=f"order_{number}"))
+    await wait_until(lambda: len(one.items) + len(two.items) >= 100)
+    await bus.flush()
+    ids = [event.id for event in (*one.items, *two.items)]
+    assert sorted(ids) == sorted(f"order_{number}" for number in range(100)), "each came once"
+    assert one.items, "the second had all"
+    assert two.items, "the first had all"
 
 
 async def test_iteration_without_a_reader_does_not_hold_the_bus_up(bus):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ingenium.errors import ConfigError, DecodeError
 from ingenium.events import Side
@@ -280,3 +281,214 @@ def test_trades_that_are_saved_are_held_in_part_only() -> None:
     for number in range(50_000):
         unsaved.book(fill(1 if number % 2 == 0 else -1, "100"))
     assert len(unsaved.trades) == 25_000, "nobody else has them"
+
+
+def row(*values: object) -> tuple[object, ...]:
+    """Numbers of any type, to compare."""
+    return values
+
+
+def of_order(order_id: str, signed: int | str, price: str, *, fee: str = "0", day: int = 0) -> Fill:
+    return structs.replace(fill(signed, price, commission=fee, day=day), order_id=order_id)
+
+
+def test_exit_order_in_ten_fills_is_one_trade_at_its_average_price() -> None:
+    account = Account()
+    account.book(of_order("entry", 100, "50", fee="1"))
+    for day in range(10):
+        account.book(of_order("exit", -10, str(60 + day), fee="0.10", day=day + 1))
+    [trade] = account.trades
+    assert row(trade.quantity, trade.entry_price, trade.exit_price) == (100, 50, Decimal("64.5"))
+    assert row(trade.pnl, trade.commission) == (1450, 2)
+    assert (trade.entry_time, trade.exit_time) == (START, START + timedelta(days=10))
+    assert trade.exit_fills == 10
+    assert account.realized_pnl == 1450
+
+
+def test_fills_of_two_exit_orders_in_turn_are_two_trades() -> None:
+    account = Account()
+    account.book(of_order("entry", 100, "50"))
+    for day, (order_id, price) in enumerate([("a", "51"), ("b", "52"), ("a", "53"), ("b", "54")]):
+        account.book(of_order(order_id, -20, price, day=day))
+    account.book(of_order("c", -20, "40", day=9))
+    assert [row(t.quantity, t.exit_price) for t in account.trades] == [(40, 52), (40, 53), (20, 40)]
+    assert [t.exit_time.day for t in account.trades] == [4, 5, 11]
+
+
+def test_entry_between_the_fills_of_an_exit_order_moves_its_average_entry() -> None:
+    account = Account()
+    account.book(of_order("first", 20, "50"))
+    account.book(of_order("exit", -10, "60", day=1))
+    account.book(of_order("second", 30, "70", day=2))
+    account.book(of_order("exit", -40, "80", day=3))
+    [trade] = account.trades
+    # 10 of a cost of 50, then 40 of a cost of (10 * 50 + 30 * 70) / 40 = 65.
+    assert row(trade.quantity, trade.entry_price) == (50, 62)
+    assert row(trade.exit_price, trade.pnl) == (76, 10 * 10 + 40 * 15)
+
+
+def test_order_through_zero_closes_one_trade_and_opens_the_next_position() -> None:
+    account = Account()
+    account.book(of_order("entry", 10, "50"))
+    for day, quantity in enumerate((-6, -6, -8), 1):
+        account.book(of_order("turn", quantity, "55", fee="6", day=day))
+    account.book(of_order("cover", 10, "45", day=5))
+    long, short = account.trades
+    assert row(long.side, long.quantity, long.exit_fills, long.commission) == (Side.BUY, 10, 2, 10)
+    assert row(short.side, short.quantity, short.pnl, short.commission) == (Side.SELL, 10, 100, 8)
+    assert short.entry_time == START + timedelta(days=2)
+
+
+def test_order_that_closes_a_second_position_makes_a_second_trade() -> None:
+    account = Account()
+    account.book(of_order("one", 6, "50"))
+    account.book(of_order("exit", -6, "55", day=1))
+    account.book(of_order("two", 4, "60", day=2))
+    account.book(of_order("exit", -4, "65", day=3))
+    assert [row(t.quantity, t.entry_price, t.pnl) for t in account.trades] == [
+        (6, 50, 30),
+        (4, 60, 20),
+    ]
+
+
+def test_fills_that_name_no_order_are_a_trade_each() -> None:
+    account = Account()
+    account.book(fill(10, "50"))
+    for _ in range(5):
+        account.book(fill(-2, "51"))
+    assert [row(t.quantity, t.exit_fills) for t in account.trades] == [(2, 1)] * 5
+
+
+orders_and_fills = st.lists(
+    st.tuples(st.integers(0, 3), st.booleans(), quantities, prices, st.decimals(0, 5, places=2)),
+    max_size=40,
+)
+
+
+@given(orders_and_fills)
+def test_trades_are_the_fills_grouped_by_position_and_exit_order(
+    steps: list[tuple[int, bool, Decimal, Decimal, Decimal]],
+) -> None:
+    """Beside a ledger of every reducing fill, in fractions, that is grouped with pandas."""
+    account = Account()
+    held, cost, fees, opened = Fraction(0), Fraction(0), Fraction(0), 0
+    rows = []
+    for step, (order, is_buy, quantity, price, fee) in enumerate(steps):
+        signed = quantity if is_buy else -quantity
+        account.book(of_order(f"o{order}", str(signed), str(price), fee=str(fee), day=step))
+        amount, each = Fraction(signed), Fraction(price)
+        if held * amount < 0:
+            closing = min(abs(amount), abs(held))
+            part, own = closing / abs(held), closing / abs(amount)
+            sign = 1 if held > 0 else -1
+            rows.append(
+                {
+                    "position": opened,
+                    "order": f"o{order}",
+                    "quantity": closing,
+                    "cost": cost * part,
+                    "value": sign * closing * each,
+                    "commission": fees * part + Fraction(fee) * own,
+                    "time": START + timedelta(days=step),
+                }
+            )
+            held, cost, fees = held + sign * -closing, cost * (1 - part), fees * (1 - part)
+            amount, fee_left = amount + sign * closing, Fraction(fee) * (1 - own)
+        else:
+            fee_left = Fraction(fee)
+        if amount:
+            opened += not held
+            held, cost, fees = held + amount, cost + amount * each, fees + fee_left
+    pandas = pytest.importorskip("pandas")
+    expected = []
+    if rows:
+        groups = pandas.DataFrame(rows).groupby(["position", "order"], sort=False)
+        expected = [
+            (
+                group["quantity"].sum(),
+                group["value"].sum() - group["cost"].sum(),
+                group["commission"].sum(),
+                len(group),
+                group["time"].max().to_pydatetime(),
+                abs(group["value"].sum()) / group["quantity"].sum(),
+            )
+            for _, group in groups
+        ]
+    assert len(account.trades) == len(expected)
+    for trade, (quantity, pnl, commission, fills, time, price) in zip(
+        account.trades, expected, strict=True
+    ):
+        assert (trade.exit_fills, trade.exit_time) == (fills, time)
+        assert Fraction(trade.quantity) == quantity
+        assert abs(Fraction(trade.pnl) - pnl) < Fraction(1, 10**15)
+        assert abs(Fraction(trade.commission) - commission) < Fraction(1, 10**15)
+        assert abs(Fraction(trade.exit_price) - price) < Fraction(1, 10**15)
+
+
+def test_trade_grows_on_after_a_restart() -> None:
+    """Restored between two fills of an exit order, the account goes on with the same trade."""
+    account = Account()
+    account.book(of_order("entry", 100, "50"))
+    account.book(of_order("exit", -40, "60", day=1))
+    rows = {k: v for section in account.sections() for k, v in account.rows_of(section).items()}
+    [(kind, number, data)] = account.take_log()
+    assert (kind, number) == ("trade", "1")
+
+    restored = Account()
+    restored.restore(rows)
+    with_trade = Account()
+    with_trade.restore_trades([(kind, number, data)])
+    with_trade.restore(rows)
+    for each in (account, restored, with_trade):
+        each.book(of_order("exit", -60, "70", day=2))
+        assert each.trades_before + len(each.trades) == 1
+        [(_, number, data)] = each.take_log()
+        assert number == "1"
+        assert b'"quantity":"100"' in data
+        assert b'"exit_price":"66"' in data
+        assert b'"pnl":"1600"' in data
+    assert list(with_trade.trades) == list(account.trades)
+    assert restored.trades == []
+
+
+def test_rows_of_an_older_version_can_be_read() -> None:
+    account = Account()
+    account.restore(
+        {
+            "account": b'{"bookings":2,"cash":"99900","commissions":"0","realized_pnl":"0",'
+            b'"starting_cash":"100000","trades":0}',
+            "holding/AAPL": b'{"commission":"0","cost":"100","entry_time":'
+            b'"2024-01-02T00:00:00.000000Z","number":0,"quantity":"2","realized_pnl":"0"}',
+        }
+    )
+    account.restore_trades([])
+    account.book(of_order("exit", -2, "60", day=2))
+    assert account.trades[0].pnl == 20
+    old = Account()
+    old.restore_trades(
+        [
+            (
+                "trade",
+                "1",
+                (
+                    b'{"commission":"0","entry_price":"50",'
+                    b'"entry_time":"2024-01-02T00:00:00.000000Z","exit_price":"51",'
+                    b'"exit_time":"2024-01-03T00:00:00.000000Z","pnl":"1",'
+                    b'"quantity":"1","side":"buy","symbol":"AAPL"}'
+                ),
+            )
+        ]
+    )
+    assert row(old.trades[0].pnl, old.trades[0].exit_fills) == (1, 1)
+
+
+def test_a_position_remembers_its_last_sixteen_exit_orders() -> None:
+    account = Account()
+    account.book(of_order("entry", 1000, "50"))
+    for number in range(40):
+        account.book(of_order(f"exit {number}", -1, "51"))
+    account.book(of_order("exit 30", -1, "51"))
+    account.book(of_order("exit 2", -1, "51"))
+    assert len(account.trades) == 41
+    assert account.trades[30].quantity == 2
+    assert account.rows_of("AAPL")["holding/AAPL"].count(b'"fills"') == 16

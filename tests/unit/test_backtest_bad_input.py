@@ -231,7 +231,10 @@ def test_symbol_that_nobody_sends_is_named_with_those_there_are() -> None:
         executor=PaperExecutor(),
     )
     problems = backtest.run(app).replay.problems
-    assert problems == ("strategy 'follows' waits for AAPL, which nobody sent: there was A",)
+    assert problems == (
+        "strategy 'follows' waits for a, which nobody sent; A differs in case: there was A",
+        "strategy 'follows' waits for AAPL, which nobody sent: there was A",
+    )
 
 
 class Stumbles(Strategy):

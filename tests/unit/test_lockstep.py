@@ -9,6 +9,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
 import pytest
+from msgspec import structs
 from replaying import (
     DAYS,
     START,
@@ -44,7 +45,8 @@ from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.replay import run_replay
 from ingenium.deploy.stopping import Stop
 from ingenium.lockstep import make_member
-from ingenium.portfolios import FixedQuantity
+from ingenium.portfolios import FixedFraction, FixedQuantity
+from ingenium.strategies import SmaCross
 
 
 @pytest.fixture
@@ -113,6 +115,48 @@ async def test_replay_in_binary_gives_the_digest_of_one_process() -> None:
     assert result.events_digest == expected.events_digest
     assert result.trades == expected.trades
     assert result.problems == expected.problems
+
+
+class _Shorts(Strategy):
+    def on_bar(self, bar: Bar) -> None:
+        self.send_signal(bar.symbol, Signal.SHORT)
+
+
+async def test_replay_on_bus_says_what_never_happened_as_one_process_does(bus: MemoryBus) -> None:
+    def app() -> App:
+        return App(
+            ingestors=[History("B", "C")],
+            strategies=[
+                _Shorts(["B"], name="shorts"),
+                SmaCross(["C"], fast=50, slow=90, name="slow"),
+                _Shorts(["c"], name="typo"),
+            ],
+            portfolio=FixedFraction("0.001", cash=150_000),
+            executor=PaperExecutor(allow_short=False),
+        )
+
+    expected = await replay_async(app())
+    result = await replay_on(bus, app())
+    assert result.problems == expected.problems
+    assert result.rejected_orders == expected.rejected_orders == DAYS
+    assert [fill.order_id for fill in result.fills] == [f.order_id for f in expected.fills] == []
+    typo, slow, rejected, unfilled = result.problems
+    assert (
+        typo == "strategy 'typo' waits for c, which nobody sent; C differs in case: there was B, C"
+    )
+    assert slow.startswith("strategy 'slow' sent no signal: its Sma has no value before 90 updates")
+    assert rejected.startswith(
+        "40 orders of B were rejected, first on 2024-01-02: not enough shares"
+    )
+    assert unfilled == "none of 40 orders was filled: 40 rejected"
+
+
+async def test_replay_on_bus_lists_the_fills_of_one_process(bus: MemoryBus) -> None:
+    expected = await replay_async(make_app())
+    result = await replay_on(bus, make_app(2))
+    of_bus = [structs.replace(fill, id="") for fill in result.fills]
+    assert of_bus == list(expected.fills)
+    assert len(of_bus) > 50
 
 
 async def test_replay_portfolio_books_an_instants_executions_before_its_signals(

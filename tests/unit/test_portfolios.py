@@ -97,9 +97,9 @@ def test_unknown_signal_is_reported_and_makes_no_order() -> None:
 
 def test_signal_with_a_symbol_no_subject_can_hold_is_reported() -> None:
     desk = Desk(FixedQuantity(10))
-    desk.portfolio.handle_signal(SignalEvent(id="signal_1", symbol="A*", signal=Signal.LONG))
+    desk.portfolio.handle_signal(SignalEvent(id="signal_1", symbol="A\nB", signal=Signal.LONG))
     assert desk.portfolio.take() == []
-    assert "symbol 'A*' holds '*'" in desk.portfolio.problems[0]
+    assert "symbol 'A\\nB' holds '\\n'" in desk.portfolio.problems[0]
 
 
 def test_fixed_fraction_buys_a_part_of_equity_in_whole_shares() -> None:
@@ -126,6 +126,29 @@ def test_fixed_fraction_turns_with_the_equity_of_the_moment() -> None:
 def test_fixed_fraction_in_fine_steps_for_a_coin() -> None:
     desk = Desk(FixedFraction(1, cash=1_000, step="0.0001"), "30000")
     assert desk.signal(Signal.LONG) == ["buy 0.0333 market"]
+
+
+@pytest.mark.parametrize("kind", [FixedFraction, TargetWeight])
+def test_cash_buffer_is_never_put_into_positions(kind: type[FixedFraction | TargetWeight]) -> None:
+    desk = Desk(kind(1, cash=10_000, cash_buffer="0.02"), "10")
+    # 98 % of 10,000, and of that again when it turns.
+    assert desk.signal(Signal.LONG) == ["buy 980 market"]
+    assert desk.signal(Signal.SHORT) == ["sell 1960 market"]
+    assert Desk(kind(1, cash=10_000), "10").signal(Signal.LONG) == ["buy 1000 market"]
+    assert Desk(kind(0.5, cash=10_000, cash_buffer=0.1), "10").signal(Signal.LONG) == [
+        "buy 450 market"
+    ]
+
+
+def test_tolerance_is_held_against_the_weight_less_the_buffer() -> None:
+    desk = Desk(TargetWeight(1, cash=10_000, cash_buffer="0.2", tolerance="0.05"), "10")
+    assert desk.signal(Signal.LONG) == ["buy 800 market"]
+    assert desk.signal(Signal.LONG) == [], "80 % are held, and 80 % are the target"
+    desk.price("14")
+    # 800 * 14 of 13,200 is 84.8 %; at 15 it is 12,000 of 14,000, 85.7 %.
+    assert desk.signal(Signal.LONG) == []
+    desk.price("15")
+    assert desk.signal(Signal.LONG) == ["sell 54 market"]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +223,9 @@ def test_target_weight_of_a_strength_that_is_no_part_is_reported(strength: str) 
         (lambda: FixedQuantity("x"), "quantity is 'x': pass a finite decimal"),
         (lambda: FixedFraction(95), "fraction is 95: use a number above 0 and at most 1"),
         (lambda: FixedFraction(0.5, step=0), "step is 0: use a number above 0"),
+        (lambda: TargetWeight(1, cash_buffer=1), "cash_buffer is 1: use a number from 0 to below"),
+        (lambda: FixedFraction(1, cash_buffer=-0.1), "cash_buffer is -0.1: use a number from 0"),
+        (lambda: FixedFraction(1, cash_buffer="x"), "cash_buffer is 'x': pass a finite decimal"),
         (lambda: TargetWeight(0), "weight is 0: use a number above 0 and at most 1"),
         (lambda: TargetWeight(1, tolerance=1), "tolerance is 1: use a number from 0 to below 1"),
     ],

@@ -139,7 +139,7 @@ class Replay:
             component.has_run = not isinstance(component, Ingestor)
         for ingestor, feed in zip(self._ingestors, self._feeds, strict=True):
             self._check_beginning(ingestor, None if feed.head is None else feed.head.time)
-        while (time := self._next_time()) is not None and time <= self._until:
+        while (time := self.next_time()) is not None and time <= self._until:
             await self.one_step(time, await self._take_instant(time))
             if pause := self.give_way():
                 await pause
@@ -157,7 +157,21 @@ class Replay:
             for part in (*self._strategies, self._portfolio, self._executor):
                 if part is not None and part.started:
                     await stop_component(part.component, last)
-        return self.log.result(complete=True, app=self._app)
+        return self.result(complete=True)
+
+    def result(self, *, complete: bool) -> ReplayResult:
+        """Say what came out so far.
+
+        Args:
+            complete: Whether the end of history was reached.
+        """
+        log, curve = self.log, self._curve
+        for strategy in self._strategies:
+            log.signals_of[strategy.component.name] = strategy.count
+        bars = None
+        if curve is not None:
+            bars = {symbol: track.bars for symbol, track in curve.prices.tracks.items()}
+        return log.result(complete=complete, app=self._app, bars_of=bars)
 
     def _check_beginning(self, ingestor: Ingestor, time: datetime | None) -> None:
         """Refuse an ingestor that goes on where its last run ended."""
@@ -201,7 +215,8 @@ class Replay:
         self._gave_way = now
         return asyncio.sleep(0)
 
-    def _next_time(self) -> datetime | None:
+    def next_time(self) -> datetime | None:
+        """Return the next instant; ``None`` at the end of history."""
         return min((feed.head.time for feed in self._feeds if feed.head is not None), default=None)
 
     async def _take_instant(self, time: datetime) -> list[Item]:

@@ -48,6 +48,7 @@ def figures(stats: Statistics) -> list[tuple[str, str]]:
         ("losing streak", f"{stats.longest_losing_streak} trades"),
         ("commissions", f"{stats.commissions:,.2f}"),
         ("fills", f"{stats.fills:,}, {stats.ambiguous_fills:,} ambiguous"),
+        ("orders rejected", f"{stats.rejected_orders:,}"),
     ]
 
 

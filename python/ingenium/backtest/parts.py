@@ -41,6 +41,7 @@ class Part:
         "_others",
         "_symbols",
         "component",
+        "count",
         "started",
     )
 
@@ -48,6 +49,8 @@ class Part:
         self.component = component
         self.started = False
         """Whether `on_start` has been called."""
+        self.count = 0
+        """How much it has sent."""
         self._handlers = handlers_of(component)
         self._on_bar = bar_handler_of(component)
         self._on_order: Callable[[Order], Handled] = _ignore
@@ -103,7 +106,7 @@ class Part:
             if awaitable is not None:
                 return self._finish(kind, awaitable, items[place:], time, sent)
             if component.outbox:
-                sent += component.take_sent()
+                self._take(sent)
         return None
 
     def sees(self, symbol: str) -> bool:
@@ -141,7 +144,7 @@ class Part:
         if awaitable is not None:
             return self._finish(DataEvent, awaitable, [bar], time, sent)
         if self.component.outbox:
-            sent += self.component.take_sent()
+            self._take(sent)
         return None
 
     @property
@@ -180,8 +183,14 @@ class Part:
             bar = bars[-length_hint(left) - 1]
             return self._finish(DataEvent, awaitable, [bar], bar.end, sent)
         if component.outbox:
-            sent += component.take_sent()
+            self._take(sent)
         return None
+
+    def _take(self, sent: list[Sent]) -> None:
+        """Put what the component has sent behind ``sent``."""
+        found = self.component.take_sent()
+        self.count += len(found)
+        sent += found
 
     async def _go_on(
         self, pending: Awaitable[None], bars: Sequence[Bar], time: datetime, sent: list[Sent]
@@ -195,7 +204,9 @@ class Part:
         self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
     ) -> None:
         self.started = True
-        sent += await start_component(self.component, time)
+        found = await start_component(self.component, time)
+        self.count += len(found)
+        sent += found
         if pending := self.let(kind, items, time, sent):
             await pending
 
@@ -212,7 +223,7 @@ class Part:
             await awaitable
         except Exception as error:
             raise failed_on(self.component, _event_of(items[0]), error) from error
-        sent += self.component.take_sent()
+        self._take(sent)
         if pending := self.let(kind, items[1:], time, sent):
             await pending
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from math import nan
 
 from ingenium.trading import Bar
 
@@ -13,13 +14,14 @@ _FEWEST = 2048
 
 
 class PriceTrack:
-    """Highs, lows and closes of one symbol, over stretches of equally many bars.
+    """Opens, highs, lows and closes of one symbol, over stretches of equally many bars.
 
     The stretches begin as one bar each. When there are twice `_FEWEST`, each two become one, so
     memory stays the same while bars come, and no high or low is lost.
 
     Attributes:
         times: End of each stretch, in seconds since 1970, UTC.
+        open: First price in it.
         high: Highest price in it.
         low: Lowest price in it.
         close: Last price in it.
@@ -35,12 +37,14 @@ class PriceTrack:
         "close",
         "high",
         "low",
+        "open",
         "times",
     )
 
     def __init__(self) -> None:
         self.times, self.high = array("d"), array("d")
         self.low, self.close = array("d"), array("d")
+        self.open = array("d")
         self.bars = 0
         self._bars_each = 1
         self._room = 0
@@ -49,7 +53,12 @@ class PriceTrack:
     def __len__(self) -> int:
         return len(self.times)
 
-    def add(self, time: float, high: float, low: float, close: float) -> None:
+    @property
+    def bars_each(self) -> int:
+        """How many bars a stretch has."""
+        return self._bars_each
+
+    def add(self, time: float, high: float, low: float, close: float, open: float = nan) -> None:
         """Add a bar that ended at a time."""
         self.bars += 1
         if self._room:
@@ -64,6 +73,7 @@ class PriceTrack:
         self._room -= 1
         self._highest, self._lowest = high, low
         self.times.append(time)
+        self.open.append(open)
         self.high.append(high)
         self.low.append(low)
         self.close.append(close)
@@ -85,6 +95,7 @@ class PriceTrack:
             time, close = times[end - 1], bars[end - 1].close
             if is_new:
                 self.times.append(time)
+                self.open.append(bars[place].open)
                 self.high.append(highest)
                 self.low.append(lowest)
                 self.close.append(close)
@@ -116,6 +127,7 @@ class PriceTrack:
             ):  # fmt: skip
                 thinned.append(full[-1])
         self.high, self.low, self.times, self.close = high, low, times, close
+        self.open = self.open[::2]
 
     def at_most(self, stretches: int) -> PriceTrack:
         """Return a track of the same bars that has at most so many stretches, at least one."""
@@ -123,7 +135,7 @@ class PriceTrack:
         track.times, track.high, track.low, track.close = (
             self.times[:], self.high[:], self.low[:], self.close[:]
         )  # fmt: skip
-        track.bars = self.bars
+        track.open, track.bars = self.open[:], self.bars
         while len(track) > max(stretches, 1):
             track.halve()
         return track
@@ -140,7 +152,7 @@ class PriceHistory:
         track = self.tracks.get(bar.symbol)
         if track is None:
             track = self.tracks[bar.symbol] = PriceTrack()
-        track.add(time, bar.high, bar.low, bar.close)
+        track.add(time, bar.high, bar.low, bar.close, bar.open)
 
     def see_all(self, symbol: str, times: Sequence[float], bars: Sequence[Bar]) -> None:
         """Take bars of one symbol, each with the time at which it came."""

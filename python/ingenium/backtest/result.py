@@ -18,7 +18,7 @@ from ingenium.errors import BacktestError, MissingDependencyError
 from ingenium.events import Side
 from ingenium.exchange import ExchangeNotes
 from ingenium.lockstep import OnStep, ReplayResult
-from ingenium.trading import Account, Trade
+from ingenium.trading import Account, Fill, Trade
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BacktestResult"]
 
+_FILL_COLUMNS = ("symbol", "side", "quantity", "price", "commission", "time", "order_id")
 _BORROWED = 1.005
 """Exposure above which money must have been borrowed; a gap after sizing makes a little more."""
 
@@ -37,7 +38,7 @@ class BacktestResult:
     Attributes:
         stats: The figures.
         equity: What the account was worth, step by step.
-        replay: Counts, digest, account and problems of the run.
+        replay: Counts, digest, account and fills of the run.
         policy: Name of the rules by which the exchange filled; empty where it is not ours.
         notes: What the exchange counted.
         manifest: What went into the run.
@@ -45,6 +46,9 @@ class BacktestResult:
         run_harsher: Runs a fresh app on a harsher exchange, and takes an `OnStep`; a component
             that raises there is named in the ``failure`` of what it returns. ``None`` when there
             is no way to make a fresh app.
+        problems: What never happened, was not done or may be wrong, one line each with its likely
+            cause: orders that were rejected, symbols that nobody sent, a strategy without signals,
+            prices that jump as by a split. Empty for most runs.
     """
 
     stats: Statistics
@@ -57,11 +61,20 @@ class BacktestResult:
     run_harsher: Callable[[OnStep | None], BacktestResult] | None = field(
         default=None, repr=False, compare=False
     )
+    problems: tuple[str, ...] = ()
 
     @property
     def trades(self) -> Sequence[Trade]:
-        """The round trips that are closed, in the order of their exits."""
+        """The round trips that are closed, in the order in which their exits began.
+
+        All fills of one exit order are in one trade; `fills` has them one by one.
+        """
         return self.replay.trades
+
+    @property
+    def fills(self) -> Sequence[Fill]:
+        """What was traded, fill by fill, in the order of time; each names its order."""
+        return self.replay.fills
 
     @property
     def account(self) -> Account:
@@ -146,10 +159,10 @@ class BacktestResult:
         return file
 
     def to_json(self, *, trades: bool = True) -> dict[str, Any]:
-        """Return figures and trades as JSON values; money of trades as decimal strings.
+        """Return figures, trades and fills as JSON values; their money as decimal strings.
 
         Args:
-            trades: Whether to list the trades.
+            trades: Whether to list trades and fills.
         """
         values: dict[str, Any] = {
             "complete": self.complete,
@@ -159,12 +172,15 @@ class BacktestResult:
             "manifest": _plain_fields(self.manifest),
             "stats": {name: _plain(value) for name, value in asdict(self.stats).items()},
             "flattering": self.flattering(),
-            "problems": list(self.replay.problems),
+            "problems": list(self.problems),
         }
         if trades:
             values["trades"] = [
                 {name: _plain(getattr(trade, name)) for name in Trade.__struct_fields__}
                 for trade in self.trades
+            ]
+            values["fills"] = [
+                {name: _plain(getattr(fill, name)) for name in _FILL_COLUMNS} for fill in self.fills
             ]
         return values
 
@@ -177,19 +193,16 @@ class BacktestResult:
             "benchmark": list(curve.benchmark),
         }
 
-    def _trades(self) -> dict[str, list[Any]]:
-        # By columns, so that they are there without any trade, too.
-        columns: dict[str, list[Any]] = {}
-        for name in Trade.__struct_fields__:
-            values = [getattr(trade, name) for trade in self.trades]
-            columns[name] = [
-                v if isinstance(v, datetime) else str(v) if isinstance(v, str) else float(v)
-                for v in values
-            ]
-        return columns
+    def _rows(self, *, each_fill: bool) -> dict[str, list[Any]]:
+        if each_fill:
+            return _columns(self.fills, _FILL_COLUMNS)
+        return _columns(self.trades, Trade.__struct_fields__)
 
-    def to_pandas(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def to_pandas(self, *, each_fill: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the curve, indexed by time, and the trades, as pandas frames of floats.
+
+        Args:
+            each_fill: Whether the second frame has a row for each fill in place of each trade.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -200,10 +213,14 @@ class BacktestResult:
             raise MissingDependencyError(
                 "frames need pandas: pip install 'ingenium[pandas]'"
             ) from error
-        return pandas.DataFrame(self._curve()).set_index("time"), pandas.DataFrame(self._trades())
+        rows = self._rows(each_fill=each_fill)
+        return pandas.DataFrame(self._curve()).set_index("time"), pandas.DataFrame(rows)
 
-    def to_polars(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def to_polars(self, *, each_fill: bool = False) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return the curve and the trades as polars frames of floats.
+
+        Args:
+            each_fill: Whether the second frame has a row for each fill in place of each trade.
 
         Raises:
             MissingDependencyError: polars is not installed.
@@ -214,7 +231,18 @@ class BacktestResult:
             raise MissingDependencyError(
                 "frames need polars: pip install 'ingenium[polars]'"
             ) from error
-        return polars.DataFrame(self._curve()), polars.DataFrame(self._trades())
+        return polars.DataFrame(self._curve()), polars.DataFrame(self._rows(each_fill=each_fill))
+
+
+def _columns(rows: Sequence[Trade | Fill], names: Sequence[str]) -> dict[str, list[Any]]:
+    # By columns, so that they are there without any row, too.
+    return {name: [_in_frame(getattr(row, name)) for row in rows] for name in names}
+
+
+def _in_frame(value: Any) -> Any:
+    if isinstance(value, datetime | int):
+        return value
+    return str(value) if isinstance(value, str) else float(value)
 
 
 def _plain_fields(manifest: Manifest) -> dict[str, Any]:

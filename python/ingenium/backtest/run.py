@@ -16,6 +16,7 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.harsher import make_harsher
 from ingenium.backtest.manifest import describe, make_manifest
+from ingenium.backtest.problems import backtest_problems
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.summary import summarize
 from ingenium.brokers import PaperExecutor
@@ -180,6 +181,7 @@ class _Totals:
     traded_value: Decimal
     notes: ExchangeNotes
     trades: int
+    rejected_orders: int
 
     def since(self, before: _Totals) -> _Totals:
         """Return what was counted after another step."""
@@ -193,6 +195,7 @@ class _Totals:
             self.traded_value - before.traded_value,
             replace(self.notes, **counts),
             self.trades - before.trades,
+            self.rejected_orders - before.rejected_orders,
         )
 
 
@@ -226,8 +229,13 @@ class _Backtest:
     def _count(self) -> _Totals:
         log, executor = self._replay.log, self._app.executor
         notes = executor.exchange.notes if isinstance(executor, PaperExecutor) else ExchangeNotes()
-        trades = len(log.result(complete=False).trades)
-        return _Totals(log.account.commissions, log.traded_value, replace(notes), trades)
+        return _Totals(
+            log.account.commissions,
+            log.traded_value,
+            replace(notes),
+            len(log.account.trades),
+            log.outcomes.rejected.count,
+        )
 
     async def run(self) -> BacktestResult:
         try:
@@ -245,7 +253,7 @@ class _Backtest:
 
     def _result(self, failure: str = "") -> BacktestResult:
         log, asked = self._replay.log, self._asked
-        replay = log.result(complete=not failure, app=self._app)
+        replay = self._replay.result(complete=not failure)
         totals, policy = self._count(), ""
         executor = self._app.executor
         if isinstance(executor, PaperExecutor):
@@ -259,8 +267,22 @@ class _Backtest:
             totals = totals.since(totals if self._before is None else self._before)
             trades = trades[len(trades) - totals.trades :]
         stats = summarize(
-            curve, trades, totals.notes, float(totals.commissions), float(totals.traded_value)
+            curve,
+            trades,
+            totals.notes,
+            float(totals.commissions),
+            float(totals.traded_value),
+            rejected_orders=totals.rejected_orders,
         )
+        own = backtest_problems(
+            log,
+            self._curve,
+            totals.notes,
+            start=self._start,
+            end=self._end,
+            first=self._replay.next_time(),
+        )
+        said = own if own and not log.data else [*replay.problems, *own]
         can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
         return BacktestResult(
             stats,
@@ -273,6 +295,7 @@ class _Backtest:
             ),
             failure,
             partial(_again, replace(asked, harsher=True)) if policy and can_run_again else None,
+            problems=tuple(said),
         )
 
 

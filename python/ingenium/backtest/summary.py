@@ -58,6 +58,7 @@ class Statistics:
         fills: Executions that filled something.
         ambiguous_fills: Fills where a bar left a doubt, decided against the owner.
         uncapped_fills: Fills on bars without volume, where no volume cap held.
+        rejected_orders: Orders that the executor did not take.
         benchmark: Symbol that is held for comparison.
         benchmark_return: Of buying it at the first close and holding it.
         benchmark_max_drawdown: Of the same.
@@ -96,6 +97,7 @@ class Statistics:
     fills: int
     ambiguous_fills: int
     uncapped_fills: int
+    rejected_orders: int
     benchmark: str
     benchmark_return: float | None
     benchmark_max_drawdown: float | None
@@ -109,6 +111,8 @@ def summarize(
     notes: ExchangeNotes,
     commissions: float,
     traded_value: float,
+    *,
+    rejected_orders: int = 0,
 ) -> Statistics:
     """Compute the figures of a backtest.
 
@@ -118,6 +122,7 @@ def summarize(
         notes: What the exchange counted.
         commissions: Paid in all.
         traded_value: Quantity times price of all fills, summed up.
+        rejected_orders: Orders that the executor did not take.
     """
     every = array("d", [curve.starting_equity]) + curve.equity
     times = array("d", curve.timestamps[:1] or [0.0]) + curve.timestamps
@@ -173,6 +178,7 @@ def summarize(
         fills=notes.fills,
         ambiguous_fills=notes.ambiguous_fills,
         uncapped_fills=notes.uncapped_fills,
+        rejected_orders=rejected_orders,
         benchmark=curve.benchmark_symbol or "",
         benchmark_return=stats.total_return(known),
         benchmark_max_drawdown=stats.max_drawdown(known),

@@ -104,6 +104,7 @@ class SweepRun:
         error: Why it failed; empty when it did not.
         moments: Sharpe ratio per day, skewness and kurtosis of its returns, and their number.
         manifest: What went into it, as JSON values; empty when it failed.
+        problems: What its result says never happened or may be wrong; see `BacktestResult`.
     """
 
     point: Point
@@ -112,6 +113,7 @@ class SweepRun:
     error: str
     moments: tuple[float, float, float, int]
     manifest: dict[str, Any] = field(default_factory=dict, compare=False)
+    problems: tuple[str, ...] = ()
 
     @classmethod
     def failed(cls, point: Point, error: str) -> SweepRun:
@@ -162,6 +164,7 @@ class SweepRun:
             "error": self.error,
             "moments": list(self.moments),
             "manifest": self.manifest,
+            "problems": list(self.problems),
         }
 
     @classmethod
@@ -180,6 +183,7 @@ class SweepRun:
             row["error"],
             tuple(row["moments"]),
             row.get("manifest", {}),
+            tuple(map(str, row.get("problems", ()))),
         )
         return row["key"], run
 
@@ -214,6 +218,7 @@ def run_task(task: Task) -> SweepRun:
         "",
         (*moments(returns), len(returns)),
         manifest,
+        tuple(values["problems"]),
     )
 
 

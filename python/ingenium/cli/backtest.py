@@ -15,7 +15,7 @@ from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
 from ingenium.backtest.figures import figures, percent
 from ingenium.cli.data_notes import print_notes
-from ingenium.cli.output import print_trades, printable
+from ingenium.cli.output import print_problems, print_trades, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.errors import BacktestError, ConfigError
 
@@ -166,5 +166,4 @@ def _print(console: Console, result: BacktestResult, trades: int) -> None:
     print_notes(console, result.data_notes)
     for line in result.flattering():
         console.print(f"[yellow]flatters:[/] {line}", highlight=False)
-    for problem in result.replay.problems[:5]:
-        console.print(f"[yellow]problem:[/] {printable(problem)}", highlight=False)
+    print_problems(console, result.problems)

@@ -13,6 +13,7 @@ from math import isfinite
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import content_type_of, unpack
@@ -40,6 +41,7 @@ __all__ = [
     "describe_message",
     "message_as_json",
     "print_error",
+    "print_problems",
     "print_result",
     "print_trades",
     "printable",
@@ -47,6 +49,7 @@ __all__ = [
 ]
 
 _MIDNIGHT = time_of_day(0)
+_SHOWN_PROBLEMS = 12
 
 
 def printable(text: str) -> str:
@@ -249,12 +252,21 @@ def print_result(console: Console, result: ReplayResult, *, trades: int) -> None
     ):
         summary.add_row(f"[dim]{name}[/]", value)
     console.print(summary)
-    for problem in result.problems[:5]:
-        console.print(f"[yellow]problem:[/] {printable(problem)}", highlight=False)
+    print_problems(console, result.problems)
     for reason in result.inexact:
         console.print(f"[yellow]not exact:[/] {printable(reason)}", highlight=False)
     if result.dead_letters:
         console.print(f"[yellow]{result.dead_letters} payloads could not be read[/]")
+
+
+def print_problems(console: Console, problems: Sequence[str]) -> None:
+    """Print the first problems of a result, and how many more there are."""
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        # Not as markup: it may hold brackets.
+        console.print(Text.assemble(("problem:", "yellow"), " ", printable(problem)))
+    if len(problems) > _SHOWN_PROBLEMS:
+        left = len(problems) - _SHOWN_PROBLEMS
+        console.print(f"[yellow]problem:[/] and {left} more, with --json", highlight=False)
 
 
 def _period(result: ReplayResult) -> str:
@@ -331,9 +343,11 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
                 "exit_price": str(trade.exit_price),
                 "pnl": str(trade.pnl),
                 "commission": str(trade.commission),
+                "exit_fills": trade.exit_fills,
             }
             for trade in result.trades
         ],
+        "rejected_orders": result.rejected_orders,
         "problems": list(result.problems),
     }
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -144,9 +144,15 @@ def sweep(
         print_notes(messages, [DataNote(**row) for row in noted.get("notes", ())])
     if json:
         for each in runs:
-            row = {"point": dict(each.point), "figures": each.figures, "error": each.error}
-            more = {"events_digest": each.events_digest, "bust": each.is_bust}
-            typer.echo(jsonlib.dumps(row | more, allow_nan=False))
+            row: dict[str, Any] = {
+                "point": dict(each.point),
+                "figures": each.figures,
+                "error": each.error,
+                "events_digest": each.events_digest,
+                "bust": each.is_bust,
+                "problems": list(each.problems),
+            }
+            typer.echo(jsonlib.dumps(row, allow_nan=False))
     elif folds is not None:
         print_folds(Console(), messages, folds, by)
     else:

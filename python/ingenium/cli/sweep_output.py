@@ -9,7 +9,7 @@ from rich.table import Table
 from ingenium.backtest.figures import percent
 from ingenium.backtest.sweep import SweepRun, luck
 from ingenium.backtest.walk_forward import WalkForward
-from ingenium.cli.output import printable
+from ingenium.cli.output import print_problems, printable
 
 __all__ = ["print_folds", "print_runs"]
 
@@ -60,8 +60,21 @@ def print_runs(
         messages.print(f"[red]failed:[/] {printable(str(dict(run.point)))}: {printable(run.error)}")
     if len(failed) > 3:
         messages.print(f"[red]failed:[/] {len(failed)} runs in all")
+    _print_problems(messages, runs, scored[0][1] if scored else None)
     if len(scored) > 1:
         _warn_of_luck(messages, runs, scored[0][1])
+
+
+def _print_problems(console: Console, runs: list[SweepRun], best: SweepRun | None) -> None:
+    """Print the problems of the best run, and how many other runs have some."""
+    if best is not None and best.problems:
+        print_problems(console, best.problems)
+    count = sum(bool(run.problems) for run in runs)
+    if count:
+        console.print(
+            f"[yellow]problems:[/] {count:,} of {len(runs):,} runs have some, which --json lists",
+            highlight=False,
+        )
 
 
 def _text(value: float | None) -> str:

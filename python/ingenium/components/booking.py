@@ -14,6 +14,7 @@ from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.recent import RecentIds
 from ingenium.trading.report import SentReport
+from ingenium.trading.tally import Tally
 from ingenium.trading.working import WorkingOrder
 
 __all__ = ["BookingPortfolio"]
@@ -36,6 +37,7 @@ class BookingPortfolio(GatedPortfolio):
         super().__init__(cash, name)
         self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
         """What could not be booked or acted upon, one line each; the last 1,000."""
+        self._complaints = Tally()
         self._reports = RecentIds()
         self._refusal: DecodeError | None = None
 
@@ -82,7 +84,16 @@ class BookingPortfolio(GatedPortfolio):
     def report_problem(self, text: str) -> None:
         """Log a line and keep it in `problems`."""
         self.problems.append(text)
+        self._complaints.add(text, self.now)
         _log.warning("%s: %s", self.name, text)
+
+    def complaints(self, most: int) -> list[str]:
+        """Return what is in `problems` and was there, put together, as lines for a result.
+
+        Args:
+            most: How many kinds of them.
+        """
+        return self._complaints.lines(most)
 
     def _fill_of(self, event: ExecutionEvent, working: WorkingOrder | None) -> Fill | None:
         order = None if working is None else working.order

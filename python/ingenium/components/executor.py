@@ -212,13 +212,15 @@ class Executor(Gated):
     def _view(self) -> ExecutorBook:
         return self.book
 
-    def handle_request(self, event: OrderEvent | CancelEvent | ReplaceEvent) -> Handled:
+    def handle_request(self, event: Event) -> Handled:
         """Call the handler for what a portfolio sent; for those who run components."""
         if isinstance(event, OrderEvent):
             return self.on_order(event)
         if isinstance(event, CancelEvent):
             return self.on_cancel(event)
-        return self.on_replace(event)
+        if isinstance(event, ReplaceEvent):
+            return self.on_replace(event)
+        return None  # a denial, which is for others to see
 
     def hand_over(self) -> None:
         """Hand over reports as they are, unless a gate or somebody's own code wants the events."""

@@ -90,7 +90,9 @@ async def run_replay(
         complete = await conductor.run()
         if all_ready:
             await _let_end(app, parts, tasks)
-        return replace(log.result(complete=complete, app=app), inexact=conductor.inexact)
+        here = [part.component for part in parts if not isinstance(part, Program)]
+        result = log.result(complete=complete, app=app, here=here)
+        return replace(result, inexact=conductor.inexact)
     finally:
         for task in tasks:
             task.cancel()

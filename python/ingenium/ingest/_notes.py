@@ -28,6 +28,16 @@ class ReadingNotes:
         """
         self._notes[source, "guessed", text] = DataNote(source, "guessed", 1, text)
 
+    def remark(self, source: str, topic: str, text: str) -> None:
+        """Note what was taken for granted, in place of what was noted of that topic before.
+
+        Args:
+            source: Name of the file.
+            topic: What it is about.
+            text: What was taken for granted.
+        """
+        self._notes[source, "guessed", topic] = DataNote(source, "guessed", 1, text)
+
     def clip(self, source: str, reason: str, line: int) -> None:
         """Count a value that was changed to fit.
 

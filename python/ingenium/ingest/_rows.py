@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from ingenium.clock import format_time
 from ingenium.errors import DataFileError
+from ingenium.ingest._adjustments import watch_adjustments
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._bar_times import BarTimes
 from ingenium.ingest._cells import check_ticker, make_time_of
@@ -65,7 +66,9 @@ class RowReader:
         self._name_bar = name_bar
         self.bad_rows = bad_rows
         self._time_of = make_time_of(layout, read_time)
-        self._prices_of = make_prices_of(layout, rules, file.name, notes)
+        self._prices_of = watch_adjustments(
+            make_prices_of(layout, rules, file.name, notes), layout, rules, file.name, notes
+        )
 
     def of_one_symbol(self, rows: Rows, symbol: str, ticker: str = "") -> Iterator[Item]:
         """Yield the bars of rows that all have one symbol.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,29 +10,37 @@ from decimal import Decimal
 from hashlib import sha256
 
 from ingenium.bus.contract import Message
-from ingenium.bus.envelope import unpack
-from ingenium.components import App, Strategy
+from ingenium.bus.envelope import source_of, unpack
+from ingenium.components import App, Component
 from ingenium.components.base import Sent, event_of
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
+    CancelEvent,
     DataEvent,
+    DenialEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
     ReplaceEvent,
+    TradeUpdate,
     encode,
 )
 from ingenium.lockstep.feed import Item
 from ingenium.lockstep.lines import BarLines, line_of
-from ingenium.subjects import data_subject, event_type_of, subject_of
+from ingenium.lockstep.outcomes import OrderOutcomes
+from ingenium.lockstep.problems import replay_problems
+from ingenium.subjects import event_type_of, subject_of
 from ingenium.trading import Account, Bar, Fill, Order, SentReport, Trade
 from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.order import protective_ids
 from ingenium.trading.period import is_period
+from ingenium.trading.tally import Tally
 
 _LISTED = 10
 # A tuple, as a union is made anew for each look.
 _ORDERS = (Order, OrderEvent)
+# A member of an enumeration is looked up slowly.
+_NEW = TradeUpdate.NEW
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
 
@@ -77,7 +85,10 @@ class ReplayResult:
             Empty when none was asked for.
         account: Cash, positions and trades, booked from the executions.
         complete: Whether the end of history was reached.
-        problems: What could not be booked, and symbols that nobody sent, one line each.
+        problems: What could not be booked, and what never happened, one line each; see
+            `replay_problems`.
+        fills: What was traded, one by one; `account` puts them together to trades.
+        rejected_orders: Orders that the executor did not take.
         inexact: Why another run may give another result, one line each; empty when it cannot.
     """
 
@@ -93,11 +104,13 @@ class ReplayResult:
     account: Account
     complete: bool
     problems: tuple[str, ...]
+    fills: Sequence[Fill] = ()
+    rejected_orders: int = 0
     inexact: tuple[str, ...] = ()
 
     @property
     def trades(self) -> Sequence[Trade]:
-        """The round trips that are closed, in the order of their exits."""
+        """The round trips that are closed, in the order in which their exits began."""
         return self.account.trades
 
 
@@ -129,8 +142,18 @@ class EventLog:
         self._first: datetime | None = None
         self.last: datetime | None = None
         """The last instant; ``None`` before the first."""
-        self._problems: list[str] = []
-        self._symbols: dict[str, None] = {}
+        self.problems = Tally()
+        """What could not be booked."""
+        self.outcomes = OrderOutcomes()
+        """What became of the orders."""
+        self.signals_of: dict[str, int] = {}
+        """Signals by the name of the strategy; those of a warm-up included."""
+        self.fills: list[Fill] = []
+        """What was traded."""
+        self.fill_times: list[datetime] = []
+        """The instant at which each of the fills was booked."""
+        self.symbols: dict[str, None] = {}
+        """The symbols that there was data of."""
         self._odd_periods: set[str] = set()
 
     def add(self, step: Step) -> None:
@@ -141,6 +164,9 @@ class EventLog:
             self._counts[place] += len(messages)
             for message in messages:
                 self._add_message(message, book=messages is not step.signals)
+        for message in step.signals:
+            name = source_of(message)
+            self.signals_of[name] = self.signals_of.get(name, 0) + 1
 
     def add_data(self, time: datetime, data: Sequence[Item]) -> None:
         """Begin an instant with market data that never was on a bus."""
@@ -149,7 +175,7 @@ class EventLog:
         mark, digest = self.account.mark_bar, self._hash
         for item in data:
             if isinstance(item, Bar):
-                self._symbols[item.symbol] = None
+                self.symbols[item.symbol] = None
                 if digest is not None:
                     digest.update(self._lines.lines_of([item]))
                 if item.close < LARGEST_PRICE:
@@ -173,7 +199,7 @@ class EventLog:
         self.steps += steps - 1
         self._counts[0] += bars
         for symbol, bar in quiet.items():
-            self._symbols[symbol] = None
+            self.symbols[symbol] = None
             self.account.mark_bar(bar)
 
     def digest_bars(self, bars: Sequence[Bar]) -> None:
@@ -193,13 +219,20 @@ class EventLog:
         for order in orders:
             if isinstance(order, _ORDERS):
                 self._orders[order.id] = order  # a portfolio of ours has checked it
+                self.outcomes.sent += 1
             else:
                 self._book(event_of(order))
-        for report in executions:
-            if not isinstance(report, SentReport):
-                self._book(event_of(report))
-            elif report.fill is not None:
-                self._book_fill(report.fill)
+        for sent in executions:
+            if not isinstance(sent, SentReport):
+                self._book(event_of(sent))
+            elif sent.fill is not None:
+                self._book_fill(sent.fill)
+            elif sent.report.update is not _NEW:
+                report = sent.report
+                order = report.order
+                self.outcomes.report(
+                    order.id, order.symbol, report.update.value, report.reason, self.last
+                )
 
     def _digest(self, event: Event) -> None:
         if self._hash is not None:
@@ -220,19 +253,40 @@ class EventLog:
         """Events of market data so far."""
         return self._counts[0]
 
+    @property
+    def signals(self) -> int:
+        """Signals so far, those of a warm-up left out."""
+        return self._counts[1]
+
+    def sent_at(self, order_id: str) -> datetime | None:
+        """Return when an order was sent; ``None`` if it is unknown."""
+        order = self._orders.get(order_id)
+        return None if order is None else order.timestamp
+
     def add_dead_letter(self, message: Message) -> None:
         """Count a payload that a component could not take."""
         self._dead_letters += 1
 
-    def result(self, *, complete: bool, app: App | None = None) -> ReplayResult:
+    def result(
+        self,
+        *,
+        complete: bool,
+        app: App | None = None,
+        here: Collection[Component] | None = None,
+        bars_of: Mapping[str, int] | None = None,
+    ) -> ReplayResult:
         """Say what came out.
 
         Args:
             complete: Whether the end of history was reached.
-            app: Whose strategies may have waited for symbols that nobody sent.
+            app: Whose components may have waited for what never came.
+            here: Those of its components that ran in this process; all when left out.
+            bars_of: Bars by symbol, if they were counted.
         """
-        unheard = [] if app is None or not self._symbols else self._unheard(app)
         data, signals, orders, executions = self._counts
+        problems = self.problems.lines(_LISTED)
+        if app is not None:
+            problems += replay_problems(self, app, complete=complete, here=here, bars_of=bars_of)
         return ReplayResult(
             steps=self.steps,
             first=self._first,
@@ -245,7 +299,9 @@ class EventLog:
             events_digest="" if self._hash is None else self._hash.hexdigest(),
             account=self.account,
             complete=complete,
-            problems=(*unheard, *self._problems),
+            problems=tuple(problems),
+            fills=self.fills,
+            rejected_orders=self.outcomes.rejected.count,
         )
 
     def _add_message(self, message: Message, *, book: bool) -> None:
@@ -256,7 +312,7 @@ class EventLog:
                 event = unpack(kind, message)
             except IngeniumError as error:
                 if book:
-                    self._problems.append(f"{message.subject}: {error}")
+                    self.problems.add(f"{message.subject}: {error}", self.last)
             else:
                 # Other forms and spellings of the same event must not make another digest.
                 payload = b"" if self._hash is None else encode(event)
@@ -271,36 +327,29 @@ class EventLog:
                 case ExecutionEvent():
                     self._fill(event)
                 case OrderEvent():
+                    self.outcomes.send(event)
                     self._orders[event.id] = Order.from_event(event)
                 case DataEvent():
                     self._mark(event)
                 case ReplaceEvent():
+                    self.outcomes.send(event)
                     self._replace(event)
+                case CancelEvent() | DenialEvent():
+                    self.outcomes.send(event)
         except IngeniumError as error:
             # A result that leaves out a fill must say so.
-            self._problems.append(f"{subject_of(event)}: {error}")
-
-    def _unheard(self, app: App) -> list[str]:
-        known = ", ".join(sorted(self._symbols)[:_LISTED]) + ", ..." * (
-            len(self._symbols) > _LISTED
-        )
-        subjects = {data_subject(symbol) for symbol in self._symbols}
-        return [
-            f"strategy {strategy.name!r} waits for {symbol}, which nobody sent: there was {known}"
-            for strategy in app.strategies
-            if isinstance(strategy, Strategy)
-            for symbol in strategy.symbols or ()
-            if data_subject(symbol) not in subjects
-        ]
+            self.problems.add(f"{subject_of(event)}: {error}", self.last)
 
     def _mark(self, event: DataEvent) -> None:
-        self._symbols[event.symbol] = None
+        self.symbols[event.symbol] = None
         if event.ohlc is not None:
             period = event.ohlc.period
             if period and self._is_odd(period):
-                self._problems.append(
+                self.problems.add(
                     f"{event.symbol}: Ohlc.Period {period!r} is not known, so its bars count as of "
-                    "no stated length"
+                    "no stated length",
+                    self.last,
+                    kind=period,
                 )
             self.account.mark(event.symbol, event.ohlc.close)
 
@@ -349,11 +398,19 @@ class EventLog:
         price = None if event.price or not symbol else self.account.price(symbol)
         fill = Fill.from_event(event, order, price=price)
         if fill is None:
+            if event.update:
+                self.outcomes.report(
+                    event.order_id, symbol, event.update, event.reason or "", self.last
+                )
             return
         self._book_fill(fill)
         if price is not None:
-            self._problems.append(f"execution {event.id} states no price: booked at {price}")
+            self.problems.add(f"execution {event.id} states no price: booked at {price}", self.last)
 
     def _book_fill(self, fill: Fill) -> None:
         self.account.book(fill)
         self.traded_value += fill.quantity * fill.price
+        self.fills.append(fill)
+        if self.last is not None:
+            self.fill_times.append(self.last)
+        self.outcomes.fill(fill.order_id)

@@ -21,11 +21,15 @@ class FixedFraction(TargetPortfolio):
         fraction: Part of equity for one position, above 0 and at most 1.
         cash: What the account starts with.
         step: Quantities are whole multiples of it: 1 for whole shares, 0.0001 for a coin.
+        cash_buffer: Part of equity that is never put into positions, such as 0.02: room for what
+            the sizing does not know, a gap before the fill, slippage and fees. With it, an account
+            without credit can put all that is left into one position.
         allow_short: Whether a short signal opens a short; otherwise it closes the long.
         name: See `Component`.
 
     Raises:
-        ConfigError: The fraction is not above 0 and at most 1, or the step not positive.
+        ConfigError: The fraction is not above 0 and at most 1, the step not positive,
+            or the buffer not from 0 to below 1.
         ComponentError: The name does not fit.
     """
 
@@ -35,10 +39,13 @@ class FixedFraction(TargetPortfolio):
         *,
         cash: Number = Decimal(100_000),
         step: Number = Decimal(1),
+        cash_buffer: Number = Decimal(0),
         allow_short: bool = True,
         name: str | None = None,
     ) -> None:
-        super().__init__(cash=cash, step=step, allow_short=allow_short, name=name)
+        super().__init__(
+            cash=cash, step=step, cash_buffer=cash_buffer, allow_short=allow_short, name=name
+        )
         self.fraction = part(fraction, "fraction")
 
     def target(self, event: SignalEvent, direction: int) -> Decimal | None:

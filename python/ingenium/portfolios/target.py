@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from decimal import Decimal
 
@@ -10,12 +11,16 @@ from ingenium.errors import ConfigError, DecodeError, InvalidOrderError, Subject
 from ingenium.events import Side, Signal, SignalEvent
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
 from ingenium.trading.numbers import parse_decimal
+from ingenium.trading.tally import Tally, counted, day_of
 
 __all__ = ["TargetPortfolio"]
 
 # A member of an enumeration is looked up slowly.
 _LONG, _SHORT, _FLAT = Signal.LONG, Signal.SHORT, Signal.FLAT
 _BUY, _SELL = Side.BUY, Side.SELL
+_ONE, _HUNDRED = Decimal(1), Decimal(100)
+
+_log = logging.getLogger("ingenium.portfolio")
 
 
 class TargetPortfolio(Portfolio):
@@ -27,11 +32,14 @@ class TargetPortfolio(Portfolio):
     Args:
         cash: What the account starts with.
         step: Targets are whole multiples of it: 1 for whole shares, 0.0001 for a coin.
+        cash_buffer: Part of equity that is never put into positions, from 0 to below 1: what a
+            gap before the fill, slippage and fees may cost, none of which the sizing knows.
         allow_short: Whether a short signal opens a short; otherwise it closes the long.
         name: See `Component`.
 
     Raises:
-        ConfigError: Cash or step is no finite number, or the step is not positive.
+        ConfigError: Cash or step is no finite number, the step is not positive, or the buffer not
+            from 0 to below 1.
         ComponentError: The name does not fit.
     """
 
@@ -40,11 +48,19 @@ class TargetPortfolio(Portfolio):
         *,
         cash: Number = Decimal(100_000),
         step: Number = Decimal(1),
+        cash_buffer: Number = ZERO,
         allow_short: bool = True,
         name: str | None = None,
     ) -> None:
         super().__init__(cash, name=name)
         self.step = positive(step, "step")
+        self.cash_buffer = to_decimal(cash_buffer, "cash_buffer")
+        if not 0 <= self.cash_buffer < 1:
+            raise ConfigError(
+                f"cash_buffer is {cash_buffer!r}: use a number from 0 to below 1, such as 0.02 for "
+                "two percent of equity"
+            )
+        self._unsized = Tally()
         self.allow_short = allow_short
 
     @abstractmethod
@@ -93,9 +109,11 @@ class TargetPortfolio(Portfolio):
     def quantity_for(self, event: SignalEvent, weight: Decimal) -> Decimal | None:
         """Return how much a part of equity buys at the last price, in whole steps.
 
+        The price of the fill, slippage and fees are not known yet; `cash_buffer` leaves room.
+
         Args:
             event: The signal, for its symbol and the text of a problem.
-            weight: Part of equity; negative for a short.
+            weight: Part of equity, the buffer left out; negative for a short.
 
         Returns:
             The quantity, rounded towards zero; ``None``, with a problem reported, when price or
@@ -113,10 +131,40 @@ class TargetPortfolio(Portfolio):
                 f"{price:f} and equity {equity:f}: no order"
             )
         else:
-            value = EXACT.multiply(equity, weight)
+            value = EXACT.multiply(equity, self.invested(weight))
             quantity = QUOTIENT.divide(value, price)
-            return EXACT.multiply(EXACT.divide_int(quantity, self.step), self.step)
+            steps = EXACT.divide_int(quantity, self.step)
+            if not steps and weight:
+                self._report_unsized(event.symbol, weight, equity, price)
+            return EXACT.multiply(steps, self.step)
         return None
+
+    def invested(self, weight: Decimal) -> Decimal:
+        """Return the part of equity that a weight stands for, once the buffer is left out."""
+        if not self.cash_buffer:
+            return weight
+        return EXACT.multiply(weight, EXACT.subtract(_ONE, self.cash_buffer))
+
+    def _report_unsized(
+        self, symbol: str, weight: Decimal, equity: Decimal, price: Decimal
+    ) -> None:
+        """Count a position that would be smaller than one step, and log the first of a symbol."""
+        percent = EXACT.multiply(self.invested(weight).copy_abs(), _HUNDRED)
+        text = (
+            f"{percent.normalize():f} % of {equity:,.2f} is less than {self.step:f} at {price:f}; "
+            "use more cash, a larger part of it or a smaller step"
+        )
+        if self._unsized.add(text, self.now, symbol) == 1:
+            _log.warning("%s: no position in %s: %s", self.name, symbol, text)
+
+    def complaints(self, most: int) -> list[str]:
+        """Return what could not be booked, acted upon or sized, as lines for a result."""
+        lines = [
+            f"{counted(found.count, 'signal')} of {found.kind} opened no position, "
+            f"the first on {day_of(found.time)}: {found.text}"
+            for found in self._unsized.most(most)
+        ]
+        return lines + super().complaints(most)
 
 
 def positive(value: Number, name: str) -> Decimal:

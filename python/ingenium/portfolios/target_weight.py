@@ -24,12 +24,15 @@ class TargetWeight(TargetPortfolio):
             for one percent of equity. A target of zero is always reached.
         cash: What the account starts with.
         step: Quantities are whole multiples of it: 1 for whole shares, 0.0001 for a coin.
+        cash_buffer: Part of equity that is never put into positions, such as 0.02: room for what
+            the sizing does not know, a gap before the fill, slippage and fees. With it, an account
+            without credit can put all that is left into one position.
         allow_short: Whether a short signal opens a short; otherwise it closes the long.
         name: See `Component`.
 
     Raises:
         ConfigError: The weight is not above 0 and at most 1, the tolerance not from 0 to below 1,
-            or the step not positive.
+            the step not positive, or the buffer not from 0 to below 1.
         ComponentError: The name does not fit.
     """
 
@@ -40,10 +43,13 @@ class TargetWeight(TargetPortfolio):
         tolerance: Number = Decimal("0.01"),
         cash: Number = Decimal(100_000),
         step: Number = Decimal(1),
+        cash_buffer: Number = Decimal(0),
         allow_short: bool = True,
         name: str | None = None,
     ) -> None:
-        super().__init__(cash=cash, step=step, allow_short=allow_short, name=name)
+        super().__init__(
+            cash=cash, step=step, cash_buffer=cash_buffer, allow_short=allow_short, name=name
+        )
         self.weight = part(weight, "weight")
         self.tolerance = to_decimal(tolerance, "tolerance")
         if not 0 <= self.tolerance < 1:
@@ -62,5 +68,5 @@ class TargetWeight(TargetPortfolio):
         value = EXACT.multiply(self.held(event.symbol), price)
         present = QUOTIENT.divide(value, self.account.equity)
         # Compared by weight, not by the quantity that the step has rounded.
-        near = EXACT.subtract(weight, present).copy_abs() < self.tolerance
+        near = EXACT.subtract(self.invested(weight), present).copy_abs() < self.tolerance
         return None if near else quantity

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -13,7 +11,8 @@ from ingenium.errors import ComponentError
 from ingenium.events import Side
 from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
-from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
+from ingenium.trading.holding import Holding, part_of
+from ingenium.trading.money import EXACT, ZERO, Number, to_decimal
 from ingenium.trading.numbers import parse_price
 from ingenium.trading.position import Position
 from ingenium.trading.recent import RecentIds
@@ -24,25 +23,10 @@ __all__ = ["LARGEST_PRICE", "Account"]
 
 # A member of an enumeration is looked up slowly.
 _BUY = Side.BUY
-_SELL = Side.SELL
 
 _KEPT_TRADES = 10_000
 LARGEST_PRICE = 1e15
 """Prices are below this."""
-
-
-@dataclass(slots=True)
-class _Holding:
-    """What is held of one symbol, while it changes."""
-
-    entry_time: datetime
-    quantity: Decimal = ZERO
-    cost: Decimal = ZERO
-    commission: Decimal = ZERO
-    """Commissions of the entry that no trade has taken yet."""
-    realized_pnl: Decimal = ZERO
-    number: int = 0
-    """How many symbols were traded before it."""
 
 
 class _Totals(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -83,6 +67,7 @@ class Account:
         "_logged",
         "_marks",
         "_realized_pnl",
+        "_regrown",
         "_starting_cash",
         "_touched",
         "_trades",
@@ -93,7 +78,7 @@ class Account:
         self._starting_cash = self._cash = to_decimal(cash, "cash")
         self._commissions = ZERO
         self._realized_pnl = ZERO
-        self._holdings: dict[str, _Holding] = {}
+        self._holdings: dict[str, Holding] = {}
         self._marks: dict[str, str | Decimal | Bar] = {}
         self._trades: list[Trade] = []
         self._booked = RecentIds()
@@ -102,6 +87,7 @@ class Account:
         self._touched: set[str] | None = None
         self._logged = 0
         self._trades_before = 0
+        self._regrown: dict[int, Trade] = {}
 
     @property
     def starting_cash(self) -> Decimal:
@@ -155,8 +141,9 @@ class Account:
 
     @property
     def trades(self) -> Sequence[Trade]:
-        """Closed round trips, in the order of their exits; a live view.
+        """Closed round trips, in the order in which their exits began; a live view.
 
+        The last one of a symbol grows while its exit order is filled bit by bit.
         Those of before a restart are only counted, in `trades_before`, unless they were restored.
         So are all but the last 10,000 to 20,000 where trades are saved as they come.
         """
@@ -257,20 +244,20 @@ class Account:
         self._marks.setdefault(fill.symbol, fill.price)
         holding = self._holdings.get(fill.symbol)
         if holding is None:
-            holding = _Holding(fill.time, number=len(self._holdings))
+            holding = Holding(fill.time, number=len(self._holdings))
             self._holdings[fill.symbol] = holding
         if self._touched is not None:
             self._touched.add(fill.symbol)
         held = holding.quantity
         if not held or (held > 0) == (fill.side is _BUY):
-            self._open(holding, fill, fill.signed_quantity, fill.commission)
+            holding.open(fill, fill.signed_quantity, fill.commission)
             return True
         closing = min(held.copy_abs(), fill.quantity)
-        fee = _part(fill.commission, closing, fill.quantity)
+        fee = part_of(fill.commission, closing, fill.quantity)
         self._close(holding, fill, closing, fee)
         if rest := EXACT.subtract(fill.quantity, closing):
             signed = rest if fill.side is _BUY else rest.copy_negate()
-            self._open(holding, fill, signed, EXACT.subtract(fill.commission, fee))
+            holding.open(fill, signed, EXACT.subtract(fill.commission, fee))
         return True
 
     # Saving. Ids of booked fills are not part of it, and neither are last prices: those come with
@@ -312,7 +299,7 @@ class Account:
             raise ComponentError(
                 f"account has booked {self._bookings} fills already: restore into a new one"
             )
-        holdings: list[tuple[str, _Holding]] = []
+        holdings: list[tuple[str, Holding]] = []
         for key, data in rows.items():
             if key == "account":
                 totals = read_row(_Totals, data, key)
@@ -322,13 +309,19 @@ class Account:
                 self._bookings = totals.bookings
                 self._trades_before += totals.trades
             else:
-                holdings.append((key.partition("/")[2], read_row(_Holding, data, key)))
+                holdings.append((key.partition("/")[2], read_row(Holding, data, key)))
         self._holdings.update(sorted(holdings, key=lambda item: item[1].number))
 
     def take_log(self) -> list[LogRow]:
-        """Return the trades closed since the last call, of kind ``trade`` and numbered from 1."""
+        """Return the trades closed since the last call, of kind ``trade`` and numbered from 1.
+
+        One whose exit order has closed more of the position since then comes again; of several
+        rows with one number the last one counts.
+        """
         first = self._logged
-        rows = [
+        rows = [("trade", str(n), write_row(trade)) for n, trade in self._regrown.items()]
+        self._regrown.clear()
+        rows += [
             ("trade", str(number), write_row(trade))
             for number, trade in enumerate(self._trades[first:], self._trades_before + first + 1)
         ]
@@ -340,45 +333,33 @@ class Account:
         return rows
 
     def restore_trades(self, rows: Iterable[LogRow]) -> None:
-        """Take back the last trades, oldest first, so that they are in `trades` again."""
-        trades = [read_row(Trade, data, f"{kind} {number}") for kind, number, data in rows]
+        """Take back the last trades, so that they are in `trades` again.
+
+        Args:
+            rows: Those of the highest numbers; of several with one number the last one counts.
+        """
+        of_number = {int(number): (kind, number, data) for kind, number, data in rows}
+        trades = [
+            read_row(Trade, data, f"{kind} {number}")
+            for _, (kind, number, data) in sorted(of_number.items())
+        ]
         self._trades[:0] = trades
         self._trades_before -= len(trades)
         self._logged += len(trades)
 
-    def _open(self, holding: _Holding, fill: Fill, signed: Decimal, fee: Decimal) -> None:
-        if not holding.quantity:
-            holding.entry_time = fill.time
-        holding.quantity = EXACT.add(holding.quantity, signed)
-        holding.cost = EXACT.add(holding.cost, EXACT.multiply(signed, fill.price))
-        if fee:
-            holding.commission = EXACT.add(holding.commission, fee)
-
-    def _close(self, holding: _Holding, fill: Fill, closing: Decimal, fee: Decimal) -> None:
-        held = holding.quantity.copy_abs()
-        long = holding.quantity > 0
-        signed = closing if long else closing.copy_negate()
-        cost = _part(holding.cost, closing, held)
-        entry_fee = _part(holding.commission, closing, held)
-        pnl = EXACT.subtract(EXACT.multiply(signed, fill.price), cost)
-        trade = Trade(
-            fill.symbol,
-            _BUY if long else _SELL,
-            holding.entry_time,
-            fill.time,
-            closing,
-            QUOTIENT.divide(holding.cost, holding.quantity),
-            fill.price,
-            pnl,
-            EXACT.add(entry_fee, fee),
-        )
-        self._trades.append(trade)
-        holding.quantity = EXACT.subtract(holding.quantity, signed)
-        holding.cost = EXACT.subtract(holding.cost, cost)
-        if entry_fee:
-            holding.commission = EXACT.subtract(holding.commission, entry_fee)
-        holding.realized_pnl = EXACT.add(holding.realized_pnl, pnl)
+    def _close(self, holding: Holding, fill: Fill, closing: Decimal, fee: Decimal) -> None:
+        trades, before = self._trades, self._trades_before
+        number, trade, pnl = holding.close(fill, closing, fee, before + len(trades) + 1)
         self._realized_pnl = EXACT.add(self._realized_pnl, pnl)
+        place = number - before - 1
+        if place == len(trades):
+            trades.append(trade)
+            return
+        if place >= 0:
+            trades[place] = trade
+        if place < self._logged:
+            # It is one of before a restart, or was given out by `take_log`.
+            self._regrown[number] = trade
 
     def _known_price(self, symbol: str) -> Decimal:
         price = self.price(symbol)
@@ -386,10 +367,3 @@ class Account:
 
     def __repr__(self) -> str:
         return f"<Account cash {self._cash:f}, {len(self.positions)} open positions>"
-
-
-def _part(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """Return the share of ``total`` that goes with ``part`` of ``whole``; all of it with all."""
-    if part == whole or not total:
-        return total
-    return QUOTIENT.divide(EXACT.multiply(total, part), whole)

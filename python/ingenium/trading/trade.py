@@ -14,21 +14,22 @@ __all__ = ["Trade"]
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
-    """A round trip, or the part of one that a fill has closed.
+    """A round trip, or the part of one that an exit order has closed.
 
-    A Struct, as `Order` is. Each fill that reduces a position makes one trade, entered at the
-    position's average price.
+    A Struct, as `Order` is. The fills of one order that reduce one position make one trade, entered
+    at the position's average price; each fill without an order's id makes one of its own.
 
     Attributes:
         symbol: Name of the instrument.
         side: ``Side.BUY`` when it was long, ``Side.SELL`` when it was short.
         entry_time: When the position was opened from flat, UTC.
-        exit_time: When the fill closed it, UTC.
+        exit_time: When the last of these fills closed it, UTC.
         quantity: Shares or units closed, positive.
         entry_price: Average price paid, to 28 digits.
-        exit_price: Price of the closing fill.
+        exit_price: Average price of these fills, to 28 digits.
         pnl: Profit or loss before commissions, in the account's currency.
         commission: This quantity's part of the commissions of entry and exit.
+        exit_fills: How many fills of the exit order closed it.
     """
 
     symbol: str
@@ -40,6 +41,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     exit_price: Decimal
     pnl: Decimal
     commission: Decimal
+    exit_fills: int = 1
 
     @property
     def net_pnl(self) -> Decimal:

@@ -43,6 +43,7 @@ def render(result: BacktestResult, harsher: BacktestResult | None = None) -> str
         _head(title, result),
         _tiles(result),
         _section("What flatters this result", _honesty(result, harsher)),
+        _section("Problems", _problems(result)) if result.problems else "",
         _section("Equity", _equity(result, harsher, pictures)),
         _section("Prices and trades", _prices(result, pictures)) if pictures.prices else "",
         _section(
@@ -140,6 +141,10 @@ def _honesty(result: BacktestResult, harsher: BacktestResult | None) -> str:
                 f"{escape(other_failure)}.</b> Until then: {beside}"
             )
     return f"<ul>{lines}</ul><p>{beside}</p>"
+
+
+def _problems(result: BacktestResult) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in result.problems)}</ul>"
 
 
 def _equity(result: BacktestResult, harsher: BacktestResult | None, pictures: Pictures) -> str:

@@ -19,7 +19,6 @@ __all__ = ["figure_table", "manifest_table", "position_table", "trade_table"]
 
 _MIDNIGHT = time_of_day(0)
 SHOWN_TRADES = 25
-_SHOWN = 5
 _NOTES = 50
 
 
@@ -62,8 +61,6 @@ def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> st
         ("fees", (manifest.fees or "-",)),
         ("slippage", (manifest.slippage or "-",)),
         ("events", (_counts(replay),)),
-        *(("problem", (text,)) for text in replay.problems[:_SHOWN]),
-        ("problems", (f"{len(replay.problems):,} in all",)),
         ("versions", (f"ingenium {manifest.ingenium}, Python {manifest.python}",)),
         ("digest of all events", (replay.events_digest or "-",)),
     ]
