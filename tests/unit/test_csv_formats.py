@@ -535,6 +535,19 @@ def test_folder_reads_every_format_beside_each_other(tmp_path):
     assert [path.name[0] for path in ingestor.files()] == list("ABCDEF")
 
 
+def test_data_with_a_name_like_documentation_is_read(tmp_path):
+    for name in ("_SPX.csv", "NOTICE.csv.gz"):
+        text = (HEADER + rows()).encode()
+        (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    assert {bar.symbol for bar in read(tmp_path)} == {"_SPX", "NOTICE"}
+
+
+def test_folder_without_prices_says_why_its_files_are_none(tmp_path):
+    (tmp_path / "list.txt").write_text("AAPL\nIBM\n")
+    with pytest.raises(DataFileError, match=r"has no CSV files.*; list\.txt: has no header that"):
+        read(tmp_path)
+
+
 def test_folder_notes_what_it_does_not_read(tmp_path):
     (tmp_path / "A.csv").write_text(HEADER + rows())
     (tmp_path / "list.txt").write_text("AAPL\nIBM\n")

@@ -562,3 +562,87 @@ def test_rows_of_symbols_within_a_second_stay_in_order(tmp_path):
     keys = [(bar.end, bar.symbol) for bar in bars]
     assert keys == sorted(keys)
     assert len(keys) == 13
+
+
+def test_mixed_symbols_with_short_bars_stay_in_order(tmp_path):
+    # Each day Z begins at half past nine and the others at nine; all go on by the hour.
+    rows = []
+    for day in range(2, 30):
+        clocks = [
+            ("09:00", "AB"),
+            ("09:30", "Z"),
+            *((f"{hour}:00", "ABZ") for hour in range(10, 16)),
+        ]
+        rows += [
+            f"2024-01-{day:02} {clock},{symbol},1,1,1,1"
+            for clock, names in clocks
+            for symbol in names
+        ]
+    bars, _ = bars_of(tmp_path, rows, "time,symbol,open,high,low,close")
+    keys = [(bar.end, bar.symbol) for bar in bars]
+    assert keys == sorted(keys)
+    assert len(keys) == len(rows)
+    assert keys.count((datetime(2024, 1, 2, 10, tzinfo=UTC), "Z")) == 1
+    assert [bar.symbol for bar in bars[:6]] == ["A", "B", "Z", "A", "B", "Z"]
+    assert all(bar.end == bar.start + bar.period for bar in bars)
+    short = [bar for bar in bars if bar.start.minute == 30]
+    assert {bar.period for bar in short} == {timedelta(minutes=30)}
+    assert {bar.period for bar in bars if bar.start.minute == 0} == {timedelta(hours=1)}
+
+
+def test_days_of_25_hours_of_mixed_symbols(tmp_path):
+    times = [f"2024-11-0{day}T0{4 if day < 4 else 5}:00Z" for day in range(1, 7)]
+    rows = [
+        f"{time},{symbol},1,1,1,1"
+        for time in times
+        for symbol in "ABC"
+        if not (symbol == "B" and time.startswith("2024-11-04"))
+    ]
+    bars, _ = bars_of(tmp_path, rows, "time,symbol,open,high,low,close")
+    keys = [(bar.end, bar.symbol) for bar in bars]
+    assert keys == sorted(keys)
+    for symbol in "AC":
+        hours = [bar.period / timedelta(hours=1) for bar in bars if bar.symbol == symbol]
+        assert hours == [24, 24, 25, 24, 24, 24]
+    assert all(bar.end == bar.start + bar.period for bar in bars)
+    assert len(bars) == 17
+
+
+def test_minutes_of_a_very_thin_market_stay_minutes(tmp_path):
+    random = Random(3)
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    rows = flat(
+        (start + timedelta(minutes=minute)).isoformat()
+        for minute in range(9_000)
+        if random.random() < 0.1
+    )
+    bars, _ = bars_of(tmp_path, rows)
+    assert {bar.period for bar in bars} == {timedelta(minutes=1)}
+
+
+def test_symbol_with_one_distance_does_not_speak_for_the_others(tmp_path):
+    header = "time,symbol,open,high,low,close"
+    hours = [f"{time},H,1,1,1,1" for time in times_every(timedelta(hours=1), 30)]
+    few = ["2024-01-01T00:00:00,A,1,1,1,1", "2024-01-02T00:00:00,A,1,1,1,1"]
+    one = ["2024-01-01T12:00:00,B,1,1,1,1"]
+    for rows in ([*few, *hours, *one], [*hours, *few, *one]):
+        bars, _ = bars_of(tmp_path, sorted(rows), header)
+        assert {bar.period for bar in bars} == {timedelta(hours=1)}
+        bars, _ = bars_of(tmp_path, rows, header)
+        assert {bar.period for bar in bars} == {timedelta(hours=1)}
+    days = [f"2024-01-{day:02},D,1,1,1,1" for day in range(1, 20)]
+    dates = ["2024-01-01,W,1,1,1,1", "2024-01-08,W,1,1,1,1"]
+    # Dates a week apart may be weeks, which is later than days.
+    bars, _ = bars_of(tmp_path, sorted([*days, *dates, "2024-01-05,X,1,1,1,1"]), header)
+    lengths = {
+        symbol: [bar.period.days for bar in bars if bar.symbol == symbol] for symbol in "DWX"
+    }
+    assert lengths == {"D": [1] * 19, "W": [7, 7], "X": [1]}
+    # Where all have one, the longest of them counts for those that have none.
+    pairs = [
+        "2024-01-01T00:00,A,1,1,1,1",
+        "2024-01-01T01:00,A,1,1,1,1",
+        "2024-01-01T02:00,B,1,1,1,1",
+    ]
+    bars, _ = bars_of(tmp_path, pairs, header)
+    assert {bar.period for bar in bars} == {timedelta(hours=1)}

@@ -32,7 +32,8 @@ class Lengths:
         self._kinds: Counter[timedelta] = Counter()
         self._rows: dict[str, int] = {}
         self._kinds_of: dict[str, Counter[timedelta]] = {}
-        self._usual: timedelta | None = None
+        self._shown: timedelta | None = None
+        self._single: timedelta | None = None
         for symbol, times in series.items():
             self.learn(symbol, times)
 
@@ -47,8 +48,10 @@ class Lengths:
         if length is None:
             return
         self._of[symbol] = length
-        if distances.kinds.total() > 1 or self._usual is None:
-            self._usual = max(length, self._usual or length)
+        if distances.kinds.total() > 1:
+            self._shown = max(length, self._shown or length)
+        else:
+            self._single = max(length, self._single or length)
 
     def rows_of(self, symbol: str) -> int:
         """Return how many times of a symbol were seen."""
@@ -61,12 +64,12 @@ class Lengths:
             DataFileError: It does not show.
         """
         length = self._of.get(symbol)
-        if self.rows_of(symbol) < 3 and self._usual is not None:
+        usual = self._shown or self._single
+        if self.rows_of(symbol) < 3 and usual is not None:
             # One distance may be a night, or a week without trades.
-            known = length if length is not None and self._date_only else self._usual
-            length = max(known, self._usual)
-        if length is None and self._usual in self._kinds_of.get(symbol, ()):
-            length = self._usual
+            length = max(length, usual) if length is not None and self._date_only else usual
+        if length is None and usual in self._kinds_of.get(symbol, ()):
+            length = usual
         if length is None:
             kinds = self._kinds_of.get(symbol) or self._kinds
             if not kinds:

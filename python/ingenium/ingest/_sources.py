@@ -36,7 +36,8 @@ _HARMLESS = (
     ".html", ".pdf", ".png", ".jpg", ".svg", ".checksum", ".sha256", ".md5", ".sig", "desktop.ini",
     "thumbs.db",
 )  # fmt: skip
-_HARMLESS_NAMES = ("readme", "licence", "license", "copying", "notice", "changelog", ".", "_", "~$")
+_HARMLESS_NAMES = ("readme", "licence", "license", "copying", "notice", "changelog", "_")
+_HIDDEN = (".", "~$")
 _SEARCHED = 10_000
 
 
@@ -94,12 +95,14 @@ class _Search:
     def __init__(self, why_not: WhyNot, notes: ReadingNotes | None) -> None:
         self._why_not = why_not
         self._notes = notes
+        self._left: list[str] = []
         self.found: dict[tuple[Path, str], Source] = {}
 
     def _add(self, source: Source) -> None:
         self.found.setdefault((source.path, source.member), source)
 
     def _leave(self, name: str, reason: str) -> None:
+        self._left.append(f"{name}: {reason}")
         if self._notes is not None:
             self._notes.leave(name, reason)
 
@@ -174,6 +177,7 @@ class _Search:
             DataFileError: There are none, or some are data that cannot be read.
         """
         before = len(self.found)
+        self._left.clear()
         folders: list[Path] = []
         for path in sorted(folder.iterdir()):
             if _is_harmless(path.name):
@@ -209,7 +213,7 @@ class _Search:
         if len(self.found) == before:
             raise DataFileError(
                 f"folder {folder} has no CSV files: put some ending in {', '.join(_DATA)} or .zip "
-                "there, or name another folder"
+                "there, or name another folder" + "".join(f"; {left}" for left in self._left[:1])
             )
 
 
@@ -233,7 +237,9 @@ def _suffix(path: Path) -> str:
 def _is_harmless(name: str) -> bool:
     """Tell whether a name is that of a hidden file, documentation, code or a checksum."""
     own = PurePosixPath(name).name.lower()
-    return own.startswith(_HARMLESS_NAMES) or own.endswith(_HARMLESS)
+    if own.startswith(_HIDDEN) or own.endswith(_HARMLESS):
+        return True
+    return own.startswith(_HARMLESS_NAMES) and not _plain(own).endswith((*_DATA, ".zip"))
 
 
 def _first_data(folder: Path) -> Path | None:

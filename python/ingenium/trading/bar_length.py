@@ -32,6 +32,8 @@ _SESSION = timedelta(minutes=390)
 _RARE = 0.05
 _TOO_FEW = 0.02
 _CHANCE = 1e-3
+_SOME = 2
+_MOST = 0.95
 
 
 def kind_of(gap: timedelta) -> timedelta:
@@ -99,11 +101,23 @@ class Distances:
             return next(iter(self.kinds))
         pairs = self.pairs.total()
         usual = [kind for kind, count in self.pairs.items() if count >= _RARE * pairs]
-        if not usual or pairs < _TOO_FEW * total:
+        if pairs < _TOO_FEW * total:
+            usual = []
+        if thin := self._of_thin(total):
+            usual.append(thin)
+        if not usual:
             return self._by_calendar() or self._only()
         period = min(usual)
         longer = [kind for kind in self.pairs if self.contradicts(kind, period, total)]
         return max([period, *longer])
+
+    def _of_thin(self, total: int) -> timedelta | None:
+        """Return the smallest distance that divides the others, as in a market with few trades."""
+        for kind in sorted(kind for kind, count in self.pairs.items() if count >= _SOME):
+            whole = sum(count for other, count in self.kinds.items() if not other % kind)
+            if whole >= _MOST * total:
+                return kind
+        return None
 
     def _by_calendar(self) -> timedelta | None:
         """Return the longest calendar length, where no distance is of less than a day."""
