@@ -646,3 +646,19 @@ def test_symbol_with_one_distance_does_not_speak_for_the_others(tmp_path):
     ]
     bars, _ = bars_of(tmp_path, pairs, header)
     assert {bar.period for bar in bars} == {timedelta(hours=1)}
+
+
+def test_months_of_mixed_symbols_end_with_their_last_day(tmp_path):
+    dates = ["2023-12-01", "2024-01-01", "2024-02-01"]
+    rows = [f"{date},{symbol},1,1,1,1" for date in dates for symbol in "ABC"]
+    bars, _ = bars_of(tmp_path, rows, "time,symbol,open,high,low,close")
+    assert [(bar.symbol, bar.period.days) for bar in bars] == [
+        (symbol, days) for days in (31, 31, 29) for symbol in "ABC"
+    ]
+
+
+def test_ends_that_turn_from_minutes_to_hours_are_asked_for(tmp_path):
+    minutes = times_every(timedelta(minutes=1), 3_001)[1:]
+    hours = times_every(timedelta(hours=1), 12, "2024-01-03T03:00:00")
+    with pytest.raises(DataFileError, match=r"rows are 1h apart up to 2024-01-03T\d\d:00:00Z"):
+        bars_of(tmp_path, flat(minutes + hours), stamp="end")

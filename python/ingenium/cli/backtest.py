@@ -57,7 +57,8 @@ def backtest(
         bool,
         typer.Option(
             "--check-lookahead",
-            help="Look for components that know the future, by scrambling it, and print them.",
+            help="Look for components that know the future, by scrambling it, and for bars that "
+            "are known before they are over.",
         ),
     ] = False,
     digest: Annotated[
