@@ -130,3 +130,45 @@ def test_ticker_that_no_subject_can_hold_is_a_bad_row(tmp_path):
     assert sorted(row.line for row in ingestor.skipped) == [3, 4, 6]
     with pytest.raises(DataFileError, match=r"all\.csv, line [346]: symbol"):
         list(CsvIngestor(path).read())
+
+
+@pytest.mark.parametrize("blank", [",,,,,", " , , ,, ,", ",,,,,,,", ",", "  "])
+@pytest.mark.parametrize("symbols", [False, True])
+def test_row_without_content_is_passed_over_in_silence(tmp_path, blank, symbols):
+    path = write(tmp_path, GOOD, blank + "\n", AFTER, blank + "\n")
+    if symbols:
+        lines = path.read_text().splitlines()
+        path.write_text(
+            f"Symbol,{lines[0]}\nA,{GOOD}B,{GOOD},{blank}\nA,{AFTER}B,{AFTER},{blank}\n"
+        )
+    ingestor = CsvIngestor(path)
+    assert len(list(ingestor.read())) == (4 if symbols else 2)
+    assert ingestor.skipped_count == 0
+
+
+def test_header_that_comes_again_is_called_that(tmp_path):
+    path = write(tmp_path, GOOD, "Date,Open,High,Low,Close, Volume\n", AFTER)
+    with pytest.raises(DataFileError, match=r"AAPL\.csv, line 3: is the header once more"):
+        list(CsvIngestor(path).read())
+    ingestor = CsvIngestor(path, on_bad_row="skip")
+    assert len(list(ingestor.read())) == 2
+    assert [row.line for row in ingestor.skipped] == [3]
+
+
+@pytest.mark.parametrize("on_bad_row", ["raise", "skip"])
+def test_header_with_columns_in_another_order_is_never_skipped(tmp_path, on_bad_row):
+    path = write(tmp_path, GOOD, "Date,Close,High,Low,Open,Volume\n", "2024-01-03,11,12,9,10,1\n")
+    with pytest.raises(DataFileError, match=r"line 3: another header begins there, 'Date, Close,"):
+        list(CsvIngestor(path, on_bad_row=on_bad_row).read())
+
+
+@pytest.mark.parametrize("on_bad_row", ["raise", "skip"])
+@pytest.mark.parametrize("day", ["02", "03"])
+def test_row_of_another_ticker_is_refused_where_one_symbol_is_asked_for(tmp_path, on_bad_row, day):
+    path = tmp_path / "all.csv"
+    path.write_text(
+        "Symbol,Date,Open,High,Low,Close,Volume\n"
+        f"A,2024-01-02,10,12,9,11,1\nB,2024-01-{day},20,22,19,21,1\n"
+    )
+    with pytest.raises(DataFileError, match="line 3: holds 'B' beside 'A'"):
+        list(CsvIngestor(path, "A", on_bad_row=on_bad_row).read())

@@ -234,6 +234,27 @@ VENDORS = {
         "Data,Nazwa,ISIN,Waluta,Kurs otwarcia,Kurs max,Kurs min,Kurs zamknięcia,Zmiana,Wolumen,Obrót\n"
         "2024-01-02,X,PL0,PLN,10.5,12.25,9.75,11.0,1,5000,55"
     ),
+    "CoinAPI": (
+        "time_period_start;time_period_end;time_open;time_close;price_open;price_high;price_low;"
+        "price_close;volume_traded;trades_count\n"
+        "2024-01-02T00:00:00.0000000Z;2024-01-03T00:00:00.0000000Z;2024-01-02T00:00:01.1240000Z;"
+        "2024-01-02T23:59:59.9990000Z;10.5;12.25;9.75;11.0;5000;31"
+    ),
+    "AlgoSeek": (
+        "Date,TimeBarStart,FirstTradePrice,HighTradePrice,LowTradePrice,LastTradePrice,"
+        "VolumeWeightPrice,Volume,TotalTrades\n20240102,09:30,10.5,12.25,9.75,11.0,10.9,5000,31"
+    ),
+    "Poloniex": (
+        "close,date,high,low,open,quoteVolume,volume,weightedAverage\n"
+        "11.0,1704153600,12.25,9.75,10.5,5000,54500,10.9"
+    ),
+    "Hong Kong": "日期,開市,最高,最低,收市,成交股數\n2024/01/02,10.5,12.25,9.75,11.0,5000",
+    "Yahoo's page": (
+        "Date\tOpen\tHigh\tLow\tClose Close price adjusted for splits.\tAdj Close Adjusted close "
+        "price adjusted for splits and dividend and/or capital gain distributions.\tVolume\n"
+        "Jan 2, 2024\t10.5\t12.25\t9.75\t11.0\t10.9\t5,000"
+    ),
+    "investing.com in Korea": '날짜,종가,시가,고가,저가,거래량,"변동 %"\n"2024- 01- 02","11.0","10.5","12.25","9.75","5.00K","1%"',
     "Boursorama": "date\touv\thaut\tbas\tclot\tvol\tdevise\n2024-01-02\t10.5\t12.25\t9.75\t11.0\t5000\tEUR",
 }  # fmt: skip
 

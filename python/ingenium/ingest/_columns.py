@@ -46,6 +46,8 @@ class Layout:
         columns: Place of each field that the file has, by the names of `FIELDS`.
         symbol: The one symbol that the head of the file names; empty if it names none.
         guesses: What was taken for granted about the columns.
+        clock_digits: Digits of a time of day in ``clock`` that is written as a number.
+        header: The names of the columns; empty without a header.
     """
 
     delimiter: str
@@ -54,6 +56,8 @@ class Layout:
     columns: Mapping[str, int]
     symbol: str = ""
     guesses: tuple[str, ...] = ()
+    clock_digits: int = 6
+    header: tuple[str, ...] = ()
 
     def __getitem__(self, field: str) -> int:
         return self.columns[field]
@@ -272,7 +276,15 @@ def _with_header(
     if at is not None and first:
         hints.insert(1, first[at])
     found, notes = match_header(name, cells, first, columns, [hint for hint in hints if hint])
-    return Layout(delimiter, first_line, len(cells), found, symbol, (*guesses, *notes))
+    return Layout(
+        delimiter,
+        first_line,
+        len(cells),
+        found,
+        symbol,
+        (*guesses, *notes),
+        header=tuple(header.cells),
+    )
 
 
 def _has_tickers_below(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

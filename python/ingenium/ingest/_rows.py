@@ -16,6 +16,7 @@ from ingenium.ingest._cells import check_ticker, make_time_of
 from ingenium.ingest._columns import Layout
 from ingenium.ingest._files import READ_ERRORS, BarFile
 from ingenium.ingest._groups import Rows
+from ingenium.ingest._header import NEEDED, known_fields
 from ingenium.ingest._held_bars import HeldBars
 from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._prices import OutsideError, PriceRules, Prices, make_prices_of
@@ -99,23 +100,25 @@ class RowReader:
                 try:
                     time = time_of(row, last)
                     if last is not None and time <= last:
+                        if only >= 0 and row[only] != ticker:
+                            raise self._other_ticker(row[only], ticker, symbol, line)
                         self._check_order(time, last, line)
                     prices = prices_of(row, line)
                     usual = due
                     due = time + period
-                except (ValueError, OverflowError) as error:
+                except (ValueError, OverflowError) as failure:
+                    error = self._cause(row, line, failure)
+                    if error is None:
+                        continue
                     if self._is_final(error) and last is not None and not ending:
                         length = times.longest(last)
                         yield item(last, last + length, length, symbol, held, held_line)
                     if isinstance(error, DataFileError):
-                        raise
+                        raise error from failure
                     self._report(row, line, error)
                     continue
                 if only >= 0 and row[only] != ticker:
-                    raise DataFileError(
-                        f"{self.file.name}, line {line}: holds {row[only]!r} beside {ticker!r}, so "
-                        f"they cannot all be {symbol!r}: leave symbol out"
-                    )
+                    raise self._other_ticker(row[only], ticker, symbol, line)
                 if last is None:
                     if ending:
                         length = times.longest(time)
@@ -178,11 +181,14 @@ class RowReader:
                         held.end(self.item(time - length, time, length, symbol, prices, line))
                     else:
                         held.add(self.item(time, end, length, symbol, prices, line), times)
-                except (ValueError, OverflowError) as error:
+                except (ValueError, OverflowError) as failure:
+                    error = self._cause(row, line, failure)
+                    if error is None:
+                        continue
                     if self._is_final(error):
                         yield from held.flush()
                     if isinstance(error, DataFileError):
-                        raise
+                        raise error from failure
                     self._report(row, line, error)
                     continue
                 known[symbol] = time
@@ -227,6 +233,29 @@ class RowReader:
             error = ValueError(f"has {len(row)} fields, expected {width}")
             self._report(row, line, error)
         return False
+
+    def _other_ticker(self, other: str, ticker: str, symbol: str, line: int) -> DataFileError:
+        return DataFileError(
+            f"{self.file.name}, line {line}: holds {other!r} beside {ticker!r}, so "
+            f"they cannot all be {symbol!r}: leave symbol out"
+        )
+
+    def _cause(self, row: list[str], line: int, error: Exception) -> Exception | None:
+        """Return what is wrong with a row that cannot be used; ``None`` if all cells are empty."""
+        cells = tuple(cell.strip() for cell in row)
+        if not any(cells):
+            return None
+        header = self.layout.header
+        if not header:
+            return error
+        if cells == header:
+            return ValueError("is the header once more")
+        if known_fields(cells, {}).issuperset(NEEDED):
+            return DataFileError(
+                f"{self.file.name}, line {line}: another header begins there, "
+                f"{', '.join(cells)!r}, so columns may have changed places: split the file"
+            )
+        return error
 
     def _is_final(self, error: Exception) -> bool:
         """Tell whether reading ends with an error about a row."""

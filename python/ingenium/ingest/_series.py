@@ -15,7 +15,7 @@ from ingenium.clock import format_time
 from ingenium.errors import DataFileError, SubjectError
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._bar_times import BarTimes
-from ingenium.ingest._cells import check_ticker, make_time_of
+from ingenium.ingest._cells import check_ticker, find_clock_digits, make_time_of
 from ingenium.ingest._columns import Columns, Layout, find_layout
 from ingenium.ingest._decimals import decimal_sign
 from ingenium.ingest._files import READ_ERRORS, BarFile, Source
@@ -103,10 +103,15 @@ def read_file(
             "one it is with columns={'adj_close': '...'}"
         )
     sample = _sample(file, layout)
+    if "clock" in layout.columns:
+        texts = (row[layout["clock"]] for row in sample)
+        layout = replace(layout, clock_digits=find_clock_digits(file.name, texts))
     times = _times(file, layout, options, sample)
     if times.guess:
         notes.guess(file.name, times.guess)
     series = _series(layout, times, reversed(sample) if options.newest_first else sample)
+    if options.period is None and not times.date_only and not any(series.values()):
+        raise _no_time(file.name, layout, times, sample[0])
     _check_direction(file, series.values(), options.newest_first)
     lengths = Lengths(file.name, series, times.date_only) if options.period is None else None
 
@@ -273,6 +278,7 @@ def _times(
         all_texts,
         options.zone,
         options.date_format,
+        beside_clock=clock is not None,
     )
     date_only = times.date_only and clock is None
     if not (options.ending and date_only):
@@ -298,6 +304,15 @@ def _series(layout: Layout, times: Times, sample: Iterable[list[str]]) -> dict[s
             # Reported with its line when the row's turn comes.
             continue
     return series
+
+
+def _no_time(name: str, layout: Layout, times: Times, row: list[str]) -> DataFileError:
+    """Return the error of a file of which no time can be read."""
+    try:
+        make_time_of(layout, times.read)(row, None)
+    except ValueError as error:
+        return DataFileError(f"{name}: no time can be read of its first rows; the first: {error}")
+    raise AssertionError(f"{name}: {row} has a time")
 
 
 def _check_direction(

@@ -25,7 +25,7 @@ _COMPACT = re.compile(
     r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})"
     r"(?:[T ,;-]?\s*((?:[0-9]:|[0-9]{2}(?![0-9]$|[0-9]{3}$)).*))?"
 )
-_YEAR_FIRST = re.compile(r"([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?:[T ,]\s*(\S.*))?")
+_YEAR_FIRST = re.compile(r"([0-9]{4})([-/.])\s?([0-9]{1,2})\2\s?([0-9]{1,2})(?:[T ,]\s*(\S.*))?")
 _YEAR_LAST = re.compile(
     r"([0-9]{1,2})([-/.])\s?([0-9]{1,2})\2\s?([0-9]{4}|[0-9]{2})(?:[T ,]\s*(\S.*))?"
 )
@@ -78,6 +78,8 @@ def find_times(
     zone: Zone,
     date_format: str | None,
     today: date | None = None,
+    *,
+    beside_clock: bool = False,
 ) -> Times:
     """Find out in which form a file writes its times.
 
@@ -88,13 +90,14 @@ def find_times(
         zone: The zone of times that state none.
         date_format: As of ``datetime.strptime``; ``None`` to find out.
         today: The day that tells the century of a year with two digits; the present one.
+        beside_clock: Whether a time of day follows each, after a space, when it is read.
 
     Raises:
         DataFileError: The form is not known, or leaves open which number is the month.
     """
     today = today or SystemClock().now().date()
     if date_format is not None:
-        return _formatted(date_format, zone, today)
+        return _formatted(date_format, zone, today, beside_clock)
     sample = [" ".join(text.split()) for text in sample]
     for text in sample:
         if _COMPACT.fullmatch(text) and _is_date(text, today):
@@ -279,18 +282,25 @@ def _c_time(zone: Zone, today: date) -> ReadTime:
     return read
 
 
-def _formatted(date_format: str, zone: Zone, today: date) -> Times:
+def _formatted(date_format: str, zone: Zone, today: date, beside_clock: bool) -> Times:
     date_only = re.search(r"%[HIMSpfXcTs]", date_format) is None
     short_year = re.search(r"%[yDx]", date_format) is not None
     latest = _latest(today)
+    spaces = date_format.count(" ")
 
     def read(text: str, last: datetime | None) -> datetime:
+        clock = ""
+        if beside_clock and date_only:
+            words = text.split(" ")
+            text, clock = " ".join(words[: spaces + 1]), " ".join(words[spaces + 1 :])
         try:
             time = datetime.strptime(text, date_format)  # noqa: DTZ007
         except ValueError:
             raise ValueError(f"does not fit date_format {date_format!r}") from None
         if short_year and time.replace(tzinfo=None) > latest:
             time = time.replace(year=time.year - 100)
+        if clock:
+            return read_clock(time, clock, zone, last)
         if time.tzinfo is None:
             return zone.to_utc(time, last, date_only)
         return time.astimezone(UTC)

@@ -104,6 +104,9 @@ def find_volume(
             plain[tier].add(place)
     if "timeopen" in keys and "marketcap" in keys:  # CoinMarketCap counts dollars
         plain = [{*()} for _ in VOLUMES]
+    if "weightedaverage" in keys and "quotevolume" in keys:  # Poloniex counts money in volume
+        place = keys.index("quotevolume")
+        return place, f"{cells[place]!r} is taken for the volume, as Poloniex has it"
     based = _base(units, hints)
     for tier, found in enumerate(plain):
         candidates = sorted(found | ({based} if based is not None and tier == 1 else set()))

@@ -29,13 +29,17 @@ __all__ = [
 # English and vendors' words. Each is said once in docs/ingesting-csv.md.
 _VENDORS: dict[str, str] = {
     "open": "open, o, open price, opening price, opening, day open, px open, open prc, opn pric, "
-    "opnpric, ch opening price, preabe, trade open, first trade price, open index value",
+    "opnpric, ch opening price, preabe, trade open, first trade price, open index value, "
+    "price open",
     "high": "high, h, high price, day high, px high, high prc, high 1, hgh pric, hghpric, "
-    "ch trade high price, premax, trade high, high index value",
+    "ch trade high price, premax, trade high, high trade price, "
+    "high index value, price high",
     "low": "low, l, low price, day low, px low, low prc, low 1, lw pric, lwpric, "
-    "ch trade low price, premin, trade low, low index value",
+    "ch trade low price, premin, trade low, low trade price, "
+    "low index value, price low",
     "close": "close, c, close price, closing price, close last, px close, close prc, cls pric, "
-    "clspric, ch closing price, trade close, closing, closing index value",
+    "clspric, ch closing price, trade close, closing, closing index value, price close, "
+    "last trade price, close close price adjusted for splits",
     "volume": "volume, vol, v, base volume, share volume, total volume, volume traded, "
     "traded volume, trade volume, trading volume, volumefrom, volume from, px volume, real volume, "
     "acvol uns, acvol 1, ttl tradg vol, number of shares, no of shares, no shares, shares traded, "
@@ -46,12 +50,13 @@ _VENDORS: dict[str, str] = {
     "date": "date, dtyyyymmdd, trade date, tradedate, trading date, trading day, trd date, tradt, "
     "traddt, trad dt, ch timestamp, date1, exchange date, quote date, pricing date, session date, "
     "index date",
-    "clock": "time, minute, time of day, trade time",
+    "clock": "time, minute, time of day, trade time, time bar start",
     "symbol": "symbol, ticker, sym, tic, act symbol, instrument, security, code, ts code, secid, "
     "tckr symb, tckrsymb, ric, codneg, security id, sc code, stock, pair, index name, "
     "name",
     "adj_close": "adj close, adjclose, adjusted close, close adjusted, adj close price, closeadj, "
-    "adjusted close price, adjusted closing price, adjusted",
+    "adjusted close price, adjusted closing price, adjusted, adj close adjusted close price "
+    "adjusted for splits and dividend and or capital gain distributions",
 }
 LANGUAGES: dict[str, dict[str, str]] = {
     "German": {
@@ -161,10 +166,10 @@ LANGUAGES: dict[str, dict[str, str]] = {
     "Chinese": {
         "date": "日期, 交易日期, 交易日, 日期时间",
         "clock": "时间, 時間, 交易时间",
-        "open": "开盘, 开盘价, 今开, 开, 開盤, 開盤價",
+        "open": "开盘, 开盘价, 今开, 开, 開盤, 開盤價, 開市, 開市價",
         "high": "最高, 最高价, 最高價, 高",
         "low": "最低, 最低价, 最低價, 低",
-        "close": "收盘, 收盘价, 收, 收盤, 收盤價",
+        "close": "收盘, 收盘价, 收, 收盤, 收盤價, 收市, 收市價",
         "volume": "成交量, 交易量, 成交股数, 成交股數, 成交数量, 成交數量, 总手, 总量",
         "symbol": "代码, 股票代码, 证券代码, 证券简称, 合约, 合约代码, 品种, 證券代號, 名称",
         "adj_close": "复权收盘价, 后复权收盘价, 前复权收盘价",
@@ -211,8 +216,8 @@ _SETTLEMENTS = (
     "清算値, 정산가, abrechnungspreis, расчетная цена, prix de compensation, ajuste"
 )
 _TIMES = (
-    "time open, open time, window start, start time, bar time, bar start, bob, timestamp, "
-    "datetime, date time, datum zeit, datum uhrzeit, fecha hora, data hora, data ora, date heure, "
+    "time period start, period start, time open, open time, window start, start time, bar time, "
+    "bar start, bob, timestamp, datetime, date time, datum zeit, datum uhrzeit, fecha hora, data hora, data ora, date heure, "
     "data czas, data i czas, дата время, дата и время, tarih saat, ts event, gmt time, local time, "
     "utc time, time utc, unix, unix timestamp, unix time, unix ms, epoch"
 )
