@@ -116,8 +116,8 @@ async def limited(
 def _too_slow(
     component: Component, kind: type[Event] | str, limit: HandlerLimit, took: float, waits: str
 ) -> str:
-    where_now = f", where it waits{waits}," if waits else ""
+    waiting = f", waiting{waits}" if waits else ""
     return (
         f"{component.role} {component.name!r}: {handler_place(component, kind)} took {took:.1f} s"
-        f"{where_now} and {limit}"
+        f"{waiting}: {limit}"
     )
