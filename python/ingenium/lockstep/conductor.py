@@ -241,15 +241,19 @@ class Conductor:
             if component is not None and component not in self._silent
         ]
 
-        def behind() -> list[str]:
+        def behind() -> list[Component]:
             return [
-                f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
-                f"{self._arrived.data_for(c)} data events, in {handler_place(c, DataEvent)}"
-                for c in waiting
-                if self._reports[c.name].data_handled < self._arrived.data_for(c)
+                c for c in waiting if self._reports[c.name].data_handled < self._arrived.data_for(c)
             ]
 
-        await self._until(lambda: not behind(), lambda: "; ".join(behind()))
+        def what() -> str:
+            return "; ".join(
+                f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
+                f"{self._arrived.data_for(c)} data events, in {handler_place(c, DataEvent)}"
+                for c in behind()
+            )
+
+        await self._until(lambda: not behind(), what)
         if any(
             self._arrived.has_data_for(c) for c in self._silent.components if c.role == "strategy"
         ):
