@@ -39,6 +39,12 @@ def test_windows_cover_all_that_follows_the_first_split_once(folds: int, way: st
             assert inside / whole == pytest.approx(0.75)
 
 
+def test_last_window_ends_with_history_to_the_microsecond() -> None:
+    # The parts of such a length are rounded, and do not add up to it.
+    last = LAST + timedelta(microseconds=1)
+    assert make_windows(FIRST, last, 5)[-1].end == last
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
