@@ -170,3 +170,14 @@ def test_sweep_run_that_lost_all_has_figures_but_no_score() -> None:
     assert (deep.score("sharpe"), deep.is_bust) == (-3.0, False)
     odd = SweepRun({}, {"sharpe": float("inf")}, "", "", (0.0, 0.0, 3.0, 0))
     assert odd.score("sharpe") is None
+
+
+@pytest.mark.parametrize("inside", [0.0, -0.1])
+def test_walk_forward_without_a_gain_in_sample_has_no_efficiency(inside: float) -> None:
+    def run_window(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
+        is_inside = end - start > timedelta(days=300)
+        return [run(points[0], 1.0, inside if is_inside else 0.2)]
+
+    walk = walk_forward([{"n": 1}], make_windows(FIRST, LAST, 2), run_window, by="sharpe")
+    assert walk.efficiency is None
+    assert walk.total_return == pytest.approx(1.2 * 1.2 - 1)
