@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from ingenium.backtest.manifest import source_digest
+from ingenium.backtest.overfitting import deflated_sharpe, expected_best_sharpe
 from ingenium.backtest.pool import Pool
 from ingenium.backtest.search import search
 from ingenium.backtest.sweep import Sweep, SweepRun, luck
@@ -121,6 +122,14 @@ def test_luck_of_runs_among_which_some_lost_all_is_a_probability() -> None:
     chance = luck(runs, runs[0])
     assert chance is not None
     assert 0 <= chance <= 1
+
+
+def test_luck_does_not_count_runs_that_failed() -> None:
+    sharpes = (0.05, 0.1, 0.02)
+    good = [SweepRun({}, {}, "", "", (sharpe, 0.0, 3.0, 500)) for sharpe in sharpes]
+    failed = [SweepRun.failed({}, "it raised")] * 5
+    expected = deflated_sharpe(0.1, 0.0, 3.0, 500, expected_best_sharpe(sharpes))
+    assert luck([*failed, *good], good[1]) == expected
 
 
 def fold(number: int, inside: SweepRun, outside: SweepRun) -> Fold:

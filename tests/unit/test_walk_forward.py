@@ -168,6 +168,8 @@ def test_sweep_run_that_lost_all_has_figures_but_no_score() -> None:
     assert (bust.figure("sharpe"), bust.score("sharpe"), bust.is_bust) == (3.0, None, True)
     deep = SweepRun({}, {"sharpe": -3.0, "max_drawdown": -0.99}, "", "", (0.0, 0.0, 3.0, 0))
     assert (deep.score("sharpe"), deep.is_bust) == (-3.0, False)
+    empty = SweepRun({}, {"sharpe": 1.0, "max_drawdown": -1.0}, "", "", (0.0, 0.0, 3.0, 0))
+    assert empty.is_bust
     odd = SweepRun({}, {"sharpe": float("inf")}, "", "", (0.0, 0.0, 3.0, 0))
     assert odd.score("sharpe") is None
 
