@@ -209,6 +209,18 @@ def test_kept_runs_whose_figures_were_counted_otherwise_are_run_again(folder: Pa
     assert len(Sweep("ranked.py", points, folder / "kept").missing()) == 1
 
 
+def test_run_that_comes_twice_or_from_elsewhere_is_kept_once(folder: Path) -> None:
+    work = Sweep("ranked.py", [{"quantity": 1}, {"quantity": 2}], folder / "kept")
+    first = made({"sharpe": 1.0}, quantity=1)
+    work.keep(work.keys[0], first)
+    work.keep(work.keys[0], made({"sharpe": 2.0}, quantity=1))
+    work.keep("of another sweep", made({"sharpe": 3.0}, quantity=3))
+    assert (work.count, work.total, len(work.missing())) == (1, 2, 1)
+    assert len(work.path.read_text().splitlines()) == 1
+    work.keep(work.keys[1], made({"sharpe": 4.0}, quantity=2))
+    assert [run.figure("sharpe") for run in work.runs()] == [1.0, 4.0]
+
+
 @pytest.mark.timeout(120)
 def test_sweeps_and_walks_go_on_where_some_fail(
     folder: Path, capsys: pytest.CaptureFixture[str]
