@@ -121,7 +121,7 @@ class MatchingEngine(FillBooking):
             reports += self._protect_at_open(symbol, exact, hours)
         for each in later:
             reports += self._take_turn(each, may_hold=True)
-        if symbol in self._brackets:
+        if symbol in self._brackets and (reports or self._is_concerned(symbol, exact)):
             reports += self._protect(symbol, exact, hours)
         if self._held and not knows_instants:
             reports += self._settle(is_over=not self._may_free(exact))
