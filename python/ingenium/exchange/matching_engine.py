@@ -174,7 +174,9 @@ class MatchingEngine(FillBooking):
                 resting.is_announced = True
                 yield Report(order, TradeUpdate.NEW, bar.start, resting.leaves)
             if turn.match is not None:
-                quantity = fillable(resting, bar, self.policy, self.notes)
+                # An order that was held has been counted.
+                notes = self.notes if may_hold else ExchangeNotes()
+                quantity = fillable(resting, bar, self.policy, notes)
                 if order.time_in_force is _FOK and quantity < resting.leaves:
                     quantity = ZERO
                 if quantity:
@@ -294,6 +296,8 @@ def _in_order(turns: list[_Turn]) -> tuple[list[_Turn], list[_Turn]]:
 
     What is filled within the bar comes later; else the orders stay as they came.
     """
+    if len(turns) < 2:
+        return turns, []
     last = -1
     for place, each in enumerate(turns):
         if each.match is not None and each.match.at_open:
