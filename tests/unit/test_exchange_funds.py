@@ -15,6 +15,7 @@ from ingenium.components import Ingestor
 from ingenium.errors import ConfigError
 from ingenium.events import ExecutionEvent, OrderType, Side, TimeInForce, TradeUpdate
 from ingenium.exchange import (
+    ExchangeNotes,
     FeePerOrder,
     FeePerShare,
     PaperExchange,
@@ -168,6 +169,7 @@ class Plan(Portfolio):
         super().__init__(10_000)
         self.plan = plan
         self.reports: list[tuple[str, str, str]] = []
+        self.notes = ExchangeNotes()
 
     def on_bar(self, bar: Bar) -> None:
         if bar.symbol != max(self.account.marks):
@@ -193,6 +195,7 @@ def play(
         executor=PaperExecutor(cash=10_000, **options),
     )
     result = backtest.run(app)
+    portfolio.notes = result.notes
     return portfolio, dict(result.account.quantities), result.account.cash
 
 
@@ -208,10 +211,12 @@ def test_sale_pays_for_a_purchase_at_the_same_open(
     bought, sold = names
     switch = [(sold, SELL, 100, {}), (bought, BUY, 100, {})]
     plan = {1: [(sold, BUY, 100, {})], 3: switch if is_sale_first else switch[::-1]}
-    _, quantities, cash = play(
+    portfolio, quantities, cash = play(
         {name: [ALL] * 6 for name in names}, plan, allow_short=False, on_insufficient_cash=mode
     )
     assert (quantities, cash) == ({bought: D(100)}, D(0))
+    # The bars have no volume; each fill is counted once.
+    assert portfolio.notes.uncapped_fills == portfolio.notes.fills == 3
 
 
 def test_several_sales_pay_for_a_purchase_and_the_first_purchase_is_paid_first() -> None:

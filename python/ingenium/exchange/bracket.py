@@ -141,8 +141,11 @@ class Bracket:
             The leg that is filled at the open, and for how many shares at the most; what comes
             later is for `exits_after_open`.
         """
+        exposure = self.exposure
+        if not exposure or not any(_may_fill(leg, bar) for leg in self.legs):
+            return None
         state = self._state(bar)
-        old = EXACT.subtract(self.exposure, min(state.fresh, self.exposure))
+        old = EXACT.subtract(exposure, min(state.fresh, exposure))
         if not old:
             return None
         profit, loss = self._live_legs(bar)
@@ -188,6 +191,10 @@ class Bracket:
             exits.append((later, fresh))
         return exits, untaken
 
+    def is_concerned(self, bar: ExactBar) -> bool:
+        """Whether `exits_after_open` has anything to say of a bar."""
+        return self._now.bar is bar
+
     def _state(self, bar: ExactBar) -> _BarState:
         """Return what is known of a bar; a new one has not done anything yet."""
         if self._now.bar is not bar:
@@ -206,3 +213,13 @@ class Bracket:
             else:
                 loss = leg
         return profit, loss
+
+
+def _may_fill(leg: RestingOrder, bar: ExactBar) -> bool:
+    """Whether the range of a bar touches a leg at all, as most do not."""
+    if leg.is_triggered:
+        return True
+    is_profit = leg.order.type is OrderType.LIMIT
+    level = leg.order.limit_price if is_profit else leg.stop
+    is_above = is_profit is (leg.order.side is Side.SELL)
+    return level is not None and (bar.high >= level if is_above else bar.low <= level)
