@@ -182,8 +182,8 @@ async def test_handler_that_waits_too_long_is_ended_and_the_line_is_named() -> N
         await limited(Slow(), DataEvent, waits(), HandlerLimit(0.01, "A_SETTING"))
     text = str(caught.value)
     assert text.startswith(
-        f"strategy 'slow': Slow.on_bar (test_blocking.py, line {LINE_OF_SLOW}) took 0.0 s, where "
-        f"it waits (test_blocking.py, line {line}), and the limit is 0.01 s, and A_SETTING sets"
+        f"strategy 'slow': Slow.on_bar (test_blocking.py, line {LINE_OF_SLOW}) took 0.0 s, "
+        f"waiting (test_blocking.py, line {line}): the limit is 0.01 s, and A_SETTING sets another"
     )
 
 
@@ -191,7 +191,7 @@ async def test_handler_that_never_waits_is_refused_when_it_is_done() -> None:
     async def computes() -> int:
         return sum(range(100_000))
 
-    with pytest.raises(ComponentError, match=r"Slow.on_bar .* took 0\.0 s and the limit is 1e-09"):
+    with pytest.raises(ComponentError, match=r"Slow.on_bar .* took 0\.0 s: the limit is 1e-09"):
         await limited(Slow(), DataEvent, computes(), HandlerLimit(1e-9, "A_SETTING"))
     assert await limited(Slow(), DataEvent, computes(), HandlerLimit(60, "A_SETTING"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -304,6 +305,42 @@ async def test_replay_component_over_the_limit_names_its_line_and_the_setting(
     line = getattr(cls, hook).__code__.co_firstlineno
     assert f"{cls.__name__}.{hook} (test_lockstep.py, line {line}) took" in str(caught.value)
     assert "the limit is 0.05 s, and A_SETTING sets another" in str(caught.value)
+
+
+async def test_replay_handler_that_blocks_the_process_for_long_is_named_by_itself(
+    bus: MemoryBus,
+) -> None:
+    class Busy(Strategy):
+        def on_bar(self, bar: Bar) -> None:
+            # As a computation of minutes does: all others wait, the conductor's clock too.
+            end = time.monotonic() + 0.3
+            while time.monotonic() < end:
+                pass
+
+    app = App(
+        ingestors=[History("A")],
+        strategies=[Busy()],
+        portfolio=FixedQuantity(1),
+        executor=PaperExecutor(),
+    )
+    from ingenium.lockstep import Conductor, EventLog
+
+    limit = HandlerLimit(0.05, "A_SETTING")
+    conductor = Conductor(bus, app, EventLog(Decimal(0)), stall_seconds=0.1, limit=limit)
+    await conductor.start()
+    members = [make_member(bus, app, c, limit) for c in app.components]
+    for member in members:
+        await member.start()
+    tasks = [asyncio.create_task(member.run()) for member in members]
+    await conductor.wait_ready()
+    line = Busy.on_bar.__code__.co_firstlineno
+    with pytest.raises(
+        ComponentError, match=rf"'busy': Busy.on_bar \(test_lockstep.py, line {line}\) took 0\.3 s"
+    ):
+        await conductor.run()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_replay_history_that_goes_back_in_time_is_refused(bus: MemoryBus) -> None:

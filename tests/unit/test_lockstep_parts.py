@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from replaying import (
@@ -42,7 +43,8 @@ from ingenium.bus.envelope import headers_for
 from ingenium.clock import ManualClock, format_time
 from ingenium.events import decode
 from ingenium.lockstep import Head, SignalOrder, Turn, make_member, next_turn, time_of
-from ingenium.lockstep.conductor import has_handled
+from ingenium.lockstep.conductor import Conductor, has_handled
+from ingenium.lockstep.log import EventLog
 from ingenium.lockstep.silence import Silence
 from ingenium.portfolios import FixedQuantity
 from ingenium.subjects import grant_subject, report_subject
@@ -287,3 +289,31 @@ def test_portfolio_has_handled_a_grant_when_no_count_is_behind(
 ) -> None:
     grant = LockstepGrant(step=3, component="p", data=5, executions=4, signals=2)
     assert has_handled(handled(*counts), grant) is expected
+
+
+async def test_conductor_keeps_the_first_of_several_errors() -> None:
+    conductor = Conductor(MemoryBus(), make_app(), EventLog(Decimal(0)))
+    assert conductor.check()
+    first = LockstepError("the cause")
+    conductor.fail(first)
+    conductor.fail(LockstepError("what follows from it"))
+    with pytest.raises(LockstepError, match="the cause"):
+        conductor.check()
+
+
+class Counted(History):
+    def total(self) -> int | None:
+        return self.days
+
+
+@pytest.mark.parametrize(("second", "expected"), [(Counted, 12), (History, None)])
+async def test_replay_on_a_bus_tells_how_many_bars_there_will_be_when_all_say_so(
+    second: type[History], expected: int | None
+) -> None:
+    told: list[tuple[int, int | None]] = []
+    app = App(ingestors=[Counted("A", days=5), second("B", days=7)])
+    await replay_on(
+        MemoryBus(), app, on_step=lambda step, _time, data, total: told.append((data, total))
+    )
+    assert told[-1] == (12, expected)
+    assert {total for _, total in told} == {expected}

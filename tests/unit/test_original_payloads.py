@@ -297,6 +297,22 @@ def test_no_more_than_a_hundred_texts_are_said(said: pytest.LogCaptureFixture) -
     assert len(said.messages) == 100
 
 
+ODD = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.from_regex(
+    r"\A[0-9PT.:eE+ -]{0,3}[0-9]{1,20}[A-Za-zµ.:+ -]{0,4}[0-9]{0,10}[A-Za-z:. -]{0,4}\Z"
+)
+
+
+@given(ODD, ODD)
+def test_no_text_in_period_or_timestamp_loses_a_bar(period: str, timestamp: str) -> None:
+    start = datetime(2024, 1, 4, 14, tzinfo=UTC)
+    bar = Bar.from_event(data(timestamp, period=period, timestamp=start), ARRIVED)
+    assert bar.start == start <= bar.end
+    bar = Bar.from_event(data(timestamp, period=period), ARRIVED)
+    assert bar.start <= bar.end
+    assert bar.end - bar.start == bar.period
+    assert bar.end.tzinfo is UTC
+
+
 @given(st.floats(1e-11, 9e14, allow_nan=False), st.sampled_from(["{!r}", "{:e}", "{:E}", "{:g}"]))
 def test_float_in_any_notation_is_read_exactly(number: float, form: str) -> None:
     text = form.format(number)
@@ -410,6 +426,30 @@ class LowerCase(Ingestor):
             event = data("n/a", timestamp=start, period="1Hour", close="1E+1", high="1E+1")
             event.symbol = "aapl"
             yield event
+
+
+class NoLength(LowerCase):
+    def read(self) -> Iterator[DataEvent]:
+        for event in super().read():
+            assert event.ohlc
+            event.ohlc.period = "a while"
+            yield event
+
+
+def test_unknown_period_is_a_problem_of_the_replay_and_no_bar_is_lost() -> None:
+    listener = Listener(["AAPL"])
+    app = App(
+        ingestors=[NoLength()],
+        strategies=[listener],
+        portfolio=Portfolio(name="portfolio"),
+        executor=PaperExecutor(),
+    )
+    result = replay(app)
+    assert listener.seen == ["aapl"] * 3
+    assert result.last == datetime(2024, 1, 4, 16, tzinfo=UTC)
+    assert result.problems == (
+        "aapl: Ohlc.Period 'a while' is not known, so its bars count as of no stated length",
+    )
 
 
 def test_history_in_the_forms_of_others_is_replayed_as_on_a_bus(

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from ingenium.backtest.manifest import source_digest
+from ingenium.backtest.overfitting import deflated_sharpe, expected_best_sharpe
 from ingenium.backtest.pool import Pool
 from ingenium.backtest.search import search
 from ingenium.backtest.sweep import Sweep, SweepRun, luck
@@ -123,6 +124,14 @@ def test_luck_of_runs_among_which_some_lost_all_is_a_probability() -> None:
     assert 0 <= chance <= 1
 
 
+def test_luck_does_not_count_runs_that_failed() -> None:
+    sharpes = (0.05, 0.1, 0.02)
+    good = [SweepRun({}, {}, "", "", (sharpe, 0.0, 3.0, 500)) for sharpe in sharpes]
+    failed = [SweepRun.failed({}, "it raised")] * 5
+    expected = deflated_sharpe(0.1, 0.0, 3.0, 500, expected_best_sharpe(sharpes))
+    assert luck([*failed, *good], good[1]) == expected
+
+
 def fold(number: int, inside: SweepRun, outside: SweepRun) -> Fold:
     windows = make_windows(START, START + timedelta(days=400), 3)
     return Fold(windows[number], inside.point, inside, outside)
@@ -198,6 +207,18 @@ def test_kept_runs_whose_figures_were_counted_otherwise_are_run_again(folder: Pa
     assert len(Sweep("ranked.py", points, folder / "kept").missing()) == 1
     first.path.write_text(text.replace('"figures_version": 2, ', ""))
     assert len(Sweep("ranked.py", points, folder / "kept").missing()) == 1
+
+
+def test_run_that_comes_twice_or_from_elsewhere_is_kept_once(folder: Path) -> None:
+    work = Sweep("ranked.py", [{"quantity": 1}, {"quantity": 2}], folder / "kept")
+    first = made({"sharpe": 1.0}, quantity=1)
+    work.keep(work.keys[0], first)
+    work.keep(work.keys[0], made({"sharpe": 2.0}, quantity=1))
+    work.keep("of another sweep", made({"sharpe": 3.0}, quantity=3))
+    assert (work.count, work.total, len(work.missing())) == (1, 2, 1)
+    assert len(work.path.read_text().splitlines()) == 1
+    work.keep(work.keys[1], made({"sharpe": 4.0}, quantity=2))
+    assert [run.figure("sharpe") for run in work.runs()] == [1.0, 4.0]
 
 
 @pytest.mark.timeout(120)

@@ -39,6 +39,12 @@ def test_windows_cover_all_that_follows_the_first_split_once(folds: int, way: st
             assert inside / whole == pytest.approx(0.75)
 
 
+def test_last_window_ends_with_history_to_the_microsecond() -> None:
+    # The parts of such a length are rounded, and do not add up to it.
+    last = LAST + timedelta(microseconds=1)
+    assert make_windows(FIRST, last, 5)[-1].end == last
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -162,5 +168,18 @@ def test_sweep_run_that_lost_all_has_figures_but_no_score() -> None:
     assert (bust.figure("sharpe"), bust.score("sharpe"), bust.is_bust) == (3.0, None, True)
     deep = SweepRun({}, {"sharpe": -3.0, "max_drawdown": -0.99}, "", "", (0.0, 0.0, 3.0, 0))
     assert (deep.score("sharpe"), deep.is_bust) == (-3.0, False)
+    empty = SweepRun({}, {"sharpe": 1.0, "max_drawdown": -1.0}, "", "", (0.0, 0.0, 3.0, 0))
+    assert empty.is_bust
     odd = SweepRun({}, {"sharpe": float("inf")}, "", "", (0.0, 0.0, 3.0, 0))
     assert odd.score("sharpe") is None
+
+
+@pytest.mark.parametrize("inside", [0.0, -0.1])
+def test_walk_forward_without_a_gain_in_sample_has_no_efficiency(inside: float) -> None:
+    def run_window(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
+        is_inside = end - start > timedelta(days=300)
+        return [run(points[0], 1.0, inside if is_inside else 0.2)]
+
+    walk = walk_forward([{"n": 1}], make_windows(FIRST, LAST, 2), run_window, by="sharpe")
+    assert walk.efficiency is None
+    assert walk.total_return == pytest.approx(1.2 * 1.2 - 1)

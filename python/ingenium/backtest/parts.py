@@ -132,7 +132,8 @@ class Part:
 
     def let_bar(self, bar: Bar, time: datetime, sent: list[Sent]) -> Awaitable[None] | None:
         """Do as `let`, for a bar."""
-        if self._symbols is not None and not self.sees(bar.symbol):
+        symbols = self._symbols
+        if symbols is not None and bar.symbol not in symbols and not self.sees(bar.symbol):
             return None
         if not self.started:
             return self._start(DataEvent, [bar], time, sent)

@@ -7,6 +7,7 @@ name of their message.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -66,14 +67,35 @@ def google_writer(
         try:
             if own is not None:
                 return of_own(from_binary(own, message.SerializeToString()))
-            text = json_format.MessageToJson(
-                message, always_print_fields_with_no_presence=True, indent=None, ensure_ascii=False
-            )
-            return bytes(text.encode())
+            values = json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
+            values = _in_order(message.DESCRIPTOR, values)
+            return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
         except (json_format.Error, WriteError, ValueError) as error:
             raise EncodeError(name, "", str(error)) from None
 
     return write
+
+
+def _in_order(descriptor: Any, values: Any) -> Any:
+    """Return the values of a message with keys in the order of the schema, as all is written here.
+
+    google.protobuf puts what is empty behind what is set.
+    """
+    if not isinstance(values, dict) or descriptor.full_name.startswith("google.protobuf."):
+        return values
+    ordered: dict[str, Any] = {}
+    for field in descriptor.fields:
+        if field.json_name not in values:
+            continue
+        value, nested = values[field.json_name], field.message_type
+        if nested is not None and not nested.GetOptions().map_entry:
+            if isinstance(value, list):
+                value = [_in_order(nested, each) for each in value]
+            else:
+                value = _in_order(nested, value)
+        ordered[field.json_name] = value
+    # Extensions and the like have no place in the schema.
+    return ordered | {key: value for key, value in values.items() if key not in ordered}
 
 
 def google_reader(

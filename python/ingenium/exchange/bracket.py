@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from msgspec.structs import replace
-
 from ingenium.events import OrderType, Side
 from ingenium.exchange.bar import ExactBar
 from ingenium.exchange.exits import Exit, Rest, find_exit
@@ -141,8 +139,11 @@ class Bracket:
             The leg that is filled at the open, and for how many shares at the most; what comes
             later is for `exits_after_open`.
         """
+        exposure = self.exposure
+        if not exposure or not any(_may_fill(leg, bar) for leg in self.legs):
+            return None
         state = self._state(bar)
-        old = EXACT.subtract(self.exposure, min(state.fresh, self.exposure))
+        old = EXACT.subtract(exposure, min(state.fresh, exposure))
         if not old:
             return None
         profit, loss = self._live_legs(bar)
@@ -175,18 +176,21 @@ class Bracket:
             return exits, untaken
         profit, loss = self._live_legs(bar)
         if exits and exits[0][0].leg is loss:
-            # Of shares that came within the bar, it is not known whether they came before the stop.
-            match = exits[0][0].match
-            match = replace(match, is_ambiguous=match.is_ambiguous or not rest.at_open)
-            return [(Exit(exits[0][0].leg, match), self.exposure)], untaken
+            # What came within the bar came at a limit, on the way to the stop.
+            return [(exits[0][0], self.exposure)], untaken
         later, is_untaken = find_exit(profit, loss, bar, rest, policy)
         if later is None:
             return exits, untaken or is_untaken
         if exits and exits[0][0].leg is later.leg:
             return [(later, self.exposure)], untaken
-        if later.leg is not state.acted:  # which has had its part of the bar's volume
+        # Where there is a cap, that leg has had its part of the bar's volume.
+        if later.leg is not state.acted or policy.volume_cap is None:
             exits.append((later, fresh))
         return exits, untaken
+
+    def is_concerned(self, bar: ExactBar) -> bool:
+        """Whether `exits_after_open` has anything to say of a bar."""
+        return self._now.bar is bar
 
     def _state(self, bar: ExactBar) -> _BarState:
         """Return what is known of a bar; a new one has not done anything yet."""
@@ -206,3 +210,13 @@ class Bracket:
             else:
                 loss = leg
         return profit, loss
+
+
+def _may_fill(leg: RestingOrder, bar: ExactBar) -> bool:
+    """Whether the range of a bar touches a leg at all, as most do not."""
+    if leg.is_triggered:
+        return True
+    is_profit = leg.order.type is OrderType.LIMIT
+    level = leg.order.limit_price if is_profit else leg.stop
+    is_above = is_profit is (leg.order.side is Side.SELL)
+    return level is not None and (bar.high >= level if is_above else bar.low <= level)

@@ -133,17 +133,15 @@ class _Target(msgspec.Struct, frozen=True, gc=False):
 
 def _target(leg: RestingOrder, bar: ExactBar, rest: Rest, policy: FillPolicy) -> _Target | None:
     limit, side = leg.order.limit_price, leg.order.side
-    if limit is None:
+    is_sell = side is Side.SELL
+    extreme = bar.high if is_sell else bar.low
+    if limit is None or not is_through(limit, extreme, side, policy):
         return None
     if is_through(limit, rest.price, side, policy):
         price = rest.price if policy.price_improvement else limit
         match = Match(price, at_open=rest.at_open, slips=False)
         return _Target(match, is_certain=True, is_first=True)
-    extreme, is_ahead = (
-        (bar.high, rest.high_ahead) if side is Side.SELL else (bar.low, rest.low_ahead)
-    )
-    if not is_through(limit, extreme, side, policy):
-        return None
+    is_ahead = rest.high_ahead if is_sell else rest.low_ahead
     is_certain = is_ahead or is_through(limit, bar.close, side, policy)
     return _Target(Match(limit, at_open=False, slips=False), is_certain, is_first=False)
 

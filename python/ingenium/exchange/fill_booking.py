@@ -73,12 +73,18 @@ class FillBooking(ExchangeBooks):
         """Fill the protective orders that the open of a bar reaches: that comes before all else."""
         position = self._positions.get(symbol, ZERO)
         for bracket in list(self._brackets[symbol].values()):
+            if not bracket.exposure:
+                continue
             position = bracket.limit_to(position)
             if not hours.admits(bracket.entry):
                 continue
             found = bracket.exit_at_open(bar, self.policy)
             if found is not None:
                 yield from self._exit(bracket, found[0], bar, found[1])
+
+    def _is_concerned(self, symbol: str, bar: ExactBar) -> bool:
+        """Whether a bar does anything to protective orders after its open."""
+        return any(each.is_concerned(bar) for each in self._brackets[symbol].values())
 
     def _protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[Report]:
         """Fill the protective orders of a symbol, and end those that have nothing to protect."""

@@ -121,7 +121,7 @@ class MatchingEngine(FillBooking):
             reports += self._protect_at_open(symbol, exact, hours)
         for each in later:
             reports += self._take_turn(each, may_hold=True)
-        if symbol in self._brackets:
+        if symbol in self._brackets and (reports or self._is_concerned(symbol, exact)):
             reports += self._protect(symbol, exact, hours)
         if self._held and not knows_instants:
             reports += self._settle(is_over=not self._may_free(exact))
@@ -174,7 +174,9 @@ class MatchingEngine(FillBooking):
                 resting.is_announced = True
                 yield Report(order, TradeUpdate.NEW, bar.start, resting.leaves)
             if turn.match is not None:
-                quantity = fillable(resting, bar, self.policy, self.notes)
+                # An order that was held has been counted.
+                notes = self.notes if may_hold else ExchangeNotes()
+                quantity = fillable(resting, bar, self.policy, notes)
                 if order.time_in_force is _FOK and quantity < resting.leaves:
                     quantity = ZERO
                 if quantity:
@@ -246,15 +248,12 @@ class MatchingEngine(FillBooking):
         reports: list[Report] = []
         while self._held:
             held, self._held = self._held, []
-            is_short = False
             for each in held:
                 if not self._works(each.resting) or each.match is None:
                     continue
-                needs_shares = self._ledger.lacks_shares(each.resting.order)
                 quantity = fillable(each.resting, each.bar, self.policy, ExchangeNotes())
-                if (is_short and not needs_shares) or self._must_hold(each, each.match, quantity):
+                if self._must_hold(each, each.match, quantity):
                     self._held.append(each)
-                    is_short = is_short or not needs_shares
                 else:
                     reports += self._take_late_turn(each)
             if len(self._held) == len(held):
@@ -294,6 +293,8 @@ def _in_order(turns: list[_Turn]) -> tuple[list[_Turn], list[_Turn]]:
 
     What is filled within the bar comes later; else the orders stay as they came.
     """
+    if len(turns) < 2:
+        return turns, []
     last = -1
     for place, each in enumerate(turns):
         if each.match is not None and each.match.at_open:

@@ -247,8 +247,10 @@ def _period(period: str | timedelta | None) -> timedelta | None:
         return None
     try:
         if isinstance(period, str):
-            return parse_period(period)
+            period = parse_period(period)
         format_period(period)
+        if period.microseconds:
+            raise ValueError("times of rows have no parts of seconds")
     except (DecodeError, ValueError, TypeError) as error:
         raise ConfigError(
             f"period {period!r} does not fit: pass a number and a unit of s, m, h, d or w, such as "

@@ -38,6 +38,9 @@ __all__ = ["Conductor"]
 
 # A component that is too slow says so itself, with the line: it gets that long for it.
 _GRACE_SECONDS = 2.0
+# Programs take that long to start on a busy machine.
+_READY_SECONDS = 30.0
+_BLOCKED_SECONDS = 0.1
 
 
 class Conductor:
@@ -70,6 +73,7 @@ class Conductor:
         self._limit = limit
         self._stall_seconds = stall_seconds or limit.seconds + _GRACE_SECONDS
         self._changed = asyncio.Event()
+        self._timer: asyncio.TimerHandle
         self._problem: Exception | None = None
         self._stop_asked = False
         self._ending: list[Callable[[], None]] = []
@@ -110,7 +114,7 @@ class Conductor:
         await self._until(
             lambda: self._stop_asked or not missing(),
             lambda: f"not ready: {', '.join(missing())} (are they running, on this server?)",
-            timeout_seconds,
+            timeout_seconds or max(_READY_SECONDS, self._stall_seconds),
         )
 
     def ask_to_stop(self) -> None:
@@ -236,15 +240,19 @@ class Conductor:
             if component is not None and component not in self._silent
         ]
 
-        def behind() -> list[str]:
+        def behind() -> list[Component]:
             return [
-                f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
-                f"{self._arrived.data_for(c)} data events, in {handler_place(c, DataEvent)}"
-                for c in waiting
-                if self._reports[c.name].data_handled < self._arrived.data_for(c)
+                c for c in waiting if self._reports[c.name].data_handled < self._arrived.data_for(c)
             ]
 
-        await self._until(lambda: not behind(), lambda: "; ".join(behind()))
+        def what() -> str:
+            return "; ".join(
+                f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
+                f"{self._arrived.data_for(c)} data events, in {handler_place(c, DataEvent)}"
+                for c in behind()
+            )
+
+        await self._until(lambda: not behind(), what)
         if any(
             self._arrived.has_data_for(c) for c in self._silent.components if c.role == "strategy"
         ):
@@ -392,22 +400,30 @@ class Conductor:
     ) -> None:
         """Wait until ``done``; give up when nothing at all happens for too long."""
         limit = self._stall_seconds if timeout_seconds is None else timeout_seconds
-        loop = asyncio.get_running_loop()
         while True:
             self._raise_problem()
             if done():
                 return
             self._changed.clear()
             # wait_for makes a task each time, which would be most of a step's cost.
-            timer = loop.call_later(limit, self._on_stall, what, limit)
+            self._set_timer(limit, limit, what)
             try:
                 await self._changed.wait()
             finally:
-                timer.cancel()
+                self._timer.cancel()
 
-    def _on_stall(self, what: Callable[[], str], seconds: float) -> None:
-        text = f"replay stalled at step {self._step}: {what()}"
-        self.fail(LockstepError(f"{text}; nothing came within {seconds:g} s, and {self._limit}"))
+    def _set_timer(self, seconds: float, limit: float, what: Callable[[], str]) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        self._timer = loop.call_later(seconds, self._on_stall, due, limit, what)
+
+    def _on_stall(self, due: float, limit: float, what: Callable[[], str]) -> None:
+        if asyncio.get_running_loop().time() - due > _BLOCKED_SECONDS:
+            # A handler in this process has kept everything from running: its word is on its way.
+            self._set_timer(_GRACE_SECONDS, limit, what)
+            return
+        text = f"replay stalled at step {self._step}: {what()}; nothing came within {limit:g} s"
+        self.fail(LockstepError(f"{text}, and {self._limit}" if self._step else text))
 
 
 def has_handled(report: LockstepReport, grant: LockstepGrant) -> bool:
