@@ -217,9 +217,10 @@ _SETTLEMENTS = (
 )
 _TIMES = (
     "time period start, period start, time open, open time, window start, start time, bar time, "
-    "bar start, bob, timestamp, datetime, date time, datum zeit, datum uhrzeit, fecha hora, data hora, data ora, date heure, "
-    "data czas, data i czas, дата время, дата и время, tarih saat, ts event, gmt time, local time, "
-    "utc time, time utc, unix, unix timestamp, unix time, unix ms, epoch"
+    "bar start, bob, timestamp, datetime, date time, datum zeit, datum uhrzeit, fecha hora, data "
+    "hora, data ora, date heure, data czas, data i czas, дата время, дата и время, tarih saat, ts "
+    "event, gmt time, local time, utc time, time utc, unix, unix timestamp, unix time, unix ms, "
+    "epoch"
 )
 _OTHER_TIMES = "day, ts, dt, t, begin, start, tag, giorno, día, dag, dzień, index"
 _NO_VOLUME = (
