@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from running import ingenium
 
 from ingenium import App, Bar, DataEvent, Ingestor, Strategy, backtest
 from ingenium.backtest.sweep import Sweep
 from ingenium.brokers import PaperExecutor
+from ingenium.cli.data_notes import print_notes
 from ingenium.components import DataNote, collect_notes
 from ingenium.ingest import CsvIngestor
 from ingenium.portfolios import FixedQuantity
@@ -36,6 +39,7 @@ def app(size=1):
         executor=PaperExecutor(),
     )
 """
+MOVED = "open beyond low and high moved between them"
 GUESS = "bars last 1d, as far apart as rows are"
 
 NO_HEADER = (
@@ -114,6 +118,50 @@ def test_terminal_prints_a_line_for_each_kind(folder, command):
         f"guessed: 2 files, such as A.csv: {GUESS}",
         f"unread: 1 file, notes.txt: {NO_HEADER}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "lines"),
+    [
+        # One open beyond the range in each file, and so many words for a volume that is not known.
+        (
+            ["-", "-"],
+            [
+                "4 values of 2 files, such as A.csv: line 2: volume '-' is read as not known",
+                f"2 values of 2 files, such as A.csv: line 4: {MOVED}",
+            ],
+        ),
+        (
+            ["-", "nan"],
+            [
+                "2 values of 2 files, such as A.csv: line 2: volume '-' is read as not known",
+                "2 values of 2 files, such as A.csv: line 3: volume 'nan' is read as not known",
+                f"2 values of 2 files, such as A.csv: line 4: {MOVED}",
+            ],
+        ),
+        (
+            ["-", "nan", "null", "N/A"],
+            [
+                "2 values of 2 files, such as A.csv: line 2: volume '-' is read as not known",
+                "2 values of 2 files, such as A.csv: line 3: volume 'nan' is read as not known",
+                "6 values of 2 files, such as A.csv: line 4: volume 'null' is read as not known",
+            ],
+        ),
+    ],
+)
+def test_clipped_values_have_a_line_for_each_reason(tmp_path, volumes, lines):
+    for symbol in ("A", "B"):
+        rows = [f"10,12,9,11,{volume}" for volume in volumes] + ["8,12,9,11,100"]
+        (tmp_path / f"{symbol}.csv").write_text(
+            "Date,Open,High,Low,Close,Volume\n"
+            + "".join(f"2024-01-{day:02},{row}\n" for day, row in enumerate(rows, 1))
+        )
+    ingestor = CsvIngestor(tmp_path, outside="clip")
+    assert len(list(ingestor.read())) == 2 * (len(volumes) + 1)
+    out = StringIO()
+    print_notes(Console(file=out, width=200), ingestor.notes())
+    said = [line for line in out.getvalue().splitlines() if line.startswith("clipped:")]
+    assert said == [f"clipped: {line}" for line in lines]
 
 
 def test_sweep_keeps_the_notes_of_each_run(folder):

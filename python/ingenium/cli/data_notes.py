@@ -19,20 +19,30 @@ _WHOLE = {"guessed", "unread"}
 
 
 def print_notes(console: Console, notes: Sequence[DataNote]) -> None:
-    """Print one line for each kind of note, of guesses one for each thing that was guessed."""
+    """Print one line for each kind of note, of guesses and clipped values one for each reason."""
     for kind in _NOUNS:
         own = [note for note in notes if note.kind == kind]
-        if kind == "guessed":
-            texts = list(dict.fromkeys(note.text for note in own))
-            groups = [[note for note in own if note.text == text] for text in texts[:_LINES]]
-            colour = "dim"
-        else:
-            groups = [own] if own else []
-            colour = "yellow"
-        for group in groups:
+        colour = "dim" if kind == "guessed" else "yellow"
+        for group in _groups(kind, own):
             console.print(f"[{colour}]{kind}:[/] ", end="")
             # Not as markup: the name of a file may hold brackets.
             console.print(printable(_line(kind, group)), markup=False, highlight=False)
+
+
+def _groups(kind: str, notes: Sequence[DataNote]) -> list[list[DataNote]]:
+    """Return what is said in one line each."""
+    by_reason: dict[str, list[DataNote]] = {}
+    for note in notes:
+        reason = note.text if kind == "guessed" else ""
+        if kind == "clipped":
+            # Without the line of the first value.
+            reason = note.text.partition(": ")[2]
+        by_reason.setdefault(reason, []).append(note)
+    groups = list(by_reason.values())
+    if kind == "guessed" or len(groups) <= _LINES:
+        return groups[:_LINES]
+    rest = [note for group in groups[_LINES - 1 :] for note in group]
+    return [*groups[: _LINES - 1], rest]
 
 
 def _line(kind: str, notes: Sequence[DataNote]) -> str:
