@@ -94,3 +94,19 @@ def test_file_of_which_no_time_can_be_read_says_why(tmp_path: Path, on_bad_row: 
                 on_bad_row=on_bad_row,  # type: ignore[arg-type]
             ).read_bars()
         )
+
+
+@pytest.mark.parametrize("clock", ["16", "1600", "160000", "16:00"])
+def test_date_is_the_time_where_the_time_of_day_is_not_to_be_read(
+    tmp_path: Path, clock: str
+) -> None:
+    path = tmp_path / "X.csv"
+    path.write_text(
+        "Date,Time,Open,High,Low,Close,Volume\n"
+        f"2024-01-03,{clock},10,12,9,11,5\n2024-01-04,{clock},10,12,9,11,5\n"
+    )
+    bars = list(CsvIngestor(path, columns={"clock": None}).read_bars())
+    assert [(bar.start, bar.end) for bar in bars] == [
+        (MIDNIGHT, MIDNIGHT + timedelta(days=1)),
+        (MIDNIGHT + timedelta(days=1), MIDNIGHT + timedelta(days=2)),
+    ]

@@ -320,6 +320,18 @@ def test_period_that_does_not_show_is_an_error_with_a_cure(tmp_path, times, text
     assert set(period_of(tmp_path, times, period="31d")) == {"31d"}
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_period_that_does_not_show_names_the_symbol(tmp_path, newest_first):
+    rows = [f"2024-01-02 09:{minute},A,1,1,1,1" for minute in range(30, 50)]
+    rows += [f"2024-01-02 09:{minute},B,1,1,1,1" for minute in (32, 35, 40)]
+    path = tmp_path / "all.csv"
+    path.write_text(
+        "\n".join(["Date,Symbol,Open,High,Low,Close", *sorted(rows, reverse=newest_first)])
+    )
+    with pytest.raises(DataFileError, match="rows of B are (3m or 5m|5m or 3m) apart, which"):
+        list(CsvIngestor(path, newest_first=newest_first).read())
+
+
 def test_event_is_known_at_the_end_of_its_bar(tmp_path):
     path = tmp_path / "X.csv"
     path.write_text(

@@ -122,8 +122,10 @@ def match_header(
     for field in ("time", "symbol", "adj_close"):
         if field not in columns:
             _put(found, field, _ranked(name, field, cells, keys))
-    if "clock" not in columns:
+    if columns.get("clock") is None:
         _split_time(found, keys, first)
+        if "clock" in columns:
+            found.pop("clock", None)
     for field in PRICES:
         if field not in columns:
             _put(found, field, _price(name, field, cells, keys))

@@ -79,9 +79,10 @@ class Lengths:
                     f"{self._name}: one row does not show how long a bar is: pass period, such as "
                     "period='1m'"
                 )
+            of = f" of {symbol}" if symbol in self._kinds_of else ""
             said = " or ".join(format_length(kind) for kind, _ in kinds.most_common(3))
             raise DataFileError(
-                f"{self._name}: rows are {said} apart, which does not show how long a bar is: pass "
+                f"{self._name}: rows{of} are {said} apart, which does not show how long a bar is: pass "
                 "period, the length of the longest bars, such as period='4h'"
             )
         if length % _SECOND:
