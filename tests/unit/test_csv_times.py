@@ -328,7 +328,7 @@ def test_period_that_does_not_show_names_the_symbol(tmp_path, newest_first):
     path.write_text(
         "\n".join(["Date,Symbol,Open,High,Low,Close", *sorted(rows, reverse=newest_first)])
     )
-    with pytest.raises(DataFileError, match="rows of B are (3m or 5m|5m or 3m) apart, which"):
+    with pytest.raises(DataFileError, match=r"rows of B are (3m or 5m|5m or 3m) apart, which"):
         list(CsvIngestor(path, newest_first=newest_first).read())
 
 

@@ -187,3 +187,52 @@ def test_coinmarketcap_counts_dollars(tmp_path: Path) -> None:
 
 def test_file_with_nothing_but_prices_has_no_note_on_its_volume(tmp_path: Path) -> None:
     assert volume(tmp_path, []) == ("", [])
+
+
+# The first row trades 5 at 10.9, the second 3 at 11.9: the mean prices lie between low and high.
+PAID = [
+    # Poloniex, and Huobi, which calls a time "id".
+    ("date,open,high,low,close,{bought},{paid},weightedAverage", "quoteVolume", "volume"),
+    ("id,open,high,low,close,{bought},{paid},count", "amount", "vol"),
+    ("date,open,high,low,close,{bought},{paid},count", "Turnover", "Volume"),
+]
+
+
+@pytest.mark.parametrize(("header", "bought", "paid"), PAID)
+def test_volume_that_is_money_by_its_numbers_is_refused(
+    tmp_path: Path, header: str, bought: str, paid: str
+) -> None:
+    path = tmp_path / "X.csv"
+    path.write_text(
+        header.format(bought=bought, paid=paid) + "\n"
+        "1704153600,10.5,12.25,9.75,11.0,5,54.5,7\n"
+        "1704240000,11.0,12.25,11.0,12.0,3,35.7,7\n"
+        "1704326400,12.0,12.0,12.0,12.0,0,0,0\n"
+    )
+    columns: dict[str, str | int | None] = {"time": 0}
+    with pytest.raises(DataFileError, match=f"'{bought}' and '{paid}' may each be the volume"):
+        list(CsvIngestor(path, columns=columns).read_bars())
+    bars = list(CsvIngestor(path, columns={**columns, "volume": bought}).read_bars())
+    assert [bar.volume for bar in bars] == [5, 3, 0]
+    # The same numbers the other way around are as the words say.
+    path.write_text(
+        header.format(bought=paid, paid=bought) + "\n"
+        "1704153600,10.5,12.25,9.75,11.0,5,54.5,7\n"
+        "1704240000,11.0,12.25,11.0,12.0,3,35.7,7\n"
+    )
+    bars = list(CsvIngestor(path, columns=columns).read_bars())
+    assert [bar.volume for bar in bars] == [5, 3]
+
+
+@pytest.mark.parametrize("rows", [["0,0"], ["5,5"], ["5,5.5", "5,4.5"], ["5,-"]])
+def test_numbers_that_show_nothing_leave_the_volume_to_its_word(
+    tmp_path: Path, rows: list[str]
+) -> None:
+    path = tmp_path / "X.csv"
+    # At a price of about 1, money and what is bought look the same.
+    path.write_text(
+        "date,open,high,low,close,volume,turnover\n"
+        + "".join(f"2024-01-0{day},1,1.25,0.75,1,{row}\n" for day, row in enumerate(rows, 2))
+    )
+    volumes = [bar.texts.volume for bar in CsvIngestor(path, on_bad_row="skip").read_bars()]
+    assert volumes == [row.partition(",")[0] for row in rows]

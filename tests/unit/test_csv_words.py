@@ -244,10 +244,6 @@ VENDORS = {
         "Date,TimeBarStart,FirstTradePrice,HighTradePrice,LowTradePrice,LastTradePrice,"
         "VolumeWeightPrice,Volume,TotalTrades\n20240102,09:30,10.5,12.25,9.75,11.0,10.9,5000,31"
     ),
-    "Poloniex": (
-        "close,date,high,low,open,quoteVolume,volume,weightedAverage\n"
-        "11.0,1704153600,12.25,9.75,10.5,5000,54500,10.9"
-    ),
     "Hong Kong": "日期,開市,最高,最低,收市,成交股數\n2024/01/02,10.5,12.25,9.75,11.0,5000",
     "Yahoo's page": (
         "Date\tOpen\tHigh\tLow\tClose Close price adjusted for splits.\tAdj Close Adjusted close "

@@ -269,13 +269,13 @@ def _with_header(
     if not whole:
         row = _Line(first_line - 1, delimiter, rows[0])
         return _by_place(name, row, columns)
-    first = next((row for row in rows if len(row) == len(cells)), [])
+    fitting = [row for row in rows if len(row) == len(cells)]
     hints = [*symbols, symbol]
     keys = [key_of(cell) for cell in cells]
     at = next((keys.index(word) for word in RANKED["symbol"] if word in keys), None)
-    if at is not None and first:
-        hints.insert(1, first[at])
-    found, notes = match_header(name, cells, first, columns, [hint for hint in hints if hint])
+    if at is not None and fitting:
+        hints.insert(1, fitting[0][at])
+    found, notes = match_header(name, cells, fitting, columns, [hint for hint in hints if hint])
     return Layout(
         delimiter,
         first_line,

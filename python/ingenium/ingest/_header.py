@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ingenium.errors import DataFileError
-from ingenium.ingest._volume import find_volume
+from ingenium.ingest._volume import check_money, find_volume
 from ingenium.ingest._words import (
     CHANGES,
     CLOCKS,
@@ -96,7 +96,7 @@ def without_affix(cells: Sequence[str]) -> Sequence[str]:
 def match_header(
     name: str,
     cells: Sequence[str],
-    first: Sequence[str],
+    rows: Sequence[Sequence[str]],
     columns: Columns,
     hints: Sequence[str],
 ) -> tuple[dict[str, int], list[str]]:
@@ -105,7 +105,7 @@ def match_header(
     Args:
         name: The file, for errors.
         cells: Its header.
-        first: Its first row; empty if there is none that fits.
+        rows: Its first rows, those that have a cell for each name.
         columns: What the user says, which goes before all words.
         hints: What may name the instrument.
 
@@ -123,7 +123,7 @@ def match_header(
         if field not in columns:
             _put(found, field, _ranked(name, field, cells, keys))
     if columns.get("clock") is None:
-        _split_time(found, keys, first)
+        _split_time(found, keys, rows[0] if rows else [])
         if "clock" in columns:
             found.pop("clock", None)
     for field in PRICES:
@@ -138,6 +138,8 @@ def match_header(
     _check_complete(name, found, cells)
     if "volume" not in columns:
         place, note = find_volume(name, words, keys, hints)
+        if place is not None:
+            check_money(name, cells, keys, place, rows, (found["low"], found["high"]))
         _put(found, "volume", place)
         unread = [cell for number, cell in enumerate(cells) if number not in found.values()]
         if place is None and any(unread):

@@ -82,8 +82,8 @@ class Lengths:
             of = f" of {symbol}" if symbol in self._kinds_of else ""
             said = " or ".join(format_length(kind) for kind, _ in kinds.most_common(3))
             raise DataFileError(
-                f"{self._name}: rows{of} are {said} apart, which does not show how long a bar is: pass "
-                "period, the length of the longest bars, such as period='4h'"
+                f"{self._name}: rows{of} are {said} apart, which does not show how long a bar is: "
+                "pass period, the length of the longest bars, such as period='4h'"
             )
         if length % _SECOND:
             raise DataFileError(

@@ -18,7 +18,7 @@ from ingenium.ingest._words import (
     key_of,
 )
 
-__all__ = ["find_volume"]
+__all__ = ["check_money", "find_volume"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -53,6 +53,10 @@ _FIAT = _words(
 )
 _COINS = _words("BTC XBT ETH BNB SOL XRP ADA DOGE LTC BCH DOT LINK TRX AVAX MATIC XMR EOS ETC XLM")
 _KNOWN = _FIAT | _COINS
+_MONEY_NAMES = _words(
+    "amount turnover value money notional volumeto quotevolume volumequote quoteassetvolume "
+    "volumecurrency 成交额 成交金额"
+)
 _LONG_NAMES = tuple(_NAMES - {"vol"})
 _HEADS = _NAMES | {
     word for word in VOLUMES[1] if word.startswith(_LONG_NAMES) or word.endswith(_LONG_NAMES)
@@ -104,9 +108,6 @@ def find_volume(
             plain[tier].add(place)
     if "timeopen" in keys and "marketcap" in keys:  # CoinMarketCap counts dollars
         plain = [{*()} for _ in VOLUMES]
-    if "weightedaverage" in keys and "quotevolume" in keys:  # Poloniex counts money in volume
-        place = keys.index("quotevolume")
-        return place, f"{cells[place]!r} is taken for the volume, as Poloniex has it"
     based = _base(units, hints)
     for tier, found in enumerate(plain):
         candidates = sorted(found | ({based} if based is not None and tier == 1 else set()))
@@ -118,6 +119,48 @@ def find_volume(
     if undecided:
         raise _undecided(name, cells, undecided)
     return _by_kind(name, cells, units, hints)
+
+
+def check_money(
+    name: str,
+    cells: Sequence[str],
+    keys: Sequence[str],
+    place: int,
+    rows: Sequence[Sequence[str]],
+    prices: tuple[int, int],
+) -> None:
+    """Refuse a volume that is the price times what another column calls money.
+
+    At Poloniex, ``volume`` is paid and ``quoteVolume`` bought; at Huobi, ``vol`` and ``amount``.
+
+    Args:
+        name: The file, for errors.
+        cells: The header.
+        keys: The same as `key_of` gives it.
+        place: Place of the volume.
+        rows: The first rows.
+        prices: Places of low and high.
+
+    Raises:
+        DataFileError: Each row with both shows it.
+    """
+    for other, key in enumerate(keys):
+        if other != place and key in _MONEY_NAMES:
+            shown = [_is_paid(row, place, other, prices) for row in rows]
+            if shown.count(True) and not shown.count(False):
+                raise _undecided(name, cells, [other, place])
+
+
+def _is_paid(row: Sequence[str], place: int, other: int, prices: tuple[int, int]) -> bool | None:
+    """Return whether a volume is the price times another column; ``None`` if a row is silent."""
+    try:
+        volume, amount, low, high = (float(row[at]) for at in (place, other, *prices))
+    except ValueError:
+        return None
+    if min(volume, amount, low) <= 0 or volume * low <= amount <= volume * high:
+        return None
+    # A mean price lies between low and high, but for rounding.
+    return amount * low * 0.999 <= volume <= amount * high * 1.001
 
 
 def _undecided(name: str, cells: Sequence[str], places: Sequence[int]) -> DataFileError:
