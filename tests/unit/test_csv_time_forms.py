@@ -327,3 +327,47 @@ def test_what_was_taken_for_granted_is_noted(tmp_path: Path) -> None:
 )
 def test_size_of_a_count_shows_its_unit(text: str, expected: str) -> None:
     assert read(text) == [utc(expected)]
+
+
+def _headed(folder: Path, name: str, **arguments: object) -> tuple[list[datetime], list[str]]:
+    path = folder / "X.csv"
+    rows = "".join(f"2024-07-01 09:3{minute},10,12,9,11,5\n" for minute in range(3))
+    path.write_text(f"{name},Open,High,Low,Close,Volume\n{rows}")
+    ingestor = CsvIngestor(path, **arguments)  # type: ignore[arg-type]
+    starts = [bar.start for bar in ingestor.read_bars()]
+    return starts, [note.text for note in ingestor.notes()]
+
+
+@pytest.mark.parametrize(
+    "name", ["Gmt time", "GMT Time", "Time (UTC)", "utc_time", "Datetime (GMT)"]
+)
+def test_column_that_says_utc_is_in_utc(tmp_path: Path, name: str) -> None:
+    starts, notes = _headed(tmp_path, name, timezone="America/New_York")
+    assert starts[0] == datetime(2024, 7, 1, 9, 30, tzinfo=UTC)
+    assert f"times are UTC, as {name!r} says" in notes
+    starts, notes = _headed(tmp_path, name)
+    assert starts[0] == datetime(2024, 7, 1, 9, 30, tzinfo=UTC)
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["Time (EET)", "Date (CST)", "Time [Europe/Berlin]", "Datetime (UTC+3)"]
+)
+def test_column_that_says_another_zone_needs_timezone(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataFileError, match="says that times are of .*: pass its timezone"):
+        _headed(tmp_path, name)
+    # Athens is three hours ahead in summer.
+    starts, _ = _headed(tmp_path, name, timezone="Europe/Athens")
+    assert starts[0] == datetime(2024, 7, 1, 6, 30, tzinfo=UTC)
+    starts, notes = _headed(tmp_path, name, columns={"time": name})
+    assert starts[0] == datetime(2024, 7, 1, 9, 30, tzinfo=UTC)
+    assert notes[0].startswith(f"times are read as UTC, though {name!r} says ")
+
+
+@pytest.mark.parametrize(
+    "name", ["Time (ms)", "Date (dd/mm/yyyy)", "Timestamp (local)", "日期(年)"]
+)
+def test_what_else_stands_in_brackets_says_no_zone(tmp_path: Path, name: str) -> None:
+    starts, notes = _headed(tmp_path, name, timezone="Europe/Athens")
+    assert starts[0] == datetime(2024, 7, 1, 6, 30, tzinfo=UTC)
+    assert len(notes) == 1

@@ -10,7 +10,7 @@ from ingenium.ingest._columns import Layout
 from ingenium.ingest._times import ReadTime
 from ingenium.subjects import check_symbol
 
-__all__ = ["check_ticker", "find_clock_digits", "make_time_of"]
+__all__ = ["check_ticker", "find_clock_digits", "make_time_of", "no_time"]
 
 TimeOf = Callable[[list[str], datetime | None], datetime]
 """Takes a row and the last time of its series."""
@@ -53,6 +53,16 @@ def make_time_of(layout: Layout, read_time: ReadTime) -> TimeOf:
         return read(f"{row[place].strip()} {clock}", last)
 
     return time_of if clock_place < 0 else time_of_two
+
+
+def no_time(name: str, layout: Layout, read_time: ReadTime, row: list[str]) -> DataFileError:
+    """Return the error of a file of whose first rows, such as this one, no time can be read."""
+    reason = ""
+    try:
+        make_time_of(layout, read_time)(row, None)
+    except ValueError as error:
+        reason = f"; the first: {error}"
+    return DataFileError(f"{name}: no time can be read of its first rows{reason}")
 
 
 def find_clock_digits(name: str, texts: Iterable[str]) -> int:

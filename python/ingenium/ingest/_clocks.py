@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from ingenium.errors import ConfigError
 from ingenium.ingest._zones import Zone, load_zone
 
-__all__ = ["read_clock"]
+__all__ = ["read_clock", "zone_in_name"]
 
 _CLOCK = re.compile(
     r"([0-9]{1,2})(?:[:.]?([0-9]{2})(?:[:.]?([0-9]{2})(?:[.,]([0-9]+))?)?)?"
@@ -18,6 +19,9 @@ _OFFSET = re.compile(
     r"(?:GMT|UTC|UT)? ?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?00)?(?: [A-Z]{2,5}| ?[\[(].*[\])])?",
     re.IGNORECASE,
 )
+_IN_BRACKETS = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]")
+_NAME_PIECES = re.compile(r"[^a-z0-9+-]+")
+_UTC_NAMES = frozenset(("utc", "gmt"))
 _DAY = timedelta(days=1)
 _LATEST_OFFSET = timedelta(hours=15)
 # What the East writes before or behind hours.
@@ -120,6 +124,23 @@ def read_clock(day: datetime, clock: str, zone: Zone, last: datetime | None) -> 
     if isinstance(place, Zone):
         return place.to_utc(time, last, False)
     return (time - place).replace(tzinfo=UTC)
+
+
+def zone_in_name(name: str) -> str:
+    """Return the zone that the name of a column states: ``"EET"`` of ``"Time (EET)"``.
+
+    ``"UTC"`` for UTC and GMT, also of ``"Gmt time"``; empty if it states none.
+    """
+    words = _NAME_PIECES.split(name.lower())
+    if _UTC_NAMES.intersection(words) and len(words) < 4 and not any(map(str.isdigit, words)):
+        return "UTC"
+    for text in _IN_BRACKETS.findall(name):
+        key = text.strip().lower()
+        with suppress(ValueError):
+            if key in _SEVERAL or _place_of(text):
+                return str(text.strip())
+            return "UTC"
+    return ""
 
 
 def _place_of(text: str) -> timedelta | Zone | None:

@@ -15,7 +15,8 @@ from ingenium.clock import format_time
 from ingenium.errors import DataFileError, SubjectError
 from ingenium.ingest._bad_rows import BadRows
 from ingenium.ingest._bar_times import BarTimes
-from ingenium.ingest._cells import check_ticker, find_clock_digits, make_time_of
+from ingenium.ingest._cells import check_ticker, find_clock_digits, make_time_of, no_time
+from ingenium.ingest._clocks import zone_in_name
 from ingenium.ingest._columns import Columns, Layout, find_layout
 from ingenium.ingest._decimals import decimal_sign
 from ingenium.ingest._files import READ_ERRORS, BarFile, Source
@@ -102,6 +103,7 @@ def read_file(
             f"{file.name} has no column for the adjusted close: leave adjusted out, or say which "
             "one it is with columns={'adj_close': '...'}"
         )
+    options = _in_stated_zone(file.name, layout, options, notes)
     sample = _sample(file, layout)
     if "clock" in layout.columns:
         texts = (row[layout["clock"]] for row in sample)
@@ -111,7 +113,7 @@ def read_file(
         notes.guess(file.name, times.guess)
     series = _series(layout, times, reversed(sample) if options.newest_first else sample)
     if options.period is None and not times.date_only and not any(series.values()):
-        raise _no_time(file.name, layout, times, sample[0])
+        raise no_time(file.name, layout, times.read, sample[0])
     _check_direction(file, series.values(), options.newest_first)
     lengths = Lengths(file.name, series, times.date_only) if options.period is None else None
 
@@ -172,6 +174,29 @@ def _layout(file: BarFile, options: Options, notes: ReadingNotes | None = None) 
                     notes.guess(file.name, f"its text is in {encoding}, as the header shows")
                 return layout
         raise
+
+
+def _in_stated_zone(name: str, layout: Layout, options: Options, notes: ReadingNotes) -> Options:
+    """Heed the zone that the names of the columns of times state."""
+    for field in ("time", "clock"):
+        if field not in layout.columns or not layout.header:
+            continue
+        cell = layout.header[layout[field]]
+        stated = zone_in_name(cell)
+        if stated == "UTC" and not options.zone.is_utc:
+            notes.guess(name, f"times are UTC, as {cell!r} says")
+            return replace(options, zone=Zone(None))
+        if stated in {"", "UTC"} or not options.zone.is_utc:
+            continue
+        if field in options.columns:
+            notes.guess(name, f"times are read as UTC, though {cell!r} says {stated}")
+        else:
+            raise DataFileError(
+                f"{name}: {cell!r} says that times are of {stated}: pass its timezone, a name of "
+                "the IANA list, such as 'Europe/Athens' for EET; or, if they are UTC, "
+                f"columns={{{field!r}: {cell!r}}}"
+            )
+    return options
 
 
 def _by_column(
@@ -304,15 +329,6 @@ def _series(layout: Layout, times: Times, sample: Iterable[list[str]]) -> dict[s
             # Reported with its line when the row's turn comes.
             continue
     return series
-
-
-def _no_time(name: str, layout: Layout, times: Times, row: list[str]) -> DataFileError:
-    """Return the error of a file of which no time can be read."""
-    try:
-        make_time_of(layout, times.read)(row, None)
-    except ValueError as error:
-        return DataFileError(f"{name}: no time can be read of its first rows; the first: {error}")
-    raise AssertionError(f"{name}: {row} has a time")
 
 
 def _check_direction(
