@@ -354,7 +354,7 @@ def test_column_that_says_utc_is_in_utc(tmp_path: Path, name: str) -> None:
     "name", ["Time (EET)", "Date (CST)", "Time [Europe/Berlin]", "Datetime (UTC+3)"]
 )
 def test_column_that_says_another_zone_needs_timezone(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataFileError, match="says that times are of .*: pass its timezone"):
+    with pytest.raises(DataFileError, match=r"says that times are of .*: pass its timezone"):
         _headed(tmp_path, name)
     # Athens is three hours ahead in summer.
     starts, _ = _headed(tmp_path, name, timezone="Europe/Athens")
