@@ -322,3 +322,24 @@ def test_symbols_of_other_calendars_are_kept_apart(tmp_path: Path, seed: int, or
     assert [(bar.end, bar.symbol) for bar in bars] == sorted((bar.end, bar.symbol) for bar in bars)
     for symbol, (_, truths) in enumerate(chosen):
         check([bar for bar in bars if bar.symbol == f"S{symbol}"], truths)
+
+
+@pytest.mark.parametrize(
+    ("days", "line"),
+    [
+        # Yahoo adds the present day to its months: here the 15th of March, of two.
+        (["2024-01-01", "2024-02-01", "2024-03-01", "2024-03-15"], 5),
+        (["2023-04-01", "2023-07-01", "2023-10-01", "2023-11-20"], 5),
+        (["2024-01-02", "2024-02-01", "2024-03-01", "2024-04-01"], None),
+    ],
+)
+def test_month_that_a_row_within_it_ends_is_noted(
+    tmp_path: Path, days: list[str], line: int | None
+) -> None:
+    path = tmp_path / "X.csv"
+    path.write_text("Date,Open,High,Low,Close\n" + "".join(f"{day},10,12,9,11\n" for day in days))
+    ingestor = CsvIngestor(path)
+    bars = list(ingestor.read_bars())
+    assert [f"{bar.end:%Y-%m-%d}" for bar in bars[:-1]] == days[1:]
+    clipped = [note.text for note in ingestor.notes() if note.kind == "clipped"]
+    assert [text.partition(":")[0] for text in clipped] == ([f"line {line}"] if line else [])

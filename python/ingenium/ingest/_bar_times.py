@@ -8,7 +8,7 @@ from ingenium.clock import format_time
 from ingenium.errors import DataFileError
 from ingenium.ingest._notes import ReadingNotes
 from ingenium.ingest._zones import Zone
-from ingenium.trading.bar_length import DAY, MONTHS, Distances, format_length
+from ingenium.trading.bar_length import DAY, MONTHS, Distances, format_length, kind_of
 
 __all__ = ["BarTimes"]
 
@@ -100,7 +100,7 @@ class BarTimes:
                 if gap < period:
                     self._note_overlap(gap, line)
                 return max(period, gap)
-            if not self._months:
+            if not self._months or kind_of(gap) != period:
                 self._notes.clip(self._name, _SHORT, line)
             return _whole_seconds(gap)
         if gap == longest:
