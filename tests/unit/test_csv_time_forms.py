@@ -311,3 +311,19 @@ def test_what_was_taken_for_granted_is_noted(tmp_path: Path) -> None:
         "times are days of a spreadsheet, counted from 1900",
         "bars last 1d, as far apart as rows are",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The same moment in 1973, from which on a count shows its unit by its size.
+        ("100000000", "1973-03-03T09:46:40"),
+        ("100000000000", "1973-03-03T09:46:40"),
+        ("100000000000000", "1973-03-03T09:46:40"),
+        ("100000000000000000", "1973-03-03T09:46:40"),
+        ("-100000000000", "1966-10-31T14:13:20"),
+        ("99999999999", "5138-11-16T09:46:39"),
+    ],
+)
+def test_size_of_a_count_shows_its_unit(text: str, expected: str) -> None:
+    assert read(text) == [utc(expected)]

@@ -662,3 +662,12 @@ def test_ends_that_turn_from_minutes_to_hours_are_asked_for(tmp_path):
     hours = times_every(timedelta(hours=1), 12, "2024-01-03T03:00:00")
     with pytest.raises(DataFileError, match=r"rows are 1h apart up to 2024-01-03T\d\d:00:00Z"):
         bars_of(tmp_path, flat(minutes + hours), stamp="end")
+
+
+def test_days_of_a_zone_of_mixed_symbols_end_at_midnight_where_the_next_is_missing(tmp_path):
+    rows = [f"2024-11-0{day},{symbol},1,1,1,1" for day in (1, 2, 3, 5) for symbol in "ABC"]
+    bars, _ = bars_of(
+        tmp_path, rows, "time,symbol,open,high,low,close", timezone="America/New_York"
+    )
+    hours = [bar.period / timedelta(hours=1) for bar in bars if bar.symbol == "B"]
+    assert hours == [24, 24, 25, 24]

@@ -205,6 +205,42 @@ def test_open_beyond_the_target_that_the_cap_fills_in_part_leaves_the_stop_behin
     assert [(r.quantity, r.price) for r in reports if r.price is not None] == [(D(70), D(96))]
 
 
+def entered_in_part(policy: FillPolicy, quantity: str = "60") -> PaperExchange:
+    """Return an exchange where a bracket has 30 of its shares, by the cap of the first bar."""
+    exchange = opened(policy=FillPolicy(volume_cap=D("0.10")))
+    submit(exchange, bracket(quantity=quantity, type=OrderType.LIMIT, limit_price="101"))
+    assert exchange.on_bar(bar(1, "100 100 100 100", volume="300"))[0].quantity == 30
+    exchange.policy = policy
+    return exchange
+
+
+def test_stop_takes_the_shares_that_the_limit_brought_on_the_way_to_it() -> None:
+    exchange = entered_in_part(FillPolicy(volume_cap=None))
+    reports = exchange.on_bar(bar(2, "104 105 94 96", volume="300"))
+    fills = [(r.order.side.value, r.quantity, r.price) for r in reports if r.price is not None]
+    assert fills == [("buy", D(30), D(101)), ("sell", D(60), D(95))]
+    assert exchange.notes.ambiguous_fills == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "sold"),
+    [
+        # Sold at the open, bought again at 101, and the close is beyond the target.
+        (FillPolicy(volume_cap=None), [(D(30), D(112)), (D(30), D(108))]),
+        # One order gets a tenth of the bar, which the open has taken.
+        (FillPolicy(volume_cap=D("0.10")), [(D(30), D(112))]),
+    ],
+)
+def test_target_at_the_open_and_again_for_shares_that_come_later(
+    policy: FillPolicy, sold: list[tuple[Decimal, Decimal]]
+) -> None:
+    exchange = entered_in_part(policy)
+    reports = exchange.on_bar(bar(2, "112 113 99 110", volume="300"))
+    exits = [r for r in reports if r.price is not None and r.order.side is Side.SELL]
+    assert [(r.quantity, r.price) for r in exits] == sold
+    assert exchange.notes.ambiguous_fills == 0
+
+
 def test_what_the_open_fills_comes_before_what_fills_within_the_bar() -> None:
     """Two orders without a bracket: the stop came first, but the open is beyond the target."""
     exchange = opened(allow_short=False)

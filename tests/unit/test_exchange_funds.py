@@ -237,6 +237,29 @@ def test_several_sales_pay_for_a_purchase_and_the_first_purchase_is_paid_first()
     assert ("BBB", "canceled", "") in portfolio.reports
 
 
+def test_small_purchase_does_not_come_before_a_larger_one_that_is_not_paid_in_full() -> None:
+    names = ["AAA", "BBB", "ZZZ"]
+    plan: Orders = {
+        1: [("ZZZ", BUY, 100, {})],
+        2: [("AAA", BUY, 70, {}), ("BBB", BUY, 30, {}), ("ZZZ", SELL, 100, {})],
+    }
+    prices = {name: [ALL] * 4 for name in names} | {"ZZZ": [ALL, ALL, "60 61 59 60", ALL]}
+    _, quantities, cash = play(prices, plan)
+    # ZZZ brings 6,000 instead of 10,000: that is 60 of AAA, and nothing of BBB.
+    assert (quantities, cash) == ({"AAA": D(60)}, D(0))
+
+
+def test_short_that_has_lost_does_not_take_from_what_is_free() -> None:
+    exchange = opened(cash=10_000)
+    send(exchange, order(SELL, "10"))
+    exchange.on_bar(flat(1, "100"))
+    exchange.is_waiting("AAPL", "250")
+    exchange.is_waiting("MSFT", "100")
+    # 11,000 less the 2,000 that the short blocks.
+    made = Order(id="m", symbol="MSFT", side=BUY, quantity=D(90))
+    assert exchange.submit(made, START + 2 * DAY)[0].update is TradeUpdate.NEW
+
+
 def test_purchase_that_no_sale_pays_is_rejected_by_its_own_bar() -> None:
     plan = {1: [("ZZZ", BUY, 100, {})], 2: [("AAA", BUY, 10, {})]}
     portfolio, quantities, _ = play({"AAA": [ALL] * 4, "ZZZ": [ALL] * 4}, plan)
@@ -289,14 +312,14 @@ def test_live_purchase_waits_for_the_bar_of_a_sale_at_the_market() -> None:
             id=id, symbol=symbol, side=side, quantity=D(100), time_in_force=TimeInForce.GTC
         )
 
-    def bought() -> PaperExchange:
+    def bought(after: timedelta = timedelta(0)) -> PaperExchange:
         exchange = PaperExchange(cash=10_000)
         for symbol in ("AAA", "ZZZ"):
             exchange.on_bar(made(symbol, 0))
         exchange.submit(sent("first", "ZZZ", BUY), START + DAY)
         exchange.on_bar(made("ZZZ", 1))
         exchange.submit(sent("purchase", "AAA", BUY), START + 2 * DAY)
-        exchange.submit(sent("sale", "ZZZ", SELL), START + 2 * DAY)
+        exchange.submit(sent("sale", "ZZZ", SELL), START + 2 * DAY + after)
         return exchange
 
     exchange = bought()
@@ -311,6 +334,9 @@ def test_live_purchase_waits_for_the_bar_of_a_sale_at_the_market() -> None:
     assert [(r.order.id, r.update.value) for r in exchange.on_bar(made("AAA", 3))] == [
         ("purchase", "rejected")
     ]
+    # The sale came when the day had begun, so that it is not for this day's bar.
+    exchange = bought(timedelta(hours=1))
+    assert [r.update.value for r in exchange.on_bar(made("AAA", 2))] == ["rejected"]
 
 
 def test_live_purchase_does_not_wait_for_a_limit_that_may_never_be_reached() -> None:

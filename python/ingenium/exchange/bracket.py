@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from msgspec.structs import replace
-
 from ingenium.events import OrderType, Side
 from ingenium.exchange.bar import ExactBar
 from ingenium.exchange.exits import Exit, Rest, find_exit
@@ -205,16 +203,15 @@ class Bracket:
         if not fresh or rest is None:
             return exits, untaken
         if exits and exits[0][0].leg is loss:
-            # Of shares that came within the bar, it is not known whether they came before the stop.
-            match = exits[0][0].match
-            match = replace(match, is_ambiguous=match.is_ambiguous or not rest.at_open)
-            return [(Exit(exits[0][0].leg, match), self.exposure)], untaken
+            # What came within the bar came at a limit, on the way to the stop.
+            return [(exits[0][0], self.exposure)], untaken
         later, is_untaken = find_exit(profit, loss, bar, rest, policy)
         if later is None:
             return exits, untaken or is_untaken
         if exits and exits[0][0].leg is later.leg:
             return [(later, self.exposure)], untaken
-        if later.leg is not state.acted:  # which has had its part of the bar's volume
+        # Where there is a cap, that leg has had its part of the bar's volume.
+        if later.leg is not state.acted or policy.volume_cap is None:
             exits.append((later, fresh))
         return exits, untaken
 

@@ -256,15 +256,12 @@ class MatchingEngine(FillBooking):
         reports: list[Report] = []
         while self._held:
             held, self._held = self._held, []
-            is_short = False
             for each in held:
                 if not self._works(each.resting) or each.match is None:
                     continue
-                needs_shares = self._ledger.lacks_shares(each.resting.order)
                 quantity = fillable(each.resting, each.bar, self.policy, ExchangeNotes())
-                if (is_short and not needs_shares) or self._must_hold(each, each.match, quantity):
+                if self._must_hold(each, each.match, quantity):
                     self._held.append(each)
-                    is_short = is_short or not needs_shares
                 else:
                     reports += self._take_late_turn(each)
             if len(self._held) == len(held):
