@@ -234,7 +234,7 @@ def test_several_sales_pay_for_a_purchase_and_the_first_purchase_is_paid_first()
     portfolio, quantities, cash = play(prices, plan)
     # By time and symbol: AAA in full, and what is left for BBB at 101.
     assert (quantities, cash) == ({"AAA": D(60), "BBB": D(39)}, D(4_000 - 39 * 101))
-    assert ("BBB", "canceled", "") in portfolio.reports
+    assert ("BBB", "canceled", "0") in portfolio.reports
 
 
 def test_small_purchase_does_not_come_before_a_larger_one_that_is_not_paid_in_full() -> None:
@@ -264,7 +264,7 @@ def test_purchase_that_no_sale_pays_is_rejected_by_its_own_bar() -> None:
     plan = {1: [("ZZZ", BUY, 100, {})], 2: [("AAA", BUY, 10, {})]}
     portfolio, quantities, _ = play({"AAA": [ALL] * 4, "ZZZ": [ALL] * 4}, plan)
     assert quantities == {"ZZZ": D(100)}
-    assert portfolio.reports[-1] == ("AAA", "rejected", "")
+    assert portfolio.reports[-1] == ("AAA", "rejected", "0")
 
 
 def test_cover_pays_for_a_new_short() -> None:

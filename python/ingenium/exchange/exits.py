@@ -55,10 +55,12 @@ class Exit(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         leg: The protective order that is filled.
         match: At which price, and whether other ways of the price do something else.
+        instead: The target, where other ways fill that first.
     """
 
     leg: RestingOrder
     match: Match
+    instead: Match | None = None
 
 
 def find_exit(
@@ -121,8 +123,9 @@ def find_exit(
         if not comes_back:
             return None, target is not None
         match = Match(limit, at_open=False, slips=False)
-    is_ambiguous = not is_certain or (target is not None and not begins_beyond)
-    return Exit(loss, msgspec.structs.replace(match, is_ambiguous=is_ambiguous)), False
+    instead = None if target is None or begins_beyond else target.match
+    is_ambiguous = not is_certain or instead is not None
+    return Exit(loss, msgspec.structs.replace(match, is_ambiguous=is_ambiguous), instead), False
 
 
 class _Target(msgspec.Struct, frozen=True, gc=False):

@@ -131,10 +131,12 @@ class FillBooking(ExchangeBooks):
             exits = bracket.exits_after_open(bar, self.policy)
             if not exits or not bracket.exposure:
                 continue
-            other = exits[0][0].match
+            other, instead = exits[0][0].match, exits[0][0].instead
             is_first = is_earlier(other, match)
             if is_first is None and other.price == match.price:
                 is_first = bracket.number < resting.number
+            if is_first is None and instead is not None:
+                is_first = is_earlier(instead, match) or None
             if is_first:
                 reports += self._act(bracket, bar)
                 continue
