@@ -175,7 +175,8 @@ def test_what_all_ways_share_is_the_result_beside_protective_orders(kind: str, s
             last,
         )
         texts = (None if leg is None else str(leg) for leg in legs)
-        exchange = held(side, **dict(zip(("stop_loss", "take_profit"), texts, strict=True)))
+        bracket: Any = dict(zip(("stop_loss", "take_profit"), texts, strict=True))
+        exchange = held(side, **bracket)
         prices: dict[str, Any] = {} if kind == "close" else {f"{kind}_price": str(level)}
         made = order(
             side.opposite,
