@@ -112,8 +112,12 @@ class MatchingEngine(FillBooking):
         hours = self._hours.of(bar)
         is_dry = self._is_dry(exact)
         turns = self._turns(symbol, exact, hours, is_dry=is_dry)
-        if turns or any(each.is_entered for each in self._brackets.get(symbol, {}).values()):
-            self.notes.bars_without_volume += is_dry
+        is_protected = any(each.is_entered for each in self._brackets.get(symbol, {}).values())
+        self.notes.bars_without_volume += is_dry and bool(turns or is_protected)
+        # An order that sleeps, as one for the close does, has been here before a longer bar too.
+        if is_protected or any(
+            each.submitted <= exact.start for each in self._orders.get(symbol, {}).values()
+        ):
             self._worked[symbol] = WorkedBar(exact.end, bar.period)
         first, later = _in_order(turns)
         for each in first:
