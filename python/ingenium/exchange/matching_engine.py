@@ -306,6 +306,9 @@ def _in_order(turns: list[_Turn]) -> tuple[list[_Turn], list[_Turn]]:
     What is filled within the bar comes later: the nearer price first where the price falls or rises
     to both. Else the orders stay as they came.
     """
+    if len(turns) < 2:
+        is_within = any(each.match is not None and not each.match.at_open for each in turns)
+        return ([], turns) if is_within else (turns, [])
     last = -1
     for place, each in enumerate(turns):
         if each.match is not None and each.match.at_open:
