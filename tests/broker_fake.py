@@ -218,7 +218,7 @@ class Work:
     def updates(self, id: str = "o1") -> list[str]:
         """What was reported of an order."""
         return [
-            f"{each.update} {each.quantity}".strip()
+            f"{each.update} {each.quantity}".removesuffix(" 0")
             for each in self.desk.sent
             if isinstance(each, ExecutionEvent) and each.order_id == id
         ]

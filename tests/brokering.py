@@ -170,7 +170,7 @@ class Office:
             for fill in self.broker.lines("fill")
         )
         reported = sorted(
-            (e.order_id, e.quantity, e.price or "") for e in self.executions() if e.quantity
+            (e.order_id, e.quantity, e.price or "") for e in self.executions() if e.price
         )
         assert reported == fills
         ids = [event.id for event in self.executions()]

@@ -90,7 +90,7 @@ class Facts:
 
     def _execution(self, event: ExecutionEvent) -> None:
         self.copies[event.id] += 1
-        if event.quantity and self.copies[event.id] == 1:
+        if event.quantity != "0" and self.copies[event.id] == 1:
             signed = Decimal(event.quantity) * (1 if event.side == "buy" else -1)
             self.positions[event.symbol] = self.positions.get(event.symbol, Decimal(0)) + signed
             self.fills += 1

@@ -29,6 +29,7 @@ from ingenium.bus.headers import RawHeaders
 from ingenium.clock import ManualClock
 from ingenium.errors import EncodeError
 from ingenium.events import DeadLetterReason
+from ingenium.subjects import data_subject
 from ingenium.testing import (
     Collector,
     IncidentLog,
@@ -120,16 +121,24 @@ async def test_async_for_subscribes_at_its_first_step(bus):
     assert (second, third) == (first + 1, first + 2)
 
 
-async def test_symbol_filter_goes_by_subject_and_so_not_by_case(bus):
-    any_case = await bus.subscribe(DataEvent, symbol="BRKb")
+async def test_symbol_filter_is_exact_in_case(bus):
+    exact = await bus.subscribe(DataEvent, symbol="BRKb")
     every, dotted = Collector(), Collector()
     await bus.subscribe(DataEvent, handler=every)
     await bus.subscribe(DataEvent, symbol="BRK.B", handler=dotted)
     for symbol in ("BRKB", "brkb", "BRK.B", "AAPL", "BRKb"):
         await bus.publish(data_event(symbol))
-    assert [(await anext(any_case)).symbol for _ in range(3)] == ["BRKB", "brkb", "BRKb"]
+    assert (await anext(exact)).symbol == "BRKb"
     await every.wait(5)
     assert [event.symbol for event in await dotted.wait(1)] == ["BRK.B"]
+
+
+async def test_symbol_of_a_sender_without_a_name_goes_by_its_subject(bus):
+    """As with the original library, which sends no header and knows only subjects."""
+    got = await bus.subscribe(DataEvent, symbol="BRKb")
+    for symbol in ("BRKB", "AAPL", "brkb"):
+        await bus.bus.publish(data_subject(symbol), encode(data_event(symbol)))
+    assert [(await anext(got)).symbol for _ in range(2)] == ["BRKB", "brkb"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +161,7 @@ async def test_symbol_filter_holds_for_types_that_share_a_subject(bus):
     got = await bus.subscribe(SignalEvent, symbol="MSFT")
     for symbol in ("AAPL", "msft", "MSFT"):
         await bus.publish(signal_event(symbol))
-    assert [(await anext(got)).symbol for _ in range(2)] == ["msft", "MSFT"]
+    assert (await anext(got)).symbol == "MSFT"
 
 
 async def test_async_handler_gets_events_in_order(bus):

@@ -104,7 +104,7 @@ class Shop:
         async with asyncio.timeout(40):
             async for record in stream.read([EXECUTION], 0):
                 event = decode(ExecutionEvent, record.message.payload)
-                if event.quantity:
+                if event.price:
                     fills.append(event)
                     wanted.discard(event.order_id)
                 if not wanted:

@@ -144,7 +144,7 @@ class _Check:
         told: dict[str, Decimal] = {}
         seen: set[str] = set()
         for _, event in self.events:
-            if isinstance(event, ExecutionEvent) and event.quantity and event.id not in seen:
+            if isinstance(event, ExecutionEvent) and event.quantity != "0" and event.id not in seen:
                 seen.add(event.id)
                 quantity = Decimal(event.quantity)
                 _add(told, event.symbol, quantity if event.side == "buy" else -quantity)
@@ -300,7 +300,7 @@ class _Check:
             seen.add(event.id)
             if event.update in _LAST_WORDS:
                 ended.add(event.order_id)
-            if event.quantity and event.symbol == symbol:
+            if event.quantity != "0" and event.symbol == symbol:
                 quantity = Decimal(event.quantity)
                 held += quantity if event.side == "buy" else -quantity
                 done[event.order_id] = done.get(event.order_id, ZERO) + quantity

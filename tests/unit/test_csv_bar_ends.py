@@ -206,21 +206,28 @@ def test_no_bar_is_known_before_it_is_over(tmp_path: Path, name: str, backwards:
         check(bars, truths)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 5])
-@pytest.mark.parametrize("name", CALENDARS)
+# One distance is taken for the length of a bar, and the notes say so.
+MISLEADING_START = {
+    "hours with a short first",
+    "two hours with a short first",
+    "three hours, all unlike",
+    "four hours in Europe",
+    "six hours in Europe",
+    "three days",
+}
+FEW_ROWS = [
+    (name, rows)
+    for name, (_, truths) in CALENDARS.items()
+    for rows in (1, 2, 3, 5)
+    # One date is taken for a day, and the notes say so.
+    if not (rows == 1 and ":" not in truths[0].text)
+    and not (rows == 2 and name in MISLEADING_START)
+]
+
+
+@pytest.mark.parametrize(("name", "rows"), FEW_ROWS)
 def test_few_rows_are_not_known_early_either(tmp_path: Path, name: str, rows: int) -> None:
     zone, truths = CALENDARS[name]
-    if rows == 1 and ":" not in truths[0].text:
-        pytest.skip("one date is taken for a day, and the notes say so")
-    if rows == 2 and name in {
-        "hours with a short first",
-        "two hours with a short first",
-        "three hours, all unlike",
-        "four hours in Europe",
-        "six hours in Europe",
-        "three days",
-    }:
-        pytest.skip("one distance is taken for the length of a bar, and the notes say so")
     bars = read_or_asked(tmp_path, truths[:rows], timezone=zone)
     if bars is not None:
         check(bars, truths)

@@ -15,6 +15,7 @@ import pytest
 from killing import Killed, Killer
 
 from ingenium.bus import MemoryBus
+from ingenium.bus.envelope import headers_for
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
 from ingenium.clock import ManualClock
 from ingenium.components import Component, Executor, Portfolio, Strategy
@@ -571,7 +572,7 @@ async def test_symbol_that_no_subject_holds_is_taken_from_a_stream(
             made = Bar.make(name, start, open="1", high="1", low="1", close="1", period=minute)
             event = made.event
             event.id = f"data_{number}"
-            await data.append(data_subject(name), encode(event))
+            await data.append(data_subject(name), encode(event), headers_for(event, "feed"))
 
         async def both() -> bool:
             return len(await world.kept(SIGNAL, SignalEvent)) >= 2
@@ -821,9 +822,21 @@ async def test_symbol_in_another_case_is_another_symbol_though_they_share_a_subj
     component = Watching(symbols)
     async with world.running(component):
         for close, symbol in enumerate(["AAPL", "aapl", "Aapl", "AAPL"], 1):
-            await world.bus.publish(data_subject(symbol), encode(bar_event(symbol, close)))
+            event = bar_event(symbol, close)
+            headers = headers_for(event, "feed")
+            await world.bus.publish(data_subject(symbol), encode(event), headers)
         await world.bus.flush()
     assert component.seen == seen
+
+
+async def test_symbol_of_a_sender_without_a_name_goes_by_its_subject(world: World) -> None:
+    """As the programs of the original library: they write no header, and know only subjects."""
+    component = Watching(["AAPL"])
+    async with world.running(component):
+        for close, symbol in enumerate(["AAPL", "aapl", "MSFT", "Aapl"], 1):
+            await world.bus.publish(data_subject(symbol), encode(bar_event(symbol, close)))
+        await world.bus.flush()
+    assert component.seen == [("AAPL", 1.0), ("aapl", 2.0), ("Aapl", 4.0)]
 
 
 async def test_component_in_a_process_without_streams_has_the_same_symbols() -> None:
@@ -832,7 +845,8 @@ async def test_component_in_a_process_without_streams_has_the_same_symbols() -> 
     member = LiveMember(bus, component)
     await member.start()
     for close, symbol in enumerate(["AAPL", "aapl", "AAPL"], 1):
-        await bus.publish(data_subject(symbol), encode(bar_event(symbol, close)))
+        event = bar_event(symbol, close)
+        await bus.publish(data_subject(symbol), encode(event), headers_for(event, "feed"))
     await member.stop()
     assert component.seen == [("AAPL", 1.0), ("AAPL", 3.0)]
     await bus.close()

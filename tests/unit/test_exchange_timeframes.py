@@ -58,7 +58,7 @@ class Once(Portfolio):
             self.send_order("AAPL", time_in_force="gtc", **fields)
 
     def on_execution(self, event: ExecutionEvent) -> None:
-        if D(event.quantity or 0):
+        if D(event.quantity):
             at = event.execution_timestamp
             self.fills.append((at, D(event.quantity), D(event.price or 0)))
 

@@ -83,7 +83,7 @@ async def test_event_of_a_protoc_class_is_published_and_received(content_type: C
         own: Collector[OrderEvent] = Collector()
         theirs: Collector[Any] = Collector()
         await bus.subscribe(OrderEvent, handler=own)
-        await bus.subscribe(events_pb2.OrderEvent, symbol="aapl", handler=theirs)
+        await bus.subscribe(events_pb2.OrderEvent, symbol="AAPL", handler=theirs)
         await bus.publish(order)
         [got], [same] = await own.wait(1), await theirs.wait(1)
     assert (got.symbol, got.quantity, got.type) == ("AAPL", "10", "market")

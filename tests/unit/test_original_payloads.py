@@ -19,7 +19,7 @@ from replaying import replay_on
 from ingenium import App, Ingestor, Portfolio, Strategy
 from ingenium.backtest import replay
 from ingenium.brokers import PaperExecutor
-from ingenium.bus import MemoryBus
+from ingenium.bus import MemoryBus, Message
 from ingenium.components.handling import note_arrival, wants
 from ingenium.components.live import LiveMember
 from ingenium.errors import DecodeError
@@ -383,9 +383,18 @@ class Listener(Strategy):
 @pytest.mark.parametrize("asked", ["CPNG", "cpng", "Cpng"])
 def test_symbol_in_another_case_goes_by_subject(asked: str) -> None:
     strategy = Listener([asked])
-    assert wants(strategy, golden(DataEvent, "data_five_minutes_lower_case"))
-    assert wants(strategy, golden(DataEvent, "data_hour"))
-    assert not wants(strategy, golden(DataEvent, "data_day_dotted_symbol"))
+    nameless = Message("ingenium.ingestor.data.cpng", b"")
+    assert wants(strategy, golden(DataEvent, "data_five_minutes_lower_case"), nameless)
+    assert wants(strategy, golden(DataEvent, "data_hour"), nameless)
+    assert not wants(strategy, golden(DataEvent, "data_day_dotted_symbol"), nameless)
+
+
+def test_symbol_of_a_sender_that_says_who_it_is_counts_as_it_is_written() -> None:
+    named = Message("ingenium.ingestor.data.cpng", b"", {"Ingenium-Source": "feed"})
+    event = golden(DataEvent, "data_five_minutes_lower_case")
+    assert event.symbol == "cpng"
+    assert wants(Listener(["cpng"]), event, named)
+    assert not wants(Listener(["CPNG"]), event, named)
 
 
 def test_execution_in_another_case_than_its_order_is_booked_under_the_order() -> None:
@@ -437,7 +446,7 @@ class NoLength(LowerCase):
 
 
 def test_unknown_period_is_a_problem_of_the_replay_and_no_bar_is_lost() -> None:
-    listener = Listener(["AAPL"])
+    listener = Listener(["aapl"])
     app = App(
         ingestors=[NoLength()],
         strategies=[listener],
@@ -449,6 +458,7 @@ def test_unknown_period_is_a_problem_of_the_replay_and_no_bar_is_lost() -> None:
     assert result.last == datetime(2024, 1, 4, 16, tzinfo=UTC)
     assert result.problems == (
         "aapl: Ohlc.Period 'a while' is not known, so its bars count as of no stated length",
+        "strategy 'listener' sent no signal in 3 bars",
     )
 
 
@@ -458,7 +468,7 @@ def test_history_in_the_forms_of_others_is_replayed_as_on_a_bus(
     def app() -> App:
         return App(
             ingestors=[LowerCase()],
-            strategies=[Listener(["AAPL", "IBM"])],
+            strategies=[Listener(["aapl", "IBM"])],
             portfolio=Portfolio(name="portfolio"),
             executor=PaperExecutor(),
         )

@@ -11,7 +11,6 @@ from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.base import Handled, Sent, event_of
 from ingenium.components.handling import bar_handler_of, failed_on, handlers_of, start_component
 from ingenium.events import DataEvent, Event, encode
-from ingenium.subjects import share_subject
 from ingenium.trading import Bar, Order, SentReport
 
 __all__ = ["Part"]
@@ -38,7 +37,6 @@ class Part:
         "_on_bar",
         "_on_order",
         "_on_report",
-        "_others",
         "_symbols",
         "component",
         "count",
@@ -62,9 +60,7 @@ class Part:
         component.hand_over()
         self._begin = component.begin
         self._begins_as_usual = getattr(component.begin, "__func__", None) is Component.begin
-        symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
-        self._symbols: set[str] | None = None if symbols is None else set(symbols)
-        self._others: set[str] = set()
+        self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def let(
         self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
@@ -84,7 +80,7 @@ class Part:
         symbols = self._symbols if kind is DataEvent else None
         for place, item in enumerate(items):
             # Only market data gets here with symbols.
-            if symbols is not None and not self.sees(item.symbol):  # type: ignore[union-attr]
+            if symbols is not None and item.symbol not in symbols:  # type: ignore[union-attr]
                 continue
             if not self.started:
                 return self._start(kind, items[place:], time, sent)
@@ -110,15 +106,8 @@ class Part:
         return None
 
     def sees(self, symbol: str) -> bool:
-        """Whether the component sees the bars of a symbol; its case does not count."""
-        symbols = self._symbols
-        if symbols is None or symbol in symbols:
-            return True
-        if symbol in self._others:
-            return False
-        found = any(share_subject(symbol, each) for each in symbols)
-        (symbols if found else self._others).add(symbol)
-        return found
+        """Whether the component sees the bars of a symbol."""
+        return self._symbols is None or symbol in self._symbols
 
     def let_bars(
         self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
@@ -132,8 +121,7 @@ class Part:
 
     def let_bar(self, bar: Bar, time: datetime, sent: list[Sent]) -> Awaitable[None] | None:
         """Do as `let`, for a bar."""
-        symbols = self._symbols
-        if symbols is not None and bar.symbol not in symbols and not self.sees(bar.symbol):
+        if self._symbols is not None and bar.symbol not in self._symbols:
             return None
         if not self.started:
             return self._start(DataEvent, [bar], time, sent)

@@ -82,9 +82,10 @@ class Task:
             LookupError: It is none.
             TypeError: It is none.
         """
+        target = str(values["target"])
         start, end, figures_from = (values.get(name) for name in _TIMES)
         return cls(
-            str(values["target"]),
+            target,
             str(values["app_digest"]),
             dict(values["point"]),
             None if start is None else datetime.fromisoformat(start),

@@ -12,7 +12,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from ingenium.bus.contract import Message, MessageHandler, Subscription
 from ingenium.bus.delivery import ReportingBus
-from ingenium.bus.envelope import unpack
+from ingenium.bus.envelope import source_of, unpack
 from ingenium.errors import BusError, DecodeError
 from ingenium.subjects import share_subject
 
@@ -97,7 +97,8 @@ def receiver(
     Args:
         bus: Takes what cannot be read.
         event_type: What the messages hold.
-        symbol: Only events of this symbol, in any case; ``None`` for all.
+        symbol: Only events of this symbol, its case as given unless the sender does not say who it
+            is; ``None`` for all.
         handler: Gets the events.
     """
 
@@ -106,8 +107,11 @@ def receiver(
             event = unpack(event_type, message)
         except DecodeError as error:
             return bus.refuse(message, error)
-        # What travels on one subject for all symbols is told apart here, as subjects would do it.
-        if symbol is not None and not share_subject(symbol, getattr(event, "symbol", symbol)):
+        # Subjects are in lower case: two symbols may share one.
+        if symbol is None or (found := getattr(event, "symbol", symbol)) == symbol:
+            return handler(event)
+        # One who does not say who he is, as the original Go library, knows only the subject.
+        if source_of(message) or not share_subject(symbol, found):
             return None
         return handler(event)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ingenium.bus.contract import Bus, Incident, IncidentKind
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message
+from ingenium.bus.envelope import source_of
 from ingenium.clock import format_time
 from ingenium.components.base import Component, Handled
 from ingenium.components.blame import where
@@ -116,15 +117,23 @@ def subscriptions_of(component: Component) -> list[tuple[str, type[Event] | None
     return list(found.items())
 
 
-def wants(component: Component, event: Event) -> bool:
+def wants(component: Component, event: Event, message: Message) -> bool:
     """Whether a component has asked for an event.
 
-    What counts is the subject, as for the original Go clients: it has the symbol in lower case, so
-    one who asks for ``"AAPL"`` gets the data of ``"aapl"`` as well.
+    A symbol counts as it is written: ``"aapl"`` is not ``"AAPL"``, although both have one subject.
+    A program that does not say who it is, as those of the original Go library, knows only the
+    subject: of its data the case does not count.
+
+    Args:
+        component: The one that may handle it.
+        event: What came.
+        message: The message that it came in.
     """
     symbols = getattr(component, "symbols", None)
     if symbols is None or not isinstance(event, DataEvent) or event.symbol in symbols:
         return True
+    if source_of(message):
+        return False
     return any(share_subject(event.symbol, symbol) for symbol in symbols)
 
 

@@ -129,7 +129,7 @@ class LiveMember:
         component = self.component
         try:
             event = unpack(event_type, message)
-            if not wants(component, event):
+            if not wants(component, event, message):
                 return
             note_arrival(event, self._clock.now())
             work = handle(component, self._handlers[event_type], event, self._clock.now())

@@ -87,7 +87,7 @@ class Taker:
         event: Event | None = None
         try:
             event = unpack(kind, message)
-            if not wants(component, event):
+            if not wants(component, event, message):
                 return
             if record is not None and event.id and self._draft.has_seen(event.id):
                 return

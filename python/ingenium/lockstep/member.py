@@ -198,7 +198,7 @@ class Member(ABC):
         except DecodeError as error:
             await dead_letter(self._bus, self.component.name, message, error)
             return
-        if not wants(self.component, event):
+        if not wants(self.component, event, message):
             return
         await self._begin(now)
         work = handle(self.component, self._handlers[event_type], event, now)
