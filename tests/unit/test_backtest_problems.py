@@ -312,7 +312,7 @@ def test_ingestor_without_data_is_said() -> None:
     ("symbols", "said"),
     [
         (["APPL"], "waits for APPL, which nobody sent; did you mean AAPL?: there was AAPL, IBM"),
-        (["aapl"], "waits for aapl, which nobody sent; AAPL differs in case: there was AAPL, IBM"),
+        (["aapl", "Aple"], "waits for Aple, which nobody sent: there was AAPL, IBM"),
         (["ZZZZ"], "waits for ZZZZ, which nobody sent: there was AAPL, IBM"),
     ],
 )
@@ -569,6 +569,7 @@ def test_symbols_that_are_not_traded_do_not_count() -> None:
         ({"BTCUSDT": "USD", "ETH-USD": "USD"}, 1),
         ({"EURUSD=X": "USD", "EURGBP=X": "GBP"}, 2),
         ({"VOD.L": "GBX", "SAP.DE": "EUR", "AAPL": "USD"}, 3),
+        ({"7203.T": "JPY", "AC.V": "CAD", "6488.TWO": "TWD", "PTT.BK": "THB"}, 4),
     ],
 )
 def test_quote_currency_follows_from_the_symbol(symbols: dict[str, str], expected: int) -> None:
@@ -592,7 +593,8 @@ def test_pairs_of_currencies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("symbol", "value"), [("ESZ4", 50), ("ESH25", 50), ("CL=F", 1000), ("6EM5", 125_000)]
+    ("symbol", "value"),
+    [("ESZ4", 50), ("ESH25", 50), ("CL=F", 1000), ("6EM5", 125_000), ("MESM2024", 5)],
 )
 def test_future_is_booked_at_one_a_point_and_that_is_said(symbol: str, value: float) -> None:
     assert point_value(symbol) == value

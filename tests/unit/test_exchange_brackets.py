@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from exchanging import DAY, START, D, bar, mirrored, opened, order, submit, told
+from exchanging import DAY, START, D, bar, mirrored, opened, order, prices, submit, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -198,11 +198,41 @@ def test_open_beyond_the_target_that_the_cap_fills_in_part_leaves_the_stop_behin
     exchange = opened()
     submit(exchange, bracket(quantity="100"))
     exchange.on_bar(bar(1, "100 100 100 100"))
-    [report] = exchange.on_bar(bar(2, "112 113 90 95", volume="300"))
-    assert (report.quantity, report.price) == (D(30), D(112))
-    # The price came to the stop after that, so the rest is sold as soon as there is volume.
+    reports = exchange.on_bar(bar(2, "112 113 90 95", volume="300"))
+    # Each of the two gets a tenth of the volume: the price came to the stop after the open.
+    assert [(r.quantity, r.price) for r in reports] == [(D(30), D(112)), (D(30), D(95))]
     reports = exchange.on_bar(bar(3, "96 97 95 96", volume="10000"))
-    assert [(r.quantity, r.price) for r in reports if r.price is not None] == [(D(70), D(96))]
+    assert [(r.quantity, r.price) for r in reports if r.price is not None] == [(D(40), D(96))]
+
+
+def test_target_at_the_open_does_not_trigger_the_stop_of_shares_that_come_later() -> None:
+    exchange = opened()
+    submit(exchange, bracket(quantity="60"))
+    exchange.on_bar(bar(1, "100 100 100 100", volume="300"))
+    # The target takes all 30 shares at the open, and the entry brings 30 more there.
+    assert prices(exchange.on_bar(bar(2, "112 113 111 112", volume="300"))) == [D(112), D(112)]
+    exchange = opened()
+    submit(exchange, bracket(quantity="60", type=OrderType.LIMIT, limit_price="101"))
+    exchange.on_bar(bar(1, "100 100 100 100", volume="300"))
+    # 30 are sold at the open; the rest of the entry comes on the way down and is stopped there.
+    assert prices(exchange.on_bar(bar(2, "112 113 90 97", volume="300"))) == [D(112), D(101), D(95)]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_stop_is_not_filled_beyond_the_open_where_prices_do_not_improve(side: Side) -> None:
+    """The entry has its limit of 105, but the market was at 100 when the stop of 103 went live."""
+    exchange = opened(
+        "106" if side is Side.BUY else "94", policy=FillPolicy(price_improvement=False)
+    )
+    levels = ("105", "120", "103") if side is Side.BUY else ("95", "80", "97")
+    limit, target, loss = levels
+    submit(
+        exchange,
+        order(side, type=OrderType.LIMIT, limit_price=limit, take_profit=target, stop_loss=loss),
+    )
+    shape = "100 101 99 100"
+    found = prices(exchange.on_bar(bar(1, shape)))
+    assert found == [D(limit), D(100)]
 
 
 def entered_in_part(policy: FillPolicy, quantity: str = "60") -> PaperExchange:

@@ -111,6 +111,17 @@ def test_low_of_a_day_from_before_the_order_does_not_fill_it(days_first: bool) -
     assert portfolio.fills == [(START + DAY, D(5), D(100))]
 
 
+@pytest.mark.parametrize("is_day_first", [False, True])
+def test_order_for_the_close_is_filled_by_the_last_of_the_shorter_bars(is_day_first: bool) -> None:
+    exchange = opened()
+    submit(exchange, order(Side.BUY, "100", time_in_force=TimeInForce.CLS))
+    bars = [made(START + DAY + hour * HOUR, HOUR, volume="50") for hour in range(24)]
+    bars.insert(23 if is_day_first else 24, made(START + DAY, DAY, volume="1200"))
+    filled = [r for each in bars for r in exchange.on_bar(each) if r.quantity]
+    # A tenth of the last hour, not of the day.
+    assert [(r.quantity, r.price) for r in filled] == [(D(5), D(100))]
+
+
 def test_longer_bars_fill_where_there_are_no_shorter_ones() -> None:
     portfolio = run(START + DAY, days_first=True, has_hours=False, side="buy", quantity=5)
     assert portfolio.fills == [(START + DAY, D(5), D(100))]

@@ -72,13 +72,14 @@ def _cut(lines: list[str], what: str) -> list[str]:
 def _of_exchange(notes: ExchangeNotes) -> Iterator[str]:
     if notes.skipped_fills:
         yield (
-            f"{notes.skipped_fills:,} times an order waited on, since the part of the bar's volume "
-            "that it may have is less than its smallest step (one share): raise the policy's "
-            "volume_cap, or trade what has more volume"
+            f"{counted(notes.skipped_fills, 'time')} an order waited on, since the part of the "
+            "bar's volume that it may have is less than its smallest step (one share): raise the "
+            "policy's volume_cap, or trade what has more volume"
         )
     if notes.bars_without_volume:
         yield (
-            f"{notes.bars_without_volume:,} bars without volume filled nothing, as the policy says"
+            f"{counted(notes.bars_without_volume, 'bar')} without volume filled nothing, as the "
+            "policy says"
         )
     if notes.reduced_orders:
         yield (

@@ -27,16 +27,20 @@ class _BarState:
         exit: What happens after its open to the shares that were there before it.
         untaken: Whether those may have reached their target.
         acted: The leg that its open filled.
+        is_stop_ahead: Whether that was the target, so that what it left may be stopped later.
         fresh: The shares that it brings.
         rest: What of it comes after them; ``None`` where they come at its end.
+        found: What it does after its open, once that has been worked out.
     """
 
     bar: ExactBar | None
     exit: Exit | None = None
     untaken: bool = False
     acted: RestingOrder | None = None
+    is_stop_ahead: bool = False
     fresh: Decimal = ZERO
     rest: Rest | None = None
+    found: list[tuple[Exit, Decimal]] | None = None
 
 
 class Bracket:
@@ -95,20 +99,20 @@ class Bracket:
         """Whether anything of the entry has been filled."""
         return self._entered_at is not None
 
-    def enter(self, quantity: Decimal, bar: ExactBar, match: Match, *, is_over: bool) -> bool:
+    def enter(self, quantity: Decimal, bar: ExactBar, match: Match) -> bool:
         """Take in shares that the entry has filled; return whether they are the first.
 
         Args:
             quantity: How many.
             bar: The bar that filled them.
             match: When and at which price.
-            is_over: Whether the bar ends with the fill, as with one at the close.
         """
         is_first = self._entered_at is None
         self._entered_at = bar.start
-        self._is_sure, self._is_over = match.at_open, is_over
+        self._is_sure, self._is_over = match.at_open, match.at_close
         state = self._state(bar)
-        state.fresh, state.rest = quantity, None if is_over else Rest.after(match)
+        state.fresh, state.found = quantity, None
+        state.rest = None if match.at_close else Rest.after(match, bar)
         for leg in self.legs:
             leg.leaves = EXACT.add(leg.leaves, quantity)
         return is_first
@@ -152,29 +156,52 @@ class Bracket:
             state.exit = found
             return None
         state.acted = found.leg
+        # What the volume cap leaves of a target at the open may still be stopped.
+        state.is_stop_ahead = found.leg is profit
         if found.leg is loss and state.rest is not None and state.rest.at_open:
             # What came at the open is stopped there too.
             state.fresh, old = ZERO, self.exposure
         return found, old
 
-    def exits_after_open(
-        self, bar: ExactBar, policy: FillPolicy
-    ) -> tuple[list[tuple[Exit, Decimal]], bool]:
+    def exits_after_open(self, bar: ExactBar, policy: FillPolicy) -> list[tuple[Exit, Decimal]]:
         """Return what the bar does after its open, and to the shares that it brought.
 
         Returns:
-            Each leg that is filled and for how many shares at the most; and whether the target was
-            not taken although some ways of the price through the bar reach it.
+            Each leg that is filled and for how many shares at the most.
         """
         state = self._state(bar)
+        if state.found is None:
+            state.found, state.untaken = self._find_after_open(state, bar, policy)
+        return state.found
+
+    def take_exits(
+        self, bar: ExactBar, policy: FillPolicy
+    ) -> tuple[list[tuple[Exit, Decimal]], bool]:
+        """Return the same once: a bar does it once.
+
+        Returns:
+            The exits, and whether the target was not taken although some ways of the price through
+            the bar reach it.
+        """
+        exits = self.exits_after_open(bar, policy)
+        state = self._now
+        untaken = state.untaken
+        state.exit, state.untaken, state.fresh, state.found = None, False, ZERO, []
+        state.is_stop_ahead = False
+        return exits, untaken
+
+    def _find_after_open(
+        self, state: _BarState, bar: ExactBar, policy: FillPolicy
+    ) -> tuple[list[tuple[Exit, Decimal]], bool]:
         found, untaken = state.exit, state.untaken
         fresh, rest = min(state.fresh, self.exposure), state.rest
-        state.exit, state.untaken, state.fresh = None, False, ZERO
         old = EXACT.subtract(self.exposure, fresh)
+        profit, loss = self._live_legs(bar)
+        if old and state.is_stop_ahead:
+            found, _ = find_exit(None, loss, bar, Rest.whole(bar), policy)
         exits = [(found, old)] if found is not None and old else []
         if not fresh or rest is None:
             return exits, untaken
-        profit, loss = self._live_legs(bar)
         if exits and exits[0][0].leg is loss:
             # What came within the bar came at a limit, on the way to the stop.
             return [(exits[0][0], self.exposure)], untaken
@@ -189,7 +216,7 @@ class Bracket:
         return exits, untaken
 
     def is_concerned(self, bar: ExactBar) -> bool:
-        """Whether `exits_after_open` has anything to say of a bar."""
+        """Whether `take_exits` has anything to say of a bar."""
         return self._now.bar is bar
 
     def _state(self, bar: ExactBar) -> _BarState:

@@ -37,10 +37,11 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
     is_entry: bool
 
     @classmethod
-    def after(cls, entry: Match) -> Rest:
+    def after(cls, entry: Match, bar: ExactBar) -> Rest:
         """Return what is left of a bar after a fill."""
-        ahead = entry.high_ahead, entry.low_ahead
-        return cls(entry.price, entry.at_open, *ahead, is_entry=True)
+        # Without price improvement an entry at the open has a price that the bar may not hold.
+        price = bar.open if entry.at_open else entry.price
+        return cls(price, entry.at_open, entry.high_ahead, entry.low_ahead, is_entry=True)
 
     @classmethod
     def whole(cls, bar: ExactBar) -> Rest:
@@ -54,10 +55,12 @@ class Exit(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         leg: The protective order that is filled.
         match: At which price, and whether other ways of the price do something else.
+        instead: The target, where other ways fill that first.
     """
 
     leg: RestingOrder
     match: Match
+    instead: Match | None = None
 
 
 def find_exit(
@@ -97,14 +100,15 @@ def find_exit(
     begins_beyond = rest.price <= stop if is_sell else rest.price >= stop
     # An entry beyond its own target was made for a price that is gone: nothing is sure of it.
     if profit is not None and target is not None and target.is_first and not rest.is_entry:
-        # What a cap leaves of it has its stop behind it.
-        loss.is_triggered = is_certain
         return Exit(profit, target.match), False
     loss.is_triggered = True
     is_certain = is_certain or begins_beyond
     price = rest.price if begins_beyond else stop
-    match = Match(
-        price, at_open=begins_beyond and rest.at_open, slips=loss.order.type is OrderType.STOP
+    slips = loss.order.type is OrderType.STOP
+    match = (
+        Match(price, at_open=rest.at_open, slips=slips)
+        if begins_beyond
+        else Match.within(price, slips=slips, is_falling=is_sell)
     )
     limit = loss.order.limit_price
     if limit is not None and not is_through(limit, price, loss.order.side, policy):
@@ -119,8 +123,9 @@ def find_exit(
         if not comes_back:
             return None, target is not None
         match = Match(limit, at_open=False, slips=False)
-    is_ambiguous = not is_certain or (target is not None and not begins_beyond)
-    return Exit(loss, msgspec.structs.replace(match, is_ambiguous=is_ambiguous)), False
+    instead = None if target is None or begins_beyond else target.match
+    is_ambiguous = not is_certain or instead is not None
+    return Exit(loss, msgspec.structs.replace(match, is_ambiguous=is_ambiguous), instead), False
 
 
 class _Target(msgspec.Struct, frozen=True, gc=False):
@@ -143,7 +148,8 @@ def _target(leg: RestingOrder, bar: ExactBar, rest: Rest, policy: FillPolicy) ->
         return _Target(match, is_certain=True, is_first=True)
     is_ahead = rest.high_ahead if is_sell else rest.low_ahead
     is_certain = is_ahead or is_through(limit, bar.close, side, policy)
-    return _Target(Match(limit, at_open=False, slips=False), is_certain, is_first=False)
+    match = Match.within(limit, slips=False, is_falling=not is_sell)
+    return _Target(match, is_certain, is_first=False)
 
 
 def _sure_target(profit: RestingOrder | None, target: _Target | None) -> tuple[Exit | None, bool]:

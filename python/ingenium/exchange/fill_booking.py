@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from ingenium.events import Side, TimeInForce, TradeUpdate
+from ingenium.events import Side, TradeUpdate
 from ingenium.exchange.bar import ExactBar
 from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.calendars import Calendar
@@ -16,7 +16,7 @@ from ingenium.exchange.exits import Exit
 from ingenium.exchange.fees import FeeModel, NoFees, OrderFill, commission
 from ingenium.exchange.hours import BarHours, TradingHours
 from ingenium.exchange.ledger import Ledger
-from ingenium.exchange.matching import Match
+from ingenium.exchange.matching import Match, is_earlier
 from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.resting import RestingOrder
 from ingenium.exchange.saving import ExchangeBooks
@@ -29,7 +29,6 @@ from ingenium.trading.report import Report
 __all__ = ["FillBooking"]
 
 # A member of an enumeration is looked up slowly.
-_CLS = TimeInForce.CLS
 _BUY = Side.BUY
 _FILLED, _PARTIAL_FILL = TradeUpdate.FILLED, TradeUpdate.PARTIAL_FILL
 
@@ -65,7 +64,7 @@ class FillBooking(ExchangeBooks):
         if bracket is None:
             return
         bracket.is_entry_working = self._book.get(order.id) is not None
-        if bracket.enter(quantity, bar, match, is_over=order.time_in_force is _CLS):
+        if bracket.enter(quantity, bar, match):
             for leg in bracket.legs:
                 yield Report(leg.order, TradeUpdate.NEW, now, leg.leaves)
 
@@ -93,13 +92,65 @@ class FillBooking(ExchangeBooks):
             position = bracket.limit_to(position)
             if bracket.is_entered and not bracket.exposure:
                 yield from self._tidy(bracket, bar.start, "the position is closed")
+            elif hours.admits(bracket.entry):
+                yield from self._act(bracket, bar)
+
+    def _act(
+        self, bracket: Bracket, bar: ExactBar, *, is_ambiguous: bool = False
+    ) -> Iterator[Report]:
+        """Fill the protective orders of a bracket that a bar reaches after its open."""
+        exits, is_untaken = bracket.take_exits(bar, self.policy)
+        self.notes.untaken_targets += is_untaken
+        for found, quantity in exits:
+            match = replace(found.match, is_ambiguous=found.match.is_ambiguous or is_ambiguous)
+            yield from self._exit(bracket, Exit(found.leg, match), bar, quantity)
+
+    def _protect_before(
+        self, resting: RestingOrder, match: Match, bar: ExactBar, hours: BarHours
+    ) -> tuple[Match, list[Report]]:
+        """Fill the protective orders that act before an order that closes the same position.
+
+        Where it depends on the way of the price, they act if that is the worse for the owner.
+
+        Args:
+            resting: The order.
+            match: Where it is filled within the bar.
+            bar: The bar.
+            hours: Of the bar.
+
+        Returns:
+            The match of the order, ambiguous where the protective orders might have come first;
+            and what they have done.
+        """
+        order, reports = resting.order, list[Report]()
+        position = self._positions.get(order.symbol, ZERO)
+        for bracket in list(self._brackets[order.symbol].values()):
+            position = bracket.limit_to(position)
+            if bracket.side is not order.side or not hours.admits(bracket.entry):
                 continue
-            if not hours.admits(bracket.entry):
+            exits = bracket.exits_after_open(bar, self.policy)
+            if not exits or not bracket.exposure:
                 continue
-            exits, is_untaken = bracket.exits_after_open(bar, self.policy)
-            self.notes.untaken_targets += is_untaken
-            for found, quantity in exits:
-                yield from self._exit(bracket, found, bar, quantity)
+            other, instead = exits[0][0].match, exits[0][0].instead
+            is_first = is_earlier(other, match)
+            if is_first is None and other.price == match.price:
+                is_first = bracket.number < resting.number
+            if is_first is None and instead is not None:
+                is_first = is_earlier(instead, match) or None
+            if is_first:
+                reports += self._act(bracket, bar)
+                continue
+            if is_first is False:
+                # It may be the stop of two orders that the bar reaches, and the target came first.
+                match = replace(match, is_ambiguous=match.is_ambiguous or other.is_ambiguous)
+                continue
+            # An order that may only close would find nothing left; any other opens a position.
+            beside = match.price if self._ledger.lacks_shares(order) else bar.close
+            if other.price < beside if order.side is Side.SELL else other.price > beside:
+                reports += self._act(bracket, bar, is_ambiguous=True)
+            else:
+                match = replace(match, is_ambiguous=True)
+        return match, reports
 
     def _exit(
         self, bracket: Bracket, found: Exit, bar: ExactBar, most: Decimal

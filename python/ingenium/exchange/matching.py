@@ -14,7 +14,16 @@ from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.resting import RestingOrder
 from ingenium.trading.money import EXACT
 
-__all__ = ["AUCTIONS", "MATCHERS", "Match", "Matcher", "is_through", "retrail", "trail"]
+__all__ = [
+    "AUCTIONS",
+    "MATCHERS",
+    "Match",
+    "Matcher",
+    "is_earlier",
+    "is_through",
+    "retrail",
+    "trail",
+]
 
 _FINEST = 12
 """Decimals of a stop that a percentage made."""
@@ -31,6 +40,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
             this is the worse one for the owner.
         high_ahead: Whether the bar's high comes after the fill on every way of the price.
         low_ahead: Whether its low does.
+        at_close: Whether it happens at the bar's end, after all else.
     """
 
     price: Decimal
@@ -39,6 +49,15 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     is_ambiguous: bool = False
     high_ahead: bool = False
     low_ahead: bool = False
+    at_close: bool = False
+
+    @classmethod
+    def within(cls, price: Decimal, *, slips: bool, is_falling: bool) -> Match:
+        """Return a fill at a price that a bar falls or rises to from its open.
+
+        The extreme behind that price is still ahead.
+        """
+        return cls(price, False, slips, high_ahead=not is_falling, low_ahead=is_falling)
 
 
 Matcher = Callable[[RestingOrder, ExactBar, FillPolicy], Match | None]
@@ -64,8 +83,7 @@ def match_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Mat
         return _at_open(bar.open if policy.price_improvement else limit, slips=False)
     if bar.open == limit and policy.touch_fills:
         return Match(limit, at_open=False, slips=False, high_ahead=True, low_ahead=True)
-    # The price comes from the other side of the limit, so the extreme behind it is still ahead.
-    return _within(limit, slips=False, is_falling=is_buy)
+    return Match.within(limit, slips=False, is_falling=is_buy)
 
 
 def match_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
@@ -95,7 +113,7 @@ def match_stop_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -
         return replace(trigger, slips=False)
     is_buy = order.side is Side.BUY
     if trigger.at_open and is_through(limit, bar.low if is_buy else bar.high, order.side, policy):
-        return _within(limit, slips=False, is_falling=is_buy)
+        return Match.within(limit, slips=False, is_falling=is_buy)
     if is_through(limit, bar.close, order.side, policy):
         return Match(limit, at_open=False, slips=False)
     return None
@@ -140,12 +158,14 @@ def _match_auction(
     resting: RestingOrder, price: Decimal, policy: FillPolicy, *, at_open: bool
 ) -> Match | None:
     limit = resting.order.limit_price
-    if limit is None:
-        return _at_open(price, slips=True) if at_open else Match(price, at_open=False, slips=True)
-    if not is_through(limit, price, resting.order.side, policy):
-        return None
-    price = price if policy.price_improvement else limit
-    return _at_open(price, slips=False) if at_open else Match(price, at_open=False, slips=False)
+    if limit is not None:
+        if not is_through(limit, price, resting.order.side, policy):
+            return None
+        price = price if policy.price_improvement else limit
+    slips = limit is None
+    if at_open:
+        return _at_open(price, slips=slips)
+    return Match(price, at_open=False, slips=slips, at_close=True)
 
 
 def trail(resting: RestingOrder, price: Decimal) -> None:
@@ -184,6 +204,16 @@ def is_through(limit: Decimal, price: Decimal, side: Side, policy: FillPolicy) -
     return price < limit if side is Side.BUY else price > limit
 
 
+def is_earlier(one: Match, other: Match) -> bool | None:
+    """Whether a fill within a bar comes before another; ``None`` where ways of the price differ."""
+    if one.at_close or other.at_close:
+        return other.at_close
+    directions = one.high_ahead - one.low_ahead, other.high_ahead - other.low_ahead
+    if directions[0] != directions[1] or not directions[0] or one.price == other.price:
+        return None
+    return one.price < other.price if directions[0] > 0 else one.price > other.price
+
+
 def _trigger(resting: RestingOrder, bar: ExactBar) -> Match | None:
     """Say at which price a bar triggers a stop, the worse of open and stop; note that it does."""
     stop = resting.stop
@@ -195,15 +225,11 @@ def _trigger(resting: RestingOrder, bar: ExactBar) -> Match | None:
         return None
     if bar.open >= stop if is_buy else bar.open <= stop:
         return _at_open(bar.open, slips=True)
-    return _within(stop, slips=True, is_falling=not is_buy)
+    return Match.within(stop, slips=True, is_falling=not is_buy)
 
 
 def _at_open(price: Decimal, *, slips: bool) -> Match:
     return Match(price, at_open=True, slips=slips, high_ahead=True, low_ahead=True)
-
-
-def _within(price: Decimal, *, slips: bool, is_falling: bool) -> Match:
-    return Match(price, at_open=False, slips=slips, high_ahead=not is_falling, low_ahead=is_falling)
 
 
 MATCHERS: dict[OrderType, Matcher] = {

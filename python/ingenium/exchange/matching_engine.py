@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from ingenium.events import OrderType, TimeInForce, TradeUpdate
 from ingenium.exchange.bar import ExactBar
@@ -111,8 +112,12 @@ class MatchingEngine(FillBooking):
         hours = self._hours.of(bar)
         is_dry = self._is_dry(exact)
         turns = self._turns(symbol, exact, hours, is_dry=is_dry)
-        if turns or any(each.is_entered for each in self._brackets.get(symbol, {}).values()):
-            self.notes.bars_without_volume += is_dry
+        is_protected = any(each.is_entered for each in self._brackets.get(symbol, {}).values())
+        self.notes.bars_without_volume += is_dry and bool(turns or is_protected)
+        # An order that sleeps, as one for the close does, has been here before a longer bar too.
+        if is_protected or any(
+            each.submitted <= exact.start for each in self._orders.get(symbol, {}).values()
+        ):
             self._worked[symbol] = WorkedBar(exact.end, bar.period)
         first, later = _in_order(turns)
         for each in first:
@@ -120,7 +125,7 @@ class MatchingEngine(FillBooking):
         if symbol in self._brackets and not is_dry:
             reports += self._protect_at_open(symbol, exact, hours)
         for each in later:
-            reports += self._take_turn(each, may_hold=True)
+            reports += self._take_turn_within(each)
         if symbol in self._brackets and (reports or self._is_concerned(symbol, exact)):
             reports += self._protect(symbol, exact, hours)
         if self._held and not knows_instants:
@@ -189,6 +194,13 @@ class MatchingEngine(FillBooking):
                 yield from self._ended(resting, TradeUpdate.CANCELED, bar.end, reason)
         if turn.turn is not _WORK and self._works(resting):
             yield from self._expired(resting, bar)
+
+    def _take_turn_within(self, turn: _Turn) -> list[Report]:
+        """Take the turn of an order within a bar, after the protective orders that come before."""
+        if turn.match is None or turn.resting.order.symbol not in self._brackets:
+            return [*self._take_turn(turn, may_hold=True)]
+        match, reports = self._protect_before(turn.resting, turn.match, turn.bar, turn.hours)
+        return [*reports, *self._take_turn(replace(turn, match=match), may_hold=True)]
 
     def _works(self, resting: RestingOrder) -> bool:
         return self._book.get(resting.order.id) is resting
@@ -291,10 +303,12 @@ class MatchingEngine(FillBooking):
 def _in_order(turns: list[_Turn]) -> tuple[list[_Turn], list[_Turn]]:
     """Return the orders up to the last that is filled at the open, and those that come later.
 
-    What is filled within the bar comes later; else the orders stay as they came.
+    What is filled within the bar comes later: the nearer price first where the price falls or rises
+    to both. Else the orders stay as they came.
     """
     if len(turns) < 2:
-        return turns, []
+        is_within = any(each.match is not None and not each.match.at_open for each in turns)
+        return ([], turns) if is_within else (turns, [])
     last = -1
     for place, each in enumerate(turns):
         if each.match is not None and each.match.at_open:
@@ -303,4 +317,23 @@ def _in_order(turns: list[_Turn]) -> tuple[list[_Turn], list[_Turn]]:
     within: list[_Turn] = []
     for each in turns[: last + 1]:
         (first if each.match is None or each.match.at_open else within).append(each)
-    return first, within + turns[last + 1 :]
+    within += turns[last + 1 :]
+    within.sort(key=lambda each: each.match is not None and each.match.at_close)
+    for is_rising in (True, False):
+        places = [place for place, each in enumerate(within) if _is_on_way(each, is_rising)]
+        if len(places) > 1:
+            nearest = sorted((within[place] for place in places), key=_price, reverse=not is_rising)
+            for place, each in zip(places, nearest, strict=True):
+                within[place] = each
+    return first, within
+
+
+def _is_on_way(turn: _Turn, is_rising: bool) -> bool:
+    match = turn.match
+    if match is None or match.high_ahead == match.low_ahead:
+        return False
+    return match.high_ahead is is_rising
+
+
+def _price(turn: _Turn) -> Decimal:
+    return ZERO if turn.match is None else turn.match.price
