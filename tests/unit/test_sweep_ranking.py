@@ -300,7 +300,7 @@ def test_choices_that_fail_in_sample_are_named_beside_the_one_that_is_chosen() -
 
 
 def test_parameters_that_a_fold_chose_are_readable_on_a_narrow_terminal() -> None:
-    point = {"fast": 10, "slow": 200}
+    point: dict[str, Any] = {"fast": 10, "slow": 200}
     walk = WalkForward([fold(0, made({"sharpe": 1.0}, **point), made({"sharpe": 0.5}, **point))])
     out = io.StringIO()
     print_folds(Console(file=out, width=80), Console(file=io.StringIO()), walk, "sharpe")
