@@ -91,6 +91,10 @@ class BusTimeoutError(BusError, TimeoutError):
     """The bus did not answer in time; the outcome of what was asked is unknown."""
 
 
+class NoListenerError(BusTimeoutError):
+    """Nobody takes what was sent: there is no stream for it, and no subscriber."""
+
+
 class BusClosedError(BusError):
     """The connection was closed, by the program or for good by the server."""
 

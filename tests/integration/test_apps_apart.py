@@ -277,6 +277,56 @@ def test_halt_by_name_finds_the_prefix_of_the_app(site: Site, tmp_path: Path) ->
     assert [it["said"]["state"] for it in json.loads(status.out)] == ["halted"]
 
 
+@both
+def test_halt_by_the_name_of_another_app_reaches_nobody_and_says_so(
+    site: Site, tmp_path: Path
+) -> None:
+    site.live("first", 10)()
+    until((tmp_path / "first/.ingenium/first/prefix").exists, "the first app")
+    elsewhere = site.folder("elsewhere")
+    env = {"NATS_SERVER": site.url}
+
+    def switched(command: str, *rest: str, **more: str) -> tuple[int, dict[str, object]]:
+        ended = ingenium(command, *rest, "--json", cwd=elsewhere, env=env | more)
+        [done] = json.loads(ended.out)
+        return ended.code, done
+
+    # It has a prefix that nobody here knows of.
+    code, done = switched("halt", "second")
+    assert (code, done["reached"], done["file_changed"]) == (1, "nobody", True)
+    assert "ingenium.> on the server at" in str(done["server_error"])
+    assert "is led by app 'first', and nothing was said to it" in str(done["server_error"])
+    code, done = switched("resume", "second", "--yes", "second")
+    assert (code, done["reached"]) == (1, "nobody")
+
+    code, done = switched("halt", "second", INGENIUM_PREFIX="wrong")
+    assert (code, done["reached"]) == (1, "nobody")
+    assert "nobody listens to wrong.ingenium.> on" in str(done["server_error"])
+
+    code, done = switched("halt", "first")
+    assert (code, done["server_error"]) == (0, "")
+
+
+@only_jetstream
+def test_commands_with_a_wrong_prefix_make_no_stream_and_say_so(site: Site, tmp_path: Path) -> None:
+    site.live("live", 10, "alpha")()
+    until((tmp_path / "live/.ingenium/live/prefix").exists, "the live app")
+    env = {"NATS_SERVER": site.url, "INGENIUM_PREFIX": "wrong"}
+    said = "has no stream INGENIUM-wrong, so no app has run there on wrong.ingenium.>"
+    for command in ("verify", "deadletters"):
+        ended = ingenium(command, "app.py", cwd=tmp_path / "live", env=env)
+        assert ended.code == 1
+        assert said in ended.err
+    ended = ingenium("status", "live", "--json", cwd=tmp_path / "live", env=env)
+    [status] = json.loads(ended.out)
+    assert said in status["server_error"]
+    assert status["stream_end"] is None
+    assert not list(tmp_path.glob("store/**/INGENIUM-wrong"))
+    del env["INGENIUM_PREFIX"]
+    shown = ingenium("status", "live", cwd=tmp_path / "live", env=env)
+    assert "stream INGENIUM-alpha ends at" in shown.out
+
+
 def _with_accounts(
     folder: Path, site: Site, name: str, quantity: int, prefix: str, account: str
 ) -> dict[str, str]:

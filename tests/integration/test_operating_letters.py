@@ -13,6 +13,7 @@ from ingenium.bus import NatsBus
 from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.envelope import headers_for
 from ingenium.bus.stream import Stream
+from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.errors import StreamError
 from ingenium.events import (
     DeadLetterEvent,
@@ -24,7 +25,6 @@ from ingenium.events import (
     encode,
 )
 from ingenium.operating.letters import RESENT, Letter, find_letter, letters_of, original_of, resend
-from ingenium.operating.places import stream_of
 from ingenium.subjects import DEAD_LETTER, EXECUTION, ORDER, SIGNAL, data_subject
 from ingenium.testing.events import data_event
 
@@ -49,7 +49,7 @@ async def _orders(desk: Desk, bus: NatsBus) -> list[str]:
 async def test_letter_sent_again_to_a_fixed_component_is_handled_exactly_once(
     desk: Desk, bus: NatsBus
 ) -> None:
-    stream = await stream_of(bus)
+    stream = await open_stream(bus, MONEY_STREAM)
 
     async def is_dead() -> bool:
         return bool(await _letters(stream))
@@ -107,7 +107,7 @@ async def test_letter_sent_again_to_a_fixed_component_is_handled_exactly_once(
 async def test_letter_too_large_for_its_payload_gives_back_all_of_it(
     desk: Desk, bus: NatsBus
 ) -> None:
-    stream = await stream_of(bus)
+    stream = await open_stream(bus, MONEY_STREAM)
     payload = json.dumps(
         {"Id": "signal_2", "Symbol": "AAPL", "Signal": "long", "Note": "é" * 60_000},
         ensure_ascii=False,
@@ -130,7 +130,7 @@ async def test_letter_too_large_for_its_payload_gives_back_all_of_it(
 
 
 async def test_letter_about_what_the_stream_never_had_is_refused(desk: Desk, bus: NatsBus) -> None:
-    stream = await stream_of(bus)
+    stream = await open_stream(bus, MONEY_STREAM)
     order = OrderEvent(id="order_forged", symbol="AAPL", side="buy", quantity="1", type="market")
     signal = await stream.append(SIGNAL, b"{}")
     places: list[tuple[str, str | None, str | None]] = [
@@ -167,7 +167,7 @@ async def test_letter_about_what_the_stream_never_had_is_refused(desk: Desk, bus
 
 
 async def test_fill_without_any_price_is_booked_when_one_is_known(desk: Desk, bus: NatsBus) -> None:
-    stream = await stream_of(bus)
+    stream = await open_stream(bus, MONEY_STREAM)
     async with desk.running(EverySignal()) as portfolio:
         await desk.signal(bus, 1)
 

@@ -18,11 +18,11 @@ from ingenium.bus import NatsBus, running_servers
 from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.envelope import headers_for
 from ingenium.bus.stream import MESSAGE_ID, Stream
+from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.components import Portfolio
 from ingenium.delivery import Store
 from ingenium.errors import StoreError, StreamError
 from ingenium.events import ExecutionEvent, OrderEvent, Side, SignalEvent, encode
-from ingenium.operating.places import stream_of
 from ingenium.operating.verifying import Verified, verify
 from ingenium.subjects import EXECUTION, ORDER, data_subject
 from ingenium.testing.events import data_event
@@ -47,7 +47,7 @@ class Brackets(EverySignal):
 
 @pytest.fixture
 async def stream(bus: NatsBus) -> Stream:
-    return await stream_of(bus)
+    return await open_stream(bus, MONEY_STREAM)
 
 
 async def _verify(desk: Desk, stream: Stream, kind: type[Portfolio] = EverySignal) -> Verified:

@@ -101,3 +101,14 @@ def test_app_file_without_permission_is_named(
         monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(ConfigError, match=r"my_app\.py cannot be read: Permission denied"):
         load_app(str(path))
+
+
+def test_error_that_cannot_be_written_as_text_is_named_by_its_type(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(
+        "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\nraise Odd\n"
+    )
+    with pytest.raises(
+        ConfigError, match=r"app.py, line \d: Odd: its text cannot be made: Runtime"
+    ):
+        load_app(str(file))

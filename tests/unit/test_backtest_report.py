@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import json
 import math
 import re
@@ -464,3 +465,21 @@ def test_report_shows_what_went_wrong_in_words(result: BacktestResult) -> None:
     assert text.count("execution e: no price") == 9
     assert "<h2>Problems</h2>" in text
     assert "<h2>Problems</h2>" not in render(replace(result, problems=()))
+
+
+def test_report_that_cannot_be_written_leaves_the_old_one(
+    result: BacktestResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("the old one")
+    write_text = Path.write_text
+
+    def fill_the_disk(self: Path, text: str, **options: Any) -> int:
+        write_text(self, text[:1000], **options)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fill_the_disk)
+    with pytest.raises(BacktestError, match=r"cannot write the report .*: No space left on device"):
+        result.report(path, harsher=False)
+    assert path.read_text() == "the old one"
+    assert list(tmp_path.iterdir()) == [path]

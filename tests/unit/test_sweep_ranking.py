@@ -17,7 +17,8 @@ from ingenium.backtest.pool import Pool
 from ingenium.backtest.search import search
 from ingenium.backtest.sweep import Sweep, SweepRun, luck
 from ingenium.backtest.sweep_run import Task, run_task
-from ingenium.backtest.walk_forward import Fold, WalkForward, make_windows
+from ingenium.backtest.walk_forward import Fold, WalkForward, make_windows, walk_forward
+from ingenium.cli.output import make_console, print_error
 from ingenium.cli.sweep import sweep
 from ingenium.cli.sweep_output import print_failures, print_folds, print_runs
 from ingenium.errors import BacktestError
@@ -262,3 +263,61 @@ def test_pool_serves_several_sweeps_also_after_a_process_was_killed(folder: Path
         [again] = Sweep("killed.py", [{"quantity": 3}], folder / "c").run(pool=pool)
     assert good.error == runs[1].error == again.error == ""
     assert "its process was killed 2 times" in runs[0].error
+
+
+BRACKETS = "ValueError: bad [/red] thing, App(ingestors=[x]) :smile: a:b:c"
+
+
+def test_texts_of_others_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [made({"sharpe": 1.0}, n="[/b]"), SweepRun.failed({"n": "[x]"}, BRACKETS)]
+    shown, said = make_console(), make_console(stderr=True)
+    shown.width = said.width = 200
+    print_runs(shown, said, runs, ["n"], "sharpe", 10)
+    print_error(ValueError(BRACKETS))
+    captured = capsys.readouterr()
+    assert " [/b] " in captured.out
+    assert f"failed: {{'n': '[x]'}}: {BRACKETS}" in captured.err
+    assert f"error: {BRACKETS}" in captured.err
+
+
+def test_choices_that_fail_in_sample_are_named_beside_the_one_that_is_chosen() -> None:
+    def run_window(points: Any, start: datetime, end: datetime) -> list[SweepRun]:
+        figures = {"total_return": 0.1, "fills": 1, "exposure": 1.0}
+        return [
+            SweepRun.failed(point, BRACKETS) if point["n"] == 2 else made(figures, **point)
+            for point in points
+        ]
+
+    windows = make_windows(START, START + timedelta(days=400), 2)
+    walk = walk_forward([{"n": 1}, {"n": 2}], windows, run_window, by="total_return")
+    said = io.StringIO()
+    print_failures(Console(file=said, width=200, emoji=False), walk)
+    for number in (1, 2):
+        assert (
+            f"fold {number}: 1 of the choices failed in sample, the first one {{'n': 2}}: "
+            f"{BRACKETS}\n"
+        ) in said.getvalue()
+
+
+def test_parameters_that_a_fold_chose_are_readable_on_a_narrow_terminal() -> None:
+    point: dict[str, Any] = {"fast": 10, "slow": 200}
+    walk = WalkForward([fold(0, made({"sharpe": 1.0}, **point), made({"sharpe": 0.5}, **point))])
+    out = io.StringIO()
+    print_folds(Console(file=out, width=80), Console(file=io.StringIO()), walk, "sharpe")
+    assert "fast=10 " in out.getvalue()
+    assert "slow=200 " in out.getvalue()
+
+
+def test_runs_that_cannot_be_kept_or_read_say_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "X.csv").write_text(
+        "Date,Open,High,Low,Close,Volume\n2024-01-02,1,1,1,1,9\n2024-01-03,1,1,1,1,9\n"
+    )
+    target = f"{tmp_path / 'app.py'}:app"
+    with pytest.raises(BacktestError, match=r"cannot read the runs in .*app.py/runs.jsonl: Not a"):
+        Sweep(target, [{"quantity": 1}], tmp_path / "app.py")
+    made_here = Sweep(target, [{"quantity": 1}], tmp_path / "kept")
+    [task] = made_here.missing()
+    (tmp_path / "kept").write_text("a file in the way")
+    with pytest.raises(BacktestError, match=r"cannot keep the runs in .*: name another folder"):
+        made_here.keep(task.key, made({"sharpe": 1.0}))

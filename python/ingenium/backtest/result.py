@@ -151,9 +151,9 @@ class BacktestResult:
         beside = harsher if isinstance(harsher, BacktestResult) else None
         if harsher is True and self.run_harsher is not None:
             beside = self.run_harsher(None)
-        file = Path(path)
+        file, text = Path(path), render(self, beside)
         try:
-            file.write_text(render(self, beside), encoding="utf-8", newline="\n")
+            _replace(file, text)
         except OSError as error:
             raise BacktestError(f"cannot write the report {file}: {error.strerror}") from error
         return file
@@ -232,6 +232,21 @@ class BacktestResult:
                 "frames need polars: pip install 'ingenium[polars]'"
             ) from error
         return polars.DataFrame(self._curve()), polars.DataFrame(self._rows(each_fill=each_fill))
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file whole, or leave the one that is there as it is."""
+    if file.exists() and not file.is_file():
+        file.write_text(text, encoding="utf-8", newline="\n")  # such as /dev/stdout
+        return
+    file = file.resolve()
+    part = file.with_name(f"{file.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _columns(rows: Sequence[Trade | Fill], names: Sequence[str]) -> dict[str, list[Any]]:

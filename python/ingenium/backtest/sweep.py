@@ -14,7 +14,7 @@ from ingenium.backtest.parameters import Point
 from ingenium.backtest.pool import Pool
 from ingenium.backtest.sweep_run import FIGURES_VERSION, SweepRun, Task, luck
 from ingenium.components import load_factory
-from ingenium.errors import ConfigError
+from ingenium.errors import BacktestError, ConfigError
 
 __all__ = ["OnRun", "Sweep", "SweepRun", "luck"]
 
@@ -122,16 +122,30 @@ class Sweep:
             return
         self._done[key] = run
         self._count += 1
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(run.to_json(task)) + "\n")
+        self._append(json.dumps(run.to_json(task)) + "\n")
+
+    def _append(self, text: str) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise BacktestError(
+                f"cannot keep the runs in {self.path}: {error.strerror}: name another folder, or "
+                "make room and give the same command again, which goes on from what is kept"
+            ) from error
 
     def _known(self) -> dict[str, SweepRun]:
         """Read the runs that are done already, by their keys."""
         found: dict[str, SweepRun] = {}
-        if not self.path.exists():
+        try:
+            text = self.path.read_text("utf-8", errors="replace")
+        except FileNotFoundError:
             return found
-        text = self.path.read_text("utf-8")
+        except OSError as error:
+            raise BacktestError(
+                f"cannot read the runs in {self.path}: {error.strerror}: name another folder"
+            ) from error
         for line in text.splitlines():
             # The last line of a sweep that was killed may be torn.
             with suppress(ValueError, LookupError, TypeError):
@@ -141,6 +155,5 @@ class Sweep:
                     key, run = SweepRun.from_json(row)
                     found[key] = run
         if text and not text.endswith("\n"):
-            with self.path.open("ab") as file:
-                file.write(b"\n")
+            self._append("\n")
         return found

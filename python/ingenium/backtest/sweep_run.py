@@ -19,7 +19,7 @@ from ingenium.backtest.run import run
 from ingenium.backtest.statistics import is_solvent, simple_returns
 from ingenium.backtest.summary import Statistics
 from ingenium.components import App, load_factory
-from ingenium.components.blame import where
+from ingenium.components.blame import text_of, where
 from ingenium.errors import ConfigError, IngeniumError
 
 __all__ = ["FIGURES", "FIGURES_VERSION", "SweepRun", "Task", "ignore_interrupt", "luck", "run_task"]
@@ -207,7 +207,7 @@ def run_task(task: Task) -> SweepRun:
     except IngeniumError as error:
         return SweepRun.failed(point, str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - of the user's code, it may be any
-        return SweepRun.failed(point, f"{type(error).__name__}: {error}{where(error)}")
+        return SweepRun.failed(point, f"{text_of(error)}{where(error)}")
     values = result.to_json(trades=False)
     daily, _ = result.equity.daily()
     returns = simple_returns(daily) if is_solvent(daily) else []

@@ -42,12 +42,14 @@ class Fold:
         point: The parameters that were best in sample; empty when none could be chosen.
         inside: Their figures in sample.
         outside: Their figures out of sample.
+        failed: The runs in sample that failed, which could not be chosen.
     """
 
     window: Window
     point: Point
     inside: SweepRun
     outside: SweepRun
+    failed: Sequence[SweepRun] = ()
 
     @property
     def error(self) -> str:
@@ -188,7 +190,7 @@ def _fold(points: Sequence[Point], window: Window, run_window: RunWindow, by: st
         outside = SweepRun.failed(point, f"the run {where} failed: {outside.error}")
     elif outside.figure("total_return") is None and not outside.is_bust:
         outside = SweepRun.failed(point, f"there are no bars {where}, up to {window.end:%Y-%m-%d}")
-    return Fold(window, point, runs[best], outside)
+    return Fold(window, point, runs[best], outside, [run for run in runs if run.error])
 
 
 def _why_none(runs: Sequence[SweepRun], by: str) -> str:

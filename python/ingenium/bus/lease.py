@@ -61,6 +61,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
         machine: Names the table of processes that `process` is a number of; empty if unknown.
         process: Number of the process.
         started: When it began, in the machine's own units.
+        app: Name of the app that it is of; empty if not stated.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     machine: str = ""
     process: int = 0
     started: str = ""
+    app: str = ""
 
     @classmethod
     def this_process(cls, app: str = "") -> Holder:
@@ -84,6 +86,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
             machine=_machine(),
             process=process,
             started=_start_of(process),
+            app=app,
         )
 
     def is_gone(self) -> bool:

@@ -10,7 +10,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
 
 from ingenium.bus.nats_bus import NatsBus
-from ingenium.errors import BusPermissionError, BusTimeoutError
+from ingenium.errors import BusPermissionError, BusTimeoutError, NoListenerError
 
 __all__ = ["CALL_SECONDS", "call_server", "unanswered"]
 
@@ -32,12 +32,14 @@ async def call_server(
     Raises:
         APIError: It says something definite about the request.
         BusPermissionError: It forbids the subject.
+        NoListenerError: Nobody takes what was asked: no stream, and no subscriber.
         BusTimeoutError: No answer, or none of a stream: JetStream may still be starting.
     """
     try:
         return await call()
     except (NoStreamResponseError, NoRespondersError, ServiceUnavailableError) as error:
-        raise BusTimeoutError(
+        kind = BusTimeoutError if isinstance(error, ServiceUnavailableError) else NoListenerError
+        raise kind(
             f"the server at {bus.url} does not {what} now: it has no JetStream, or no stream "
             f"{stream}"
         ) from error

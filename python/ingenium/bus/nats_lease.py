@@ -11,6 +11,7 @@ from nats.js.api import KeyValueConfig
 from nats.js.errors import (
     APIError,
     BadRequestError,
+    BucketNotFoundError,
     KeyNotFoundError,
     KeyWrongLastSequenceError,
 )
@@ -22,7 +23,7 @@ from ingenium.bus.nats_calls import CALL_SECONDS, unanswered
 from ingenium.bus.streams import has_streams
 from ingenium.errors import BusTimeoutError, StreamError
 
-__all__ = ["NatsLease", "open_lease"]
+__all__ = ["NatsLease", "find_holder", "open_lease"]
 
 BUCKET = "ingenium_lease"
 
@@ -115,6 +116,31 @@ async def open_lease(
                 f"not {ttl_seconds:g} s: delete it while nothing runs"
             ) from error
     return NatsLease(bus, bucket, key, ttl_seconds, holder=holder, may_lapse=may_lapse, cure=cure)
+
+
+async def find_holder(bus: NatsBus, key: str) -> Holder:
+    """Return who has a lease that JetStream keeps; `NOBODY` if nobody has it.
+
+    Args:
+        bus: The connection.
+        key: What it is for.
+
+    Raises:
+        StreamError: The server does not tell.
+        BusTimeoutError: It does not answer.
+        BusPermissionError: It forbids this user to ask.
+    """
+    js = bus.client.jetstream(timeout=CALL_SECONDS)
+
+    async def find() -> Holder:
+        try:
+            bucket = await js.key_value(BUCKET)
+            found = await bucket.get(key_of(key))
+        except (BucketNotFoundError, KeyNotFoundError):
+            return NOBODY
+        return msgspec.json.decode(found.value or b"", type=Holder)
+
+    return await _call(bus, f"tell of lease {key}", find)
 
 
 async def _call(bus: NatsBus, what: str, call: Callable[[], Awaitable[_T]]) -> _T:

@@ -7,14 +7,18 @@ import asyncio
 import msgspec
 
 from ingenium.bus.contract import Bus, Message, Subscription
-from ingenium.bus.lease import RENEW_SECONDS, Holder, Lease
+from ingenium.bus.lease import NOBODY, RENEW_SECONDS, Holder, Lease
 from ingenium.errors import LeaseHeldError, LeaseLostError
 from ingenium.subjects import space_subject
 
-__all__ = ["ANSWER_SECONDS", "PresenceLease"]
+__all__ = ["ANSWER_SECONDS", "PresenceLease", "ask_holder"]
 
 ANSWER_SECONDS = 0.5
 """How long the present holder has to answer."""
+
+
+_LARGEST = "~"
+"""A token behind those of all others."""
 
 
 class _Claim(msgspec.Struct, frozen=True):
@@ -123,3 +127,35 @@ class PresenceLease(Lease):
             self._has_rival.set()
         else:
             await self._say(held=self._held)
+
+
+async def ask_holder(bus: Bus, key: str, answer_seconds: float = ANSWER_SECONDS) -> Holder:
+    """Return who has a lease; `NOBODY` if nobody says so in time.
+
+    Args:
+        bus: The connection.
+        key: What it is for, as for `PresenceLease`.
+        answer_seconds: How long the holder has to answer.
+    """
+    answer: asyncio.Future[Holder] = asyncio.get_running_loop().create_future()
+
+    async def hear(message: Message) -> None:
+        try:
+            claim = msgspec.json.decode(message.payload, type=_Claim)
+        except msgspec.MsgspecError:
+            return
+        if claim.held and not answer.done():
+            answer.set_result(claim.holder)
+
+    subject = space_subject(key)
+    subscription = await bus.subscribe(subject, hear)
+    try:
+        # With the largest token, so that it is in nobody's way who starts in this moment.
+        question = _Claim(Holder("operator", _LARGEST), held=False)
+        await bus.publish(subject, msgspec.json.encode(question))
+        async with asyncio.timeout(answer_seconds):
+            return await answer
+    except TimeoutError:
+        return NOBODY
+    finally:
+        await subscription.stop()

@@ -21,6 +21,7 @@ __all__ = [
     "DATA_STREAM",
     "MONEY_STREAM",
     "StreamLayout",
+    "find_stream",
     "has_streams",
     "open_stream",
     "streams_on",
@@ -160,12 +161,32 @@ async def open_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
         BusTimeoutError: The server does not answer.
         BusPermissionError: It forbids this user to make or to see it.
     """
+    return await _open(bus, layout, is_made=True)
+
+
+async def find_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
+    """Return a stream that is there, as `open_stream` does, and make none.
+
+    Raises:
+        StreamError: There is none, or another one is in its place.
+        BusTimeoutError: The server does not answer.
+        BusPermissionError: It forbids this user to see it.
+    """
+    return await _open(bus, layout, is_made=False)
+
+
+async def _open(bus: NatsBus, layout: StreamLayout, *, is_made: bool) -> NatsStream:
     js = bus.client.jetstream(timeout=_CALL_SECONDS)
     name, layout = layout.name, layout.within(bus.space)
     try:
         try:
             info = await js.stream_info(layout.name)
-        except NotFoundError:
+        except NotFoundError as error:
+            if not is_made:
+                raise StreamError(
+                    f"the server at {bus.url} has no stream {layout.name}, so no app has run there "
+                    f"on {bus.space}: start it, or set INGENIUM_PREFIX to its prefix"
+                ) from error
             info = await _make(js, layout)
     except APIError as error:
         raise StreamError(

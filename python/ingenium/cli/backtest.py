@@ -15,7 +15,7 @@ from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
 from ingenium.backtest.figures import figures, percent
 from ingenium.cli.data_notes import print_notes
-from ingenium.cli.output import print_problems, print_trades, printable
+from ingenium.cli.output import escaped, make_console, print_problems, print_trades
 from ingenium.cli.progress import StepProgress
 from ingenium.errors import BacktestError, ConfigError
 
@@ -75,7 +75,7 @@ def backtest(
     A component that raises ends the backtest with code 1; what came out until then is printed all
     the same.
     """
-    messages = Console(stderr=True)
+    messages = make_console(stderr=True)
     if check_lookahead:
         _check_lookahead(app, messages, json=json)
         return
@@ -99,7 +99,7 @@ def backtest(
     if json:
         typer.echo(jsonlib.dumps(result.to_json()))
     else:
-        _print(Console(), result, trades)
+        _print(make_console(), result, trades)
     if report is not None:
         harsher = None if no_harsher else _run_harsher(result, messages)
         file = result.report(report, harsher=harsher or False)
@@ -159,12 +159,12 @@ def _print(console: Console, result: BacktestResult, trades: int) -> None:
         print_trades(console, result.trades, trades, result.equity.zone)
     table = Table.grid(padding=(0, 2))
     for name, text in figures(result.stats):
-        table.add_row(f"[dim]{name}[/]", printable(text))
-    table.add_row("[dim]policy[/]", printable(result.policy or "-"))
+        table.add_row(f"[dim]{escaped(name)}[/]", escaped(text))
+    table.add_row("[dim]policy[/]", escaped(result.policy or "-"))
     console.print(table)
     # Not in the table, whose columns would cut it off on a common terminal.
     console.print(f"[dim]events digest[/]  {result.events_digest or '-'}", highlight=False)
     print_notes(console, result.data_notes)
     for line in result.flattering():
-        console.print(f"[yellow]flatters:[/] {line}", highlight=False)
+        console.print(f"[yellow]flatters:[/] {escaped(line)}", highlight=False)
     print_problems(console, result.problems)

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
-from ingenium.cli.output import printable
+from ingenium.cli.output import escaped, make_console, printable
 from ingenium.cli.targets import JsonFlag, app_name
 from ingenium.clock import SystemClock, format_time
 from ingenium.config import Settings
@@ -121,13 +120,13 @@ def _list(letters: Sequence[Letter], *, as_json: bool) -> None:
         table.add_row(
             str(letter.sequence),
             format_time(letter.time.replace(microsecond=0)),
-            printable(event.component),
-            printable(event.reason),
-            printable(_first_line(event.error)),
-            printable(event.original_subject),
+            escaped(event.component),
+            escaped(event.reason),
+            escaped(_first_line(event.error)),
+            escaped(event.original_subject),
             f"{len(event.data):,}",
         )
-    Console().print(table)
+    make_console().print(table)
 
 
 async def _show(stream: Stream, number: int, *, as_json: bool) -> None:

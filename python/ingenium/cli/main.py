@@ -75,5 +75,10 @@ def main() -> None:
         print_error(error)
         wrong = isinstance(error, ConfigError | SubjectError | MissingDependencyError)
         sys.exit(_WRONG_USE if wrong else _FAILED)
+    except OSError as error:
+        # Such as a full disk below standard output.
+        name = f"{error.filename}: " if error.filename else ""
+        print_error(error if error.strerror is None else f"{name}{error.strerror}")
+        sys.exit(_FAILED)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

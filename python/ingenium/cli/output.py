@@ -12,6 +12,7 @@ from math import isfinite
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +40,8 @@ from ingenium.trading import Trade
 
 __all__ = [
     "describe_message",
+    "escaped",
+    "make_console",
     "message_as_json",
     "print_error",
     "print_problems",
@@ -58,6 +61,16 @@ def printable(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
+
+
+def escaped(text: str) -> str:
+    """Escape what could steer a terminal, or be taken for markup, such as ``[x]``."""
+    return escape(printable(text))
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Return where a command prints; ``:b:`` in a text stays as it is."""
+    return Console(stderr=stderr, emoji=False)
 
 
 def describe_message(message: Message) -> str:
@@ -254,7 +267,7 @@ def print_result(console: Console, result: ReplayResult, *, trades: int) -> None
     console.print(summary)
     print_problems(console, result.problems)
     for reason in result.inexact:
-        console.print(f"[yellow]not exact:[/] {printable(reason)}", highlight=False)
+        console.print(f"[yellow]not exact:[/] {escaped(reason)}", highlight=False)
     if result.dead_letters:
         console.print(f"[yellow]{result.dead_letters} payloads could not be read[/]")
 
@@ -298,7 +311,7 @@ def print_trades(console: Console, trades: Sequence[Trade], most: int, zone: tzi
         table.add_column(name, justify="right", no_wrap=True)
     for trade in trades[-shown:]:
         table.add_row(
-            printable(trade.symbol),
+            escaped(trade.symbol),
             "long" if trade.side == "buy" else "short",
             _moment(trade.entry_time, zone),
             _moment(trade.exit_time, zone),
@@ -352,9 +365,9 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
     }
 
 
-def print_error(error: Exception) -> None:
+def print_error(error: Exception | str) -> None:
     """Print an error as one line on standard error."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/] ", end="")
     # Not as markup: an error may hold brackets, such as App(ingestors=[...]).
     console.print(printable(str(error)), markup=False)

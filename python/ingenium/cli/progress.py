@@ -40,7 +40,7 @@ class StepProgress:
         self._every = _EVERY_SECONDS if self._live else _EVERY_SECONDS_IN_A_FILE
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]:,.0f} " + what + "/s  {task.fields[at]}"),

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ingenium.backtest import replay
 from ingenium.cli.data_notes import notes_as_json, print_notes
-from ingenium.cli.output import print_result, printable, result_as_json
+from ingenium.cli.output import make_console, print_result, printable, result_as_json
 from ingenium.cli.progress import StepProgress
 from ingenium.components import App, External, collect_notes, load_app
 from ingenium.config import Settings
@@ -71,7 +71,7 @@ def run(
     if exact:
         _check_exact(loaded)
     settings = Settings.from_environment()
-    messages = Console(stderr=True)
+    messages = make_console(stderr=True)
     if component is not None:
         if processes:
             raise ConfigError("--component and --processes exclude each other: use one of them")
@@ -93,8 +93,8 @@ def run(
             answer["data_notes"] = notes_as_json(collect_notes(loaded.ingestors))
         typer.echo(jsonlib.dumps(answer))
         return
-    print_result(Console(), result, trades=trades)
-    print_notes(Console(), collect_notes(loaded.ingestors))
+    print_result(make_console(), result, trades=trades)
+    print_notes(make_console(), collect_notes(loaded.ingestors))
     if not result.complete:
         messages.print("[yellow]stopped before the end of history: the result covers a part[/]")
     if same:

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ingenium.cli.output import printable
+from ingenium.cli.output import escaped, make_console, printable
 from ingenium.cli.targets import AppName, JsonFlag, app_name
 from ingenium.clock import format_time
 from ingenium.config import Settings
@@ -41,7 +41,7 @@ def status(app: AppName = None, json: JsonFlag = False) -> None:
     if json:
         typer.echo(jsonlib.dumps(msgspec.to_builtins(found)))
         return
-    console = Console()
+    console = make_console()
     for each in found:
         _print(console, each)
 
@@ -55,7 +55,9 @@ def _print(console: Console, status: AppStatus) -> None:
         say(f"  kill file   {_word(status.kill_file)}")
     if status.said is not None:
         say(f"  last word   {_word(status.said)}")
-    end = "" if status.stream_end is None else f", stream INGENIUM ends at {status.stream_end:,}"
+    end = ""
+    if status.stream_end is not None:
+        end = f", stream {status.stream} ends at {status.stream_end:,}"
     say(f"  server      {status.server or 'none'}{end}")
     if status.server_error:
         say(f"  problem     {status.server_error}")
@@ -70,13 +72,13 @@ def _print(console: Console, status: AppStatus) -> None:
         table.add_column(column, justify="right" if column in {"outbox", "starts"} else "left")
     for component in status.components:
         table.add_row(
-            printable(component.name),
-            printable(component.role),
+            escaped(component.name),
+            escaped(component.role),
             "" if component.position is None else f"{component.position:,}",
             "" if component.waiting is None else f"to {component.waiting:,}",
             f"{component.outbox:,}",
             f"{component.lives:,}",
-            printable("; ".join(_problems(component))),
+            escaped("; ".join(_problems(component))),
         )
     console.print(table)
 

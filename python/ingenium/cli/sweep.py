@@ -24,7 +24,7 @@ from ingenium.backtest.sweep_run import FIGURES
 from ingenium.backtest.walk_forward import WalkForward, make_windows
 from ingenium.backtest.walk_forward import walk_forward as walk
 from ingenium.cli.data_notes import print_notes
-from ingenium.cli.output import printable
+from ingenium.cli.output import escaped, make_console
 from ingenium.cli.sweep_output import print_failures, print_folds, print_runs
 from ingenium.components import DataNote
 from ingenium.config import Settings
@@ -85,7 +85,7 @@ def sweep(
 
     Each run is kept as soon as it is done: a sweep that was stopped goes on where it was.
     """
-    messages = Console(stderr=True)
+    messages = make_console(stderr=True)
     if by not in FIGURES:
         raise ConfigError(f"there is no figure {by!r} to rank by: use one of {', '.join(FIGURES)}")
     parameters = dict(parse_parameter(text) for text in param)
@@ -133,7 +133,7 @@ def sweep(
             else:
                 runs = run(Sweep(app, points, folder), on_run)
         except KeyboardInterrupt:
-            path = folder / "runs.jsonl"
+            path = escaped(str(folder / "runs.jsonl"))
             messages.print(f"[yellow]stopped; the same command goes on from {path}[/]")
             raise
     if folds is not None:
@@ -154,9 +154,9 @@ def sweep(
             }
             typer.echo(jsonlib.dumps(row, allow_nan=False))
     elif folds is not None:
-        print_folds(Console(), messages, folds, by)
+        print_folds(make_console(), messages, folds, by)
     else:
-        print_runs(Console(), messages, runs, list(parameters), by, top)
+        print_runs(make_console(), messages, runs, list(parameters), by, top)
     if all(each.error for each in runs):
         raise BacktestError(f"all {len(runs):,} runs failed, the first one: {runs[0].error}")
 
@@ -204,7 +204,7 @@ async def _coordinate(
             work,
             queue,
             on_run=on_run,
-            on_worker=lambda name: messages.print(f"worker {printable(name)}", highlight=False),
+            on_worker=lambda name: messages.print(f"worker {escaped(name)}", highlight=False),
             on_idle=on_idle,
         )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.table import Table
 
 from ingenium.backtest.figures import percent
 from ingenium.backtest.sweep import SweepRun, luck
 from ingenium.backtest.walk_forward import WalkForward
-from ingenium.cli.output import print_problems, printable
+from ingenium.cli.output import escaped, print_problems
 
 __all__ = ["print_folds", "print_runs"]
 
@@ -39,7 +39,7 @@ def print_runs(
         table.add_column(_HEADS.get(name, name), justify="right", no_wrap=True)
     for run in [*(run for _, run in scored), *without, *busts][:top]:
         figures = [_text(run.figure(name)) for name in dict.fromkeys((by, *_FIGURES))]
-        table.add_row(*(printable(str(run.point[name])) for name in names), *figures)
+        table.add_row(*(escaped(str(run.point[name])) for name in names), *figures)
     if top:
         console.print(table)
     if without:
@@ -57,7 +57,7 @@ def print_runs(
     if len(names) == 2 and scored:
         _print_heat_map(console, scored, names, by)
     for run in failed[:3]:
-        messages.print(f"[red]failed:[/] {printable(str(dict(run.point)))}: {printable(run.error)}")
+        messages.print(f"[red]failed:[/] {escaped(str(dict(run.point)))}: {escaped(run.error)}")
     if len(failed) > 3:
         messages.print(f"[red]failed:[/] {len(failed)} runs in all")
     _print_problems(messages, runs, scored[0][1] if scored else None)
@@ -98,7 +98,7 @@ def _print_heat_map(
     table = Table(box=None, pad_edge=False, padding=(0, 0))
     table.add_column("", justify="right")
     for column in columns:
-        table.add_column(f"{column!s:>7}", justify="right", no_wrap=True)
+        table.add_column(escaped(f"{column!s:>7}"), justify="right", no_wrap=True)
     for row in rows:
         cells = []
         for column in columns:
@@ -109,7 +109,7 @@ def _print_heat_map(
             place = 0.0 if high == low else (value - low) / (high - low)
             shade = _SHADES[min(int(place * len(_SHADES)), len(_SHADES) - 1)]
             cells.append(f"[white on {shade}]{value:7.2f}[/]")
-        table.add_row(f"{row!s} ", *cells)
+        table.add_row(escaped(f"{row!s} "), *cells)
     console.print(f"{by}: {across} across, {down} down", highlight=False)
     console.print(table)
 
@@ -139,9 +139,16 @@ def print_failures(console: Console, walk: WalkForward) -> None:
     """Name the folds that failed or say little; what is said of all is of those that did not."""
     for number, fold in enumerate(walk.folds, 1):
         if fold.error:
-            text = printable(fold.error)
+            text = escaped(fold.error)
             console.print(f"[red]failed:[/] fold {number}: {text}", highlight=False)
             continue
+        if fold.failed:
+            first = fold.failed[0]
+            console.print(
+                f"[yellow]fold {number}:[/] {len(fold.failed)} of the choices failed in sample, "
+                f"the first one {escaped(str(dict(first.point)))}: {escaped(first.error)}",
+                highlight=False,
+            )
         for run, where in ((fold.inside, "in sample"), (fold.outside, "out of sample")):
             if run.is_idle:
                 console.print(
@@ -154,13 +161,15 @@ def print_folds(console: Console, messages: Console, walk: WalkForward, by: str)
     """Print what each fold chose and gave, and what that says of the choice."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"walk-forward by {by}")
     for name in ("chosen until", "judged until", "chosen", f"{by} in", "out", "return in", "out"):
-        table.add_column(name, justify="right", no_wrap=name != "chosen")
+        is_chosen = name == "chosen"
+        overflow: OverflowMethod = "fold" if is_chosen else "ellipsis"
+        table.add_column(name, justify="right", no_wrap=not is_chosen, overflow=overflow)
     for fold in walk.folds:
         window = fold.window
-        chosen = ", ".join(f"{name}={value}" for name, value in fold.point.items()) or "-"
+        chosen = [escaped(f"{name}={value}") for name, value in fold.point.items()]
         table.add_row(
             *(f"{time:%Y-%m-%d}" for time in (window.split, window.end)),
-            printable(chosen),
+            "\n".join(chosen) or "-",
             _text(fold.inside.figure(by)),
             _text(fold.outside.figure(by)),
             percent(fold.inside.figure("total_return")),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ingenium.cli.output import printable
+from ingenium.cli.output import make_console, printable
 from ingenium.cli.targets import AppName, JsonFlag, app_name, person, settings_with
 from ingenium.clock import SystemClock
 from ingenium.errors import ConfigError
@@ -103,7 +103,7 @@ def _show(results: list[Switched], *, as_json: bool) -> None:
         )
     else:
         for done in results:
-            _print(Console(), Console(stderr=True), done)
+            _print(make_console(), make_console(stderr=True), done)
     if not all(done.is_complete for done in results):
         raise typer.Exit(1)
 
@@ -121,12 +121,12 @@ def _print(console: Console, errors: Console, done: Switched) -> None:
     say(f"{done.app}: {done.state.value}")
     say(f"  file    {done.file} {changed if done.file_changed else unchanged}")
     if done.reached is Reach.STREAM:
-        say(f"  stream  INGENIUM at {done.server} has kept it: all get it, later ones too")
+        say(f"  stream  {done.stream} at {done.server} has kept it: all get it, later ones too")
     elif done.reached is Reach.SUBSCRIBERS:
         say(f"  server  {done.server} gave it to those who are connected, and keeps nothing")
     for error in filter(None, (done.file_error, done.server_error)):
         errors.print(f"  error   {printable(error)}", markup=False, highlight=False, soft_wrap=True)
     if done.reached is Reach.NOBODY and not is_release and not done.file_error:
-        say("  so it holds on this machine only, by the file; say it again when the server is up")
+        say("  so it holds on this machine only, by the file; say it again when that is mended")
     if done.reached is Reach.NOBODY and is_release and not done.file_error:
-        say("  so what was said on the bus still holds; say it again when the server is up")
+        say("  so what was said on the bus still holds; say it again when that is mended")

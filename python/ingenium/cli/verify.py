@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ingenium.cli.output import printable
+from ingenium.cli.output import make_console, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.cli.targets import JsonFlag
 from ingenium.components import Portfolio, load_app
@@ -43,7 +43,7 @@ def verify(
         raise ConfigError(f"app {loaded.name!r} has no portfolio in Python, so no books to verify")
     place = find_place(Settings.from_environment(), loaded.name)
     began = monotonic()
-    messages = Console(stderr=True)
+    messages = make_console(stderr=True)
     # A million orders are kept meanwhile, and looking through them for circles finds none.
     gc.disable()
     with StepProgress(messages, f"books of {portfolio.name}", "messages") as progress:
@@ -53,7 +53,7 @@ def verify(
         more = {"equal": result.is_equal, "seconds": round(seconds, 3)}
         typer.echo(jsonlib.dumps(msgspec.to_builtins(result) | more))
     else:
-        _print(Console(), result, seconds)
+        _print(make_console(), result, seconds)
     if not result.is_equal:
         raise typer.Exit(1)
 

@@ -7,9 +7,8 @@ import os
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from ingenium.cli.output import printable
+from ingenium.cli.output import escaped, make_console
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 
@@ -46,13 +45,13 @@ async def _work(processes: int, settings: Settings) -> None:
             )
         settings = settings.with_server(running[0])
     options = options_for(settings, "worker")
-    messages = Console(stderr=True)
+    messages = make_console(stderr=True)
     said: set[str] = set()
 
     def on_problem(text: str) -> None:
         if text not in said:
             said.add(text)
-            messages.print(f"[yellow]{printable(text)}[/]", highlight=False)
+            messages.print(f"[yellow]{escaped(text)}[/]", highlight=False)
 
     with stop_signals() as stop:
         async with WorkQueue.connect(
@@ -63,7 +62,7 @@ async def _work(processes: int, settings: Settings) -> None:
                 work(
                     queue,
                     processes,
-                    on_run=lambda text: messages.print(printable(text), highlight=False),
+                    on_run=lambda text: messages.print(escaped(text), highlight=False),
                     on_problem=on_problem,
                 )
             )

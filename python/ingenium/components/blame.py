@@ -8,7 +8,7 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-__all__ = ["line_of", "where"]
+__all__ = ["line_of", "text_of", "where"]
 
 _PATHS = sysconfig.get_paths()
 _OTHERS = tuple(
@@ -26,6 +26,15 @@ def line_of(function: object) -> str:
     if code is None or not _is_own(code.co_filename):
         return ""
     return f" ({Path(code.co_filename).name}, line {code.co_firstlineno})"
+
+
+def text_of(error: BaseException) -> str:
+    """Return ``ValueError: its text``, also for an error that cannot be written as text."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception as other:  # noqa: BLE001
+        return f"{name}: its text cannot be made: {type(other).__name__}"
 
 
 def where(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from ingenium.bus.contract import Bus, Incident, IncidentKind, Message
 from ingenium.bus.envelope import source_of
 from ingenium.clock import format_time
 from ingenium.components.base import Component, Handled
-from ingenium.components.blame import where
+from ingenium.components.blame import text_of, where
 from ingenium.components.executor import Executor
 from ingenium.components.gated import Gated
 from ingenium.components.portfolio import Portfolio
@@ -195,7 +195,7 @@ async def end_instant(executor: Executor) -> None:
         executor.withdraw()
         raise ComponentError(
             f"{executor.role} {executor.name!r} failed at the end of an instant: "
-            f"{type(error).__name__}: {error}{where(error)}"
+            f"{text_of(error)}{where(error)}"
         ) from error
 
 
@@ -204,7 +204,7 @@ def failed_on(component: Component, event: Event, error: Exception) -> Component
     component.withdraw()
     return ComponentError(
         f"{component.role} {component.name!r} failed on {describe(event)}: "
-        f"{type(error).__name__}: {error}{where(error)}"
+        f"{text_of(error)}{where(error)}"
     )
 
 

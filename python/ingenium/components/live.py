@@ -9,6 +9,7 @@ from ingenium.bus.contract import Bus, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.clock import Clock, SystemClock
 from ingenium.components.base import Component
+from ingenium.components.blame import text_of
 from ingenium.components.blocking import watched
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
@@ -93,8 +94,7 @@ class LiveMember:
             for task in done:
                 if error := task.exception():
                     raise ComponentError(
-                        f"{component.role} {component.name!r} failed: "
-                        f"{type(error).__name__}: {error}"
+                        f"{component.role} {component.name!r} failed: {text_of(error)}"
                     ) from error
         finally:
             for task in tasks:

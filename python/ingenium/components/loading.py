@@ -13,7 +13,7 @@ from types import ModuleType
 
 from ingenium.components.app import App
 from ingenium.components.app_source import check_source
-from ingenium.components.blame import where
+from ingenium.components.blame import text_of, where
 from ingenium.errors import ConfigError
 
 __all__ = ["load_app", "load_factory"]
@@ -202,4 +202,4 @@ def _why(place: object, error: BaseException) -> str:
         return f"{place}{line}: it exits (SystemExit: {error}) instead of making an app"
     other = where(error)
     name = Path(str(place)).name
-    return f"{place}{line}: {type(error).__name__}: {error}" + other * (f"({name}," not in other)
+    return f"{place}{line}: {text_of(error)}" + other * (f"({name}," not in other)

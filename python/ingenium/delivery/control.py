@@ -9,7 +9,7 @@ from ingenium.bus.envelope import headers_for
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.streams import MONEY_STREAM
-from ingenium.errors import BusTimeoutError, StreamError
+from ingenium.errors import BusTimeoutError, NoListenerError, StreamError
 from ingenium.events import ControlEvent, encode
 from ingenium.ids import random_id
 from ingenium.subjects import TRADING
@@ -50,10 +50,10 @@ async def say(bus: NatsBus, event: ControlEvent, source: str = OPERATOR) -> Reac
     try:
         # Whether there are streams is not asked first: a halt must not wait for that answer.
         await NatsStream(bus, MONEY_STREAM.name).append(TRADING, payload, headers)
-    except (BusTimeoutError, StreamError):
-        pass
+    except (BusTimeoutError, StreamError) as error:
+        is_heard = not isinstance(error, NoListenerError)
     else:
         return Reach.STREAM
     await bus.publish(TRADING, payload, headers)
     await bus.flush()
-    return Reach.SUBSCRIBERS
+    return Reach.SUBSCRIBERS if is_heard else Reach.NOBODY

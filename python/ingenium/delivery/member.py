@@ -13,6 +13,7 @@ from ingenium.bus.stream import Record, Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component, Executor
+from ingenium.components.blame import text_of
 from ingenium.components.desk import Outgoer
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
@@ -174,7 +175,7 @@ class DurableMember:
                 raise ComponentError(f"{component.role} {component.name!r} {text}")
             if error is not None:
                 raise ComponentError(
-                    f"{component.role} {component.name!r} failed: {type(error).__name__}: {error}"
+                    f"{component.role} {component.name!r} failed: {text_of(error)}"
                 ) from error
 
     async def stop(self) -> None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from ingenium.bus.contract import Bus
 from ingenium.bus.lease import Holder, Lease, LeaseGroup
 from ingenium.bus.nats_bus import NatsBus
-from ingenium.bus.nats_lease import open_lease
-from ingenium.bus.presence_lease import PresenceLease
-from ingenium.bus.streams import streams_on
-from ingenium.bus.subject_space import DOCUMENTED, SubjectSpace
+from ingenium.bus.nats_lease import find_holder, open_lease
+from ingenium.bus.presence_lease import PresenceLease, ask_holder
+from ingenium.bus.streams import has_streams, streams_on
+from ingenium.bus.subject_space import SubjectSpace
 from ingenium.components import App, External
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 from ingenium.subjects import ALL_EVENTS
 
-__all__ = ["PREFIX_FILE", "remember_prefix", "replay_lease", "settings_of", "space_lease"]
+__all__ = [
+    "PREFIX_FILE",
+    "leader_of",
+    "remember_prefix",
+    "replay_lease",
+    "settings_of",
+    "space_lease",
+]
 
 PREFIX_FILE = "prefix"
 """In an app's folder: its prefix, for those who halt it by its name alone."""
@@ -82,6 +89,10 @@ async def _check_empty(bus: NatsBus) -> None:
         )
 
 
+def _lease_key(bus: NatsBus, role: str) -> str:
+    return f"{role} of {bus.space}"
+
+
 async def space_lease(bus: Bus, app: App, role: str) -> Lease:
     """Return the lease that makes an app the only one that plays a role in its subject space.
 
@@ -96,16 +107,32 @@ async def space_lease(bus: Bus, app: App, role: str) -> Lease:
         BusError: The server does not answer.
     """
     holder = Holder.this_process(app.name)
-    space = bus.space if isinstance(bus, NatsBus) else DOCUMENTED
     if isinstance(bus, NatsBus):
         # A server that is away for long takes the lease with it. What these send is known again by
         # its ids, so they may go on if nobody has taken their place.
         lease = await open_lease(
-            bus, f"{role} of {space}", holder=holder, may_lapse=True, cure=_CURE
+            bus, _lease_key(bus, role), holder=holder, may_lapse=True, cure=_CURE
         )
         if lease is not None:
             return lease
     return PresenceLease(bus, role, holder, _CURE)
+
+
+async def leader_of(bus: NatsBus) -> str:
+    """Return the name of the app whose portfolio or executor is in a subject space; empty if none.
+
+    Raises:
+        BusError: The server does not answer.
+    """
+    is_kept = await has_streams(bus)
+    for role in ("executor", "portfolio"):
+        if is_kept:
+            holder = await find_holder(bus, _lease_key(bus, role))
+        else:
+            holder = await ask_holder(bus, role)
+        if holder.app and not holder.is_gone():
+            return holder.app
+    return ""
 
 
 async def replay_lease(bus: NatsBus, app: App) -> Lease:

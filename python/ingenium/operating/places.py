@@ -11,7 +11,7 @@ from ingenium.bus import NatsBus, NatsOptions, running_servers
 from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.credentials import options_for
 from ingenium.bus.stream import Stream
-from ingenium.bus.streams import MONEY_STREAM, has_streams, open_stream
+from ingenium.bus.streams import MONEY_STREAM, find_stream, has_streams
 from ingenium.config import Settings
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.deploy.space import PREFIX_FILE
@@ -136,11 +136,11 @@ async def stream_of(bus: NatsBus) -> Stream:
     """Return the stream of signals, orders and executions.
 
     Raises:
-        StreamError: The server keeps no streams, or it is not as it should be.
+        StreamError: The server keeps no streams, or it is not there, or not as it should be.
         BusTimeoutError: The server does not answer.
     """
     if not await has_streams(bus):
         raise StreamError(
             f"the server at {bus.url} keeps no streams (JetStream is off), so it remembers nothing"
         )
-    return await open_stream(bus, MONEY_STREAM)
+    return await find_stream(bus, MONEY_STREAM)

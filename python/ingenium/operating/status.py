@@ -80,6 +80,7 @@ class AppStatus(msgspec.Struct):
         said: The last control event of the stream; ``None`` when there is none.
         server: Where its server is; empty when none is reached.
         server_error: Why nothing is known of the stream; empty when it is.
+        stream: Name of the stream there.
         stream_end: Sequence of the newest message of the stream.
         components: Those that keep a state on this machine.
     """
@@ -90,6 +91,7 @@ class AppStatus(msgspec.Struct):
     said: Word | None = None
     server: str = ""
     server_error: str = ""
+    stream: str = ""
     stream_end: int | None = None
     components: list[ComponentStatus] = []
 
@@ -104,6 +106,7 @@ async def status_of(place: Place) -> AppStatus:
         async with as_operator(place) as bus:
             status.server = bus.url
             stream = await stream_of(bus)
+            status.stream = bus.space.stream(stream.name)
             state = await stream.state()
             status.stream_end = state.last
             record = await stream.last(TRADING)

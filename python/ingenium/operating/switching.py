@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 import msgspec
 
+from ingenium.bus import NatsBus
+from ingenium.bus.streams import MONEY_STREAM
 from ingenium.delivery.control import Reach, say
 from ingenium.delivery.kill_file import Restriction
-from ingenium.errors import IngeniumError, StoreError
+from ingenium.deploy.space import leader_of
+from ingenium.errors import BusError, ConfigError, IngeniumError, StoreError
 from ingenium.events import ControlEvent, TradingState
 from ingenium.operating.places import Place, as_operator
 
 __all__ = ["Switched", "release", "restrict"]
+
+_LOOK_SECONDS = 1.5
+"""How long a halt waits to learn whose subjects these are."""
 
 
 class Switched(msgspec.Struct):
@@ -26,6 +33,7 @@ class Switched(msgspec.Struct):
         file_error: Why it could not be; empty when it was.
         reached: Who took the event.
         server: Where that was; empty when no server was reached.
+        stream: Name of the stream there.
         server_error: Why nobody took it; empty when somebody did.
     """
 
@@ -36,6 +44,7 @@ class Switched(msgspec.Struct):
     file_error: str = ""
     reached: Reach = Reach.NOBODY
     server: str = ""
+    stream: str = ""
     server_error: str = ""
 
     @property
@@ -88,7 +97,31 @@ async def _say(place: Place, done: Switched, reason: str, sender: str, now: date
     event = ControlEvent(timestamp=now, state=done.state.value, reason=reason, sender=sender)
     try:
         async with as_operator(place) as bus:
+            await _check_leader(bus, done.app)
             done.reached = await say(bus, event)
-            done.server = bus.url
+            done.server, done.stream = bus.url, bus.space.stream(MONEY_STREAM.name)
+            if done.reached is Reach.NOBODY:
+                done.server_error = (
+                    f"nobody listens to {bus.space} on the server at {bus.url}: if app "
+                    f"{done.app!r} runs there, set INGENIUM_PREFIX to its prefix"
+                )
     except IngeniumError as error:
         done.server_error = str(error)
+
+
+async def _check_leader(bus: NatsBus, app: str) -> None:
+    """Refuse to speak to another app.
+
+    Raises:
+        ConfigError: Another one has these subjects.
+    """
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            leader = await leader_of(bus)
+    except (BusError, TimeoutError):
+        return  # A halt must not fail over this.
+    if leader not in {"", app}:
+        raise ConfigError(
+            f"{bus.space} on the server at {bus.url} is led by app {leader!r}, and nothing was "
+            f"said to it: set INGENIUM_PREFIX to the prefix of app {app!r}, or name {leader!r}"
+        )
