@@ -312,7 +312,7 @@ def test_ingestor_without_data_is_said() -> None:
     ("symbols", "said"),
     [
         (["APPL"], "waits for APPL, which nobody sent; did you mean AAPL?: there was AAPL, IBM"),
-        (["aapl", "Aple"], "waits for Aple, which nobody sent: there was AAPL, IBM"),
+        (["aapl"], "waits for aapl, which nobody sent; AAPL differs in case: there was AAPL, IBM"),
         (["ZZZZ"], "waits for ZZZZ, which nobody sent: there was AAPL, IBM"),
     ],
 )

@@ -130,7 +130,7 @@ async def test_replay_on_bus_says_what_never_happened_as_one_process_does(bus: M
             strategies=[
                 _Shorts(["B"], name="shorts"),
                 SmaCross(["C"], fast=50, slow=90, name="slow"),
-                _Shorts(["D"], name="typo"),
+                _Shorts(["c"], name="typo"),
             ],
             portfolio=FixedFraction("0.001", cash=150_000),
             executor=PaperExecutor(allow_short=False),
@@ -142,7 +142,9 @@ async def test_replay_on_bus_says_what_never_happened_as_one_process_does(bus: M
     assert result.rejected_orders == expected.rejected_orders == DAYS
     assert [fill.order_id for fill in result.fills] == [f.order_id for f in expected.fills] == []
     typo, slow, rejected, unfilled = result.problems
-    assert typo == "strategy 'typo' waits for D, which nobody sent: there was B, C"
+    assert (
+        typo == "strategy 'typo' waits for c, which nobody sent; C differs in case: there was B, C"
+    )
     assert slow.startswith("strategy 'slow' sent no signal: its Sma has no value before 90 updates")
     assert rejected.startswith(
         "40 orders of B were rejected, first on 2024-01-02: not enough shares"

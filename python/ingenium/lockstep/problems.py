@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ingenium.components import App, Component, External, Portfolio, Strategy
 from ingenium.indicators import Indicator
-from ingenium.subjects import share_subject
 from ingenium.trading.tally import counted
 
 if TYPE_CHECKING:
@@ -66,11 +65,8 @@ def replay_problems(
 
 def _unheard(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
     """Name the symbols that a strategy has asked for and nobody sent."""
-    missing = [
-        symbol
-        for symbol in strategy.symbols or ()
-        if not any(share_subject(symbol, other) for other in symbols)
-    ]
+    known = set(symbols)
+    missing = [symbol for symbol in strategy.symbols or () if symbol not in known]
     shown = ", ".join(sorted(symbols)[:_LISTED]) + ", ..." * (len(symbols) > _LISTED)
     for symbol in missing[:_MOST_LINES]:
         yield (
@@ -83,6 +79,9 @@ def _unheard(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
 
 
 def _meant(symbol: str, symbols: list[str]) -> str:
+    for other in symbols:
+        if other.casefold() == symbol.casefold():
+            return f"; {other} differs in case"
     near = get_close_matches(symbol, symbols, n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
