@@ -208,6 +208,14 @@ async def test_order_in_the_outbox_is_not_lost(desk: Desk, bus: NatsBus, stream:
     assert (result.orders, result.waiting) == (2, 1)
 
 
+async def test_books_of_a_portfolio_that_has_booked_nothing_are_equal(
+    desk: Desk, bus: NatsBus, stream: Stream
+) -> None:
+    await _trade(desk, bus, 0)
+    result = await _verify(desk, stream)
+    assert (result.differences, result.executions) == ([], 0)
+
+
 async def test_stream_or_store_that_is_not_there_says_so(
     desk: Desk, bus: NatsBus, stream: Stream
 ) -> None:

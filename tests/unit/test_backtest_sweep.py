@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from math import sqrt
 from pathlib import Path
 from statistics import stdev
@@ -244,6 +245,39 @@ def test_command_line_stopped_goes_on_where_it_was(
     points = [json.dumps(json.loads(line)["point"]) for line in whole.splitlines()]
     assert len(points) == len(set(points)) == 128
     assert lines() == 128, "none was run twice"
+
+
+def _processes_of(parent: int) -> list[int]:
+    """Return the worker processes that a process has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, started_by = path.read_text().rpartition(")")[2].split()[:2]
+            is_worker = b"spawn_main" in (path.parent / "cmdline").read_bytes()
+            if int(started_by) == parent and state != "Z" and is_worker:
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_sweep_that_ends_takes_its_processes_with_it(folder: Path, how: signal.Signals) -> None:
+    """Also while they are in runs that take for ever, which is not waited for."""
+    begun = folder / "begun"
+    (folder / "endless.py").write_text(
+        "import time\nfrom pathlib import Path\n"
+        "def app(fast=1):\n"
+        f"    Path({str(begun)!r}).touch()\n"
+        "    time.sleep(1000)\n"
+    )
+    arguments = ("sweep", "endless.py", "--param", "fast=1:8", "--workers", "2")
+    with running(*arguments, cwd=folder) as it:
+        until(begun.exists, "a run")
+        workers = _processes_of(it.pid)
+        assert workers
+        it.send(how)
+        it.wait()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "the workers to end")
 
 
 @pytest.mark.timeout(120)

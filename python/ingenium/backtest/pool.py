@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
-from ingenium.backtest.sweep_run import SweepRun, Task, ignore_interrupt, run_task
+from ingenium.backtest.sweep_run import SweepRun, Task, follow_parent, run_task
 
 __all__ = ["Pool"]
 
@@ -39,12 +39,17 @@ class Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end()
+        self._end(is_urgent=error is not None)
 
-    def _end(self) -> None:
+    def _end(self, *, is_urgent: bool = False) -> None:
         executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=True, cancel_futures=True)
+        if executor is None:
+            return
+        if is_urgent:
+            # What is under way would be lost in any case, and may take hours.
+            for process in list(executor._processes.values()):  # noqa: SLF001
+                process.kill()
+        executor.shutdown(wait=True, cancel_futures=True)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, SweepRun]]:
         """Run backtests, and yield each as it ends.
@@ -97,7 +102,7 @@ def _make_executor(workers: int) -> ProcessPoolExecutor:
     """Make a pool of processes that leave Ctrl+C to this one."""
     # Spawned, since a fork takes over threads and connections in whatever state they are.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=ignore_interrupt)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent)
 
 
 def run_alone(task: Task) -> SweepRun:

@@ -18,7 +18,7 @@ from ingenium.backtest.sweep_run import (
     SweepRun,
     Task,
     check_same_app,
-    ignore_interrupt,
+    follow_parent,
     run_task,
 )
 from ingenium.components import load_factory
@@ -231,7 +231,7 @@ class _Child:
 
 
 def _serve(pipe: Connection) -> None:
-    ignore_interrupt()
+    follow_parent()
     with suppress(EOFError, OSError):  # the parent has ended
         while True:
             task = pipe.recv()

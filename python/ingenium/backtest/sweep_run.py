@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from hashlib import sha256
 from math import isfinite
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ingenium._version import __version__
@@ -22,7 +26,7 @@ from ingenium.components import App, load_factory
 from ingenium.components.blame import text_of, where
 from ingenium.errors import ConfigError, IngeniumError
 
-__all__ = ["FIGURES", "FIGURES_VERSION", "SweepRun", "Task", "ignore_interrupt", "luck", "run_task"]
+__all__ = ["FIGURES", "FIGURES_VERSION", "SweepRun", "Task", "follow_parent", "luck", "run_task"]
 
 FIGURES = tuple(
     each.name for each in fields(Statistics) if each.name not in {"start", "end", "benchmark"}
@@ -244,9 +248,17 @@ def luck(runs: Sequence[SweepRun], best: SweepRun) -> float | None:
     return deflated_sharpe(sharpe, skewness, kurtosis, observations, expected)
 
 
-def ignore_interrupt() -> None:
-    """Leave Ctrl+C to the parent, which lets the runs that are under way end."""
+def follow_parent() -> None:
+    """Leave Ctrl+C to the parent, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _text(time: datetime | None) -> str | None:

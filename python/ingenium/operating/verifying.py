@@ -119,6 +119,8 @@ async def verify(
     # Without its beginning the books cannot be made.
     check_gap(stream.name, state, 0, state.created)
     portfolio.price_as(kept.priced)
+    # A portfolio that has booked nothing yet has written no account down.
+    kept.rows.setdefault("account", portfolio.book_rows()["account"])
     result = Verified(portfolio.name, kept.position.sequence, waiting=len(kept.outbox))
     learner = Learner(portfolio, stream.name, state.created, kept.position.sequence)
     census = _Census(portfolio.name)
