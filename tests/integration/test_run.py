@@ -106,6 +106,8 @@ def test_run_one_process_and_many_give_equal_bytes_and_trades(folder: Path) -> N
     many = _result(ingenium("run", "app.py", "--json", "--verify", "--processes", cwd=folder))
     assert one["verified"] is True
     assert many["verified"] is True
+    # What an ingestor says of its files is told where it runs.
+    assert one.pop("data_notes") == []
     assert one == many
     assert isinstance(one["trades"], list)
     assert len(one["trades"]) > 5
@@ -305,6 +307,8 @@ def test_run_by_hand_each_component_alone_gives_equal_bytes(
     finally:
         for context, _ in started:
             context.__exit__(None, None, None)
+    # What an ingestor says of its files is told where it runs.
+    assert expected.pop("data_notes") == []
     assert result == expected
 
 

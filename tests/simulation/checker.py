@@ -262,7 +262,8 @@ class _Check:
                 for number in range(_MOST_SENDS):
                     for kind in ("order", "denial"):
                         sent = make_id(kind, PORTFOLIO, event.id, str(number))
-                        causes[sent] = record.sequence
+                        # One that comes twice is acted upon once, the first time.
+                        causes.setdefault(sent, record.sequence)
         for _, event in self.events:
             if not isinstance(event, DenialEvent):
                 continue
