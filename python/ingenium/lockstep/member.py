@@ -267,7 +267,7 @@ class _Trader(_Worker):
             await end_instant(self._executor)
             await self._publish(self._executor.take())
             worked = True
-        self._state.holding = self._executor.is_holding
+        self._state.holding = self._executor.is_holding or None
         return worked
 
 

@@ -60,8 +60,8 @@ type LockstepReport struct {
 	// Why the component cannot go on, in words; the replay then ends. Empty when all is well.
 	Error string `protobuf:"bytes,14,opt,name=error,json=Error,proto3" json:"error,omitempty"`
 	// For an executor: whether orders wait for the end of the instant, so that it needs a grant to
-	// work them. False once it has had it, and for other roles.
-	Holding       bool `protobuf:"varint,15,opt,name=holding,json=Holding,proto3" json:"holding,omitempty"`
+	// work them. Absent once it has had it, and for other roles.
+	Holding       *bool `protobuf:"varint,15,opt,name=holding,json=Holding,proto3,oneof" json:"holding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,8 +195,8 @@ func (x *LockstepReport) GetError() string {
 }
 
 func (x *LockstepReport) GetHolding() bool {
-	if x != nil {
-		return x.Holding
+	if x != nil && x.Holding != nil {
+		return *x.Holding
 	}
 	return false
 }
@@ -325,7 +325,7 @@ var File_ingenium_v1_lockstep_proto protoreflect.FileDescriptor
 
 const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"\n" +
-	"\x1aingenium/v1/lockstep.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x04\n" +
+	"\x1aingenium/v1/lockstep.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x04\n" +
 	"\x0eLockstepReport\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\tR\tComponent\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04Role\x12!\n" +
@@ -343,9 +343,11 @@ const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"\vnext_symbol\x18\f \x01(\tR\n" +
 	"NextSymbol\x12\x19\n" +
 	"\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x14\n" +
-	"\x05error\x18\x0e \x01(\tR\x05Error\x12\x18\n" +
-	"\aholding\x18\x0f \x01(\bR\aHoldingB\b\n" +
-	"\x06_total\"\xaf\x02\n" +
+	"\x05error\x18\x0e \x01(\tR\x05Error\x12\x1d\n" +
+	"\aholding\x18\x0f \x01(\bH\x01R\aHolding\x88\x01\x01B\b\n" +
+	"\x06_totalB\n" +
+	"\n" +
+	"\b_holding\"\xaf\x02\n" +
 	"\rLockstepGrant\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\rR\x04Step\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04Time\x12\x1c\n" +

@@ -46,7 +46,7 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
   static {
     java.lang.String[] descriptorData = {
       "\n\032ingenium/v1/lockstep.proto\022\013ingenium.v" +
-      "1\032\037google/protobuf/timestamp.proto\"\235\004\n\016L" +
+      "1\032\037google/protobuf/timestamp.proto\"\256\004\n\016L" +
       "ockstepReport\022\034\n\tcomponent\030\001 \001(\tR\tCompon" +
       "ent\022\022\n\004role\030\002 \001(\tR\004Role\022!\n\014data_handled\030" +
       "\003 \001(\rR\013DataHandled\022\'\n\017signals_handled\030\004 " +
@@ -59,20 +59,21 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
       "ent\0227\n\tnext_time\030\013 \001(\0132\032.google.protobuf" +
       ".TimestampR\010NextTime\022\037\n\013next_symbol\030\014 \001(" +
       "\tR\nNextSymbol\022\031\n\005total\030\r \001(\rH\000R\005Total\210\001\001" +
-      "\022\024\n\005error\030\016 \001(\tR\005Error\022\030\n\007holding\030\017 \001(\010R" +
-      "\007HoldingB\010\n\006_total\"\257\002\n\rLockstepGrant\022\022\n\004" +
-      "step\030\001 \001(\rR\004Step\022.\n\004time\030\002 \001(\0132\032.google." +
-      "protobuf.TimestampR\004Time\022\034\n\tcomponent\030\003 " +
-      "\001(\tR\tComponent\0229\n\nuntil_time\030\004 \001(\0132\032.goo" +
-      "gle.protobuf.TimestampR\tUntilTime\022!\n\014unt" +
-      "il_symbol\030\005 \001(\tR\013UntilSymbol\022\022\n\004data\030\006 \001" +
-      "(\rR\004Data\022\036\n\nexecutions\030\007 \001(\rR\nExecutions" +
-      "\022\030\n\007signals\030\010 \001(\rR\007Signals\022\020\n\003end\030\t \001(\010R" +
-      "\003EndB\260\001\n\027com.example.ingenium.v1B\rLockst" +
-      "epProtoP\001Z9github.com/markwinter/ingeniu" +
-      "m/gen/ingenium/v1;ingeniumv1\242\002\003IXX\252\002\013Ing" +
-      "enium.V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPB" +
-      "Metadata\352\002\014Ingenium::V1b\006proto3"
+      "\022\024\n\005error\030\016 \001(\tR\005Error\022\035\n\007holding\030\017 \001(\010H" +
+      "\001R\007Holding\210\001\001B\010\n\006_totalB\n\n\010_holding\"\257\002\n\r" +
+      "LockstepGrant\022\022\n\004step\030\001 \001(\rR\004Step\022.\n\004tim" +
+      "e\030\002 \001(\0132\032.google.protobuf.TimestampR\004Tim" +
+      "e\022\034\n\tcomponent\030\003 \001(\tR\tComponent\0229\n\nuntil" +
+      "_time\030\004 \001(\0132\032.google.protobuf.TimestampR" +
+      "\tUntilTime\022!\n\014until_symbol\030\005 \001(\tR\013UntilS" +
+      "ymbol\022\022\n\004data\030\006 \001(\rR\004Data\022\036\n\nexecutions\030" +
+      "\007 \001(\rR\nExecutions\022\030\n\007signals\030\010 \001(\rR\007Sign" +
+      "als\022\020\n\003end\030\t \001(\010R\003EndB\260\001\n\027com.example.in" +
+      "genium.v1B\rLockstepProtoP\001Z9github.com/m" +
+      "arkwinter/ingenium/gen/ingenium/v1;ingen" +
+      "iumv1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1\342" +
+      "\002\027Ingenium\\V1\\GPBMetadata\352\002\014Ingenium::V1" +
+      "b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

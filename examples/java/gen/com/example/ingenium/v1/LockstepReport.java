@@ -437,10 +437,23 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
-   * work them. False once it has had it, and for other roles.
+   * work them. Absent once it has had it, and for other roles.
    * </pre>
    *
-   * <code>bool holding = 15 [json_name = "Holding"];</code>
+   * <code>optional bool holding = 15 [json_name = "Holding"];</code>
+   * @return Whether the holding field is set.
+   */
+  @java.lang.Override
+  public boolean hasHolding() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+   * work them. Absent once it has had it, and for other roles.
+   * </pre>
+   *
+   * <code>optional bool holding = 15 [json_name = "Holding"];</code>
    * @return The holding.
    */
   @java.lang.Override
@@ -504,7 +517,7 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(error_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 14, error_);
     }
-    if (holding_ != false) {
+    if (((bitField0_ & 0x00000004) != 0)) {
       output.writeBool(15, holding_);
     }
     getUnknownFields().writeTo(output);
@@ -563,7 +576,7 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(error_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(14, error_);
     }
-    if (holding_ != false) {
+    if (((bitField0_ & 0x00000004) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(15, holding_);
     }
@@ -625,8 +638,11 @@ private static final long serialVersionUID = 0L;
     }
     if (!getError()
         .equals(other.getError())) return false;
-    if (getHolding()
-        != other.getHolding()) return false;
+    if (hasHolding() != other.hasHolding()) return false;
+    if (hasHolding()) {
+      if (getHolding()
+          != other.getHolding()) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -670,9 +686,11 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + ERROR_FIELD_NUMBER;
     hash = (53 * hash) + getError().hashCode();
-    hash = (37 * hash) + HOLDING_FIELD_NUMBER;
-    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
-        getHolding());
+    if (hasHolding()) {
+      hash = (37 * hash) + HOLDING_FIELD_NUMBER;
+      hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+          getHolding());
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -917,6 +935,7 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00004000) != 0)) {
         result.holding_ = holding_;
+        to_bitField0_ |= 0x00000004;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -983,7 +1002,7 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00002000;
         onChanged();
       }
-      if (other.getHolding() != false) {
+      if (other.hasHolding()) {
         setHolding(other.getHolding());
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -2039,10 +2058,23 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
-     * work them. False once it has had it, and for other roles.
+     * work them. Absent once it has had it, and for other roles.
      * </pre>
      *
-     * <code>bool holding = 15 [json_name = "Holding"];</code>
+     * <code>optional bool holding = 15 [json_name = "Holding"];</code>
+     * @return Whether the holding field is set.
+     */
+    @java.lang.Override
+    public boolean hasHolding() {
+      return ((bitField0_ & 0x00004000) != 0);
+    }
+    /**
+     * <pre>
+     * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+     * work them. Absent once it has had it, and for other roles.
+     * </pre>
+     *
+     * <code>optional bool holding = 15 [json_name = "Holding"];</code>
      * @return The holding.
      */
     @java.lang.Override
@@ -2052,10 +2084,10 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
-     * work them. False once it has had it, and for other roles.
+     * work them. Absent once it has had it, and for other roles.
      * </pre>
      *
-     * <code>bool holding = 15 [json_name = "Holding"];</code>
+     * <code>optional bool holding = 15 [json_name = "Holding"];</code>
      * @param value The holding to set.
      * @return This builder for chaining.
      */
@@ -2069,10 +2101,10 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
-     * work them. False once it has had it, and for other roles.
+     * work them. Absent once it has had it, and for other roles.
      * </pre>
      *
-     * <code>bool holding = 15 [json_name = "Holding"];</code>
+     * <code>optional bool holding = 15 [json_name = "Holding"];</code>
      * @return This builder for chaining.
      */
     public Builder clearHolding() {

@@ -219,10 +219,20 @@ public interface LockstepReportOrBuilder extends
   /**
    * <pre>
    * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
-   * work them. False once it has had it, and for other roles.
+   * work them. Absent once it has had it, and for other roles.
    * </pre>
    *
-   * <code>bool holding = 15 [json_name = "Holding"];</code>
+   * <code>optional bool holding = 15 [json_name = "Holding"];</code>
+   * @return Whether the holding field is set.
+   */
+  boolean hasHolding();
+  /**
+   * <pre>
+   * For an executor: whether orders wait for the end of the instant, so that it needs a grant to
+   * work them. Absent once it has had it, and for other roles.
+   * </pre>
+   *
+   * <code>optional bool holding = 15 [json_name = "Holding"];</code>
    * @return The holding.
    */
   boolean getHolding();
