@@ -62,7 +62,7 @@ _FORMS: dict[str, dict[str, str]] = {
     | dict.fromkeys(("Stream", "StreamSequence", "ContentType"), "text"),
     "LockstepReport": {"Component": "text", "Role": "text"}
     | dict.fromkeys((*_COUNTS, "Total"), "count")
-    | {"NextTime": "time", "NextSymbol": "text", "Error": "text"},
+    | {"NextTime": "time", "NextSymbol": "text", "Error": "text", "Holding": "flag"},
 }
 
 EVENT_NAMES = tuple(_FORMS)

@@ -50,6 +50,27 @@ func (c count) MarshalJSON() ([]byte, error) {
 	return json.Marshal(c.value)
 }
 
+// flag is an optional truth value.
+type flag struct {
+	set   bool
+	value bool
+}
+
+func (f *flag) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	f.set = true
+	return json.Unmarshal(data, &f.value)
+}
+
+func (f flag) MarshalJSON() ([]byte, error) {
+	if !f.set {
+		return []byte("null"), nil
+	}
+	return json.Marshal(f.value)
+}
+
 // moment is a time, read by time.Time itself and shown as the SDK holds it: in UTC, cut to
 // microseconds, null when it is Go's zero time.
 type moment struct{ time.Time }
@@ -137,4 +158,5 @@ type supersetReport struct {
 	NextSymbol                                                    string
 	Total                                                         count
 	Error                                                         string
+	Holding                                                       flag
 }
