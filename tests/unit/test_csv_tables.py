@@ -128,7 +128,9 @@ def test_table_of_bars_reads_back_to_the_same_decimals(path: Path, data: st.Data
     if reason:
         # Digits in threes may be thousands or decimals, or 32nds behind an apostrophe.
         event(f"refused: {name}")
-        assert "decimal=" in reason or name == "swiss", reason
+        # A volume whose numbers are those of money beside it is asked for, too.
+        is_asked = "decimal=" in reason or "may each be the volume" in reason
+        assert is_asked or name == "swiss", reason
         return
     event(f"read: {name}")
     assert [tuple(map(Decimal, bar.texts)) for bar in read] == table
