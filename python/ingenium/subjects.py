@@ -44,6 +44,7 @@ __all__ = [
     "dead_letter_subject",
     "event_type_of",
     "grant_subject",
+    "is_ask",
     "observed_subject",
     "report_subject",
     "share_subject",
@@ -249,6 +250,12 @@ def ask_subject(app: str, component: str = "") -> str:
     """
     ask = f"{_own_subject(app)}.ask"
     return f"{ask}.{_part('name', component)}" if component else ask
+
+
+def is_ask(subject: str) -> bool:
+    """Whether a subject is one of `ask_subject`: a question that is lost is asked again."""
+    parts = subject.split(".")
+    return len(parts) in (3, 4) and parts[0] == "_ingenium" and parts[2] == "ask"
 
 
 def _own_subject(app: str) -> str:

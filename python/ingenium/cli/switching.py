@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from ingenium.cli.output import make_console, printable
-from ingenium.cli.targets import AppName, JsonFlag, app_name, person, settings_with
+from ingenium.cli.targets import AppName, JsonFlag, ServerOption, app_name, person, settings_with
 from ingenium.clock import SystemClock
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
@@ -21,14 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["halt", "reduce", "resume"]
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, in words; everybody is told.")]
-Server = Annotated[
-    str | None,
-    typer.Option("--server", metavar="URL", help="In place of NATS_SERVER."),
-]
 
 
 def halt(
-    app: AppName = None, reason: Reason = "", server: Server = None, json: JsonFlag = False
+    app: AppName = None, reason: Reason = "", server: ServerOption = None, json: JsonFlag = False
 ) -> None:
     """Halt trading: no order leaves any more, and working ones are canceled.
 
@@ -40,7 +36,7 @@ def halt(
 
 
 def reduce(
-    app: AppName = None, reason: Reason = "", server: Server = None, json: JsonFlag = False
+    app: AppName = None, reason: Reason = "", server: ServerOption = None, json: JsonFlag = False
 ) -> None:
     """Let only orders through that make positions smaller; otherwise as halt."""
     _restrict(TradingState.REDUCING, app, reason, server, as_json=json)
@@ -49,7 +45,7 @@ def reduce(
 def resume(
     app: AppName = None,
     reason: Reason = "",
-    server: Server = None,
+    server: ServerOption = None,
     yes: Annotated[
         str | None,
         typer.Option("--yes", metavar="NAME", help="The app's name, in place of typing it."),

@@ -24,6 +24,7 @@ from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
 from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
+from ingenium.deploy.program_observer import observed_programs
 from ingenium.deploy.replay import run_replay
 from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
 from ingenium.deploy.stopping import stop_signals, unless_stopped
@@ -127,7 +128,10 @@ async def run_app(
             programs += [part for part in parts if isinstance(part, Program | Supervised)]
             if not app.historical:
                 remember_prefix(app, settings)
-                async with watched_server(access.monitor_url, app, halt, on_notice):
+                async with (
+                    watched_server(access.monitor_url, app, halt, on_notice),
+                    observed_programs(bus, app, parts),
+                ):
                     await run_live(bus, app, parts, stop, buses, halt=halt)
                 return None
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)

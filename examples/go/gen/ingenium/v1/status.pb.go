@@ -49,8 +49,9 @@ type ComponentStatus struct {
 	Host string `protobuf:"bytes,7,opt,name=host,json=Host,proto3" json:"host,omitempty"`
 	// Number of its process there. 0 means not stated.
 	Process uint32 `protobuf:"varint,8,opt,name=process,json=Process,proto3" json:"process,omitempty"`
-	// Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-	// "running", "ended" or "unknown".
+	// Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+	// with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+	// when somebody else starts it.
 	State string `protobuf:"bytes,9,opt,name=state,json=State,proto3" json:"state,omitempty"`
 	// When this was said, by the sender's clock. Absent means not stated.
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=timestamp,json=Timestamp,proto3" json:"timestamp,omitempty"`

@@ -137,8 +137,9 @@ class ComponentStatus(betterproto2.Message):
 
     state: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
     """
-    Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-    "running", "ended" or "unknown".
+    Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+    with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+    when somebody else starts it.
     """
 
     timestamp: "datetime.datetime | None" = betterproto2.field(

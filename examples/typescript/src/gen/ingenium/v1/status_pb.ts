@@ -85,8 +85,9 @@ export type ComponentStatus = Message<"ingenium.v1.ComponentStatus"> & {
   process: number;
 
   /**
-   * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-   * "running", "ended" or "unknown".
+   * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+   * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+   * when somebody else starts it.
    *
    * @generated from field: string state = 9 [json_name = "State"];
    */

@@ -423,8 +423,9 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object state_ = "";
   /**
    * <pre>
-   * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-   * "running", "ended" or "unknown".
+   * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+   * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+   * when somebody else starts it.
    * </pre>
    *
    * <code>string state = 9 [json_name = "State"];</code>
@@ -445,8 +446,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-   * "running", "ended" or "unknown".
+   * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+   * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+   * when somebody else starts it.
    * </pre>
    *
    * <code>string state = 9 [json_name = "State"];</code>
@@ -3074,8 +3076,9 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object state_ = "";
     /**
      * <pre>
-     * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-     * "running", "ended" or "unknown".
+     * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+     * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+     * when somebody else starts it.
      * </pre>
      *
      * <code>string state = 9 [json_name = "State"];</code>
@@ -3095,8 +3098,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-     * "running", "ended" or "unknown".
+     * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+     * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+     * when somebody else starts it.
      * </pre>
      *
      * <code>string state = 9 [json_name = "State"];</code>
@@ -3117,8 +3121,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-     * "running", "ended" or "unknown".
+     * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+     * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+     * when somebody else starts it.
      * </pre>
      *
      * <code>string state = 9 [json_name = "State"];</code>
@@ -3135,8 +3140,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-     * "running", "ended" or "unknown".
+     * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+     * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+     * when somebody else starts it.
      * </pre>
      *
      * <code>string state = 9 [json_name = "State"];</code>
@@ -3150,8 +3156,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-     * "running", "ended" or "unknown".
+     * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+     * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+     * when somebody else starts it.
      * </pre>
      *
      * <code>string state = 9 [json_name = "State"];</code>

@@ -164,8 +164,9 @@ public interface ComponentStatusOrBuilder extends
 
   /**
    * <pre>
-   * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-   * "running", "ended" or "unknown".
+   * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+   * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+   * when somebody else starts it.
    * </pre>
    *
    * <code>string state = 9 [json_name = "State"];</code>
@@ -174,8 +175,9 @@ public interface ComponentStatusOrBuilder extends
   java.lang.String getState();
   /**
    * <pre>
-   * Where it is in its life: "starting", "ready", "stopping" or "stopped". Of an observed program:
-   * "running", "ended" or "unknown".
+   * Where it is in its life: "starting", "ready", "stopping" or "stopped", or "failed" when it ends
+   * with the error that `problem` says. Of an observed program: "running", "ended", or "unknown"
+   * when somebody else starts it.
    * </pre>
    *
    * <code>string state = 9 [json_name = "State"];</code>
