@@ -62,6 +62,8 @@ class _Observer:
                 app=self._app,
                 component=component.name,
                 role=component.role,
+                # Ours say themselves how they are, once they are connected.
+                language="" if isinstance(component, External) else "python",
                 host=socket.gethostname(),
                 process=0 if part is None else part.process,
                 state=state,

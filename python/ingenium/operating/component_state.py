@@ -210,6 +210,8 @@ def _judge(
         return Liveness.SILENT, f"not connected, heard {_ago(said.age_seconds)}; its process runs"
     if said is not None:
         return Liveness.DEAD, f"not connected, heard {_ago(said.age_seconds)}"
+    if program is not None and program.state == "running" and program.language:
+        return Liveness.SILENT, f"its process {program.process} runs, and is not connected yet"
     if program is not None and program.state == "running":
         return Liveness.ALIVE, f"its process {program.process} runs; it says nothing itself"
     if program is not None:

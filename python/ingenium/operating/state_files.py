@@ -61,7 +61,10 @@ def _written(path: Path) -> datetime | None:
     times = []
     for file in (path, path.with_name(f"{path.name}-wal")):
         with suppress(OSError):
-            times.append(file.stat().st_mtime)
+            found = file.stat()
+            # Who only reads makes an empty journal.
+            if found.st_size:
+                times.append(found.st_mtime)
     return datetime.fromtimestamp(max(times), UTC) if times else None
 
 

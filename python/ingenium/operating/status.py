@@ -151,11 +151,10 @@ def _trading(status: AppStatus, heard: Word | None) -> tuple[str, str]:
     gated = [each for each in status.components if each.role in GATED]
     # What a component said before it died is over; what is written down holds at its next start.
     if status.runs:
-        words = [each.trading for each in gated if each.trading and each.liveness is Liveness.ALIVE]
+        telling = [each for each in gated if each.liveness is Liveness.ALIVE and each.trading]
+        words = [each.trading for each in telling if each.trading is not None]
         if words:
-            quiet = [
-                each.name for each in gated if not each.trading or each.liveness != Liveness.ALIVE
-            ]
+            quiet = [each.name for each in gated if each not in telling]
             return _strictest(words), f"{', '.join(quiet)} does not say" if quiet else ""
         known = [word for word in (status.kill_file, heard) if word is not None]
         state = _strictest(known)
