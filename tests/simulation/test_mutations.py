@@ -17,6 +17,7 @@ from ingenium.brokers.calling import Answer
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components import Portfolio
 from ingenium.delivery import outbox, taking, writing
+from ingenium.delivery.lateness import lateness
 from ingenium.delivery.store import Change
 from ingenium.errors import BrokerRefusedError, BrokerTimeoutError, BusTimeoutError
 from ingenium.risk import TradingSwitch, gate
@@ -155,7 +156,6 @@ def late_orders_are_worked(patch):
 
 
 def late_by_own_age_only(patch):
-    lateness = taking.lateness
     patch.setattr(taking, "lateness", lambda event, _, kept, now: lateness(event, {}, kept, now))
     patch.setattr(taking, "cause_of", lambda *_: None)
 

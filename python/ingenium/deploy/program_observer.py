@@ -1,8 +1,9 @@
-"""Says on the bus whether the programs run that a live app has started."""
+"""Says on the bus which components a live app has, and whether the programs run that it started."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -10,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.contract import Bus, Message
 from ingenium.clock import SystemClock
-from ingenium.components import App, External
+from ingenium.components import App, Component, External
 from ingenium.deploy.parts import Part
 from ingenium.deploy.status_reporter import INTERVAL_SECONDS
 from ingenium.deploy.supervising import Supervised
@@ -30,11 +31,7 @@ class _Observer:
         self._supervised = {
             part.component.name: part for part in parts if isinstance(part, Supervised)
         }
-        self._components = [
-            component
-            for component in app.components
-            if isinstance(component, External) or component.name in self._supervised
-        ]
+        self._components = app.components
         self._clock = SystemClock()
 
     async def run(self) -> None:
@@ -56,8 +53,7 @@ class _Observer:
     async def publish(self) -> None:
         """Say of each program what can be seen of it."""
         for component in self._components:
-            part = self._supervised.get(component.name)
-            state = "unknown" if part is None else "running" if part.process else "ended"
+            state, process, restarts = self._see(component)
             status = ComponentStatus(
                 app=self._app,
                 component=component.name,
@@ -65,16 +61,25 @@ class _Observer:
                 # Ours say themselves how they are, once they are connected.
                 language="" if isinstance(component, External) else "python",
                 host=socket.gethostname(),
-                process=0 if part is None else part.process,
+                process=process,
                 state=state,
                 timestamp=self._clock.now(),
                 interval_seconds=INTERVAL_SECONDS,
-                restarts=None if part is None else part.restarts,
+                restarts=restarts,
             )
             try:
                 await self._bus.publish(observed_subject(self._app, component.name), encode(status))
             except BusError:
                 return  # Said again soon.
+
+    def _see(self, component: Component) -> tuple[str, int, int | None]:
+        """Return whether a component runs, in which process, and how often it was restarted."""
+        part = self._supervised.get(component.name)
+        if part is not None:
+            return "running" if part.process else "ended", part.process, part.restarts
+        if isinstance(component, External):
+            return "unknown", 0, None
+        return "running", os.getpid(), None
 
 
 @asynccontextmanager
@@ -85,8 +90,7 @@ async def observed_programs(bus: Bus, app: App, parts: Sequence[Part]) -> AsyncI
 
     Args:
         bus: The operator's connection.
-        app: Which app; components that are other programs are observed, and those with a process
-            of their own.
+        app: Which app. Who asks learns from this which components it has.
         parts: What was made of its components.
     """
     observer = _Observer(bus, app, parts)

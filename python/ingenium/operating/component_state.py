@@ -27,7 +27,7 @@ class Liveness(StrEnum):
     STOPPED = "stopped"
     """It has said that it stops."""
     NOT_RUNNING = "not running"
-    """Nothing of the app runs."""
+    """Nothing of the app runs, or the app as it runs now has no such component."""
     UNKNOWN = "unknown"
     """Nobody can tell: it says nothing, and somebody else starts it."""
 
@@ -146,7 +146,7 @@ class ComponentState(msgspec.Struct):
     @property
     def is_well(self) -> bool:
         """Whether nothing says that it is not there."""
-        return self.liveness in {Liveness.ALIVE, Liveness.UNKNOWN}
+        return self.liveness in {Liveness.ALIVE, Liveness.UNKNOWN, Liveness.NOT_RUNNING}
 
 
 def add_view(state: ComponentState, view: LiveView) -> None:
@@ -201,6 +201,8 @@ def _judge(
         return Liveness.DEAD, "its process has ended"
     if state.name in view.connected:
         return Liveness.SILENT, silence or "connected, and does not answer"
+    if program is None and any(each.answered for each in view.observed.values()):
+        return Liveness.NOT_RUNNING, "no part of the app as it runs now"
     if said is not None and program is not None and program.state == "running":
         return Liveness.SILENT, f"its process {program.process} runs, and is not connected yet"
     if said is not None and said.status.state in {"stopped", "failed"}:

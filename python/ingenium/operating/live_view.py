@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -79,15 +80,17 @@ async def look_at(bus: NatsBus, app: str, known: Collection[str] = ()) -> LiveVi
     subscriptions = [
         await bus.subscribe(make(app, "*"), hear) for make in (status_subject, observed_subject)
     ]
+    began = loop.time()
+    asking = asyncio.ensure_future(ask(bus, ask_subject(app), ANSWER_SECONDS))
+    tasks: list[asyncio.Future[Any]] = [asking]
     try:
-        began = loop.time()
-        asking = asyncio.ensure_future(ask(bus, ask_subject(app), ANSWER_SECONDS))
         kept = await kept_statuses(bus, app)
         for record in kept.records:
             _note(view, app, record.message, _age(record.time, kept.now), answered=False)
         names = sorted({*known, *view.said, *view.observed})
         # A server knows at once who is not there; of who is there, the rest of the second tells.
         connecting = asyncio.ensure_future(_connected(bus, app, names))
+        tasks.append(connecting)
         while (elapsed := loop.time() - began) < ANSWER_SECONDS:
             is_asked = asking.done() and not asking.result()
             if is_asked or (connecting.done() and elapsed >= _SETTLE_SECONDS):
@@ -100,6 +103,9 @@ async def look_at(bus: NatsBus, app: str, known: Collection[str] = ()) -> LiveVi
         view.runs = bool(view.connected) or await asking
         return view
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for subscription in subscriptions:
             await subscription.stop()
 

@@ -83,8 +83,8 @@ class ComponentStatus(betterproto2.Message):
     """
     The status of one component of a live app, published on _ingenium.<app>.status.<component>: when
     it starts, every few seconds, at once on any message on _ingenium.<app>.ask or
-    _ingenium.<app>.ask.<component>, and when it stops. The program that starts components says the
-    same of those that it has started, on _ingenium.<app>.observed.<component>.
+    _ingenium.<app>.ask.<component>, and when it stops. The program that starts an app says the
+    same of each component of it, on _ingenium.<app>.observed.<component>.
     """
 
     @betterproto2.staticproperty

@@ -9,8 +9,8 @@ package com.example.ingenium.v1;
  * <pre>
  * The status of one component of a live app, published on _ingenium.&lt;app&gt;.status.&lt;component&gt;: when
  * it starts, every few seconds, at once on any message on _ingenium.&lt;app&gt;.ask or
- * _ingenium.&lt;app&gt;.ask.&lt;component&gt;, and when it stops. The program that starts components says the
- * same of those that it has started, on _ingenium.&lt;app&gt;.observed.&lt;component&gt;.
+ * _ingenium.&lt;app&gt;.ask.&lt;component&gt;, and when it stops. The program that starts an app says the
+ * same of each component of it, on _ingenium.&lt;app&gt;.observed.&lt;component&gt;.
  * </pre>
  *
  * Protobuf type {@code ingenium.v1.ComponentStatus}
@@ -1814,8 +1814,8 @@ private static final long serialVersionUID = 0L;
    * <pre>
    * The status of one component of a live app, published on _ingenium.&lt;app&gt;.status.&lt;component&gt;: when
    * it starts, every few seconds, at once on any message on _ingenium.&lt;app&gt;.ask or
-   * _ingenium.&lt;app&gt;.ask.&lt;component&gt;, and when it stops. The program that starts components says the
-   * same of those that it has started, on _ingenium.&lt;app&gt;.observed.&lt;component&gt;.
+   * _ingenium.&lt;app&gt;.ask.&lt;component&gt;, and when it stops. The program that starts an app says the
+   * same of each component of it, on _ingenium.&lt;app&gt;.observed.&lt;component&gt;.
    * </pre>
    *
    * Protobuf type {@code ingenium.v1.ComponentStatus}
