@@ -94,6 +94,9 @@ def test_component_that_dies_in_a_loop_ends_the_run_and_halts_trading(folder: Pa
     assert "'turns' ended with 3, 2 times within 120 s" in output
     assert "TRADING IS HALTED: 'turns' ended with 3" in output
     assert "ingenium resume live" in output
+    # The server is gone with the app; what the components have written down still says it.
+    ended_status = status_in(folder)
+    assert (ended_status.runs, ended_status.trading) == (False, "halted")
     (folder / "app.py").write_text(APP)
     with running("run", "app.py:app", cwd=folder) as it:
         until(lambda: bool(running_servers(folder / ".ingenium")), "a server")

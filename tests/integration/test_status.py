@@ -11,12 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nats
 import pytest
-from delivering import jetstream
+from delivering import connected, jetstream
 from live_app import APP
 from running import ingenium, running, until
 from typer.testing import CliRunner, Result
 
+from ingenium.bus.status_stream import keep_statuses
+from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.cli.main import application
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
@@ -78,10 +81,10 @@ class Elsewhere:
     def __init__(self, folder: Path, url: str, app: str = "live", prefix: str = "") -> None:
         folder.mkdir(exist_ok=True)
         settings = Settings(data_directory=folder / ".ingenium").at_server(url)
-        self._place = find_place(settings.with_prefix(prefix), app)
+        self.place = find_place(settings.with_prefix(prefix), app)
 
     def status(self) -> AppStatus:
-        return asyncio.run(status_of(self._place))
+        return asyncio.run(status_of(self.place))
 
     def component(self, name: str) -> ComponentState:
         found = {each.name: each for each in self.status().components}
@@ -344,3 +347,62 @@ def test_apps_of_history_are_not_meant_where_no_name_is_given(
     (tmp_path / ".ingenium/live/state").mkdir(parents=True)
     shown = command("status", "--json")
     assert [each["app"] for each in json.loads(shown.stdout)] == ["live"]
+
+
+DOCUMENTED = Path(__file__).parents[2] / "docs/wire-format.md"
+
+
+async def test_program_in_another_language_is_known_by_the_documented_message(
+    make_server: Any, tmp_path: Path
+) -> None:
+    text = DOCUMENTED.read_text("utf-8").partition("## Status")[2].partition("## ")[0]
+    payload = text.partition("```json\n")[2].partition("```")[0].strip().encode()
+    server = make_server(jetstream(tmp_path / "js"))
+    elsewhere = Elsewhere(tmp_path / "other", server.url, app="momentum")
+    async with connected(server.url) as operator:
+        await keep_statuses(operator)
+    client = await nats.connect(server.url)
+
+    async def answer(message: Any) -> None:
+        await client.publish("_ingenium.momentum.status.rsi", payload)
+
+    for subject in ("_ingenium.momentum.ask", "_ingenium.momentum.ask.rsi"):
+        await client.subscribe(subject, cb=answer)
+    await client.flush()
+    status = await status_of(elsewhere.place)
+    [rsi] = status.components
+    assert (rsi.name, rsi.role, rsi.language) == ("rsi", "strategy", "go")
+    assert (rsi.liveness.value, rsi.handled, rsi.last_event) == ("alive", 1042, "DataEvent")
+    # Nothing of the app has orders pass through it, so nobody says whether there is trading.
+    assert (status.runs, status.trading) == (True, "unknown")
+    # One that speaks in the name of another component is not believed.
+    await client.publish("_ingenium.momentum.status.other", payload)
+    await client.close()  # as if it were killed
+    status = await status_of(elsewhere.place)
+    [rsi] = status.components
+    assert (status.runs, rsi.liveness.value) == (False, "dead")
+    assert rsi.why.startswith("not connected, heard ")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Ingenium-Source": "go-executor"}])
+async def test_last_message_of_a_program_that_says_nothing(
+    make_server: Any, tmp_path: Path, headers: dict[str, str]
+) -> None:
+    server = make_server(jetstream(tmp_path / "js"))
+    elsewhere = Elsewhere(tmp_path / "other", server.url)
+    async with connected(server.url) as bus:
+        stream = await open_stream(bus, MONEY_STREAM)
+        await stream.append("ingenium.executor.execution", b"{}", headers)
+    roster = {"go-executor": "executor", "go-portfolio": "portfolio"}
+    found = {each.name: each for each in (await status_of(elsewhere.place, roster)).components}
+    last = found["go-executor"].last_sent
+    assert last is not None
+    assert (last.subject, last.is_certain) == ("ingenium.executor.execution", bool(headers))
+    assert found["go-portfolio"].last_sent is None
+    # With two of them the sender must say who it is.
+    found = {
+        each.name: each
+        for each in (await status_of(elsewhere.place, roster | {"another": "executor"})).components
+    }
+    assert found["another"].last_sent is None
+    assert (found["go-executor"].last_sent is not None) is bool(headers)
