@@ -38,9 +38,8 @@ def checksum(*values: str | bytes | int) -> int:
     """
     found = 0
     for value in values:
-        if not isinstance(value, bytes):
-            value = str(value).encode("utf-8", "surrogatepass")
-        found = crc32(value, found)
+        raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+        found = crc32(raw, found)
     return found
 
 
@@ -96,10 +95,8 @@ class Seal:
 
     def begin(self) -> None:
         """Begin to count what a transaction changes."""
-        if self._sums is None:
-            self._load()
-        assert self._sums is not None
-        self._next = _Sums(self._sums.commits + 1, dict(self._sums.tables))
+        sums = self._sums or self._load()
+        self._next = _Sums(sums.commits + 1, dict(sums.tables))
         self._changed = {}
 
     def put(self, table: str, key: _Key, mark: int) -> None:
@@ -152,12 +149,11 @@ class Seal:
             What is wrong, by table; that of the seal itself is ``"seal"``.
         """
         try:
-            self._load()
+            sums = self._load()
         except ValueError as error:
             return {"seal": str(error)}
-        assert self._sums is not None
         wrong: dict[str, str] = {}
-        for table, (count, total) in self._sums.tables.items():
+        for table, (count, total) in sums.tables.items():
             found = _count(self._connection, table)
             if found[0] != count:
                 wrong[table] = f"it has {found[0]:,} rows, and {count:,} were written"
@@ -165,18 +161,20 @@ class Seal:
                 wrong[table] = "the checksums of its rows do not add up"
         return wrong
 
-    def _load(self) -> None:
+    def _load(self) -> _Sums:
         rows = self._connection.execute("SELECT sums, checksum FROM seal").fetchall()
         if len(rows) != 1 or not isinstance(rows[0][0], str) or checksum(rows[0][0]) != rows[0][1]:
             raise ValueError("its checksum does not fit")
         try:
-            self._sums = msgspec.json.decode(rows[0][0], type=_Sums)
+            sums = msgspec.json.decode(rows[0][0], type=_Sums)
         except msgspec.MsgspecError as error:
             raise ValueError(str(error)) from error
         for table, key in _KEYS.items():
             self._marks[table] = dict(
                 self._connection.execute(f"SELECT {key}, checksum FROM {table}")  # noqa: S608
             )
+        self._sums = sums
+        return sums
 
 
 def _count(connection: sqlite3.Connection, table: str) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from ingenium.delivery.outbox import Outbox
 from ingenium.delivery.places import check_history, find_place, mark_of, remembers
 from ingenium.delivery.reading import OpenStream, read_data
 from ingenium.delivery.rebuilding import rebuild
+from ingenium.delivery.salvage import place_before_damage
 from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.taking import Taker
@@ -259,19 +260,29 @@ class DurableMember:
         self._clock.hear(state.time, asked)
         self._created = state.created
         known = self._store.position(self._stream.name)
-        if known is not None:
+        place = known or place_before_damage(self._store)
+        if place is not None:
             self._after = await find_place(
-                self._bus, component, known, self._stream, state, adopt=self._adopt
+                self._bus, component, place, self._stream, state, adopt=self._adopt
             )
         else:
             self._after = state.last
-        mark = known.mark if known is not None and known.sequence == self._after else ""
+        mark = place.mark if place is not None and place.sequence == self._after else ""
         # Before anything is learned: what changes from here on is noticed.
         self._mark = mark or await mark_of(self._stream, self._after)
         if known is None:
             if state.last:
                 check_history(self._bus, component, self._stream.name, state, adopt=self._adopt)
-                for identifier in await rebuild(component, self._stream, state.last):
+                booked = await rebuild(
+                    component,
+                    self._stream,
+                    state.last,
+                    executions_until=self._after,
+                    # A file that was damaged has left these.
+                    waiting=self._store.outbox(limit=-1),
+                    priced=[("priced", id, data) for id, data in self._store.log("priced")],
+                )
+                for identifier in booked:
                     self._draft.see(identifier)
                 if isinstance(component, Executor):
                     await self._end_unseen(component, state.last)

@@ -16,14 +16,20 @@ from typing import Any
 
 import msgspec
 
-from ingenium.delivery.checksum import COLUMNS, Seal, checksum, what_is_wrong
-from ingenium.delivery.store_file import StoreLock, connect, prepare, schema_problem
+from ingenium.delivery.checksum import Seal, checksum, what_is_wrong
+from ingenium.delivery.damage import Damage, damage_of
+from ingenium.delivery.store_file import (
+    StoreLock,
+    connect,
+    prepare,
+    store_error,
+)
 from ingenium.errors import StoreDamagedError, StoreError
 
 __all__ = ["Change", "Outgoing", "Position", "Store"]
 
 
-_CHECKED = 100_000
+_CURE = "put back a whole copy, or move it away; docs/operating.md tells what that loses"
 _ADD_TO_LOG = "INSERT INTO log (kind, id, value, checksum) VALUES (?, ?, ?, ?)"
 _ADD_TO_OUTBOX = (
     "INSERT INTO outbox (id, subject, payload, headers, checksum) VALUES (?, ?, ?, ?, ?)"
@@ -121,9 +127,10 @@ class Store:
         Raises:
             StoreError: It is damaged, in use, of somebody else, or cannot be written.
         """
-        lock = StoreLock(path)
+        lock, connection = StoreLock(path), None
         try:
-            store = cls(connect(path), str(path))
+            connection = connect(path)
+            store = cls(connection, str(path))
             store._lock = lock
             store.check()
             known = store.meta("owner")
@@ -135,6 +142,8 @@ class Store:
             if not known:
                 store.set_meta("owner", owner)
         except BaseException:
+            if connection is not None:
+                connection.close()
             lock.release()
             raise
         return store
@@ -160,6 +169,12 @@ class Store:
             self._lock.release()
             self._lock = None
 
+    def seen(self) -> Iterator[str]:
+        """Yield the ids of all events that were handled."""
+        with self._speaking():
+            for (identifier,) in self._connection.execute("SELECT id FROM inbox"):
+                yield identifier
+
     def check(self) -> None:
         """Look the file over, and hold it against the checksums of what was written.
 
@@ -170,44 +185,22 @@ class Store:
         """
         wrong = self.damage()
         if wrong:
-            raise StoreDamagedError(f"{self.name} is damaged: {wrong[0]}")
+            raise StoreDamagedError(f"{self.name} is damaged: {wrong[0]}: {_CURE}")
         if self._lock is not None:
             lost = self._lock.commits - self._seal.commits
             if lost > 0:
                 raise StoreDamagedError(
                     f"{self.name} is damaged: its last {lost:,} changes are gone, as after a fault "
-                    "of the disk, or when an older copy was put in its place"
+                    f"of the disk, or when an older copy was put in its place: {_CURE}"
                 )
 
-    def damage(self) -> list[str]:
-        """Return what is wrong with the file, the table and row first; empty when it is whole."""
-        try:
-            execute = self._connection.execute
-            found = execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if found != "ok":
-                return [str(found)]
-            if not self._is_sealed:
-                return []
-            if found := schema_problem(self._connection):
-                return [found]
-            wrong = self._seal.check()
-            # Of the log, what a start reads; the rest when it is read.
-            tables = ("meta", "position", "state", "outbox", "log")
-            rows = [text for table in tables for text in self._wrong_rows(table)]
-            return rows + [f"table {table}: {text}" for table, text in wrong.items()]
-        except (sqlite3.Error, UnicodeError, TypeError, ValueError) as error:
-            return [str(error)]
+    def damage(self) -> list[Damage]:
+        """Return what is wrong with the file, rows first; empty when it is whole."""
+        return damage_of(self._connection, self._seal if self._is_sealed else None)
 
-    def _wrong_rows(self, table: str) -> list[str]:
-        names = ", ".join(column for column, _ in COLUMNS[table])
-        newest = f"ORDER BY number DESC LIMIT {_CHECKED}" if table == "log" else ""
-        query = f"SELECT {names}, checksum FROM {table} {newest}"  # noqa: S608
-        found = self._connection.execute(query)
-        return [
-            f"row {values[0]!r} of table {table}: {text}"
-            for *values, known in found
-            if (text := what_is_wrong(table, tuple(values), known))
-        ]
+    def overlook(self) -> None:
+        """Read rows from now on whose checksums do not fit, too: to compare them with others."""
+        self._is_sealed = False
 
     def _whole(self, table: str, rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[Any, ...]]:
         """Yield rows without their checksums, which come last.
@@ -219,7 +212,7 @@ class Store:
             row = tuple(values)
             if text := what_is_wrong(table, row, known if self._is_sealed else None):
                 raise StoreDamagedError(
-                    f"{self.name} is damaged: row {row[0]!r} of table {table}: {text}"
+                    f"{self.name} is damaged: {Damage(table, text, row[0])}: {_CURE}"
                 )
             yield row
 
@@ -232,7 +225,8 @@ class Store:
         """Return a fact about the file; empty when it is not there."""
         with self._speaking():
             found = self._connection.execute(
-                f"SELECT key, value, {self._known} FROM meta WHERE key = ?", (key,)
+                f"SELECT key, value, {self._known} FROM meta WHERE key = ?",  # noqa: S608
+                (key,),
             )
             return next((value for _, value in self._whole("meta", found)), "")
 
@@ -261,7 +255,7 @@ class Store:
         """Return the state, or the part of it whose keys begin with ``prefix``."""
         with self._speaking():
             found = self._connection.execute(
-                f"SELECT key, value, {self._known} FROM state "
+                f"SELECT key, value, {self._known} FROM state "  # noqa: S608
                 "WHERE substr(key, 1, ?) = ? ORDER BY key",
                 (len(prefix), prefix),
             )
@@ -276,7 +270,7 @@ class Store:
         """
         with self._speaking():
             found = self._connection.execute(
-                f"SELECT kind, id, value, {self._known} FROM log "
+                f"SELECT kind, id, value, {self._known} FROM log "  # noqa: S608
                 "WHERE kind = ? ORDER BY number DESC LIMIT ?",
                 (kind, -1 if last is None else last),
             ).fetchall()
@@ -310,7 +304,7 @@ class Store:
         """Return how far the component has come, in each stream."""
         with self._speaking():
             found = self._connection.execute(
-                f"SELECT stream, created, sequence, mark, {self._known} FROM position "
+                f"SELECT stream, created, sequence, mark, {self._known} FROM position "  # noqa: S608
                 "ORDER BY stream"
             ).fetchall()
             return [Position(*each) for each in self._whole("position", found)]
@@ -319,7 +313,7 @@ class Store:
         """Return what is to be sent next, oldest first."""
         with self._speaking():
             found = self._connection.execute(
-                f"SELECT number, id, subject, payload, headers, {self._known} FROM outbox "
+                f"SELECT number, id, subject, payload, headers, {self._known} FROM outbox "  # noqa: S608
                 "ORDER BY number LIMIT ?",
                 (limit,),
             ).fetchall()
@@ -392,4 +386,4 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"cannot use {self.name}: {error}") from error
+            raise store_error(self.name, error) from error

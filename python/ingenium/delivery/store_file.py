@@ -10,10 +10,10 @@ import sqlite3
 from pathlib import Path
 
 from ingenium.delivery.checksum import COLUMNS, Seal, checksum
-from ingenium.errors import StoreError
+from ingenium.errors import StoreDamagedError, StoreError
 from ingenium.private_files import make_folder, open_private
 
-__all__ = ["VERSION", "StoreLock", "connect", "prepare", "schema_problem"]
+__all__ = ["VERSION", "StoreLock", "connect", "prepare", "schema_problem", "store_error"]
 
 VERSION = 2
 """Of the schema. Version 1, up to Ingenium 0.0.7, had no checksums."""
@@ -73,8 +73,16 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     except OSError as error:
         raise StoreError(f"cannot keep a state in {path}: {error.strerror}") from error
     except sqlite3.Error as error:
-        raise StoreError(f"cannot use {path}: {error}") from error
+        raise store_error(str(path), error) from error
     return connection
+
+
+def store_error(name: str, error: sqlite3.Error) -> StoreError:
+    """Say which file it is that SQLite complains about."""
+    # What comes of the disk or of others, SQLite calls operational; the rest is a file that it
+    # cannot make sense of.
+    kind = StoreDamagedError if type(error) is sqlite3.DatabaseError else StoreError
+    return kind(f"cannot use {name}: {error}")
 
 
 def prepare(connection: sqlite3.Connection, name: str, seal: Seal) -> bool:
@@ -125,9 +133,7 @@ def _take_over(connection: sqlite3.Connection) -> None:
     connection.create_function("checksum_of", -1, checksum, deterministic=True)
     for table in _WITH_CHECKSUM:
         names = ", ".join(column for column, _ in COLUMNS[table])
-        connection.execute(
-            f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0"
-        )
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
         connection.execute(f"UPDATE {table} SET checksum = checksum_of({names})")  # noqa: S608
     connection.execute("CREATE TABLE seal (sums TEXT NOT NULL, checksum INTEGER NOT NULL)")
 

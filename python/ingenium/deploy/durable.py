@@ -19,9 +19,10 @@ from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.config import Settings
-from ingenium.delivery import DurableMember, Store
+from ingenium.delivery import DurableMember
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.delivery.leasing import LeaseHold
+from ingenium.delivery.salvage import open_store
 from ingenium.deploy.space import space_lease
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
@@ -97,9 +98,8 @@ async def make_live_member(
     async def open_data() -> Stream:
         return await open_stream(bus, DATA_STREAM)
 
-    store = Store.open(
-        state_path(settings, app, component), owner=f"component {component.name} of {app.name}"
-    )
+    owner = f"component {component.name} of {app.name}"
+    store = open_store(bus, state_path(settings, app, component), owner, component)
     return DurableMember(
         bus,
         stream,

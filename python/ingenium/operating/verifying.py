@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from ingenium.bus.stream import Record, Stream, StreamState, check_gap
 from ingenium.components import Portfolio
 from ingenium.delivery.rebuilding import Learner, history
 from ingenium.delivery.store import Outgoing, Position, Store
-from ingenium.errors import DecodeError, IngeniumError, StoreError
+from ingenium.errors import DecodeError, StoreDamagedError, StoreError
 from ingenium.events import (
     CancelEvent,
     DenialEvent,
@@ -110,7 +110,14 @@ async def verify(
     """
     store = Store.read(path)
     try:
+        with store.standing():
+            damage = [f"{path.name}: {each}" for each in store.damage()]
+        if damage:
+            # What it holds all the same is compared, as far as it can be read.
+            store.overlook()
         kept, state = await _still(store, stream)
+    except StoreDamagedError as error:
+        return Verified(portfolio.name, differences=damage or [str(error)])
     finally:
         store.close()
     if kept.position is None:
@@ -132,7 +139,10 @@ async def verify(
                 result.messages += len(records)
                 on_progress(records[-1].sequence, state.last)
     on_progress(state.last, state.last)
-    _add_waiting(portfolio, kept.outbox, learner, census)
+    for outgoing in kept.outbox:
+        if event := _read(Message(outgoing.subject, outgoing.payload, outgoing.headers)):
+            census.note(event)
+    census.problems += learner.recall_waiting(kept.outbox)
     result.orders, result.executions = len(learner.sent), len(learner.seen)
     result.repeated = census.repeated
     rebuilt = {
@@ -140,6 +150,7 @@ async def verify(
     }
     result.digest = state_digest(rebuilt)
     result.differences = [
+        *damage,
         *_compare(kept.rows, rebuilt),
         *census.problems,
         *_missing(kept, learner, census),
@@ -218,24 +229,6 @@ def _read(message: Message) -> Event | None:
         return unpack(kind, message)
     except DecodeError:
         return None
-
-
-def _add_waiting(
-    portfolio: Portfolio, outbox: Iterable[Outgoing], learner: Learner, census: _Census
-) -> None:
-    """Let the portfolio learn from what it has still to send."""
-    for outgoing in outbox:
-        event = _read(Message(outgoing.subject, outgoing.payload, outgoing.headers))
-        if isinstance(event, DenialEvent):
-            census.note(event)
-        elif isinstance(event, OrderEvent | ReplaceEvent | CancelEvent) and (
-            event.id not in learner.sent
-        ):
-            learner.sent[event.id] = None
-            try:
-                portfolio.recall(event)
-            except IngeniumError as error:
-                census.problems.append(f"order {event.id!r} in the outbox: {error}")
 
 
 def _compare(kept: Mapping[str, bytes], rebuilt: Mapping[str, bytes]) -> list[str]:
