@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from delivering import Desk, EverySignal, FillAll, connected, jetstream
+from http_broker import HttpBroker
 
 from ingenium.brokers import BrokerExecutor, PaperExecutor
 from ingenium.bus import MemoryBus, NatsBus
@@ -176,7 +177,7 @@ async def test_state_of_a_class_that_is_gone_is_refused(
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: BrokerExecutor(_Nowhere()), "an executor is not in the stream. Compare"),
+        (lambda: BrokerExecutor(HttpBroker(1)), "an executor is not in the stream. Compare"),
         (PaperExecutor, "A simulated exchange is not in the stream. Moving it.db and it.db-wal"),
         (lambda: Strategy(name="s"), "remembers is not in the stream. Moving it.db"),
     ],
@@ -197,8 +198,3 @@ def test_file_of_others_is_refused_with_what_to_do(
     )
     assert text in str(raised.value)
     assert path.exists()
-
-
-class _Nowhere:
-    account = "demo"
-    idempotent = True

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
 from ingenium.bus.lease import Lease
-from ingenium.bus.stream import Record, Stream
+from ingenium.bus.stream import Record, Stream, StreamState
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM
 from ingenium.clock import Clock, SystemClock
-from ingenium.components import Component, Executor
+from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.blame import text_of
 from ingenium.components.desk import Outgoer
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
@@ -24,6 +24,7 @@ from ingenium.components.handling import (
 )
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.delivery.arrivals import Act, Arrivals, Data
+from ingenium.delivery.book_check import positions_off
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.outbox import Outbox
@@ -37,7 +38,7 @@ from ingenium.delivery.taking import Taker
 from ingenium.delivery.unseen import find_unseen
 from ingenium.delivery.writing import Draft
 from ingenium.errors import ComponentError, IngeniumError
-from ingenium.events import DataEvent
+from ingenium.events import DataEvent, Event
 from ingenium.subjects import TRADING
 
 __all__ = ["DurableMember"]
@@ -65,6 +66,8 @@ class DurableMember:
         adopt: Whether a stream that was made anew or has lost messages is taken as it is.
         lease: Makes this the only process that plays the component; without one that is up to you.
         limit: From when on a handler that blocks everything else is reported.
+        checked: How many messages the stream may have so that a portfolio's positions are held
+            against it at the start.
     """
 
     def __init__(
@@ -80,7 +83,9 @@ class DurableMember:
         adopt: bool = False,
         lease: Lease | None = None,
         limit: HandlerLimit = BLOCKED_LIMIT,
+        checked: int = 0,
     ) -> None:
+        self._checked = checked
         self.component = component
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, Outgoer) else None
@@ -289,7 +294,20 @@ class DurableMember:
             # What was said before it was there holds for it too.
             if (said := await self._stream.last(TRADING)) is not None:
                 await self._hear_all(said.sequence)
+        elif isinstance(component, Portfolio) and 0 < state.last <= self._checked:
+            self._draft.send(await self._check_books(component, state), self._clock.present())
         self._move(self._after, self._mark)
+
+    async def _check_books(self, portfolio: Portfolio, state: StreamState) -> list[Event]:
+        """Halt trading when a portfolio does not hold what the stream says."""
+        off = await positions_off(
+            portfolio, self._stream, state, self._after, self._store, adopt=self._adopt
+        )
+        if off:
+            self._bus.report(Incident(IncidentKind.GAP, off))
+            portfolio.begin(f"{portfolio.name}/books/{self._life}", self._clock.present())
+            portfolio.halt(off)
+        return portfolio.take()
 
     async def _end_unseen(self, executor: Executor, last: int) -> None:
         # Nobody else would ever say what became of them, and they would be pending for ever.

@@ -147,8 +147,10 @@ class Learner:
             try:
                 message = Message(outgoing.subject, outgoing.payload, outgoing.headers)
                 event = unpack(kind, message)
-                is_request = isinstance(event, OrderEvent | ReplaceEvent | CancelEvent)
-                if is_request and event.id not in self.sent:
+                if (
+                    isinstance(event, OrderEvent | ReplaceEvent | CancelEvent)
+                    and event.id not in self.sent
+                ):
                     self.sent[event.id] = None
                     self._portfolio.recall(event)
             except (IngeniumError, ValueError) as error:

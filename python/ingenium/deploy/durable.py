@@ -20,6 +20,7 @@ from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.config import Settings
 from ingenium.delivery import DurableMember
+from ingenium.delivery.book_check import CHEAP_MESSAGES
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.salvage import open_store
@@ -109,6 +110,7 @@ async def make_live_member(
         at=_crash(settings, component),
         limit=limit,
         adopt=adopt,
+        checked=CHEAP_MESSAGES,
         lease=await _lease(bus, app, component, settings, adopt=adopt),
     )
 

@@ -26,6 +26,7 @@ from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.replay import run_replay
 from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
+from ingenium.deploy.start_check import positions_check
 from ingenium.deploy.stopping import stop_signals, unless_stopped
 from ingenium.deploy.supervising import RestartPolicy, Supervised
 from ingenium.deploy.watching import watched_server
@@ -128,7 +129,8 @@ async def run_app(
             if not app.historical:
                 remember_prefix(app, settings)
                 async with watched_server(access.monitor_url, app, halt, on_notice):
-                    await run_live(bus, app, parts, stop, buses, halt=halt)
+                    check = positions_check(bus, app, settings, halt, on_notice, adopt=adopt)
+                    await run_live(bus, app, parts, stop, buses, halt=halt, check=check)
                 return None
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)
             lease = await replay_lease(bus, app) if settings.nats_server else None
