@@ -103,7 +103,9 @@ async def run_app(
                     on_notice(f"trading was to be halted, and nobody took that: {error}")
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
-            if not app.historical and not await keeps_streams(bus):
+            # Roles with rights of their own must not change a stream, not even an operator.
+            is_labeled = not access.differs
+            if not app.historical and not await keeps_streams(bus, app, is_labeled=is_labeled):
                 on_notice(AT_MOST_ONCE)
             buses = [bus]
             parts: list[Part] = []

@@ -141,7 +141,7 @@ async def look_at(
     }
     if ask_broker:
         broker, seconds = component.broker, component.timeout_seconds
-        theirs: Mapping[str, Decimal] = await ask(
+        theirs: Mapping[str, object] = await ask(
             broker.positions, "list positions", seconds, _TRIES
         )
         for symbol, each in theirs.items():
