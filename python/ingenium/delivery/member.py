@@ -135,6 +135,8 @@ class DurableMember:
         component.clock = self._clock
         component.notify = self._arrivals.wake
         report_alarms(self._bus, component)
+        if isinstance(component, Executor):
+            component.remember_orders()
         for kind, count in component.log_kept.items():
             component.restore_log([(kind, i, v) for i, v in self._store.log(kind, count)])
         component.restore_rows(self._store.rows())
