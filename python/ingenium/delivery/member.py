@@ -32,7 +32,7 @@ from ingenium.delivery.places import check_history, find_place, mark_of, remembe
 from ingenium.delivery.reading import OpenStream, read_data
 from ingenium.delivery.rebuilding import rebuild
 from ingenium.delivery.salvage import place_before_damage
-from ingenium.delivery.store import Position, Store
+from ingenium.delivery.store import STATE_CURE, Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.taking import Taker
 from ingenium.delivery.unseen import find_unseen
@@ -137,9 +137,7 @@ class DurableMember:
         report_alarms(self._bus, component)
         if isinstance(component, Executor):
             component.remember_orders()
-        for kind, count in component.log_kept.items():
-            component.restore_log([(kind, i, v) for i, v in self._store.log(kind, count)])
-        component.restore_rows(self._store.rows())
+        self._restore()
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
         self._store.set_meta("role", component.role)
@@ -158,6 +156,22 @@ class DurableMember:
             hear = hear_halts(component, self._arrivals)
             self._subscriptions.append(await self._bus.subscribe(TRADING, hear))
         await self._follow_data()
+
+    def _restore(self) -> None:
+        component, store = self.component, self._store
+        try:
+            for kind, count in component.log_kept.items():
+                component.restore_log([(kind, i, v) for i, v in store.log(kind, count)])
+            component.restore_rows(store.rows())
+        except ComponentError as error:
+            raise ComponentError(f"{store.name}, table state: {error}: {STATE_CURE}") from error
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            if isinstance(error, IngeniumError):
+                raise
+            raise ComponentError(
+                f"{store.name}, table state: {component.role} {component.name!r} cannot take it "
+                f"back: {text_of(error)}: {STATE_CURE}"
+            ) from error
 
     async def run(self) -> None:
         """Go on until canceled.

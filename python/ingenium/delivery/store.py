@@ -26,10 +26,10 @@ from ingenium.delivery.store_file import (
 )
 from ingenium.errors import StoreDamagedError, StoreError
 
-__all__ = ["Change", "Outgoing", "Position", "Store"]
+__all__ = ["STATE_CURE", "Change", "Outgoing", "Position", "Store"]
 
 
-_CURE = "put back a whole copy, or move it away; docs/operating.md tells what that loses"
+STATE_CURE = "put back a whole copy, or move it away; docs/operating.md tells what that loses"
 _ADD_TO_LOG = "INSERT INTO log (kind, id, value, checksum) VALUES (?, ?, ?, ?)"
 _ADD_TO_OUTBOX = (
     "INSERT INTO outbox (id, subject, payload, headers, checksum) VALUES (?, ?, ?, ?, ?)"
@@ -185,13 +185,13 @@ class Store:
         """
         wrong = self.damage()
         if wrong:
-            raise StoreDamagedError(f"{self.name} is damaged: {wrong[0]}: {_CURE}")
+            raise StoreDamagedError(f"{self.name} is damaged: {wrong[0]}: {STATE_CURE}")
         if self._lock is not None:
             lost = self._lock.commits - self._seal.commits
             if lost > 0:
                 raise StoreDamagedError(
                     f"{self.name} is damaged: its last {lost:,} changes are gone, as after a fault "
-                    f"of the disk, or when an older copy was put in its place: {_CURE}"
+                    f"of the disk, or when an older copy was put in its place: {STATE_CURE}"
                 )
 
     def damage(self) -> list[Damage]:
@@ -212,7 +212,7 @@ class Store:
             row = tuple(values)
             if text := what_is_wrong(table, row, known if self._is_sealed else None):
                 raise StoreDamagedError(
-                    f"{self.name} is damaged: {Damage(table, text, row[0])}: {_CURE}"
+                    f"{self.name} is damaged: {Damage(table, text, row[0])}: {STATE_CURE}"
                 )
             yield row
 
@@ -237,9 +237,22 @@ class Store:
                 "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (key, value, checksum(key, value))
             )
 
+    @property
+    def lives(self) -> int:
+        """How often the component has been started.
+
+        Raises:
+            StoreDamagedError: The file does not tell.
+        """
+        text = self.meta("lives") or "0"
+        if not (text.isascii() and text.isdigit()):
+            problem = Damage("meta", f"its value is {text!r}, no number", "lives")
+            raise StoreDamagedError(f"{self.name} is damaged: {problem}: {STATE_CURE}")
+        return int(text)
+
     def begin_life(self) -> int:
         """Count and return how often the component has been started, from 1 on."""
-        life = int(self.meta("lives") or "0") + 1
+        life = self.lives + 1
         self.set_meta("lives", str(life))
         return life
 

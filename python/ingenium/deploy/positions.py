@@ -144,10 +144,12 @@ async def look_at(
         theirs: Mapping[str, object] = await ask(
             broker.positions, "list positions", seconds, _TRIES
         )
+        there = said.positions.setdefault(BROKER, {})
         for symbol, each in theirs.items():
             if not isinstance(each, Decimal) or not each.is_finite():
                 raise BrokerError(f"the broker's adapter says that {each!r} {symbol} are held")
-        said.positions[BROKER] = {symbol: each for symbol, each in theirs.items() if each}
+            if each:
+                there[symbol] = each
         listed: Sequence[BrokerOrder] = await ask(
             broker.open_orders, "list open orders", seconds, _TRIES
         )

@@ -148,7 +148,7 @@ def _component(path: Path) -> ComponentStatus:
     try:
         with store.standing():
             status.role = store.meta("role")
-            status.lives = int(store.meta("lives") or "0")
+            status.lives = store.lives
             status.outbox = store.outbox_size()
             for position in store.positions():
                 if position.stream == "INGENIUM":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from ingenium.brokers import BrokerExecutor, PaperExecutor
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream, StreamState, check_gap
@@ -112,7 +113,7 @@ async def verify(
         path: The database of the portfolio.
         on_progress: Called now and then.
         executor: The app's, whose journal is beside the portfolio's file: it is compared too, and
-            its broker. One at no broker has a simulated exchange.
+            its broker. A `PaperExecutor` has a simulated exchange; others keep no positions.
 
     Raises:
         StoreError: The database cannot be read, or does not stand still for a moment.
@@ -166,7 +167,7 @@ async def verify(
         *census.problems,
         *_missing(kept, learner, census),
     ]
-    if executor is not None:
+    if isinstance(executor, BrokerExecutor | PaperExecutor):
         await _hold_against(result, executor, path, _off(kept.rows, rebuilt))
     return result
 
