@@ -64,7 +64,7 @@ def change(path: Path, *statements: str) -> None:
 async def test_portfolio_whose_file_has_a_flipped_bit_has_the_same_books(
     make_server: MakeServer, tmp_path: Path
 ) -> None:
-    """Fault 66: one bit at many places; positions are those of the fills each time."""
+    """Fault 65: one bit at many places; positions are those of the fills each time."""
     server = make_server(jetstream(tmp_path / "store"))
     desk = Desk(server.url, tmp_path)
     async with connected(desk.url) as bus:

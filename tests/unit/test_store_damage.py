@@ -96,7 +96,7 @@ def flip(path: Path, chance: Random) -> None:
 def test_flipped_bit_is_refused_or_changes_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, name: str, state: str
 ) -> None:
-    """Fault 66: one bit of each of a store's files, at many places."""
+    """Fault 65: one bit of each of a store's files, at many places."""
     pristine: Path = request.getfixturevalue(state)
     if not (pristine / name).exists():
         return

@@ -29,7 +29,7 @@ from ingenium.errors import StoreDamagedError, StoreError
 __all__ = ["STATE_CURE", "Change", "Outgoing", "Position", "Store"]
 
 
-STATE_CURE = "put back a whole copy, or move it away; docs/operating.md tells what that loses"
+STATE_CURE = "put back a whole copy, or move it away; docs/delivery.md tells what that loses"
 _ADD_TO_LOG = "INSERT INTO log (kind, id, value, checksum) VALUES (?, ?, ?, ?)"
 _ADD_TO_OUTBOX = (
     "INSERT INTO outbox (id, subject, payload, headers, checksum) VALUES (?, ?, ?, ?, ?)"
