@@ -178,7 +178,7 @@ async def test_state_of_a_class_that_is_gone_is_refused(
     ("make", "text"),
     [
         (lambda: BrokerExecutor(HttpBroker(1)), "an executor is not in the stream. Compare"),
-        (PaperExecutor, "A simulated exchange is not in the stream. Moving it.db and it.db-wal"),
+        (PaperExecutor, "knows of its orders is not in the stream. Moving it.db and it.db-wal"),
         (lambda: Strategy(name="s"), "remembers is not in the stream. Moving it.db"),
     ],
     ids=["broker", "paper", "strategy"],
@@ -198,3 +198,9 @@ def test_file_of_others_is_refused_with_what_to_do(
     )
     assert text in str(raised.value)
     assert path.exists()
+    # As it says.
+    for each in (path, path.with_name("it.db-wal")):
+        each.unlink(missing_ok=True)
+    store = open_store(MemoryBus(), path, "it", make())
+    assert store.rows() == {}
+    store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,13 +14,12 @@ from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.streams import MONEY_STREAM
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.delivery.damage import Damage
-from ingenium.delivery.store import Change, Outgoing, Position, Store
+from ingenium.delivery.store import STATE_CURE, Change, Outgoing, Position, Store
 from ingenium.delivery.store_file import StoreLock, connect
 from ingenium.errors import StoreDamagedError, StoreError
 
 __all__ = ["Kept", "open_store", "place_before_damage", "put_parts", "whole_parts"]
 
-_log = logging.getLogger("ingenium.delivery")
 _PLACE = "place before damage"
 _IDS_AT_ONCE = 10_000
 _OF_BOOKS = ("account", "holding/", "order", "leg/", "asked/", "heir/")
@@ -80,9 +78,10 @@ def open_store(bus: Bus, path: Path, owner: str, component: Component) -> Store:
     try:
         return Store.open(path, owner=owner)
     except StoreDamagedError as error:
+        wrong = str(error).removesuffix(f": {STATE_CURE}")
         if not isinstance(component, Portfolio):
-            raise StoreDamagedError(f"{error}. {_cure(component, path)}") from error
-        store, text = _salvage(path, owner, component, error)
+            raise StoreDamagedError(f"{wrong}. {_cure(component, path)}") from error
+        store, text = _salvage(path, owner, component, StoreDamagedError(wrong))
         bus.report(Incident(IncidentKind.GAP, text))
         return store
 
@@ -111,9 +110,9 @@ def _cure(component: Component, path: Path) -> str:
         )
     if isinstance(component, Executor):
         return (
-            f"A simulated exchange is not in the stream. Moving {path.name} and {path.name}-wal "
-            "away lets it begin without orders and positions: orders that work are reported as "
-            "expired"
+            f"What executor {component.name!r} knows of its orders is not in the stream. Moving "
+            f"{path.name} and {path.name}-wal away lets it begin without orders and positions: "
+            "orders that work are reported as expired"
         )
     return (
         f"What {component.role} {component.name!r} remembers is not in the stream. Moving "
@@ -147,7 +146,6 @@ def _salvage(
         f"{error}. It is kept as {aside.name}, and the books of portfolio {portfolio.name!r} are "
         f"made anew from the stream{lost}"
     )
-    _log.warning("%s", text)
     return Store.open(path, owner=owner), text
 
 

@@ -129,6 +129,8 @@ class Store:
         """
         lock, connection = StoreLock(path), None
         try:
+            if not path.exists():
+                lock.note(0)  # It was moved away, or was never there.
             connection = connect(path)
             store = cls(connection, str(path))
             store._lock = lock
