@@ -57,9 +57,10 @@ class SimDisk(sqlite3.Connection):
         """
         process, self.process = self.process, None
         try:
-            rows = self.execute("SELECT key, value FROM state ORDER BY key").fetchall()
+            made = self.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchall()
+            rows = made and self.execute("SELECT key, value FROM state ORDER BY key").fetchall()
             if not rows:
-                return None
+                return None  # It has written nothing yet.
             key, value = random.choice(rows)
             # Of a digit, if there is one: then it is another number, and not one that is none.
             digits = [place for place, byte in enumerate(value) if byte in b"123456"]
