@@ -15,7 +15,8 @@ from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.components import Component, Executor, Portfolio
-from ingenium.delivery import DurableMember, Store
+from ingenium.delivery import DurableMember
+from ingenium.delivery.salvage import open_store
 from ingenium.errors import BusTimeoutError
 from ingenium.events import (
     ContentType,
@@ -103,7 +104,8 @@ class Desk:
         """Run a component from its file in the folder."""
         async with connected(self.url, self.content_type) as bus:
             stream = await open_stream(bus, MONEY_STREAM)
-            store = Store.open(self.folder / f"{component.name}.db", owner=component.name)
+            path = self.folder / f"{component.name}.db"
+            store = open_store(bus, path, component.name, component)
             member = DurableMember(bus, stream, component, store, **options)
             try:
                 await member.start()

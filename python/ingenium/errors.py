@@ -17,7 +17,8 @@
     │   ├── LeaseHeldError       another process does what only one may do
     │   └── LeaseLostError       it may by now; this process must end
     ├── InvalidOrderError (ValueError)
-    ├── StoreError               a component's own database is damaged, in use or full
+    ├── StoreError               a component's own database is in use, full or cannot be read
+    │   └── StoreDamagedError    it holds something else than what was written
     ├── BrokerError              a broker cannot be reached, so that nothing was done
     │   ├── BrokerRefusedError       it refuses what was asked, for good
     │   ├── DuplicateOrderError      it has an order of that id already
@@ -149,6 +150,10 @@ class InvalidOrderError(IngeniumError, ValueError):
 
 class StoreError(IngeniumError):
     """A component's own database is damaged, in use, full, or somebody else's."""
+
+
+class StoreDamagedError(StoreError):
+    """A component's own database holds something else than what was written into it."""
 
 
 class BrokerError(IngeniumError):

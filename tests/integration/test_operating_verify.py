@@ -165,10 +165,21 @@ async def test_books_that_were_changed_are_found_out(
     value = json.dumps(changed).encode().hex()
     _change(desk, f"UPDATE state SET value = x'{value}' WHERE key = 'holding/AAPL'")
     result = await _verify(desk, stream)
-    assert result.differences == ["holding/AAPL: quantity is 4 in the store, 3 by the stream"]
+    assert result.differences == [
+        "every-signal.db: row 'holding/AAPL' of table state: its checksum does not fit",
+        "holding/AAPL: quantity is 4 in the store, 3 by the stream",
+    ]
     _change(desk, "DELETE FROM state WHERE key = 'holding/AAPL'")
     result = await _verify(desk, stream)
-    assert result.differences == ["holding/AAPL is in the stream only, not in the store"]
+    assert result.differences == [
+        "every-signal.db: table state: it has 2 rows, and 3 were written",
+        "holding/AAPL is in the stream only, not in the store",
+    ]
+    _change(desk, "UPDATE state SET value = 'text'")
+    result = await _verify(desk, stream)
+    assert result.differences[0] == (
+        "every-signal.db: row 'account' of table state: its value is of type str, not bytes"
+    )
 
 
 async def test_order_that_is_lost_or_there_twice_is_found_out(
@@ -182,7 +193,9 @@ async def test_order_that_is_lost_or_there_twice_is_found_out(
     await stream.append(ORDER, encode(forged), {MESSAGE_ID: "forged"})
     _change(desk, "INSERT INTO log (kind, id, value) VALUES ('ended', 'order_lost', x'7b7d')")
     result = await _verify(desk, stream)
-    again, other, lost = result.differences
+    row, damage, again, other, lost = result.differences
+    assert row == "every-signal.db: row 'ended' of table log: its checksum does not fit"
+    assert damage == "every-signal.db: table log: it has 3 rows, and 2 were written"
     assert again.startswith(f"id '{first.message.headers[MESSAGE_ID]}' of OrderEvent")
     assert again.endswith("comes again")
     assert other.endswith("is that of another event before")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from random import Random
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,12 +17,13 @@ from simulation.stream import NAME, SimStream
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.journal_rows import PREFIX
 from ingenium.brokers.order_entry import Entry, OrderState
-from ingenium.components import Component
+from ingenium.components import Component, Portfolio
 from ingenium.components.gated import arm
 from ingenium.components.points import Point
 from ingenium.delivery import DurableMember, Store
+from ingenium.delivery.salvage import put_parts, whole_parts
 from ingenium.delivery.store import Position
-from ingenium.errors import IngeniumError, StreamError
+from ingenium.errors import IngeniumError, StoreDamagedError, StreamError
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld
@@ -90,7 +92,7 @@ class Actor:
                 lease = component.lease = self._world.lease(component.lease_key, process)
             else:
                 lease = self._world.lease(component.role, process)
-            store = Store(self.disk, self.name)
+            store = self._open(component)
             member = DurableMember(
                 bus,
                 stream,
@@ -134,6 +136,38 @@ class Actor:
             if not task.cancelled():
                 task.exception()
         process.tasks.clear()
+
+    def _open(self, component: Component) -> Store:
+        """Open its file, in which a bit may have flipped since.
+
+        A portfolio's is made anew; of what cannot be, a person puts back a whole copy.
+        """
+        chaos = self._world.chaos
+        random = Random(f"{chaos.options.seed} {self.name} {self.lives}")
+        # In its first life there is nothing yet.
+        is_flipped = self.lives > 1 and chaos.active and random.random() < chaos.options.flipped
+        put_back = self.disk.flip(random) if is_flipped else None
+        store = Store(self.disk, self.name)
+        try:
+            store.check()
+        except StoreDamagedError as error:
+            try:
+                if not isinstance(component, Portfolio):
+                    raise
+                kept = whole_parts(store, component, error)
+                fresh = make_disk(chaos)
+                put_parts(Store(fresh, self.name), kept)
+            except StoreDamagedError:
+                chaos.counts["flipped bits refused"] += 1
+                if put_back is not None:
+                    put_back()
+                return Store(self.disk, self.name)
+            chaos.counts["flipped bits mended"] += 1
+            fresh.process, self.disk = self.disk.process, fresh
+            return Store(self.disk, self.name)
+        if put_back is not None:
+            self._world.violations.append(f"{self.name} does not notice a flipped bit")
+        return store
 
     def store(self) -> Store:
         """Open what it has on its disk, to look at it."""

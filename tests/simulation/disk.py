@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from simulation.chaos import Chaos
@@ -46,6 +48,36 @@ class SimDisk(sqlite3.Connection):
         if self.chaos.roll(self.chaos.options.disk_full):
             self.chaos.fault("disk full", self.process.name)
             raise sqlite3.OperationalError("database or disk is full")
+
+    def flip(self, random: Random) -> Callable[[], None] | None:
+        """Turn a bit of the state around, behind the back of the process.
+
+        Returns:
+            Turns it back; ``None`` when there is no state yet.
+        """
+        process, self.process = self.process, None
+        try:
+            made = self.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchall()
+            rows = made and self.execute("SELECT key, value FROM state ORDER BY key").fetchall()
+            if not rows:
+                return None  # It has written nothing yet.
+            key, value = random.choice(rows)
+            # Of a digit, if there is one: then it is another number, and not one that is none.
+            digits = [place for place, byte in enumerate(value) if byte in b"123456"]
+            place = random.choice(digits or range(len(value)))
+            flipped = bytearray(value)
+            flipped[place] ^= 1
+            self.execute("UPDATE state SET value = ? WHERE key = ?", (bytes(flipped), key))
+        finally:
+            self.process = process
+        self.chaos.fault("flipped", f"a bit of {key}")
+
+        def back() -> None:
+            process, self.process = self.process, None
+            self.execute("UPDATE state SET value = ? WHERE key = ?", (value, key))
+            self.process = process
+
+        return back
 
     def close(self) -> None:
         """Do nothing: the disk stays."""

@@ -23,6 +23,7 @@ FAULTS = [
     "disk full",
     "doubled",
     "fills told again",
+    "flipped",
     "frozen",
     "lost",
     "outage",
@@ -47,6 +48,8 @@ def test_many_worlds_heal_with_all_books_equal():
     # A run that never crashed somewhere, or never had a fault, would show nothing about it.
     assert [point for point in Point if not counts[f"crash {point}"]] == []
     assert [fault for fault in FAULTS if not counts[f"fault {fault}"]] == []
+    assert counts["flipped bits refused"]
+    assert counts["flipped bits mended"]
     assert counts["orders"] > SEEDS
     assert counts["fills"] > SEEDS
 

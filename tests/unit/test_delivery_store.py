@@ -123,7 +123,7 @@ def test_file_of_a_later_version_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(StoreError, match=r"is of version 9, and this is a program of version 1"):
+    with pytest.raises(StoreError, match=r"is of version 9, and this is a program of version 2"):
         Store.open(path, owner="me")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from ingenium.brokers.broker import Broker
@@ -150,6 +151,11 @@ class BrokerExecutor(Executor):
         if not event.id:
             event.id = make_id("exec", self.broker.account, event.order_id, event.update or "")
         return super().send_execution(event)
+
+    def left_of(self, order_id: str) -> Decimal:
+        """Return what is left of an order that has not ended; 0 for others."""
+        entry = self.journal.open.get(order_id)
+        return ZERO if entry is None else max(self.journal.leaves(entry), ZERO)
 
     # What is remembered.
 

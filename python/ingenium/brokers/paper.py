@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from ingenium.components.base import Handled
 from ingenium.components.executor import Executor
+from ingenium.components.order_contents import CONTENT
 from ingenium.errors import InvalidOrderError
 from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
 from ingenium.exchange import Calendar, FeeModel, FillPolicy, PaperExchange, Report, SlippageModel
@@ -42,7 +44,9 @@ class PaperExecutor(Executor):
             word.
     """
 
-    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({"seen": 10_000})
+    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"seen": 10_000} | dict(Executor.log_kept)
+    )
     """How many of the last ids of orders are to be restored; older ones count as unknown."""
 
     def __init__(
@@ -172,11 +176,17 @@ class PaperExecutor(Executor):
 
     def take_log(self) -> list[LogRow]:
         """Return ids of orders that have been here first since the last call, as ``seen``."""
-        return self.exchange.take_log()
+        return self.exchange.take_log() + super().take_log()
+
+    def left_of(self, order_id: str) -> Decimal:
+        """Return what is left of an order that works here; 0 when none of that id does."""
+        return self.exchange.left_of(order_id)
 
     def restore_log(self, rows: Iterable[LogRow]) -> None:
         """Take back rows of `take_log`; an order that is left out counts as unknown."""
-        self.exchange.restore_log(rows)
+        rows = list(rows)
+        self.exchange.restore_log(row for row in rows if row[0] != CONTENT)
+        super().restore_log(row for row in rows if row[0] == CONTENT)
 
     def _send_all(self, reports: Iterable[Report]) -> None:
         for report in reports:

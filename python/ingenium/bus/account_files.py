@@ -10,6 +10,7 @@ from pathlib import Path
 from ingenium.bus.accounts import ROLES, Accounts
 from ingenium.bus.server_files import write_private
 from ingenium.errors import ConfigError, MissingDependencyError
+from ingenium.private_files import make_folder
 
 __all__ = ["CONFIGURATION_FILE", "NewAccounts", "make_accounts"]
 
@@ -49,7 +50,7 @@ class NewAccounts:
             # Who uses these secrets would be locked out without a word.
             raise ConfigError(f"{', '.join(found)} exist: remove them, or name another directory")
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(directory)
             for path, text in files.items():
                 write_private(path, text if text.endswith("\n") else f"{text}\n")
         except OSError as error:

@@ -26,6 +26,7 @@ from ingenium.bus.server_files import (
     write_private,
 )
 from ingenium.errors import BusConnectError
+from ingenium.private_files import make_folder, open_private
 
 __all__ = ["EmbeddedServer", "running_servers"]
 
@@ -154,7 +155,7 @@ class EmbeddedServer:
         binary = find_binary() if self._binary is None else self._binary
         directory = self._directory
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(directory)
             lock = lock_directory(directory, wait_seconds=_LOCK_SECONDS)
         except OSError as error:
             raise BusConnectError(
@@ -163,12 +164,13 @@ class EmbeddedServer:
             ) from error
         try:
             shutil.rmtree(directory / "ports", ignore_errors=True)
-            (directory / "ports").mkdir()
+            make_folder(directory / "ports")
             self._remove_addresses()
             path = directory / "server.conf"
             access = self._make_passwords()
             write_private(path, configuration(directory, port=self._port, access=access))
-            with (directory / "start.log").open("wb") as log:
+            log_flags = os.O_WRONLY | os.O_TRUNC
+            with os.fdopen(open_private(directory / "start.log", log_flags), "wb") as log:
                 self._guard = subprocess.Popen(
                     guarded([str(binary), "-c", str(path)], end_seconds=_END_SECONDS, lock=lock),
                     stdin=subprocess.PIPE,
@@ -176,6 +178,8 @@ class EmbeddedServer:
                     stderr=log,
                     pass_fds=[lock],
                     start_new_session=True,
+                    # Its files are made by itself.
+                    umask=0o077,
                 )
         except OSError as error:
             raise BusConnectError(f"cannot start an embedded nats-server: {error}") from error

@@ -28,6 +28,7 @@ __all__ = ["NatsLease", "find_holder", "open_lease"]
 BUCKET = "ingenium_lease"
 
 _NAME_IN_USE = 10058
+_DESCRIPTION = "Ingenium: who leads, one key for each lease"
 _T = TypeVar("_T")
 
 
@@ -102,7 +103,7 @@ async def open_lease(
     if not await has_streams(bus):
         return None
     js = bus.client.jetstream(timeout=CALL_SECONDS)
-    config = KeyValueConfig(bucket=BUCKET, ttl=ttl_seconds, history=1)
+    config = KeyValueConfig(bucket=BUCKET, description=_DESCRIPTION, ttl=ttl_seconds, history=1)
     try:
         bucket = await _call(bus, "make a bucket of leases", lambda: js.create_key_value(config))
     except BadRequestError as error:

@@ -16,6 +16,7 @@ from nats.js.errors import APIError
 
 from ingenium.bus.contract import Incident, IncidentKind, Message
 from ingenium.bus.headers import RawHeaders
+from ingenium.bus.labels import NO_LABELS, Labels
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_calls import call_server
 from ingenium.bus.stream import Record
@@ -25,6 +26,7 @@ from ingenium.ids import random_id
 __all__ = ["BrokenError", "StreamReader"]
 
 _BATCH = 256
+_DESCRIPTION = 4096
 _SUBJECTS_KNOWN = 1024
 _EXPIRES_SECONDS = 10
 _HEARTBEAT_SECONDS = 1
@@ -49,11 +51,18 @@ class StreamReader:
         js: Makes the consumer.
         stream: Name of the stream on the server.
         subjects: What is wanted.
+        labels: Who reads.
     """
 
     def __init__(
-        self, bus: NatsBus, js: JetStreamContext, stream: str, subjects: Sequence[str]
+        self,
+        bus: NatsBus,
+        js: JetStreamContext,
+        stream: str,
+        subjects: Sequence[str],
+        labels: Labels = NO_LABELS,
     ) -> None:
+        self._labels = labels
         self._bus = bus
         self._client = bus.client
         self._js = js
@@ -79,6 +88,8 @@ class StreamReader:
             BusTimeoutError: The server does not answer.
         """
         config = ConsumerConfig(
+            description=self._labels.describe(f"reads {', '.join(self._subjects)}")[:_DESCRIPTION],
+            metadata=self._labels.metadata("read"),
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=after + 1,
             ack_policy=AckPolicy.NONE,

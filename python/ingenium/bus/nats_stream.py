@@ -23,6 +23,7 @@ from nats.js.errors import (
 
 from ingenium.bus.contract import Message
 from ingenium.bus.headers import encode_headers
+from ingenium.bus.labels import NO_LABELS, Labels
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_calls import CALL_SECONDS, call_server
 from ingenium.bus.nats_reader import BrokenError, StreamReader
@@ -56,10 +57,12 @@ class NatsStream(Stream):
     Args:
         bus: The connection.
         name: Of the stream.
+        labels: Who reads it.
     """
 
-    def __init__(self, bus: NatsBus, name: str) -> None:
+    def __init__(self, bus: NatsBus, name: str, labels: Labels = NO_LABELS) -> None:
         self.name = name
+        self._labels = labels
         self._bus = bus
         self._space = bus.space
         self._server_name = bus.space.stream(name)
@@ -197,7 +200,7 @@ class NatsStream(Stream):
         created = ""
         is_of_these = False
         while True:
-            reader = StreamReader(self._bus, self._js, self._server_name, subjects)
+            reader = StreamReader(self._bus, self._js, self._server_name, subjects, self._labels)
             try:
                 state = await self.state()
                 check_gap(self.name, state, after, created)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from ingenium.errors import BusConnectError
+from ingenium.private_files import open_private
 
 __all__ = [
     "configuration",
@@ -76,7 +77,7 @@ jetstream {{
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, in place of the one that was there."""
     path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = open_private(path, os.O_WRONLY | os.O_EXCL)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
 
@@ -95,7 +96,7 @@ def lock_directory(directory: Path, *, wait_seconds: float) -> int:
         BusConnectError: It is in use.
     """
     path = directory / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = open_private(path, os.O_RDWR)
     ends_at = time.monotonic() + wait_seconds
     while True:
         try:

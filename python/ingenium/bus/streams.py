@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from nats.errors import NoRespondersError
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
+from ingenium.bus.labels import NO_LABELS, Labels
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.subject_space import SubjectSpace
@@ -27,6 +29,7 @@ __all__ = [
     "streams_on",
 ]
 
+_log = logging.getLogger("ingenium.bus")
 _MIB = 1_048_576
 _CALL_SECONDS = 5.0
 _CALLS = "$JS."
@@ -48,6 +51,7 @@ class StreamLayout:
         duplicate_window_seconds: How long an id is known, so that the same message is kept once.
         is_final: Whether nobody may delete a message.
         answers: Whether it acknowledges what it keeps.
+        description: What it is for, as the server shows it.
     """
 
     name: str
@@ -59,6 +63,7 @@ class StreamLayout:
     duplicate_window_seconds: int
     is_final: bool
     answers: bool = True
+    description: str = ""
 
     def within(self, space: SubjectSpace) -> StreamLayout:
         """Return the layout as it is on the server, for a subject space."""
@@ -83,6 +88,7 @@ MONEY_STREAM = StreamLayout(
     max_message_bytes=131_072,
     duplicate_window_seconds=3600,
     is_final=True,
+    description="Ingenium: signals, orders, executions, denials, dead letters, control",
 )
 """Signals, orders, executions, denials, dead letters, and whether there is to be trading."""
 
@@ -98,6 +104,7 @@ DATA_STREAM = StreamLayout(
     # The one who sends data says where the answer goes. It would be published within the account
     # of the stream, so a data source could reach the subject of orders.
     answers=False,
+    description="Ingenium: market data of the last day",
 )
 """Market data of the last day; it comes from plain publishes, and nothing is acknowledged."""
 
@@ -149,19 +156,27 @@ async def streams_on(bus: NatsBus, subject: str) -> list[str]:
     return sorted(json.loads(answer.data).get("streams") or ())
 
 
-async def open_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
+async def open_stream(
+    bus: NatsBus, layout: StreamLayout, labels: Labels = NO_LABELS, *, is_labeled: bool = False
+) -> NatsStream:
     """Make a stream, or make sure that the one that is there is as it should be.
 
     Args:
         bus: The connection.
         layout: How it should be.
+        labels: Who reads it.
+        is_labeled: Whether one that is there gets the description and metadata that a new one has,
+            and stays as it is in all else. The user needs the right to change streams.
 
     Raises:
         StreamError: Another one is in its place; the text says what differs.
         BusTimeoutError: The server does not answer.
         BusPermissionError: It forbids this user to make or to see it.
     """
-    return await _open(bus, layout, is_made=True)
+    stream = await _open(bus, layout, labels, is_made=True)
+    if is_labeled:
+        await _label(bus, layout, labels)
+    return stream
 
 
 async def find_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
@@ -172,10 +187,10 @@ async def find_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
         BusTimeoutError: The server does not answer.
         BusPermissionError: It forbids this user to see it.
     """
-    return await _open(bus, layout, is_made=False)
+    return await _open(bus, layout, NO_LABELS, is_made=False)
 
 
-async def _open(bus: NatsBus, layout: StreamLayout, *, is_made: bool) -> NatsStream:
+async def _open(bus: NatsBus, layout: StreamLayout, labels: Labels, *, is_made: bool) -> NatsStream:
     js = bus.client.jetstream(timeout=_CALL_SECONDS)
     name, layout = layout.name, layout.within(bus.space)
     try:
@@ -187,7 +202,7 @@ async def _open(bus: NatsBus, layout: StreamLayout, *, is_made: bool) -> NatsStr
                     f"the server at {bus.url} has no stream {layout.name}, so no app has run there "
                     f"on {bus.space}: start it, or set INGENIUM_PREFIX to its prefix"
                 ) from error
-            info = await _make(js, layout)
+            info = await _make(js, layout, labels)
     except APIError as error:
         raise StreamError(
             f"the server at {bus.url} does not make stream {layout.name}: {error.description}"
@@ -201,12 +216,46 @@ async def _open(bus: NatsBus, layout: StreamLayout, *, is_made: bool) -> NatsStr
             f"the server at {bus.url} did not make stream {layout.name} within {_CALL_SECONDS:g} s"
         ) from error
     _check(bus, layout, info)
-    return NatsStream(bus, name)
+    return NatsStream(bus, name, labels)
 
 
-async def _make(js: Any, layout: StreamLayout) -> StreamInfo:
+async def _label(bus: NatsBus, layout: StreamLayout, labels: Labels) -> None:
+    """Give a stream the description and metadata that a new one has, where it has others."""
+    name = layout.within(bus.space).name
+    info = await _ask(bus, f"$JS.API.STREAM.INFO.{name}", {})
+    # As the server tells it: the client's own class would drop what it does not know.
+    config: dict[str, Any] = info.get("config") or {}
+    known = config.get("metadata") or {}
+    wanted = {"description": layout.description, "metadata": known | _metadata(labels)}
+    if not config or all(config.get(name) == value for name, value in wanted.items()):
+        return
+    # A server that knows no metadata passes over it, so this happens there at each start.
+    answer = await _ask(bus, f"$JS.API.STREAM.UPDATE.{name}", config | wanted)
+    if "error" in answer:
+        _log.info("stream %s keeps its description: %s", name, answer["error"].get("description"))
+
+
+def _metadata(labels: Labels) -> dict[str, str]:
+    # Of the app only: a stream is that of all its components.
+    return Labels(labels.app).metadata("events")
+
+
+async def _ask(bus: NatsBus, subject: str, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer = await bus.client.request(
+            subject, json.dumps(request).encode(), timeout=_CALL_SECONDS
+        )
+    except (TimeoutError, NatsError) as error:
+        raise BusTimeoutError(f"the server at {bus.url} does not answer {subject}") from error
+    found: dict[str, Any] = json.loads(answer.data)
+    return found
+
+
+async def _make(js: Any, layout: StreamLayout, labels: Labels) -> StreamInfo:
     config = StreamConfig(
         name=layout.name,
+        description=layout.description,
+        metadata=_metadata(labels),
         subjects=list(layout.subjects),
         storage=StorageType.FILE if layout.in_files else StorageType.MEMORY,
         retention=RetentionPolicy.LIMITS,

@@ -34,6 +34,7 @@ from nats.js.errors import (
 
 from ingenium.bus.addresses import parse_address
 from ingenium.bus.connecting import first_connect
+from ingenium.bus.labels import NO_LABELS
 from ingenium.bus.options import NatsOptions
 from ingenium.bus.safe_client import SafeClient
 from ingenium.errors import BusError
@@ -148,6 +149,8 @@ class WorkQueue:
     async def _make_streams(self) -> None:
         jobs = StreamConfig(
             name=_JOBS,
+            description="Ingenium: jobs of sweeps",
+            metadata=NO_LABELS.metadata("jobs"),
             subjects=[f"{_JOB}.*"],
             retention=RetentionPolicy.WORK_QUEUE,
             storage=StorageType.FILE,
@@ -155,12 +158,16 @@ class WorkQueue:
         )
         results = StreamConfig(
             name=_RESULTS,
+            description="Ingenium: results of sweeps",
+            metadata=NO_LABELS.metadata("results"),
             subjects=[f"{_RESULT}.*"],
             storage=StorageType.FILE,
             max_age=_WEEK_SECONDS,
         )
         consumer = ConsumerConfig(
             durable_name=_WORKERS,
+            description="Ingenium: workers that take jobs of sweeps",
+            metadata=NO_LABELS.metadata("work"),
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=TAKEN_SECONDS,
             max_ack_pending=100_000,

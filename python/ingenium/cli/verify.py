@@ -14,7 +14,7 @@ from rich.console import Console
 from ingenium.cli.output import make_console, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.cli.targets import JsonFlag
-from ingenium.components import Portfolio, load_app
+from ingenium.components import Executor, Portfolio, load_app
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 
@@ -31,7 +31,8 @@ def verify(
 ) -> None:
     """Make the books of a live app anew from the stream alone, and compare them with its own.
 
-    The app may run meanwhile. The code is 1 when anything differs.
+    Positions and working orders are compared with the executor's journal and its broker, too. The
+    app may run meanwhile. The code is 1 when anything differs, or cannot be compared.
     """
     import msgspec
 
@@ -47,7 +48,8 @@ def verify(
     # A million orders are kept meanwhile, and looking through them for circles finds none.
     gc.disable()
     with StepProgress(messages, f"books of {portfolio.name}", "messages") as progress:
-        result = asyncio.run(_verify(place, portfolio, progress.on_count))
+        executor = loaded.executor if isinstance(loaded.executor, Executor) else None
+        result = asyncio.run(_verify(place, portfolio, executor, progress.on_count))
     seconds = monotonic() - began
     if json:
         more = {"equal": result.is_equal, "seconds": round(seconds, 3)}
@@ -58,13 +60,16 @@ def verify(
         raise typer.Exit(1)
 
 
-async def _verify(place: Place, portfolio: Portfolio, on_progress: OnProgress) -> Verified:
+async def _verify(
+    place: Place, portfolio: Portfolio, executor: Executor | None, on_progress: OnProgress
+) -> Verified:
     from ingenium.operating.places import as_operator, stream_of
     from ingenium.operating.verifying import verify as verify_books
 
     path = place.directory / "state" / f"{portfolio.name}.db"
     async with as_operator(place) as bus:
-        return await verify_books(portfolio, await stream_of(bus), path, on_progress)
+        stream = await stream_of(bus)
+        return await verify_books(portfolio, stream, path, on_progress, executor=executor)
 
 
 def _print(console: Console, result: Verified, seconds: float) -> None:
@@ -80,9 +85,14 @@ def _print(console: Console, result: Verified, seconds: float) -> None:
     if result.repeated:
         say(f"repeated   {result.repeated:,} messages are there twice, which readers pass over")
     say(f"digest     {result.digest}")
+    if result.compared:
+        say(f"positions  of {', '.join(result.compared)}")
     if result.is_equal:
         say("equal: the store holds what the stream says")
         return
-    say(f"NOT EQUAL: {len(result.differences)} differences")
+    if result.not_compared:
+        say(f"NOT COMPARED with executor and broker: {result.not_compared}")
+    if result.differences:
+        say(f"NOT EQUAL: {len(result.differences)} differences")
     for difference in result.differences:
         say(f"  {difference}")

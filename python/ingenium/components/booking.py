@@ -15,6 +15,7 @@ from ingenium.trading.order import Order
 from ingenium.trading.recent import RecentIds
 from ingenium.trading.report import SentReport
 from ingenium.trading.tally import Tally
+from ingenium.trading.tracking import works_on
 from ingenium.trading.working import WorkingOrder
 
 __all__ = ["BookingPortfolio"]
@@ -50,6 +51,11 @@ class BookingPortfolio(GatedPortfolio):
         self._refusal = None
         if event.id and (self.account.has_booked(event.id) or event.id in self._reports):
             return False
+        if works_on(event):
+            if event.id:
+                self._reports.add(event.id)
+            self.report_problem(f"order {event.order_id!r} works on: {event.reason}")
+            return True
         working = self._orders.find(event.order_id, event.update)
         fill = self._fill_of(event, working)
         if fill is not None:

@@ -158,16 +158,19 @@ class BookKeeper(Component):
             if old is not None:
                 self._orders.ask(event.order_id, old.replaced_by(event))
 
-    def price_as(self, rows: Iterable[LogRow]) -> None:
+    def price_as(self, rows: Iterable[LogRow] | None) -> None:
         """Book executions that state no price as another life of this portfolio did, or not at all.
 
         Args:
-            rows: Those of kind ``priced`` of its log.
+            rows: Those of kind ``priced`` of its log; ``None`` to take the nearest known price from
+                now on.
 
         Raises:
             ComponentError: One cannot be read.
         """
-        self._prices = {id: read_row(_Priced, data, f"{kind} {id}") for kind, id, data in rows}
+        self._prices = None
+        if rows is not None:
+            self._prices = {id: read_row(_Priced, data, f"{kind} {id}") for kind, id, data in rows}
 
     def _known_price(self, execution: str) -> Decimal | None:
         """Return the price at which an execution was booked at this point of the story."""

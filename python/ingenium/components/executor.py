@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
 from typing import ClassVar
 
 from ingenium.components.base import Handled
 from ingenium.components.gated import Gated
+from ingenium.components.order_contents import CONTENT, KEPT, OrderContents, content_of
 from ingenium.errors import InvalidOrderError, SubjectError, WireError
 from ingenium.events import (
     CancelEvent,
@@ -19,11 +22,15 @@ from ingenium.events import (
     Side,
     TradeUpdate,
 )
+from ingenium.ids import make_id
 from ingenium.risk import Denial, ExecutorBook
 from ingenium.subjects import check_symbol
 from ingenium.trading.bar import Bar
+from ingenium.trading.money import ZERO
+from ingenium.trading.numbers import format_decimal
 from ingenium.trading.order import Order
 from ingenium.trading.report import Report, SentReport
+from ingenium.trading.rows import LogRow
 
 __all__ = ["Executor", "unseen_reason"]
 
@@ -44,6 +51,8 @@ class Executor(Gated):
 
     role = "executor"
     own_rows: ClassVar[Collection[str]] = ("book", *Gated.own_rows)
+    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({CONTENT: KEPT})
+    """How many of the last rows of each kind `restore_log` needs."""
     works_at_broker: ClassVar[bool] = False
     """Whether orders leave for a real market, which no replay may do."""
     max_order_age_seconds: float = 30.0
@@ -55,6 +64,7 @@ class Executor(Gated):
         super().__init__(name)
         self.book = ExecutorBook()
         """The account as the gate sees it; kept only where there is a gate."""
+        self._contents: OrderContents | None = None
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this component must remember; ``book/`` is what its gate looks at."""
@@ -212,8 +222,44 @@ class Executor(Gated):
     def _view(self) -> ExecutorBook:
         return self.book
 
+    def remember_orders(self) -> None:
+        """Tell from now on an order that comes again from another one under its id.
+
+        For who runs a component live, where others may publish orders too.
+        """
+        self._contents = OrderContents()
+
+    def take_log(self) -> list[LogRow]:
+        """Return what orders said that were new since the last call, of kind ``content``."""
+        return [] if self._contents is None else self._contents.take_log()
+
+    def restore_log(self, rows: Iterable[LogRow]) -> None:
+        """Take back rows of `take_log`."""
+        super().restore_log(rows if self._contents is None else self._contents.restore_log(rows))
+
+    def left_of(self, order_id: str) -> Decimal:
+        """Return what is left of an order that works here; 0 when none of that id does."""
+        working = self.book.orders.working.get(order_id)
+        return ZERO if working is None else working.leaves
+
+    def handle_repeated(self, event: Event) -> Handled:
+        """Handle an order or replacement whose id was handled before: it is never worked.
+
+        One with other content is reported as rejected, and the one that was first works on.
+        """
+        if isinstance(event, OrderEvent | ReplaceEvent) and self._contents is not None:
+            known = self._contents.note(event)
+            if known:
+                self._reject_other(event, known)
+        return None
+
     def handle_request(self, event: Event) -> Handled:
         """Call the handler for what a portfolio sent; for those who run components."""
+        if isinstance(event, OrderEvent | ReplaceEvent) and self._contents is not None:
+            known = self._contents.note(event)
+            if known:
+                self._reject_other(event, known)
+                return None
         if isinstance(event, OrderEvent):
             return self.on_order(event)
         if isinstance(event, CancelEvent):
@@ -288,6 +334,29 @@ class Executor(Gated):
                 side=side if side in set(Side) else None,
                 update=update.value,
                 leaves_quantity="0",
+                reason=reason,
+            )
+        )
+
+    def _reject_other(self, event: OrderEvent | ReplaceEvent, known: str) -> None:
+        """Report that a second order under a known id is not worked.
+
+        What is left of the first one is stated, since that works on.
+        """
+        said = content_of(event)
+        reason = (
+            f"order id {event.id!r} is that of {known!r}, and comes again as {said!r}, which is "
+            "not worked: use an id of its own for each order"
+        )
+        self.report_problem(reason)
+        self.send_execution(
+            ExecutionEvent(
+                id=make_id("exec", self.name, "other", event.id, said),
+                order_id=event.id,
+                symbol=event.symbol,
+                side=event.side if isinstance(event, OrderEvent) else None,
+                update=TradeUpdate.REJECTED.value,
+                leaves_quantity=format_decimal(self.left_of(event.id)),
                 reason=reason,
             )
         )

@@ -11,6 +11,7 @@ from ingenium.clock import Clock, SystemClock
 from ingenium.components.base import Component
 from ingenium.components.blame import text_of
 from ingenium.components.blocking import watched
+from ingenium.components.executor import Executor
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
     handle,
@@ -78,6 +79,8 @@ class LiveMember:
         self.component.clock = self._clock
         self.component.notify = self._sent.set
         report_alarms(self._bus, self.component)
+        if isinstance(self.component, Executor):
+            self.component.remember_orders()
         await self._publish(await start_component(self.component, self._clock.now()))
         for subject, event_type in subscriptions_of(self.component):
             self._subscriptions.append(

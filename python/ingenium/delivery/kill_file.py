@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import msgspec
 
 from ingenium.errors import StoreError
 from ingenium.events import TradingState
+from ingenium.private_files import make_folder, open_readable
 
 __all__ = ["HALT_FILE", "KillFile", "Restriction"]
 
@@ -81,8 +83,8 @@ class KillFile:
         """
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with beside.open("wb") as file:
+            make_folder(self.path.parent)
+            with os.fdopen(open_readable(beside), "wb") as file:
                 file.write(msgspec.json.format(msgspec.json.encode(restriction)) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -90,7 +92,20 @@ class KillFile:
             beside.replace(self.path)
             _sync_folder(self.path.parent)
         except OSError as error:
-            raise StoreError(f"cannot write {self.path}: {error.strerror}") from error
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            text = f"cannot write {self.path}: {error.strerror}"
+            if restriction.state is TradingState.HALTED and self._put_empty():
+                text += ", so it is there without the reason, and halts all the same"
+            raise StoreError(text) from error
+
+    def _put_empty(self) -> bool:
+        """Put an empty file there, for which a full disk has room."""
+        try:
+            os.close(open_readable(self.path))
+        except OSError:
+            return False
+        return True
 
     def remove(self) -> bool:
         """Take it away.

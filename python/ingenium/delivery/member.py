@@ -9,10 +9,10 @@ from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
 from ingenium.bus.lease import Lease
-from ingenium.bus.stream import Record, Stream
+from ingenium.bus.stream import Record, Stream, StreamState
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM
 from ingenium.clock import Clock, SystemClock
-from ingenium.components import Component, Executor
+from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.blame import text_of
 from ingenium.components.desk import Outgoer
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
@@ -25,6 +25,7 @@ from ingenium.components.handling import (
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.components.progress import Observation, Progress
 from ingenium.delivery.arrivals import Act, Arrivals, Data
+from ingenium.delivery.book_check import positions_off
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.observation import lag_of, observe
@@ -32,13 +33,14 @@ from ingenium.delivery.outbox import Outbox
 from ingenium.delivery.places import check_history, find_place, mark_of, remembers
 from ingenium.delivery.reading import OpenStream, read_data
 from ingenium.delivery.rebuilding import rebuild
-from ingenium.delivery.store import Position, Store
+from ingenium.delivery.salvage import place_before_damage
+from ingenium.delivery.store import STATE_CURE, Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.taking import Taker
 from ingenium.delivery.unseen import find_unseen
 from ingenium.delivery.writing import Draft
 from ingenium.errors import ComponentError, IngeniumError
-from ingenium.events import DataEvent
+from ingenium.events import DataEvent, Event
 from ingenium.subjects import TRADING
 
 __all__ = ["DurableMember"]
@@ -66,6 +68,8 @@ class DurableMember:
         adopt: Whether a stream that was made anew or has lost messages is taken as it is.
         lease: Makes this the only process that plays the component; without one that is up to you.
         limit: From when on a handler that blocks everything else is reported.
+        checked: How many messages the stream may have so that a portfolio's positions are held
+            against it at the start.
     """
 
     def __init__(
@@ -81,7 +85,9 @@ class DurableMember:
         adopt: bool = False,
         lease: Lease | None = None,
         limit: HandlerLimit = BLOCKED_LIMIT,
+        checked: int = 0,
     ) -> None:
+        self._checked = checked
         self.component = component
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, Outgoer) else None
@@ -131,9 +137,9 @@ class DurableMember:
         component.clock = self._clock
         component.notify = self._arrivals.wake
         report_alarms(self._bus, component)
-        for kind, count in component.log_kept.items():
-            component.restore_log([(kind, i, v) for i, v in self._store.log(kind, count)])
-        component.restore_rows(self._store.rows())
+        if isinstance(component, Executor):
+            component.remember_orders()
+        self._restore()
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
         self._store.set_meta("role", component.role)
@@ -152,6 +158,22 @@ class DurableMember:
             hear = hear_halts(component, self._arrivals)
             self._subscriptions.append(await self._bus.subscribe(TRADING, hear))
         await self._follow_data()
+
+    def _restore(self) -> None:
+        component, store = self.component, self._store
+        try:
+            for kind, count in component.log_kept.items():
+                component.restore_log([(kind, i, v) for i, v in store.log(kind, count)])
+            component.restore_rows(store.rows())
+        except ComponentError as error:
+            raise ComponentError(f"{store.name}, table state: {error}: {STATE_CURE}") from error
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            if isinstance(error, IngeniumError):
+                raise
+            raise ComponentError(
+                f"{store.name}, table state: {component.role} {component.name!r} cannot take it "
+                f"back: {text_of(error)}: {STATE_CURE}"
+            ) from error
 
     async def run(self) -> None:
         """Go on until canceled.
@@ -276,26 +298,49 @@ class DurableMember:
         self._clock.hear(state.time, asked)
         self._created = state.created
         known = self._store.position(self._stream.name)
-        if known is not None:
+        place = known or place_before_damage(self._store)
+        if place is not None:
             self._after = await find_place(
-                self._bus, component, known, self._stream, state, adopt=self._adopt
+                self._bus, component, place, self._stream, state, adopt=self._adopt
             )
         else:
             self._after = state.last
-        mark = known.mark if known is not None and known.sequence == self._after else ""
+        mark = place.mark if place is not None and place.sequence == self._after else ""
         # Before anything is learned: what changes from here on is noticed.
         self._mark = mark or await mark_of(self._stream, self._after)
         if known is None:
             if state.last:
                 check_history(self._bus, component, self._stream.name, state, adopt=self._adopt)
-                for identifier in await rebuild(component, self._stream, state.last):
+                booked = await rebuild(
+                    component,
+                    self._stream,
+                    state.last,
+                    executions_until=self._after,
+                    # A file that was damaged has left these.
+                    waiting=self._store.outbox(limit=-1),
+                    priced=[("priced", id, data) for id, data in self._store.log("priced")],
+                )
+                for identifier in booked:
                     self._draft.see(identifier)
                 if isinstance(component, Executor):
                     await self._end_unseen(component, state.last)
             # What was said before it was there holds for it too.
             if (said := await self._stream.last(TRADING)) is not None:
                 await self._hear_all(said.sequence)
+        elif isinstance(component, Portfolio) and 0 < state.last <= self._checked:
+            self._draft.send(await self._check_books(component, state), self._clock.present())
         self._move(self._after, self._mark)
+
+    async def _check_books(self, portfolio: Portfolio, state: StreamState) -> list[Event]:
+        """Halt trading when a portfolio does not hold what the stream says."""
+        off = await positions_off(
+            portfolio, self._stream, state, self._after, self._store, adopt=self._adopt
+        )
+        if off:
+            self._bus.report(Incident(IncidentKind.GAP, off))
+            portfolio.begin(f"{portfolio.name}/books/{self._life}", self._clock.present())
+            portfolio.halt(off)
+        return portfolio.take()
 
     async def _end_unseen(self, executor: Executor, last: int) -> None:
         # Nobody else would ever say what became of them, and they would be pending for ever.

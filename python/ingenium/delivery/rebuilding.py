@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
+from ingenium.bus.contract import Message
 from ingenium.bus.envelope import is_from, unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.components import Component, Portfolio
+from ingenium.delivery.store import Outgoing
 from ingenium.errors import IngeniumError
 from ingenium.events import CancelEvent, Event, ExecutionEvent, OrderEvent, ReplaceEvent
 from ingenium.subjects import ALL_EVENTS, event_type_of
+from ingenium.trading.rows import LogRow
 
 __all__ = ["Learner", "history", "rebuild"]
 
 _log = logging.getLogger("ingenium.delivery")
 _PROGRESS = 100_000
-_LEARNED = {OrderEvent, ReplaceEvent, CancelEvent, ExecutionEvent}
+_REQUESTS = {OrderEvent, ReplaceEvent, CancelEvent}
+_LEARNED = {*_REQUESTS, ExecutionEvent}
 
 
 async def rebuild(
-    component: Component, stream: Stream, last: int, *, executions_until: int | None = None
+    component: Component,
+    stream: Stream,
+    last: int,
+    *,
+    executions_until: int | None = None,
+    waiting: Iterable[Outgoing] = (),
+    priced: Sequence[LogRow] = (),
 ) -> list[str]:
     """Let a portfolio that has nothing written down learn its state from the stream.
 
@@ -33,6 +43,9 @@ async def rebuild(
         stream: Has the history.
         last: Sequence of the last message to look at.
         executions_until: That of the last execution to book; ``last`` when left out.
+        waiting: What the portfolio has still to send.
+        priced: At which prices it has booked executions that state none; see
+            `BookKeeper.price_as`.
 
     Returns:
         Ids of the executions that were booked.
@@ -43,6 +56,8 @@ async def rebuild(
     learner = Learner(component, stream.name, (await stream.state()).created, until)
     # Books must not depend on when they are made: the time is that of each message.
     clock, component.clock = component.clock, None
+    if priced:
+        component.price_as(priced)
     said = 0
     async with aclosing(history(stream, last)) as arriving:
         async for records in arriving:
@@ -53,6 +68,9 @@ async def rebuild(
                 _log.info(
                     "%s: %d of %d messages of stream %s", component.name, end, last, stream.name
                 )
+    for problem in learner.recall_waiting(waiting):
+        _log.warning("%s: %s", component.name, problem)
+    component.price_as(None)
     component.clock = clock
     component.take()
     return list(learner.seen)
@@ -114,6 +132,30 @@ class Learner:
             _log.warning("%s: message %d: %s", self._portfolio.name, record.sequence, error)
             return None
         return event
+
+    def recall_waiting(self, outbox: Iterable[Outgoing]) -> list[str]:
+        """Let the portfolio learn from what it has still to send.
+
+        Returns:
+            What could not be learned, in words.
+        """
+        problems: list[str] = []
+        for outgoing in outbox:
+            kind = event_type_of(outgoing.subject)
+            if kind not in _REQUESTS:
+                continue
+            try:
+                message = Message(outgoing.subject, outgoing.payload, outgoing.headers)
+                event = unpack(kind, message)
+                if (
+                    isinstance(event, OrderEvent | ReplaceEvent | CancelEvent)
+                    and event.id not in self.sent
+                ):
+                    self.sent[event.id] = None
+                    self._portfolio.recall(event)
+            except (IngeniumError, ValueError) as error:
+                problems.append(f"order {outgoing.id!r} in the outbox: {error}")
+        return problems
 
     def _tell(self, record: Record, event: Event) -> None:
         portfolio = self._portfolio

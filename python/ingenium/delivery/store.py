@@ -7,38 +7,33 @@ it caused is in the outbox, or neither.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import socket
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from ingenium.errors import StoreError
+from ingenium.delivery.checksum import Seal, checksum, what_is_wrong
+from ingenium.delivery.damage import Damage, damage_of
+from ingenium.delivery.store_file import (
+    StoreLock,
+    connect,
+    prepare,
+    store_error,
+)
+from ingenium.errors import StoreDamagedError, StoreError
 
-__all__ = ["Change", "Outgoing", "Position", "Store"]
+__all__ = ["STATE_CURE", "Change", "Outgoing", "Position", "Store"]
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE position (
-    stream TEXT PRIMARY KEY, created TEXT NOT NULL, sequence INTEGER NOT NULL, mark TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE inbox (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE log (
-    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL
-);
-CREATE INDEX log_by_kind ON log (kind, number);
-CREATE TABLE outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL, subject TEXT NOT NULL, payload BLOB NOT NULL, headers TEXT NOT NULL
-);
-"""
+
+STATE_CURE = "put back a whole copy, or move it away; docs/delivery.md tells what that loses"
+_ADD_TO_LOG = "INSERT INTO log (kind, id, value, checksum) VALUES (?, ?, ?, ?)"
+_ADD_TO_OUTBOX = (
+    "INSERT INTO outbox (id, subject, payload, headers, checksum) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -113,20 +108,13 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, name: str = ":memory:") -> None:
         self.name = name
         self._connection = connection
-        self._lock: int | None = None
+        self._lock: StoreLock | None = None
         # Transactions are begun by hand: Python's own way commits at surprising moments.
         connection.isolation_level = None
+        self._seal = Seal(connection)
         with self._speaking():
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                connection.executescript(
-                    f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;"
-                )
-            elif version != _VERSION:
-                raise StoreError(
-                    f"{name} is of version {version}, and this is a program of version "
-                    f"{_VERSION}: use the Ingenium that wrote it, or move the file away"
-                )
+            # Without, no row has a checksum: a file of an earlier version that is looked at only.
+            self._is_sealed = prepare(connection, name, self._seal)
 
     @classmethod
     def open(cls, path: Path, *, owner: str) -> Store:
@@ -139,14 +127,13 @@ class Store:
         Raises:
             StoreError: It is damaged, in use, of somebody else, or cannot be written.
         """
+        lock, connection = StoreLock(path), None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = _lock(path)
-        except OSError as error:
-            raise StoreError(f"cannot keep a state in {path}: {error.strerror}") from error
-        try:
-            connection = _connect(str(path))
+            if not path.exists():
+                lock.note(0)  # It was moved away, or was never there.
+            connection = connect(path)
             store = cls(connection, str(path))
+            store._lock = lock
             store.check()
             known = store.meta("owner")
             if known not in {"", owner}:
@@ -154,11 +141,13 @@ class Store:
                     f"{path} holds the state of {known}, not of {owner}: set INGENIUM_DATA_DIR to "
                     "another folder, or move the file away"
                 )
-            store.set_meta("owner", owner)
+            if not known:
+                store.set_meta("owner", owner)
         except BaseException:
-            os.close(lock)
+            if connection is not None:
+                connection.close()
+            lock.release()
             raise
-        store._lock = lock
         return store
 
     @classmethod
@@ -169,7 +158,7 @@ class Store:
             StoreError: There is none, or it is damaged.
         """
         if path.exists():
-            connection = _connect(f"file:{path}?mode=ro", uri=True)
+            connection = connect(path, read_only=True)
             if connection.execute("PRAGMA user_version").fetchone()[0]:
                 return cls(connection, str(path))
             connection.close()  # It is just being made.
@@ -179,46 +168,99 @@ class Store:
         """Close the file."""
         self._connection.close()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
+    def seen(self) -> Iterator[str]:
+        """Yield the ids of all events that were handled."""
+        with self._speaking():
+            for (identifier,) in self._connection.execute("SELECT id FROM inbox"):
+                yield identifier
+
     def check(self) -> None:
-        """Look the file over.
+        """Look the file over, and hold it against the checksums of what was written.
+
+        It reads the whole file, which takes some 2 s for a million handled events.
 
         Raises:
-            StoreError: It is damaged.
+            StoreDamagedError: It holds something else than what was written.
         """
-        with self._speaking():
-            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreError(
-                f"{self.name} is damaged ({found}): move it away, and its state is made anew from "
-                "the stream"
-            )
+        wrong = self.damage()
+        if wrong:
+            raise StoreDamagedError(f"{self.name} is damaged: {wrong[0]}: {STATE_CURE}")
+        if self._lock is not None:
+            lost = self._lock.commits - self._seal.commits
+            if lost > 0:
+                raise StoreDamagedError(
+                    f"{self.name} is damaged: its last {lost:,} changes are gone, as after a fault "
+                    f"of the disk, or when an older copy was put in its place: {STATE_CURE}"
+                )
+
+    def damage(self) -> list[Damage]:
+        """Return what is wrong with the file, rows first; empty when it is whole."""
+        return damage_of(self._connection, self._seal if self._is_sealed else None)
+
+    def overlook(self) -> None:
+        """Read rows from now on whose checksums do not fit, too: to compare them with others."""
+        self._is_sealed = False
+
+    def _whole(self, table: str, rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Yield rows without their checksums, which come last.
+
+        Raises:
+            StoreDamagedError: One is not what was written.
+        """
+        for *values, known in rows:
+            row = tuple(values)
+            if text := what_is_wrong(table, row, known if self._is_sealed else None):
+                raise StoreDamagedError(
+                    f"{self.name} is damaged: {Damage(table, text, row[0])}: {STATE_CURE}"
+                )
+            yield row
+
+    @property
+    def _known(self) -> str:
+        """What is read for the checksum of a row."""
+        return "checksum" if self._is_sealed else "NULL"
 
     def meta(self, key: str) -> str:
         """Return a fact about the file; empty when it is not there."""
-        found = self._one("SELECT value FROM meta WHERE key = ?", key)
-        return "" if found is None else str(found)
+        with self._speaking():
+            found = self._connection.execute(
+                f"SELECT key, value, {self._known} FROM meta WHERE key = ?",  # noqa: S608
+                (key,),
+            )
+            return next((value for _, value in self._whole("meta", found)), "")
 
     def set_meta(self, key: str, value: str) -> None:
         """Write a fact about the file."""
         with self._speaking():
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (key, value, checksum(key, value))
+            )
+
+    @property
+    def lives(self) -> int:
+        """How often the component has been started.
+
+        Raises:
+            StoreDamagedError: The file does not tell.
+        """
+        text = self.meta("lives") or "0"
+        if not (text.isascii() and text.isdigit()):
+            problem = Damage("meta", f"its value is {text!r}, no number", "lives")
+            raise StoreDamagedError(f"{self.name} is damaged: {problem}: {STATE_CURE}")
+        return int(text)
 
     def begin_life(self) -> int:
         """Count and return how often the component has been started, from 1 on."""
-        life = int(self.meta("lives") or "0") + 1
+        life = self.lives + 1
         self.set_meta("lives", str(life))
         return life
 
     def position(self, stream: str) -> Position | None:
         """Return how far the component has come in a stream; ``None`` when it never read it."""
-        with self._speaking():
-            found = self._connection.execute(
-                "SELECT stream, created, sequence, mark FROM position WHERE stream = ?", (stream,)
-            ).fetchone()
-        return None if found is None else Position(*found)
+        return next((each for each in self.positions() if each.stream == stream), None)
 
     def has_seen(self, identifier: str) -> bool:
         """Whether an event of that id was handled."""
@@ -228,10 +270,11 @@ class Store:
         """Return the state, or the part of it whose keys begin with ``prefix``."""
         with self._speaking():
             found = self._connection.execute(
-                "SELECT key, value FROM state WHERE substr(key, 1, ?) = ? ORDER BY key",
+                f"SELECT key, value, {self._known} FROM state "  # noqa: S608
+                "WHERE substr(key, 1, ?) = ? ORDER BY key",
                 (len(prefix), prefix),
             )
-            return {str(key): bytes(value) for key, value in found}
+            return dict(self._whole("state", found))
 
     def log(self, kind: str, last: int | None = None) -> list[tuple[str, bytes]]:
         """Return what was added of a kind, oldest first: ids and values.
@@ -242,10 +285,12 @@ class Store:
         """
         with self._speaking():
             found = self._connection.execute(
-                "SELECT id, value FROM log WHERE kind = ? ORDER BY number DESC LIMIT ?",
+                f"SELECT kind, id, value, {self._known} FROM log "  # noqa: S608
+                "WHERE kind = ? ORDER BY number DESC LIMIT ?",
                 (kind, -1 if last is None else last),
             ).fetchall()
-        return [(str(identifier), bytes(value)) for identifier, value in reversed(found)]
+            rows = self._whole("log", reversed(found))
+            return [(identifier, value) for _, identifier, value in rows]
 
     def log_size(self, kind: str) -> int:
         """Return how many of a kind were added."""
@@ -274,18 +319,27 @@ class Store:
         """Return how far the component has come, in each stream."""
         with self._speaking():
             found = self._connection.execute(
-                "SELECT stream, created, sequence, mark FROM position ORDER BY stream"
+                f"SELECT stream, created, sequence, mark, {self._known} FROM position "  # noqa: S608
+                "ORDER BY stream"
             ).fetchall()
-        return [Position(*each) for each in found]
+            return [Position(*each) for each in self._whole("position", found)]
 
     def outbox(self, limit: int = 100) -> list[Outgoing]:
         """Return what is to be sent next, oldest first."""
         with self._speaking():
             found = self._connection.execute(
-                "SELECT id, subject, payload, headers, number FROM outbox ORDER BY number LIMIT ?",
+                f"SELECT number, id, subject, payload, headers, {self._known} FROM outbox "  # noqa: S608
+                "ORDER BY number LIMIT ?",
                 (limit,),
             ).fetchall()
-        return [Outgoing(i, s, bytes(p), json.loads(h), n) for i, s, p, h, n in found]
+            numbers = [number for number, *_ in found]
+            rows = self._whole("outbox", (row for _, *row in found))
+            return [
+                Outgoing(identifier, subject, payload, json.loads(headers), number)
+                for number, (identifier, subject, payload, headers) in zip(
+                    numbers, rows, strict=True
+                )
+            ]
 
     def commit(self, change: Change) -> None:
         """Write a change, all of it or nothing; when this returns it is on the disk.
@@ -293,35 +347,48 @@ class Store:
         Raises:
             StoreError: It cannot be written; nothing of it is.
         """
-        execute, many = self._connection.execute, self._connection.executemany
+        execute, seal = self._connection.execute, self._seal
         with self._speaking():
             execute("BEGIN IMMEDIATE")
             try:
+                seal.begin()
                 for place in change.positions:
-                    execute(
-                        "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?)",
-                        (place.stream, place.created, place.sequence, place.mark),
-                    )
-                many("INSERT OR IGNORE INTO inbox VALUES (?)", _each(change.seen))
+                    row = (place.stream, place.created, place.sequence, place.mark)
+                    mark = checksum(*row)
+                    execute("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", (*row, mark))
+                    seal.put("position", place.stream, mark)
+                for identifier in change.seen:
+                    if execute("INSERT OR IGNORE INTO inbox VALUES (?)", (identifier,)).rowcount:
+                        seal.add("inbox", checksum(identifier))
                 for key, value in change.rows.items():
                     if value is None:
                         execute("DELETE FROM state WHERE key = ?", (key,))
+                        seal.drop("state", key)
                     else:
-                        execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
-                many("INSERT INTO log (kind, id, value) VALUES (?, ?, ?)", change.log)
-                many(
-                    "INSERT INTO outbox (id, subject, payload, headers) VALUES (?, ?, ?, ?)",
-                    [
-                        (each.id, each.subject, each.payload, json.dumps(each.headers))
-                        for each in change.outbox
-                    ],
-                )
-                many("DELETE FROM outbox WHERE number = ?", _each(change.sent))
+                        mark = checksum(key, value)
+                        execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (key, value, mark))
+                        seal.put("state", key, mark)
+                for entry in change.log:
+                    mark = checksum(*entry)
+                    execute(_ADD_TO_LOG, (*entry, mark))
+                    seal.add("log", mark)
+                for each in change.outbox:
+                    message = (each.id, each.subject, each.payload, json.dumps(each.headers))
+                    mark = checksum(*message)
+                    number = execute(_ADD_TO_OUTBOX, (*message, mark)).lastrowid
+                    seal.put("outbox", number or 0, mark)
+                for number in change.sent:
+                    execute("DELETE FROM outbox WHERE number = ?", (number,))
+                    seal.drop("outbox", number)
+                seal.write()
                 execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
                 raise
+        seal.done()
+        if self._lock is not None:
+            self._lock.note(seal.commits)
 
     def _one(self, query: str, *values: object) -> object:
         with self._speaking():
@@ -334,37 +401,4 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"cannot use {self.name}: {error}") from error
-
-
-def _each(values: Iterable[object]) -> list[tuple[object]]:
-    return [(value,) for value in values]
-
-
-def _connect(path: str, *, uri: bool = False) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(path, uri=uri, timeout=5.0)
-        if not uri:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # What was committed outlives a power failure too.
-            connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error as error:
-        raise StoreError(f"cannot use {path}: {error}") from error
-    return connection
-
-
-def _lock(path: Path) -> int:
-    """Lock a file beside the database, whose text says who has it."""
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
-        os.close(descriptor)
-        raise StoreError(
-            f"{path} is in use by {holder or 'another process'}: a component runs once; stop that "
-            "one, or set INGENIUM_DATA_DIR to another folder"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-    return descriptor
+            raise store_error(self.name, error) from error

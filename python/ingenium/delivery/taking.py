@@ -9,7 +9,7 @@ from functools import partial
 from ingenium.bus.contract import Bus, Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
-from ingenium.components import Component
+from ingenium.components import Component, Executor
 from ingenium.components.blocking import watched
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
@@ -25,7 +25,14 @@ from ingenium.delivery.lateness import lateness
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.writing import Draft
 from ingenium.errors import ComponentError, DecodeError
-from ingenium.events import ControlEvent, DataEvent, Event, ExecutionEvent
+from ingenium.events import (
+    ControlEvent,
+    DataEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+)
 from ingenium.subjects import TRADING, event_type_of
 
 __all__ = ["Taker"]
@@ -108,6 +115,7 @@ class Taker:
             if not wants(component, event, message):
                 return
             if record is not None and event.id and self._draft.has_seen(event.id):
+                await self._take_repeated(event, record)
                 return
             since = component.cause_time = cause_of(event, message.headers, kept_at)
             self.progress.begin(event, self._clock.present(), kept_at)
@@ -137,6 +145,13 @@ class Taker:
             now = self._clock.present()
             self.progress.send(events, now, cause)
             self._draft.send(events, now, cause)
+
+    async def _take_repeated(self, event: Event, record: Record) -> None:
+        """Let an executor look at an order whose id was handled before."""
+        component = self._component
+        if isinstance(component, Executor) and isinstance(event, OrderEvent | ReplaceEvent):
+            sent = await handle(component, component.handle_repeated, event, record.time)
+            self._draft.send(sent, self._clock.present())
 
     async def _let_handle(
         self, event: Event, headers: Mapping[str, str], record: Record | None, cause: str

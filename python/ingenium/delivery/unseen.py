@@ -13,7 +13,7 @@ from ingenium.events import Event, ExecutionEvent, OrderEvent, ReplaceEvent, Tra
 from ingenium.subjects import event_type_of
 from ingenium.trading.fill import Fill
 from ingenium.trading.order import Order
-from ingenium.trading.tracking import OrderTracker
+from ingenium.trading.tracking import OrderTracker, works_on
 
 __all__ = ["find_unseen"]
 
@@ -75,7 +75,7 @@ class _Search:
 
     def _report(self, event: ExecutionEvent) -> None:
         tracker = self._tracker
-        working = tracker.find(event.order_id, event.update)
+        working = None if works_on(event) else tracker.find(event.order_id, event.update)
         if working is None:
             return
         order_id = working.order.id

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ingenium.brokers import BrokerExecutor
 from ingenium.bus.contract import Bus
+from ingenium.bus.labels import Labels
 from ingenium.bus.lease import Lease, LeaseGroup
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_lease import open_lease
@@ -21,9 +22,11 @@ from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
 from ingenium.components.progress import Observation
 from ingenium.config import Settings
-from ingenium.delivery import DurableMember, Store
+from ingenium.delivery import DurableMember
+from ingenium.delivery.book_check import CHEAP_MESSAGES
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.delivery.leasing import LeaseHold
+from ingenium.delivery.salvage import open_store
 from ingenium.deploy.space import space_lease
 from ingenium.deploy.status_reporter import ReportingMember, StatusReporter
 from ingenium.errors import ConfigError
@@ -43,8 +46,13 @@ def state_path(settings: Settings, app: App, component: Component) -> Path:
     return settings.data_directory / app.name / "state" / f"{component.name}.db"
 
 
-async def keeps_streams(bus: NatsBus) -> bool:
+async def keeps_streams(bus: NatsBus, app: App, *, is_labeled: bool = False) -> bool:
     """Whether the server keeps streams; the one of orders is made or checked.
+
+    Args:
+        bus: The connection.
+        app: Whose streams they are.
+        is_labeled: See `open_stream`.
 
     Raises:
         StreamError: It is not as it should be.
@@ -52,7 +60,7 @@ async def keeps_streams(bus: NatsBus) -> bool:
     """
     if not await has_streams(bus):
         return False
-    await open_stream(bus, MONEY_STREAM)
+    await open_stream(bus, MONEY_STREAM, Labels(app.name), is_labeled=is_labeled)
     await keep_statuses(bus)
     return True
 
@@ -101,19 +109,19 @@ async def _make_member(
             return member
         return LeasedMember(member, await space_lease(bus, app, component.role))
     stream: Stream
+    labels = Labels(app.name, component.name, component.role)
     if isinstance(component, Strategy):
         # The stream is in an account that a strategy does not see; it can add to it.
-        stream = NatsStream(bus, MONEY_STREAM.name)
+        stream = NatsStream(bus, MONEY_STREAM.name, labels)
     else:
-        stream = await open_stream(bus, MONEY_STREAM)
+        stream = await open_stream(bus, MONEY_STREAM, labels)
         await keep_statuses(bus)
 
     async def open_data() -> Stream:
-        return await open_stream(bus, DATA_STREAM)
+        return await open_stream(bus, DATA_STREAM, labels)
 
-    store = Store.open(
-        state_path(settings, app, component), owner=f"component {component.name} of {app.name}"
-    )
+    owner = f"component {component.name} of {app.name}"
+    store = open_store(bus, state_path(settings, app, component), owner, component)
     return DurableMember(
         bus,
         stream,
@@ -123,6 +131,7 @@ async def _make_member(
         at=_crash(settings, component),
         limit=limit,
         adopt=adopt,
+        checked=CHEAP_MESSAGES,
         lease=await _lease(bus, app, component, settings, adopt=adopt),
     )
 

@@ -33,6 +33,7 @@ async def run_live(
     buses: Sequence[Bus] = (),
     *,
     halt: Halt,
+    check: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Run until somebody asks to stop.
 
@@ -43,6 +44,7 @@ async def run_live(
         stop: Says when.
         buses: Connections of components in this process, to the same server.
         halt: Halts trading; called when a component dies again and again.
+        check: Called once all have started, beside them.
 
     Raises:
         IngeniumError: A component failed, or did not become ready.
@@ -62,6 +64,7 @@ async def run_live(
     started: list[Part] = []
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
+    checking: asyncio.Future[None] | None = None
     try:
         for part in ordered:
             if stop.asked:
@@ -74,6 +77,8 @@ async def run_live(
                     await _until_ready(part, tasks[-1], asked, ready[part.component.name])
                 else:
                     part.ready()
+        if check is not None and not stop.asked:
+            checking = asyncio.ensure_future(check())
         done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -83,6 +88,9 @@ async def run_live(
         raise
     finally:
         asked.cancel()
+        if checking is not None:
+            checking.cancel()
+            await asyncio.gather(checking, return_exceptions=True)
         for part, task in zip(reversed(started), reversed(tasks), strict=True):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

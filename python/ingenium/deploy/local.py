@@ -29,6 +29,7 @@ from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.program_observer import observed_programs
 from ingenium.deploy.replay import run_replay
 from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
+from ingenium.deploy.start_check import positions_check
 from ingenium.deploy.start_notice import start_notice
 from ingenium.deploy.stopping import stop_signals, unless_stopped
 from ingenium.deploy.supervising import RestartPolicy, Supervised
@@ -108,7 +109,9 @@ async def run_app(
                     on_notice(f"trading was to be halted, and nobody took that: {error}")
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
-            if not app.historical and not await keeps_streams(bus):
+            # Roles with rights of their own must not change a stream, not even an operator.
+            is_labeled = not access.differs
+            if not app.historical and not await keeps_streams(bus, app, is_labeled=is_labeled):
                 on_notice(AT_MOST_ONCE)
             if not app.historical and (text := await start_notice(bus, app, settings)):
                 on_notice(text)
@@ -135,11 +138,12 @@ async def run_app(
             programs += [part for part in parts if isinstance(part, Program | Supervised)]
             if not app.historical:
                 remember_prefix(app, settings)
+                check = positions_check(bus, app, settings, halt, on_notice, adopt=adopt)
                 async with (
                     watched_server(access.monitor_url, app, halt, on_notice),
                     observed_programs(bus, app, parts),
                 ):
-                    await run_live(bus, app, parts, stop, buses, halt=halt)
+                    await run_live(bus, app, parts, stop, buses, halt=halt, check=check)
                 return None
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)
             lease = await replay_lease(bus, app) if settings.nats_server else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ingenium.bus.addresses import parse_address
 from ingenium.bus.contract import Bus
 from ingenium.bus.lease import Holder, Lease, LeaseGroup
@@ -13,6 +15,7 @@ from ingenium.bus.subject_space import SubjectSpace
 from ingenium.components import App, External
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
+from ingenium.private_files import make_folder, open_readable
 from ingenium.subjects import ALL_EVENTS
 
 __all__ = [
@@ -76,13 +79,15 @@ def remember_prefix(app: App, settings: Settings) -> None:
     """
     directory = settings.data_directory / app.name
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / PREFIX_FILE).write_text(f"{settings.prefix or ''}\n", encoding="ascii")
+        make_folder(directory)
+        with os.fdopen(open_readable(directory / PREFIX_FILE), "w", encoding="ascii") as file:
+            file.write(f"{settings.prefix or ''}\n")
         if not settings.stop_with_input:
             # A child is told of its parent's server, which may be an embedded one.
             url = settings.nats_server
             server = parse_address(url).text if url else ""
-            (directory / SERVER_FILE).write_text(f"{server}\n", encoding="utf-8")
+            with os.fdopen(open_readable(directory / SERVER_FILE), "w", encoding="utf-8") as file:
+                file.write(f"{server}\n")
     except OSError as error:
         raise ConfigError(
             f"cannot write into the data folder {directory}: {error.strerror}: set "

@@ -20,7 +20,7 @@ from ingenium.exchange.replacing import replaced_leg, replaced_order
 from ingenium.exchange.resting import RestingOrder
 from ingenium.exchange.slippage import SlippageModel
 from ingenium.trading import Bar, Order
-from ingenium.trading.money import Number
+from ingenium.trading.money import ZERO, Number
 from ingenium.trading.report import Report
 
 __all__ = ["PaperExchange"]
@@ -78,6 +78,11 @@ class PaperExchange(MatchingEngine):
         """Return an order that works or is held; ``None`` when there is none of that id."""
         found = self._book.get(order_id) or (self._book.leg(order_id) or (None, None))[1]
         return None if found is None else found.order
+
+    def left_of(self, order_id: str) -> Decimal:
+        """Return what is left of an order that works or is held; 0 for others."""
+        found = self._book.get(order_id) or (self._book.leg(order_id) or (None, None))[1]
+        return ZERO if found is None else found.leaves
 
     def why_unknown(self, order_id: str) -> str:
         """Say why `order` does not know an id."""

@@ -31,7 +31,7 @@ def read_state(path: Path) -> ComponentState:
     try:
         with store.standing():
             state.role = store.meta("role")
-            state.lives = int(store.meta("lives") or "0")
+            state.lives = store.lives
             state.outbox = store.outbox_size()
             for position in store.positions():
                 if position.stream == MONEY_STREAM.name:

@@ -1,22 +1,24 @@
-"""Holds what a portfolio has written down against what the stream says."""
+"""Holds what a portfolio has written down against the stream, the executor and its broker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
+from ingenium.brokers import BrokerExecutor, PaperExecutor
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream, StreamState, check_gap
-from ingenium.components import Portfolio
+from ingenium.components import Executor, Portfolio
 from ingenium.delivery.rebuilding import Learner, history
 from ingenium.delivery.store import Outgoing, Position, Store
-from ingenium.errors import DecodeError, IngeniumError, StoreError
+from ingenium.deploy.positions import PORTFOLIO, STREAM, Said, look_at, settled
+from ingenium.errors import BrokerError, DecodeError, StoreDamagedError, StoreError
 from ingenium.events import (
     CancelEvent,
     DenialEvent,
@@ -28,6 +30,7 @@ from ingenium.events import (
 )
 from ingenium.operating.letters import RESENT
 from ingenium.subjects import event_type_of
+from ingenium.trading.money import ZERO
 from ingenium.trading.order import protective_ids
 from ingenium.trading.rows import LogRow, state_digest
 
@@ -39,6 +42,7 @@ OnProgress = Callable[[int, int], None]
 _ATTEMPTS = 200
 _PAUSE_SECONDS = 0.02
 _MOST_NAMED = 20
+_LOOKS = 5
 _EXACT = ("account", "holding/")
 _COMPARED = (*_EXACT, "order/", "leg/")
 _WITH_IDS = {SignalEvent, OrderEvent, ReplaceEvent, CancelEvent, ExecutionEvent, DenialEvent}
@@ -58,6 +62,8 @@ class Verified(msgspec.Struct):
         differences: What does not agree, in words; empty when all does.
         repeated: How many messages are there twice with the same bytes, which every reader passes
             over.
+        compared: Whose positions were compared: ``portfolio``, ``stream``, ``journal``, ``broker``.
+        not_compared: Why executor and broker were not; empty when they were, or there are none.
     """
 
     portfolio: str
@@ -69,11 +75,13 @@ class Verified(msgspec.Struct):
     digest: str = ""
     differences: list[str] = []
     repeated: int = 0
+    compared: list[str] = []
+    not_compared: str = ""
 
     @property
     def is_equal(self) -> bool:
-        """Whether all agrees."""
-        return not self.differences
+        """Whether all agrees, and could be compared."""
+        return not self.differences and not self.not_compared
 
 
 class _Kept(msgspec.Struct):
@@ -92,6 +100,8 @@ async def verify(
     stream: Stream,
     path: Path,
     on_progress: OnProgress = lambda _done, _all: None,
+    *,
+    executor: Executor | None = None,
 ) -> Verified:
     """Make a portfolio's books anew from the stream alone, and compare.
 
@@ -102,6 +112,8 @@ async def verify(
         stream: Has the history.
         path: The database of the portfolio.
         on_progress: Called now and then.
+        executor: The app's, whose journal is beside the portfolio's file: it is compared too, and
+            its broker. A `PaperExecutor` has a simulated exchange; others keep no positions.
 
     Raises:
         StoreError: The database cannot be read, or does not stand still for a moment.
@@ -110,7 +122,14 @@ async def verify(
     """
     store = Store.read(path)
     try:
+        with store.standing():
+            damage = [f"{path.name}: {each}" for each in store.damage()]
+        if damage:
+            # What it holds all the same is compared, as far as it can be read.
+            store.overlook()
         kept, state = await _still(store, stream)
+    except StoreDamagedError as error:
+        return Verified(portfolio.name, differences=damage or [str(error)])
     finally:
         store.close()
     if kept.position is None:
@@ -132,7 +151,10 @@ async def verify(
                 result.messages += len(records)
                 on_progress(records[-1].sequence, state.last)
     on_progress(state.last, state.last)
-    _add_waiting(portfolio, kept.outbox, learner, census)
+    for outgoing in kept.outbox:
+        if event := _read(Message(outgoing.subject, outgoing.payload, outgoing.headers)):
+            census.note(event)
+    census.problems += learner.recall_waiting(kept.outbox)
     result.orders, result.executions = len(learner.sent), len(learner.seen)
     result.repeated = census.repeated
     rebuilt = {
@@ -140,11 +162,53 @@ async def verify(
     }
     result.digest = state_digest(rebuilt)
     result.differences = [
+        *damage,
         *_compare(kept.rows, rebuilt),
         *census.problems,
         *_missing(kept, learner, census),
     ]
+    if isinstance(executor, BrokerExecutor | PaperExecutor):
+        await _hold_against(result, executor, path, _off(kept.rows, rebuilt))
     return result
+
+
+async def _hold_against(
+    result: Verified, executor: Executor, path: Path, off: Mapping[str, Decimal]
+) -> None:
+    """Compare portfolio and stream with the executor and its broker."""
+    beside = path.with_name(f"{executor.name}.db")
+    if not beside.exists():
+        result.not_compared = f"executor {executor.name!r} has no file {beside} on this machine"
+        return
+
+    async def look() -> Said:
+        said = await look_at(path, beside, executor, ask_broker=True)
+        ours = said.positions.pop(PORTFOLIO)
+        # As far as the portfolio was from the stream, it still is: it goes on from its own books.
+        theirs = {s: ours.get(s, ZERO) + off.get(s, ZERO) for s in {*ours, *off}}
+        stream = {symbol: held for symbol, held in theirs.items() if held}
+        said.positions = {PORTFOLIO: ours, STREAM: stream, **said.positions}
+        result.compared = list(said.positions)
+        return said
+
+    try:
+        result.differences += await settled(look, _LOOKS)
+    except (BrokerError, StoreError) as error:
+        result.not_compared = str(error)
+
+
+def _off(kept: Mapping[str, bytes], rebuilt: Mapping[str, bytes]) -> dict[str, Decimal]:
+    """Return how much more of each symbol is held by the stream than by the store."""
+
+    def held(rows: Mapping[str, bytes], key: str) -> Decimal:
+        try:
+            return Decimal(msgspec.json.decode(rows[key])["quantity"])
+        except (LookupError, TypeError, ArithmeticError, msgspec.MsgspecError):
+            return ZERO
+
+    keys = [key for key in {*kept, *rebuilt} if key.startswith("holding/")]
+    off = {key.partition("/")[2]: held(rebuilt, key) - held(kept, key) for key in keys}
+    return {symbol: quantity for symbol, quantity in off.items() if quantity}
 
 
 async def _still(store: Store, stream: Stream) -> tuple[_Kept, StreamState]:
@@ -218,24 +282,6 @@ def _read(message: Message) -> Event | None:
         return unpack(kind, message)
     except DecodeError:
         return None
-
-
-def _add_waiting(
-    portfolio: Portfolio, outbox: Iterable[Outgoing], learner: Learner, census: _Census
-) -> None:
-    """Let the portfolio learn from what it has still to send."""
-    for outgoing in outbox:
-        event = _read(Message(outgoing.subject, outgoing.payload, outgoing.headers))
-        if isinstance(event, DenialEvent):
-            census.note(event)
-        elif isinstance(event, OrderEvent | ReplaceEvent | CancelEvent) and (
-            event.id not in learner.sent
-        ):
-            learner.sent[event.id] = None
-            try:
-                portfolio.recall(event)
-            except IngeniumError as error:
-                census.problems.append(f"order {event.id!r} in the outbox: {error}")
 
 
 def _compare(kept: Mapping[str, bytes], rebuilt: Mapping[str, bytes]) -> list[str]:

@@ -14,7 +14,7 @@ from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 from ingenium.trading.saved_books import SavedBooks
-from ingenium.trading.tracking import OrderTracker
+from ingenium.trading.tracking import OrderTracker, works_on
 
 __all__ = ["ExecutorBook"]
 
@@ -80,7 +80,7 @@ class ExecutorBook(TrackedView):
         Returns:
             The symbol and what is wrong with the execution; ``None`` when nothing is.
         """
-        if event.id and self.account.has_booked(event.id):
+        if works_on(event) or (event.id and self.account.has_booked(event.id)):
             return None
         working = self.orders.find(event.order_id, event.update)
         order = None if working is None else working.order

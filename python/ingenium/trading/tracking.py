@@ -9,14 +9,14 @@ from decimal import Decimal
 import msgspec
 
 from ingenium.errors import ComponentError
-from ingenium.events import OrderType, Side, TradeUpdate
+from ingenium.events import ExecutionEvent, OrderType, Side, TradeUpdate
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 from ingenium.trading.rows import LogRow, read_row, write_row
 from ingenium.trading.working import WorkingOrder, WorkingOrders
 
-__all__ = ["REMEMBERED", "OrderTracker"]
+__all__ = ["REMEMBERED", "OrderTracker", "works_on"]
 
 _REJECTED, _REPLACED = TradeUpdate.REJECTED.value, TradeUpdate.REPLACED.value
 _ENDED = frozenset(
@@ -30,6 +30,17 @@ _ENDED = frozenset(
 )
 REMEMBERED = 10_000
 """How many ended orders are kept in mind."""
+
+
+def works_on(event: ExecutionEvent) -> bool:
+    """Whether an execution rejects something else under the id of an order that works on.
+
+    Such as a second order with that id: it states what is left of the first one.
+    """
+    if event.update != _REJECTED or event.quantity not in {"", "0"}:
+        return False
+    left = event.leaves_quantity or ""
+    return any("1" <= letter <= "9" for letter in left) and not left.startswith("-")
 
 
 class _Asked(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
