@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from ingenium.brokers.answers import BadAnswerError, CheckedBroker
+from ingenium.brokers.audit import Audit
 from ingenium.brokers.broker import BrokerOrder
 from ingenium.brokers.calling import Answer, Delays, call
 from ingenium.brokers.order_entry import Act, Call, Entry, OrderState
@@ -47,9 +49,10 @@ class BrokerWork:
     def __init__(self, executor: BrokerExecutor, desk: Desk) -> None:
         self._executor = executor
         self._desk = desk
-        self._broker = executor.broker
+        self._broker = CheckedBroker(executor.broker)
         self._journal = executor.journal
         self._reconciler = Reconciler(executor, desk)
+        self._audit = Audit(executor, self._reconciler)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._delays = Delays()
         self._fills_wanted = asyncio.Event()
@@ -62,7 +65,13 @@ class BrokerWork:
             LeaseLostError: Another process may be this account's executor by now.
             StoreError: Something cannot be written down.
         """
-        parts = (self._dispatch, self._follow_updates, self._follow_fills, self._watch)
+        parts = (
+            self._dispatch,
+            self._follow_updates,
+            self._follow_fills,
+            self._watch,
+            self._audit.run,
+        )
         tasks = [asyncio.create_task(part()) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -198,7 +207,13 @@ class BrokerWork:
         told = answer.value
         if answer.error is not None:
             self._delays.wait(order_id, self._loop.time())
-            self._executor.report_problem(f"order {order_id} cannot be asked for: {answer.reason}")
+            problem = f"order {order_id} cannot be asked for: {answer.reason}"
+            if isinstance(answer.error, BadAnswerError) and not journal.why_blocked(
+                entry.order.symbol
+            ):
+                act = partial(journal.doubt, entry.order.symbol, problem)
+                await self._record(f"{order_id} unreadable", act)
+            self._executor.report_problem(problem)
             return
         if told is None:
             await self._record(f"{order_id} missing", lambda: self._miss(entry))
@@ -228,6 +243,11 @@ class BrokerWork:
             try:
                 async for told in updates:
                     self._delays.clear(_UPDATES)
+                    if isinstance(told, str):
+                        self._executor.report_problem(told)
+                        self._journal.check_all()
+                        self._executor.woken.set()
+                        continue
                     entry = self._journal.entries.get(told.client_id)
                     if entry is not None and self._journal.is_news(told):
                         await self._record(
@@ -244,8 +264,7 @@ class BrokerWork:
                     f"no updates of the broker now: {type(error).__name__}: {error}"
                 )
             finally:
-                if isinstance(updates, AsyncGenerator):
-                    await updates.aclose()
+                await updates.aclose()
             await asyncio.sleep(self._delays.wait(_UPDATES, self._loop.time()))
             # What was not told in between.
             self._journal.check_all()
@@ -267,8 +286,11 @@ class BrokerWork:
             self._fills_wanted.clear()
             try:
                 if await self._reconciler.read_fills(tries=1):
-                    await self._reconciler.compare(adopt=False)
+                    self._audit.want()
                 self._delays.clear(_FILLS)
+            except BadAnswerError as error:
+                await self._reconciler.halt(f"the broker's fills cannot be read: {error}")
+                await asyncio.sleep(self._delays.wait(_FILLS, self._loop.time()))
             except BrokerError as error:
                 self._executor.report_problem(f"no fills of the broker now: {error}")
                 await asyncio.sleep(self._delays.wait(_FILLS, self._loop.time()))

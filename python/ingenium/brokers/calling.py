@@ -8,6 +8,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from ingenium.brokers.answers import BadAnswerError
 from ingenium.errors import (
     BrokerError,
     BrokerRefusedError,
@@ -92,7 +93,8 @@ async def ask(
     for _ in range(tries - 1):
         answer = await call(what, name, timeout_seconds)
         is_over = asyncio.get_running_loop().time() > ends_at
-        if is_over or answer.error is None or isinstance(answer.error, BrokerRefusedError):
+        is_final = isinstance(answer.error, BrokerRefusedError | BadAnswerError)
+        if is_over or answer.error is None or is_final:
             return answer.get()
         await asyncio.sleep(delay)
         delay = min(2 * delay, _LAST_DELAY_SECONDS)

@@ -21,7 +21,7 @@ _ANY_PRICE = Decimal(1)
 _READ = {OrderEvent, ReplaceEvent, ExecutionEvent}
 
 
-async def find_unseen(stream: Stream, last: int) -> list[tuple[Order, TradeUpdate, bool]]:
+async def find_unseen(stream: Stream, last: int) -> list[tuple[Order, TradeUpdate, list[str]]]:
     """Return the orders of a stream that no execution has ended.
 
     Args:
@@ -29,9 +29,9 @@ async def find_unseen(stream: Stream, last: int) -> list[tuple[Order, TradeUpdat
         last: Sequence of the last message to look at.
 
     Returns:
-        Each with what is to be said of it if nobody works it, and whether an execution has
-        reported on it: then somebody has had it. One that is to take another's place and has not
-        is rejected; the others expire.
+        Each with what is to be said of it if nobody works it, and the ids of the executions that
+        have reported on it: where there are some, an executor has had it. One that is to take
+        another's place and has not is rejected; the others expire.
     """
     search = _Search()
     async with aclosing(history(stream, last)) as arriving:
@@ -46,8 +46,8 @@ class _Search:
 
     def __init__(self) -> None:
         self._tracker = OrderTracker()
-        # In the order of sending; whether something was reported.
-        self._open: dict[str, bool] = {}
+        # In the order of sending, with the ids of the reports.
+        self._open: dict[str, list[str]] = {}
 
     def look(self, record: Record) -> None:
         kind = event_type_of(record.message.subject)
@@ -64,12 +64,12 @@ class _Search:
         if isinstance(event, OrderEvent):
             if event.id not in self._open and not tracker.has_ended(event.id):
                 tracker.add(Order.from_event(event))
-                self._open[event.id] = False
+                self._open[event.id] = []
         elif isinstance(event, ReplaceEvent):
             old = tracker.active(event.order_id)
             if old is not None and event.id not in self._open and not tracker.has_ended(event.id):
                 tracker.ask(event.order_id, old.replaced_by(event))
-                self._open[event.id] = False
+                self._open[event.id] = []
         elif isinstance(event, ExecutionEvent):
             self._report(event)
 
@@ -86,14 +86,14 @@ class _Search:
             if tracker.active(each) is None:
                 self._open.pop(each, None)
             elif each in self._open:
-                self._open[each] = True
+                self._open[each].append(event.id)
 
-    def found(self) -> list[tuple[Order, TradeUpdate, bool]]:
-        found: list[tuple[Order, TradeUpdate, bool]] = []
-        for order_id, was_reported in self._open.items():
+    def found(self) -> list[tuple[Order, TradeUpdate, list[str]]]:
+        found: list[tuple[Order, TradeUpdate, list[str]]] = []
+        for order_id, reports in self._open.items():
             order = self._tracker.active(order_id)
             if order is not None:
                 works = order_id in self._tracker.working
                 update = TradeUpdate.EXPIRED if works else TradeUpdate.REJECTED
-                found.append((order, update, was_reported))
+                found.append((order, update, reports))
         return found
