@@ -6,7 +6,10 @@ from random import Random
 
 import msgspec
 
-__all__ = ["Options", "options_of"]
+__all__ = ["LIES", "Options", "options_of"]
+
+LIES = ("unlisted", "listed late", "bust", "forgotten")
+"""How the broker contradicts itself, once in a world: see `Options.lie`."""
 
 _RATES = (0.01, 0.03, 0.08)
 
@@ -52,6 +55,10 @@ class Options(msgspec.Struct, frozen=True):
         echoed: How often a word of the operator comes again later.
         rival: Whether a second executor of the account, on another machine, is started by mistake.
         early: Whether signals come before an executor was ever started.
+        ids_per_symbol: Whether the broker counts fills by symbol, so that their ids repeat.
+        lie: How the broker contradicts itself: a fill that it never lists, or lists before others
+            that were read; a position that changes without a fill; an order that it forgets. Empty
+            for an honest broker.
     """
 
     seed: int
@@ -86,6 +93,8 @@ class Options(msgspec.Struct, frozen=True):
     echoed: float
     rival: bool
     early: bool
+    ids_per_symbol: bool
+    lie: str
 
     def __str__(self) -> str:
         names = self.__struct_fields__
@@ -141,4 +150,6 @@ def options_of(seed: int, random: Random) -> Options:
         echoed=(0.0, 0.2, 0.5, 0.0)[seed % 4],
         rival=often(0.1),
         early=seed % 4 == 1,
+        ids_per_symbol=seed % 2 == 1,
+        lie=LIES[seed // 3 % len(LIES)] if seed % 3 == 2 else "",
     )
