@@ -17,6 +17,7 @@ from ingenium.brokers import (
     broker_executor,
     broker_news,
     broker_work,
+    journal_reports,
     order_journal,
     reconciling,
 )
@@ -190,7 +191,7 @@ def exits_are_no_other_than_entries(patch):
 
 
 def reports_are_known_by_the_fill_alone(patch):
-    fill_event = broker_news.fill_event
+    fill_event = journal_reports.fill_event
 
     def with_short_id(account, entry, fill, *rest):
         event = fill_event(account, entry, fill, *rest)

@@ -284,13 +284,14 @@ async def test_books_of_a_broker_are_read_without_changing_anything() -> None:
     broker.hold("B", -3)
     broker.hold("C", 0)
     books = await read_broker(broker)
-    assert (books.account, books.positions) == ("U1", {"A": 4, "B": -3})
+    assert books.account == "U1"
+    assert books.positions == {"A": D(4), "B": D(-3)}
     assert [each.client_id for each in books.orders] == ["o1"]
     assert books.problems == []
     broker.held["D"] = 1.5
-    broker.tell(replace(broker.orders["o1"], quantity=10.0))  # type: ignore[arg-type]
+    broker.tell(replace(broker.orders["o1"], quantity=10.0))
     books = await read_broker(broker)
-    assert books.positions == {"A": 4, "B": -3}
+    assert books.positions == {"A": D(4), "B": D(-3)}
     assert books.orders == []
     assert len(books.problems) == 2
     broker.lists_positions = False

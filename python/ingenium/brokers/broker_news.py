@@ -74,12 +74,7 @@ class BrokerNews(JournalRows):
         return problems
 
     def restore(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `rows` returned.
-
-        Raises:
-            ConfigError: It is the journal of another account.
-            ComponentError: A row cannot be read.
-        """
+        """Take back what `rows` returned; raises as `JournalRows.restore` does."""
         super().restore(rows)
         for entry in self.entries.values():
             self._note_gap(entry)
@@ -174,12 +169,7 @@ class BrokerNews(JournalRows):
         return not symbol
 
     def doubt(self, symbol: str, problem: str) -> None:
-        """Block a symbol in which the broker contradicts itself, and ask for a look at everything.
-
-        Args:
-            symbol: Name of the instrument; empty when that is not known.
-            problem: What is wrong, in words.
-        """
+        """Block a symbol, if it is known, and ask for a look at everything."""
         self._problems.append(problem)
         self.is_doubted = True
         if symbol:
