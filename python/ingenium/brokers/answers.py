@@ -52,9 +52,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class BadAnswerError(BrokerTimeoutError):
-    """An adapter returned what the `Broker` contract does not allow; asking again will not help.
+    """An adapter returned what the `Broker` contract does not allow, or could not read an answer.
 
-    The outcome of the call is unknown.
+    The outcome of the call is unknown, and asking again will hardly help.
     """
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 from ingenium.brokers.answers import BadAnswerError, CheckedBroker
@@ -55,6 +56,7 @@ class BrokerWork:
         self._audit = Audit(executor, self._reconciler)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._delays = Delays()
+        self._bad_since: dict[str, float] = {}
         self._fills_wanted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -208,13 +210,12 @@ class BrokerWork:
         if answer.error is not None:
             self._delays.wait(order_id, self._loop.time())
             problem = f"order {order_id} cannot be asked for: {answer.reason}"
-            if isinstance(answer.error, BadAnswerError) and not journal.why_blocked(
-                entry.order.symbol
-            ):
+            self._executor.report_problem(problem)
+            if self._is_bad_for_long(order_id, answer.error):
                 act = partial(journal.doubt, entry.order.symbol, problem)
                 await self._record(f"{order_id} unreadable", act)
-            self._executor.report_problem(problem)
             return
+        self._bad_since.pop(order_id, None)
         if told is None:
             await self._record(f"{order_id} missing", lambda: self._miss(entry))
         else:
@@ -225,6 +226,17 @@ class BrokerWork:
                 self._delays.clear(order_id)
                 return
         self._delays.wait(order_id, self._loop.time())
+
+    def _is_bad_for_long(self, key: str, error: BrokerError) -> bool:
+        """Whether answers have been unreadable for longer than a hiccup lasts; true once."""
+        if not isinstance(error, BadAnswerError):
+            return False
+        now = self._loop.time()
+        since = self._bad_since.setdefault(key, now)
+        if now - since < self._executor.grace_seconds:
+            return False
+        self._bad_since[key] = inf
+        return True
 
     def _miss(self, entry: Entry) -> None:
         now = self._desk.now
@@ -288,11 +300,11 @@ class BrokerWork:
                 if await self._reconciler.read_fills(tries=1):
                     self._audit.want()
                 self._delays.clear(_FILLS)
-            except BadAnswerError as error:
-                await self._reconciler.halt(f"the broker's fills cannot be read: {error}")
-                await asyncio.sleep(self._delays.wait(_FILLS, self._loop.time()))
+                self._bad_since.pop(_FILLS, None)
             except BrokerError as error:
                 self._executor.report_problem(f"no fills of the broker now: {error}")
+                if self._is_bad_for_long(_FILLS, error):
+                    await self._reconciler.halt(f"the broker's fills cannot be read: {error}")
                 await asyncio.sleep(self._delays.wait(_FILLS, self._loop.time()))
                 self._fills_wanted.set()
             self._executor.woken.set()
