@@ -289,7 +289,7 @@ class SimExchange(Peer):
             self._end(placed, TradeUpdate.CANCELED)
 
     def _end(self, placed: Placed, update: TradeUpdate, reason: str = "") -> None:
-        if placed.told().is_open:
+        if placed.told().is_open and not placed.is_forgotten:
             placed.update, placed.reason = update, reason
             self.chaos.trace(f"broker says {update} of {placed.order.id}")
             self._tell(placed)

@@ -150,7 +150,9 @@ class Audit:
                 await self._judge(order_id, finding)
         if self._is_time_to_compare(now) or findings or journal.is_doubted:
             self._wanted.clear()
-            await self._reconciler.compare(adopt=False)
+            await self._reconciler.compare(
+                adopt=False, patience_seconds=self._executor.grace_seconds
+            )
             self._compared_at, self._changed_at = self._loop.time(), None
             journal.is_doubted = False
 

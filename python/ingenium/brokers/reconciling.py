@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from ingenium.brokers.answers import BadAnswerError, BadFill, CheckedBroker, PositionList
 from ingenium.brokers.broker import BrokerFill, BrokerOrder
@@ -25,9 +28,23 @@ __all__ = ["Reconciler"]
 # lag behind its fills.
 _TRIES = 16
 _LOOKS = 5
-_MOST_LOOKS = 15
+_MOST_LOOKS = 30
 _LONGEST_DELAY_SECONDS = 0.8
 _T = TypeVar("_T")
+
+
+class _Difference(msgspec.Struct):
+    """A symbol in which positions differ.
+
+    Attributes:
+        ours: What the journal has.
+        since: When that was first seen, by the event loop's clock.
+        looks: How often it was seen.
+    """
+
+    ours: Decimal
+    since: float
+    looks: int = 0
 
 
 class Reconciler:
@@ -115,11 +132,15 @@ class Reconciler:
                 await self._refuse(bad)
         return len(journal.strangers) > before or journal.is_doubted
 
-    async def compare(self, *, adopt: bool) -> None:
+    async def compare(self, *, adopt: bool, patience_seconds: float = 0.0) -> None:
         """Compare positions, and halt trading or adopt the broker's where they differ.
 
         A difference counts when it is there in five looks one after the other, all fills are read
         again before the last one, and no fill has changed our position meanwhile.
+
+        Args:
+            adopt: Whether the broker's positions are taken.
+            patience_seconds: How long a difference has to last beside that.
 
         Raises:
             BrokerError: The broker cannot be asked.
@@ -129,7 +150,7 @@ class Reconciler:
             return
         async with self._comparing:
             try:
-                differences, bad = await self._look_at_positions()
+                differences, bad = await self._look_at_positions(patience_seconds)
             except BadAnswerError as error:
                 await self.halt(f"positions at account {self._account} cannot be compared: {error}")
                 return
@@ -155,26 +176,32 @@ class Reconciler:
         await self.record(cause, lambda: self._executor.halt_all(reason))
 
     async def _look_at_positions(
-        self,
+        self, patience_seconds: float
     ) -> tuple[dict[str, tuple[Decimal, Decimal]], dict[str, str]]:
         """Return where positions differ for longer than it takes to count a fill."""
-        journal = self._journal
+        journal, time = self._journal, asyncio.get_running_loop().time
         delay = FIRST_DELAY_SECONDS
-        looks: dict[str, tuple[Decimal, int]] = {}
-        for look in range(1, _MOST_LOOKS + 1):
+        looks: dict[str, _Difference] = {}
+        for look in count(1):
             theirs = await self._ask("list positions", self._broker.positions)
             differences = self._differences(theirs)
             if not differences and not theirs.bad:
                 journal.was_equal(self._desk.now)
                 return {}, {}
-            seen = {
-                symbol: (ours, 1 + (count if before == ours else 0))
-                for symbol, (_, ours) in differences.items()
-                for before, count in [looks.get(symbol, (ours, 0))]
+            before, looks = looks, {}
+            for symbol, (_, ours) in differences.items():
+                known = before.get(symbol)
+                if known is None or known.ours != ours:
+                    known = _Difference(ours, time())
+                known.looks += 1
+                looks[symbol] = known
+            lasting = {
+                symbol: difference
+                for symbol, difference in differences.items()
+                if looks[symbol].looks >= _LOOKS
+                and time() - looks[symbol].since >= patience_seconds
             }
-            looks = seen
-            lasting = {s: d for s, d in differences.items() if looks[s][1] >= _LOOKS}
-            if (look >= _LOOKS and len(lasting) == len(differences)) or look == _MOST_LOOKS:
+            if look >= _LOOKS and (len(lasting) == len(differences) or look >= _MOST_LOOKS):
                 break
             # Something may have been filled in between, or the broker is slow to count it.
             await asyncio.sleep(delay)
