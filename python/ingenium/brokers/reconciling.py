@@ -278,10 +278,10 @@ class Reconciler:
     async def _excuse(self, found: Mapping[str, BrokerOrder]) -> None:
         """Take what the broker counts as filled, where its fills do not come to that."""
         journal = self._journal
-        delay = FIRST_DELAY_SECONDS
-        for _ in range(_LOOKS):
-            if not journal.gaps:
-                break
+        delay, time = FIRST_DELAY_SECONDS, asyncio.get_running_loop().time
+        ends_at = time() + self._executor.grace_seconds
+        while journal.gaps and time() < ends_at:
+            # What is only listed late is booked as a fill.
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
             await self._read_at_start(whole=True)
