@@ -263,6 +263,31 @@ async def test_fill_ids_that_repeat_from_order_to_order_are_booked_and_reported_
     assert len(ids) == len(set(ids)) == 8
 
 
+async def test_journal_that_is_lost_begins_with_what_the_stream_holds(office: LyingOffice) -> None:
+    """Else the portfolio, which has booked the fills, would be told to adopt them once more."""
+    broker = office.lying
+    async with office.open() as executor:
+        await office.order(1)
+        await office.order(2)
+        await office.until_reported("new", order_id="order_2")
+        broker.execute("order_1", 10)
+        broker.execute("order_2", 3)
+        await office.until_booked(executor)
+    for file in office.path.parent.glob("broker.db*"):
+        file.unlink()
+    broker.execute("order_2", 7)
+    async with office.open() as executor:
+        await office.until_reported("new", "partial_fill", "filled", order_id="order_2")
+        assert not executor.is_halted
+    assert broker.held == {"AAPL": 20}
+    for file in office.path.parent.glob("broker.db*"):
+        file.unlink()
+    broker.hold("AAPL", 5)
+    async with office.open(adopt=True) as executor:
+        assert executor.journal.positions == {"AAPL": 25}
+    assert office.reported() == {"AAPL": 25}
+
+
 async def test_positions_that_differ_halt_again_after_they_were_let_be(office: LyingOffice) -> None:
     broker = office.lying
     async with office.open() as executor:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from ingenium.brokers.answers import check_adapter
@@ -233,6 +234,11 @@ class BrokerExecutor(Executor):
         self.problems.append(text)
         del self.problems[:-_LISTED]
         super().report_alarm(text)
+
+    def learn_positions(self, positions: Mapping[str, Decimal]) -> None:
+        """Begin the journal with what portfolios hold, so that it is not adopted a second time."""
+        for symbol, quantity in positions.items():
+            self.journal.move(symbol, quantity)
 
     def end_unseen(self, order: Order, update: TradeUpdate, reports: Sequence[str]) -> None:
         """Take in an order of before the first start: the broker may have it, but is not sent it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import ClassVar
 
 from ingenium.components.base import Handled
@@ -249,6 +250,13 @@ class Executor(Gated):
         elif isinstance(event, CancelEvent):
             return self.on_cancel(event)
         return None
+
+    def learn_positions(self, positions: Mapping[str, Decimal]) -> None:
+        """Take in what the fills in the stream come to, on an executor without a state.
+
+        Args:
+            positions: By symbol, without the fills of orders that `end_unseen` tells of.
+        """
 
     def end_unseen(self, order: Order, update: TradeUpdate, reports: Sequence[str]) -> None:
         """Report an order that nobody works: it was sent before this executor was first started.
