@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import msgspec
+from msgspec.structs import replace
 
 __all__ = ["LIES", "Options", "options_of"]
 
@@ -116,7 +117,7 @@ def options_of(seed: int, random: Random) -> Options:
         return random.choice(_RATES) if often(part) else 0.0
 
     last_words = random.random()
-    return Options(
+    options = Options(
         seed=seed,
         signals=random.randint(4, 16),
         symbols=random.randint(1, 3),
@@ -153,3 +154,7 @@ def options_of(seed: int, random: Random) -> Options:
         ids_per_symbol=seed % 2 == 1,
         lie=LIES[seed // 3 % len(LIES)] if seed % 3 == 2 else "",
     )
+    if options.trouble and not options.idempotent:
+        # An answer that is lost, and a list that lags: who sends again is twice there.
+        options = replace(options, lag=3.0)
+    return options
