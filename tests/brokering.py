@@ -12,7 +12,7 @@ from typing import Any
 from http_broker import BrokerProcess
 from killing import Killed, Killer
 
-from ingenium.brokers import BrokerExecutor
+from ingenium.brokers import Broker, BrokerExecutor
 from ingenium.bus import MemoryBus
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
 from ingenium.components import arm
@@ -50,10 +50,14 @@ class Office:
         self._said = 0
         self.executor = self.make()
 
+    def adapter(self) -> Broker:
+        """Return an adapter to the broker."""
+        return self.broker.adapter()
+
     def make(self, **options: Any) -> BrokerExecutor:
         """Make a fresh executor."""
         options = {"timeout_seconds": 1.0, "poll_seconds": 0.05} | options
-        executor = BrokerExecutor(self.broker.adapter(), **options)
+        executor = BrokerExecutor(self.adapter(), **options)
         arm(executor, RiskLimits(max_order_quantity=1000, duplicate_seconds=None))
         return executor
 

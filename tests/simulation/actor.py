@@ -186,10 +186,19 @@ class Actor:
 
     def has_written_that_it_leaves(self, order_id: str) -> bool:
         """Whether its journal on the disk has an order as one that the broker may have."""
+        entry = self._entry(order_id)
+        return entry is not None and entry.state is not OrderState.NEW
+
+    def has_written_that_it_works(self, order_id: str) -> bool:
+        """Whether its journal on the disk has an order as one that works at the broker."""
+        entry = self._entry(order_id)
+        return entry is not None and entry.is_at_broker
+
+    def _entry(self, order_id: str) -> Entry | None:
         key = f"{PREFIX}order/{order_id}"
         with self._looking() as store:
             row = store.rows(key).get(key)
-        return row is not None and msgspec.json.decode(row, type=Entry).state is not OrderState.NEW
+        return None if row is None else msgspec.json.decode(row, type=Entry)
 
     def is_idle(self) -> bool:
         """Whether it has handled all that is for it, and sent all that it had to."""

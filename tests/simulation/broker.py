@@ -41,6 +41,7 @@ class Placed(msgspec.Struct):
         update: How it stands.
         reason: Why it ended.
         shown_at: When those who ask for it are told that it is there.
+        is_forgotten: Whether nobody is told of it any more, and it is not filled.
     """
 
     order: Order
@@ -50,6 +51,7 @@ class Placed(msgspec.Struct):
     update: TradeUpdate = TradeUpdate.NEW
     reason: str = ""
     shown_at: float = 0.0
+    is_forgotten: bool = False
 
     @property
     def leaves(self) -> Decimal:
@@ -79,6 +81,8 @@ class SimExchange(Peer):
         executed: All fills, in order; the truth.
         told: Those that the list of fills shows by now.
         positions: What the account holds.
+        lied: How it has contradicted itself, by symbol.
+        is_followed: Says whether an executor has written down that an order is here.
     """
 
     def __init__(self, chaos: Chaos) -> None:
@@ -87,7 +91,11 @@ class SimExchange(Peer):
         self.executed: list[BrokerFill] = []
         self.told: list[BrokerFill] = []
         self.positions: Counter[str] = Counter()
+        self.lied: dict[str, str] = {}
+        self.is_followed: Callable[[str], bool] = lambda _: False
         self.connections = 0
+        self._fill_numbers: Counter[str] = Counter()
+        self._to_show: list[BrokerFill] = []
         self._by_id: dict[str, Placed] = {}
         self._planned = 0
         self._listeners: list[asyncio.Queue[BrokerOrder | None]] = []
@@ -126,6 +134,7 @@ class SimExchange(Peer):
         """Return the fills behind one."""
         first = 0
         if after:
+            # An honest adapter: where ids repeat, behind the first of them.
             first = next(n for n, fill in enumerate(self.told) if fill.id == after) + 1
         if first and self.chaos.roll(self.chaos.options.retold):
             self.chaos.fault("fills told again", str(first))
@@ -139,7 +148,7 @@ class SimExchange(Peer):
     def has_ended(self, client_id: str) -> bool:
         """Whether an order is here, and will not be filled any more."""
         placed = self._by_id.get(client_id)
-        return placed is not None and not placed.told().is_open
+        return placed is not None and not placed.told().is_open and not placed.is_forgotten
 
     def stop(self) -> None:
         """Go away."""
@@ -168,7 +177,7 @@ class SimExchange(Peer):
         return self._planned > 0
 
     def _shows(self, placed: Placed) -> bool:
-        return placed.shown_at <= self.chaos.loop.time()
+        return placed.shown_at <= self.chaos.loop.time() and not placed.is_forgotten
 
     def _plan(self, seconds: float, act: Callable[..., None], *values: object) -> None:
         self._planned += 1
@@ -188,7 +197,7 @@ class SimExchange(Peer):
 
     def _open(self, client_id: str) -> Placed:
         placed = self._by_id.get(client_id)
-        if placed is None or not placed.told().is_open:
+        if placed is None or placed.is_forgotten or not placed.told().is_open:
             raise BrokerRefusedError(f"there is no open order {client_id}")
         return placed
 
@@ -204,19 +213,23 @@ class SimExchange(Peer):
             chaos.fault("rejected later", order.id)
             self._plan(chaos.delay(), self._end, placed, TradeUpdate.REJECTED, "not tradable")
         self._tell(placed)
+        if chaos.options.lie == "forgotten":
+            self._plan(chaos.random.uniform(1, 5), self._forget, placed)
         if order.type is OrderType.MARKET or chaos.random.random() < 0.6:
             self._plan(chaos.random.choice([0.0005, 0.01, 0.5, 5.0]), self._fill, placed)
         return placed
 
     def _fill(self, placed: Placed) -> None:
         chaos, order = self.chaos, placed.order
-        if not placed.told().is_open:
+        if placed.is_forgotten or not placed.told().is_open:
             return
         quantity = placed.leaves
         if quantity > 1 and chaos.random.random() < chaos.options.partial:
             quantity = Decimal(chaos.random.randint(1, int(quantity) - 1))
+        counted = order.symbol if chaos.options.ids_per_symbol else ""
+        self._fill_numbers[counted] += 1
         fill = BrokerFill(
-            id=f"f{len(self.executed) + 1}",
+            id=f"f{self._fill_numbers[counted]}",
             client_id=order.id,
             symbol=order.symbol,
             side=order.side,
@@ -231,21 +244,52 @@ class SimExchange(Peer):
         placed.filled += quantity
         placed.update = TradeUpdate.PARTIAL_FILL if placed.leaves else TradeUpdate.FILLED
         chaos.trace(f"broker fills {fill.id} {quantity} of {order.id}")
-        # Lists of fills lag behind, always in order.
-        self._plan(chaos.random.choice([0.0, 0.3]), self._show)
+        lag = chaos.random.choice([0.0, 0.3])
+        if not self._lies_about(fill):
+            # Lists of fills lag behind, in order as long as the broker is honest.
+            self._to_show.append(fill)
+            self._plan(lag, self._show)
         self._tell(placed)
         if placed.leaves:
             self._plan(chaos.random.choice([0.01, 1.0, 4.0]), self._fill, placed)
 
     def _show(self) -> None:
-        self.told.append(self.executed[len(self.told)])
+        self.told.append(self._to_show.pop(0))
+
+    def _lies_about(self, fill: BrokerFill) -> bool:
+        """Whether a fill is not listed in its order; the second one that could be is the lie."""
+        chaos, lie = self.chaos, self.chaos.options.lie
+        if not lie or lie == "forgotten" or self.lied or len(self.executed) < 2:
+            return False
+        chaos.fault(lie, f"{fill.id} of {fill.client_id}")
+        self.lied[fill.symbol] = lie
+        if lie == "bust":
+            self._plan(chaos.random.uniform(1, 10), self._bust, fill)
+            return False
+        if lie == "listed late":
+            self._plan(chaos.random.uniform(1, 10), self.told.insert, 0, fill)
+        return True
+
+    def _bust(self, fill: BrokerFill) -> None:
+        self.chaos.trace(f"broker busts {fill.id} of {fill.client_id}")
+        quantity = int(fill.quantity)
+        self.positions[fill.symbol] -= quantity if fill.side is Side.BUY else -quantity
+
+    def _forget(self, placed: Placed) -> None:
+        order = placed.order
+        # One whose fate the executor does not know would be sent again, as it should be.
+        if self.lied or not placed.told().is_open or not self.is_followed(order.id):
+            return
+        self.chaos.fault("forgotten", order.id)
+        self.lied[order.symbol] = "forgotten"
+        placed.is_forgotten = True
 
     def _end_canceled(self, placed: Placed) -> None:
         if placed.told().is_open:
             self._end(placed, TradeUpdate.CANCELED)
 
     def _end(self, placed: Placed, update: TradeUpdate, reason: str = "") -> None:
-        if placed.told().is_open:
+        if placed.told().is_open and not placed.is_forgotten:
             placed.update, placed.reason = update, reason
             self.chaos.trace(f"broker says {update} of {placed.order.id}")
             self._tell(placed)

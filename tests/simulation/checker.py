@@ -45,6 +45,7 @@ _STATES = {
     TradeUpdate.REPLACED: OrderState.REPLACED,
 }
 _MAY_HOLD_EXITS = {"halted", "symbol_halted"}
+_LIES_ABOUT_POSITIONS = {"unlisted", "bust"}
 _LAST_WORDS = {"filled", "canceled", "rejected", "expired", "replaced"}
 
 
@@ -62,6 +63,7 @@ def check(world: SimWorld) -> None:
         # Who took over on another machine does not know what the first one has begun.
         return
     check.positions()
+    check.lies()
     check.journal()
     check.working()
     check.exits()
@@ -162,6 +164,8 @@ class _Check:
                 "in the portfolio": portfolio.position(symbol).quantity,
                 "in the journal": journal.get(symbol, ZERO),
             }
+            if self.world.exchange.lied.get(symbol) in _LIES_ABOUT_POSITIONS:
+                del found["at the broker"], found["in its positions"]
             if len(set(found.values())) > 1:
                 text = ", ".join(f"{quantity} {where}" for where, quantity in found.items())
                 self.fail(f"I2: {symbol}: {text}")
@@ -189,10 +193,10 @@ class _Check:
                     self.fail(f"I6: {order_id} is left in doubt at a broker that takes ids once")
             elif entry.is_in_doubt or entry.state is OrderState.NEW:
                 self.fail(f"I6: {order_id} is left {entry.state}")
-            elif placed is not None:
+            elif placed is not None and placed.order.symbol not in self.world.exchange.lied:
                 if entry.state != _STATES.get(placed.update):
                     self.fail(f"I6: {order_id} is {placed.update} there and {entry.state} here")
-            elif not entry.has_ended:
+            elif placed is None and not entry.has_ended:
                 self.fail(f"I6: {order_id} is {entry.state} here, and not at the broker")
             if entry.has_ended and not said.get(order_id, set()) & _LAST_WORDS:
                 self.fail(f"I6: {order_id} is {entry.state}, and nobody was told")
@@ -201,6 +205,24 @@ class _Check:
                 continue
             if event.id not in journal.entries and not said.get(event.id, set()) & _LAST_WORDS:
                 self.fail(f"I1: nothing became of order {event.id}")
+
+    def lies(self) -> None:
+        """I7: a broker that contradicts itself is found out, and nothing is traded on it."""
+        executor = self.world.executor.component
+        assert isinstance(executor, BrokerExecutor)
+        exchange = self.world.exchange
+        journal = executor.journal
+        for symbol, lie in exchange.lied.items():
+            if lie in {"forgotten", "unlisted"} and symbol not in journal.blocked:
+                self.fail(f"I7: {symbol} is not blocked, and the broker has lied: {lie}")
+            if lie not in _LIES_ABOUT_POSITIONS:
+                continue
+            there = Decimal(exchange.positions[symbol])
+            if there == journal.positions.get(symbol, ZERO):
+                continue  # Two wrongs.
+            text = f"{symbol}: {there:f} there"
+            if not executor.is_halted or not any(text in each for each in executor.problems):
+                self.fail(f"I7: {text}, other here, and trading is not halted for that: {lie}")
 
     def switches(self) -> None:
         """What an operator has said last holds for all."""

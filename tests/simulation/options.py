@@ -5,8 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import msgspec
+from msgspec.structs import replace
 
-__all__ = ["Options", "options_of"]
+__all__ = ["LIES", "Options", "options_of"]
+
+LIES = ("unlisted", "listed late", "bust", "forgotten")
+"""How the broker contradicts itself, once in a world: see `Options.lie`."""
 
 _RATES = (0.01, 0.03, 0.08)
 
@@ -53,6 +57,10 @@ class Options(msgspec.Struct, frozen=True):
         rival: Whether a second executor of the account, on another machine, is started by mistake.
         early: Whether signals come before an executor was ever started.
         flipped: How often a bit of what a component has written is another when it is started.
+        ids_per_symbol: Whether the broker counts fills by symbol, so that their ids repeat.
+        lie: How the broker contradicts itself: a fill that it never lists, or lists before others
+            that were read; a position that changes without a fill; an order that it forgets. Empty
+            for an honest broker.
     """
 
     seed: int
@@ -88,6 +96,8 @@ class Options(msgspec.Struct, frozen=True):
     rival: bool
     early: bool
     flipped: float
+    ids_per_symbol: bool
+    lie: str
 
     def __str__(self) -> str:
         names = self.__struct_fields__
@@ -109,7 +119,7 @@ def options_of(seed: int, random: Random) -> Options:
         return random.choice(_RATES) if often(part) else 0.0
 
     last_words = random.random()
-    return Options(
+    options = Options(
         seed=seed,
         signals=random.randint(4, 16),
         symbols=random.randint(1, 3),
@@ -144,4 +154,10 @@ def options_of(seed: int, random: Random) -> Options:
         rival=often(0.1),
         early=seed % 4 == 1,
         flipped=0.3 if seed % 5 == 2 else 0.0,
+        ids_per_symbol=seed % 2 == 1,
+        lie=LIES[seed // 3 % len(LIES)] if seed % 3 == 2 else "",
     )
+    if options.trouble and not options.idempotent:
+        # An answer that is lost, and a list that lags: who sends again is twice there.
+        options = replace(options, lag=3.0)
+    return options

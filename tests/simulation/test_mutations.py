@@ -13,7 +13,15 @@ from simulation.broker import SimBroker
 from simulation.disk import SimDisk
 from simulation.world import simulate
 
-from ingenium.brokers import broker_executor, broker_news, broker_work, order_journal
+from ingenium.brokers import (
+    audit,
+    broker_executor,
+    broker_news,
+    broker_work,
+    journal_reports,
+    order_journal,
+    reconciling,
+)
 from ingenium.brokers.calling import Answer
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components import Portfolio
@@ -21,6 +29,7 @@ from ingenium.delivery import damage, outbox, store, taking, writing
 from ingenium.delivery.lateness import lateness
 from ingenium.delivery.store import Change
 from ingenium.errors import BrokerRefusedError, BrokerTimeoutError, BusTimeoutError
+from ingenium.ids import make_id
 from ingenium.risk import TradingSwitch, gate
 
 SEEDS = 100
@@ -196,6 +205,42 @@ def exits_are_no_other_than_entries(patch):
     patch.setattr(gate, "only_reduces", lambda *_: False)
 
 
+def reports_are_known_by_the_fill_alone(patch):
+    fill_event = journal_reports.fill_event
+
+    def with_short_id(account, entry, fill, *rest):
+        event = fill_event(account, entry, fill, *rest)
+        event.id = make_id("exec", account, fill.id)
+        return event
+
+    patch.setattr(broker_news, "fill_event", with_short_id)
+
+
+def counts_are_not_held_against_fills(patch):
+    patch.setattr(audit.Audit, "_due", lambda self: {})
+
+
+def positions_are_compared_at_the_start_only(patch):
+    def never(self, now):
+        self._wanted.clear()
+        return False
+
+    patch.setattr(audit.Audit, "_is_time_to_compare", never)
+
+
+def fills_before_the_last_one_are_never_read(patch):
+    read_fills = reconciling.Reconciler.read_fills
+
+    async def read_on(self, tries=16, *, whole=False):
+        return await read_fills(self, tries)
+
+    patch.setattr(reconciling.Reconciler, "read_fills", read_on)
+
+
+def orders_that_are_forgotten_block_nothing(patch):
+    patch.setattr(order_journal.OrderJournal, "_miss_known", lambda self, entry, now: None)
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -218,6 +263,11 @@ def exits_are_no_other_than_entries(patch):
         portfolio_forgets_its_state,
         exits_are_no_other_than_entries,
         checksums_are_not_looked_at,
+        reports_are_known_by_the_fill_alone,
+        counts_are_not_held_against_fills,
+        positions_are_compared_at_the_start_only,
+        fills_before_the_last_one_are_never_read,
+        orders_that_are_forgotten_block_nothing,
     ],
     ids=lambda plant: plant.__name__,
 )

@@ -23,6 +23,7 @@ from simulation.stream import SimServer
 from simulation.words import said
 
 from ingenium.brokers.broker_executor import BrokerExecutor
+from ingenium.brokers.journal_rows import fill_key
 from ingenium.bus.lease import LeaseTable
 from ingenium.bus.routing import matches
 from ingenium.components.points import Point
@@ -36,6 +37,8 @@ __all__ = ["Outcome", "SimWorld", "simulate"]
 _HEALED_WITHIN = 900.0
 _LOOKED_WITHIN = 12
 """An executor asks for all orders every ten seconds: then it knows of those that ended unheard."""
+_COMPARED_WITHIN = 120
+"""An executor compares positions every minute, and takes some looks before it believes them."""
 _OLDEST_SECONDS = 30.5
 _OF_EXECUTORS = 6 * [Point.CALLING, Point.CALLED, Point.ANSWERED] + [Point.LEASED]
 _OF_MEMBERS = [Point.RECEIVED, Point.HANDLED, Point.COMMITTED, Point.SENT, Point.FORGOTTEN]
@@ -115,6 +118,7 @@ class SimWorld:
             [SIGNAL, EXECUTION, TRADING],
         )
         self.executor = self._executor("executor")
+        self.exchange.is_followed = self.executor.has_written_that_it_works
         self.actors = [self.portfolio, self.executor]
         if options.rival:
             self.actors.append(self._executor("rival"))
@@ -189,7 +193,9 @@ class SimWorld:
         self.exchange.start()
         began = loop.time()
         quiet = 0
-        while quiet < (_LOOKED_WITHIN if self._is_unheard() else 3):
+        while quiet < (_LOOKED_WITHIN if self._is_unheard() else 3) or (
+            self.exchange.lied and loop.time() - began < _COMPARED_WITHIN
+        ):
             await asyncio.sleep(1.0)
             if self.server.lost:
                 await self._wait_for_refusals()
@@ -240,6 +246,7 @@ class SimWorld:
             f"{entry.order.id} {entry.state}"
             for entry in journal.open.values()
             if not entry.needs_human
+            and entry.order.symbol not in exchange.lied
             and (
                 not entry.is_at_broker
                 or entry.is_cancel_sent
@@ -251,9 +258,9 @@ class SimWorld:
         ]
         if exchange.is_busy:
             left.append("fills at the broker")
-        last = exchange.executed[-1].id if exchange.executed else ""
-        if journal.last_fill != last:
-            left.append(f"fills from {journal.last_fill} to {last}")
+        last = fill_key(exchange.told[-1]) if exchange.told else ""
+        if journal.last_key != last:
+            left.append(f"fills from {journal.last_fill} on")
         return left
 
     def _troubles(self) -> list[Coroutine[None, None, None]]:

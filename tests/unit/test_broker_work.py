@@ -411,7 +411,7 @@ async def test_fill_of_a_strangers_order_makes_positions_compared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reconciling, "FIRST_DELAY_SECONDS", 0)
-    work = Work(poll_seconds=3600.0)
+    work = Work(poll_seconds=3600.0, grace_seconds=0.0)
     await work.reconciler.prepare()
     work.broker.fill("", 5)
     work.broker.held["A"] = Decimal(7)

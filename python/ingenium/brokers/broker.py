@@ -59,7 +59,8 @@ class BrokerFill(msgspec.Struct, frozen=True, kw_only=True):
     """A fill as the broker tells it.
 
     Attributes:
-        id: The broker's id of the execution; the same whenever it is told.
+        id: The broker's id of the execution, unique among the fills of its order; the same whenever
+            it is told.
         client_id: The id that we gave the order; empty when somebody else placed it.
         symbol: Name of the instrument.
         side: Buy or sell.
@@ -97,10 +98,13 @@ class Broker(ABC):
         account: Its name or number; one account has one executor at a time.
         idempotent: Whether the broker takes a client id only once, so that an order whose fate is
             unknown can be sent again without ever being there twice.
+        lists_positions: Whether `positions` can be asked. Without it nothing shows a position that
+            changes without a fill.
     """
 
     account: str
     idempotent: bool
+    lists_positions: bool = True
 
     @abstractmethod
     async def submit(self, order: Order) -> BrokerOrder:
@@ -146,10 +150,13 @@ class Broker(ABC):
         """Return the fills of the account, oldest first.
 
         Args:
-            after: Id of the last fill that was read; empty for all.
+            after: Id of the last fill that was read; empty for all, from the beginning of the
+                account or as far back as the broker has them. Where ids repeat, begin behind the
+                first one of that id.
 
         Returns:
-            Those behind it. One that is told again does no harm; one that is left out does.
+            Those behind it. One that is told again does no harm; one that is left out does. All of
+                them when the broker does not know the id.
         """
 
     @abstractmethod

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from ingenium.brokers.answers import check_adapter
 from ingenium.brokers.broker import Broker
 from ingenium.brokers.broker_work import BrokerWork
 from ingenium.brokers.journal_rows import PREFIX
 from ingenium.brokers.order_entry import HALT, Entry, OrderState
-from ingenium.brokers.order_journal import OrderJournal
+from ingenium.brokers.order_journal import GRACE_SECONDS, OrderJournal
 from ingenium.brokers.reconciling import Reconciler
 from ingenium.bus.lease import Lease
 from ingenium.components.desk import Desk
@@ -55,6 +56,9 @@ class BrokerExecutor(Executor):
         name: See `Component`.
         timeout_seconds: How long a call of the broker may take.
         poll_seconds: How often fills are asked for while orders work.
+        grace_seconds: How long the broker's fills, counts and orders may contradict each other, as
+            those that lag behind do, before that is a problem.
+        compare_seconds: How often positions are compared when nothing happens.
 
     Attributes:
         adopt: As above; ``ingenium run APP --adopt`` sets it.
@@ -67,6 +71,7 @@ class BrokerExecutor(Executor):
 
     Raises:
         ComponentError: The name does not fit.
+        ConfigError: An attribute of the broker is missing or of another type.
     """
 
     works_at_broker: ClassVar[bool] = True
@@ -79,8 +84,11 @@ class BrokerExecutor(Executor):
         name: str = "broker",
         timeout_seconds: float = 10.0,
         poll_seconds: float = 1.0,
+        grace_seconds: float = GRACE_SECONDS,
+        compare_seconds: float = 60.0,
     ) -> None:
         super().__init__(name)
+        check_adapter(broker)
         self.broker = broker
         self.adopt = adopt
         self.lease: Lease | None = None
@@ -90,6 +98,8 @@ class BrokerExecutor(Executor):
         self.problems: list[str] = []
         self.timeout_seconds = timeout_seconds
         self.poll_seconds = poll_seconds
+        self.grace_seconds = grace_seconds
+        self.compare_seconds = compare_seconds
         self.woken = asyncio.Event()
 
     @property
@@ -230,19 +240,24 @@ class BrokerExecutor(Executor):
         del self.problems[:-_LISTED]
         super().report_alarm(text)
 
-    def end_unseen(self, order: Order, update: TradeUpdate, *, was_reported: bool) -> None:
+    def learn_positions(self, positions: Mapping[str, Decimal]) -> None:
+        """Begin the journal with what portfolios hold, so that it is not adopted a second time."""
+        for symbol, quantity in positions.items():
+            self.journal.move(symbol, quantity)
+
+    def end_unseen(self, order: Order, update: TradeUpdate, reports: Sequence[str]) -> None:
         """Take in an order of before the first start: the broker may have it, but is not sent it.
 
         One that was reported on is asked for. Another one is reported as expired, and canceled
         should it be there.
         """
         if update is not TradeUpdate.EXPIRED or order.id in self.journal.entries:
-            super().end_unseen(order, update, was_reported=was_reported)
+            super().end_unseen(order, update, reports)
             return
         self.balance.enter(order.id)
         self.journal.enter(order, self.now)
-        if was_reported:
-            self.journal.seen_elsewhere(order.id, self.now)
+        if reports:
+            self.journal.seen_elsewhere(order.id, self.now, reports)
         else:
             self.journal.withhold(order.id, update, unseen_reason(was_reported=False))
         self.send_reports()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
+from ingenium.brokers.answers import BadAnswerError, CheckedBroker
+from ingenium.brokers.audit import Audit
 from ingenium.brokers.broker import BrokerOrder
 from ingenium.brokers.calling import Answer, Delays, call
 from ingenium.brokers.order_entry import Act, Call, Entry, OrderState
@@ -47,11 +50,13 @@ class BrokerWork:
     def __init__(self, executor: BrokerExecutor, desk: Desk) -> None:
         self._executor = executor
         self._desk = desk
-        self._broker = executor.broker
+        self._broker = CheckedBroker(executor.broker)
         self._journal = executor.journal
         self._reconciler = Reconciler(executor, desk)
+        self._audit = Audit(executor, self._reconciler)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._delays = Delays()
+        self._bad_since: dict[str, float] = {}
         self._fills_wanted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -62,7 +67,13 @@ class BrokerWork:
             LeaseLostError: Another process may be this account's executor by now.
             StoreError: Something cannot be written down.
         """
-        parts = (self._dispatch, self._follow_updates, self._follow_fills, self._watch)
+        parts = (
+            self._dispatch,
+            self._follow_updates,
+            self._follow_fills,
+            self._watch,
+            self._audit.run,
+        )
         tasks = [asyncio.create_task(part()) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -198,8 +209,13 @@ class BrokerWork:
         told = answer.value
         if answer.error is not None:
             self._delays.wait(order_id, self._loop.time())
-            self._executor.report_problem(f"order {order_id} cannot be asked for: {answer.reason}")
+            problem = f"order {order_id} cannot be asked for: {answer.reason}"
+            self._executor.report_problem(problem)
+            if self._is_bad_for_long(order_id, answer.error):
+                act = partial(journal.doubt, entry.order.symbol, problem)
+                await self._record(f"{order_id} unreadable", act)
             return
+        self._bad_since.pop(order_id, None)
         if told is None:
             await self._record(f"{order_id} missing", lambda: self._miss(entry))
         else:
@@ -210,6 +226,17 @@ class BrokerWork:
                 self._delays.clear(order_id)
                 return
         self._delays.wait(order_id, self._loop.time())
+
+    def _is_bad_for_long(self, key: str, error: BrokerError) -> bool:
+        """Whether answers have been unreadable for longer than a hiccup lasts; true once."""
+        if not isinstance(error, BadAnswerError):
+            return False
+        now = self._loop.time()
+        since = self._bad_since.setdefault(key, now)
+        if now - since < self._executor.grace_seconds:
+            return False
+        self._bad_since[key] = inf
+        return True
 
     def _miss(self, entry: Entry) -> None:
         now = self._desk.now
@@ -228,6 +255,11 @@ class BrokerWork:
             try:
                 async for told in updates:
                     self._delays.clear(_UPDATES)
+                    if isinstance(told, str):
+                        self._executor.report_problem(told)
+                        self._journal.check_all()
+                        self._executor.woken.set()
+                        continue
                     entry = self._journal.entries.get(told.client_id)
                     if entry is not None and self._journal.is_news(told):
                         await self._record(
@@ -244,8 +276,7 @@ class BrokerWork:
                     f"no updates of the broker now: {type(error).__name__}: {error}"
                 )
             finally:
-                if isinstance(updates, AsyncGenerator):
-                    await updates.aclose()
+                await updates.aclose()
             await asyncio.sleep(self._delays.wait(_UPDATES, self._loop.time()))
             # What was not told in between.
             self._journal.check_all()
@@ -267,10 +298,13 @@ class BrokerWork:
             self._fills_wanted.clear()
             try:
                 if await self._reconciler.read_fills(tries=1):
-                    await self._reconciler.compare(adopt=False)
+                    self._audit.want()
                 self._delays.clear(_FILLS)
+                self._bad_since.pop(_FILLS, None)
             except BrokerError as error:
                 self._executor.report_problem(f"no fills of the broker now: {error}")
+                if self._is_bad_for_long(_FILLS, error):
+                    await self._reconciler.halt(f"the broker's fills cannot be read: {error}")
                 await asyncio.sleep(self._delays.wait(_FILLS, self._loop.time()))
                 self._fills_wanted.set()
             self._executor.woken.set()

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from ingenium.brokers.answers import BadAnswerError
 from ingenium.errors import (
     BrokerError,
     BrokerRefusedError,
@@ -19,6 +20,7 @@ __all__ = ["FIRST_DELAY_SECONDS", "Answer", "Delays", "ask", "call"]
 FIRST_DELAY_SECONDS = 0.1
 _LAST_DELAY_SECONDS = 1.6
 _ASK_SECONDS = 20.0
+_MOST_BAD_ANSWERS = 5
 _T = TypeVar("_T")
 
 
@@ -71,12 +73,10 @@ async def call(what: Callable[[], Awaitable[_T]], name: str, timeout_seconds: fl
             BrokerTimeoutError(f"the broker did not {name} within {timeout_seconds:g} s"),
         )
     except Exception as error:  # noqa: BLE001 - the call may have arrived all the same
-        return Answer(
-            None,
-            BrokerTimeoutError(
-                f"the broker's adapter failed to {name}: {type(error).__name__}: {error}"
-            ),
-        )
+        text = f"the broker's adapter failed to {name}: {type(error).__name__}: {error}"
+        # What is not of the network is an answer that the adapter could not read.
+        kind = BrokerTimeoutError if isinstance(error, OSError) else BadAnswerError
+        return Answer(None, kind(text))
 
 
 async def ask(
@@ -85,14 +85,18 @@ async def ask(
     """Ask the broker a question that changes nothing, several times if need be.
 
     Raises:
+        BadAnswerError: It gave five answers that cannot be read, or the last one was of that kind.
         BrokerError: It gave no answer, for all the tries or for 20 s.
     """
     delay = FIRST_DELAY_SECONDS
+    bad = 0
     ends_at = asyncio.get_running_loop().time() + _ASK_SECONDS
     for _ in range(tries - 1):
         answer = await call(what, name, timeout_seconds)
         is_over = asyncio.get_running_loop().time() > ends_at
-        if is_over or answer.error is None or isinstance(answer.error, BrokerRefusedError):
+        bad += isinstance(answer.error, BadAnswerError)
+        is_final = isinstance(answer.error, BrokerRefusedError) or bad >= _MOST_BAD_ANSWERS
+        if is_over or answer.error is None or is_final:
             return answer.get()
         await asyncio.sleep(delay)
         delay = min(2 * delay, _LAST_DELAY_SECONDS)

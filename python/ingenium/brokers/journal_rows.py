@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -12,16 +13,18 @@ from ingenium.brokers.broker import BrokerFill
 from ingenium.brokers.order_entry import Entry
 from ingenium.errors import ComponentError, ConfigError
 from ingenium.events import Side
+from ingenium.ids import make_id
 from ingenium.trading.money import EXACT, ZERO
 
-__all__ = ["PREFIX", "JournalRows", "signed"]
+__all__ = ["PREFIX", "JournalRows", "fill_key", "signed"]
 
 PREFIX = "broker/"
 """What the keys of all rows begin with."""
 
 _KEPT = 10_000
 _HEAD = f"{PREFIX}journal"
-_KINDS = ("order", "position", "price", "blocked", "stranger")
+_KINDS = ("order", "position", "price", "blocked", "stranger", "unbookable")
+_MOST_UNBOOKABLE = 1000
 _T = TypeVar("_T")
 
 
@@ -31,6 +34,8 @@ class _Head(msgspec.Struct, omit_defaults=True):
     last_fill: str = ""
     is_reconciled: bool = False
     adoptions: int = 0
+    last_key: str = ""
+    equal_at: datetime | None = None
 
 
 class JournalRows:
@@ -45,7 +50,9 @@ class JournalRows:
         positions: Shares or units by symbol that follow from the fills.
         prices: Of the last fill that was read, by symbol.
         blocked: Symbols in which no order may leave, and why.
-        strangers: Fills of orders that are not ours, by id.
+        strangers: Fills of orders that are not ours, by `fill_key`.
+        unbookable: Why fills cannot be booked, by `BadFill.key`.
+        changes: How often an order or a position has changed since the start.
     """
 
     def __init__(self, account: str) -> None:
@@ -55,6 +62,8 @@ class JournalRows:
         self.prices: dict[str, Decimal] = {}
         self.blocked: dict[str, str] = {}
         self.strangers: dict[str, BrokerFill] = {}
+        self.unbookable: dict[str, str] = {}
+        self.changes = 0
         self._head = _Head(account)
         self._changed: set[str] = {_HEAD}
 
@@ -67,6 +76,16 @@ class JournalRows:
     def last_fill(self) -> str:
         """The broker's id of the last fill that was read; empty for none."""
         return self._head.last_fill
+
+    @property
+    def last_key(self) -> str:
+        """The `fill_key` of that fill, since ids may repeat; empty where it is not known."""
+        return self._head.last_key
+
+    @property
+    def equal_at(self) -> datetime | None:
+        """When the broker's positions were last those of the journal, UTC; ``None`` for never."""
+        return self._head.equal_at
 
     @property
     def is_reconciled(self) -> bool:
@@ -83,6 +102,7 @@ class JournalRows:
 
     def touch(self, order_id: str) -> None:
         """Take note that an order has changed."""
+        self.changes += 1
         entry = self.entries[order_id]
         if entry.has_ended:
             self.open.pop(order_id, None)
@@ -97,11 +117,17 @@ class JournalRows:
             del self.entries[order_id]
             self._changed.add(f"{PREFIX}order/{order_id}")
 
-    def read_to(self, fill_id: str) -> None:
-        """Take note of how far the broker's fills were read."""
-        if fill_id != self._head.last_fill:
-            self._head.last_fill = fill_id
+    def read_to(self, fill: BrokerFill) -> None:
+        """Move the place up to which the broker's fills were read."""
+        key = fill_key(fill)
+        if (fill.id, key) != (self._head.last_fill, self._head.last_key):
+            self._head.last_fill, self._head.last_key = fill.id, key
             self._changed.add(_HEAD)
+
+    def was_equal(self, now: datetime) -> None:
+        """Keep when positions were compared and equal; written with whatever changes next."""
+        self._head.equal_at = now
+        self._changed.add(_HEAD)
 
     def reconciled(self) -> None:
         """Take note that the journal was held against the broker."""
@@ -141,8 +167,18 @@ class JournalRows:
 
     def add_stranger(self, fill: BrokerFill) -> None:
         """Take note of a fill of somebody else's order."""
-        self.strangers[fill.id] = fill
-        self._changed.add(f"{PREFIX}stranger/{fill.id}")
+        key = fill_key(fill)
+        self.strangers[key] = fill
+        self._changed.add(f"{PREFIX}stranger/{key}")
+
+    def add_unbookable(self, key: str, text: str) -> None:
+        """Remember a fill that cannot be booked, so that it is reported once."""
+        self.unbookable[key] = text
+        self._changed.add(f"{PREFIX}unbookable/{key}")
+        while len(self.unbookable) > _MOST_UNBOOKABLE:
+            oldest = next(iter(self.unbookable))
+            del self.unbookable[oldest]
+            self._changed.add(f"{PREFIX}unbookable/{oldest}")
 
     def rows(self) -> dict[str, bytes]:
         """Return all rows, by key."""
@@ -168,6 +204,7 @@ class JournalRows:
             ConfigError: It is the journal of another account.
             ComponentError: A row cannot be read.
         """
+        renamed: set[str] = set()
         for key, data in rows.items():
             kind, _, name = key.removeprefix(PREFIX).partition("/")
             if key == _HEAD:
@@ -187,12 +224,18 @@ class JournalRows:
             elif kind == "blocked":
                 self.blocked[name] = _read(data, str, key)
             elif kind == "stranger":
-                self.strangers[name] = _read(data, BrokerFill, key)
+                fill = _read(data, BrokerFill, key)
+                self.strangers[fill_key(fill)] = fill
+                if name != fill_key(fill):
+                    # Older journals had them under the id alone, which may repeat.
+                    renamed |= {key, f"{PREFIX}stranger/{fill_key(fill)}"}
+            elif kind == "unbookable":
+                self.unbookable[name] = _read(data, str, key)
             else:
                 raise ComponentError(f"the saved row {key!r} is of an unknown kind")
         self.entries = dict(sorted(self.entries.items(), key=lambda item: item[1].number))
         self.open = {i: entry for i, entry in self.entries.items() if not entry.has_ended}
-        self._changed = set()
+        self._changed = renamed
 
     def _table(self, kind: str) -> Mapping[str, object]:
         tables: dict[str, Mapping[str, object]] = {
@@ -201,6 +244,7 @@ class JournalRows:
             "price": self.prices,
             "blocked": self.blocked,
             "stranger": self.strangers,
+            "unbookable": self.unbookable,
         }
         return tables[kind]
 
@@ -214,6 +258,11 @@ class JournalRows:
 def signed(side: Side, quantity: Decimal) -> Decimal:
     """Return a quantity, negative for a sell."""
     return quantity if side is Side.BUY else quantity.copy_negate()
+
+
+def fill_key(fill: BrokerFill) -> str:
+    """Return what tells a fill from all others of the account: its id alone may repeat."""
+    return make_id("fill", fill.symbol, fill.client_id, fill.id)
 
 
 def _read(data: bytes, kind: type[_T], key: str) -> _T:

@@ -10,7 +10,7 @@ import msgspec
 
 from ingenium.events import TradeUpdate
 from ingenium.trading import Order
-from ingenium.trading.money import ZERO
+from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["ENDS", "HALT", "Act", "Call", "Entry", "OrderState"]
 
@@ -78,6 +78,11 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
         filled: Sum of the fills that were booked.
         told: Sum of the fills that the broker says there are.
         fills: The broker's ids of the fills that were booked.
+        contents: What was booked under each of them, as text; older journals have none.
+        clashes: Fills that came under one of these ids with another content.
+        excused: How much more the broker counts as filled than it lists, less than nothing for the
+            contrary, where a person has taken that as it is.
+        reported: Ids of the reports on it that were in the stream before this journal began.
         said: What was reported.
         end: The broker's last word, which waits for the fills that it counts.
         reason: Why it ended.
@@ -100,6 +105,10 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     filled: Decimal = ZERO
     told: Decimal = ZERO
     fills: list[str] = msgspec.field(default_factory=list)
+    contents: dict[str, str] = msgspec.field(default_factory=dict)
+    clashes: list[str] = msgspec.field(default_factory=list)
+    excused: Decimal = ZERO
+    reported: list[str] = msgspec.field(default_factory=list)
     said: list[str] = msgspec.field(default_factory=list)
     end: TradeUpdate | None = None
     reason: str = ""
@@ -113,6 +122,11 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     refusal: str = ""
     is_known_there: bool = False
     needs_human: bool = False
+
+    @property
+    def counted(self) -> Decimal:
+        """What the broker should count as filled."""
+        return EXACT.add(self.filled, self.excused)
 
     @property
     def has_ended(self) -> bool:

@@ -7,6 +7,7 @@ the row that says so is on the disk.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ingenium.brokers.broker_news import BrokerNews
@@ -27,12 +28,21 @@ class OrderJournal(BrokerNews):
 
     Args:
         account: Its name; part of the ids of what is reported.
+
+    Attributes:
+        held: Symbols in which no order may leave until the broker can be asked, and why.
     """
+
+    def __init__(self, account: str) -> None:
+        super().__init__(account)
+        self.held: dict[str, str] = {}
 
     def why_blocked(self, symbol: str) -> str:
         """Say why no order in a symbol may leave; empty when one may."""
         if symbol in self.blocked:
             return f"{symbol} is blocked: {self.blocked[symbol]}"
+        if symbol in self.held:
+            return f"{symbol} has to wait: {self.held[symbol]}"
         for entry in self.open.values():
             if entry.needs_human and entry.order.symbol == symbol:
                 return f"{symbol} is blocked: it is not known what became of {entry.order.id}"
@@ -146,8 +156,7 @@ class OrderJournal(BrokerNews):
         """The broker refuses an order."""
         entry = self.entries[order_id]
         if entry.state is OrderState.SUBMITTING and entry.unknown_since is None:
-            self._end(entry, TradeUpdate.REJECTED, reason)
-            self._forget_successor(entry)
+            self._reject(entry, reason)
         elif entry.state is OrderState.SUBMITTING:
             # Perhaps just because the earlier attempt has taken the money.
             entry.state, entry.refusal = OrderState.UNKNOWN, reason
@@ -174,8 +183,22 @@ class OrderJournal(BrokerNews):
             entry.misses = 0
             self.touch(order_id)
 
-    def seen_elsewhere(self, order_id: str, now: datetime) -> None:
-        """A new order was sent by an executor whose journal is not here: it is looked up only."""
+    def _reject(self, entry: Entry, reason: str) -> None:
+        entry.end, entry.reason = TradeUpdate.REJECTED, reason
+        self._note_end(entry)
+        entry.end = None
+        self._end(entry, TradeUpdate.REJECTED, entry.reason)
+        self._forget_successor(entry)
+
+    def seen_elsewhere(self, order_id: str, now: datetime, reports: Sequence[str] = ()) -> None:
+        """A new order was sent by an executor whose journal is not here: it is looked up only.
+
+        Args:
+            order_id: Which.
+            now: The present time, UTC.
+            reports: Ids of the reports on it: a fill that they tell is reported under its id.
+        """
+        self.entries[order_id].reported = list(reports)
         self.submitting(order_id)
         self.unanswered(order_id, now, is_known_there=True)
 
@@ -195,8 +218,8 @@ class OrderJournal(BrokerNews):
         """
         entry = self.entries[order_id]
         self._to_check.discard(order_id)
-        if entry.is_at_broker and not entry.is_cancel_sent and entry.end is None:
-            self._problems.append(f"the broker does not know order {order_id} any more: look there")
+        if entry.is_at_broker and entry.end is None:
+            self._miss_known(entry, now)
         if entry.state is not OrderState.UNKNOWN:
             return
         entry.misses += 1
@@ -216,9 +239,29 @@ class OrderJournal(BrokerNews):
                 "there, then start with --adopt to take what the broker says as the truth"
             )
 
+    def _miss_known(self, entry: Entry, now: datetime) -> None:
+        """The broker does not know an order that it had: ask again, and block its symbol."""
+        order = entry.order
+        if order.id in self._forgotten:
+            return
+        misses, since = self._missed.get(order.id, (0, now))
+        self._missed[order.id] = (misses + 1, since)
+        if not misses:
+            self._problems.append(f"the broker does not know order {order.id} any more: look there")
+        if misses + 1 < _MISSES or now - since < timedelta(seconds=GRACE_SECONDS):
+            # Lists of orders may lag behind.
+            self._to_check.add(order.id)
+            return
+        self._forgotten.add(order.id)
+        self.doubt(
+            order.symbol,
+            f"the broker has forgotten order {order.id} ({order.side} {order.quantity:f} "
+            f"{order.symbol}, {entry.filled:f} filled): look there, then start with --adopt",
+        )
+
     def _give_up(self, entry: Entry) -> None:
         if entry.refusal:
-            self._end(entry, TradeUpdate.REJECTED, entry.refusal)
+            self._reject(entry, entry.refusal)
         elif entry.cancel:
             self._end(entry, TradeUpdate.CANCELED, "it was canceled before the broker got it")
         else:
@@ -235,6 +278,9 @@ class OrderJournal(BrokerNews):
         entry = self.entries[order_id]
         if entry.state is OrderState.UNKNOWN:
             self._end(entry, TradeUpdate.REJECTED, "the broker does not know it, says the operator")
+            self._forget_successor(entry)
+        elif entry.is_at_broker:
+            self._end(entry, TradeUpdate.CANCELED, "the broker has forgotten it, says the operator")
             self._forget_successor(entry)
 
     def cancel_sent(self, order_id: str) -> None:

@@ -53,8 +53,8 @@ def run(
         bool,
         typer.Option(
             "--adopt",
-            help="Live: take a stream that has lost messages, and the positions at a broker, as "
-            "they are now.",
+            help="Live: you have looked. Take a stream that has lost messages, and what a broker "
+            "says, as they are now, and let orders leave in blocked symbols again.",
         ),
     ] = False,
     trades: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import ClassVar
@@ -296,16 +296,23 @@ class Executor(Gated):
             return self.on_cancel(event)
         return None
 
-    def end_unseen(self, order: Order, update: TradeUpdate, *, was_reported: bool) -> None:
+    def learn_positions(self, positions: Mapping[str, Decimal]) -> None:
+        """Take in what the fills in the stream come to, on an executor without a state.
+
+        Args:
+            positions: By symbol, without the fills of orders that `end_unseen` tells of.
+        """
+
+    def end_unseen(self, order: Order, update: TradeUpdate, reports: Sequence[str]) -> None:
         """Report an order that nobody works: it was sent before this executor was first started.
 
         Args:
             order: Which.
             update: ``EXPIRED``, or ``REJECTED`` for one that was to take another's place.
-            was_reported: Whether there are reports on it: then an executor had it whose state is
-                not here.
+            reports: Ids of the reports on it; where there are some, an executor had it whose state
+                is not here.
         """
-        self.reject(order.to_event(), unseen_reason(was_reported=was_reported), update)
+        self.reject(order.to_event(), unseen_reason(was_reported=bool(reports)), update)
 
     def reject(
         self,

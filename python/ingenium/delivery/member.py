@@ -344,9 +344,11 @@ class DurableMember:
 
     async def _end_unseen(self, executor: Executor, last: int) -> None:
         # Nobody else would ever say what became of them, and they would be pending for ever.
-        for order, update, was_reported in await find_unseen(self._stream, last):
+        unseen = await find_unseen(self._stream, last)
+        executor.learn_positions(unseen.positions)
+        for order, update, reports in unseen.orders:
             executor.begin(order.id, self._clock.present())
-            executor.end_unseen(order, update, was_reported=was_reported)
+            executor.end_unseen(order, update, reports)
             self._draft.see(order.id)
             self._draft.send(executor.take(), self._clock.present())
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import aclosing
 from decimal import Decimal
 
+import msgspec
+
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.delivery.rebuilding import history
@@ -12,26 +14,37 @@ from ingenium.errors import IngeniumError
 from ingenium.events import Event, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
 from ingenium.subjects import event_type_of
 from ingenium.trading.fill import Fill
+from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 from ingenium.trading.tracking import OrderTracker, works_on
 
-__all__ = ["find_unseen"]
+__all__ = ["Unseen", "find_unseen"]
 
 _ANY_PRICE = Decimal(1)
 _READ = {OrderEvent, ReplaceEvent, ExecutionEvent}
 
 
-async def find_unseen(stream: Stream, last: int) -> list[tuple[Order, TradeUpdate, bool]]:
-    """Return the orders of a stream that no execution has ended.
+class Unseen(msgspec.Struct):
+    """What a stream holds for an executor that has no state.
+
+    Attributes:
+        orders: Those that no execution has ended. Each with what is to be said of it if nobody
+            works it, and the ids of the executions that have reported on it: where there are some,
+            an executor has had it. One that is to take another's place and has not is rejected; the
+            others expire.
+        positions: What the fills of all other orders come to, by symbol.
+    """
+
+    orders: list[tuple[Order, TradeUpdate, list[str]]]
+    positions: dict[str, Decimal]
+
+
+async def find_unseen(stream: Stream, last: int) -> Unseen:
+    """Return what a stream holds for an executor that has no state.
 
     Args:
         stream: Has the orders, and the executions of whoever worked them.
         last: Sequence of the last message to look at.
-
-    Returns:
-        Each with what is to be said of it if nobody works it, and whether an execution has
-        reported on it: then somebody has had it. One that is to take another's place and has not
-        is rejected; the others expire.
     """
     search = _Search()
     async with aclosing(history(stream, last)) as arriving:
@@ -46,8 +59,11 @@ class _Search:
 
     def __init__(self) -> None:
         self._tracker = OrderTracker()
-        # In the order of sending; whether something was reported.
-        self._open: dict[str, bool] = {}
+        # In the order of sending, with the ids of the reports.
+        self._open: dict[str, list[str]] = {}
+        # What was filled, by order and symbol; each execution once.
+        self._filled: dict[tuple[str, str], Decimal] = {}
+        self._counted: set[str] = set()
 
     def look(self, record: Record) -> None:
         kind = event_type_of(record.message.subject)
@@ -64,36 +80,50 @@ class _Search:
         if isinstance(event, OrderEvent):
             if event.id not in self._open and not tracker.has_ended(event.id):
                 tracker.add(Order.from_event(event))
-                self._open[event.id] = False
+                self._open[event.id] = []
         elif isinstance(event, ReplaceEvent):
             old = tracker.active(event.order_id)
             if old is not None and event.id not in self._open and not tracker.has_ended(event.id):
                 tracker.ask(event.order_id, old.replaced_by(event))
-                self._open[event.id] = False
+                self._open[event.id] = []
         elif isinstance(event, ExecutionEvent):
             self._report(event)
 
     def _report(self, event: ExecutionEvent) -> None:
+        if event.id:
+            if event.id in self._counted:
+                return
+            self._counted.add(event.id)
         tracker = self._tracker
         working = None if works_on(event) else tracker.find(event.order_id, event.update)
+        # What is filled counts; at which price does not.
+        order = None if working is None else working.order
+        fill = Fill.from_event(event, order, price=_ANY_PRICE)
+        if fill is not None:
+            key = event.order_id, fill.symbol
+            before = self._filled.get(key, ZERO)
+            self._filled[key] = EXACT.add(before, fill.signed_quantity)
         if working is None:
             return
         order_id = working.order.id
-        # What is filled counts; at which price does not.
-        fill = Fill.from_event(event, working.order, price=_ANY_PRICE)
         tracker.follow(working, event.update, fill)
         for each in (order_id, event.order_id):
             if tracker.active(each) is None:
                 self._open.pop(each, None)
             elif each in self._open:
-                self._open[each] = True
+                self._open[each].append(event.id)
 
-    def found(self) -> list[tuple[Order, TradeUpdate, bool]]:
-        found: list[tuple[Order, TradeUpdate, bool]] = []
-        for order_id, was_reported in self._open.items():
+    def found(self) -> Unseen:
+        found = Unseen([], {})
+        for order_id, reports in self._open.items():
             order = self._tracker.active(order_id)
             if order is not None:
                 works = order_id in self._tracker.working
                 update = TradeUpdate.EXPIRED if works else TradeUpdate.REJECTED
-                found.append((order, update, was_reported))
+                found.orders.append((order, update, reports))
+        followed = {order.id for order, _, _ in found.orders}
+        for (order_id, symbol), filled in self._filled.items():
+            if order_id not in followed:
+                held = found.positions.get(symbol, ZERO)
+                found.positions[symbol] = EXACT.add(held, filled)
         return found
