@@ -91,6 +91,10 @@ class Component:
         """Called for each send; set where something may be sent outside of a handler."""
         self.clock: Clock | None = None
         """Tells the time in live running; a replay stands the time with `begin` instead."""
+        self.follows_data = False
+        """Whether what it sends on live data states the time of the data; set by who runs it."""
+        self.data_time: datetime | None = None
+        """Time of the data that is handled, UTC, where it `follows_data` and that is known."""
         self._given = GivenRows()
 
     def on_start(self) -> Handled:
@@ -312,7 +316,7 @@ class Component:
             if event.__class__ is DataEvent:
                 event.timestamp = format_time(self.now)
             else:
-                event.timestamp = self.now
+                event.timestamp = self.data_time or self.now
         outbox.append(event)
         if self.notify is not None:
             self.notify()
