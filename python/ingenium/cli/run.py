@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -57,6 +58,14 @@ def run(
             "they are now.",
         ),
     ] = False,
+    all_output: Annotated[
+        bool,
+        typer.Option(
+            "--all-output",
+            help="Show every line that programs in other languages print, not only the first ones "
+            "and ten every five seconds.",
+        ),
+    ] = False,
     trades: Annotated[
         int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
     ] = 10,
@@ -71,6 +80,8 @@ def run(
     if exact:
         _check_exact(loaded)
     settings = Settings.from_environment()
+    if all_output:
+        settings = replace(settings, all_output=True)
     messages = make_console(stderr=True)
     if component is not None:
         if processes:
@@ -134,6 +145,9 @@ def _run_app(
     def on_notice(text: str) -> None:
         console.print(text, style="bold red", highlight=False, soft_wrap=True)
 
+    def on_ready(text: str) -> None:
+        console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
+
     where = "each component in its own process" if processes else "in one process"
     if not app.historical:
         console.print(
@@ -151,6 +165,7 @@ def _run_app(
                 on_line=on_line,
                 on_stop=on_stop,
                 on_notice=on_notice,
+                on_ready=on_ready,
             )
         )
 

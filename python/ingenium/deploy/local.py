@@ -20,6 +20,7 @@ from ingenium.config import Settings
 from ingenium.delivery.control import say
 from ingenium.deploy.access import served
 from ingenium.deploy.component import play_component
+from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
 from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Part, Program, make_part
@@ -47,6 +48,7 @@ async def run_app(
     on_line: OnLine = lambda _name, _line: None,
     on_stop: Callable[[], None] = lambda: None,
     on_notice: Callable[[str], None] = lambda _text: None,
+    on_ready: Callable[[str], None] = lambda _text: None,
     restarts: RestartPolicy | None = None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history, or until it is asked to stop.
@@ -61,7 +63,10 @@ async def run_app(
         on_step: Called after each step of a replay.
         on_line: Takes name and output lines of the programs that are started.
         on_stop: Called when somebody asks to stop.
-        on_notice: Takes what everybody must know about the server.
+        on_notice: Takes what everybody must know about the server, and about programs that do not
+            take part in a live app as they should.
+        on_ready: Told once when all components of a live app are ready, or which are not; then of
+            each one that is ready later.
         restarts: When a program of a live app that died is started again.
 
     Returns:
@@ -128,7 +133,21 @@ async def run_app(
             if not app.historical:
                 remember_prefix(app, settings)
                 async with watched_server(access.monitor_url, app, halt, on_notice):
-                    await run_live(bus, app, parts, stop, buses, halt=halt)
+                    await run_live(
+                        bus,
+                        app,
+                        parts,
+                        stop,
+                        buses,
+                        halt=halt,
+                        server=ServerConnections(
+                            bus,
+                            access.monitor_url,
+                            sees_all=access.monitor_url is not None or not access.differs,
+                        ),
+                        on_ready=on_ready,
+                        on_problem=on_notice,
+                    )
                 return None
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)
             lease = await replay_lease(bus, app) if settings.nats_server else None
