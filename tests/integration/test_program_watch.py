@@ -215,6 +215,29 @@ async def test_own_components_and_tools_are_not_taken_for_a_program(make_server:
         assert (await it.problem()).startswith("strategy 'peer' is not seen on nats://")
 
 
+LIMITED = """
+authorization { users = [
+  { user: "limited", password: "pw", permissions: {
+      publish: { allow: ["ingenium.>", "_ingenium.>"] }, subscribe: { allow: [">"] } } }
+] }
+"""
+
+
+async def test_server_that_tells_nothing_lets_a_program_count_as_ready(make_server: Any) -> None:
+    url = make_server(LIMITED).url.replace("//", "//limited:pw@")
+    async with Watch(app_with(external("strategy", ["started"])), url, None) as it:
+        await it.bus.flush()  # nothing is left of the question that was refused
+        await it.watch.starts("peer")
+        await wait_until(it.watch.ready("peer").is_set, timeout_seconds=15)
+        component = it.app.component("peer")
+        assert isinstance(component, External)
+        said = it.watch.state_of(component)
+        assert said == "another program, which cannot be seen on this server"
+        assert (await it.problem()).startswith(
+            "strategy 'peer' has sent nothing on ingenium.strategy.signal for 0.6 s: "
+        )
+
+
 APP = """
 import asyncio, sys
 from ingenium import App, External, Ingestor

@@ -86,7 +86,7 @@ def run(
     if component is not None:
         if processes:
             raise ConfigError("--component and --processes exclude each other: use one of them")
-        result = _run_component(loaded, component, settings, adopt=adopt)
+        result = _run_component(loaded, component, settings, adopt=adopt, console=messages)
         verify = False
         if result is None and loaded.historical:
             # In a process of its own: whoever started it passes on what it prints.
@@ -124,11 +124,16 @@ def _check_exact(app: App) -> None:
 
 
 def _run_component(
-    app: App, component: str, settings: Settings, *, adopt: bool
+    app: App, component: str, settings: Settings, *, adopt: bool, console: Console
 ) -> ReplayResult | None:
     from ingenium.deploy import run_component
 
-    return asyncio.run(run_component(app, component, settings, adopt=adopt))
+    def on_ready(text: str) -> None:
+        # The parent of a component says it of all of them.
+        if not settings.stop_with_input:
+            console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
+
+    return asyncio.run(run_component(app, component, settings, adopt=adopt, on_ready=on_ready))
 
 
 def _run_app(

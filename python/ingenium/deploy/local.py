@@ -156,7 +156,12 @@ async def run_app(
 
 
 async def run_component(
-    app: App, name: str, settings: Settings, *, adopt: bool = False
+    app: App,
+    name: str,
+    settings: Settings,
+    *,
+    adopt: bool = False,
+    on_ready: Callable[[str], None] = lambda _text: None,
 ) -> ReplayResult | None:
     """Run one component of an app; the others run elsewhere, on the same server.
 
@@ -165,6 +170,7 @@ async def run_component(
         name: Its name; ``"conductor"`` for the part that keeps a replay in step.
         settings: Name the server.
         adopt: See `run_app`.
+        on_ready: Told when a live component is connected and listens.
 
     Returns:
         For the conductor what came out; ``None`` for the others.
@@ -197,7 +203,9 @@ async def run_component(
                 return await run_replay(bus, app, [], probe, stop, None, limit, lease=lease)
             if not app.historical:
                 remember_prefix(app, settings)
-            await play_component(bus, app, component, stop, settings, adopt=adopt)
+            await play_component(
+                bus, app, component, stop, settings, adopt=adopt, on_ready=on_ready
+            )
             return None
         finally:
             await bus.close()
