@@ -26,6 +26,7 @@ _SERVER_BINARY = "INGENIUM_NATS_SERVER_BINARY"
 _DATA_SUBJECTS = "INGENIUM_DATA_SUBJECTS"
 _CONTENT_TYPE = "INGENIUM_CONTENT_TYPE"
 _PREFIX = "INGENIUM_PREFIX"
+_ALL_OUTPUT = "INGENIUM_ALL_OUTPUT"
 _CRASH_AT = "INGENIUM_CRASH_AT"
 _HANDLER_SECONDS = "INGENIUM_HANDLER_SECONDS"
 _BLOCKED_SECONDS = "INGENIUM_BLOCKED_SECONDS"
@@ -58,6 +59,8 @@ class Settings:
         prefix: ``INGENIUM_PREFIX``, what all subjects begin with on the server, which keeps apps on
             one server apart; empty for the documented subjects, ``None`` when it does not say. See
             `ingenium.bus.subject_space.SubjectSpace`.
+        all_output: ``INGENIUM_ALL_OUTPUT=1``: every line that programs in other languages print is
+            shown, not only the first ones and ten every five seconds.
         crash_at: ``INGENIUM_CRASH_AT``, for tests: where which component ends as if it were killed,
             ``"portfolio/committed:3"``.
         handler_seconds: ``INGENIUM_HANDLER_SECONDS``, how long a handler may take in a replay over
@@ -79,6 +82,7 @@ class Settings:
     data_subjects: tuple[str, ...] = ()
     content_type: str = ""
     prefix: str | None = None
+    all_output: bool = False
     crash_at: str = ""
     handler_seconds: float = 30.0
     blocked_seconds: float = 1.0
@@ -108,6 +112,7 @@ class Settings:
             data_subjects=_list(variables.get(_DATA_SUBJECTS, "")),
             content_type=variables.get(_CONTENT_TYPE, "").strip(),
             prefix=None if (prefix := variables.get(_PREFIX)) is None else prefix.strip(),
+            all_output=variables.get(_ALL_OUTPUT, "") == "1",
             crash_at=variables.get(_CRASH_AT, "").strip(),
             handler_seconds=_seconds(variables, _HANDLER_SECONDS, 30.0),
             blocked_seconds=_seconds(variables, _BLOCKED_SECONDS, 1.0),

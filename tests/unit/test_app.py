@@ -135,7 +135,6 @@ def test_component_send_outside_of_a_run_is_refused() -> None:
         ({"role": "strategy", "command": "go run ."}, "list"),
         ({"role": "strategy", "command": []}, "empty"),
         ({"role": "strategy", "settle_seconds": 0}, "settle_seconds"),
-        ({"role": "portfolio"}, "report"),
     ],
 )
 def test_external_that_makes_no_sense_is_refused(
@@ -143,6 +142,16 @@ def test_external_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=problem):
         External(**arguments)  # type: ignore[arg-type]
+
+
+def test_external_ingestor_that_reports_nothing_makes_the_app_live() -> None:
+    silent = External("ingestor", name="feed")
+    assert not App(ingestors=[silent]).historical
+    assert not App(ingestors=[silent, Live("live")]).historical
+    with pytest.raises(ConfigError, match=r"feed is a program that reports nothing.*reports=True"):
+        App(ingestors=[silent, History("history")])
+    told = External("ingestor", name="feed", reports=True)
+    assert App(ingestors=[told, History("history")]).historical
 
 
 APP = """

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from ingenium.components.base import Handled
+from ingenium.components.data_time import DataTime, is_of_the_past
 from ingenium.components.executor import Executor
 from ingenium.components.order_contents import CONTENT
-from ingenium.errors import InvalidOrderError
+from ingenium.errors import ConfigError, InvalidOrderError
 from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
 from ingenium.exchange import Calendar, FeeModel, FillPolicy, PaperExchange, Report, SlippageModel
 from ingenium.trading import Bar, Order
 from ingenium.trading.money import Number
-from ingenium.trading.rows import LogRow
+from ingenium.trading.rows import LogRow, format_time, read_row, write_json
 
 __all__ = ["PaperExecutor"]
+
+_TIME = "time"
+_NO_TIME = "no bar has come yet, and this exchange tells the time by bars: clock='data'"
+_WORKED = "orders are worked on the time of the bars"
+_NOT_FILLED = (
+    "an order is filled by bars that begin after it came, so these fill none: use "
+    "PaperExecutor(clock='data') to work orders on the time of the bars"
+)
 
 
 class PaperExecutor(Executor):
@@ -36,14 +46,19 @@ class PaperExecutor(Executor):
             the price of its fill, or that sells more than is held where that is not allowed:
             ``"reduce"`` (the default) fills what it can pay for with fees, in whole shares for an
             order of whole shares, and cancels the rest; ``"reject"`` rejects the order.
+        clock: By which time orders are worked on live data. ``"wall"`` (the default): an order is
+            filled by bars that begin after it came. ``"data"``, for history that is sent live: the
+            time is the latest end of a bar, of any symbol, so an order is filled by the bars that
+            follow the last one before it. Backtests and replays are always by the data.
         name: See `Component`.
 
     Raises:
         ComponentError: The name does not fit.
-        ConfigError: The cash is negative or no finite number; ``on_insufficient_cash`` is another
-            word.
+        ConfigError: The cash is negative or no finite number; ``on_insufficient_cash`` or
+            ``clock`` is another word.
     """
 
+    own_rows: ClassVar[Collection[str]] = (_TIME, *Executor.own_rows)
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(
         {"seen": 10_000} | dict(Executor.log_kept)
     )
@@ -59,9 +74,20 @@ class PaperExecutor(Executor):
         cash: Number | None = None,
         allow_short: bool = True,
         on_insufficient_cash: Literal["reduce", "reject"] = "reduce",
+        clock: Literal["wall", "data"] = "wall",
         name: str = "paper",
     ) -> None:
         super().__init__(name)
+        if clock not in ("wall", "data"):
+            raise ConfigError(
+                f"clock is {clock!r}: use 'wall', or 'data' for history that is sent live"
+            )
+        self.is_on_data_time = clock == "data"
+        """Whether orders are worked on the time of the bars on live data, too."""
+        self.effect_of_old_data = _WORKED if self.is_on_data_time else _NOT_FILLED
+        self._data_time = DataTime()
+        self._saved_time: datetime | None = None
+        self._placed_by_wall: dict[str, dict[str, datetime]] = {}
         cls = type(self)
         self._takes_bars = cls.on_data is PaperExecutor.on_data
         self._takes_orders = (
@@ -81,6 +107,8 @@ class PaperExecutor(Executor):
     def on_data(self, event: DataEvent) -> Handled:
         """Match a bar against the orders of its symbol; parses it only if there are any."""
         ohlc = event.ohlc
+        if ohlc is not None and self._follows_data:
+            self._see(Bar.from_event(event, self.now))
         if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
             return self.on_bar(Bar.from_event(event, self.now))
         return None
@@ -131,12 +159,14 @@ class PaperExecutor(Executor):
         if denial := self.admit(order):
             self.exchange.notes.rejected_orders += 1
             self.reject(order.to_event(), str(denial))
-        else:
+        elif not self._follows_data:
             self._send_all(self.exchange.submit(order, self.now))
+        else:
+            self._work_on_data_time(order)
 
     def on_cancel(self, event: CancelEvent) -> None:
         """Cancel an order; where there is none, the request is rejected by an execution."""
-        reports = self.exchange.cancel(event.order_id, self.now)
+        reports = self.exchange.cancel(event.order_id, self._exchange_time)
         if reports:
             self._send_all(reports)
         else:
@@ -156,23 +186,73 @@ class PaperExecutor(Executor):
         if denial := self.admit(order, replaces=old):
             self.reject(event, str(denial))
             return
-        self._send_all(self.exchange.replace(old.id, order, self.now))
+        self._send_all(self.exchange.replace(old.id, order, self._exchange_time))
+
+    # The time of the data.
+
+    @property
+    def _follows_data(self) -> bool:
+        # In a replay the present time is that of the data.
+        return self.is_on_data_time and self.clock is not None
+
+    @property
+    def _exchange_time(self) -> datetime:
+        return (self._follows_data and self._data_time.latest) or self.now
+
+    def _see(self, bar: Bar) -> None:
+        """Take note of a bar; an order that was made after it was published is behind it."""
+        published = self._data_time.see(bar, self.now)
+        orders = self._placed_by_wall.get(bar.symbol)
+        if not orders:
+            return
+        for order_id, made in list(orders.items()):
+            is_behind = published is not None and published <= made
+            if not is_behind or not self.exchange.postpone(order_id, bar.end):
+                del orders[order_id]
+
+    def _work_on_data_time(self, order: Order) -> None:
+        """Take an order at the time of the data that caused it; bars may have passed since."""
+        made = order.timestamp or self.now
+        is_stated = is_of_the_past(made, self.now)
+        time = made if is_stated else self._data_time.at(made)
+        if time is None or self._data_time.latest is None:
+            self.exchange.notes.rejected_orders += 1
+            self.reject(order.to_event(), _NO_TIME)
+            return
+        bars = self._data_time.bars_around(order.symbol, time)
+        self._send_all(self.exchange.submit_late(order, time, bars))
+        if not is_stated:
+            self._placed_by_wall.setdefault(order.symbol, {})[order.id] = made
 
     # Saving; `ExchangeBooks` names the rows.
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this executor and its exchange must remember."""
-        return super().state_rows() | self.exchange.state_rows()
+        rows = super().state_rows() | self.exchange.state_rows()
+        if self._data_time.latest is not None:
+            rows[_TIME] = write_json(format_time(self._data_time.latest))
+        return rows
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time."""
-        return super().changed_rows() | self.exchange.changed_rows()
+        changes = super().changed_rows() | self.exchange.changed_rows()
+        latest = self._data_time.latest
+        if latest is not None and latest != self._saved_time:
+            self._saved_time = latest
+            changes[_TIME] = write_json(format_time(latest))
+        return changes
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
         """Take back what `state_rows` returned, on an executor that has handled nothing."""
         own = {k: data for k, data in rows.items() if k.partition("/")[0] in self.own_rows}
         self.exchange.restore_rows({key: rows[key] for key in rows if key not in own})
         super().restore_rows(own)
+
+    def _restore_row(self, key: str, data: bytes) -> None:
+        if key == _TIME:
+            self._data_time.latest = self._saved_time = read_row(datetime, data, key)
+        else:
+            super()._restore_row(key, data)
 
     def take_log(self) -> list[LogRow]:
         """Return ids of orders that have been here first since the last call, as ``seen``."""

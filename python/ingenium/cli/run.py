@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -57,6 +58,14 @@ def run(
             "says, as they are now, and let orders leave in blocked symbols again.",
         ),
     ] = False,
+    all_output: Annotated[
+        bool,
+        typer.Option(
+            "--all-output",
+            help="Show every line that programs in other languages print, not only the first ones "
+            "and ten every five seconds.",
+        ),
+    ] = False,
     trades: Annotated[
         int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
     ] = 10,
@@ -71,11 +80,13 @@ def run(
     if exact:
         _check_exact(loaded)
     settings = Settings.from_environment()
+    if all_output:
+        settings = replace(settings, all_output=True)
     messages = make_console(stderr=True)
     if component is not None:
         if processes:
             raise ConfigError("--component and --processes exclude each other: use one of them")
-        result = _run_component(loaded, component, settings, adopt=adopt)
+        result = _run_component(loaded, component, settings, adopt=adopt, console=messages)
         verify = False
         if result is None and loaded.historical:
             # In a process of its own: whoever started it passes on what it prints.
@@ -113,11 +124,16 @@ def _check_exact(app: App) -> None:
 
 
 def _run_component(
-    app: App, component: str, settings: Settings, *, adopt: bool
+    app: App, component: str, settings: Settings, *, adopt: bool, console: Console
 ) -> ReplayResult | None:
     from ingenium.deploy import run_component
 
-    return asyncio.run(run_component(app, component, settings, adopt=adopt))
+    def on_ready(text: str) -> None:
+        # The parent of a component says it of all of them.
+        if not settings.stop_with_input:
+            console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
+
+    return asyncio.run(run_component(app, component, settings, adopt=adopt, on_ready=on_ready))
 
 
 def _run_app(
@@ -133,6 +149,9 @@ def _run_app(
 
     def on_notice(text: str) -> None:
         console.print(text, style="bold red", highlight=False, soft_wrap=True)
+
+    def on_ready(text: str) -> None:
+        console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
 
     where = "each component in its own process" if processes else "in one process"
     if not app.historical:
@@ -151,6 +170,7 @@ def _run_app(
                 on_line=on_line,
                 on_stop=on_stop,
                 on_notice=on_notice,
+                on_ready=on_ready,
             )
         )
 

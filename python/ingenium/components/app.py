@@ -34,7 +34,8 @@ class App:
         portfolio: What turns signals into orders.
         executor: What turns orders into executions.
         risk: What orders are held against on live data; the standard limits when left out.
-            Backtests and replays do without.
+            Backtests and replays do without; so does an app whose executor is on the time of the
+            data, ``PaperExecutor(clock="data")``, unless limits are given.
         name: Lower-case letters, digits, ``-`` and ``_``; several apps on one server need several.
         prefix: What all subjects of the app begin with on the server, so that several apps on one
             server do not work each other's orders: ``"paper"`` makes ``ingenium.strategy.signal``
@@ -62,11 +63,11 @@ class App:
             )
         self.name = name
         self.prefix = SubjectSpace(prefix).prefix
-        self.risk = _limits(risk)
         self.ingestors = _all_of("ingestor", "ingestors", ingestors)
         self.strategies = _all_of("strategy", "strategies", strategies)
         self.portfolio = _one_of("portfolio", portfolio)
         self.executor = _one_of("executor", executor)
+        self.risk = _limits(risk, self.executor)
         self.components: tuple[Component, ...] = (
             *self.ingestors,
             *self.strategies,
@@ -129,6 +130,13 @@ class App:
             raise ConfigError(
                 "app mixes ingestors of history and of live data: split it into two apps"
             )
+        silent = [c.name for c in self.ingestors if isinstance(c, External) and not c.reports]
+        if silent and True in kinds:
+            raise ConfigError(
+                f"ingestor {', '.join(silent)} is a program that reports nothing, so that its data "
+                "cannot be replayed in step with the history of the others: have it publish "
+                "LockstepReport and pass reports=True, or use ingestors of live data beside it"
+            )
 
     @property
     def historical(self) -> bool:
@@ -168,8 +176,11 @@ def _one_of(role: str, component: _ComponentT | None) -> _ComponentT | None:
     return component
 
 
-def _limits(risk: object) -> RiskLimits:
+def _limits(risk: object, executor: Component | None) -> RiskLimits:
     if risk is None:
+        if isinstance(executor, Executor) and executor.is_on_data_time:
+            # History comes faster than it happened, and the last price may be ahead of an order.
+            return RiskLimits(price_collar=None, max_orders_per_second=None, duplicate_seconds=None)
         return RiskLimits()
     if not isinstance(risk, RiskLimits):
         raise ConfigError(

@@ -94,6 +94,10 @@ class Component:
         self.cause_time: datetime | None = None
         """Since when what is being handled, or what it goes back to, is known by the server's
         clock, UTC; ``None`` when that is not known. Set by who runs it from a stream."""
+        self.follows_data = False
+        """Whether what it sends on live data states the time of the data; set by who runs it."""
+        self.data_time: datetime | None = None
+        """Time of the data that is handled, UTC, where it `follows_data` and that is known."""
         self._given = GivenRows()
 
     def on_start(self) -> Handled:
@@ -315,7 +319,7 @@ class Component:
             if event.__class__ is DataEvent:
                 event.timestamp = format_time(self.now)
             else:
-                event.timestamp = self.now
+                event.timestamp = self.data_time or self.now
         outbox.append(event)
         if self.notify is not None:
             self.notify()

@@ -55,6 +55,8 @@ class Executor(Gated):
     """How many of the last rows of each kind `restore_log` needs."""
     works_at_broker: ClassVar[bool] = False
     """Whether orders leave for a real market, which no replay may do."""
+    is_on_data_time: bool = False
+    """Whether orders are worked on the time of the bars on live data, too."""
     max_order_age_seconds: float = 30.0
     """Older orders are not worked in live running: they were meant for another market."""
     knows_instants: bool = False

@@ -23,14 +23,20 @@ class External(Component):
 
     In a replay, a program that publishes a ``LockstepReport`` is a full member: the replay waits
     for it exactly. One that reports nothing, such as a component of the original Go library, is
-    given time instead: the replay goes on when it has sent nothing for ``settle_seconds``.
+    given time instead: the replay goes on when it has sent nothing for ``settle_seconds``. An
+    ingestor that reports nothing cannot be replayed, since nothing tells when it has sent all of an
+    instant: an app with one runs on live data.
+
+    In a live app a program is ready when it has said so in a report, or when the server shows its
+    subscriptions. What it prints is thinned; all of it is in ``<name>.out`` in the app's data
+    folder.
 
     Args:
         role: ``"strategy"``, ``"portfolio"``, ``"executor"`` or ``"ingestor"``.
         command: Program and arguments; ``None`` when it is started by somebody else.
         name: See `Component`.
-        symbols: The symbols that it subscribes to; ``None`` for all. The replay starts when the
-            server knows its subscriptions.
+        symbols: The symbols that it subscribes to, or that an ingestor sends; ``None`` for all.
+            The replay starts when the server knows its subscriptions.
         reports: Whether it publishes reports.
         settle_seconds: How long to wait for one that does not report. Too short, and what it
             sends late is counted to a later instant.
@@ -41,8 +47,7 @@ class External(Component):
         environment: Further variables for it.
 
     Raises:
-        ConfigError: An unknown role, an empty command, or a settle time that is not positive; a
-            portfolio or ingestor that does not report.
+        ConfigError: An unknown role, an empty command, or a settle time that is not positive.
     """
 
     def __init__(
@@ -69,10 +74,6 @@ class External(Component):
             raise ConfigError("command is empty: pass program and arguments, or None")
         if not settle_seconds > 0:
             raise ConfigError(f"settle_seconds {settle_seconds} is not positive: try 0.02")
-        if role in {"portfolio", "ingestor"} and not reports:
-            raise ConfigError(
-                f"an external {role} has to report: a replay cannot tell when it is done otherwise"
-            )
         self.role = role
         self.command = None if command is None else tuple(command)
         self.symbols = None if symbols is None else tuple(symbols)

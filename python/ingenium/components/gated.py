@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from ingenium.components.base import Component, Handled
+from ingenium.components.data_age import DataAge
 from ingenium.components.repeated import Repeated
 from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, DataEvent, DenialEvent, DenialReason, TradingState
@@ -44,12 +45,16 @@ class Gated(Component):
         the component. Without it that is a line of the log only."""
         self.kill_switch: KillSwitch | None = None
         """Says how far something outside restricts trading, and why; ``None`` for not at all."""
+        self.data_age: DataAge | None = None
+        """Notices bars that are history; `arm` sets it where this component says so."""
         # Each denial is an event, so that the log need not have a line of each.
         self._denials = Repeated()
         # Not yet asked: what a life before saw may be gone.
         self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
 
     own_rows: ClassVar[Collection[str]] = ("gate", *Component.own_rows)
+    effect_of_old_data: str = "orders are worked at the prices of today"
+    """What becomes of orders when the bars of a live app are history, in words."""
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this component must remember; ``"gate"`` is what its gate does."""
@@ -225,6 +230,8 @@ class Gated(Component):
         gate = self.gate
         if gate is None:
             return
+        if self.data_age is not None and not self.data_age.knows(event.symbol):
+            self._look_at_age(self.data_age, event)
         before = gate.switch.state
         if gate.denied_exits:
             gate.forget_closed(self._view())
@@ -238,6 +245,16 @@ class Gated(Component):
         if gate.limits.max_daily_loss is not None:
             gate.look(self._view(), self.now)
         self._announce(before)
+
+    def _look_at_age(self, data_age: DataAge, event: DataEvent) -> None:
+        if event.ohlc is None:
+            return
+        try:
+            bar = Bar.from_event(event, self.now)
+        except DecodeError:
+            return
+        if text := data_age.look(bar, self.now, self.effect_of_old_data):
+            _log.warning("%s: %s", self.name, text)
 
     def _distrust(self, symbol: str, reason: str) -> None:
         """Halt a symbol."""
@@ -289,4 +306,6 @@ def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | No
     if component.role == "executor":
         limits = limits.for_executor()
     component.gate = RiskGate(limits, component.name)
+    if component.role == "executor":
+        component.data_age = DataAge()
     return component.gate

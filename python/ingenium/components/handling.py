@@ -10,6 +10,7 @@ from ingenium.bus.envelope import source_of
 from ingenium.clock import format_time
 from ingenium.components.base import Component, Handled
 from ingenium.components.blame import text_of, where
+from ingenium.components.data_time import event_time
 from ingenium.components.executor import Executor
 from ingenium.components.gated import Gated
 from ingenium.components.portfolio import Portfolio
@@ -162,6 +163,8 @@ async def handle(
         ComponentError: The handler raised; what it had sent before is dropped.
     """
     component.begin(event.id or cause or component.name_cause(encode(event), now), now)
+    if component.follows_data:
+        component.data_time = event_time(event, component.now)
     try:
         result = handler(event)
         if result is not None:

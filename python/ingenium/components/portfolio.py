@@ -166,7 +166,7 @@ class Portfolio(BookingPortfolio):
             return denied
         # Nobody else has it yet, and it has been checked.
         force_setattr(order, "id", self._next_id("order"))
-        force_setattr(order, "timestamp", self.now)
+        force_setattr(order, "timestamp", self.data_time or self.now)
         if self.hands_over:
             self._hand_over(order)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
@@ -49,6 +49,7 @@ _BATCH = 64
 _DATA_COMMIT_SECONDS = 1.0
 _FLUSH_SECONDS = 4.0
 _DRAIN_SECONDS = 5.0
+_BEGIN_SECONDS = 5.0
 
 
 class DurableMember:
@@ -369,17 +370,22 @@ class DurableMember:
 
     async def _follow_data(self) -> None:
         if self._open_data is not None and self._data_subjects:
-            self._begin(self._read_data(self._open_data))
+            began = asyncio.Event()
+            self._begin(self._read_data(self._open_data, began.set))
+            # Who is started next may send at once; a stream that is away holds up nobody for long.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BEGIN_SECONDS):
+                    await began.wait()
             return
         for subject in self._data_subjects:
             self._subscriptions.append(await self._bus.subscribe(subject, self._on_data))
         await self._bus.flush()
 
-    async def _read_data(self, open_data: OpenStream) -> None:
+    async def _read_data(self, open_data: OpenStream, on_begin: Callable[[], None]) -> None:
         # One that remembers goes on where it was; another one has nothing to put old data to.
         known = self._store.position(DATA_STREAM.name) if remembers(self.component) else None
         wanted = self._data_subjects
-        async with aclosing(read_data(self._bus, open_data, wanted, known)) as arriving:
+        async with aclosing(read_data(self._bus, open_data, wanted, known, on_begin)) as arriving:
             async for data in arriving:
                 await self._arrivals.put_data(data)
 

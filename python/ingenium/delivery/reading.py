@@ -19,7 +19,11 @@ _PAUSE_SECONDS = 0.25
 
 
 async def read_data(
-    bus: Bus, open_stream: OpenStream, subjects: Sequence[str], known: Position | None
+    bus: Bus,
+    open_stream: OpenStream,
+    subjects: Sequence[str],
+    known: Position | None,
+    on_begin: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Data, None]:
     """Yield market data, without an end.
 
@@ -28,6 +32,7 @@ async def read_data(
         open_stream: Makes the stream if it is not there.
         subjects: What is wanted.
         known: How far the component has come; ``None`` for what comes from now on.
+        on_begin: Called when it is known where to begin, so that what comes later is not missed.
     """
     while True:
         try:
@@ -35,6 +40,7 @@ async def read_data(
             state = await stream.state()
             after = _start(bus, state, known, stream.name)
             known = Position(stream.name, state.created, after)
+            on_begin()
             async with aclosing(stream.read(subjects, after)) as records:
                 async for record in records:
                     known = Position(stream.name, state.created, record.sequence)

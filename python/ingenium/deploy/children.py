@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingenium.errors import DeployError
 
-__all__ = ["Child"]
+__all__ = ["Child", "how_of"]
 
 _LONGEST_LINE = 1 << 16
 
@@ -28,6 +28,7 @@ class Child:
         environment: All of its environment.
         directory: Where it runs; the parent's when left out.
         on_line: Called with the name and each line of its output.
+        on_end: Called when it has ended and its output is read, with whether that was unexpected.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class Child:
         *,
         directory: Path | None = None,
         on_line: Callable[[str, str], None],
+        on_end: Callable[[bool], None] = lambda _unexpected: None,
     ) -> None:
         self.name = name
         self._command = command
         self._environment = environment
         self._directory = directory
         self._on_line = on_line
+        self._on_end = on_end
         self._process: asyncio.subprocess.Process | None = None
         self._pump: asyncio.Task[None] | None = None
         self._stopping = False
@@ -84,11 +87,12 @@ class Child:
         code = await self._process.wait()
         # A grandchild may hold the pipe open; the program itself has ended.
         await asyncio.wait([self._pump], timeout=1)
+        self._on_end(not self._stopping)
         return code
 
     async def ended(self) -> str:
         """Wait for the end, and say how it came: ``"was killed by SIGKILL"``."""
-        return _how(await self.wait())
+        return how_of(await self.wait())
 
     async def expect_running(self) -> None:
         """Wait for the program to end, which it must not before `stop`.
@@ -151,7 +155,7 @@ class Child:
             self._on_line(self.name, rest.decode("utf-8", "backslashreplace"))
 
 
-def _how(code: int) -> str:
+def how_of(code: int) -> str:
     """Say how a program ended; a guard gives the signal that killed it as a shell does."""
     number = -code if code < 0 else code - 128
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Incident, IncidentKind
@@ -28,8 +29,18 @@ async def play_component(
     settings: Settings,
     *,
     adopt: bool = False,
+    on_ready: Callable[[str], None] = lambda _text: None,
 ) -> None:
     """Play a component's part until its replay ends, it is asked to stop, or it fails.
+
+    Args:
+        bus: Its connection.
+        app: What it is one of.
+        component: Which.
+        stop: Says when to stop.
+        settings: Name the folder of its state.
+        adopt: See `make_live_member`.
+        on_ready: Told when a live component is connected and listens.
 
     Raises:
         IngeniumError: It failed, or the connection is gone for good.
@@ -52,6 +63,7 @@ async def play_component(
         # In a replay the member itself says that it is ready.
         report = LockstepReport(component=component.name, role=component.role)
         await bus.publish(report_subject(app.name), encode(report))
+        on_ready(f"{component.role} {component.name} is ready on {bus.url}")
     run = asyncio.create_task(part.run())
     waits = [run, lost, asyncio.create_task(stop.wait())]
     if settings.stop_with_input:

@@ -15,7 +15,17 @@ from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.status_stream import keep_statuses
 from ingenium.bus.stream import Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, has_streams, open_stream
-from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy, arm
+from ingenium.components import (
+    App,
+    Component,
+    Executor,
+    External,
+    Ingestor,
+    Portfolio,
+    Strategy,
+    arm,
+)
+from ingenium.components.data_age import DataAge
 from ingenium.components.gated import Gated, KillSwitch
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.live import LiveMember
@@ -92,6 +102,10 @@ async def _make_member(
     bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool
 ) -> LiveMember | LeasedMember | DurableMember:
     arm(component, app.risk)
+    if isinstance(component, Portfolio) and isinstance(app.executor, External):
+        component.data_age = DataAge()
+    if isinstance(app.executor, Executor) and isinstance(component, Strategy | Portfolio):
+        component.follows_data = app.executor.is_on_data_time
     if isinstance(component, Gated):
         component.kill_switch = _kill_switch(settings, app)
     limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)

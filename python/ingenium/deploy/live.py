@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Message
-from ingenium.components import App, External
+from ingenium.bus.nats_bus import NatsBus
+from ingenium.bus.subject_space import DOCUMENTED
+from ingenium.components import App, Component, External
+from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.parts import Part
+from ingenium.deploy.program_watch import LISTEN_SECONDS, ProgramWatch
 from ingenium.deploy.stopping import Stop
 from ingenium.deploy.supervising import CrashLoopError, Supervised
 from ingenium.errors import DeployError
@@ -34,6 +39,9 @@ async def run_live(
     *,
     halt: Halt,
     check: Callable[[], Awaitable[None]] | None = None,
+    server: ServerConnections | None = None,
+    on_ready: Callable[[str], None] = lambda _text: None,
+    on_problem: Callable[[str], None] = lambda _text: None,
 ) -> None:
     """Run until somebody asks to stop.
 
@@ -45,20 +53,29 @@ async def run_live(
         buses: Connections of components in this process, to the same server.
         halt: Halts trading; called when a component dies again and again.
         check: Called once all have started, beside them.
+        server: Says who is connected, so that programs which do not take part are named.
+        on_ready: Told once who is connected and listens, and then of who comes later.
+        on_problem: Told of programs that do not take part as they should, with the cure.
 
     Raises:
         IngeniumError: A component failed, or did not become ready.
     """
     ready: dict[str, asyncio.Event] = {c.name: asyncio.Event() for c in app.components}
+    external = {c.name for c in app.components if isinstance(c, External)}
     supervised = {part.component.name: part for part in parts if isinstance(part, Supervised)}
 
     def on_report(message: Message) -> None:
         name = decode(LockstepReport, message.payload).component
-        if name in ready:
+        if name in ready and name not in external:
             ready[name].set()
         if name in supervised:
             supervised[name].ready()
+        watch.reported(name)
 
+    space = bus.space if isinstance(bus, NatsBus) else DOCUMENTED
+    watch = ProgramWatch(
+        bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
+    )
     reports = await bus.subscribe(report_subject(app.name), on_report)
     ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
     started: list[Part] = []
@@ -66,19 +83,25 @@ async def run_live(
     asked = asyncio.create_task(stop.wait())
     checking: asyncio.Future[None] | None = None
     try:
+        await watch.start()
         for part in ordered:
             if stop.asked:
                 break
+            component = part.component
+            if isinstance(part, Supervised) and isinstance(component, External):
+                await watch.starts(component.name)
+                part.expectation = f"; it {watch.expectation(component.name)}"
+                part.on_finished = partial(watch.ended, component.name)
+                ready[component.name] = watch.ready(component.name)
             await part.start()
             started.append(part)
             tasks.append(asyncio.create_task(part.run()))
             if isinstance(part, Supervised):
-                if _reports(part):
-                    await _until_ready(part, tasks[-1], asked, ready[part.component.name])
-                else:
-                    part.ready()
-        if check is not None and not stop.asked:
-            checking = asyncio.ensure_future(check())
+                await _until_ready(part, tasks[-1], asked, ready[component.name])
+        if not stop.asked:
+            on_ready(_all_ready(app, watch))
+            if check is not None:
+                checking = asyncio.ensure_future(check())
         done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -97,12 +120,8 @@ async def run_live(
             await part.stop()
             for each in {bus, *buses}:
                 await each.flush()
+        await watch.stop()
         await reports.stop()
-
-
-def _reports(program: Supervised) -> bool:
-    component = program.component
-    return not isinstance(component, External) or component.reports
 
 
 async def _until_ready(
@@ -111,17 +130,37 @@ async def _until_ready(
     asked: asyncio.Task[None],
     ready: asyncio.Event,
 ) -> None:
+    component = program.component
+    # What one that reports nothing does cannot be seen for sure: it may read a stream.
+    is_silent = isinstance(component, External) and not component.reports
+    seconds = LISTEN_SECONDS if is_silent else _READY_SECONDS
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait(
-            [waiting, run, asked], timeout=_READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            [waiting, run, asked], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
     finally:
         waiting.cancel()
     if run.done():
         run.result()
-    if not ready.is_set() and not asked.done():
+    if not ready.is_set() and not asked.done() and not is_silent:
         raise DeployError(
-            f"{program.component.role} {program.component.name!r} did not become ready within "
-            f"{_READY_SECONDS:g} s"
+            f"{component.role} {component.name!r} did not become ready within "
+            f"{_READY_SECONDS:g} s{program.expectation}"
         )
+    if (ready.is_set() or is_silent) and not program.is_ready:
+        program.ready()
+
+
+def _all_ready(app: App, watch: ProgramWatch) -> str:
+    """Say who is connected and listens, and who does not yet."""
+
+    def state(component: Component) -> str:
+        name = f"{component.role} {component.name}"
+        return f"{name} ({watch.state_of(component)})" if isinstance(component, External) else name
+
+    there = [state(c) for c in app.components if watch.is_ready(c)]
+    missing = watch.missing()
+    if not missing:
+        return f"all is ready: {', '.join(there)}"
+    return f"ready: {', '.join(there) or 'nothing'}; not yet: {'; '.join(missing)}"

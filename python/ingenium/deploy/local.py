@@ -22,6 +22,7 @@ from ingenium.config import Settings
 from ingenium.delivery.control import say
 from ingenium.deploy.access import served
 from ingenium.deploy.component import play_component
+from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
 from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Part, Program, make_part
@@ -54,6 +55,7 @@ async def run_app(
     on_line: OnLine = lambda _name, _line: None,
     on_stop: Callable[[], None] = lambda: None,
     on_notice: Callable[[str], None] = lambda _text: None,
+    on_ready: Callable[[str], None] = lambda _text: None,
     restarts: RestartPolicy | None = None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history, or until it is asked to stop.
@@ -68,7 +70,10 @@ async def run_app(
         on_step: Called after each step of a replay.
         on_line: Takes name and output lines of the programs that are started.
         on_stop: Called when somebody asks to stop.
-        on_notice: Takes what everybody must know about the server.
+        on_notice: Takes what everybody must know about the server, and about programs that do not
+            take part in a live app as they should.
+        on_ready: Told once when all components of a live app are ready, or which are not; then of
+            each one that is ready later.
         restarts: When a program of a live app that died is started again.
 
     Returns:
@@ -143,7 +148,22 @@ async def run_app(
                     watched_server(access.monitor_url, app, halt, on_notice),
                     observed_programs(bus, app, parts),
                 ):
-                    await run_live(bus, app, parts, stop, buses, halt=halt, check=check)
+                    await run_live(
+                        bus,
+                        app,
+                        parts,
+                        stop,
+                        buses,
+                        halt=halt,
+                        check=check,
+                        server=ServerConnections(
+                            bus,
+                            access.monitor_url,
+                            sees_all=access.monitor_url is not None or not access.differs,
+                        ),
+                        on_ready=on_ready,
+                        on_problem=on_notice,
+                    )
                 return None
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)
             lease = await replay_lease(bus, app) if settings.nats_server else None
@@ -152,7 +172,12 @@ async def run_app(
 
 
 async def run_component(
-    app: App, name: str, settings: Settings, *, adopt: bool = False
+    app: App,
+    name: str,
+    settings: Settings,
+    *,
+    adopt: bool = False,
+    on_ready: Callable[[str], None] = lambda _text: None,
 ) -> ReplayResult | None:
     """Run one component of an app; the others run elsewhere, on the same server.
 
@@ -161,6 +186,7 @@ async def run_component(
         name: Its name; ``"conductor"`` for the part that keeps a replay in step.
         settings: Name the server.
         adopt: See `run_app`.
+        on_ready: Told when a live component is connected and listens.
 
     Returns:
         For the conductor what came out; ``None`` for the others.
@@ -197,7 +223,9 @@ async def run_component(
                 is_alone = isinstance(component, Gated) and not settings.stop_with_input
                 if is_alone and (text := await start_notice(bus, app, settings)):
                     _log.warning("%s", text)
-            await play_component(bus, app, component, stop, settings, adopt=adopt)
+            await play_component(
+                bus, app, component, stop, settings, adopt=adopt, on_ready=on_ready
+            )
             return None
         finally:
             await bus.close()

@@ -13,6 +13,7 @@ from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.deploy.children import Child
 from ingenium.deploy.durable import make_live_member
+from ingenium.deploy.output import ThinnedOutput
 from ingenium.deploy.supervising import RestartPolicy, Supervised
 from ingenium.lockstep import make_member
 
@@ -121,9 +122,26 @@ async def make_part(
     else:
         return await make_live_member(bus, app, component, settings, adopt=adopt)
     environment = settings.for_child(app=app.name, component=component.name) | extra
+    output: ThinnedOutput | None = None
+    if isinstance(component, External) and not settings.all_output:
+        path = settings.data_directory / app.name / f"{component.name}.out"
+        output = ThinnedOutput(on_line, path)
+
+    def on_end(unexpected: bool) -> None:
+        if output is not None:
+            output.show_last(component.name) if unexpected else output.close(component.name)
 
     def make_child() -> Child:
-        return Child(component.name, command, environment, directory=directory, on_line=on_line)
+        if output is not None:
+            output.begin()
+        return Child(
+            component.name,
+            command,
+            environment,
+            directory=directory,
+            on_line=on_line if output is None else output.line,
+            on_end=on_end,
+        )
 
     if app.historical:
         return Program(component, make_child())

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
 from ingenium.bus.subject_space import DOCUMENTED, SubjectSpace
 from ingenium.components import App, External
+from ingenium.deploy.needs import subjects_needed
 from ingenium.errors import DeployError
-from ingenium.events import OrderEvent
-from ingenium.subjects import data_subject, subject_for
 
 __all__ = ["SubscriptionProbe"]
 
 _POLL_SECONDS = 0.05
 _BLIND_SECONDS = 2.0
-_ANY_SYMBOL = "ingenium-probe"
 
 
 class SubscriptionProbe:
@@ -79,7 +77,7 @@ class SubscriptionProbe:
         """How many subscriptions to wait for on each subject."""
         wanted: dict[str, int] = {}
         for program in self._programs:
-            for subject in _subjects(program):
+            for subject in subjects_needed(program):
                 wanted[subject] = wanted.get(subject, 0) + 1
         return wanted
 
@@ -98,11 +96,3 @@ def _count_at(url: str) -> int:
     except (URLError, OSError, ValueError) as error:
         raise DeployError(f"cannot ask the server for its subscriptions: {error}") from error
     return len(found.get("subscriptions_list") or ())
-
-
-def _subjects(program: External) -> Sequence[str]:
-    if program.role == "strategy":
-        if program.symbols is None:
-            return [data_subject(_ANY_SYMBOL)]
-        return [data_subject(symbol) for symbol in program.symbols]
-    return [subject_for(OrderEvent)]  # an executor; the other roles have to report

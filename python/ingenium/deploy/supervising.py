@@ -7,11 +7,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ingenium.components import Component
-from ingenium.deploy.children import Child
+from ingenium.components import Component, External
+from ingenium.deploy.children import Child, how_of
 from ingenium.errors import DeployError
 
 __all__ = ["Backoff", "CrashLoopError", "RestartPolicy", "Supervised"]
+
+
+_ARRIVE_POLL_SECONDS = 0.05
+_ARRIVE_POLLS = 20
 
 
 class CrashLoopError(DeployError):
@@ -75,7 +79,8 @@ class Backoff:
 class Supervised:
     """A component of a live app in a process of its own, which is started again when it dies.
 
-    Until it was ready once, its death is an error: somebody sits there and can mend it.
+    Until it was ready once, its death is an error: somebody sits there and can mend it. A foreign
+    ingestor that ends with 0 after it was ready has sent all its data, and is left at that.
 
     Args:
         component: The one that it is.
@@ -108,6 +113,10 @@ class Supervised:
     def process(self) -> int:
         """Number of its process; 0 when none runs."""
         return self._child.process
+        self.on_finished: Callable[[], None] = lambda: None
+        """Called when it has ended as it may, and is expected no more."""
+        self.expectation = ""
+        """What it was to do, for the error when it ends before it was ready."""
 
     async def start(self) -> None:
         """Start the process; it is not ready yet when this returns."""
@@ -118,6 +127,11 @@ class Supervised:
         if self._is_ready:
             self._on_line(self.component.name, "is ready again")
         self._is_ready = True
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it was ready once."""
+        return self._is_ready
 
     async def run(self) -> None:
         """Start it again whenever it dies, until it is stopped.
@@ -131,11 +145,18 @@ class Supervised:
         name = self.component.name
         while True:
             began = now()
-            how = await self._child.ended()
+            code = await self._child.wait()
             if self._is_over():
                 return
+            how = how_of(code)
+            if code == 0 and await self._was_all():
+                self._on_line(name, f"{how}: it has sent what it had, and is not started again")
+                self.on_finished()
+                await asyncio.Event().wait()
             if not self._is_ready:
-                raise DeployError(f"{name!r} {how} before the run did: its output is above")
+                raise DeployError(
+                    f"{name!r} {how} before the run did: its output is above{self.expectation}"
+                )
             seconds = backoff.crashed(now() - began, now())
             if seconds is None:
                 count, window = self._policy.crashes, self._policy.window_seconds
@@ -150,6 +171,17 @@ class Supervised:
             self._child = self._make_child()
             self.restarts += 1
             await self._child.start()
+
+    async def _was_all(self) -> bool:
+        """Whether the program was one that may end: an ingestor that has no more data."""
+        if not isinstance(self.component, External) or self.component.role != "ingestor":
+            return False
+        # What it has sent may still be on its way.
+        for _ in range(_ARRIVE_POLLS):
+            if self._is_ready:
+                break
+            await asyncio.sleep(_ARRIVE_POLL_SECONDS)
+        return self._is_ready
 
     def _is_over(self) -> bool:
         # Others set it while this one waits, which a type checker cannot know.

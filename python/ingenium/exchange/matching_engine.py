@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -139,6 +139,48 @@ class MatchingEngine(FillBooking):
             Fills, as far as cash and shares allow them now, and rejections.
         """
         return self._settle(is_over=True)
+
+    def _catch_up(self, order_id: str, bars: Iterable[Bar]) -> list[Report]:
+        """Match one order against bars that were here before it came.
+
+        Args:
+            order_id: The order; its bracket is matched too.
+            bars: Of its symbol, in the order of time.
+
+        Returns:
+            What the bars do to it; the other orders have had their turn.
+        """
+        resting = self._book.get(order_id)
+        if resting is None:
+            return []
+        symbol, reports = resting.order.symbol, list[Report]()
+        bracket = self._book.bracket(resting.order)
+        orders = self._orders.pop(symbol)
+        brackets = self._brackets.pop(symbol, {})
+        worked = self._worked.pop(symbol, None)
+        self._orders[symbol] = {order_id: orders.pop(order_id)}
+        if bracket is not None:
+            self._brackets[symbol] = {order_id: brackets.pop(order_id)}
+        try:
+            for bar in bars:
+                if symbol not in self._orders and symbol not in self._brackets:
+                    break
+                reports += self.on_bar(bar)
+        finally:
+            if orders := orders | self._orders.pop(symbol, {}):
+                self._orders[symbol] = orders
+            if brackets := brackets | self._brackets.pop(symbol, {}):
+                self._brackets[symbol] = brackets
+            if worked is not None:
+                self._worked[symbol] = worked
+        return reports
+
+    def postpone(self, order_id: str, time: datetime) -> bool:
+        """Let an order count as come at a time, if that is later; return whether it works."""
+        resting = self._book.get(order_id)
+        if resting is not None:
+            resting.submitted = max(resting.submitted, time)
+        return resting is not None
 
     def _turns(self, symbol: str, bar: ExactBar, hours: BarHours, *, is_dry: bool) -> list[_Turn]:
         """Match each order of a symbol whose turn it is."""

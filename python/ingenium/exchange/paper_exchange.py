@@ -122,6 +122,30 @@ class PaperExchange(MatchingEngine):
             reports += [Report(leg.order, TradeUpdate.HELD, now) for leg in bracket.legs]
         return reports
 
+    def submit_late(self, order: Order, time: datetime, bars: Sequence[Bar]) -> list[Report]:
+        """Take an order that comes after bars which may fill it.
+
+        Args:
+            order: The order; it has an id.
+            time: When it counts as come, UTC.
+            bars: Those of its symbol that are kept, in the order of time.
+
+        Returns:
+            What `submit` returns at that time, and what the bars since then do to the order.
+        """
+        symbol = order.symbol
+        last = self._closes.get(symbol)
+        before = [bar for bar in bars if bar.end <= time]
+        if before:
+            self._closes[symbol] = before[-1]
+        try:
+            reports = self.submit(order, time)
+            after = (bar for bar in bars if bar.start >= time)
+            return reports + self._catch_up(order.id, after)
+        finally:
+            if last is not None:
+                self._closes[symbol] = last
+
     def cancel(
         self, order_id: str, now: datetime, reason: str = "canceled by its owner"
     ) -> list[Report]:

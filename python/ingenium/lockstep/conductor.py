@@ -82,6 +82,7 @@ class Conductor:
         self._signal_order = SignalOrder(app)
         self._step = 0
         self._orders_settled = 0
+        self._portfolio_settled = (0, 0)
         self._subscriptions: list[Subscription] = []
         self._members: list[Component] = [
             c for c in app.components if not isinstance(c, External) or c.reports
@@ -289,7 +290,7 @@ class Conductor:
                 signals=signals,
             )
             await self._let_order(portfolio, grant)
-            await self._let_execute(executor, self._reports[portfolio.name].orders_sent)
+            await self._let_execute(executor, self._orders_so_far(portfolio))
             if (
                 self._executions_so_far(executor) == executions
                 and self._arrived.total(SignalEvent) == signals
@@ -297,6 +298,12 @@ class Conductor:
                 return
 
     async def _let_order(self, portfolio: Component, grant: LockstepGrant) -> None:
+        if portfolio in self._silent:
+            heard = (grant.signals, grant.executions)
+            if heard != self._portfolio_settled:
+                await self._settle()
+                self._portfolio_settled = heard
+            return
         await self._grant(grant)
         await self._until(
             lambda: has_handled(self._reports[portfolio.name], grant),
@@ -329,6 +336,11 @@ class Conductor:
             lambda: "orders or executions did not arrive here",
         )
 
+    def _orders_so_far(self, portfolio: Component) -> int:
+        if portfolio in self._silent:
+            return self._arrived.total(OrderEvent)
+        return self._reports[portfolio.name].orders_sent
+
     def _executions_so_far(self, executor: Component) -> int:
         if executor in self._silent:
             return self._arrived.total(ExecutionEvent)
@@ -353,7 +365,7 @@ class Conductor:
             return
         if kind is SignalEvent:
             self._check_late(message)
-        if kind is SignalEvent or kind is ExecutionEvent:
+        if kind is not DataEvent:
             self._silent.note_answer()
         self._changed.set()
 

@@ -1,0 +1,64 @@
+"""Notices that the bars of a live app are history."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ingenium.clock import format_time
+from ingenium.trading.bar import Bar
+
+__all__ = ["DataAge"]
+
+_LEAST = timedelta(hours=1)
+_SHOWN = 5
+_UNITS = (("year", 365), ("month", 30), ("week", 7), ("day", 1))
+
+
+class DataAge:
+    """Looks at the first bar of each symbol.
+
+    A bar is old when it ended more than an hour and two of its periods before it came: a bar of a
+    day may come the next morning.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._old = 0
+
+    def knows(self, symbol: str) -> bool:
+        """Whether a symbol has had its first bar."""
+        return symbol in self._seen
+
+    def look(self, bar: Bar, now: datetime, effect: str) -> str | None:
+        """Take the first bar of a symbol.
+
+        Args:
+            bar: The bar.
+            now: When it came, UTC.
+            effect: What it means for orders that the bars are old, in words.
+
+        Returns:
+            What is to be said; ``None`` where the bar is not old, or many symbols were said.
+        """
+        self._seen.add(bar.symbol)
+        age = now - bar.end
+        if age <= max(_LEAST, 2 * bar.period):
+            return None
+        self._old += 1
+        if self._old > _SHOWN:
+            return "bars of more symbols are old" if self._old == _SHOWN + 1 else None
+        return (
+            f"bars of {bar.symbol} are {_in_words(age)} old: the first one ended "
+            f"{format_time(bar.end)}; {effect}"
+        )
+
+
+def _in_words(age: timedelta) -> str:
+    for unit, days in _UNITS:
+        if age.days >= 2 * days or (age.days >= days and unit in ("year", "day")):
+            return _count(age.days // days, unit)
+    return _count(age.seconds // 3600, "hour")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
