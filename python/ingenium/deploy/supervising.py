@@ -108,15 +108,15 @@ class Supervised:
         self._stopping = False
         self.restarts = 0
         """How often it was started again."""
+        self.on_finished: Callable[[], None] = lambda: None
+        """Called when it has ended as it may, and is expected no more."""
+        self.expectation = ""
+        """What it was to do, for the error when it ends before it was ready."""
 
     @property
     def process(self) -> int:
         """Number of its process; 0 when none runs."""
         return self._child.process
-        self.on_finished: Callable[[], None] = lambda: None
-        """Called when it has ended as it may, and is expected no more."""
-        self.expectation = ""
-        """What it was to do, for the error when it ends before it was ready."""
 
     async def start(self) -> None:
         """Start the process; it is not ready yet when this returns."""
