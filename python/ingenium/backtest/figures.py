@@ -6,17 +6,64 @@ from datetime import timedelta
 
 from ingenium.backtest.summary import Statistics
 
-__all__ = ["figures", "percent", "ratio"]
+__all__ = ["figure_text", "figures", "percent", "ratio"]
+
+_PERCENT = frozenset(
+    {
+        "total_return",
+        "cagr",
+        "volatility",
+        "max_drawdown",
+        "exposure",
+        "win_rate",
+        "benchmark_return",
+        "benchmark_max_drawdown",
+        "alpha",
+    }
+)
+_COUNTS = frozenset(
+    {
+        "trades",
+        "longest_losing_streak",
+        "fills",
+        "ambiguous_fills",
+        "uncapped_fills",
+        "rejected_orders",
+        "periods_per_year",
+    }
+)
+_SECONDS = frozenset({"longest_drawdown", "average_holding"})
 
 
 def percent(value: float | None) -> str:
     """Write a fraction in percent; a dash for what has no meaning."""
-    return "-" if value is None else f"{value:.2%}"
+    return "-" if value is None else _unsigned_zero(f"{value:.2%}")
 
 
 def ratio(value: float | None) -> str:
     """Write a number with two decimals; a dash for what has no meaning."""
-    return "-" if value is None else f"{value:,.2f}"
+    return "-" if value is None else _unsigned_zero(f"{value:,.2f}")
+
+
+def _unsigned_zero(text: str) -> str:
+    """Write what is rounded to zero without a sign."""
+    return text[1:] if text.startswith("-") and not any(c in "123456789" for c in text) else text
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """Write a figure of `Statistics` as a backtest prints it.
+
+    Args:
+        name: Its name, such as ``"cagr"``.
+        value: As ``to_json`` has it: fractions, and durations in seconds.
+    """
+    if value is None:
+        return "-"
+    if name in _PERCENT:
+        return percent(value)
+    if name in _SECONDS:
+        return _days(timedelta(seconds=value))
+    return f"{value:,.0f}" if name in _COUNTS else ratio(value)
 
 
 def _days(value: timedelta | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +13,13 @@ from rich.table import Table
 from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
 from ingenium.backtest.figures import figures, percent
+from ingenium.cli.checks import check_benchmark, check_report
 from ingenium.cli.data_notes import print_notes
+from ingenium.cli.days import day
 from ingenium.cli.output import escaped, make_console, print_problems, print_trades
 from ingenium.cli.progress import StepProgress
-from ingenium.errors import BacktestError, ConfigError
+from ingenium.components import load_app
+from ingenium.errors import BacktestError
 
 __all__ = ["backtest"]
 
@@ -79,7 +81,11 @@ def backtest(
     if check_lookahead:
         _check_lookahead(app, messages, json=json)
         return
-    first, last = _day("start", start), _day("end", end)
+    first, last = day("start", start), day("end", end)
+    if report is not None:
+        check_report(report)
+    if benchmark is not None:
+        check_benchmark(load_app(app), benchmark)
     failure: BacktestError | None = None
     with StepProgress(messages, f"backtest of {app}") as progress:
         try:
@@ -143,15 +149,6 @@ def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
             typer.echo(f"look-ahead: {each}")
     if found:
         raise typer.Exit(1)
-
-
-def _day(name: str, text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"--{name} {text!r} is no day: write it as 2024-01-31") from None
 
 
 def _print(console: Console, result: BacktestResult, trades: int) -> None:

@@ -12,12 +12,12 @@ from math import isfinite
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import content_type_of, unpack
+from ingenium.cli.console import escaped, make_console, print_error, printable
 from ingenium.clock import format_time
 from ingenium.errors import DecodeError, WireError
 from ingenium.events import (
@@ -53,24 +53,6 @@ __all__ = [
 
 _MIDNIGHT = time_of_day(0)
 _SHOWN_PROBLEMS = 12
-
-
-def printable(text: str) -> str:
-    """Escape what could steer a terminal, such as colours or line breaks in a symbol."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
-def escaped(text: str) -> str:
-    """Escape what could steer a terminal, or be taken for markup, such as ``[x]``."""
-    return escape(printable(text))
-
-
-def make_console(*, stderr: bool = False) -> Console:
-    """Return where a command prints; ``:b:`` in a text stays as it is."""
-    return Console(stderr=stderr, emoji=False)
 
 
 def describe_message(message: Message) -> str:
@@ -363,11 +345,3 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
         "rejected_orders": result.rejected_orders,
         "problems": list(result.problems),
     }
-
-
-def print_error(error: Exception | str) -> None:
-    """Print an error as one line on standard error."""
-    console = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
-    console.print("[bold red]error:[/] ", end="")
-    # Not as markup: an error may hold brackets, such as App(ingestors=[...]).
-    console.print(printable(str(error)), markup=False)
