@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from ingenium.backtest.summary import Statistics
 
-__all__ = ["figure_text", "figures", "percent", "ratio"]
+__all__ = ["figure_text", "figures", "percent", "ratio", "session"]
 
 _PERCENT = frozenset(
     {
@@ -70,10 +70,20 @@ def _days(value: timedelta | None) -> str:
     return "-" if value is None else f"{value / timedelta(days=1):,.1f} days"
 
 
-def figures(stats: Statistics) -> list[tuple[str, str]]:
-    """Return names and texts of the figures, for a table."""
+def session(time: datetime, zone: tzinfo) -> str:
+    """Write the day of a bar by its end: one that ends at midnight is of the day before."""
+    return f"{time.astimezone(zone) - timedelta.resolution:%Y-%m-%d}"
+
+
+def figures(stats: Statistics, zone: tzinfo = UTC) -> list[tuple[str, str]]:
+    """Return names and texts of the figures, for a table.
+
+    Args:
+        stats: The figures.
+        zone: Zone of the days.
+    """
     return [
-        ("period", _period(stats)),
+        ("period", _period(stats, zone)),
         ("final equity", f"{stats.final_equity:,.2f} of {stats.starting_equity:,.2f}"),
         ("total return", percent(stats.total_return)),
         (f"holding {stats.benchmark or '-'}", percent(stats.benchmark_return)),
@@ -99,7 +109,8 @@ def figures(stats: Statistics) -> list[tuple[str, str]]:
     ]
 
 
-def _period(stats: Statistics) -> str:
+def _period(stats: Statistics, zone: tzinfo) -> str:
     if stats.start is None or stats.end is None:
         return "no data"
-    return f"{stats.start:%Y-%m-%d} to {stats.end:%Y-%m-%d}, {stats.years:.1f} years"
+    start, end = session(stats.start, zone), session(stats.end, zone)
+    return f"{start} to {end}, {stats.years:.1f} years"

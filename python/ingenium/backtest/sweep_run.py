@@ -26,7 +26,7 @@ from ingenium.backtest.parameters import Point
 from ingenium.backtest.run import run
 from ingenium.backtest.statistics import is_solvent, simple_returns
 from ingenium.backtest.summary import Statistics
-from ingenium.components import App, load_factory
+from ingenium.components import App, check_handlers, load_factory
 from ingenium.components.blame import text_of, where
 from ingenium.errors import ConfigError, IngeniumError
 
@@ -230,6 +230,7 @@ def run_task(task: Task) -> SweepRun:
 
             def make() -> App:
                 made.append(factory(**point))
+                check_handlers(made[-1])
                 return made[-1]
 
             result = run(make, start=task.start, end=task.end, figures_from=task.figures_from)
@@ -239,6 +240,8 @@ def run_task(task: Task) -> SweepRun:
         return SweepRun.failed(point, str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - of the user's code, it may be any
         return SweepRun.failed(point, f"{text_of(error)}{where(error)}")
+    if result.hopeless and task.figures_from is None:
+        return SweepRun.failed(point, result.hopeless)
     values = result.to_json(trades=False)
     daily, _ = result.equity.daily()
     returns = simple_returns(daily) if is_solvent(daily) else []

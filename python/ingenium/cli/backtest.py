@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
@@ -18,14 +17,17 @@ from ingenium.cli.data_notes import print_notes
 from ingenium.cli.days import day
 from ingenium.cli.output import escaped, make_console, print_problems, print_trades
 from ingenium.cli.progress import StepProgress
-from ingenium.components import load_app
+from ingenium.cli.tables import print_lines
+from ingenium.components import check_handlers, load_app
 from ingenium.errors import BacktestError
 
 __all__ = ["backtest"]
 
 
 def backtest(
-    app: Annotated[str, typer.Argument(help="file.py, file.py:name or package.module:name")],
+    app: Annotated[
+        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
+    ],
     start: Annotated[
         str | None,
         typer.Option("--start", help="First day that counts; earlier bars are a warm-up."),
@@ -97,6 +99,7 @@ def backtest(
                 timezone=timezone,
                 digest=digest,
                 on_step=progress.on_step,
+                on_app=check_handlers,
             )
         except BacktestError as error:
             if not isinstance(error.partial, BacktestResult):
@@ -104,8 +107,10 @@ def backtest(
             result, failure = error.partial, error
     if json:
         typer.echo(jsonlib.dumps(result.to_json()))
-    else:
+    elif not result.hopeless:
         _print(make_console(), result, trades)
+    if result.hopeless and failure is None:
+        raise BacktestError(f"nothing could come of this run: {result.hopeless}")
     if report is not None:
         harsher = None if no_harsher else _run_harsher(result, messages)
         file = result.report(report, harsher=harsher or False)
@@ -154,13 +159,14 @@ def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
 def _print(console: Console, result: BacktestResult, trades: int) -> None:
     if trades:
         print_trades(console, result.trades, trades, result.equity.zone)
-    table = Table.grid(padding=(0, 2))
-    for name, text in figures(result.stats):
-        table.add_row(f"[dim]{escaped(name)}[/]", escaped(text))
-    table.add_row("[dim]policy[/]", escaped(result.policy or "-"))
-    console.print(table)
-    # Not in the table, whose columns would cut it off on a common terminal.
-    console.print(f"[dim]events digest[/]  {result.events_digest or '-'}", highlight=False)
+    print_lines(
+        console,
+        [
+            *figures(result.stats, result.equity.zone),
+            ("policy", result.policy or "-"),
+            ("events digest", result.events_digest or "-"),
+        ],
+    )
     print_notes(console, result.data_notes)
     for line in result.flattering():
         console.print(f"[yellow]flatters:[/] {escaped(line)}", highlight=False)

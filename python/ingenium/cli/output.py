@@ -5,19 +5,18 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from datetime import time as time_of_day
 from decimal import Decimal
 from math import isfinite
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import content_type_of, unpack
 from ingenium.cli.console import escaped, make_console, print_error, printable
+from ingenium.cli.tables import Column, print_lines, print_table
 from ingenium.clock import format_time
 from ingenium.errors import DecodeError, WireError
 from ingenium.events import (
@@ -218,40 +217,45 @@ def _money(number: Decimal) -> str:
     return f"{number:,.2f}"
 
 
-def _coloured(number: Decimal) -> str:
-    colour = "green" if number > 0 else "red" if number < 0 else "default"
-    return f"[{colour}]{_money(number)}[/]"
+def _coloured(number: Decimal) -> Text:
+    style = "green" if number > 0 else "red" if number < 0 else ""
+    return Text(_money(number), style=style)
 
 
 def print_result(console: Console, result: ReplayResult, *, trades: int) -> None:
     """Print the last trades, the account and the digest."""
     account = result.account
     print_trades(console, result.trades, trades)
-    summary = Table.grid(padding=(0, 2))
-    for name, value in (
-        ("period", _period(result)),
-        (
-            "events",
-            (
-                f"{result.data:,} bars, {result.signals:,} signals, {result.orders:,} orders, "
-                f"{result.executions:,} executions"
-            ),
-        ),
-        ("closed trades", f"{len(result.trades):,}"),
-        ("realized P&L", _coloured(account.realized_pnl)),
-        ("unrealized P&L", _coloured(account.unrealized_pnl)),
-        ("commissions", _money(account.commissions)),
-        ("equity", f"[bold]{_money(account.equity)}[/]"),
-        ("began with", _money(account.starting_cash)),
-        ("events digest", result.events_digest),
-    ):
-        summary.add_row(f"[dim]{name}[/]", value)
-    console.print(summary)
+    print_lines(
+        console,
+        [
+            ("period", _period(result)),
+            ("events", _counts(result)),
+            ("closed trades", f"{len(result.trades):,}"),
+            ("realized P&L", _with(account.realized_pnl, "before commissions")),
+            ("unrealized P&L", _coloured(account.unrealized_pnl)),
+            ("commissions", _money(account.commissions)),
+            ("equity", Text(_money(account.equity), style="bold")),
+            ("start equity", _money(account.starting_cash)),
+            ("events digest", result.events_digest),
+        ],
+    )
     print_problems(console, result.problems)
     for reason in result.inexact:
         console.print(f"[yellow]not exact:[/] {escaped(reason)}", highlight=False)
     if result.dead_letters:
         console.print(f"[yellow]{result.dead_letters} payloads could not be read[/]")
+
+
+def _counts(result: ReplayResult) -> str:
+    return (
+        f"{result.data:,} bars, {result.signals:,} signals, {result.orders:,} orders, "
+        f"{result.executions:,} executions"
+    )
+
+
+def _with(number: Decimal, remark: str) -> Text:
+    return _coloured(number).append(f" {remark}", style="dim")
 
 
 def print_problems(console: Console, problems: Sequence[str]) -> None:
@@ -267,7 +271,9 @@ def print_problems(console: Console, problems: Sequence[str]) -> None:
 def _period(result: ReplayResult) -> str:
     if result.first is None or result.last is None:
         return "no data"
-    return f"{result.first:%Y-%m-%d} to {result.last:%Y-%m-%d}, {result.steps:,} steps"
+    # A bar that ends at midnight is of the day before.
+    first, last = (time - timedelta.resolution for time in (result.first, result.last))
+    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {result.steps:,} steps"
 
 
 def _moment(time: datetime, zone: tzinfo) -> str:
@@ -281,28 +287,37 @@ def print_trades(console: Console, trades: Sequence[Trade], most: int, zone: tzi
     shown = min(most, len(trades))
     if not shown:
         return
-    table = Table(
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        title=f"last {shown} of {len(trades):,} trades",
-    )
-    for name in ("symbol", "side", "entered", "exited"):
-        table.add_column(name, no_wrap=True)
-    for name in ("quantity", "entry", "exit", "P&L"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for trade in trades[-shown:]:
-        table.add_row(
-            escaped(trade.symbol),
+    columns = [
+        Column("symbol"),
+        Column("side"),
+        Column("entered", rank=2),
+        Column("exited", rank=1),
+        Column("quantity", right=True),
+        Column("entry", right=True, rank=4),
+        Column("exit", right=True, rank=3),
+        Column("P&L", right=True),
+    ]
+    rows: list[list[str | Text]] = [
+        [
+            trade.symbol,
             "long" if trade.side == "buy" else "short",
             _moment(trade.entry_time, zone),
             _moment(trade.exit_time, zone),
             f"{trade.quantity.normalize():f}",
-            _money(trade.entry_price),
-            _money(trade.exit_price),
-            _coloured(trade.pnl),
-        )
-    console.print(table)
+            _price(trade.entry_price),
+            _price(trade.exit_price),
+            _coloured(trade.net_pnl),
+        ]
+        for trade in trades[-shown:]
+    ]
+    title = f"last {shown} of {len(trades):,} trades, P&L after commissions"
+    print_table(console, columns, rows, title=title)
+
+
+def _price(number: Decimal) -> str:
+    """Write a price with two decimals, or with as many as it has."""
+    decimals = -int(number.normalize().as_tuple().exponent)
+    return f"{number:,.{min(max(decimals, 2), 8)}f}"
 
 
 def result_as_json(result: ReplayResult) -> dict[str, object]:
@@ -330,13 +345,14 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
         "trades": [
             {
                 "symbol": trade.symbol,
-                "side": str(trade.side),
+                "side": "long" if trade.side == "buy" else "short",
                 "quantity": str(trade.quantity),
                 "entry_time": trade.entry_time.isoformat(),
                 "entry_price": str(trade.entry_price),
                 "exit_time": trade.exit_time.isoformat(),
                 "exit_price": str(trade.exit_price),
                 "pnl": str(trade.pnl),
+                "net_pnl": str(trade.net_pnl),
                 "commission": str(trade.commission),
                 "exit_fills": trade.exit_fills,
             }

@@ -41,10 +41,16 @@ _INTERRUPTED = 130
 
 
 def sweep(
-    app: Annotated[str, typer.Argument(help="file.py:function, called with the parameters")],
+    app: Annotated[
+        str, typer.Argument(metavar="APP", help="file.py:function, called with the parameters")
+    ],
     param: Annotated[
         list[str],
-        typer.Option("--param", help="fast=5:50:5 (from, to, step) or kind=a,b; again for more."),
+        typer.Option(
+            "--param",
+            metavar="NAME=VALUES",
+            help="fast=5:50:5 (from, to, step) or kind=a,b; again for more.",
+        ),
     ],
     by: Annotated[
         str,

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ingenium.cli.console import printable
 
-__all__ = ["Column", "print_table"]
+__all__ = ["Column", "print_lines", "print_table"]
 
 _GAP = 2
 
@@ -92,6 +92,15 @@ def print_table(
         )
 
 
+def print_lines(console: Console, lines: Sequence[tuple[str, str | Text]]) -> None:
+    """Print names and values, a line each; a value is broken where the line ends, and never cut."""
+    width = max(cell_len(name) for name, _ in lines)
+    for name, value in lines:
+        line = Text(f"{printable(name):{width}}  ", style="dim")
+        line.append_text(Text(printable(value)) if isinstance(value, str) else value)
+        console.print(line, highlight=False, soft_wrap=True)
+
+
 def _text(cell: str | Text) -> Text:
     return cell if isinstance(cell, Text) else Text(printable(cell))
 
@@ -119,10 +128,8 @@ def _print_turned(
 ) -> None:
     if title:
         console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
-    name_width = max(cell_len(column.name) for column in columns)
     for row in rows:
         console.print()
-        for column, cell in zip(columns, row, strict=True):
-            line = Text(f"{column.name:{name_width}}  ", style="dim")
-            line.append_text(cell)
-            console.print(line, highlight=False, soft_wrap=True)
+        print_lines(
+            console, [(column.name, cell) for column, cell in zip(columns, row, strict=True)]
+        )

@@ -28,6 +28,7 @@ from ingenium.deploy.replay import run_replay
 from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
 from ingenium.deploy.stopping import stop_signals, unless_stopped
 from ingenium.deploy.supervising import RestartPolicy, Supervised
+from ingenium.deploy.symbol_watch import watched_symbols
 from ingenium.deploy.watching import watched_server
 from ingenium.errors import ConfigError, IngeniumError
 from ingenium.events import ControlEvent, TradingState
@@ -127,7 +128,10 @@ async def run_app(
             programs += [part for part in parts if isinstance(part, Program | Supervised)]
             if not app.historical:
                 remember_prefix(app, settings)
-                async with watched_server(access.monitor_url, app, halt, on_notice):
+                async with (
+                    watched_server(access.monitor_url, app, halt, on_notice),
+                    watched_symbols(bus, app, on_notice),
+                ):
                     await run_live(bus, app, parts, stop, buses, halt=halt)
                 return None
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)

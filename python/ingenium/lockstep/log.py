@@ -28,7 +28,7 @@ from ingenium.events import (
 from ingenium.lockstep.feed import Item
 from ingenium.lockstep.lines import BarLines, line_of
 from ingenium.lockstep.outcomes import OrderOutcomes
-from ingenium.lockstep.problems import replay_problems
+from ingenium.lockstep.problems import replay_problems, why_nothing_came
 from ingenium.subjects import event_type_of, subject_of
 from ingenium.trading import Account, Bar, Fill, Order, SentReport, Trade
 from ingenium.trading.account import LARGEST_PRICE
@@ -90,6 +90,8 @@ class ReplayResult:
         fills: What was traded, one by one; `account` puts them together to trades.
         rejected_orders: Orders that the executor did not take.
         inexact: Why another run may give another result, one line each; empty when it cannot.
+        hopeless: Why nothing could come of it, such as a symbol that nobody sends; empty when
+            something could.
     """
 
     steps: int
@@ -107,6 +109,7 @@ class ReplayResult:
     fills: Sequence[Fill] = ()
     rejected_orders: int = 0
     inexact: tuple[str, ...] = ()
+    hopeless: str = ""
 
     @property
     def trades(self) -> Sequence[Trade]:
@@ -302,6 +305,7 @@ class EventLog:
             problems=tuple(problems),
             fills=self.fills,
             rejected_orders=self.outcomes.rejected.count,
+            hopeless=why_nothing_came(self, app) if complete and app is not None else "",
         )
 
     def _add_message(self, message: Message, *, book: bool) -> None:
