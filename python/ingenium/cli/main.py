@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from json import dumps
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -101,7 +102,9 @@ def main() -> None:
     The code is 0 when all went well, 1 when a run failed, 2 when it was asked for wrongly, 130
     after Ctrl+C.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Not the default handler, which asyncio replaces by one that waits for the next await: the code
+    # of a user, such as the reading of a file, may be long without one.
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         code = _run()
     except KeyboardInterrupt:
@@ -113,6 +116,10 @@ def main() -> None:
         # Without waiting for threads that may never end.
         os._exit(code)
     sys.exit(code)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _run() -> int:
