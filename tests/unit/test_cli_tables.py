@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from rich.console import Console
 
 from ingenium.backtest.figures import figure_text, percent, ratio
 from ingenium.cli.tables import Column, print_lines, print_table
+from ingenium.events import Side
+from ingenium.lockstep.fill_days import FillDays
+from ingenium.trading import Fill
 
 COLUMNS = [
     Column("symbol"),
@@ -91,3 +96,27 @@ def test_figure_is_written_as_a_backtest_prints_it(
 
 def test_what_is_rounded_to_zero_has_no_sign() -> None:
     assert (ratio(-0.004), ratio(-0.006), percent(-0.00001)) == ("0.00", "-0.01", "0.00%")
+
+
+def test_fill_within_a_daily_bar_is_of_its_session_and_one_at_the_open_of_the_next_day() -> None:
+    """Both are at midnight: friday's stop is known at its end, monday's order filled at its open."""
+    saturday, monday, tuesday = (datetime(2024, 1, day, tzinfo=UTC) for day in (6, 8, 9))
+
+    def fill(side: Side, price: int, time: datetime) -> Fill:
+        return Fill(
+            order_id="1",
+            symbol="A",
+            side=side,
+            quantity=Decimal(1),
+            price=Decimal(price),
+            time=time,
+        )
+
+    stop, opened = fill(Side.SELL, 90, saturday), fill(Side.BUY, 95, monday)
+    both = [fill(Side.SELL, 97, tuesday), fill(Side.BUY, 98, tuesday)]
+    wednesday = datetime(2024, 1, 10, tzinfo=UTC)
+    days = FillDays([stop, opened, *both], [saturday, tuesday, tuesday, wednesday])
+    found = [
+        days.session(each.symbol, each.time, each.price, UTC).day for each in (stop, opened, *both)
+    ]
+    assert found == [5, 8, 8, 9]

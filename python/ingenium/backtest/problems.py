@@ -16,7 +16,7 @@ from ingenium.lockstep import EventLog
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.tally import counted, day_of
 
-__all__ = ["backtest_problems"]
+__all__ = ["as_asked", "backtest_problems"]
 
 _MOST = 6
 _GAP = timedelta(days=5)
@@ -47,11 +47,11 @@ def backtest_problems(
     if not log.data:
         if end is None or first is None:
             return []
-        return [f"end {_asked(end)} is before the first bar, which is known on {day_of(first)}"]
+        return [f"end {as_asked(end)} is before the first bar, which is known on {day_of(first)}"]
     lines: list[str] = []
     if start is not None and not len(curve):
         lines.append(
-            f"start {_asked(start)} is behind the data, which ends on {day_of(log.last)}: all "
+            f"start {as_asked(start)} is behind the data, which ends on {day_of(log.last)}: all "
             f"{log.data:,} bars were the warm-up, and nothing was traded"
         )
     lines += _of_exchange(notes)
@@ -63,9 +63,11 @@ def backtest_problems(
     return lines
 
 
-def _asked(time: date) -> str:
-    """Write a time as it was asked for."""
-    return day_of(time) if isinstance(time, datetime) else time.isoformat()
+def as_asked(time: date | None) -> str:
+    """Write a day or an instant as it was asked for."""
+    if time is None or isinstance(time, datetime):
+        return day_of(time)
+    return time.isoformat()
 
 
 def _cut(lines: list[str], what: str) -> list[str]:

@@ -16,7 +16,7 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.harsher import make_harsher
 from ingenium.backtest.manifest import describe, make_manifest
-from ingenium.backtest.problems import backtest_problems
+from ingenium.backtest.problems import as_asked, backtest_problems
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.summary import summarize
 from ingenium.brokers import PaperExecutor
@@ -215,7 +215,8 @@ class _Backtest:
         zone = _zone_of(self._app) if asked.zone is None else asked.zone
         self._start, self._end = _instant(asked.start, zone, 0), _instant(asked.end, zone, 1)
         if self._start is not None and self._end is not None and self._end < self._start:
-            raise ConfigError(f"end {asked.end} is before start {asked.start}: swap them")
+            end, start = (as_asked(each) for each in (asked.end, asked.start))
+            raise ConfigError(f"end {end} is before start {start}: swap them")
         self._curve = EquityCurve(0.0, asked.benchmark, zone)
         self._before: _Totals | None = None
         checkpoint = None

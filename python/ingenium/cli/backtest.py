@@ -158,7 +158,7 @@ def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
 
 def _print(console: Console, result: BacktestResult, trades: int) -> None:
     if trades:
-        print_trades(console, result.trades, trades, result.equity.zone)
+        print_trades(console, result.replay, trades, result.equity.zone)
     print_lines(
         console,
         [

@@ -34,8 +34,8 @@ from ingenium.events import (
     encode,
 )
 from ingenium.lockstep import ReplayResult
+from ingenium.lockstep.fill_days import FillDays
 from ingenium.subjects import event_type_of
-from ingenium.trading import Trade
 
 __all__ = [
     "describe_message",
@@ -225,7 +225,7 @@ def _coloured(number: Decimal) -> Text:
 def print_result(console: Console, result: ReplayResult, *, trades: int) -> None:
     """Print the last trades, the account and the digest."""
     account = result.account
-    print_trades(console, result.trades, trades)
+    print_trades(console, result, trades)
     print_lines(
         console,
         [
@@ -276,17 +276,18 @@ def _period(result: ReplayResult) -> str:
     return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {result.steps:,} steps"
 
 
-def _moment(time: datetime, zone: tzinfo) -> str:
-    """Write a time in a zone as short as it can be: daily bars carry no time of day."""
-    time = time.astimezone(zone)
+def _moment(time: datetime) -> str:
+    """Write a time as short as it can be: daily bars carry no time of day."""
     return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
 
 
-def print_trades(console: Console, trades: Sequence[Trade], most: int, zone: tzinfo = UTC) -> None:
-    """Print the last of some trades as a table; nothing when there are none."""
+def print_trades(console: Console, result: ReplayResult, most: int, zone: tzinfo = UTC) -> None:
+    """Print the last trades of a result as a table; nothing when there are none."""
+    trades = result.trades
     shown = min(most, len(trades))
     if not shown:
         return
+    days = FillDays(result.fills, result.fill_steps)
     columns = [
         Column("symbol"),
         Column("side"),
@@ -301,8 +302,8 @@ def print_trades(console: Console, trades: Sequence[Trade], most: int, zone: tzi
         [
             trade.symbol,
             "long" if trade.side == "buy" else "short",
-            _moment(trade.entry_time, zone),
-            _moment(trade.exit_time, zone),
+            _moment(days.session(trade.symbol, trade.entry_time, trade.entry_price, zone)),
+            _moment(days.session(trade.symbol, trade.exit_time, trade.exit_price, zone)),
             f"{trade.quantity.normalize():f}",
             _price(trade.entry_price),
             _price(trade.exit_price),
@@ -312,6 +313,7 @@ def print_trades(console: Console, trades: Sequence[Trade], most: int, zone: tzi
     ]
     title = f"last {shown} of {len(trades):,} trades, P&L after commissions"
     print_table(console, columns, rows, title=title)
+    console.print()
 
 
 def _price(number: Decimal) -> str:

@@ -88,6 +88,7 @@ class ReplayResult:
         problems: What could not be booked, and what never happened, one line each; see
             `replay_problems`.
         fills: What was traded, one by one; `account` puts them together to trades.
+        fill_steps: The instant at which each of the fills was booked.
         rejected_orders: Orders that the executor did not take.
         inexact: Why another run may give another result, one line each; empty when it cannot.
         hopeless: Why nothing could come of it, such as a symbol that nobody sends; empty when
@@ -107,6 +108,7 @@ class ReplayResult:
     complete: bool
     problems: tuple[str, ...]
     fills: Sequence[Fill] = ()
+    fill_steps: Sequence[datetime] = ()
     rejected_orders: int = 0
     inexact: tuple[str, ...] = ()
     hopeless: str = ""
@@ -304,6 +306,7 @@ class EventLog:
             complete=complete,
             problems=tuple(problems),
             fills=self.fills,
+            fill_steps=self.fill_times,
             rejected_orders=self.outcomes.rejected.count,
             hopeless=why_nothing_came(self, app) if complete and app is not None else "",
         )
