@@ -99,7 +99,7 @@ def test_what_is_rounded_to_zero_has_no_sign() -> None:
 
 
 def test_fill_within_a_daily_bar_is_of_its_session_and_one_at_the_open_of_the_next_day() -> None:
-    """Both are at midnight: friday's stop is known at its end, monday's order filled at its open."""
+    """Both are at midnight: a stop is known at its day's end, the next order fills at its open."""
     saturday, monday, tuesday = (datetime(2024, 1, day, tzinfo=UTC) for day in (6, 8, 9))
 
     def fill(side: Side, price: int, time: datetime) -> Fill:
