@@ -16,7 +16,7 @@ from ingenium._version import __version__
 from ingenium.brokers import PaperExecutor
 from ingenium.components import App, DataNote, Ingestor, collect_notes
 
-__all__ = ["DataFile", "Manifest", "make_manifest", "source_digest"]
+__all__ = ["DataFile", "Manifest", "file_sha256", "make_manifest", "source_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def source_digest(source: App | Callable[..., App] | str) -> str:
                 name = None if spec is None else spec.origin
         elif not isinstance(source, App):
             name = inspect.getsourcefile(inspect.unwrap(source))
-        return "" if name is None else _digest(Path(name))
+        return "" if name is None else file_sha256(Path(name))
     except (OSError, TypeError, ValueError, ImportError):
         return ""
 
@@ -159,10 +159,15 @@ def _name_of(source: App | Callable[[], App] | str) -> str:
 
 
 def _data_file(path: Path) -> DataFile:
-    return DataFile(path.name, path.stat().st_size, _digest(path))
+    return DataFile(path.name, path.stat().st_size, file_sha256(path))
 
 
-def _digest(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex; read once as long as its size and time stay.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     status = path.stat()
     return _digest_as_of(path.resolve(), status.st_mtime_ns, status.st_size)
 

@@ -16,7 +16,7 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.harsher import make_harsher
 from ingenium.backtest.manifest import describe, make_manifest
-from ingenium.backtest.problems import backtest_problems
+from ingenium.backtest.problems import as_asked, backtest_problems
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.summary import summarize
 from ingenium.brokers import PaperExecutor
@@ -28,6 +28,8 @@ from ingenium.lockstep import OnStep
 __all__ = ["run", "run_async"]
 
 _LISTED = 10
+
+OnApp = Callable[[App], None]
 
 Source = App | Callable[[], App] | str
 _ResultT = TypeVar("_ResultT")
@@ -44,6 +46,7 @@ def run(
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
+    on_app: OnApp | None = None,
 ) -> BacktestResult:
     """Run an app over its history, and return what came out.
 
@@ -65,6 +68,7 @@ def run(
             time of a fast run.
         on_step: Called after each step with its number, its time, the bars so far, and how many
             there will be, if that is known.
+        on_app: Called with the app before it runs; what it raises ends the run.
 
     Raises:
         BacktestError: The app cannot be backtested, a component raised, or the benchmark has no
@@ -84,6 +88,7 @@ def run(
             harsher=harsher,
             digest=digest,
             on_step=on_step,
+            on_app=on_app,
         )
     )
 
@@ -99,13 +104,14 @@ async def run_async(
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
+    on_app: OnApp | None = None,
 ) -> BacktestResult:
     """Do as `run`, within an event loop."""
     for name, time in (("start", start), ("end", end), ("figures_from", figures_from)):
         if isinstance(time, datetime) and time.tzinfo is None:
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
     zone = None if timezone is None else _zone(timezone)
-    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest)
+    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest, on_app)
     return await _run(asked, on_step)
 
 
@@ -159,6 +165,7 @@ class _Asked:
     figures_from: datetime | None
     harsher: bool
     digest: bool
+    on_app: OnApp | None = None
 
     def make_app(self) -> App:
         app = self.source
@@ -166,6 +173,8 @@ class _Asked:
             app = load_app(app)
         elif not isinstance(app, App):
             app = app()
+        if self.on_app is not None:
+            self.on_app(app)
         if self.harsher and not make_harsher(app):
             raise ConfigError(
                 "the app has no PaperExecutor, whose exchange could be harsher: run it as it is"
@@ -206,7 +215,8 @@ class _Backtest:
         zone = _zone_of(self._app) if asked.zone is None else asked.zone
         self._start, self._end = _instant(asked.start, zone, 0), _instant(asked.end, zone, 1)
         if self._start is not None and self._end is not None and self._end < self._start:
-            raise ConfigError(f"end {asked.end} is before start {asked.start}: swap them")
+            end, start = (as_asked(each) for each in (asked.end, asked.start))
+            raise ConfigError(f"end {end} is before start {start}: swap them")
         self._curve = EquityCurve(0.0, asked.benchmark, zone)
         self._before: _Totals | None = None
         checkpoint = None
@@ -278,8 +288,8 @@ class _Backtest:
             log,
             self._curve,
             totals.notes,
-            start=self._start,
-            end=self._end,
+            start=asked.start,
+            end=asked.end,
             first=self._replay.next_time(),
         )
         said = own if own and not log.data else [*replay.problems, *own]

@@ -34,6 +34,7 @@ from ingenium.deploy.start_check import positions_check
 from ingenium.deploy.start_notice import start_notice
 from ingenium.deploy.stopping import stop_signals, unless_stopped
 from ingenium.deploy.supervising import RestartPolicy, Supervised
+from ingenium.deploy.symbol_watch import watched_symbols
 from ingenium.deploy.watching import watched_server
 from ingenium.errors import ConfigError, IngeniumError
 from ingenium.events import ControlEvent, TradingState
@@ -147,6 +148,7 @@ async def run_app(
                 async with (
                     watched_server(access.monitor_url, app, halt, on_notice),
                     observed_programs(bus, app, parts),
+                    watched_symbols(bus, app, on_notice),
                 ):
                     await run_live(
                         bus,
