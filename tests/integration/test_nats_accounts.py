@@ -22,6 +22,7 @@ from ingenium.subjects import (
     SIGNAL,
     data_subject,
     dead_letter_subject,
+    own_report_subject,
     report_subject,
 )
 from ingenium.testing import Collector
@@ -64,10 +65,10 @@ def subjects(got: Collector[Message]) -> list[str]:
         ("ingestor", PRICE, ["strategy", "portfolio", "executor", READER, OPERATOR]),
         ("ingestor", "acme.news.aapl", ["strategy", "portfolio", "executor", READER]),
         ("ingestor", dead_letter_subject("csv"), [READER, OPERATOR]),
-        ("ingestor", report_subject("app"), [OPERATOR]),
+        ("ingestor", own_report_subject("app", "csv"), [OPERATOR]),
         ("strategy", SIGNAL, ["portfolio", READER, OPERATOR]),
         ("strategy", dead_letter_subject("rsi"), [READER, OPERATOR]),
-        ("strategy", report_subject("app"), [OPERATOR]),
+        ("strategy", own_report_subject("app", "rsi"), [OPERATOR]),
         ("portfolio", ORDER, ["executor", READER, OPERATOR]),
         ("portfolio", dead_letter_subject("pf"), [READER, OPERATOR]),
         ("portfolio", "ingenium.control.halt", ["executor", READER, OPERATOR]),

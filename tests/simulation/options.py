@@ -52,6 +52,7 @@ class Options(msgspec.Struct, frozen=True):
         echoed: How often a word of the operator comes again later.
         rival: Whether a second executor of the account, on another machine, is started by mistake.
         early: Whether signals come before an executor was ever started.
+        impostor: How often somebody sends another signal under the id of one of the script.
     """
 
     seed: int
@@ -86,6 +87,7 @@ class Options(msgspec.Struct, frozen=True):
     echoed: float
     rival: bool
     early: bool
+    impostor: float
 
     def __str__(self) -> str:
         names = self.__struct_fields__
@@ -141,4 +143,5 @@ def options_of(seed: int, random: Random) -> Options:
         echoed=(0.0, 0.2, 0.5, 0.0)[seed % 4],
         rival=often(0.1),
         early=seed % 4 == 1,
+        impostor=0.3 if seed % 5 == 2 else 0.0,
     )

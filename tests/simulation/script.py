@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ class Script:
     Attributes:
         acknowledged: Ids of what the stream has said that it keeps.
         doubled: Ids of what was sent twice without a word to the stream.
+        forged: Ids under which somebody has sent another signal.
     """
 
     def __init__(self, world: SimWorld) -> None:
@@ -56,6 +58,7 @@ class Script:
         self._stream = SimStream(world.server, self.process)
         self.acknowledged: list[str] = []
         self.doubled: set[str] = set()
+        self.forged: set[str] = set()
         options = world.chaos.options
         self.symbols = [f"S{number}" for number in range(options.symbols)]
 
@@ -73,13 +76,30 @@ class Script:
                 signal=chaos.random.choice(directions),
                 timestamp=chaos.now,
             )
+            is_forged = options.impostor and chaos.roll(options.impostor)
+            if is_forged and number % 2:
+                await self._forge(event)
             await self._send(event)
+            if is_forged and not number % 2:
+                await self._forge(event)
             if before is not None and chaos.roll(options.careless):
                 chaos.fault("careless", str(before.id))
                 self.doubled.add(before.id or "")
                 await self._send(before, careless=True)
                 await self._tell_again()
             before = event
+
+    async def _forge(self, event: SignalEvent) -> None:
+        """Send another signal under an id, before the real one or behind it.
+
+        Ids are functions of what is public, and who sends to the stream need not give it one.
+        """
+        identifier = event.id or ""
+        other = Signal.LONG if event.signal == Signal.SHORT else Signal.SHORT
+        self._chaos.fault("forged", identifier)
+        self.forged.add(identifier)
+        self.doubled.add(identifier)
+        await self._send(replace(event, signal=other), careless=True)
 
     async def _tell_again(self) -> None:
         """Send an execution a second time, as an executor that was started again may."""

@@ -23,6 +23,7 @@ FAULTS = [
     "disk full",
     "doubled",
     "fills told again",
+    "forged",
     "frozen",
     "lost",
     "outage",

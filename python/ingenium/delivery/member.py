@@ -64,6 +64,7 @@ class DurableMember:
         adopt: Whether a stream that was made anew or has lost messages is taken as it is.
         lease: Makes this the only process that plays the component; without one that is up to you.
         limit: From when on a handler that blocks everything else is reported.
+        secret: Of the component, for its ids; none where all on the server are trusted.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class DurableMember:
         adopt: bool = False,
         lease: Lease | None = None,
         limit: HandlerLimit = BLOCKED_LIMIT,
+        secret: str = "",
     ) -> None:
         self.component = component
+        component.id_secret = secret
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, Outgoer) else None
         self._lease = LeaseHold(lease)
@@ -94,7 +97,11 @@ class DurableMember:
         self._arrivals = Arrivals()
         self._outbox = Outbox(bus, store, stream, at)
         self._draft = Draft(
-            component, store, min(bus.max_payload, MONEY_STREAM.max_message_bytes), bus.content_type
+            component,
+            store,
+            min(bus.max_payload, MONEY_STREAM.max_message_bytes),
+            bus.content_type,
+            secret,
         )
         self._taker = Taker(bus, component, self._draft, self._clock, stream.name, limit)
         wanted = subscriptions_of(component)

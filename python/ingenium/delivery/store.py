@@ -28,7 +28,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE position (
     stream TEXT PRIMARY KEY, created TEXT NOT NULL, sequence INTEGER NOT NULL, mark TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE inbox (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE inbox (id TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID;
 CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE log (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL
@@ -83,6 +83,7 @@ class Change(msgspec.Struct):
     Attributes:
         positions: How far the component has come.
         seen: Ids of events that were handled.
+        digests: What those said, by id.
         rows: State by key; ``None`` takes a row out.
         log: Kind, id and value of what is only ever added.
         outbox: What is to be sent, in order.
@@ -91,6 +92,7 @@ class Change(msgspec.Struct):
 
     positions: list[Position] = msgspec.field(default_factory=list)
     seen: list[str] = msgspec.field(default_factory=list)
+    digests: dict[str, bytes] = msgspec.field(default_factory=dict)
     rows: dict[str, bytes | None] = msgspec.field(default_factory=dict)
     log: list[tuple[str, str, bytes]] = msgspec.field(default_factory=list)
     outbox: list[Outgoing] = msgspec.field(default_factory=list)
@@ -148,6 +150,7 @@ class Store:
             connection = _connect(str(path))
             store = cls(connection, str(path))
             store.check()
+            store._add_digests()
             known = store.meta("owner")
             if known not in {"", owner}:
                 raise StoreError(
@@ -196,6 +199,13 @@ class Store:
                 "the stream"
             )
 
+    def _add_digests(self) -> None:
+        """Give a file that an older program made a place for what events said."""
+        with self._speaking():
+            columns = self._connection.execute("PRAGMA table_info(inbox)").fetchall()
+            if len(columns) == 1:
+                self._connection.execute("ALTER TABLE inbox ADD COLUMN digest BLOB")
+
     def meta(self, key: str) -> str:
         """Return a fact about the file; empty when it is not there."""
         found = self._one("SELECT value FROM meta WHERE key = ?", key)
@@ -222,7 +232,12 @@ class Store:
 
     def has_seen(self, identifier: str) -> bool:
         """Whether an event of that id was handled."""
-        return self._one("SELECT 1 FROM inbox WHERE id = ?", identifier) is not None
+        return self.digest(identifier) is not None
+
+    def digest(self, identifier: str) -> bytes | None:
+        """Return what the event of that id said; empty if unknown, ``None`` if it never came."""
+        found = self._one("SELECT ifnull(digest, x'') FROM inbox WHERE id = ?", identifier)
+        return found if isinstance(found, bytes) else None
 
     def rows(self, prefix: str = "") -> dict[str, bytes]:
         """Return the state, or the part of it whose keys begin with ``prefix``."""
@@ -302,7 +317,10 @@ class Store:
                         "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?)",
                         (place.stream, place.created, place.sequence, place.mark),
                     )
-                many("INSERT OR IGNORE INTO inbox VALUES (?)", _each(change.seen))
+                many(
+                    "INSERT OR IGNORE INTO inbox (id, digest) VALUES (?, ?)",
+                    [(each, change.digests.get(each)) for each in change.seen],
+                )
                 for key, value in change.rows.items():
                     if value is None:
                         execute("DELETE FROM state WHERE key = ?", (key,))

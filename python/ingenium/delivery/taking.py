@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from ingenium.bus.contract import Bus, Message
+from ingenium.bus.content import digest_of
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
 from ingenium.components import Component
 from ingenium.components.blocking import watched
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
+    describe,
     handle,
     handlers_of,
     incident_of,
@@ -85,12 +87,18 @@ class Taker:
     ) -> None:
         component = self._component
         event: Event | None = None
+        key, digest = "", b""
         try:
             event = unpack(kind, message)
             if not wants(component, event, message):
                 return
-            if record is not None and event.id and self._draft.has_seen(event.id):
-                return
+            if record is not None and (key := event.id or ""):
+                digest = digest_of(event)
+                key, known = self._recall(key, digest)
+                if known is not None:
+                    if known and known != digest:
+                        self._refuse(event, message, record)
+                    return
             sent = await self._let_handle(event, message.headers, record, cause)
             if (refusal := component.take_refusal()) is not None:
                 # Not marked as handled, so that it may come again when what it needs is known.
@@ -102,11 +110,34 @@ class Taker:
             self._draft.bury(message, error, kept, self._clock)
             if isinstance(event, ExecutionEvent) and isinstance(error, ComponentError) and event.id:
                 # Its fill is booked, whatever the handler did then.
-                self._draft.see(event.id)
+                self._draft.see(key, digest)
             return
-        if record is not None and event.id:
-            self._draft.see(event.id)
+        if record is not None and key:
+            self._draft.see(key, digest)
         self._draft.send(sent, self._clock.present())
+
+    def _recall(self, identifier: str, digest: bytes) -> tuple[str, bytes | None]:
+        """Return under which key an event is known, and what that one said.
+
+        Those who may send signals may not use up the id of an execution to come: an id that is
+        known as that of another kind of event is no reason to pass this one over.
+        """
+        known = self._draft.digest(identifier)
+        if known and known[:1] != digest[:1]:
+            identifier = f"{digest[:1].hex()}/{identifier}"
+            known = self._draft.digest(identifier)
+        return identifier, known
+
+    def _refuse(self, event: Event, message: Message, record: Record) -> None:
+        """Report an event that differs from the one that was handled under its id."""
+        component = self._component
+        error = ComponentError(
+            f"{component.role} {component.name!r} does not act upon {describe(event)}, message "
+            f"{record.sequence}: its id {event.id!r} is that of another one that it has handled, "
+            "and that says something else: two programs send under one name, or one of them forges"
+        )
+        self._bus.report(Incident(IncidentKind.CONFLICT, str(error), message.subject, error))
+        self._draft.bury(message, error, (self._stream, record), self._clock)
 
     async def _let_handle(
         self, event: Event, headers: Mapping[str, str], record: Record | None, cause: str

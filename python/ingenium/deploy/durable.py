@@ -22,6 +22,7 @@ from ingenium.config import Settings
 from ingenium.delivery import DurableMember, Store
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.delivery.leasing import LeaseHold
+from ingenium.delivery.secret import id_secret
 from ingenium.deploy.space import space_lease
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
@@ -110,6 +111,7 @@ async def make_live_member(
         limit=limit,
         adopt=adopt,
         lease=await _lease(bus, app, component, settings, adopt=adopt),
+        secret=await id_secret(bus, store),
     )
 
 

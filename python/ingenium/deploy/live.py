@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Message
 from ingenium.components import App, External
 from ingenium.deploy.parts import Part
+from ingenium.deploy.report_senders import may_report, report_patterns
 from ingenium.deploy.stopping import Stop
 from ingenium.deploy.supervising import CrashLoopError, Supervised
 from ingenium.errors import DeployError
 from ingenium.events import decode
-from ingenium.subjects import report_subject
 
 __all__ = ["Halt", "run_live"]
 
 Halt = Callable[[str], Awaitable[None]]
 """Halts trading, and says why; must not raise."""
 
+_log = logging.getLogger("ingenium.deploy")
 _READY_SECONDS = 30.0
 _ORDER = ("executor", "portfolio", "strategy", "ingestor")
 """Who starts first: a component's readers are there before it sends, and stop after it."""
@@ -52,12 +54,17 @@ async def run_live(
 
     def on_report(message: Message) -> None:
         name = decode(LockstepReport, message.payload).component
+        if not may_report(app, message.subject, name):
+            _log.warning(
+                "a report in the name of %r is refused: it came on %s", name, message.subject
+            )
+            return
         if name in ready:
             ready[name].set()
         if name in supervised:
             supervised[name].ready()
 
-    reports = await bus.subscribe(report_subject(app.name), on_report)
+    reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
     ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
     started: list[Part] = []
     tasks: list[asyncio.Task[None]] = []
@@ -89,7 +96,8 @@ async def run_live(
             await part.stop()
             for each in {bus, *buses}:
                 await each.flush()
-        await reports.stop()
+        for subscription in reports:
+            await subscription.stop()
 
 
 def _reports(program: Supervised) -> bool:

@@ -76,11 +76,11 @@ async def run_app(
         stop.on_ask(on_stop)
         async with served(app, settings) as access, AsyncExitStack() as connections:
 
-            async def connect(role: str, name: str) -> NatsBus:
-                own = access.settings_for(role)
+            async def connect(role: str, name: str, component: str = "") -> NatsBus:
+                own = access.settings_for(role, component)
+                options = options_for(own, role, component=component)
                 bus = await unless_stopped(
-                    stop,
-                    NatsBus.connect(own.nats_server, name=name, options=options_for(own, role)),
+                    stop, NatsBus.connect(own.nats_server, name=name, options=options)
                 )
                 connections.push_async_callback(bus.close)
                 return bus
@@ -109,13 +109,13 @@ async def run_app(
             for component in app.components:
                 own = bus
                 if access.differs and not processes and not isinstance(component, External):
-                    own = await connect(component.role, component.name)
+                    own = await connect(component.role, component.name, component.name)
                     buses.append(own)
                 part = await make_part(
                     own,
                     app,
                     component,
-                    access.settings_for(component.role),
+                    access.settings_for(component.role, component.name),
                     target,
                     own_process=processes,
                     on_line=on_line,
@@ -166,7 +166,10 @@ async def run_component(
     settings = settings_of(app, settings)
     with stop_signals() as stop:
         # Its own name, under which it may send dead letters.
-        options = options_for(settings, OPERATOR if component is None else component.role)
+        if component is None:
+            options = options_for(settings, OPERATOR)
+        else:
+            options = options_for(settings, component.role, component=name)
         bus = await unless_stopped(
             stop, NatsBus.connect(settings.nats_server, name=name, options=options)
         )
