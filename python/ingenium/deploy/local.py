@@ -12,8 +12,9 @@ from contextlib import AsyncExitStack
 from ingenium.bus import NatsBus
 from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.credentials import options_for
+from ingenium.bus.streams import DATA_STREAM, open_stream
 from ingenium.clock import SystemClock
-from ingenium.components import App, External
+from ingenium.components import App, External, Strategy
 from ingenium.components.app import CONDUCTOR
 from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
@@ -102,8 +103,13 @@ async def run_app(
                     on_notice(f"trading was to be halted, and nobody took that: {error}")
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
-            if not app.historical and not await keeps_streams(bus):
-                on_notice(AT_MOST_ONCE)
+            if not app.historical:
+                if not await keeps_streams(bus):
+                    on_notice(AT_MOST_ONCE)
+                elif access.differs and (first := _first_reader(app)):
+                    # Before any strategy runs, so that none can make another one in its place.
+                    reader = await connect(first.role, f"ingenium {app.name}", first.name)
+                    await open_stream(reader, DATA_STREAM)
             buses = [bus]
             parts: list[Part] = []
             for component in app.components:
@@ -185,6 +191,11 @@ async def run_component(
             return None
         finally:
             await bus.close()
+
+
+def _first_reader(app: App) -> Strategy | None:
+    """Return a strategy that reads market data from a stream in its account."""
+    return next((each for each in app.components if isinstance(each, Strategy)), None)
 
 
 def _kill_all(programs: Sequence[Program | Supervised]) -> None:
