@@ -240,7 +240,8 @@ async def _make(js: Any, layout: StreamLayout) -> StreamInfo:
             if error.err_code != _NAME_IN_USE:
                 raise
             # Another component has made it in this moment.
-            return await js.stream_info(layout.name)
+            made = await js.stream_info(layout.name)
+            break
         if config.max_bytes != layout.max_bytes:
             _log.warning(
                 "stream %s keeps %d MiB and not %d, the oldest messages fall out sooner: %s",
@@ -249,7 +250,8 @@ async def _make(js: Any, layout: StreamLayout) -> StreamInfo:
                 layout.max_bytes // _MIB,
                 _no_room(layout),
             )
-        return made
+        break
+    return made
 
 
 def _no_room(layout: StreamLayout) -> str:
