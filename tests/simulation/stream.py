@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 
 from simulation.chaos import Chaos
 from simulation.network import Peer, call
@@ -175,6 +176,43 @@ class SimStream(Stream):
             seconds=_CALL_SECONDS,
             silence=BusTimeoutError,
         )
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Publish messages over one connection; see `Stream.append_many`.
+
+        They arrive in their order, and a connection that breaks takes the end of them. Each
+        acknowledgement may get lost alone.
+        """
+        chaos, options = self._server.chaos, self._server.chaos.options
+        count = len(messages)
+        if chaos.roll(options.lost):
+            count = chaos.random.randrange(count)
+            chaos.fault("cut", f"{len(messages) - count} of {len(messages)}")
+
+        def keep() -> list[Appended | None]:
+            answers: list[Appended | None] = []
+            for message in messages[:count]:
+                # A refusal shows when it is sent alone.
+                with suppress(StreamError):
+                    kept = dict(message.headers)
+                    answer = self._server.keep(message.subject, message.payload, kept)
+                    if not (answer.duplicate or chaos.roll(options.unanswered)):
+                        answers.append(answer)
+                        continue
+                answers.append(None)
+            return answers + [None] * (len(messages) - count)
+
+        try:
+            return await call(
+                self._process,
+                self._server,
+                f"keep {', '.join(each.headers.get(MESSAGE_ID, '') for each in messages)}",
+                keep,
+                seconds=_CALL_SECONDS,
+                silence=BusTimeoutError,
+            )
+        except BusTimeoutError:
+            return [None] * len(messages)
 
     async def state(self) -> StreamState:
         """Return what the stream holds; see `Stream.state`."""

@@ -26,6 +26,7 @@ from ingenium.bus.headers import encode_headers
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_calls import CALL_SECONDS, call_server
 from ingenium.bus.nats_reader import BrokenError, StreamReader
+from ingenium.bus.nats_writer import StreamWriter
 from ingenium.bus.stream import (
     MESSAGE_ID,
     Appended,
@@ -65,6 +66,7 @@ class NatsStream(Stream):
         self._server_name = bus.space.stream(name)
         self._client = bus.client
         self._js: JetStreamContext = bus.client.jetstream(timeout=CALL_SECONDS)
+        self._writer = StreamWriter(bus, self._server_name)
 
     async def append(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
@@ -101,6 +103,10 @@ class NatsStream(Stream):
         if ack.duplicate:
             await self._check_same(ack.seq, subject, headers.get(MESSAGE_ID, ""))
         return Appended(ack.seq, duplicate=bool(ack.duplicate))
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Publish messages together; see `Stream.append_many`."""
+        return await self._writer.write(messages)
 
     async def _check_same(self, sequence: int, subject: str, identifier: str) -> None:
         """Refuse an id that somebody else has used first, which would make a message vanish.

@@ -115,6 +115,20 @@ class Stream(ABC):
             StreamError: The stream refuses it for good, or there is none.
         """
 
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Publish messages one behind the other, and wait for all acknowledgements together.
+
+        They are kept in their order; when a connection breaks, the end of them is missing.
+
+        Args:
+            messages: Each with its own `MESSAGE_ID`.
+
+        Returns:
+            The acknowledgement of each. ``None`` says nothing of whether a message was kept:
+            `append` it, which finds out, or says why it is not.
+        """
+        return [None] * len(messages)
+
     @abstractmethod
     def read(
         self, subjects: Sequence[str], after: int, *, mark: str = ""

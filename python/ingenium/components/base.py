@@ -66,6 +66,10 @@ class Component:
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({})
     """How many of the last rows of each kind of `take_log` `restore_log` needs."""
 
+    max_data_age_seconds: float | None = None
+    """From which age on live market data is passed over, up to the newest of each symbol, seconds
+    since the server took it; ``None`` for never. It needs a server with JetStream."""
+
     has_run: bool = False
     """Whether a backtest or replay has run it: it remembers that, and another run would differ."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 
@@ -18,10 +19,17 @@ _LIMIT = 1024
 
 
 class Data(msgspec.Struct, frozen=True):
-    """Market data that has arrived, and where in its stream it was; ``None`` from a plain bus."""
+    """Market data that has arrived.
+
+    Attributes:
+        message: The message.
+        position: Where in its stream it was; ``None`` from a plain bus.
+        time: When the server took it, or when it arrived from a plain bus.
+    """
 
     message: Message
     position: Position | None = None
+    time: datetime | None = None
 
 
 class Act(msgspec.Struct):
@@ -47,6 +55,11 @@ class Arrivals:
 
     def __bool__(self) -> bool:
         return bool(self.acts or self.records or self.data)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a queue is full, so that more may wait where it comes from."""
+        return max(len(self.records), len(self.data)) >= _LIMIT
 
     async def put_record(self, record: Record) -> None:
         """Add a message of the stream."""
@@ -79,6 +92,28 @@ class Arrivals:
                 self._room.set()
                 return queue.popleft()
         return None
+
+    def skip_data(self, before: datetime) -> int:
+        """Drop market data that came before a time, where more of the same subject has come since.
+
+        Returns:
+            How much was dropped.
+        """
+        data = self.data
+        if not data or data[0].time is None or data[0].time >= before:
+            return 0
+        newest = {each.message.subject: each for each in data}
+        kept = [
+            each
+            for each in data
+            if each.time is None or each.time >= before or newest[each.message.subject] is each
+        ]
+        dropped = len(data) - len(kept)
+        if dropped:
+            data.clear()
+            data.extend(kept)
+            self._room.set()
+        return dropped
 
     async def wait(self, seconds: float | None = None) -> None:
         """Wait until something arrives.

@@ -24,6 +24,7 @@ from ingenium.components.handling import (
 )
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.delivery.arrivals import Act, Arrivals, Data
+from ingenium.delivery.backlog import Backlog, BacklogWatch, report_left
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.outbox import Outbox
@@ -41,10 +42,15 @@ from ingenium.subjects import TRADING
 
 __all__ = ["DurableMember"]
 
-_BATCH = 64
+_BATCH = 256
+_BATCH_SECONDS = 0.02
+# So often others run behind a batch that took longer: an answer of the server takes several turns
+# of the event loop to get through.
+_TURNS_OF_OTHERS = 8
 _DATA_COMMIT_SECONDS = 1.0
 _FLUSH_SECONDS = 4.0
-_DRAIN_SECONDS = 5.0
+_DRAIN_SECONDS = 1.0
+_BUSY_SECONDS = 5.0
 
 
 class DurableMember:
@@ -92,6 +98,8 @@ class DurableMember:
         self._adopt = adopt
         self._clock = StreamClock(clock or SystemClock(), asyncio.get_running_loop().time)
         self._arrivals = Arrivals()
+        self._data_clock = StreamClock(clock or SystemClock(), asyncio.get_running_loop().time)
+        self._watch = BacklogWatch(component, self._arrivals, self._clock, self._data_clock)
         self._outbox = Outbox(bus, store, stream, at)
         self._draft = Draft(
             component, store, min(bus.max_payload, MONEY_STREAM.max_message_bytes), bus.content_type
@@ -109,7 +117,7 @@ class DurableMember:
         self._sources: list[asyncio.Task[None]] = []
         self._subscriptions: list[Subscription] = []
         self._uncommitted_since: float | None = None
-        self._stopping = False
+        self._drains_until: float | None = None
         # Whether what the component holds is no longer what is written down.
         self._broken = False
 
@@ -189,7 +197,7 @@ class DurableMember:
         for source in self._sources:
             source.cancel()
         await asyncio.gather(*self._sources, return_exceptions=True)
-        self._stopping = True
+        self._drains_until = asyncio.get_running_loop().time() + _DRAIN_SECONDS
         self._arrivals.wake()
         try:
             await self._finish()
@@ -205,22 +213,28 @@ class DurableMember:
         component = self.component
         if self._turning is None:
             return
-        await asyncio.wait({self._turning}, timeout=_DRAIN_SECONDS)
+        await asyncio.wait({self._turning}, timeout=_BUSY_SECONDS)
         if not self._turning.done():
             detail = (
                 f"stopped with a handler of {component.role} {component.name!r} still busy after "
-                f"{_DRAIN_SECONDS:g} s"
+                f"{_BUSY_SECONDS:g} s"
             )
             self._bus.report(Incident(IncidentKind.GAP, detail))
             return
         if self._broken:
             return
+        report_left(self._bus, component, self._arrivals)
         self._draft.send(
             await stop_component(component, self._clock.now(), self._life), self._clock.present()
         )
         self._commit()
         if self._sending is not None and not self._sending.done():
             await self._outbox.flush(_FLUSH_SECONDS)
+
+    @property
+    def backlog(self) -> Backlog:
+        """What waits to be handled."""
+        return self._watch.backlog
 
     # The desk of a component that acts outside.
 
@@ -315,27 +329,43 @@ class DurableMember:
         # One that remembers goes on where it was; another one has nothing to put old data to.
         known = self._store.position(DATA_STREAM.name) if remembers(self.component) else None
         wanted = self._data_subjects
-        async with aclosing(read_data(self._bus, open_data, wanted, known)) as arriving:
+        reading = read_data(self._bus, open_data, wanted, known, self._data_clock)
+        async with aclosing(reading) as arriving:
             async for data in arriving:
                 await self._arrivals.put_data(data)
 
     async def _on_data(self, message: Message) -> None:
-        await self._arrivals.put_data(Data(message))
+        await self._arrivals.put_data(Data(message, None, self._data_clock.present()))
 
     # Handling.
 
     async def _turn(self) -> None:
         try:
-            while self._arrivals or not self._stopping:
+            while self._goes_on():
                 await self._arrivals.wait(self._seconds_to_commit())
-                await self._turn_once()
+                for _ in range(await self._turn_once()):
+                    await asyncio.sleep(0)
+                self._watch.look()
         except BaseException:
             # Half of something may have happened to the component: nothing more of it is written.
             self._broken = True
             raise
 
-    async def _turn_once(self) -> None:
-        """Handle some of what has arrived, and write down what came of it."""
+    def _goes_on(self) -> bool:
+        until = self._drains_until
+        if until is None or self._arrivals.acts:
+            return True
+        return bool(self._arrivals) and asyncio.get_running_loop().time() < until
+
+    async def _turn_once(self) -> int:
+        """Handle some of what has arrived, and write down what came of it.
+
+        Returns:
+            How many turns of the event loop others should have then.
+        """
+        now = asyncio.get_running_loop().time
+        began = now()
+        self._watch.skip()
         acts: list[Act] = []
         urgent = False
         for _ in range(_BATCH):
@@ -344,6 +374,8 @@ class DurableMember:
                 break
             if isinstance(item, Data):
                 await self._handle_data(item)
+                if now() - began > _BATCH_SECONDS:
+                    break
                 continue
             if not urgent:
                 self._at(Point.RECEIVED)
@@ -353,6 +385,8 @@ class DurableMember:
                 acts.append(item)
             else:
                 await self._handle_record(item)
+            if now() - began > _BATCH_SECONDS:
+                break
         # What was sent outside of a handler, by a timer of the component's own.
         self._draft.send(self.component.take(), self._clock.present())
         if urgent or self._draft.sends or self._seconds_to_commit() == 0:
@@ -362,6 +396,7 @@ class DurableMember:
         for done in acts:
             if not done.done.done():
                 done.done.set_result(None)
+        return 1 if now() - began < _BATCH_SECONDS else _TURNS_OF_OTHERS
 
     def _commit(self) -> None:
         sends = self._draft.sends

@@ -10,6 +10,7 @@ from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.stream import Stream, StreamState
 from ingenium.delivery.arrivals import Data
 from ingenium.delivery.store import Position
+from ingenium.delivery.stream_clock import StreamClock
 from ingenium.errors import BusTimeoutError, StreamError
 
 __all__ = ["OpenStream", "read_data"]
@@ -19,7 +20,11 @@ _PAUSE_SECONDS = 0.25
 
 
 async def read_data(
-    bus: Bus, open_stream: OpenStream, subjects: Sequence[str], known: Position | None
+    bus: Bus,
+    open_stream: OpenStream,
+    subjects: Sequence[str],
+    known: Position | None,
+    clock: StreamClock,
 ) -> AsyncGenerator[Data, None]:
     """Yield market data, without an end.
 
@@ -28,17 +33,20 @@ async def read_data(
         open_stream: Makes the stream if it is not there.
         subjects: What is wanted.
         known: How far the component has come; ``None`` for what comes from now on.
+        clock: Is told the server's time.
     """
     while True:
         try:
             stream = await open_stream()
+            asked = asyncio.get_running_loop().time()
             state = await stream.state()
+            clock.hear(state.time, asked)
             after = _start(bus, state, known, stream.name)
             known = Position(stream.name, state.created, after)
             async with aclosing(stream.read(subjects, after)) as records:
                 async for record in records:
                     known = Position(stream.name, state.created, record.sequence)
-                    yield Data(record.message, known)
+                    yield Data(record.message, known, record.time)
         except BusTimeoutError:
             await asyncio.sleep(_PAUSE_SECONDS)
         except StreamError:

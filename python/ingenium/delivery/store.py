@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -322,6 +322,24 @@ class Store:
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
                 raise
+
+    def forget(self, sent: Sequence[int]) -> None:
+        """Take what was sent out of the outbox, without waiting for the disk.
+
+        A power failure may bring it back: then it is sent again, with the id that it had.
+
+        Args:
+            sent: Numbers of messages.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        with self._speaking():
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                self.commit(Change(sent=list(sent)))
+            finally:
+                self._connection.execute("PRAGMA synchronous = FULL")
 
     def _one(self, query: str, *values: object) -> object:
         with self._speaking():
