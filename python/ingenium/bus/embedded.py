@@ -16,6 +16,7 @@ from typing import Self
 
 from ingenium.bus.accounts import READER, ROLES, Accounts
 from ingenium.bus.guarding import guarded
+from ingenium.bus.memory_size import server_environment
 from ingenium.bus.server_binary import find_binary
 from ingenium.bus.server_files import (
     configuration,
@@ -176,6 +177,7 @@ class EmbeddedServer:
                     stderr=log,
                     pass_fds=[lock],
                     start_new_session=True,
+                    env=server_environment(),
                 )
         except OSError as error:
             raise BusConnectError(f"cannot start an embedded nats-server: {error}") from error

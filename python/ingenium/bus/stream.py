@@ -23,7 +23,7 @@ import msgspec
 from ingenium.bus.contract import Message
 from ingenium.bus.routing import check_pattern, check_subject, matches
 from ingenium.clock import Clock, SystemClock
-from ingenium.errors import StreamError
+from ingenium.errors import BusError, StreamError
 
 __all__ = [
     "MESSAGE_ID",
@@ -282,6 +282,16 @@ class MemoryStream(Stream):
             self._taken[identifier] = sequence
         self._grown.set()
         return Appended(sequence)
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Keep messages; see `Stream.append_many`."""
+        answers: list[Appended | None] = []
+        for each in messages:
+            try:
+                answers.append(await self.append(each.subject, each.payload, each.headers))
+            except BusError:
+                answers.append(None)
+        return answers
 
     async def read(
         self, subjects: Sequence[str], after: int, *, mark: str = ""

@@ -11,6 +11,7 @@ from nats.errors import NoRespondersError
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
+from ingenium.bus.memory_size import data_bytes, machine_memory
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.subject_space import SubjectSpace
@@ -90,16 +91,19 @@ DATA_STREAM = StreamLayout(
     name="INGENIUM_DATA",
     subjects=(f"{DATA}.>",),
     in_files=False,
-    max_bytes=200 * _MIB,
+    # The server needs about twice as much for it, and has one for portfolio and executor, and with
+    # accounts another one for strategies.
+    max_bytes=data_bytes(machine_memory()),
     max_age_seconds=86_400,
     max_message_bytes=65_536,
-    duplicate_window_seconds=120,
+    # An id takes as much memory as a bar, and data is not sent again: nobody acknowledges it.
+    duplicate_window_seconds=2,
     is_final=False,
     # The one who sends data says where the answer goes. It would be published within the account
     # of the stream, so a data source could reach the subject of orders.
     answers=False,
 )
-"""Market data of the last day; it comes from plain publishes, and nothing is acknowledged."""
+"""Market data of the last day, as far as there is room; it comes from plain publishes, and nothing is acknowledged."""
 
 
 async def has_streams(bus: NatsBus) -> bool:
