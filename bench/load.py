@@ -5,11 +5,12 @@ to the disk before it acknowledges it. Bars come at a fixed rate, and each makes
 
 * **Latency** is the time from the publish of a bar until its order has come out of the stream.
 * **Saturation** is how many orders a second come out, and are filled, while bars never run out.
-* **Overload**: how soon the app says that it is behind, and how soon after the bars stop it has
-  caught up.
+* **Overload**: after how long the app says that it is behind, whether each bar of a burst still
+  gets its order in time, and whether the app says that it has caught up.
 
 Run it with ``python -m bench.load``. The older commit is checked out into a temporary work tree;
-without the history of the repository it is left out, and said to be.
+without the history of the repository it is left out, and said to be. The rates take turns, so that
+what else a machine does disturbs all of them.
 """
 
 from __future__ import annotations
@@ -18,12 +19,11 @@ import argparse
 import asyncio
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,19 +31,23 @@ from pathlib import Path
 from time import perf_counter
 
 import nats
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from ingenium import DataEvent, Ohlc
-from ingenium.events import decode, encode
-from ingenium.events import ExecutionEvent, OrderEvent
+from ingenium.events import OrderEvent, decode, encode
+from ingenium.subjects import DENIAL, EXECUTION, ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
 BEFORE = "42a7336"
 RATES = (10, 50, 100, 300)
-SECONDS = 8.0
-BURST = 12_000
+ROUNDS = 3
+ORDERS = 80
+SECONDS = 4.0
+BURST = 10_000
 BURST_SECONDS = 10.0
+RECOVERY_SECONDS = 90.0
 MIN_OF_BEFORE = 4.0
 MAX_P99_OF_SLOWEST = 2.0
 SAID_WITHIN = 5.0
@@ -68,27 +72,41 @@ def fsync_milliseconds(folder: Path, count: int = 200) -> tuple[float, float]:
 
 @dataclass
 class Watch:
-    """Sends bars and looks for their orders.
+    """Looks for the orders of bars.
 
     Attributes:
         sent: When each bar was published whose order has not come, by symbol, oldest first.
         seconds: How long each order took.
         filled: How many executions have come.
+        denied: How many signals were denied, such as for being late.
     """
 
     sent: dict[str, deque[float]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     filled: int = 0
+    denied: int = 0
 
-    def order(self, symbol: str) -> None:
-        """Take note of an order."""
-        if waiting := self.sent.get(symbol):
-            self.seconds.append(perf_counter() - waiting.popleft())
+    async def take(self, message: Msg) -> None:
+        """Take note of a message of the stream."""
+        if message.subject == ORDER:
+            if waiting := self.sent.get(decode(OrderEvent, message.data).symbol):
+                self.seconds.append(perf_counter() - waiting.popleft())
+        elif message.subject == EXECUTION:
+            self.filled += 1
+        elif message.subject == DENIAL:
+            self.denied += 1
 
-    @property
-    def waiting(self) -> int:
-        """How many bars have no order yet."""
-        return sum(map(len, self.sent.values()))
+    def forget(self) -> None:
+        """Begin again."""
+        self.sent.clear()
+        self.seconds.clear()
+        self.filled = self.denied = 0
+
+    async def until(self, filled: int, seconds: float) -> None:
+        """Wait until so many orders are filled or denied, for so long at most."""
+        ends_at = perf_counter() + seconds
+        while self.filled + self.denied < filled and perf_counter() < ends_at:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 class Running:
@@ -100,7 +118,7 @@ class Running:
         watch: What has come.
     """
 
-    def __init__(self, log: Path, feed: nats.NATS, watch: Watch) -> None:
+    def __init__(self, log: Path, feed: Client, watch: Watch) -> None:
         self.log = log
         self.watch = watch
         self._feed = feed
@@ -133,96 +151,89 @@ class Running:
                 sent += due
             await asyncio.sleep(_TICK_SECONDS)
 
-    async def settle(self, seconds: float) -> float:
-        """Wait until each bar has its order; return how long that took."""
-        began = perf_counter()
-        while self.watch.waiting and perf_counter() - began < seconds:
-            await asyncio.sleep(0.01)
-        return perf_counter() - began
-
     def said(self, pattern: str) -> bool:
         """Whether the app has written something."""
-        return re.search(pattern, self.log.read_text(errors="replace")) is not None
+        return re.search(pattern, _text_of(self.log)) is not None
 
 
-@asynccontextmanager
-async def running(tree: Path, folder: Path, app: str = "load_app.py") -> AsyncIterator[Running]:
-    """Run the app with the library of a work tree."""
-    log = folder / "log"
+def _text_of(log: Path) -> str:
+    return log.read_text(errors="replace")
+
+
+def _start(tree: Path, folder: Path, log: Path) -> subprocess.Popen[bytes]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("INGENIUM", "NATS"))}
     environment |= {
         "PYTHONPATH": str(tree / "python"),
         "INGENIUM_DATA_DIR": str(folder / "data"),
         "COLUMNS": "300",
     }
-    command = [sys.executable, "-c", _MAIN, "run", str(ROOT / "bench" / app)]
+    command = [sys.executable, "-c", _MAIN, "run", str(ROOT / "bench" / "load_app.py")]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, env=environment, cwd=folder
-        )
-    connections: list[nats.NATS] = []
-    try:
-        operator = await _connect(folder, "operator", process, log)
-        connections.append(operator)
-        feed = await _connect(folder, "ingestor", process, log)
-        connections.append(feed)
-        watch = Watch()
+        return subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
 
-        async def on_message(message: Msg) -> None:
-            if message.subject == "ingenium.portfolio.order":
-                watch.order(decode(OrderEvent, message.data).symbol)
-            elif message.subject == "ingenium.executor.execution":
-                decode(ExecutionEvent, message.data)
-                watch.filled += 1
 
-        js = operator.jetstream()
-        began = perf_counter()
-        while True:
-            try:
-                await js.stream_info("INGENIUM")
-                break
-            except Exception:  # noqa: BLE001 - it is just being made
-                if perf_counter() - began > _START_SECONDS:
-                    raise
-                await asyncio.sleep(0.05)
-        await js.subscribe(
-            "ingenium.>",
-            stream="INGENIUM",
-            ordered_consumer=True,
-            cb=on_message,
-            config=ConsumerConfig(deliver_policy=DeliverPolicy.NEW),
-        )
-        it = Running(log, feed, watch)
-        # The first bars come before all read; one that gives an order says that all is ready.
-        while not watch.seconds:
-            await it.publish()
-            await asyncio.sleep(0.2)
-            if perf_counter() - began > _START_SECONDS:
-                raise SystemExit(f"the app gives no order: {log.read_text(errors='replace')}")
-        await asyncio.sleep(0.5)
-        watch.sent.clear()
-        watch.seconds.clear()
-        yield it
-    finally:
-        for connection in connections:
-            with suppress(Exception):
-                await connection.close()
-        process.send_signal(signal.SIGTERM)
+@asynccontextmanager
+async def running(tree: Path) -> AsyncIterator[Running]:
+    """Run the app with the library of a work tree."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
+        folder = Path(name)
+        log = folder / "log"
+        process = _start(tree, folder, log)
+        connections: list[Client] = []
         try:
-            await asyncio.to_thread(process.wait, 10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            connections.append(await _connect(folder, "operator", process, log))
+            connections.append(await _connect(folder, "ingestor", process, log))
+            yield await _until_ready(log, *connections)
+        finally:
+            for connection in connections:
+                with suppress(Exception):
+                    await connection.close()
+            process.terminate()
+            try:
+                await asyncio.to_thread(process.wait, 20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-async def _connect(
-    folder: Path, role: str, process: subprocess.Popen[bytes], log: Path
-) -> nats.NATS:
+async def _until_ready(log: Path, operator: Client, feed: Client) -> Running:
+    watch = Watch()
+    js = operator.jetstream()
+    ends_at = perf_counter() + _START_SECONDS
+    while True:
+        try:
+            await js.stream_info("INGENIUM")
+        except (nats.errors.Error, TimeoutError):  # it is just being made
+            if perf_counter() > ends_at:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            break
+    await js.subscribe(
+        "ingenium.>",
+        stream="INGENIUM",
+        ordered_consumer=True,
+        cb=watch.take,
+        config=ConsumerConfig(deliver_policy=DeliverPolicy.NEW),
+    )
+    it = Running(log, feed, watch)
+    # Bars that come before all components read give no order; the first fill says that they do.
+    while not watch.filled:
+        await it.publish()
+        await asyncio.sleep(0.2)
+        if perf_counter() > ends_at:
+            raise SystemExit(f"the app gives no order: {_text_of(log)}")
+    await asyncio.sleep(0.5)
+    watch.forget()
+    return it
+
+
+async def _connect(folder: Path, role: str, process: subprocess.Popen[bytes], log: Path) -> Client:
     address = folder / "data" / "load" / "nats" / f"address.{role}"
     began = perf_counter()
     while True:
         if process.poll() is not None or perf_counter() - began > _START_SECONDS:
-            raise SystemExit(f"the app does not run: {log.read_text(errors='replace')}")
+            raise SystemExit(f"the app does not run: {_text_of(log)}")
         try:
             return await nats.connect(
                 address.read_text(), inbox_prefix=f"_INBOX.{role}".encode(), connect_timeout=5
@@ -259,51 +270,121 @@ def percentile(values: list[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else float("inf")
 
 
-async def latencies(tree: Path, rates: tuple[int, ...]) -> dict[int, tuple[float, float, int]]:
-    """Return p50 and p99 in milliseconds, and how many orders never came, by rate."""
-    found = {}
-    for rate in rates:
-        with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-            async with running(tree, Path(folder)) as it:
-                await it.at_rate(rate, max(SECONDS, 200 / rate))
-                await it.settle(20.0)
-                times = [each * 1000 for each in it.watch.seconds]
-                found[rate] = percentile(times, 0.5), percentile(times, 0.99), it.watch.waiting
+async def latencies(tree: Path, rates: Sequence[int]) -> dict[int, list[float]]:
+    """Return how long each order took, in milliseconds, by rate."""
+    found: dict[int, list[float]] = {rate: [] for rate in rates}
+    for _ in range(ROUNDS):
+        async with running(tree) as it:
+            for rate in rates:
+                it.watch.forget()
+                seconds = max(SECONDS, ORDERS / rate)
+                await it.at_rate(rate, seconds)
+                await it.watch.until(int(rate * seconds), 30.0)
+                found[rate] += [each * 1000 for each in it.watch.seconds]
     return found
 
 
-async def saturation(tree: Path) -> float:
-    """Return how many orders a second come out and are filled while bars wait."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        async with running(tree, Path(folder)) as it:
-            filled = it.watch.filled
-            began = perf_counter()
-            await it.publish(BURST)
-            while perf_counter() - began < BURST_SECONDS and it.watch.filled - filled < BURST:
-                await asyncio.sleep(0.01)
-            elapsed = perf_counter() - began
-            return min(len(it.watch.seconds), it.watch.filled - filled) / elapsed
+@dataclass
+class Burst:
+    """What became of bars that all came at once.
+
+    Attributes:
+        rate: Orders a second that were sent and filled while bars waited.
+        filled: How many were filled in the end.
+        denied: How many signals were denied, as they were late.
+        seconds: How long all of it took.
+        said: After how many seconds the app said that it was behind; ``None`` for never.
+        caught_up: Whether it said that it had caught up.
+    """
+
+    rate: float = 0.0
+    filled: int = 0
+    denied: int = 0
+    seconds: float = 0.0
+    said: float | None = None
+    caught_up: bool = False
 
 
-async def measure(rates: tuple[int, ...]) -> None:
+async def burst(tree: Path, *, to_the_end: bool) -> Burst:
+    """Publish bars at full speed, and see what becomes of them."""
+    found = Burst()
+    async with running(tree) as it:
+        began = perf_counter()
+
+        async def listen() -> None:
+            while not it.said(r"'[\w-]+' is [\d.]+ s behind"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            found.said = perf_counter() - began
+
+        listening = asyncio.create_task(listen())
+        await it.publish(BURST)
+        await it.watch.until(BURST, BURST_SECONDS - (perf_counter() - began))
+        found.rate = min(len(it.watch.seconds), it.watch.filled) / (perf_counter() - began)
+        if to_the_end:
+            await it.watch.until(BURST, RECOVERY_SECONDS)
+            found.seconds = perf_counter() - began
+            await asyncio.sleep(2.0)
+            found.caught_up = it.said("has caught up")
+        found.filled, found.denied = it.watch.filled, it.watch.denied
+        listening.cancel()
+    return found
+
+
+async def measure(rates: Sequence[int]) -> bool:
+    """Print the figures, and return whether they are as good as they should be."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         median, worst = fsync_milliseconds(Path(folder))
-    print(f"fdatasync of 512 bytes: p50 {median:.2f} ms, p99 {worst:.2f} ms", flush=True)
+    print(f"fdatasync of 512 bytes on this disk: p50 {median:.2f} ms, p99 {worst:.2f} ms")
     with work_tree(BEFORE) as before:
+        if before is None:
+            print(f"commit {BEFORE} is not in this repository's history: nothing to compare with")
         trees = {"now": ROOT} | ({} if before is None else {BEFORE: before})
+        print(f"bar to order, ms{'':4}" + "".join(f"{f'{rate}/s':>22}" for rate in rates))
+        times = {}
         for name, tree in trees.items():
-            print(name, "saturation", await saturation(tree), flush=True)
-            for rate, it in (await latencies(tree, rates)).items():
-                print(name, rate, it, flush=True)
+            times[name] = await latencies(tree, rates)
+            cells = [
+                f"p50 {percentile(each, 0.5):,.1f} p99 {percentile(each, 0.99):,.1f}"
+                for each in times[name].values()
+            ]
+            print(f"{name:20}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
+        bursts = {name: await burst(tree, to_the_end=name == "now") for name, tree in trees.items()}
+    for name, each in bursts.items():
+        print(f"{name:20}saturation {each.rate:,.0f} orders/s")
+    now = bursts["now"]
+    behind = "never" if now.said is None else f"after {now.said:.1f} s"
+    print(
+        f"overload: {BURST:,} bars at once, {now.filled:,} filled and {now.denied:,} denied within "
+        f"{now.seconds:.0f} s; being behind was said {behind}"
+    )
+    passed = _check("said within 5 s", now.said is not None and now.said <= SAID_WITHIN)
+    passed &= _check("recovered, and nothing was late", now.caught_up and now.filled >= BURST)
+    if before is not None:
+        ratio = now.rate / max(bursts[BEFORE].rate, 0.1)
+        passed &= _check(
+            f"saturation = {ratio:.1f} x {BEFORE} (at least {MIN_OF_BEFORE:g})",
+            ratio >= MIN_OF_BEFORE,
+        )
+    if {10, 50} <= set(rates):
+        slow, fast = (percentile(times["now"][rate], 0.99) for rate in (10, 50))
+        passed &= _check(
+            f"p99 at 50/s = {fast / slow:.2f} x that at 10/s (at most {MAX_P99_OF_SLOWEST:g})",
+            fast <= MAX_P99_OF_SLOWEST * slow,
+        )
+    return passed
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rates", type=int, nargs="*", default=list(RATES))
-    given = parser.parse_args()
-    asyncio.run(measure(tuple(given.rates)))
+def _check(what: str, is_good: bool) -> bool:
+    print(f"{what}: {'ok' if is_good else 'MISSED'}", flush=True)
+    return is_good
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Print the figures; 1 when one of them is not as it should be."""
+    parser = argparse.ArgumentParser(prog="bench.load", description=__doc__)
+    parser.add_argument("--rates", type=int, nargs="+", default=RATES, help="bars a second")
+    return 0 if asyncio.run(measure(parser.parse_args(arguments).rates)) else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(sys.argv[1:]))

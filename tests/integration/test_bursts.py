@@ -159,6 +159,8 @@ SLOW = """
 import asyncio, time
 from datetime import UTC, datetime
 from ingenium import App, DataEvent, Ingestor, Ohlc, Signal, Strategy
+from ingenium.brokers import PaperExecutor
+from ingenium.portfolios import FixedQuantity
 
 class Feed(Ingestor):
     async def ingest(self):
@@ -179,7 +181,10 @@ class Slow(Strategy):
         time.sleep(0.05)
         self.send_signal(bar.symbol, Signal.LONG)
 
-app = App(name="slow", ingestors=[Feed(name="feed")], strategies=[Slow(name="slow")])
+app = App(
+    name="slow", ingestors=[Feed(name="feed")], strategies=[Slow(name="slow")],
+    portfolio=FixedQuantity(1), executor=PaperExecutor(),
+)
 """
 
 
@@ -194,7 +199,8 @@ async def test_slow_strategy_sends_from_the_first_second_is_said_to_be_behind_an
         await bus.subscribe(SIGNAL, lambda _: times.append(time.monotonic()))
         env = {"NATS_SERVER": server.url}
         with running("run", "app.py", cwd=tmp_path, env=env) as app:
-            async with asyncio.timeout(30):
+            await asyncio.to_thread(app.until_line, "Ctrl+C stops it")
+            async with asyncio.timeout(10):
                 while not times:
                     await asyncio.sleep(0.01)
             first = times[0]

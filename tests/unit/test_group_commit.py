@@ -1,4 +1,4 @@
-"""What waits together is written and sent together, and a slow handler keeps nothing else waiting."""
+"""What waits is written and sent together, and a slow handler keeps nothing else waiting."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ from ingenium.delivery.backlog import BacklogWatch
 from ingenium.delivery.outbox import Outbox
 from ingenium.delivery.store import Change, Outgoing, Position
 from ingenium.delivery.stream_clock import StreamClock
-from ingenium.errors import BusTimeoutError
 from ingenium.events import DataEvent, Ohlc, OrderEvent, Signal, encode
 from ingenium.risk import RiskLimits
-from ingenium.subjects import EXECUTION, ORDER, SIGNAL, data_subject
+from ingenium.subjects import EXECUTION, ORDER, data_subject
 from ingenium.trading import Bar, Order
 
 NOW = datetime(2026, 1, 5, 15, tzinfo=UTC)
@@ -230,26 +229,26 @@ async def test_slow_handler_sends_its_signals_while_bars_wait(disk: CountingDisk
     class Seen(MemoryStream):
         """Takes note of how many bars were handled when a signal came."""
 
-        at: list[int]
+        handled: list[int]
 
         async def append(
             self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
         ) -> Appended:
-            self.at.append(slow.handled)
+            self.handled.append(slow.handled)
             return await super().append(subject, payload, headers)
 
     slow, bus, stream = Slow(), MemoryBus(), Seen("INGENIUM")
-    stream.at = []
+    stream.handled = []
     member = DurableMember(bus, stream, slow, Store(disk))
     await member.start()
     run = asyncio.create_task(member.run())
     for number in range(20):
         await bus.publish(data_subject("AAPL"), encode(_bar(number)))
     async with asyncio.timeout(10):
-        while len(stream.at) < 5:
+        while len(stream.handled) < 5:
             await asyncio.sleep(0)
-    assert stream.at[0] <= 2
-    assert stream.at[4] <= 6
+    assert stream.handled[0] <= 2
+    assert stream.handled[4] <= 6
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
     await member.stop()

@@ -103,7 +103,8 @@ DATA_STREAM = StreamLayout(
     # of the stream, so a data source could reach the subject of orders.
     answers=False,
 )
-"""Market data of the last day, as far as there is room; it comes from plain publishes, and nothing is acknowledged."""
+"""Market data of the last day, as far as there is room; it comes from plain publishes, and nothing
+is acknowledged."""
 
 
 async def has_streams(bus: NatsBus) -> bool:
