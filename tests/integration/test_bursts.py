@@ -62,6 +62,34 @@ async def test_messages_that_are_published_together_are_kept_once_and_in_order(
         assert await _payloads(stream) == [each.payload for each in _messages(0, 301)]
 
 
+async def test_batch_that_was_refused_as_it_was_known_is_not_kept_in_part(server: Any) -> None:
+    async with connected(server.url) as bus:
+        stream = await open_stream(bus, MONEY_STREAM)
+        await stream.append_many(_messages(0, 3))
+        assert await stream.append_many(_messages(2, 10)) == [None] * 10
+        assert await _payloads(stream) == [each.payload for each in _messages(0, 3)]
+        assert None not in await stream.append_many(_messages(3, 10))
+
+
+async def test_stream_that_was_made_without_batches_keeps_what_comes_together(server: Any) -> None:
+    async with connected(server.url) as bus:
+        await bus.client.jetstream().add_stream(
+            name="INGENIUM",
+            subjects=list(MONEY_STREAM.subjects),
+            max_bytes=MONEY_STREAM.max_bytes,
+            max_msg_size=MONEY_STREAM.max_message_bytes,
+            duplicate_window=3600,
+            deny_delete=True,
+            deny_purge=True,
+            allow_direct=True,
+        )
+        stream = await open_stream(bus, MONEY_STREAM)
+        # The first attempt finds it out.
+        assert await stream.append_many(_messages(0, 10)) == [None] * 10
+        answers = await stream.append_many(_messages(0, 10))
+        assert [None if each is None else each.sequence for each in answers] == list(range(1, 11))
+
+
 async def test_message_that_is_too_large_ends_what_is_published_together(server: Any) -> None:
     async with connected(server.url) as bus:
         stream = await open_stream(bus, MONEY_STREAM)

@@ -52,6 +52,7 @@ class Options(msgspec.Struct, frozen=True):
         echoed: How often a word of the operator comes again later.
         rival: Whether a second executor of the account, on another machine, is started by mistake.
         early: Whether signals come before an executor was ever started.
+        atomic: Whether the stream takes atomic batches.
     """
 
     seed: int
@@ -86,6 +87,7 @@ class Options(msgspec.Struct, frozen=True):
     echoed: float
     rival: bool
     early: bool
+    atomic: bool
 
     def __str__(self) -> str:
         names = self.__struct_fields__
@@ -141,4 +143,5 @@ def options_of(seed: int, random: Random) -> Options:
         echoed=(0.0, 0.2, 0.5, 0.0)[seed % 4],
         rival=often(0.1),
         early=seed % 4 == 1,
+        atomic=seed // 4 % 2 == 0,
     )

@@ -33,6 +33,7 @@ _CALL_SECONDS = 5.0
 _CALLS = "$JS."
 _NO_JETSTREAM = (10039, 10076)  # not enabled, for the account or at all
 _NAME_IN_USE = 10058
+_BATCHES_SINCE = (2, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ async def _open(bus: NatsBus, layout: StreamLayout, *, is_made: bool) -> NatsStr
                     f"the server at {bus.url} has no stream {layout.name}, so no app has run there "
                     f"on {bus.space}: start it, or set INGENIUM_PREFIX to its prefix"
                 ) from error
-            info = await _make(js, layout)
+            info = await _make(bus, js, layout)
     except APIError as error:
         raise StreamError(
             f"the server at {bus.url} does not make stream {layout.name}: {error.description}"
@@ -209,7 +210,12 @@ async def _open(bus: NatsBus, layout: StreamLayout, *, is_made: bool) -> NatsStr
     return NatsStream(bus, name)
 
 
-async def _make(js: Any, layout: StreamLayout) -> StreamInfo:
+def _knows_batches(bus: NatsBus) -> bool:
+    version = bus.client.connected_server_version
+    return (version.major, version.minor) >= _BATCHES_SINCE
+
+
+async def _make(bus: NatsBus, js: Any, layout: StreamLayout) -> StreamInfo:
     config = StreamConfig(
         name=layout.name,
         subjects=list(layout.subjects),
@@ -226,6 +232,8 @@ async def _make(js: Any, layout: StreamLayout) -> StreamInfo:
         deny_purge=layout.is_final,
         allow_direct=True,
         no_ack=not layout.answers,
+        # What a component sends together, the server writes to the disk together.
+        allow_atomic=True if layout.answers and _knows_batches(bus) else None,
     )
     try:
         made: StreamInfo = await js.add_stream(config)

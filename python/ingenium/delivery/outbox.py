@@ -84,7 +84,7 @@ class Outbox:
         return True
 
     async def _send_together(self, waiting: Sequence[Outgoing]) -> None:
-        """Send the first ones; all of those, or at least one."""
+        """Send the first of what waits."""
         waiting = _first_of(waiting)
         answers: list[Appended | None] = [None]
         if len(waiting) > 1:
@@ -98,10 +98,10 @@ class Outbox:
                 self._at(Point.SENT)
                 kept.append(outgoing.number)
         self._forget(kept)
-        if left:
-            await self._send(left[0])
+        for outgoing in left:
+            await self._send(outgoing)
             self._at(Point.SENT)
-            self._forget([left[0].number])
+            self._forget([outgoing.number])
 
     def _forget(self, sent: Sequence[int]) -> None:
         if sent:
