@@ -346,7 +346,7 @@ async def measure(rates: Sequence[int]) -> bool:
         if before is None:
             print(f"commit {BEFORE} is not in this repository's history: nothing to compare with")
         trees = {"now": ROOT} | ({} if before is None else {BEFORE: before})
-        print(f"bar to order, ms{'':4}" + "".join(f"{f'{rate}/s':>22}" for rate in rates))
+        print(f"bar to order, ms{'':4}" + "".join(f"{f'{rate}/s':>28}" for rate in rates))
         times = {}
         for name, tree in trees.items():
             times[name] = await latencies(tree, rates)
@@ -354,7 +354,7 @@ async def measure(rates: Sequence[int]) -> bool:
                 f"p50 {percentile(each, 0.5):,.1f} p99 {percentile(each, 0.99):,.1f}"
                 for each in times[name].values()
             ]
-            print(f"{name:20}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
+            print(f"{name:20}" + "".join(f"{cell:>28}" for cell in cells), flush=True)
         bursts = {name: await burst(tree, to_the_end=name == "now") for name, tree in trees.items()}
     for name, each in bursts.items():
         print(f"{name:20}saturation {each.rate:,.0f} orders/s")
