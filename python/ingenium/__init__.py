@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ingenium._version import __version__
 from ingenium.components import (
     App,
+    BySymbol,
     Component,
     Executor,
     External,
@@ -94,6 +95,7 @@ __all__ = [
     "BusError",
     "BusPermissionError",
     "BusTimeoutError",
+    "BySymbol",
     "CancelEvent",
     "Component",
     "ComponentError",
@@ -136,8 +138,8 @@ __all__ = [
     "Side",
     "Signal",
     "SignalEvent",
-    "StopLoss",
     "StateError",
+    "StopLoss",
     "StoreError",
     "Strategy",
     "StreamError",

@@ -66,7 +66,7 @@ class Indicator:
             "fields": {name.lstrip("_"): _saved(getattr(self, name)) for name in names},
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Any) -> None:
         """Take back what `state` returned; what follows is the same as without a break.
 
         Args:

@@ -47,7 +47,7 @@ class Vwap(Indicator):
         state["fields"]["session"] = _write_session(self._session)
         return state
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Any) -> None:
         """Take back what `state` returned; see `Indicator.restore`."""
         fields = state.get("fields") if isinstance(state, Mapping) else None
         if not isinstance(fields, Mapping):
