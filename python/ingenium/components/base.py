@@ -101,7 +101,7 @@ class Component:
         self.saved_parts = SavedParts(self.name)
         """What `saved` was given; for those who run components."""
         self.state_refused = ""
-        """Why a saved state was not taken back; empty if it was, or there was none."""
+        """Why a saved state is not taken back; empty if it is, or there is none."""
 
     def on_start(self) -> Handled:
         """Prepare; called once, before the first event. Sends made here go out first."""
@@ -207,6 +207,8 @@ class Component:
         for key in sorted(rows.keys() - parts.keys()):
             self._restore_row(key, rows[key])
         try:
+            if self.state_refused:
+                raise StateError(self.state_refused)
             self.saved_parts.restore(parts)
             # Last, so that it may look at what its base class has.
             if "user" in rows:
@@ -214,11 +216,10 @@ class Component:
         except StateError as error:
             self.state_refused = str(error)
             self.saved_parts.forget()
-        present = self.changed_rows()
-        if self.state_refused:
-            present, parts = {}, parts | {"user": b""} if "user" in rows else parts
-        # What is stored and no more there is deleted with the next change.
-        self._given.expect_change("", parts.keys() - present.keys())
+        present = {key for key in self.changed_rows() if key.partition("/")[0] == SAVED}
+        # What is stored and not there is deleted with the next change, the other way is written.
+        stale = {*parts, "user"} & rows.keys() if self.state_refused else parts.keys() - present
+        self._given.expect_change("", stale | (present - parts.keys()))
 
     def _restore_row(self, key: str, data: bytes) -> None:
         """Take back one row."""

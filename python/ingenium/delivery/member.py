@@ -24,6 +24,7 @@ from ingenium.components.handling import (
 )
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.components.progress import Observation, Progress
+from ingenium.components.warm_up import WarmUp
 from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
@@ -36,6 +37,7 @@ from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.taking import Taker
 from ingenium.delivery.unseen import find_unseen
+from ingenium.delivery.warm_start import check_state, say_refused, warm_start
 from ingenium.delivery.writing import Draft
 from ingenium.errors import ComponentError, IngeniumError
 from ingenium.events import DataEvent
@@ -66,6 +68,7 @@ class DurableMember:
         adopt: Whether a stream that was made anew or has lost messages is taken as it is.
         lease: Makes this the only process that plays the component; without one that is up to you.
         limit: From when on a handler that blocks everything else is reported.
+        warm_up: Feeds it history before its first live data; none when left out.
     """
 
     def __init__(
@@ -81,8 +84,10 @@ class DurableMember:
         adopt: bool = False,
         lease: Lease | None = None,
         limit: HandlerLimit = BLOCKED_LIMIT,
+        warm_up: WarmUp | None = None,
     ) -> None:
         self.component = component
+        self._warm_up = warm_up
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, Outgoer) else None
         self._lease = LeaseHold(lease)
@@ -98,7 +103,7 @@ class DurableMember:
         self._draft = Draft(
             component, store, min(bus.max_payload, MONEY_STREAM.max_message_bytes), bus.content_type
         )
-        self._taker = Taker(bus, component, self._draft, self._clock, stream.name, limit)
+        self._taker = Taker(bus, component, self._draft, self._clock, stream.name, limit, warm_up)
         wanted = subscriptions_of(component)
         self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
         # A strategy has no access to the stream of orders; it only adds to it.
@@ -124,6 +129,8 @@ class DurableMember:
             LeaseHeldError: Another process plays the component.
             StreamError: The stream no longer holds what the component has not seen.
             ComponentError: ``on_start`` raised, or the state does not fit the component.
+            DataFileError: The history of the warm-up cannot be read.
+            ConfigError: It has nothing that the component wants.
             StoreError: The state cannot be written.
         """
         component = self.component
@@ -133,7 +140,10 @@ class DurableMember:
         report_alarms(self._bus, component)
         for kind, count in component.log_kept.items():
             component.restore_log([(kind, i, v) for i, v in self._store.log(kind, count)])
-        component.restore_rows(self._store.rows())
+        rows = self._store.rows()
+        check_state(component, rows, self._warm_up)
+        component.restore_rows(rows)
+        say_refused(component, self._warm_up)
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
         self._store.set_meta("role", component.role)
@@ -142,6 +152,12 @@ class DurableMember:
         self._draft.send(
             await start_component(component, self._clock.now(), self._life), self._clock.present()
         )
+        if self._warm_up is not None:
+            position = await warm_start(
+                self._warm_up, component, self._store, self._open_data, self._data_subjects
+            )
+            if position is not None:
+                self._draft.move(position)
         self._commit()
         self._sending = asyncio.create_task(self._outbox.run())
         self._turning = asyncio.create_task(self._turn())
@@ -330,7 +346,8 @@ class DurableMember:
 
     async def _read_data(self, open_data: OpenStream) -> None:
         # One that remembers goes on where it was; another one has nothing to put old data to.
-        known = self._store.position(DATA_STREAM.name) if remembers(self.component) else None
+        goes_on = self._warm_up is not None or remembers(self.component)
+        known = self._store.position(DATA_STREAM.name) if goes_on else None
         wanted = self._data_subjects
         async with aclosing(read_data(self._bus, open_data, wanted, known)) as arriving:
             async for data in arriving:

@@ -71,7 +71,10 @@ async def run_live(
             tasks.append(asyncio.create_task(part.run()))
             if isinstance(part, Supervised):
                 if _reports(part):
-                    await _until_ready(part, tasks[-1], asked, ready[part.component.name])
+                    # A warm-up takes as long as its history is, and says how far it is.
+                    warms = bool(app.warm_up) and part.component.role == "strategy"
+                    limit = None if warms else _READY_SECONDS
+                    await _until_ready(part, tasks[-1], asked, ready[part.component.name], limit)
                 else:
                     part.ready()
         done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -102,11 +105,12 @@ async def _until_ready(
     run: asyncio.Task[None],
     asked: asyncio.Task[None],
     ready: asyncio.Event,
+    limit: float | None,
 ) -> None:
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait(
-            [waiting, run, asked], timeout=_READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            [waiting, run, asked], timeout=limit, return_when=asyncio.FIRST_COMPLETED
         )
     finally:
         waiting.cancel()
@@ -115,5 +119,5 @@ async def _until_ready(
     if not ready.is_set() and not asked.done():
         raise DeployError(
             f"{program.component.role} {program.component.name!r} did not become ready within "
-            f"{_READY_SECONDS:g} s"
+            f"{limit or 0:g} s"
         )

@@ -21,6 +21,7 @@ from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.delivery.control import say
 from ingenium.deploy.access import served
+from ingenium.deploy.app_history import check_history
 from ingenium.deploy.component import play_component
 from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
 from ingenium.deploy.live import run_live
@@ -111,6 +112,8 @@ async def run_app(
             if not app.historical and not await keeps_streams(bus):
                 on_notice(AT_MOST_ONCE)
             if not app.historical and (text := await start_notice(bus, app, settings)):
+                on_notice(text)
+            if text := await check_history(app):
                 on_notice(text)
             buses = [bus]
             parts: list[Part] = []
