@@ -346,6 +346,27 @@ async def test_other_parameters_are_warmed_up_again_with_a_word(world, caplog):
     assert world.said() == [(symbol, signal) for symbol, signal, _ in whole]
 
 
+async def test_indicators_that_are_not_saved_beside_a_saved_state_are_named(world, caplog):
+    class Half(Unsaved):
+        bars = 0
+
+        def on_bar(self, bar: Bar) -> None:
+            self.bars += 1
+            super().on_bar(bar)
+
+        def get_state(self) -> object:
+            return {"bars": self.bars}
+
+        def set_state(self, state: Any) -> None:
+            self.bars = state["bars"]
+
+    for _ in range(2):
+        assert "does not save its" not in caplog.text
+        async with world.running(Half(), walk(30)) as member:
+            await world.handled(member)
+    assert "'unsaved' goes on from its saved state, and does not save its Ema" in caplog.text
+
+
 async def test_state_saved_without_a_warm_up_is_not_fed_twice(world, caplog):
     bars = walk(100)
     async with world.running(RsiStrategy(period=3), None) as member:
@@ -381,7 +402,7 @@ async def test_plain_bus_warms_up_and_lets_live_bars_wait_meanwhile(world):
                         await world.bus.publish(data_subject(live.symbol), encode(live.event))
                 yield bar.event
 
-        def read_bars(self) -> None:
+        def read_bars(self) -> Any:
             return None
 
     app = App(

@@ -41,6 +41,11 @@ class SavedParts:
         """Names of the parts that the component's class has added."""
         return sorted(self._own)
 
+    @property
+    def parts(self) -> list[Stateful | BySymbol[Any]]:
+        """All parts."""
+        return list(self._parts.values())
+
     def add(self, name: str, part: _PartT, *, own: bool = True) -> _PartT:
         """Save a part from now on.
 

@@ -15,6 +15,7 @@ from ingenium.components.saved_parts import SAVED
 from ingenium.components.warm_up import WarmUp
 from ingenium.delivery.reading import OpenStream
 from ingenium.delivery.store import Position, Store
+from ingenium.delivery.unsaved import unsaved_indicators
 from ingenium.errors import DecodeError, StreamError
 from ingenium.events import DataEvent
 from ingenium.trading.bar import Bar
@@ -84,6 +85,14 @@ async def warm_start(
         ComponentError: A handler raised.
     """
     has_state = not component.state_refused and _has_state(store.rows(SAVED) | store.rows("user"))
+    if has_state and (cold := unsaved_indicators(component)):
+        _log.warning(
+            "%s %r goes on from its saved state, and does not save its %s, which begin anew: give "
+            "them to self.saved(name, ...) in its constructor",
+            component.role,
+            component.name,
+            " and ".join(cold),
+        )
     if open_data is None:
         await (warm_up.resume(None) if has_state else warm_up.begin())
         return None
