@@ -41,7 +41,7 @@ class BySymbol(Mapping[str, _PartT], Generic[_PartT]):
     """
 
     def __init__(self, make: Callable[[], _PartT]) -> None:
-        self._make = make
+        self.make = make
         self._touched: dict[str, _PartT] = {}
         # Unchanged since they were saved.
         self._at_rest: dict[str, _PartT] = {}
@@ -52,7 +52,7 @@ class BySymbol(Mapping[str, _PartT], Generic[_PartT]):
         except KeyError:
             part = self._at_rest.pop(symbol, None)
             if part is None:
-                part = self._make()
+                part = self.make()
             self._touched[symbol] = part
             return part
 
@@ -89,7 +89,7 @@ class BySymbol(Mapping[str, _PartT], Generic[_PartT]):
         """
         part = self._touched.get(symbol)
         if part is None:
-            part = self._touched[symbol] = self._make()
+            part = self._touched[symbol] = self.make()
         part.restore(state)
 
     def clear(self) -> None:

@@ -17,7 +17,8 @@ def unsaved_indicators(component: Component) -> list[str]:
     """Return the classes of the indicators that a component holds outside of what it saves.
 
     Args:
-        component: Which; what it holds in attributes, lists and dicts is looked at.
+        component: Which; what it holds in attributes, lists and dicts is looked at, as far as it is
+            there already.
     """
     saved = {id(part) for part in component.saved_parts.parts}
     found = {type(each).__name__ for each in _indicators(component, saved)}
@@ -32,7 +33,9 @@ def _indicators(owner: object, saved: set[int], depth: int = 0) -> Iterator[Indi
         return
     if depth == _DEEPEST:
         return
-    if isinstance(owner, dict | BySymbol):
+    if isinstance(owner, BySymbol):
+        held = [owner.make()]
+    elif isinstance(owner, dict):
         held = list(owner.values())
     elif isinstance(owner, list | tuple):
         held = list(owner)
