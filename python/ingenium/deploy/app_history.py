@@ -11,7 +11,7 @@ from ingenium.components.handling import start_component, stop_component
 from ingenium.components.warm_up import WarmUp
 from ingenium.errors import ConfigError
 from ingenium.events import DataEvent
-from ingenium.lockstep import Feed, Item, next_turn
+from ingenium.lockstep import Feed, Item, Turn, next_turn
 
 __all__ = ["AppHistory", "check_history", "warm_up_of"]
 
@@ -49,11 +49,11 @@ class AppHistory:
             await feed.start()
         begun: set[int] = set()
         while any(feed.head is not None for feed in feeds):
-            turn = next_turn([feed.head for feed in feeds])
+            turn = Turn(0, "") if len(feeds) == 1 else next_turn([feed.head for feed in feeds])
             feed = feeds[turn.feed]
-            time = None if feed.head is None else feed.head.time
-            if time is None:
+            if feed.head is None:
                 break
+            time = feed.head.time
             items: list[Item] = []
             if turn.feed not in begun:
                 begun.add(turn.feed)
