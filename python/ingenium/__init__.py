@@ -12,6 +12,7 @@ from ingenium import _interrupt  # noqa: F401
 from ingenium._version import __version__
 from ingenium.components import (
     App,
+    BySymbol,
     Component,
     Executor,
     External,
@@ -45,6 +46,7 @@ from ingenium.errors import (
     MissingDependencyError,
     NoListenerError,
     RecorderError,
+    StateError,
     StoreDamagedError,
     StoreError,
     StreamError,
@@ -96,6 +98,7 @@ __all__ = [
     "BusError",
     "BusPermissionError",
     "BusTimeoutError",
+    "BySymbol",
     "CancelEvent",
     "Component",
     "ComponentError",
@@ -138,6 +141,7 @@ __all__ = [
     "Side",
     "Signal",
     "SignalEvent",
+    "StateError",
     "StopLoss",
     "StoreDamagedError",
     "StoreError",

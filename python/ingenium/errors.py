@@ -24,6 +24,7 @@
     │   ├── DuplicateOrderError      it has an order of that id already
     │   └── BrokerTimeoutError (TimeoutError)  no answer: the outcome is unknown
     ├── ComponentError           a component raised, or is used wrongly
+    │   └── StateError               a saved state that does not fit what is to take it
     ├── LockstepError            a replay over the bus could not keep its components in step
     ├── DataFileError (ValueError)  a file of market data that cannot be read
     ├── BacktestError
@@ -174,6 +175,10 @@ class BrokerTimeoutError(BrokerError, TimeoutError):
 
 class ComponentError(IngeniumError):
     """A component raised in a handler, or is used wrongly."""
+
+
+class StateError(ComponentError):
+    """A saved state that does not fit what is to take it, as with other parameters."""
 
 
 class LockstepError(IngeniumError):

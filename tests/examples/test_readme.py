@@ -19,6 +19,7 @@ PAGES = [
     "docs/exchange.md",
     "docs/risk.md",
     "docs/several-apps.md",
+    "docs/warm-up.md",
     "docs/wire-format.md",
     "docs/risk.md",
 ]

@@ -27,6 +27,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.portfolios import FixedFraction, FixedQuantity, TargetWeight
+from ingenium.portfolios.target import TargetPortfolio
 from ingenium.trading import Bar, Order, state_digest, tracking
 
 SYMBOLS = ["AAPL", "EUR/USD", "Brk.B"]
@@ -216,9 +217,12 @@ def test_restored_portfolio_goes_on_as_one_that_never_stopped(
         restored.restore_log([row for kind in kept for row in store.last(kind, kept[kind])])
         restored.restore_rows(dict(sorted(store.rows.items(), reverse=True)))
         assert restored.account.trades == life.portfolio.account.trades[-trades_kept:][:trades_kept]
-        assert restored.price("AAPL") is None, "prices come with the next data"
         for symbol in SYMBOLS:
-            if (price := life.portfolio.price(symbol)) is not None:
+            price = life.portfolio.price(symbol)
+            if isinstance(restored, TargetPortfolio):
+                assert restored.price(symbol) == price, "ready portfolios save the last prices"
+            elif price is not None:
+                assert restored.price(symbol) is None, "prices come with the next data"
                 restored.account.mark(symbol, price)
         other = Life(restored)
         other.ids, other.number = list(life.ids), life.number
@@ -285,9 +289,13 @@ def test_changed_rows_are_only_those_of_what_has_changed() -> None:
     assert life.portfolio is portfolio
 
 
-def test_ready_portfolios_have_no_state_beside_account_and_orders() -> None:
+def test_ready_portfolios_save_the_last_prices_beside_account_and_orders() -> None:
     for name in ("fixed_quantity", "fixed_fraction", "target_weight"):
-        assert set(MAKERS[name]().state_rows()) == {"account", "orders"}
+        portfolio = MAKERS[name]()
+        Life(portfolio).bar("AAPL", D("101.50"))
+        rows = portfolio.state_rows()
+        assert set(rows) == {"account", "orders", "saved", "saved/prices"}
+        assert rows["saved/prices"] == b'{"AAPL":"101.50"}'
 
 
 def test_restoring_into_a_portfolio_that_has_worked_is_refused() -> None:

@@ -3,6 +3,7 @@
 from ingenium.clock import format_time
 from ingenium.components.app import App
 from ingenium.components.base import Component
+from ingenium.components.by_symbol import BySymbol, Stateful
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.gated import arm
@@ -14,12 +15,14 @@ from ingenium.components.strategy import Strategy
 
 __all__ = [
     "App",
+    "BySymbol",
     "Component",
     "DataNote",
     "Executor",
     "External",
     "Ingestor",
     "Portfolio",
+    "Stateful",
     "Strategy",
     "arm",
     "check_handlers",

@@ -11,6 +11,7 @@ from ingenium.components.base import Component
 from ingenium.components.blame import line_of
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
+from ingenium.components.histories import check_warm_up, histories_of
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
@@ -34,6 +35,10 @@ class App:
         strategies: What turns it into signals.
         portfolio: What turns signals into orders.
         executor: What turns orders into executions.
+        warm_up: History that the strategies of a live app are fed before the first live data, in
+            the order of a backtest: one or several ingestors that read history. What strategies
+            say meanwhile is dropped. Ignored by portfolio and executor, and by strategies in other
+            languages. None when left out.
         risk: What orders are held against on live data; the standard limits when left out.
             Backtests and replays do without; so does an app whose executor is on the time of the
             data, ``PaperExecutor(clock="data")``, unless limits are given.
@@ -54,6 +59,7 @@ class App:
         strategies: Sequence[Strategy | External] = (),
         portfolio: Portfolio | External | None = None,
         executor: Executor | External | None = None,
+        warm_up: Ingestor | Sequence[Ingestor] | None = None,
         risk: RiskLimits | None = None,
         name: str = "app",
         prefix: str = "",
@@ -69,6 +75,7 @@ class App:
         self.portfolio = _one_of("portfolio", portfolio)
         self.executor = _one_of("executor", executor)
         self.risk = _limits(risk, self.executor)
+        self.warm_up = histories_of(warm_up)
         self.components: tuple[Component, ...] = (
             *self.ingestors,
             *self.strategies,
@@ -129,7 +136,8 @@ class App:
         }
         if len(kinds) > 1:
             raise ConfigError(
-                "app mixes ingestors of history and of live data: split it into two apps"
+                "app mixes ingestors of history and of live data: pass those of history as "
+                "App(warm_up=...), which warms up the strategies, or split it into two apps"
             )
         silent = [c.name for c in self.ingestors if isinstance(c, External) and not c.reports]
         if silent and True in kinds:
@@ -138,6 +146,9 @@ class App:
                 "cannot be replayed in step with the history of the others: have it publish "
                 "LockstepReport and pass reports=True, or use ingestors of live data beside it"
             )
+        check_warm_up(
+            self.warm_up, historical=self.historical, has_strategies=bool(self.strategies)
+        )
 
     @property
     def historical(self) -> bool:

@@ -22,8 +22,10 @@ from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, cast
 
 from ingenium.clock import Clock, format_time
+from ingenium.components.by_symbol import BySymbol, Stateful
+from ingenium.components.saved_parts import SAVED, SavedParts
 from ingenium.components.user_state import read_user_state, write_user_state
-from ingenium.errors import ComponentError, DecodeError
+from ingenium.errors import ComponentError, DecodeError, StateError
 from ingenium.events import ControlEvent, DataEvent, Event, write_plainly
 from ingenium.ids import make_id
 from ingenium.subjects import subject_of
@@ -41,6 +43,7 @@ Sent = Event | Order | SentReport
 """What a component sends: an event, or within a process an order or a report that stands for it."""
 
 _EventT = TypeVar("_EventT", bound=Event)
+_PartT = TypeVar("_PartT", bound=Stateful | BySymbol[Any])
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,7 +76,7 @@ class Component:
     has_run: bool = False
     """Whether a backtest or replay has run it: it remembers that, and another run would differ."""
 
-    own_rows: ClassVar[Collection[str]] = ("nameless", "user")
+    own_rows: ClassVar[Collection[str]] = ("nameless", SAVED, "user")
     """Keys of the rows that every component may have; see `state_rows`."""
 
     def __init__(self, name: str | None = None) -> None:
@@ -105,6 +108,10 @@ class Component:
         self.data_time: datetime | None = None
         """Time of the data that is handled, UTC, where it `follows_data` and that is known."""
         self._given = GivenRows()
+        self.saved_parts = SavedParts(self.name)
+        """What `saved` was given; for those who run components."""
+        self.state_refused = ""
+        """Why a saved state is not taken back; empty if it is, or there is none."""
 
     def on_start(self) -> Handled:
         """Prepare; called once, before the first event. Sends made here go out first."""
@@ -141,6 +148,26 @@ class Component:
         """
         raise self._no_set_state()
 
+    def saved(self, name: str, part: _PartT) -> _PartT:
+        """Save a part of this component with it, so that a restart goes on where it was.
+
+        Call it in the constructor: ``self._rsi = self.saved("rsi", indicators.Rsi(14))``. After
+        each event that changes something it is written down, and taken back before `on_start`.
+        A state of other parameters is refused, and the component starts without it.
+
+        Args:
+            name: Unique within the component.
+            part: An indicator, `BySymbol` of them, or an object with ``state()`` and
+                ``restore(state)``.
+
+        Returns:
+            The part.
+
+        Raises:
+            ConfigError: The name is taken or does not fit, or the part cannot be saved.
+        """
+        return self.saved_parts.add(name, part)
+
     @property
     def now(self) -> datetime:
         """The present time, UTC: the simulated one in a replay, the machine's in live running."""
@@ -168,6 +195,8 @@ class Component:
         if self._nameless_causes:
             # Ids of what is sent follow from it, so a repeated count would repeat an id.
             rows["nameless"] = write_json(self._nameless_causes)
+        if self.saved_parts:
+            rows |= self.saved_parts.rows()
         return rows
 
     def changed_rows(self) -> dict[str, bytes | None]:
@@ -184,12 +213,23 @@ class Component:
         Raises:
             ComponentError: A row has no place in this component, or cannot be read.
         """
-        for key in sorted(rows):
+        parts = {key: data for key, data in rows.items() if key.partition("/")[0] == SAVED}
+        for key in sorted(rows.keys() - parts.keys()):
             self._restore_row(key, rows[key])
-        # Last, so that it may look at what its base class has.
-        if "user" in rows:
-            self.set_state(read_user_state(rows["user"], self.name))
-        self.changed_rows()
+        try:
+            if self.state_refused:
+                raise StateError(self.state_refused)
+            self.saved_parts.restore(parts)
+            # Last, so that it may look at what its base class has.
+            if "user" in rows:
+                self.set_state(read_user_state(rows["user"], self.name))
+        except StateError as error:
+            self.state_refused = str(error)
+            self.saved_parts.forget()
+        present = {key for key in self.changed_rows() if key.partition("/")[0] == SAVED}
+        # What is stored and not there is deleted with the next change, the other way is written.
+        stale = {*parts, "user"} & rows.keys() if self.state_refused else parts.keys() - present
+        self._given.expect_change("", stale | (present - parts.keys()))
 
     def _restore_row(self, key: str, data: bytes) -> None:
         """Take back one row."""

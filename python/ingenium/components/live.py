@@ -27,6 +27,7 @@ from ingenium.components.handling import (
 )
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.progress import Observation, Progress
+from ingenium.components.warm_up import WarmUp
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import Event
 from ingenium.subjects import event_type_of, subject_of
@@ -47,6 +48,7 @@ class LiveMember:
         component: What to run.
         clock: Tells the time; the machine's when left out.
         limit: From when on a handler that blocks everything else is reported.
+        warm_up: Feeds it history before its first live data; none when left out.
 
     Attributes:
         progress: What was handled and sent so far.
@@ -59,9 +61,11 @@ class LiveMember:
         clock: Clock | None = None,
         *,
         limit: HandlerLimit = BLOCKED_LIMIT,
+        warm_up: WarmUp | None = None,
     ) -> None:
         self.progress = Progress()
         self._limit = limit
+        self._warm_up = warm_up
         self.component = component
         self._bus = bus
         self._clock = clock or SystemClock()
@@ -76,8 +80,10 @@ class LiveMember:
         """Start the component and subscribe.
 
         Raises:
-            ComponentError: ``on_start`` raised.
+            ComponentError: ``on_start`` raised, or a handler in the warm-up.
             BusError: The bus refuses.
+            DataFileError: The history of the warm-up cannot be read.
+            ConfigError: It has nothing that the component wants.
         """
         self.component.clock = self._clock
         self.component.notify = self._sent.set
@@ -91,11 +97,15 @@ class LiveMember:
                 self.component.name,
             )
         await self._publish(await start_component(self.component, self._clock.now()))
-        for subject, event_type in subscriptions_of(self.component):
-            self._subscriptions.append(
-                await self._bus.subscribe(subject, self._receiver(event_type))
-            )
-        await self._bus.flush()
+        # What arrives during a warm-up waits until that is over.
+        async with self._one_at_a_time:
+            for subject, event_type in subscriptions_of(self.component):
+                self._subscriptions.append(
+                    await self._bus.subscribe(subject, self._receiver(event_type))
+                )
+            await self._bus.flush()
+            if self._warm_up is not None:
+                await self._warm_up.begin()
 
     async def run(self) -> None:
         """Publish what is sent outside of handlers, and ingest, until canceled.
@@ -162,6 +172,8 @@ class LiveMember:
             if not wants(component, event, message):
                 return
             now = self._clock.now()
+            if self._warm_up is not None and self._warm_up.repeats(event, now):
+                return
             note_arrival(event, now)
             work = handle(component, self._handlers[event_type], event, now)
             self.progress.begin(event, now)

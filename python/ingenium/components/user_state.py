@@ -69,6 +69,9 @@ def _plain(value: object, path: str) -> object:
             raise _NotSavableError(f"{_at(path)} is {value}, a time without a zone: use one in UTC")
         return {_TIME: format_time(value)}
     if isinstance(value, list | tuple):
+        # The windows of indicators: many numbers that stay as they are.
+        if set(map(type, value)) == {float} and all(map(isfinite, value)):
+            return value
         return [_plain(item, f"{path}[{place}]") for place, item in enumerate(value)]
     if isinstance(value, Mapping):
         return _plain_dict(value, path)

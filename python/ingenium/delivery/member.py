@@ -24,6 +24,7 @@ from ingenium.components.handling import (
 )
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.components.progress import Observation, Progress
+from ingenium.components.warm_up import WarmUp
 from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.backlog import OldData, report_left
 from ingenium.delivery.book_check import positions_off
@@ -40,6 +41,7 @@ from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.taking import Taker
 from ingenium.delivery.unseen import find_unseen
+from ingenium.delivery.warm_start import warm_start
 from ingenium.delivery.writing import Draft
 from ingenium.errors import ComponentError, IngeniumError
 from ingenium.events import DataEvent, Event
@@ -79,6 +81,7 @@ class DurableMember:
         checked: How many messages the stream may have so that a portfolio's positions are held
             against it at the start.
         secret: Of the component, for its ids; none where all on the server are trusted.
+        warm_up: Feeds it history before its first live data; none when left out.
     """
 
     def __init__(
@@ -96,10 +99,12 @@ class DurableMember:
         limit: HandlerLimit = BLOCKED_LIMIT,
         checked: int = 0,
         secret: str = "",
+        warm_up: WarmUp | None = None,
     ) -> None:
         self._checked = checked
         self.component = component
         component.id_secret = secret
+        self._warm_up = warm_up
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, Outgoer) else None
         self._lease = LeaseHold(lease)
@@ -120,7 +125,7 @@ class DurableMember:
             bus.content_type,
             secret,
         )
-        self._taker = Taker(bus, component, self._draft, self._clock, stream.name, limit)
+        self._taker = Taker(bus, component, self._draft, self._clock, stream.name, limit, warm_up)
         wanted = subscriptions_of(component)
         self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
         # A strategy has no access to the stream of orders; it only adds to it.
@@ -146,6 +151,8 @@ class DurableMember:
             LeaseHeldError: Another process plays the component.
             StreamError: The stream no longer holds what the component has not seen.
             ComponentError: ``on_start`` raised, or the state does not fit the component.
+            DataFileError: The history of the warm-up cannot be read.
+            ConfigError: It has nothing that the component wants.
             StoreError: The state cannot be written.
         """
         component = self.component
@@ -155,7 +162,7 @@ class DurableMember:
         report_alarms(self._bus, component)
         if isinstance(component, Executor):
             component.remember_orders()
-        restore(component, self._store)
+        restore(component, self._store, self._warm_up)
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
         self._store.set_meta("role", component.role)
@@ -164,6 +171,12 @@ class DurableMember:
         self._draft.send(
             await start_component(component, self._clock.now(), self._life), self._clock.present()
         )
+        if self._warm_up is not None:
+            position = await warm_start(
+                self._warm_up, component, self._store, self._open_data, self._data_subjects
+            )
+            if position is not None:
+                self._draft.move(position)
         self._commit()
         self._sending = asyncio.create_task(self._outbox.run())
         self._turning = asyncio.create_task(self._turn())
@@ -383,7 +396,8 @@ class DurableMember:
 
     async def _read_data(self, open_data: OpenStream, on_begin: Callable[[], None]) -> None:
         # One that remembers goes on where it was; another one has nothing to put old data to.
-        known = self._store.position(DATA_STREAM.name) if remembers(self.component) else None
+        goes_on = self._warm_up is not None or remembers(self.component)
+        known = self._store.position(DATA_STREAM.name) if goes_on else None
         wanted = self._data_subjects
         reading = read_data(self._bus, open_data, wanted, known, self._clock, on_begin)
         async with aclosing(reading) as arriving:

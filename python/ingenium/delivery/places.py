@@ -110,4 +110,7 @@ def remembers(component: Component) -> bool:
     """Whether a component has a state that data of the past belongs to."""
     if isinstance(component, Portfolio | Executor):
         return True
-    return type(component).get_state is not Component.get_state
+    if component.state_refused:
+        return False
+    saves = type(component).get_state is not Component.get_state
+    return saves or bool(component.saved_parts.names)

@@ -63,8 +63,8 @@ def _start(bus: Bus, state: StreamState, known: Position | None, name: str) -> i
         return state.last
     if known.created != state.created:
         _report(bus, f"stream {name} was made anew: data between the two is missing")
-        # All that it holds came after it was made.
-        return state.first - 1
+        # All that it holds came after it was made; the first of an empty one is 0.
+        return max(state.first - 1, 0)
     if state.last < known.sequence:
         _report(bus, f"stream {name} has lost its end: data is missing")
         return state.last

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from ingenium.components import Component
 from ingenium.components.blame import text_of
+from ingenium.components.warm_up import WarmUp
 from ingenium.delivery.store import STATE_CURE, Store
+from ingenium.delivery.warm_start import check_state, say_refused
 from ingenium.errors import ComponentError, IngeniumError
 
 __all__ = ["restore"]
 
 
-def restore(component: Component, store: Store) -> None:
+def restore(component: Component, store: Store, warm_up: WarmUp | None) -> None:
     """Restore a fresh component from its file.
 
     Raises:
@@ -20,7 +22,10 @@ def restore(component: Component, store: Store) -> None:
     try:
         for kind, count in component.log_kept.items():
             component.restore_log([(kind, i, v) for i, v in store.log(kind, count)])
-        component.restore_rows(store.rows())
+        rows = store.rows()
+        check_state(component, rows, warm_up)
+        component.restore_rows(rows)
+        say_refused(component, warm_up)
     except ComponentError as error:
         raise ComponentError(f"{store.name}, table state: {error}: {STATE_CURE}") from error
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:

@@ -22,6 +22,7 @@ from ingenium.components.handling import (
     wants,
 )
 from ingenium.components.progress import HURRIED, Progress
+from ingenium.components.warm_up import WarmUp
 from ingenium.delivery.causes import cause_of
 from ingenium.delivery.lateness import lateness
 from ingenium.delivery.stream_clock import StreamClock
@@ -50,6 +51,7 @@ class Taker:
         clock: Tells the server's time.
         stream: Name of the stream of orders.
         limit: From when on a handler that blocks everything else is reported.
+        warm_up: Knows what of the market data was in history; none when left out.
 
     Attributes:
         progress: What was handled and sent so far.
@@ -63,7 +65,9 @@ class Taker:
         clock: StreamClock,
         stream: str,
         limit: HandlerLimit = BLOCKED_LIMIT,
+        warm_up: WarmUp | None = None,
     ) -> None:
+        self._warm_up = warm_up
         self.progress = Progress()
         self._limit = limit
         self._bus = bus
@@ -116,6 +120,8 @@ class Taker:
         try:
             event = unpack(kind, message)
             if not wants(component, event, message):
+                return
+            if self._warm_up is not None and self._warm_up.repeats(event, self._clock.present()):
                 return
             if record is not None and (key := event.id or ""):
                 digest = digest_of(event)

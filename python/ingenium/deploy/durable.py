@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from ingenium.brokers import BrokerExecutor
-from ingenium.bus.contract import Bus
+from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.labels import Labels
 from ingenium.bus.lease import Lease, LeaseGroup
 from ingenium.bus.nats_bus import NatsBus
@@ -38,6 +38,7 @@ from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.salvage import open_store
 from ingenium.delivery.secret import id_secret
+from ingenium.deploy.app_history import warm_up_of
 from ingenium.deploy.space import space_lease
 from ingenium.deploy.status_reporter import ReportingMember, StatusReporter
 from ingenium.errors import ConfigError
@@ -110,8 +111,9 @@ async def _make_member(
     if isinstance(component, Gated):
         component.kill_switch = _kill_switch(settings, app)
     limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
+    warm_up = warm_up_of(app, component, lambda text: bus.report(Incident(IncidentKind.GAP, text)))
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
-        return LiveMember(bus, component, limit=limit)
+        return LiveMember(bus, component, limit=limit, warm_up=warm_up)
     exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
         if isinstance(component, Executor) and component.works_at_broker:
@@ -119,7 +121,7 @@ async def _make_member(
                 f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
                 "no streams, so that orders could be lost: turn on JetStream there"
             )
-        member = LiveMember(bus, component, limit=limit)
+        member = LiveMember(bus, component, limit=limit, warm_up=warm_up)
         if not exclusive:
             return member
         return LeasedMember(member, await space_lease(bus, app, component.role))
@@ -149,6 +151,7 @@ async def _make_member(
         checked=CHEAP_MESSAGES,
         lease=await _lease(bus, app, component, settings, adopt=adopt),
         secret=await id_secret(bus, store),
+        warm_up=warm_up,
     )
 
 

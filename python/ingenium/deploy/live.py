@@ -104,7 +104,10 @@ async def run_live(
             started.append(part)
             tasks.append(asyncio.create_task(part.run()))
             if isinstance(part, Supervised):
-                await _until_ready(part, tasks[-1], asked, ready[component.name])
+                # A warm-up takes as long as its history is, and says how far it is.
+                warms = bool(app.warm_up) and component.role == "strategy"
+                limit = None if warms else _READY_SECONDS
+                await _until_ready(part, tasks[-1], asked, ready[component.name], limit)
         if not stop.asked:
             on_ready(_all_ready(app, watch))
             if check is not None:
@@ -137,11 +140,12 @@ async def _until_ready(
     run: asyncio.Task[None],
     asked: asyncio.Task[None],
     ready: asyncio.Event,
+    limit: float | None,
 ) -> None:
     component = program.component
     # What one that reports nothing does cannot be seen for sure: it may read a stream.
     is_silent = isinstance(component, External) and not component.reports
-    seconds = LISTEN_SECONDS if is_silent else _READY_SECONDS
+    seconds = LISTEN_SECONDS if is_silent else limit
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait(
@@ -154,7 +158,7 @@ async def _until_ready(
     if not ready.is_set() and not asked.done() and not is_silent:
         raise DeployError(
             f"{component.role} {component.name!r} did not become ready within "
-            f"{_READY_SECONDS:g} s{program.expectation}"
+            f"{limit or 0:g} s{program.expectation}"
         )
     if (ready.is_set() or is_silent) and not program.is_ready:
         program.ready()

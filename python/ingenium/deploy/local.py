@@ -23,6 +23,7 @@ from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.delivery.control import say
 from ingenium.deploy.access import served
+from ingenium.deploy.app_history import check_history
 from ingenium.deploy.component import play_component
 from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
@@ -127,6 +128,8 @@ async def run_app(
                     await open_stream(reader, DATA_STREAM, Labels(app.name))
                 if text := await start_notice(bus, app, settings):
                     on_notice(text)
+            if text := await check_history(app):
+                on_notice(text)
             buses = [bus]
             parts: list[Part] = []
             for component in app.components:

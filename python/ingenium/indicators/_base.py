@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from math import nan
-from typing import SupportsIndex
+from collections import deque
+from collections.abc import Mapping
+from math import isfinite, nan
+from typing import Any, ClassVar, SupportsIndex
 
 from ingenium._native import mypyc_attr
-from ingenium.errors import ConfigError
+from ingenium.errors import ConfigError, StateError
 
 __all__ = ["Indicator", "Period", "bad_input", "check_period"]
+
+_VERSION = 1
+"""Of the form of `Indicator.state`."""
 
 Period = SupportsIndex
 """A whole number. Compiled code would refuse another one itself, with another error."""
@@ -25,6 +30,11 @@ class Indicator:
 
     __slots__ = ("value", "warm_up")
 
+    state_parameters: ClassVar[tuple[str, ...]] = ()
+    """Attributes that the constructor sets and updates leave alone, for `state`."""
+    state_fields: ClassVar[tuple[str, ...]] = ()
+    """Attributes that updates change, beside `value`, for `state`."""
+
     def __init__(self, warm_up: int) -> None:
         self.value = nan
         self.warm_up = warm_up
@@ -36,8 +46,128 @@ class Indicator:
         # Only nan differs from itself.
         return value == value  # noqa: PLR0124
 
+    def state(self) -> dict[str, Any]:
+        """Return all that updates have made of it, for `restore`.
+
+        Returns:
+            What ``json.dumps`` takes and ``json.loads`` gives back unchanged, floats exactly:
+            ``kind`` and ``version``, the ``parameters``, and ``fields`` by their names.
+
+        Raises:
+            StateError: It is of a class that does not say what it keeps, or a value cannot be
+                saved.
+        """
+        self._check_saved()
+        names = ("value", *type(self).state_fields)
+        return {
+            "kind": type(self).__name__,
+            "version": _VERSION,
+            "parameters": self._parameters(),
+            "fields": {name.lstrip("_"): _saved(getattr(self, name)) for name in names},
+        }
+
+    def restore(self, state: Any) -> None:
+        """Take back what `state` returned; what follows is the same as without a break.
+
+        Args:
+            state: Of an indicator of the same class and parameters.
+
+        Raises:
+            StateError: It is of another class, version or other parameters, or is no state; the
+                indicator is as it was.
+        """
+        self._check_saved()
+        kind = type(self).__name__
+        if not isinstance(state, Mapping) or state.get("kind") != kind:
+            found = state.get("kind") if isinstance(state, Mapping) else state
+            raise StateError(f"saved state is of {found!r}, and this is {kind}")
+        if state.get("version") != _VERSION:
+            raise StateError(
+                f"saved state of {kind} has version {state.get('version')!r}, and this program "
+                f"reads version {_VERSION}"
+            )
+        parameters = self._parameters()
+        if state.get("parameters") != parameters:
+            raise StateError(
+                f"saved state of {kind} is of {_listed(state.get('parameters'))}, and this one has "
+                f"{_listed(parameters)}"
+            )
+        fields = state.get("fields")
+        names = ("value", *type(self).state_fields)
+        if not isinstance(fields, Mapping) or set(fields) != {each.lstrip("_") for each in names}:
+            raise StateError(f"saved state of {kind} does not have its fields")
+        before = {name: _saved(getattr(self, name)) for name in names}
+        try:
+            self._set_fields({name: fields[name.lstrip("_")] for name in names})
+        except (StateError, TypeError, ValueError, OverflowError) as error:
+            self._set_fields(before)
+            raise StateError(f"saved state of {kind} cannot be read: {error}") from error
+
+    def _set_fields(self, fields: Mapping[str, Any]) -> None:
+        for name, value in fields.items():
+            current = getattr(self, name)
+            if isinstance(current, Indicator):
+                current.restore(value)
+            else:
+                setattr(self, name, _restored(name.lstrip("_"), current, value))
+
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            name.lstrip("_"): getattr(self, name)
+            for name in ("warm_up", *type(self).state_parameters)
+        }
+
+    def _check_saved(self) -> None:
+        cls = type(self)
+        if "state_fields" not in cls.__dict__:
+            raise StateError(
+                f"{cls.__name__} does not say what it keeps: name its attributes in state_fields, "
+                'such as state_fields = (*Sma.state_fields, "_mine")'
+            )
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.value!r}>"
+
+
+def _saved(value: Any) -> Any:
+    """Return a value as JSON has it; what is not known yet is ``None``."""
+    if isinstance(value, Indicator):
+        return value.state()
+    if isinstance(value, list | deque):
+        return [each if isinstance(each, int) else float(each) for each in value]
+    if isinstance(value, int):
+        return value
+    number = float(value)
+    if isfinite(number):
+        return number
+    # JSON has neither nan nor infinity. Only nan differs from itself.
+    return repr(number) if number == number else None  # noqa: PLR0124
+
+
+def _restored(name: str, current: Any, value: Any) -> Any:
+    """Return a saved value with the type of the one that it takes the place of."""
+    if isinstance(current, bool):
+        if not isinstance(value, bool):
+            raise StateError(f"{name} is {value!r}")
+        return value
+    if isinstance(current, int):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise StateError(f"{name} is {value!r}")
+        return value
+    if isinstance(current, float):
+        return nan if value is None else float(value)
+    if isinstance(current, deque):
+        # The two queues of an extreme hold numbers and places; JSON tells them apart.
+        return deque([each if isinstance(each, int) else float(each) for each in value])
+    if len(value) != len(current):
+        raise StateError(f"{name} has {len(value)} numbers, not {len(current)}")
+    return [float(number) for number in value]
+
+
+def _listed(parameters: object) -> str:
+    if not isinstance(parameters, Mapping):
+        return repr(parameters)
+    return ", ".join(f"{name} {value!r}" for name, value in parameters.items()) or "no parameters"
 
 
 def check_period(owner: str, period: object, *, name: str = "period", least: int = 1) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, nan
+from typing import ClassVar
 
 from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, Period, bad_input, check_period
@@ -32,6 +33,8 @@ class Atr(Indicator):
     """
 
     __slots__ = ("_last", "_missing", "_period", "_started", "_total")
+    state_parameters: ClassVar[tuple[str, ...]] = ("_period",)
+    state_fields: ClassVar[tuple[str, ...]] = ("_last", "_missing", "_started", "_total")
 
     def __init__(self, period: Period = 14, *, first_range: bool = False) -> None:
         period = check_period("Atr", period)

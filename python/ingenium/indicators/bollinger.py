@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, nan
-from typing import SupportsFloat
+from typing import ClassVar, SupportsFloat
 
 from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
@@ -37,6 +37,8 @@ class BollingerBands(Indicator):
     """
 
     __slots__ = ("_deviations", "_stdev", "lower", "upper")
+    state_parameters: ClassVar[tuple[str, ...]] = ("_deviations",)
+    state_fields: ClassVar[tuple[str, ...]] = ("_stdev", "lower", "upper")
 
     def __init__(self, period: Period = 20, deviations: SupportsFloat = 2.0) -> None:
         period = check_period("BollingerBands", period)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, nan
+from typing import ClassVar
 
 from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, Period, bad_input, check_period
@@ -34,6 +35,7 @@ class Donchian(Indicator):
     """
 
     __slots__ = ("_high", "_low", "lower", "upper")
+    state_fields: ClassVar[tuple[str, ...]] = ("_high", "_low", "lower", "upper")
 
     def __init__(self, period: Period = 20) -> None:
         period = check_period("Donchian", period)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, nan
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
@@ -37,6 +37,8 @@ class Ema(Indicator):
     """
 
     __slots__ = ("_alpha", "_missing", "_total")
+    state_parameters: ClassVar[tuple[str, ...]] = ("_alpha",)
+    state_fields: ClassVar[tuple[str, ...]] = ("_missing", "_total")
 
     def __init__(self, period: Period, *, seed: Seed = "sma") -> None:
         period = check_period("Ema", period)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import isfinite, nan
+from typing import ClassVar
 
 from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, Period, bad_input, check_period
@@ -30,6 +31,8 @@ class RollingHigh(Indicator):
     """
 
     __slots__ = ("_count", "_numbers", "_period", "_places")
+    state_parameters: ClassVar[tuple[str, ...]] = ("_period",)
+    state_fields: ClassVar[tuple[str, ...]] = ("_count", "_numbers", "_places")
 
     def __init__(self, period: Period) -> None:
         period = check_period("RollingHigh", period)
@@ -79,6 +82,8 @@ class RollingLow(Indicator):
     """
 
     __slots__ = ("_count", "_numbers", "_period", "_places")
+    state_parameters: ClassVar[tuple[str, ...]] = ("_period",)
+    state_fields: ClassVar[tuple[str, ...]] = ("_count", "_numbers", "_places")
 
     def __init__(self, period: Period) -> None:
         period = check_period("RollingLow", period)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, nan
+from typing import ClassVar
 
 from ingenium._native import mypyc_attr
 from ingenium.errors import ConfigError
@@ -40,7 +41,15 @@ class Macd(Indicator):
         ``ta_MACD.c``, default compatibility.
     """
 
-    __slots__ = ("_fast", "_signal", "_skip", "_slow", "histogram", "signal")
+    __slots__ = ("_fast", "_signal_average", "_skip", "_slow", "histogram", "signal")
+    state_fields: ClassVar[tuple[str, ...]] = (
+        "_fast",
+        "_signal_average",
+        "_skip",
+        "_slow",
+        "histogram",
+        "signal",
+    )
 
     def __init__(
         self, fast: Period = 12, slow: Period = 26, signal: Period = 9, *, seed: Seed = "sma"
@@ -56,7 +65,7 @@ class Macd(Indicator):
         super().__init__(slow + signal - 1 if seed == "sma" else 1)
         self._fast = Ema(fast, seed=seed)
         self._slow = Ema(slow, seed=seed)
-        self._signal = Ema(signal, seed=seed)
+        self._signal_average = Ema(signal, seed=seed)
         self._skip = slow - fast if seed == "sma" else 0
         self.signal = nan
         self.histogram = nan
@@ -80,7 +89,7 @@ class Macd(Indicator):
         # Only nan differs from itself: the slow average is still warming up.
         if line != line:  # noqa: PLR0124
             return nan
-        signal = self._signal.update(line)
+        signal = self._signal_average.update(line)
         if signal != signal:  # noqa: PLR0124
             return nan
         self.value = line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, nan
+from typing import ClassVar
 
 from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, Period, bad_input, check_period
@@ -31,6 +32,8 @@ class Rsi(Indicator):
     """
 
     __slots__ = ("_gain", "_last", "_loss", "_missing", "_period")
+    state_parameters: ClassVar[tuple[str, ...]] = ("_period",)
+    state_fields: ClassVar[tuple[str, ...]] = ("_gain", "_last", "_loss", "_missing")
 
     def __init__(self, period: Period = 14) -> None:
         period = check_period("Rsi", period)

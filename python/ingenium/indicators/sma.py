@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import fsum, inf, nan
+from typing import ClassVar
 
 from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, Period, bad_input, check_period
@@ -26,6 +27,8 @@ class Sma(Indicator):
     """
 
     __slots__ = ("_missing", "_next", "_peak", "_period", "_total", "_window")
+    state_parameters: ClassVar[tuple[str, ...]] = ("_period",)
+    state_fields: ClassVar[tuple[str, ...]] = ("_missing", "_next", "_peak", "_total", "_window")
 
     def __init__(self, period: Period) -> None:
         period = check_period("Sma", period)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import fsum, isfinite, nan, sqrt
+from typing import ClassVar
 
 from ingenium._native import mypyc_attr
 from ingenium.indicators._base import Indicator, Period, bad_input, check_period
@@ -41,6 +42,17 @@ class RollingStdev(Indicator):
         "_next",
         "_peak",
         "_period",
+        "_shift",
+        "_squares",
+        "_sum",
+        "_window",
+        "mean",
+    )
+    state_parameters: ClassVar[tuple[str, ...]] = ("_divisor", "_period")
+    state_fields: ClassVar[tuple[str, ...]] = (
+        "_full",
+        "_next",
+        "_peak",
         "_shift",
         "_squares",
         "_sum",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from datetime import date, datetime
 from math import isfinite, nan
+from typing import Any, ClassVar
 
 from ingenium._native import mypyc_attr
+from ingenium.errors import StateError
 from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 from ingenium.indicators.sma import Sma
 
@@ -26,12 +29,34 @@ class Vwap(Indicator):
     """
 
     __slots__ = ("_money", "_session", "_volume")
+    state_fields: ClassVar[tuple[str, ...]] = ("_money", "_volume")
 
     def __init__(self) -> None:
         super().__init__(1)
         self._money = 0.0
         self._volume = 0.0
         self._session: Hashable = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` takes; see `Indicator.state`.
+
+        Raises:
+            StateError: The session is of a type that cannot be saved.
+        """
+        state = super().state()
+        state["fields"]["session"] = _write_session(self._session)
+        return state
+
+    def restore(self, state: Any) -> None:
+        """Take back what `state` returned; see `Indicator.restore`."""
+        fields = state.get("fields") if isinstance(state, Mapping) else None
+        if not isinstance(fields, Mapping):
+            super().restore(state)  # says what is wrong
+            return
+        session = _read_session(fields.get("session"))
+        rest = {name: value for name, value in fields.items() if name != "session"}
+        super().restore({**state, "fields": rest})
+        self._session = session
 
     def reset(self) -> None:
         """Start anew: the next bar is the first one."""
@@ -81,6 +106,7 @@ class RollingVwap(Indicator):
     """
 
     __slots__ = ("_money", "_volume")
+    state_fields: ClassVar[tuple[str, ...]] = ("_money", "_volume")
 
     def __init__(self, period: Period) -> None:
         period = check_period("RollingVwap", period)
@@ -103,3 +129,36 @@ class RollingVwap(Indicator):
         mean_volume = self._volume.update(volume)
         self.value = value = money / mean_volume if mean_volume else nan
         return value
+
+
+def _write_session(session: Hashable) -> Any:
+    if session is None or isinstance(session, str | int | float):
+        return session
+    if isinstance(session, datetime):
+        return {"datetime": session.isoformat()}
+    if isinstance(session, date):
+        return {"date": session.isoformat()}
+    if isinstance(session, tuple):
+        return {"tuple": [_write_session(each) for each in session]}
+    raise StateError(
+        f"session {session!r} of Vwap cannot be saved: use a date, a text, a number, or a tuple of "
+        "them"
+    )
+
+
+def _read_session(saved: Any) -> Hashable:
+    if not isinstance(saved, Mapping):
+        if saved is None or isinstance(saved, str | int | float):
+            return saved
+        raise StateError(f"saved session of Vwap is {saved!r}")
+    try:
+        [(kind, value)] = saved.items()
+        if kind == "datetime":
+            return datetime.fromisoformat(value)
+        if kind == "date":
+            return date.fromisoformat(value)
+        if kind == "tuple":
+            return tuple(_read_session(each) for each in value)
+    except (TypeError, ValueError) as error:
+        raise StateError(f"saved session of Vwap is {saved!r}: {error}") from error
+    raise StateError(f"saved session of Vwap is {saved!r}")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from ingenium.components.portfolio import Portfolio
 from ingenium.errors import ConfigError, DecodeError, InvalidOrderError, SubjectError
 from ingenium.events import Side, Signal, SignalEvent
+from ingenium.portfolios.last_prices import LastPrices
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
 from ingenium.trading.numbers import parse_decimal
 from ingenium.trading.tally import Tally, counted, day_of
@@ -61,6 +62,7 @@ class TargetPortfolio(Portfolio):
                 "two percent of equity"
             )
         self._unsized = Tally()
+        self.saved("prices", LastPrices(self.account))
         self.allow_short = allow_short
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingenium.components import Strategy
+from ingenium.components import BySymbol, Strategy
 from ingenium.errors import ConfigError
 from ingenium.events import Signal
 from ingenium.indicators import Rsi
@@ -56,17 +56,13 @@ class RsiStrategy(Strategy):
                 "one bar could be both: swap them"
             )
         Rsi(period)  # refuses a bad period now, rather than at the first bar
-        self._period = period
         self._buy_below = buy_below
         self._sell_above = sell_above
-        self._of_symbol: dict[str, Rsi] = {}
+        self._of_symbol = self.saved("rsi", BySymbol(lambda: Rsi(period)))
 
     def on_bar(self, bar: Bar) -> None:
         """Update the symbol's index and say what it means."""
-        rsi = self._of_symbol.get(bar.symbol)
-        if rsi is None:
-            rsi = self._of_symbol[bar.symbol] = Rsi(self._period)
-        value = rsi.update(bar.close)
+        value = self._of_symbol[bar.symbol].update(bar.close)
         # Both are false for the nan of the warm-up.
         if value < self._buy_below:
             self.send_signal(bar.symbol, Signal.LONG)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from ingenium.components import Strategy
-from ingenium.errors import ConfigError
+from ingenium.components import BySymbol, Strategy
+from ingenium.errors import ConfigError, StateError
 from ingenium.events import Signal
 from ingenium.indicators import Sma
 from ingenium.trading import Bar
@@ -51,16 +52,12 @@ class SmaCross(Strategy):
                 f"fast {fast} of {self.name} is not below slow {slow}: pass fewer bars for fast, "
                 "such as fast=10, slow=30"
             )
-        self._fast = fast
-        self._slow = slow
-        self._of_symbol: dict[str, _State] = {}
+        self._of_symbol = self.saved("averages", BySymbol(lambda: _State(fast, slow)))
 
     def on_bar(self, bar: Bar) -> None:
         """Update the symbol's averages and say when they cross."""
         symbol, close = bar.symbol, bar.close
-        state = self._of_symbol.get(symbol)
-        if state is None:
-            state = self._of_symbol[symbol] = _State(self._fast, self._slow)
+        state = self._of_symbol[symbol]
         slow = state.slow.update(close)
         gap = state.fast.update(close) - slow
         tie = _TIE * slow if slow > 0 else -_TIE * slow
@@ -86,3 +83,22 @@ class _State:
         self.slow = Sma(slow)
         self.side: Signal | None = None
         """On which side of the slow average the fast one was last."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` takes."""
+        side = None if self.side is None else self.side.value
+        return {"fast": self.fast.state(), "slow": self.slow.state(), "side": side}
+
+    def restore(self, state: Any) -> None:
+        """Take back what `state` returned.
+
+        Raises:
+            StateError: It is of other periods, or is none.
+        """
+        try:
+            fast, slow, side = state["fast"], state["slow"], state["side"]
+            self.side = None if side is None else Signal(side)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateError(f"saved averages cannot be read: {error!r}") from error
+        self.fast.restore(fast)
+        self.slow.restore(slow)

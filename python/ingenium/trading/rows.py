@@ -130,6 +130,12 @@ class GivenRows:
             self._rows.pop(section, None)
         return changed
 
+    def expect_change(self, section: str, keys: Iterable[str]) -> None:
+        """Let rows that are stored elsewhere differ from the present ones, or be no more."""
+        given = self._rows.setdefault(section, {})
+        for key in keys:
+            given[key] = b""
+
 
 class Watched(Protocol):
     """Something with rows in sections, such as one for each symbol."""
