@@ -39,20 +39,21 @@ authorization {{
 """
 
 
-def configuration(directory: Path, *, port: int, access: str) -> str:
+def configuration(directory: Path, *, port: int, access: str, monitor_port: int = -1) -> str:
     """Write the configuration of a server that only this machine's user can use.
 
     Args:
         directory: Where it keeps its files.
         port: Its port on 127.0.0.1; -1 lets it choose a free one.
         access: The part that says who may do what: `one_user` or `Accounts.configuration`.
+        monitor_port: Port of its monitoring pages; -1 lets it choose a free one.
     """
     return f"""\
 # Written at each start; changes are lost.
 server_name: "ingenium-embedded"
 listen: "127.0.0.1:{port}"
 # The monitoring pages ask for no password, so they are for this machine only.
-http: "127.0.0.1:-1"
+http: "127.0.0.1:{monitor_port}"
 ports_file_dir: {_quote(str(directory / "ports"))}
 log_file: {_quote(str(directory / "server.log"))}
 logfile_size_limit: 10MB

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 
 from ingenium._gen.ingenium.v1 import LockstepReport
@@ -14,13 +15,16 @@ from ingenium.components import App, Component, External
 from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.parts import Part
 from ingenium.deploy.program_watch import LISTEN_SECONDS, ProgramWatch
+from ingenium.deploy.server_care import ServerCare
 from ingenium.deploy.stopping import Stop
 from ingenium.deploy.supervising import CrashLoopError, Supervised
-from ingenium.errors import DeployError
+from ingenium.errors import BusTimeoutError, DeployError
 from ingenium.events import decode
 from ingenium.subjects import report_subject
 
 __all__ = ["Halt", "run_live"]
+
+_log = logging.getLogger("ingenium.deploy")
 
 Halt = Callable[[str], Awaitable[None]]
 """Halts trading, and says why; must not raise."""
@@ -39,6 +43,7 @@ async def run_live(
     *,
     halt: Halt,
     check: Callable[[], Awaitable[None]] | None = None,
+    care: ServerCare | None = None,
     server: ServerConnections | None = None,
     on_ready: Callable[[str], None] = lambda _text: None,
     on_problem: Callable[[str], None] = lambda _text: None,
@@ -53,6 +58,7 @@ async def run_live(
         buses: Connections of components in this process, to the same server.
         halt: Halts trading; called when a component dies again and again.
         check: Called once all have started, beside them.
+        care: Looks after the server, beside them.
         server: Says who is connected, so that programs which do not take part are named.
         on_ready: Told once who is connected and listens, and then of who comes later.
         on_problem: Told of programs that do not take part as they should, with the cure.
@@ -82,6 +88,7 @@ async def run_live(
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
     checking: asyncio.Future[None] | None = None
+    caring = [asyncio.create_task(care.run())] if care is not None else []
     try:
         await watch.start()
         for part in ordered:
@@ -102,7 +109,7 @@ async def run_live(
             on_ready(_all_ready(app, watch))
             if check is not None:
                 checking = asyncio.ensure_future(check())
-        done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([asked, *caring, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     except CrashLoopError as error:
@@ -114,14 +121,32 @@ async def run_live(
         if checking is not None:
             checking.cancel()
             await asyncio.gather(checking, return_exceptions=True)
-        for part, task in zip(reversed(started), reversed(tasks), strict=True):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await part.stop()
-            for each in {bus, *buses}:
+        try:
+            for part, task in zip(reversed(started), reversed(tasks), strict=True):
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await _stop(part, {bus, *buses})
+            await watch.stop()
+            await reports.stop()
+        finally:
+            # Until here, so that a server that dies while they stop is there again for them.
+            for each in caring:
+                each.cancel()
+            await asyncio.gather(*caring, return_exceptions=True)
+
+
+async def _stop(part: Part, buses: Collection[Bus]) -> None:
+    """Stop a part, and let its last messages go out before the next one stops.
+
+    Without a server they stay where they are written down, and the others are stopped all the same.
+    """
+    try:
+        await part.stop()
+        for each in buses:
+            if not isinstance(each, NatsBus) or each.client.is_up:
                 await each.flush()
-        await watch.stop()
-        await reports.stop()
+    except BusTimeoutError as error:
+        _log.warning("stopping %s: %s", part.component.name, error)
 
 
 async def _until_ready(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from ingenium.backoff import Backoff, RestartPolicy
 from ingenium.components import Component, External
 from ingenium.deploy.children import Child, how_of
 from ingenium.errors import DeployError
@@ -20,60 +19,6 @@ _ARRIVE_POLLS = 20
 
 class CrashLoopError(DeployError):
     """A program dies again and again: whatever it does may be half done."""
-
-
-@dataclass(frozen=True, slots=True)
-class RestartPolicy:
-    """When to start a program again.
-
-    Attributes:
-        first_seconds: The pause before the first restart; doubled for each one that follows.
-        longest_seconds: The longest pause.
-        healthy_seconds: How long it must have run for the next pause to be the first one again.
-        crashes: After how many of them within `window_seconds` to give up.
-        window_seconds: See `crashes`.
-    """
-
-    first_seconds: float = 1.0
-    longest_seconds: float = 30.0
-    healthy_seconds: float = 120.0
-    crashes: int = 5
-    window_seconds: float = 120.0
-
-
-class Backoff:
-    """Says how long to wait before a restart.
-
-    Args:
-        policy: By which rule.
-    """
-
-    def __init__(self, policy: RestartPolicy) -> None:
-        self._policy = policy
-        self._crashes: deque[float] = deque()
-        self._pause = policy.first_seconds
-
-    def crashed(self, ran_seconds: float, now: float) -> float | None:
-        """Take note of a crash.
-
-        Args:
-            ran_seconds: How long it had run.
-            now: The present time, in seconds, by any clock that only goes forward.
-
-        Returns:
-            Seconds to wait; ``None`` to give up.
-        """
-        policy, crashes = self._policy, self._crashes
-        crashes.append(now)
-        while crashes[0] < now - policy.window_seconds:
-            crashes.popleft()
-        if len(crashes) >= policy.crashes:
-            return None
-        if ran_seconds >= policy.healthy_seconds:
-            self._pause = policy.first_seconds
-        pause = self._pause
-        self._pause = min(pause * 2, policy.longest_seconds)
-        return pause
 
 
 class Supervised:
