@@ -56,6 +56,8 @@ class IncidentKind(StrEnum):
     """A message could not be read."""
     HANDLER_ERROR = "handler_error"
     """A handler raised."""
+    FEED = "feed"
+    """An ingestor has ended or failed, or could not send its data."""
     BLOCKED = "blocked"
     """A handler kept everything else from running for too long."""
     BEHIND = "behind"

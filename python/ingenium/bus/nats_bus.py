@@ -19,6 +19,7 @@ from ingenium.bus.receiving import deliver_to
 from ingenium.bus.routing import check_pattern, check_queue_group, check_subject
 from ingenium.clock import Clock
 from ingenium.errors import (
+    BusAwayError,
     BusClosedError,
     BusError,
     BusPermissionError,
@@ -208,7 +209,7 @@ class NatsBus(ReportingBus):
         self._check_open()
         limit = self._options.reconnect_buffer_bytes
         if self._client.buffered_bytes + size > limit:
-            raise BusError(
+            raise BusAwayError(
                 f"no connection to {self.url} now, and the buffer of {limit:,} bytes for that time "
                 "is full: publish again when it is back"
             )
@@ -367,6 +368,7 @@ class NatsBus(ReportingBus):
     async def close(self) -> None:
         """Close at once. Closing twice does no harm."""
         self._own_close = True
+        self._incidents.end()
         self._connected.set()  # Those who wait for a connection see that there will be none.
         self._wake()
         subscriptions = list(self._subscriptions.values())

@@ -13,7 +13,7 @@ from ingenium.config import Settings
 from ingenium.deploy.durable import make_live_member
 from ingenium.deploy.parts import Part
 from ingenium.deploy.stopping import Stop, stop_when_input_ends
-from ingenium.errors import BusClosedError
+from ingenium.errors import BusClosedError, ComponentError
 from ingenium.events import encode
 from ingenium.lockstep import make_member
 from ingenium.subjects import report_subject
@@ -73,6 +73,8 @@ async def play_component(
         for ended in (lost, run):
             if ended.done():
                 ended.result()
+        if run.done() and not app.historical and component.role != "ingestor":
+            raise ComponentError(f"{component.role} {component.name!r} ended before it was asked")
     finally:
         for task in waits:
             task.cancel()

@@ -110,7 +110,7 @@ async def _make_member(
         component.kill_switch = _kill_switch(settings, app)
     limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
-        return LiveMember(bus, component, limit=limit)
+        return LiveMember(bus, component, limit=limit, on_end=app.on_end)
     exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
         if isinstance(component, Executor) and component.works_at_broker:

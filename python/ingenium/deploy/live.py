@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Message
@@ -109,9 +110,7 @@ async def run_live(
             on_ready(_all_ready(app, watch))
             if check is not None:
                 checking = asyncio.ensure_future(check())
-        done, _ = await asyncio.wait([asked, *caring, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await _until_end(app, dict(zip(tasks, started, strict=True)), [asked, *caring], on_problem)
     except CrashLoopError as error:
         # What it has left undone nobody knows; the others are told before they stop.
         await halt(str(error))
@@ -133,6 +132,32 @@ async def run_live(
             for each in caring:
                 each.cancel()
             await asyncio.gather(*caring, return_exceptions=True)
+
+
+async def _until_end(
+    app: App,
+    tasks: Mapping[asyncio.Task[None], Part],
+    others: Collection[asyncio.Task[Any]],
+    on_notice: Callable[[str], None],
+) -> None:
+    """Wait until somebody asks to stop, all ingestors have ended, or something fails."""
+    running = set(tasks)
+    feeds = [ingestor.name for ingestor in app.ingestors]
+    while feeds:
+        done, _ = await asyncio.wait({*others, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if not done <= running:
+            return
+        running -= done
+        for component in (tasks[task].component for task in done):
+            if component.role != "ingestor":
+                raise DeployError(f"{component.role} {component.name!r} ended before the run did")
+            feeds.remove(component.name)
+            rest = "the app ends with it, as its on_end='stop' asks"
+            if feeds:
+                rest = f"the app goes on until {', '.join(feeds)} has ended too"
+            on_notice(f"ingestor {component.name!r} has ended; {rest}")
 
 
 async def _stop(part: Part, buses: Collection[Bus]) -> None:

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ingenium.backoff import Backoff, RestartPolicy
-from ingenium.components import Component, External
+from ingenium.components import Component, External, Ingestor
 from ingenium.deploy.children import Child, how_of
-from ingenium.errors import DeployError
+from ingenium.errors import DeployError, FeedError
 
-__all__ = ["Backoff", "CrashLoopError", "RestartPolicy", "Supervised"]
+__all__ = ["FEED_FAILED", "Backoff", "CrashLoopError", "RestartPolicy", "Supervised"]
 
 
+FEED_FAILED = 3
+"""Exit code of an ingestor's process whose feed is not to be started again."""
 _ARRIVE_POLL_SECONDS = 0.05
 _ARRIVE_POLLS = 20
 
@@ -55,6 +57,8 @@ class Supervised:
         """How often it was started again."""
         self.on_finished: Callable[[], None] = lambda: None
         """Called when it has ended as it may, and is expected no more."""
+        self.may_end = False
+        """Whether it is an ingestor that is not started again when it has ended with 0."""
         self.expectation = ""
         """What it was to do, for the error when it ends before it was ready."""
 
@@ -79,10 +83,11 @@ class Supervised:
         return self._is_ready
 
     async def run(self) -> None:
-        """Start it again whenever it dies, until it is stopped.
+        """Start it again whenever it dies, until it is stopped, or has ended as it may.
 
         Raises:
             CrashLoopError: It died too often.
+            FeedError: It is an ingestor that cannot go on, as it says itself.
             DeployError: It died before it was ready for the first time, or cannot be started.
         """
         now = asyncio.get_running_loop().time
@@ -94,6 +99,10 @@ class Supervised:
             if self._is_over():
                 return
             how = how_of(code)
+            if code == FEED_FAILED and isinstance(self.component, Ingestor):
+                raise FeedError(f"{name!r} has failed: its output is above")
+            if code == 0 and self.may_end:
+                return
             if code == 0 and await self._was_all():
                 self._on_line(name, f"{how}: it has sent what it had, and is not started again")
                 self.on_finished()
