@@ -29,6 +29,7 @@ from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.program_observer import observed_programs
+from ingenium.deploy.ready_report import report_ready
 from ingenium.deploy.replay import run_replay
 from ingenium.deploy.server_care import server_care
 from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
@@ -135,6 +136,9 @@ async def run_app(
                 if access.differs and not processes and not isinstance(component, External):
                     own = await connect(component.role, component.name)
                     buses.append(own)
+                    if not app.historical:
+                        # Before any part runs: accounts of another app are found here.
+                        await report_ready(own, app, component)
                 part = await make_part(
                     own,
                     app,
