@@ -92,7 +92,7 @@ class Plain(Ingestor):
 
 
 class Yields(Ingestor):
-    async def ingest(self) -> Any:  # type: ignore[override]
+    async def ingest(self) -> Any:
         yield 1
 
 

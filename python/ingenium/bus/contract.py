@@ -97,6 +97,9 @@ class Incident:
 class Subscription(ABC):
     """A running subscription to messages."""
 
+    is_spare = False
+    """Whether what it brings comes another way too, so that a lost connection is no gap in it."""
+
     @property
     @abstractmethod
     def subject(self) -> str:

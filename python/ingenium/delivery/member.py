@@ -26,6 +26,7 @@ from ingenium.components.points import Pass, Point, pass_by
 from ingenium.components.progress import Observation, Progress
 from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.book_check import positions_off
+from ingenium.delivery.gaps import Gaps
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.observation import lag_of, observe
@@ -46,6 +47,8 @@ from ingenium.subjects import TRADING
 __all__ = ["DurableMember"]
 
 _BATCH = 64
+_STOPPED = "stopped"
+"""In a component's file: whether it ended in order when it last ran."""
 _DATA_COMMIT_SECONDS = 1.0
 _FLUSH_SECONDS = 4.0
 _DRAIN_SECONDS = 5.0
@@ -121,6 +124,7 @@ class DurableMember:
         self._stopping = False
         # Whether what the component holds is no longer what is written down.
         self._broken = False
+        self._was_stopped = False
 
     # The life of the component.
 
@@ -141,6 +145,8 @@ class DurableMember:
         if isinstance(component, Executor):
             component.remember_orders()
         self._restore()
+        self._was_stopped = self._store.meta(_STOPPED) == "yes"
+        self._store.set_meta(_STOPPED, "")
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
         self._store.set_meta("role", component.role)
@@ -158,6 +164,7 @@ class DurableMember:
             self._begin(self._read())
             hear = hear_halts(component, self._arrivals)
             self._subscriptions.append(await self._bus.subscribe(TRADING, hear))
+            self._subscriptions[-1].is_spare = True  # the stream brings it too
         await self._follow_data()
 
     def _restore(self) -> None:
@@ -244,6 +251,7 @@ class DurableMember:
             await stop_component(component, self._clock.now(), self._life), self._clock.present()
         )
         self._commit()
+        self._store.set_meta(_STOPPED, "yes")
         if self._sending is not None and not self._sending.done():
             await self._outbox.flush(_FLUSH_SECONDS)
 
@@ -385,7 +393,8 @@ class DurableMember:
         # One that remembers goes on where it was; another one has nothing to put old data to.
         known = self._store.position(DATA_STREAM.name) if remembers(self.component) else None
         wanted = self._data_subjects
-        async with aclosing(read_data(self._bus, open_data, wanted, known, on_begin)) as arriving:
+        gaps = Gaps(self._bus, self.component, was_stopped=self._was_stopped)
+        async with aclosing(read_data(gaps, open_data, wanted, known, on_begin)) as arriving:
             async for data in arriving:
                 await self._arrivals.put_data(data)
 

@@ -84,6 +84,7 @@ async def run_live(
         bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
     )
     reports = await bus.subscribe(report_subject(app.name), on_report)
+    reports.is_spare = True  # a report that is lost is missing in nobody's data
     ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
     started: list[Part] = []
     tasks: list[asyncio.Task[None]] = []
