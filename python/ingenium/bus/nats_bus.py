@@ -409,7 +409,7 @@ class NatsBus(ReportingBus):
         self._connected.clear()
         self._lost_at = time.monotonic()
         reason = reason_of(self._client.reason)
-        detail = f"lost the connection to {self.url}: {reason}"
+        detail = f"{self.name} lost the connection to {self.url}: {reason}"
         self.report(Incident(IncidentKind.DISCONNECTED, detail, error=self._client.reason))
 
     async def _on_reconnected(self) -> None:
@@ -417,7 +417,7 @@ class NatsBus(ReportingBus):
             return
         away, now = time.monotonic() - self._lost_at, self._clock.now()
         self._connected.set()
-        detail = f"connected to {self.url} again after {away:.1f} s"
+        detail = f"{self.name} is connected to {self.url} again after {away:.1f} s"
         self.report(Incident(IncidentKind.RECONNECTED, detail))
         for subscription in list(self._subscriptions.values()):
             if subscription.is_spare or is_ask(subscription.subject):
