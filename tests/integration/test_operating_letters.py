@@ -66,7 +66,7 @@ async def test_letter_sent_again_to_a_fixed_component_is_handled_exactly_once(
     folder = desk.folder
     ended = ingenium("deadletters", "test", "--json", "--since", "1h", cwd=folder, env=env)
     assert ended.code == 0, ended.err
-    (line,) = [json.loads(line) for line in ended.out.splitlines()]
+    (line,) = json.loads(ended.out)["dead_letters"]
     assert line["sequence"] == letter.sequence
     assert line["component"] == "every-signal"
     assert line["subject"] == SIGNAL

@@ -153,7 +153,7 @@ def on_bar(strategy, bar):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("how", [[], ["--processes"]])
-def test_run_asked_to_stop_drains_prints_what_it_has_and_exits_0(
+def test_run_asked_to_stop_drains_prints_what_it_has_and_exits_130(
     folder: Path, how: list[str], number: signal.Signals
 ) -> None:
     _add(folder, SLOW)
@@ -163,14 +163,14 @@ def test_run_asked_to_stop_drains_prints_what_it_has_and_exits_0(
         it.send(number)
         ended = it.wait()
     result = json.loads(ended.out[ended.out.index("{") :])
-    assert ended.code == 0
+    assert ended.code == 130
     assert result["complete"] is False
     assert 5 <= result["steps"] < 60
     assert not [pid for pid in children if _is_alive(pid)]
 
 
 @pytest.mark.parametrize("text", ["", "waves"])
-def test_run_processes_asked_to_stop_before_all_are_ready_exits_0_soon(
+def test_run_processes_asked_to_stop_before_all_are_ready_exits_130_soon(
     folder: Path, text: str
 ) -> None:
     _add(folder, f"import sys, time\nprint({text!r}, file=sys.stderr)\ntime.sleep(0.5)")
@@ -178,7 +178,7 @@ def test_run_processes_asked_to_stop_before_all_are_ready_exits_0_soon(
         until(lambda: len(_descendants(it.pid)) >= 4, "children")
         it.send(signal.SIGINT)
         ended = it.wait(12)
-    assert ended.code == 0, ended.err
+    assert ended.code == 130, ended.err
 
 
 STUCK = """

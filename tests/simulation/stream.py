@@ -9,6 +9,7 @@ from simulation.chaos import Chaos
 from simulation.network import Peer, call
 from simulation.process import Process
 
+from ingenium.bus.content import same_content
 from ingenium.bus.contract import Message
 from ingenium.bus.routing import matches
 from ingenium.bus.stream import (
@@ -63,10 +64,10 @@ class SimServer(Peer):
         if identifier in self._taken:
             sequence, since = self._taken[identifier]
             if now - since <= self.chaos.options.window:
-                kept = self.records[sequence - 1].message.subject
+                kept = self.records[sequence - 1].message
                 self.chaos.trace(f"stream has {identifier} as {sequence}")
-                if kept != subject:
-                    raise StreamError(f"id {identifier} is that of message {sequence} on {kept}")
+                if not same_content(kept, Message(subject, payload, headers)):
+                    raise StreamError(f"id {identifier} is that of {sequence} on {kept.subject}")
                 return Appended(sequence, duplicate=True)
         sequence = len(self.records) + 1
         self.records.append(Record(sequence, self.chaos.now, Message(subject, payload, headers)))

@@ -89,7 +89,16 @@ def state_before_position(patch):
 
 
 def no_inbox(patch):
-    patch.setattr(writing.Draft, "has_seen", lambda self, identifier: False)
+    patch.setattr(writing.Draft, "digest", lambda self, identifier: None)
+
+
+def duplicate_is_known_by_its_id_alone(patch):
+    digest = writing.Draft.digest
+
+    def without_content(self, identifier):
+        return None if digest(self, identifier) is None else b""
+
+    patch.setattr(writing.Draft, "digest", without_content)
 
 
 def outbox_forgets_before_the_acknowledgement(patch):
@@ -175,18 +184,18 @@ def halts_are_not_heard(patch):
 
 
 def words_about_trading_count_again(patch):
-    has_seen = writing.Draft.has_seen
+    digest = writing.Draft.digest
     apply = TradingSwitch.apply
 
     def apply_anew(self, event):
         self._seen.clear()
         return apply(self, event)
 
-    def has_seen_others(self, identifier):
-        return not identifier.startswith("control") and has_seen(self, identifier)
+    def digest_of_others(self, identifier):
+        return None if identifier.startswith("control") else digest(self, identifier)
 
     patch.setattr(TradingSwitch, "apply", apply_anew)
-    patch.setattr(writing.Draft, "has_seen", has_seen_others)
+    patch.setattr(writing.Draft, "digest", digest_of_others)
 
 
 def portfolio_forgets_its_state(patch):
@@ -249,6 +258,7 @@ def orders_that_are_forgotten_block_nothing(patch):
         position_before_state,
         state_before_position,
         no_inbox,
+        duplicate_is_known_by_its_id_alone,
         outbox_forgets_before_the_acknowledgement,
         outbox_gives_up,
         call_before_the_journal_is_written,

@@ -25,6 +25,7 @@ FAULTS = [
     "doubled",
     "fills told again",
     "flipped",
+    "forged",
     "forgotten",
     "frozen",
     "listed late",

@@ -194,7 +194,7 @@ def test_frames_hold_curve_and_trades_by_columns(
     assert list(curve.columns) == ["time", "equity", "exposure", "benchmark"]
     assert curve.columns["time"][-1] == START + 4 * DAY
     assert curve.columns["equity"] == [1000.0] * 4
-    assert trades.columns["side"] == ["buy"]
+    assert trades.columns["side"] == ["long"]
     assert trades.columns["exit_price"] == [10.0]
     assert trades.columns["entry_time"] == [START + DAY]
     assert curve.index == ("time" if library == "pandas" else "")

@@ -25,6 +25,7 @@ from ingenium.brokers import PaperExecutor
 from ingenium.cli.output import print_problems
 from ingenium.cli.sweep_output import print_runs
 from ingenium.components import arm
+from ingenium.errors import BacktestError
 from ingenium.events import OrderType, TimeInForce
 from ingenium.exchange import FillPolicy
 from ingenium.indicators import Sma
@@ -336,6 +337,9 @@ class Named(Strategy):
         self.send_signal(bar.symbol, Signal.LONG)
 
 
+NAMED = Named.on_bars.__code__.co_firstlineno
+
+
 @pytest.mark.parametrize(
     ("strategy", "said"),
     [
@@ -349,7 +353,11 @@ class Named(Strategy):
         (Says({}), "sent no signal in 7 bars"),
         (
             Named(),
-            "sent no signal: Named overrides neither on_bar(self, bar) nor on_data(self, event)",
+            (
+                "sent no signal: Named overrides neither on_bar(self, bar) nor on_data(self, "
+                f"event); it has on_bars (test_backtest_problems.py, line {NAMED}); did you mean "
+                "on_bar?"
+            ),
         ),
     ],
     ids=lambda value: getattr(value, "name", "said"),
@@ -403,9 +411,22 @@ def test_portfolio_without_strategies_that_sends_nothing_is_said() -> None:
 
 
 def test_signal_of_an_unknown_word_is_said_once_with_its_count() -> None:
-    [line] = run(strategy=Says(dict.fromkeys(range(1, 5), "buy"))).problems
+    class Foreign(Says):
+        """Sends what `send_signal` refuses, as a program in another language may."""
+
+        def send_signal(self, symbol: str, signal: Any, **_: Any) -> SignalEvent:
+            return self._send(SignalEvent(symbol=symbol, signal=signal), "signal")
+
+    [line] = run(strategy=Foreign(dict.fromkeys(range(1, 5), "buy"))).problems
     assert "is 'buy', which is unknown: use one of ingenium.signal.long" in line
     assert line.endswith("(and 3 more such)")
+
+
+def test_signal_that_is_none_is_refused_with_the_right_word() -> None:
+    with pytest.raises(BacktestError, match=r"signal 'buy' .* is none: .*to buy is Signal.LONG"):
+        run(strategy=Says({1: "buy"}))
+    long, short = (run(strategy=Says({1: each})) for each in ("long", Signal.LONG))
+    assert long.events_digest == short.events_digest
 
 
 def test_symbol_that_ends_early_while_held_is_said() -> None:

@@ -366,8 +366,8 @@ def test_command_line_report_prints_what_the_harsher_exchange_leaves(tmp_path: P
     assert "harsher exchange:" not in plain.out
     assert (tmp_path / "p.html").stat().st_size < (tmp_path / "r.html").stat().st_size
     gone = ingenium("backtest", demo, "--report", "no/r.html", "--no-harsher", cwd=tmp_path)
-    assert gone.code == 1
-    assert "cannot write the report no/r.html: No such file or directory" in gone.err
+    assert gone.code == 2
+    assert "--report no/r.html: there is no folder no" in gone.err
 
 
 # Parts.

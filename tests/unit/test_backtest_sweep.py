@@ -162,7 +162,7 @@ def test_sweep_fails_the_point_that_kills_its_process_or_raises_and_no_other(fol
 def test_command_line_whose_runs_all_fail_ends_with_an_error(folder: Path) -> None:
     ended = ingenium("sweep", "app.py:broken", "--param", "fast=3", cwd=folder)
     assert ended.code == 1
-    assert "all 1 runs failed, the first one: LookupError" in ended.err
+    assert "the only run failed: LookupError" in ended.err
 
 
 def test_sweep_keeps_the_manifest_of_each_run(folder: Path, pool: Pool) -> None:
@@ -217,14 +217,18 @@ def test_command_line_prints_table_heat_map_failures_and_luck(
     assert "deflated Sharpe ratio" in ended.err
     monkeypatch.chdir(folder)
     sweep("app.py", ["fast=3:9:3", "slow=6,12"], json=True)
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    rows = json.loads(capsys.readouterr().out)["runs"]
     assert len(rows) == 6
     assert sum(bool(row["error"]) for row in rows) == 2
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_command_line_stopped_goes_on_where_it_was(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: signal.Signals,
 ) -> None:
     arguments = ["sweep", "app.py", "--param", "fast=2:9", "--param", "slow=10:40:2"]
     path = folder / ".ingenium" / "sweep" / "runs.jsonl"
@@ -234,15 +238,18 @@ def test_command_line_stopped_goes_on_where_it_was(
 
     with running(*arguments, cwd=folder) as it:
         until(lambda: lines() >= 2, "two runs")
-        it.send(signal.SIGINT)
+        it.send(how)
         ended = it.wait()
     assert ended.code == 130
     assert "the same command goes on" in ended.err
+    assert "Traceback" not in ended.err
+    # What is done is shown.
+    assert f"best of {lines()} by sharpe" in ended.out
     assert 2 <= lines() < 128
     monkeypatch.chdir(folder)
     sweep("app.py", ["fast=2:9", "slow=10:40:2"], json=True)
     whole = capsys.readouterr().out
-    points = [json.dumps(json.loads(line)["point"]) for line in whole.splitlines()]
+    points = [json.dumps(run["point"]) for run in json.loads(whole)["runs"]]
     assert len(points) == len(set(points)) == 128
     assert lines() == 128, "none was run twice"
 
@@ -308,7 +315,7 @@ def test_command_line_searches_and_goes_on_from_what_is_kept(
     assert len(path.read_text().splitlines()) == 4
     monkeypatch.chdir(folder)
     sweep("app.py", ["fast=2:9", "slow=10:40:1"], bayesian=6, workers=2, json=True)
-    assert capsys.readouterr().out.startswith(first.out)
+    assert json.loads(capsys.readouterr().out)["runs"][:4] == json.loads(first.out)["runs"]
     assert len(path.read_text().splitlines()) == 6
 
 
@@ -318,7 +325,10 @@ def test_command_line_searches_and_goes_on_from_what_is_kept(
         ({"bayesian": 3, "random": 3}, "do not go together"),
         ({"nats": True, "walk_forward": 2}, "do not go together"),
         ({"nats": True, "bayesian": 2}, "do not go together"),
-        ({"by": "sharp"}, "no figure 'sharp' to rank by: use one of .*sharpe, sortino"),
+        (
+            {"by": "sharp"},
+            "no figure 'sharp' to rank by, perhaps sharpe: use one of .*sortino",
+        ),
         ({"by": "start"}, "no figure 'start'"),
     ],
 )

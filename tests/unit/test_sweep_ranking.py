@@ -235,20 +235,20 @@ def test_sweeps_and_walks_go_on_where_some_fail(
     assert "not thirteen" in ended.err
     assert "1 of 4 runs lost all" in ended.err
     sweep("ranked.py:app", values, by="total_return", walk_forward=2, json=True, workers=1)
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    rows = json.loads(capsys.readouterr().out)["runs"]
     assert [row["point"] for row in rows] == [{"quantity": 2}] * 2
     assert all(row["figures"]["total_return"] > 0.01 for row in rows)
     assert [row["bust"] for row in rows] == [False, False]
     # Taken up again, nothing is run twice, and the same comes out.
     kept = (folder / ".ingenium" / "sweep" / "runs.jsonl").read_text()
     sweep("ranked.py:app", values, by="total_return", walk_forward=2, json=True, workers=1)
-    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
+    assert json.loads(capsys.readouterr().out)["runs"] == rows
     assert (folder / ".ingenium" / "sweep" / "runs.jsonl").read_text() == kept
 
 
 @pytest.mark.timeout(120)
 def test_walk_whose_runs_all_fail_says_so_with_the_reason(folder: Path) -> None:
-    with pytest.raises(BacktestError, match=r"all 2 choices .* fail over all of history.*thirty"):
+    with pytest.raises(BacktestError, match=r"all 2 runs failed: .*thirty"):
         sweep("ranked.py:fails_late", ["quantity=1,2"], walk_forward=3, workers=1)
 
 
@@ -275,7 +275,7 @@ def test_texts_of_others_are_printed_as_they_are(capsys: pytest.CaptureFixture[s
     print_runs(shown, said, runs, ["n"], "sharpe", 10)
     print_error(ValueError(BRACKETS))
     captured = capsys.readouterr()
-    assert " [/b] " in captured.out
+    assert "[/b] " in captured.out
     assert f"failed: {{'n': '[x]'}}: {BRACKETS}" in captured.err
     assert f"error: {BRACKETS}" in captured.err
 

@@ -2,31 +2,88 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from ingenium.backtest.summary import Statistics
 
-__all__ = ["figures", "percent", "ratio"]
+__all__ = ["figure_text", "figures", "percent", "ratio", "session"]
+
+_PERCENT = frozenset(
+    {
+        "total_return",
+        "cagr",
+        "volatility",
+        "max_drawdown",
+        "exposure",
+        "win_rate",
+        "benchmark_return",
+        "benchmark_max_drawdown",
+        "alpha",
+    }
+)
+_COUNTS = frozenset(
+    {
+        "trades",
+        "longest_losing_streak",
+        "fills",
+        "ambiguous_fills",
+        "uncapped_fills",
+        "rejected_orders",
+        "periods_per_year",
+    }
+)
+_SECONDS = frozenset({"longest_drawdown", "average_holding"})
 
 
 def percent(value: float | None) -> str:
     """Write a fraction in percent; a dash for what has no meaning."""
-    return "-" if value is None else f"{value:.2%}"
+    return "-" if value is None else _unsigned_zero(f"{value:.2%}")
 
 
 def ratio(value: float | None) -> str:
     """Write a number with two decimals; a dash for what has no meaning."""
-    return "-" if value is None else f"{value:,.2f}"
+    return "-" if value is None else _unsigned_zero(f"{value:,.2f}")
+
+
+def _unsigned_zero(text: str) -> str:
+    """Write what is rounded to zero without a sign."""
+    return text[1:] if text.startswith("-") and not any(c in "123456789" for c in text) else text
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """Write a figure of `Statistics` as a backtest prints it.
+
+    Args:
+        name: Its name, such as ``"cagr"``.
+        value: As ``to_json`` has it: fractions, and durations in seconds.
+    """
+    if value is None:
+        return "-"
+    if name in _PERCENT:
+        return percent(value)
+    if name in _SECONDS:
+        return _days(timedelta(seconds=value))
+    return f"{value:,.0f}" if name in _COUNTS else ratio(value)
 
 
 def _days(value: timedelta | None) -> str:
     return "-" if value is None else f"{value / timedelta(days=1):,.1f} days"
 
 
-def figures(stats: Statistics) -> list[tuple[str, str]]:
-    """Return names and texts of the figures, for a table."""
+def session(time: datetime, zone: tzinfo) -> str:
+    """Write the day of a bar by its end: one that ends at midnight is of the day before."""
+    return f"{time.astimezone(zone) - timedelta.resolution:%Y-%m-%d}"
+
+
+def figures(stats: Statistics, zone: tzinfo = UTC) -> list[tuple[str, str]]:
+    """Return names and texts of the figures, for a table.
+
+    Args:
+        stats: The figures.
+        zone: Zone of the days.
+    """
     return [
-        ("period", _period(stats)),
+        ("period", _period(stats, zone)),
         ("final equity", f"{stats.final_equity:,.2f} of {stats.starting_equity:,.2f}"),
         ("total return", percent(stats.total_return)),
         (f"holding {stats.benchmark or '-'}", percent(stats.benchmark_return)),
@@ -52,7 +109,8 @@ def figures(stats: Statistics) -> list[tuple[str, str]]:
     ]
 
 
-def _period(stats: Statistics) -> str:
+def _period(stats: Statistics, zone: tzinfo) -> str:
     if stats.start is None or stats.end is None:
         return "no data"
-    return f"{stats.start:%Y-%m-%d} to {stats.end:%Y-%m-%d}, {stats.years:.1f} years"
+    start, end = session(stats.start, zone), session(stats.end, zone)
+    return f"{start} to {end}, {stats.years:.1f} years"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
 from math import prod
@@ -22,6 +22,7 @@ Point = Mapping[str, Value]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _MOST_VALUES = 100_000
+_DRAWS_A_POINT = 100
 
 
 def parse_parameter(text: str) -> tuple[str, list[Value]]:
@@ -64,22 +65,41 @@ def grid(parameters: Mapping[str, Sequence[Value]]) -> list[Point]:
     return [dict(zip(parameters, values, strict=True)) for values in product(*parameters.values())]
 
 
-def sample(parameters: Mapping[str, Sequence[Value]], count: int, seed: int) -> list[Point]:
+def sample(
+    parameters: Mapping[str, Sequence[Value]],
+    count: int,
+    seed: int,
+    where: Callable[[Point], bool] | None = None,
+) -> list[Point]:
     """Return some of the combinations, each once, chosen at random.
 
     Args:
         parameters: Values by name.
         count: How many; all when there are no more.
         seed: Of the choice.
+        where: Whether a combination may be chosen; all may when left out.
     """
     total = prod(len(values) for values in parameters.values())
-    chosen = Random(seed).sample(range(total), min(count, total))  # noqa: S311 - no secret
-    points: list[Point] = []
-    for number in sorted(chosen):
-        point: dict[str, Value] = {}
-        rest = number
-        for name, values in reversed(list(parameters.items())):
-            rest, place = divmod(rest, len(values))
-            point[name] = values[place]
-        points.append({name: point[name] for name in parameters})
-    return points
+    random = Random(seed)  # noqa: S311 - no secret
+    if where is None:
+        chosen = random.sample(range(total), min(count, total))
+        return [_point(parameters, number) for number in sorted(chosen)]
+    found: dict[int, Point] = {}
+    # So many draws at the most, so that a grid of billions is not gone through.
+    draws = min(total, max(_MOST_VALUES, _DRAWS_A_POINT * count))
+    for number in random.sample(range(total), draws):
+        if len(found) == count:
+            break
+        point = _point(parameters, number)
+        if where(point):
+            found[number] = point
+    return [found[number] for number in sorted(found)]
+
+
+def _point(parameters: Mapping[str, Sequence[Value]], number: int) -> Point:
+    """Return a combination by its number in the grid."""
+    point: dict[str, Value] = {}
+    for name, values in reversed(list(parameters.items())):
+        number, place = divmod(number, len(values))
+        point[name] = values[place]
+    return {name: point[name] for name in parameters}

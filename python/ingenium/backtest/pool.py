@@ -9,7 +9,13 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
-from ingenium.backtest.sweep_run import SweepRun, Task, follow_parent, run_task
+from ingenium.backtest.sweep_run import (
+    SweepRun,
+    Task,
+    follow_parent,
+    run_task,
+    without_interrupts,
+)
 
 __all__ = ["Pool"]
 
@@ -40,6 +46,10 @@ class Pool:
         trace: TracebackType | None,
     ) -> None:
         self._end(is_urgent=error is not None)
+
+    def end_now(self) -> None:
+        """End the processes, whatever they are at."""
+        self._end(is_urgent=True)
 
     def _end(self, *, is_urgent: bool = False) -> None:
         executor, self._executor = self._executor, None
@@ -74,7 +84,9 @@ class Pool:
                         if task is None:
                             is_over = True
                             break
-                        under_way[executor.submit(run_task, task)] = task
+                        with without_interrupts():
+                            future = executor.submit(run_task, task)
+                        under_way[future] = task
                     if not under_way:
                         return
                     for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -110,7 +122,9 @@ def run_alone(task: Task) -> SweepRun:
     for _ in range(_ATTEMPTS):
         with _make_executor(1) as pool:
             try:
-                return pool.submit(run_task, task).result()
+                with without_interrupts():
+                    future = pool.submit(run_task, task)
+                return future.result()
             except BrokenProcessPool:
                 continue
     return SweepRun.failed(

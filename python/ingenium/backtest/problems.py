@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from itertools import islice
 
@@ -16,7 +16,7 @@ from ingenium.lockstep import EventLog
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.tally import counted, day_of
 
-__all__ = ["backtest_problems"]
+__all__ = ["as_asked", "backtest_problems"]
 
 _MOST = 6
 _GAP = timedelta(days=5)
@@ -30,8 +30,8 @@ def backtest_problems(
     curve: EquityCurve,
     notes: ExchangeNotes,
     *,
-    start: datetime | None,
-    end: datetime | None,
+    start: date | None,
+    end: date | None,
     first: datetime | None,
 ) -> list[str]:
     """Say what of a backtest's prices, account and options makes its figures doubtful.
@@ -47,11 +47,11 @@ def backtest_problems(
     if not log.data:
         if end is None or first is None:
             return []
-        return [f"end {day_of(end)} is before the first bar, which is known on {day_of(first)}"]
+        return [f"end {as_asked(end)} is before the first bar, which is known on {day_of(first)}"]
     lines: list[str] = []
     if start is not None and not len(curve):
         lines.append(
-            f"start {day_of(start)} is behind the data, which ends on {day_of(log.last)}: all "
+            f"start {as_asked(start)} is behind the data, which ends on {day_of(log.last)}: all "
             f"{log.data:,} bars were the warm-up, and nothing was traded"
         )
     lines += _of_exchange(notes)
@@ -61,6 +61,13 @@ def backtest_problems(
     lines += _of_symbols(list(traded.fills_of))
     lines += _of_equity(curve, list(traded.fills_of))
     return lines
+
+
+def as_asked(time: date | None) -> str:
+    """Write a day or an instant as it was asked for."""
+    if time is None or isinstance(time, datetime):
+        return day_of(time)
+    return time.isoformat()
 
 
 def _cut(lines: list[str], what: str) -> list[str]:

@@ -17,11 +17,11 @@ from ingenium.backtest.sweep import OnRun, Sweep
 from ingenium.backtest.sweep_run import (
     SweepRun,
     Task,
-    check_same_app,
     follow_parent,
+    load_task,
     run_task,
+    without_interrupts,
 )
-from ingenium.components import load_factory
 from ingenium.errors import BusError, ConfigError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def run_remotely(
     is_queued = False
     async for payload in queue.results(name):
         if payload is not None:
-            worker = _take(sweep, payload)
+            worker = _take(sweep, payload, is_old=not is_queued)
             if worker not in workers:
                 workers.add(worker)
                 on_worker(worker)
@@ -88,13 +88,29 @@ async def run_remotely(
     return sweep.runs()
 
 
-def _take(sweep: Sweep, payload: bytes) -> str:
-    """Keep a result, and return the name of its worker."""
+def _take(sweep: Sweep, payload: bytes, *, is_old: bool) -> str:
+    """Keep a result, and return the name of its worker.
+
+    Args:
+        sweep: Which it is of.
+        payload: The result.
+        is_old: Whether it may be of a sweep before this one: what failed then, or was run on other
+            data, is run again.
+    """
     with suppress(ValueError, LookupError, TypeError):
         row = json.loads(payload)
         key, run = SweepRun.from_json(row)
+        worker = str(row["worker"])
+        is_current = sweep.is_current(run)
+        if is_old and (run.error or not is_current):
+            return worker
+        if not is_current:
+            run = SweepRun.failed(
+                run.point,
+                f"worker {worker} has read other data than is here: give it the same files",
+            )
         sweep.keep(key, run)
-        return str(row["worker"])
+        return worker
     return ""
 
 
@@ -202,7 +218,8 @@ class _Child:
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other,), daemon=True)
-        self._process.start()
+        with without_interrupts():
+            self._process.start()
         other.close()
 
     @property
@@ -241,7 +258,7 @@ def _serve(pipe: Connection) -> None:
 def _problem(task: Task) -> str:
     """Say why a backtest is not for this worker; empty when it is."""
     try:
-        check_same_app(task, load_factory(task.target, task.point))
+        load_task(task)
     except ConfigError as error:
         return f"left to other workers: {error}"
     return ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingenium.backtest.curve import EquityCurve
+from ingenium.backtest.figures import session
 from ingenium.backtest.manifest import Manifest
 from ingenium.backtest.summary import Statistics
 from ingenium.components import DataNote
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["BacktestResult"]
 
 _FILL_COLUMNS = ("symbol", "side", "quantity", "price", "commission", "time", "order_id")
+_TRADE_COLUMNS = (*Trade.__struct_fields__, "net_pnl")
 _BORROWED = 1.005
 """Exposure above which money must have been borrowed; a gap after sizing makes a little more."""
 
@@ -85,6 +87,18 @@ class BacktestResult:
     def events_digest(self) -> str:
         """SHA-256 over all events in their order: equal for equal runs."""
         return self.replay.events_digest
+
+    @property
+    def hopeless(self) -> str:
+        """Why nothing could come of the run, whatever the prices; empty when something could."""
+        if self.replay.data and self.stats.start is None and self.manifest.figures_from is None:
+            start = self.manifest.start
+            after = f"no bars after start {start:%Y-%m-%d}" if start else "no bars count"
+            last = self.replay.last
+            return after + (f": data ends {session(last, self.equity.zone)}" if last else "")
+        if not self.replay.data and self.problems:
+            return self.problems[0]
+        return self.replay.hopeless
 
     @property
     def data_notes(self) -> Sequence[DataNote]:
@@ -176,7 +190,7 @@ class BacktestResult:
         }
         if trades:
             values["trades"] = [
-                {name: _plain(getattr(trade, name)) for name in Trade.__struct_fields__}
+                {name: _plain(_of_trade(trade, name)) for name in _TRADE_COLUMNS}
                 for trade in self.trades
             ]
             values["fills"] = [
@@ -196,7 +210,10 @@ class BacktestResult:
     def _rows(self, *, each_fill: bool) -> dict[str, list[Any]]:
         if each_fill:
             return _columns(self.fills, _FILL_COLUMNS)
-        return _columns(self.trades, Trade.__struct_fields__)
+        return {
+            name: [_in_frame(_of_trade(trade, name)) for trade in self.trades]
+            for name in _TRADE_COLUMNS
+        }
 
     def to_pandas(self, *, each_fill: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the curve, indexed by time, and the trades, as pandas frames of floats.
@@ -249,7 +266,14 @@ def _replace(file: Path, text: str) -> None:
         raise
 
 
-def _columns(rows: Sequence[Trade | Fill], names: Sequence[str]) -> dict[str, list[Any]]:
+def _of_trade(trade: Trade, name: str) -> Any:
+    if name == "side":
+        # A trade is long or short, as tables and report say; a fill buys or sells.
+        return "long" if trade.side is Side.BUY else "short"
+    return getattr(trade, name)
+
+
+def _columns(rows: Sequence[Fill], names: Sequence[str]) -> dict[str, list[Any]]:
     # By columns, so that they are there without any row, too.
     return {name: [_in_frame(getattr(row, name)) for row in rows] for name in names}
 
@@ -265,6 +289,7 @@ def _plain_fields(manifest: Manifest) -> dict[str, Any]:
     return answer | {
         "components": [list(component) for component in manifest.components],
         "data": [asdict(file) for file in manifest.data],
+        "programs": [asdict(file) for file in manifest.programs],
         "notes": [asdict(note) for note in manifest.notes],
     }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ingenium.backtest.parameters import Point, Value
+from ingenium.backtest.parameters import Point, Value, grid
 from ingenium.backtest.sweep import OnRun, SweepRun
+from ingenium.backtest.where import Condition
 from ingenium.errors import ConfigError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def search(
     count: int,
     at_once: int = 1,
     seed: int = 1,
+    where: Condition | None = None,
     on_run: OnRun = lambda _done, _of: None,
 ) -> list[SweepRun]:
     """Look for the point with the highest figure, by a tree-structured Parzen estimator.
@@ -40,6 +42,7 @@ def search(
         count: How many runs; fewer when all points have been run.
         at_once: How many points to choose together, for as many processes.
         seed: Of the choices.
+        where: Whether a point may be run; all may when left out.
         on_run: Called when runs are done, with their number and how many there will be.
 
     Returns:
@@ -57,20 +60,27 @@ def search(
     total = 1
     for values in parameters.values():
         total *= len(values)
+    if where is not None and total <= _MOST_COUNTED:
+        total = sum(map(where, grid(parameters)))
     count = min(count, total)
     found: dict[tuple[Value, ...], SweepRun] = {}
     on_run(0, count)
     repeats = 0
-    while len(found) < count and repeats < _MOST_REPEATS * count:
+    most = (_MOST_REPEATS if where is None else _MOST_REFUSED) * count
+    while len(found) < count and repeats < most:
         trials = [study.ask() for _ in range(min(at_once, count - len(found)))]
         chosen = [_point(trial, parameters) for trial in trials]
-        new = {key: point for point in chosen if (key := tuple(point.values())) not in found}
+        new = {
+            key: point
+            for point in chosen
+            if (key := tuple(point.values())) not in found and (where is None or where(point))
+        }
         if new:
             found |= dict(zip(new, run_points(list(new.values())), strict=True))
         repeats += len(chosen) - len(new)
         on_run(len(found), count)
         for trial, point in zip(trials, chosen, strict=True):
-            _tell(study, trial, found[tuple(point.values())], by)
+            _tell(study, trial, found.get(tuple(point.values())), by)
     runs = list(found.values())
     good = [run for run in runs if not run.error]
     if good and not any(by in run.figures for run in good):
@@ -79,6 +89,8 @@ def search(
 
 
 _MOST_REPEATS = 5
+_MOST_REFUSED = 100
+_MOST_COUNTED = 100_000
 _WORST = -1e300
 
 
@@ -106,11 +118,11 @@ def _point(trial: optuna.Trial, parameters: Mapping[str, Sequence[Value]]) -> Po
     return point
 
 
-def _tell(study: optuna.Study, trial: optuna.Trial, run: SweepRun, by: str) -> None:
+def _tell(study: optuna.Study, trial: optuna.Trial, run: SweepRun | None, by: str) -> None:
     from optuna.trial import TrialState
 
-    value = run.score(by)
-    if run.error:
+    value = None if run is None else run.score(by)
+    if run is None or run.error:
         study.tell(trial, state=TrialState.FAIL)
     else:
         # Only ranks count, so what has no score is below all others, and is avoided.

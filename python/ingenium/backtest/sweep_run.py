@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from math import isfinite
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ingenium._version import __version__
-from ingenium.backtest.manifest import source_digest
+from ingenium.backtest.app_sources import app_folder, source_files, sources_digest
+from ingenium.backtest.inputs import Input, InputWatch
 from ingenium.backtest.overfitting import deflated_sharpe, expected_best_sharpe, moments
 from ingenium.backtest.parameters import Point
 from ingenium.backtest.run import run
 from ingenium.backtest.statistics import is_solvent, simple_returns
 from ingenium.backtest.summary import Statistics
-from ingenium.components import App, load_factory
+from ingenium.components import App, check_handlers, load_factory
 from ingenium.components.blame import text_of, where
 from ingenium.errors import ConfigError, IngeniumError
 
-__all__ = ["FIGURES", "FIGURES_VERSION", "SweepRun", "Task", "follow_parent", "luck", "run_task"]
+__all__ = [
+    "FIGURES",
+    "FIGURES_VERSION",
+    "SweepRun",
+    "Task",
+    "follow_parent",
+    "load_task",
+    "luck",
+    "run_task",
+    "without_interrupts",
+]
 
 FIGURES = tuple(
     each.name for each in fields(Statistics) if each.name not in {"start", "end", "benchmark"}
@@ -43,10 +57,11 @@ class Task:
 
     Attributes:
         target: Names a function of the parameters that returns the app, as a command line does.
-        app_digest: SHA-256 of the file that holds it: a result counts only for the app as it was.
+        app_digest: SHA-256 of the app's source files: a result counts only for the app as it was.
         point: The parameters.
-        start: What comes before is a warm-up; ``None`` for the first bar.
-        end: The last instant; ``None`` for the last bar.
+        start: What comes before is a warm-up; ``None`` for the first bar. A date for the beginning
+            of that day in the zone of the data, or an aware datetime.
+        end: The last instant; ``None`` for the last bar. A date for the end of that day.
         figures_from: Where the figures begin, while trading begins before; ``None`` when they
             begin with it.
     """
@@ -54,19 +69,21 @@ class Task:
     target: str
     app_digest: str
     point: Point
-    start: datetime | None = None
-    end: datetime | None = None
+    start: date | None = None
+    end: date | None = None
     figures_from: datetime | None = None
 
     @property
     def key(self) -> str:
-        """What tells it from other tasks."""
+        """What tells it from other tasks, and from those of another version."""
         asked: list[object] = [self.target, self.app_digest, dict(self.point)]
-        if self.start is not None or self.end is not None:
-            asked += [_text(self.start), _text(self.end)]
-        if self.figures_from is not None:
-            asked += ["figures from", _text(self.figures_from)]
+        asked += [__version__, FIGURES_VERSION]
+        asked += map(_text, (self.start, self.end, self.figures_from))
         return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def key_with(self, inputs: Sequence[Input]) -> str:
+        """Return what a result is stored under: the task, and the data that it was run on."""
+        return sha256(json.dumps([self.key, list(inputs)]).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return the task as JSON values."""
@@ -92,8 +109,8 @@ class Task:
             target,
             str(values["app_digest"]),
             dict(values["point"]),
-            None if start is None else datetime.fromisoformat(start),
-            None if end is None else datetime.fromisoformat(end),
+            _time(start),
+            _time(end),
             None if figures_from is None else datetime.fromisoformat(figures_from),
         )
 
@@ -110,6 +127,7 @@ class SweepRun:
         moments: Sharpe ratio per day, skewness and kurtosis of its returns, and their number.
         manifest: What went into it, as JSON values; empty when it failed.
         problems: What its result says never happened or may be wrong; see `BacktestResult`.
+        inputs: The files that it has read, with their digests; empty when it failed.
     """
 
     point: Point
@@ -119,6 +137,7 @@ class SweepRun:
     moments: tuple[float, float, float, int]
     manifest: dict[str, Any] = field(default_factory=dict, compare=False)
     problems: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = field(default=(), compare=False)
 
     @classmethod
     def failed(cls, point: Point, error: str) -> SweepRun:
@@ -160,7 +179,8 @@ class SweepRun:
     def to_json(self, task: Task) -> dict[str, Any]:
         """Return the run, and what was asked for, as JSON values."""
         return {
-            "key": task.key,
+            "key": task.key_with(self.inputs),
+            "task": task.key,
             **task.to_json(),
             "version": __version__,
             "figures_version": FIGURES_VERSION,
@@ -170,11 +190,12 @@ class SweepRun:
             "moments": list(self.moments),
             "manifest": self.manifest,
             "problems": list(self.problems),
+            "inputs": list(map(list, self.inputs)),
         }
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> tuple[str, SweepRun]:
-        """Return key and run of what `to_json` gave.
+        """Return the key of the task, and the run, of what `to_json` gave.
 
         Raises:
             ValueError: It is none.
@@ -189,8 +210,9 @@ class SweepRun:
             tuple(row["moments"]),
             row.get("manifest", {}),
             tuple(map(str, row.get("problems", ()))),
+            tuple((str(name), str(digest)) for name, digest in row["inputs"]),
         )
-        return row["key"], run
+        return row["task"], run
 
 
 def run_task(task: Task) -> SweepRun:
@@ -199,19 +221,27 @@ def run_task(task: Task) -> SweepRun:
     Whatever the app raises fails this run and no other.
     """
     point = dict(task.point)
+    watch = InputWatch(task.target, app_folder(task.target))
+    made: list[App] = []
     try:
-        factory = load_factory(task.target, point)
-        check_same_app(task, factory)
-        result = run(
-            lambda: factory(**point),
-            start=task.start,
-            end=task.end,
-            figures_from=task.figures_from,
-        )
+        with watch.watching():
+            with watch.loading():
+                factory = load_task(task)
+
+            def make() -> App:
+                made.append(factory(**point))
+                check_handlers(made[-1])
+                return made[-1]
+
+            result = run(make, start=task.start, end=task.end, figures_from=task.figures_from)
+            for app in made:
+                watch.list_files(app)
     except IngeniumError as error:
         return SweepRun.failed(point, str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - of the user's code, it may be any
         return SweepRun.failed(point, f"{text_of(error)}{where(error)}")
+    if result.hopeless and task.figures_from is None:
+        return SweepRun.failed(point, result.hopeless)
     values = result.to_json(trades=False)
     daily, _ = result.equity.daily()
     returns = simple_returns(daily) if is_solvent(daily) else []
@@ -224,20 +254,41 @@ def run_task(task: Task) -> SweepRun:
         (*moments(returns), len(returns)),
         manifest,
         tuple(values["problems"]),
+        watch.inputs(),
     )
 
 
-def check_same_app(task: Task, factory: Callable[..., App]) -> None:
-    """Refuse to run another app than the one that was asked for.
+_loaded: dict[str, str] = {}
+"""Digest of the app that this process has loaded last, by its target."""
+
+
+def load_task(task: Task) -> Callable[..., App]:
+    """Return the function that makes a task's app, as its source files are now.
 
     Raises:
-        ConfigError: The file is not the same.
+        ConfigError: There is none, or the files are not those that the task was made from.
     """
-    if source_digest(factory) != task.app_digest:
+    factory = load_factory(task.target, task.point)
+    digest = sources_digest(task.target, factory)
+    if _loaded.setdefault(task.target, digest) != digest:
+        # A process that serves one sweep after another has the modules of an older one.
+        _forget_modules({str(path) for path in source_files(task.target, factory)})
+        factory = load_factory(task.target, task.point)
+        _loaded[task.target] = digest
+    if digest != task.app_digest:
         raise ConfigError(
-            f"{task.target} is not what the sweep was started with: use the same file everywhere, "
-            "and leave it as it is while a sweep runs"
+            f"{task.target} is not what the sweep was started with: use the same files everywhere, "
+            "and leave them as they are while a sweep runs"
         )
+    return factory
+
+
+def _forget_modules(files: set[str]) -> None:
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and os.path.realpath(file) in files:
+            del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def luck(runs: Sequence[SweepRun], best: SweepRun) -> float | None:
@@ -246,6 +297,19 @@ def luck(runs: Sequence[SweepRun], best: SweepRun) -> float | None:
     sharpe, skewness, kurtosis, observations = best.moments
     expected = expected_best_sharpe(tried)
     return deflated_sharpe(sharpe, skewness, kurtosis, observations, expected)
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Start processes that leave Ctrl+C to this one from their first instant.
+
+    A process inherits the signals that are blocked; `follow_parent` comes only after its imports.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def follow_parent() -> None:
@@ -261,5 +325,12 @@ def _end_with(parent: BaseProcess) -> None:
     os._exit(1)
 
 
-def _text(time: datetime | None) -> str | None:
+def _text(time: date | None) -> str | None:
     return None if time is None else time.isoformat()
+
+
+def _time(text: str | None) -> date | None:
+    """Return what `_text` wrote; a date has no time of day."""
+    if text is None:
+        return None
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)

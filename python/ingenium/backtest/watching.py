@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = ["FileWatch"]
 
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".dist-info", ".toml", ".egg-link")
+_LISTINGS = ("os.listdir", "os.scandir")
 _SYSTEM = ("/proc/", "/dev/", "/sys/", "/etc/", "/usr/share/zoneinfo/")
 
 
@@ -20,11 +21,17 @@ class FileWatch:
     Attributes:
         by: Who is at work now; empty for nobody in particular.
         opened: Files by who opened them, in the order of their first opening.
+        listed: Folders by who listed them, likewise.
+
+    Args:
+        ignored: Ends of the names that do not count.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ignored: tuple[str, ...] = _CODE) -> None:
+        self._ignored = ignored
         self.by = ""
         self.opened: dict[str, dict[str, None]] = {}
+        self.listed: dict[str, dict[str, None]] = {}
 
     def note(self, path: object, mode: object) -> None:
         """Take note that a file is opened."""
@@ -33,11 +40,16 @@ class FileWatch:
         if isinstance(mode, str) and not ("r" in mode or "+" in mode):
             return
         name = os.path.realpath(os.fsdecode(path))
-        if name.endswith(_CODE) or name.startswith(_SYSTEM) or "site-packages" in name:
+        if name.endswith(self._ignored) or name.startswith(_SYSTEM) or "site-packages" in name:
             return
         if name.startswith(sys.base_prefix) or Path(name).is_dir():
             return
         self.opened.setdefault(self.by, {})[name] = None
+
+    def note_folder(self, path: object) -> None:
+        """Take note that a folder is listed."""
+        if isinstance(path, str | bytes | os.PathLike):
+            self.listed.setdefault(self.by, {})[os.path.realpath(os.fsdecode(path))] = None
 
     @contextmanager
     def watching(self) -> Iterator[FileWatch]:
@@ -75,3 +87,6 @@ def _on_event(event: str, arguments: tuple[object, ...]) -> None:
     if event == "open" and _watches:
         for watch in _watches:
             watch.note(arguments[0], arguments[1])
+    elif event in _LISTINGS and _watches:
+        for watch in _watches:
+            watch.note_folder(arguments[0])

@@ -58,6 +58,8 @@ class IncidentKind(StrEnum):
     """A handler raised."""
     FEED = "feed"
     """An ingestor has ended or failed, or could not send its data."""
+    CONFLICT = "conflict"
+    """Two events that differ have one id: the second one was not acted upon."""
     BLOCKED = "blocked"
     """A handler kept everything else from running for too long."""
     BEHIND = "behind"

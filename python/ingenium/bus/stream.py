@@ -4,7 +4,7 @@ Promised by every stream:
 
 * What `Stream.append` acknowledged is kept, and every reader gets it, in the order of sequences.
 * A message with an id that the stream has taken within its window is acknowledged as a duplicate
-  and kept once.
+  and kept once; one that differs from what was kept under the id is an error.
 * `Stream.read` never leaves out a message in silence: where one is gone, it raises.
 
 Not promised: that a message whose append timed out was not kept. Append it again, with the same id.
@@ -260,7 +260,14 @@ class MemoryStream(Stream):
         headers = dict(headers or {})
         identifier = headers.get(MESSAGE_ID, "")
         if identifier in self._taken:
-            return Appended(self._taken[identifier], duplicate=True)
+            sequence = self._taken[identifier]
+            kept = self._records[sequence - 1].message
+            if (kept.subject, kept.payload) != (subject, payload):
+                raise StreamError(
+                    f"the message on {subject} is not kept: its id {identifier!r} is that of "
+                    f"message {sequence} on {kept.subject}, which says something else"
+                )
+            return Appended(sequence, duplicate=True)
         sequence = len(self._records) + 1
         message = Message(subject, payload, headers)
         self._records.append(Record(sequence, self._clock.now(), message))

@@ -35,6 +35,8 @@ _CALL_SECONDS = 5.0
 _CALLS = "$JS."
 _NO_JETSTREAM = (10039, 10076)  # not enabled, for the account or at all
 _NAME_IN_USE = 10058
+_NO_ROOM = (10028, 10047)  # in memory, in files
+_SMALLEST_PART = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ class StreamLayout:
         name: Of the stream.
         subjects: What it keeps.
         in_files: Whether it outlives its server; in memory otherwise.
-        max_bytes: How much it keeps; the oldest falls out.
+        max_bytes: How much it keeps; the oldest falls out. A server reserves that when the stream
+            is made; where it has less room, the stream gets a half of it, a quarter, and so on down
+            to a sixteenth.
         max_age_seconds: How long it keeps a message; 0 for no limit.
         max_message_bytes: The largest message that it takes.
         duplicate_window_seconds: How long an id is known, so that the same message is kept once.
@@ -204,8 +208,9 @@ async def _open(bus: NatsBus, layout: StreamLayout, labels: Labels, *, is_made: 
                 ) from error
             info = await _make(js, layout, labels)
     except APIError as error:
+        cure = f": {_no_room(layout)}" if error.err_code in _NO_ROOM else ""
         raise StreamError(
-            f"the server at {bus.url} does not make stream {layout.name}: {error.description}"
+            f"the server at {bus.url} does not make stream {layout.name}: {error.description}{cure}"
         ) from error
     except (TimeoutError, NatsError) as error:
         if refused := bus.refused(_CALLS):
@@ -271,14 +276,40 @@ async def _make(js: Any, layout: StreamLayout, labels: Labels) -> StreamInfo:
         allow_direct=True,
         no_ack=not layout.answers,
     )
-    try:
-        made: StreamInfo = await js.add_stream(config)
-    except APIError as error:
-        if error.err_code != _NAME_IN_USE:
-            raise
-        # Another component has made it in this moment.
-        made = await js.stream_info(layout.name)
+    while True:
+        try:
+            made: StreamInfo = await js.add_stream(config)
+        except APIError as error:
+            size = config.max_bytes or 0
+            if error.err_code in _NO_ROOM and size // 2 * _SMALLEST_PART >= layout.max_bytes:
+                config.max_bytes = size // 2
+                continue
+            if error.err_code != _NAME_IN_USE:
+                raise
+            # Another component has made it in this moment.
+            made = await js.stream_info(layout.name)
+            break
+        if config.max_bytes != layout.max_bytes:
+            _log.warning(
+                "stream %s keeps %d MiB and not %d, the oldest messages fall out sooner: %s",
+                layout.name,
+                (config.max_bytes or 0) // _MIB,
+                layout.max_bytes // _MIB,
+                _no_room(layout),
+            )
+        break
     return made
+
+
+def _no_room(layout: StreamLayout) -> str:
+    """Say what to do about a server that has too little room for a stream."""
+    what, setting = (
+        ("disk", "max_file_store") if layout.in_files else ("memory", "max_memory_store")
+    )
+    return (
+        f"its server has no more {what} for streams: free some, or raise {setting} in the "
+        "jetstream block of its configuration, or the limit of the account"
+    )
 
 
 def _check(bus: NatsBus, layout: StreamLayout, info: StreamInfo) -> None:

@@ -17,7 +17,9 @@ __all__ = ["accounts"]
 
 
 def accounts(
-    app: Annotated[str, typer.Argument(help="file.py, file.py:name or package.module:name")],
+    app: Annotated[
+        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
+    ],
     directory: Annotated[
         Path | None,
         typer.Option(

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json as jsonlib
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
 from ingenium.backtest.figures import figures, percent
+from ingenium.cli.checks import check_benchmark, check_report
 from ingenium.cli.data_notes import print_notes
-from ingenium.cli.output import escaped, make_console, print_problems, print_trades
+from ingenium.cli.days import day
+from ingenium.cli.output import escaped, make_console, print_problems, print_trades, printable
 from ingenium.cli.progress import StepProgress
-from ingenium.errors import BacktestError, ConfigError
+from ingenium.cli.tables import print_lines
+from ingenium.components import check_handlers, load_app
+from ingenium.errors import BacktestError
 
 __all__ = ["backtest"]
 
 
 def backtest(
-    app: Annotated[str, typer.Argument(help="file.py, file.py:name or package.module:name")],
+    app: Annotated[
+        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
+    ],
     start: Annotated[
         str | None,
         typer.Option("--start", help="First day that counts; earlier bars are a warm-up."),
@@ -72,6 +76,8 @@ def backtest(
 ) -> None:
     """Run an app over its history in one process, and print what came out.
 
+    Components in other languages are started, and meet the others on an embedded server.
+
     A component that raises ends the backtest with code 1; what came out until then is printed all
     the same.
     """
@@ -79,7 +85,11 @@ def backtest(
     if check_lookahead:
         _check_lookahead(app, messages, json=json)
         return
-    first, last = _day("start", start), _day("end", end)
+    first, last = day("start", start), day("end", end)
+    if report is not None:
+        check_report(report)
+    if benchmark is not None:
+        check_benchmark(load_app(app), benchmark)
     failure: BacktestError | None = None
     with StepProgress(messages, f"backtest of {app}") as progress:
         try:
@@ -91,6 +101,10 @@ def backtest(
                 timezone=timezone,
                 digest=digest,
                 on_step=progress.on_step,
+                on_app=check_handlers,
+                on_line=lambda name, line: messages.print(
+                    f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True
+                ),
             )
         except BacktestError as error:
             if not isinstance(error.partial, BacktestResult):
@@ -98,8 +112,10 @@ def backtest(
             result, failure = error.partial, error
     if json:
         typer.echo(jsonlib.dumps(result.to_json()))
-    else:
+    elif not result.hopeless:
         _print(make_console(), result, trades)
+    if result.hopeless and failure is None:
+        raise BacktestError(f"nothing could come of this run: {result.hopeless}")
     if report is not None:
         harsher = None if no_harsher else _run_harsher(result, messages)
         file = result.report(report, harsher=harsher or False)
@@ -145,25 +161,17 @@ def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _day(name: str, text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"--{name} {text!r} is no day: write it as 2024-01-31") from None
-
-
 def _print(console: Console, result: BacktestResult, trades: int) -> None:
     if trades:
-        print_trades(console, result.trades, trades, result.equity.zone)
-    table = Table.grid(padding=(0, 2))
-    for name, text in figures(result.stats):
-        table.add_row(f"[dim]{escaped(name)}[/]", escaped(text))
-    table.add_row("[dim]policy[/]", escaped(result.policy or "-"))
-    console.print(table)
-    # Not in the table, whose columns would cut it off on a common terminal.
-    console.print(f"[dim]events digest[/]  {result.events_digest or '-'}", highlight=False)
+        print_trades(console, result.replay, trades, result.equity.zone)
+    print_lines(
+        console,
+        [
+            *figures(result.stats, result.equity.zone),
+            ("policy", result.policy or "-"),
+            ("events digest", result.events_digest or "-"),
+        ],
+    )
     print_notes(console, result.data_notes)
     for line in result.flattering():
         console.print(f"[yellow]flatters:[/] {escaped(line)}", highlight=False)

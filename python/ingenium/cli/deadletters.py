@@ -11,10 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from ingenium.cli.output import escaped, make_console, printable
+from ingenium.cli.output import make_console, printable
+from ingenium.cli.tables import Column, print_table
 from ingenium.cli.targets import JsonFlag, app_name
 from ingenium.clock import SystemClock, format_time
 from ingenium.config import Settings
@@ -106,27 +105,33 @@ async def _chosen(
 
 def _list(letters: Sequence[Letter], *, as_json: bool) -> None:
     if as_json:
-        for letter in letters:
-            typer.echo(jsonlib.dumps(_as_json(letter)))
+        typer.echo(jsonlib.dumps({"dead_letters": [_as_json(letter) for letter in letters]}))
         return
     if not letters:
         typer.echo("no dead letters")
         return
-    table = Table(box=SIMPLE_HEAD)
-    for column in ("sequence", "time", "component", "reason", "error", "subject", "bytes"):
-        table.add_column(column, justify="right" if column in {"sequence", "bytes"} else "left")
-    for letter in letters:
-        event = letter.event
-        table.add_row(
+    columns = [
+        Column("sequence", right=True),
+        Column("time", rank=2),
+        Column("component"),
+        Column("reason"),
+        Column("error", folds=30),
+        Column("subject", rank=3),
+        Column("bytes", right=True, rank=4),
+    ]
+    rows = [
+        [
             str(letter.sequence),
             format_time(letter.time.replace(microsecond=0)),
-            escaped(event.component),
-            escaped(event.reason),
-            escaped(_first_line(event.error)),
-            escaped(event.original_subject),
-            f"{len(event.data):,}",
-        )
-    make_console().print(table)
+            letter.event.component,
+            letter.event.reason,
+            _first_line(letter.event.error),
+            letter.event.original_subject,
+            f"{len(letter.event.data):,}",
+        ]
+        for letter in letters
+    ]
+    print_table(make_console(), columns, rows)
 
 
 async def _show(stream: Stream, number: int, *, as_json: bool) -> None:
@@ -173,14 +178,16 @@ async def _resend(stream: Stream, letters: Sequence[Letter], *, yes: bool, as_js
             abort=True,
             err=True,
         )
+    resent: list[dict[str, object]] = []
     for letter in letters:
         new = await resend(stream, letter)
-        if as_json:
-            typer.echo(jsonlib.dumps({"sequence": letter.sequence, "kept": new}))
-        else:
+        resent.append({"sequence": letter.sequence, "kept": new})
+        if not as_json:
             subject = printable(letter.event.original_subject)
             what = "sent again" if new else "had been sent again before: nothing is done"
             typer.echo(f"{letter.sequence} on {subject} {what}")
+    if as_json:
+        typer.echo(jsonlib.dumps({"resent": resent}))
 
 
 def _as_json(letter: Letter) -> dict[str, object]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from contextlib import suppress
 from json import dumps
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -13,6 +17,7 @@ from ingenium._version import __version__
 from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.deadletters import deadletters
+from ingenium.cli.help_text import help_of
 from ingenium.cli.output import print_error
 from ingenium.cli.protos import protos
 from ingenium.cli.run import run
@@ -34,51 +39,130 @@ application = typer.Typer(
     name="ingenium",
     help="Event-driven trading systems out of parts that meet on NATS.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain, so that no text of a user is taken for markup or emoji, in errors too.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-application.command()(run)
-application.command()(backtest)
-application.command()(sweep)
-application.command()(worker)
-application.command()(tap)
-application.command()(accounts)
-application.command()(protos)
-application.command()(halt)
-application.command()(reduce)
-application.command()(resume)
-application.command()(status)
-application.command()(deadletters)
-application.command()(verify)
+for command in (
+    run,
+    backtest,
+    sweep,
+    worker,
+    tap,
+    accounts,
+    protos,
+    halt,
+    reduce,
+    resume,
+    status,
+    deadletters,
+    verify,
+):
+    text = help_of(command)
+    application.command(help=text, short_help=text.partition("\n")[0])(command)
 
 
-@application.command()
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(_version())
+        raise typer.Exit
+
+
+def _version() -> str:
+    return f"ingenium {__version__}, {'compiled' if is_compiled() else 'not compiled'}"
+
+
+@application.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@application.command(short_help="Print the version, and whether backtests are compiled.")
 def version(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the version, and whether the inner loop of backtests is compiled."""
-    compiled = is_compiled()
     if json:
-        typer.echo(dumps({"version": __version__, "compiled": compiled}))
+        typer.echo(dumps({"version": __version__, "compiled": is_compiled()}))
     else:
-        typer.echo(f"ingenium {__version__}{', compiled' * compiled}")
+        typer.echo(_version())
 
 
 def main() -> None:
     """Run the command line; errors become one line on standard error and an exit code.
 
-    The code is 0 when all went well, 1 when a run failed, 2 when it was asked for wrongly.
+    The code is 0 when all went well, 1 when a run failed, 2 when it was asked for wrongly, 130
+    after Ctrl+C.
     """
+    # Not the default handler, which asyncio replaces by one that waits for the next await: the code
+    # of a user, such as the reading of a file, may be long without one.
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        code = _run()
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    # Nothing is left to do that an interrupt could save.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code == _INTERRUPTED:
+        _discard_output()
+        # Without waiting for threads that may never end.
+        os._exit(code)
+    sys.exit(code)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run() -> int:
+    code = 0
     try:
         application()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except IngeniumError as error:
         print_error(error)
         wrong = isinstance(error, ConfigError | SubjectError | MissingDependencyError)
-        sys.exit(_WRONG_USE if wrong else _FAILED)
+        code = _WRONG_USE if wrong else _FAILED
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough.
+        _discard_output()
     except OSError as error:
         # Such as a full disk below standard output.
         name = f"{error.filename}: " if error.filename else ""
         print_error(error if error.strerror is None else f"{name}{error.strerror}")
-        sys.exit(_FAILED)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        _discard_output()
+        code = _FAILED
+    return code or _flush()
+
+
+def _flush() -> int:
+    """Write out what was printed; its disk may be full."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+    except (OSError, ValueError) as error:
+        print_error(f"standard output: {getattr(error, 'strerror', None) or error}")
+        _discard_output()
+        return _FAILED
+    return 0
+
+
+def _discard_output() -> None:
+    """Flush what can be flushed, and let the rest go nowhere, so that the end is quiet."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -5,19 +5,18 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from datetime import time as time_of_day
 from decimal import Decimal
 from math import isfinite
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import content_type_of, unpack
+from ingenium.cli.console import escaped, make_console, print_error, printable
+from ingenium.cli.tables import Column, print_lines, print_table
 from ingenium.clock import format_time
 from ingenium.errors import DecodeError, WireError
 from ingenium.events import (
@@ -35,8 +34,8 @@ from ingenium.events import (
     encode,
 )
 from ingenium.lockstep import ReplayResult
+from ingenium.lockstep.fill_days import FillDays
 from ingenium.subjects import event_type_of
-from ingenium.trading import Trade
 
 __all__ = [
     "describe_message",
@@ -53,24 +52,6 @@ __all__ = [
 
 _MIDNIGHT = time_of_day(0)
 _SHOWN_PROBLEMS = 12
-
-
-def printable(text: str) -> str:
-    """Escape what could steer a terminal, such as colours or line breaks in a symbol."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
-def escaped(text: str) -> str:
-    """Escape what could steer a terminal, or be taken for markup, such as ``[x]``."""
-    return escape(printable(text))
-
-
-def make_console(*, stderr: bool = False) -> Console:
-    """Return where a command prints; ``:b:`` in a text stays as it is."""
-    return Console(stderr=stderr, emoji=False)
 
 
 def describe_message(message: Message) -> str:
@@ -236,40 +217,45 @@ def _money(number: Decimal) -> str:
     return f"{number:,.2f}"
 
 
-def _coloured(number: Decimal) -> str:
-    colour = "green" if number > 0 else "red" if number < 0 else "default"
-    return f"[{colour}]{_money(number)}[/]"
+def _coloured(number: Decimal) -> Text:
+    style = "green" if number > 0 else "red" if number < 0 else ""
+    return Text(_money(number), style=style)
 
 
 def print_result(console: Console, result: ReplayResult, *, trades: int) -> None:
     """Print the last trades, the account and the digest."""
     account = result.account
-    print_trades(console, result.trades, trades)
-    summary = Table.grid(padding=(0, 2))
-    for name, value in (
-        ("period", _period(result)),
-        (
-            "events",
-            (
-                f"{result.data:,} bars, {result.signals:,} signals, {result.orders:,} orders, "
-                f"{result.executions:,} executions"
-            ),
-        ),
-        ("closed trades", f"{len(result.trades):,}"),
-        ("realized P&L", _coloured(account.realized_pnl)),
-        ("unrealized P&L", _coloured(account.unrealized_pnl)),
-        ("commissions", _money(account.commissions)),
-        ("equity", f"[bold]{_money(account.equity)}[/]"),
-        ("began with", _money(account.starting_cash)),
-        ("events digest", result.events_digest),
-    ):
-        summary.add_row(f"[dim]{name}[/]", value)
-    console.print(summary)
+    print_trades(console, result, trades)
+    print_lines(
+        console,
+        [
+            ("period", _period(result)),
+            ("events", _counts(result)),
+            ("closed trades", f"{len(result.trades):,}"),
+            ("realized P&L", _with(account.realized_pnl, "before commissions")),
+            ("unrealized P&L", _coloured(account.unrealized_pnl)),
+            ("commissions", _money(account.commissions)),
+            ("equity", Text(_money(account.equity), style="bold")),
+            ("start equity", _money(account.starting_cash)),
+            ("events digest", result.events_digest),
+        ],
+    )
     print_problems(console, result.problems)
     for reason in result.inexact:
         console.print(f"[yellow]not exact:[/] {escaped(reason)}", highlight=False)
     if result.dead_letters:
         console.print(f"[yellow]{result.dead_letters} payloads could not be read[/]")
+
+
+def _counts(result: ReplayResult) -> str:
+    return (
+        f"{result.data:,} bars, {result.signals:,} signals, {result.orders:,} orders, "
+        f"{result.executions:,} executions"
+    )
+
+
+def _with(number: Decimal, remark: str) -> Text:
+    return _coloured(number).append(f" {remark}", style="dim")
 
 
 def print_problems(console: Console, problems: Sequence[str]) -> None:
@@ -285,42 +271,55 @@ def print_problems(console: Console, problems: Sequence[str]) -> None:
 def _period(result: ReplayResult) -> str:
     if result.first is None or result.last is None:
         return "no data"
-    return f"{result.first:%Y-%m-%d} to {result.last:%Y-%m-%d}, {result.steps:,} steps"
+    # A bar that ends at midnight is of the day before.
+    first, last = (time - timedelta.resolution for time in (result.first, result.last))
+    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {result.steps:,} steps"
 
 
-def _moment(time: datetime, zone: tzinfo) -> str:
-    """Write a time in a zone as short as it can be: daily bars carry no time of day."""
-    time = time.astimezone(zone)
+def _moment(time: datetime) -> str:
+    """Write a time as short as it can be: daily bars carry no time of day."""
     return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
 
 
-def print_trades(console: Console, trades: Sequence[Trade], most: int, zone: tzinfo = UTC) -> None:
-    """Print the last of some trades as a table; nothing when there are none."""
+def print_trades(console: Console, result: ReplayResult, most: int, zone: tzinfo = UTC) -> None:
+    """Print the last trades of a result as a table; nothing when there are none."""
+    trades = result.trades
     shown = min(most, len(trades))
     if not shown:
         return
-    table = Table(
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        title=f"last {shown} of {len(trades):,} trades",
-    )
-    for name in ("symbol", "side", "entered", "exited"):
-        table.add_column(name, no_wrap=True)
-    for name in ("quantity", "entry", "exit", "P&L"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for trade in trades[-shown:]:
-        table.add_row(
-            escaped(trade.symbol),
+    days = FillDays(result.fills, result.fill_steps)
+    columns = [
+        Column("symbol"),
+        Column("side"),
+        Column("entered", rank=2),
+        Column("exited", rank=1),
+        Column("quantity", right=True),
+        Column("entry", right=True, rank=4),
+        Column("exit", right=True, rank=3),
+        Column("P&L", right=True),
+    ]
+    rows: list[list[str | Text]] = [
+        [
+            trade.symbol,
             "long" if trade.side == "buy" else "short",
-            _moment(trade.entry_time, zone),
-            _moment(trade.exit_time, zone),
+            _moment(days.session(trade.symbol, trade.entry_time, trade.entry_price, zone)),
+            _moment(days.session(trade.symbol, trade.exit_time, trade.exit_price, zone)),
             f"{trade.quantity.normalize():f}",
-            _money(trade.entry_price),
-            _money(trade.exit_price),
-            _coloured(trade.pnl),
-        )
-    console.print(table)
+            _price(trade.entry_price),
+            _price(trade.exit_price),
+            _coloured(trade.net_pnl),
+        ]
+        for trade in trades[-shown:]
+    ]
+    title = f"last {shown} of {len(trades):,} trades, P&L after commissions"
+    print_table(console, columns, rows, title=title)
+    console.print()
+
+
+def _price(number: Decimal) -> str:
+    """Write a price with two decimals, or with as many as it has."""
+    decimals = -int(number.normalize().as_tuple().exponent)
+    return f"{number:,.{min(max(decimals, 2), 8)}f}"
 
 
 def result_as_json(result: ReplayResult) -> dict[str, object]:
@@ -348,13 +347,14 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
         "trades": [
             {
                 "symbol": trade.symbol,
-                "side": str(trade.side),
+                "side": "long" if trade.side == "buy" else "short",
                 "quantity": str(trade.quantity),
                 "entry_time": trade.entry_time.isoformat(),
                 "entry_price": str(trade.entry_price),
                 "exit_time": trade.exit_time.isoformat(),
                 "exit_price": str(trade.exit_price),
                 "pnl": str(trade.pnl),
+                "net_pnl": str(trade.net_pnl),
                 "commission": str(trade.commission),
                 "exit_fills": trade.exit_fills,
             }
@@ -363,11 +363,3 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
         "rejected_orders": result.rejected_orders,
         "problems": list(result.problems),
     }
-
-
-def print_error(error: Exception | str) -> None:
-    """Print an error as one line on standard error."""
-    console = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
-    console.print("[bold red]error:[/] ", end="")
-    # Not as markup: an error may hold brackets, such as App(ingestors=[...]).
-    console.print(printable(str(error)), markup=False)

@@ -14,16 +14,27 @@ from ingenium.backtest import replay
 from ingenium.cli.data_notes import notes_as_json, print_notes
 from ingenium.cli.output import make_console, print_error, print_result, printable, result_as_json
 from ingenium.cli.progress import StepProgress
-from ingenium.components import App, External, collect_notes, load_app
+from ingenium.components import (
+    App,
+    External,
+    check_handlers,
+    collect_notes,
+    load_app,
+    missing_handlers,
+)
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
 from ingenium.lockstep import ReplayResult
 
 __all__ = ["run"]
 
+_INTERRUPTED = 130
+
 
 def run(
-    app: Annotated[str, typer.Argument(help="file.py, file.py:name or package.module:name")],
+    app: Annotated[
+        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
+    ],
     processes: Annotated[
         bool, typer.Option("--processes", help="Give each component a process of its own.")
     ] = False,
@@ -73,10 +84,11 @@ def run(
 ) -> None:
     """Run an app over NATS: history to its end, live data until Ctrl+C.
 
-    The server is the one that NATS_SERVER names, or an embedded one. Ctrl+C or SIGTERM drains and
-    exits 0; a second one exits at once.
+    The server is the one that NATS_SERVER names, or an embedded one. Ctrl+C or SIGTERM drains; the
+    code is 0 for a live app and 130 for a part of history. A second one exits at once.
     """
     loaded = load_app(app)
+    check_handlers(loaded)
     if exact:
         _check_exact(loaded)
     settings = Settings.from_environment()
@@ -103,13 +115,24 @@ def run(
         if not processes and component is None:
             answer["data_notes"] = notes_as_json(collect_notes(loaded.ingestors))
         typer.echo(jsonlib.dumps(answer))
+        if result.hopeless:
+            raise LockstepError(f"nothing could come of this run: {result.hopeless}")
+        _exit_if_stopped(result)
         return
+    if result.hopeless:
+        raise LockstepError(f"nothing could come of this run: {result.hopeless}")
     print_result(make_console(), result, trades=trades)
     print_notes(make_console(), collect_notes(loaded.ingestors))
     if not result.complete:
         messages.print("[yellow]stopped before the end of history: the result covers a part[/]")
     if same:
         messages.print("[green]equal[/] to the same app in one process, without a server")
+    _exit_if_stopped(result)
+
+
+def _exit_if_stopped(result: ReplayResult) -> None:
+    if not result.complete:
+        raise typer.Exit(_INTERRUPTED)
 
 
 def _check_exact(app: App) -> None:
@@ -161,6 +184,8 @@ def _run_app(
 
     where = "each component in its own process" if processes else "in one process"
     if not app.historical:
+        for line in missing_handlers(app):
+            on_notice(line)
         console.print(
             f"[bold]{app.name}[/] runs on live data, {where}; Ctrl+C stops it", highlight=False
         )

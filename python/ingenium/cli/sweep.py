@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as jsonlib
 import os
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,32 +15,66 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ingenium.backtest.parameters import Point, grid, parse_parameter, sample
+from ingenium.backtest import run
+from ingenium.backtest.parameters import Point, Value, grid, parse_parameter, sample
 from ingenium.backtest.pool import Pool
 from ingenium.backtest.search import search
 from ingenium.backtest.sweep import OnRun, Sweep, SweepRun
 from ingenium.backtest.sweep_run import FIGURES
 from ingenium.backtest.walk_forward import WalkForward, make_windows
 from ingenium.backtest.walk_forward import walk_forward as walk
+from ingenium.backtest.where import Condition, parse_conditions
+from ingenium.cli.checks import check_report
 from ingenium.cli.data_notes import print_notes
-from ingenium.cli.output import escaped, make_console
-from ingenium.cli.sweep_output import print_failures, print_folds, print_runs
-from ingenium.components import DataNote
-from ingenium.config import Settings
-from ingenium.errors import BacktestError, BusClosedError, ConfigError
+from ingenium.cli.days import day
+from ingenium.cli.output import make_console, printable
+from ingenium.cli.progress import StepProgress
+from ingenium.cli.stop import asked_to_stop
+from ingenium.cli.sweep_output import all_failed, print_failures, print_folds, print_runs
+from ingenium.cli.sweep_remote import run_remotely
+from ingenium.components import DataNote, load_factory
+from ingenium.errors import BacktestError, ConfigError
 
 __all__ = ["sweep"]
 
+_INTERRUPTED = 130
+
 
 def sweep(
-    app: Annotated[str, typer.Argument(help="file.py:function, called with the parameters")],
+    app: Annotated[
+        str, typer.Argument(metavar="APP", help="file.py:function, called with the parameters")
+    ],
     param: Annotated[
         list[str],
-        typer.Option("--param", help="fast=5:50:5 (from, to, step) or kind=a,b; again for more."),
+        typer.Option(
+            "--param",
+            metavar="NAME=VALUES",
+            help="fast=5:50:5 (from, to, step) or kind=a,b; again for more.",
+        ),
     ],
     by: Annotated[
-        str, typer.Option("--by", help="The figure that is looked for, the higher the better.")
+        str,
+        typer.Option(
+            "--by",
+            metavar="FIGURE",
+            help=f"The figure to rank by, the higher the better: {', '.join(FIGURES)}.",
+        ),
     ] = "sharpe",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Run only points that meet it, such as 'fast < slow'; again for more.",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start", metavar="DAY", help="First day that counts; earlier bars are a warm-up."
+        ),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day.")] = None,
     random: Annotated[
         int | None,
         typer.Option("--random", min=1, help="Run only so many, chosen at random."),
@@ -75,6 +108,15 @@ def sweep(
             "NATS_SERVER names, or an embedded one.",
         ),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write a report of the best run to this HTML file; runs it twice more, once on a "
+            "harsher exchange.",
+        ),
+    ] = None,
     folder: Annotated[Path, typer.Option("--folder", help="Where the runs are kept.")] = Path(
         ".ingenium/sweep"
     ),
@@ -86,8 +128,7 @@ def sweep(
     Each run is kept as soon as it is done: a sweep that was stopped goes on where it was.
     """
     messages = make_console(stderr=True)
-    if by not in FIGURES:
-        raise ConfigError(f"there is no figure {by!r} to rank by: use one of {', '.join(FIGURES)}")
+    _check_figure(by)
     parameters = dict(parse_parameter(text) for text in param)
     if len(parameters) < len(param):
         raise ConfigError("a parameter is named twice: give all its values in one --param")
@@ -95,47 +136,64 @@ def sweep(
     given = [name for name, value in kinds.items() if value is not None]
     if (bayesian is not None and len(given) > 1) or (nats and given not in ([], ["--random"])):
         raise ConfigError(f"{' and '.join([*given, *['--nats'] * nats])} do not go together")
-    points = grid(parameters) if random is None else sample(parameters, random, seed)
-    run = partial(_run_remotely, messages) if nats else partial(_run_here, workers)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    if report is not None and walk_forward is not None:
+        raise ConfigError(
+            "--walk-forward and --report do not go together: each fold has a best run of its own"
+        )
+    days = day("start", start), day("end", end)
+    condition = parse_conditions(where, list(parameters)) if where else None
+    points = _points(parameters, random, seed, condition)
+    if report is not None:
+        check_report(report)
+    make = partial(Sweep, app, folder=folder, start=days[0], end=days[1], elsewhere=nats)
+    first = make(points)
+    first.check_folder()
+    pieces = [first]
     folds: WalkForward | None = None
+    is_stopped = False
     with (
+        asked_to_stop(),
         Pool(workers or os.cpu_count() or 1) as pool,
-        Progress(
-            *columns, console=messages, transient=True, disable=not messages.is_terminal
-        ) as bar,
+        _progress(messages) as bar,
     ):
         task = bar.add_task("backtests", total=None)
 
         def on_run(done: int, of: int) -> None:
             bar.update(task, completed=done, total=of)
 
+        def run_points(chosen: Sequence[Point]) -> list[SweepRun]:
+            pieces.append(make(chosen))
+            return pieces[-1].run(pool=pool)
+
         try:
             if bayesian is not None:
+                pieces = []
                 runs = search(
                     parameters,
-                    lambda points: Sweep(app, points, folder).run(pool=pool),
+                    run_points,
                     by=by,
                     count=bayesian,
                     at_once=workers or os.cpu_count() or 1,
                     seed=seed,
+                    where=condition,
                     on_run=on_run,
                 )
             elif walk_forward is not None:
                 way = "anchored" if anchored else "rolling"
-                folds = _walk(app, points, folder, pool, walk_forward, way, by, on_run)
+                folds = _walk(make, points, pool, walk_forward, way, by, on_run)
                 runs = [fold.outside for fold in folds.folds]
+            elif nats:
+                runs = run_remotely(messages, first, on_run)
             else:
-                runs = run(Sweep(app, points, folder), on_run)
+                runs = first.run(workers=workers, on_run=on_run)
         except KeyboardInterrupt:
-            path = escaped(str(folder / "runs.jsonl"))
-            messages.print(f"[yellow]stopped; the same command goes on from {path}[/]")
-            raise
+            is_stopped = True
+            runs = [] if walk_forward is not None else _each_once(pieces)
+            pool.end_now()
+    if runs and all(each.error for each in runs) and not is_stopped:
+        if json:
+            typer.echo(_as_json(runs, by, folds, is_complete=True))
+        raise BacktestError(all_failed(runs))
     if folds is not None:
         print_failures(messages, folds)
     if not json:
@@ -143,76 +201,125 @@ def sweep(
         noted = next((each.manifest for each in runs if each.manifest.get("notes")), {})
         print_notes(messages, [DataNote(**row) for row in noted.get("notes", ())])
     if json:
-        for each in runs:
-            row: dict[str, Any] = {
-                "point": dict(each.point),
-                "figures": each.figures,
-                "error": each.error,
-                "events_digest": each.events_digest,
-                "bust": each.is_bust,
-                "problems": list(each.problems),
-            }
-            typer.echo(jsonlib.dumps(row, allow_nan=False))
+        typer.echo(_as_json(runs, by, folds, is_complete=not is_stopped))
     elif folds is not None:
         print_folds(make_console(), messages, folds, by)
-    else:
+    elif runs:
         print_runs(make_console(), messages, runs, list(parameters), by, top)
-    if all(each.error for each in runs):
-        raise BacktestError(f"all {len(runs):,} runs failed, the first one: {runs[0].error}")
+    if is_stopped:
+        _say_stopped(messages, first, walk_forward=walk_forward)
+        raise typer.Exit(_INTERRUPTED)
+    if report is not None:
+        _report(app, runs, by, days, report, messages)
 
 
-def _run_here(workers: int | None, work: Sweep, on_run: OnRun) -> list[SweepRun]:
-    return work.run(workers=workers, on_run=on_run)
+def _check_figure(by: str) -> None:
+    if by in FIGURES:
+        return
+    near = get_close_matches(by, FIGURES, n=1)
+    meant = f", perhaps {near[0]}" if near else ""
+    raise ConfigError(
+        f"there is no figure {by!r} to rank by{meant}: use one of {', '.join(FIGURES)}"
+    )
 
 
-def _run_remotely(messages: Console, work: Sweep, on_run: OnRun) -> list[SweepRun]:
-    return asyncio.run(_coordinate(messages, work, on_run, Settings.from_environment()))
+def _points(
+    parameters: Mapping[str, Sequence[Value]],
+    random: int | None,
+    seed: int,
+    condition: Condition | None,
+) -> list[Point]:
+    if random is not None:
+        points = sample(parameters, random, seed, condition)
+    else:
+        points = [each for each in grid(parameters) if condition is None or condition(each)]
+    if not points:
+        raise ConfigError("no combination of the parameters meets every --where: widen one of them")
+    return points
 
 
-async def _coordinate(
-    messages: Console, work: Sweep, on_run: OnRun, settings: Settings
-) -> list[SweepRun]:
-    from ingenium.backtest.remote import run_remotely
-    from ingenium.bus import EmbeddedServer
-    from ingenium.bus.credentials import options_for
-    from ingenium.bus.work_queue import WorkQueue
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
-    async with AsyncExitStack() as stack:
-        server: EmbeddedServer | None = None
-        where = "with the same NATS_SERVER, where the app is"
-        if not settings.nats_server:
-            server = await stack.enter_async_context(
-                EmbeddedServer(settings.data_directory, binary=settings.server_binary)
-            )
-            settings, where = settings.with_server(server.url), "in this directory"
-        options = options_for(settings, "sweep")
-        queue = await stack.enter_async_context(
-            WorkQueue.connect(settings.nats_server, name="ingenium sweep", options=options)
-        )
-        messages.print(f"for workers on {queue.url}: run ingenium worker {where}", highlight=False)
-        was_connected = True
 
-        def on_idle() -> None:
-            nonlocal was_connected
-            if server is not None and not server.is_running:
-                raise BusClosedError("the embedded server has ended: the same command goes on")
-            if was_connected and not queue.is_connected:
-                messages.print(f"[yellow]lost {queue.url}; waiting for it[/]", highlight=False)
-            was_connected = queue.is_connected
+def _each_once(pieces: Sequence[Sweep]) -> list[SweepRun]:
+    runs = {tuple(run.point.items()): run for piece in pieces for run in piece.done()}
+    return list(runs.values())
 
-        return await run_remotely(
-            work,
-            queue,
-            on_run=on_run,
-            on_worker=lambda name: messages.print(f"worker {escaped(name)}", highlight=False),
-            on_idle=on_idle,
-        )
+
+def _say_stopped(console: Console, work: Sweep, *, walk_forward: int | None) -> None:
+    done = "" if walk_forward is not None else f" after {work.count:,} of {work.total:,} runs"
+    console.print(
+        f"stopped{done}: what is done is kept in {printable(str(work.path))}, and the same command "
+        "goes on from there",
+        style="yellow",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _as_json(
+    runs: Sequence[SweepRun], by: str, folds: WalkForward | None, *, is_complete: bool
+) -> str:
+    rows: list[dict[str, Any]] = [
+        {
+            "point": dict(each.point),
+            "figures": each.figures,
+            "error": each.error,
+            "events_digest": each.events_digest,
+            "bust": each.is_bust,
+            "problems": list(each.problems),
+        }
+        for each in runs
+    ]
+    answer: dict[str, Any] = {"complete": is_complete, "by": by, "runs": rows}
+    if folds is not None:
+        answer["walk_forward"] = {
+            "total_return": folds.total_return,
+            "efficiency": folds.efficiency,
+        }
+    return jsonlib.dumps(answer, allow_nan=False)
+
+
+def _report(
+    app: str,
+    runs: Sequence[SweepRun],
+    by: str,
+    days: tuple[date | None, date | None],
+    path: Path,
+    console: Console,
+) -> None:
+    """Write a report of the best run."""
+    scored = [(value, -i) for i, run in enumerate(runs) if (value := run.score(by)) is not None]
+    if not scored:
+        raise BacktestError(f"no run has a figure {by!r}, so there is no best one to report on")
+    point = dict(runs[-max(scored)[1]].point)
+    factory = load_factory(app, point)
+    with StepProgress(console, "the best run once more") as progress:
+        result = run(lambda: factory(**point), start=days[0], end=days[1], on_step=progress.on_step)
+    with StepProgress(console, "the same on a harsher exchange") as progress:
+        harsher = result.run_harsher(progress.on_step) if result.run_harsher else False
+    file = result.report(path, harsher=harsher)
+    console.print(
+        f"report of the best run, {printable(str(point))}: {printable(str(file))}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _walk(
-    app: str,
+    make: Callable[..., Sweep],
     points: list[Point],
-    folder: Path,
     pool: Pool,
     folds: int,
     way: str,
@@ -221,29 +328,27 @@ def _walk(
 ) -> WalkForward:
     done = 0
 
-    def run_window(points: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
+    def run_window(chosen: Sequence[Point], start: datetime, end: datetime) -> list[SweepRun]:
         nonlocal done
-        before, of = done, folds * (len(grid_points) + 1)
-        done += len(points)
-        work = Sweep(app, points, folder, end=end, figures_from=start)
+        before, of = done, folds * (len(points) + 1)
+        done += len(chosen)
+        work = make(chosen, end=end, figures_from=start)
         return work.run(pool=pool, on_run=lambda count, _of: on_run(before + count, of))
 
-    grid_points = points
-    first, last = _history(app, points, folder, pool)
+    first, last = _history(make, points, pool)
     return walk(points, make_windows(first, last, folds, way=way), run_window, by=by)
 
 
-def _history(app: str, points: list[Point], folder: Path, pool: Pool) -> tuple[datetime, datetime]:
+def _history(
+    make: Callable[..., Sweep], points: list[Point], pool: Pool
+) -> tuple[datetime, datetime]:
     """Return the first and the last instant of the data, as a run of any of the points has it."""
-    runs = Sweep(app, points[:1], folder).run(pool=pool)
+    runs = make(points[:1]).run(pool=pool)
     if runs[0].error and len(points) > 1:
-        runs = Sweep(app, points, folder).run(pool=pool)
+        runs = make(points).run(pool=pool)
     whole = next((run for run in runs if not run.error), None)
     if whole is None:
-        raise BacktestError(
-            f"all {len(points):,} choices of parameters fail over all of history, the first one, "
-            f"{dict(runs[0].point)}: {runs[0].error}"
-        )
+        raise BacktestError(all_failed(runs))
     first, last = whole.figures["start"], whole.figures["end"]
     if first is None or first == last:
         raise BacktestError("there is too little history to walk forward: it needs several bars")

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, OverflowMethod
-from rich.table import Table
+from collections.abc import Sequence
 
-from ingenium.backtest.figures import percent
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ingenium.backtest.figures import figure_text, percent
+from ingenium.backtest.parameters import Value
 from ingenium.backtest.sweep import SweepRun, luck
 from ingenium.backtest.walk_forward import WalkForward
-from ingenium.cli.output import escaped, print_problems
+from ingenium.cli.output import escaped, print_problems, printable
+from ingenium.cli.tables import Column, print_table
+from ingenium.trading.tally import Tally
 
-__all__ = ["print_folds", "print_runs"]
+__all__ = ["all_failed", "print_failures", "print_folds", "print_runs"]
 
 _FIGURES = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "profit_factor")
 _HEADS = {"total_return": "return", "max_drawdown": "drawdown", "profit_factor": "factor"}
 _SHADES = ("#7f1d1d", "#b45309", "#a16207", "#4d7c0f", "#15803d", "#065f46")
 _LIKELY = 0.95
 _EFFICIENT = 0.5
+_REASONS = 3
+
+
+def all_failed(runs: Sequence[SweepRun]) -> str:
+    """Say that all of some runs failed, with the reasons counted, in one line."""
+    tally = Tally()
+    for run in runs:
+        tally.add(run.error)
+    reasons = tally.most(_REASONS)
+    what = f"all {len(runs):,} runs failed" if len(runs) > 1 else "the only run failed"
+    if len(tally) == 1:
+        return f"{what}: {reasons[0].text}"
+    said = [f"{each.count:,} with {each.text}" for each in reasons]
+    left = len(runs) - sum(each.count for each in reasons)
+    return f"{what}: {'; '.join([*said, *([f'{left:,} with others'] if left else [])])}"
 
 
 def print_runs(
@@ -34,14 +54,21 @@ def print_runs(
     busts = [run for run in runs if run.is_bust and not run.error]
     without = [run for run in runs if not run.error and not run.is_bust and run.figure(by) is None]
     scored.sort(key=lambda item: -item[0])
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"best of {len(runs):,} by {by}")
-    for name in (*names, *dict.fromkeys((by, *_FIGURES))):
-        table.add_column(_HEADS.get(name, name), justify="right", no_wrap=True)
-    for run in [*(run for _, run in scored), *without, *busts][:top]:
-        figures = [_text(run.figure(name)) for name in dict.fromkeys((by, *_FIGURES))]
-        table.add_row(*(escaped(str(run.point[name])) for name in names), *figures)
-    if top:
-        console.print(table)
+    shown = tuple(dict.fromkeys((by, *_FIGURES)))
+    columns = [Column(name, right=True) for name in names]
+    columns += [
+        Column(_HEADS.get(name, name), right=True, rank=place if name != by else 0)
+        for place, name in enumerate(shown)
+    ]
+    rows = [
+        [
+            *(str(run.point[name]) for name in names),
+            *(figure_text(name, run.figure(name)) for name in shown),
+        ]
+        for run in [*(run for _, run in scored), *without, *busts][:top]
+    ]
+    if rows:
+        print_table(console, columns, rows, title=f"best of {len(runs):,} by {by}")
     if without:
         messages.print(
             f"[yellow]{len(without):,} of {len(runs):,} runs have no {by}[/], and rank behind "
@@ -54,8 +81,8 @@ def print_runs(
             "or below, so they rank last",
             highlight=False,
         )
-    if len(names) == 2 and scored:
-        _print_heat_map(console, scored, names, by)
+    if len(names) == 2 and len(scored) > 1:
+        _print_heat_map(console, messages, scored, names, by)
     for run in failed[:3]:
         messages.print(f"[red]failed:[/] {escaped(str(dict(run.point)))}: {escaped(run.error)}")
     if len(failed) > 3:
@@ -77,41 +104,57 @@ def _print_problems(console: Console, runs: list[SweepRun], best: SweepRun | Non
         )
 
 
-def _text(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:,.3f}"
-
-
 def _print_heat_map(
-    console: Console, scored: list[tuple[float, SweepRun]], names: list[str], by: str
+    console: Console,
+    messages: Console,
+    scored: list[tuple[float, SweepRun]],
+    names: list[str],
+    by: str,
 ) -> None:
-    across, down = names
-    values = {(run.point[across], run.point[down]): value for value, run in scored}
-    columns = list(dict.fromkeys(run.point[across] for _, run in scored))
-    rows = list(dict.fromkeys(run.point[down] for _, run in scored))
-    columns.sort(key=_sort_key)
-    rows.sort(key=_sort_key)
-    if len(columns) * 7 > console.width - 12:
-        return
+    values = {tuple(run.point[name] for name in names): value for value, run in scored}
+    across, down = (_values(scored, name) for name in names)
+    cells = {key: figure_text(by, value) for key, value in values.items()}
     low, high = scored[-1][0], scored[0][0]
+    is_turned = _map_width(across, down, cells) > console.width
+    if is_turned:
+        across, down, names = down, across, names[::-1]
+        cells = {key[::-1]: text for key, text in cells.items()}
+        values = {key[::-1]: value for key, value in values.items()}
+    needed = _map_width(across, down, cells)
+    if needed > console.width:
+        messages.print(
+            f"heat map left out: it needs {needed} columns, and the terminal has {console.width}",
+            style="dim",
+            highlight=False,
+        )
+        return
+    width = max(map(len, (*cells.values(), *map(str, across)))) + 1
     table = Table(box=None, pad_edge=False, padding=(0, 0))
-    table.add_column("", justify="right")
-    for column in columns:
-        table.add_column(escaped(f"{column!s:>7}"), justify="right", no_wrap=True)
-    for row in rows:
-        cells = []
-        for column in columns:
+    table.add_column("", justify="right", no_wrap=True)
+    for column in across:
+        table.add_column(Text(printable(f"{column!s:>{width}}")), justify="right", no_wrap=True)
+    for row in down:
+        line = []
+        for column in across:
             value = values.get((column, row))
             if value is None:
-                cells.append("      -")
+                line.append(Text(f"{'-':>{width}}"))
                 continue
             place = 0.0 if high == low else (value - low) / (high - low)
             shade = _SHADES[min(int(place * len(_SHADES)), len(_SHADES) - 1)]
-            cells.append(f"[white on {shade}]{value:7.2f}[/]")
-        table.add_row(escaped(f"{row!s} "), *cells)
-    console.print(f"{by}: {across} across, {down} down", highlight=False)
+            line.append(Text(f"{cells[column, row]:>{width}}", style=f"white on {shade}"))
+        table.add_row(Text(printable(f"{row!s} ")), *line)
+    console.print(f"{by}: {names[0]} across, {names[1]} down", markup=False, highlight=False)
     console.print(table)
+
+
+def _values(scored: list[tuple[float, SweepRun]], name: str) -> list[Value]:
+    return sorted(dict.fromkeys(run.point[name] for _, run in scored), key=_sort_key)
+
+
+def _map_width(across: list[Value], down: list[Value], cells: dict[tuple[Value, ...], str]) -> int:
+    width = max(map(len, (*cells.values(), *map(str, across)))) + 1
+    return max(len(str(each)) for each in down) + 1 + len(across) * width
 
 
 def _sort_key(value: object) -> tuple[bool, float, str]:
@@ -159,29 +202,34 @@ def print_failures(console: Console, walk: WalkForward) -> None:
 
 def print_folds(console: Console, messages: Console, walk: WalkForward, by: str) -> None:
     """Print what each fold chose and gave, and what that says of the choice."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"walk-forward by {by}")
-    for name in ("chosen until", "judged until", "chosen", f"{by} in", "out", "return in", "out"):
-        is_chosen = name == "chosen"
-        overflow: OverflowMethod = "fold" if is_chosen else "ellipsis"
-        table.add_column(name, justify="right", no_wrap=not is_chosen, overflow=overflow)
-    for fold in walk.folds:
-        window = fold.window
-        chosen = [escaped(f"{name}={value}") for name, value in fold.point.items()]
-        table.add_row(
-            *(f"{time:%Y-%m-%d}" for time in (window.split, window.end)),
-            "\n".join(chosen) or "-",
-            _text(fold.inside.figure(by)),
-            _text(fold.outside.figure(by)),
+    columns = [
+        Column("chosen until", right=True, rank=1),
+        Column("judged until", right=True),
+        Column("chosen", right=True),
+        Column(f"{by} in", right=True),
+        Column("out", right=True),
+        Column("return in", right=True, rank=2),
+        Column("out", right=True),
+    ]
+    rows: list[list[str | Text]] = [
+        [
+            *(f"{time:%Y-%m-%d}" for time in (fold.window.split, fold.window.end)),
+            # A line each, so that names of parameters are not broken.
+            Text("\n".join(printable(f"{name}={value}") for name, value in fold.point.items())),
+            figure_text(by, fold.inside.figure(by)),
+            figure_text(by, fold.outside.figure(by)),
             percent(fold.inside.figure("total_return")),
             percent(fold.outside.figure("total_return")),
-        )
-    console.print(table)
+        ]
+        for fold in walk.folds
+    ]
+    print_table(console, columns, rows, title=f"walk-forward by {by}")
     inside, outside = walk.mean(by)
     judged = len(walk.judged)
     of = f" of {judged} of {len(walk.folds)} folds" if judged < len(walk.folds) else ""
     console.print(
         f"out of sample{of}: total return {percent(walk.total_return)}; mean {by} "
-        f"{_text(outside)}, in sample {_text(inside)}",
+        f"{figure_text(by, outside)}, in sample {figure_text(by, inside)}",
         highlight=False,
     )
     messages.print(

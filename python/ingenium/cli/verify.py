@@ -26,7 +26,9 @@ __all__ = ["verify"]
 
 
 def verify(
-    app: Annotated[str, typer.Argument(help="file.py, file.py:name or package.module:name")],
+    app: Annotated[
+        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
+    ],
     json: JsonFlag = False,
 ) -> None:
     """Make the books of a live app anew from the stream alone, and compare them with its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json as jsonlib
 import os
 from typing import Annotated
 
@@ -19,6 +20,9 @@ def worker(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")
     ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, for each run.")
+    ] = False,
 ) -> None:
     """Run the backtests of ``ingenium sweep --nats``, until Ctrl+C.
 
@@ -26,10 +30,11 @@ def worker(
     NATS_SERVER names, or the embedded one of a sweep that runs in this directory. What is under way
     when it ends is done by another worker.
     """
-    asyncio.run(_work(workers or os.cpu_count() or 1, Settings.from_environment()))
+    settings = Settings.from_environment()
+    asyncio.run(_work(workers or os.cpu_count() or 1, settings, as_json=json))
 
 
-async def _work(processes: int, settings: Settings) -> None:
+async def _work(processes: int, settings: Settings, *, as_json: bool) -> None:
     from ingenium.backtest.remote import work
     from ingenium.bus import running_servers
     from ingenium.bus.credentials import options_for
@@ -49,9 +54,19 @@ async def _work(processes: int, settings: Settings) -> None:
     said: set[str] = set()
 
     def on_problem(text: str) -> None:
-        if text not in said:
-            said.add(text)
+        if text in said:
+            return
+        said.add(text)
+        if as_json:
+            typer.echo(jsonlib.dumps({"problem": text}))
+        else:
             messages.print(f"[yellow]{escaped(text)}[/]", highlight=False)
+
+    def on_run(text: str) -> None:
+        if as_json:
+            typer.echo(jsonlib.dumps({"run": text}))
+        else:
+            messages.print(escaped(text), highlight=False)
 
     with stop_signals() as stop:
         async with WorkQueue.connect(
@@ -62,7 +77,7 @@ async def _work(processes: int, settings: Settings) -> None:
                 work(
                     queue,
                     processes,
-                    on_run=lambda text: messages.print(escaped(text), highlight=False),
+                    on_run=on_run,
                     on_problem=on_problem,
                 )
             )

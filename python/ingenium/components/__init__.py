@@ -8,6 +8,7 @@ from ingenium.components.external import External
 from ingenium.components.gated import arm
 from ingenium.components.ingestor import DataNote, Ingestor, collect_notes
 from ingenium.components.loading import load_app, load_factory
+from ingenium.components.mistakes import check_handlers, missing_handlers
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 
@@ -21,8 +22,10 @@ __all__ = [
     "Portfolio",
     "Strategy",
     "arm",
+    "check_handlers",
     "collect_notes",
     "format_time",
     "load_app",
     "load_factory",
+    "missing_handlers",
 ]

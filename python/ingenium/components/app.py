@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from ingenium.bus.subject_space import SubjectSpace
 from ingenium.components.base import Component
+from ingenium.components.blame import line_of
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.feed import OnEnd
@@ -173,6 +174,13 @@ class App:
 def _all_of(role: str, argument: str, components: Sequence[_ComponentT]) -> tuple[_ComponentT, ...]:
     if isinstance(components, Component):
         raise ConfigError(f"{argument} is one {type(components).__name__}: pass a list")
+    if isinstance(components, type):
+        name = components.__name__
+        raise ConfigError(f"{argument} is the class {name}: pass a list with an object, [{name}()]")
+    if not isinstance(components, Iterable):
+        raise ConfigError(
+            f"{argument} is of type {type(components).__name__}: pass a list of components"
+        )
     for component in components:
         _check_role(role, argument, component)
     return tuple(components)
@@ -198,8 +206,17 @@ def _limits(risk: object, executor: Component | None) -> RiskLimits:
 
 
 def _check_role(role: str, argument: str, component: object) -> None:
+    if isinstance(component, type) and issubclass(component, Component):
+        name = component.__name__
+        raise ConfigError(f"{argument} holds the class {name}: pass {name}(), not the class")
     if not isinstance(component, Component) or component.role != role:
         what = "an object" if not isinstance(component, Component) else f"a {component.role}"
         raise ConfigError(
             f"{argument} holds {what} of type {type(component).__name__}: pass a {role}"
+        )
+    if not hasattr(component, "outbox"):
+        cls = type(component)
+        raise ConfigError(
+            f"{cls.__name__}.__init__{line_of(cls.__init__)} does not call that of its base class: "
+            "write super().__init__() as its first line"
         )

@@ -87,6 +87,8 @@ class Component:
         self._cause: str | Bar | SentReport = ""
         self._sent_of_cause = 0
         self._nameless_causes = 0
+        self.id_secret = ""
+        """Goes into the ids of what is sent, where others on the server are not to guess them."""
         self.notify: Callable[[], None] | None = None
         """Called for each send; set where something may be sent outside of a handler."""
         self.clock: Clock | None = None
@@ -336,7 +338,8 @@ class Component:
         cause = self._cause
         if not isinstance(cause, str):
             cause = self._cause = cause.id
-        return make_id(prefix, self.name, cause, str(number))
+        secret = (self.id_secret,) if self.id_secret else ()
+        return make_id(prefix, self.name, cause, str(number), *secret)
 
     def _hand_over(self, sent: Order | SentReport) -> None:
         """Send what stands for an event; its id and its numbers are those of that event."""

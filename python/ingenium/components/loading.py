@@ -170,6 +170,13 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _import_module(name: str) -> ModuleType:
+    if Path(name).is_dir() and (name.startswith(".") or "/" in name or "\\" in name):
+        raise ConfigError(f"{name} is a folder: name a file in it, such as {Path(name) / 'app.py'}")
+    if name.startswith("."):
+        raise ConfigError(
+            f"no such app: {name!r} begins with a dot: name a file such as app.py, or a module "
+            "such as package.module:name"
+        )
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from ingenium.components.base import Component, Handled
+from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Signal, SignalEvent
 from ingenium.subjects import check_symbol
 from ingenium.trading.bar import Bar
 from ingenium.trading.numbers import format_decimal
 
 __all__ = ["Strategy"]
+
+_SIGNALS = {name: each for each in Signal for name in (each.value, each.name.lower())}
+"""Signals by their names on the wire, and by short ones."""
+_MEANT = {
+    "buy": "; to buy is Signal.LONG",
+    "sell": "; to sell short is Signal.SHORT, to close Signal.FLAT",
+    "close": "; to close is Signal.FLAT",
+    "exit": "; to close is Signal.FLAT",
+}
 
 
 class Strategy(Component):
@@ -63,7 +73,8 @@ class Strategy(Component):
 
         Args:
             symbol: Name of the instrument.
-            signal: ``Signal.LONG``, ``SHORT`` or ``FLAT``.
+            signal: ``Signal.LONG``, ``SHORT`` or ``FLAT``; ``"long"``, ``"short"`` and
+                ``"flat"`` mean the same.
             strength: How strong, from 0 to 1; portfolios that weigh positions read it as the
                 target weight.
 
@@ -71,9 +82,16 @@ class Strategy(Component):
             The event that goes out.
 
         Raises:
+            ComponentError: The signal is none.
             SubjectError: The symbol cannot be part of a subject; nothing is sent.
         """
+        known = _SIGNALS.get(signal)
+        if known is None:
+            raise ComponentError(
+                f"signal {signal!r} of strategy {self.name!r} for {symbol} is none: use "
+                f"Signal.LONG, Signal.SHORT or Signal.FLAT{_MEANT.get(str(signal).lower(), '')}"
+            )
         if strength is not None and not isinstance(strength, str):
             strength = format_decimal(Decimal(strength))
-        event = SignalEvent(symbol=symbol, signal=signal, strength=strength)
+        event = SignalEvent(symbol=symbol, signal=known, strength=strength)
         return self._send(event, "signal")

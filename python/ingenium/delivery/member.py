@@ -74,6 +74,7 @@ class DurableMember:
         limit: From when on a handler that blocks everything else is reported.
         checked: How many messages the stream may have so that a portfolio's positions are held
             against it at the start.
+        secret: Of the component, for its ids; none where all on the server are trusted.
     """
 
     def __init__(
@@ -90,9 +91,11 @@ class DurableMember:
         lease: Lease | None = None,
         limit: HandlerLimit = BLOCKED_LIMIT,
         checked: int = 0,
+        secret: str = "",
     ) -> None:
         self._checked = checked
         self.component = component
+        component.id_secret = secret
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, Outgoer) else None
         self._lease = LeaseHold(lease)
@@ -106,7 +109,11 @@ class DurableMember:
         self._arrivals = Arrivals()
         self._outbox = Outbox(bus, store, stream, at)
         self._draft = Draft(
-            component, store, min(bus.max_payload, MONEY_STREAM.max_message_bytes), bus.content_type
+            component,
+            store,
+            min(bus.max_payload, MONEY_STREAM.max_message_bytes),
+            bus.content_type,
+            secret,
         )
         self._taker = Taker(bus, component, self._draft, self._clock, stream.name, limit)
         wanted = subscriptions_of(component)

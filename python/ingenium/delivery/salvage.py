@@ -14,6 +14,7 @@ from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.streams import MONEY_STREAM
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.delivery.damage import Damage
+from ingenium.delivery.secret import META_KEY
 from ingenium.delivery.store import STATE_CURE, Change, Outgoing, Position, Store
 from ingenium.delivery.store_file import StoreLock, connect
 from ingenium.errors import StoreDamagedError, StoreError
@@ -37,7 +38,8 @@ class Kept(msgspec.Struct):
         positions: How far in others.
         bad_rows: Keys of the rows of its state that are damaged.
         rows: Those of its state that are not of its books.
-        seen: Ids that it had handled.
+        id_secret: Goes into its ids; empty when there was none, or it is lost.
+        seen: Ids that it had handled, and what those events said.
         outbox: What it had still to send.
         priced: See `BookKeeper.price_as`.
         lost: What is not here, in words.
@@ -49,7 +51,8 @@ class Kept(msgspec.Struct):
     positions: list[Position] = []
     bad_rows: set[object] = set()
     rows: dict[str, bytes | None] = {}
-    seen: Iterable[str] = ()
+    id_secret: str = ""
+    seen: Iterable[tuple[str, bytes]] = ()
     outbox: list[Outgoing] = []
     priced: list[tuple[str, str, bytes]] = []
     lost: list[str] = []
@@ -216,6 +219,7 @@ def _read_parts(kept: Kept, old: Store, damage: list[Damage], portfolio: Portfol
     bad_rows = {each.row for each in damage if each.table == "state"}
     # A number that no life before can have had: ids of what is sent follow from it.
     kept.lives = str(int(time.time())) if "meta" in bad else old.meta("lives")
+    kept.id_secret = "" if "meta" in bad else old.meta(META_KEY)
     # A row of which not even the key is known may have been any.
     kept.is_state_doubtful = any(
         each.table == "state" and not str(each.row).startswith((*_OF_BOOKS, *portfolio.own_rows))
@@ -244,7 +248,7 @@ def _read_parts(kept: Kept, old: Store, damage: list[Damage], portfolio: Portfol
         kept.lost.append("the ids of what it handled")
     elif is_gate_lost:
         # What was said about trading is heard anew, so it must not count as handled.
-        kept.seen = (each for each in old.seen() if not each.startswith(_WORD))
+        kept.seen = (each for each in old.seen() if not each[0].startswith(_WORD))
     else:
         kept.seen = old.seen()
 
@@ -259,11 +263,13 @@ def _row(store: Store, key: str) -> bytes | None:
 def put_parts(store: Store, kept: Kept) -> None:
     """Write what was whole into a new file; the books are made anew when it is started."""
     store.set_meta("lives", kept.lives or "0")
+    if kept.id_secret:
+        store.set_meta(META_KEY, kept.id_secret)
     if kept.place is not None:
         store.set_meta(_PLACE, msgspec.json.encode(kept.place).decode())
     store.commit(
         Change(positions=kept.positions, rows=kept.rows, log=kept.priced, outbox=kept.outbox)
     )
     seen = iter(kept.seen)
-    while ids := list(islice(seen, _IDS_AT_ONCE)):
-        store.commit(Change(seen=ids))
+    while part := dict(islice(seen, _IDS_AT_ONCE)):
+        store.commit(Change(seen=list(part), digests=part))

@@ -16,12 +16,12 @@ from ingenium.components import App, Component, External
 from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.parts import Part
 from ingenium.deploy.program_watch import LISTEN_SECONDS, ProgramWatch
+from ingenium.deploy.report_senders import may_report, report_patterns
 from ingenium.deploy.server_care import ServerCare
 from ingenium.deploy.stopping import Stop
 from ingenium.deploy.supervising import CrashLoopError, Supervised
 from ingenium.errors import BusTimeoutError, DeployError
 from ingenium.events import decode
-from ingenium.subjects import report_subject
 
 __all__ = ["Halt", "run_live"]
 
@@ -30,6 +30,7 @@ _log = logging.getLogger("ingenium.deploy")
 Halt = Callable[[str], Awaitable[None]]
 """Halts trading, and says why; must not raise."""
 
+_log = logging.getLogger("ingenium.deploy")
 _READY_SECONDS = 30.0
 _ORDER = ("executor", "portfolio", "strategy", "ingestor")
 """Who starts first: a component's readers are there before it sends, and stop after it."""
@@ -73,6 +74,11 @@ async def run_live(
 
     def on_report(message: Message) -> None:
         name = decode(LockstepReport, message.payload).component
+        if not may_report(app, message.subject, name):
+            _log.warning(
+                "a report in the name of %r is refused: it came on %s", name, message.subject
+            )
+            return
         if name in ready and name not in external:
             ready[name].set()
         if name in supervised:
@@ -83,8 +89,9 @@ async def run_live(
     watch = ProgramWatch(
         bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
     )
-    reports = await bus.subscribe(report_subject(app.name), on_report)
-    reports.is_spare = True  # a report that is lost is missing in nobody's data
+    reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
+    for subscription in reports:
+        subscription.is_spare = True  # a report that is lost is missing in nobody's data
     ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
     started: list[Part] = []
     tasks: list[asyncio.Task[None]] = []
@@ -127,7 +134,8 @@ async def run_live(
                 await asyncio.gather(task, return_exceptions=True)
                 await _stop(part, {bus, *buses})
             await watch.stop()
-            await reports.stop()
+            for subscription in reports:
+                await subscription.stop()
         finally:
             # Until here, so that a server that dies while they stop is there again for them.
             for each in caring:

@@ -13,8 +13,10 @@ from contextlib import AsyncExitStack
 from ingenium.bus import NatsBus
 from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.credentials import options_for
+from ingenium.bus.labels import Labels
+from ingenium.bus.streams import DATA_STREAM, open_stream
 from ingenium.clock import SystemClock
-from ingenium.components import App, External
+from ingenium.components import App, External, Strategy
 from ingenium.components.app import CONDUCTOR
 from ingenium.components.gated import Gated
 from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
@@ -37,6 +39,7 @@ from ingenium.deploy.start_check import positions_check
 from ingenium.deploy.start_notice import start_notice
 from ingenium.deploy.stopping import stop_signals, unless_stopped
 from ingenium.deploy.supervising import RestartPolicy, Supervised
+from ingenium.deploy.symbol_watch import watched_symbols
 from ingenium.deploy.watching import watched_server
 from ingenium.errors import ConfigError, IngeniumError
 from ingenium.events import ControlEvent, TradingState
@@ -93,11 +96,11 @@ async def run_app(
         stop.on_ask(on_stop)
         async with served(app, settings) as access, AsyncExitStack() as connections:
 
-            async def connect(role: str, name: str) -> NatsBus:
-                own = access.settings_for(role)
+            async def connect(role: str, name: str, component: str = "") -> NatsBus:
+                own = access.settings_for(role, component)
+                options = options_for(own, role, component=component)
                 bus = await unless_stopped(
-                    stop,
-                    NatsBus.connect(own.nats_server, name=name, options=options_for(own, role)),
+                    stop, NatsBus.connect(own.nats_server, name=name, options=options)
                 )
                 connections.push_async_callback(bus.close)
                 return bus
@@ -123,18 +126,29 @@ async def run_app(
                     halt_by_file(app, settings, reason, bus.name, on_notice)
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
-            # Roles with rights of their own must not change a stream, not even an operator.
-            is_labeled = not access.differs
-            if not app.historical and not await keeps_streams(bus, app, is_labeled=is_labeled):
-                on_notice(AT_MOST_ONCE)
-            if not app.historical and (text := await start_notice(bus, app, settings)):
-                on_notice(text)
+            reader: NatsBus | None = None
+
+            async def make_streams() -> bool:
+                # Roles with rights of their own must not change a stream, not even an operator.
+                are_kept = await keeps_streams(bus, app, is_labeled=not access.differs)
+                if are_kept and reader is not None:
+                    # Before any strategy does, so that none can make another one in its place.
+                    await open_stream(reader, DATA_STREAM, Labels(app.name))
+                return are_kept
+
+            if not app.historical:
+                if access.differs and (first := _first_reader(app)):
+                    reader = await connect(first.role, f"ingenium {app.name}", first.name)
+                if not await make_streams():
+                    on_notice(AT_MOST_ONCE)
+                if text := await start_notice(bus, app, settings):
+                    on_notice(text)
             buses = [bus]
             parts: list[Part] = []
             for component in app.components:
                 own = bus
                 if access.differs and not processes and not isinstance(component, External):
-                    own = await connect(component.role, component.name)
+                    own = await connect(component.role, component.name, component.name)
                     buses.append(own)
                     if not app.historical:
                         # Before any part runs: accounts of another app are found here.
@@ -143,7 +157,7 @@ async def run_app(
                     own,
                     app,
                     component,
-                    access.settings_for(component.role),
+                    access.settings_for(component.role, component.name),
                     target,
                     own_process=processes,
                     on_line=on_line,
@@ -162,12 +176,13 @@ async def run_app(
                     app,
                     settings,
                     on_notice,
-                    is_labeled=is_labeled,
+                    make_streams=make_streams,
                     restarts=server_restarts,
                 )
                 async with (
                     watched_server(access.monitor_url, app, halt, on_notice, care.is_away),
                     observed_programs(bus, app, parts),
+                    watched_symbols(bus, app, on_notice),
                 ):
                     await run_live(
                         bus,
@@ -229,7 +244,10 @@ async def run_component(
     settings = settings_of(app, settings)
     with stop_signals() as stop:
         # Its own name, under which it may send dead letters.
-        options = options_for(settings, OPERATOR if component is None else component.role)
+        if component is None:
+            options = options_for(settings, OPERATOR)
+        else:
+            options = options_for(settings, component.role, component=name)
         bus = await unless_stopped(
             stop, NatsBus.connect(settings.nats_server, name=name, options=options)
         )
@@ -251,6 +269,11 @@ async def run_component(
             return None
         finally:
             await bus.close()
+
+
+def _first_reader(app: App) -> Strategy | None:
+    """Return a strategy that reads market data from a stream in its account."""
+    return next((each for each in app.components if isinstance(each, Strategy)), None)
 
 
 def _kill_all(programs: Sequence[Program | Supervised]) -> None:

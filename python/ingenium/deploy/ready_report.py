@@ -7,7 +7,7 @@ from ingenium.bus.contract import Bus
 from ingenium.components import App, Component
 from ingenium.errors import BusPermissionError, ConfigError
 from ingenium.events import encode
-from ingenium.subjects import report_subject
+from ingenium.subjects import own_report_subject
 
 __all__ = ["report_ready"]
 
@@ -24,7 +24,7 @@ async def report_ready(bus: Bus, app: App, component: Component) -> None:
         ConfigError: The server has accounts, and they are for another app.
         BusError: The server does not answer.
     """
-    subject = report_subject(app.name)
+    subject = own_report_subject(app.name, component.name)
     report = LockstepReport(component=component.name, role=component.role)
     try:
         await bus.publish(subject, encode(report))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from ingenium.backoff import RestartPolicy
 from ingenium.bus import EmbeddedServer, NatsBus
 from ingenium.components import App
 from ingenium.config import Settings
-from ingenium.deploy.durable import keeps_streams
 from ingenium.deploy.halting import halt_by_file
 from ingenium.deploy.server_absence import ServerAbsence
 from ingenium.deploy.server_keeper import ServerKeeper
@@ -38,7 +37,7 @@ def server_care(
     settings: Settings,
     on_notice: Callable[[str], None],
     *,
-    is_labeled: bool,
+    make_streams: Callable[[], Awaitable[object]],
     restarts: RestartPolicy | None = None,
 ) -> ServerCare:
     """Return what looks after the server of a live app.
@@ -50,15 +49,14 @@ def server_care(
         app: Which app.
         settings: Name the data folder, and when an absent server halts trading.
         on_notice: Takes what everybody must know.
-        is_labeled: See `keeps_streams`.
+        make_streams: Makes streams that are missing; those in memory go with the server.
         restarts: When the embedded server is started again.
     """
     bus = buses[0]
 
     async def remake_streams() -> None:
-        # Those in memory have gone with the server.
         try:
-            await keeps_streams(bus, app, is_labeled=is_labeled)
+            await make_streams()
         except IngeniumError as error:
             _log.warning("streams of %s are not looked after: %s", app.name, error)
 

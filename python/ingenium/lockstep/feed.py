@@ -18,7 +18,7 @@ from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.period import end_of_period, read_period
 from ingenium.trading.timestamp import is_time, parse_time, read_time
 
-__all__ = ["Feed", "Head", "Instant", "Item", "Run", "Turn", "next_turn", "time_of"]
+__all__ = ["Feed", "Head", "Instant", "Item", "Run", "Turn", "next_turn", "prefers_bars", "time_of"]
 
 Item = DataEvent | Bar
 """An event of market data, or a bar whose event has not been made yet."""
@@ -119,7 +119,7 @@ def time_of(event: DataEvent) -> datetime:
     return read_time(event.timestamp, end_of_period(ohlc.timestamp, read_period(ohlc.period or "")))
 
 
-def _prefers_bars(ingestor: Ingestor) -> bool:
+def prefers_bars(ingestor: Ingestor) -> bool:
     """Whether `read_bars` says all: not so where only `read` was overridden after it."""
     if "read" in vars(ingestor):
         return "read_bars" in vars(ingestor)
@@ -156,7 +156,7 @@ class Feed:
         """
         try:
             source: Iterator[Item] | AsyncIterator[DataEvent] | None = None
-            if _prefers_bars(self.ingestor):
+            if prefers_bars(self.ingestor):
                 source = self.ingestor.read_bars()
             if source is None:
                 source = self.ingestor.read()

@@ -28,7 +28,7 @@ from ingenium.events import (
 from ingenium.lockstep.feed import Item
 from ingenium.lockstep.lines import BarLines, line_of
 from ingenium.lockstep.outcomes import OrderOutcomes
-from ingenium.lockstep.problems import replay_problems
+from ingenium.lockstep.problems import replay_problems, why_nothing_came
 from ingenium.subjects import event_type_of, subject_of
 from ingenium.trading import Account, Bar, Fill, Order, SentReport, Trade
 from ingenium.trading.account import LARGEST_PRICE
@@ -88,8 +88,11 @@ class ReplayResult:
         problems: What could not be booked, and what never happened, one line each; see
             `replay_problems`.
         fills: What was traded, one by one; `account` puts them together to trades.
+        fill_steps: The instant at which each of the fills was booked.
         rejected_orders: Orders that the executor did not take.
         inexact: Why another run may give another result, one line each; empty when it cannot.
+        hopeless: Why nothing could come of it, such as a symbol that nobody sends; empty when
+            something could.
     """
 
     steps: int
@@ -105,8 +108,10 @@ class ReplayResult:
     complete: bool
     problems: tuple[str, ...]
     fills: Sequence[Fill] = ()
+    fill_steps: Sequence[datetime] = ()
     rejected_orders: int = 0
     inexact: tuple[str, ...] = ()
+    hopeless: str = ""
 
     @property
     def trades(self) -> Sequence[Trade]:
@@ -164,7 +169,10 @@ class EventLog:
             self._counts[place] += len(messages)
             for message in messages:
                 self._add_message(message, book=messages is not step.signals)
-        for message in step.signals:
+        self._count_signals(step.signals)
+
+    def _count_signals(self, signals: Sequence[Message]) -> None:
+        for message in signals:
             name = source_of(message)
             self.signals_of[name] = self.signals_of.get(name, 0) + 1
 
@@ -301,7 +309,9 @@ class EventLog:
             complete=complete,
             problems=tuple(problems),
             fills=self.fills,
+            fill_steps=self.fill_times,
             rejected_orders=self.outcomes.rejected.count,
+            hopeless=why_nothing_came(self, app) if complete and app is not None else "",
         )
 
     def _add_message(self, message: Message, *, book: bool) -> None:

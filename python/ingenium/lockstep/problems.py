@@ -7,13 +7,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ingenium.components import App, Component, External, Portfolio, Strategy
+from ingenium.components.mistakes import meant_handler
 from ingenium.indicators import Indicator
 from ingenium.trading.tally import counted
 
 if TYPE_CHECKING:
     from ingenium.lockstep.log import EventLog
 
-__all__ = ["replay_problems"]
+__all__ = ["replay_problems", "unheard_symbols", "why_nothing_came"]
 
 _LISTED = 10
 _MOST_LINES = 8
@@ -45,7 +46,7 @@ def replay_problems(
     known = app.components if here is None else here
     strategies = [each for each in app.strategies if isinstance(each, Strategy)]
     lines = [
-        line for strategy in strategies for line in _unheard(strategy, list(log.symbols))
+        line for strategy in strategies for line in unheard_symbols(strategy, list(log.symbols))
     ]  # fmt: skip
     if complete:
         for strategy in app.strategies:
@@ -63,7 +64,7 @@ def replay_problems(
     return lines + outcomes.lines(complete=complete)
 
 
-def _unheard(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
+def unheard_symbols(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
     """Name the symbols that a strategy has asked for and nobody sent."""
     known = set(symbols)
     missing = [symbol for symbol in strategy.symbols or () if symbol not in known]
@@ -76,6 +77,27 @@ def _unheard(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
     if len(missing) > _MOST_LINES:
         left = len(missing) - _MOST_LINES
         yield f"strategy {strategy.name!r} waits for {left:,} more symbols that nobody sent"
+
+
+def why_nothing_came(log: EventLog, app: App) -> str:
+    """Say why nothing could come of a replay, whatever its prices; empty when something could.
+
+    That is when there was no data, or each strategy waited only for symbols that nobody sent, and
+    nothing was ordered either.
+    """
+    if not log.data:
+        return "no data came, so nothing could happen: look at the ingestors' files and symbols"
+    if log.signals or any(log.signals_of.values()) or log.outcomes.sent or not app.strategies:
+        return ""
+    symbols = list(log.symbols)
+    lines: list[str] = []
+    for strategy in app.strategies:
+        if not isinstance(strategy, Strategy) or strategy.symbols is None:
+            return ""
+        if not strategy.symbols or any(symbol in log.symbols for symbol in strategy.symbols):
+            return ""
+        lines += unheard_symbols(strategy, symbols)
+    return "; ".join(lines[:_MOST_LINES])
 
 
 def _meant(symbol: str, symbols: list[str]) -> str:
@@ -114,9 +136,10 @@ def _silent(
         return  # said by the symbols
     cls = type(strategy)
     if cls.on_bar is Strategy.on_bar and cls.on_data is Strategy.on_data:
+        meant = meant_handler(strategy)
         yield (
             f"strategy {strategy.name!r} sent no signal: {cls.__name__} overrides neither "
-            "on_bar(self, bar) nor on_data(self, event)"
+            f"on_bar(self, bar) nor on_data(self, event){f'; {meant}' if meant else ''}"
         )
         return
     if len(heard) == len(log.symbols):

@@ -8,14 +8,13 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-from ingenium.backtest.figures import percent, ratio
+from ingenium.backtest.figures import percent, ratio, session
 from ingenium.backtest.harsher import HARSHER
 from ingenium.backtest.report.months import month_table
 from ingenium.backtest.report.pictures import MOST_TRADES, Pictures, draw
 from ingenium.backtest.report.tables import (
     figure_table,
     manifest_table,
-    moment,
     position_table,
     trade_table,
 )
@@ -88,11 +87,11 @@ def _head(title: str, result: BacktestResult) -> str:
     period = "no data"
     if stats.start is not None and stats.end is not None:
         zone = result.equity.zone
-        start, end = moment(stats.start, zone), moment(stats.end, zone)
+        start, end = session(stats.start, zone), session(stats.end, zone)
         period = f"{start} to {end}, {stats.years:.1f} years"
     said = f"{period} · {result.replay.data:,} bars"
     if result.events_digest:
-        said += f" · digest {result.events_digest[:12]}"
+        said += f" · digest {result.events_digest}"
     failure = ""
     if result.failure:
         failure = f'<p class="failure">It did not reach its end: {escape(result.failure)}</p>'

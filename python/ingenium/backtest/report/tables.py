@@ -8,7 +8,7 @@ from datetime import time as time_of_day
 from decimal import Decimal
 from html import escape
 
-from ingenium.backtest.figures import figures
+from ingenium.backtest.figures import figures, session
 from ingenium.backtest.manifest import Manifest
 from ingenium.backtest.result import BacktestResult
 from ingenium.events import Side
@@ -24,10 +24,11 @@ _NOTES = 50
 
 def figure_table(result: BacktestResult, harsher: BacktestResult | None) -> str:
     """Return all figures, those of the harsher run beside them."""
-    rows = figures(result.stats)
+    zone = result.equity.zone
+    rows = figures(result.stats, zone)
     if harsher is None:
         return _table(("", "this run"), ((name, (text,)) for name, text in rows))
-    others = [text for _, text in figures(harsher.stats)]
+    others = [text for _, text in figures(harsher.stats, zone)]
     return _table(
         ("", "this run", "harsher"),
         ((name, (text, other)) for (name, text), other in zip(rows, others, strict=True)),
@@ -41,6 +42,7 @@ def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> st
         ("digest of its file", (manifest.app_digest or "-",)),
     ]
     rows += [(role, (f"{name}: {cls}",)) for role, name, cls in manifest.components]
+    rows += [(f"program {f.name}", (f"{f.sha256}, {f.size:,} bytes",)) for f in manifest.programs]
     rows += [(f"data {f.name}", (f"{f.sha256}, {f.size:,} bytes",)) for f in manifest.data]
     rows += [
         (f"{note.kind} in {note.source}", (f"{note.count:,}: {note.text}",))
@@ -50,7 +52,7 @@ def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> st
         rows.append(("more notes", (f"{len(manifest.notes) - _NOTES:,}, in to_json()",)))
     rows += [
         ("from", (moment(manifest.start, zone) if manifest.start else "the first bar",)),
-        ("to", (moment(manifest.end, zone) if manifest.end else "the last bar",)),
+        ("to", (session(manifest.end, zone) if manifest.end else "the last bar",)),
         *(
             (("figures from", (moment(manifest.figures_from, zone),)),)
             if manifest.figures_from

@@ -1,0 +1,20 @@
+"""Docstrings as help on the command line."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+
+__all__ = ["help_of"]
+
+_PARAGRAPHS = re.compile(r"\n\s*\n")
+
+
+def help_of(command: Callable[..., object]) -> str:
+    """Return a docstring with a line for each paragraph, which the terminal then breaks.
+
+    Marks of code are left out: a terminal would show them.
+    """
+    text = inspect.cleandoc(command.__doc__ or "").replace("``", "")
+    return "\n\n".join(" ".join(each.split()) for each in _PARAGRAPHS.split(text))

@@ -1,0 +1,28 @@
+"""SIGTERM ends a command as Ctrl+C does."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["asked_to_stop"]
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[None]:
+    """Let SIGTERM raise `KeyboardInterrupt`, too, so that what is done is printed and kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_signal(_number: int, _frame: object) -> None:
+        # By way of SIGINT, for which a running event loop has a handler of its own.
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
