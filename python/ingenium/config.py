@@ -30,6 +30,7 @@ _ALL_OUTPUT = "INGENIUM_ALL_OUTPUT"
 _CRASH_AT = "INGENIUM_CRASH_AT"
 _HANDLER_SECONDS = "INGENIUM_HANDLER_SECONDS"
 _BLOCKED_SECONDS = "INGENIUM_BLOCKED_SECONDS"
+_HALT_AWAY_SECONDS = "INGENIUM_HALT_AWAY_SECONDS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Settings:
             a server; 30 when not set.
         blocked_seconds: ``INGENIUM_BLOCKED_SECONDS``, from when on a handler of a live app that
             keeps its process from doing anything else is reported; 1 when not set.
+        halt_away_seconds: ``INGENIUM_HALT_AWAY_SECONDS``, after how many seconds without its server
+            a live app halts trading by its file; never when not set.
         environment: All variables, to hand on to children.
     """
 
@@ -86,6 +89,7 @@ class Settings:
     crash_at: str = ""
     handler_seconds: float = 30.0
     blocked_seconds: float = 1.0
+    halt_away_seconds: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -116,6 +120,7 @@ class Settings:
             crash_at=variables.get(_CRASH_AT, "").strip(),
             handler_seconds=_seconds(variables, _HANDLER_SECONDS, 30.0),
             blocked_seconds=_seconds(variables, _BLOCKED_SECONDS, 1.0),
+            halt_away_seconds=_seconds_or_none(variables, _HALT_AWAY_SECONDS),
             environment=variables,
         )
 
@@ -184,6 +189,10 @@ class Settings:
 def _path(variables: Mapping[str, str], name: str) -> Path | None:
     text = variables.get(name, "").strip()
     return Path(text) if text else None
+
+
+def _seconds_or_none(variables: Mapping[str, str], name: str) -> float | None:
+    return _seconds(variables, name, 0.0) or None
 
 
 def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:

@@ -9,6 +9,7 @@
     ├── SubjectError (ValueError)  a symbol or name that cannot be part of a subject
     ├── BusError
     │   ├── BusConnectError      no server, wrong credentials, no nats-server binary
+    │   ├── BusAwayError         no connection now, and no room to wait for one
     │   ├── BusTimeoutError (TimeoutError)
     │   ├── BusClosedError       the connection is gone for good
     │   ├── BusPermissionError   the server forbids the subject
@@ -24,7 +25,8 @@
     │   ├── DuplicateOrderError      it has an order of that id already
     │   └── BrokerTimeoutError (TimeoutError)  no answer: the outcome is unknown
     ├── ComponentError           a component raised, or is used wrongly
-    │   └── StateError               a saved state that does not fit what is to take it
+    │   ├── FeedError            an ingestor raised, and is not started again
+    │   └── StateError           a saved state that does not fit what is to take it
     ├── LockstepError            a replay over the bus could not keep its components in step
     ├── DataFileError (ValueError)  a file of market data that cannot be read
     ├── BacktestError
@@ -87,6 +89,10 @@ class BusError(IngeniumError):
 
 class BusConnectError(BusError):
     """The bus cannot be reached; the text holds the address and the true reason."""
+
+
+class BusAwayError(BusError):
+    """There is no connection now, and the buffer for that time is full; nothing was sent."""
 
 
 class BusTimeoutError(BusError, TimeoutError):
@@ -175,6 +181,10 @@ class BrokerTimeoutError(BrokerError, TimeoutError):
 
 class ComponentError(IngeniumError):
     """A component raised in a handler, or is used wrongly."""
+
+
+class FeedError(ComponentError):
+    """An ingestor's `ingest` raised, and is not started again."""
 
 
 class StateError(ComponentError):

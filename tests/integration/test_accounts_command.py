@@ -157,3 +157,26 @@ def test_keys_need_a_folder(folder: Path) -> None:
     ended = ingenium("accounts", "app.py", "--keys", cwd=folder)
     assert ended.code == 2
     assert "name a folder with --directory" in ended.err
+
+
+@pytest.mark.parametrize("how", [[], ["--processes"]])
+def test_app_that_the_accounts_are_not_for_ends_at_once_and_says_so(
+    make_server: MakeServer, folder: Path, how: list[str]
+) -> None:
+    written = ingenium("accounts", "app.py", "--directory", "secrets", cwd=folder)
+    assert written.code == 0, written
+    (folder / "mini.py").write_text(APP.replace('name="live"', 'name="mini"'))
+    server = make_server(
+        f'jetstream {{\n store_dir: "{folder / "js"}"\n}}\n'
+        "accounts {\n include ../secrets/accounts.conf\n}\n"
+    )
+    env = {
+        "NATS_SERVER": server.url,
+        "INGENIUM_NATS_CREDENTIALS": str(folder / "secrets" / "{role}.login"),
+    }
+    ended = ingenium("run", "mini.py", *how, cwd=folder, env=env)
+    assert ended.code in {1, 2}, ended
+    assert f"the server at {server.url} is set up for another app" in ended.err
+    assert "accounts hold the app's name, here 'mini'" in ended.err
+    assert "did not become ready" not in ended.err
+    assert "all is ready" not in ended.err

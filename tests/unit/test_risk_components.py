@@ -15,7 +15,6 @@ from ingenium.clock import ManualClock
 from ingenium.components import Portfolio, Strategy, arm
 from ingenium.components.handling import handle, handlers_of, subscriptions_of
 from ingenium.components.live import LiveMember
-from ingenium.components.repeated import Repeated
 from ingenium.errors import ComponentError
 from ingenium.events import (
     CancelEvent,
@@ -34,6 +33,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.portfolios import FixedQuantity
+from ingenium.repeated import Repeated
 from ingenium.risk import RiskGate, RiskLimits
 from ingenium.subjects import ALL_EVENTS, TRADING, event_type_of, subject_of
 from ingenium.testing import wait_until

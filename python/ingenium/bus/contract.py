@@ -56,6 +56,8 @@ class IncidentKind(StrEnum):
     """A message could not be read."""
     HANDLER_ERROR = "handler_error"
     """A handler raised."""
+    FEED = "feed"
+    """An ingestor has ended or failed, or could not send its data."""
     CONFLICT = "conflict"
     """Two events that differ have one id: the second one was not acted upon."""
     BLOCKED = "blocked"
@@ -96,6 +98,9 @@ class Incident:
 
 class Subscription(ABC):
     """A running subscription to messages."""
+
+    is_spare = False
+    """Whether what it brings comes another way too, so that a lost connection is no gap in it."""
 
     @property
     @abstractmethod

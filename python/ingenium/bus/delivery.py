@@ -18,6 +18,7 @@ from ingenium.bus.contract import (
     Subscription,
 )
 from ingenium.bus.envelope import dead_letter
+from ingenium.bus.incident_log import IncidentLog
 from ingenium.clock import Clock, SystemClock
 from ingenium.errors import DecodeError
 from ingenium.events import ContentType
@@ -25,11 +26,6 @@ from ingenium.events import ContentType
 __all__ = ["MESSAGE_OVERHEAD", "QueuedSubscription", "ReportingBus"]
 
 _log = logging.getLogger("ingenium.bus")
-_LEVELS = {
-    IncidentKind.RECONNECTED: logging.INFO,
-    IncidentKind.CLOSED: logging.ERROR,
-    IncidentKind.EXIT_DENIED: logging.CRITICAL,
-}
 
 MESSAGE_OVERHEAD = 512
 """Bytes that a waiting message takes beside its payload: its object, subject and headers."""
@@ -61,6 +57,7 @@ class ReportingBus(Bus):
         self._clock = clock or SystemClock()
         self._callbacks: list[Callable[[Incident], None]] = []
         self._letters: set[asyncio.Task[None]] = set()
+        self._incidents = IncidentLog(self._clock.now)
 
     @property
     def content_type(self) -> ContentType:
@@ -103,12 +100,7 @@ class ReportingBus(Bus):
 
     def report(self, incident: Incident) -> None:
         """Log an incident and hand it to the callbacks."""
-        error = incident.error if incident.kind is IncidentKind.HANDLER_ERROR else None
-        # Texts may come from a stranger's message: no line of theirs may pass for one of ours.
-        place = f" [{incident.subject}]" if incident.subject else ""
-        line = f"{incident.kind.value}{place}: {incident.detail}"
-        line = "".join([c if c.isprintable() else repr(c)[1:-1] for c in line])
-        _log.log(_LEVELS.get(incident.kind, logging.WARNING), "%s", line, exc_info=error)
+        self._incidents.write(incident)
         for callback in self._callbacks:
             try:
                 callback(incident)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from ingenium.bus.account_limits import MAX_PENDING
 from ingenium.bus.accounts import READER, Accounts
@@ -37,9 +38,12 @@ _USER = "ingenium"
 _FOLDER = "nats"
 _ADDRESS_FILE = "address"
 _START_SECONDS = 10.0
+# One that was killed checks its whole store first.
+_RESTART_SECONDS = 60.0
 _END_SECONDS = 5.0
 _LOCK_SECONDS = 2.0
 _POLL_SECONDS = 0.01
+_LOOK_SECONDS = 0.1
 # One user is trusted, and gets late data rather than none.
 _MAX_PENDING_OF_ONE = "256MB"
 
@@ -77,6 +81,8 @@ class EmbeddedServer:
         self._directory = self.data_directory / _FOLDER
         self._binary = None if binary is None else Path(binary)
         self._port = port
+        self._ports = (port, -1)
+        self._access = ""
         self._accounts = accounts
         self._passwords: dict[str, str] = {}
         self._address = ""
@@ -130,6 +136,11 @@ class EmbeddedServer:
         return self._monitor_url
 
     @property
+    def log_path(self) -> Path:
+        """Where its log is."""
+        return self._directory / "server.log"
+
+    @property
     def is_running(self) -> bool:
         """Whether the server was started and has not ended."""
         return self._guard is not None and self._guard.poll() is None
@@ -148,9 +159,10 @@ class EmbeddedServer:
         """
         if self._guard is not None:
             raise BusConnectError("the embedded server is started already")
+        self._ports, self._access = (self._port, -1), ""
         try:
             await asyncio.to_thread(self._launch)
-            await self._wait_until_ready()
+            await self._wait_until_ready(_START_SECONDS)
         except BaseException:
             await asyncio.shield(self.stop())
             raise
@@ -163,6 +175,37 @@ class EmbeddedServer:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    async def ended(self) -> int:
+        """Wait until the server has ended, and return its exit code as a shell gives it.
+
+        Raises:
+            BusConnectError: It is not started.
+        """
+        if self._guard is None:
+            raise BusConnectError("the embedded server is not started: use it with async with")
+        guard = self._guard
+        # A thread that waits would keep the program from ending.
+        while guard.poll() is None:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(_LOOK_SECONDS)
+        return guard.returncode
+
+    async def restart(self) -> None:
+        """Start a server that has ended again: on its store, with the same ports and passwords.
+
+        Those who were connected reconnect by themselves.
+
+        Raises:
+            BusConnectError: It does not start, such as when its port is taken or its folder cannot
+                be written; `restart` may be tried again.
+        """
+        await self._end()
+        try:
+            await asyncio.to_thread(self._launch)
+            await self._wait_until_ready(_RESTART_SECONDS)
+        except BaseException:
+            await asyncio.shield(self._end())
+            raise
 
     def _launch(self) -> None:
         binary = find_binary() if self._binary is None else self._binary
@@ -180,13 +223,15 @@ class EmbeddedServer:
             make_folder(directory / "ports")
             self._remove_addresses()
             path = directory / "server.conf"
-            access = self._make_passwords()
+            access = self._access = self._access or self._make_passwords()
+            port, monitor_port = self._ports
             text = configuration(
                 directory,
-                port=self._port,
+                port=port,
                 access=access,
                 monitor_path=self._monitor_path,
                 max_pending=_MAX_PENDING_OF_ONE if self._accounts is None else MAX_PENDING,
+                monitor_port=monitor_port,
             )
             write_private(path, text)
             log_flags = os.O_WRONLY | os.O_TRUNC
@@ -230,18 +275,19 @@ class EmbeddedServer:
         for path in self._directory.glob(f"{_ADDRESS_FILE}*"):
             path.unlink(missing_ok=True)
 
-    async def _wait_until_ready(self) -> None:
-        ends_at = time.monotonic() + _START_SECONDS
+    async def _wait_until_ready(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
         while not self._read_ports():
             if not self.is_running:
                 reason = log_tail(self._directory) or "it ended at once"
                 raise BusConnectError(f"the embedded nats-server did not start: {reason}")
             if time.monotonic() > ends_at:
                 raise BusConnectError(
-                    f"the embedded nats-server did not start within {_START_SECONDS:g} s: see "
+                    f"the embedded nats-server did not start within {seconds:g} s: see "
                     f"{self._directory / 'server.log'}"
                 )
             await asyncio.sleep(_POLL_SECONDS)
+        self._ports = _port_of(self._address), _port_of(self._monitor_url)
         self._write_addresses()
 
     def _read_ports(self) -> bool:
@@ -257,8 +303,11 @@ class EmbeddedServer:
 
     async def stop(self) -> None:
         """End the server and wait until it is gone. Stopping twice does no harm."""
-        guard, self._guard = self._guard, None
+        await self._end()
         self._address = ""
+
+    async def _end(self) -> None:
+        guard, self._guard = self._guard, None
         if guard is None:
             return
         self._remove_addresses()
@@ -270,6 +319,11 @@ class EmbeddedServer:
         except subprocess.TimeoutExpired:
             guard.kill()
             await asyncio.to_thread(guard.wait)
+
+
+def _port_of(address: str) -> int:
+    found = urlsplit(address if "//" in address else f"//{address}").port
+    return -1 if found is None else found
 
 
 def running_servers(data_directory: str | Path, role: str = READER) -> list[str]:

@@ -168,6 +168,7 @@ class MemoryBus(ReportingBus):
     async def close(self) -> None:
         """Close at once. Closing twice does no harm."""
         self._closed = True
+        self._incidents.end()
         subscriptions = list(self._subscriptions)
         self._subscriptions.clear()
         self._routes.clear()

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingenium.bus.addresses import Address, parse_address, reason_of
@@ -17,8 +18,9 @@ from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.options import NatsOptions
 from ingenium.bus.receiving import deliver_to
 from ingenium.bus.routing import check_pattern, check_queue_group, check_subject
-from ingenium.clock import Clock
+from ingenium.clock import Clock, format_time
 from ingenium.errors import (
+    BusAwayError,
     BusClosedError,
     BusError,
     BusPermissionError,
@@ -208,7 +210,7 @@ class NatsBus(ReportingBus):
         self._check_open()
         limit = self._options.reconnect_buffer_bytes
         if self._client.buffered_bytes + size > limit:
-            raise BusError(
+            raise BusAwayError(
                 f"no connection to {self.url} now, and the buffer of {limit:,} bytes for that time "
                 "is full: publish again when it is back"
             )
@@ -367,6 +369,7 @@ class NatsBus(ReportingBus):
     async def close(self) -> None:
         """Close at once. Closing twice does no harm."""
         self._own_close = True
+        self._incidents.end()
         self._connected.set()  # Those who wait for a connection see that there will be none.
         self._wake()
         subscriptions = list(self._subscriptions.values())
@@ -406,20 +409,23 @@ class NatsBus(ReportingBus):
         self._connected.clear()
         self._lost_at = time.monotonic()
         reason = reason_of(self._client.reason)
-        detail = f"lost the connection to {self.url}: {reason}"
+        detail = f"{self.name} lost the connection to {self.url}: {reason}"
         self.report(Incident(IncidentKind.DISCONNECTED, detail, error=self._client.reason))
 
     async def _on_reconnected(self) -> None:
         if self._own_close:
             return
-        away = time.monotonic() - self._lost_at
+        away, now = time.monotonic() - self._lost_at, self._clock.now()
         self._connected.set()
-        detail = f"connected to {self.url} again after {away:.1f} s"
+        detail = f"{self.name} is connected to {self.url} again after {away:.1f} s"
         self.report(Incident(IncidentKind.RECONNECTED, detail))
         for subscription in list(self._subscriptions.values()):
-            if is_ask(subscription.subject):
+            if subscription.is_spare or is_ask(subscription.subject):
                 continue
-            detail = f"messages of {away:.1f} s without a connection may be missing"
+            detail = (
+                f"{self.name} had no connection from {_time(now - timedelta(seconds=away))} to "
+                f"{_time(now)}: messages of these {away:.1f} s may be missing"
+            )
             self.report(Incident(IncidentKind.GAP, detail, subscription.subject))
         self._wake()
 
@@ -430,3 +436,7 @@ class NatsBus(ReportingBus):
         self._connected.set()
         detail = f"the connection to {self.url} is closed for good: {self._final}"
         self.report(Incident(IncidentKind.CLOSED, detail, error=self._client.reason))
+
+
+def _time(time: datetime) -> str:
+    return format_time(time.replace(microsecond=0))

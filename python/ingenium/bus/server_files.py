@@ -57,7 +57,13 @@ authorization {{
 
 
 def configuration(
-    directory: Path, *, port: int, access: str, monitor_path: str, max_pending: str
+    directory: Path,
+    *,
+    port: int,
+    access: str,
+    monitor_path: str,
+    max_pending: str,
+    monitor_port: int = -1,
 ) -> str:
     """Write the configuration of a server that only this machine's user can use.
 
@@ -67,6 +73,7 @@ def configuration(
         access: The part that says who may do what: `one_user` or `with_accounts`.
         monitor_path: What the paths of the monitoring pages begin with, a secret.
         max_pending: What it keeps for one slow reader before it cuts that off.
+        monitor_port: Port of its monitoring pages; -1 lets it choose a free one.
     """
     return f"""\
 # Written at each start; changes are lost.
@@ -74,7 +81,7 @@ server_name: "ingenium-embedded"
 listen: "127.0.0.1:{port}"
 # The monitoring pages ask for no password, and show connections and stacks: they are for those who
 # know the path.
-http: "127.0.0.1:-1"
+http: "127.0.0.1:{monitor_port}"
 http_base_path: {_quote(monitor_path)}
 ports_file_dir: {_quote(str(directory / "ports"))}
 log_file: {_quote(str(directory / "server.log"))}

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ingenium.backtest import replay
 from ingenium.cli.data_notes import notes_as_json, print_notes
-from ingenium.cli.output import make_console, print_result, printable, result_as_json
+from ingenium.cli.output import make_console, print_error, print_result, printable, result_as_json
 from ingenium.cli.progress import StepProgress
 from ingenium.components import (
     App,
@@ -23,7 +23,7 @@ from ingenium.components import (
     missing_handlers,
 )
 from ingenium.config import Settings
-from ingenium.errors import ConfigError, LockstepError
+from ingenium.errors import ConfigError, FeedError, LockstepError
 from ingenium.lockstep import ReplayResult
 
 __all__ = ["run"]
@@ -150,13 +150,19 @@ def _run_component(
     app: App, component: str, settings: Settings, *, adopt: bool, console: Console
 ) -> ReplayResult | None:
     from ingenium.deploy import run_component
+    from ingenium.deploy.supervising import FEED_FAILED
 
     def on_ready(text: str) -> None:
         # The parent of a component says it of all of them.
         if not settings.stop_with_input:
             console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
 
-    return asyncio.run(run_component(app, component, settings, adopt=adopt, on_ready=on_ready))
+    try:
+        return asyncio.run(run_component(app, component, settings, adopt=adopt, on_ready=on_ready))
+    except FeedError as error:
+        # Whoever started it learns so that starting it again does not help.
+        print_error(error)
+        raise typer.Exit(FEED_FAILED) from error
 
 
 def _run_app(

@@ -11,6 +11,7 @@ from ingenium.components.base import Component
 from ingenium.components.blame import line_of
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
+from ingenium.components.feed import OnEnd
 from ingenium.components.histories import check_warm_up, histories_of
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.portfolio import Portfolio
@@ -46,6 +47,9 @@ class App:
         prefix: What all subjects of the app begin with on the server, so that several apps on one
             server do not work each other's orders: ``"paper"`` makes ``ingenium.strategy.signal``
             ``paper.ingenium.strategy.signal`` there. None when left out.
+        on_end: What follows when `Ingestor.ingest` has ended, on live data. ``"restart"``: it is
+            started again, a little later each time. ``"stop"``: the app ends, once the `ingest` of
+            each of its ingestors has returned, or with an error when one has raised.
 
     Raises:
         ConfigError: A component is missing, has the wrong role, or two have one name; or the
@@ -63,6 +67,7 @@ class App:
         risk: RiskLimits | None = None,
         name: str = "app",
         prefix: str = "",
+        on_end: OnEnd = "restart",
     ) -> None:
         if _NAME.fullmatch(name) is None:
             raise ConfigError(
@@ -74,6 +79,9 @@ class App:
         self.strategies = _all_of("strategy", "strategies", strategies)
         self.portfolio = _one_of("portfolio", portfolio)
         self.executor = _one_of("executor", executor)
+        if on_end not in ("restart", "stop"):
+            raise ConfigError(f"on_end is {on_end!r}: use 'restart' or 'stop'")
+        self.on_end: OnEnd = on_end
         self.risk = _limits(risk, self.executor)
         self.warm_up = histories_of(warm_up)
         self.components: tuple[Component, ...] = (

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from ingenium.components.base import Component, Handled
 from ingenium.components.data_age import DataAge
-from ingenium.components.repeated import Repeated
 from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, DataEvent, DenialEvent, DenialReason, TradingState
+from ingenium.repeated import Repeated
 from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits, exit_note
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order

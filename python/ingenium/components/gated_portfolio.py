@@ -11,6 +11,7 @@ from ingenium.components.gated import Gated
 from ingenium.events import CancelEvent, DenialEvent, DenialReason, ExecutionEvent
 from ingenium.ids import make_id
 from ingenium.risk import TrackedView, oddity
+from ingenium.risk.measures import describe
 from ingenium.trading.fill import Fill
 from ingenium.trading.order import Order
 from ingenium.trading.working import WorkingOrder
@@ -44,6 +45,23 @@ class GatedPortfolio(BookKeeper, Gated):
             cancel = CancelEvent(id=identifier, order_id=order_id, symbol=order.symbol)
             self._send(cancel, "cancel")
             self._note_cancel(identifier)
+
+    def _cut(self, order: Order) -> Order:
+        """Cut a reversal to a close while trading only reduces, and say so."""
+        gate = self.gate
+        if gate is None:
+            return order
+        self.look_outside()
+        part = gate.cut(order, self._view())
+        if part is None:
+            return order
+        self._report_denial(
+            DenialReason.REDUCING,
+            f"{describe(order)} is cut to {describe(part)}: trading only reduces by "
+            f"{gate.switch.standing}, and the position is "
+            f"{self._view().position(order.symbol):f}",
+        )
+        return part
 
     def _denied(self, order: Order, old_id: str = "") -> Order | None:
         """Hold an order against the gate, and say so on the bus if it is denied.

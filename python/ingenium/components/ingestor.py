@@ -48,7 +48,8 @@ class Ingestor(Component):
     result does not depend on the speed of its parts. `read_bars` is the same for history that is
     all bars: a backtest makes no event of a bar until somebody asks for it, so it is faster.
     `ingest` is for live data: it runs until it is canceled, and calls `send_data` when something
-    arrives.
+    arrives. When it returns or raises, it is called again after a pause, or its app ends: see
+    ``on_end`` of `App`.
     """
 
     role = "ingestor"
@@ -88,7 +89,10 @@ class Ingestor(Component):
         return None
 
     async def ingest(self) -> None:
-        """Run until canceled, calling `send_data` for what arrives."""
+        """Run until canceled, calling `send_data` for what arrives.
+
+        It may be called again after it has returned or raised, such as when a connection is lost.
+        """
         raise ComponentError(_NO_DATA.format(type(self).__name__))
 
     def total(self) -> int | None:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from ingenium.bus.contract import Bus, Message, MessageHandler, Subscription
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.clock import Clock, SystemClock
 from ingenium.components.base import Component
 from ingenium.components.blame import text_of
 from ingenium.components.blocking import watched
 from ingenium.components.executor import Executor
+from ingenium.components.feed import Feed, OnEnd
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
     handle,
@@ -28,7 +29,7 @@ from ingenium.components.handling import (
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.progress import Observation, Progress
 from ingenium.components.warm_up import WarmUp
-from ingenium.errors import ComponentError, DecodeError
+from ingenium.errors import BusAwayError, ComponentError, DecodeError, FeedError
 from ingenium.events import Event
 from ingenium.subjects import event_type_of, subject_of
 
@@ -49,6 +50,7 @@ class LiveMember:
         clock: Tells the time; the machine's when left out.
         limit: From when on a handler that blocks everything else is reported.
         warm_up: Feeds it history before its first live data; none when left out.
+        on_end: What follows when an ingestor has ended.
 
     Attributes:
         progress: What was handled and sent so far.
@@ -62,6 +64,7 @@ class LiveMember:
         *,
         limit: HandlerLimit = BLOCKED_LIMIT,
         warm_up: WarmUp | None = None,
+        on_end: OnEnd = "restart",
     ) -> None:
         self.progress = Progress()
         self._limit = limit
@@ -75,6 +78,10 @@ class LiveMember:
         # Subscriptions each have a task of their own; the component sees one event at a time.
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
+        self._dropped = 0
+        self._feed: Feed | None = None
+        if isinstance(component, Ingestor):
+            self._feed = Feed(component, bus, lambda: self.progress.sent > 0, on_end)
 
     async def start(self) -> None:
         """Start the component and subscribe.
@@ -110,17 +117,23 @@ class LiveMember:
     async def run(self) -> None:
         """Publish what is sent outside of handlers, and ingest, until canceled.
 
+        It returns when an ingestor has ended and its app is to stop with it.
+
         Raises:
-            ComponentError: The ingestor raised, or ended.
+            FeedError: The ingestor raised, and is not started again.
+            ComponentError: What was sent outside of handlers cannot be published.
         """
         component = self.component
         tasks = [asyncio.create_task(self._pump())]
-        if isinstance(component, Ingestor):
-            tasks.append(asyncio.create_task(component.ingest()))
+        if self._feed is not None:
+            tasks.append(asyncio.create_task(self._feed.run()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if error := task.exception():
+                error = task.exception()
+                if isinstance(error, FeedError):
+                    raise error
+                if error is not None:
                     raise ComponentError(
                         f"{component.role} {component.name!r} failed: {text_of(error)}"
                     ) from error
@@ -143,7 +156,8 @@ class LiveMember:
 
     def observe(self) -> Observation:
         """Return how it stands."""
-        return Observation(self._clock.now(), waiting=self._waiting)
+        problem = "" if self._feed is None else self._feed.problem
+        return Observation(self._clock.now(), waiting=self._waiting, problem=problem)
 
     async def _pump(self) -> None:
         while True:
@@ -191,8 +205,28 @@ class LiveMember:
     async def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
             payload, headers = pack(event, self.component.name, self._bus.content_type)
-            await self._bus.publish(subject_of(event), payload, headers)
+            try:
+                await self._bus.publish(subject_of(event), payload, headers)
+            except BusAwayError as error:
+                if self._feed is None:
+                    raise
+                self._drop(error)
+                continue
+            if self._dropped:
+                self._tell_dropped()
             if self._handlers:
                 self.progress.sent += 1
             else:
                 self.progress.ingest(event, self._clock.now())
+
+    def _drop(self, error: BusAwayError) -> None:
+        # Data that waits for minutes is of no use to those who trade on it.
+        self._dropped += 1
+        if self._dropped == 1:
+            text = f"ingestor {self.component.name!r} drops its data from now on: {error}"
+            self._bus.report(Incident(IncidentKind.FEED, text))
+
+    def _tell_dropped(self) -> None:
+        count, self._dropped = self._dropped, 0
+        text = f"ingestor {self.component.name!r} has dropped {count:,} events for want of a server"
+        self._bus.report(Incident(IncidentKind.GAP, text))

@@ -141,6 +141,7 @@ class Portfolio(BookingPortfolio):
 
         Returns:
             The order that goes out, with its id; a gate's `on_denied` tells of one that does not.
+            While trading only reduces, a gate cuts it to what closes.
 
         Raises:
             InvalidOrderError: The order makes no sense; nothing is sent.
@@ -162,8 +163,10 @@ class Portfolio(BookingPortfolio):
             stop_loss_limit=exact_or_none(stop_loss_limit, "stop_loss_limit"),
             extended_hours=extended_hours,
         ).as_written()
-        if self.gate is not None and (denied := self._denied(order)) is not None:
-            return denied
+        if self.gate is not None:
+            order = self._cut(order)
+            if (denied := self._denied(order)) is not None:
+                return denied
         # Nobody else has it yet, and it has been checked.
         force_setattr(order, "id", self._next_id("order"))
         force_setattr(order, "timestamp", self.data_time or self.now)

@@ -27,6 +27,7 @@ class Observation(msgspec.Struct):
         waiting: Messages that have reached it and are not handled.
         lag_seconds: Age of the oldest message that waits or is being handled, by the server's
             clock; 0 when none is; ``None`` when that is not known.
+        problem: What a person should know, in words; empty for nothing.
     """
 
     now: datetime
@@ -35,6 +36,7 @@ class Observation(msgspec.Struct):
     outbox: int = 0
     waiting: int = 0
     lag_seconds: float | None = None
+    problem: str = ""
 
 
 class Progress:

@@ -9,11 +9,10 @@ from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind, Message, Subscription
 from ingenium.bus.lease import Lease
-from ingenium.bus.stream import Record, Stream, StreamState
+from ingenium.bus.stream import Record, Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component, Executor, Portfolio
-from ingenium.components.blame import text_of
 from ingenium.components.desk import Outgoer
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
@@ -28,6 +27,8 @@ from ingenium.components.warm_up import WarmUp
 from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.backlog import OldData, report_left
 from ingenium.delivery.book_check import positions_off
+from ingenium.delivery.failure import failure_of
+from ingenium.delivery.gaps import Gaps, note_stopped, take_stopped
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.observation import lag_of, observe
@@ -40,11 +41,10 @@ from ingenium.delivery.salvage import place_before_damage
 from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.taking import Taker
-from ingenium.delivery.unseen import find_unseen
+from ingenium.delivery.unseen import end_unseen
 from ingenium.delivery.warm_start import warm_start
 from ingenium.delivery.writing import Draft
-from ingenium.errors import ComponentError, IngeniumError
-from ingenium.events import DataEvent, Event
+from ingenium.events import DataEvent
 from ingenium.subjects import TRADING
 
 __all__ = ["DurableMember"]
@@ -141,6 +141,7 @@ class DurableMember:
         self._drains_until: float | None = None
         # Whether what the component holds is no longer what is written down.
         self._broken = False
+        self._was_stopped = False
 
     # The life of the component.
 
@@ -163,6 +164,7 @@ class DurableMember:
         if isinstance(component, Executor):
             component.remember_orders()
         restore(component, self._store, self._warm_up)
+        self._was_stopped = take_stopped(self._store)
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
         self._store.set_meta("role", component.role)
@@ -186,6 +188,7 @@ class DurableMember:
             self._begin(self._read())
             hear = hear_halts(component, self._arrivals)
             self._subscriptions.append(await self._bus.subscribe(TRADING, hear))
+            self._subscriptions[-1].is_spare = True  # the stream brings it too
         await self._follow_data()
 
     async def run(self) -> None:
@@ -194,7 +197,6 @@ class DurableMember:
         Raises:
             IngeniumError: It cannot go on; what is written down is complete.
         """
-        component = self.component
         if self._outgoer is not None:
             self._begin(self._outgoer.work(self))
         parts = (self._sending, self._turning, self._lease.task, *self._sources)
@@ -204,16 +206,9 @@ class DurableMember:
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            error = task.exception()
-            if isinstance(error, IngeniumError) or (error and not isinstance(error, Exception)):
-                raise error
-            if isinstance(error, MemoryError):
-                text = "has no memory left: start it again, and it goes on from what is written"
-                raise ComponentError(f"{component.role} {component.name!r} {text}")
-            if error is not None:
-                raise ComponentError(
-                    f"{component.role} {component.name!r} failed: {text_of(error)}"
-                ) from error
+            if (error := task.exception()) is not None:
+                failure = failure_of(self.component, error)
+                raise failure from error.__cause__ if failure is error else error
 
     async def stop(self) -> None:
         """Handle what has arrived, stop the component, and send what can be sent now.
@@ -257,6 +252,8 @@ class DurableMember:
             await stop_component(component, self._clock.now(), self._life), self._clock.present()
         )
         self._commit()
+        if not self._arrivals.data:
+            note_stopped(self._store)
         if self._sending is not None and not self._sending.done():
             await self._outbox.flush(_FLUSH_SECONDS)
 
@@ -337,34 +334,20 @@ class DurableMember:
                 for identifier in booked:
                     self._draft.see(identifier)
                 if isinstance(component, Executor):
-                    await self._end_unseen(component, state.last)
+                    await end_unseen(component, self._stream, state.last, self._draft, self._clock)
             # What was said before it was there holds for it too.
             if (said := await self._stream.last(TRADING)) is not None:
                 await self._hear_all(said.sequence)
         elif isinstance(component, Portfolio) and 0 < state.last <= self._checked:
-            self._draft.send(await self._check_books(component, state), self._clock.present())
+            off = await positions_off(
+                component, self._stream, state, self._after, self._store, adopt=self._adopt
+            )
+            if off:
+                self._bus.report(Incident(IncidentKind.GAP, off))
+                component.begin(f"{component.name}/books/{self._life}", self._clock.present())
+                component.halt(off)
+                self._draft.send(component.take(), self._clock.present())
         self._move(self._after, self._mark)
-
-    async def _check_books(self, portfolio: Portfolio, state: StreamState) -> list[Event]:
-        """Halt trading when a portfolio does not hold what the stream says."""
-        off = await positions_off(
-            portfolio, self._stream, state, self._after, self._store, adopt=self._adopt
-        )
-        if off:
-            self._bus.report(Incident(IncidentKind.GAP, off))
-            portfolio.begin(f"{portfolio.name}/books/{self._life}", self._clock.present())
-            portfolio.halt(off)
-        return portfolio.take()
-
-    async def _end_unseen(self, executor: Executor, last: int) -> None:
-        # Nobody else would ever say what became of them, and they would be pending for ever.
-        unseen = await find_unseen(self._stream, last)
-        executor.learn_positions(unseen.positions)
-        for order, update, reports in unseen.orders:
-            executor.begin(order.id, self._clock.present())
-            executor.end_unseen(order, update, reports)
-            self._draft.see(order.id)
-            self._draft.send(executor.take(), self._clock.present())
 
     async def _hear_all(self, last: int) -> None:
         # All of them: a component's word only ever makes an operator's stricter.
@@ -399,7 +382,8 @@ class DurableMember:
         goes_on = self._warm_up is not None or remembers(self.component)
         known = self._store.position(DATA_STREAM.name) if goes_on else None
         wanted = self._data_subjects
-        reading = read_data(self._bus, open_data, wanted, known, self._clock, on_begin)
+        gaps = Gaps(self._bus, self.component, was_stopped=self._was_stopped)
+        reading = read_data(gaps, open_data, wanted, known, self._clock, on_begin)
         async with aclosing(reading) as arriving:
             async for data in arriving:
                 await self._arrivals.put_data(data)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
-from ingenium.bus.contract import Bus, Incident, IncidentKind
-from ingenium.bus.stream import Stream, StreamState
+from ingenium.bus.stream import Stream
 from ingenium.delivery.arrivals import Data
+from ingenium.delivery.gaps import Gaps
 from ingenium.delivery.store import Position
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.errors import BusTimeoutError, StreamError
@@ -20,7 +20,7 @@ _PAUSE_SECONDS = 0.25
 
 
 async def read_data(
-    bus: Bus,
+    gaps: Gaps,
     open_stream: OpenStream,
     subjects: Sequence[str],
     known: Position | None,
@@ -30,7 +30,7 @@ async def read_data(
     """Yield market data, without an end.
 
     Args:
-        bus: Takes incidents: what may have been missed is a gap.
+        gaps: Says where to go on, and what has been missed.
         open_stream: Makes the stream if it is not there.
         subjects: What is wanted.
         known: How far the component has come; ``None`` for what comes from now on.
@@ -43,37 +43,16 @@ async def read_data(
             asked = asyncio.get_running_loop().time()
             state = await stream.state()
             clock.hear(state.time, asked)
-            after = _start(bus, state, known, stream.name)
-            known = Position(stream.name, state.created, after)
+            after = gaps.start(state, known, stream.name)
+            if known is None or (known.created, known.sequence) != (state.created, after):
+                known = Position(stream.name, state.created, after)
             on_begin()
             async with aclosing(stream.read(subjects, after)) as records:
                 async for record in records:
-                    known = Position(stream.name, state.created, record.sequence)
+                    known = Position(stream.name, state.created, record.sequence, record.mark)
                     yield Data(record.message, known, record.time)
         except BusTimeoutError:
             await asyncio.sleep(_PAUSE_SECONDS)
         except StreamError:
             # Gone with its server, or made anew; the next round says what is missing.
             await asyncio.sleep(_PAUSE_SECONDS)
-
-
-def _start(bus: Bus, state: StreamState, known: Position | None, name: str) -> int:
-    """Return behind which message to read, and report what is missing before it."""
-    if known is None:
-        return state.last
-    if known.created != state.created:
-        _report(bus, f"stream {name} was made anew: data between the two is missing")
-        # All that it holds came after it was made; the first of an empty one is 0.
-        return max(state.first - 1, 0)
-    if state.last < known.sequence:
-        _report(bus, f"stream {name} has lost its end: data is missing")
-        return state.last
-    if state.first > known.sequence + 1:
-        missing = state.first - known.sequence - 1
-        _report(bus, f"{missing} messages fell out of stream {name} before they were read")
-        return state.first - 1
-    return known.sequence
-
-
-def _report(bus: Bus, text: str) -> None:
-    bus.report(Incident(IncidentKind.GAP, text))

@@ -9,7 +9,10 @@ import msgspec
 
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream
+from ingenium.components import Executor
 from ingenium.delivery.rebuilding import history
+from ingenium.delivery.stream_clock import StreamClock
+from ingenium.delivery.writing import Draft
 from ingenium.errors import IngeniumError
 from ingenium.events import Event, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
 from ingenium.subjects import event_type_of
@@ -18,7 +21,7 @@ from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 from ingenium.trading.tracking import OrderTracker, works_on
 
-__all__ = ["Unseen", "find_unseen"]
+__all__ = ["Unseen", "end_unseen", "find_unseen"]
 
 _ANY_PRICE = Decimal(1)
 _READ = {OrderEvent, ReplaceEvent, ExecutionEvent}
@@ -52,6 +55,29 @@ async def find_unseen(stream: Stream, last: int) -> Unseen:
             for record in records:
                 search.look(record)
     return search.found()
+
+
+async def end_unseen(
+    executor: Executor, stream: Stream, last: int, draft: Draft, clock: StreamClock
+) -> None:
+    """Let an executor without a file report what became of orders that were there before it.
+
+    No other component ever would, and the orders would stay pending.
+
+    Args:
+        executor: Takes the orders in, and the positions that the stream comes to.
+        stream: Has the orders and their reports.
+        last: Sequence of the last message to look at.
+        draft: Takes what the executor sends.
+        clock: Tells the time of the reports.
+    """
+    unseen = await find_unseen(stream, last)
+    executor.learn_positions(unseen.positions)
+    for order, update, reports in unseen.orders:
+        executor.begin(order.id, clock.present())
+        executor.end_unseen(order, update, reports)
+        draft.see(order.id)
+        draft.send(executor.take(), clock.present())
 
 
 class _Search:

@@ -44,6 +44,11 @@ class Access:
     _server: EmbeddedServer | None
 
     @property
+    def server(self) -> EmbeddedServer | None:
+        """The embedded server; ``None`` for one that somebody else runs."""
+        return self._server
+
+    @property
     def differs(self) -> bool:
         """Whether roles have users of their own, so that they cannot share a connection."""
         return self.settings_for("strategy") != self.settings_for("executor")

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.components import App, Component
 from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.deploy.durable import make_live_member
 from ingenium.deploy.parts import Part
+from ingenium.deploy.ready_report import report_ready
 from ingenium.deploy.stopping import Stop, stop_when_input_ends
-from ingenium.errors import BusClosedError
-from ingenium.events import encode
+from ingenium.errors import BusClosedError, ComponentError
 from ingenium.lockstep import make_member
-from ingenium.subjects import own_report_subject
 
 __all__ = ["play_component"]
 
@@ -61,8 +59,7 @@ async def play_component(
     await part.start()
     if not app.historical:
         # In a replay the member itself says that it is ready.
-        report = LockstepReport(component=component.name, role=component.role)
-        await bus.publish(own_report_subject(app.name, component.name), encode(report))
+        await report_ready(bus, app, component)
         on_ready(f"{component.role} {component.name} is ready on {bus.url}")
     run = asyncio.create_task(part.run())
     waits = [run, lost, asyncio.create_task(stop.wait())]
@@ -73,6 +70,8 @@ async def play_component(
         for ended in (lost, run):
             if ended.done():
                 ended.result()
+        if run.done() and not app.historical and component.role != "ingestor":
+            raise ComponentError(f"{component.role} {component.name!r} ended before it was asked")
     finally:
         for task in waits:
             task.cancel()

@@ -112,7 +112,7 @@ class StatusMaker:
                 status.busy = handler_place(component, kind)
                 status.busy_milliseconds = _milliseconds(seconds)
         self._add_trading(status, component)
-        text = "; ".join(filter(None, (problem, *problems_of(component))))
+        text = "; ".join(filter(None, (problem, seen.problem, *problems_of(component))))
         status.problem = text[:_LONGEST_TEXT] or None
         return status
 

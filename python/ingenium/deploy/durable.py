@@ -113,7 +113,7 @@ async def _make_member(
     limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
     warm_up = warm_up_of(app, component, lambda text: bus.report(Incident(IncidentKind.GAP, text)))
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
-        return LiveMember(bus, component, limit=limit, warm_up=warm_up)
+        return LiveMember(bus, component, limit=limit, warm_up=warm_up, on_end=app.on_end)
     exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
         if isinstance(component, Executor) and component.works_at_broker:

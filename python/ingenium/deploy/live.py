@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.contract import Bus, Message
@@ -16,12 +17,15 @@ from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.parts import Part
 from ingenium.deploy.program_watch import LISTEN_SECONDS, ProgramWatch
 from ingenium.deploy.report_senders import may_report, report_patterns
+from ingenium.deploy.server_care import ServerCare
 from ingenium.deploy.stopping import Stop
 from ingenium.deploy.supervising import CrashLoopError, Supervised
-from ingenium.errors import DeployError
+from ingenium.errors import BusTimeoutError, DeployError
 from ingenium.events import decode
 
 __all__ = ["Halt", "run_live"]
+
+_log = logging.getLogger("ingenium.deploy")
 
 Halt = Callable[[str], Awaitable[None]]
 """Halts trading, and says why; must not raise."""
@@ -41,6 +45,7 @@ async def run_live(
     *,
     halt: Halt,
     check: Callable[[], Awaitable[None]] | None = None,
+    care: ServerCare | None = None,
     server: ServerConnections | None = None,
     on_ready: Callable[[str], None] = lambda _text: None,
     on_problem: Callable[[str], None] = lambda _text: None,
@@ -55,6 +60,7 @@ async def run_live(
         buses: Connections of components in this process, to the same server.
         halt: Halts trading; called when a component dies again and again.
         check: Called once all have started, beside them.
+        care: Looks after the server, beside them.
         server: Says who is connected, so that programs which do not take part are named.
         on_ready: Told once who is connected and listens, and then of who comes later.
         on_problem: Told of programs that do not take part as they should, with the cure.
@@ -84,11 +90,14 @@ async def run_live(
         bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
     )
     reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
+    for subscription in reports:
+        subscription.is_spare = True  # a report that is lost is missing in nobody's data
     ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
     started: list[Part] = []
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
     checking: asyncio.Future[None] | None = None
+    caring = [asyncio.create_task(care.run())] if care is not None else []
     try:
         await watch.start()
         for part in ordered:
@@ -112,9 +121,7 @@ async def run_live(
             on_ready(_all_ready(app, watch))
             if check is not None:
                 checking = asyncio.ensure_future(check())
-        done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await _until_end(app, dict(zip(tasks, started, strict=True)), [asked, *caring], on_problem)
     except CrashLoopError as error:
         # What it has left undone nobody knows; the others are told before they stop.
         await halt(str(error))
@@ -124,15 +131,59 @@ async def run_live(
         if checking is not None:
             checking.cancel()
             await asyncio.gather(checking, return_exceptions=True)
-        for part, task in zip(reversed(started), reversed(tasks), strict=True):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await part.stop()
-            for each in {bus, *buses}:
+        try:
+            for part, task in zip(reversed(started), reversed(tasks), strict=True):
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await _stop(part, {bus, *buses})
+            await watch.stop()
+            for subscription in reports:
+                await subscription.stop()
+        finally:
+            # Until here, so that a server that dies while they stop is there again for them.
+            for each in caring:
+                each.cancel()
+            await asyncio.gather(*caring, return_exceptions=True)
+
+
+async def _until_end(
+    app: App,
+    tasks: Mapping[asyncio.Task[None], Part],
+    others: Collection[asyncio.Task[Any]],
+    on_notice: Callable[[str], None],
+) -> None:
+    """Wait until somebody asks to stop, all ingestors have ended, or something fails."""
+    running = set(tasks)
+    feeds = [ingestor.name for ingestor in app.ingestors]
+    while feeds:
+        done, _ = await asyncio.wait({*others, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if not done <= running:
+            return
+        running -= done
+        for component in (tasks[task].component for task in done):
+            if component.role != "ingestor":
+                raise DeployError(f"{component.role} {component.name!r} ended before the run did")
+            feeds.remove(component.name)
+            rest = "the app ends with it, as its on_end='stop' asks"
+            if feeds:
+                rest = f"the app goes on until {', '.join(feeds)} has ended too"
+            on_notice(f"ingestor {component.name!r} has ended; {rest}")
+
+
+async def _stop(part: Part, buses: Collection[Bus]) -> None:
+    """Stop a part, and let its last messages go out before the next one stops.
+
+    Without a server they stay where they are written down, and the others are stopped all the same.
+    """
+    try:
+        await part.stop()
+        for each in buses:
+            if not isinstance(each, NatsBus) or each.client.is_up:
                 await each.flush()
-        await watch.stop()
-        for subscription in reports:
-            await subscription.stop()
+    except BusTimeoutError as error:
+        _log.warning("stopping %s: %s", part.component.name, error)
 
 
 async def _until_ready(

@@ -27,11 +27,14 @@ from ingenium.deploy.app_history import check_history
 from ingenium.deploy.component import play_component
 from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
+from ingenium.deploy.halting import halt_by_file
 from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.program_observer import observed_programs
+from ingenium.deploy.ready_report import report_ready
 from ingenium.deploy.replay import run_replay
+from ingenium.deploy.server_care import server_care
 from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
 from ingenium.deploy.start_check import positions_check
 from ingenium.deploy.start_notice import start_notice
@@ -61,6 +64,7 @@ async def run_app(
     on_notice: Callable[[str], None] = lambda _text: None,
     on_ready: Callable[[str], None] = lambda _text: None,
     restarts: RestartPolicy | None = None,
+    server_restarts: RestartPolicy | None = None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history, or until it is asked to stop.
 
@@ -79,6 +83,7 @@ async def run_app(
         on_ready: Told once when all components of a live app are ready, or which are not; then of
             each one that is ready later.
         restarts: When a program of a live app that died is started again.
+        server_restarts: When the embedded server of a live app that died is started again.
 
     Returns:
         What came out of history; ``None`` for live data.
@@ -109,23 +114,34 @@ async def run_app(
                     # No person: it can stop trading, and not release it.
                     sender=bus.name,
                 )
+                if not bus.client.is_up:
+                    halt_by_file(app, settings, reason, bus.name, on_notice)
+                    return
                 try:
                     await say(bus, event, bus.name)
                     on_notice(
                         f"TRADING IS HALTED: {reason}; ingenium resume {app.name} releases it"
                     )
                 except IngeniumError as error:
-                    on_notice(f"trading was to be halted, and nobody took that: {error}")
+                    on_notice(f"trading is to be halted, and the server does not take it: {error}")
+                    halt_by_file(app, settings, reason, bus.name, on_notice)
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
-            if not app.historical:
+            reader: NatsBus | None = None
+
+            async def make_streams() -> bool:
                 # Roles with rights of their own must not change a stream, not even an operator.
-                if not await keeps_streams(bus, app, is_labeled=not access.differs):
-                    on_notice(AT_MOST_ONCE)
-                elif access.differs and (first := _first_reader(app)):
-                    # Before any strategy runs, so that none can make another one in its place.
-                    reader = await connect(first.role, f"ingenium {app.name}", first.name)
+                are_kept = await keeps_streams(bus, app, is_labeled=not access.differs)
+                if are_kept and reader is not None:
+                    # Before any strategy does, so that none can make another one in its place.
                     await open_stream(reader, DATA_STREAM, Labels(app.name))
+                return are_kept
+
+            if not app.historical:
+                if access.differs and (first := _first_reader(app)):
+                    reader = await connect(first.role, f"ingenium {app.name}", first.name)
+                if not await make_streams():
+                    on_notice(AT_MOST_ONCE)
                 if text := await start_notice(bus, app, settings):
                     on_notice(text)
             if text := await check_history(app):
@@ -137,6 +153,9 @@ async def run_app(
                 if access.differs and not processes and not isinstance(component, External):
                     own = await connect(component.role, component.name, component.name)
                     buses.append(own)
+                    if not app.historical:
+                        # Before any part runs: accounts of another app are found here.
+                        await report_ready(own, app, component)
                 part = await make_part(
                     own,
                     app,
@@ -154,8 +173,17 @@ async def run_app(
             if not app.historical:
                 remember_prefix(app, settings)
                 check = positions_check(bus, app, settings, halt, on_notice, adopt=adopt)
+                care = server_care(
+                    access.server,
+                    buses,
+                    app,
+                    settings,
+                    on_notice,
+                    make_streams=make_streams,
+                    restarts=server_restarts,
+                )
                 async with (
-                    watched_server(access.monitor_url, app, halt, on_notice),
+                    watched_server(access.monitor_url, app, halt, on_notice, care.is_away),
                     observed_programs(bus, app, parts),
                     watched_symbols(bus, app, on_notice),
                 ):
@@ -167,6 +195,7 @@ async def run_app(
                         buses,
                         halt=halt,
                         check=check,
+                        care=care,
                         server=ServerConnections(
                             bus,
                             access.monitor_url,

@@ -145,4 +145,6 @@ async def make_part(
 
     if app.historical:
         return Program(component, make_child())
-    return Supervised(component, make_child, on_line, restarts)
+    supervised = Supervised(component, make_child, on_line, restarts)
+    supervised.may_end = component.role == "ingestor" and app.on_end == "stop"
+    return supervised

@@ -163,6 +163,7 @@ class ReportingMember:
         except IngeniumError as error:
             await self._reporter.say("failed", str(error))
             raise
+        await self._reporter.say("stopped")
 
     async def stop(self) -> None:
         """Stop it, and say so."""

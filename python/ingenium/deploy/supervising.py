@@ -3,77 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
-from ingenium.components import Component, External
+from ingenium.backoff import Backoff, RestartPolicy
+from ingenium.components import Component, External, Ingestor
 from ingenium.deploy.children import Child, how_of
-from ingenium.errors import DeployError
+from ingenium.errors import DeployError, FeedError
 
-__all__ = ["Backoff", "CrashLoopError", "RestartPolicy", "Supervised"]
+__all__ = ["FEED_FAILED", "Backoff", "CrashLoopError", "RestartPolicy", "Supervised"]
 
 
+FEED_FAILED = 3
+"""Exit code of an ingestor's process whose feed is not to be started again."""
 _ARRIVE_POLL_SECONDS = 0.05
 _ARRIVE_POLLS = 20
 
 
 class CrashLoopError(DeployError):
     """A program dies again and again: whatever it does may be half done."""
-
-
-@dataclass(frozen=True, slots=True)
-class RestartPolicy:
-    """When to start a program again.
-
-    Attributes:
-        first_seconds: The pause before the first restart; doubled for each one that follows.
-        longest_seconds: The longest pause.
-        healthy_seconds: How long it must have run for the next pause to be the first one again.
-        crashes: After how many of them within `window_seconds` to give up.
-        window_seconds: See `crashes`.
-    """
-
-    first_seconds: float = 1.0
-    longest_seconds: float = 30.0
-    healthy_seconds: float = 120.0
-    crashes: int = 5
-    window_seconds: float = 120.0
-
-
-class Backoff:
-    """Says how long to wait before a restart.
-
-    Args:
-        policy: By which rule.
-    """
-
-    def __init__(self, policy: RestartPolicy) -> None:
-        self._policy = policy
-        self._crashes: deque[float] = deque()
-        self._pause = policy.first_seconds
-
-    def crashed(self, ran_seconds: float, now: float) -> float | None:
-        """Take note of a crash.
-
-        Args:
-            ran_seconds: How long it had run.
-            now: The present time, in seconds, by any clock that only goes forward.
-
-        Returns:
-            Seconds to wait; ``None`` to give up.
-        """
-        policy, crashes = self._policy, self._crashes
-        crashes.append(now)
-        while crashes[0] < now - policy.window_seconds:
-            crashes.popleft()
-        if len(crashes) >= policy.crashes:
-            return None
-        if ran_seconds >= policy.healthy_seconds:
-            self._pause = policy.first_seconds
-        pause = self._pause
-        self._pause = min(pause * 2, policy.longest_seconds)
-        return pause
 
 
 class Supervised:
@@ -110,6 +57,8 @@ class Supervised:
         """How often it was started again."""
         self.on_finished: Callable[[], None] = lambda: None
         """Called when it has ended as it may, and is expected no more."""
+        self.may_end = False
+        """Whether it is an ingestor that is not started again when it has ended with 0."""
         self.expectation = ""
         """What it was to do, for the error when it ends before it was ready."""
 
@@ -134,10 +83,11 @@ class Supervised:
         return self._is_ready
 
     async def run(self) -> None:
-        """Start it again whenever it dies, until it is stopped.
+        """Start it again whenever it dies, until it is stopped, or has ended as it may.
 
         Raises:
             CrashLoopError: It died too often.
+            FeedError: It is an ingestor that cannot go on, as it says itself.
             DeployError: It died before it was ready for the first time, or cannot be started.
         """
         now = asyncio.get_running_loop().time
@@ -149,6 +99,10 @@ class Supervised:
             if self._is_over():
                 return
             how = how_of(code)
+            if code == FEED_FAILED and isinstance(self.component, Ingestor):
+                raise FeedError(f"{name!r} has failed: its output is above")
+            if code == 0 and self.may_end:
+                return
             if code == 0 and await self._was_all():
                 self._on_line(name, f"{how}: it has sent what it had, and is not started again")
                 self.on_finished()

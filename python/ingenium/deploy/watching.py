@@ -34,6 +34,7 @@ class ServerWatch:
         app: Whose server it is.
         halt: Halts trading, and says why.
         on_notice: Takes what everybody must know.
+        is_away: Whether the server has ended and is being started again, which is not illness.
         pause: Waits until the next look.
         elapsed: Seconds, by a clock that only goes forward; the event loop's when left out.
     """
@@ -45,9 +46,11 @@ class ServerWatch:
         halt: Callable[[str], Awaitable[None]],
         on_notice: Callable[[str], None],
         *,
+        is_away: Callable[[], bool] = lambda: False,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         elapsed: Callable[[], float] | None = None,
     ) -> None:
+        self._is_away = is_away
         self._url = monitor_url
         self._app = app
         self._halt = halt
@@ -70,6 +73,9 @@ class ServerWatch:
 
     async def look_at_health(self) -> None:
         """Ask once; halt trading when it has been ill for too long."""
+        if self._is_away():
+            self._ill_since = None
+            return
         problem = await asyncio.to_thread(_problem_of, self._url)
         now = self._elapsed()
         if problem is None:
@@ -77,7 +83,7 @@ class ServerWatch:
                 self._on_notice("the server is well again; trading stays halted until you resume")
             self._ill_since, self._has_halted = None, False
             return
-        if self._ill_since is None:
+        if self._ill_since is None or self._is_away():
             self._ill_since = now
         if not self._has_halted and now - self._ill_since >= _PATIENCE_SECONDS:
             self._has_halted = True
@@ -103,6 +109,7 @@ async def watched_server(
     app: App,
     halt: Callable[[str], Awaitable[None]],
     on_notice: Callable[[str], None],
+    is_away: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[None]:
     """Watch a server for as long as this lasts; arguments as for `ServerWatch`.
 
@@ -111,11 +118,13 @@ async def watched_server(
         app: See there.
         halt: See there.
         on_notice: See there.
+        is_away: See there.
     """
     if monitor_url is None:
         yield
         return
-    watching = asyncio.create_task(ServerWatch(monitor_url, app, halt, on_notice).run())
+    watch = ServerWatch(monitor_url, app, halt, on_notice, is_away=is_away)
+    watching = asyncio.create_task(watch.run())
     try:
         yield
     finally:

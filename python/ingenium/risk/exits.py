@@ -14,7 +14,7 @@ from ingenium.risk.view import AccountView
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 
-__all__ = ["DeniedExit", "exit_note", "only_reduces"]
+__all__ = ["DeniedExit", "closing_part", "exit_note", "only_reduces"]
 
 _KINDS = (
     frozenset({OrderType.MARKET}),
@@ -65,6 +65,39 @@ def only_reduces(order: Order, added: Decimal, view: AccountView) -> bool:
     size = held.copy_abs()
     same_way_out = view.leaves(order.symbol, order.side, _KIND_OF[order.type])
     return EXACT.add(same_way_out, added) <= size and past_zero <= size
+
+
+def closing_part(order: Order, view: AccountView) -> Order | None:
+    """Return the part of an order that only reduces, such as the close of a reversal.
+
+    Args:
+        order: One that does more than that.
+        view: The account before it.
+
+    Returns:
+        The largest order of that kind that `only_reduces`, without the protective orders of a
+        bracket, which would open again; ``None`` when there is none.
+    """
+    held = view.position(order.symbol)
+    if held == ZERO or (held > ZERO) is (order.side is Side.BUY):
+        return None
+    size = held.copy_abs()
+    leaves = view.leaves(order.symbol, order.side)
+    same_way_out = view.leaves(order.symbol, order.side, _KIND_OF[order.type])
+    # The two conditions of `only_reduces`, solved for the quantity.
+    room = max(
+        EXACT.subtract(size, leaves),
+        min(
+            EXACT.subtract(size, same_way_out),
+            EXACT.subtract(EXACT.add(size, size), leaves),
+        ),
+    )
+    quantity = min(room, order.quantity)
+    if quantity <= ZERO:
+        return None
+    return msgspec.structs.replace(
+        order, quantity=quantity, take_profit=None, stop_loss=None, stop_loss_limit=None
+    )
 
 
 def exit_note(order: Order, view: AccountView) -> str:

@@ -12,7 +12,7 @@ from ingenium.events import DenialReason, TradingState
 from ingenium.risk.daily_loss import DailyLoss
 from ingenium.risk.denial import Denial
 from ingenium.risk.entry_limits import EntryLimits
-from ingenium.risk.exits import DeniedExit, only_reduces
+from ingenium.risk.exits import DeniedExit, closing_part, only_reduces
 from ingenium.risk.limits import RiskLimits
 from ingenium.risk.measures import content, describe
 from ingenium.risk.rate import Breaches, OrderRate
@@ -102,6 +102,23 @@ class RiskGate:
             or self._check_daily_loss(view, now)
             or self._check_duplicate(order, now)
         )
+
+    def cut(self, order: Order, view: AccountView) -> Order | None:
+        """Return what may leave of an order that does more than reduce, while trading reduces.
+
+        Args:
+            order: The order.
+            view: The account as it is before the order.
+
+        Returns:
+            The order that only closes; ``None`` when there is nothing to cut, or nothing is left.
+        """
+        standing = self.switch.standing
+        if standing is None or standing.state is not TradingState.REDUCING:
+            return None
+        if only_reduces(order, order.quantity, view):
+            return None
+        return closing_part(order, view)
 
     def check_replace(
         self, old: Order, new: Order, view: AccountView, now: datetime, *, protective: bool = False

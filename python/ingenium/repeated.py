@@ -27,9 +27,13 @@ class Repeated:
 
     The count comes out after a minute, and then each minute as long as it goes on; lines come out
     again when a minute was quiet.
+
+    Args:
+        shown: How many lines to let through instead of five.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: int = _SHOWN) -> None:
+        self._shown = shown
         self._periods: dict[str, _Period] = {}
 
     def __bool__(self) -> bool:
@@ -43,7 +47,7 @@ class Repeated:
         """
         told = self.due(now)
         period = self._periods.setdefault(kind, _Period(now))
-        if period.shown < _SHOWN:
+        if period.shown < self._shown:
             period.shown += 1
             told.append(line)
         else:
@@ -59,7 +63,7 @@ class Repeated:
                 continue
             told += _count(kind, period)
             if period.more:
-                self._periods[kind] = _Period(now, _SHOWN)
+                self._periods[kind] = _Period(now, self._shown)
             else:
                 del self._periods[kind]
         return told

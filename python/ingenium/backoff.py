@@ -1,0 +1,71 @@
+"""How long to wait before something that has ended is started again, and when to give up."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+__all__ = ["Backoff", "RestartPolicy"]
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """When to start a program again.
+
+    Attributes:
+        first_seconds: The pause before the first restart; doubled for each one that follows.
+        longest_seconds: The longest pause.
+        healthy_seconds: How long it must have run for the next pause to be the first one again.
+        crashes: After how many of them within `window_seconds` to give up.
+        window_seconds: See `crashes`.
+    """
+
+    first_seconds: float = 1.0
+    longest_seconds: float = 30.0
+    healthy_seconds: float = 120.0
+    crashes: int = 5
+    window_seconds: float = 120.0
+
+
+class Backoff:
+    """Says how long to wait before a restart.
+
+    Args:
+        policy: By which rule.
+    """
+
+    def __init__(self, policy: RestartPolicy) -> None:
+        self._policy = policy
+        self._crashes: deque[float] = deque()
+        self._pause = policy.first_seconds
+
+    def crashed(self, ran_seconds: float, now: float) -> float | None:
+        """Take note of a crash.
+
+        Args:
+            ran_seconds: How long it had run.
+            now: The present time, in seconds, by any clock that only goes forward.
+
+        Returns:
+            Seconds to wait; ``None`` to give up.
+        """
+        policy, crashes = self._policy, self._crashes
+        crashes.append(now)
+        while crashes[0] < now - policy.window_seconds:
+            crashes.popleft()
+        if len(crashes) >= policy.crashes:
+            return None
+        return self.pause(ran_seconds)
+
+    def pause(self, ran_seconds: float) -> float:
+        """Return the pause before a restart that is no sign of a fault.
+
+        Args:
+            ran_seconds: How long it had run.
+        """
+        policy = self._policy
+        if ran_seconds >= policy.healthy_seconds:
+            self._pause = policy.first_seconds
+        pause = self._pause
+        self._pause = min(pause * 2, policy.longest_seconds)
+        return pause

@@ -1,0 +1,104 @@
+"""Writes incidents into the log, and errors with the lines of the user's code that raised them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from ingenium.bus.contract import Incident, IncidentKind
+from ingenium.repeated import Repeated
+from ingenium.user_frames import frames_of, is_own, root_of
+
+__all__ = ["IncidentLog"]
+
+_log = logging.getLogger("ingenium.bus")
+_LEVELS = {
+    IncidentKind.RECONNECTED: logging.INFO,
+    IncidentKind.CLOSED: logging.ERROR,
+    IncidentKind.EXIT_DENIED: logging.CRITICAL,
+}
+_COUNT_SECONDS = 60.0
+
+
+class IncidentLog:
+    """A line for each incident; a traceback for the first error of a line of code, then a count.
+
+    A handler that raises on each bar would bury everything else.
+
+    Args:
+        now: Returns the present time, UTC.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._errors = Repeated(shown=1)
+        self._feeds: set[str] = set()
+        self._counting: asyncio.TimerHandle | None = None
+
+    def write(self, incident: Incident) -> None:
+        """Write an incident."""
+        # Texts may come from a stranger's message: no line of theirs may pass for one of ours.
+        place = f" [{incident.subject}]" if incident.subject else ""
+        line = _printable(f"{incident.kind.value}{place}: {incident.detail}")
+        level = _LEVELS.get(incident.kind, logging.WARNING)
+        error = incident.error
+        if error is not None and incident.kind is IncidentKind.FEED:
+            # A restart is said each time; its pauses keep it rare.
+            origin = _origin_of(error)
+            frames = "" if origin in self._feeds else f"\n{_indented(frames_of(error))}"
+            self._feeds.add(origin)
+            _log.log(level, "%s%s", line, frames)
+            return
+        if error is None or incident.kind is not IncidentKind.HANDLER_ERROR:
+            _log.log(level, "%s", line)
+            return
+        for told in self._errors.note(_origin_of(error), line, self._now()):
+            frames = f"\n{_indented(frames_of(error))}" if told is line else ""
+            _log.log(level, "%s%s", told, frames)
+        self._count_later()
+
+    def end(self) -> None:
+        """Write the counts that are left."""
+        if self._counting is not None:
+            self._counting.cancel()
+            self._counting = None
+        for told in self._errors.end():
+            _log.warning("%s", told)
+
+    def _tell_counts(self) -> None:
+        self._counting = None
+        for told in self._errors.due(self._now()):
+            _log.warning("%s", told)
+        if self._errors:
+            self._count_later()
+
+    def _count_later(self) -> None:
+        # The count is told when nothing comes after it, too.
+        if self._counting is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return
+            self._counting = loop.call_later(_COUNT_SECONDS, self._tell_counts)
+
+
+def _origin_of(error: BaseException) -> str:
+    """Return what tells errors of one line of code from those of another."""
+    root = root_of(error)
+    frames = traceback.extract_tb(root.__traceback__)
+    own = [frame for frame in frames if is_own(frame.filename)] or list(frames)
+    place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+    return f"{type(root).__name__}{place}"
+
+
+def _indented(text: str) -> str:
+    """Return lines none of which can pass for the first line of an entry."""
+    return "\n".join(f"    {_printable(line)}" for line in text.split("\n") if line)
+
+
+def _printable(text: str) -> str:
+    return "".join([c if c.isprintable() else repr(c)[1:-1] for c in text])

@@ -1,0 +1,21 @@
+"""Makes one error of what a part of a running component has raised."""
+
+from __future__ import annotations
+
+from ingenium.components import Component
+from ingenium.components.blame import text_of
+from ingenium.errors import ComponentError, IngeniumError
+
+__all__ = ["failure_of"]
+
+
+def failure_of(component: Component, error: BaseException) -> BaseException:
+    """Return what to raise: our own errors as they are, others with the component's name."""
+    if isinstance(error, IngeniumError) or not isinstance(error, Exception):
+        return error
+    name = f"{component.role} {component.name!r}"
+    if isinstance(error, MemoryError):
+        return ComponentError(
+            f"{name} has no memory left: start it again, and it goes on from what is written"
+        )
+    return ComponentError(f"{name} failed: {text_of(error)}")
