@@ -224,7 +224,7 @@ RUNNERS = {
             lambda: _go_runner("original", "examples/go/original"),
             _OF_STRUCTS, no_presence=True, same_as="go-later",
         ),
-        Runner("go-protojson", "Go, protojson", lambda: _go_runner("protojson", "examples/go")),
+        Runner("go-protojson", "Go, protojson", lambda: _go_runner("protojson", "go")),
         Runner("typescript", "TypeScript, protobuf-es", _typescript),
         Runner("java", "Java, JsonFormat", _java),
         Runner("rust", "Rust, prost-reflect", _rust),
