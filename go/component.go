@@ -94,7 +94,7 @@ func ConnectWith(settings Settings, role string) (*Component, error) {
 			if errors.Is(err, nats.ErrSlowConsumer) {
 				c.lose("too slow: events are missing")
 				c.wake()
-			} else {
+			} else if !strings.Contains(err.Error(), ".grant") { // who may not hear of a replay is in none
 				log.Printf("the connection says: %v", err)
 			}
 		}),

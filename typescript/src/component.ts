@@ -193,10 +193,10 @@ export class Component {
     } catch (error) {
       // A replay is told why the component failed.
       this.sendReport((error as Error).message);
+      await this.close().catch((other: Error) => console.error(other.message));
       throw error;
-    } finally {
-      await this.close();
     }
+    await this.close();
   }
 
   /** Does as `run`, and stops on SIGTERM and SIGINT. */

@@ -53,10 +53,12 @@ export class Runner {
   async reached<T>(answer: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error("cannot reach the server")), LIMIT_MS);
+      timer = setTimeout(() => reject(new Error(`no answer within ${LIMIT_MS / 1000} s`)), LIMIT_MS);
     });
     try {
       return await Promise.race([answer, late]);
+    } catch (error) {
+      throw new Error(`cannot reach the server: ${(error as Error).message}`, { cause: error });
     } finally {
       clearTimeout(timer);
     }
@@ -65,17 +67,19 @@ export class Runner {
   private subscribe(): Subscription[] {
     const { nats, settings, role, exact, wild } = this.component;
     const patterns = patternsOf(role, exact.keys(), wild.map((each) => each.pattern));
-    const callback = (error: Error | null, message: Msg): void => {
-      if (error) {
-        this.problem = new Error(`cannot receive: ${error.message}`);
-      } else {
-        this.arrived.push(message);
-      }
-      this.wake();
-    };
-    return [`_ingenium.${settings.app}.grant`, ...patterns].map((subject) =>
-      nats.subscribe(onServer(settings, subject), { callback }),
-    );
+    const grants = `_ingenium.${settings.app}.grant`;
+    return [grants, ...patterns].map((subject) => {
+      const callback = (error: Error | null, message: Msg): void => {
+        if (!error) {
+          this.arrived.push(message);
+        } else if (subject !== grants) {
+          // Who may not hear of a replay is in none.
+          this.problem = new Error(`cannot receive ${subject}: ${error.message}`);
+        }
+        this.wake();
+      };
+      return nats.subscribe(onServer(settings, subject), { callback });
+    });
   }
 
   private async next(): Promise<void> {
@@ -176,7 +180,7 @@ export class Runner {
       } else if (status.type === "reconnect") {
         console.error("connected again");
         this.component.sendReport(); // a replay ends with it
-      } else if (status.type === "error") {
+      } else if (status.type === "error" && !status.error.message.includes(".grant")) {
         console.error(`the connection says: ${status.error.message}`);
       }
     }
