@@ -65,7 +65,7 @@ mod tests {
     fn cause_gives_id_and_time() {
         let time: Timestamp = "2024-01-03T14:30:00Z".parse().unwrap();
         let mut cause = Cause::default();
-        let mut send = |cause: &mut Cause| {
+        let send = |cause: &mut Cause| {
             let mut signal = SignalEvent::default();
             cause.complete("rsi", &mut signal);
             signal

@@ -45,7 +45,7 @@ def in_python(period: int = 2, buy_below: float = 5.0):
     )
 
 
-def in_go(period: int = 2, buy_below: float = 5.0, program: str = "protojson", reports: bool = True):
+def in_go(period: int = 2, buy_below: float = 5.0, program="protojson", reports=True):
     return make(
         External(
             "strategy",
@@ -123,7 +123,9 @@ def test_backtest_of_a_program_gives_the_result_of_the_same_in_python(
 def test_report_of_a_program_holds_the_figures_and_names_the_program(folder: Path) -> None:
     pages = []
     for function in ("in_python", "in_go"):
-        ended = ingenium("backtest", f"app.py:{function}", "--report", f"{function}.html", cwd=folder)
+        ended = ingenium(
+            "backtest", f"app.py:{function}", "--report", f"{function}.html", cwd=folder
+        )
         assert ended.code == 0, ended.err
         assert "on a harsher exchange: total return" in ended.out
         pages.append((folder / f"{function}.html").read_text())

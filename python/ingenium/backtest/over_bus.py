@@ -162,6 +162,6 @@ def _check(app: App, start: datetime | None) -> None:
         )
     if start is not None and isinstance(app.portfolio, External):
         raise BacktestError(
-            f"portfolio {app.portfolio.name!r} is another program, which cannot be told to wait for "
-            "the end of a warm-up: leave the start out"
+            f"portfolio {app.portfolio.name!r} is another program, which cannot be told to "
+            "wait for the end of a warm-up: leave the start out"
         )

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 
 __all__ = ["Window"]
 
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass
 class Window:
@@ -20,6 +23,6 @@ class Window:
             history was run.
     """
 
-    start: datetime = datetime.min.replace(tzinfo=UTC)
-    end: datetime = datetime.max.replace(tzinfo=UTC)
+    start: datetime = _EARLIEST
+    end: datetime = _LATEST
     next_time: datetime | None = None
