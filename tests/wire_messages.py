@@ -21,6 +21,7 @@ TYPES = [
     v1.DeadLetterEvent,
     v1.LockstepReport,
     v1.LockstepGrant,
+    v1.ComponentStatus,
 ]
 NOON = datetime(2024, 1, 3, 12, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

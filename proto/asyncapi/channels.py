@@ -21,7 +21,9 @@ from ingenium.subjects import (
     data_subject,
     dead_letter_subject,
     grant_subject,
+    observed_subject,
     report_subject,
+    status_subject,
     subject_for,
 )
 
@@ -165,6 +167,24 @@ CHANNELS = (
         ("conductor",),
         COMPONENTS,
     ),
+    Channel(
+        "statuses",
+        "ComponentStatus",
+        status_subject("{app}", "{component}"),
+        status_subject("{app}", "*"),
+        "Status of components",
+        COMPONENTS,
+        ("operator", "reader"),
+    ),
+    Channel(
+        "observations",
+        "ComponentStatus",
+        observed_subject("{app}", "{component}"),
+        observed_subject("{app}", "*"),
+        "Status of programs that a run has started",
+        ("operator",),
+        ("operator", "reader"),
+    ),
 )
 
 _PARAMETERS: dict[str, dict[str, Any]] = {
@@ -177,7 +197,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "examples": ["aapl", "brk.b", "eur/usd", "brk%20b"],
     },
     "component": {
-        "description": "Name of the component that could not take the payload.",
+        "description": "Name of the component that it is about: that could not take the payload.",
         "examples": ["paper"],
         "location": "$message.payload#/Component",
     },

@@ -12,6 +12,7 @@ from asyncapi.source import Message
 
 from ingenium import __version__
 from ingenium._gen.ingenium import v1
+from ingenium.delivery.causes import CAUSE_TIME
 from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
 from ingenium.events import ContentType
 from ingenium.operating.letters import RESENT
@@ -97,7 +98,15 @@ _HEADERS: dict[str, Any] = {
             "description": (
                 "A time, RFC 3339. After it a signal, an order or a replacement must not be acted "
                 "upon: an executor reports the order as expired. Sent by components that keep "
-                f"their messages in a stream, {DEADLINE_SECONDS:g} s after the event."
+                f"their messages in a stream, {DEADLINE_SECONDS:g} s after the cause of the event."
+            ),
+            "type": "string",
+            "format": "date-time",
+        },
+        CAUSE_TIME: {
+            "description": (
+                "A time, RFC 3339: when the stream kept the bar that a signal, an order or a "
+                "replacement goes back to, by the server's clock. What is late counts from it."
             ),
             "type": "string",
             "format": "date-time",

@@ -8,7 +8,7 @@ from typing import Any
 
 from asyncapi.source import TOP
 
-from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
+from ingenium._gen.ingenium.v1 import ComponentStatus, LockstepGrant, LockstepReport
 from ingenium.bus.envelope import headers_for
 from ingenium.events import (
     CancelEvent,
@@ -66,7 +66,7 @@ def examples_of(name: str) -> list[dict[str, Any]]:
     for text, event in _made():
         if type(event).__name__ == name:
             example = _example(f"made-{len(found) + 1}", text, encode(event))
-            if not name.startswith("Lockstep"):
+            if name.endswith("Event"):
                 example["headers"] = dict(headers_for(event, "paper"))
             found.append(example)
     if not found:
@@ -144,6 +144,48 @@ def _made() -> list[tuple[str, Any]]:
         (
             "the ingestor may send all bars up to that time",
             LockstepGrant(step=43, time=_AT, component="csv-ingestor", until_time=_AT),
+        ),
+        (
+            "a strategy in Go has handled 1,042 bars, and is 20 seconds behind",
+            ComponentStatus(
+                app="momentum",
+                component="rsi",
+                role="strategy",
+                language="go",
+                version="0.1.0",
+                life="2YvmpUh3PgXRhQ8yhXTdRnF0vDK",
+                host="trader-1",
+                process=4711,
+                state="ready",
+                timestamp=_AT,
+                start_time=datetime(2024, 1, 3, 14, 30, tzinfo=UTC),
+                interval_seconds=5,
+                handled=1042,
+                sent=17,
+                last_event="DataEvent",
+                last_symbol="AAPL",
+                last_time=_AT,
+                waiting=400,
+                lag_milliseconds=20_000,
+                cause_age_milliseconds=19_950,
+            ),
+        ),
+        (
+            "a portfolio in Python, halted by a person",
+            ComponentStatus(
+                app="momentum",
+                component="fixed-quantity",
+                role="portfolio",
+                language="python",
+                life="4",
+                state="ready",
+                timestamp=_AT,
+                interval_seconds=5,
+                offset="1042",
+                lag_milliseconds=0,
+                trading=TradingState.HALTED,
+                trading_reason="ann@trader-1: the venue reports odd prices",
+            ),
         ),
         ("the replay is over", LockstepGrant(step=44, end=True)),
     ]

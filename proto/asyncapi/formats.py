@@ -156,6 +156,24 @@ FORMATS: dict[str, dict[str, Format]] = {
         "error": _TEXT,
     },
     "LockstepGrant": {"component": _NAME_OR_EMPTY, "until_symbol": _NAME_OR_EMPTY},
+    "ComponentStatus": {
+        "app": _NAME,
+        "component": _NAME,
+        "role": _ROLE,
+        "language": _TEXT,
+        "version": _TEXT,
+        "life": _TEXT,
+        "host": _TEXT,
+        "state": _TEXT,
+        "last_event": _TEXT,
+        "last_symbol": _TEXT,
+        "offset": _pattern("[0-9]+", empty=True),
+        "data_offset": _pattern("[0-9]+", empty=True),
+        "busy": _TEXT,
+        "trading": _one_of(TradingState, empty=True),
+        "trading_reason": _TEXT,
+        "problem": _TEXT,
+    },
 }
 for _message, _prefix in ID_PREFIXES.items():
     FORMATS[_message]["id"] = _id(_prefix)

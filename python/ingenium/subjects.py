@@ -38,14 +38,18 @@ __all__ = [
     "REPLACE",
     "SIGNAL",
     "TRADING",
+    "ask_subject",
     "check_symbol",
     "data_subject",
     "dead_letter_subject",
     "event_type_of",
     "grant_subject",
+    "is_ask",
+    "observed_subject",
     "report_subject",
     "share_subject",
     "space_subject",
+    "status_subject",
     "subject_for",
     "subject_of",
 ]
@@ -204,6 +208,64 @@ def grant_subject(app: str) -> str:
     """
     _check("name", app, "")
     return f"_ingenium.{app}.grant"
+
+
+def status_subject(app: str, component: str) -> str:
+    """Return the subject on which a component of a live app publishes its `ComponentStatus`.
+
+    Outside of ``ingenium.>``, so that a reader of all events never sees it.
+
+    Args:
+        app: Name of the app, or ``"*"`` for all.
+        component: Name of the component, or ``"*"`` for all.
+
+    Raises:
+        SubjectError: A name cannot be part of a subject.
+    """
+    return f"{_own_subject(app)}.status.{_part('name', component)}"
+
+
+def observed_subject(app: str, component: str) -> str:
+    """Return the subject on which the program that starts a component publishes what it sees of it.
+
+    Args:
+        app: As for `status_subject`.
+        component: As for `status_subject`.
+
+    Raises:
+        SubjectError: A name cannot be part of a subject.
+    """
+    return f"{_own_subject(app)}.observed.{_part('name', component)}"
+
+
+def ask_subject(app: str, component: str = "") -> str:
+    """Return the subject on which components are asked to publish their status now.
+
+    Args:
+        app: Name of the app.
+        component: Name of one component; all of the app when left out.
+
+    Raises:
+        SubjectError: A name cannot be part of a subject.
+    """
+    ask = f"{_own_subject(app)}.ask"
+    return f"{ask}.{_part('name', component)}" if component else ask
+
+
+def is_ask(subject: str) -> bool:
+    """Whether a subject is one of `ask_subject`: a question that is lost is asked again."""
+    parts = subject.split(".")
+    return len(parts) in (3, 4) and parts[0] == "_ingenium" and parts[2] == "ask"
+
+
+def _own_subject(app: str) -> str:
+    return f"_ingenium.{_part('name', app)}"
+
+
+def _part(what: str, name: str) -> str:
+    if name != "*":
+        _check(what, name, "")
+    return name
 
 
 def space_subject(role: str) -> str:

@@ -20,9 +20,12 @@ from ingenium.subjects import (
     EXECUTION,
     ORDER,
     SIGNAL,
+    ask_subject,
     data_subject,
     dead_letter_subject,
+    observed_subject,
     report_subject,
+    status_subject,
 )
 from ingenium.testing import Collector
 
@@ -65,6 +68,12 @@ def subjects(got: Collector[Message]) -> list[str]:
         ("ingestor", "acme.news.aapl", ["strategy", "portfolio", "executor", READER]),
         ("ingestor", dead_letter_subject("csv"), [READER, OPERATOR]),
         ("ingestor", report_subject("app"), [OPERATOR]),
+        ("ingestor", status_subject("app", "csv"), [READER, OPERATOR]),
+        ("strategy", status_subject("app", "rsi"), [READER, OPERATOR]),
+        ("portfolio", status_subject("app", "pf"), [READER, OPERATOR]),
+        (OPERATOR, observed_subject("app", "rsi"), [READER]),
+        (OPERATOR, ask_subject("app"), ["ingestor", "strategy", "portfolio", "executor"]),
+        (OPERATOR, ask_subject("app", "rsi"), ["strategy"]),
         ("strategy", SIGNAL, ["portfolio", READER, OPERATOR]),
         ("strategy", dead_letter_subject("rsi"), [READER, OPERATOR]),
         ("strategy", report_subject("app"), [OPERATOR]),

@@ -71,9 +71,9 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
         assert status.kill_file.reason == "odd \x1b[2J fills"
         assert "@" in status.kill_file.sender
         by_name = {each.name: each for each in status.components}
-        assert set(by_name) == {"fixed-quantity", "fill-all", "turns"}
+        assert set(by_name) == {"ticks", "turns", "fixed-quantity", "fill-all"}
         assert by_name["fixed-quantity"].role == "portfolio"
-        assert (by_name["fixed-quantity"].position or 0) > 0
+        assert (by_name["fixed-quantity"].offset or 0) > 0
         assert by_name["fill-all"].lives == 1
         monkeypatch.chdir(folder)
         shown = _command("status")
@@ -161,4 +161,4 @@ def test_halt_on_a_server_without_streams_reaches_who_is_connected(
 def test_halt_without_a_name_where_nothing_ran_says_what_to_do(tmp_path: Path) -> None:
     ended = ingenium("halt", cwd=tmp_path)
     assert ended.code == 2
-    assert "no app has run with the data folder .ingenium: name the app" in ended.err
+    assert "no live app has run with the data folder .ingenium: name the app" in ended.err

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from simulation.parts import signal_id
+from simulation.parts import PORTFOLIO, signal_id
 from simulation.process import Process
 from simulation.stream import SimStream
 
 from ingenium.bus.contract import Message
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.clock import format_time
+from ingenium.delivery.causes import CAUSE_TIME
 from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
 from ingenium.errors import BusTimeoutError
 from ingenium.events import (
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Script"]
 
+# Not drawn, so that kept seeds make the worlds that they made before.
+_BAR_AGES = (0.0, 0.0, 5.0, 22.0)
+"""How old the bar behind a signal is when the strategy sends it, in seconds."""
+_MOST_SENDS = 8
+"""How much a portfolio sends for one signal at most."""
+
 
 class Script:
     """Sends what a world is about.
@@ -46,6 +53,8 @@ class Script:
     Attributes:
         acknowledged: Ids of what the stream has said that it keeps.
         doubled: Ids of what was sent twice without a word to the stream.
+        bars: When the bars behind signals were known, by the ids of the signals.
+        causes: The same by the ids of the orders that the portfolio makes of the signals.
     """
 
     def __init__(self, world: SimWorld) -> None:
@@ -56,6 +65,8 @@ class Script:
         self._stream = SimStream(world.server, self.process)
         self.acknowledged: list[str] = []
         self.doubled: set[str] = set()
+        self.bars: dict[str, datetime] = {}
+        self.causes: dict[str, datetime] = {}
         options = world.chaos.options
         self.symbols = [f"S{number}" for number in range(options.symbols)]
 
@@ -73,6 +84,8 @@ class Script:
                 signal=chaos.random.choice(directions),
                 timestamp=chaos.now,
             )
+            age = _BAR_AGES[(options.seed + number) % len(_BAR_AGES)]
+            self._note_bar(str(event.id), chaos.now - timedelta(seconds=age))
             await self._send(event)
             if before is not None and chaos.roll(options.careless):
                 chaos.fault("careless", str(before.id))
@@ -80,6 +93,11 @@ class Script:
                 await self._send(before, careless=True)
                 await self._tell_again()
             before = event
+
+    def _note_bar(self, signal: str, known: datetime) -> None:
+        self.bars[signal] = known
+        for number in range(_MOST_SENDS):
+            self.causes[make_id("order", PORTFOLIO, signal, str(number))] = known
 
     async def _tell_again(self) -> None:
         """Send an execution a second time, as an executor that was started again may."""
@@ -150,12 +168,12 @@ class Script:
         await self._send(event)
 
     async def _send(self, event: Event, *, careless: bool = False) -> None:
-        chaos = self._chaos
         identifier = getattr(event, "id", "")
         headers = {} if careless else {MESSAGE_ID: identifier}
-        deadline = chaos.now + timedelta(seconds=DEADLINE_SECONDS)
         if isinstance(event, SignalEvent):
-            headers[DEADLINE] = format_time(deadline)
+            known = self.bars[identifier or ""]
+            headers[CAUSE_TIME] = format_time(known)
+            headers[DEADLINE] = format_time(known + timedelta(seconds=DEADLINE_SECONDS))
         while True:
             try:
                 await self._stream.append(subject_of(event), encode(event), headers)

@@ -17,6 +17,7 @@ from ingenium.brokers.calling import Answer
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components import Portfolio
 from ingenium.delivery import outbox, taking, writing
+from ingenium.delivery.lateness import lateness
 from ingenium.delivery.store import Change
 from ingenium.errors import BrokerRefusedError, BrokerTimeoutError, BusTimeoutError
 from ingenium.risk import TradingSwitch, gate
@@ -154,6 +155,11 @@ def late_orders_are_worked(patch):
     patch.setattr(broker_executor.BrokerExecutor, "max_order_age_seconds", 1e9)
 
 
+def late_by_own_age_only(patch):
+    patch.setattr(taking, "lateness", lambda event, _, kept, now: lateness(event, {}, kept, now))
+    patch.setattr(taking, "cause_of", lambda *_: None)
+
+
 def halts_are_not_heard(patch):
     patch.setattr(broker_executor.BrokerExecutor, "handle_control", lambda self, event: None)
 
@@ -197,6 +203,7 @@ def exits_are_no_other_than_entries(patch):
         unknown_is_always_sent_again,
         lease_is_not_looked_at,
         late_orders_are_worked,
+        late_by_own_age_only,
         halts_are_not_heard,
         words_about_trading_count_again,
         portfolio_forgets_its_state,

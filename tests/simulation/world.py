@@ -170,8 +170,11 @@ class SimWorld:
             self.chaos.trace(f"{order.id} leaves, and the stream has lost it")
         elif kept is None:
             self.violations.append(f"{order.id} leaves, and is not in the stream")
-        elif (age := (self.chaos.now - kept).total_seconds()) > _OLDEST_SECONDS:
-            self.violations.append(f"{process.name} sends {order.id}, {age:.1f} s old")
+        else:
+            since = min(kept, self.script.causes.get(order.id, kept))
+            if (age := (self.chaos.now - since).total_seconds()) > _OLDEST_SECONDS:
+                what = f"on a bar that is {age:.1f} s old" if since < kept else f"{age:.1f} s old"
+                self.violations.append(f"{process.name} sends {order.id}, {what}")
 
     async def _heal(self) -> None:
         """Let nothing go wrong any more, and wait until nothing is left to do."""

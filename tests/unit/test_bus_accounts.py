@@ -51,12 +51,20 @@ def test_only_these_subjects_cross_between_accounts() -> None:
     assert crossing(accounts, "DATA", "STRAT") == {data}
     assert crossing(accounts, "DATA", "MONEY") == {data}
     # A service is used by whoever imports it: these two are ways into the account of money.
-    assert crossing(accounts, "MONEY", "DATA") == {report, ("service", "ingenium.deadletter.csv")}
-    assert crossing(accounts, "MONEY", "STRAT") == {
+    # Only listened to.
+    asks = {("stream", "_ingenium.app.ask"), ("stream", "_ingenium.app.ask.*")}
+    assert crossing(accounts, "MONEY", "DATA") == asks | {
+        report,
+        ("service", "ingenium.deadletter.csv"),
+        ("service", "_ingenium.app.status.csv"),
+    }
+    assert crossing(accounts, "MONEY", "STRAT") == asks | {
         report,
         ("service", "ingenium.strategy.signal"),
         ("service", "ingenium.deadletter.rsi"),
         ("service", "ingenium.deadletter.sma"),
+        ("service", "_ingenium.app.status.rsi"),
+        ("service", "_ingenium.app.status.sma"),
     }
     for pair in (("STRAT", "MONEY"), ("STRAT", "DATA"), ("READ", "MONEY"), ("READ", "DATA")):
         assert crossing(accounts, *pair) == set()
@@ -72,6 +80,8 @@ def test_no_data_or_strategy_role_may_name_a_subject_of_money() -> None:
         "ingenium.executor.execution",
         "ingenium.control.halt",
         "ingenium.deadletter.pf",
+        "_ingenium.app.status.pf",
+        "_ingenium.app.observed.pf",
     ]
     for account in ("DATA", "STRAT", "READ"):
         for user in accounts[account]["users"]:

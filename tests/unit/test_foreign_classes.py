@@ -28,7 +28,7 @@ from ingenium.errors import ConfigError, DecodeError, EncodeError, SubjectError
 from ingenium.events import decode, decode_binary, encode, encode_binary
 from ingenium.protos import FOLDER, LANGUAGES, write_protos
 from ingenium.testing import Collector, execution_event, order_event
-from ingenium.v1 import events_pb2, lockstep_pb2
+from ingenium.v1 import events_pb2, lockstep_pb2, status_pb2
 
 TOP = Path(__file__).parents[2]
 
@@ -55,7 +55,8 @@ def foreign(package: str, **fields: int) -> Any:
 
 @pytest.mark.parametrize("name", v1.__all__)
 def test_classes_of_protoc_have_the_schema_of_the_sdk(name: str) -> None:
-    cls = getattr(events_pb2, name, None) or getattr(lockstep_pb2, name)
+    modules = (events_pb2, lockstep_pb2, status_pb2)
+    cls = next(found for module in modules if (found := getattr(module, name, None)))
     ours = getattr(v1, name)
     assert cls.DESCRIPTOR.full_name == ours.DESCRIPTOR.full_name == f"ingenium.v1.{name}"
     assert [(f.name, f.number, f.type, f.json_name) for f in cls.DESCRIPTOR.fields] == [
@@ -66,8 +67,9 @@ def test_classes_of_protoc_have_the_schema_of_the_sdk(name: str) -> None:
 @given(EVENTS)
 def test_event_of_a_protoc_class_travels_as_that_of_the_sdk(event: Any) -> None:
     payload, binary = encode(event), encode_binary(event)
-    module = lockstep_pb2 if type(event).__name__.startswith("Lockstep") else events_pb2
-    cls = getattr(module, type(event).__name__)
+    modules = (events_pb2, lockstep_pb2, status_pb2)
+    name = type(event).__name__
+    cls = next(found for module in modules if (found := getattr(module, name, None)))
     theirs = cls.FromString(binary)
     assert decode(cls, payload) == theirs
     assert decode_binary(cls, binary) == theirs
@@ -187,7 +189,7 @@ def test_wheel_has_the_schemas_and_the_classes_of_protoc(tmp_path: Path) -> None
     names = set(zipfile.ZipFile(wheel).namelist())
     assert names >= {
         f"ingenium/{name}"
-        for schema in ("events", "lockstep")
+        for schema in ("events", "lockstep", "status")
         for name in (
             f"protos/ingenium/v1/{schema}.proto",
             f"v1/{schema}_pb2.py",
@@ -203,6 +205,7 @@ def test_protos_are_written_with_files_that_buf_takes(tmp_path: Path, language: 
     assert names == {
         "proto/ingenium/v1/events.proto",
         "proto/ingenium/v1/lockstep.proto",
+        "proto/ingenium/v1/status.proto",
         "buf.yaml",
     } | ({"buf.gen.yaml"} if language else set())
     assert done.kept == []

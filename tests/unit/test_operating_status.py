@@ -83,8 +83,8 @@ async def test_denied_exits_are_shown_until_somebody_has_looked(
     command._print(Console(width=300), found)
     lines = [line for line in capsys.readouterr().out.splitlines() if "ALARM" in line]
     assert lines == [
-        f"  ALARM       broker, A: {denied['broker']['A']}",
         f"  ALARM       portfolio, A: {denied['portfolio']['A']}",
+        f"  ALARM       broker, A: {denied['broker']['A']}",
     ]
     for event in executor.take():
         if isinstance(event, ControlEvent):

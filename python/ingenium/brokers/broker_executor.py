@@ -114,7 +114,7 @@ class BrokerExecutor(Executor):
             self.reject(event, reason)
         else:
             self.balance.enter(order.id)
-            self.journal.enter(order, self.now)
+            self.journal.enter(order, self.cause_time or self.now)
 
     def on_cancel(self, event: CancelEvent) -> None:
         """Write down that an order is to be canceled."""
@@ -143,7 +143,7 @@ class BrokerExecutor(Executor):
             self.reject(event, reason)
             return
         self.balance.enter(order.id)
-        self.journal.enter(order, self.now, replaces=old.order.id)
+        self.journal.enter(order, self.cause_time or self.now, replaces=old.order.id)
 
     def send_execution(self, event: ExecutionEvent) -> ExecutionEvent:
         """Send a report; its id follows from the account and what it says, not from who asks."""

@@ -73,7 +73,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
         order: What was asked for.
         state: How it stands.
         number: Its place among all orders that were ever entered.
-        entered: When it came, UTC, by the stream's clock.
+        entered: Since when its age counts, UTC, by the stream's clock: when what it goes back to
+            was known, or when it came where that is not known.
         filled: Sum of the fills that were booked.
         told: Sum of the fills that the broker says there are.
         fills: The broker's ids of the fills that were booked.

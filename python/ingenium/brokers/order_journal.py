@@ -45,7 +45,7 @@ class OrderJournal(BrokerNews):
 
         Args:
             order: What to submit.
-            now: The present time, UTC.
+            now: Since when its age counts, UTC.
             replaces: Id of the order, one of ours, whose place it is to take.
         """
         if order.id in self.entries:

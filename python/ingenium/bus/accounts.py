@@ -31,8 +31,11 @@ from ingenium.subjects import (
     DENIAL,
     EXECUTION,
     SIGNAL,
+    ask_subject,
     dead_letter_subject,
+    observed_subject,
     report_subject,
+    status_subject,
 )
 
 __all__ = ["OPERATOR", "READER", "ROLES", "Accounts", "inbox_of"]
@@ -158,7 +161,12 @@ class Accounts:
         signal = self.space.to_server(SIGNAL)
         all_data = [self._import("stream", _DATA, subject) for subject in data]
         report = self.space.to_server(report_subject(self.app))
-        own = {_DATA: self._letters("ingestor"), _STRAT: self._letters("strategy")}
+        # What a component says in its own name: dead letters and its status.
+        own = {
+            _DATA: [*self._letters("ingestor"), *self._statuses("ingestor")],
+            _STRAT: [*self._letters("strategy"), *self._statuses("strategy")],
+        }
+        asks = self._asks
         if name == _DATA:
             return few | {
                 "exports": [
@@ -166,7 +174,8 @@ class Accounts:
                     *(self._export("stream", subject, _READ) for subject in own[_DATA]),
                 ],
                 "imports": [
-                    self._import("service", _MONEY, subject) for subject in (*own[_DATA], report)
+                    *(self._import("service", _MONEY, each) for each in (*own[_DATA], report)),
+                    *(self._import("stream", _MONEY, subject) for subject in asks),
                 ],
             }
         if name == _STRAT:
@@ -183,10 +192,18 @@ class Accounts:
                         self._import("service", _MONEY, subject)
                         for subject in (signal, *own[_STRAT], report)
                     ),
+                    *(self._import("stream", _MONEY, subject) for subject in asks),
                 ],
             }
         shown = self._on_server(
-            SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{DEAD_LETTER}.>", f"{CONTROL}.>"
+            SIGNAL,
+            _PORTFOLIO,
+            EXECUTION,
+            DENIAL,
+            f"{DEAD_LETTER}.>",
+            f"{CONTROL}.>",
+            status_subject(self.app, "*"),
+            observed_subject(self.app, "*"),
         )
         if name == _MONEY:
             return {
@@ -197,6 +214,7 @@ class Accounts:
                     *(self._export("service", subject, _STRAT) for subject in own[_STRAT]),
                     *(self._export("service", subject, _DATA) for subject in own[_DATA]),
                     self._export("service", report, _DATA, _STRAT),
+                    *(self._export("stream", subject, _DATA, _STRAT) for subject in asks),
                     *(self._export("stream", subject, _READ) for subject in shown),
                 ],
             }
@@ -219,6 +237,14 @@ class Accounts:
     def _letters(self, role: str) -> list[str]:
         return self._on_server(*map(dead_letter_subject, self.components.get(role, ())))
 
+    def _statuses(self, role: str) -> list[str]:
+        names = self.components.get(role, ())
+        return self._on_server(*(status_subject(self.app, name) for name in names))
+
+    @property
+    def _asks(self) -> list[str]:
+        return self._on_server(ask_subject(self.app), ask_subject(self.app, "*"))
+
     def _export(self, kind: str, subject: str, *to: str) -> dict[str, Any]:
         return {kind: subject, "accounts": [self._account(name) for name in to]}
 
@@ -228,7 +254,12 @@ class Accounts:
     def _permissions(self, role: str) -> dict[str, Any]:
         """Return what a role may publish and subscribe to within its account."""
         data = self._data
-        common = [*self._on_server(report_subject(self.app)), *self._letters(role)]
+        common = [
+            *self._on_server(report_subject(self.app)),
+            *self._letters(role),
+            *self._statuses(role),
+        ]
+        asks = self._asks
         signal, portfolio, execution, denial, control = self._on_server(
             SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{CONTROL}.>"
         )
@@ -238,22 +269,25 @@ class Accounts:
         subscribe: list[str]
         refused: list[str] = []
         if role == "ingestor":
-            publish, subscribe = [*data, "$JS.API.>", *common], data
+            publish, subscribe = [*data, "$JS.API.>", *common], [*data, *asks]
         elif role == "strategy":
-            publish, subscribe = [signal, *_STREAM_CALLS, *common], data
+            publish, subscribe = [signal, *_STREAM_CALLS, *common], [*data, *asks]
             # One of its own would acknowledge signals that nobody trades.
             refused = [f"$JS.API.STREAM.CREATE.{stream}"]
         elif role == "portfolio":
             publish = [portfolio, denial, control, *_STREAM_CALLS, *common]
-            subscribe = [*data, signal, execution, control]
+            subscribe = [*data, signal, execution, control, *asks]
             refused = destructive
         elif role == "executor":
             publish = [execution, control, *_STREAM_CALLS, *common]
-            subscribe = [*data, portfolio, control]
+            subscribe = [*data, portfolio, control, *asks]
             refused = destructive
         elif role == READER:
             publish = ["$JS.API.INFO"]
-            subscribe = self._on_server(ALL_EVENTS, *self.data_subjects)
+            subscribe = [
+                *self._on_server(ALL_EVENTS, *self.data_subjects),
+                *self._on_server(status_subject(self.app, "*"), observed_subject(self.app, "*")),
+            ]
         else:
             publish, subscribe = [">"], [">"]
             refused = destructive

@@ -58,6 +58,8 @@ class IncidentKind(StrEnum):
     """A handler raised."""
     BLOCKED = "blocked"
     """A handler kept everything else from running for too long."""
+    BEHIND = "behind"
+    """A component handles what came a while ago."""
     EXIT_DENIED = "exit_denied"
     """An order that only reduces a position did not leave: a person should look at once."""
     PERMISSION = "permission"

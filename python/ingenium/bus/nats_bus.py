@@ -26,6 +26,7 @@ from ingenium.errors import (
     EventTooLargeError,
 )
 from ingenium.events import ContentType
+from ingenium.subjects import is_ask
 
 if TYPE_CHECKING:
     from ingenium.bus.safe_client import SafeClient
@@ -416,6 +417,8 @@ class NatsBus(ReportingBus):
         detail = f"connected to {self.url} again after {away:.1f} s"
         self.report(Incident(IncidentKind.RECONNECTED, detail))
         for subscription in list(self._subscriptions.values()):
+            if is_ask(subscription.subject):
+                continue
             detail = f"messages of {away:.1f} s without a connection may be missing"
             self.report(Incident(IncidentKind.GAP, detail, subscription.subject))
         self._wake()

@@ -7,50 +7,54 @@ import json as jsonlib
 from typing import TYPE_CHECKING
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from ingenium.cli.output import escaped, make_console, printable
-from ingenium.cli.targets import AppName, JsonFlag, app_name
+from ingenium.cli.output import make_console, printable
+from ingenium.cli.targets import AppName, JsonFlag, ServerOption, app_and_roster, settings_with
 from ingenium.clock import format_time
-from ingenium.config import Settings
 
 if TYPE_CHECKING:
-    from ingenium.operating.status import AppStatus, ComponentStatus, Word
+    from ingenium.operating.status import AppStatus, ComponentState, Word
 
 __all__ = ["status"]
 
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
-def status(app: AppName = None, json: JsonFlag = False) -> None:
-    """Show whether there is trading, and how far each component has come.
 
-    Without APP, all apps that have run in this directory.
+def status(app: AppName = None, server: ServerOption = None, json: JsonFlag = False) -> None:
+    """Show whether an app runs and trades, and how each of its components is.
+
+    Without APP, all live apps that have run in this directory. The code is 0 when all that is shown
+    runs, 3 when nothing runs, and 1 when a component is dead or does not answer, or when the server
+    cannot be reached.
     """
     import msgspec
 
     from ingenium.operating.places import find_places
     from ingenium.operating.status import status_of
 
-    places = find_places(Settings.from_environment(), app_name(app))
+    name, roster = app_and_roster(app)
+    places = find_places(settings_with(server), name)
 
     async def all_of_them() -> list[AppStatus]:
-        return await asyncio.gather(*(status_of(place) for place in places))
+        return await asyncio.gather(*(status_of(place, roster) for place in places))
 
     found = asyncio.run(all_of_them())
     if json:
         typer.echo(jsonlib.dumps(msgspec.to_builtins(found)))
-        return
-    console = make_console()
-    for each in found:
-        _print(console, each)
+    else:
+        console = make_console()
+        for each in found:
+            _print(console, each)
+    if not all(each.is_well for each in found):
+        raise typer.Exit(3 if all(each.runs is False for each in found) else 1)
 
 
 def _print(console: Console, status: AppStatus) -> None:
     def say(text: str) -> None:
         console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
-    say(f"{status.app}: trading is {status.trading}")
+    say(f"{status.app}: {_headline(status)}")
     if status.kill_file is not None:
         say(f"  kill file   {_word(status.kill_file)}")
     if status.said is not None:
@@ -59,36 +63,109 @@ def _print(console: Console, status: AppStatus) -> None:
     if status.stream_end is not None:
         end = f", stream {status.stream} ends at {status.stream_end:,}"
     say(f"  server      {status.server or 'none'}{end}")
-    if status.server_error:
+    # That nothing runs is said already.
+    if status.server_error and status.runs is True:
         say(f"  problem     {status.server_error}")
     for component in status.components:
-        for symbol, why in sorted(component.denied_exits.items()):
-            # Not in the table, where it would be one problem of many.
-            say(f"  ALARM       {component.name}, {symbol}: {why}")
+        for text in _alarms(component):
+            # Not below its component, where it would be one line of many.
+            say(f"  {text}")
     if not status.components:
         return
-    table = Table(box=SIMPLE_HEAD)
-    for column in ("component", "role", "position", "waiting", "outbox", "starts", "problems"):
-        table.add_column(column, justify="right" if column in {"outbox", "starts"} else "left")
-    for component in status.components:
-        table.add_row(
-            escaped(component.name),
-            escaped(component.role),
-            "" if component.position is None else f"{component.position:,}",
-            "" if component.waiting is None else f"to {component.waiting:,}",
-            f"{component.outbox:,}",
-            f"{component.lives:,}",
-            escaped("; ".join(_problems(component))),
-        )
-    console.print(table)
-
-
-def _problems(component: ComponentStatus) -> list[str]:
-    found = [component.error] if component.error else []
-    found += [f"order {order} is UNKNOWN" for order in component.unknown_orders]
-    return found + [
-        f"{symbol} is halted: {why}" for symbol, why in sorted(component.halted_symbols.items())
+    say("")
+    rows = [
+        (each.name, each.role or "?", each.liveness.value, _last(each))
+        for each in status.components
     ]
+    # Lines, and no table: a terminal wraps them, and nothing is cut.
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row, component in zip(rows, status.components, strict=True):
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+        say(f"  {'  '.join(cells)}  {row[3]}")
+        for text in _notes(component):
+            say(f"    {text}")
+
+
+def _headline(status: AppStatus) -> str:
+    from ingenium.operating.status import NOTHING_RUNS, UNKNOWN
+
+    why = f" ({status.why})" if status.why else ""
+    if status.runs and status.trading == UNKNOWN:
+        return f"it is unknown whether it trades: {status.why}"
+    if status.runs:
+        return f"trading is {status.trading}{why}"
+    what = "nothing runs"
+    if status.runs is None:
+        what = f"it is unknown whether it runs: {status.server_error}"
+    if status.trading in {NOTHING_RUNS, UNKNOWN}:
+        return what
+    return f"{what}; trading is {status.trading}{why}"
+
+
+def _alarms(component: ComponentState) -> list[str]:
+    return [
+        f"ALARM       {component.name}, {symbol}: {why}"
+        for symbol, why in sorted(component.denied_exits.items())
+    ]
+
+
+def _last(component: ComponentState) -> str:
+    """Say what a component handled last, or sent, and how far it is."""
+    if component.handled is None and component.last_sent is not None:
+        sent = component.last_sent
+        doubt = "" if sent.is_certain else ", by its role"
+        return f"sent on {sent.subject} {_ago(sent.age_seconds)}{doubt}"
+    found: list[str] = []
+    if component.last_event:
+        what = " ".join(filter(None, (component.last_event, component.last_symbol)))
+        found.append(f"{what} {_ago(component.last_seconds)}")
+    elif component.handled is not None:
+        found.append("no event yet")
+    elif component.written is not None:
+        found.append(f"last event unknown, file written at {format_time(component.written)}")
+    else:
+        found.append("last event unknown")
+    if component.role == "ingestor" and component.sent is not None:
+        found.append(f"{component.sent:,} sent")
+    elif component.handled is not None:
+        found.append(f"{component.handled:,} handled")
+    if component.waiting:
+        found.append(f"{component.waiting:,} waiting")
+    if component.lag_seconds is not None:
+        found.append(f"{_duration(component.lag_seconds)} behind")
+    if component.outbox:
+        found.append(f"outbox {component.outbox:,}")
+    if component.offset is not None:
+        found.append(f"stream offset {component.offset:,}")
+    return ", ".join(found)
+
+
+def _notes(component: ComponentState) -> list[str]:
+    """Say what else there is to know of a component, one text each."""
+    found = [component.why] if component.why else []
+    if component.error:
+        found.append(component.error)
+    if component.busy:
+        found.append(f"busy in {component.busy} for {_duration(component.busy_seconds)}")
+    if component.cause_age_seconds is not None and component.cause_age_seconds >= 1:
+        age = _duration(component.cause_age_seconds)
+        found.append(f"the bar behind its last signal or order was {age} old")
+    if component.late:
+        found.append(f"{component.late:,} signals or orders came too late")
+    if component.trading is not None and component.trading.state != "active":
+        found.append("trading is " + _word(component.trading))
+    if component.unhandled_to is not None and component.waiting is None:
+        found.append(f"has to handle the stream up to {component.unhandled_to:,}")
+    if component.restarts:
+        found.append(f"started again {component.restarts:,} times in this run")
+    if component.problem:
+        found.append(component.problem)
+    else:
+        found += [f"order {order} is UNKNOWN" for order in component.unknown_orders]
+        found += [
+            f"{symbol} is halted: {why}" for symbol, why in sorted(component.halted_symbols.items())
+        ]
+    return found
 
 
 def _word(word: Word) -> str:
@@ -96,3 +173,17 @@ def _word(word: Word) -> str:
     who = f" by {word.sender}" if word.sender else ""
     why = f": {word.reason}" if word.reason else ""
     return f"{word.state}{who}{when}{why}"
+
+
+def _ago(seconds: float | None) -> str:
+    return "when is unknown" if seconds is None else f"{_duration(seconds)} ago"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * _HOUR:
+        return f"{seconds / _MINUTE:.0f} min"
+    return f"{seconds / _HOUR:.0f} h" if seconds < 2 * _DAY else f"{seconds / _DAY:.0f} d"

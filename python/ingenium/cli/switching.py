@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from ingenium.cli.output import make_console, printable
-from ingenium.cli.targets import AppName, JsonFlag, app_name, person, settings_with
+from ingenium.cli.targets import AppName, JsonFlag, ServerOption, app_name, person, settings_with
 from ingenium.clock import SystemClock
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
@@ -21,26 +21,24 @@ if TYPE_CHECKING:
 __all__ = ["halt", "reduce", "resume"]
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, in words; everybody is told.")]
-Server = Annotated[
-    str | None,
-    typer.Option("--server", metavar="URL", help="In place of NATS_SERVER."),
-]
 
 
 def halt(
-    app: AppName = None, reason: Reason = "", server: Server = None, json: JsonFlag = False
+    app: AppName = None, reason: Reason = "", server: ServerOption = None, json: JsonFlag = False
 ) -> None:
     """Halt trading: no order leaves any more, and working ones are canceled.
 
     Writes the file HALT into the folder of the app, which halts it on this machine with or without
-    a server, and says so on the bus. Without APP, all apps that have run in this directory. The
-    code is 1 when the word did not reach a server; the file holds all the same.
+    a server, and says so on the bus. Then portfolio and executor are asked whether it holds for
+    them. The first line says what holds. Without APP, all live apps that have run in this
+    directory. The code is 0 only when it holds everywhere; 1 when the word did not reach a server
+    or a component does not confirm it, though the file may hold.
     """
     _restrict(TradingState.HALTED, app, reason, server, as_json=json)
 
 
 def reduce(
-    app: AppName = None, reason: Reason = "", server: Server = None, json: JsonFlag = False
+    app: AppName = None, reason: Reason = "", server: ServerOption = None, json: JsonFlag = False
 ) -> None:
     """Let only orders through that make positions smaller; otherwise as halt."""
     _restrict(TradingState.REDUCING, app, reason, server, as_json=json)
@@ -49,7 +47,7 @@ def reduce(
 def resume(
     app: AppName = None,
     reason: Reason = "",
-    server: Server = None,
+    server: ServerOption = None,
     yes: Annotated[
         str | None,
         typer.Option("--yes", metavar="NAME", help="The app's name, in place of typing it."),
@@ -109,24 +107,58 @@ def _show(results: list[Switched], *, as_json: bool) -> None:
 
 
 def _print(console: Console, errors: Console, done: Switched) -> None:
+    """Say what holds now, and then what does not."""
     from ingenium.delivery.control import Reach
 
     is_release = done.state is TradingState.ACTIVE
-    changed = "removed" if is_release else "written"
-    unchanged = "was not there" if is_release else "is not written"
 
-    def say(text: str) -> None:
-        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+    def say(text: str, to: Console = console) -> None:
+        to.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
-    say(f"{done.app}: {done.state.value}")
-    say(f"  file    {done.file} {changed if done.file_changed else unchanged}")
+    say(f"{done.app}: {_headline(done)}")
+    if done.file_changed:
+        say(f"  file    {done.file} {'removed' if is_release else 'written'}")
+    elif is_release and not done.file_error:
+        say(f"  file    {done.file} was not there")
     if done.reached is Reach.STREAM:
         say(f"  stream  {done.stream} at {done.server} has kept it: all get it, later ones too")
     elif done.reached is Reach.SUBSCRIBERS:
         say(f"  server  {done.server} gave it to those who are connected, and keeps nothing")
+    for name in done.confirmed:
+        say(f"  holds   for {name}, which says so")
+    for name in done.unheard:
+        say(f"  unknown {name} runs, and never says whether it trades")
+    for name, why in done.unconfirmed.items():
+        say(f"  not     {name} {why}", errors)
     for error in filter(None, (done.file_error, done.server_error)):
-        errors.print(f"  error   {printable(error)}", markup=False, highlight=False, soft_wrap=True)
-    if done.reached is Reach.NOBODY and not is_release and not done.file_error:
-        say("  so it holds on this machine only, by the file; say it again when that is mended")
-    if done.reached is Reach.NOBODY and is_release and not done.file_error:
-        say("  so what was said on the bus still holds; say it again when that is mended")
+        say(f"  error   {error}", errors)
+    if not done.is_complete:
+        say("  say it again when that is mended", errors)
+
+
+def _headline(done: Switched) -> str:
+    """Say in the first line whether it holds."""
+    from ingenium.delivery.control import Reach
+
+    state = done.state.value
+    if done.is_complete:
+        return state
+    if done.state is TradingState.ACTIVE:
+        if done.file_error:
+            return "NOT ACTIVE: the file still restricts trading, and nothing was said"
+        if done.reached is Reach.NOBODY:
+            gone = "the file is removed, but " if done.file_changed else ""
+            return f"NOT ACTIVE: {gone}what was said on the bus still holds"
+        return f"NOT ACTIVE everywhere: {_what_lacks(done)}"
+    if not done.holds_anywhere:
+        return f"NOT {state.upper()}: neither file nor server have taken it"
+    if done.reached is Reach.NOBODY:
+        return f"{state} on this machine only, by the file"
+    return f"{state}, but not everywhere: {_what_lacks(done)}"
+
+
+def _what_lacks(done: Switched) -> str:
+    lacks = ["the file is not written"] if done.file_error else []
+    lacks += [f"{name} {why}" for name, why in done.unconfirmed.items()]
+    lacks += [f"{name} never says whether it trades" for name in done.unheard]
+    return "; ".join(lacks)

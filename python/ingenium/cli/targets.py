@@ -12,7 +12,15 @@ import typer
 from ingenium.components import load_app
 from ingenium.config import Settings
 
-__all__ = ["AppName", "JsonFlag", "app_name", "person", "settings_with"]
+__all__ = [
+    "AppName",
+    "JsonFlag",
+    "ServerOption",
+    "app_and_roster",
+    "app_name",
+    "person",
+    "settings_with",
+]
 
 AppName = Annotated[
     str | None,
@@ -23,6 +31,10 @@ AppName = Annotated[
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ServerOption = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="In place of NATS_SERVER."),
+]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
@@ -40,6 +52,21 @@ def app_name(target: str | None) -> str | None:
     if target is None or _NAME.fullmatch(target):
         return target
     return load_app(target).name
+
+
+def app_and_roster(target: str | None) -> tuple[str | None, dict[str, str]]:
+    """Return the name of an app, and the roles of its components by name.
+
+    Args:
+        target: As for `app_name`; of a name alone no components are known.
+
+    Raises:
+        ConfigError: There is no such app.
+    """
+    if target is None or _NAME.fullmatch(target):
+        return target, {}
+    app = load_app(target)
+    return app.name, {component.name: component.role for component in app.components}
 
 
 def settings_with(server: str | None) -> Settings:

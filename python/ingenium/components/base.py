@@ -91,6 +91,9 @@ class Component:
         """Called for each send; set where something may be sent outside of a handler."""
         self.clock: Clock | None = None
         """Tells the time in live running; a replay stands the time with `begin` instead."""
+        self.cause_time: datetime | None = None
+        """Since when what is being handled, or what it goes back to, is known by the server's
+        clock, UTC; ``None`` when that is not known. Set by who runs it from a stream."""
         self._given = GivenRows()
 
     def on_start(self) -> Handled:

@@ -24,6 +24,7 @@ from ingenium.components.handling import (
     wants,
 )
 from ingenium.components.ingestor import Ingestor
+from ingenium.components.progress import Observation, Progress
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import Event
 from ingenium.subjects import event_type_of, subject_of
@@ -42,6 +43,9 @@ class LiveMember:
         component: What to run.
         clock: Tells the time; the machine's when left out.
         limit: From when on a handler that blocks everything else is reported.
+
+    Attributes:
+        progress: What was handled and sent so far.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class LiveMember:
         *,
         limit: HandlerLimit = BLOCKED_LIMIT,
     ) -> None:
+        self.progress = Progress()
         self._limit = limit
         self.component = component
         self._bus = bus
@@ -61,6 +66,7 @@ class LiveMember:
         self._sent = asyncio.Event()
         # Subscriptions each have a task of their own; the component sees one event at a time.
         self._one_at_a_time = asyncio.Lock()
+        self._waiting = 0
 
     async def start(self) -> None:
         """Start the component and subscribe.
@@ -109,6 +115,14 @@ class LiveMember:
             await subscription.stop()
         await self._publish(await stop_component(self.component, self._clock.now()))
 
+    def lag(self) -> float | None:
+        """Return how far behind it is: over a plain bus that is not known."""
+        return None
+
+    def observe(self) -> Observation:
+        """Return how it stands."""
+        return Observation(self._clock.now(), waiting=self._waiting)
+
     async def _pump(self) -> None:
         while True:
             await self._sent.wait()
@@ -120,8 +134,12 @@ class LiveMember:
         async def receive(message: Message) -> None:
             kind = event_type or event_type_of(message.subject)
             if kind in self._handlers:
-                async with self._one_at_a_time:
-                    await self._receive(kind, message)
+                self._waiting += 1
+                try:
+                    async with self._one_at_a_time:
+                        await self._receive(kind, message)
+                finally:
+                    self._waiting -= 1
 
         return receive
 
@@ -131,9 +149,15 @@ class LiveMember:
             event = unpack(event_type, message)
             if not wants(component, event, message):
                 return
-            note_arrival(event, self._clock.now())
-            work = handle(component, self._handlers[event_type], event, self._clock.now())
-            await self._publish(await watched(self._bus, component, work, event_type, self._limit))
+            now = self._clock.now()
+            note_arrival(event, now)
+            work = handle(component, self._handlers[event_type], event, now)
+            self.progress.begin(event, now)
+            try:
+                sent = await watched(self._bus, component, work, event_type, self._limit)
+            finally:
+                self.progress.end()
+            await self._publish(sent)
             if (refusal := component.take_refusal()) is not None:
                 raise refusal
         except (DecodeError, ComponentError) as error:
@@ -144,3 +168,7 @@ class LiveMember:
         for event in events:
             payload, headers = pack(event, self.component.name, self._bus.content_type)
             await self._bus.publish(subject_of(event), payload, headers)
+            if self._handlers:
+                self.progress.sent += 1
+            else:
+                self.progress.ingest(event, self._clock.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 
@@ -18,10 +19,17 @@ _LIMIT = 1024
 
 
 class Data(msgspec.Struct, frozen=True):
-    """Market data that has arrived, and where in its stream it was; ``None`` from a plain bus."""
+    """Market data that has arrived.
+
+    Attributes:
+        message: What came.
+        position: Where in its stream it was; ``None`` from a plain bus.
+        kept_at: When the stream kept it, UTC, by the server's clock; ``None`` from a plain bus.
+    """
 
     message: Message
     position: Position | None = None
+    kept_at: datetime | None = None
 
 
 class Act(msgspec.Struct):
@@ -47,6 +55,16 @@ class Arrivals:
 
     def __bool__(self) -> bool:
         return bool(self.acts or self.records or self.data)
+
+    def __len__(self) -> int:
+        return len(self.acts) + len(self.records) + len(self.data)
+
+    def oldest(self) -> datetime | None:
+        """Return when the server kept the oldest message that waits; ``None`` if none does."""
+        found = [self.records[0].time] if self.records else []
+        if self.data and (kept_at := self.data[0].kept_at) is not None:
+            found.append(kept_at)
+        return min(found, default=None)
 
     async def put_record(self, record: Record) -> None:
         """Add a message of the stream."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from ingenium.components.progress import HURRIED
+from ingenium.delivery.causes import cause_of
 from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
-from ingenium.events import Event, OrderEvent, ReplaceEvent, SignalEvent
+from ingenium.events import Event
 
 __all__ = ["lateness"]
 
@@ -16,22 +18,24 @@ def lateness(
 ) -> float | None:
     """Return the age of a signal or order that must not be acted upon any more.
 
-    A market has moved on after half a minute: who was down for longer must not trade on what was
-    meant for then. Requests to cancel are never late.
+    A market has moved on after half a minute: an order on a bar that is older must not be worked,
+    whether the order itself waited or the strategy was behind when it made the signal. Requests to
+    cancel are never late.
 
     Args:
         event: What came.
-        headers: Of its message; one may state a deadline.
+        headers: Of its message; they may state its cause and a deadline.
         kept_at: When the stream kept it, by the server's clock.
         now: The present time by the same clock.
 
     Returns:
-        Seconds since it was kept, or since it was made if that was before; ``None`` when it is in
-        time.
+        Seconds since its cause was known, or since it was kept or made where the cause is not
+        known; ``None`` when it is in time.
     """
-    if not isinstance(event, SignalEvent | OrderEvent | ReplaceEvent):
+    if not isinstance(event, HURRIED):
         return None
-    age = (now - kept_at).total_seconds()
+    cause = cause_of(event, headers, kept_at)
+    age = (now - (cause or kept_at)).total_seconds()
     if deadline := headers.get(DEADLINE, ""):
         try:
             over = (now - datetime.fromisoformat(deadline)).total_seconds()

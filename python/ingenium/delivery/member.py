@@ -23,9 +23,11 @@ from ingenium.components.handling import (
     subscriptions_of,
 )
 from ingenium.components.points import Pass, Point, pass_by
+from ingenium.components.progress import Observation, Progress
 from ingenium.delivery.arrivals import Act, Arrivals, Data
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
+from ingenium.delivery.observation import lag_of, observe
 from ingenium.delivery.outbox import Outbox
 from ingenium.delivery.places import check_history, find_place, mark_of, remembers
 from ingenium.delivery.reading import OpenStream, read_data
@@ -222,6 +224,21 @@ class DurableMember:
         if self._sending is not None and not self._sending.done():
             await self._outbox.flush(_FLUSH_SECONDS)
 
+    # What others may see of it.
+
+    @property
+    def progress(self) -> Progress:
+        """What was handled and sent so far."""
+        return self._taker.progress
+
+    def lag(self) -> float:
+        """Return how far behind it is; see `lag_of`."""
+        return lag_of(self._arrivals, self.progress, self._clock.present())
+
+    def observe(self) -> Observation:
+        """Return how it stands; see `observe`."""
+        return observe(self._store, self._arrivals, self.progress, self._clock.present())
+
     # The desk of a component that acts outside.
 
     @property
@@ -398,7 +415,7 @@ class DurableMember:
     async def _handle_data(self, data: Data) -> None:
         if self._uncommitted_since is None:
             self._uncommitted_since = asyncio.get_running_loop().time()
-        await self._taker.take_data(data.message)
+        await self._taker.take_data(data.message, data.kept_at)
         if data.position is not None:
             self._draft.move(data.position)
 

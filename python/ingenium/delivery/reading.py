@@ -38,7 +38,7 @@ async def read_data(
             async with aclosing(stream.read(subjects, after)) as records:
                 async for record in records:
                     known = Position(stream.name, state.created, record.sequence)
-                    yield Data(record.message, known)
+                    yield Data(record.message, known, record.time)
         except BusTimeoutError:
             await asyncio.sleep(_PAUSE_SECONDS)
         except StreamError:

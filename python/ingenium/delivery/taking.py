@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 
 from ingenium.bus.contract import Bus, Message
@@ -18,6 +19,8 @@ from ingenium.components.handling import (
     note_arrival,
     wants,
 )
+from ingenium.components.progress import HURRIED, Progress
+from ingenium.delivery.causes import cause_of
 from ingenium.delivery.lateness import lateness
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.writing import Draft
@@ -38,6 +41,9 @@ class Taker:
         clock: Tells the server's time.
         stream: Name of the stream of orders.
         limit: From when on a handler that blocks everything else is reported.
+
+    Attributes:
+        progress: What was handled and sent so far.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class Taker:
         stream: str,
         limit: HandlerLimit = BLOCKED_LIMIT,
     ) -> None:
+        self.progress = Progress()
         self._limit = limit
         self._bus = bus
         self._component = component
@@ -72,16 +79,27 @@ class Taker:
         # All who replay the stream see the same time.
         self._clock.standing = record.time
         try:
-            await self._take(kind, message, record, f"{self._stream}/{created}/{record.sequence}")
+            cause = f"{self._stream}/{created}/{record.sequence}"
+            await self._take(kind, message, record, cause, record.time)
         finally:
             self._clock.standing = None
 
-    async def take_data(self, message: Message) -> None:
-        """Take market data."""
-        await self._take(DataEvent, message, None, "")
+    async def take_data(self, message: Message, kept_at: datetime | None = None) -> None:
+        """Take market data.
+
+        Args:
+            message: The message.
+            kept_at: When the stream kept it, by the server's clock; ``None`` from a plain bus.
+        """
+        await self._take(DataEvent, message, None, "", kept_at)
 
     async def _take(
-        self, kind: type[Event], message: Message, record: Record | None, cause: str
+        self,
+        kind: type[Event],
+        message: Message,
+        record: Record | None,
+        cause: str,
+        kept_at: datetime | None,
     ) -> None:
         component = self._component
         event: Event | None = None
@@ -91,10 +109,16 @@ class Taker:
                 return
             if record is not None and event.id and self._draft.has_seen(event.id):
                 return
-            sent = await self._let_handle(event, message.headers, record, cause)
+            since = component.cause_time = cause_of(event, message.headers, kept_at)
+            self.progress.begin(event, self._clock.present(), kept_at)
+            try:
+                sent = await self._let_handle(event, message.headers, record, cause)
+            finally:
+                self.progress.end()
+                component.cause_time = None
             if (refusal := component.take_refusal()) is not None:
                 # Not marked as handled, so that it may come again when what it needs is known.
-                self._draft.send(sent, self._clock.present())
+                self._send(sent, since)
                 raise refusal
         except (DecodeError, ComponentError) as error:
             self._bus.report(incident_of(error, message.subject))
@@ -106,7 +130,13 @@ class Taker:
             return
         if record is not None and event.id:
             self._draft.see(event.id)
-        self._draft.send(sent, self._clock.present())
+        self._send(sent, since)
+
+    def _send(self, events: list[Event], cause: datetime | None) -> None:
+        if events:
+            now = self._clock.present()
+            self.progress.send(events, now, cause)
+            self._draft.send(events, now, cause)
 
     async def _let_handle(
         self, event: Event, headers: Mapping[str, str], record: Record | None, cause: str
@@ -119,7 +149,10 @@ class Taker:
             return await watched(self._bus, component, work, type(event), self._limit)
         handler = self._handlers.get(type(event), component.handle_control)
         late = lateness(event, headers, record.time, now)
+        if isinstance(event, HURRIED) and component.cause_time is not None:
+            self.progress.cause_age_seconds = (now - component.cause_time).total_seconds()
         if late is not None:
+            self.progress.late += 1
             handler = partial(component.handle_late, age_seconds=late)
         work = handle(component, handler, event, record.time, cause)
         return await watched(self._bus, component, work, type(event), self._limit)

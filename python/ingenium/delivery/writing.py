@@ -10,8 +10,10 @@ from ingenium.bus.envelope import make_letter, pack
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.clock import Clock, format_time
 from ingenium.components import Component, Executor
+from ingenium.components.progress import HURRIED
+from ingenium.delivery.causes import CAUSE_TIME
 from ingenium.delivery.store import Change, Outgoing, Position, Store
-from ingenium.events import ContentType, Event, OrderEvent, ReplaceEvent, SignalEvent
+from ingenium.events import ContentType, Event
 from ingenium.subjects import subject_of
 
 __all__ = ["DEADLINE", "DEADLINE_SECONDS", "Draft"]
@@ -19,9 +21,7 @@ __all__ = ["DEADLINE", "DEADLINE_SECONDS", "Draft"]
 DEADLINE = "Ingenium-Deadline"
 """Header of what must not be acted upon after a time, RFC 3339."""
 DEADLINE_SECONDS = Executor.max_order_age_seconds
-"""How long a signal or an order may take to where it is acted upon."""
-
-_HURRIED = (SignalEvent, OrderEvent, ReplaceEvent)
+"""How long a signal or an order may take from its cause to where it is acted upon."""
 
 
 class Draft:
@@ -66,19 +66,24 @@ class Draft:
         """Take note of how far the component has come."""
         self._positions[position.stream] = position
 
-    def send(self, events: Iterable[Event], now: datetime) -> None:
+    def send(self, events: Iterable[Event], now: datetime, cause: datetime | None = None) -> None:
         """Add what the component has sent.
 
         Args:
             events: In the order of sending.
             now: The server's time.
+            cause: Since when what they go back to is known; ``None`` where it is not known, and
+                they count from now.
         """
         for event in events:
             payload, raw = pack(event, self._component.name, self._content_type)
             headers = dict(raw)
             identifier = headers.pop(MESSAGE_ID, "")
-            if isinstance(event, _HURRIED):
-                headers[DEADLINE] = format_time(now + timedelta(seconds=DEADLINE_SECONDS))
+            if isinstance(event, HURRIED):
+                if cause is not None:
+                    headers[CAUSE_TIME] = format_time(cause)
+                since = now if cause is None else min(now, cause)
+                headers[DEADLINE] = format_time(since + timedelta(seconds=DEADLINE_SECONDS))
             self._outbox.append(Outgoing(identifier, subject_of(event), payload, headers))
 
     def bury(

@@ -48,6 +48,12 @@ class Child:
         self._pump: asyncio.Task[None] | None = None
         self._stopping = False
 
+    @property
+    def process(self) -> int:
+        """Number of its process; 0 when it does not run."""
+        process = self._process
+        return 0 if process is None or process.returncode is not None else process.pid
+
     async def start(self) -> None:
         """Start the program.
 

@@ -11,6 +11,7 @@ from ingenium.bus.lease import Lease, LeaseGroup
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_lease import open_lease
 from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus.status_stream import keep_statuses
 from ingenium.bus.stream import Stream
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, has_streams, open_stream
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy, arm
@@ -18,11 +19,13 @@ from ingenium.components.gated import Gated, KillSwitch
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.live import LiveMember
 from ingenium.components.points import Pass, kill_at, pass_by
+from ingenium.components.progress import Observation
 from ingenium.config import Settings
 from ingenium.delivery import DurableMember, Store
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.deploy.space import space_lease
+from ingenium.deploy.status_reporter import ReportingMember, StatusReporter
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
 
@@ -50,13 +53,14 @@ async def keeps_streams(bus: NatsBus) -> bool:
     if not await has_streams(bus):
         return False
     await open_stream(bus, MONEY_STREAM)
+    await keep_statuses(bus)
     return True
 
 
 async def make_live_member(
     bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool = False
-) -> LiveMember | LeasedMember | DurableMember:
-    """Make what plays a component on live data.
+) -> LiveMember | LeasedMember | DurableMember | ReportingMember:
+    """Make what plays a component on live data, and says on the bus how it is.
 
     Args:
         bus: Its own connection.
@@ -70,6 +74,15 @@ async def make_live_member(
         StreamError: A stream is not as it should be.
         StoreError: The component's state cannot be used.
     """
+    member = await _make_member(bus, app, component, settings, adopt=adopt)
+    if not isinstance(bus, NatsBus):
+        return member
+    return ReportingMember(member, StatusReporter(bus, app.name, member))
+
+
+async def _make_member(
+    bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool
+) -> LiveMember | LeasedMember | DurableMember:
     arm(component, app.risk)
     if isinstance(component, Gated):
         component.kill_switch = _kill_switch(settings, app)
@@ -93,6 +106,7 @@ async def make_live_member(
         stream = NatsStream(bus, MONEY_STREAM.name)
     else:
         stream = await open_stream(bus, MONEY_STREAM)
+        await keep_statuses(bus)
 
     async def open_data() -> Stream:
         return await open_stream(bus, DATA_STREAM)
@@ -123,8 +137,17 @@ class LeasedMember:
 
     def __init__(self, member: LiveMember, lease: Lease) -> None:
         self.component = member.component
+        self.progress = member.progress
         self._member = member
         self._hold = LeaseHold(lease)
+
+    def lag(self) -> float | None:
+        """Return how far behind it is; see `LiveMember.lag`."""
+        return self._member.lag()
+
+    def observe(self) -> Observation:
+        """Return how it stands."""
+        return self._member.observe()
 
     async def start(self) -> None:
         """Get the lease, then start; see `LiveMember.start`.

@@ -6,6 +6,7 @@ Either way the life of a component is: start, ready, drain, stop.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
@@ -15,6 +16,7 @@ from ingenium.bus.credentials import options_for
 from ingenium.clock import SystemClock
 from ingenium.components import App, External
 from ingenium.components.app import CONDUCTOR
+from ingenium.components.gated import Gated
 from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.config import Settings
 from ingenium.delivery.control import say
@@ -24,8 +26,10 @@ from ingenium.deploy.durable import AT_MOST_ONCE, keeps_streams
 from ingenium.deploy.live import run_live
 from ingenium.deploy.parts import OnLine, Part, Program, make_part
 from ingenium.deploy.probe import SubscriptionProbe
+from ingenium.deploy.program_observer import observed_programs
 from ingenium.deploy.replay import run_replay
 from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
+from ingenium.deploy.start_notice import start_notice
 from ingenium.deploy.stopping import stop_signals, unless_stopped
 from ingenium.deploy.supervising import RestartPolicy, Supervised
 from ingenium.deploy.watching import watched_server
@@ -34,6 +38,8 @@ from ingenium.events import ControlEvent, TradingState
 from ingenium.lockstep import OnStep, ReplayResult
 
 __all__ = ["run_app", "run_component"]
+
+_log = logging.getLogger("ingenium.deploy")
 
 
 async def run_app(
@@ -104,6 +110,8 @@ async def run_app(
             bus = await connect(OPERATOR, f"ingenium {app.name}")
             if not app.historical and not await keeps_streams(bus):
                 on_notice(AT_MOST_ONCE)
+            if not app.historical and (text := await start_notice(bus, app, settings)):
+                on_notice(text)
             buses = [bus]
             parts: list[Part] = []
             for component in app.components:
@@ -127,7 +135,10 @@ async def run_app(
             programs += [part for part in parts if isinstance(part, Program | Supervised)]
             if not app.historical:
                 remember_prefix(app, settings)
-                async with watched_server(access.monitor_url, app, halt, on_notice):
+                async with (
+                    watched_server(access.monitor_url, app, halt, on_notice),
+                    observed_programs(bus, app, parts),
+                ):
                     await run_live(bus, app, parts, stop, buses, halt=halt)
                 return None
             probe = SubscriptionProbe(access.monitor_url, app, bus.space)
@@ -178,6 +189,10 @@ async def run_component(
                 return await run_replay(bus, app, [], probe, stop, None, limit, lease=lease)
             if not app.historical:
                 remember_prefix(app, settings)
+                # A child's parent says it for all of them.
+                is_alone = isinstance(component, Gated) and not settings.stop_with_input
+                if is_alone and (text := await start_notice(bus, app, settings)):
+                    _log.warning("%s", text)
             await play_component(bus, app, component, stop, settings, adopt=adopt)
             return None
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ingenium.bus.addresses import parse_address
 from ingenium.bus.contract import Bus
 from ingenium.bus.lease import Holder, Lease, LeaseGroup
 from ingenium.bus.nats_bus import NatsBus
@@ -16,6 +17,7 @@ from ingenium.subjects import ALL_EVENTS
 
 __all__ = [
     "PREFIX_FILE",
+    "SERVER_FILE",
     "leader_of",
     "remember_prefix",
     "replay_lease",
@@ -62,8 +64,12 @@ def settings_of(app: App, settings: Settings) -> Settings:
     return settings.with_prefix(prefix)
 
 
+SERVER_FILE = "server"
+"""In an app's folder: the server that it used when it last ran, empty for an embedded one."""
+
+
 def remember_prefix(app: App, settings: Settings) -> None:
-    """Write down the prefix of a live app, where ``ingenium halt NAME`` finds it.
+    """Write down the prefix of a live app and its server, where ``ingenium halt NAME`` finds them.
 
     Raises:
         ConfigError: The data folder cannot be written.
@@ -72,6 +78,11 @@ def remember_prefix(app: App, settings: Settings) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / PREFIX_FILE).write_text(f"{settings.prefix or ''}\n", encoding="ascii")
+        if not settings.stop_with_input:
+            # A child is told of its parent's server, which may be an embedded one.
+            url = settings.nats_server
+            server = parse_address(url).text if url else ""
+            (directory / SERVER_FILE).write_text(f"{server}\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"cannot write into the data folder {directory}: {error.strerror}: set "

@@ -101,6 +101,13 @@ class Supervised:
         self._child = make_child()
         self._is_ready = False
         self._stopping = False
+        self.restarts = 0
+        """How often it was started again."""
+
+    @property
+    def process(self) -> int:
+        """Number of its process; 0 when none runs."""
+        return self._child.process
 
     async def start(self) -> None:
         """Start the process; it is not ready yet when this returns."""
@@ -141,6 +148,7 @@ class Supervised:
             if self._is_over():
                 return
             self._child = self._make_child()
+            self.restarts += 1
             await self._child.start()
 
     def _is_over(self) -> bool:

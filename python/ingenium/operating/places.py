@@ -14,13 +14,14 @@ from ingenium.bus.stream import Stream
 from ingenium.bus.streams import MONEY_STREAM, find_stream, has_streams
 from ingenium.config import Settings
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
-from ingenium.deploy.space import PREFIX_FILE
+from ingenium.deploy.space import PREFIX_FILE, SERVER_FILE
 from ingenium.errors import BusConnectError, ConfigError, StreamError
 
 __all__ = ["Place", "as_operator", "find_place", "find_places", "stream_of"]
 
 _CONNECT_SECONDS = 3.0
-_OF_APPS = ("nats", "state", HALT_FILE)
+# A replay leaves none of these: it has an embedded server and no state.
+_OF_LIVE_APPS = (PREFIX_FILE, "state", HALT_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Place:
     Attributes:
         app: Its name.
         directory: Its folder below the data folder.
-        settings: Name its server; no server when it does not run here and ``NATS_SERVER`` is empty.
+        settings: Name its server: that of ``NATS_SERVER``, the embedded one that runs here, or the
+            one that it used when it last ran here; none when there is none of these.
     """
 
     app: str
@@ -49,7 +51,7 @@ class Place:
 
 
 def find_places(settings: Settings, app: str | None = None) -> list[Place]:
-    """Find the apps that have run with this data folder, or the one of a name.
+    """Find the live apps that have run with this data folder, or the one of a name.
 
     Args:
         settings: Name the data folder, and the server if it is not an embedded one.
@@ -64,12 +66,12 @@ def find_places(settings: Settings, app: str | None = None) -> list[Place]:
     names = sorted(
         path.name
         for path in (top.iterdir() if top.is_dir() else ())
-        if path.is_dir() and any((path / part).exists() for part in _OF_APPS)
+        if path.is_dir() and any((path / part).exists() for part in _OF_LIVE_APPS)
     )
     if not names:
         raise ConfigError(
-            f"no app has run with the data folder {top}: name the app, or set INGENIUM_DATA_DIR to "
-            "the folder that it uses"
+            f"no live app has run with the data folder {top}: name the app, or set "
+            "INGENIUM_DATA_DIR to the folder that it uses"
         )
     return [_place(settings, name) for name in names]
 
@@ -92,16 +94,19 @@ def find_place(settings: Settings, app: str | None = None) -> Place:
 def _place(settings: Settings, app: str) -> Place:
     directory = settings.data_directory / app
     if settings.prefix is None:
-        settings = settings.with_prefix(_prefix(directory))
-    if not settings.nats_server and (running := running_servers(directory, OPERATOR)):
-        settings = settings.with_server(running[0])
+        settings = settings.with_prefix(_kept(directory / PREFIX_FILE))
+    if not settings.nats_server:
+        if running := running_servers(directory, OPERATOR):
+            settings = settings.with_server(running[0])
+        elif server := _kept(directory / SERVER_FILE):
+            settings = settings.at_server(server)
     return Place(app, directory, settings)
 
 
-def _prefix(directory: Path) -> str:
-    """Return the prefix that an app had when it last ran on this machine."""
+def _kept(file: Path) -> str:
+    """Return what an app wrote down when it last ran on this machine; empty for nothing."""
     try:
-        return (directory / PREFIX_FILE).read_text(encoding="ascii").strip()
+        return file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         return ""
 

@@ -1,73 +1,37 @@
-"""How an app stands: whether there is trading, and how far each component has come."""
+"""How an app stands: whether it runs and trades, and how each component is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from ingenium.bus import NatsBus
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Stream, StreamState
 from ingenium.delivery.kill_file import Restriction
-from ingenium.delivery.store import Store
-from ingenium.errors import DecodeError, IngeniumError, StoreError
+from ingenium.delivery.trading_words import switch_of
+from ingenium.errors import DecodeError, IngeniumError, StreamError
 from ingenium.events import ControlEvent, TradingState
+from ingenium.operating.component_state import ComponentState, Liveness, Word, add_view
+from ingenium.operating.last_sent import add_last_sent
+from ingenium.operating.live_view import LiveView, look_at
 from ingenium.operating.places import Place, as_operator, stream_of
+from ingenium.operating.state_files import read_state
 from ingenium.subjects import EXECUTION, PORTFOLIO, SIGNAL, TRADING
 
-__all__ = ["AppStatus", "ComponentStatus", "Word", "status_of"]
+__all__ = ["NOTHING_RUNS", "UNKNOWN", "AppStatus", "ComponentState", "Word", "status_of"]
 
+NOTHING_RUNS = "nothing runs"
+"""Trading of an app that does not run, and that nothing restricts."""
+UNKNOWN = "unknown"
+"""Trading of an app of which nobody tells."""
+
+GATED = ("portfolio", "executor")
+"""Roles whose components orders pass, and which halt."""
 _READ_BY = {"portfolio": (SIGNAL, EXECUTION, TRADING), "executor": (PORTFOLIO, TRADING)}
 _STRICTNESS = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
-
-
-class Word(msgspec.Struct):
-    """Something that was said about trading.
-
-    Attributes:
-        state: As a token.
-        reason: Why, in words.
-        sender: Who said so.
-        time: When, UTC; ``None`` when not stated.
-    """
-
-    state: str
-    reason: str = ""
-    sender: str = ""
-    time: datetime | None = None
-
-
-class ComponentStatus(msgspec.Struct):
-    """How far a component has come.
-
-    Attributes:
-        name: Its name.
-        role: Its role; empty when its store does not say.
-        position: Sequence of the last message of the stream that it handled; ``None`` for none.
-        waiting: Sequence of the newest message that concerns it and is not handled; ``None`` when
-            there is none, or that is not known.
-        outbox: How many messages it still has to send.
-        lives: How often it has been started.
-        unknown_orders: Orders of which nobody knows whether the broker has them.
-        halted_symbols: Symbols in which no order may leave, and why.
-        denied_exits: Symbols with an open position whose exit was denied, and why.
-        error: Why its store cannot be read; empty when it can.
-    """
-
-    name: str
-    role: str = ""
-    position: int | None = None
-    waiting: int | None = None
-    outbox: int = 0
-    lives: int = 0
-    unknown_orders: list[str] = []
-    halted_symbols: dict[str, str] = {}
-    denied_exits: dict[str, str] = {}
-    error: str = ""
 
 
 class AppStatus(msgspec.Struct):
@@ -75,53 +39,155 @@ class AppStatus(msgspec.Struct):
 
     Attributes:
         app: Its name.
-        trading: What holds, as far as it can be seen from here: the stricter of the two words.
+        trading: ``"active"``, ``"reducing"`` or ``"halted"``, as its portfolio and executor say;
+            when they do not run, as the next start will find it, or `NOTHING_RUNS`. `UNKNOWN`
+            when neither is known.
+        runs: Whether any part of it runs; ``None`` when its server cannot be reached.
+        why: What `trading` is concluded from where components do not say it; empty otherwise.
         kill_file: What the file says; ``None`` when there is none.
         said: The last control event of the stream; ``None`` when there is none.
         server: Where its server is; empty when none is reached.
         server_error: Why nothing is known of the stream; empty when it is.
         stream: Name of the stream there.
         stream_end: Sequence of the newest message of the stream.
-        components: Those that keep a state on this machine.
+        components: Those that are known from the bus, from files or from the app's definition.
     """
 
     app: str
-    trading: str = TradingState.ACTIVE.value
+    trading: str = UNKNOWN
+    runs: bool | None = None
+    why: str = ""
     kill_file: Word | None = None
     said: Word | None = None
     server: str = ""
     server_error: str = ""
     stream: str = ""
     stream_end: int | None = None
-    components: list[ComponentStatus] = []
+    components: list[ComponentState] = []
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs with all its components, and it is known whether it trades."""
+        return (
+            self.runs is True
+            and self.trading != UNKNOWN
+            and all(component.is_well for component in self.components)
+        )
 
 
-async def status_of(place: Place) -> AppStatus:
-    """Look at an app from outside, whether it runs or not."""
+async def status_of(place: Place, roster: Mapping[str, str] | None = None) -> AppStatus:
+    """Look at an app from outside, whether it runs or not.
+
+    Args:
+        place: The app.
+        roster: Roles of its components by name, where its definition is at hand.
+    """
     status = AppStatus(place.app)
     found = place.kill_file.look()
     status.kill_file = None if found is None else _word(found)
-    status.components = [_component(path) for path in place.states]
+    states = {state.name: state for state in map(read_state, place.states)}
+    for name, role in (roster or {}).items():
+        state = states.setdefault(name, ComponentState(name))
+        state.role = state.role or role
+    heard: Word | None = None
+    if not place.settings.nats_server:
+        # An embedded server lives and dies with its app.
+        status.runs = False
     try:
         async with as_operator(place) as bus:
             status.server = bus.url
-            stream = await stream_of(bus)
-            status.stream = bus.space.stream(stream.name)
-            state = await stream.state()
-            status.stream_end = state.last
-            record = await stream.last(TRADING)
-            if record is not None:
-                status.said = _said(record.message)
-            for component in status.components:
-                await _hold_against(stream, state, component)
+            view = await look_at(bus, place.app, states.keys())
+            _add_view(status, states, view)
+            try:
+                heard = await _add_stream(bus, status)
+            except StreamError as error:
+                status.server_error = str(error)
+            await add_last_sent(bus, status.components)
     except IngeniumError as error:
         status.server_error = str(error)
-    status.trading = max(
-        (word.state for word in (status.kill_file, status.said) if word is not None),
-        key=lambda state: _STRICTNESS.index(TradingState(state)),
+    if status.runs is not True:
+        status.components = list(states.values())
+    if status.runs is False:
+        for state in states.values():
+            if state.liveness is Liveness.UNKNOWN:
+                state.liveness = Liveness.NOT_RUNNING
+    status.components.sort(key=_order)
+    status.trading, status.why = _trading(status, heard)
+    return status
+
+
+def _add_view(status: AppStatus, states: dict[str, ComponentState], view: LiveView) -> None:
+    status.runs = view.runs
+    for name in (*view.said, *view.observed):
+        states.setdefault(name, ComponentState(name))
+    for state in states.values():
+        # What a file says about trading counts only when nobody says it.
+        if view.runs:
+            state.trading = None
+        add_view(state, view)
+    status.components = list(states.values())
+
+
+async def _add_stream(bus: NatsBus, status: AppStatus) -> Word | None:
+    """Add what the stream of orders has; return what holds of all that was said there."""
+    stream = await stream_of(bus)
+    status.stream = bus.space.stream(stream.name)
+    state = await stream.state()
+    status.stream_end = state.last
+    record = await stream.last(TRADING)
+    for component in status.components:
+        await _hold_against(stream, state, component)
+    if record is None:
+        return None
+    status.said = _said(record.message)
+    standing = (await switch_of(stream)).standing
+    if standing is None:
+        return Word(TradingState.ACTIVE.value)
+    return Word(standing.state.value, standing.reason, standing.sender, standing.time)
+
+
+def _trading(status: AppStatus, heard: Word | None) -> tuple[str, str]:
+    """Say whether there is trading, and what that is concluded from."""
+    gated = [each for each in status.components if each.role in GATED]
+    # What a component said before it died is over; what is written down holds at its next start.
+    if status.runs:
+        telling = [each for each in gated if each.liveness is Liveness.ALIVE and each.trading]
+        words = [each.trading for each in telling if each.trading is not None]
+        if words:
+            quiet = [each.name for each in gated if each not in telling]
+            return _strictest(words), f"{', '.join(quiet)} does not say" if quiet else ""
+        known = [word for word in (status.kill_file, heard) if word is not None]
+        state = _strictest(known)
+        if state != TradingState.ACTIVE:
+            return state, "portfolio and executor do not say"
+        return UNKNOWN, "portfolio and executor do not say"
+    known = [word for word in (status.kill_file, heard) if word is not None]
+    known += [each.trading for each in gated if each.trading is not None]
+    state = _strictest(known)
+    if state != TradingState.ACTIVE:
+        return state, "the next start finds it so"
+    return (NOTHING_RUNS, "") if status.runs is False else (UNKNOWN, status.server_error)
+
+
+def _strictest(words: Iterable[Word]) -> str:
+    return max(
+        (word.state for word in words),
+        key=lambda state: _STRICTNESS.index(_state(state)),
         default=TradingState.ACTIVE.value,
     )
-    return status
+
+
+def _state(text: str) -> TradingState:
+    try:
+        return TradingState(text)
+    except ValueError:
+        # A gate takes a word that it does not know for a halt.
+        return TradingState.HALTED
+
+
+def _order(component: ComponentState) -> tuple[int, str]:
+    roles = ("ingestor", "strategy", *GATED)
+    return roles.index(component.role) if component.role in roles else len(roles), component.name
 
 
 def _word(restriction: Restriction) -> Word:
@@ -138,74 +204,9 @@ def _said(message: Message) -> Word:
     return Word(state.value, event.reason, event.sender, event.timestamp)
 
 
-def _component(path: Path) -> ComponentStatus:
-    status = ComponentStatus(path.stem)
-    try:
-        store = Store.read(path)
-    except StoreError as error:
-        status.error = str(error)
-        return status
-    try:
-        with store.standing():
-            status.role = store.meta("role")
-            status.lives = int(store.meta("lives") or "0")
-            status.outbox = store.outbox_size()
-            for position in store.positions():
-                if position.stream == "INGENIUM":
-                    status.position = position.sequence
-            rows = {key: _json(data) for key, data in store.rows().items()}
-    except StoreError as error:
-        status.error = str(error)
-        return status
-    finally:
-        store.close()
-    for key, row in rows.items():
-        kind, _, name = key.rpartition("/")
-        if kind == "broker/order" and isinstance(row, dict) and row.get("state") == "unknown":
-            status.unknown_orders.append(name)
-        elif kind == "broker/blocked":
-            status.halted_symbols[name] = str(row)
-    status.halted_symbols |= _halted_by_gate(rows)
-    status.denied_exits = _denied_exits(rows)
-    return status
-
-
-def _halted_by_gate(rows: Mapping[str, Any]) -> dict[str, str]:
-    """Return the symbols that the risk gate of a component has halted."""
-    gate = rows.get("gate")
-    switch = gate.get("switch") if isinstance(gate, dict) else None
-    symbols = switch.get("symbols") if isinstance(switch, dict) else None
-    if not isinstance(symbols, dict):
-        return {}
-    return {
-        symbol: str(standing.get("reason", "")) if isinstance(standing, dict) else ""
-        for symbol, standing in symbols.items()
-    }
-
-
-def _denied_exits(rows: Mapping[str, Any]) -> dict[str, str]:
-    """Return the exits that the risk gate of a component has denied, by symbol."""
-    gate = rows.get("gate")
-    denied = gate.get("denied_exits") if isinstance(gate, dict) else None
-    if not isinstance(denied, dict):
-        return {}
-    return {
-        symbol: f"{each.get('time', '')} {each.get('reason', '')}: {each.get('detail', '')}"
-        for symbol, each in denied.items()
-        if isinstance(each, dict)
-    }
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except msgspec.MsgspecError:
-        return None
-
-
-async def _hold_against(stream: Stream, state: StreamState, component: ComponentStatus) -> None:
+async def _hold_against(stream: Stream, state: StreamState, component: ComponentState) -> None:
     """Find out whether a component has messages before it."""
     for subject in _READ_BY.get(component.role, ()):
         record = await stream.last(subject)
-        if record is not None and state.first <= record.sequence > (component.position or 0):
-            component.waiting = max(record.sequence, component.waiting or 0)
+        if record is not None and state.first <= record.sequence > (component.offset or 0):
+            component.unhandled_to = max(record.sequence, component.unhandled_to or 0)

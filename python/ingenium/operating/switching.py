@@ -14,16 +14,22 @@ from ingenium.delivery.kill_file import Restriction
 from ingenium.deploy.space import leader_of
 from ingenium.errors import BusError, ConfigError, IngeniumError, StoreError
 from ingenium.events import ControlEvent, TradingState
+from ingenium.operating.live_view import LiveView, look_at
 from ingenium.operating.places import Place, as_operator
+from ingenium.operating.status import GATED
 
 __all__ = ["Switched", "release", "restrict"]
 
 _LOOK_SECONDS = 1.5
 """How long a halt waits to learn whose subjects these are."""
+_CONFIRM_SECONDS = 3.0
+"""How long portfolio and executor have to say that they have heard it."""
+_AGAIN_SECONDS = 0.05
+_STRICTNESS = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 
 
 class Switched(msgspec.Struct):
-    """Whom a word of an operator has reached.
+    """What became of a word of an operator.
 
     Attributes:
         app: Whose trading it is about.
@@ -35,6 +41,11 @@ class Switched(msgspec.Struct):
         server: Where that was; empty when no server was reached.
         stream: Name of the stream there.
         server_error: Why nobody took it; empty when somebody did.
+        confirmed: Components that say that it holds for them.
+        unconfirmed: Components that run and for which it does not hold yet, or that do not answer,
+            and what is known of each.
+        unheard: Components that run and never say whether they trade, such as programs in other
+            languages.
     """
 
     app: str
@@ -46,11 +57,27 @@ class Switched(msgspec.Struct):
     server: str = ""
     stream: str = ""
     server_error: str = ""
+    confirmed: list[str] = []
+    unconfirmed: dict[str, str] = {}
+    unheard: list[str] = []
 
     @property
     def is_complete(self) -> bool:
-        """Whether the file is as it should be, and the word has reached a server."""
-        return not self.file_error and self.reached is not Reach.NOBODY
+        """Whether it holds: by the file, on the server, and for all that run there.
+
+        Orders pass two components, so one of them is enough where the other one never says.
+        """
+        if self.file_error or self.reached is Reach.NOBODY or self.unconfirmed:
+            return False
+        return bool(self.confirmed) or not self.unheard
+
+    @property
+    def holds_anywhere(self) -> bool:
+        """Whether anything is as it should be."""
+        if self.reached is not Reach.NOBODY:
+            return True
+        # A file that is gone releases nothing that was said on the bus.
+        return self.file_changed and self.state is not TradingState.ACTIVE
 
 
 async def restrict(
@@ -105,8 +132,62 @@ async def _say(place: Place, done: Switched, reason: str, sender: str, now: date
                     f"nobody listens to {bus.space} on the server at {bus.url}: if app "
                     f"{done.app!r} runs there, set INGENIUM_PREFIX to its prefix"
                 )
+                return
+            known = [path.stem for path in place.states]
+            await _confirm(bus, done, known)
     except IngeniumError as error:
-        done.server_error = str(error)
+        if done.reached is Reach.NOBODY:
+            done.server_error = str(error)
+        else:
+            done.unconfirmed.setdefault(done.app, f"it cannot be asked: {error}")
+
+
+async def _confirm(bus: NatsBus, done: Switched, known: list[str]) -> None:
+    """Ask portfolio and executor whether they have heard it, until they say so."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _CONFIRM_SECONDS
+    while True:
+        _compare(done, await look_at(bus, done.app, known))
+        if not done.unconfirmed or loop.time() >= end:
+            return
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _compare(done: Switched, view: LiveView) -> None:
+    """Sort the components by whether they say that it holds."""
+    done.confirmed, done.unconfirmed, done.unheard = [], {}, []
+    for name in sorted({*view.said, *view.observed, *view.connected}):
+        heard = view.said.get(name)
+        seen = heard or view.observed.get(name)
+        if seen is None or seen.status.role not in GATED:
+            continue
+        what = f"{seen.status.role} {name!r}"
+        if heard is not None and heard.answered:
+            if heard.status.state in {"stopped", "failed"}:
+                continue
+            if _holds(done.state, heard.status.trading):
+                done.confirmed.append(what)
+            elif not heard.status.trading:
+                done.unheard.append(what)
+            else:
+                words = (heard.status.trading, heard.status.trading_reason)
+                done.unconfirmed[what] = f"is {': '.join(filter(None, words))}"
+        elif name in view.connected:
+            done.unconfirmed[what] = "does not answer"
+        elif heard is None and seen.answered and seen.status.state == "running":
+            done.unheard.append(what)
+
+
+def _holds(wanted: TradingState, found: str | None) -> bool:
+    if found is None:
+        return False
+    try:
+        state = TradingState(found)
+    except ValueError:
+        state = TradingState.HALTED
+    if wanted is TradingState.ACTIVE:
+        return state is wanted
+    return _STRICTNESS.index(state) >= _STRICTNESS.index(wanted)
 
 
 async def _check_leader(bus: NatsBus, app: str) -> None:
