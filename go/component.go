@@ -53,6 +53,7 @@ type Component struct {
 	problem string
 	report  *v1.LockstepReport
 	cause   cause
+	last    last
 }
 
 type handler struct {
@@ -223,6 +224,7 @@ func (c *Component) begin(message *nats.Msg, event proto.Message) bool {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.cause.set(event, message)
+	c.last.set(event)
 	return true
 }
 
@@ -246,6 +248,9 @@ func (c *Component) Publish(event proto.Message) error {
 		return err
 	}
 	c.countSent(kindOf(subject))
+	if c.role == Ingestor {
+		c.last.set(event)
+	}
 	return nil
 }
 

@@ -55,10 +55,15 @@ func (c *Component) Run(ctx context.Context) error {
 	if err := c.sendReport(""); err != nil { // ready
 		return err
 	}
-	err := c.loop(ctx, grants)
+	stopStatus, err := c.startStatus()
+	if err != nil {
+		return c.end(err)
+	}
+	err = c.loop(ctx, grants)
 	if err == nil && ctx.Err() != nil {
 		err = c.drain(ctx, subscriptions, grants)
 	}
+	stopStatus()
 	return c.end(err)
 }
 
