@@ -11,8 +11,10 @@ import { Cause } from "./cause.js";
 import { readAs, writeAs } from "./codec.js";
 import { DataEventSchema, SignalEventSchema } from "./gen/ingenium/v1/events_pb.js";
 import { LockstepReportSchema } from "./gen/ingenium/v1/lockstep_pb.js";
+import { type ComponentStatus, ComponentStatusSchema } from "./gen/ingenium/v1/status_pb.js";
 import { Runner } from "./runner.js";
 import { JSON_TYPE, onServer, optionsFor, type Settings, settingsFrom } from "./settings.js";
+import { Status } from "./status.js";
 import { channelOf, covers, DATA, dataSubject, type Kind, kindOf, subjectOf } from "./subjects.js";
 
 /** What a component does in its app. */
@@ -46,6 +48,8 @@ export class Component {
   readonly report;
   /** @internal */
   readonly cause = new Cause();
+  /** @internal */
+  readonly status: Status;
   private readonly runner: Runner;
 
   private constructor(
@@ -55,6 +59,7 @@ export class Component {
     readonly role: Role,
   ) {
     this.report = create(LockstepReportSchema, { component: settings.component, role });
+    this.status = new Status(this);
     this.runner = new Runner(this);
   }
 
@@ -124,6 +129,7 @@ export class Component {
         return;
       }
       this.cause.begin(message, event);
+      this.status.note(schema.typeName, event);
       return handler(event, this, message);
     };
     if (/[*>]/.test(subject)) {
@@ -150,6 +156,9 @@ export class Component {
     this.cause.complete(this.name, schema, event);
     this.send(subject, schema, event);
     count(this.report, kindOf(subject), "Sent");
+    if (this.role === "ingestor") {
+      this.status.note(schema.typeName, event);
+    }
   }
 
   /** Publishes a message of your own on a subject, as it is. */
@@ -180,6 +189,17 @@ export class Component {
     // Reports are JSON in any case.
     const subject = `_ingenium.${this.settings.app}.report`;
     this.send(subject, LockstepReportSchema, report, JSON_TYPE);
+  }
+
+  /** @internal */
+  sendStatus(status: ComponentStatus): void {
+    const subject = `_ingenium.${this.settings.app}.status.${this.name}`;
+    this.send(subject, ComponentStatusSchema, status, JSON_TYPE);
+  }
+
+  /** @internal */
+  get waiting(): number {
+    return this.runner.waitingCount;
   }
 
   /**

@@ -28,6 +28,20 @@ export class Runner {
     const subscriptions = this.subscribe();
     await this.reached(nats.flush());
     this.component.sendReport(); // ready
+    this.component.status.start();
+    try {
+      await this.loop(subscriptions);
+    } finally {
+      this.component.status.stop();
+    }
+  }
+
+  /** How many messages have arrived and are not taken. */
+  get waitingCount(): number {
+    return this.arrived.length;
+  }
+
+  private async loop(subscriptions: Subscription[]): Promise<void> {
     while (!this.stopping && !this.ended) {
       await this.next();
       await this.takeAll();
