@@ -10,6 +10,7 @@ use prost::{Message, Name};
 use crate::events::Event;
 use crate::publisher::{Outbox, Publisher, Shared};
 use crate::settings::{BINARY, JSON};
+use crate::status::Last;
 use crate::subjects::{DATA, EXECUTION, PORTFOLIO, SIGNAL, covers, data_subject};
 use crate::v1::{DataEvent, LockstepReport};
 use crate::{Bar, Error, Settings, json};
@@ -77,7 +78,8 @@ impl Component {
             role: role.name().into(),
             ..Default::default()
         };
-        let shared = Arc::new(Mutex::new(Shared { report, ..Default::default() }));
+        let notes_sent = role == Role::Ingestor;
+        let shared = Arc::new(Mutex::new(Shared { report, notes_sent, ..Default::default() }));
         let noted = shared.clone();
         let options = settings.options(role.name())?.event_callback(move |incident| {
             let loses = matches!(incident, Incident::Disconnected | Incident::SlowConsumer(_));
@@ -176,7 +178,10 @@ impl Component {
     ) {
         let handle: Handle = Box::new(move |out, number, arrived| {
             let Some(message) = read::<M>(arrived) else { return Ok(()) };
-            out.publisher.lock().cause.begin(number, "", None, &arrived.payload);
+            let mut shared = out.publisher.lock();
+            shared.cause.begin(number, "", None, &arrived.payload);
+            shared.last = Some(Last::new(M::NAME, None));
+            drop(shared);
             handle(out, &message)
         });
         self.handlers.push(Handler { patterns: vec![subject.into()], handle });
@@ -237,7 +242,10 @@ fn header<'a>(arrived: &'a Arrived, name: &str) -> Option<&'a str> {
 /// Reads an event and makes it the cause of what is sent from now on.
 fn begin_event<E: Event>(out: &Outbox, number: u64, arrived: &Arrived) -> Option<E> {
     let event: E = read(arrived)?;
-    out.publisher.lock().cause.begin(number, event.id(), event.time(), &arrived.payload);
+    let mut shared = out.publisher.lock();
+    shared.cause.begin(number, event.id(), event.time(), &arrived.payload);
+    shared.last = Some(Last::new(E::NAME, event.symbol()));
+    drop(shared);
     Some(event)
 }
 

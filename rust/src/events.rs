@@ -22,6 +22,8 @@ pub trait Event: Message + Name + Default {
     fn subject(&self) -> Result<String, Error> {
         Ok(Self::pattern())
     }
+    /// Its symbol; `None` for a type without one.
+    fn symbol(&self) -> Option<&str>;
     /// Its id; empty when it has none.
     fn id(&self) -> &str;
     /// Gives it an id.
@@ -37,19 +39,30 @@ pub trait Event: Message + Name + Default {
 }
 
 macro_rules! event {
-    ($type:ident, $pattern:expr, $prefix:literal, $id:tt) => {
+    ($type:ident, $pattern:expr, $prefix:literal, $id:tt, $symbol:tt) => {
         impl Event for $type {
             fn pattern() -> String {
                 $pattern.into()
             }
             const PREFIX: &'static str = $prefix;
             event!(@id $id);
+            event!(@symbol $symbol);
             fn time(&self) -> Option<Timestamp> {
                 self.timestamp
             }
             fn set_time(&mut self, time: Timestamp) {
                 self.timestamp = Some(time);
             }
+        }
+    };
+    (@symbol symbol) => {
+        fn symbol(&self) -> Option<&str> {
+            Some(&self.symbol)
+        }
+    };
+    (@symbol none) => {
+        fn symbol(&self) -> Option<&str> {
+            None
         }
     };
     (@id always) => {
@@ -70,13 +83,13 @@ macro_rules! event {
     };
 }
 
-event!(SignalEvent, SIGNAL, "signal", optional);
-event!(OrderEvent, "ingenium.portfolio.order", "order", always);
-event!(CancelEvent, "ingenium.portfolio.cancel", "cancel", always);
-event!(ReplaceEvent, "ingenium.portfolio.replace", "order", always);
-event!(ExecutionEvent, EXECUTION, "exec", always);
-event!(DenialEvent, "ingenium.risk.denial", "denial", always);
-event!(ControlEvent, "ingenium.control.trading", "control", always);
+event!(SignalEvent, SIGNAL, "signal", optional, symbol);
+event!(OrderEvent, "ingenium.portfolio.order", "order", always, symbol);
+event!(CancelEvent, "ingenium.portfolio.cancel", "cancel", always, symbol);
+event!(ReplaceEvent, "ingenium.portfolio.replace", "order", always, symbol);
+event!(ExecutionEvent, EXECUTION, "exec", always, symbol);
+event!(DenialEvent, "ingenium.risk.denial", "denial", always, symbol);
+event!(ControlEvent, "ingenium.control.trading", "control", always, none);
 
 impl Event for DataEvent {
     fn pattern() -> String {
@@ -87,6 +100,7 @@ impl Event for DataEvent {
         data_subject(&self.symbol)
     }
     event!(@id optional);
+    event!(@symbol symbol);
     fn time(&self) -> Option<Timestamp> {
         parse_time(&self.timestamp)
     }
@@ -117,6 +131,7 @@ impl Event for DeadLetterEvent {
         Ok(format!("ingenium.deadletter.{}", self.component))
     }
     event!(@id always);
+    event!(@symbol none);
     fn time(&self) -> Option<Timestamp> {
         self.timestamp
     }

@@ -17,6 +17,7 @@ mod member;
 mod publisher;
 mod run;
 mod settings;
+mod status;
 mod subjects;
 /// The types that `buf generate` makes of the schemas of the bus.
 #[path = "../gen/ingenium/v1/ingenium.v1.rs"]

@@ -8,6 +8,7 @@ use prost::{Message, Name};
 use crate::cause::Cause;
 use crate::events::Event;
 use crate::settings::{BINARY, JSON, Settings};
+use crate::status::Last;
 use crate::subjects::Kind;
 use crate::v1::{LockstepReport, SignalEvent};
 use crate::{Error, json};
@@ -18,6 +19,9 @@ pub(crate) struct Shared {
     pub cause: Cause,
     /// Why events may be missing; empty when none are.
     pub problem: String,
+    pub last: Option<Last>,
+    /// Whether what is sent counts as the last event: an ingestor handles none.
+    pub notes_sent: bool,
 }
 
 /// Publishes events, also from outside of handlers; clones share one connection.
@@ -53,7 +57,12 @@ impl Publisher {
 
     fn prepare<E: Event>(&self, mut event: E) -> Result<Outgoing, Error> {
         let subject = event.subject()?;
-        self.lock().cause.complete(&self.settings.component, &mut event);
+        let mut shared = self.lock();
+        shared.cause.complete(&self.settings.component, &mut event);
+        if shared.notes_sent {
+            shared.last = Some(Last::new(E::NAME, event.symbol()));
+        }
+        drop(shared);
         self.outgoing(subject, event.id(), &event, &self.settings.content_type)
     }
 
@@ -92,9 +101,16 @@ impl Publisher {
     pub(crate) async fn send_report(&self, failure: &str) -> Result<(), Error> {
         let mut report = self.lock().report.clone();
         report.error = if failure.is_empty() { self.lock().problem.clone() } else { failure.into() };
-        // Reports are JSON in any case.
-        let subject = format!("_ingenium.{}.report", self.settings.app);
-        self.send(self.outgoing(subject, "", &report, JSON)?).await
+        self.send_json(format!("_ingenium.{}.report", self.settings.app), &report).await
+    }
+
+    /// Sends what is JSON in any case.
+    pub(crate) async fn send_json<M: Message + Name>(
+        &self,
+        subject: String,
+        message: &M,
+    ) -> Result<(), Error> {
+        self.send(self.outgoing(subject, "", message, JSON)?).await
     }
 }
 

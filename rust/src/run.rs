@@ -7,11 +7,13 @@ use async_nats::Subscriber;
 use futures_util::stream::{SelectAll, select_all};
 use futures_util::{FutureExt, StreamExt};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::component::{Component, Role};
 use crate::member::Member;
 use crate::publisher::Outbox;
+use crate::status::{INTERVAL, new_status};
+use crate::v1::ComponentStatus;
 use crate::{Bar, Error};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -47,7 +49,11 @@ impl Component {
     /// Does as [`Component::run`], until a future is done.
     pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         let publisher = self.publisher();
-        let done = self.go(stop).await;
+        let status = new_status(&publisher.settings, self.role.name());
+        let done = self.go(stop, &status).await;
+        if let Err(error) = publisher.send_status(&status, "stopped").await {
+            eprintln!("{error}");
+        }
         if let Err(error) = &done {
             // A replay is told why the component failed.
             if let Err(other) = publisher.send_report(&error.to_string()).await {
@@ -60,7 +66,11 @@ impl Component {
         Ok(())
     }
 
-    async fn go(&mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    async fn go(
+        &mut self,
+        stop: impl Future<Output = ()>,
+        status: &ComponentStatus,
+    ) -> Result<(), Error> {
         let mut grants = self.subscribe(&format!("_ingenium.{}.grant", self.settings.app)).await?;
         let mut subscriptions = Vec::new();
         for pattern in self.patterns() {
@@ -68,6 +78,12 @@ impl Component {
         }
         let mut arriving: SelectAll<Subscriber> = select_all(subscriptions);
         let is_deaf = arriving.is_empty();
+        let ask = format!("_ingenium.{}.ask", self.settings.app);
+        let mut asks = select_all([
+            self.subscribe(&ask).await?,
+            self.subscribe(&format!("{ask}.{}", self.name())).await?,
+        ]);
+        let mut ticks = interval(INTERVAL);
         let inbox = self.client.new_inbox();
         let mut answers = self.client.subscribe(inbox.clone()).await?;
         let mut member = Member::default();
@@ -85,6 +101,15 @@ impl Component {
                     if self.grant(&mut member, &message).await? {
                         return Ok(());
                     }
+                }
+                // At once, and then every few seconds.
+                _ = ticks.tick() => {
+                    self.send_status(status, "ready").await?;
+                    continue;
+                }
+                _ = asks.next() => {
+                    self.send_status(status, "ready").await?;
+                    continue;
                 }
                 message = arriving.next(), if !is_deaf => {
                     let message = message.ok_or("the connection has ended")?;

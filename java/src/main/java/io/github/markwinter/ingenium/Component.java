@@ -27,6 +27,7 @@ public final class Component implements Publisher, AutoCloseable {
   final Routes routes;
   final Report report;
   private final Connection connection;
+  final Status status;
   private final Runner runner;
   private final Cause cause = new Cause();
 
@@ -36,6 +37,7 @@ public final class Component implements Publisher, AutoCloseable {
     this.role = role;
     this.routes = routes;
     this.report = new Report(settings.component(), role.word());
+    this.status = new Status(this);
     this.runner = new Runner(this);
     this.connection =
         Nats.connect(
@@ -200,6 +202,9 @@ public final class Component implements Publisher, AutoCloseable {
     Message complete = cause.complete(name(), event);
     send(subject, complete, Subjects.text(complete, "id"), settings.contentType());
     report.countSent(Subjects.Kind.of(subject));
+    if (role == Role.INGESTOR) {
+      status.note(complete);
+    }
   }
 
   @Override
@@ -225,8 +230,18 @@ public final class Component implements Publisher, AutoCloseable {
     send("_ingenium." + settings.app() + ".report", report.message(failure), "", Codec.JSON);
   }
 
+  void sendStatus(Message message) {
+    String subject = "_ingenium." + settings.app() + ".status." + name();
+    send(subject, message, "", Codec.JSON);
+  }
+
+  int waiting() {
+    return runner.waiting();
+  }
+
   synchronized void begin(io.nats.client.Message message, Message event) {
     cause.begin(message, event, message.getData());
+    status.note(event);
   }
 
   synchronized void endOfMessage(Subjects.Kind kind) {

@@ -1,5 +1,6 @@
 package io.github.markwinter.ingenium;
 
+import io.github.markwinter.ingenium.v1.ComponentStatus;
 import io.github.markwinter.ingenium.v1.LockstepReport;
 
 /** What a component has handled and sent, as a replay counts it. */
@@ -18,6 +19,23 @@ final class Report {
 
   synchronized LockstepReport message(String failure) {
     return counts.clone().setError(failure.isEmpty() ? problem : failure).build();
+  }
+
+  /** Puts counts and problem into a status. */
+  synchronized void describe(ComponentStatus.Builder status) {
+    status.setHandled(
+        counts.getDataHandled()
+            + counts.getSignalsHandled()
+            + counts.getOrdersHandled()
+            + counts.getExecutionsHandled());
+    status.setSent(
+        counts.getDataSent()
+            + counts.getSignalsSent()
+            + counts.getOrdersSent()
+            + counts.getExecutionsSent());
+    if (!problem.isEmpty()) {
+      status.setProblem(problem);
+    }
   }
 
   synchronized void countSent(Subjects.Kind kind) {

@@ -55,6 +55,20 @@ final class Runner implements ErrorListener {
     }
     connection.flush(Component.LIMIT);
     component.sendReport(""); // ready
+    component.status.start();
+    try {
+      loop(dispatcher);
+    } finally {
+      component.status.stop();
+    }
+  }
+
+  /** How many messages have arrived and are not taken. */
+  int waiting() {
+    return arrived.size();
+  }
+
+  private void loop(Dispatcher dispatcher) throws Exception {
     while (!stopping && !ended) {
       arrived.take().run();
       if (arrived.isEmpty() && !stopping) {
