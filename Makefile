@@ -74,16 +74,16 @@ generate: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/ship.sh
 	PYTHONPATH=proto $(BIN)/python -m asyncapi
 	@if command -v go >/dev/null; then \
-	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/go/buf.gen.yaml; \
-	else echo "go is not on PATH, so examples/go/gen is as it was"; fi
-	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/java/buf.gen.yaml
+	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template go/buf.gen.yaml; \
+	else echo "go is not on PATH, so go/gen is as it was"; fi
+	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template java/buf.gen.yaml
 	@if command -v cargo >/dev/null; then \
-	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/rust/buf.gen.yaml; \
-	else echo "cargo is not on PATH, so examples/rust/gen is as it was"; fi
+	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template rust/buf.gen.yaml; \
+	else echo "cargo is not on PATH, so rust/gen is as it was"; fi
 	@if command -v npm >/dev/null; then \
-	  npm ci --silent --ignore-scripts --prefix examples/typescript && \
-	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template examples/typescript/buf.gen.yaml; \
-	else echo "npm is not on PATH, so examples/typescript/src/gen is as it was"; fi
+	  npm ci --silent --ignore-scripts --prefix typescript && \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" buf generate --template typescript/buf.gen.yaml; \
+	else echo "npm is not on PATH, so typescript/src/gen is as it was"; fi
 
 # Takes away what compiled with COMPILE=0; nothing is done that has been done.
 COMPILE ?= 1

@@ -87,7 +87,7 @@ def typescript() -> App:
 
 def java() -> App:
     """Return the demo with its strategy in Java, a full member of the replay."""
-    return make_app(built(EXAMPLES / "java" / "target" / "rsi.jar", "java", "-jar"))
+    return make_app(built(EXAMPLES / "java" / "rsi" / "target" / "rsi.jar", "java", "-jar"))
 
 
 def rust() -> App:

@@ -25,6 +25,8 @@ GO = HERE.parent / "go"
 # The module proxy may refuse the original library; the rest is of this project.
 MAY_BE_MISSING = "original"
 REFUSED = "github.com/markwinter/ingenium@"
+JAVA = "java/rsi/src/main/java/com/example/rsi/Main.java"
+COMMENTS = ("//", "/*", "*")
 
 
 def build_go(console: Console, name: str) -> bool:
@@ -45,20 +47,21 @@ def build_go(console: Console, name: str) -> bool:
 
 
 def build_typescript(console: Console, name: str) -> bool:
-    """Build the strategy into ``examples/typescript/dist``.
+    """Build the library, and the strategy into ``examples/typescript/dist``.
 
     Raises:
         SystemExit: It does not build.
     """
-    console.print(f"building examples/{name}")
-    for command in (["npm", "ci", "--ignore-scripts"], ["npm", "run", "build"]):
-        if _problem(console, command, HERE.parent / name):
-            sys.exit(1)
+    console.print(f"building typescript and examples/{name}")
+    for folder in (HERE.parents[1] / name, HERE.parent / name):
+        for command in (["npm", "ci", "--ignore-scripts"], ["npm", "run", "build"]):
+            if _problem(console, command, folder):
+                sys.exit(1)
     return True
 
 
 def build_java(console: Console, name: str) -> bool:
-    """Build the strategy into ``examples/java/target``.
+    """Build the library, and the strategy into ``examples/java/rsi/target``.
 
     Raises:
         SystemExit: It does not build.
@@ -106,13 +109,20 @@ def run(function: str) -> tuple[dict[str, Any], float]:
     return result, monotonic() - began
 
 
+def lines_of_code(source: str) -> int:
+    """Count the lines of a file below ``examples``, blank ones and comments left out."""
+    lines = map(str.strip, (HERE.parent / source).read_text().splitlines())
+    return sum(bool(line) and not line.startswith(COMMENTS) for line in lines)
+
+
 @dataclass(frozen=True)
 class Strategy:
-    """One strategy: its function in ``app.py``, its name below ``build``, and what it shows."""
+    """One strategy: its function in ``app.py``, its name for ``build``, what it shows, its file."""
 
     function: str
     name: str
     what: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -131,28 +141,44 @@ LANGUAGES = {
         "install Go 1.24 or later",
         build_go,
         (
-            Strategy("go_protojson", "protojson", "Go, on generated types, reports"),
-            Strategy("go_structs", "structs", "Go, on structs of its own, silent"),
-            Strategy("go_original", "original", "Go, on the original library, silent"),
+            Strategy(
+                "go_protojson", "protojson", "Go, on the library, reports", "go/protojson/main.go"
+            ),
+            Strategy(
+                "go_structs", "structs", "Go, on structs of its own, silent", "go/structs/main.go"
+            ),
+            Strategy(
+                "go_original",
+                "original",
+                "Go, on the original library, silent",
+                "go/original/main.go",
+            ),
         ),
     ),
     "java": Language(
         "mvn",
         "install a JDK 17 or later, and Maven",
         build_java,
-        (Strategy("java", "java", "Java, on generated types, reports"),),
+        (Strategy("java", "java", "Java, on the library, reports", JAVA),),
     ),
     "rust": Language(
         "cargo",
         "install Rust 1.89 or later",
         build_rust,
-        (Strategy("rust", "rust", "Rust, on generated types, reports"),),
+        (Strategy("rust", "rust", "Rust, on the library, reports", "rust/src/main.rs"),),
     ),
     "typescript": Language(
         "npm",
         "install Node.js 20 or later",
         build_typescript,
-        (Strategy("typescript", "typescript", "TypeScript, on generated types, reports"),),
+        (
+            Strategy(
+                "typescript",
+                "typescript",
+                "TypeScript, on the library, reports",
+                "typescript/src/main.ts",
+            ),
+        ),
     ),
 }
 
@@ -167,19 +193,20 @@ def main(arguments: list[str]) -> int:
     if shutil.which(language.program) is None:
         console.print(f"[bold red]error:[/] {language.program} is not on PATH: {language.cure}")
         return 2
-    table = Table("strategy", "seconds", "trades", "equity", "equal trades")
+    table = Table("strategy", "lines", "seconds", "trades", "equity", "equal trades")
     expected, seconds = run("app")
-    table.add_row("Python", *_row(expected, seconds), "")
+    table.add_row("Python", "", *_row(expected, seconds), "")
     differ = False
     for strategy in language.strategies:
+        lines = str(lines_of_code(strategy.source))
         if not language.build(console, strategy.name):
-            table.add_row(strategy.what, "", "", "", "[yellow]could not be downloaded[/]")
+            table.add_row(strategy.what, lines, "", "", "", "[yellow]could not be downloaded[/]")
             continue
         result, seconds = run(strategy.function)
         equal = result["trades"] == expected["trades"]
         differ = differ or not equal
         verdict = "[green]yes[/]" if equal else "[bold red]NO[/]"
-        table.add_row(strategy.what, *_row(result, seconds), verdict)
+        table.add_row(strategy.what, lines, *_row(result, seconds), verdict)
     Console().print(table)
     return 1 if differ else 0
 

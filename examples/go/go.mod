@@ -3,8 +3,9 @@ module example.com/ingenium
 go 1.24.0
 
 require (
+	github.com/markwinter/ingenium/go v0.0.0
 	github.com/nats-io/nats.go v1.45.0
-	google.golang.org/protobuf v1.36.11
+	google.golang.org/protobuf v1.36.11 // indirect
 )
 
 require (
@@ -14,3 +15,5 @@ require (
 	golang.org/x/crypto v0.37.0 // indirect
 	golang.org/x/sys v0.32.0 // indirect
 )
+
+replace github.com/markwinter/ingenium/go => ../../go

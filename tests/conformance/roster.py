@@ -168,13 +168,11 @@ def _go_runner(name: str, module: str) -> list[str]:
 
 
 def _typescript() -> list[str]:
-    """Build within a copy of the example, whose lock file and generated code it has."""
+    """Build within a copy of the library, whose lock file and codec it has."""
     npm, node = _program("npm"), _program("node")
     folder = BUILD / "typescript"
     left_out = shutil.ignore_patterns("node_modules", "dist")
-    shutil.copytree(
-        TOP / "examples" / "typescript", folder, ignore=left_out, dirs_exist_ok=True
-    )  # fmt: skip
+    shutil.copytree(TOP / "typescript", folder, ignore=left_out, dirs_exist_ok=True)
     shutil.copy(HERE / "runners" / "typescript" / "conformance.ts", folder / "src")
     _must([npm, "ci", "--silent", "--ignore-scripts"], folder)
     _must([npm, "run", "build"], folder)
@@ -182,10 +180,11 @@ def _typescript() -> list[str]:
 
 
 def _java() -> list[str]:
-    """Build against the example's jar, which has everything in it."""
+    """Build against the example's jar, which has the library and everything else in it."""
     javac, java, maven = _program("javac"), _program("java"), _program("mvn")
-    _must([maven, "-q", "-B", "package"], TOP / "examples" / "java")
-    jar = TOP / "examples" / "java" / "target" / "rsi.jar"
+    example = TOP / "examples" / "java"
+    _must([maven, "-q", "-B", "package"], example)
+    jar = example / "rsi" / "target" / "rsi.jar"
     classes = BUILD / "java"
     source = HERE / "runners" / "java" / "Conformance.java"
     _must([javac, "-cp", str(jar), "-d", str(classes), str(source)], HERE)
@@ -193,7 +192,7 @@ def _java() -> list[str]:
 
 
 def _rust() -> list[str]:
-    """Build apart from the example, whose NATS client asks for more of the same libraries."""
+    """Build apart from the library, whose NATS client asks for more of the same libraries."""
     target = BUILD / "rust"
     folder = HERE / "runners" / "rust"
     _must([_program("cargo"), "build", "-q", "--locked"], folder, CARGO_TARGET_DIR=str(target))
@@ -224,7 +223,7 @@ RUNNERS = {
             lambda: _go_runner("original", "examples/go/original"),
             _OF_STRUCTS, no_presence=True, same_as="go-later",
         ),
-        Runner("go-protojson", "Go, protojson", lambda: _go_runner("protojson", "examples/go")),
+        Runner("go-protojson", "Go, protojson", lambda: _go_runner("protojson", "go")),
         Runner("typescript", "TypeScript, protobuf-es", _typescript),
         Runner("java", "Java, JsonFormat", _java),
         Runner("rust", "Rust, prost-reflect", _rust),

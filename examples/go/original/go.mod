@@ -30,3 +30,5 @@ require (
 )
 
 replace example.com/ingenium => ../
+
+replace github.com/markwinter/ingenium/go => ../../../go

@@ -90,8 +90,8 @@ class Replay:
         for component in app.components:
             if isinstance(component, External):
                 raise BacktestError(
-                    f"{component.role} {component.name!r} is another program: run the app on a "
-                    "bus, with ingenium run"
+                    f"{component.role} {component.name!r} is another program, and this runs what "
+                    "is in Python: use ingenium backtest or ingenium run"
                 )
             if component.has_run:
                 raise BacktestError(

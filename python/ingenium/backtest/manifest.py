@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ingenium._version import __version__
 from ingenium.brokers import PaperExecutor
-from ingenium.components import App, DataNote, Ingestor, collect_notes
+from ingenium.components import App, DataNote, External, Ingestor, collect_notes
 
 __all__ = ["DataFile", "Manifest", "file_sha256", "make_manifest", "source_digest"]
 
@@ -52,6 +52,7 @@ class Manifest:
         fees: The model of fees; likewise.
         slippage: The model of slippage; likewise.
         notes: What reading the data skipped, clipped, guessed or left unread.
+        programs: The files that the commands of components in other languages name.
         ingenium: Version of this package.
         python: Version of Python.
     """
@@ -68,6 +69,7 @@ class Manifest:
     timezone: str = "UTC"
     figures_from: datetime | None = None
     notes: tuple[DataNote, ...] = ()
+    programs: tuple[DataFile, ...] = ()
     ingenium: str = __version__
     python: str = platform.python_version()
 
@@ -114,6 +116,7 @@ def make_manifest(
         timezone=str(zone),
         figures_from=figures_from,
         notes=collect_notes(app.ingestors),
+        programs=_programs(app),
     )
 
 
@@ -135,6 +138,17 @@ def source_digest(source: App | Callable[..., App] | str) -> str:
         return "" if name is None else file_sha256(Path(name))
     except (OSError, TypeError, ValueError, ImportError):
         return ""
+
+
+def _programs(app: App) -> tuple[DataFile, ...]:
+    """Return the program files of components in other languages, each once."""
+    paths: set[Path] = set()
+    for component in app.components:
+        if isinstance(component, External):
+            folder = component.directory or Path()
+            parts = [folder / part for part in component.command or ()]
+            paths.update(path.resolve() for path in parts if path.is_file())
+    return tuple(sorted(map(_data_file, paths), key=lambda file: (file.name, file.sha256)))
 
 
 def describe(model: object) -> str:

@@ -289,6 +289,7 @@ def _plain_fields(manifest: Manifest) -> dict[str, Any]:
     return answer | {
         "components": [list(component) for component in manifest.components],
         "data": [asdict(file) for file in manifest.data],
+        "programs": [asdict(file) for file in manifest.programs],
         "notes": [asdict(note) for note in manifest.notes],
     }
 

@@ -16,11 +16,16 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.harsher import make_harsher
 from ingenium.backtest.manifest import describe, make_manifest
+<<<<<<< HEAD
 from ingenium.backtest.problems import as_asked, backtest_problems
+=======
+from ingenium.backtest.over_bus import BusReplay, OnLine
+from ingenium.backtest.problems import backtest_problems
+>>>>>>> langs
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.summary import summarize
 from ingenium.brokers import PaperExecutor
-from ingenium.components import App, load_app
+from ingenium.components import App, External, load_app
 from ingenium.errors import BacktestError, ComponentError, ConfigError
 from ingenium.exchange import ExchangeNotes, NoSlippage
 from ingenium.lockstep import OnStep
@@ -46,7 +51,11 @@ def run(
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
+<<<<<<< HEAD
     on_app: OnApp | None = None,
+=======
+    on_line: OnLine | None = None,
+>>>>>>> langs
 ) -> BacktestResult:
     """Run an app over its history, and return what came out.
 
@@ -68,7 +77,11 @@ def run(
             time of a fast run.
         on_step: Called after each step with its number, its time, the bars so far, and how many
             there will be, if that is known.
+<<<<<<< HEAD
         on_app: Called with the app before it runs; what it raises ends the run.
+=======
+        on_line: Takes name and output lines of components that are other programs.
+>>>>>>> langs
 
     Raises:
         BacktestError: The app cannot be backtested, a component raised, or the benchmark has no
@@ -88,7 +101,11 @@ def run(
             harsher=harsher,
             digest=digest,
             on_step=on_step,
+<<<<<<< HEAD
             on_app=on_app,
+=======
+            on_line=on_line,
+>>>>>>> langs
         )
     )
 
@@ -104,14 +121,22 @@ async def run_async(
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
+<<<<<<< HEAD
     on_app: OnApp | None = None,
+=======
+    on_line: OnLine | None = None,
+>>>>>>> langs
 ) -> BacktestResult:
     """Do as `run`, within an event loop."""
     for name, time in (("start", start), ("end", end), ("figures_from", figures_from)):
         if isinstance(time, datetime) and time.tzinfo is None:
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
     zone = None if timezone is None else _zone(timezone)
+<<<<<<< HEAD
     asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest, on_app)
+=======
+    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest, on_line)
+>>>>>>> langs
     return await _run(asked, on_step)
 
 
@@ -165,7 +190,11 @@ class _Asked:
     figures_from: datetime | None
     harsher: bool
     digest: bool
+<<<<<<< HEAD
     on_app: OnApp | None = None
+=======
+    on_line: OnLine | None
+>>>>>>> langs
 
     def make_app(self) -> App:
         app = self.source
@@ -219,10 +248,26 @@ class _Backtest:
             raise ConfigError(f"end {end} is before start {start}: swap them")
         self._curve = EquityCurve(0.0, asked.benchmark, zone)
         self._before: _Totals | None = None
-        checkpoint = None
+        self._replay = self._make_replay(on_step)
+        self._curve.starting_equity = float(self._replay.log.account.starting_cash)
+
+    def _make_replay(self, on_step: OnStep | None) -> Replay | BusReplay:
+        """Return what runs the app: over a server where a component is another program."""
+        asked, checkpoint = self._asked, None
         if asked.figures_from is not None:
             checkpoint = (asked.figures_from, self._keep_totals)
-        self._replay = Replay(
+        if any(isinstance(component, External) for component in self._app.components):
+            return BusReplay(
+                self._app,
+                on_step=on_step,
+                curve=self._curve,
+                start=self._start,
+                end=self._end,
+                checkpoint=checkpoint,
+                digest=asked.digest,
+                on_line=asked.on_line or (lambda _name, _line: None),
+            )
+        return Replay(
             self._app,
             on_step=on_step,
             curve=self._curve,
@@ -231,7 +276,6 @@ class _Backtest:
             checkpoint=checkpoint,
             digest=asked.digest,
         )
-        self._curve.starting_equity = float(self._replay.log.account.starting_cash)
 
     def _keep_totals(self) -> None:
         self._before = self._count()
@@ -293,6 +337,7 @@ class _Backtest:
             first=self._replay.next_time(),
         )
         said = own if own and not log.data else [*replay.problems, *own]
+        said += replay.inexact
         can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
         return BacktestResult(
             stats,

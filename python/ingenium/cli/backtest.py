@@ -15,7 +15,7 @@ from ingenium.backtest.figures import figures, percent
 from ingenium.cli.checks import check_benchmark, check_report
 from ingenium.cli.data_notes import print_notes
 from ingenium.cli.days import day
-from ingenium.cli.output import escaped, make_console, print_problems, print_trades
+from ingenium.cli.output import escaped, make_console, print_problems, print_trades, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.cli.tables import print_lines
 from ingenium.components import check_handlers, load_app
@@ -76,6 +76,8 @@ def backtest(
 ) -> None:
     """Run an app over its history in one process, and print what came out.
 
+    Components in other languages are started, and meet the others on an embedded server.
+
     A component that raises ends the backtest with code 1; what came out until then is printed all
     the same.
     """
@@ -100,6 +102,9 @@ def backtest(
                 digest=digest,
                 on_step=progress.on_step,
                 on_app=check_handlers,
+                on_line=lambda name, line: messages.print(
+                    f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True
+                ),
             )
         except BacktestError as error:
             if not isinstance(error.partial, BacktestResult):

@@ -16,7 +16,7 @@ from ingenium.deploy.parts import Part, Program
 from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.stopping import Stop
 from ingenium.errors import DeployError
-from ingenium.lockstep import Conductor, EventLog, OnStep, ReplayResult
+from ingenium.lockstep import Conductor, EventLog, OnStep, ReplayResult, Window
 
 __all__ = ["run_replay"]
 
@@ -33,6 +33,8 @@ async def run_replay(
     limit: HandlerLimit = REPLAY_LIMIT,
     *,
     lease: Lease | None = None,
+    log: EventLog | None = None,
+    window: Window | None = None,
 ) -> ReplayResult:
     """Run until the end of history, or until somebody asks to stop.
 
@@ -45,14 +47,16 @@ async def run_replay(
         on_step: Called after each step.
         limit: How long a handler may take.
         lease: Keeps other apps out of the subjects of the replay; ``None`` on a server of its own.
+        log: Takes what happened; one of the replay's own when left out.
+        window: The part of history to run; all of it when left out.
 
     Raises:
         IngeniumError: A component failed, or the replay could not be kept in step.
     """
-    portfolio = app.portfolio
-    cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
-    log = EventLog(cash)
-    conductor = Conductor(bus, app, log, on_step=on_step, limit=limit)
+    if log is None:
+        portfolio = app.portfolio
+        log = EventLog(portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0))
+    conductor = Conductor(bus, app, log, on_step=on_step, limit=limit, window=window)
     tasks: list[asyncio.Task[None]] = []
 
     def on_end(task: asyncio.Task[None]) -> None:

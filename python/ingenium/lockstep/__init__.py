@@ -6,6 +6,7 @@ from ingenium.lockstep.log import EventLog, OnStep, ReplayResult, Step
 from ingenium.lockstep.member import Member, make_member
 from ingenium.lockstep.merging import merged
 from ingenium.lockstep.order import SignalOrder
+from ingenium.lockstep.window import Window
 
 __all__ = [
     "Conductor",
@@ -21,6 +22,7 @@ __all__ = [
     "SignalOrder",
     "Step",
     "Turn",
+    "Window",
     "make_member",
     "merged",
     "next_turn",

@@ -32,6 +32,7 @@ from ingenium.lockstep.log import EventLog, OnStep, Step
 from ingenium.lockstep.order import SignalOrder
 from ingenium.lockstep.reports import Reports
 from ingenium.lockstep.silence import Silence
+from ingenium.lockstep.window import Window
 from ingenium.subjects import ALL_EVENTS, event_type_of, grant_subject, report_subject
 
 __all__ = ["Conductor"]
@@ -54,6 +55,7 @@ class Conductor:
         stall_seconds: How long nothing may happen before the replay is given up; a little more
             than the limit of a handler when left out.
         limit: How long a handler may take.
+        window: The part of history to run; all of it when left out.
     """
 
     def __init__(
@@ -65,12 +67,14 @@ class Conductor:
         on_step: OnStep | None = None,
         stall_seconds: float | None = None,
         limit: HandlerLimit = REPLAY_LIMIT,
+        window: Window | None = None,
     ) -> None:
         self._bus = bus
         self._app = app
         self._log = log
         self._on_step = on_step or (lambda *_: None)
         self._limit = limit
+        self._window = window or Window()
         self._stall_seconds = stall_seconds or limit.seconds + _GRACE_SECONDS
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle
@@ -152,8 +156,11 @@ class Conductor:
             ComponentError: A component failed.
         """
         try:
-            while not self._stop_asked and any(self._reports.heads()):
-                await self._one_step()
+            while not self._stop_asked and (time := self._reports.next_time()) is not None:
+                if time > self._window.end:
+                    self._window.next_time = time
+                    break
+                await self._one_step(time)
         finally:
             for callback in self._ending:
                 callback()
@@ -176,10 +183,10 @@ class Conductor:
 
     # One step.
 
-    async def _one_step(self) -> None:
+    async def _one_step(self, time: datetime) -> None:
         self._step += 1
         self._silent.begin()
-        time = await self._feed_instant()
+        await self._feed_instant(time)
         await self._wait_handled()
         await self._end_instant(time)
         await self._work_orders(time)
@@ -191,10 +198,9 @@ class Conductor:
             self._reports.total(),
         )
 
-    async def _feed_instant(self) -> datetime:
-        """Have the ingestors send all of the next instant, one at a time, merged by symbol."""
+    async def _feed_instant(self, time: datetime) -> None:
+        """Have the ingestors send all of an instant, one at a time, merged by symbol."""
         ingestors = self._app.ingestors
-        time = min(head.time for head in self._reports.heads() if head is not None)
         while True:
             heads = [head if head and head.time == time else None for head in self._reports.heads()]
             if not any(heads):
@@ -208,7 +214,6 @@ class Conductor:
                     "history has to be in the order of time"
                 )
         await self._until_sent("data", DataEvent)
-        return time
 
     async def _until_sent(self, what: str, kind: type[Event]) -> None:
         """Wait until all events of a kind that were sent have arrived here."""

@@ -169,7 +169,10 @@ class EventLog:
             self._counts[place] += len(messages)
             for message in messages:
                 self._add_message(message, book=messages is not step.signals)
-        for message in step.signals:
+        self._count_signals(step.signals)
+
+    def _count_signals(self, signals: Sequence[Message]) -> None:
+        for message in signals:
             name = source_of(message)
             self.signals_of[name] = self.signals_of.get(name, 0) + 1
 

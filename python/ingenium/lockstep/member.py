@@ -37,6 +37,7 @@ from ingenium.events import (
 )
 from ingenium.lockstep.feed import Feed, time_of
 from ingenium.lockstep.order import SignalOrder
+from ingenium.lockstep.window import Window
 from ingenium.subjects import event_type_of, grant_subject, report_subject, subject_of
 from ingenium.trading import Bar
 
@@ -54,7 +55,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def make_member(
-    bus: Bus, app: App, component: Component, limit: HandlerLimit = REPLAY_LIMIT
+    bus: Bus,
+    app: App,
+    component: Component,
+    limit: HandlerLimit = REPLAY_LIMIT,
+    window: Window | None = None,
 ) -> Member:
     """Make the member that plays ``component``'s part.
 
@@ -63,6 +68,7 @@ def make_member(
         app: What the component is one of.
         component: Which.
         limit: How long a handler may take.
+        window: The part of history that is run; all of it when left out.
 
     Raises:
         ConfigError: The component is another program's, or has run already.
@@ -72,7 +78,7 @@ def make_member(
     if isinstance(component, Ingestor):
         return _Feeder(bus, app, component, limit)
     if isinstance(component, Portfolio):
-        return _Gated(bus, app, component, limit)
+        return _Gated(bus, app, component, limit, window or Window())
     if isinstance(component, Executor):
         return _Trader(bus, app, component, limit)
     if isinstance(component, Strategy):
@@ -274,12 +280,15 @@ class _Trader(_Worker):
 class _Gated(Member):
     """A portfolio: handles what the conductor grants, executions before signals."""
 
-    def __init__(self, bus: Bus, app: App, component: Component, limit: HandlerLimit) -> None:
+    def __init__(
+        self, bus: Bus, app: App, component: Component, limit: HandlerLimit, window: Window
+    ) -> None:
         super().__init__(bus, app, component, limit)
         self._inboxes: dict[type[Event], deque[Message]] = {
             event_type: deque() for event_type in self._handlers
         }
         self._signal_order = SignalOrder(app)
+        self._start = window.start
 
     def _take_in(self, event_type: type[Event], message: Message) -> None:
         self._inboxes[event_type].append(message)
@@ -306,6 +315,9 @@ class _Gated(Member):
                 inbox = self._inboxes[kind]
                 batch = [inbox.popleft() for _ in range(self._missing(kind, count))]
                 if kind is SignalEvent:
+                    if now < self._start:
+                        self._state.signals_handled += len(batch)
+                        continue
                     batch = self._signal_order.sort(batch)
                 for message in batch:
                     await self._handle(kind, message, now)

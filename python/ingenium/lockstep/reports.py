@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.components import App
 from ingenium.lockstep.feed import Head
@@ -27,6 +29,10 @@ class Reports(dict[str, LockstepReport]):
             None if report.next_time is None else Head(report.next_time, report.next_symbol)
             for report in reports
         ]
+
+    def next_time(self) -> datetime | None:
+        """Return the next instant; ``None`` at the end of history."""
+        return min((head.time for head in self.heads() if head is not None), default=None)
 
     def total(self) -> int | None:
         """Return how many events all ingestors send; ``None`` if one does not know."""

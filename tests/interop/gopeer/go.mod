@@ -3,7 +3,7 @@ module example.com/gopeer
 go 1.24.0
 
 require (
-	example.com/ingenium v0.0.0
+	github.com/markwinter/ingenium/go v0.0.0
 	github.com/nats-io/nats.go v1.45.0
 	google.golang.org/protobuf v1.36.11
 )
@@ -16,4 +16,4 @@ require (
 	golang.org/x/sys v0.32.0 // indirect
 )
 
-replace example.com/ingenium => ../../../examples/go
+replace github.com/markwinter/ingenium/go => ../../../go

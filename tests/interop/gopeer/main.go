@@ -17,7 +17,7 @@ import (
 	"strings"
 	"sync"
 
-	v1 "example.com/ingenium/gen/ingenium/v1"
+	v1 "github.com/markwinter/ingenium/go/gen/ingenium/v1"
 	"github.com/nats-io/nats.go"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"

@@ -42,6 +42,7 @@ def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> st
         ("digest of its file", (manifest.app_digest or "-",)),
     ]
     rows += [(role, (f"{name}: {cls}",)) for role, name, cls in manifest.components]
+    rows += [(f"program {f.name}", (f"{f.sha256}, {f.size:,} bytes",)) for f in manifest.programs]
     rows += [(f"data {f.name}", (f"{f.sha256}, {f.size:,} bytes",)) for f in manifest.data]
     rows += [
         (f"{note.kind} in {note.source}", (f"{note.count:,}: {note.text}",))

@@ -1,17 +1,12 @@
-// The conformance runner on the types that buf generates, and on protojson as it is.
+// The conformance runner on the Go library, which reads and writes with protojson.
 package main
 
 import (
 	"log"
 
-	v1 "example.com/ingenium/gen/ingenium/v1"
-	"google.golang.org/protobuf/encoding/protojson"
+	ingenium "github.com/markwinter/ingenium/go"
+	v1 "github.com/markwinter/ingenium/go/gen/ingenium/v1"
 	"google.golang.org/protobuf/proto"
-)
-
-var (
-	write = protojson.MarshalOptions{EmitDefaultValues: true}
-	read  = protojson.UnmarshalOptions{DiscardUnknown: true}
 )
 
 var events = map[string]func() proto.Message{
@@ -33,7 +28,7 @@ func main() {
 			return result{Verdict: "unknown"}
 		}
 		event := empty()
-		if err := read.Unmarshal(payload, event); err != nil {
+		if err := ingenium.Unmarshal(payload, event); err != nil {
 			return result{Verdict: "refused", Error: err.Error()}
 		}
 		// The empty message has no bytes, which is not the same as having no answer.
@@ -41,7 +36,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		written, err := write.Marshal(event)
+		written, err := ingenium.Marshal(event)
 		if err != nil {
 			return result{Verdict: "accepted", Binary: binary, Error: err.Error()}
 		}

@@ -1,17 +1,17 @@
-import com.example.ingenium.v1.CancelEvent;
-import com.example.ingenium.v1.ControlEvent;
-import com.example.ingenium.v1.DataEvent;
-import com.example.ingenium.v1.DeadLetterEvent;
-import com.example.ingenium.v1.DenialEvent;
-import com.example.ingenium.v1.ExecutionEvent;
-import com.example.ingenium.v1.OrderEvent;
-import com.example.ingenium.v1.ReplaceEvent;
-import com.example.ingenium.v1.SignalEvent;
+import io.github.markwinter.ingenium.Codec;
+import io.github.markwinter.ingenium.v1.CancelEvent;
+import io.github.markwinter.ingenium.v1.ControlEvent;
+import io.github.markwinter.ingenium.v1.DataEvent;
+import io.github.markwinter.ingenium.v1.DeadLetterEvent;
+import io.github.markwinter.ingenium.v1.DenialEvent;
+import io.github.markwinter.ingenium.v1.ExecutionEvent;
+import io.github.markwinter.ingenium.v1.OrderEvent;
+import io.github.markwinter.ingenium.v1.ReplaceEvent;
+import io.github.markwinter.ingenium.v1.SignalEvent;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
-import com.google.protobuf.util.JsonFormat;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -22,15 +22,11 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * The conformance runner on the types that {@code buf generate} makes, and on JsonFormat as it is.
+ * The conformance runner on the Java library, which reads and writes with JsonFormat.
  *
  * <p>It is built against the jar of examples/java: docs/conformance.md.
  */
 public final class Conformance {
-  private static final JsonFormat.Printer WRITE =
-      JsonFormat.printer().alwaysPrintFieldsWithNoPresence().omittingInsignificantWhitespace();
-  private static final JsonFormat.Parser READ = JsonFormat.parser().ignoringUnknownFields();
-
   private static final Map<String, Supplier<Message.Builder>> EVENTS =
       Map.of(
           "DataEvent", DataEvent::newBuilder,
@@ -66,7 +62,7 @@ public final class Conformance {
     }
     Message.Builder builder = empty.get();
     try {
-      READ.merge(new String(payload, StandardCharsets.UTF_8), builder);
+      Codec.read(payload, builder);
     } catch (InvalidProtocolBufferException error) {
       result.addProperty("verdict", "refused");
       result.addProperty("error", String.valueOf(error.getMessage()));
@@ -77,7 +73,7 @@ public final class Conformance {
     Message read = builder.build();
     result.addProperty("binary", base64.encodeToString(read.toByteArray()));
     try {
-      byte[] written = WRITE.print(read).getBytes(StandardCharsets.UTF_8);
+      byte[] written = Codec.write(read);
       result.addProperty("json", base64.encodeToString(written));
     } catch (InvalidProtocolBufferException error) {
       result.addProperty("error", String.valueOf(error.getMessage()));

@@ -1,16 +1,14 @@
 /**
- * The conformance runner on the types that `buf generate` makes, and on protobuf-es as it is.
+ * The conformance runner on the TypeScript library, which reads and writes with protobuf-es.
  *
- * It is built in a copy of examples/typescript, as src/conformance.ts: docs/conformance.md.
+ * It is built in a copy of the library, as src/conformance.ts: docs/conformance.md.
  */
 import { readFileSync, writeSync } from "node:fs";
 
-import { fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 
+import { read as readJson, write as writeJson } from "./codec.js";
 import { file_ingenium_v1_events } from "./gen/ingenium/v1/events_pb.js";
-
-const READ = { ignoreUnknownFields: true };
-const WRITE = { alwaysEmitImplicit: true };
 
 interface Question {
   id: string;
@@ -28,13 +26,13 @@ function answer({ event, payload }: Question): object {
   let read;
   try {
     // As the NATS client does it for message.string().
-    read = fromJsonString(schema, new TextDecoder().decode(Buffer.from(payload, "base64")), READ);
+    read = readJson(schema, new TextDecoder().decode(Buffer.from(payload, "base64")));
   } catch (error) {
     return { verdict: "refused", error: String(error) };
   }
   const accepted = { verdict: "accepted", binary: base64(toBinary(schema, read)) };
   try {
-    const text = toJsonString(schema, read, WRITE);
+    const text = writeJson(schema, read);
     return { ...accepted, json: base64(new TextEncoder().encode(text)) };
   } catch (error) {
     return { ...accepted, error: String(error) };

@@ -1,11 +1,15 @@
-//! The conformance runner on the types that `buf generate` makes, and on prost-reflect as it is:
-//! docs/conformance.md tells the protocol. Types and JSON are those of examples/rust.
+//! The conformance runner on types and JSON of the Rust library, which reads and writes with
+//! prost-reflect: docs/conformance.md tells the protocol.
 
-#[path = "../../../../../examples/rust/src/json.rs"]
+#[path = "../../../../../rust/src/json.rs"]
+#[allow(dead_code)]
 mod json;
-#[path = "../../../../../examples/rust/gen/ingenium/v1/ingenium.v1.rs"]
+#[path = "../../../../../rust/gen/ingenium/v1/ingenium.v1.rs"]
 #[allow(clippy::all, dead_code)]
 mod v1;
+
+/// As in the library.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 use std::io::{BufRead, Write, stdin, stdout};
 

@@ -1,0 +1,169 @@
+package io.github.markwinter.ingenium;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.util.Timestamps;
+import io.github.markwinter.ingenium.v1.DataEvent;
+import io.github.markwinter.ingenium.v1.Ohlc;
+import io.github.markwinter.ingenium.v1.OrderEvent;
+import io.github.markwinter.ingenium.v1.SignalEvent;
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+final class LibraryTest {
+  /** The ids are those that ingenium.ids.make_id gives in Python. */
+  @Test
+  void idsAreThoseOfThePythonSdk() {
+    assertEquals("signal_1m2iPYBGUAWA0m057rxICiJwAqw", Ids.make("signal", "rsi", "data_1", "0"));
+    assertEquals("signal_eEJzEHqagye5JVXykGJTcu0u6ho", Ids.make("signal", "r\\si", "data_1", "0"));
+    assertEquals("signal_pC0GpIDnG6n83PjeQ9giroVsxWP", Ids.make("signal", "r\u001fsi", "data_1", "0"));
+    assertNotEquals(Ids.random("order"), Ids.random("order"));
+  }
+
+  /** The table of docs/wire-format.md. */
+  @Test
+  void dataSubjectIsThatOfTheWireFormat() {
+    Map.of(
+            "BRK.B", "brk.b", "EUR/USD", "eur/usd", "^GSPC", "^gspc", "ES=F", "es=f",
+            "BRK B", "brk%20b", "ES Z4", "es%20z4", "BRK%20B", "brk%2520b")
+        .forEach(
+            (symbol, part) -> assertEquals("ingenium.ingestor.data." + part, Subjects.data(symbol)));
+    for (String symbol :
+        List.of("", " A", "A ", "A\tB", "A*", ">", ".A", "A..B", "A".repeat(65))) {
+      assertThrows(IllegalArgumentException.class, () -> Subjects.data(symbol), symbol);
+    }
+  }
+
+  @Test
+  void coversAsNatsDoes() {
+    assertTrue(Subjects.covers("a.b", "a.b"));
+    assertFalse(Subjects.covers("a.b", "a.b.c"));
+    assertFalse(Subjects.covers("a.b.c", "a.b"));
+    assertTrue(Subjects.covers("a.*", "a.b"));
+    assertFalse(Subjects.covers("a.*", "a.b.c"));
+    assertTrue(Subjects.covers("a.>", "a.b.c"));
+    assertFalse(Subjects.covers("a.>", "a"));
+    assertFalse(Subjects.covers("a.*", "a.>"));
+    assertTrue(Subjects.covers("a.>", "a.*"));
+  }
+
+  @Test
+  void patternsCountWhatReplayCountsAndNothingTwice() {
+    Routes routes = new Routes();
+    routes.add(Subjects.data("AAPL"), DataEvent.getDefaultInstance(), (event, out) -> {});
+    routes.add("ingenium.portfolio.order", OrderEvent.getDefaultInstance(), (event, out) -> {});
+    assertEquals(
+        Set.of("ingenium.ingestor.data.aapl", "ingenium.portfolio.*"),
+        routes.patterns(Role.EXECUTOR));
+    assertEquals(
+        Set.of("ingenium.ingestor.data.>", Subjects.SIGNAL, Subjects.EXECUTION),
+        new Routes().patterns(Role.PORTFOLIO));
+  }
+
+  @Test
+  void decimals() {
+    assertEquals(0, new BigDecimal("0.00001").compareTo(Bar.parseDecimal("1e-05")));
+    assertEquals("0.00001", Bar.formatDecimal(new BigDecimal("1e-5")));
+    for (String text : List.of("", "NaN", "Infinity", "0x10", "1_000", " 1", "1,5", "1d")) {
+      assertThrows(NumberFormatException.class, () -> Bar.parseDecimal(text), text);
+    }
+  }
+
+  @Test
+  void barOfAnEvent() {
+    DataEvent event =
+        DataEvent.newBuilder()
+            .setSymbol("AAPL")
+            .setTimestamp("2024-01-03T14:30:00.5+01:00")
+            .setOhlc(Ohlc.newBuilder().setOpen("1e2").setClose("101.5").setPeriod("1d"))
+            .build();
+    Bar bar = Bar.of(event, "AAPL");
+    assertEquals(100, bar.open());
+    assertEquals(101.5, bar.close());
+    assertTrue(Double.isNaN(bar.high()));
+    assertEquals(Instant.parse("2024-01-03T13:30:00.5Z"), bar.time());
+    assertEquals(Duration.ofDays(1), bar.period());
+    assertThrows(
+        NumberFormatException.class, () -> Bar.of(DataEvent.getDefaultInstance(), "AAPL"));
+  }
+
+  @Test
+  void periods() {
+    assertEquals(Duration.ofMinutes(5), Bar.parsePeriod("5m"));
+    assertEquals(Duration.ofDays(7), Bar.parsePeriod("1w"));
+    assertEquals(Duration.ofMillis(250), Bar.parsePeriod("250ms"));
+    for (String text : List.of("", "m", "0m", "-5m", "1mo", "what")) {
+      assertEquals(Duration.ZERO, Bar.parsePeriod(text), text);
+    }
+  }
+
+  @Test
+  void caseOfSymbolCountsWhereTheSenderSaysWhoItIs() {
+    assertEquals("AAPL", Routes.choose(List.of("AAPL"), "AAPL", "csv"));
+    assertEquals(null, Routes.choose(List.of("AAPL"), "aapl", "csv"));
+    assertEquals("AAPL", Routes.choose(List.of("AAPL"), "aapl", ""));
+    assertEquals(null, Routes.choose(List.of("AAPL"), "IBM", ""));
+  }
+
+  @Test
+  void causeGivesIdAndTime() throws Exception {
+    Cause cause = new Cause();
+    Object message = new Object();
+    DataEvent event =
+        DataEvent.newBuilder().setId("data_1").setTimestamp("2024-01-03T14:30:00Z").build();
+    SignalEvent signal = SignalEvent.newBuilder().setSymbol("AAPL").build();
+    cause.begin(message, event, new byte[0]);
+    SignalEvent first = (SignalEvent) cause.complete("rsi", signal);
+    cause.begin(message, event, new byte[0]); // a second handler of the same message
+    SignalEvent second = (SignalEvent) cause.complete("rsi", signal);
+    assertEquals("signal_1m2iPYBGUAWA0m057rxICiJwAqw", first.getId());
+    assertNotEquals(first.getId(), second.getId());
+    assertEquals(Timestamps.parse("2024-01-03T14:30:00Z"), first.getTimestamp());
+    DataEvent nameless = DataEvent.newBuilder().setTimestamp("2024-01-03T14:30:00Z").build();
+    cause.begin(new Object(), nameless, "{}".getBytes());
+    SignalEvent third = (SignalEvent) cause.complete("rsi", signal);
+    assertEquals(Ids.make("signal", "rsi", "cause_446OyRgkD2u7526qVhsSscZL9Kf", "0"), third.getId());
+    SignalEvent given = signal.toBuilder().setId("signal_mine").build();
+    assertEquals("signal_mine", ((SignalEvent) cause.complete("rsi", given)).getId());
+  }
+
+  @Test
+  void messagesAreReadInTheFormThatTheySayTheyHave() throws Exception {
+    SignalEvent event = SignalEvent.newBuilder().setSymbol("AAPL").setSignal(Signal.LONG).build();
+    for (String form : List.of(Codec.JSON, Codec.BINARY)) {
+      SignalEvent.Builder read = SignalEvent.newBuilder();
+      Codec.read(List.of(form + "; charset=utf-8"), Codec.write(form, event), read);
+      assertEquals(event, read.build());
+    }
+    for (List<String> forms : List.of(List.of("text/plain"), List.of(Codec.JSON, Codec.BINARY))) {
+      assertThrows(
+          InvalidProtocolBufferException.class,
+          () -> Codec.read(forms, "{}".getBytes(), SignalEvent.newBuilder()));
+    }
+  }
+
+  @Test
+  void passwordsAreNotSentInTheClear() {
+    for (String server : List.of("nats://127.0.0.1:4222", "localhost", "tls://nats.example.com")) {
+      Settings.from(Map.of("NATS_SERVER", server), "rsi").check();
+    }
+    for (String server : List.of("nats://u:secret@nats.example.com", "127.0.0.1,other:4222")) {
+      Settings settings = Settings.from(Map.of("NATS_SERVER", server), "rsi");
+      Exception error = assertThrows(IllegalArgumentException.class, settings::check);
+      assertFalse(error.getMessage().contains("secret"));
+    }
+    Settings.from(Map.of("NATS_SERVER", "far:4222", "INGENIUM_ALLOW_PLAINTEXT", "1"), "rsi").check();
+    Settings odd = Settings.from(Map.of("INGENIUM_CONTENT_TYPE", "text/plain"), "rsi");
+    assertThrows(IllegalArgumentException.class, odd::check);
+  }
+}

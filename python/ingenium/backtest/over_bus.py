@@ -1,0 +1,167 @@
+"""Runs the backtest of an app that has components in other languages: over a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from ingenium.backtest.curve import EquityCurve
+from ingenium.components import App, External, Portfolio
+from ingenium.components.base import ran_already
+from ingenium.config import Settings
+from ingenium.errors import BacktestError, ComponentError, DeployError, LockstepError
+from ingenium.events import DataEvent
+from ingenium.lockstep import EventLog, OnStep, ReplayResult, Step, Window
+
+__all__ = ["BusReplay"]
+
+OnLine = Callable[[str, str], None]
+
+
+class BusReplay:
+    """Does as `ingenium.backtest.engine.Replay` for an app that has programs among its components.
+
+    The programs meet the components in Python on an embedded server, in lockstep; the events are
+    those of the same app all in Python.
+
+    Args:
+        app: Its ingestors read history, and its programs have commands.
+        on_step: Called after each step.
+        curve: Takes what the account is worth after each step.
+        start: What strategies say at earlier instants is dropped, and the curve begins here.
+        end: The last instant to run.
+        checkpoint: A time, and what is called once before the first step from it on.
+        digest: Whether to digest the events.
+        on_line: Takes name and output lines of the programs.
+
+    Raises:
+        BacktestError: The app has live components, ones that have run already, or programs that
+            cannot be backtested.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        on_step: OnStep | None,
+        curve: EquityCurve,
+        start: datetime | None,
+        end: datetime | None,
+        checkpoint: tuple[datetime, Callable[[], None]] | None,
+        digest: bool,
+        on_line: OnLine,
+    ) -> None:
+        _check(app, start)
+        self._app = app
+        self._on_step = on_step
+        self._on_line = on_line
+        self._curve = curve
+        self._window = Window()
+        if start is not None:
+            self._window.start = start
+        if end is not None:
+            self._window.end = end
+        portfolio = app.portfolio
+        cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
+        self.log: EventLog = _Log(cash, curve, self._window, checkpoint, digest=digest)
+        self._inexact: tuple[str, ...] = ()
+
+    async def run(self) -> ReplayResult:
+        """Run to the end of history, and return what came out.
+
+        Raises:
+            ComponentError: A component failed; `log` holds what happened before.
+            IngeniumError: A program or the server cannot be started.
+        """
+        from ingenium.deploy.history import run_history
+
+        try:
+            result = await run_history(
+                self._app,
+                Settings.from_environment(),
+                self.log,
+                self._window,
+                on_step=self._on_step,
+                on_line=self._on_line,
+            )
+        except (DeployError, LockstepError) as error:
+            raise ComponentError(str(error)) from error
+        self._inexact = result.inexact
+        return self.result(complete=True)
+
+    def result(self, *, complete: bool) -> ReplayResult:
+        """Say what came out so far.
+
+        Args:
+            complete: Whether the end of history was reached.
+        """
+        here = [each for each in self._app.components if not isinstance(each, External)]
+        bars = {symbol: track.bars for symbol, track in self._curve.prices.tracks.items()}
+        result = self.log.result(complete=complete, app=self._app, here=here, bars_of=bars)
+        return replace(result, inexact=self._inexact)
+
+    def next_time(self) -> datetime | None:
+        """Return the first instant behind the end; ``None`` where all of history was run."""
+        return self._window.next_time
+
+
+class _Log(EventLog):
+    """Collects the events of a replay, and what the account is worth after each step."""
+
+    def __init__(
+        self,
+        cash: Decimal,
+        curve: EquityCurve,
+        window: Window,
+        checkpoint: tuple[datetime, Callable[[], None]] | None,
+        *,
+        digest: bool,
+    ) -> None:
+        super().__init__(cash, digest=digest)
+        self._curve = curve
+        self._window = window
+        self._checkpoint = checkpoint
+        self._data: list[DataEvent] = []
+
+    def add(self, step: Step) -> None:
+        if self._checkpoint is not None and step.time >= self._checkpoint[0]:
+            _, reached = self._checkpoint
+            self._checkpoint = None
+            reached()
+        if step.time < self._window.start:
+            self._count_signals(step.signals)
+            step = replace(step, signals=())
+        self._data = []
+        super().add(step)
+        if step.time >= self._window.start:
+            self._curve.record(step.time, self.account, self._data)
+
+    def _mark(self, event: DataEvent) -> None:
+        super()._mark(event)
+        self._data.append(event)
+
+
+def _check(app: App, start: datetime | None) -> None:
+    """Refuse what no backtest can run."""
+    for component in app.components:
+        if component.has_run:
+            raise BacktestError(
+                f"{ran_already(component)}: make a new App with new components for each run, or "
+                "pass a function that makes it"
+            )
+        if isinstance(component, External) and component.command is None:
+            raise BacktestError(
+                f"{component.role} {component.name!r} is a program that somebody else starts: give "
+                "its command to External, so that the backtest can start it"
+            )
+    if not app.historical:
+        raise BacktestError(
+            "app has live ingestors: give it ones that read history, such as CsvIngestor"
+        )
+    if start is not None and isinstance(app.portfolio, External):
+        raise BacktestError(
+            f"portfolio {app.portfolio.name!r} is another program, which cannot be told to "
+            "wait for the end of a warm-up: leave the start out"
+        )
