@@ -16,12 +16,8 @@ from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.harsher import make_harsher
 from ingenium.backtest.manifest import describe, make_manifest
-<<<<<<< HEAD
-from ingenium.backtest.problems import as_asked, backtest_problems
-=======
 from ingenium.backtest.over_bus import BusReplay, OnLine
-from ingenium.backtest.problems import backtest_problems
->>>>>>> langs
+from ingenium.backtest.problems import as_asked, backtest_problems
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.summary import summarize
 from ingenium.brokers import PaperExecutor
@@ -51,11 +47,8 @@ def run(
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
-<<<<<<< HEAD
     on_app: OnApp | None = None,
-=======
     on_line: OnLine | None = None,
->>>>>>> langs
 ) -> BacktestResult:
     """Run an app over its history, and return what came out.
 
@@ -77,11 +70,8 @@ def run(
             time of a fast run.
         on_step: Called after each step with its number, its time, the bars so far, and how many
             there will be, if that is known.
-<<<<<<< HEAD
         on_app: Called with the app before it runs; what it raises ends the run.
-=======
         on_line: Takes name and output lines of components that are other programs.
->>>>>>> langs
 
     Raises:
         BacktestError: The app cannot be backtested, a component raised, or the benchmark has no
@@ -101,11 +91,8 @@ def run(
             harsher=harsher,
             digest=digest,
             on_step=on_step,
-<<<<<<< HEAD
             on_app=on_app,
-=======
             on_line=on_line,
->>>>>>> langs
         )
     )
 
@@ -121,22 +108,15 @@ async def run_async(
     harsher: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
-<<<<<<< HEAD
     on_app: OnApp | None = None,
-=======
     on_line: OnLine | None = None,
->>>>>>> langs
 ) -> BacktestResult:
     """Do as `run`, within an event loop."""
     for name, time in (("start", start), ("end", end), ("figures_from", figures_from)):
         if isinstance(time, datetime) and time.tzinfo is None:
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
     zone = None if timezone is None else _zone(timezone)
-<<<<<<< HEAD
-    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest, on_app)
-=======
-    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest, on_line)
->>>>>>> langs
+    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest, on_app, on_line)
     return await _run(asked, on_step)
 
 
@@ -190,11 +170,8 @@ class _Asked:
     figures_from: datetime | None
     harsher: bool
     digest: bool
-<<<<<<< HEAD
     on_app: OnApp | None = None
-=======
-    on_line: OnLine | None
->>>>>>> langs
+    on_line: OnLine | None = None
 
     def make_app(self) -> App:
         app = self.source
