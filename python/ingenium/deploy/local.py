@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 
 from ingenium.bus import NatsBus
 from ingenium.bus.accounts import OPERATOR
@@ -42,6 +42,9 @@ from ingenium.lockstep import OnStep, ReplayResult
 
 __all__ = ["run_app", "run_component"]
 
+Attend = Callable[[NatsBus], AbstractAsyncContextManager[None]]
+"""Makes what watches a live app for as long as it runs."""
+
 _log = logging.getLogger("ingenium.deploy")
 
 
@@ -58,6 +61,7 @@ async def run_app(
     on_notice: Callable[[str], None] = lambda _text: None,
     on_ready: Callable[[str], None] = lambda _text: None,
     restarts: RestartPolicy | None = None,
+    attend: Attend | None = None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history, or until it is asked to stop.
 
@@ -76,6 +80,8 @@ async def run_app(
         on_ready: Told once when all components of a live app are ready, or which are not; then of
             each one that is ready later.
         restarts: When a program of a live app that died is started again.
+        attend: Opened with an operator's connection before the components of a live app start, and
+            closed when they have stopped.
 
     Returns:
         What came out of history; ``None`` for live data.
@@ -146,6 +152,7 @@ async def run_app(
                 remember_prefix(app, settings)
                 check = positions_check(bus, app, settings, halt, on_notice, adopt=adopt)
                 async with (
+                    attend(bus) if attend is not None else nullcontext(),
                     watched_server(access.monitor_url, app, halt, on_notice),
                     observed_programs(bus, app, parts),
                     watched_symbols(bus, app, on_notice),
