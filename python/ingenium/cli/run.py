@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -128,6 +129,8 @@ def run(
             # In a process of its own: whoever started it passes on what it prints.
             print_notes(messages, collect_notes([loaded.component(component)]))
     else:
+        if not loaded.historical:
+            _hide_logged_denials()
         watch = None if loaded.historical else _watch(loaded, messages, quiet=quiet)
         try:
             result = _run_app(
@@ -189,6 +192,12 @@ def _check_flags(
         )
 
 
+def _hide_logged_denials() -> None:
+    """Keep the lines of the log about denials away, where the run prints each one."""
+    for name in ("ingenium.portfolio", "ingenium.executor", "ingenium.brokers"):
+        logging.getLogger(name).addFilter(lambda record: " is denied" not in record.getMessage())
+
+
 def _watch(app: App, console: Console, *, quiet: bool) -> RunWatch:
     """Return what prints fills and denials while a live app runs."""
     from ingenium.operating.run_watch import RunWatch
@@ -226,6 +235,9 @@ def _run_component(
     app: App, component: str, settings: Settings, *, adopt: bool, console: Console
 ) -> ReplayResult | None:
     from ingenium.deploy import run_component
+
+    if settings.stop_with_input and not app.historical:
+        _hide_logged_denials()
 
     def on_ready(text: str) -> None:
         # The parent of a component says it of all of them.

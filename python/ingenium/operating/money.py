@@ -82,7 +82,7 @@ class AppMoney(msgspec.Struct):
             the last message before it stopped; ``"last status"`` that the
             server has kept of it; ``"state file"`` of it on this machine, where it does not
             answer; empty when nothing is known.
-        age_seconds: How old the last status is; ``None`` for the other sources.
+        age_seconds: How old that is; ``None`` for an answer of now, and for the state file.
         why: Why nothing is known; empty when it is.
         starting_cash: Cash that the account began with.
         cash: Cash now, after commissions.
