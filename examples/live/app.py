@@ -70,6 +70,6 @@ def app() -> App:
         strategies=[SmaCross(SYMBOLS, fast=3, slow=8)],
         portfolio=FixedQuantity(10),
         executor=PaperExecutor(),
-        # Prices of a random walk may jump further than those of a market.
-        risk=RiskLimits(price_collar=None),
+        # A random walk jumps further, and turns more often, than these limits allow.
+        risk=RiskLimits(price_collar=None, duplicate_seconds=None),
     )

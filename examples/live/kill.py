@@ -1,4 +1,4 @@
-"""Kills a component of the live example, as a crash would: ``python examples/live/kill.py feed``."""
+"""Kills a component of the live example, as a crash would: ``kill.py feed``."""
 
 from __future__ import annotations
 

@@ -933,8 +933,8 @@ class Ohlc(betterproto2.Message):
         6, betterproto2.TYPE_STRING, optional=True
     )
     """
-    Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-    "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+    Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+    write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
     known at its timestamp.
     """
 
