@@ -27,6 +27,9 @@ _VARIES = [
     (r"\b(Data|Execution|Signal)Event\b", r"\\w+Event"),
     (r"\b1s\b", "100ms"),
     (r"\b(fill|denial)s\b", r"\1s?"),
+    (r"handled, ", r"handled, ([\\d,]+ waiting, )?"),
+    (r"behind, ", r"behind, (outbox [\\d,]+, )?"),
+    (r"[0-9a-f]{64}", r"[0-9a-f]{64}"),
     (r"no orders work, by the executor", r"(no orders work|.* working orders?), by the executor"),
 ]
 
