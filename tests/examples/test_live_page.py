@@ -110,4 +110,4 @@ def test_page_shows_what_happens(tmp_path: Path) -> None:
             if "halt " in lines[0]:
                 until(lambda: "Z  DENIED  " in run.err, "an order that is denied")
             done += 1
-        assert done == len(blocks) == 8
+        assert done == len(blocks) == 9
