@@ -140,17 +140,19 @@ class Settings:
         """Return these settings with another subject prefix; empty for none."""
         return replace(self, prefix=prefix)
 
-    def for_role(self, role: str) -> Settings:
-        """Return these settings with the files of a role.
+    def for_role(self, role: str, component: str = "") -> Settings:
+        """Return these settings with the files of a role, or of a component.
 
         Args:
             role: ``"strategy"`` or another one; takes the place of ``{role}`` in paths.
+            component: Its name. Where there is a file with ``strategy.<name>`` in that place, it is
+                taken.
         """
         return replace(
             self,
-            credentials=_of_role(self.credentials, role),
-            certificate_file=_of_role(self.certificate_file, role),
-            key_file=_of_role(self.key_file, role),
+            credentials=_of_role(self.credentials, role, component),
+            certificate_file=_of_role(self.certificate_file, role, component),
+            key_file=_of_role(self.key_file, role, component),
         )
 
     def for_child(self, *, app: str, component: str) -> dict[str, str]:
@@ -197,8 +199,11 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
-def _of_role(path: Path | None, role: str) -> Path | None:
-    return None if path is None else Path(str(path).replace("{role}", role))
+def _of_role(path: Path | None, role: str, component: str) -> Path | None:
+    if path is None:
+        return None
+    own = Path(str(path).replace("{role}", f"{role}.{component}"))
+    return own if component and own.exists() else Path(str(path).replace("{role}", role))
 
 
 def _list(text: str) -> tuple[str, ...]:

@@ -46,7 +46,9 @@ __all__ = [
     "grant_subject",
     "is_ask",
     "observed_subject",
+    "own_report_subject",
     "report_subject",
+    "role_report_subject",
     "share_subject",
     "space_subject",
     "status_subject",
@@ -198,6 +200,25 @@ def report_subject(app: str) -> str:
     """
     _check("name", app, "")
     return f"_ingenium.{app}.report"
+
+
+def own_report_subject(app: str, component: str) -> str:
+    """Return the subject on which one component of ``app`` reports, and no other may.
+
+    Raises:
+        SubjectError: A name cannot be part of a subject.
+    """
+    _check("name", component, "")
+    return f"{report_subject(app)}.{component}"
+
+
+def role_report_subject(app: str, role: str) -> str:
+    """Return where reports arrive that came from another account: it tells their sender's role.
+
+    Raises:
+        SubjectError: A name cannot be part of a subject.
+    """
+    return f"{report_subject(app)}s.{role}"
 
 
 def grant_subject(app: str) -> str:

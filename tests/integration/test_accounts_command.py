@@ -19,6 +19,7 @@ from ingenium.subjects import ORDER
 from ingenium.testing import Collector
 
 MakeServer = Callable[[str], Any]
+COMPONENTS = ("ingestor.ticks", "strategy.turns", "portfolio.fixed-quantity", "executor.paper")
 
 APP = """
 import asyncio
@@ -130,7 +131,7 @@ def test_files_are_private_and_never_overwritten(folder: Path) -> None:
     secrets = folder / "secrets"
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
     names = {path.name for path in secrets.iterdir()}
-    assert names == {f"{role}.login" for role in ROLES} | {"accounts.conf"}
+    assert names == {f"{login}.login" for login in (*ROLES, *COMPONENTS)} | {"accounts.conf"}
     before = {path: path.read_bytes() for path in secrets.iterdir()}
     assert {stat.S_IMODE(path.stat().st_mode) for path in before} == {0o600}
     again = ingenium("accounts", "app.py", "--directory", "secrets", cwd=folder)
@@ -146,7 +147,10 @@ def test_printed_accounts_differ_each_time_and_name_all_users(folder: Path) -> N
         assert text.startswith("# The accounts of live")
         lines = [line for line in text.splitlines() if not line.startswith("#")]
         accounts = json.loads("{" + "".join(lines) + "}")
-        assert {user["user"] for each in accounts.values() for user in each["users"]} == set(ROLES)
+        assert {user["user"] for each in accounts.values() for user in each["users"]} == {
+            *ROLES,
+            *COMPONENTS,
+        }
 
 
 def test_keys_need_a_folder(folder: Path) -> None:

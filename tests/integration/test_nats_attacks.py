@@ -23,7 +23,12 @@ from ingenium.bus.accounts import OPERATOR, READER, ROLES, Accounts
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, open_stream
+from ingenium.components import Strategy
+from ingenium.delivery import DurableMember, Store
+from ingenium.delivery.secret import id_secret
 from ingenium.errors import BusPermissionError, StreamError
+from ingenium.events import DataEvent, Ohlc, Signal, SignalEvent, decode, encode
+from ingenium.ids import make_id
 from ingenium.subjects import EXECUTION, ORDER, SIGNAL, data_subject
 from ingenium.testing import Collector, IncidentLog, wait_until
 
@@ -220,9 +225,14 @@ async def test_stream_that_republishes_onto_orders_reaches_nobody(
         "republish": {"src": PRICE, "dest": ORDER},
     }
     strategy = buses["strategy"]
-    await strategy.client.request("$JS.API.STREAM.DELETE.INGENIUM_DATA", b"")
-    made = await strategy.client.request("$JS.API.STREAM.CREATE.OWN", json.dumps(config).encode())
-    assert b'"error"' not in made.data
+    # A stream of its own is refused; the one of market data it could make where there is none yet.
+    await raw(strategy, "$JS.API.STREAM.CREATE.OWN", json.dumps(config).encode())
+    assert "STREAM.CREATE.OWN" in strategy.refused("$JS.")
+    config["name"] = DATA_STREAM.name
+    made = await strategy.client.request(
+        f"$JS.API.STREAM.CREATE.{DATA_STREAM.name}", json.dumps(config).encode()
+    )
+    assert b'"error"' in made.data
     await raw(buses["ingestor"], PRICE, FORGED)
     assert await victims.seen() == {PRICE}
 
@@ -304,12 +314,14 @@ async def test_strategy_cannot_make_a_stream_that_swallows_its_acknowledgements(
         await open_stream(buses["strategy"], MONEY_STREAM)
 
 
-async def test_strategy_cannot_fill_the_disk_or_the_memory(buses: dict[str, NatsBus]) -> None:
-    large = replace(DATA_STREAM, name="OWN", subjects=("own.>",))
+async def test_strategy_cannot_fill_the_disk_or_the_memory(server: EmbeddedServer) -> None:
+    # Where there is no stream of market data yet, it may make that one, within its limits.
+    strategy = await NatsBus.connect(server.url_for("strategy", "rsi"))
     with pytest.raises(StreamError, match="insufficient storage"):
-        await open_stream(buses["strategy"], replace(large, in_files=True))
+        await open_stream(strategy, replace(DATA_STREAM, in_files=True))
     with pytest.raises(StreamError, match="insufficient memory"):
-        await open_stream(buses["strategy"], replace(large, max_bytes=2**28))
+        await open_stream(strategy, replace(DATA_STREAM, max_bytes=2**28 * 16 + 32))
+    await strategy.close()
 
 
 async def test_redirected_message_is_refused_by_who_receives_it(
@@ -346,3 +358,90 @@ async def test_web_page_cannot_smuggle_orders_in_a_request(
     with pytest.raises((http.client.HTTPException, OSError)):
         await asyncio.to_thread(urllib.request.urlopen, request, timeout=5)
     assert await victims.seen() == set()
+
+
+async def test_signal_under_an_id_that_was_used_is_found_out_by_its_bytes(
+    buses: dict[str, NatsBus],
+) -> None:
+    # Those who read the stream compare what it has kept.
+    stream = NatsStream(buses["portfolio"], MONEY_STREAM.name)
+    await stream.append(ORDER, b'{"Id":"order_1","Quantity":"1"}', {MESSAGE_ID: "order_1"})
+    with pytest.raises(StreamError, match=r"its id 'order_1' is that of message 1 on .* else"):
+        await stream.append(ORDER, b'{"Id":"order_1","Quantity":"9"}', {MESSAGE_ID: "order_1"})
+    assert len(await kept_by(stream)) == 1
+
+
+async def turning(
+    bus: NatsBus, store: Path, stream: NatsStream, payloads: list[bytes]
+) -> DurableMember:
+    """Start a strategy on its stream that sends a signal for each bar."""
+    component = Turns(name="rsi")
+    kept = Store.open(store, owner="test")
+    secret = await id_secret(bus, kept)
+    member = DurableMember(bus, stream, component, kept, secret=secret)
+    await member.start()
+    for payload in payloads:
+        await member._on_data(Message(PRICE, payload))
+    return member
+
+
+class Turns(Strategy):
+    """Goes long on each bar."""
+
+    def on_data(self, event: DataEvent) -> None:
+        self.send_signal(event.symbol, Signal.LONG)
+
+
+def bar_of(day: int) -> bytes:
+    ohlc = Ohlc(open="1", high="1", low="1", close="1", volume="1", period="1s")
+    when = f"2026-01-{day:02}T00:00:00Z"
+    event = DataEvent(id=f"data_{day}", type=OHLC, symbol="AAPL", timestamp=when, ohlc=ohlc)
+    return encode(event)
+
+
+OHLC = "data.type.ohlc"
+
+
+async def test_hostile_strategy_does_not_silence_another_one_whose_ids_it_works_out(
+    server: EmbeddedServer, buses: dict[str, NatsBus], tmp_path: Path
+) -> None:
+    rsi = await NatsBus.connect(server.url_for("strategy", "rsi"))
+    # All that is public goes into it: the name, the bar's id, and a count.
+    guess = make_id("signal", "rsi", "data_1", "0")
+    forged = encode(SignalEvent(id=guess, symbol="AAPL", signal=Signal.SHORT))
+    await raw(buses["strategy"], SIGNAL, forged, Nats_Msg_Id=guess)
+    stream = NatsStream(rsi, MONEY_STREAM.name)
+    ids = []
+    for life, day in enumerate((1, 2)):
+        member = await turning(rsi, tmp_path / "rsi.db", stream, [bar_of(day)])
+        signals: list[Record] = []
+        async with asyncio.timeout(10):
+            while len(signals) < life + 2:
+                await asyncio.sleep(0.01)
+                signals = await kept_by(NatsStream(buses[OPERATOR], MONEY_STREAM.name))
+        await member.stop()
+        ids = [decode(SignalEvent, record.message.payload).id for record in signals]
+    assert [decode(SignalEvent, r.message.payload).signal for r in signals] == [
+        Signal.SHORT,
+        Signal.LONG,
+        Signal.LONG,
+    ]
+    assert len(set(ids)) == 3
+    assert ids[0] == guess
+    # The secret is in the file, so the ids after a restart are those of the first life.
+    store = Store.open(tmp_path / "rsi.db", owner="test")
+    secret = await id_secret(rsi, store)
+    store.close()
+    assert ids[1:] == [make_id("signal", "rsi", f"data_{day}", "0", secret) for day in (1, 2)]
+    headers = [record.message.headers[MESSAGE_ID] for record in signals]
+    assert headers[1].startswith(f"{ids[1]}.")
+    await rsi.close()
+
+
+async def test_ids_are_plain_on_a_server_without_accounts(tmp_path: Path) -> None:
+    async with EmbeddedServer(tmp_path) as server:
+        bus = await NatsBus.connect(server.url)
+        store = Store.open(tmp_path / "rsi.db", owner="test")
+        assert await id_secret(bus, store) == ""
+        store.close()
+        await bus.close()

@@ -295,5 +295,6 @@ def test_missing_binary_error_holds_the_install_command(tmp_path):
 
 
 def test_configuration_escapes_what_it_is_given(tmp_path):
-    text = configuration(tmp_path, port=-1, access=one_user('a"b', "c\\d\ne"))
+    access = one_user('a"b', "c\\d\ne")
+    text = configuration(tmp_path, port=-1, access=access, monitor_path="/x", max_pending="32MB")
     assert r'user: "a\"b", password: "c\\d\ne"' in text

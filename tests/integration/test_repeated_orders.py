@@ -21,7 +21,7 @@ from ingenium.components import Executor, Portfolio, arm
 from ingenium.components.live import LiveMember
 from ingenium.components.order_contents import OrderContents, content_of
 from ingenium.events import ExecutionEvent, OrderEvent, ReplaceEvent, StopLoss, decode, encode
-from ingenium.subjects import EXECUTION, ORDER, data_subject
+from ingenium.subjects import EXECUTION, ORDER, data_subject, dead_letter_subject
 from ingenium.testing.events import data_event
 
 WORDS = (
@@ -96,6 +96,8 @@ async def test_second_order_under_a_known_id_is_rejected_and_the_first_works_on(
     # What is left of the first one.
     assert second.leaves_quantity == "5"
     assert second.reason == WORDS
+    # That is the one answer: it is no dead letter, too.
+    assert await desk.records(bus, dead_letter_subject(make().name)) == []
     if kind == "broker":
         assert [each["qty"] for each in broker.lines("order")] == ["5"]
 

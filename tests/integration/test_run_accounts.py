@@ -123,7 +123,7 @@ def test_live_app_works_end_to_end_with_a_user_for_each_role(folder: Path, how: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_child_gets_the_address_of_its_own_role_only(folder: Path) -> None:
+def test_child_gets_the_address_of_its_own_user_only(folder: Path) -> None:
     with running("run", "app.py:app", "--processes", cwd=folder) as it:
         until_served(folder, it)
         roles = {
@@ -147,12 +147,12 @@ def test_child_gets_the_address_of_its_own_role_only(folder: Path) -> None:
 
         until(look, "the children")
         for name, role in roles.items():
-            users = re.findall(r"nats://([a-z]+):", found[name])
-            assert users == [role]
-            own = running_servers(folder / ".ingenium", role)[0]
+            users = re.findall(r"nats://([a-z.-]+):", found[name])
+            assert users == [f"{role}.{name}"]
+            own = running_servers(folder / ".ingenium", users[0])[0]
             assert f"NATS_SERVER={own}" in found[name]
-            others = [each for each in secrets(folder) if each not in own]
-            assert len(others) == len(ROLES) - 1
+            others = secrets(folder)
+            assert len(others) == len(ROLES)
             assert not any(other in found[name] for other in others)
 
 

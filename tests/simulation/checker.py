@@ -339,10 +339,25 @@ class _Check:
         return held, works
 
     def dead_letters(self) -> None:
-        """No handler failed, and nothing could not be read."""
+        """No handler failed, nothing could not be read, and each forgery is reported."""
+        first: dict[str, bytes] = {}
+        forged: set[int] = set()
+        told: set[int] = set()
+        for record, event in self.events:
+            if isinstance(event, SignalEvent) and event.id in self.world.script.forged:
+                payload = record.message.payload
+                if first.setdefault(event.id, payload) != payload:
+                    forged.add(record.sequence)
         for _, event in self.events:
-            if isinstance(event, DeadLetterEvent):
+            if not isinstance(event, DeadLetterEvent):
+                continue
+            sequence = int(event.stream_sequence or 0)
+            if sequence in forged and event.component == PORTFOLIO:
+                told.add(sequence)
+            else:
                 self.fail(f"{event.component} could not take a message: {event.error[-300:]}")
+        if untold := sorted(forged - told):
+            self.fail(f"two signals have one id, and nobody is told: messages {untold}")
 
     def outboxes(self) -> None:
         """I3: nothing waits to be sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,7 @@ class Script:
         doubled: Ids of what was sent twice without a word to the stream.
         bars: When the bars behind signals were known, by the ids of the signals.
         causes: The same by the ids of the orders that the portfolio makes of the signals.
+        forged: Ids under which somebody has sent another signal.
     """
 
     def __init__(self, world: SimWorld) -> None:
@@ -67,6 +69,7 @@ class Script:
         self.doubled: set[str] = set()
         self.bars: dict[str, datetime] = {}
         self.causes: dict[str, datetime] = {}
+        self.forged: set[str] = set()
         options = world.chaos.options
         self.symbols = [f"S{number}" for number in range(options.symbols)]
 
@@ -86,7 +89,12 @@ class Script:
             )
             age = _BAR_AGES[(options.seed + number) % len(_BAR_AGES)]
             self._note_bar(str(event.id), chaos.now - timedelta(seconds=age))
+            is_forged = options.impostor and chaos.roll(options.impostor)
+            if is_forged and number % 2:
+                await self._forge(event)
             await self._send(event)
+            if is_forged and not number % 2:
+                await self._forge(event)
             if before is not None and chaos.roll(options.careless):
                 chaos.fault("careless", str(before.id))
                 self.doubled.add(before.id or "")
@@ -98,6 +106,18 @@ class Script:
         self.bars[signal] = known
         for number in range(_MOST_SENDS):
             self.causes[make_id("order", PORTFOLIO, signal, str(number))] = known
+
+    async def _forge(self, event: SignalEvent) -> None:
+        """Send another signal under an id, before the real one or behind it.
+
+        Ids are functions of what is public, and who sends to the stream need not give it one.
+        """
+        identifier = event.id or ""
+        other = Signal.LONG if event.signal == Signal.SHORT else Signal.SHORT
+        self._chaos.fault("forged", identifier)
+        self.forged.add(identifier)
+        self.doubled.add(identifier)
+        await self._send(replace(event, signal=other), careless=True)
 
     async def _tell_again(self) -> None:
         """Send an execution a second time, as an executor that was started again may."""

@@ -89,7 +89,16 @@ def state_before_position(patch):
 
 
 def no_inbox(patch):
-    patch.setattr(writing.Draft, "has_seen", lambda self, identifier: False)
+    patch.setattr(writing.Draft, "digest", lambda self, identifier: None)
+
+
+def duplicate_is_known_by_its_id_alone(patch):
+    digest = writing.Draft.digest
+
+    def without_content(self, identifier):
+        return None if digest(self, identifier) is None else b""
+
+    patch.setattr(writing.Draft, "digest", without_content)
 
 
 def outbox_forgets_before_the_acknowledgement(patch):
@@ -111,6 +120,37 @@ def outbox_gives_up(patch):
             return
 
     patch.setattr(outbox.Outbox, "_send", send_once)
+
+
+def outbox_takes_what_went_out_together_for_kept(patch):
+    async def send_and_forget(self, waiting):
+        if len(waiting) > 1:
+            await self._stream.append_many([outbox._message(each) for each in waiting])
+        else:
+            await self._send(waiting[0])
+        self._forget([each.number for each in waiting])
+
+    patch.setattr(outbox.Outbox, "_send_together", send_and_forget)
+
+
+def outbox_sends_together_in_any_order(patch):
+    send = outbox.Outbox._send_together
+
+    async def send_reversed(self, waiting):
+        await send(self, waiting[::-1])
+
+    patch.setattr(outbox.Outbox, "_send_together", send_reversed)
+
+
+def commit_leaves_out_what_the_last_of_a_batch_has_sent(patch):
+    commit = writing.Draft.commit
+
+    def commit_without_the_last(self):
+        if len(self._outbox) > 1 and len(self._seen) > 1:
+            self._outbox.pop()
+        commit(self)
+
+    patch.setattr(writing.Draft, "commit", commit_without_the_last)
 
 
 def call_before_the_journal_is_written(patch):
@@ -175,18 +215,18 @@ def halts_are_not_heard(patch):
 
 
 def words_about_trading_count_again(patch):
-    has_seen = writing.Draft.has_seen
+    digest = writing.Draft.digest
     apply = TradingSwitch.apply
 
     def apply_anew(self, event):
         self._seen.clear()
         return apply(self, event)
 
-    def has_seen_others(self, identifier):
-        return not identifier.startswith("control") and has_seen(self, identifier)
+    def digest_of_others(self, identifier):
+        return None if identifier.startswith("control") else digest(self, identifier)
 
     patch.setattr(TradingSwitch, "apply", apply_anew)
-    patch.setattr(writing.Draft, "has_seen", has_seen_others)
+    patch.setattr(writing.Draft, "digest", digest_of_others)
 
 
 def portfolio_forgets_its_state(patch):
@@ -249,8 +289,12 @@ def orders_that_are_forgotten_block_nothing(patch):
         position_before_state,
         state_before_position,
         no_inbox,
+        duplicate_is_known_by_its_id_alone,
         outbox_forgets_before_the_acknowledgement,
         outbox_gives_up,
+        outbox_takes_what_went_out_together_for_kept,
+        outbox_sends_together_in_any_order,
+        commit_leaves_out_what_the_last_of_a_batch_has_sent,
         call_before_the_journal_is_written,
         fills_are_booked_again,
         unknown_counts_as_failed,

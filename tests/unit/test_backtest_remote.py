@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,8 +33,8 @@ def sweep_of(target: str, folder: Path, count: int = 3) -> Sweep:
     return Sweep(target, [{"fast": number} for number in range(count)], folder)
 
 
-def done(task: Task, worker: str, error: str = "none") -> bytes:
-    run = SweepRun.failed(task.point, error)
+def done(task: Task, worker: str, digest: str = "none", error: str = "") -> bytes:
+    run = replace(SweepRun.failed(task.point, error), events_digest=digest)
     return json.dumps(run.to_json(task) | {"worker": worker}).encode()
 
 
@@ -129,17 +130,33 @@ async def test_what_is_missing_is_put_on_the_queue_and_each_run_counts_once(
     assert queue.put_keys == [second.key, third.key], "not what was done before"
     assert queue.log == ["taken back", "taken back", "forgotten"]
     assert [run.point for run in runs] == [{"fast": 0}, {"fast": 1}, {"fast": 2}]
-    assert [run.error for run in runs] == ["done before", "none", "none"]
+    assert [run.events_digest for run in runs] == ["done before", "none", "none"]
     assert counts[0] == (0, 3)
     assert counts[-1] == (3, 3)
     assert [name for name in workers if name] == ["a:1:0", "b:1:0"]
     assert idle == [1]
 
 
+async def test_run_that_failed_in_an_older_sweep_is_put_on_the_queue_again(
+    target: str, tmp_path: Path
+) -> None:
+    sweep = sweep_of(target, tmp_path, 1)
+    (task,) = sweep.missing()
+    queue: Any = FakeQueue()
+    queue.story = [
+        lambda: done(task, "a:1:0", error="no such file"),
+        lambda: None,
+        lambda: done(task, "b:1:0", "mended"),
+    ]
+    (run,) = await remote.run_remotely(sweep, queue)
+    assert queue.put_keys == [task.key]
+    assert (run.events_digest, run.error) == ("mended", "")
+
+
 async def test_sweep_that_is_done_asks_no_server(target: str, tmp_path: Path) -> None:
     sweep = sweep_of(target, tmp_path)
     for task in sweep.missing():
-        sweep.keep(task.key, SweepRun.failed(task.point, "x"))
+        sweep.keep(task.key, SweepRun.failed(task.point, ""))
     nothing: Any = None
     assert len(await remote.run_remotely(sweep_of(target, tmp_path), nothing)) == 3
 

@@ -47,19 +47,22 @@ def crossing(accounts: dict[str, Any], source: str, target: str) -> set[tuple[st
 def test_only_these_subjects_cross_between_accounts() -> None:
     accounts = read(APP.configuration(passwords=PASSWORDS))
     data = ("stream", "ingenium.ingestor.data.>")
-    report = ("service", "_ingenium.app.report")
     assert crossing(accounts, "DATA", "STRAT") == {data}
     assert crossing(accounts, "DATA", "MONEY") == {data}
-    # A service is used by whoever imports it: these two are ways into the account of money.
     # Only listened to.
     asks = {("stream", "_ingenium.app.ask"), ("stream", "_ingenium.app.ask.*")}
+    # A service is used by whoever imports it: these are the ways into the account of money. Of the
+    # reports, one subject tells the role of the sender, the others the component.
     assert crossing(accounts, "MONEY", "DATA") == asks | {
-        report,
+        ("service", "_ingenium.app.reports.ingestor"),
+        ("service", "_ingenium.app.report.csv"),
         ("service", "ingenium.deadletter.csv"),
         ("service", "_ingenium.app.status.csv"),
     }
     assert crossing(accounts, "MONEY", "STRAT") == asks | {
-        report,
+        ("service", "_ingenium.app.reports.strategy"),
+        ("service", "_ingenium.app.report.rsi"),
+        ("service", "_ingenium.app.report.sma"),
         ("service", "ingenium.strategy.signal"),
         ("service", "ingenium.deadletter.rsi"),
         ("service", "ingenium.deadletter.sma"),
@@ -94,6 +97,40 @@ def test_every_role_has_a_user_of_its_own() -> None:
     accounts = read(APP.configuration(passwords=PASSWORDS))
     users = {user["user"]: user["password"] for each in accounts.values() for user in each["users"]}
     assert users == PASSWORDS
+
+
+def test_every_component_has_a_user_that_speaks_in_its_own_name_only() -> None:
+    accounts = read(APP.configuration(passwords=dict.fromkeys(APP.logins, "p")))
+    users = {user["user"]: user for each in accounts.values() for user in each["users"]}
+    own = {"ingestor.csv", "strategy.rsi", "strategy.sma", "portfolio.pf", "executor.ex"}
+    assert set(users) == own | set(ROLES)
+    assert APP.user("strategy", "rsi") == "strategy.rsi"
+    assert APP.user("strategy", "unknown") == "strategy"
+    rsi = users["strategy.rsi"]["permissions"]
+    for subject in ("ingenium.deadletter.sma", "_ingenium.app.report.sma", "_ingenium.app.report"):
+        assert not any(matches(pattern, subject) for pattern in rsi["publish"]["allow"]), subject
+    assert {"ingenium.deadletter.rsi", "_ingenium.app.report.rsi"} < set(rsi["publish"]["allow"])
+    assert "_INBOX.strategy-rsi.>" not in rsi["subscribe"]["deny"]
+    assert {"_INBOX.strategy.>", "_INBOX.strategy-sma.>", "_INBOX.portfolio-pf.>"} < set(
+        rsi["subscribe"]["deny"]
+    )
+
+
+def test_program_may_report_where_all_do() -> None:
+    accounts = Accounts("app", {"strategy": ["go"]}, programs=["go"])
+    made = read(accounts.configuration(passwords=dict.fromkeys(accounts.logins, "p")))
+    [go] = [user for user in made["STRAT"]["users"] if user["user"] == "strategy.go"]
+    assert "_ingenium.app.report" in go["permissions"]["publish"]["allow"]
+
+
+@pytest.mark.parametrize("account", ["DATA", "STRAT", "MONEY", "READ"])
+def test_every_account_has_limits(account: str) -> None:
+    made = read(APP.configuration(passwords=PASSWORDS))[account]
+    assert 0 < made["limits"]["max_connections"] <= 128
+    assert 0 < made["limits"]["max_subscriptions"] <= 10_000
+    if "jetstream" in made:
+        for what in ("max_streams", "max_consumers", "max_ack_pending"):
+            assert made["jetstream"][what] > 0
 
 
 def test_prefix_tells_two_sets_of_accounts_apart() -> None:
@@ -139,7 +176,7 @@ def test_what_cannot_be_used_is_refused() -> None:
 @pytest.mark.parametrize("accounts", [APP, Accounts("app", data_subjects=["acme.>"], prefix="p")])
 def test_server_takes_the_configuration(tmp_path: Path, accounts: Accounts) -> None:
     path = tmp_path / "server.conf"
-    odd = dict.fromkeys(ROLES, 'a"b\\c$d #{}')
+    odd = dict.fromkeys(accounts.logins, 'a"b\\c$d #{}')
     path.write_text(
         f"jetstream: enabled\naccounts {{\n{accounts.configuration(passwords=odd)}}}\n", "utf-8"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from ingenium.bus.stream import MemoryStream
 from ingenium.clock import ManualClock
@@ -29,7 +30,7 @@ class Day:
 
 def fill(number: int, **others: str) -> ExecutionEvent:
     """Make an execution that fills, unless it is said otherwise."""
-    values = {"symbol": "A", "side": "buy", "quantity": "1", "price": "10", "update": "filled"}
+    values: Any = {"symbol": "A", "side": "buy", "quantity": "1", "price": "10", "update": "filled"}
     return ExecutionEvent(id=f"e{number}", order_id=f"o{number}", **(values | others))
 
 

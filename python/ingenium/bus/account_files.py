@@ -7,7 +7,8 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingenium.bus.accounts import ROLES, Accounts
+from ingenium.bus.account_limits import AUTH_SECONDS
+from ingenium.bus.accounts import Accounts
 from ingenium.bus.server_files import write_private
 from ingenium.errors import ConfigError, MissingDependencyError
 from ingenium.private_files import make_folder
@@ -23,7 +24,7 @@ class NewAccounts:
 
     Attributes:
         configuration: For the server.
-        secrets: By role: ``user:password``, or the seed of an nkey; what a file of credentials
+        secrets: By login: ``user:password``, or the seed of an nkey; what a file of credentials
             holds.
         ending: Of such a file's name, ``"login"`` or ``"nk"``.
     """
@@ -44,7 +45,7 @@ class NewAccounts:
         Raises:
             ConfigError: Something is there already, or cannot be written.
         """
-        files = {directory / f"{role}.{self.ending}": text for role, text in self.secrets.items()}
+        files = {directory / f"{login}.{self.ending}": text for login, text in self.secrets.items()}
         files[directory / CONFIGURATION_FILE] = self.configuration
         if found := [str(path) for path in files if path.exists()]:
             # Who uses these secrets would be locked out without a word.
@@ -59,7 +60,7 @@ class NewAccounts:
 
 
 def make_accounts(accounts: Accounts, *, with_keys: bool) -> NewAccounts:
-    """Make a secret for each role, and the configuration of a server that knows them.
+    """Make a secret for each role and component, and the configuration of a server that knows them.
 
     Args:
         accounts: Of the app.
@@ -74,15 +75,21 @@ def make_accounts(accounts: Accounts, *, with_keys: bool) -> NewAccounts:
         "#   accounts {\n"
         f"#     include {CONFIGURATION_FILE}\n"
         "#   }\n"
+        "#   authorization {\n"
+        f"#     timeout: {AUTH_SECONDS}\n"
+        "#   }\n"
         "# and no users beside.\n"
     )
     if not with_keys:
-        passwords = {role: secrets.token_urlsafe(32) for role in ROLES}
-        logins = {role: f"{accounts.user(role)}:{passwords[role]}" for role in ROLES}
+        passwords = {login: secrets.token_urlsafe(32) for login in accounts.logins}
+        logins = {
+            login: f"{accounts.user(*who)}:{passwords[login]}"
+            for login, who in accounts.logins.items()
+        }
         return NewAccounts(head + accounts.configuration(passwords=passwords), logins, "login")
-    pairs = {role: _make_key() for role in ROLES}
-    public = {role: key for role, (_, key) in pairs.items()}
-    seeds = {role: seed for role, (seed, _) in pairs.items()}
+    pairs = {login: _make_key() for login in accounts.logins}
+    public = {login: key for login, (_, key) in pairs.items()}
+    seeds = {login: seed for login, (seed, _) in pairs.items()}
     return NewAccounts(head + accounts.configuration(nkeys=public), seeds, "nk")
 
 

@@ -10,16 +10,25 @@ reach orders lives in other accounts, and only what is exported crosses:
 * ``MONEY`` has portfolio, executor and operator, and the stream of signals, orders and executions.
 * ``READ`` sees everything and sends nothing.
 
-Permissions within each account are a second layer, against mistakes.
+Each role has a user, and each component one of its own, which may send reports, dead letters and
+its status in its own name only and hears no answers to others. Permissions within an account are a
+second layer, against mistakes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingenium.bus.account_limits import DATA as _DATA
+from ingenium.bus.account_limits import MONEY as _MONEY
+from ingenium.bus.account_limits import READ as _READ
+from ingenium.bus.account_limits import STRAT as _STRAT
+from ingenium.bus.account_limits import limits_of
+from ingenium.bus.account_rights import Subjects, permissions
+from ingenium.bus.roles import COMPONENT_ROLES, OPERATOR, READER, ROLES, inbox_of, login_of
 from ingenium.bus.routing import check_pattern
 from ingenium.bus.subject_space import DOCUMENTED, SubjectSpace
 from ingenium.errors import ConfigError
@@ -34,20 +43,14 @@ from ingenium.subjects import (
     ask_subject,
     dead_letter_subject,
     observed_subject,
+    own_report_subject,
     report_subject,
+    role_report_subject,
     status_subject,
 )
 
 __all__ = ["OPERATOR", "READER", "ROLES", "Accounts", "inbox_of"]
 
-OPERATOR = "operator"
-"""The role of people who halt and resume, and of the program that starts an app."""
-READER = "reader"
-"""The role of whoever only looks on."""
-ROLES = ("ingestor", "strategy", "portfolio", "executor", OPERATOR, READER)
-
-_MIB = 1_048_576
-_DATA, _STRAT, _MONEY, _READ = "DATA", "STRAT", "MONEY", "READ"
 _ACCOUNT_OF = {
     "ingestor": _DATA,
     "strategy": _STRAT,
@@ -56,18 +59,12 @@ _ACCOUNT_OF = {
     OPERATOR: _MONEY,
     READER: _READ,
 }
+# The accounts whose components are not trusted with money, and the role that each is for.
+_OUTER = {_DATA: "ingestor", _STRAT: "strategy"}
 _PORTFOLIO = "ingenium.portfolio.>"
 _MONEY_STREAM = "INGENIUM"
-# So that a flood of connections from elsewhere leaves room for portfolio and executor.
-_OTHERS_CONNECTIONS = 64
-_STREAM_CALLS = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "$KV.>")
-_DESTRUCTIVE = ("UPDATE", "DELETE", "PURGE", "RESTORE", "MSG.DELETE")
+_DATA_STREAM = "INGENIUM_DATA"
 _PREFIX_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
-
-
-def inbox_of(role: str) -> str:
-    """Return what the subjects begin with on which a role gets its answers."""
-    return f"_INBOX.{role}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +73,15 @@ class Accounts:
 
     Attributes:
         app: Its name.
-        components: Names of its components, by role; each may send dead letters in its own name.
+        components: Names of its components, by role; each may send dead letters and reports in its
+            own name.
         data_subjects: Further subjects that ingestors publish and all may read, such as
             ``"acme.news.>"``.
         prefix: Tells several sets of accounts on one server apart: ``"paper"`` makes the account
             ``PAPER_DATA`` and the user ``paper-ingestor``.
         space: The subject space of the app; that of the documented subjects when left out.
+        programs: Names of the components that are other programs, which may report on the one
+            subject that all share, in the name of any program of their role.
 
     Raises:
         ConfigError: A role, a prefix or a subject cannot be used.
@@ -92,6 +92,7 @@ class Accounts:
     data_subjects: Sequence[str] = ()
     prefix: str = ""
     space: SubjectSpace = DOCUMENTED
+    programs: Collection[str] = ()
 
     def __post_init__(self) -> None:
         """Check what came in."""
@@ -112,15 +113,30 @@ class Accounts:
                     "use one that begins with a name of your own, such as 'acme.news.>'"
                 )
 
-    def user(self, role: str) -> str:
-        """Return the name of a role's user.
+    @property
+    def logins(self) -> dict[str, tuple[str, str]]:
+        """Role and component of each user: one for each role, and one for each component."""
+        found = {login_of(role): (role, "") for role in ROLES}
+        for role in COMPONENT_ROLES:
+            for name in self.components.get(role, ()):
+                found[login_of(role, name)] = (role, name)
+        return found
+
+    def user(self, role: str, component: str = "") -> str:
+        """Return the name of the user of a role, or of a component.
+
+        Args:
+            role: One of `ROLES`.
+            component: Its name. One that the app does not have gets the user of its role.
 
         Raises:
             ConfigError: There is no such role.
         """
         if role not in ROLES:
             raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}")
-        return f"{self.prefix}-{role}" if self.prefix else role
+        login = login_of(role, component)
+        login = login if login in self.logins else role
+        return f"{self.prefix}-{login}" if self.prefix else login
 
     def configuration(
         self, *, passwords: Mapping[str, str] | None = None, nkeys: Mapping[str, str] | None = None
@@ -128,24 +144,29 @@ class Accounts:
         """Write what a server's configuration has to hold within ``accounts { }``.
 
         Args:
-            passwords: Passwords by role.
-            nkeys: Public keys by role, in place of passwords.
+            passwords: Passwords by login; see `logins`. Components without one get no user.
+            nkeys: Public keys by login, in place of passwords.
 
         Returns:
             Text for a file of its own, of which several may be included, or to be put there.
         """
+        secrets = (passwords or {}) if nkeys is None else nkeys
+        logins = self.logins
         users: dict[str, list[dict[str, Any]]] = {}
-        for role in ROLES:
+        for login, (role, component) in logins.items():
+            if component and login not in secrets:
+                continue
             proof = (
-                {"nkey": nkeys[role]}
+                {"nkey": secrets[login]}
                 if nkeys is not None
-                else {"user": self.user(role), "password": (passwords or {})[role]}
+                else {"user": self.user(role, component), "password": secrets[login]}
             )
-            users.setdefault(_ACCOUNT_OF[role], []).append(
-                proof | {"permissions": self._permissions(role)}
-            )
+            allowed = {"permissions": self._permissions(role, component)}
+            users.setdefault(_ACCOUNT_OF[role], []).append(proof | allowed)
         accounts = {
-            self._account(name): {"users": users[name]} | self._borders(name)
+            self._account(name): {"users": users[name]}
+            | limits_of(name, self._count(name))
+            | self._borders(name)
             for name in (_DATA, _STRAT, _MONEY, _READ)
         }
         # The server's format takes JSON, whose quoting no value can break out of.
@@ -154,34 +175,36 @@ class Accounts:
     def _account(self, name: str) -> str:
         return f"{self.prefix.upper()}_{name}" if self.prefix else name
 
+    def _count(self, account: str) -> int:
+        return sum(
+            len(names) for role, names in self.components.items() if _ACCOUNT_OF[role] == account
+        )
+
     def _borders(self, name: str) -> dict[str, Any]:
-        """Return what an account may have, and what crosses its border."""
-        few = {"limits": {"max_connections": _OTHERS_CONNECTIONS}}
+        """Return what crosses the border of an account."""
         data = self._data
         signal = self.space.to_server(SIGNAL)
         all_data = [self._import("stream", _DATA, subject) for subject in data]
-        report = self.space.to_server(report_subject(self.app))
         # What a component says in its own name: dead letters and its status.
         own = {
-            _DATA: [*self._letters("ingestor"), *self._statuses("ingestor")],
-            _STRAT: [*self._letters("strategy"), *self._statuses("strategy")],
+            account: [*self._letters(role), *self._statuses(role)]
+            for account, role in _OUTER.items()
         }
-        asks = self._asks
+        asks = self._on_server(ask_subject(self.app), ask_subject(self.app, "*"))
         if name == _DATA:
-            return few | {
+            return {
                 "exports": [
                     *(self._export("stream", subject, _STRAT, _MONEY, _READ) for subject in data),
                     *(self._export("stream", subject, _READ) for subject in own[_DATA]),
                 ],
                 "imports": [
-                    *(self._import("service", _MONEY, each) for each in (*own[_DATA], report)),
+                    *(self._import("service", _MONEY, subject) for subject in own[_DATA]),
+                    *self._report_imports("ingestor"),
                     *(self._import("stream", _MONEY, subject) for subject in asks),
                 ],
             }
         if name == _STRAT:
-            return few | {
-                # Not so much that the stream of orders would find no room.
-                "jetstream": {"max_mem": 256 * _MIB, "max_file": 0},
+            return {
                 # To be shown: what came in as a service, an account does not export as a stream.
                 "exports": [
                     self._export("stream", subject, _READ) for subject in (signal, *own[_STRAT])
@@ -190,8 +213,9 @@ class Accounts:
                     *all_data,
                     *(
                         self._import("service", _MONEY, subject)
-                        for subject in (signal, *own[_STRAT], report)
+                        for subject in (signal, *own[_STRAT])
                     ),
+                    *self._report_imports("strategy"),
                     *(self._import("stream", _MONEY, subject) for subject in asks),
                 ],
             }
@@ -207,18 +231,19 @@ class Accounts:
         )
         if name == _MONEY:
             return {
-                "jetstream": "enabled",
                 "imports": all_data,
                 "exports": [
                     self._export("service", signal, _STRAT),
-                    *(self._export("service", subject, _STRAT) for subject in own[_STRAT]),
-                    *(self._export("service", subject, _DATA) for subject in own[_DATA]),
-                    self._export("service", report, _DATA, _STRAT),
+                    *(
+                        self._export("service", subject, account)
+                        for account, role in _OUTER.items()
+                        for subject in (*own[account], *self._reports_from(role))
+                    ),
                     *(self._export("stream", subject, _DATA, _STRAT) for subject in asks),
                     *(self._export("stream", subject, _READ) for subject in shown),
                 ],
             }
-        return few | {
+        return {
             "imports": [
                 *all_data,
                 *(self._import("stream", _MONEY, subject) for subject in shown),
@@ -234,68 +259,75 @@ class Accounts:
     def _data(self) -> list[str]:
         return self._on_server(f"{DATA}.>", *self.data_subjects)
 
-    def _letters(self, role: str) -> list[str]:
-        return self._on_server(*map(dead_letter_subject, self.components.get(role, ())))
+    def _permissions(self, role: str, component: str = "") -> dict[str, Any]:
+        """Return what a user may publish and subscribe to within its account."""
+        named = [
+            *self._reports_of(role, component),
+            *self._letters(role, component),
+            *self._statuses(role, component),
+        ]
+        asks = self._on_server(ask_subject(self.app), ask_subject(self.app, component or "*"))
+        inboxes = [inbox_of(*who) for who in self.logins.values()]
+        return permissions(role, component, named, asks, self._subjects(), inboxes)
 
-    def _statuses(self, role: str) -> list[str]:
+    def _subjects(self) -> Subjects:
+        signal, portfolio, execution, denial, control = self._on_server(
+            SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{CONTROL}.>"
+        )
+        return Subjects(
+            self._data,
+            signal,
+            portfolio,
+            execution,
+            denial,
+            control,
+            self._on_server(
+                ALL_EVENTS,
+                *self.data_subjects,
+                status_subject(self.app, "*"),
+                observed_subject(self.app, "*"),
+            ),
+            self.space.stream(_MONEY_STREAM),
+            self.space.stream(_DATA_STREAM),
+        )
+
+    def _letters(self, role: str, component: str = "") -> list[str]:
+        names = [component] if component else self.components.get(role, ())
+        return self._on_server(*map(dead_letter_subject, names))
+
+    def _reports_of(self, role: str, component: str) -> list[str]:
+        """Return where a user may report."""
+        if role not in COMPONENT_ROLES:
+            return []
+        names = [component] if component else self.components.get(role, ())
+        own = [own_report_subject(self.app, name) for name in names]
+        if not component or component in self.programs:
+            own.append(report_subject(self.app))
+        return self._on_server(*own)
+
+    def _reports_from(self, role: str) -> list[str]:
+        """Return where reports of an outer account arrive in that of money."""
         names = self.components.get(role, ())
-        return self._on_server(*(status_subject(self.app, name) for name in names))
+        return self._on_server(
+            role_report_subject(self.app, role),
+            *(own_report_subject(self.app, name) for name in names),
+        )
 
-    @property
-    def _asks(self) -> list[str]:
-        return self._on_server(ask_subject(self.app), ask_subject(self.app, "*"))
+    def _report_imports(self, role: str) -> list[dict[str, Any]]:
+        shared, *own = self._reports_from(role)
+        # What is said on the shared subject arrives on one that tells the account of the sender.
+        to = {"to": self.space.to_server(report_subject(self.app))}
+        return [
+            self._import("service", _MONEY, shared) | to,
+            *(self._import("service", _MONEY, subject) for subject in own),
+        ]
+
+    def _statuses(self, role: str, component: str = "") -> list[str]:
+        names = [component] if component else self.components.get(role, ())
+        return self._on_server(*(status_subject(self.app, name) for name in names))
 
     def _export(self, kind: str, subject: str, *to: str) -> dict[str, Any]:
         return {kind: subject, "accounts": [self._account(name) for name in to]}
 
     def _import(self, kind: str, account: str, subject: str) -> dict[str, Any]:
         return {kind: {"account": self._account(account), "subject": subject}}
-
-    def _permissions(self, role: str) -> dict[str, Any]:
-        """Return what a role may publish and subscribe to within its account."""
-        data = self._data
-        common = [
-            *self._on_server(report_subject(self.app)),
-            *self._letters(role),
-            *self._statuses(role),
-        ]
-        asks = self._asks
-        signal, portfolio, execution, denial, control = self._on_server(
-            SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{CONTROL}.>"
-        )
-        stream = self.space.stream(_MONEY_STREAM)
-        destructive = [f"$JS.API.STREAM.{call}.{stream}" for call in _DESTRUCTIVE]
-        publish: list[str]
-        subscribe: list[str]
-        refused: list[str] = []
-        if role == "ingestor":
-            publish, subscribe = [*data, "$JS.API.>", *common], [*data, *asks]
-        elif role == "strategy":
-            publish, subscribe = [signal, *_STREAM_CALLS, *common], [*data, *asks]
-            # One of its own would acknowledge signals that nobody trades.
-            refused = [f"$JS.API.STREAM.CREATE.{stream}"]
-        elif role == "portfolio":
-            publish = [portfolio, denial, control, *_STREAM_CALLS, *common]
-            subscribe = [*data, signal, execution, control, *asks]
-            refused = destructive
-        elif role == "executor":
-            publish = [execution, control, *_STREAM_CALLS, *common]
-            subscribe = [*data, portfolio, control, *asks]
-            refused = destructive
-        elif role == READER:
-            publish = ["$JS.API.INFO"]
-            subscribe = [
-                *self._on_server(ALL_EVENTS, *self.data_subjects),
-                *self._on_server(status_subject(self.app, "*"), observed_subject(self.app, "*")),
-            ]
-        else:
-            publish, subscribe = [">"], [">"]
-            refused = destructive
-        return {
-            "publish": {"allow": publish, "deny": refused},
-            "subscribe": {
-                "allow": [*subscribe, "_INBOX.>"],
-                # Who hears the answers to others learns what they do, and could answer too.
-                "deny": [f"{inbox_of(other)}.>" for other in ROLES if other != role],
-            },
-        }

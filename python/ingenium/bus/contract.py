@@ -56,6 +56,8 @@ class IncidentKind(StrEnum):
     """A message could not be read."""
     HANDLER_ERROR = "handler_error"
     """A handler raised."""
+    CONFLICT = "conflict"
+    """Two events that differ have one id: the second one was not acted upon."""
     BLOCKED = "blocked"
     """A handler kept everything else from running for too long."""
     BEHIND = "behind"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingenium.bus.accounts import ROLES, inbox_of
 from ingenium.bus.addresses import Address
 from ingenium.bus.envelope import content_type_named
 from ingenium.bus.options import NatsOptions
+from ingenium.bus.roles import ROLES, inbox_of
 from ingenium.bus.subject_space import SubjectSpace
 from ingenium.config import Settings
 from ingenium.errors import BusConnectError, MissingDependencyError
@@ -29,19 +29,22 @@ _KINDS = (
 )
 
 
-def options_for(settings: Settings, role: str, options: NatsOptions | None = None) -> NatsOptions:
+def options_for(
+    settings: Settings, role: str, options: NatsOptions | None = None, *, component: str = ""
+) -> NatsOptions:
     """Return how a role connects to the server that the settings name.
 
     Args:
         settings: Name files of credentials, authorities and certificates.
         role: One of `ingenium.bus.accounts.ROLES`; empty when it is not known.
         options: What they say goes before the settings.
+        component: The component that connects, which may have credentials of its own.
 
     Raises:
         BusConnectError: A file cannot be read.
         ConfigError: The content type is none of ours.
     """
-    own = settings.for_role(role) if role else settings
+    own = settings.for_role(role, component) if role else settings
     options = options or NatsOptions()
     if options.credentials_file is None and own.credentials is not None and not options.user:
         options = replace(options, credentials_file=own.credentials)
@@ -55,7 +58,7 @@ def options_for(settings: Settings, role: str, options: NatsOptions | None = Non
     if own.prefix and not options.space.prefix:
         options = replace(options, space=SubjectSpace(own.prefix))
     if role in ROLES:
-        options = replace(options, inbox_prefix=inbox_of(role))
+        options = replace(options, inbox_prefix=inbox_of(role, component))
     return options
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ingenium.bus.accounts import READER, ROLES, Accounts
+from ingenium.bus.account_limits import MAX_PENDING
+from ingenium.bus.accounts import READER, Accounts
 from ingenium.bus.guarding import guarded
+from ingenium.bus.memory_size import server_environment
 from ingenium.bus.server_binary import find_binary
 from ingenium.bus.server_files import (
     configuration,
@@ -23,6 +25,7 @@ from ingenium.bus.server_files import (
     lock_directory,
     log_tail,
     one_user,
+    with_accounts,
     write_private,
 )
 from ingenium.errors import BusConnectError
@@ -37,6 +40,8 @@ _START_SECONDS = 10.0
 _END_SECONDS = 5.0
 _LOCK_SECONDS = 2.0
 _POLL_SECONDS = 0.01
+# One user is trusted, and gets late data rather than none.
+_MAX_PENDING_OF_ONE = "256MB"
 
 
 class EmbeddedServer:
@@ -48,15 +53,16 @@ class EmbeddedServer:
     server, which they need while they drain.
 
     Other programs of this machine's user find its addresses there too: in ``address`` the one that
-    anybody may use who looks on, and with accounts in ``address.<role>`` the one of each role.
+    anybody may use who looks on, and with accounts in ``address.<role>`` the one of each role and
+    in ``address.<role>.<component>`` that of each component.
 
     Args:
         data_directory: Where the store is kept between runs; made if missing.
         binary: Path of the nats-server, which is taken as it is; one of the known builds is
             searched for when left out.
         port: Port to listen on; a free one when left out.
-        accounts: Gives each role a user and rights of its own; one user may do everything when
-            left out.
+        accounts: Gives each role and component a user and rights of its own; one user may do
+            everything when left out.
     """
 
     def __init__(
@@ -74,6 +80,7 @@ class EmbeddedServer:
         self._accounts = accounts
         self._passwords: dict[str, str] = {}
         self._address = ""
+        self._monitor_path = f"/{secrets.token_urlsafe(32)}"
         self._monitor_url = ""
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -88,18 +95,21 @@ class EmbeddedServer:
             raise BusConnectError("the embedded server has a user for each role: use url_for(role)")
         return self._url_of(_USER)
 
-    def url_for(self, role: str) -> str:
+    def url_for(self, role: str, component: str = "") -> str:
         """Return the address with a role's user and password; not for logs.
 
         Args:
             role: One of `ingenium.bus.accounts.ROLES`. A server without accounts has one user for
                 all of them.
+            component: The component that is to have its own user; the role's when left out.
 
         Raises:
             BusConnectError: The server is not started.
             ConfigError: There is no such role.
         """
-        return self.url if self._accounts is None else self._url_of(self._accounts.user(role))
+        if self._accounts is None:
+            return self.url
+        return self._url_of(self._accounts.user(role, component))
 
     def _url_of(self, user: str) -> str:
         address = self._started()
@@ -112,7 +122,10 @@ class EmbeddedServer:
 
     @property
     def monitor_url(self) -> str:
-        """Address of the monitoring pages, such as ``/subsz`` and ``/healthz``."""
+        """Address of the monitoring pages, such as ``/subsz`` and ``/healthz``; not for logs.
+
+        It holds a secret path: the pages ask for no password.
+        """
         self._started()
         return self._monitor_url
 
@@ -168,7 +181,14 @@ class EmbeddedServer:
             self._remove_addresses()
             path = directory / "server.conf"
             access = self._make_passwords()
-            write_private(path, configuration(directory, port=self._port, access=access))
+            text = configuration(
+                directory,
+                port=self._port,
+                access=access,
+                monitor_path=self._monitor_path,
+                max_pending=_MAX_PENDING_OF_ONE if self._accounts is None else MAX_PENDING,
+            )
+            write_private(path, text)
             log_flags = os.O_WRONLY | os.O_TRUNC
             with os.fdopen(open_private(directory / "start.log", log_flags), "wb") as log:
                 self._guard = subprocess.Popen(
@@ -180,6 +200,7 @@ class EmbeddedServer:
                     start_new_session=True,
                     # Its files are made by itself.
                     umask=0o077,
+                    env=server_environment(),
                 )
         except OSError as error:
             raise BusConnectError(f"cannot start an embedded nats-server: {error}") from error
@@ -192,14 +213,16 @@ class EmbeddedServer:
         if accounts is None:
             self._passwords = {_USER: secrets.token_urlsafe(32)}
             return one_user(_USER, self._passwords[_USER])
-        by_role = {role: secrets.token_urlsafe(32) for role in ROLES}
-        self._passwords = {accounts.user(role): by_role[role] for role in ROLES}
-        return f"accounts {{\n{accounts.configuration(passwords=by_role)}}}\n"
+        by_login = {login: secrets.token_urlsafe(32) for login in accounts.logins}
+        self._passwords = {
+            accounts.user(*who): by_login[login] for login, who in accounts.logins.items()
+        }
+        return with_accounts(accounts.configuration(passwords=by_login))
 
     def _write_addresses(self) -> None:
         if self._accounts is not None:
-            for role in ROLES:
-                write_private(self._directory / f"{_ADDRESS_FILE}.{role}", self.url_for(role))
+            for login, who in self._accounts.logins.items():
+                write_private(self._directory / f"{_ADDRESS_FILE}.{login}", self.url_for(*who))
         # Last: where this one is, those of the roles are too.
         write_private(self._directory / _ADDRESS_FILE, self.url_for(READER))
 
@@ -226,7 +249,7 @@ class EmbeddedServer:
             try:
                 ports = json.loads(path.read_text("utf-8"))
                 self._address = str(ports["nats"][0]).removeprefix("nats://")
-                self._monitor_url = str(ports["monitoring"][0])
+                self._monitor_url = f"{ports['monitoring'][0]}{self._monitor_path}"
             except (OSError, ValueError, LookupError):
                 continue  # The server is just writing it.
             return True

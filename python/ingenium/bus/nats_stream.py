@@ -21,12 +21,14 @@ from nats.js.errors import (
     ServiceUnavailableError,
 )
 
+from ingenium.bus.content import same_content
 from ingenium.bus.contract import Message
 from ingenium.bus.headers import encode_headers
 from ingenium.bus.labels import NO_LABELS, Labels
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_calls import CALL_SECONDS, call_server
 from ingenium.bus.nats_reader import BrokenError, StreamReader
+from ingenium.bus.nats_writer import StreamWriter
 from ingenium.bus.stream import (
     MESSAGE_ID,
     Appended,
@@ -68,6 +70,7 @@ class NatsStream(Stream):
         self._server_name = bus.space.stream(name)
         self._client = bus.client
         self._js: JetStreamContext = bus.client.jetstream(timeout=CALL_SECONDS)
+        self._writer = StreamWriter(bus, self._server_name)
 
     async def append(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
@@ -102,35 +105,45 @@ class NatsStream(Stream):
                 raise EventTooLargeError(text, size, 0) from error
             raise StreamError(text) from error
         if ack.duplicate:
-            await self._check_same(ack.seq, subject, headers.get(MESSAGE_ID, ""))
+            sent = Message(subject, payload, headers)
+            await self._check_same(ack.seq, sent, headers.get(MESSAGE_ID, ""))
         return Appended(ack.seq, duplicate=bool(ack.duplicate))
 
-    async def _check_same(self, sequence: int, subject: str, identifier: str) -> None:
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Publish messages together; see `Stream.append_many`."""
+        return await self._writer.write(messages)
+
+    async def _check_same(self, sequence: int, sent: Message, identifier: str) -> None:
         """Refuse an id that somebody else has used first, which would make a message vanish.
 
         Ids are functions of their cause. Who may publish on one subject of the stream can work out
-        the id that will come on another one, such as that of an order.
+        the id that will come on another one, such as that of an order. A component whose ids have a
+        secret puts a hash of the message into its id, which is all that counts where the stream is
+        in another account.
         """
 
-        async def find() -> str:
+        async def find() -> Message:
             try:
                 found = await self._js.get_msg(self._server_name, sequence)
-                return self._space.from_server(found.subject or "")
+                subject = self._space.from_server(found.subject or "")
+                return Message(subject, found.data or b"", dict(found.headers or {}))
             except NotFoundError:
-                return subject  # It fell out, or another account has the stream.
+                return sent  # It fell out, or another account has the stream.
             except ServiceUnavailableError as error:
                 if error.err_code in _NO_STREAMS_HERE:
-                    return subject
+                    return sent
                 raise
 
         try:
             kept = await self._call("give a message", find)
         except APIError as error:
             raise StreamError(f"stream {self.name} gives no message: {error}") from error
-        if kept != subject:
+        if not same_content(kept, sent):
+            what = "" if kept.subject != sent.subject else ", which says something else"
             raise StreamError(
-                f"the message on {subject} is not kept: its id {identifier!r} is that of message "
-                f"{sequence} on {kept}, which somebody has sent to make it vanish"
+                f"the message on {sent.subject} is not kept: its id {identifier!r} is that of "
+                f"message {sequence} on {kept.subject}{what}: somebody has sent it to make this "
+                "one vanish, or two programs send under one name; look at both, and stop one"
             )
 
     async def state(self) -> StreamState:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import time
 from pathlib import Path
 
+from ingenium.bus.account_limits import AUTH_SECONDS
 from ingenium.errors import BusConnectError
 from ingenium.private_files import open_private
 
@@ -16,8 +18,11 @@ __all__ = [
     "lock_directory",
     "log_tail",
     "one_user",
+    "with_accounts",
     "write_private",
 ]
+
+_MOST_CONNECTIONS = 8192
 
 
 def _quote(text: str) -> str:
@@ -27,11 +32,23 @@ def _quote(text: str) -> str:
     return f'"{escaped}"'
 
 
+def with_accounts(accounts: str) -> str:
+    """Write the part of a configuration that has the users of `Accounts.configuration`."""
+    return f"""\
+# All users log in, so this cuts off those who do not.
+authorization {{
+  timeout: {AUTH_SECONDS}
+}}
+accounts {{
+{accounts}}}
+"""
+
+
 def one_user(user: str, password: str) -> str:
     """Write the part of a configuration that lets in one user, who may do everything."""
     return f"""\
 authorization {{
-  timeout: 2
+  timeout: {AUTH_SECONDS}
   users = [
     {{ user: {_quote(user)}, password: {_quote(password)} }}
   ]
@@ -39,29 +56,36 @@ authorization {{
 """
 
 
-def configuration(directory: Path, *, port: int, access: str) -> str:
+def configuration(
+    directory: Path, *, port: int, access: str, monitor_path: str, max_pending: str
+) -> str:
     """Write the configuration of a server that only this machine's user can use.
 
     Args:
         directory: Where it keeps its files.
         port: Its port on 127.0.0.1; -1 lets it choose a free one.
-        access: The part that says who may do what: `one_user` or `Accounts.configuration`.
+        access: The part that says who may do what: `one_user` or `with_accounts`.
+        monitor_path: What the paths of the monitoring pages begin with, a secret.
+        max_pending: What it keeps for one slow reader before it cuts that off.
     """
     return f"""\
 # Written at each start; changes are lost.
 server_name: "ingenium-embedded"
 listen: "127.0.0.1:{port}"
-# The monitoring pages ask for no password, so they are for this machine only.
+# The monitoring pages ask for no password, and show connections and stacks: they are for those who
+# know the path.
 http: "127.0.0.1:-1"
+http_base_path: {_quote(monitor_path)}
 ports_file_dir: {_quote(str(directory / "ports"))}
 log_file: {_quote(str(directory / "server.log"))}
 logfile_size_limit: 10MB
 logfile_max_num: 3
 max_payload: 1MB
-max_connections: 256
+# Accounts limit who has logged in; the rest is room for sockets that have not, which wait a second.
+max_connections: {_most_connections()}
 max_subscriptions: 10000
 # A slow component on this machine should get late data before it is cut off.
-max_pending: 256MB
+max_pending: {max_pending}
 write_deadline: "30s"
 ping_interval: "10s"
 ping_max: 3
@@ -72,6 +96,12 @@ jetstream {{
   sync_interval: always
 }}
 {access}"""
+
+
+def _most_connections() -> int:
+    """Return how many sockets the server takes, so that files are left for its streams."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_CONNECTIONS if hard < 0 else max(256, min(_MOST_CONNECTIONS, hard // 2))
 
 
 def write_private(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ Promised by every stream:
 
 * What `Stream.append` acknowledged is kept, and every reader gets it, in the order of sequences.
 * A message with an id that the stream has taken within its window is acknowledged as a duplicate
-  and kept once.
+  and kept once; one that differs from what was kept under the id is an error.
 * `Stream.read` never leaves out a message in silence: where one is gone, it raises.
 
 Not promised: that a message whose append timed out was not kept. Append it again, with the same id.
@@ -23,7 +23,7 @@ import msgspec
 from ingenium.bus.contract import Message
 from ingenium.bus.routing import check_pattern, check_subject, matches
 from ingenium.clock import Clock, SystemClock
-from ingenium.errors import StreamError
+from ingenium.errors import BusError, StreamError
 
 __all__ = [
     "MESSAGE_ID",
@@ -114,6 +114,20 @@ class Stream(ABC):
             EventTooLargeError: Too large; it is not kept.
             StreamError: The stream refuses it for good, or there is none.
         """
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Publish messages one behind the other, and wait for all acknowledgements together.
+
+        They are kept in their order; when a connection breaks, the end of them is missing.
+
+        Args:
+            messages: Each with its own `MESSAGE_ID`.
+
+        Returns:
+            The acknowledgement of each. ``None`` says nothing of whether a message was kept:
+            `append` it, which finds out, or says why it is not.
+        """
+        return [None] * len(messages)
 
     @abstractmethod
     def read(
@@ -260,7 +274,14 @@ class MemoryStream(Stream):
         headers = dict(headers or {})
         identifier = headers.get(MESSAGE_ID, "")
         if identifier in self._taken:
-            return Appended(self._taken[identifier], duplicate=True)
+            sequence = self._taken[identifier]
+            kept = self._records[sequence - 1].message
+            if (kept.subject, kept.payload) != (subject, payload):
+                raise StreamError(
+                    f"the message on {subject} is not kept: its id {identifier!r} is that of "
+                    f"message {sequence} on {kept.subject}, which says something else"
+                )
+            return Appended(sequence, duplicate=True)
         sequence = len(self._records) + 1
         message = Message(subject, payload, headers)
         self._records.append(Record(sequence, self._clock.now(), message))
@@ -268,6 +289,16 @@ class MemoryStream(Stream):
             self._taken[identifier] = sequence
         self._grown.set()
         return Appended(sequence)
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Keep messages; see `Stream.append_many`."""
+        answers: list[Appended | None] = []
+        for each in messages:
+            try:
+                answers.append(await self.append(each.subject, each.payload, each.headers))
+            except BusError:
+                answers.append(None)
+        return answers
 
     async def read(
         self, subjects: Sequence[str], after: int, *, mark: str = ""

@@ -244,6 +244,10 @@ class Executor(Gated):
         working = self.book.orders.working.get(order_id)
         return ZERO if working is None else working.leaves
 
+    def remembers(self, order_id: str) -> bool:
+        """Whether what an order or replacement of that id said is known here."""
+        return self._contents is not None and order_id in self._contents
+
     def handle_repeated(self, event: Event) -> Handled:
         """Handle an order or replacement whose id was handled before: it is never worked.
 

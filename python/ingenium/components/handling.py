@@ -37,6 +37,7 @@ __all__ = [
     "BarHandler",
     "Handler",
     "bar_handler_of",
+    "describe",
     "failed_on",
     "handle",
     "handlers_of",

@@ -40,6 +40,10 @@ class OrderContents:
             self._new.append((CONTENT, event.id, write_json(said)))
         return "" if known in {None, said} else known or ""
 
+    def __contains__(self, order_id: str) -> bool:
+        """Whether what an order of that id said is known."""
+        return order_id in self._known
+
     def take_log(self) -> list[LogRow]:
         """Return what was noted since the last call."""
         new, self._new = self._new, []

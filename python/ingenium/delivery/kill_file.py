@@ -70,6 +70,10 @@ class KillFile:
             self._known = version, self._read()
         return self._known[1]
 
+    def is_there(self) -> bool:
+        """Whether there is such a file; not when its folder cannot be looked into."""
+        return os.path.isfile(self._name)  # noqa: PTH113 - Path.is_file raises without permission
+
     def state(self) -> TradingState:
         """Return what it allows: everything, when it is not there."""
         found = self.look()

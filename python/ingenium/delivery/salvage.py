@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -12,8 +12,10 @@ import msgspec
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.streams import MONEY_STREAM
+from ingenium.clock import SystemClock
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.delivery.damage import Damage
+from ingenium.delivery.secret import META_KEY
 from ingenium.delivery.store import STATE_CURE, Change, Outgoing, Position, Store
 from ingenium.delivery.store_file import StoreLock, connect
 from ingenium.errors import StoreDamagedError, StoreError
@@ -37,7 +39,8 @@ class Kept(msgspec.Struct):
         positions: How far in others.
         bad_rows: Keys of the rows of its state that are damaged.
         rows: Those of its state that are not of its books.
-        seen: Ids that it had handled.
+        id_secret: Goes into its ids; empty when there was none, or it is lost.
+        seen: Ids that it had handled, and what those events said.
         outbox: What it had still to send.
         priced: See `BookKeeper.price_as`.
         lost: What is not here, in words.
@@ -49,7 +52,8 @@ class Kept(msgspec.Struct):
     positions: list[Position] = []
     bad_rows: set[object] = set()
     rows: dict[str, bytes | None] = {}
-    seen: Iterable[str] = ()
+    id_secret: str = ""
+    seen: Iterable[tuple[str, bytes]] = ()
     outbox: list[Outgoing] = []
     priced: list[tuple[str, str, bytes]] = []
     lost: list[str] = []
@@ -156,7 +160,7 @@ def _move_parts(
     with suppress(StoreDamagedError):  # Perhaps not a page of it can be read.
         old = Store(connect(path), str(path))
     try:
-        kept = whole_parts(old, portfolio, error)
+        kept = whole_parts(old, portfolio, error, SystemClock().now())
         store = Store.open(fresh, owner=owner)
         try:
             put_parts(store, kept)
@@ -183,13 +187,16 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + part).unlink(missing_ok=True)
 
 
-def whole_parts(store: Store | None, portfolio: Portfolio, error: StoreDamagedError) -> Kept:
+def whole_parts(
+    store: Store | None, portfolio: Portfolio, error: StoreDamagedError, now: datetime
+) -> Kept:
     """Return what is whole in the damaged file of a portfolio.
 
     Args:
         store: The file; ``None`` when nothing of it can be read.
         portfolio: Whose it is; a fresh object.
         error: What is known to be wrong.
+        now: The present time.
 
     Raises:
         StoreDamagedError: What the portfolio's class keeps besides is not whole.
@@ -199,9 +206,9 @@ def whole_parts(store: Store | None, portfolio: Portfolio, error: StoreDamagedEr
     if store is None or any(not each.table for each in damage):
         # Not a page of it can be trusted.
         kept.lost = ["what it had still to send", "its risk limits", "the ids of what it handled"]
-        kept.lives = str(int(time.time()))
+        kept.lives = _unused(now)
     else:
-        _read_parts(kept, store, damage, portfolio)
+        _read_parts(kept, store, damage, portfolio, now)
     keeps_state = type(portfolio).get_state is not Component.get_state
     if keeps_state and kept.has_lost("user"):
         raise StoreDamagedError(
@@ -211,11 +218,18 @@ def whole_parts(store: Store | None, portfolio: Portfolio, error: StoreDamagedEr
     return kept
 
 
-def _read_parts(kept: Kept, old: Store, damage: list[Damage], portfolio: Portfolio) -> None:
+def _unused(now: datetime) -> str:
+    """Return a number that no life before can have had: ids of what is sent follow from it."""
+    return str(int(now.timestamp()))
+
+
+def _read_parts(
+    kept: Kept, old: Store, damage: list[Damage], portfolio: Portfolio, now: datetime
+) -> None:
     bad = {each.table for each in damage}
     bad_rows = {each.row for each in damage if each.table == "state"}
-    # A number that no life before can have had: ids of what is sent follow from it.
-    kept.lives = str(int(time.time())) if "meta" in bad else old.meta("lives")
+    kept.lives = _unused(now) if "meta" in bad else old.meta("lives")
+    kept.id_secret = "" if "meta" in bad else old.meta(META_KEY)
     # A row of which not even the key is known may have been any.
     kept.is_state_doubtful = any(
         each.table == "state" and not str(each.row).startswith((*_OF_BOOKS, *portfolio.own_rows))
@@ -244,7 +258,7 @@ def _read_parts(kept: Kept, old: Store, damage: list[Damage], portfolio: Portfol
         kept.lost.append("the ids of what it handled")
     elif is_gate_lost:
         # What was said about trading is heard anew, so it must not count as handled.
-        kept.seen = (each for each in old.seen() if not each.startswith(_WORD))
+        kept.seen = (each for each in old.seen() if not each[0].startswith(_WORD))
     else:
         kept.seen = old.seen()
 
@@ -259,11 +273,13 @@ def _row(store: Store, key: str) -> bytes | None:
 def put_parts(store: Store, kept: Kept) -> None:
     """Write what was whole into a new file; the books are made anew when it is started."""
     store.set_meta("lives", kept.lives or "0")
+    if kept.id_secret:
+        store.set_meta(META_KEY, kept.id_secret)
     if kept.place is not None:
         store.set_meta(_PLACE, msgspec.json.encode(kept.place).decode())
     store.commit(
         Change(positions=kept.positions, rows=kept.rows, log=kept.priced, outbox=kept.outbox)
     )
     seen = iter(kept.seen)
-    while ids := list(islice(seen, _IDS_AT_ONCE)):
-        store.commit(Change(seen=ids))
+    while part := dict(islice(seen, _IDS_AT_ONCE)):
+        store.commit(Change(seen=list(part), digests=part))

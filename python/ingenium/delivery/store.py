@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ class Change(msgspec.Struct):
     Attributes:
         positions: How far the component has come.
         seen: Ids of events that were handled.
+        digests: What those said, by id.
         rows: State by key; ``None`` takes a row out.
         log: Kind, id and value of what is only ever added.
         outbox: What is to be sent, in order.
@@ -86,6 +87,7 @@ class Change(msgspec.Struct):
 
     positions: list[Position] = msgspec.field(default_factory=list)
     seen: list[str] = msgspec.field(default_factory=list)
+    digests: dict[str, bytes] = msgspec.field(default_factory=dict)
     rows: dict[str, bytes | None] = msgspec.field(default_factory=dict)
     log: list[tuple[str, str, bytes]] = msgspec.field(default_factory=list)
     outbox: list[Outgoing] = msgspec.field(default_factory=list)
@@ -171,11 +173,11 @@ class Store:
             self._lock.release()
             self._lock = None
 
-    def seen(self) -> Iterator[str]:
-        """Yield the ids of all events that were handled."""
+    def seen(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the ids of all events that were handled, and what those said."""
+        digest = "digest" if self._is_sealed else "x''"
         with self._speaking():
-            for (identifier,) in self._connection.execute("SELECT id FROM inbox"):
-                yield identifier
+            yield from self._connection.execute(f"SELECT id, {digest} FROM inbox")  # noqa: S608
 
     def check(self) -> None:
         """Look the file over, and hold it against the checksums of what was written.
@@ -264,7 +266,12 @@ class Store:
 
     def has_seen(self, identifier: str) -> bool:
         """Whether an event of that id was handled."""
-        return self._one("SELECT 1 FROM inbox WHERE id = ?", identifier) is not None
+        return self.digest(identifier) is not None
+
+    def digest(self, identifier: str) -> bytes | None:
+        """Return what the event of that id said; empty if unknown, ``None`` if it never came."""
+        found = self._one("SELECT digest FROM inbox WHERE id = ?", identifier)
+        return found if isinstance(found, bytes) else None
 
     def rows(self, prefix: str = "") -> dict[str, bytes]:
         """Return the state, or the part of it whose keys begin with ``prefix``."""
@@ -341,8 +348,12 @@ class Store:
                 )
             ]
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change, *, is_lasting: bool = True) -> None:
         """Write a change, all of it or nothing; when this returns it is on the disk.
+
+        Args:
+            change: What.
+            is_lasting: Whether it must not get lost in a power failure.
 
         Raises:
             StoreError: It cannot be written; nothing of it is.
@@ -358,8 +369,9 @@ class Store:
                     execute("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)", (*row, mark))
                     seal.put("position", place.stream, mark)
                 for identifier in change.seen:
-                    if execute("INSERT OR IGNORE INTO inbox VALUES (?)", (identifier,)).rowcount:
-                        seal.add("inbox", checksum(identifier))
+                    known = (identifier, change.digests.get(identifier, b""))
+                    if execute("INSERT OR IGNORE INTO inbox VALUES (?, ?)", known).rowcount:
+                        seal.add("inbox", checksum(*known))
                 for key, value in change.rows.items():
                     if value is None:
                         execute("DELETE FROM state WHERE key = ?", (key,))
@@ -387,8 +399,26 @@ class Store:
                     execute("ROLLBACK")
                 raise
         seal.done()
-        if self._lock is not None:
+        if is_lasting and self._lock is not None:
             self._lock.note(seal.commits)
+
+    def forget(self, sent: Sequence[int]) -> None:
+        """Take what was sent out of the outbox, without waiting for the disk.
+
+        A power failure may bring it back: then it is sent again, with the id that it had.
+
+        Args:
+            sent: Numbers of messages.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        with self._speaking():
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                self.commit(Change(sent=list(sent)), is_lasting=False)
+            finally:
+                self._connection.execute("PRAGMA synchronous = FULL")
 
     def _one(self, query: str, *values: object) -> object:
         with self._speaking():

@@ -16,7 +16,7 @@ from ingenium.private_files import make_folder, open_private
 __all__ = ["VERSION", "StoreLock", "connect", "prepare", "schema_problem", "store_error"]
 
 VERSION = 2
-"""Of the schema. Version 1, up to Ingenium 0.0.7, had no checksums."""
+"""Of the schema. Version 1, up to Ingenium 0.0.7, had no checksums, and no digests in the inbox."""
 
 _SCHEMA = """
 CREATE TABLE meta (
@@ -26,7 +26,7 @@ CREATE TABLE position (
     stream TEXT PRIMARY KEY, created TEXT NOT NULL, sequence INTEGER NOT NULL, mark TEXT NOT NULL,
     checksum INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE TABLE inbox (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE inbox (id TEXT PRIMARY KEY, digest BLOB NOT NULL DEFAULT x'') WITHOUT ROWID;
 CREATE TABLE state (
     key TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
@@ -135,6 +135,8 @@ def _take_over(connection: sqlite3.Connection) -> None:
         names = ", ".join(column for column, _ in COLUMNS[table])
         connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
         connection.execute(f"UPDATE {table} SET checksum = checksum_of({names})")  # noqa: S608
+    # What the events of an earlier version said is not known.
+    connection.execute("ALTER TABLE inbox ADD COLUMN digest BLOB NOT NULL DEFAULT x''")
     connection.execute("CREATE TABLE seal (sums TEXT NOT NULL, checksum INTEGER NOT NULL)")
 
 

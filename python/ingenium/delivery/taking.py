@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
-from ingenium.bus.contract import Bus, Message
+from ingenium.bus.content import digest_of
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
 from ingenium.components import Component, Executor
 from ingenium.components.blocking import watched
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
+    describe,
     handle,
     handlers_of,
     incident_of,
@@ -110,13 +112,17 @@ class Taker:
     ) -> None:
         component = self._component
         event: Event | None = None
+        key, digest = "", b""
         try:
             event = unpack(kind, message)
             if not wants(component, event, message):
                 return
-            if record is not None and event.id and self._draft.has_seen(event.id):
-                await self._take_repeated(event, record)
-                return
+            if record is not None and (key := event.id or ""):
+                digest = digest_of(event)
+                key, known = self._recall(key, digest)
+                if known is not None:
+                    await self._take_repeated(event, message, record, known, digest)
+                    return
             since = component.cause_time = cause_of(event, message.headers, kept_at)
             self.progress.begin(event, self._clock.present(), kept_at)
             try:
@@ -134,10 +140,10 @@ class Taker:
             self._draft.bury(message, error, kept, self._clock)
             if isinstance(event, ExecutionEvent) and isinstance(error, ComponentError) and event.id:
                 # Its fill is booked, whatever the handler did then.
-                self._draft.see(event.id)
+                self._draft.see(key, digest)
             return
-        if record is not None and event.id:
-            self._draft.see(event.id)
+        if record is not None and key:
+            self._draft.see(key, digest)
         self._send(sent, since)
 
     def _send(self, events: list[Event], cause: datetime | None) -> None:
@@ -146,12 +152,54 @@ class Taker:
             self.progress.send(events, now, cause)
             self._draft.send(events, now, cause)
 
-    async def _take_repeated(self, event: Event, record: Record) -> None:
-        """Let an executor look at an order whose id was handled before."""
+    async def _take_repeated(
+        self, event: Event, message: Message, record: Record, known: bytes, digest: bytes
+    ) -> None:
+        """Look at an event whose id was handled before: it is never handled again.
+
+        Args:
+            event: Which.
+            message: As it came.
+            record: As the stream keeps it.
+            known: What the first one said; empty if unknown.
+            digest: What this one says.
+        """
+        if known == digest:
+            return
         component = self._component
-        if isinstance(component, Executor) and isinstance(event, OrderEvent | ReplaceEvent):
+        if (
+            isinstance(component, Executor)
+            and isinstance(event, OrderEvent | ReplaceEvent)
+            and component.remembers(event.id)
+        ):
+            # It tells another order from the same one in other words, and rejects that.
             sent = await handle(component, component.handle_repeated, event, record.time)
             self._draft.send(sent, self._clock.present())
+        elif known:
+            self._refuse(event, message, record)
+
+    def _recall(self, identifier: str, digest: bytes) -> tuple[str, bytes | None]:
+        """Return under which key an event is known, and what that one said.
+
+        Those who may send signals may not use up the id of an execution to come: an id that is
+        known as that of another kind of event is no reason to pass this one over.
+        """
+        known = self._draft.digest(identifier)
+        if known and known[:1] != digest[:1]:
+            identifier = f"{digest[:1].hex()}/{identifier}"
+            known = self._draft.digest(identifier)
+        return identifier, known
+
+    def _refuse(self, event: Event, message: Message, record: Record) -> None:
+        """Report an event that differs from the one that was handled under its id."""
+        component = self._component
+        error = ComponentError(
+            f"{component.role} {component.name!r} does not act upon {describe(event)}, message "
+            f"{record.sequence}: its id {event.id!r} is that of another one that it has handled, "
+            "and that says something else: two programs send under one name, or one of them forges"
+        )
+        self._bus.report(Incident(IncidentKind.CONFLICT, str(error), message.subject, error))
+        self._draft.bury(message, error, (self._stream, record), self._clock)
 
     async def _let_handle(
         self, event: Event, headers: Mapping[str, str], record: Record | None, cause: str

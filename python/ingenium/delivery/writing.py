@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from ingenium.bus.content import message_id
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import make_letter, pack
 from ingenium.bus.stream import MESSAGE_ID, Record
@@ -32,6 +33,8 @@ class Draft:
         store: Where it is written.
         max_message: Bytes that a message of the stream may have.
         content_type: The form in which events are sent.
+        secret: Makes the ids by which the stream knows messages such that nobody else can have used
+            them; without one they are those of the events.
     """
 
     def __init__(
@@ -40,13 +43,16 @@ class Draft:
         store: Store,
         max_message: int,
         content_type: ContentType = ContentType.JSON,
+        secret: str = "",
     ) -> None:
         self._component = component
         self._store = store
         self._max_message = max_message
         self._content_type = content_type
+        self._secret = secret
         self._positions: dict[str, Position] = {}
-        self._seen: dict[str, None] = {}
+        # What each event said that was handled.
+        self._seen: dict[str, bytes] = {}
         self._outbox: list[Outgoing] = []
 
     @property
@@ -54,13 +60,19 @@ class Draft:
         """Whether something is to be sent."""
         return bool(self._outbox)
 
-    def has_seen(self, identifier: str) -> bool:
-        """Whether an event of that id was handled, now or ever."""
-        return identifier in self._seen or self._store.has_seen(identifier)
+    def digest(self, identifier: str) -> bytes | None:
+        """Return what the event of that id said; empty if unknown, ``None`` if it never came."""
+        found = self._seen.get(identifier)
+        return self._store.digest(identifier) if found is None else found
 
-    def see(self, identifier: str) -> None:
-        """Take note that an event of that id is handled."""
-        self._seen[identifier] = None
+    def see(self, identifier: str, digest: bytes = b"") -> None:
+        """Take note that an event of that id is handled.
+
+        Args:
+            identifier: Its id.
+            digest: What it said; empty if unknown.
+        """
+        self._seen[identifier] = digest
 
     def move(self, position: Position) -> None:
         """Take note of how far the component has come."""
@@ -84,7 +96,10 @@ class Draft:
                     headers[CAUSE_TIME] = format_time(cause)
                 since = now if cause is None else min(now, cause)
                 headers[DEADLINE] = format_time(since + timedelta(seconds=DEADLINE_SECONDS))
-            self._outbox.append(Outgoing(identifier, subject_of(event), payload, headers))
+            subject = subject_of(event)
+            if self._secret:
+                identifier = message_id(identifier, subject, payload, headers, self._secret)
+            self._outbox.append(Outgoing(identifier, subject, payload, headers))
 
     def bury(
         self,
@@ -118,6 +133,7 @@ class Draft:
         change = Change(
             positions=list(self._positions.values()),
             seen=list(self._seen),
+            digests={known: digest for known, digest in self._seen.items() if digest},
             rows=component.changed_rows(),
             log=component.take_log(),
             outbox=self._outbox,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ingenium.bus import EmbeddedServer
 from ingenium.bus.accounts import Accounts
 from ingenium.bus.subject_space import SubjectSpace
-from ingenium.components import App
+from ingenium.components import App, External
 from ingenium.config import Settings
 
 __all__ = ["Access", "accounts_of", "served"]
@@ -26,8 +26,9 @@ def accounts_of(app: App, settings: Settings, *, prefix: str = "") -> Accounts:
     components: dict[str, list[str]] = {}
     for component in app.components:
         components.setdefault(component.role, []).append(component.name)
+    programs = [each.name for each in app.components if isinstance(each, External)]
     space = SubjectSpace(settings.prefix or app.prefix)
-    return Accounts(app.name, components, settings.data_subjects, prefix, space)
+    return Accounts(app.name, components, settings.data_subjects, prefix, space, programs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ class Access:
         """Whether roles have users of their own, so that they cannot share a connection."""
         return self.settings_for("strategy") != self.settings_for("executor")
 
-    def settings_for(self, role: str) -> Settings:
-        """Return the settings with which a role connects."""
+    def settings_for(self, role: str, component: str = "") -> Settings:
+        """Return the settings with which a role connects, or one component of it."""
         if self._server is None:
-            return self._settings.for_role(role)
-        return self._settings.with_server(self._server.url_for(role))
+            return self._settings.for_role(role, component)
+        return self._settings.with_server(self._server.url_for(role, component))
 
 
 @asynccontextmanager

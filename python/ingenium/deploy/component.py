@@ -16,7 +16,7 @@ from ingenium.deploy.stopping import Stop, stop_when_input_ends
 from ingenium.errors import BusClosedError
 from ingenium.events import encode
 from ingenium.lockstep import make_member
-from ingenium.subjects import report_subject
+from ingenium.subjects import own_report_subject
 
 __all__ = ["play_component"]
 
@@ -62,7 +62,7 @@ async def play_component(
     if not app.historical:
         # In a replay the member itself says that it is ready.
         report = LockstepReport(component=component.name, role=component.role)
-        await bus.publish(report_subject(app.name), encode(report))
+        await bus.publish(own_report_subject(app.name, component.name), encode(report))
         on_ready(f"{component.role} {component.name} is ready on {bus.url}")
     run = asyncio.create_task(part.run())
     waits = [run, lost, asyncio.create_task(stop.wait())]

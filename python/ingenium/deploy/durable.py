@@ -37,6 +37,7 @@ from ingenium.delivery.book_check import CHEAP_MESSAGES
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.salvage import open_store
+from ingenium.delivery.secret import id_secret
 from ingenium.deploy.space import space_lease
 from ingenium.deploy.status_reporter import ReportingMember, StatusReporter
 from ingenium.errors import ConfigError
@@ -147,6 +148,7 @@ async def _make_member(
         adopt=adopt,
         checked=CHEAP_MESSAGES,
         lease=await _lease(bus, app, component, settings, adopt=adopt),
+        secret=await id_secret(bus, store),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -14,17 +15,18 @@ from ingenium.components import App, Component, External
 from ingenium.deploy.connections import ServerConnections
 from ingenium.deploy.parts import Part
 from ingenium.deploy.program_watch import LISTEN_SECONDS, ProgramWatch
+from ingenium.deploy.report_senders import may_report, report_patterns
 from ingenium.deploy.stopping import Stop
 from ingenium.deploy.supervising import CrashLoopError, Supervised
 from ingenium.errors import DeployError
 from ingenium.events import decode
-from ingenium.subjects import report_subject
 
 __all__ = ["Halt", "run_live"]
 
 Halt = Callable[[str], Awaitable[None]]
 """Halts trading, and says why; must not raise."""
 
+_log = logging.getLogger("ingenium.deploy")
 _READY_SECONDS = 30.0
 _ORDER = ("executor", "portfolio", "strategy", "ingestor")
 """Who starts first: a component's readers are there before it sends, and stop after it."""
@@ -66,6 +68,11 @@ async def run_live(
 
     def on_report(message: Message) -> None:
         name = decode(LockstepReport, message.payload).component
+        if not may_report(app, message.subject, name):
+            _log.warning(
+                "a report in the name of %r is refused: it came on %s", name, message.subject
+            )
+            return
         if name in ready and name not in external:
             ready[name].set()
         if name in supervised:
@@ -76,7 +83,7 @@ async def run_live(
     watch = ProgramWatch(
         bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
     )
-    reports = await bus.subscribe(report_subject(app.name), on_report)
+    reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
     ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
     started: list[Part] = []
     tasks: list[asyncio.Task[None]] = []
@@ -121,7 +128,8 @@ async def run_live(
             for each in {bus, *buses}:
                 await each.flush()
         await watch.stop()
-        await reports.stop()
+        for subscription in reports:
+            await subscription.stop()
 
 
 async def _until_ready(

@@ -13,8 +13,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from ingenium.bus import NatsBus
 from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.credentials import options_for
+from ingenium.bus.labels import Labels
+from ingenium.bus.streams import DATA_STREAM, open_stream
 from ingenium.clock import SystemClock
-from ingenium.components import App, External
+from ingenium.components import App, External, Strategy
 from ingenium.components.app import CONDUCTOR
 from ingenium.components.gated import Gated
 from ingenium.components.handler_limit import REPLAY_LIMIT, HandlerLimit
@@ -95,11 +97,11 @@ async def run_app(
         stop.on_ask(on_stop)
         async with served(app, settings) as access, AsyncExitStack() as connections:
 
-            async def connect(role: str, name: str) -> NatsBus:
-                own = access.settings_for(role)
+            async def connect(role: str, name: str, component: str = "") -> NatsBus:
+                own = access.settings_for(role, component)
+                options = options_for(own, role, component=component)
                 bus = await unless_stopped(
-                    stop,
-                    NatsBus.connect(own.nats_server, name=name, options=options_for(own, role)),
+                    stop, NatsBus.connect(own.nats_server, name=name, options=options)
                 )
                 connections.push_async_callback(bus.close)
                 return bus
@@ -121,24 +123,28 @@ async def run_app(
                     on_notice(f"trading was to be halted, and nobody took that: {error}")
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
-            # Roles with rights of their own must not change a stream, not even an operator.
-            is_labeled = not access.differs
-            if not app.historical and not await keeps_streams(bus, app, is_labeled=is_labeled):
-                on_notice(AT_MOST_ONCE)
-            if not app.historical and (text := await start_notice(bus, app, settings)):
-                on_notice(text)
+            if not app.historical:
+                # Roles with rights of their own must not change a stream, not even an operator.
+                if not await keeps_streams(bus, app, is_labeled=not access.differs):
+                    on_notice(AT_MOST_ONCE)
+                elif access.differs and (first := _first_reader(app)):
+                    # Before any strategy runs, so that none can make another one in its place.
+                    reader = await connect(first.role, f"ingenium {app.name}", first.name)
+                    await open_stream(reader, DATA_STREAM, Labels(app.name))
+                if text := await start_notice(bus, app, settings):
+                    on_notice(text)
             buses = [bus]
             parts: list[Part] = []
             for component in app.components:
                 own = bus
                 if access.differs and not processes and not isinstance(component, External):
-                    own = await connect(component.role, component.name)
+                    own = await connect(component.role, component.name, component.name)
                     buses.append(own)
                 part = await make_part(
                     own,
                     app,
                     component,
-                    access.settings_for(component.role),
+                    access.settings_for(component.role, component.name),
                     target,
                     own_process=processes,
                     on_line=on_line,
@@ -216,7 +222,10 @@ async def run_component(
     settings = settings_of(app, settings)
     with stop_signals() as stop:
         # Its own name, under which it may send dead letters.
-        options = options_for(settings, OPERATOR if component is None else component.role)
+        if component is None:
+            options = options_for(settings, OPERATOR)
+        else:
+            options = options_for(settings, component.role, component=name)
         bus = await unless_stopped(
             stop, NatsBus.connect(settings.nats_server, name=name, options=options)
         )
@@ -238,6 +247,11 @@ async def run_component(
             return None
         finally:
             await bus.close()
+
+
+def _first_reader(app: App) -> Strategy | None:
+    """Return a strategy that reads market data from a stream in its account."""
+    return next((each for each in app.components if isinstance(each, Strategy)), None)
 
 
 def _kill_all(programs: Sequence[Program | Supervised]) -> None:

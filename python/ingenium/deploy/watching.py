@@ -147,7 +147,7 @@ def foreign_readers(monitor_url: str, own: set[str]) -> list[str]:
         if connection is None or connection.get("name") in own:
             continue
         user = str(connection.get("authorized_user", ""))
-        if user.rpartition("-")[2] not in {READER, OPERATOR}:
+        if user.partition(".")[0].rpartition("-")[2] not in {READER, OPERATOR}:
             found[connection["cid"]] = _describe(connection, user)
     return list(found.values())
 

@@ -101,7 +101,7 @@ async def restrict(
     except StoreError as error:
         done.file_error = str(error)
         # It may be there all the same, empty: a disk that is full has room for that.
-        done.file_changed = place.kill_file.state() is state
+        done.file_changed = place.kill_file.is_there() and place.kill_file.state() is state
     await _say(place, done, reason, sender, now)
     return done
 

@@ -1,0 +1,129 @@
+"""What a user may publish and subscribe to within its account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingenium.bus.roles import READER, inbox_of
+
+__all__ = ["WHO_AM_I", "Subjects", "permissions"]
+
+WHO_AM_I = "$SYS.REQ.USER.INFO"
+"""Asks the server for one's own user and account."""
+
+_INFO = "$JS.API.INFO"
+_STREAM_CALLS = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "$KV.>")
+_DESTRUCTIVE = ("UPDATE", "DELETE", "PURGE", "RESTORE", "MSG.DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """Subjects of an app, and names of its streams, as they are on the server.
+
+    Attributes:
+        data: Market data, and what ingestors publish besides.
+        signal: Signals.
+        portfolio: All that portfolios send.
+        execution: Reports of executors.
+        denial: Denials.
+        control: What operators say.
+        shown: What readers see.
+        money_stream: The stream of signals, orders and executions.
+        data_stream: The stream of market data.
+    """
+
+    data: Sequence[str]
+    signal: str
+    portfolio: str
+    execution: str
+    denial: str
+    control: str
+    shown: Sequence[str]
+    money_stream: str
+    data_stream: str
+
+
+def permissions(
+    role: str,
+    component: str,
+    named: Sequence[str],
+    asks: Sequence[str],
+    subjects: Subjects,
+    inboxes: Sequence[str],
+) -> dict[str, Any]:
+    """Return the permissions of a user.
+
+    Args:
+        role: Its role.
+        component: The component that it is; empty for the user of a role.
+        named: What only it may publish: dead letters, reports and status in its own
+            name.
+        asks: Where it hears that it is asked for its status.
+        subjects: Those of the app.
+        inboxes: The beginnings of the subjects on which all users get their answers.
+    """
+    data = subjects.data
+    common = [*named, WHO_AM_I]
+    refused = [
+        f"$JS.API.STREAM.{call}.{stream}"
+        for stream in (subjects.money_stream, subjects.data_stream)
+        for call in _DESTRUCTIVE
+    ]
+    publish: list[str]
+    subscribe: list[str]
+    if role == "ingestor":
+        publish, subscribe = [*data, _INFO, *common], [*data, *asks]
+    elif role == "strategy":
+        calls = _reading(subjects.data_stream, subjects.money_stream)
+        publish, subscribe = [subjects.signal, *calls, *common], [*data, *asks]
+    elif role == "portfolio":
+        publish = [subjects.portfolio, subjects.denial, subjects.control, *_STREAM_CALLS, *common]
+        subscribe = [*data, subjects.signal, subjects.execution, subjects.control, *asks]
+    elif role == "executor":
+        publish = [subjects.execution, subjects.control, *_STREAM_CALLS, *common]
+        subscribe = [*data, subjects.portfolio, subjects.control, *asks]
+    elif role == READER:
+        publish, subscribe = [_INFO, WHO_AM_I], [*subjects.shown]
+    else:
+        publish, subscribe = [">"], [">"]
+    return {
+        "publish": {"allow": publish, "deny": refused},
+        "subscribe": {
+            "allow": [*subscribe, "_INBOX.>"],
+            # Who hears the answers to others learns what they do, and could answer too.
+            "deny": [f"{inbox}.>" for inbox in inboxes if inbox != inbox_of(role, component)],
+        },
+    }
+
+
+def _reading(stream: str, other: str) -> list[str]:
+    """Return the calls for reading one stream, and for making it where it is not there.
+
+    A stream of another name could take in the signals of others, acknowledge them to no effect, and
+    tell what they are.
+
+    Args:
+        stream: Its name.
+        other: The stream of signals in the account of money, whose messages are asked for there.
+    """
+    consumer = [
+        f"$JS.API.CONSUMER.{call}.{stream}.>"
+        for call in ("CREATE", "DURABLE.CREATE", "MSG.NEXT", "INFO", "DELETE")
+    ]
+    return [
+        _INFO,
+        "$JS.API.STREAM.NAMES",
+        f"$JS.API.STREAM.CREATE.{stream}",
+        *(
+            f"$JS.API.{call}.{name}"
+            for name in (stream, other)
+            for call in ("STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET")
+        ),
+        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"$JS.API.CONSUMER.CREATE.{stream}",
+        *consumer,
+        f"$JS.ACK.{stream}.>",
+        f"$JS.FC.{stream}.>",
+    ]

@@ -1,0 +1,26 @@
+"""The roles that have a user on a server with accounts, and how their users are called."""
+
+from __future__ import annotations
+
+__all__ = ["COMPONENT_ROLES", "OPERATOR", "READER", "ROLES", "inbox_of", "login_of"]
+
+OPERATOR = "operator"
+"""The role of people who halt and resume, and of the program that starts an app."""
+READER = "reader"
+"""The role of whoever only looks on."""
+COMPONENT_ROLES = ("ingestor", "strategy", "portfolio", "executor")
+"""The roles that components have."""
+ROLES = (*COMPONENT_ROLES, OPERATOR, READER)
+
+
+def login_of(role: str, component: str = "") -> str:
+    """Return what a user is called: ``"strategy"``, or ``"strategy.rsi"`` for one component."""
+    return f"{role}.{component}" if component else role
+
+
+def inbox_of(role: str, component: str = "") -> str:
+    """Return what the subjects begin with on which a user gets its answers.
+
+    Those of a component are not below those of its role, so that each can be denied to the other.
+    """
+    return f"_INBOX.{role}-{component}" if component else f"_INBOX.{role}"
