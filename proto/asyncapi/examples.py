@@ -8,7 +8,15 @@ from typing import Any
 
 from asyncapi.source import TOP
 
-from ingenium._gen.ingenium.v1 import ComponentStatus, LockstepGrant, LockstepReport
+from ingenium._gen.ingenium.v1 import (
+    AccountStatus,
+    ComponentStatus,
+    LockstepGrant,
+    LockstepReport,
+    PositionStatus,
+    WorkingOrdersStatus,
+    WorkingOrderStatus,
+)
 from ingenium.bus.envelope import headers_for
 from ingenium.events import (
     CancelEvent,
@@ -185,6 +193,39 @@ def _made() -> list[tuple[str, Any]]:
                 lag_milliseconds=0,
                 trading=TradingState.HALTED,
                 trading_reason="ann@trader-1: the venue reports odd prices",
+                account=AccountStatus(
+                    starting_cash="100000",
+                    cash="98990",
+                    equity="100015",
+                    unrealized_pnl="15",
+                    realized_pnl="0",
+                    commissions="0",
+                    positions=[
+                        PositionStatus(
+                            symbol="AAPL",
+                            quantity="10",
+                            cost="1010",
+                            last_price="102.5",
+                            last_price_time=_AT,
+                            realized_pnl="0",
+                        )
+                    ],
+                    open_positions=1,
+                ),
+                working_orders=WorkingOrdersStatus(
+                    count=1,
+                    orders=[
+                        WorkingOrderStatus(
+                            order_id="order_2YvmpUh3PgXRhQ8yhXTdRnF0vDK",
+                            symbol="AAPL",
+                            side="sell",
+                            type="limit",
+                            quantity="10",
+                            filled="0",
+                            limit_price="110",
+                        )
+                    ],
+                ),
             ),
         ),
         ("the replay is over", LockstepGrant(step=44, end=True)),

@@ -33,6 +33,10 @@ _UNSIGNED = r"[0-9]{1,15}(\.[0-9]{1,28})?"
 _SIGNED = f"-?{_UNSIGNED}"
 
 
+# Sums and products, which have as many digits as they need.
+_EXACT = r"-?[0-9]+(\.[0-9]+)?"
+
+
 def _pattern(pattern: str, *, empty: bool = False) -> Format:
     return {"type": "string", "pattern": f"^({pattern})?$" if empty else f"^{pattern}$"}
 
@@ -54,6 +58,8 @@ def _any_like(words: type[StrEnum]) -> Format:
     """Words beside which there may be others, which readers keep as they are."""
     return {"type": "string", "x-extensible-enum": [*words]}
 
+
+_MONEY = _decimal(_EXACT)
 
 ID_PREFIXES = {
     "DataEvent": "data",
@@ -173,6 +179,33 @@ FORMATS: dict[str, dict[str, Format]] = {
         "trading": _one_of(TradingState, empty=True),
         "trading_reason": _TEXT,
         "problem": _TEXT,
+    },
+    "AccountStatus": {
+        "starting_cash": _MONEY,
+        "cash": _MONEY,
+        "equity": _MONEY,
+        "unrealized_pnl": _MONEY,
+        "realized_pnl": _MONEY,
+        "commissions": _MONEY,
+    },
+    "PositionStatus": {
+        "symbol": _TEXT,
+        "quantity": _MONEY,
+        "cost": _MONEY,
+        "last_price": _MONEY,
+        "realized_pnl": _MONEY,
+    },
+    "WorkingOrdersStatus": {},
+    "WorkingOrderStatus": {
+        "order_id": _TEXT,
+        "symbol": _TEXT,
+        "side": _one_of(Side),
+        "type": _any_like(OrderType),
+        "quantity": _MONEY,
+        "filled": _MONEY,
+        "limit_price": _MONEY,
+        "stop_price": _MONEY,
+        "state": _TEXT,
     },
 }
 for _message, _prefix in ID_PREFIXES.items():

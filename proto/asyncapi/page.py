@@ -183,6 +183,9 @@ def _kind(field: Document) -> str:
     if "allOf" in field:
         name = field["allOf"][0]["$ref"].rpartition("/")[2]
         return f'an object: <a href="#{_anchor(name)}">{name}</a>'
+    if field.get("type") == "array":
+        name = field["items"]["$ref"].rpartition("/")[2]
+        return f'a list of objects: <a href="#{_anchor(name)}">{name}</a>'
     if "enum" in field:
         return (
             "one of "

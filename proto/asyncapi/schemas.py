@@ -59,5 +59,6 @@ def _property(message: Message, field: Field, formats: dict[str, dict[str, Any]]
     elif field.type in _OTHERS:
         schema = _OTHERS[field.type]
     else:
-        schema = {"allOf": [{"$ref": f"#/components/schemas/{field.type}"}]}
+        reference = {"$ref": f"#/components/schemas/{field.type}"}
+        schema = {"type": "array", "items": reference} if field.is_list else {"allOf": [reference]}
     return {"description": field.comment, **schema, "x-protobuf-number": field.number}

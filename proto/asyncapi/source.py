@@ -36,6 +36,7 @@ class Field:
             of a time being ``"google.protobuf.Timestamp"``.
         optional: Whether it is marked so; messages have presence in any case.
         comment: What the schema says about it, in one line.
+        is_list: Whether it holds any number of such values.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Field:
     type: str
     optional: bool
     comment: str
+    is_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,12 @@ def _field(message: DescriptorProto, field: FieldDescriptorProto, comment: str) 
         raise RuntimeError(
             f"{message.name}.{field.name} is of type {field.type}: add a rule to proto/asyncapi"
         )
-    if field.label == FieldDescriptorProto.LABEL_REPEATED:
+    is_list = field.label == FieldDescriptorProto.LABEL_REPEATED
+    if is_list and field.type != FieldDescriptorProto.TYPE_MESSAGE:
         raise RuntimeError(
-            f"{message.name}.{field.name} is a list: add a rule to proto/asyncapi/schemas.py"
+            f"{message.name}.{field.name} is a list of {kind}: add a rule to "
+            "proto/asyncapi/schemas.py"
         )
-    return Field(field.name, field.json_name, field.number, kind, field.proto3_optional, comment)
+    return Field(
+        field.name, field.json_name, field.number, kind, field.proto3_optional, comment, is_list
+    )

@@ -17,6 +17,7 @@ PAGES = [
     "docs/brokers.md",
     "docs/components-in-python.md",
     "docs/exchange.md",
+    "docs/live.md",
     "docs/risk.md",
     "docs/several-apps.md",
     "docs/warm-up.md",

@@ -272,9 +272,9 @@ def test_halt_by_name_finds_the_prefix_of_the_app(site: Site, tmp_path: Path) ->
     until((tmp_path / "live/.ingenium/live/prefix").exists, "the live app")
     folder = tmp_path / "live"
     done = ingenium("halt", "live", "--json", cwd=folder, env={"NATS_SERVER": site.url})
-    assert [it["reached"] for it in json.loads(done.out)] == ["stream"], done
+    assert [it["reached"] for it in json.loads(done.out)["apps"]] == ["stream"], done
     status = ingenium("status", "live", "--json", cwd=folder, env={"NATS_SERVER": site.url})
-    assert [it["said"]["state"] for it in json.loads(status.out)] == ["halted"]
+    assert [it["said"]["state"] for it in json.loads(status.out)["apps"]] == ["halted"]
 
 
 @both
@@ -318,7 +318,7 @@ def test_commands_with_a_wrong_prefix_make_no_stream_and_say_so(site: Site, tmp_
         assert ended.code == 1
         assert said in ended.err
     ended = ingenium("status", "live", "--json", cwd=tmp_path / "live", env=env)
-    [status] = json.loads(ended.out)
+    [status] = json.loads(ended.out)["apps"]
     assert said in status["server_error"]
     assert status["stream_end"] is None
     assert not list(tmp_path.glob("store/**/INGENIUM-wrong"))

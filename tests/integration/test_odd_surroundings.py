@@ -53,7 +53,7 @@ def test_data_folder_of_any_name_is_used_by_that_name(tmp_path: Path) -> None:
         ended = ingenium("verify", "app.py:app", "--json", cwd=tmp_path, env=env)
         assert ended.code == 0, ended
         assert json.loads(ended.out)["executions"] > 0
-        (status,) = json.loads(ingenium("status", "--json", cwd=tmp_path, env=env).out)
+        (status,) = json.loads(ingenium("status", "--json", cwd=tmp_path, env=env).out)["apps"]
         assert not any(each["error"] for each in status["components"])
         assert all(each["position"] for each in status["components"] if each["role"] != "strategy")
     # Nothing beside it, such as for the part of the name before a question mark.
@@ -144,5 +144,5 @@ def test_reduce_on_a_full_disk_writes_no_file_that_halts(tmp_path: Path) -> None
 
 
 def _is_halted(folder: Path) -> bool:
-    (status,) = json.loads(ingenium("status", "--json", cwd=folder).out)
+    (status,) = json.loads(ingenium("status", "--json", cwd=folder).out)["apps"]
     return bool(status["said"]) and status["said"]["state"] == "halted"

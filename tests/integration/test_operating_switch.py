@@ -57,7 +57,7 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
 
         ended = ingenium("halt", "--reason", "odd \x1b[2J fills", "--json", cwd=folder)
         assert ended.code == 0, ended.err
-        (done,) = json.loads(ended.out)
+        (done,) = json.loads(ended.out)["apps"]
         assert done["app"] == "live"
         assert (done["reached"], done["file_changed"], done["complete"]) == ("stream", True, True)
         assert file.state() is TradingState.HALTED
@@ -88,7 +88,7 @@ def test_halt_reaches_stream_and_file_and_resume_takes_both_back(
         for was_there in (True, False):
             ended_here = _command("resume", "app.py:app", "--yes", "live", "--json")
             assert ended_here.exit_code == 0, ended_here.output
-            (done,) = json.loads(ended_here.stdout)
+            (done,) = json.loads(ended_here.stdout)["apps"]
             assert (done["reached"], done["file_changed"]) == ("stream", was_there)
         assert status_in(folder).trading == "active"
         assert file.state() is TradingState.ACTIVE
@@ -152,7 +152,7 @@ def test_halt_on_a_server_without_streams_reaches_who_is_connected(
         ended = ingenium("halt", "live", "--json", cwd=tmp_path, env=env)
         assert ended.code == 0, ended.err
         seen = json.loads(tap.wait().out)
-    (done,) = json.loads(ended.out)
+    (done,) = json.loads(ended.out)["apps"]
     assert done["reached"] == "subscribers"
     assert seen["subject"] == "ingenium.control.trading"
     assert seen["event"]["State"] == "halted"

@@ -237,7 +237,7 @@ def test_plain_server_and_prefix_and_an_app_that_starts_while_it_is_halted(
         assert status.trading == "active"
         # The folder of the app knows server and prefix.
         ended = ingenium("halt", "live", "--reason", "lunch", "--json", cwd=folder)
-        (done,) = json.loads(ended.out)
+        (done,) = json.loads(ended.out)["apps"]
         assert ended.code == 0
         assert done["confirmed"] == ["executor 'fill-all'", "portfolio 'fixed-quantity'"]
         status = elsewhere.status()
@@ -311,7 +311,7 @@ def test_server_that_cannot_be_reached_leaves_it_unknown(
     assert shown.exit_code == 1
     head = shown.stdout.splitlines()[0]
     assert head.startswith(f"live: it is unknown whether it runs: cannot reach {url}: ")
-    (as_json,) = json.loads(command("status", "live", "--server", url, "--json").stdout)
+    (as_json,) = json.loads(command("status", "live", "--server", url, "--json").stdout)["apps"]
     assert (as_json["runs"], as_json["trading"]) == (None, "unknown")
 
 
@@ -346,7 +346,7 @@ def test_apps_of_history_are_not_meant_where_no_name_is_given(
         assert "no live app has run with the data folder .ingenium" in str(ended.exception)
     (tmp_path / ".ingenium/live/state").mkdir(parents=True)
     shown = command("status", "--json")
-    assert [each["app"] for each in json.loads(shown.stdout)] == ["live"]
+    assert [each["app"] for each in json.loads(shown.stdout)["apps"]] == ["live"]
 
 
 DOCUMENTED = Path(__file__).parents[2] / "docs/wire-format.md"

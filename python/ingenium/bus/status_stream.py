@@ -27,7 +27,8 @@ STATUS_STREAM = "INGENIUM_STATUS"
 
 _log = logging.getLogger("ingenium.bus")
 _MAX_BYTES = 4_194_304
-_MAX_MESSAGE_BYTES = 16_384
+# An account of 200 positions and 100 orders fits.
+_MAX_MESSAGE_BYTES = 131_072
 _WEEK_SECONDS = 7 * 86_400
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+import logging
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from ingenium.backtest import replay
 from ingenium.cli.data_notes import notes_as_json, print_notes
+from ingenium.cli.money import denial_line, fill_line, print_money
 from ingenium.cli.output import make_console, print_error, print_result, printable, result_as_json
 from ingenium.cli.progress import StepProgress
 from ingenium.components import (
@@ -25,6 +28,10 @@ from ingenium.components import (
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
 from ingenium.lockstep import ReplayResult
+
+if TYPE_CHECKING:
+    from ingenium.operating.money import AppMoney
+    from ingenium.operating.run_watch import RunWatch
 
 __all__ = ["run"]
 
@@ -78,17 +85,35 @@ def run(
         ),
     ] = False,
     trades: Annotated[
-        int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
-    ] = 10,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+        int | None,
+        typer.Option(
+            "--trades",
+            min=0,
+            help="History: how many of the last trades to print; 10 when left out.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Live: print no line for each fill and denial.")
+    ] = False,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the result, or a live app's money at the end, as JSON."),
+    ] = False,
 ) -> None:
     """Run an app over NATS: history to its end, live data until Ctrl+C.
 
-    The server is the one that NATS_SERVER names, or an embedded one. Ctrl+C or SIGTERM drains; the
+    On live data each fill and denial is printed as it comes, and the account at the end. The
+    server is the one that NATS_SERVER names, or an embedded one. Ctrl+C or SIGTERM drains; the
     code is 0 for a live app and 130 for a part of history. A second one exits at once.
     """
     loaded = load_app(app)
     check_handlers(loaded)
+    _check_flags(
+        loaded,
+        of_history={"--verify": verify, "--exact": exact, "--trades": trades is not None},
+        of_live={"--adopt": adopt, "--quiet": quiet},
+        of_whole={} if component is None else {"--quiet": quiet, "--json": json},
+    )
     if exact:
         _check_exact(loaded)
     settings = Settings.from_environment()
@@ -104,7 +129,16 @@ def run(
             # In a process of its own: whoever started it passes on what it prints.
             print_notes(messages, collect_notes([loaded.component(component)]))
     else:
-        result = _run_app(loaded, app, settings, processes=processes, adopt=adopt, console=messages)
+        if not loaded.historical:
+            _hide_logged_denials()
+        watch = None if loaded.historical else _watch(loaded, messages, quiet=quiet)
+        try:
+            result = _run_app(
+                loaded, app, settings, watch, processes=processes, adopt=adopt, console=messages
+            )
+        finally:
+            if watch is not None and watch.money is not None:
+                _print_money(loaded, watch.money, as_json=json)
     if result is None:
         return
     same = _verify(app, result, messages) if verify and result.complete else None
@@ -121,7 +155,7 @@ def run(
         return
     if result.hopeless:
         raise LockstepError(f"nothing could come of this run: {result.hopeless}")
-    print_result(make_console(), result, trades=trades)
+    print_result(make_console(), result, trades=10 if trades is None else trades)
     print_notes(make_console(), collect_notes(loaded.ingestors))
     if not result.complete:
         messages.print("[yellow]stopped before the end of history: the result covers a part[/]")
@@ -133,6 +167,57 @@ def run(
 def _exit_if_stopped(result: ReplayResult) -> None:
     if not result.complete:
         raise typer.Exit(_INTERRUPTED)
+
+
+def _check_flags(
+    app: App,
+    *,
+    of_history: Mapping[str, bool],
+    of_live: Mapping[str, bool],
+    of_whole: Mapping[str, bool],
+) -> None:
+    """Refuse flags that would do nothing, each with whether it was given."""
+    others, kind, other = of_live, "history", "live data"
+    if not app.historical:
+        others, kind, other = of_history, "live data", "history"
+        if given := [flag for flag, is_given in of_whole.items() if is_given]:
+            raise ConfigError(
+                f"{', '.join(given)} does nothing with --component: the run of the whole app shows "
+                "fills, denials and the account; see ingenium status as well"
+            )
+    if given := [flag for flag, is_given in others.items() if is_given]:
+        raise ConfigError(
+            f"{', '.join(given)} is for apps on {other}, and {app.name!r} runs on {kind}: leave it "
+            "out"
+        )
+
+
+def _hide_logged_denials() -> None:
+    """Keep the lines of the log about denials away, where the run prints each one."""
+    for name in ("ingenium.portfolio", "ingenium.executor", "ingenium.brokers"):
+        logging.getLogger(name).addFilter(lambda record: " is denied" not in record.getMessage())
+
+
+def _watch(app: App, console: Console, *, quiet: bool) -> RunWatch:
+    """Return what prints fills and denials while a live app runs."""
+    from ingenium.operating.run_watch import RunWatch
+
+    def say(text: str) -> None:
+        if not quiet:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return RunWatch(app, lambda fill: say(fill_line(fill)), lambda denial: say(denial_line(denial)))
+
+
+def _print_money(app: App, money: AppMoney, *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        typer.echo(jsonlib.dumps({"app": app.name, "money": msgspec.to_builtins(money)}))
+    else:
+        console = make_console()
+        console.print(f"{app.name} has stopped", markup=False, highlight=False)
+        print_money(console, money)
 
 
 def _check_exact(app: App) -> None:
@@ -152,6 +237,9 @@ def _run_component(
     from ingenium.deploy import run_component
     from ingenium.deploy.supervising import FEED_FAILED
 
+    if settings.stop_with_input and not app.historical:
+        _hide_logged_denials()
+
     def on_ready(text: str) -> None:
         # The parent of a component says it of all of them.
         if not settings.stop_with_input:
@@ -166,7 +254,14 @@ def _run_component(
 
 
 def _run_app(
-    app: App, target: str, settings: Settings, *, processes: bool, adopt: bool, console: Console
+    app: App,
+    target: str,
+    settings: Settings,
+    watch: RunWatch | None,
+    *,
+    processes: bool,
+    adopt: bool,
+    console: Console,
 ) -> ReplayResult | None:
     from ingenium.deploy import run_app
 
@@ -202,6 +297,7 @@ def _run_app(
                 on_stop=on_stop,
                 on_notice=on_notice,
                 on_ready=on_ready,
+                attend=None if watch is None else watch.watch,
             )
         )
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from ingenium.cli.money import print_money
 from ingenium.cli.output import make_console, printable
 from ingenium.cli.targets import AppName, JsonFlag, ServerOption, app_and_roster, settings_with
 from ingenium.clock import format_time
@@ -21,33 +24,91 @@ __all__ = ["status"]
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
-def status(app: AppName = None, server: ServerOption = None, json: JsonFlag = False) -> None:
-    """Show whether an app runs and trades, and how each of its components is.
+_Looker = Callable[[], Awaitable[list["AppStatus"]]]
 
-    Without APP, all live apps that have run in this directory. The code is 0 when all that is shown
-    runs, 3 when nothing runs, and 1 when a component is dead or does not answer, or when the server
-    cannot be reached.
+
+def status(
+    app: AppName = None,
+    server: ServerOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again, until Ctrl+C.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", min=0.1, metavar="SECONDS", help="How often, with --watch.")
+    ] = 2.0,
+    json: JsonFlag = False,
+) -> None:
+    """Show whether an app runs and trades, its money, and how each of its components is.
+
+    Its account, positions, working orders, and the fills and denials of the present day (UTC).
+    Without APP, all live apps that have run in this directory. With --watch and --json, one JSON
+    object a line. The code is 0 when all that is shown runs, 3 when nothing runs, and 1 when a
+    component is dead or does not answer, or when the server cannot be reached; with --watch it is
+    that of the last look.
     """
-    import msgspec
-
     from ingenium.operating.places import find_places
     from ingenium.operating.status import status_of
+    from ingenium.operating.today import TodayReader
 
     name, roster = app_and_roster(app)
     places = find_places(settings_with(server), name)
+    readers = [TodayReader() for _ in places]
 
-    async def all_of_them() -> list[AppStatus]:
-        return await asyncio.gather(*(status_of(place, roster) for place in places))
+    async def look() -> list[AppStatus]:
+        # Found again each time: an embedded server has another port after a restart.
+        here = find_places(settings_with(server), name) if watch else places
+        readers.extend(TodayReader() for _ in here[len(readers) :])
+        return await asyncio.gather(
+            *(
+                status_of(place, roster, reader)
+                for place, reader in zip(here, readers, strict=False)
+            )
+        )
 
-    found = asyncio.run(all_of_them())
-    if json:
-        typer.echo(jsonlib.dumps(msgspec.to_builtins(found)))
+    if watch:
+        found = asyncio.run(_watch(look, every, as_json=json))
     else:
-        console = make_console()
-        for each in found:
-            _print(console, each)
+        found = asyncio.run(look())
+        _show(make_console(), found, as_json=json)
     if not all(each.is_well for each in found):
         raise typer.Exit(3 if all(each.runs is False for each in found) else 1)
+
+
+async def _watch(look: _Looker, every: float, *, as_json: bool) -> list[AppStatus]:
+    """Show how apps are until somebody asks to stop; return the last that was seen."""
+    from ingenium.deploy.stopping import stop_signals
+
+    console = make_console()
+    found: list[AppStatus] = []
+    with stop_signals() as stop:
+        while not stop.asked:
+            looking = asyncio.ensure_future(look())
+            asked = asyncio.ensure_future(stop.wait())
+            await asyncio.wait([looking, asked], return_when=asyncio.FIRST_COMPLETED)
+            if not looking.done():
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
+                break
+            found = looking.result()
+            if not as_json and console.is_terminal:
+                console.clear()
+            _show(console, found, as_json=as_json)
+            await asyncio.wait([asked], timeout=every)
+            asked.cancel()
+    return found
+
+
+def _show(console: Console, found: list[AppStatus], *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        sys.stdout.write(jsonlib.dumps({"apps": msgspec.to_builtins(found)}) + "\n")
+        # Who reads it wants each look when it comes.
+        sys.stdout.flush()
+        return
+    for each in found:
+        _print(console, each)
+        print_money(console, each.money)
 
 
 def _print(console: Console, status: AppStatus) -> None:

@@ -96,7 +96,12 @@ def _show(results: list[Switched], *, as_json: bool) -> None:
     if as_json:
         typer.echo(
             jsonlib.dumps(
-                [msgspec.to_builtins(done) | {"complete": done.is_complete} for done in results]
+                {
+                    "apps": [
+                        msgspec.to_builtins(done) | {"complete": done.is_complete}
+                        for done in results
+                    ]
+                }
             )
         )
     else:

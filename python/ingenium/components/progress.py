@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from ingenium.events import Event, OrderEvent, ReplaceEvent, SignalEvent
+from ingenium.events import DataEvent, Event, OrderEvent, ReplaceEvent, SignalEvent
 
 __all__ = ["HURRIED", "Observation", "Progress"]
 
@@ -52,6 +52,7 @@ class Progress:
             sent. ``None`` before the first.
         last_symbol: Its symbol; empty if it has none.
         last_time: When that was, UTC; ``None`` before the first.
+        data_times: When the last market data of each symbol was handled, UTC.
         cause_age_seconds: Age of the bar that the last signal or order goes back to, when that was
             handled or sent; ``None`` when that is not known.
         handling: Type of the event that is being handled; ``None`` between events.
@@ -61,6 +62,7 @@ class Progress:
 
     __slots__ = (
         "cause_age_seconds",
+        "data_times",
         "handled",
         "handling",
         "handling_kept_at",
@@ -79,6 +81,7 @@ class Progress:
         self.last_event: type[Event] | None = None
         self.last_symbol = ""
         self.last_time: datetime | None = None
+        self.data_times: dict[str, datetime] = {}
         self.cause_age_seconds: float | None = None
         self.handling: type[Event] | None = None
         self.handling_since: datetime | None = None
@@ -96,6 +99,8 @@ class Progress:
         self.last_symbol = getattr(event, "symbol", "")
         self.handling_since = self.last_time = now
         self.handling_kept_at = kept_at
+        if event.__class__ is DataEvent:
+            self.data_times[self.last_symbol] = now
 
     def end(self) -> None:
         """Take note that it is over, however it ended."""

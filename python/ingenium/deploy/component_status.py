@@ -14,10 +14,11 @@ from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.brokers import BrokerExecutor
 from ingenium.brokers.order_entry import OrderState
 from ingenium.clock import SystemClock
-from ingenium.components import Component
+from ingenium.components import Component, Portfolio
 from ingenium.components.gated import Gated
 from ingenium.components.handler_limit import handler_place
 from ingenium.components.progress import Observation, Progress
+from ingenium.deploy.account_status import account_status, working_orders_of
 from ingenium.errors import StoreError
 from ingenium.events import TradingState
 from ingenium.ids import random_id
@@ -112,6 +113,9 @@ class StatusMaker:
                 status.busy = handler_place(component, kind)
                 status.busy_milliseconds = _milliseconds(seconds)
         self._add_trading(status, component)
+        if isinstance(component, Portfolio):
+            status.account = account_status(component.account, progress.data_times)
+        status.working_orders = working_orders_of(component)
         text = "; ".join(filter(None, (problem, seen.problem, *problems_of(component))))
         status.problem = text[:_LONGEST_TEXT] or None
         return status

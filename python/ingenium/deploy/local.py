@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 
 from ingenium.bus import NatsBus
 from ingenium.bus.accounts import OPERATOR
@@ -48,6 +48,9 @@ from ingenium.lockstep import OnStep, ReplayResult
 
 __all__ = ["run_app", "run_component"]
 
+Attend = Callable[[NatsBus], AbstractAsyncContextManager[None]]
+"""Makes what watches a live app for as long as it runs."""
+
 _log = logging.getLogger("ingenium.deploy")
 
 
@@ -65,6 +68,7 @@ async def run_app(
     on_ready: Callable[[str], None] = lambda _text: None,
     restarts: RestartPolicy | None = None,
     server_restarts: RestartPolicy | None = None,
+    attend: Attend | None = None,
 ) -> ReplayResult | None:
     """Run an app until the end of its history, or until it is asked to stop.
 
@@ -84,6 +88,8 @@ async def run_app(
             each one that is ready later.
         restarts: When a program of a live app that died is started again.
         server_restarts: When the embedded server of a live app that died is started again.
+        attend: Opened with an operator's connection before the components of a live app start, and
+            closed when they have stopped.
 
     Returns:
         What came out of history; ``None`` for live data.
@@ -183,6 +189,7 @@ async def run_app(
                     restarts=server_restarts,
                 )
                 async with (
+                    attend(bus) if attend is not None else nullcontext(),
                     watched_server(access.monitor_url, app, halt, on_notice, care.is_away),
                     observed_programs(bus, app, parts),
                     watched_symbols(bus, app, on_notice),

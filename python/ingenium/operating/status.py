@@ -16,9 +16,11 @@ from ingenium.errors import DecodeError, IngeniumError, StreamError
 from ingenium.events import ControlEvent, TradingState
 from ingenium.operating.component_state import ComponentState, Liveness, Word, add_view
 from ingenium.operating.last_sent import add_last_sent
-from ingenium.operating.live_view import LiveView, look_at
+from ingenium.operating.live_view import Heard, LiveView, look_at
+from ingenium.operating.money import AppMoney, money_of
 from ingenium.operating.places import Place, as_operator, stream_of
 from ingenium.operating.state_files import read_state
+from ingenium.operating.today import Today, TodayReader
 from ingenium.subjects import EXECUTION, PORTFOLIO, SIGNAL, TRADING
 
 __all__ = ["NOTHING_RUNS", "UNKNOWN", "AppStatus", "ComponentState", "Word", "status_of"]
@@ -51,6 +53,7 @@ class AppStatus(msgspec.Struct):
         stream: Name of the stream there.
         stream_end: Sequence of the newest message of the stream.
         components: Those that are known from the bus, from files or from the app's definition.
+        money: Its account, positions, working orders, and the day's fills and denials.
     """
 
     app: str
@@ -64,6 +67,7 @@ class AppStatus(msgspec.Struct):
     stream: str = ""
     stream_end: int | None = None
     components: list[ComponentState] = []
+    money: AppMoney = msgspec.field(default_factory=AppMoney)
 
     @property
     def is_well(self) -> bool:
@@ -75,12 +79,15 @@ class AppStatus(msgspec.Struct):
         )
 
 
-async def status_of(place: Place, roster: Mapping[str, str] | None = None) -> AppStatus:
+async def status_of(
+    place: Place, roster: Mapping[str, str] | None = None, reader: TodayReader | None = None
+) -> AppStatus:
     """Look at an app from outside, whether it runs or not.
 
     Args:
         place: The app.
         roster: Roles of its components by name, where its definition is at hand.
+        reader: Has read the day's fills and denials up to an earlier look.
     """
     status = AppStatus(place.app)
     found = place.kill_file.look()
@@ -90,6 +97,8 @@ async def status_of(place: Place, roster: Mapping[str, str] | None = None) -> Ap
         state = states.setdefault(name, ComponentState(name))
         state.role = state.role or role
     heard: Word | None = None
+    said: dict[str, Heard] = {}
+    today: Today | None = None
     if not place.settings.nats_server:
         # An embedded server lives and dies with its app.
         status.runs = False
@@ -98,8 +107,10 @@ async def status_of(place: Place, roster: Mapping[str, str] | None = None) -> Ap
             status.server = bus.url
             view = await look_at(bus, place.app, states.keys())
             _add_view(status, states, view)
+            said = view.said
             try:
                 heard = await _add_stream(bus, status)
+                today = await (reader or TodayReader()).look(await stream_of(bus))
             except StreamError as error:
                 status.server_error = str(error)
             await add_last_sent(bus, status.components)
@@ -112,6 +123,8 @@ async def status_of(place: Place, roster: Mapping[str, str] | None = None) -> Ap
             if state.liveness is Liveness.UNKNOWN:
                 state.liveness = Liveness.NOT_RUNNING
     status.components.sort(key=_order)
+    status.money = money_of(status.components, said, place.states)
+    status.money.today = today
     status.trading, status.why = _trading(status, heard)
     return status
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingenium.clock import format_time
-from ingenium.errors import DecodeError
+from ingenium.errors import ConfigError, DecodeError
 from ingenium.events import DataEvent, DataType, Ohlc, plain_text
 from ingenium.trading.numbers import format_decimal, parse_float, parse_price
 from ingenium.trading.period import (
@@ -210,9 +210,25 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
     ) -> Bar:
         """Make a bar, and its event, from decimal texts.
 
+        Args:
+            symbol: Name of the instrument.
+            start: Start of the bar; a time without a zone is local.
+            open: First price, in the instrument's currency.
+            high: Highest price.
+            low: Lowest price.
+            close: Last price.
+            volume: Quantity traded, in shares or units; empty when unknown.
+            period: Any positive length, down to a microsecond; zero when it is not known.
+
         Raises:
+            ConfigError: The period is negative.
             DecodeError: A price cannot be read.
         """
+        if period < NOT_STATED:
+            raise ConfigError(
+                f"period of a bar of {symbol!r} is {period}: pass a positive length such as "
+                "timedelta(milliseconds=200), or leave it out"
+            )
         start = start.astimezone(UTC)
         texts = Texts(*map(plain_text, (open, high, low, close, volume)))
         first, most, least, last, size = map(_number, _FIELDS, texts)

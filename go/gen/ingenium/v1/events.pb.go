@@ -129,8 +129,8 @@ type Ohlc struct {
 	Close string `protobuf:"bytes,4,opt,name=close,json=Close,proto3" json:"close,omitempty"`
 	// Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
 	Volume string `protobuf:"bytes,5,opt,name=volume,json=Volume,proto3" json:"volume,omitempty"`
-	// Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-	// "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+	// Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+	// write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
 	// known at its timestamp.
 	Period *string `protobuf:"bytes,6,opt,name=period,json=Period,proto3,oneof" json:"period,omitempty"`
 	// Start of the bar. Absent means not stated.

@@ -101,7 +101,13 @@ type ComponentStatus struct {
 	Problem *string `protobuf:"bytes,29,opt,name=problem,json=Problem,proto3,oneof" json:"problem,omitempty"`
 	// How often the program was started again after it had died, in this run. Absent means not
 	// known.
-	Restarts      *uint32 `protobuf:"varint,30,opt,name=restarts,json=Restarts,proto3,oneof" json:"restarts,omitempty"`
+	Restarts *uint32 `protobuf:"varint,30,opt,name=restarts,json=Restarts,proto3,oneof" json:"restarts,omitempty"`
+	// The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+	// say.
+	Account *AccountStatus `protobuf:"bytes,31,opt,name=account,json=Account,proto3,oneof" json:"account,omitempty"`
+	// Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+	// portfolio's are sent and not reported as ended. Absent where it does not say.
+	WorkingOrders *WorkingOrdersStatus `protobuf:"bytes,32,opt,name=working_orders,json=WorkingOrders,proto3" json:"working_orders,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -346,11 +352,402 @@ func (x *ComponentStatus) GetRestarts() uint32 {
 	return 0
 }
 
+func (x *ComponentStatus) GetAccount() *AccountStatus {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *ComponentStatus) GetWorkingOrders() *WorkingOrdersStatus {
+	if x != nil {
+		return x.WorkingOrders
+	}
+	return nil
+}
+
+// Money and positions of a portfolio. All amounts are exact decimals in the account's currency.
+type AccountStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Cash that the account began with: "100000".
+	StartingCash string `protobuf:"bytes,1,opt,name=starting_cash,json=StartingCash,proto3" json:"starting_cash,omitempty"`
+	// Cash now, after commissions.
+	Cash string `protobuf:"bytes,2,opt,name=cash,json=Cash,proto3" json:"cash,omitempty"`
+	// Cash and the market value of all positions. Absent while the last price of an open position is
+	// not known.
+	Equity *string `protobuf:"bytes,3,opt,name=equity,json=Equity,proto3,oneof" json:"equity,omitempty"`
+	// Profit and loss of what is open, before commissions. Absent as equity is.
+	UnrealizedPnl *string `protobuf:"bytes,4,opt,name=unrealized_pnl,json=UnrealizedPnl,proto3,oneof" json:"unrealized_pnl,omitempty"`
+	// Profit and loss of what was closed since the account began, before commissions.
+	RealizedPnl string `protobuf:"bytes,5,opt,name=realized_pnl,json=RealizedPnl,proto3" json:"realized_pnl,omitempty"`
+	// Commissions paid since the account began.
+	Commissions string `protobuf:"bytes,6,opt,name=commissions,json=Commissions,proto3" json:"commissions,omitempty"`
+	// Open positions, and symbols that were traded and are flat. At most 200, open ones first.
+	Positions []*PositionStatus `protobuf:"bytes,7,rep,name=positions,json=Positions,proto3" json:"positions,omitempty"`
+	// How many positions are open, listed or not.
+	OpenPositions uint32 `protobuf:"varint,8,opt,name=open_positions,json=OpenPositions,proto3" json:"open_positions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountStatus) Reset() {
+	*x = AccountStatus{}
+	mi := &file_ingenium_v1_status_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountStatus) ProtoMessage() {}
+
+func (x *AccountStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_ingenium_v1_status_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountStatus.ProtoReflect.Descriptor instead.
+func (*AccountStatus) Descriptor() ([]byte, []int) {
+	return file_ingenium_v1_status_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *AccountStatus) GetStartingCash() string {
+	if x != nil {
+		return x.StartingCash
+	}
+	return ""
+}
+
+func (x *AccountStatus) GetCash() string {
+	if x != nil {
+		return x.Cash
+	}
+	return ""
+}
+
+func (x *AccountStatus) GetEquity() string {
+	if x != nil && x.Equity != nil {
+		return *x.Equity
+	}
+	return ""
+}
+
+func (x *AccountStatus) GetUnrealizedPnl() string {
+	if x != nil && x.UnrealizedPnl != nil {
+		return *x.UnrealizedPnl
+	}
+	return ""
+}
+
+func (x *AccountStatus) GetRealizedPnl() string {
+	if x != nil {
+		return x.RealizedPnl
+	}
+	return ""
+}
+
+func (x *AccountStatus) GetCommissions() string {
+	if x != nil {
+		return x.Commissions
+	}
+	return ""
+}
+
+func (x *AccountStatus) GetPositions() []*PositionStatus {
+	if x != nil {
+		return x.Positions
+	}
+	return nil
+}
+
+func (x *AccountStatus) GetOpenPositions() uint32 {
+	if x != nil {
+		return x.OpenPositions
+	}
+	return 0
+}
+
+// What an account holds of one symbol.
+type PositionStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the instrument, case kept.
+	Symbol string `protobuf:"bytes,1,opt,name=symbol,json=Symbol,proto3" json:"symbol,omitempty"`
+	// Shares or units, negative for a short, "0" when flat.
+	Quantity string `protobuf:"bytes,2,opt,name=quantity,json=Quantity,proto3" json:"quantity,omitempty"`
+	// What was paid for them, commissions apart; negative for a short. The average cost is this
+	// divided by the quantity.
+	Cost string `protobuf:"bytes,3,opt,name=cost,json=Cost,proto3" json:"cost,omitempty"`
+	// The last price that the portfolio has seen. Absent means none yet.
+	LastPrice *string `protobuf:"bytes,4,opt,name=last_price,json=LastPrice,proto3,oneof" json:"last_price,omitempty"`
+	// End of the bar that the last price is of. Absent means not known.
+	LastPriceTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_price_time,json=LastPriceTime,proto3" json:"last_price_time,omitempty"`
+	// Profit and loss of what was closed in this symbol, before commissions.
+	RealizedPnl   string `protobuf:"bytes,6,opt,name=realized_pnl,json=RealizedPnl,proto3" json:"realized_pnl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PositionStatus) Reset() {
+	*x = PositionStatus{}
+	mi := &file_ingenium_v1_status_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PositionStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PositionStatus) ProtoMessage() {}
+
+func (x *PositionStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_ingenium_v1_status_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PositionStatus.ProtoReflect.Descriptor instead.
+func (*PositionStatus) Descriptor() ([]byte, []int) {
+	return file_ingenium_v1_status_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PositionStatus) GetSymbol() string {
+	if x != nil {
+		return x.Symbol
+	}
+	return ""
+}
+
+func (x *PositionStatus) GetQuantity() string {
+	if x != nil {
+		return x.Quantity
+	}
+	return ""
+}
+
+func (x *PositionStatus) GetCost() string {
+	if x != nil {
+		return x.Cost
+	}
+	return ""
+}
+
+func (x *PositionStatus) GetLastPrice() string {
+	if x != nil && x.LastPrice != nil {
+		return *x.LastPrice
+	}
+	return ""
+}
+
+func (x *PositionStatus) GetLastPriceTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastPriceTime
+	}
+	return nil
+}
+
+func (x *PositionStatus) GetRealizedPnl() string {
+	if x != nil {
+		return x.RealizedPnl
+	}
+	return ""
+}
+
+// The orders that work.
+type WorkingOrdersStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many there are, listed or not.
+	Count uint32 `protobuf:"varint,1,opt,name=count,json=Count,proto3" json:"count,omitempty"`
+	// The first 100 of them.
+	Orders        []*WorkingOrderStatus `protobuf:"bytes,2,rep,name=orders,json=Orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkingOrdersStatus) Reset() {
+	*x = WorkingOrdersStatus{}
+	mi := &file_ingenium_v1_status_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkingOrdersStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkingOrdersStatus) ProtoMessage() {}
+
+func (x *WorkingOrdersStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_ingenium_v1_status_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkingOrdersStatus.ProtoReflect.Descriptor instead.
+func (*WorkingOrdersStatus) Descriptor() ([]byte, []int) {
+	return file_ingenium_v1_status_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *WorkingOrdersStatus) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *WorkingOrdersStatus) GetOrders() []*WorkingOrderStatus {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+// An order that works.
+type WorkingOrderStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=OrderId,proto3" json:"order_id,omitempty"`
+	// Name of the instrument, case kept.
+	Symbol string `protobuf:"bytes,2,opt,name=symbol,json=Symbol,proto3" json:"symbol,omitempty"`
+	// "buy" or "sell".
+	Side string `protobuf:"bytes,3,opt,name=side,json=Side,proto3" json:"side,omitempty"`
+	// "market", "limit" and so on, as in OrderEvent.
+	Type string `protobuf:"bytes,4,opt,name=type,json=Type,proto3" json:"type,omitempty"`
+	// Quantity of the order, a decimal in shares or units.
+	Quantity string `protobuf:"bytes,5,opt,name=quantity,json=Quantity,proto3" json:"quantity,omitempty"`
+	// How much of it is filled.
+	Filled string `protobuf:"bytes,6,opt,name=filled,json=Filled,proto3" json:"filled,omitempty"`
+	// Its limit price. Absent means none.
+	LimitPrice *string `protobuf:"bytes,7,opt,name=limit_price,json=LimitPrice,proto3,oneof" json:"limit_price,omitempty"`
+	// Its stop price, as it is now for a trailing stop. Absent means none.
+	StopPrice *string `protobuf:"bytes,8,opt,name=stop_price,json=StopPrice,proto3,oneof" json:"stop_price,omitempty"`
+	// How it stands with an executor at a broker: "new", "submitting", "unknown", "submitted" or
+	// "partial". Absent means that it works.
+	State         *string `protobuf:"bytes,9,opt,name=state,json=State,proto3,oneof" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkingOrderStatus) Reset() {
+	*x = WorkingOrderStatus{}
+	mi := &file_ingenium_v1_status_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkingOrderStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkingOrderStatus) ProtoMessage() {}
+
+func (x *WorkingOrderStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_ingenium_v1_status_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkingOrderStatus.ProtoReflect.Descriptor instead.
+func (*WorkingOrderStatus) Descriptor() ([]byte, []int) {
+	return file_ingenium_v1_status_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *WorkingOrderStatus) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *WorkingOrderStatus) GetSymbol() string {
+	if x != nil {
+		return x.Symbol
+	}
+	return ""
+}
+
+func (x *WorkingOrderStatus) GetSide() string {
+	if x != nil {
+		return x.Side
+	}
+	return ""
+}
+
+func (x *WorkingOrderStatus) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *WorkingOrderStatus) GetQuantity() string {
+	if x != nil {
+		return x.Quantity
+	}
+	return ""
+}
+
+func (x *WorkingOrderStatus) GetFilled() string {
+	if x != nil {
+		return x.Filled
+	}
+	return ""
+}
+
+func (x *WorkingOrderStatus) GetLimitPrice() string {
+	if x != nil && x.LimitPrice != nil {
+		return *x.LimitPrice
+	}
+	return ""
+}
+
+func (x *WorkingOrderStatus) GetStopPrice() string {
+	if x != nil && x.StopPrice != nil {
+		return *x.StopPrice
+	}
+	return ""
+}
+
+func (x *WorkingOrderStatus) GetState() string {
+	if x != nil && x.State != nil {
+		return *x.State
+	}
+	return ""
+}
+
 var File_ingenium_v1_status_proto protoreflect.FileDescriptor
 
 const file_ingenium_v1_status_proto_rawDesc = "" +
 	"\n" +
-	"\x18ingenium/v1/status.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\t\n" +
+	"\x18ingenium/v1/status.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
+	"\n" +
 	"\x0fComponentStatus\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03App\x12\x1c\n" +
 	"\tcomponent\x18\x02 \x01(\tR\tComponent\x12\x12\n" +
@@ -387,7 +784,9 @@ const file_ingenium_v1_status_proto_rawDesc = "" +
 	"\x0etrading_reason\x18\x1c \x01(\tH\tR\rTradingReason\x88\x01\x01\x12\x1d\n" +
 	"\aproblem\x18\x1d \x01(\tH\n" +
 	"R\aProblem\x88\x01\x01\x12\x1f\n" +
-	"\brestarts\x18\x1e \x01(\rH\vR\bRestarts\x88\x01\x01B\r\n" +
+	"\brestarts\x18\x1e \x01(\rH\vR\bRestarts\x88\x01\x01\x129\n" +
+	"\aaccount\x18\x1f \x01(\v2\x1a.ingenium.v1.AccountStatusH\fR\aAccount\x88\x01\x01\x12G\n" +
+	"\x0eworking_orders\x18  \x01(\v2 .ingenium.v1.WorkingOrdersStatusR\rWorkingOrdersB\r\n" +
 	"\v_last_eventB\x0e\n" +
 	"\f_last_symbolB\t\n" +
 	"\a_offsetB\x0e\n" +
@@ -401,7 +800,47 @@ const file_ingenium_v1_status_proto_rawDesc = "" +
 	"\x0f_trading_reasonB\n" +
 	"\n" +
 	"\b_problemB\v\n" +
-	"\t_restartsB\xa9\x01\n" +
+	"\t_restartsB\n" +
+	"\n" +
+	"\b_account\"\xd6\x02\n" +
+	"\rAccountStatus\x12#\n" +
+	"\rstarting_cash\x18\x01 \x01(\tR\fStartingCash\x12\x12\n" +
+	"\x04cash\x18\x02 \x01(\tR\x04Cash\x12\x1b\n" +
+	"\x06equity\x18\x03 \x01(\tH\x00R\x06Equity\x88\x01\x01\x12*\n" +
+	"\x0eunrealized_pnl\x18\x04 \x01(\tH\x01R\rUnrealizedPnl\x88\x01\x01\x12!\n" +
+	"\frealized_pnl\x18\x05 \x01(\tR\vRealizedPnl\x12 \n" +
+	"\vcommissions\x18\x06 \x01(\tR\vCommissions\x129\n" +
+	"\tpositions\x18\a \x03(\v2\x1b.ingenium.v1.PositionStatusR\tPositions\x12%\n" +
+	"\x0eopen_positions\x18\b \x01(\rR\rOpenPositionsB\t\n" +
+	"\a_equityB\x11\n" +
+	"\x0f_unrealized_pnl\"\xf2\x01\n" +
+	"\x0ePositionStatus\x12\x16\n" +
+	"\x06symbol\x18\x01 \x01(\tR\x06Symbol\x12\x1a\n" +
+	"\bquantity\x18\x02 \x01(\tR\bQuantity\x12\x12\n" +
+	"\x04cost\x18\x03 \x01(\tR\x04Cost\x12\"\n" +
+	"\n" +
+	"last_price\x18\x04 \x01(\tH\x00R\tLastPrice\x88\x01\x01\x12B\n" +
+	"\x0flast_price_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rLastPriceTime\x12!\n" +
+	"\frealized_pnl\x18\x06 \x01(\tR\vRealizedPnlB\r\n" +
+	"\v_last_price\"d\n" +
+	"\x13WorkingOrdersStatus\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05Count\x127\n" +
+	"\x06orders\x18\x02 \x03(\v2\x1f.ingenium.v1.WorkingOrderStatusR\x06Orders\"\xb1\x02\n" +
+	"\x12WorkingOrderStatus\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aOrderId\x12\x16\n" +
+	"\x06symbol\x18\x02 \x01(\tR\x06Symbol\x12\x12\n" +
+	"\x04side\x18\x03 \x01(\tR\x04Side\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04Type\x12\x1a\n" +
+	"\bquantity\x18\x05 \x01(\tR\bQuantity\x12\x16\n" +
+	"\x06filled\x18\x06 \x01(\tR\x06Filled\x12$\n" +
+	"\vlimit_price\x18\a \x01(\tH\x00R\n" +
+	"LimitPrice\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"stop_price\x18\b \x01(\tH\x01R\tStopPrice\x88\x01\x01\x12\x19\n" +
+	"\x05state\x18\t \x01(\tH\x02R\x05State\x88\x01\x01B\x0e\n" +
+	"\f_limit_priceB\r\n" +
+	"\v_stop_priceB\b\n" +
+	"\x06_stateB\xa9\x01\n" +
 	"\x0fcom.ingenium.v1B\vStatusProtoP\x01Z<github.com/markwinter/ingenium/go/gen/ingenium/v1;ingeniumv1\xa2\x02\x03IXX\xaa\x02\vIngenium.V1\xca\x02\vIngenium\\V1\xe2\x02\x17Ingenium\\V1\\GPBMetadata\xea\x02\fIngenium::V1b\x06proto3"
 
 var (
@@ -416,20 +855,29 @@ func file_ingenium_v1_status_proto_rawDescGZIP() []byte {
 	return file_ingenium_v1_status_proto_rawDescData
 }
 
-var file_ingenium_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_ingenium_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_ingenium_v1_status_proto_goTypes = []any{
 	(*ComponentStatus)(nil),       // 0: ingenium.v1.ComponentStatus
-	(*timestamppb.Timestamp)(nil), // 1: google.protobuf.Timestamp
+	(*AccountStatus)(nil),         // 1: ingenium.v1.AccountStatus
+	(*PositionStatus)(nil),        // 2: ingenium.v1.PositionStatus
+	(*WorkingOrdersStatus)(nil),   // 3: ingenium.v1.WorkingOrdersStatus
+	(*WorkingOrderStatus)(nil),    // 4: ingenium.v1.WorkingOrderStatus
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_ingenium_v1_status_proto_depIdxs = []int32{
-	1, // 0: ingenium.v1.ComponentStatus.timestamp:type_name -> google.protobuf.Timestamp
-	1, // 1: ingenium.v1.ComponentStatus.start_time:type_name -> google.protobuf.Timestamp
-	1, // 2: ingenium.v1.ComponentStatus.last_time:type_name -> google.protobuf.Timestamp
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 0: ingenium.v1.ComponentStatus.timestamp:type_name -> google.protobuf.Timestamp
+	5, // 1: ingenium.v1.ComponentStatus.start_time:type_name -> google.protobuf.Timestamp
+	5, // 2: ingenium.v1.ComponentStatus.last_time:type_name -> google.protobuf.Timestamp
+	1, // 3: ingenium.v1.ComponentStatus.account:type_name -> ingenium.v1.AccountStatus
+	3, // 4: ingenium.v1.ComponentStatus.working_orders:type_name -> ingenium.v1.WorkingOrdersStatus
+	2, // 5: ingenium.v1.AccountStatus.positions:type_name -> ingenium.v1.PositionStatus
+	5, // 6: ingenium.v1.PositionStatus.last_price_time:type_name -> google.protobuf.Timestamp
+	4, // 7: ingenium.v1.WorkingOrdersStatus.orders:type_name -> ingenium.v1.WorkingOrderStatus
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_ingenium_v1_status_proto_init() }
@@ -438,13 +886,16 @@ func file_ingenium_v1_status_proto_init() {
 		return
 	}
 	file_ingenium_v1_status_proto_msgTypes[0].OneofWrappers = []any{}
+	file_ingenium_v1_status_proto_msgTypes[1].OneofWrappers = []any{}
+	file_ingenium_v1_status_proto_msgTypes[2].OneofWrappers = []any{}
+	file_ingenium_v1_status_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ingenium_v1_status_proto_rawDesc), len(file_ingenium_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -4,6 +4,7 @@
 # This file has been @generated
 
 __all__ = (
+    "AccountStatus",
     "CancelEvent",
     "ComponentStatus",
     "ControlEvent",
@@ -15,9 +16,12 @@ __all__ = (
     "LockstepReport",
     "Ohlc",
     "OrderEvent",
+    "PositionStatus",
     "ReplaceEvent",
     "SignalEvent",
     "StopLoss",
+    "WorkingOrderStatus",
+    "WorkingOrdersStatus",
 )
 
 import datetime
@@ -31,6 +35,70 @@ from ...message_pool import default_message_pool
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+@dataclass(eq=False, repr=False)
+class AccountStatus(betterproto2.Message):
+    """
+    Money and positions of a portfolio. All amounts are exact decimals in the account's currency.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return INGENIUM_V1_STATUS_PROTO_DESCRIPTOR.message_types_by_name[
+            "AccountStatus"
+        ]
+
+    starting_cash: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Cash that the account began with: "100000".
+    """
+
+    cash: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Cash now, after commissions.
+    """
+
+    equity: "str | None" = betterproto2.field(
+        3, betterproto2.TYPE_STRING, optional=True
+    )
+    """
+    Cash and the market value of all positions. Absent while the last price of an open position is
+    not known.
+    """
+
+    unrealized_pnl: "str | None" = betterproto2.field(
+        4, betterproto2.TYPE_STRING, optional=True
+    )
+    """
+    Profit and loss of what is open, before commissions. Absent as equity is.
+    """
+
+    realized_pnl: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Profit and loss of what was closed since the account began, before commissions.
+    """
+
+    commissions: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Commissions paid since the account began.
+    """
+
+    positions: "list[PositionStatus]" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    Open positions, and symbols that were traded and are flat. At most 200, open ones first.
+    """
+
+    open_positions: "int" = betterproto2.field(8, betterproto2.TYPE_UINT32)
+    """
+    How many positions are open, listed or not.
+    """
+
+
+default_message_pool.register_message("ingenium.v1", "AccountStatus", AccountStatus)
 
 
 @dataclass(eq=False, repr=False)
@@ -289,6 +357,22 @@ class ComponentStatus(betterproto2.Message):
     """
     How often the program was started again after it had died, in this run. Absent means not
     known.
+    """
+
+    account: "AccountStatus | None" = betterproto2.field(
+        31, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+    say.
+    """
+
+    working_orders: "WorkingOrdersStatus | None" = betterproto2.field(
+        32, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+    portfolio's are sent and not reported as ended. Absent where it does not say.
     """
 
 
@@ -849,8 +933,8 @@ class Ohlc(betterproto2.Message):
         6, betterproto2.TYPE_STRING, optional=True
     )
     """
-    Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-    "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+    Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+    write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
     known at its timestamp.
     """
 
@@ -963,6 +1047,61 @@ class OrderEvent(betterproto2.Message):
 
 
 default_message_pool.register_message("ingenium.v1", "OrderEvent", OrderEvent)
+
+
+@dataclass(eq=False, repr=False)
+class PositionStatus(betterproto2.Message):
+    """
+    What an account holds of one symbol.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return INGENIUM_V1_STATUS_PROTO_DESCRIPTOR.message_types_by_name[
+            "PositionStatus"
+        ]
+
+    symbol: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Name of the instrument, case kept.
+    """
+
+    quantity: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Shares or units, negative for a short, "0" when flat.
+    """
+
+    cost: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    What was paid for them, commissions apart; negative for a short. The average cost is this
+    divided by the quantity.
+    """
+
+    last_price: "str | None" = betterproto2.field(
+        4, betterproto2.TYPE_STRING, optional=True
+    )
+    """
+    The last price that the portfolio has seen. Absent means none yet.
+    """
+
+    last_price_time: "datetime.datetime | None" = betterproto2.field(
+        5,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    End of the bar that the last price is of. Absent means not known.
+    """
+
+    realized_pnl: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Profit and loss of what was closed in this symbol, before commissions.
+    """
+
+
+default_message_pool.register_message("ingenium.v1", "PositionStatus", PositionStatus)
 
 
 @dataclass(eq=False, repr=False)
@@ -1116,6 +1255,106 @@ class StopLoss(betterproto2.Message):
 default_message_pool.register_message("ingenium.v1", "StopLoss", StopLoss)
 
 
+@dataclass(eq=False, repr=False)
+class WorkingOrdersStatus(betterproto2.Message):
+    """
+    The orders that work.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return INGENIUM_V1_STATUS_PROTO_DESCRIPTOR.message_types_by_name[
+            "WorkingOrdersStatus"
+        ]
+
+    count: "int" = betterproto2.field(1, betterproto2.TYPE_UINT32)
+    """
+    How many there are, listed or not.
+    """
+
+    orders: "list[WorkingOrderStatus]" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    The first 100 of them.
+    """
+
+
+default_message_pool.register_message(
+    "ingenium.v1", "WorkingOrdersStatus", WorkingOrdersStatus
+)
+
+
+@dataclass(eq=False, repr=False)
+class WorkingOrderStatus(betterproto2.Message):
+    """
+    An order that works.
+    """
+
+    @betterproto2.staticproperty
+    @staticmethod
+    def DESCRIPTOR() -> Descriptor:
+        return INGENIUM_V1_STATUS_PROTO_DESCRIPTOR.message_types_by_name[
+            "WorkingOrderStatus"
+        ]
+
+    order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Its id.
+    """
+
+    symbol: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Name of the instrument, case kept.
+    """
+
+    side: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    "buy" or "sell".
+    """
+
+    type: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    "market", "limit" and so on, as in OrderEvent.
+    """
+
+    quantity: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Quantity of the order, a decimal in shares or units.
+    """
+
+    filled: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    How much of it is filled.
+    """
+
+    limit_price: "str | None" = betterproto2.field(
+        7, betterproto2.TYPE_STRING, optional=True
+    )
+    """
+    Its limit price. Absent means none.
+    """
+
+    stop_price: "str | None" = betterproto2.field(
+        8, betterproto2.TYPE_STRING, optional=True
+    )
+    """
+    Its stop price, as it is now for a trailing stop. Absent means none.
+    """
+
+    state: "str | None" = betterproto2.field(9, betterproto2.TYPE_STRING, optional=True)
+    """
+    How it stands with an executor at a broker: "new", "submitting", "unknown", "submitted" or
+    "partial". Absent means that it works.
+    """
+
+
+default_message_pool.register_message(
+    "ingenium.v1", "WorkingOrderStatus", WorkingOrderStatus
+)
+
+
 from ...google import protobuf as __google__protobuf__
 
 INGENIUM_V1_EVENTS_PROTO_DESCRIPTOR = default_google_proto_descriptor_pool.AddSerializedFile(
@@ -1125,5 +1364,5 @@ INGENIUM_V1_LOCKSTEP_PROTO_DESCRIPTOR = default_google_proto_descriptor_pool.Add
     b"\n\x1aingenium/v1/lockstep.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x04\n\x0eLockstepReport\x12\x1c\n\tcomponent\x18\x01 \x01(\tR\tComponent\x12\x12\n\x04role\x18\x02 \x01(\tR\x04Role\x12!\n\x0cdata_handled\x18\x03 \x01(\rR\x0bDataHandled\x12'\n\x0fsignals_handled\x18\x04 \x01(\rR\x0eSignalsHandled\x12%\n\x0eorders_handled\x18\x05 \x01(\rR\rOrdersHandled\x12-\n\x12executions_handled\x18\x06 \x01(\rR\x11ExecutionsHandled\x12\x1b\n\tdata_sent\x18\x07 \x01(\rR\x08DataSent\x12!\n\x0csignals_sent\x18\x08 \x01(\rR\x0bSignalsSent\x12\x1f\n\x0borders_sent\x18\t \x01(\rR\nOrdersSent\x12'\n\x0fexecutions_sent\x18\n \x01(\rR\x0eExecutionsSent\x127\n\tnext_time\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x08NextTime\x12\x1f\n\x0bnext_symbol\x18\x0c \x01(\tR\nNextSymbol\x12\x19\n\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x14\n\x05error\x18\x0e \x01(\tR\x05Error\x12\x1d\n\x07holding\x18\x0f \x01(\x08H\x01R\x07Holding\x88\x01\x01B\x08\n\x06_totalB\n\n\x08_holding\"\xaf\x02\n\rLockstepGrant\x12\x12\n\x04step\x18\x01 \x01(\rR\x04Step\x12.\n\x04time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x04Time\x12\x1c\n\tcomponent\x18\x03 \x01(\tR\tComponent\x129\n\nuntil_time\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tUntilTime\x12!\n\x0cuntil_symbol\x18\x05 \x01(\tR\x0bUntilSymbol\x12\x12\n\x04data\x18\x06 \x01(\rR\x04Data\x12\x1e\n\nexecutions\x18\x07 \x01(\rR\nExecutions\x12\x18\n\x07signals\x18\x08 \x01(\rR\x07Signals\x12\x10\n\x03end\x18\t \x01(\x08R\x03EndBY\n\x0bingenium.v1B\rLockstepProtoP\x01Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1b\x06proto3"
 )
 INGENIUM_V1_STATUS_PROTO_DESCRIPTOR = default_google_proto_descriptor_pool.AddSerializedFile(
-    b'\n\x18ingenium/v1/status.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto"\xbf\t\n\x0fComponentStatus\x12\x10\n\x03app\x18\x01 \x01(\tR\x03App\x12\x1c\n\tcomponent\x18\x02 \x01(\tR\tComponent\x12\x12\n\x04role\x18\x03 \x01(\tR\x04Role\x12\x1a\n\x08language\x18\x04 \x01(\tR\x08Language\x12\x18\n\x07version\x18\x05 \x01(\tR\x07Version\x12\x12\n\x04life\x18\x06 \x01(\tR\x04Life\x12\x12\n\x04host\x18\x07 \x01(\tR\x04Host\x12\x18\n\x07process\x18\x08 \x01(\rR\x07Process\x12\x14\n\x05state\x18\t \x01(\tR\x05State\x128\n\ttimestamp\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x129\n\nstart_time\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\tStartTime\x12)\n\x10interval_seconds\x18\x0c \x01(\rR\x0fIntervalSeconds\x12\x18\n\x07handled\x18\r \x01(\rR\x07Handled\x12\x12\n\x04sent\x18\x0e \x01(\rR\x04Sent\x12"\n\nlast_event\x18\x0f \x01(\tH\x00R\tLastEvent\x88\x01\x01\x12$\n\x0blast_symbol\x18\x10 \x01(\tH\x01R\nLastSymbol\x88\x01\x01\x127\n\tlast_time\x18\x11 \x01(\x0b2\x1a.google.protobuf.TimestampR\x08LastTime\x12\x1b\n\x06offset\x18\x12 \x01(\tH\x02R\x06Offset\x88\x01\x01\x12$\n\x0bdata_offset\x18\x13 \x01(\tH\x03R\nDataOffset\x88\x01\x01\x12\x16\n\x06outbox\x18\x14 \x01(\rR\x06Outbox\x12\x18\n\x07waiting\x18\x15 \x01(\rR\x07Waiting\x12.\n\x10lag_milliseconds\x18\x16 \x01(\rH\x04R\x0fLagMilliseconds\x88\x01\x01\x129\n\x16cause_age_milliseconds\x18\x17 \x01(\rH\x05R\x14CauseAgeMilliseconds\x88\x01\x01\x12\x12\n\x04late\x18\x18 \x01(\rR\x04Late\x12\x17\n\x04busy\x18\x19 \x01(\tH\x06R\x04Busy\x88\x01\x01\x120\n\x11busy_milliseconds\x18\x1a \x01(\rH\x07R\x10BusyMilliseconds\x88\x01\x01\x12\x1d\n\x07trading\x18\x1b \x01(\tH\x08R\x07Trading\x88\x01\x01\x12*\n\x0etrading_reason\x18\x1c \x01(\tH\tR\rTradingReason\x88\x01\x01\x12\x1d\n\x07problem\x18\x1d \x01(\tH\nR\x07Problem\x88\x01\x01\x12\x1f\n\x08restarts\x18\x1e \x01(\rH\x0bR\x08Restarts\x88\x01\x01B\r\n\x0b_last_eventB\x0e\n\x0c_last_symbolB\t\n\x07_offsetB\x0e\n\x0c_data_offsetB\x13\n\x11_lag_millisecondsB\x19\n\x17_cause_age_millisecondsB\x07\n\x05_busyB\x14\n\x12_busy_millisecondsB\n\n\x08_tradingB\x11\n\x0f_trading_reasonB\n\n\x08_problemB\x0b\n\t_restartsBW\n\x0bingenium.v1B\x0bStatusProtoP\x01Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1b\x06proto3'
+    b'\n\x18ingenium/v1/status.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto"\xcf\n\n\x0fComponentStatus\x12\x10\n\x03app\x18\x01 \x01(\tR\x03App\x12\x1c\n\tcomponent\x18\x02 \x01(\tR\tComponent\x12\x12\n\x04role\x18\x03 \x01(\tR\x04Role\x12\x1a\n\x08language\x18\x04 \x01(\tR\x08Language\x12\x18\n\x07version\x18\x05 \x01(\tR\x07Version\x12\x12\n\x04life\x18\x06 \x01(\tR\x04Life\x12\x12\n\x04host\x18\x07 \x01(\tR\x04Host\x12\x18\n\x07process\x18\x08 \x01(\rR\x07Process\x12\x14\n\x05state\x18\t \x01(\tR\x05State\x128\n\ttimestamp\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tTimestamp\x129\n\nstart_time\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\tStartTime\x12)\n\x10interval_seconds\x18\x0c \x01(\rR\x0fIntervalSeconds\x12\x18\n\x07handled\x18\r \x01(\rR\x07Handled\x12\x12\n\x04sent\x18\x0e \x01(\rR\x04Sent\x12"\n\nlast_event\x18\x0f \x01(\tH\x00R\tLastEvent\x88\x01\x01\x12$\n\x0blast_symbol\x18\x10 \x01(\tH\x01R\nLastSymbol\x88\x01\x01\x127\n\tlast_time\x18\x11 \x01(\x0b2\x1a.google.protobuf.TimestampR\x08LastTime\x12\x1b\n\x06offset\x18\x12 \x01(\tH\x02R\x06Offset\x88\x01\x01\x12$\n\x0bdata_offset\x18\x13 \x01(\tH\x03R\nDataOffset\x88\x01\x01\x12\x16\n\x06outbox\x18\x14 \x01(\rR\x06Outbox\x12\x18\n\x07waiting\x18\x15 \x01(\rR\x07Waiting\x12.\n\x10lag_milliseconds\x18\x16 \x01(\rH\x04R\x0fLagMilliseconds\x88\x01\x01\x129\n\x16cause_age_milliseconds\x18\x17 \x01(\rH\x05R\x14CauseAgeMilliseconds\x88\x01\x01\x12\x12\n\x04late\x18\x18 \x01(\rR\x04Late\x12\x17\n\x04busy\x18\x19 \x01(\tH\x06R\x04Busy\x88\x01\x01\x120\n\x11busy_milliseconds\x18\x1a \x01(\rH\x07R\x10BusyMilliseconds\x88\x01\x01\x12\x1d\n\x07trading\x18\x1b \x01(\tH\x08R\x07Trading\x88\x01\x01\x12*\n\x0etrading_reason\x18\x1c \x01(\tH\tR\rTradingReason\x88\x01\x01\x12\x1d\n\x07problem\x18\x1d \x01(\tH\nR\x07Problem\x88\x01\x01\x12\x1f\n\x08restarts\x18\x1e \x01(\rH\x0bR\x08Restarts\x88\x01\x01\x129\n\x07account\x18\x1f \x01(\x0b2\x1a.ingenium.v1.AccountStatusH\x0cR\x07Account\x88\x01\x01\x12G\n\x0eworking_orders\x18  \x01(\x0b2 .ingenium.v1.WorkingOrdersStatusR\rWorkingOrdersB\r\n\x0b_last_eventB\x0e\n\x0c_last_symbolB\t\n\x07_offsetB\x0e\n\x0c_data_offsetB\x13\n\x11_lag_millisecondsB\x19\n\x17_cause_age_millisecondsB\x07\n\x05_busyB\x14\n\x12_busy_millisecondsB\n\n\x08_tradingB\x11\n\x0f_trading_reasonB\n\n\x08_problemB\x0b\n\t_restartsB\n\n\x08_account"\xd6\x02\n\rAccountStatus\x12#\n\rstarting_cash\x18\x01 \x01(\tR\x0cStartingCash\x12\x12\n\x04cash\x18\x02 \x01(\tR\x04Cash\x12\x1b\n\x06equity\x18\x03 \x01(\tH\x00R\x06Equity\x88\x01\x01\x12*\n\x0eunrealized_pnl\x18\x04 \x01(\tH\x01R\rUnrealizedPnl\x88\x01\x01\x12!\n\x0crealized_pnl\x18\x05 \x01(\tR\x0bRealizedPnl\x12 \n\x0bcommissions\x18\x06 \x01(\tR\x0bCommissions\x129\n\tpositions\x18\x07 \x03(\x0b2\x1b.ingenium.v1.PositionStatusR\tPositions\x12%\n\x0eopen_positions\x18\x08 \x01(\rR\rOpenPositionsB\t\n\x07_equityB\x11\n\x0f_unrealized_pnl"\xf2\x01\n\x0ePositionStatus\x12\x16\n\x06symbol\x18\x01 \x01(\tR\x06Symbol\x12\x1a\n\x08quantity\x18\x02 \x01(\tR\x08Quantity\x12\x12\n\x04cost\x18\x03 \x01(\tR\x04Cost\x12"\n\nlast_price\x18\x04 \x01(\tH\x00R\tLastPrice\x88\x01\x01\x12B\n\x0flast_price_time\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\rLastPriceTime\x12!\n\x0crealized_pnl\x18\x06 \x01(\tR\x0bRealizedPnlB\r\n\x0b_last_price"d\n\x13WorkingOrdersStatus\x12\x14\n\x05count\x18\x01 \x01(\rR\x05Count\x127\n\x06orders\x18\x02 \x03(\x0b2\x1f.ingenium.v1.WorkingOrderStatusR\x06Orders"\xb1\x02\n\x12WorkingOrderStatus\x12\x19\n\x08order_id\x18\x01 \x01(\tR\x07OrderId\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06Symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04Side\x12\x12\n\x04type\x18\x04 \x01(\tR\x04Type\x12\x1a\n\x08quantity\x18\x05 \x01(\tR\x08Quantity\x12\x16\n\x06filled\x18\x06 \x01(\tR\x06Filled\x12$\n\x0blimit_price\x18\x07 \x01(\tH\x00R\nLimitPrice\x88\x01\x01\x12"\n\nstop_price\x18\x08 \x01(\tH\x01R\tStopPrice\x88\x01\x01\x12\x19\n\x05state\x18\t \x01(\tH\x02R\x05State\x88\x01\x01B\x0e\n\x0c_limit_priceB\r\n\x0b_stop_priceB\x08\n\x06_stateBW\n\x0bingenium.v1B\x0bStatusProtoP\x01Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1b\x06proto3'
 )

@@ -117,8 +117,8 @@ export type Ohlc = Message<"ingenium.v1.Ohlc"> & {
   volume: string;
 
   /**
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+   * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
    * known at its timestamp.
    *
    * @generated from field: optional string period = 6 [json_name = "Period"];

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/v1/status.proto.
  */
 export const file_ingenium_v1_status: GenFile = /*@__PURE__*/
-  fileDesc("Chhpbmdlbml1bS92MS9zdGF0dXMucHJvdG8SC2luZ2VuaXVtLnYxIr8JCg9Db21wb25lbnRTdGF0dXMSEAoDYXBwGAEgASgJUgNBcHASHAoJY29tcG9uZW50GAIgASgJUglDb21wb25lbnQSEgoEcm9sZRgDIAEoCVIEUm9sZRIaCghsYW5ndWFnZRgEIAEoCVIITGFuZ3VhZ2USGAoHdmVyc2lvbhgFIAEoCVIHVmVyc2lvbhISCgRsaWZlGAYgASgJUgRMaWZlEhIKBGhvc3QYByABKAlSBEhvc3QSGAoHcHJvY2VzcxgIIAEoDVIHUHJvY2VzcxIUCgVzdGF0ZRgJIAEoCVIFU3RhdGUSOAoJdGltZXN0YW1wGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJVGltZXN0YW1wEjkKCnN0YXJ0X3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglTdGFydFRpbWUSKQoQaW50ZXJ2YWxfc2Vjb25kcxgMIAEoDVIPSW50ZXJ2YWxTZWNvbmRzEhgKB2hhbmRsZWQYDSABKA1SB0hhbmRsZWQSEgoEc2VudBgOIAEoDVIEU2VudBIiCgpsYXN0X2V2ZW50GA8gASgJSABSCUxhc3RFdmVudIgBARIkCgtsYXN0X3N5bWJvbBgQIAEoCUgBUgpMYXN0U3ltYm9siAEBEjcKCWxhc3RfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCExhc3RUaW1lEhsKBm9mZnNldBgSIAEoCUgCUgZPZmZzZXSIAQESJAoLZGF0YV9vZmZzZXQYEyABKAlIA1IKRGF0YU9mZnNldIgBARIWCgZvdXRib3gYFCABKA1SBk91dGJveBIYCgd3YWl0aW5nGBUgASgNUgdXYWl0aW5nEi4KEGxhZ19taWxsaXNlY29uZHMYFiABKA1IBFIPTGFnTWlsbGlzZWNvbmRziAEBEjkKFmNhdXNlX2FnZV9taWxsaXNlY29uZHMYFyABKA1IBVIUQ2F1c2VBZ2VNaWxsaXNlY29uZHOIAQESEgoEbGF0ZRgYIAEoDVIETGF0ZRIXCgRidXN5GBkgASgJSAZSBEJ1c3mIAQESMAoRYnVzeV9taWxsaXNlY29uZHMYGiABKA1IB1IQQnVzeU1pbGxpc2Vjb25kc4gBARIdCgd0cmFkaW5nGBsgASgJSAhSB1RyYWRpbmeIAQESKgoOdHJhZGluZ19yZWFzb24YHCABKAlICVINVHJhZGluZ1JlYXNvbogBARIdCgdwcm9ibGVtGB0gASgJSApSB1Byb2JsZW2IAQESHwoIcmVzdGFydHMYHiABKA1IC1IIUmVzdGFydHOIAQFCDQoLX2xhc3RfZXZlbnRCDgoMX2xhc3Rfc3ltYm9sQgkKB19vZmZzZXRCDgoMX2RhdGFfb2Zmc2V0QhMKEV9sYWdfbWlsbGlzZWNvbmRzQhkKF19jYXVzZV9hZ2VfbWlsbGlzZWNvbmRzQgcKBV9idXN5QhQKEl9idXN5X21pbGxpc2Vjb25kc0IKCghfdHJhZGluZ0IRCg9fdHJhZGluZ19yZWFzb25CCgoIX3Byb2JsZW1CCwoJX3Jlc3RhcnRzQlcKC2luZ2VuaXVtLnYxQgtTdGF0dXNQcm90b1ABWjlnaXRodWIuY29tL21hcmt3aW50ZXIvaW5nZW5pdW0vZ2VuL2luZ2VuaXVtL3YxO2luZ2VuaXVtdjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Chhpbmdlbml1bS92MS9zdGF0dXMucHJvdG8SC2luZ2VuaXVtLnYxIs8KCg9Db21wb25lbnRTdGF0dXMSEAoDYXBwGAEgASgJUgNBcHASHAoJY29tcG9uZW50GAIgASgJUglDb21wb25lbnQSEgoEcm9sZRgDIAEoCVIEUm9sZRIaCghsYW5ndWFnZRgEIAEoCVIITGFuZ3VhZ2USGAoHdmVyc2lvbhgFIAEoCVIHVmVyc2lvbhISCgRsaWZlGAYgASgJUgRMaWZlEhIKBGhvc3QYByABKAlSBEhvc3QSGAoHcHJvY2VzcxgIIAEoDVIHUHJvY2VzcxIUCgVzdGF0ZRgJIAEoCVIFU3RhdGUSOAoJdGltZXN0YW1wGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJVGltZXN0YW1wEjkKCnN0YXJ0X3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglTdGFydFRpbWUSKQoQaW50ZXJ2YWxfc2Vjb25kcxgMIAEoDVIPSW50ZXJ2YWxTZWNvbmRzEhgKB2hhbmRsZWQYDSABKA1SB0hhbmRsZWQSEgoEc2VudBgOIAEoDVIEU2VudBIiCgpsYXN0X2V2ZW50GA8gASgJSABSCUxhc3RFdmVudIgBARIkCgtsYXN0X3N5bWJvbBgQIAEoCUgBUgpMYXN0U3ltYm9siAEBEjcKCWxhc3RfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCExhc3RUaW1lEhsKBm9mZnNldBgSIAEoCUgCUgZPZmZzZXSIAQESJAoLZGF0YV9vZmZzZXQYEyABKAlIA1IKRGF0YU9mZnNldIgBARIWCgZvdXRib3gYFCABKA1SBk91dGJveBIYCgd3YWl0aW5nGBUgASgNUgdXYWl0aW5nEi4KEGxhZ19taWxsaXNlY29uZHMYFiABKA1IBFIPTGFnTWlsbGlzZWNvbmRziAEBEjkKFmNhdXNlX2FnZV9taWxsaXNlY29uZHMYFyABKA1IBVIUQ2F1c2VBZ2VNaWxsaXNlY29uZHOIAQESEgoEbGF0ZRgYIAEoDVIETGF0ZRIXCgRidXN5GBkgASgJSAZSBEJ1c3mIAQESMAoRYnVzeV9taWxsaXNlY29uZHMYGiABKA1IB1IQQnVzeU1pbGxpc2Vjb25kc4gBARIdCgd0cmFkaW5nGBsgASgJSAhSB1RyYWRpbmeIAQESKgoOdHJhZGluZ19yZWFzb24YHCABKAlICVINVHJhZGluZ1JlYXNvbogBARIdCgdwcm9ibGVtGB0gASgJSApSB1Byb2JsZW2IAQESHwoIcmVzdGFydHMYHiABKA1IC1IIUmVzdGFydHOIAQESOQoHYWNjb3VudBgfIAEoCzIaLmluZ2VuaXVtLnYxLkFjY291bnRTdGF0dXNIDFIHQWNjb3VudIgBARJHCg53b3JraW5nX29yZGVycxggIAEoCzIgLmluZ2VuaXVtLnYxLldvcmtpbmdPcmRlcnNTdGF0dXNSDVdvcmtpbmdPcmRlcnNCDQoLX2xhc3RfZXZlbnRCDgoMX2xhc3Rfc3ltYm9sQgkKB19vZmZzZXRCDgoMX2RhdGFfb2Zmc2V0QhMKEV9sYWdfbWlsbGlzZWNvbmRzQhkKF19jYXVzZV9hZ2VfbWlsbGlzZWNvbmRzQgcKBV9idXN5QhQKEl9idXN5X21pbGxpc2Vjb25kc0IKCghfdHJhZGluZ0IRCg9fdHJhZGluZ19yZWFzb25CCgoIX3Byb2JsZW1CCwoJX3Jlc3RhcnRzQgoKCF9hY2NvdW50ItYCCg1BY2NvdW50U3RhdHVzEiMKDXN0YXJ0aW5nX2Nhc2gYASABKAlSDFN0YXJ0aW5nQ2FzaBISCgRjYXNoGAIgASgJUgRDYXNoEhsKBmVxdWl0eRgDIAEoCUgAUgZFcXVpdHmIAQESKgoOdW5yZWFsaXplZF9wbmwYBCABKAlIAVINVW5yZWFsaXplZFBubIgBARIhCgxyZWFsaXplZF9wbmwYBSABKAlSC1JlYWxpemVkUG5sEiAKC2NvbW1pc3Npb25zGAYgASgJUgtDb21taXNzaW9ucxI5Cglwb3NpdGlvbnMYByADKAsyGy5pbmdlbml1bS52MS5Qb3NpdGlvblN0YXR1c1IJUG9zaXRpb25zEiUKDm9wZW5fcG9zaXRpb25zGAggASgNUg1PcGVuUG9zaXRpb25zQgkKB19lcXVpdHlCEQoPX3VucmVhbGl6ZWRfcG5sIvIBCg5Qb3NpdGlvblN0YXR1cxIWCgZzeW1ib2wYASABKAlSBlN5bWJvbBIaCghxdWFudGl0eRgCIAEoCVIIUXVhbnRpdHkSEgoEY29zdBgDIAEoCVIEQ29zdBIiCgpsYXN0X3ByaWNlGAQgASgJSABSCUxhc3RQcmljZYgBARJCCg9sYXN0X3ByaWNlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUg1MYXN0UHJpY2VUaW1lEiEKDHJlYWxpemVkX3BubBgGIAEoCVILUmVhbGl6ZWRQbmxCDQoLX2xhc3RfcHJpY2UiZAoTV29ya2luZ09yZGVyc1N0YXR1cxIUCgVjb3VudBgBIAEoDVIFQ291bnQSNwoGb3JkZXJzGAIgAygLMh8uaW5nZW5pdW0udjEuV29ya2luZ09yZGVyU3RhdHVzUgZPcmRlcnMisQIKEldvcmtpbmdPcmRlclN0YXR1cxIZCghvcmRlcl9pZBgBIAEoCVIHT3JkZXJJZBIWCgZzeW1ib2wYAiABKAlSBlN5bWJvbBISCgRzaWRlGAMgASgJUgRTaWRlEhIKBHR5cGUYBCABKAlSBFR5cGUSGgoIcXVhbnRpdHkYBSABKAlSCFF1YW50aXR5EhYKBmZpbGxlZBgGIAEoCVIGRmlsbGVkEiQKC2xpbWl0X3ByaWNlGAcgASgJSABSCkxpbWl0UHJpY2WIAQESIgoKc3RvcF9wcmljZRgIIAEoCUgBUglTdG9wUHJpY2WIAQESGQoFc3RhdGUYCSABKAlIAlIFU3RhdGWIAQFCDgoMX2xpbWl0X3ByaWNlQg0KC19zdG9wX3ByaWNlQggKBl9zdGF0ZUJXCgtpbmdlbml1bS52MUILU3RhdHVzUHJvdG9QAVo5Z2l0aHViLmNvbS9tYXJrd2ludGVyL2luZ2VuaXVtL2dlbi9pbmdlbml1bS92MTtpbmdlbml1bXYxYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * The status of one component of a live app, published on _ingenium.<app>.status.<component>: when
@@ -246,6 +246,22 @@ export type ComponentStatus = Message<"ingenium.v1.ComponentStatus"> & {
    * @generated from field: optional uint32 restarts = 30 [json_name = "Restarts"];
    */
   restarts?: number | undefined;
+
+  /**
+   * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+   * say.
+   *
+   * @generated from field: optional ingenium.v1.AccountStatus account = 31 [json_name = "Account"];
+   */
+  account?: AccountStatus | undefined;
+
+  /**
+   * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+   * portfolio's are sent and not reported as ended. Absent where it does not say.
+   *
+   * @generated from field: ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];
+   */
+  workingOrders?: WorkingOrdersStatus | undefined;
 };
 
 /**
@@ -254,4 +270,238 @@ export type ComponentStatus = Message<"ingenium.v1.ComponentStatus"> & {
  */
 export const ComponentStatusSchema: GenMessage<ComponentStatus> = /*@__PURE__*/
   messageDesc(file_ingenium_v1_status, 0);
+
+/**
+ * Money and positions of a portfolio. All amounts are exact decimals in the account's currency.
+ *
+ * @generated from message ingenium.v1.AccountStatus
+ */
+export type AccountStatus = Message<"ingenium.v1.AccountStatus"> & {
+  /**
+   * Cash that the account began with: "100000".
+   *
+   * @generated from field: string starting_cash = 1 [json_name = "StartingCash"];
+   */
+  startingCash: string;
+
+  /**
+   * Cash now, after commissions.
+   *
+   * @generated from field: string cash = 2 [json_name = "Cash"];
+   */
+  cash: string;
+
+  /**
+   * Cash and the market value of all positions. Absent while the last price of an open position is
+   * not known.
+   *
+   * @generated from field: optional string equity = 3 [json_name = "Equity"];
+   */
+  equity?: string | undefined;
+
+  /**
+   * Profit and loss of what is open, before commissions. Absent as equity is.
+   *
+   * @generated from field: optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];
+   */
+  unrealizedPnl?: string | undefined;
+
+  /**
+   * Profit and loss of what was closed since the account began, before commissions.
+   *
+   * @generated from field: string realized_pnl = 5 [json_name = "RealizedPnl"];
+   */
+  realizedPnl: string;
+
+  /**
+   * Commissions paid since the account began.
+   *
+   * @generated from field: string commissions = 6 [json_name = "Commissions"];
+   */
+  commissions: string;
+
+  /**
+   * Open positions, and symbols that were traded and are flat. At most 200, open ones first.
+   *
+   * @generated from field: repeated ingenium.v1.PositionStatus positions = 7 [json_name = "Positions"];
+   */
+  positions: PositionStatus[];
+
+  /**
+   * How many positions are open, listed or not.
+   *
+   * @generated from field: uint32 open_positions = 8 [json_name = "OpenPositions"];
+   */
+  openPositions: number;
+};
+
+/**
+ * Describes the message ingenium.v1.AccountStatus.
+ * Use `create(AccountStatusSchema)` to create a new message.
+ */
+export const AccountStatusSchema: GenMessage<AccountStatus> = /*@__PURE__*/
+  messageDesc(file_ingenium_v1_status, 1);
+
+/**
+ * What an account holds of one symbol.
+ *
+ * @generated from message ingenium.v1.PositionStatus
+ */
+export type PositionStatus = Message<"ingenium.v1.PositionStatus"> & {
+  /**
+   * Name of the instrument, case kept.
+   *
+   * @generated from field: string symbol = 1 [json_name = "Symbol"];
+   */
+  symbol: string;
+
+  /**
+   * Shares or units, negative for a short, "0" when flat.
+   *
+   * @generated from field: string quantity = 2 [json_name = "Quantity"];
+   */
+  quantity: string;
+
+  /**
+   * What was paid for them, commissions apart; negative for a short. The average cost is this
+   * divided by the quantity.
+   *
+   * @generated from field: string cost = 3 [json_name = "Cost"];
+   */
+  cost: string;
+
+  /**
+   * The last price that the portfolio has seen. Absent means none yet.
+   *
+   * @generated from field: optional string last_price = 4 [json_name = "LastPrice"];
+   */
+  lastPrice?: string | undefined;
+
+  /**
+   * End of the bar that the last price is of. Absent means not known.
+   *
+   * @generated from field: google.protobuf.Timestamp last_price_time = 5 [json_name = "LastPriceTime"];
+   */
+  lastPriceTime?: Timestamp | undefined;
+
+  /**
+   * Profit and loss of what was closed in this symbol, before commissions.
+   *
+   * @generated from field: string realized_pnl = 6 [json_name = "RealizedPnl"];
+   */
+  realizedPnl: string;
+};
+
+/**
+ * Describes the message ingenium.v1.PositionStatus.
+ * Use `create(PositionStatusSchema)` to create a new message.
+ */
+export const PositionStatusSchema: GenMessage<PositionStatus> = /*@__PURE__*/
+  messageDesc(file_ingenium_v1_status, 2);
+
+/**
+ * The orders that work.
+ *
+ * @generated from message ingenium.v1.WorkingOrdersStatus
+ */
+export type WorkingOrdersStatus = Message<"ingenium.v1.WorkingOrdersStatus"> & {
+  /**
+   * How many there are, listed or not.
+   *
+   * @generated from field: uint32 count = 1 [json_name = "Count"];
+   */
+  count: number;
+
+  /**
+   * The first 100 of them.
+   *
+   * @generated from field: repeated ingenium.v1.WorkingOrderStatus orders = 2 [json_name = "Orders"];
+   */
+  orders: WorkingOrderStatus[];
+};
+
+/**
+ * Describes the message ingenium.v1.WorkingOrdersStatus.
+ * Use `create(WorkingOrdersStatusSchema)` to create a new message.
+ */
+export const WorkingOrdersStatusSchema: GenMessage<WorkingOrdersStatus> = /*@__PURE__*/
+  messageDesc(file_ingenium_v1_status, 3);
+
+/**
+ * An order that works.
+ *
+ * @generated from message ingenium.v1.WorkingOrderStatus
+ */
+export type WorkingOrderStatus = Message<"ingenium.v1.WorkingOrderStatus"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string order_id = 1 [json_name = "OrderId"];
+   */
+  orderId: string;
+
+  /**
+   * Name of the instrument, case kept.
+   *
+   * @generated from field: string symbol = 2 [json_name = "Symbol"];
+   */
+  symbol: string;
+
+  /**
+   * "buy" or "sell".
+   *
+   * @generated from field: string side = 3 [json_name = "Side"];
+   */
+  side: string;
+
+  /**
+   * "market", "limit" and so on, as in OrderEvent.
+   *
+   * @generated from field: string type = 4 [json_name = "Type"];
+   */
+  type: string;
+
+  /**
+   * Quantity of the order, a decimal in shares or units.
+   *
+   * @generated from field: string quantity = 5 [json_name = "Quantity"];
+   */
+  quantity: string;
+
+  /**
+   * How much of it is filled.
+   *
+   * @generated from field: string filled = 6 [json_name = "Filled"];
+   */
+  filled: string;
+
+  /**
+   * Its limit price. Absent means none.
+   *
+   * @generated from field: optional string limit_price = 7 [json_name = "LimitPrice"];
+   */
+  limitPrice?: string | undefined;
+
+  /**
+   * Its stop price, as it is now for a trailing stop. Absent means none.
+   *
+   * @generated from field: optional string stop_price = 8 [json_name = "StopPrice"];
+   */
+  stopPrice?: string | undefined;
+
+  /**
+   * How it stands with an executor at a broker: "new", "submitting", "unknown", "submitted" or
+   * "partial". Absent means that it works.
+   *
+   * @generated from field: optional string state = 9 [json_name = "State"];
+   */
+  state?: string | undefined;
+};
+
+/**
+ * Describes the message ingenium.v1.WorkingOrderStatus.
+ * Use `create(WorkingOrderStatusSchema)` to create a new message.
+ */
+export const WorkingOrderStatusSchema: GenMessage<WorkingOrderStatus> = /*@__PURE__*/
+  messageDesc(file_ingenium_v1_status, 4);
 

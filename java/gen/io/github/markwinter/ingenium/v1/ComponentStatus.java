@@ -1271,6 +1271,88 @@ private static final long serialVersionUID = 0L;
     return restarts_;
   }
 
+  public static final int ACCOUNT_FIELD_NUMBER = 31;
+  private io.github.markwinter.ingenium.v1.AccountStatus account_;
+  /**
+   * <pre>
+   * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+   * say.
+   * </pre>
+   *
+   * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+   * @return Whether the account field is set.
+   */
+  @java.lang.Override
+  public boolean hasAccount() {
+    return ((bitField0_ & 0x00008000) != 0);
+  }
+  /**
+   * <pre>
+   * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+   * say.
+   * </pre>
+   *
+   * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+   * @return The account.
+   */
+  @java.lang.Override
+  public io.github.markwinter.ingenium.v1.AccountStatus getAccount() {
+    return account_ == null ? io.github.markwinter.ingenium.v1.AccountStatus.getDefaultInstance() : account_;
+  }
+  /**
+   * <pre>
+   * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+   * say.
+   * </pre>
+   *
+   * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+   */
+  @java.lang.Override
+  public io.github.markwinter.ingenium.v1.AccountStatusOrBuilder getAccountOrBuilder() {
+    return account_ == null ? io.github.markwinter.ingenium.v1.AccountStatus.getDefaultInstance() : account_;
+  }
+
+  public static final int WORKING_ORDERS_FIELD_NUMBER = 32;
+  private io.github.markwinter.ingenium.v1.WorkingOrdersStatus workingOrders_;
+  /**
+   * <pre>
+   * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+   * portfolio's are sent and not reported as ended. Absent where it does not say.
+   * </pre>
+   *
+   * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+   * @return Whether the workingOrders field is set.
+   */
+  @java.lang.Override
+  public boolean hasWorkingOrders() {
+    return ((bitField0_ & 0x00010000) != 0);
+  }
+  /**
+   * <pre>
+   * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+   * portfolio's are sent and not reported as ended. Absent where it does not say.
+   * </pre>
+   *
+   * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+   * @return The workingOrders.
+   */
+  @java.lang.Override
+  public io.github.markwinter.ingenium.v1.WorkingOrdersStatus getWorkingOrders() {
+    return workingOrders_ == null ? io.github.markwinter.ingenium.v1.WorkingOrdersStatus.getDefaultInstance() : workingOrders_;
+  }
+  /**
+   * <pre>
+   * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+   * portfolio's are sent and not reported as ended. Absent where it does not say.
+   * </pre>
+   *
+   * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+   */
+  @java.lang.Override
+  public io.github.markwinter.ingenium.v1.WorkingOrdersStatusOrBuilder getWorkingOrdersOrBuilder() {
+    return workingOrders_ == null ? io.github.markwinter.ingenium.v1.WorkingOrdersStatus.getDefaultInstance() : workingOrders_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -1374,6 +1456,12 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00004000) != 0)) {
       output.writeUInt32(30, restarts_);
+    }
+    if (((bitField0_ & 0x00008000) != 0)) {
+      output.writeMessage(31, getAccount());
+    }
+    if (((bitField0_ & 0x00010000) != 0)) {
+      output.writeMessage(32, getWorkingOrders());
     }
     getUnknownFields().writeTo(output);
   }
@@ -1482,6 +1570,14 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00004000) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeUInt32Size(30, restarts_);
+    }
+    if (((bitField0_ & 0x00008000) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(31, getAccount());
+    }
+    if (((bitField0_ & 0x00010000) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(32, getWorkingOrders());
     }
     return size;
   }
@@ -1612,6 +1708,16 @@ private static final long serialVersionUID = 0L;
       if (getRestarts()
           != other.getRestarts()) return false;
     }
+    if (hasAccount() != other.hasAccount()) return false;
+    if (hasAccount()) {
+      if (!getAccount()
+          .equals(other.getAccount())) return false;
+    }
+    if (hasWorkingOrders() != other.hasWorkingOrders()) return false;
+    if (hasWorkingOrders()) {
+      if (!getWorkingOrders()
+          .equals(other.getWorkingOrders())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1712,6 +1818,14 @@ private static final long serialVersionUID = 0L;
     if (hasRestarts()) {
       hash = (37 * hash) + RESTARTS_FIELD_NUMBER;
       hash = (53 * hash) + getRestarts();
+    }
+    if (hasAccount()) {
+      hash = (37 * hash) + ACCOUNT_FIELD_NUMBER;
+      hash = (53 * hash) + getAccount().hashCode();
+    }
+    if (hasWorkingOrders()) {
+      hash = (37 * hash) + WORKING_ORDERS_FIELD_NUMBER;
+      hash = (53 * hash) + getWorkingOrders().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1853,6 +1967,8 @@ private static final long serialVersionUID = 0L;
         internalGetTimestampFieldBuilder();
         internalGetStartTimeFieldBuilder();
         internalGetLastTimeFieldBuilder();
+        internalGetAccountFieldBuilder();
+        internalGetWorkingOrdersFieldBuilder();
       }
     }
     @java.lang.Override
@@ -1901,6 +2017,16 @@ private static final long serialVersionUID = 0L;
       tradingReason_ = "";
       problem_ = "";
       restarts_ = 0;
+      account_ = null;
+      if (accountBuilder_ != null) {
+        accountBuilder_.dispose();
+        accountBuilder_ = null;
+      }
+      workingOrders_ = null;
+      if (workingOrdersBuilder_ != null) {
+        workingOrdersBuilder_.dispose();
+        workingOrdersBuilder_ = null;
+      }
       return this;
     }
 
@@ -2046,6 +2172,18 @@ private static final long serialVersionUID = 0L;
         result.restarts_ = restarts_;
         to_bitField0_ |= 0x00004000;
       }
+      if (((from_bitField0_ & 0x40000000) != 0)) {
+        result.account_ = accountBuilder_ == null
+            ? account_
+            : accountBuilder_.build();
+        to_bitField0_ |= 0x00008000;
+      }
+      if (((from_bitField0_ & 0x80000000) != 0)) {
+        result.workingOrders_ = workingOrdersBuilder_ == null
+            ? workingOrders_
+            : workingOrdersBuilder_.build();
+        to_bitField0_ |= 0x00010000;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -2182,6 +2320,12 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasRestarts()) {
         setRestarts(other.getRestarts());
+      }
+      if (other.hasAccount()) {
+        mergeAccount(other.getAccount());
+      }
+      if (other.hasWorkingOrders()) {
+        mergeWorkingOrders(other.getWorkingOrders());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -2363,6 +2507,20 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x20000000;
               break;
             } // case 240
+            case 250: {
+              input.readMessage(
+                  internalGetAccountFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x40000000;
+              break;
+            } // case 250
+            case 258: {
+              input.readMessage(
+                  internalGetWorkingOrdersFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x80000000;
+              break;
+            } // case 258
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -4986,6 +5144,334 @@ private static final long serialVersionUID = 0L;
       restarts_ = 0;
       onChanged();
       return this;
+    }
+
+    private io.github.markwinter.ingenium.v1.AccountStatus account_;
+    private com.google.protobuf.SingleFieldBuilder<
+        io.github.markwinter.ingenium.v1.AccountStatus, io.github.markwinter.ingenium.v1.AccountStatus.Builder, io.github.markwinter.ingenium.v1.AccountStatusOrBuilder> accountBuilder_;
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     * @return Whether the account field is set.
+     */
+    public boolean hasAccount() {
+      return ((bitField0_ & 0x40000000) != 0);
+    }
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     * @return The account.
+     */
+    public io.github.markwinter.ingenium.v1.AccountStatus getAccount() {
+      if (accountBuilder_ == null) {
+        return account_ == null ? io.github.markwinter.ingenium.v1.AccountStatus.getDefaultInstance() : account_;
+      } else {
+        return accountBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     */
+    public Builder setAccount(io.github.markwinter.ingenium.v1.AccountStatus value) {
+      if (accountBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        account_ = value;
+      } else {
+        accountBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x40000000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     */
+    public Builder setAccount(
+        io.github.markwinter.ingenium.v1.AccountStatus.Builder builderForValue) {
+      if (accountBuilder_ == null) {
+        account_ = builderForValue.build();
+      } else {
+        accountBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x40000000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     */
+    public Builder mergeAccount(io.github.markwinter.ingenium.v1.AccountStatus value) {
+      if (accountBuilder_ == null) {
+        if (((bitField0_ & 0x40000000) != 0) &&
+          account_ != null &&
+          account_ != io.github.markwinter.ingenium.v1.AccountStatus.getDefaultInstance()) {
+          getAccountBuilder().mergeFrom(value);
+        } else {
+          account_ = value;
+        }
+      } else {
+        accountBuilder_.mergeFrom(value);
+      }
+      if (account_ != null) {
+        bitField0_ |= 0x40000000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     */
+    public Builder clearAccount() {
+      bitField0_ = (bitField0_ & ~0x40000000);
+      account_ = null;
+      if (accountBuilder_ != null) {
+        accountBuilder_.dispose();
+        accountBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     */
+    public io.github.markwinter.ingenium.v1.AccountStatus.Builder getAccountBuilder() {
+      bitField0_ |= 0x40000000;
+      onChanged();
+      return internalGetAccountFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     */
+    public io.github.markwinter.ingenium.v1.AccountStatusOrBuilder getAccountOrBuilder() {
+      if (accountBuilder_ != null) {
+        return accountBuilder_.getMessageOrBuilder();
+      } else {
+        return account_ == null ?
+            io.github.markwinter.ingenium.v1.AccountStatus.getDefaultInstance() : account_;
+      }
+    }
+    /**
+     * <pre>
+     * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+     * say.
+     * </pre>
+     *
+     * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        io.github.markwinter.ingenium.v1.AccountStatus, io.github.markwinter.ingenium.v1.AccountStatus.Builder, io.github.markwinter.ingenium.v1.AccountStatusOrBuilder> 
+        internalGetAccountFieldBuilder() {
+      if (accountBuilder_ == null) {
+        accountBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            io.github.markwinter.ingenium.v1.AccountStatus, io.github.markwinter.ingenium.v1.AccountStatus.Builder, io.github.markwinter.ingenium.v1.AccountStatusOrBuilder>(
+                getAccount(),
+                getParentForChildren(),
+                isClean());
+        account_ = null;
+      }
+      return accountBuilder_;
+    }
+
+    private io.github.markwinter.ingenium.v1.WorkingOrdersStatus workingOrders_;
+    private com.google.protobuf.SingleFieldBuilder<
+        io.github.markwinter.ingenium.v1.WorkingOrdersStatus, io.github.markwinter.ingenium.v1.WorkingOrdersStatus.Builder, io.github.markwinter.ingenium.v1.WorkingOrdersStatusOrBuilder> workingOrdersBuilder_;
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     * @return Whether the workingOrders field is set.
+     */
+    public boolean hasWorkingOrders() {
+      return ((bitField0_ & 0x80000000) != 0);
+    }
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     * @return The workingOrders.
+     */
+    public io.github.markwinter.ingenium.v1.WorkingOrdersStatus getWorkingOrders() {
+      if (workingOrdersBuilder_ == null) {
+        return workingOrders_ == null ? io.github.markwinter.ingenium.v1.WorkingOrdersStatus.getDefaultInstance() : workingOrders_;
+      } else {
+        return workingOrdersBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     */
+    public Builder setWorkingOrders(io.github.markwinter.ingenium.v1.WorkingOrdersStatus value) {
+      if (workingOrdersBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        workingOrders_ = value;
+      } else {
+        workingOrdersBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x80000000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     */
+    public Builder setWorkingOrders(
+        io.github.markwinter.ingenium.v1.WorkingOrdersStatus.Builder builderForValue) {
+      if (workingOrdersBuilder_ == null) {
+        workingOrders_ = builderForValue.build();
+      } else {
+        workingOrdersBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x80000000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     */
+    public Builder mergeWorkingOrders(io.github.markwinter.ingenium.v1.WorkingOrdersStatus value) {
+      if (workingOrdersBuilder_ == null) {
+        if (((bitField0_ & 0x80000000) != 0) &&
+          workingOrders_ != null &&
+          workingOrders_ != io.github.markwinter.ingenium.v1.WorkingOrdersStatus.getDefaultInstance()) {
+          getWorkingOrdersBuilder().mergeFrom(value);
+        } else {
+          workingOrders_ = value;
+        }
+      } else {
+        workingOrdersBuilder_.mergeFrom(value);
+      }
+      if (workingOrders_ != null) {
+        bitField0_ |= 0x80000000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     */
+    public Builder clearWorkingOrders() {
+      bitField0_ = (bitField0_ & ~0x80000000);
+      workingOrders_ = null;
+      if (workingOrdersBuilder_ != null) {
+        workingOrdersBuilder_.dispose();
+        workingOrdersBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     */
+    public io.github.markwinter.ingenium.v1.WorkingOrdersStatus.Builder getWorkingOrdersBuilder() {
+      bitField0_ |= 0x80000000;
+      onChanged();
+      return internalGetWorkingOrdersFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     */
+    public io.github.markwinter.ingenium.v1.WorkingOrdersStatusOrBuilder getWorkingOrdersOrBuilder() {
+      if (workingOrdersBuilder_ != null) {
+        return workingOrdersBuilder_.getMessageOrBuilder();
+      } else {
+        return workingOrders_ == null ?
+            io.github.markwinter.ingenium.v1.WorkingOrdersStatus.getDefaultInstance() : workingOrders_;
+      }
+    }
+    /**
+     * <pre>
+     * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+     * portfolio's are sent and not reported as ended. Absent where it does not say.
+     * </pre>
+     *
+     * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        io.github.markwinter.ingenium.v1.WorkingOrdersStatus, io.github.markwinter.ingenium.v1.WorkingOrdersStatus.Builder, io.github.markwinter.ingenium.v1.WorkingOrdersStatusOrBuilder> 
+        internalGetWorkingOrdersFieldBuilder() {
+      if (workingOrdersBuilder_ == null) {
+        workingOrdersBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            io.github.markwinter.ingenium.v1.WorkingOrdersStatus, io.github.markwinter.ingenium.v1.WorkingOrdersStatus.Builder, io.github.markwinter.ingenium.v1.WorkingOrdersStatusOrBuilder>(
+                getWorkingOrders(),
+                getParentForChildren(),
+                isClean());
+        workingOrders_ = null;
+      }
+      return workingOrdersBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:ingenium.v1.ComponentStatus)

@@ -652,4 +652,64 @@ public interface ComponentStatusOrBuilder extends
    * @return The restarts.
    */
   int getRestarts();
+
+  /**
+   * <pre>
+   * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+   * say.
+   * </pre>
+   *
+   * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+   * @return Whether the account field is set.
+   */
+  boolean hasAccount();
+  /**
+   * <pre>
+   * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+   * say.
+   * </pre>
+   *
+   * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+   * @return The account.
+   */
+  io.github.markwinter.ingenium.v1.AccountStatus getAccount();
+  /**
+   * <pre>
+   * The account as it stands in a portfolio. Absent for other roles, and where a portfolio does not
+   * say.
+   * </pre>
+   *
+   * <code>optional .ingenium.v1.AccountStatus account = 31 [json_name = "Account"];</code>
+   */
+  io.github.markwinter.ingenium.v1.AccountStatusOrBuilder getAccountOrBuilder();
+
+  /**
+   * <pre>
+   * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+   * portfolio's are sent and not reported as ended. Absent where it does not say.
+   * </pre>
+   *
+   * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+   * @return Whether the workingOrders field is set.
+   */
+  boolean hasWorkingOrders();
+  /**
+   * <pre>
+   * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+   * portfolio's are sent and not reported as ended. Absent where it does not say.
+   * </pre>
+   *
+   * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+   * @return The workingOrders.
+   */
+  io.github.markwinter.ingenium.v1.WorkingOrdersStatus getWorkingOrders();
+  /**
+   * <pre>
+   * Orders that work, as the sender knows them: an executor's are at its broker or exchange, a
+   * portfolio's are sent and not reported as ended. Absent where it does not say.
+   * </pre>
+   *
+   * <code>.ingenium.v1.WorkingOrdersStatus working_orders = 32 [json_name = "WorkingOrders"];</code>
+   */
+  io.github.markwinter.ingenium.v1.WorkingOrdersStatusOrBuilder getWorkingOrdersOrBuilder();
 }

@@ -299,8 +299,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object period_ = "";
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+   * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
    * known at its timestamp.
    * </pre>
    *
@@ -313,8 +313,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+   * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
    * known at its timestamp.
    * </pre>
    *
@@ -336,8 +336,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+   * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
    * known at its timestamp.
    * </pre>
    *
@@ -1331,8 +1331,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object period_ = "";
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+     * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
      * known at its timestamp.
      * </pre>
      *
@@ -1344,8 +1344,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+     * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
      * known at its timestamp.
      * </pre>
      *
@@ -1366,8 +1366,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+     * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
      * known at its timestamp.
      * </pre>
      *
@@ -1389,8 +1389,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+     * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
      * known at its timestamp.
      * </pre>
      *
@@ -1408,8 +1408,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+     * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
      * known at its timestamp.
      * </pre>
      *
@@ -1424,8 +1424,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-     * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+     * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+     * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
      * known at its timestamp.
      * </pre>
      *

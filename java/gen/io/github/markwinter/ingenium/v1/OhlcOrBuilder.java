@@ -112,8 +112,8 @@ public interface OhlcOrBuilder extends
 
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+   * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
    * known at its timestamp.
    * </pre>
    *
@@ -123,8 +123,8 @@ public interface OhlcOrBuilder extends
   boolean hasPeriod();
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+   * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
    * known at its timestamp.
    * </pre>
    *
@@ -134,8 +134,8 @@ public interface OhlcOrBuilder extends
   java.lang.String getPeriod();
   /**
    * <pre>
-   * Length of the bar as a number and a unit of s, m, h, d or w: "1d", "5m". Others write
-   * "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
+   * Length of the bar as a number and a unit of d, h, m, s, ms or us: "1d", "5m", "200ms". Others
+   * write "1Hour", "1h0m0s" or "PT1H". Absent or unknown means not stated; readers then treat the bar as
    * known at its timestamp.
    * </pre>
    *

@@ -31,6 +31,26 @@ public final class StatusProto extends com.google.protobuf.GeneratedFile {
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_ingenium_v1_ComponentStatus_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ingenium_v1_AccountStatus_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_ingenium_v1_AccountStatus_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ingenium_v1_PositionStatus_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_ingenium_v1_PositionStatus_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ingenium_v1_WorkingOrdersStatus_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_ingenium_v1_WorkingOrdersStatus_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ingenium_v1_WorkingOrderStatus_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_ingenium_v1_WorkingOrderStatus_fieldAccessorTable;
 
   public static com.google.protobuf.Descriptors.FileDescriptor
       getDescriptor() {
@@ -41,7 +61,7 @@ public final class StatusProto extends com.google.protobuf.GeneratedFile {
   static {
     java.lang.String[] descriptorData = {
       "\n\030ingenium/v1/status.proto\022\013ingenium.v1\032" +
-      "\037google/protobuf/timestamp.proto\"\277\t\n\017Com" +
+      "\037google/protobuf/timestamp.proto\"\317\n\n\017Com" +
       "ponentStatus\022\020\n\003app\030\001 \001(\tR\003App\022\034\n\tcompon" +
       "ent\030\002 \001(\tR\tComponent\022\022\n\004role\030\003 \001(\tR\004Role" +
       "\022\032\n\010language\030\004 \001(\tR\010Language\022\030\n\007version\030" +
@@ -67,17 +87,45 @@ public final class StatusProto extends com.google.protobuf.GeneratedFile {
       "\n\007trading\030\033 \001(\tH\010R\007Trading\210\001\001\022*\n\016trading" +
       "_reason\030\034 \001(\tH\tR\rTradingReason\210\001\001\022\035\n\007pro" +
       "blem\030\035 \001(\tH\nR\007Problem\210\001\001\022\037\n\010restarts\030\036 \001" +
-      "(\rH\013R\010Restarts\210\001\001B\r\n\013_last_eventB\016\n\014_las" +
-      "t_symbolB\t\n\007_offsetB\016\n\014_data_offsetB\023\n\021_" +
-      "lag_millisecondsB\031\n\027_cause_age_milliseco" +
-      "ndsB\007\n\005_busyB\024\n\022_busy_millisecondsB\n\n\010_t" +
-      "radingB\021\n\017_trading_reasonB\n\n\010_problemB\013\n" +
-      "\t_restartsB\267\001\n io.github.markwinter.inge" +
-      "nium.v1B\013StatusProtoP\001Z9github.com/markw" +
-      "inter/ingenium/gen/ingenium/v1;ingeniumv" +
-      "1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1\342\002\027In" +
-      "genium\\V1\\GPBMetadata\352\002\014Ingenium::V1b\006pr" +
-      "oto3"
+      "(\rH\013R\010Restarts\210\001\001\0229\n\007account\030\037 \001(\0132\032.ing" +
+      "enium.v1.AccountStatusH\014R\007Account\210\001\001\022G\n\016" +
+      "working_orders\030  \001(\0132 .ingenium.v1.Worki" +
+      "ngOrdersStatusR\rWorkingOrdersB\r\n\013_last_e" +
+      "ventB\016\n\014_last_symbolB\t\n\007_offsetB\016\n\014_data" +
+      "_offsetB\023\n\021_lag_millisecondsB\031\n\027_cause_a" +
+      "ge_millisecondsB\007\n\005_busyB\024\n\022_busy_millis" +
+      "econdsB\n\n\010_tradingB\021\n\017_trading_reasonB\n\n" +
+      "\010_problemB\013\n\t_restartsB\n\n\010_account\"\326\002\n\rA" +
+      "ccountStatus\022#\n\rstarting_cash\030\001 \001(\tR\014Sta" +
+      "rtingCash\022\022\n\004cash\030\002 \001(\tR\004Cash\022\033\n\006equity\030" +
+      "\003 \001(\tH\000R\006Equity\210\001\001\022*\n\016unrealized_pnl\030\004 \001" +
+      "(\tH\001R\rUnrealizedPnl\210\001\001\022!\n\014realized_pnl\030\005" +
+      " \001(\tR\013RealizedPnl\022 \n\013commissions\030\006 \001(\tR\013" +
+      "Commissions\0229\n\tpositions\030\007 \003(\0132\033.ingeniu" +
+      "m.v1.PositionStatusR\tPositions\022%\n\016open_p" +
+      "ositions\030\010 \001(\rR\rOpenPositionsB\t\n\007_equity" +
+      "B\021\n\017_unrealized_pnl\"\362\001\n\016PositionStatus\022\026" +
+      "\n\006symbol\030\001 \001(\tR\006Symbol\022\032\n\010quantity\030\002 \001(\t" +
+      "R\010Quantity\022\022\n\004cost\030\003 \001(\tR\004Cost\022\"\n\nlast_p" +
+      "rice\030\004 \001(\tH\000R\tLastPrice\210\001\001\022B\n\017last_price" +
+      "_time\030\005 \001(\0132\032.google.protobuf.TimestampR" +
+      "\rLastPriceTime\022!\n\014realized_pnl\030\006 \001(\tR\013Re" +
+      "alizedPnlB\r\n\013_last_price\"d\n\023WorkingOrder" +
+      "sStatus\022\024\n\005count\030\001 \001(\rR\005Count\0227\n\006orders\030" +
+      "\002 \003(\0132\037.ingenium.v1.WorkingOrderStatusR\006" +
+      "Orders\"\261\002\n\022WorkingOrderStatus\022\031\n\010order_i" +
+      "d\030\001 \001(\tR\007OrderId\022\026\n\006symbol\030\002 \001(\tR\006Symbol" +
+      "\022\022\n\004side\030\003 \001(\tR\004Side\022\022\n\004type\030\004 \001(\tR\004Type" +
+      "\022\032\n\010quantity\030\005 \001(\tR\010Quantity\022\026\n\006filled\030\006" +
+      " \001(\tR\006Filled\022$\n\013limit_price\030\007 \001(\tH\000R\nLim" +
+      "itPrice\210\001\001\022\"\n\nstop_price\030\010 \001(\tH\001R\tStopPr" +
+      "ice\210\001\001\022\031\n\005state\030\t \001(\tH\002R\005State\210\001\001B\016\n\014_li" +
+      "mit_priceB\r\n\013_stop_priceB\010\n\006_stateB\267\001\n i" +
+      "o.github.markwinter.ingenium.v1B\013StatusP" +
+      "rotoP\001Z9github.com/markwinter/ingenium/g" +
+      "en/ingenium/v1;ingeniumv1\242\002\003IXX\252\002\013Ingeni" +
+      "um.V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPBMet" +
+      "adata\352\002\014Ingenium::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -89,7 +137,31 @@ public final class StatusProto extends com.google.protobuf.GeneratedFile {
     internal_static_ingenium_v1_ComponentStatus_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_ingenium_v1_ComponentStatus_descriptor,
-        new java.lang.String[] { "App", "Component", "Role", "Language", "Version", "Life", "Host", "Process", "State", "Timestamp", "StartTime", "IntervalSeconds", "Handled", "Sent", "LastEvent", "LastSymbol", "LastTime", "Offset", "DataOffset", "Outbox", "Waiting", "LagMilliseconds", "CauseAgeMilliseconds", "Late", "Busy", "BusyMilliseconds", "Trading", "TradingReason", "Problem", "Restarts", });
+        new java.lang.String[] { "App", "Component", "Role", "Language", "Version", "Life", "Host", "Process", "State", "Timestamp", "StartTime", "IntervalSeconds", "Handled", "Sent", "LastEvent", "LastSymbol", "LastTime", "Offset", "DataOffset", "Outbox", "Waiting", "LagMilliseconds", "CauseAgeMilliseconds", "Late", "Busy", "BusyMilliseconds", "Trading", "TradingReason", "Problem", "Restarts", "Account", "WorkingOrders", });
+    internal_static_ingenium_v1_AccountStatus_descriptor =
+      getDescriptor().getMessageType(1);
+    internal_static_ingenium_v1_AccountStatus_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_ingenium_v1_AccountStatus_descriptor,
+        new java.lang.String[] { "StartingCash", "Cash", "Equity", "UnrealizedPnl", "RealizedPnl", "Commissions", "Positions", "OpenPositions", });
+    internal_static_ingenium_v1_PositionStatus_descriptor =
+      getDescriptor().getMessageType(2);
+    internal_static_ingenium_v1_PositionStatus_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_ingenium_v1_PositionStatus_descriptor,
+        new java.lang.String[] { "Symbol", "Quantity", "Cost", "LastPrice", "LastPriceTime", "RealizedPnl", });
+    internal_static_ingenium_v1_WorkingOrdersStatus_descriptor =
+      getDescriptor().getMessageType(3);
+    internal_static_ingenium_v1_WorkingOrdersStatus_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_ingenium_v1_WorkingOrdersStatus_descriptor,
+        new java.lang.String[] { "Count", "Orders", });
+    internal_static_ingenium_v1_WorkingOrderStatus_descriptor =
+      getDescriptor().getMessageType(4);
+    internal_static_ingenium_v1_WorkingOrderStatus_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_ingenium_v1_WorkingOrderStatus_descriptor,
+        new java.lang.String[] { "OrderId", "Symbol", "Side", "Type", "Quantity", "Filled", "LimitPrice", "StopPrice", "State", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.TimestampProto.getDescriptor();
   }
