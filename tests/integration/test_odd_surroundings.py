@@ -55,7 +55,9 @@ def test_data_folder_of_any_name_is_used_by_that_name(tmp_path: Path) -> None:
         assert json.loads(ended.out)["executions"] > 0
         (status,) = json.loads(ingenium("status", "--json", cwd=tmp_path, env=env).out)["apps"]
         assert not any(each["error"] for each in status["components"])
-        assert all(each["position"] for each in status["components"] if each["role"] != "strategy")
+        offsets = {each["role"]: each["offset"] for each in status["components"]}
+        assert offsets["portfolio"]
+        assert offsets["executor"]
     # Nothing beside it, such as for the part of the name before a question mark.
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == sorted(
         ["app.py", name]
