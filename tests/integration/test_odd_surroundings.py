@@ -118,7 +118,7 @@ def test_halt_on_a_full_disk_halts_by_the_bus_and_by_an_empty_file(tmp_path: Pat
             ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=50,
             check=False,
         )  # fmt: skip
-        (result,) = json.loads(done.stdout)
+        (result,) = json.loads(done.stdout)["apps"]
         assert done.returncode == 1
         assert result["reached"] == "stream"
         assert result["file_changed"] is True
@@ -139,7 +139,7 @@ def test_reduce_on_a_full_disk_writes_no_file_that_halts(tmp_path: Path) -> None
             check=False,
         )  # fmt: skip
         assert done.returncode == 1
-        assert "HALT is not written" in done.stdout
+        assert "the file is not written" in done.stdout
         assert "has kept it: all get it" in done.stdout
         assert "File too large" in done.stderr
         assert not (tmp_path / ".ingenium/live/HALT").exists()
