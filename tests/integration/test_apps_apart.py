@@ -288,7 +288,7 @@ def test_halt_by_the_name_of_another_app_reaches_nobody_and_says_so(
 
     def switched(command: str, *rest: str, **more: str) -> tuple[int, dict[str, object]]:
         ended = ingenium(command, *rest, "--json", cwd=elsewhere, env=env | more)
-        [done] = json.loads(ended.out)
+        [done] = json.loads(ended.out)["apps"]
         return ended.code, done
 
     # It has a prefix that nobody here knows of.

@@ -55,7 +55,9 @@ def test_data_folder_of_any_name_is_used_by_that_name(tmp_path: Path) -> None:
         assert json.loads(ended.out)["executions"] > 0
         (status,) = json.loads(ingenium("status", "--json", cwd=tmp_path, env=env).out)["apps"]
         assert not any(each["error"] for each in status["components"])
-        assert all(each["position"] for each in status["components"] if each["role"] != "strategy")
+        offsets = {each["role"]: each["offset"] for each in status["components"]}
+        assert offsets["portfolio"]
+        assert offsets["executor"]
     # Nothing beside it, such as for the part of the name before a question mark.
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == sorted(
         ["app.py", name]
@@ -116,7 +118,7 @@ def test_halt_on_a_full_disk_halts_by_the_bus_and_by_an_empty_file(tmp_path: Pat
             ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=50,
             check=False,
         )  # fmt: skip
-        (result,) = json.loads(done.stdout)
+        (result,) = json.loads(done.stdout)["apps"]
         assert done.returncode == 1
         assert result["reached"] == "stream"
         assert result["file_changed"] is True
@@ -137,7 +139,7 @@ def test_reduce_on_a_full_disk_writes_no_file_that_halts(tmp_path: Path) -> None
             check=False,
         )  # fmt: skip
         assert done.returncode == 1
-        assert "HALT is not written" in done.stdout
+        assert "the file is not written" in done.stdout
         assert "has kept it: all get it" in done.stdout
         assert "File too large" in done.stderr
         assert not (tmp_path / ".ingenium/live/HALT").exists()

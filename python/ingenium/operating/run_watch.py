@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus import NatsBus
-from ingenium.bus.contract import Message
+from ingenium.bus.contract import Message, Subscription
 from ingenium.bus.envelope import unpack
 from ingenium.clock import SystemClock
 from ingenium.components import App
-from ingenium.errors import BusError, DecodeError, IngeniumError
+from ingenium.errors import BusError, BusPermissionError, DecodeError, IngeniumError
 from ingenium.events import DenialEvent, ExecutionEvent, OrderEvent, decode
 from ingenium.operating.component_state import ComponentState
 from ingenium.operating.live_view import Heard
@@ -23,6 +24,8 @@ from ingenium.subjects import DENIAL, EXECUTION, ORDER, status_subject
 from ingenium.trading.recent import RecentIds
 
 __all__ = ["RunWatch"]
+
+_log = logging.getLogger("ingenium.operating")
 
 
 class RunWatch:
@@ -59,15 +62,18 @@ class RunWatch:
         Args:
             bus: A connection with the rights of an operator.
         """
-        subscriptions = [
-            await bus.subscribe(subject, handler)
-            for subject, handler in (
-                (ORDER, self._on_order),
-                (EXECUTION, self._on_execution),
-                (DENIAL, self._on_refusal),
-                (status_subject(self._app.name, "*"), self._on_status),
-            )
-        ]
+        subscriptions: list[Subscription] = []
+        for subject, handler in (
+            (ORDER, self._on_order),
+            (EXECUTION, self._on_execution),
+            (DENIAL, self._on_refusal),
+            (status_subject(self._app.name, "*"), self._on_status),
+        ):
+            try:
+                subscriptions.append(await bus.subscribe(subject, handler))
+            except BusPermissionError as error:
+                # Accounts that were made by hand. It is no reason not to trade.
+                _log.warning("fills, denials or the account at the end are not shown: %s", error)
         try:
             yield
         finally:
