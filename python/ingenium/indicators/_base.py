@@ -119,7 +119,7 @@ class Indicator:
 
     def _check_saved(self) -> None:
         cls = type(self)
-        if "state_fields" not in cls.__dict__:
+        if "state_fields" not in vars(cls):  # not cls.__dict__, which mypyc refuses
             raise StateError(
                 f"{cls.__name__} does not say what it keeps: name its attributes in state_fields, "
                 'such as state_fields = (*Sma.state_fields, "_mine")'
