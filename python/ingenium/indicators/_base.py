@@ -135,6 +135,8 @@ def _saved(value: Any) -> Any:
         return value.state()
     if isinstance(value, list | deque):
         return [each if isinstance(each, int) else float(each) for each in value]
+    if isinstance(value, bool):
+        return value  # A compiled int would make it 0 or 1.
     if isinstance(value, int):
         return value
     number = float(value)
