@@ -42,6 +42,7 @@ class Options(msgspec.Struct, frozen=True):
         window: Seconds in which the stream knows an id again.
         skew: Seconds by which the clocks of the processes may be wrong.
         halts: Whether an operator halts trading and lets it go on.
+        reduces: Whether the operator lets trading only reduce instead, for longer.
         tail_loss: Whether the stream loses its newest messages in a power failure, acknowledged
             ones too, as one that is not written through to the disk does.
         anew: Whether the stream is deleted and made anew.
@@ -84,6 +85,7 @@ class Options(msgspec.Struct, frozen=True):
     window: float
     skew: float
     halts: bool
+    reduces: bool
     tail_loss: bool
     anew: bool
     idempotent: bool
@@ -143,6 +145,7 @@ def options_of(seed: int, random: Random) -> Options:
         window=random.choice([3.0, 10.0]) if often(0.15) else 3600.0,
         skew=random.choice([3600.0, 86_400.0]) if often(0.2) else 0.0,
         halts=often(0.25),
+        reduces=False,
         tail_loss=last_words < 0.05,
         anew=0.05 <= last_words < 0.08,
         idempotent=often(0.5),
@@ -163,7 +166,43 @@ def options_of(seed: int, random: Random) -> Options:
         impostor=0.3 if seed % 5 == 3 else 0.0,
         atomic=seed // 4 % 2 == 0,
     )
+    if seed % 10 == 4:
+        # Answers that are lost are what this broker is about, and enough orders get there.
+        options = replace(_quiet(options), idempotent=False, trouble=0.3, rejects=0.0)
+    if seed % 10 == 1:
+        # One instrument, positions that soon are there, and signals to close them.
+        options = replace(
+            _quiet(options),
+            signals=16,
+            symbols=1,
+            is_busy=False,
+            halts=True,
+            reduces=True,
+            broker_outage=False,
+            trouble=0.0,
+            rejects=0.0,
+            partial=0.0,
+            lie="",
+        )
     if options.trouble and not options.idempotent:
         # An answer that is lost, and a list that lags: who sends again is twice there.
         options = replace(options, lag=3.0)
     return options
+
+
+def _quiet(options: Options) -> Options:
+    """Let processes, clocks and the stream be well, so that what is rare has the time to happen."""
+    return replace(
+        options,
+        pause=1.5,
+        crash=0.0,
+        kill=False,
+        freeze=False,
+        outage=False,
+        disk_full=0.0,
+        skew=0.0,
+        tail_loss=False,
+        anew=False,
+        flipped=0.0,
+        early=False,
+    )

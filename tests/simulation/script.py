@@ -149,11 +149,14 @@ class Script:
                     bus.bring(message)
 
     async def operator(self) -> None:
-        """Halt trading for a while, once or twice."""
+        """Halt trading for a while, or let it only reduce, once or twice."""
         chaos = self._chaos
+        words = ((TradingState.HALTED, 15), (TradingState.ACTIVE, 5))
+        if chaos.options.reduces:
+            words = ((TradingState.REDUCING, 5), (TradingState.ACTIVE, 30))
         await self._world.begun()
         for number in range(chaos.random.randint(1, 2)):
-            for state, most in ((TradingState.HALTED, 15), (TradingState.ACTIVE, 5)):
+            for state, most in words:
                 await asyncio.sleep(chaos.random.uniform(0.2, most))
                 await self.control(state, f"{number}/{state}")
                 if chaos.roll(chaos.options.echoed):

@@ -11,13 +11,16 @@ from ingenium.subjects import TRADING
 
 __all__ = ["said"]
 
+_FROM_MILD = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
+
 
 def said(records: Iterable[Record]) -> TradingState:
     """Return the state of trading that some messages say.
 
-    A word that comes twice was said when it came first.
+    An operator sets it, and a component only makes it stricter. A message that comes twice was
+    said when it came first.
     """
-    halted = False
+    state = TradingState.ACTIVE
     heard: set[str] = set()
     for record in records:
         if record.message.subject == TRADING:
@@ -26,8 +29,7 @@ def said(records: Iterable[Record]) -> TradingState:
                 if event.id in heard:
                     continue
                 heard.add(event.id)
-            if event.state == TradingState.HALTED:
-                halted = True
-            elif event.state == TradingState.ACTIVE and is_operator(event.sender):
-                halted = False
-    return TradingState.HALTED if halted else TradingState.ACTIVE
+            word = TradingState(event.state)
+            if is_operator(event.sender) or _FROM_MILD.index(word) > _FROM_MILD.index(state):
+                state = word
+    return state
