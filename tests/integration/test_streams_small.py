@@ -21,10 +21,10 @@ MIB = 2**20
 @pytest.mark.parametrize(
     ("layout", "room", "expected", "setting"),
     [
-        # The largest of 1024, 512, ... 64 MiB, or of 200, 100, ... 12.5 MiB, that fits.
+        # The largest of 1024, 512, ... 64 MiB, or of 32, 16, ... 2 MiB, that fits.
         (MONEY_STREAM, 300, 256 * MIB, "max_file_store"),
         (MONEY_STREAM, 64, 64 * MIB, "max_file_store"),
-        (DATA_STREAM, 60, 50 * MIB, "max_memory_store"),
+        (DATA_STREAM, 20, 16 * MIB, "max_memory_store"),
     ],
 )
 async def test_stream_gets_the_room_that_there_is(

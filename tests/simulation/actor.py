@@ -154,7 +154,7 @@ class Actor:
             try:
                 if not isinstance(component, Portfolio):
                     raise
-                kept = whole_parts(store, component, error)
+                kept = whole_parts(store, component, error, chaos.now)
                 fresh = make_disk(chaos)
                 put_parts(Store(fresh, self.name), kept)
             except StoreDamagedError:

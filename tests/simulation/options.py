@@ -62,6 +62,7 @@ class Options(msgspec.Struct, frozen=True):
             that were read; a position that changes without a fill; an order that it forgets. Empty
             for an honest broker.
         impostor: How often somebody sends another signal under the id of one of the script.
+        atomic: Whether the stream takes atomic batches.
     """
 
     seed: int
@@ -100,6 +101,7 @@ class Options(msgspec.Struct, frozen=True):
     ids_per_symbol: bool
     lie: str
     impostor: float
+    atomic: bool
 
     def __str__(self) -> str:
         names = self.__struct_fields__
@@ -159,6 +161,7 @@ def options_of(seed: int, random: Random) -> Options:
         ids_per_symbol=seed % 2 == 1,
         lie=LIES[seed // 3 % len(LIES)] if seed % 3 == 2 else "",
         impostor=0.3 if seed % 5 == 3 else 0.0,
+        atomic=seed // 4 % 2 == 0,
     )
     if options.trouble and not options.idempotent:
         # An answer that is lost, and a list that lags: who sends again is twice there.

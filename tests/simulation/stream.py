@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 
 from simulation.chaos import Chaos
 from simulation.network import Peer, call
@@ -29,6 +30,8 @@ __all__ = ["NAME", "SimServer", "SimStream"]
 NAME = "INGENIUM"
 _CALL_SECONDS = 2.0
 _PAUSE_SECONDS = 0.1
+# Fewer than where there is a real server, so that many worlds have some.
+_ATOMIC_FROM = 3
 
 
 class SimServer(Peer):
@@ -76,6 +79,13 @@ class SimServer(Peer):
         self.chaos.trace(f"stream keeps {sequence} {subject} {identifier}")
         self.wake()
         return Appended(sequence)
+
+    def knows(self, identifier: str) -> bool:
+        """Whether a message with an id is kept, within the time for which ids are known."""
+        if identifier not in self._taken:
+            return False
+        _, since = self._taken[identifier]
+        return self.chaos.loop.time() - since <= self.chaos.options.window
 
     def at(self, sequence: int) -> Record | None:
         """Give the message at a place."""
@@ -176,6 +186,68 @@ class SimStream(Stream):
             seconds=_CALL_SECONDS,
             silence=BusTimeoutError,
         )
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Publish messages over one connection; see `Stream.append_many`.
+
+        They arrive in their order. A server that takes atomic batches keeps all or none, and none
+        if it knows one of them. Else a connection that breaks takes the end of them, and each
+        acknowledgement may get lost alone.
+        """
+        chaos, options = self._server.chaos, self._server.chaos.options
+        if options.atomic and len(messages) >= _ATOMIC_FROM:
+            return await self._append_batch(messages)
+        count = len(messages)
+        if chaos.roll(options.lost):
+            count = chaos.random.randrange(count)
+            chaos.fault("cut", f"{len(messages) - count} of {len(messages)}")
+
+        def keep() -> list[Appended | None]:
+            answers: list[Appended | None] = []
+            for message in messages[:count]:
+                # A refusal shows when it is sent alone.
+                with suppress(StreamError):
+                    kept = dict(message.headers)
+                    answer = self._server.keep(message.subject, message.payload, kept)
+                    if not (answer.duplicate or chaos.roll(options.unanswered)):
+                        answers.append(answer)
+                        continue
+                answers.append(None)
+            return answers + [None] * (len(messages) - count)
+
+        try:
+            return await call(
+                self._process,
+                self._server,
+                f"keep {', '.join(each.headers.get(MESSAGE_ID, '') for each in messages)}",
+                keep,
+                seconds=_CALL_SECONDS,
+                silence=BusTimeoutError,
+            )
+        except BusTimeoutError:
+            return [None] * len(messages)
+
+    async def _append_batch(self, messages: Sequence[Message]) -> list[Appended | None]:
+        server = self._server
+
+        def keep() -> list[Appended | None]:
+            if any(server.knows(each.headers.get(MESSAGE_ID, "")) for each in messages):
+                raise StreamError("atomic publish batch contains duplicate message id")
+            return [
+                server.keep(each.subject, each.payload, dict(each.headers)) for each in messages
+            ]
+
+        try:
+            return await call(
+                self._process,
+                server,
+                f"keep a batch of {len(messages)}",
+                keep,
+                seconds=_CALL_SECONDS,
+                silence=BusTimeoutError,
+            )
+        except (BusTimeoutError, StreamError):
+            return [None] * len(messages)
 
     async def state(self) -> StreamState:
         """Return what the stream holds; see `Stream.state`."""

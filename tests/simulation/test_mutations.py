@@ -122,6 +122,37 @@ def outbox_gives_up(patch):
     patch.setattr(outbox.Outbox, "_send", send_once)
 
 
+def outbox_takes_what_went_out_together_for_kept(patch):
+    async def send_and_forget(self, waiting):
+        if len(waiting) > 1:
+            await self._stream.append_many([outbox._message(each) for each in waiting])
+        else:
+            await self._send(waiting[0])
+        self._forget([each.number for each in waiting])
+
+    patch.setattr(outbox.Outbox, "_send_together", send_and_forget)
+
+
+def outbox_sends_together_in_any_order(patch):
+    send = outbox.Outbox._send_together
+
+    async def send_reversed(self, waiting):
+        await send(self, waiting[::-1])
+
+    patch.setattr(outbox.Outbox, "_send_together", send_reversed)
+
+
+def commit_leaves_out_what_the_last_of_a_batch_has_sent(patch):
+    commit = writing.Draft.commit
+
+    def commit_without_the_last(self):
+        if len(self._outbox) > 1 and len(self._seen) > 1:
+            self._outbox.pop()
+        commit(self)
+
+    patch.setattr(writing.Draft, "commit", commit_without_the_last)
+
+
 def call_before_the_journal_is_written(patch):
     submitting = order_journal.OrderJournal.submitting
 
@@ -261,6 +292,9 @@ def orders_that_are_forgotten_block_nothing(patch):
         duplicate_is_known_by_its_id_alone,
         outbox_forgets_before_the_acknowledgement,
         outbox_gives_up,
+        outbox_takes_what_went_out_together_for_kept,
+        outbox_sends_together_in_any_order,
+        commit_leaves_out_what_the_last_of_a_batch_has_sent,
         call_before_the_journal_is_written,
         fills_are_booked_again,
         unknown_counts_as_failed,

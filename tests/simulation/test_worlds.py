@@ -100,8 +100,8 @@ BANNED = re.compile(
     r"\bdate\.today\b|^\s*(import|from) (random|secrets|uuid)\b|\buuid\d\(|\bos\.urandom\b|"
     r"\brandom_id\(|^\s*(import|from) threading\b|\bto_thread\(|\brun_in_executor\("
 )
-# Messages that a person sends follow from nothing.
-ALLOWED = {"delivery/control.py", "delivery/dead_letters.py"}
+# Messages that a person sends follow from nothing, and neither does a secret.
+ALLOWED = {"delivery/control.py", "delivery/dead_letters.py", "delivery/secret.py"}
 
 
 def test_nothing_that_is_simulated_looks_at_the_machine():

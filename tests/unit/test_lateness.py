@@ -268,8 +268,7 @@ def test_order_that_waits_at_the_executor_counts_from_its_cause(
 
     class NoBroker:
         account = "a"
-        idempotent = True
-        lists_positions = True
+        idempotent = lists_positions = True
 
     broker: Any = NoBroker()
     executor = BrokerExecutor(broker)

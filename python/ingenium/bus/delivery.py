@@ -37,6 +37,7 @@ MESSAGE_OVERHEAD = 512
 # A handler that never waits would otherwise keep everything else in the process from running
 # while it works through a backlog.
 _MESSAGES_PER_TURN = 128
+_SECONDS_PER_TURN = 0.02
 
 
 class ReportingBus(Bus):
@@ -209,7 +210,9 @@ class QueuedSubscription(Subscription):
         queue = self._queue
         handler = self._handler
         handled = 0
+        now = self._loop.time
         while True:
+            ends_at = now() + _SECONDS_PER_TURN
             while queue:
                 message = queue.popleft()
                 self._waiting_bytes -= len(message.payload) + MESSAGE_OVERHEAD
@@ -226,9 +229,10 @@ class QueuedSubscription(Subscription):
                 except Exception as error:  # noqa: BLE001 - other people's code
                     await self._bus.refuse(message, error)
                 handled += 1
-                if handled >= _MESSAGES_PER_TURN:
+                if handled >= _MESSAGES_PER_TURN or now() > ends_at:
                     handled = 0
                     await asyncio.sleep(0)
+                    ends_at = now() + _SECONDS_PER_TURN
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
                 detail = f"{dropped} messages were dropped, since the handler was too slow"

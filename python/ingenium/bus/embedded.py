@@ -17,6 +17,7 @@ from typing import Self
 from ingenium.bus.account_limits import MAX_PENDING
 from ingenium.bus.accounts import READER, Accounts
 from ingenium.bus.guarding import guarded
+from ingenium.bus.memory_size import server_environment
 from ingenium.bus.server_binary import find_binary
 from ingenium.bus.server_files import (
     configuration,
@@ -199,6 +200,7 @@ class EmbeddedServer:
                     start_new_session=True,
                     # Its files are made by itself.
                     umask=0o077,
+                    env=server_environment(),
                 )
         except OSError as error:
             raise BusConnectError(f"cannot start an embedded nats-server: {error}") from error

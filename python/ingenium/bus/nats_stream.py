@@ -28,6 +28,7 @@ from ingenium.bus.labels import NO_LABELS, Labels
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_calls import CALL_SECONDS, call_server
 from ingenium.bus.nats_reader import BrokenError, StreamReader
+from ingenium.bus.nats_writer import StreamWriter
 from ingenium.bus.stream import (
     MESSAGE_ID,
     Appended,
@@ -69,6 +70,7 @@ class NatsStream(Stream):
         self._server_name = bus.space.stream(name)
         self._client = bus.client
         self._js: JetStreamContext = bus.client.jetstream(timeout=CALL_SECONDS)
+        self._writer = StreamWriter(bus, self._server_name)
 
     async def append(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
@@ -106,6 +108,10 @@ class NatsStream(Stream):
             sent = Message(subject, payload, headers)
             await self._check_same(ack.seq, sent, headers.get(MESSAGE_ID, ""))
         return Appended(ack.seq, duplicate=bool(ack.duplicate))
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Publish messages together; see `Stream.append_many`."""
+        return await self._writer.write(messages)
 
     async def _check_same(self, sequence: int, sent: Message, identifier: str) -> None:
         """Refuse an id that somebody else has used first, which would make a message vanish.

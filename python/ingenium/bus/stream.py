@@ -23,7 +23,7 @@ import msgspec
 from ingenium.bus.contract import Message
 from ingenium.bus.routing import check_pattern, check_subject, matches
 from ingenium.clock import Clock, SystemClock
-from ingenium.errors import StreamError
+from ingenium.errors import BusError, StreamError
 
 __all__ = [
     "MESSAGE_ID",
@@ -114,6 +114,20 @@ class Stream(ABC):
             EventTooLargeError: Too large; it is not kept.
             StreamError: The stream refuses it for good, or there is none.
         """
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Publish messages one behind the other, and wait for all acknowledgements together.
+
+        They are kept in their order; when a connection breaks, the end of them is missing.
+
+        Args:
+            messages: Each with its own `MESSAGE_ID`.
+
+        Returns:
+            The acknowledgement of each. ``None`` says nothing of whether a message was kept:
+            `append` it, which finds out, or says why it is not.
+        """
+        return [None] * len(messages)
 
     @abstractmethod
     def read(
@@ -275,6 +289,16 @@ class MemoryStream(Stream):
             self._taken[identifier] = sequence
         self._grown.set()
         return Appended(sequence)
+
+    async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
+        """Keep messages; see `Stream.append_many`."""
+        answers: list[Appended | None] = []
+        for each in messages:
+            try:
+                answers.append(await self.append(each.subject, each.payload, each.headers))
+            except BusError:
+                answers.append(None)
+        return answers
 
     async def read(
         self, subjects: Sequence[str], after: int, *, mark: str = ""

@@ -13,6 +13,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from ingenium.bus.labels import NO_LABELS, Labels
+from ingenium.bus.memory_size import data_bytes, machine_memory
 from ingenium.bus.nats_bus import NatsBus
 from ingenium.bus.nats_stream import NatsStream
 from ingenium.bus.subject_space import SubjectSpace
@@ -37,6 +38,7 @@ _NO_JETSTREAM = (10039, 10076)  # not enabled, for the account or at all
 _NAME_IN_USE = 10058
 _NO_ROOM = (10028, 10047)  # in memory, in files
 _SMALLEST_PART = 16
+_BATCHES_SINCE = (2, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +102,21 @@ DATA_STREAM = StreamLayout(
     name="INGENIUM_DATA",
     subjects=(f"{DATA}.>",),
     in_files=False,
-    max_bytes=200 * _MIB,
+    # The server needs about twice as much for it, and has one for portfolio and executor, and with
+    # accounts another one for strategies.
+    max_bytes=data_bytes(machine_memory()),
     max_age_seconds=86_400,
     max_message_bytes=65_536,
-    duplicate_window_seconds=120,
+    # An id takes as much memory as a bar, and data is not sent again: nobody acknowledges it.
+    duplicate_window_seconds=2,
     is_final=False,
     # The one who sends data says where the answer goes. It would be published within the account
     # of the stream, so a data source could reach the subject of orders.
     answers=False,
     description="Ingenium: market data of the last day",
 )
-"""Market data of the last day; it comes from plain publishes, and nothing is acknowledged."""
+"""Market data of the last day, as far as there is room; it comes from plain publishes, and nothing
+is acknowledged."""
 
 
 async def has_streams(bus: NatsBus) -> bool:
@@ -206,7 +212,7 @@ async def _open(bus: NatsBus, layout: StreamLayout, labels: Labels, *, is_made: 
                     f"the server at {bus.url} has no stream {layout.name}, so no app has run there "
                     f"on {bus.space}: start it, or set INGENIUM_PREFIX to its prefix"
                 ) from error
-            info = await _make(js, layout, labels)
+            info = await _make(bus, js, layout, labels)
     except APIError as error:
         cure = f": {_no_room(layout)}" if error.err_code in _NO_ROOM else ""
         raise StreamError(
@@ -256,7 +262,12 @@ async def _ask(bus: NatsBus, subject: str, request: dict[str, Any]) -> dict[str,
     return found
 
 
-async def _make(js: Any, layout: StreamLayout, labels: Labels) -> StreamInfo:
+def _knows_batches(bus: NatsBus) -> bool:
+    version = bus.client.connected_server_version
+    return (version.major, version.minor) >= _BATCHES_SINCE
+
+
+async def _make(bus: NatsBus, js: Any, layout: StreamLayout, labels: Labels) -> StreamInfo:
     config = StreamConfig(
         name=layout.name,
         description=layout.description,
@@ -275,6 +286,8 @@ async def _make(js: Any, layout: StreamLayout, labels: Labels) -> StreamInfo:
         deny_purge=layout.is_final,
         allow_direct=True,
         no_ack=not layout.answers,
+        # What a component sends together, the server writes to the disk together.
+        allow_atomic=True if layout.answers and _knows_batches(bus) else None,
     )
     while True:
         try:

@@ -66,6 +66,10 @@ class Component:
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({})
     """How many of the last rows of each kind of `take_log` `restore_log` needs."""
 
+    max_data_age_seconds: float | None = None
+    """From which age on live market data is passed over, up to the newest of each symbol, seconds
+    since the server took it; ``None`` for never. It needs a server with JetStream."""
+
     has_run: bool = False
     """Whether a backtest or replay has run it: it remembers that, and another run would differ."""
 
@@ -338,8 +342,18 @@ class Component:
         cause = self._cause
         if not isinstance(cause, str):
             cause = self._cause = cause.id
+        return self._make_id(prefix, cause, str(number))
+
+    def _id_about(self, prefix: str, what: str) -> str:
+        """Return an id of what the present cause says about something, whatever else it says."""
+        cause = self._cause
+        if not isinstance(cause, str):
+            cause = self._cause = cause.id
+        return self._make_id(prefix, cause, what)
+
+    def _make_id(self, prefix: str, cause: str, what: str) -> str:
         secret = (self.id_secret,) if self.id_secret else ()
-        return make_id(prefix, self.name, cause, str(number), *secret)
+        return make_id(prefix, self.name, cause, what, *secret)
 
     def _hand_over(self, sent: Order | SentReport) -> None:
         """Send what stands for an event; its id and its numbers are those of that event."""

@@ -36,7 +36,14 @@ class GatedPortfolio(BookKeeper, Gated):
     def _on_halt(self) -> None:
         # Protective orders stay: they only ever make a position smaller.
         for order_id in list(self._orders.working):
-            self.cancel_order(order_id)
+            order = self._orders.active(order_id)
+            if order is None:
+                continue
+            # A portfolio whose file was made anew hears the same word again while others work.
+            identifier = self._id_about("cancel", order_id)
+            cancel = CancelEvent(id=identifier, order_id=order_id, symbol=order.symbol)
+            self._send(cancel, "cancel")
+            self._note_cancel(identifier)
 
     def _denied(self, order: Order, old_id: str = "") -> Order | None:
         """Hold an order against the gate, and say so on the bus if it is denied.

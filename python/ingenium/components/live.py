@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from ingenium.bus.contract import Bus, Message, MessageHandler, Subscription
@@ -31,6 +32,8 @@ from ingenium.events import Event
 from ingenium.subjects import event_type_of, subject_of
 
 __all__ = ["LiveMember"]
+
+_log = logging.getLogger("ingenium.components")
 
 
 class LiveMember:
@@ -81,6 +84,12 @@ class LiveMember:
         report_alarms(self._bus, self.component)
         if isinstance(self.component, Executor):
             self.component.remember_orders()
+        if self.component.max_data_age_seconds is not None:
+            _log.warning(
+                "%s %r: max_data_age_seconds has no effect here: it needs a server with JetStream",
+                self.component.role,
+                self.component.name,
+            )
         await self._publish(await start_component(self.component, self._clock.now()))
         for subject, event_type in subscriptions_of(self.component):
             self._subscriptions.append(

@@ -98,6 +98,30 @@ class Arrivals:
                 return queue.popleft()
         return None
 
+    def skip_data(self, before: datetime) -> int:
+        """Drop market data that came before a time, where more of the same subject has come since.
+
+        Returns:
+            How much was dropped.
+        """
+        data = self.data
+        if not data or data[0].kept_at is None or data[0].kept_at >= before:
+            return 0
+        newest = {each.message.subject: each for each in data}
+        kept = [
+            each
+            for each in data
+            if each.kept_at is None
+            or each.kept_at >= before
+            or newest[each.message.subject] is each
+        ]
+        dropped = len(data) - len(kept)
+        if dropped:
+            data.clear()
+            data.extend(kept)
+            self._room.set()
+        return dropped
+
     async def wait(self, seconds: float | None = None) -> None:
         """Wait until something arrives.
 

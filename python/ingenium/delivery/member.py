@@ -25,6 +25,7 @@ from ingenium.components.handling import (
 from ingenium.components.points import Pass, Point, pass_by
 from ingenium.components.progress import Observation, Progress
 from ingenium.delivery.arrivals import Act, Arrivals, Data
+from ingenium.delivery.backlog import OldData, report_left
 from ingenium.delivery.book_check import positions_off
 from ingenium.delivery.hearing import hear_halts
 from ingenium.delivery.leasing import LeaseHold
@@ -33,8 +34,9 @@ from ingenium.delivery.outbox import Outbox
 from ingenium.delivery.places import check_history, find_place, mark_of, remembers
 from ingenium.delivery.reading import OpenStream, read_data
 from ingenium.delivery.rebuilding import rebuild
+from ingenium.delivery.restoring import restore
 from ingenium.delivery.salvage import place_before_damage
-from ingenium.delivery.store import STATE_CURE, Position, Store
+from ingenium.delivery.store import Position, Store
 from ingenium.delivery.stream_clock import StreamClock
 from ingenium.delivery.taking import Taker
 from ingenium.delivery.unseen import find_unseen
@@ -45,11 +47,16 @@ from ingenium.subjects import TRADING
 
 __all__ = ["DurableMember"]
 
-_BATCH = 64
+_BATCH = 256
+_BATCH_SECONDS = 0.02
+# So often others run behind a batch that took longer: an answer of the server takes several turns
+# of the event loop to get through.
+_TURNS_OF_OTHERS = 8
 _DATA_COMMIT_SECONDS = 1.0
 _FLUSH_SECONDS = 4.0
-_DRAIN_SECONDS = 5.0
 _BEGIN_SECONDS = 5.0
+_DRAIN_SECONDS = 0.5
+_BUSY_SECONDS = 5.0
 
 
 class DurableMember:
@@ -104,6 +111,7 @@ class DurableMember:
         self._adopt = adopt
         self._clock = StreamClock(clock or SystemClock(), asyncio.get_running_loop().time)
         self._arrivals = Arrivals()
+        self._old_data = OldData(component, self._arrivals, self._clock)
         self._outbox = Outbox(bus, store, stream, at)
         self._draft = Draft(
             component,
@@ -125,7 +133,7 @@ class DurableMember:
         self._sources: list[asyncio.Task[None]] = []
         self._subscriptions: list[Subscription] = []
         self._uncommitted_since: float | None = None
-        self._stopping = False
+        self._drains_until: float | None = None
         # Whether what the component holds is no longer what is written down.
         self._broken = False
 
@@ -147,7 +155,7 @@ class DurableMember:
         report_alarms(self._bus, component)
         if isinstance(component, Executor):
             component.remember_orders()
-        self._restore()
+        restore(component, self._store)
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
         self._store.set_meta("role", component.role)
@@ -166,22 +174,6 @@ class DurableMember:
             hear = hear_halts(component, self._arrivals)
             self._subscriptions.append(await self._bus.subscribe(TRADING, hear))
         await self._follow_data()
-
-    def _restore(self) -> None:
-        component, store = self.component, self._store
-        try:
-            for kind, count in component.log_kept.items():
-                component.restore_log([(kind, i, v) for i, v in store.log(kind, count)])
-            component.restore_rows(store.rows())
-        except ComponentError as error:
-            raise ComponentError(f"{store.name}, table state: {error}: {STATE_CURE}") from error
-        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
-            if isinstance(error, IngeniumError):
-                raise
-            raise ComponentError(
-                f"{store.name}, table state: {component.role} {component.name!r} cannot take it "
-                f"back: {text_of(error)}: {STATE_CURE}"
-            ) from error
 
     async def run(self) -> None:
         """Go on until canceled.
@@ -221,7 +213,7 @@ class DurableMember:
         for source in self._sources:
             source.cancel()
         await asyncio.gather(*self._sources, return_exceptions=True)
-        self._stopping = True
+        self._drains_until = asyncio.get_running_loop().time() + _DRAIN_SECONDS
         self._arrivals.wake()
         try:
             await self._finish()
@@ -237,16 +229,17 @@ class DurableMember:
         component = self.component
         if self._turning is None:
             return
-        await asyncio.wait({self._turning}, timeout=_DRAIN_SECONDS)
+        await asyncio.wait({self._turning}, timeout=_BUSY_SECONDS)
         if not self._turning.done():
             detail = (
                 f"stopped with a handler of {component.role} {component.name!r} still busy after "
-                f"{_DRAIN_SECONDS:g} s"
+                f"{_BUSY_SECONDS:g} s"
             )
             self._bus.report(Incident(IncidentKind.GAP, detail))
             return
         if self._broken:
             return
+        report_left(self._bus, component, self._arrivals)
         self._draft.send(
             await stop_component(component, self._clock.now(), self._life), self._clock.present()
         )
@@ -392,7 +385,8 @@ class DurableMember:
         # One that remembers goes on where it was; another one has nothing to put old data to.
         known = self._store.position(DATA_STREAM.name) if remembers(self.component) else None
         wanted = self._data_subjects
-        async with aclosing(read_data(self._bus, open_data, wanted, known, on_begin)) as arriving:
+        reading = read_data(self._bus, open_data, wanted, known, self._clock, on_begin)
+        async with aclosing(reading) as arriving:
             async for data in arriving:
                 await self._arrivals.put_data(data)
 
@@ -403,16 +397,31 @@ class DurableMember:
 
     async def _turn(self) -> None:
         try:
-            while self._arrivals or not self._stopping:
+            while self._goes_on():
                 await self._arrivals.wait(self._seconds_to_commit())
-                await self._turn_once()
+                for _ in range(await self._turn_once()):
+                    await asyncio.sleep(0)
+                self._old_data.say()
         except BaseException:
             # Half of something may have happened to the component: nothing more of it is written.
             self._broken = True
             raise
 
-    async def _turn_once(self) -> None:
-        """Handle some of what has arrived, and write down what came of it."""
+    def _goes_on(self) -> bool:
+        until = self._drains_until
+        if until is None or self._arrivals.acts:
+            return True
+        return bool(self._arrivals) and asyncio.get_running_loop().time() < until
+
+    async def _turn_once(self) -> int:
+        """Handle some of what has arrived, and write down what came of it.
+
+        Returns:
+            How many turns of the event loop others should have then.
+        """
+        now = asyncio.get_running_loop().time
+        began = now()
+        self._old_data.skip()
         acts: list[Act] = []
         urgent = False
         for _ in range(_BATCH):
@@ -421,6 +430,8 @@ class DurableMember:
                 break
             if isinstance(item, Data):
                 await self._handle_data(item)
+                if now() - began > _BATCH_SECONDS:
+                    break
                 continue
             if not urgent:
                 self._at(Point.RECEIVED)
@@ -430,6 +441,8 @@ class DurableMember:
                 acts.append(item)
             else:
                 await self._handle_record(item)
+            if now() - began > _BATCH_SECONDS:
+                break
         # What was sent outside of a handler, by a timer of the component's own.
         self._draft.send(self.component.take(), self._clock.present())
         if urgent or self._draft.sends or self._seconds_to_commit() == 0:
@@ -439,6 +452,7 @@ class DurableMember:
         for done in acts:
             if not done.done.done():
                 done.done.set_result(None)
+        return 1 if now() - began < _BATCH_SECONDS else _TURNS_OF_OTHERS
 
     def _commit(self) -> None:
         sends = self._draft.sends

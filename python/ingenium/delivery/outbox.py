@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
-from ingenium.bus.contract import Bus, Incident, IncidentKind
-from ingenium.bus.stream import MESSAGE_ID, Stream
+from ingenium.bus.contract import Bus, Incident, IncidentKind, Message
+from ingenium.bus.stream import MESSAGE_ID, Appended, Stream
 from ingenium.components.points import Pass, Point
-from ingenium.delivery.store import Change, Outgoing, Store
+from ingenium.delivery.store import Outgoing, Store
 from ingenium.errors import BusTimeoutError, EventTooLargeError
 
 __all__ = ["Outbox"]
@@ -17,10 +18,15 @@ _log = logging.getLogger("ingenium.delivery")
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _SLOW_SECONDS = 5.0
+_TOGETHER = 256
+_TOGETHER_BYTES = 1_048_576
 
 
 class Outbox:
-    """Sends in the order of the outbox, one message at a time, each with the same id and bytes.
+    """Sends in the order of the outbox, each message with the same id and bytes at each attempt.
+
+    What waits is sent together, and its acknowledgements are awaited together. A message that is
+    not acknowledged then is sent alone, and nothing else is until it is kept.
 
     Whether an attempt without an answer was kept cannot be known, so it is repeated for as long as
     it takes; the stream keeps the message once. An order that comes late says so itself, by its
@@ -56,12 +62,8 @@ class Outbox:
         """
         while True:
             self._woken.clear()
-            while waiting := self._store.outbox():
-                for outgoing in waiting:
-                    await self._send(outgoing)
-                    self._at(Point.SENT)
-                    self._store.commit(Change(sent=[outgoing.number]))
-                    self._at(Point.FORGOTTEN)
+            while waiting := self._store.outbox(_TOGETHER):
+                await self._send_together(waiting)
             self._empty.set()
             await self._woken.wait()
 
@@ -81,15 +83,40 @@ class Outbox:
             return False
         return True
 
+    async def _send_together(self, waiting: Sequence[Outgoing]) -> None:
+        """Send the first of what waits."""
+        waiting = _first_of(waiting)
+        answers: list[Appended | None] = [None]
+        if len(waiting) > 1:
+            answers = await self._stream.append_many([_message(each) for each in waiting])
+        kept: list[int] = []
+        left: list[Outgoing] = []
+        for outgoing, answer in zip(waiting, answers, strict=True):
+            if answer is None:
+                left.append(outgoing)
+            else:
+                self._at(Point.SENT)
+                kept.append(outgoing.number)
+        self._forget(kept)
+        for outgoing in left:
+            await self._send(outgoing)
+            self._at(Point.SENT)
+            self._forget([outgoing.number])
+
+    def _forget(self, sent: Sequence[int]) -> None:
+        if sent:
+            self._store.forget(sent)
+            self._at(Point.FORGOTTEN)
+
     async def _send(self, outgoing: Outgoing) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         pause = _FIRST_PAUSE_SECONDS
         warned = False
-        headers = {**outgoing.headers, MESSAGE_ID: outgoing.id}
+        message = _message(outgoing)
         while True:
             try:
-                await self._stream.append(outgoing.subject, outgoing.payload, headers)
+                await self._stream.append(message.subject, message.payload, message.headers)
             except EventTooLargeError as error:
                 self._bus.report(
                     Incident(IncidentKind.HANDLER_ERROR, str(error), outgoing.subject, error)
@@ -110,3 +137,18 @@ class Outbox:
                 if warned:
                     _log.info("%s is acknowledged now", outgoing.id)
                 return
+
+
+def _message(outgoing: Outgoing) -> Message:
+    headers = {**outgoing.headers, MESSAGE_ID: outgoing.id}
+    return Message(outgoing.subject, outgoing.payload, headers)
+
+
+def _first_of(waiting: Sequence[Outgoing]) -> Sequence[Outgoing]:
+    """Return as many as may be under way at once."""
+    size = 0
+    for place, outgoing in enumerate(waiting):
+        size += len(outgoing.payload)
+        if place and size > _TOGETHER_BYTES:
+            return waiting[:place]
+    return waiting

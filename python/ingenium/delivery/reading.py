@@ -10,6 +10,7 @@ from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.stream import Stream, StreamState
 from ingenium.delivery.arrivals import Data
 from ingenium.delivery.store import Position
+from ingenium.delivery.stream_clock import StreamClock
 from ingenium.errors import BusTimeoutError, StreamError
 
 __all__ = ["OpenStream", "read_data"]
@@ -23,6 +24,7 @@ async def read_data(
     open_stream: OpenStream,
     subjects: Sequence[str],
     known: Position | None,
+    clock: StreamClock,
     on_begin: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Data, None]:
     """Yield market data, without an end.
@@ -32,12 +34,15 @@ async def read_data(
         open_stream: Makes the stream if it is not there.
         subjects: What is wanted.
         known: How far the component has come; ``None`` for what comes from now on.
+        clock: Is told the server's time.
         on_begin: Called when it is known where to begin, so that what comes later is not missed.
     """
     while True:
         try:
             stream = await open_stream()
+            asked = asyncio.get_running_loop().time()
             state = await stream.state()
+            clock.hear(state.time, asked)
             after = _start(bus, state, known, stream.name)
             known = Position(stream.name, state.created, after)
             on_begin()

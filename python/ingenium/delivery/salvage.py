@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import msgspec
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.streams import MONEY_STREAM
+from ingenium.clock import SystemClock
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.delivery.damage import Damage
 from ingenium.delivery.secret import META_KEY
@@ -159,7 +160,7 @@ def _move_parts(
     with suppress(StoreDamagedError):  # Perhaps not a page of it can be read.
         old = Store(connect(path), str(path))
     try:
-        kept = whole_parts(old, portfolio, error)
+        kept = whole_parts(old, portfolio, error, SystemClock().now())
         store = Store.open(fresh, owner=owner)
         try:
             put_parts(store, kept)
@@ -186,13 +187,16 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + part).unlink(missing_ok=True)
 
 
-def whole_parts(store: Store | None, portfolio: Portfolio, error: StoreDamagedError) -> Kept:
+def whole_parts(
+    store: Store | None, portfolio: Portfolio, error: StoreDamagedError, now: datetime
+) -> Kept:
     """Return what is whole in the damaged file of a portfolio.
 
     Args:
         store: The file; ``None`` when nothing of it can be read.
         portfolio: Whose it is; a fresh object.
         error: What is known to be wrong.
+        now: The present time.
 
     Raises:
         StoreDamagedError: What the portfolio's class keeps besides is not whole.
@@ -202,9 +206,9 @@ def whole_parts(store: Store | None, portfolio: Portfolio, error: StoreDamagedEr
     if store is None or any(not each.table for each in damage):
         # Not a page of it can be trusted.
         kept.lost = ["what it had still to send", "its risk limits", "the ids of what it handled"]
-        kept.lives = str(int(time.time()))
+        kept.lives = _unused(now)
     else:
-        _read_parts(kept, store, damage, portfolio)
+        _read_parts(kept, store, damage, portfolio, now)
     keeps_state = type(portfolio).get_state is not Component.get_state
     if keeps_state and kept.has_lost("user"):
         raise StoreDamagedError(
@@ -214,11 +218,17 @@ def whole_parts(store: Store | None, portfolio: Portfolio, error: StoreDamagedEr
     return kept
 
 
-def _read_parts(kept: Kept, old: Store, damage: list[Damage], portfolio: Portfolio) -> None:
+def _unused(now: datetime) -> str:
+    """Return a number that no life before can have had: ids of what is sent follow from it."""
+    return str(int(now.timestamp()))
+
+
+def _read_parts(
+    kept: Kept, old: Store, damage: list[Damage], portfolio: Portfolio, now: datetime
+) -> None:
     bad = {each.table for each in damage}
     bad_rows = {each.row for each in damage if each.table == "state"}
-    # A number that no life before can have had: ids of what is sent follow from it.
-    kept.lives = str(int(time.time())) if "meta" in bad else old.meta("lives")
+    kept.lives = _unused(now) if "meta" in bad else old.meta("lives")
     kept.id_secret = "" if "meta" in bad else old.meta(META_KEY)
     # A row of which not even the key is known may have been any.
     kept.is_state_doubtful = any(

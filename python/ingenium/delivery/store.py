@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -348,8 +348,12 @@ class Store:
                 )
             ]
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change, *, is_lasting: bool = True) -> None:
         """Write a change, all of it or nothing; when this returns it is on the disk.
+
+        Args:
+            change: What.
+            is_lasting: Whether it must not get lost in a power failure.
 
         Raises:
             StoreError: It cannot be written; nothing of it is.
@@ -395,8 +399,26 @@ class Store:
                     execute("ROLLBACK")
                 raise
         seal.done()
-        if self._lock is not None:
+        if is_lasting and self._lock is not None:
             self._lock.note(seal.commits)
+
+    def forget(self, sent: Sequence[int]) -> None:
+        """Take what was sent out of the outbox, without waiting for the disk.
+
+        A power failure may bring it back: then it is sent again, with the id that it had.
+
+        Args:
+            sent: Numbers of messages.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        with self._speaking():
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                self.commit(Change(sent=list(sent)), is_lasting=False)
+            finally:
+                self._connection.execute("PRAGMA synchronous = FULL")
 
     def _one(self, query: str, *values: object) -> object:
         with self._speaking():
