@@ -100,8 +100,10 @@ async def served(kind: str, app: App, tmp_path: Path, make_server: Any) -> Async
         return
     accounts = accounts_of(app, Settings())
     async with EmbeddedServer(tmp_path / "own", accounts=accounts) as server:
-        role = next(c.role for c in app.components if isinstance(c, External))
-        urls = server.url_for(OPERATOR), server.monitor_url, server.url_for(role)
+        # The last one, as a run gives it to the program of that component.
+        program = [c for c in app.components if isinstance(c, External)][-1]
+        login = server.url_for(program.role, program.name)
+        urls = server.url_for(OPERATOR), server.monitor_url, login
         async with Watch(app, *urls) as watch:
             yield watch
 
@@ -202,6 +204,22 @@ async def test_ingestor_is_ready_when_it_is_connected_or_was_heard(
         )
         await client.publish(f"{DATA}.aapl", json.dumps({"Symbol": "AAPL"}).encode())
         await client.flush()
+
+
+@SERVERS
+@pytest.mark.parametrize("role", NEEDED)
+async def test_program_is_not_taken_for_the_ingestor_that_is_missing(
+    tmp_path: Path, make_server: Any, kind: str, role: str
+) -> None:
+    feed = External("ingestor", name="feed", symbols=["AAPL"])
+    async with served(kind, app_with(feed, external(role)), tmp_path, make_server) as it:
+        await it.connect(*NEEDED[role])
+        await wait_until(it.watch.ready("peer").is_set, timeout_seconds=15)
+        await wait_until(
+            lambda: any(each.startswith("ingestor 'feed' is not seen on") for each in it.problems),
+            timeout_seconds=15,
+        )
+        assert it.watch.missing() == [f"ingestor 'feed', which should connect and send to {DATA}.>"]
 
 
 async def test_own_components_and_tools_are_not_taken_for_a_program(make_server: Any) -> None:

@@ -388,7 +388,7 @@ class BrokerExecutor(Executor):
             if self.gate is None or is_new or orders.active(order_id) is not None:
                 continue
             self.book.take(entry.order)
-            orders.working[order_id].fill(entry.filled)
+            orders.working.fill(order_id, entry.filled)
 
     def _why_not(self, entry: Entry) -> str:
         """Say why an order may not leave; empty when it may, and it counts as left then."""

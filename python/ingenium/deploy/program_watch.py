@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ingenium.bus.contract import Bus, Message, Subscription
 from ingenium.bus.envelope import source_of
+from ingenium.bus.roles import owner_of
 from ingenium.bus.routing import matches
 from ingenium.bus.subject_space import DOCUMENTED, SubjectSpace
 from ingenium.components import App, Component, External
@@ -97,6 +98,7 @@ class ProgramWatch:
         self._subscriptions: dict[str, Subscription] = {}
         self._task: asyncio.Task[None] | None = None
         self._newest = 0
+        self._known: set[int] = set()
         self._is_complete = False
 
     async def start(self) -> None:
@@ -198,7 +200,8 @@ class ProgramWatch:
         found = await self._server.ask()
         now = asyncio.get_running_loop().time()
         taken: set[int] = set()
-        for watched in self._watched.values():
+        # Any connection may be an ingestor's, so those that have to listen are looked for first.
+        for watched in sorted(self._watched.values(), key=lambda each: not each.needed):
             if watched.began is None or watched.has_ended:
                 continue
             is_started_here = watched.component.command is not None
@@ -219,6 +222,7 @@ class ProgramWatch:
                 # Nothing here tells when it is ready.
                 self._is_seen(watched)
             self._look_at_output(watched, now)
+        self._known = {each.number for each in found or ()}
 
     def _may_be_seen(self, watched: _Watched) -> bool:
         """Whether the program would be among the connections if it listened."""
@@ -241,7 +245,9 @@ class ProgramWatch:
             and each.number not in taken
             and each.name not in self._own
             and each.name not in others
-            and _may_play(component.role, each.user)
+            and _may_be(component, each.user)
+            # One that has just connected may be about to subscribe, as another program.
+            and (watched.needed or each.number in self._known)
         ]
 
     def _is_back(self, watched: _Watched) -> None:
@@ -347,17 +353,10 @@ def _taking_part(watched: _Watched) -> set[int]:
     }
 
 
-def _may_play(role: str, user: str) -> bool:
-    """Whether a user may play a role; users of accounts are called by it, behind a prefix."""
-    last = user.rpartition("-")[2]
-    return last == role or last not in {
-        "ingestor",
-        "strategy",
-        "portfolio",
-        "executor",
-        "operator",
-        "reader",
-    }
+def _may_be(component: Component, user: str) -> bool:
+    """Whether a connection with a user may be a component's; one that is nobody's user may."""
+    role, name = owner_of(user)
+    return not role or (role == component.role and name in {"", component.name})
 
 
 def _expectation(watched: _Watched) -> str:

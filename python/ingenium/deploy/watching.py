@@ -11,7 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
-from ingenium.bus.accounts import OPERATOR, READER
+from ingenium.bus.roles import OPERATOR, READER, owner_of
 from ingenium.components import App, Executor
 from ingenium.subjects import ORDER
 
@@ -156,7 +156,7 @@ def foreign_readers(monitor_url: str, own: set[str]) -> list[str]:
         if connection is None or connection.get("name") in own:
             continue
         user = str(connection.get("authorized_user", ""))
-        if user.partition(".")[0].rpartition("-")[2] not in {READER, OPERATOR}:
+        if owner_of(user)[0] not in {READER, OPERATOR}:
             found[connection["cid"]] = _describe(connection, user)
     return list(found.values())
 

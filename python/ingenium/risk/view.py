@@ -78,8 +78,7 @@ class TrackedView:
 
     def symbols(self) -> set[str]:
         """Return the symbols with a position or a working order."""
-        working = {each.order.symbol for each in self._orders.working.values()}
-        return working.union(self._account.positions)
+        return self._orders.working.symbols().union(self._account.positions)
 
     def position(self, symbol: str) -> Decimal:
         """Return the quantity held, negative when short."""

@@ -183,7 +183,7 @@ class OrderTracker:
     def follow(self, working: WorkingOrder, update: str | None, fill: Fill | None) -> None:
         """Count what an execution fills, and end the order where its update says so."""
         if fill is not None:
-            working.fill(fill.quantity)
+            self._fill(working, fill.quantity)
             order_id = working.order.id
             self._touch(order_id)
             if order_id in self._ended:
@@ -191,6 +191,13 @@ class OrderTracker:
             self._inherit(order_id, fill.quantity)
         if update in _ENDED or not working.leaves:
             self._end(working.order.id)
+
+    def _fill(self, working: WorkingOrder, quantity: Decimal) -> None:
+        order_id = working.order.id
+        if self.working.get(order_id) is working:
+            self.working.fill(order_id, quantity)
+        else:
+            working.fill(quantity)
 
     def _end(self, order_id: str) -> None:
         self._touch(order_id)
@@ -212,7 +219,7 @@ class OrderTracker:
             heir = self.working.get(heir_id) or self._legs.get(heir_id)
             if heir is None:
                 break
-            heir.fill(quantity)
+            self._fill(heir, quantity)
             self._touch(heir_id)
             if not heir.leaves:
                 complete.append(heir_id)
@@ -234,7 +241,7 @@ class OrderTracker:
         else:
             new = self.working.add(order)
         if old is not None:
-            new.fill(old.filled)
+            self._fill(new, old.filled)
             self._heirs[old_id] = order_id
             self._touch(old_id)
 

@@ -13,6 +13,7 @@ from ingenium.trading.order import Order
 __all__ = ["WorkingOrder", "WorkingOrders"]
 
 _BUY = Side.BUY
+_SELL = Side.SELL
 
 
 @dataclass(slots=True)
@@ -40,11 +41,13 @@ class WorkingOrder:
 
 
 class WorkingOrders(Mapping[str, WorkingOrder]):
-    """Working orders by id, in the order in which they were sent."""
+    """Working orders by id, in the order in which they were sent; `fill` them here only."""
 
     def __init__(self) -> None:
         self._orders: dict[str, WorkingOrder] = {}
-        self._of_symbol: dict[str, dict[str, WorkingOrder]] = {}
+        self._of_symbol: dict[str, set[str]] = {}
+        # Kept as sums: a burst of orders works thousands at once, and each new one asks.
+        self._leaves: dict[str, dict[tuple[Side, OrderType], Decimal]] = {}
         self.added = 0
         """How many have ever been taken in."""
 
@@ -70,8 +73,17 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
     def put(self, working: WorkingOrder) -> None:
         """Take in an order as it is, behind the others."""
         order = working.order
+        self.remove(order.id)
         self._orders[order.id] = working
-        self._of_symbol.setdefault(order.symbol, {})[order.id] = working
+        self._of_symbol.setdefault(order.symbol, set()).add(order.id)
+        self._count(order, working.leaves)
+
+    def fill(self, order_id: str, quantity: Decimal) -> None:
+        """Count a quantity of a working order as filled."""
+        working = self._orders[order_id]
+        before = working.leaves
+        working.fill(quantity)
+        self._count(working.order, EXACT.subtract(working.leaves, before))
 
     def remove(self, order_id: str) -> WorkingOrder | None:
         """Take an order out, and return it if it was there."""
@@ -79,18 +91,26 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
         if working is not None:
             symbol = working.order.symbol
             of_symbol = self._of_symbol[symbol]
-            del of_symbol[order_id]
-            if not of_symbol:
+            of_symbol.remove(order_id)
+            if of_symbol:
+                self._count(working.order, working.leaves.copy_negate())
+            else:
                 del self._of_symbol[symbol]
+                del self._leaves[symbol]
         return working
+
+    def symbols(self) -> set[str]:
+        """Return the symbols of the working orders."""
+        return set(self._of_symbol)
+
+    def _count(self, order: Order, change: Decimal) -> None:
+        leaves = self._leaves.setdefault(order.symbol, {})
+        kind = order.side, order.type
+        leaves[kind] = EXACT.add(leaves.get(kind, ZERO), change)
 
     def pending(self, symbol: str) -> Decimal:
         """Return what the working orders in a symbol would still add to its position."""
-        total = ZERO
-        for working in self._of_symbol.get(symbol, {}).values():
-            add = EXACT.add if working.order.side is _BUY else EXACT.subtract
-            total = add(total, working.leaves)
-        return total
+        return EXACT.subtract(self.leaves(symbol, _BUY), self.leaves(symbol, _SELL))
 
     def leaves(
         self, symbol: str, side: Side, types: Collection[OrderType] | None = None
@@ -103,8 +123,7 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
             types: Only orders of these types; all when left out.
         """
         total = ZERO
-        for working in self._of_symbol.get(symbol, {}).values():
-            order = working.order
-            if order.side is side and (types is None or order.type in types):
-                total = EXACT.add(total, working.leaves)
+        for (of_side, of_type), leaves in self._leaves.get(symbol, {}).items():
+            if of_side is side and (types is None or of_type in types):
+                total = EXACT.add(total, leaves)
         return total
