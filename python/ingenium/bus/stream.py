@@ -20,6 +20,7 @@ from datetime import datetime
 
 import msgspec
 
+from ingenium.bus.content import same_content
 from ingenium.bus.contract import Message
 from ingenium.bus.routing import check_pattern, check_subject, matches
 from ingenium.clock import Clock, SystemClock
@@ -276,7 +277,7 @@ class MemoryStream(Stream):
         if identifier in self._taken:
             sequence = self._taken[identifier]
             kept = self._records[sequence - 1].message
-            if (kept.subject, kept.payload) != (subject, payload):
+            if not same_content(kept, Message(subject, payload, headers)):
                 raise StreamError(
                     f"the message on {subject} is not kept: its id {identifier!r} is that of "
                     f"message {sequence} on {kept.subject}, which says something else"
