@@ -314,7 +314,7 @@ class _Backtest:
             first=self._replay.next_time(),
         )
         said = own if own and not log.data else [*replay.problems, *own]
-        said += replay.inexact
+        said += [f"not exact: {reason}" for reason in replay.inexact]
         can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
         return BacktestResult(
             stats,

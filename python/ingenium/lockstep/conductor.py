@@ -370,8 +370,7 @@ class Conductor:
             return
         if kind is SignalEvent:
             self._check_late(message)
-        if kind is not DataEvent:
-            self._silent.note_answer()
+        self._silent.note_answer(kind)
         self._changed.set()
 
     def _check_late(self, message: Message) -> None:

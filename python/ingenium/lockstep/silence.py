@@ -11,10 +11,11 @@ from ingenium.bus.envelope import source_of, unpack
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import App, Component, External
 from ingenium.errors import DecodeError, LockstepError
-from ingenium.events import SignalEvent
+from ingenium.events import Event, ExecutionEvent, OrderEvent, SignalEvent
 
 __all__ = ["Silence"]
 
+_SENDERS = {SignalEvent: "strategy", OrderEvent: "portfolio", ExecutionEvent: "executor"}
 _SAME_DAY = timedelta(hours=1)
 """A signal whose time is further away does not carry the time of its sending."""
 
@@ -37,6 +38,7 @@ class Silence:
         self._began = self._clock.now()
         self._waiting_since: float | None = None
         self._slowest: float | None = None
+        self._answers = 0
 
     def __contains__(self, component: Component | None) -> bool:
         return component in self.components
@@ -59,8 +61,11 @@ class Silence:
             await asyncio.sleep(self._pause)
         self._waiting_since = None
 
-    def note_answer(self) -> None:
-        """Note that something came that such a program may have sent."""
+    def note_answer(self, kind: type[Event]) -> None:
+        """Note that an event of a kind came, which such a program may have sent."""
+        if not any(c.role == _SENDERS.get(kind) for c in self.components):
+            return
+        self._answers += 1
         if self._waiting_since is not None:
             took = asyncio.get_running_loop().time() - self._waiting_since
             self._slowest = max(took, self._slowest or 0.0)
@@ -75,11 +80,12 @@ class Silence:
             return ()
         names = ", ".join(component.name for component in self.components)
         report = "reports" if len(self.components) == 1 else "report"
-        slowest = (
-            "nothing came back"
-            if self._slowest is None
-            else f"the slowest answer took {self._slowest:.3f} s"
-        )
+        if self._slowest is not None:
+            slowest = f"the slowest answer took {self._slowest:.3f} s"
+        elif self._answers:
+            slowest = "nothing came back in that time, but outside of it"
+        else:
+            slowest = "nothing came back"
         return (f"waited {self._pause:g} s for {names}, which {report} nothing; {slowest}",)
 
     def check(self, message: Message) -> None:
