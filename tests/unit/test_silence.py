@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ingenium import App, External
+from ingenium import App, External, Ingestor
 from ingenium.events import ExecutionEvent, OrderEvent, SignalEvent
 from ingenium.lockstep.silence import Silence
 from ingenium.portfolios import FixedQuantity
@@ -15,6 +15,7 @@ def silence() -> Silence:
     return Silence(
         App(
             name="quiet",
+            ingestors=[Ingestor("feed")],
             strategies=[RsiStrategy(["X"])],
             portfolio=FixedQuantity(1),
             executor=External("executor", ["true"], name="far", settle_seconds=0.01),
