@@ -360,11 +360,17 @@ class _Check:
             self.fail(f"two signals have one id, and nobody is told: messages {untold}")
 
     def outboxes(self) -> None:
-        """I3: nothing waits to be sent."""
+        """I3: nothing waits to be sent, and all was sent in the order of its outbox."""
+        first: dict[str, int] = {}
+        for record, event in self.events:
+            first.setdefault(getattr(event, "id", ""), record.sequence)
         for actor in self.world.actors:
             left = actor.store().outbox()
             if left:
                 self.fail(f"I3: {len(left)} events wait in the outbox of {actor.name}")
+            for before, behind in sorted(actor.disk.queued):
+                if first.get(before, 0) > first.get(behind, len(self.world.server.records)):
+                    self.fail(f"I3: {actor.name} sent {behind} before {before}")
 
     def state(self) -> None:
         """What is written down makes the same portfolio as the one that lives."""

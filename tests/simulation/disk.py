@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -19,10 +20,12 @@ class SimDisk(sqlite3.Connection):
     Attributes:
         chaos: Decides what goes wrong.
         process: Who uses it now; nobody, while a checker looks at it.
+        queued: Ids of messages that stood one right behind the other in the outbox.
     """
 
     chaos: Chaos
     process: Process | None = None
+    queued: set[tuple[str, str]]
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Execute a statement."""
@@ -35,12 +38,18 @@ class SimDisk(sqlite3.Connection):
         if word == "COMMIT":
             self._write("writes")
             cursor = super().execute(sql)
+            self._note_outbox()
             process.effect(f"has written {self.total_changes}")
             process.written()
             return cursor
         if sql.startswith("INSERT OR REPLACE INTO meta"):
             self._write("writes a fact")
         return super().execute(sql, parameters)
+
+    def _note_outbox(self) -> None:
+        made = super().execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchall()
+        rows = made and super().execute("SELECT id FROM outbox ORDER BY number").fetchall()
+        self.queued.update(pairwise(str(identifier) for (identifier,) in rows))
 
     def _write(self, what: str) -> None:
         assert self.process is not None
@@ -87,4 +96,5 @@ def make_disk(chaos: Chaos) -> SimDisk:
     """Make an empty disk."""
     disk = sqlite3.connect(":memory:", factory=SimDisk)
     disk.chaos = chaos
+    disk.queued = set()
     return disk
