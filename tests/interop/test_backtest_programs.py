@@ -114,7 +114,7 @@ def test_backtest_of_a_program_gives_the_result_of_the_same_in_python(
     folder: Path, options: tuple[str, ...]
 ) -> None:
     python, go = (_backtest(folder, name, *options) for name in ("in_python", "in_go"))
-    assert len(python["trades"]) > 10
+    assert len(python["trades"]) >= 10
     assert _without_names(go) == _without_names(python)
     assert [file["name"] for file in go["manifest"]["programs"]] == ["protojson"]
 
@@ -146,7 +146,7 @@ def test_sweep_of_a_program_gives_it_its_parameters_and_the_figures_of_python(
         runs = ("--folder", f"runs-{function}", "--json")
         ended = ingenium("sweep", f"app.py:{function}", *asked, *runs, cwd=folder)
         assert ended.code == 0, ended.err
-        rows = [json.loads(line) for line in ended.out.splitlines()]
+        rows = json.loads(ended.out)["runs"]
         found.append([(row["point"], row["figures"], row["events_digest"]) for row in rows])
     python, go = found
     assert len({digest for _, _, digest in python}) == 4
