@@ -48,6 +48,8 @@ def messages(cls: type[Any]) -> st.SearchStrategy[Any]:
         if kind is v1.StopLoss:
             # An empty one reads as none.
             one = one.filter(bool)
+        if typing.get_origin(hint) is list:
+            one = st.lists(one, max_size=2)
         fields[name] = one if len(options) == 1 else st.none() | one
     return st.builds(cls, **fields)
 
