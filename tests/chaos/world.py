@@ -90,7 +90,7 @@ class World:
             await self.proxy.__aenter__()
         self._bus = await NatsBus.connect(self.server.url, name="chaos", options=_OPTIONS)
         self._stream = await open_stream(self._bus, MONEY_STREAM)
-        await self._bus.subscribe(report_subject(NAME), self._on_report)
+        await self._bus.subscribe(f"{report_subject(NAME)}.*", self._on_report)
         self._tasks.append(asyncio.create_task(self._observe()))
         self._tasks.append(asyncio.create_task(self._load()))
         self.environment = {

@@ -18,7 +18,7 @@ from ingenium.bus import Message, NatsBus
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.events import ExecutionEvent, OrderEvent, decode, encode
-from ingenium.subjects import EXECUTION, ORDER, report_subject
+from ingenium.subjects import EXECUTION, ORDER, own_report_subject
 from ingenium.testing import Collector
 
 pytestmark = pytest.mark.timeout(120)
@@ -75,7 +75,7 @@ class Shop:
     ) -> AsyncIterator[Running]:
         """Run an executor that is ready."""
         reports: Collector[Message] = Collector()
-        listening = await self.bus.subscribe(report_subject("shop"), reports)
+        listening = await self.bus.subscribe(own_report_subject("shop", "broker"), reports)
         await self.bus.flush()
         command = ("run", "app.py", "--component", "broker", *arguments)
         with running(*command, cwd=self.folder, env=self.env(state, **more)) as process:

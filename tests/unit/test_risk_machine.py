@@ -196,7 +196,8 @@ class Gated(RuleBasedStateMachine):
 
     def order(self, symbol: str, side: str, quantity: int, limit: int | None) -> None:
         before, gross = self.gate.switch.state, self.gross()
-        is_exit = self.is_exit(symbol, 1 if side == "buy" else -1, limit is not None, quantity)
+        sign = 1 if side == "buy" else -1
+        is_exit = self.is_exit(symbol, sign, limit is not None, quantity)
         self.begin()
         order = self.portfolio.send_order(
             symbol,
@@ -218,6 +219,14 @@ class Gated(RuleBasedStateMachine):
             return
         assert isinstance(event, OrderEvent)
         assert before is not TradingState.HALTED
+        if (left := int(event.quantity or "0")) != quantity:
+            # A reversal is cut to what closes, and to all of that, while trading only reduces.
+            assert before is TradingState.REDUCING
+            closes = [
+                self.is_exit(symbol, sign, limit is not None, more) for more in (left, left + 1)
+            ]
+            assert closes == [True, False]
+            quantity, is_exit = left, True
         content = (symbol, side, str(quantity), str(limit))
         last = self.contents.get(content)
         self.contents[content] = self.now
