@@ -115,7 +115,7 @@ async def test_stream_that_differs_is_the_odd_one_out(
     await trade(desk, bus, broker, 2)
     path = desk.folder / "every-signal.db"
     with closing(sqlite3.connect(path)) as disk, disk:
-        disk.execute("INSERT INTO inbox VALUES ('exec_ghost')")
+        disk.execute("INSERT INTO inbox (id) VALUES ('exec_ghost')")
     ghost = ExecutionEvent(id="exec_ghost", order_id="order_ghost", symbol="AAPL", side="buy",
                            quantity="1", price="100", update="filled")  # fmt: skip
     await stream.append(EXECUTION, encode(ghost), headers_for(ghost, "broker"))
