@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hmac
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any, cast
 
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import unpack
 from ingenium.errors import DecodeError
-from ingenium.events import Event, ExecutionEvent, encode
+from ingenium.events import DataEvent, Event, ExecutionEvent, encode
 from ingenium.subjects import event_type_of
 
 __all__ = ["digest_of", "message_id", "same_content"]
@@ -21,16 +23,19 @@ _HEX = 32
 def digest_of(event: Event) -> bytes:
     """Return 16 bytes that are equal for two events of one kind that say the same.
 
-    The first byte is the kind. Of a report of an executor only that counts which is booked: one
-    that tells it again, after it has lost its file, does so at another time and in other words.
+    The first byte is the kind. When it was said does not count, except for market data: a strategy
+    that is fed a bar again says the same later. Of a report of an executor only that counts which
+    is booked: one that tells it again, after it has lost its file, does so in other words.
     """
     if isinstance(event, ExecutionEvent):
         parts = [event.order_id, event.symbol, event.update]
         if event.quantity not in {None, "", "0"}:
             parts += [event.side, event.quantity, event.price]
         said = "\x1f".join(map(str, parts)).encode("utf-8", "replace")
-    else:
+    elif isinstance(event, DataEvent) or getattr(event, "timestamp", None) is None:
         said = encode(event)
+    else:
+        said = encode(dataclasses.replace(cast("Any", event), timestamp=None))
     kind = type(event).__name__.encode()
     return sha256(kind).digest()[:1] + sha256(said).digest()[:_LENGTH]
 
