@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from running import Running, running, until
 
 TOP = Path(__file__).parents[2]
@@ -85,6 +86,7 @@ def _do(command: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.timeout(180)
 def test_page_shows_what_happens(tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(TOP / "examples")
     (_, [start, *first]), *blocks = _blocks()

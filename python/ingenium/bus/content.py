@@ -25,10 +25,11 @@ def digest_of(event: Event) -> bytes:
 
     The first byte is the kind. When it was said does not count, except for market data: a strategy
     that is fed a bar again says the same later. Of a report of an executor only that counts which
-    is booked: one that tells it again, after it has lost its file, does so in other words.
+    is booked: one that tells it again, after it has lost its file or lost its lease to another
+    machine, may do so in other words and with another update.
     """
     if isinstance(event, ExecutionEvent):
-        parts = [event.order_id, event.symbol, event.update]
+        parts = [event.order_id, event.symbol]
         if event.quantity not in {None, "", "0"}:
             parts += [event.side, event.quantity, event.price]
         said = "\x1f".join(map(str, parts)).encode("utf-8", "replace")
