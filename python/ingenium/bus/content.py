@@ -29,7 +29,7 @@ def digest_of(event: Event) -> bytes:
     machine, may do so in other words and with another update.
     """
     if isinstance(event, ExecutionEvent):
-        parts = [event.order_id, event.symbol]
+        parts: list[object] = [event.order_id, event.symbol]
         if event.quantity not in {None, "", "0"}:
             parts += [event.side, event.quantity, event.price]
         said = "\x1f".join(map(str, parts)).encode("utf-8", "replace")
