@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["Clock", "ManualClock", "SystemClock", "format_time"]
+__all__ = ["Clock", "ManualClock", "SystemClock", "format_second", "format_time"]
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,6 +28,11 @@ def format_time(time: datetime) -> str:
         return _dates[since.days] + _clocks[since.seconds]
     except KeyError:
         return _remember(time, since)
+
+
+def format_second(time: datetime) -> str:
+    """Write an aware time like `format_time`, to the second, for people."""
+    return format_time(time.replace(microsecond=0))
 
 
 def _remember(time: datetime, since: timedelta) -> str:

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ingenium.bus.addresses import Address, parse_address, reason_of
@@ -18,7 +18,7 @@ from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.options import NatsOptions
 from ingenium.bus.receiving import deliver_to
 from ingenium.bus.routing import check_pattern, check_queue_group, check_subject
-from ingenium.clock import Clock, format_time
+from ingenium.clock import Clock, format_second
 from ingenium.errors import (
     BusAwayError,
     BusClosedError,
@@ -422,9 +422,10 @@ class NatsBus(ReportingBus):
         for subscription in list(self._subscriptions.values()):
             if subscription.is_spare or is_ask(subscription.subject):
                 continue
+            begin, end = format_second(now - timedelta(seconds=away)), format_second(now)
             detail = (
-                f"{self.name} had no connection from {_time(now - timedelta(seconds=away))} to "
-                f"{_time(now)}: messages of these {away:.1f} s may be missing"
+                f"{self.name} had no connection from {begin} to {end}: "
+                f"messages of these {away:.1f} s may be missing"
             )
             self.report(Incident(IncidentKind.GAP, detail, subscription.subject))
         self._wake()
@@ -436,7 +437,3 @@ class NatsBus(ReportingBus):
         self._connected.set()
         detail = f"the connection to {self.url} is closed for good: {self._final}"
         self.report(Incident(IncidentKind.CLOSED, detail, error=self._client.reason))
-
-
-def _time(time: datetime) -> str:
-    return format_time(time.replace(microsecond=0))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ingenium.cli.output import printable
+from ingenium.cli.targets import AppTarget
 from ingenium.components import load_app
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
@@ -17,9 +18,7 @@ __all__ = ["accounts"]
 
 
 def accounts(
-    app: Annotated[
-        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
-    ],
+    app: AppTarget,
     directory: Annotated[
         Path | None,
         typer.Option(

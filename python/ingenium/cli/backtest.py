@@ -18,6 +18,7 @@ from ingenium.cli.days import day
 from ingenium.cli.output import escaped, make_console, print_problems, print_trades, printable
 from ingenium.cli.progress import StepProgress
 from ingenium.cli.tables import print_lines
+from ingenium.cli.targets import AppTarget
 from ingenium.components import check_handlers, load_app
 from ingenium.errors import BacktestError
 
@@ -25,9 +26,7 @@ __all__ = ["backtest"]
 
 
 def backtest(
-    app: Annotated[
-        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
-    ],
+    app: AppTarget,
     start: Annotated[
         str | None,
         typer.Option("--start", help="First day that counts; earlier bars are a warm-up."),

@@ -15,7 +15,7 @@ import typer
 from ingenium.cli.output import make_console, printable
 from ingenium.cli.tables import Column, print_table
 from ingenium.cli.targets import JsonFlag, app_name
-from ingenium.clock import SystemClock, format_time
+from ingenium.clock import SystemClock, format_second, format_time
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 
@@ -122,7 +122,7 @@ def _list(letters: Sequence[Letter], *, as_json: bool) -> None:
     rows = [
         [
             str(letter.sequence),
-            format_time(letter.time.replace(microsecond=0)),
+            format_second(letter.time),
             letter.event.component,
             letter.event.reason,
             _first_line(letter.event.error),

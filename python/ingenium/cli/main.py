@@ -22,6 +22,7 @@ from ingenium.cli.output import print_error
 from ingenium.cli.protos import protos
 from ingenium.cli.run import run
 from ingenium.cli.status import status
+from ingenium.cli.stop import INTERRUPTED
 from ingenium.cli.sweep import sweep
 from ingenium.cli.switching import halt, reduce, resume
 from ingenium.cli.tap import tap
@@ -33,7 +34,6 @@ __all__ = ["main"]
 
 _FAILED = 1
 _WRONG_USE = 2
-_INTERRUPTED = 130
 
 application = typer.Typer(
     name="ingenium",
@@ -108,10 +108,10 @@ def main() -> None:
     try:
         code = _run()
     except KeyboardInterrupt:
-        code = _INTERRUPTED
+        code = INTERRUPTED
     # Nothing is left to do that an interrupt could save.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if code == _INTERRUPTED:
+    if code == INTERRUPTED:
         _discard_output()
         # Without waiting for threads that may never end.
         os._exit(code)

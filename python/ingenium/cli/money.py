@@ -11,7 +11,8 @@ from rich.console import Console
 
 from ingenium.cli.console import printable
 from ingenium.cli.tables import Column, print_lines, print_table
-from ingenium.clock import format_time
+from ingenium.clock import format_second
+from ingenium.trading.tally import counted
 
 if TYPE_CHECKING:
     from ingenium.operating.money import AppMoney
@@ -197,8 +198,8 @@ def _print_today(console: Console, today: Today | None, say: Callable[[str], Non
         return
     least = "" if today.complete else "at least "
     say(
-        f"today, {today.day} UTC: {least}{_count(today.fill_count, 'fill')}, "
-        f"{_count(today.denial_count, 'denial')}"
+        f"today, {today.day} UTC: {least}{counted(today.fill_count, 'fill')}, "
+        f"{counted(today.denial_count, 'denial')}"
     )
     if today.fills:
         rows = [
@@ -231,11 +232,7 @@ def _print_today(console: Console, today: Today | None, say: Callable[[str], Non
 
 
 def _last(rows: Sequence[object], count: int, what: str) -> str:
-    return f"last {len(rows)} of {_count(count, what)}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
+    return f"last {len(rows)} of {counted(count, what)}"
 
 
 def _average(text: str) -> str:
@@ -248,4 +245,4 @@ def _average(text: str) -> str:
 
 
 def _time(time: datetime | None) -> str:
-    return "" if time is None else format_time(time.replace(microsecond=0))
+    return "" if time is None else format_second(time)

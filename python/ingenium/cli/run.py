@@ -17,6 +17,8 @@ from ingenium.cli.data_notes import notes_as_json, print_notes
 from ingenium.cli.money import denial_line, fill_line, print_money
 from ingenium.cli.output import make_console, print_error, print_result, printable, result_as_json
 from ingenium.cli.progress import StepProgress
+from ingenium.cli.stop import INTERRUPTED
+from ingenium.cli.targets import AppTarget
 from ingenium.components import (
     App,
     External,
@@ -35,13 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_INTERRUPTED = 130
-
 
 def run(
-    app: Annotated[
-        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
-    ],
+    app: AppTarget,
     processes: Annotated[
         bool, typer.Option("--processes", help="Give each component a process of its own.")
     ] = False,
@@ -166,7 +164,7 @@ def run(
 
 def _exit_if_stopped(result: ReplayResult) -> None:
     if not result.complete:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _check_flags(

@@ -7,7 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["asked_to_stop"]
+__all__ = ["INTERRUPTED", "asked_to_stop"]
+
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl+C or SIGTERM has ended."""
 
 
 @contextmanager

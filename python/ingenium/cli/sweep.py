@@ -29,15 +29,13 @@ from ingenium.cli.data_notes import print_notes
 from ingenium.cli.days import day
 from ingenium.cli.output import make_console, printable
 from ingenium.cli.progress import StepProgress
-from ingenium.cli.stop import asked_to_stop
+from ingenium.cli.stop import INTERRUPTED, asked_to_stop
 from ingenium.cli.sweep_output import all_failed, print_failures, print_folds, print_runs
 from ingenium.cli.sweep_remote import run_remotely
 from ingenium.components import DataNote, load_factory
 from ingenium.errors import BacktestError, ConfigError
 
 __all__ = ["sweep"]
-
-_INTERRUPTED = 130
 
 
 def sweep(
@@ -208,7 +206,7 @@ def sweep(
         print_runs(make_console(), messages, runs, list(parameters), by, top)
     if is_stopped:
         _say_stopped(messages, first, walk_forward=walk_forward)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if report is not None:
         _report(app, runs, by, days, report, messages)
 

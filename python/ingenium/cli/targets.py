@@ -14,6 +14,7 @@ from ingenium.config import Settings
 
 __all__ = [
     "AppName",
+    "AppTarget",
     "JsonFlag",
     "ServerOption",
     "app_and_roster",
@@ -22,6 +23,9 @@ __all__ = [
     "settings_with",
 ]
 
+AppTarget = Annotated[
+    str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
+]
 AppName = Annotated[
     str | None,
     typer.Argument(

@@ -6,14 +6,14 @@ import asyncio
 import gc
 import json as jsonlib
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
 from ingenium.cli.output import make_console, printable
 from ingenium.cli.progress import StepProgress
-from ingenium.cli.targets import JsonFlag
+from ingenium.cli.targets import AppTarget, JsonFlag
 from ingenium.components import Executor, Portfolio, load_app
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
@@ -26,9 +26,7 @@ __all__ = ["verify"]
 
 
 def verify(
-    app: Annotated[
-        str, typer.Argument(metavar="APP", help="file.py, file.py:name or package.module:name")
-    ],
+    app: AppTarget,
     json: JsonFlag = False,
 ) -> None:
     """Make the books of a live app anew from the stream alone, and compare them with its own.

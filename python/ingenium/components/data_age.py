@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from ingenium.clock import format_time
 from ingenium.trading.bar import Bar
+from ingenium.trading.tally import counted
 
 __all__ = ["DataAge"]
 
@@ -56,9 +57,5 @@ class DataAge:
 def _in_words(age: timedelta) -> str:
     for unit, days in _UNITS:
         if age.days >= 2 * days or (age.days >= days and unit in ("year", "day")):
-            return _count(age.days // days, unit)
-    return _count(age.seconds // 3600, "hour")
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+            return counted(age.days // days, unit)
+    return counted(age.seconds // 3600, "hour")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ingenium.bus.contract import Bus, Incident, IncidentKind
 from ingenium.bus.stream import StreamState
-from ingenium.clock import format_time
+from ingenium.clock import format_second
 from ingenium.components import Component, Executor
 from ingenium.delivery.store import Position, Store
 
@@ -103,4 +103,4 @@ class Gaps:
 
 
 def _time(time: datetime | None) -> str:
-    return "now" if time is None else format_time(time.replace(microsecond=0))
+    return "now" if time is None else format_second(time)

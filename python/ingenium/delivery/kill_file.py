@@ -52,6 +52,11 @@ class KillFile:
         self._name = os.fspath(path)
         self._known: tuple[tuple[int, int, int], Restriction] | None = None
 
+    @classmethod
+    def of(cls, folder: Path) -> KillFile:
+        """Return that of an app, which is in the app's folder below the data folder."""
+        return cls(folder / HALT_FILE)
+
     def look(self) -> Restriction | None:
         """Return what it says now; ``None`` when it is not there.
 

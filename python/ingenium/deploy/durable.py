@@ -34,7 +34,7 @@ from ingenium.components.progress import Observation
 from ingenium.config import Settings
 from ingenium.delivery import DurableMember
 from ingenium.delivery.book_check import CHEAP_MESSAGES
-from ingenium.delivery.kill_file import HALT_FILE, KillFile
+from ingenium.delivery.kill_file import KillFile
 from ingenium.delivery.leasing import LeaseHold
 from ingenium.delivery.salvage import open_store
 from ingenium.delivery.secret import id_secret
@@ -212,7 +212,7 @@ class LeasedMember:
 
 def _kill_switch(settings: Settings, app: App) -> KillSwitch:
     """Return what asks the file that halts an app on this machine."""
-    file = KillFile(settings.data_directory / app.name / HALT_FILE)
+    file = KillFile.of(settings.data_directory / app.name)
 
     def ask() -> tuple[TradingState, str] | None:
         found = file.look()
@@ -229,7 +229,7 @@ async def _lease(
     """Return what makes a component the only one of its kind; ``None`` where many may be."""
     if isinstance(component, BrokerExecutor):
         component.adopt = component.adopt or adopt
-        component.kill_state = KillFile(settings.data_directory / app.name / HALT_FILE).state
+        component.kill_state = KillFile.of(settings.data_directory / app.name).state
         account = component.lease = await open_lease(bus, component.lease_key)
         if account is None:
             return None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ingenium.clock import SystemClock
 from ingenium.components import App
 from ingenium.config import Settings
-from ingenium.delivery.kill_file import HALT_FILE, KillFile, Restriction
+from ingenium.delivery.kill_file import KillFile, Restriction
 from ingenium.errors import StoreError
 from ingenium.events import TradingState
 
@@ -26,7 +26,7 @@ def halt_by_file(
         sender: Who says so.
         on_notice: Told that it is halted, or that it is not and why.
     """
-    file = KillFile(settings.data_directory / app.name / HALT_FILE)
+    file = KillFile.of(settings.data_directory / app.name)
     try:
         file.write(Restriction(TradingState.HALTED, reason, sender, SystemClock().now()))
     except StoreError as error:

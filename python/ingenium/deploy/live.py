@@ -30,7 +30,6 @@ _log = logging.getLogger("ingenium.deploy")
 Halt = Callable[[str], Awaitable[None]]
 """Halts trading, and says why; must not raise."""
 
-_log = logging.getLogger("ingenium.deploy")
 _READY_SECONDS = 30.0
 _ORDER = ("executor", "portfolio", "strategy", "ingestor")
 """Who starts first: a component's readers are there before it sends, and stop after it."""

@@ -8,7 +8,7 @@ from ingenium.bus.streams import MONEY_STREAM, has_streams
 from ingenium.clock import format_time
 from ingenium.components import App
 from ingenium.config import Settings
-from ingenium.delivery.kill_file import HALT_FILE, KillFile
+from ingenium.delivery.kill_file import KillFile
 from ingenium.delivery.trading_words import switch_of
 from ingenium.events import TradingState
 from ingenium.risk.switch import Standing
@@ -29,7 +29,7 @@ async def start_notice(bus: NatsBus, app: App, settings: Settings) -> str:
         StreamError: The stream cannot be read.
     """
     found: list[Standing] = []
-    file = KillFile(settings.data_directory / app.name / HALT_FILE)
+    file = KillFile.of(settings.data_directory / app.name)
     if (kept := file.look()) is not None:
         found.append(Standing(kept.state, kept.reason or str(file.path), kept.sender, kept.time))
     if await has_streams(bus):

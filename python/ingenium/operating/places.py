@@ -42,7 +42,7 @@ class Place:
     @property
     def kill_file(self) -> KillFile:
         """The file that halts it."""
-        return KillFile(self.directory / HALT_FILE)
+        return KillFile.of(self.directory)
 
     @property
     def states(self) -> list[Path]:
