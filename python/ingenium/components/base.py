@@ -378,20 +378,13 @@ class Component:
         return number
 
     def _next_id(self, prefix: str) -> str:
-        number = self._next_number()
-        cause = self._cause
-        if not isinstance(cause, str):
-            cause = self._cause = cause.id
-        return self._make_id(prefix, cause, str(number))
+        return self._id_about(prefix, str(self._next_number()))
 
     def _id_about(self, prefix: str, what: str) -> str:
         """Return an id of what the present cause says about something, whatever else it says."""
         cause = self._cause
         if not isinstance(cause, str):
             cause = self._cause = cause.id
-        return self._make_id(prefix, cause, what)
-
-    def _make_id(self, prefix: str, cause: str, what: str) -> str:
         secret = (self.id_secret,) if self.id_secret else ()
         return make_id(prefix, self.name, cause, what, *secret)
 

@@ -253,19 +253,13 @@ class Executor(Gated):
 
         One with other content is reported as rejected, and the one that was first works on.
         """
-        if isinstance(event, OrderEvent | ReplaceEvent) and self._contents is not None:
-            known = self._contents.note(event)
-            if known:
-                self._reject_other(event, known)
+        self._reject_other(event)
         return None
 
     def handle_request(self, event: Event) -> Handled:
         """Call the handler for what a portfolio sent; for those who run components."""
-        if isinstance(event, OrderEvent | ReplaceEvent) and self._contents is not None:
-            known = self._contents.note(event)
-            if known:
-                self._reject_other(event, known)
-                return None
+        if self._reject_other(event):
+            return None
         if isinstance(event, OrderEvent):
             return self.on_order(event)
         if isinstance(event, CancelEvent):
@@ -351,11 +345,16 @@ class Executor(Gated):
             )
         )
 
-    def _reject_other(self, event: OrderEvent | ReplaceEvent, known: str) -> None:
-        """Report that a second order under a known id is not worked.
+    def _reject_other(self, event: Event) -> bool:
+        """Report that a second order under a known id is not worked; return whether it is one.
 
         What is left of the first one is stated, since that works on.
         """
+        if self._contents is None or not isinstance(event, OrderEvent | ReplaceEvent):
+            return False
+        known = self._contents.note(event)
+        if not known:
+            return False
         said = content_of(event)
         reason = (
             f"order id {event.id!r} is that of {known!r}, and comes again as {said!r}, which is "
@@ -373,6 +372,7 @@ class Executor(Gated):
                 reason=reason,
             )
         )
+        return True
 
 
 def unseen_reason(*, was_reported: bool) -> str:
