@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from ingenium.bus import NatsBus
 from ingenium.bus.account_connections import CONNECTION_LIMIT, account_connections
 from ingenium.bus.contract import Bus
+from ingenium.deploy.monitoring import ask_page
 
 __all__ = ["Connection", "ServerConnections"]
-
-_TIMEOUT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +67,8 @@ class ServerConnections:
 def _ask_page(monitor_url: str) -> list[Mapping[str, Any]] | None:
     url = f"{monitor_url}/connz?subs=1&auth=1&limit={CONNECTION_LIMIT}"
     try:
-        with urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - our own server's
-            return list(json.load(answer)["connections"] or ())
-    except (URLError, OSError, ValueError, KeyError, TypeError):
+        return list(ask_page(url)["connections"] or ())
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from urllib.error import URLError
 from urllib.parse import quote
-from urllib.request import urlopen
 
 from ingenium.bus.subject_space import DOCUMENTED, SubjectSpace
 from ingenium.components import App, External
+from ingenium.deploy.monitoring import ask_page
 from ingenium.deploy.needs import subjects_needed
 from ingenium.errors import DeployError
 
@@ -91,8 +89,7 @@ class SubscriptionProbe:
 
 def _count_at(url: str) -> int:
     try:
-        with urlopen(url, timeout=5) as answer:  # noqa: S310 - the address of our own server
-            found = json.load(answer)
-    except (URLError, OSError, ValueError) as error:
+        found = ask_page(url, timeout_seconds=5)
+    except (OSError, ValueError) as error:
         raise DeployError(f"cannot ask the server for its subscriptions: {error}") from error
     return len(found.get("subscriptions_list") or ())

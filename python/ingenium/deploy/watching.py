@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import urlopen
 
 from ingenium.bus.roles import OPERATOR, READER, owner_of
 from ingenium.components import App, Executor
+from ingenium.deploy.monitoring import ask_page
 from ingenium.subjects import ORDER
 
 __all__ = ["ServerWatch", "foreign_readers", "watched_server"]
@@ -20,7 +20,6 @@ __all__ = ["ServerWatch", "foreign_readers", "watched_server"]
 _EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 _READERS_EVERY = 10
-_TIMEOUT_SECONDS = 2.0
 
 
 class ServerWatch:
@@ -144,8 +143,8 @@ def foreign_readers(monitor_url: str, own: set[str]) -> list[str]:
     """
     try:
         query = f"subs=1&limit=4096&test={quote(ORDER, safe='')}"
-        subscriptions = _ask(f"{monitor_url}/subsz?{query}").get("subscriptions_list") or ()
-        connections = _ask(f"{monitor_url}/connz?auth=1&limit=4096").get("connections") or ()
+        subscriptions = ask_page(f"{monitor_url}/subsz?{query}").get("subscriptions_list") or ()
+        connections = ask_page(f"{monitor_url}/connz?auth=1&limit=4096").get("connections") or ()
     except (URLError, OSError, ValueError):
         return []
     # What is in no connection is the server's own: the stream that keeps orders.
@@ -171,7 +170,7 @@ def _describe(connection: dict[str, Any], user: str) -> str:
 def _problem_of(monitor_url: str) -> str | None:
     """Return why the server is not well; ``None`` when it is."""
     try:
-        answer = _ask(f"{monitor_url}/healthz")
+        answer = ask_page(f"{monitor_url}/healthz")
     except HTTPError as error:
         with error:
             text = error.read(4096).decode("utf-8", "replace")
@@ -183,9 +182,3 @@ def _problem_of(monitor_url: str) -> str | None:
         return f"it does not answer: {error}"
     status = str(answer.get("status", "ok"))
     return None if status == "ok" else str(answer.get("error") or status)
-
-
-def _ask(url: str) -> dict[str, Any]:
-    with urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - our own server's
-        found = json.load(answer)
-    return found if isinstance(found, dict) else {}
