@@ -21,6 +21,7 @@ from ingenium.operating.money import AppMoney, money_of
 from ingenium.operating.places import Place, as_operator, stream_of
 from ingenium.operating.state_files import read_state
 from ingenium.operating.today import Today, TodayReader
+from ingenium.risk import STRICTNESS, state_of
 from ingenium.subjects import EXECUTION, PORTFOLIO, SIGNAL, TRADING
 
 __all__ = ["NOTHING_RUNS", "UNKNOWN", "AppStatus", "ComponentState", "Word", "status_of"]
@@ -33,7 +34,6 @@ UNKNOWN = "unknown"
 GATED = ("portfolio", "executor")
 """Roles whose components orders pass, and which halt."""
 _READ_BY = {"portfolio": (SIGNAL, EXECUTION, TRADING), "executor": (PORTFOLIO, TRADING)}
-_STRICTNESS = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 
 
 class AppStatus(msgspec.Struct):
@@ -185,17 +185,9 @@ def _trading(status: AppStatus, heard: Word | None) -> tuple[str, str]:
 def _strictest(words: Iterable[Word]) -> str:
     return max(
         (word.state for word in words),
-        key=lambda state: _STRICTNESS.index(_state(state)),
+        key=lambda state: STRICTNESS[state_of(state)],
         default=TradingState.ACTIVE.value,
     )
-
-
-def _state(text: str) -> TradingState:
-    try:
-        return TradingState(text)
-    except ValueError:
-        # A gate takes a word that it does not know for a halt.
-        return TradingState.HALTED
 
 
 def _order(component: ComponentState) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from ingenium.events import ControlEvent, TradingState
 from ingenium.operating.live_view import LiveView, look_at
 from ingenium.operating.places import Place, as_operator
 from ingenium.operating.status import GATED
+from ingenium.risk import STRICTNESS, state_of
 
 __all__ = ["Switched", "release", "restrict"]
 
@@ -25,7 +26,6 @@ _LOOK_SECONDS = 1.5
 _CONFIRM_SECONDS = 3.0
 """How long portfolio and executor have to say that they have heard it."""
 _AGAIN_SECONDS = 0.05
-_STRICTNESS = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 
 
 class Switched(msgspec.Struct):
@@ -183,13 +183,10 @@ def _compare(done: Switched, view: LiveView) -> None:
 def _holds(wanted: TradingState, found: str | None) -> bool:
     if found is None:
         return False
-    try:
-        state = TradingState(found)
-    except ValueError:
-        state = TradingState.HALTED
+    state = state_of(found)
     if wanted is TradingState.ACTIVE:
         return state is wanted
-    return _STRICTNESS.index(state) >= _STRICTNESS.index(wanted)
+    return STRICTNESS[state] >= STRICTNESS[wanted]
 
 
 async def _check_leader(bus: NatsBus, app: str) -> None:

@@ -7,10 +7,11 @@ from ingenium.risk.exits import DeniedExit, exit_note, only_reduces
 from ingenium.risk.gate import RiskGate
 from ingenium.risk.limits import IsOpen, RiskLimits
 from ingenium.risk.oddities import oddity
-from ingenium.risk.switch import Standing, TradingSwitch, is_operator
+from ingenium.risk.switch import STRICTNESS, Standing, TradingSwitch, is_operator, state_of
 from ingenium.risk.view import AccountView, TrackedView
 
 __all__ = [
+    "STRICTNESS",
     "AccountView",
     "Denial",
     "DeniedExit",
@@ -26,4 +27,5 @@ __all__ = [
     "is_operator",
     "oddity",
     "only_reduces",
+    "state_of",
 ]

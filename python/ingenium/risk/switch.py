@@ -10,10 +10,20 @@ import msgspec
 
 from ingenium.events import ControlEvent, TradingState
 
-__all__ = ["Standing", "TradingSwitch", "is_operator"]
+__all__ = ["STRICTNESS", "Standing", "TradingSwitch", "is_operator", "state_of"]
 
-_STRICTNESS = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+STRICTNESS = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+"""How far each state restricts trading; the strictest of several holds."""
+
 _REMEMBERED = 100
+
+
+def state_of(text: str) -> TradingState:
+    """Return the state that a text names: one that is unknown halts."""
+    try:
+        return TradingState(text)
+    except ValueError:
+        return TradingState.HALTED
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -87,7 +97,7 @@ class TradingSwitch:
     @property
     def standing(self) -> Standing | None:
         """The strictest restriction, the first of several; ``None`` when trading is active."""
-        return max(self._standings(), key=lambda each: _STRICTNESS[each.state], default=None)
+        return max(self._standings(), key=lambda each: STRICTNESS[each.state], default=None)
 
     @property
     def halted_symbols(self) -> Mapping[str, Standing]:
@@ -117,7 +127,7 @@ class TradingSwitch:
             self._said = None if active else standing
             if active:
                 self._release_symbols(standing.time)
-        elif _STRICTNESS[standing.state] > self._strictness_said():
+        elif STRICTNESS[standing.state] > self._strictness_said():
             self._said = standing
         self._settle()
         return by_operator or not active
@@ -128,7 +138,7 @@ class TradingSwitch:
         Returns:
             Whether that changes anything: False when trading is restricted as far already.
         """
-        if _STRICTNESS[state] <= _STRICTNESS[self._state]:
+        if STRICTNESS[state] <= STRICTNESS[self._state]:
             return False
         self._own.append(("", Standing(state, reason, sender, now)))
         self._settle()
@@ -163,7 +173,7 @@ class TradingSwitch:
     def let_go(self, source: str) -> None:
         """Take note that it is gone; an operator's ``active`` is needed all the same."""
         standing = self._held.pop(source, None)
-        if standing is not None and _STRICTNESS[standing.state] > self._strictness_said():
+        if standing is not None and STRICTNESS[standing.state] > self._strictness_said():
             self._said = standing
         self._settle()
 
@@ -206,7 +216,7 @@ class TradingSwitch:
         return [*said, *[own for _, own in self._own], *self._held.values()]
 
     def _strictness_said(self) -> int:
-        return 0 if self._said is None else _STRICTNESS[self._said.state]
+        return 0 if self._said is None else STRICTNESS[self._said.state]
 
     def _release_symbols(self, time: datetime | None) -> None:
         # These are in no stream, so the operator's clock says which of them are meant.
@@ -226,9 +236,7 @@ def _read(event: ControlEvent) -> Standing:
     time = event.timestamp
     if time is not None:
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    try:
-        state, reason = TradingState(event.state), event.reason
-    except ValueError:
-        state = TradingState.HALTED
+    state, reason = state_of(event.state), event.reason
+    if state.value != event.state:
         reason = f"state {event.state!r} is unknown, so trading is halted: {event.reason}"
     return Standing(state, reason, event.sender, time)
