@@ -34,8 +34,8 @@ def test_change_is_read_back_after_the_file_was_closed(path: Path) -> None:
     store = Store.open(path, owner="me")
     assert store.position("INGENIUM") == Position("INGENIUM", "today", 2)
     assert store.position("OTHER") is None
-    assert store.has_seen("signal_1")
-    assert not store.has_seen("signal_3")
+    assert store.digest("signal_1") is not None
+    assert store.digest("signal_3") is None
     assert store.rows() == {"account": b"2"}
     assert store.log("trade") == [("1", b"{}"), ("2", b"{}")]
     assert store.log("trade", 1) == [("2", b"{}")]
@@ -57,7 +57,7 @@ def test_change_that_fails_in_its_middle_leaves_nothing(path: Path) -> None:
     with pytest.raises(StoreError, match=r"portfolio\.db: .*NOT NULL"):
         store.commit(bad)
     assert store.position("INGENIUM") == Position("INGENIUM", "today", 1)
-    assert not store.has_seen("signal_2")
+    assert store.digest("signal_2") is None
     assert len(store.outbox()) == 1
     store.commit(change(2))
     store.close()

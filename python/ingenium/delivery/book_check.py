@@ -52,8 +52,7 @@ async def positions_off(
         stream,
         state.last,
         executions_until=handled,
-        waiting=store.outbox(limit=-1),
-        priced=[("priced", id, data) for id, data in store.log("priced")],
+        store=store,
     )
     ours, theirs = portfolio.account.quantities, plain.account.quantities
     differ = [s for s in sorted({*ours, *theirs}) if ours.get(s) != theirs.get(s)]

@@ -327,9 +327,8 @@ class DurableMember:
                     self._stream,
                     state.last,
                     executions_until=self._after,
-                    # A file that was damaged has left these.
-                    waiting=self._store.outbox(limit=-1),
-                    priced=[("priced", id, data) for id, data in self._store.log("priced")],
+                    # A file that was damaged has left an outbox and prices.
+                    store=self._store,
                 )
                 for identifier in booked:
                     self._draft.see(identifier)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 from ingenium.bus.contract import Message
 from ingenium.bus.envelope import is_from, unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.components import Component, Portfolio
-from ingenium.delivery.store import Outgoing
+from ingenium.delivery.store import Outgoing, Store
 from ingenium.errors import IngeniumError
 from ingenium.events import CancelEvent, Event, ExecutionEvent, OrderEvent, ReplaceEvent
 from ingenium.subjects import ALL_EVENTS, event_type_of
-from ingenium.trading.rows import LogRow
 
 __all__ = ["Learner", "history", "rebuild"]
 
@@ -30,8 +29,7 @@ async def rebuild(
     last: int,
     *,
     executions_until: int | None = None,
-    waiting: Iterable[Outgoing] = (),
-    priced: Sequence[LogRow] = (),
+    store: Store | None = None,
 ) -> list[str]:
     """Let a portfolio that has nothing written down learn its state from the stream.
 
@@ -43,9 +41,8 @@ async def rebuild(
         stream: Has the history.
         last: Sequence of the last message to look at.
         executions_until: That of the last execution to book; ``last`` when left out.
-        waiting: What the portfolio has still to send.
-        priced: At which prices it has booked executions that state none; see
-            `BookKeeper.price_as`.
+        store: The portfolio's file: what it has still to send, and at which prices it has booked
+            executions that state none.
 
     Returns:
         Ids of the executions that were booked.
@@ -56,8 +53,11 @@ async def rebuild(
     learner = Learner(component, stream.name, (await stream.state()).created, until)
     # Books must not depend on when they are made: the time is that of each message.
     clock, component.clock = component.clock, None
-    if priced:
-        component.price_as(priced)
+    waiting: list[Outgoing] = []
+    if store is not None:
+        waiting = store.outbox(limit=-1)
+        if priced := [("priced", id, data) for id, data in store.log("priced")]:
+            component.price_as(priced)
     said = 0
     async with aclosing(history(stream, last)) as arriving:
         async for records in arriving:

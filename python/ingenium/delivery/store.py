@@ -264,10 +264,6 @@ class Store:
         """Return how far the component has come in a stream; ``None`` when it never read it."""
         return next((each for each in self.positions() if each.stream == stream), None)
 
-    def has_seen(self, identifier: str) -> bool:
-        """Whether an event of that id was handled."""
-        return self.digest(identifier) is not None
-
     def digest(self, identifier: str) -> bytes | None:
         """Return what the event of that id said; empty if unknown, ``None`` if it never came."""
         found = self._one("SELECT digest FROM inbox WHERE id = ?", identifier)
