@@ -30,7 +30,7 @@ from ingenium.events import (
 )
 from ingenium.operating.letters import RESENT
 from ingenium.subjects import event_type_of
-from ingenium.trading.money import ZERO
+from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import protective_ids
 from ingenium.trading.rows import LogRow, state_digest
 
@@ -185,7 +185,7 @@ async def _hold_against(
         said = await look_at(path, beside, executor, ask_broker=True)
         ours = said.positions.pop(PORTFOLIO)
         # As far as the portfolio was from the stream, it still is: it goes on from its own books.
-        theirs = {s: ours.get(s, ZERO) + off.get(s, ZERO) for s in {*ours, *off}}
+        theirs = {s: EXACT.add(ours.get(s, ZERO), off.get(s, ZERO)) for s in {*ours, *off}}
         stream = {symbol: held for symbol, held in theirs.items() if held}
         said.positions = {PORTFOLIO: ours, STREAM: stream, **said.positions}
         result.compared = list(said.positions)
@@ -207,7 +207,9 @@ def _off(kept: Mapping[str, bytes], rebuilt: Mapping[str, bytes]) -> dict[str, D
             return ZERO
 
     keys = [key for key in {*kept, *rebuilt} if key.startswith("holding/")]
-    off = {key.partition("/")[2]: held(rebuilt, key) - held(kept, key) for key in keys}
+    off = {
+        key.partition("/")[2]: EXACT.subtract(held(rebuilt, key), held(kept, key)) for key in keys
+    }
     return {symbol: quantity for symbol, quantity in off.items() if quantity}
 
 
