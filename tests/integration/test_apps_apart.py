@@ -175,9 +175,7 @@ def _hold_apart(watcher: Watcher, wanted: dict[str, set[str]]) -> None:
 def test_second_app_on_the_same_subjects_is_refused_with_the_cure(
     site: Site, second: str, tmp_path: Path
 ) -> None:
-    site.live("first", 10)().until_line("runs on live data")
-    first = tmp_path / "first/.ingenium/first/prefix"
-    until(first.exists, "the first app")
+    site.live("first", 10)().until_line("all is ready")
     ended = site.live(second, 7, INGENIUM_DATA_DIR=str(tmp_path / "elsewhere"))().wait()
     assert ended.code in {1, 2}
     assert "of ingenium.> is led by app 'first' at " in ended.err.replace(
@@ -239,8 +237,7 @@ async def test_replay_beside_a_live_app_gives_the_result_of_its_own_server(site:
 def test_replay_of_a_program_that_follows_no_prefix_is_refused_beside_a_stream(
     site: Site, tmp_path: Path
 ) -> None:
-    site.live("live", 10)()
-    until((tmp_path / "live/.ingenium/live/prefix").exists, "the live app")
+    site.live("live", 10)().until_line("all is ready")
     ended = site.history("External('strategy', ['sleep', '60'])", NATS_SERVER=site.url)
     assert ended.code in {1, 2}
     assert "stream INGENIUM, INGENIUM_DATA on the server at" in ended.err
@@ -251,8 +248,7 @@ def test_replay_of_a_program_that_follows_no_prefix_is_refused_beside_a_stream(
 def test_replay_of_a_program_that_follows_no_prefix_is_refused_beside_a_live_app(
     site: Site, tmp_path: Path
 ) -> None:
-    site.live("live", 10)().until_line("AT MOST ONCE")
-    until((tmp_path / "live/.ingenium/live/prefix").exists, "the live app")
+    site.live("live", 10)().until_line("all is ready")
     ended = site.history("External('strategy', ['sleep', '60'])", NATS_SERVER=site.url)
     assert ended.code in {1, 2}
     assert "portfolio is led by app 'live' at" in ended.err
@@ -268,8 +264,7 @@ def test_program_that_follows_no_prefix_is_refused_in_an_app_with_one(tmp_path: 
 
 @only_jetstream
 def test_halt_by_name_finds_the_prefix_of_the_app(site: Site, tmp_path: Path) -> None:
-    site.live("live", 10, "alpha")()
-    until((tmp_path / "live/.ingenium/live/prefix").exists, "the live app")
+    site.live("live", 10, "alpha")().until_line("all is ready")
     folder = tmp_path / "live"
     done = ingenium("halt", "live", "--json", cwd=folder, env={"NATS_SERVER": site.url})
     assert [it["reached"] for it in json.loads(done.out)["apps"]] == ["stream"], done
@@ -281,8 +276,7 @@ def test_halt_by_name_finds_the_prefix_of_the_app(site: Site, tmp_path: Path) ->
 def test_halt_by_the_name_of_another_app_reaches_nobody_and_says_so(
     site: Site, tmp_path: Path
 ) -> None:
-    site.live("first", 10)()
-    until((tmp_path / "first/.ingenium/first/prefix").exists, "the first app")
+    site.live("first", 10)().until_line("all is ready")
     elsewhere = site.folder("elsewhere")
     env = {"NATS_SERVER": site.url}
 
@@ -309,8 +303,7 @@ def test_halt_by_the_name_of_another_app_reaches_nobody_and_says_so(
 
 @only_jetstream
 def test_commands_with_a_wrong_prefix_make_no_stream_and_say_so(site: Site, tmp_path: Path) -> None:
-    site.live("live", 10, "alpha")()
-    until((tmp_path / "live/.ingenium/live/prefix").exists, "the live app")
+    site.live("live", 10, "alpha")().until_line("all is ready")
     env = {"NATS_SERVER": site.url, "INGENIUM_PREFIX": "wrong"}
     said = "has no stream INGENIUM-wrong, so no app has run there on wrong.ingenium.>"
     for command in ("verify", "deadletters"):

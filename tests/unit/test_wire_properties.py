@@ -100,6 +100,10 @@ def _leaves(value: Any, path: str = "") -> typing.Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        yield path, len(value)
+        for place, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}.{place}")
     elif path.endswith(("Time", "Timestamp")) and value.endswith("Z"):
         whole, _, fraction = value[:-1].partition(".")
         yield path, (whole, fraction.rstrip("0"))

@@ -94,6 +94,13 @@ def is_final(error: BaseException) -> bool:
     return "authorization violation" in text or "does not offer the tls" in text
 
 
+def is_hang_up(error: BaseException) -> bool:
+    """Tell whether a server ended a connection before it could be read why."""
+    return isinstance(error, BrokenPipeError | ConnectionResetError) or (
+        "unexpected eof" in str(error).lower()
+    )
+
+
 def reason_of(error: BaseException | None) -> str:
     """Say in a few words why a connection failed, without an address."""
     if error is None:

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ingenium.bus.addresses import Address, is_final, reason_of
+from ingenium.bus.addresses import Address, is_final, is_hang_up, reason_of
 from ingenium.bus.credentials import check_encrypted, read_credentials
 from ingenium.bus.options import NatsOptions
 from ingenium.errors import BusConnectError
@@ -59,7 +59,9 @@ class _Progress:
                 reason_of(error),
                 self._seconds,
             )
-        self.last_error = error
+        if self.last_error is None or not is_hang_up(error):
+            # Of several attempts, one that could be read says more than one that could not.
+            self.last_error = error
         if final:
             self.hopeless.set_result(None)
 
@@ -111,7 +113,9 @@ async def first_connect(
         )
         error = progress.last_error
         if connect.done():
-            error = connect.exception() or error
+            latest = connect.exception()
+            if latest is not None and (error is None or not is_hang_up(latest)):
+                error = latest
             progress.connected = connect.exception() is None and client.is_up
     finally:
         if not progress.connected:
