@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench proto
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos check generate compile bench differential conformance lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos endure check generate compile bench differential conformance lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
@@ -15,6 +15,7 @@ help:
 	@echo "make test      the test suite"
 	@echo "make simulate  the money path in SEEDS=20000 worlds where all goes wrong; SEED=7 for one and its trace"
 	@echo "make chaos     kill real processes under load, CYCLES=500 times, and count what is left"
+	@echo "make endure    an app under load for MINUTES=60: is its memory flat, do its files grow with its orders only"
 	@echo "make check     lint, types, imports, schema, generated code"
 	@echo "make generate  buf generate, and docs/asyncapi.yaml with its page"
 	@echo "make compile   make a backtest's inner loop faster, where there is a C compiler"
@@ -61,6 +62,12 @@ simulate: $(READY)
 chaos: $(READY)
 	@cd tests && ../$(BIN)/python -m chaos --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
 	@cd tests && ../$(BIN)/python -m pytest -q chaos/test_network.py -m minutes
+
+MINUTES ?= 60
+RATE ?= 50
+
+endure: $(READY)
+	@$(BIN)/python -m bench.endure --minutes $(MINUTES) --rate $(RATE)
 
 check: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)

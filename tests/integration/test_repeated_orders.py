@@ -126,6 +126,41 @@ async def test_second_order_over_the_plain_bus_is_rejected_too() -> None:
     assert [each.id for each in executor.exchange.working] == ["order_1"]
 
 
+async def test_plain_executor_works_an_order_once_over_the_plain_bus() -> None:
+    worked: list[tuple[str, str]] = []
+
+    class Notes(Executor):
+        def on_order(self, event: OrderEvent) -> None:
+            worked.append((event.id, event.quantity))
+
+    bus = MemoryBus()
+    executor = Notes()
+    arm(executor)
+    said: list[ExecutionEvent] = []
+    member = LiveMember(bus, executor)
+    await member.start()
+    await bus.subscribe(EXECUTION, lambda m: said.append(decode(ExecutionEvent, m.payload)))
+    other = order()
+    other.id = "order_2"
+    for each in (order(), order(quantity="5.0"), order(quantity="7"), other):
+        await bus.publish(ORDER, encode(each))
+        await bus.flush()
+    await member.stop()
+    assert worked == [("order_1", "5"), ("order_2", "5")]
+    assert [each.update for each in said] == ["rejected"]
+
+
+def test_orders_that_nobody_saves_are_held_in_part_only() -> None:
+    contents = OrderContents()
+    for number in range(30_000):
+        each = order()
+        each.id = f"order_{number}"
+        contents.note(each)
+    assert len(contents.take_log()) == 10_000
+    assert "order_29999" in contents
+    assert "order_19999" not in contents
+
+
 def test_portfolio_keeps_an_order_that_works_on() -> None:
     portfolio = Portfolio()
     portfolio.begin("x", datetime(2024, 1, 2, tzinfo=UTC))

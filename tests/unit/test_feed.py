@@ -11,7 +11,7 @@ import pytest
 
 from ingenium import App, ConfigError, Ingestor
 from ingenium.bus import Incident, IncidentKind, MemoryBus
-from ingenium.components.feed import Feed
+from ingenium.components.feed import LiveFeed
 from ingenium.errors import FeedError
 
 
@@ -35,7 +35,7 @@ class World:
         self.bus.on_incident(self.incidents.append)
         self.pauses: list[float] = []
         self.has_sent = False
-        self.feed = Feed(ingestor, self.bus, lambda: self.has_sent, on_end, pause=self._pause)
+        self.feed = LiveFeed(ingestor, self.bus, lambda: self.has_sent, on_end, pause=self._pause)
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)

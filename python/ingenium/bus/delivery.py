@@ -18,7 +18,7 @@ from ingenium.bus.contract import (
     Subscription,
 )
 from ingenium.bus.envelope import dead_letter
-from ingenium.bus.incident_log import IncidentLog
+from ingenium.bus.incident_log import IncidentWriter
 from ingenium.clock import Clock, SystemClock
 from ingenium.errors import DecodeError
 from ingenium.events import ContentType
@@ -57,7 +57,7 @@ class ReportingBus(Bus):
         self._clock = clock or SystemClock()
         self._callbacks: list[Callable[[Incident], None]] = []
         self._letters: set[asyncio.Task[None]] = set()
-        self._incidents = IncidentLog(self._clock.now)
+        self._incidents = IncidentWriter(self._clock.now)
 
     @property
     def content_type(self) -> ContentType:

@@ -13,7 +13,7 @@ from ingenium.bus.contract import Incident, IncidentKind
 from ingenium.repeated import Repeated
 from ingenium.user_frames import frames_of, is_own, root_of
 
-__all__ = ["IncidentLog"]
+__all__ = ["IncidentWriter"]
 
 _log = logging.getLogger("ingenium.bus")
 _LEVELS = {
@@ -24,7 +24,7 @@ _LEVELS = {
 _COUNT_SECONDS = 60.0
 
 
-class IncidentLog:
+class IncidentWriter:
     """A line for each incident; a traceback for the first error of a line of code, then a count.
 
     A handler that raises on each bar would bury everything else.

@@ -13,7 +13,7 @@ from ingenium.components.blame import text_of, where
 from ingenium.components.ingestor import Ingestor
 from ingenium.errors import ComponentError, FeedError
 
-__all__ = ["FEED_RESTARTS", "Feed", "OnEnd"]
+__all__ = ["FEED_RESTARTS", "LiveFeed", "OnEnd"]
 
 OnEnd = Literal["restart", "stop"]
 """What follows when `Ingestor.ingest` has ended."""
@@ -22,7 +22,7 @@ FEED_RESTARTS = RestartPolicy(healthy_seconds=10.0)
 """When an ingestor is started again. One that ran for ten seconds has had a connection."""
 
 
-class Feed:
+class LiveFeed:
     """Calls `Ingestor.ingest`, and calls it again when it has ended.
 
     One that failed before it sent anything is given up after five times: its file, address or

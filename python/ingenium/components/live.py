@@ -13,7 +13,7 @@ from ingenium.components.base import Component
 from ingenium.components.blame import text_of
 from ingenium.components.blocking import watched
 from ingenium.components.executor import Executor
-from ingenium.components.feed import Feed, OnEnd
+from ingenium.components.feed import LiveFeed, OnEnd
 from ingenium.components.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.components.handling import (
     handle,
@@ -30,7 +30,7 @@ from ingenium.components.ingestor import Ingestor
 from ingenium.components.progress import Observation, Progress
 from ingenium.components.warm_up import WarmUp
 from ingenium.errors import BusAwayError, ComponentError, DecodeError, FeedError
-from ingenium.events import Event
+from ingenium.events import Event, OrderEvent, ReplaceEvent
 from ingenium.subjects import event_type_of, subject_of
 
 __all__ = ["LiveMember"]
@@ -79,9 +79,9 @@ class LiveMember:
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
         self._dropped = 0
-        self._feed: Feed | None = None
+        self._feed: LiveFeed | None = None
         if isinstance(component, Ingestor):
-            self._feed = Feed(component, bus, lambda: self.progress.sent > 0, on_end)
+            self._feed = LiveFeed(component, bus, lambda: self.progress.sent > 0, on_end)
 
     async def start(self) -> None:
         """Start the component and subscribe.
@@ -189,7 +189,14 @@ class LiveMember:
             if self._warm_up is not None and self._warm_up.repeats(event, now):
                 return
             note_arrival(event, now)
-            work = handle(component, self._handlers[event_type], event, now)
+            handler = self._handlers[event_type]
+            if (
+                isinstance(component, Executor)
+                and isinstance(event, OrderEvent | ReplaceEvent)
+                and component.remembers(event.id)
+            ):
+                handler = component.handle_repeated
+            work = handle(component, handler, event, now)
             self.progress.begin(event, now)
             try:
                 sent = await watched(self._bus, component, work, event_type, self._limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
@@ -25,7 +26,8 @@ class OrderContents:
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
-        self._new: list[LogRow] = []
+        # Over a plain bus nobody saves them.
+        self._new: deque[LogRow] = deque(maxlen=KEPT)
 
     def note(self, event: OrderEvent | ReplaceEvent) -> str:
         """Take note of an order, or compare it with the one of that id.
@@ -46,7 +48,8 @@ class OrderContents:
 
     def take_log(self) -> list[LogRow]:
         """Return what was noted since the last call."""
-        new, self._new = self._new, []
+        new = list(self._new)
+        self._new.clear()
         return new
 
     def restore_log(self, rows: Iterable[LogRow]) -> list[LogRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from ingenium.brokers import BrokerExecutor
-from ingenium.brokers.broker import BrokerOrder
-from ingenium.brokers.calling import ask
+from ingenium.brokers.broker_books import read_broker
 from ingenium.brokers.journal_rows import PREFIX
 from ingenium.brokers.order_entry import Entry, OrderState
 from ingenium.bus.stream import Stream
@@ -39,7 +38,6 @@ __all__ = [
 PORTFOLIO, STREAM, JOURNAL, BROKER = "portfolio", "stream", "journal", "broker"
 _T = TypeVar("_T")
 _HOLDING, _ORDER = "holding/", "order/"
-_TRIES = 3
 _FIRST_PAUSE_SECONDS = 0.1
 _PAUSE_SECONDS = 0.5
 
@@ -140,19 +138,11 @@ async def look_at(
         if not entry.has_ended and not (entry.replaces and not entry.is_at_broker)
     }
     if ask_broker:
-        broker, seconds = component.broker, component.timeout_seconds
-        theirs: Mapping[str, object] = await ask(
-            broker.positions, "list positions", seconds, _TRIES
-        )
-        there = said.positions.setdefault(BROKER, {})
-        for symbol, each in theirs.items():
-            if not isinstance(each, Decimal) or not each.is_finite():
-                raise BrokerError(f"the broker's adapter says that {each!r} {symbol} are held")
-            if each:
-                there[symbol] = each
-        listed: Sequence[BrokerOrder] = await ask(
-            broker.open_orders, "list open orders", seconds, _TRIES
-        )
+        books = await read_broker(component.broker, component.timeout_seconds)
+        if books.problems:
+            raise BrokerError(f"the broker's answer cannot be used: {'; '.join(books.problems)}")
+        if books.positions is not None:
+            said.positions[BROKER] = books.positions
         # Those that have not left, or of which nobody knows yet, it need not have; those of others
         # are left alone.
         ours = {entry.order.id for entry in entries}
@@ -161,7 +151,7 @@ async def look_at(
             for entry in entries
             if entry.state is OrderState.NEW or entry.is_in_doubt
         }
-        said.working[BROKER] = {each.client_id for each in listed} & ours | (
+        said.working[BROKER] = {each.client_id for each in books.orders} & ours | (
             excused & said.working[JOURNAL]
         )
     return said

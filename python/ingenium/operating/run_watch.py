@@ -26,6 +26,7 @@ from ingenium.trading.recent import RecentIds
 __all__ = ["RunWatch"]
 
 _log = logging.getLogger("ingenium.operating")
+_REMEMBERED = 10_000
 
 
 class RunWatch:
@@ -52,7 +53,7 @@ class RunWatch:
         self._on_denial = on_denial
         self._said: dict[str, tuple[ComponentStatus, float]] = {}
         self._orders: dict[str, tuple[str, str]] = {}
-        self._seen = RecentIds()
+        self._seen = RecentIds(_REMEMBERED)
         self._reader = TodayReader()
 
     @asynccontextmanager
@@ -96,7 +97,7 @@ class RunWatch:
     def _on_order(self, message: Message) -> None:
         with suppress(DecodeError):
             event = unpack(OrderEvent, message)
-            if len(self._orders) >= 10_000:
+            if len(self._orders) >= _REMEMBERED:
                 del self._orders[next(iter(self._orders))]
             self._orders[event.id] = event.symbol, event.side
 

@@ -24,7 +24,9 @@ __all__ = ["LARGEST_PRICE", "Account"]
 # A member of an enumeration is looked up slowly.
 _BUY = Side.BUY
 
-_KEPT_TRADES = 10_000
+# What is saved as it comes is in a file; a run that never ends must not hold it as well.
+_KEPT_TRADES = 1_000
+_KEPT_IDS = 10_000
 LARGEST_PRICE = 1e15
 """Prices are below this."""
 
@@ -145,7 +147,7 @@ class Account:
 
         The last one of a symbol grows while its exit order is filled bit by bit.
         Those of before a restart are only counted, in `trades_before`, unless they were restored.
-        So are all but the last 10,000 to 20,000 where trades are saved as they come.
+        So are all but the last 1,000 to 2,000 where trades are saved as they come.
         """
         return self._trades
 
@@ -319,6 +321,7 @@ class Account:
         rows with one number the last one counts.
         """
         first = self._logged
+        self._booked.keep(_KEPT_IDS)
         rows = [("trade", str(n), write_row(trade)) for n, trade in self._regrown.items()]
         self._regrown.clear()
         rows += [
@@ -326,7 +329,6 @@ class Account:
             for number, trade in enumerate(self._trades[first:], self._trades_before + first + 1)
         ]
         if len(self._trades) > 2 * _KEPT_TRADES:
-            # Whoever saves them has them all; a run that never ends must not hold them, too.
             self._trades_before += len(self._trades) - _KEPT_TRADES
             del self._trades[:-_KEPT_TRADES]
         self._logged = len(self._trades)

@@ -37,6 +37,10 @@ class RecentIds:
         self._new.add(identifier)
         return True
 
+    def keep(self, kept: int) -> None:
+        """Know so many of the last ids from now on, and up to twice as many."""
+        self._kept = kept
+
     def clear(self) -> None:
         """Forget all."""
         self._new.clear()
