@@ -537,6 +537,43 @@ def test_replacement_without_an_answer_is_looked_for_by_its_own_id(working: Orde
     assert state(working) is OrderState.REPLACED
 
 
+@pytest.fixture
+def replaced(working: OrderJournal) -> OrderJournal:
+    """An order that was replaced, and of which the broker has not said what it had filled."""
+    replace(working)
+    working.submitting("order_2")
+    working.told(told(TradeUpdate.NEW, id="order_2", quantity=Decimal(20)))
+    return working
+
+
+def test_replaced_order_is_looked_up_once_for_its_count(replaced: OrderJournal) -> None:
+    assert replaced.symbols() == ["AAPL"]
+    assert replaced.calls("AAPL") == [Call(Act.FIND, "order_1")]
+    replaced.told(told(TradeUpdate.REPLACED, "4"))
+    assert replaced.calls("AAPL") == []
+    # Its fill is not listed.
+    assert list(replaced.gaps) == ["order_1"]
+    replaced.fill(fill("f1", "4"))
+    assert not replaced.gaps
+
+
+def test_replaced_order_is_not_looked_up_when_its_count_has_come(working: OrderJournal) -> None:
+    replace(working)
+    working.submitting("order_2")
+    working.told(told(TradeUpdate.REPLACED, "0"))
+    working.told(told(TradeUpdate.NEW, id="order_2", quantity=Decimal(20)))
+    assert working.calls("AAPL") == []
+
+
+def test_replaced_order_that_the_broker_does_not_know_is_given_up(replaced: OrderJournal) -> None:
+    for seconds, is_wanted in ((0, True), (4, True), (5, False)):
+        now = NOW + timedelta(seconds=seconds)
+        replaced.missing("order_1", now, idempotent=True, may_send=True)
+        assert (replaced.calls("AAPL") == [Call(Act.FIND, "order_1")]) is is_wanted
+    assert state(replaced) is OrderState.REPLACED
+    assert not replaced.blocked
+
+
 def test_another_order_under_our_id_blocks_the_symbol(unknown: OrderJournal) -> None:
     unknown.told(told(TradeUpdate.NEW, side=Side.SELL))
     assert "the broker has sell 10 AAPL under that id" in unknown.why_blocked("AAPL")

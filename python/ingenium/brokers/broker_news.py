@@ -44,6 +44,8 @@ class BrokerNews(JournalRows):
             does that.
         gaps: Orders of which the broker counts more than was booked.
         low: What the broker counts of orders of which more was booked or counted before.
+        uncounted: Orders that were replaced, and of which the broker has not said how much of them
+            it had filled by then; since when it does not know them.
     """
 
     def __init__(self, account: str) -> None:
@@ -51,6 +53,7 @@ class BrokerNews(JournalRows):
         self.is_doubted = False
         self.gaps: dict[str, None] = {}
         self.low: dict[str, Decimal] = {}
+        self.uncounted: dict[str, datetime | None] = {}
         self._events: list[ExecutionEvent] = []
         self._problems: list[str] = []
         # What is to be asked again, and sent again; after a restart all is asked anyway.
@@ -229,6 +232,7 @@ class BrokerNews(JournalRows):
         self._to_check.discard(order_id)
         self._missed.pop(order_id, None)
         self._forgotten.discard(order_id)
+        self.uncounted.pop(order_id, None)
 
     def _count(self, entry: Entry, filled: Decimal) -> None:
         """Take note of how much of an order the broker counts as filled."""
@@ -313,6 +317,7 @@ class BrokerNews(JournalRows):
         old = self.entries.get(entry.replaces)
         if old is not None and not old.has_ended and old.end is None:
             old.end = TradeUpdate.REPLACED
+            self.uncounted[old.order.id] = None
             self.touch(old.order.id)
             self._settle(old)
 

@@ -106,8 +106,7 @@ class BrokerWork:
         """Begin what is due now, and return when something will be; ``None`` for unknown."""
         now = self._loop.time()
         next_at: float | None = None
-        symbols = dict.fromkeys(e.order.symbol for e in self._journal.open.values())
-        for symbol in symbols:
+        for symbol in self._journal.symbols():
             for due in self._journal.calls(symbol):
                 if due.order_id in self._busy:
                     continue

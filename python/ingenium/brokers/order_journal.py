@@ -89,6 +89,11 @@ class OrderJournal(BrokerNews):
 
     # What is to be done.
 
+    def symbols(self) -> list[str]:
+        """Return the symbols for which `calls` may have something."""
+        entries = [self.entries[i] for i in self.uncounted if i in self.entries]
+        return list(dict.fromkeys(e.order.symbol for e in [*self.open.values(), *entries]))
+
     def calls(self, symbol: str) -> list[Call]:
         """Return the calls that are due for a symbol, the most urgent first.
 
@@ -117,6 +122,11 @@ class OrderJournal(BrokerNews):
                 cancels.append(Call(Act.CANCEL, order_id))
             elif entry.is_cancel_sent or order_id in self._to_check:
                 finds.append(Call(Act.FIND, order_id))
+        finds += [
+            Call(Act.FIND, order_id)
+            for order_id in self.uncounted
+            if order_id in self.entries and self.entries[order_id].order.symbol == symbol
+        ]
         sends = [] if first_new is None or has_doubt else [_sending(first_new)]
         return [*cancels, *finds, *sends]
 
@@ -218,6 +228,8 @@ class OrderJournal(BrokerNews):
         """
         entry = self.entries[order_id]
         self._to_check.discard(order_id)
+        if order_id in self.uncounted:
+            self._miss_uncounted(order_id, now)
         if entry.is_at_broker and entry.end is None:
             self._miss_known(entry, now)
         if entry.state is not OrderState.UNKNOWN:
@@ -238,6 +250,13 @@ class OrderJournal(BrokerNews):
                 f"{entry.order.symbol}) had no answer, and the broker does not know it: look "
                 "there, then start with --adopt to take what the broker says as the truth"
             )
+
+    def _miss_uncounted(self, order_id: str, now: datetime) -> None:
+        since = self.uncounted[order_id] or now
+        self.uncounted[order_id] = since
+        if now - since >= timedelta(seconds=GRACE_SECONDS):
+            # A broker that keeps no replaced orders: positions are compared all the same.
+            del self.uncounted[order_id]
 
     def _miss_known(self, entry: Entry, now: datetime) -> None:
         """The broker does not know an order that it had: ask again, and block its symbol."""
