@@ -25,7 +25,7 @@ SHARED = "ingenium"
 
 
 STAMP = HERE / f"{SHARED}__mypyc.sources"
-"""Says which sources were compiled."""
+"""Says which sources were compiled: a SHA-256 and a path on each line, as `ingenium._native` reads."""
 
 
 def sources() -> list[Path]:
@@ -55,12 +55,15 @@ def are_fresh() -> bool:
     there = [library for library in libraries() if library.name.endswith(ending)]
     if len(there) <= len(sources()) or not STAMP.exists():
         return False
-    return STAMP.read_text(encoding="ascii") == digest()
+    return STAMP.read_text(encoding="utf-8") == digests()
 
 
-def digest() -> str:
-    """Return the SHA-256 of the sources."""
-    return sha256(b"".join(path.read_bytes() for path in sources())).hexdigest()
+def digests() -> str:
+    """Return the lines of the stamp."""
+    return "".join(
+        f"{sha256(path.read_bytes()).hexdigest()}  {path.relative_to(HERE).as_posix()}\n"
+        for path in sources()
+    )
 
 
 def remove() -> None:
@@ -123,7 +126,7 @@ def main() -> int:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             remove()
             built = build(HERE)
-        STAMP.write_text(digest(), encoding="ascii")
+        STAMP.write_text(digests(), encoding="utf-8")
     # Whatever a compiler of this machine may do, Ingenium works without.
     except (Exception, SystemExit) as error:  # noqa: BLE001
         lines = [*said.getvalue().splitlines(), f"{type(error).__name__}: {error}"]

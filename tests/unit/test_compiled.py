@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,37 @@ def test_backtest_compiled_and_as_written_gives_the_same_bytes(tmp_path: Path) -
     compiled, is_compiled_there = run(None)
     assert (is_written_compiled, is_compiled_there) == ("False", "True")
     assert compiled == written
+
+
+def test_source_that_was_edited_since_it_was_compiled_runs(tmp_path: Path) -> None:
+    """The extension modules here are no libraries, so that to import one fails."""
+    package = tmp_path / "ingenium"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
+    ending = sysconfig.get_config_var("EXT_SUFFIX")
+    for name in ("backtest/quick", "ids"):
+        (package / f"{name}{ending}").write_bytes(b"no library")
+    names = ("ingenium/backtest/quick.py", "ingenium/ids.py")
+    lines = [f"{sha256((tmp_path / name).read_bytes()).hexdigest()}  {name}" for name in names]
+    (tmp_path / "ingenium__mypyc.sources").write_text("\n".join(lines) + "\n")
+
+    def version() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ingenium", "version"],
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    # Nothing was edited: what is compiled is imported, and is no library.
+    assert "ids" in version().stderr
+    with (package / "ids.py").open("a") as file:
+        file.write("\n")
+    said = version()
+    assert said.returncode == 0, said.stderr
+    assert "stale: ingenium/ids.py changed since it was compiled" in said.stdout
+    assert "make compile" in said.stdout
 
 
 def test_indicator_may_be_subclassed_and_refuses_with_the_same_error_in_both_forms() -> None:

@@ -187,6 +187,7 @@ def test_wheel_has_the_schemas_and_the_classes_of_protoc(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     [wheel] = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
+    assert [name for name in names if name.endswith("/licenses/LICENSE")]
     assert names >= {
         f"ingenium/{name}"
         for schema in ("events", "lockstep", "status")

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ingenium._native import is_compiled
+from ingenium._native import is_compiled, stale_sources
 from ingenium._version import __version__
 from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
@@ -70,6 +70,11 @@ def _print_version(wanted: bool) -> None:
 
 
 def _version() -> str:
+    if stale := stale_sources():
+        return (
+            f"ingenium {__version__}, stale: {', '.join(stale)} changed since it was compiled, so "
+            "the sources run, slower: make compile"
+        )
     return f"ingenium {__version__}, {'compiled' if is_compiled() else 'not compiled'}"
 
 
@@ -91,7 +96,9 @@ def version(
 ) -> None:
     """Print the version, and whether the inner loop of backtests is compiled."""
     if json:
-        typer.echo(dumps({"version": __version__, "compiled": is_compiled()}))
+        typer.echo(
+            dumps({"version": __version__, "compiled": is_compiled(), "stale": stale_sources()})
+        )
     else:
         typer.echo(_version())
 

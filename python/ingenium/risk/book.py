@@ -93,6 +93,8 @@ class ExecutorBook(TrackedView):
             fill = None
         if fill is not None:
             self.account.book(fill)
+            # An executor needs positions and prices.
+            self.account.trim()
         if working is not None:
             self.orders.follow(working, event.update, fill)
         problem = oddity(event, working, fill)

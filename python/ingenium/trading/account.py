@@ -24,7 +24,7 @@ __all__ = ["LARGEST_PRICE", "Account"]
 # A member of an enumeration is looked up slowly.
 _BUY = Side.BUY
 
-# What is saved as it comes is in a file; a run that never ends must not hold it as well.
+# A run that never ends must not hold all of them.
 _KEPT_TRADES = 1_000
 _KEPT_IDS = 10_000
 LARGEST_PRICE = 1e15
@@ -321,18 +321,24 @@ class Account:
         rows with one number the last one counts.
         """
         first = self._logged
-        self._booked.keep(_KEPT_IDS)
         rows = [("trade", str(n), write_row(trade)) for n, trade in self._regrown.items()]
         self._regrown.clear()
         rows += [
             ("trade", str(number), write_row(trade))
             for number, trade in enumerate(self._trades[first:], self._trades_before + first + 1)
         ]
-        if len(self._trades) > 2 * _KEPT_TRADES:
-            self._trades_before += len(self._trades) - _KEPT_TRADES
-            del self._trades[:-_KEPT_TRADES]
         self._logged = len(self._trades)
+        self.trim()
         return rows
+
+    def trim(self) -> None:
+        """Hold only the last trades and ids, for who saves the others or does not need them."""
+        self._booked.keep(_KEPT_IDS)
+        dropped = len(self._trades) - _KEPT_TRADES
+        if dropped > _KEPT_TRADES:
+            self._trades_before += dropped
+            self._logged = max(0, self._logged - dropped)
+            del self._trades[:dropped]
 
     def restore_trades(self, rows: Iterable[LogRow]) -> None:
         """Take back the last trades, so that they are in `trades` again.
