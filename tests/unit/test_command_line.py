@@ -1,4 +1,4 @@
-"""The ``ingenium`` command as such: help, version, completion, and output that cannot be written."""
+"""The ``ingenium`` command as such: help, version, completion, and output on a full disk."""
 
 from __future__ import annotations
 
