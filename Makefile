@@ -10,7 +10,7 @@ CHECKED := python/ingenium tests examples bench proto
 help:
 	@echo "make setup     install everything into .venv"
 	@echo "make demo      thirteen years of prices through four processes over NATS"
-	@echo "make demo-go   the same with the strategy in Go, twice"
+	@echo "make demo-go   the same with the strategy in Go, in three ways"
 	@echo "make demo-java  the same with the strategy in Java; demo-rust, demo-typescript"
 	@echo "make test      the test suite"
 	@echo "make simulate  the money path in SEEDS=20000 worlds where all goes wrong; SEED=7 for one and its trace"

@@ -23,7 +23,10 @@ def _peer_prices(folder: Path) -> Path:
     import warnings
 
     warnings.simplefilter("ignore")
-    from backtesting.test import EURUSD
+    try:
+        from backtesting.test import EURUSD
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}: run make bench first, which installs what is compared with")
 
     path = folder / "EURUSD.csv"
     EURUSD.to_csv(path, index_label="timestamp")

@@ -5,10 +5,10 @@ and executors turn orders into executions. Each is a component; an `App` puts th
 `connect` is the bus without any of them.
 """
 
+# Before the other imports, which take most of a second.
+from ingenium import _interrupt, _native  # noqa: F401, I001
 from typing import TYPE_CHECKING
 
-# Before the other imports, which take most of a second.
-from ingenium import _interrupt, _native  # noqa: F401
 from ingenium._version import __version__
 from ingenium.components import (
     App,

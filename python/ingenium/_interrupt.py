@@ -1,4 +1,7 @@
-"""Ctrl+C while the command line is still being imported ends it without a traceback."""
+"""Ctrl+C while the command line is still being imported ends it without a traceback.
+
+What comes earlier is Python's own start, some 20 ms, in which Python prints its own traceback.
+"""
 
 from __future__ import annotations
 

@@ -93,9 +93,9 @@ async def test_tap_prints_every_event_in_a_line_and_survives_garbage(
     assert len(lines) == 9
     for pattern, line in zip(
         [
-            r"data .*2024-01-03T00:00:00Z +AAPL +O 185.1  H 187  L 184  C 186  V 100 +1d",
+            r"data .*2024-01-03T00:00:00Z +- +AAPL +O 185.1  H 187  L 184  C 186  V 100 +1d",
             r"signal .*AAPL +long +strength 0.5",
-            r"order .*AAPL +buy 10 limit +limit 185 +day +order_1",
+            r"order .*AAPL +buy +10 +limit +limit 185 +day +order_1",
             r"execution .*AAPL +filled +10 +at 184.9 +order_1",
             r"broken .*ingenium.strategy.signal",
             r"broken .*expected a string, found 12",
@@ -178,11 +178,11 @@ async def test_tap_shows_an_event_of_a_users_own_as_json(
 ) -> None:
     first, *rest = await _tap_own(nats_server, nats_bus, tmp_path)
     assert first == (
-        "own       acme.news.aapl  "
+        "own         acme.news.aapl  "
         r'{"Symbol": "AAPL", "Headline": "Größer <b>\n\u001b[2J", "Score": 0.5}'
     )
     assert len(rest) == 5
-    assert all(line.startswith("?         acme.news.aapl  ") for line in rest)
+    assert all(line.startswith("?           acme.news.aapl  ") for line in rest)
 
 
 async def test_tap_json_gives_an_event_of_a_users_own_and_the_bytes_of_what_is_none(

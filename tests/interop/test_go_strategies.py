@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from running import ingenium
+from signing_in import KINDS, answers_over_tls, refuses_strangers
 from tools import need_program
 
 import ingenium as sdk
@@ -148,6 +149,24 @@ async def test_go_strategy_asked_to_stop_handles_and_sends_what_has_reached_it(
                 await process.wait()
         for _ in range(BARS):
             await asyncio.wait_for(anext(aiter(signals)), LIMIT_SECONDS)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_go_strategy_signs_in_on_a_server_with_tls(
+    go_build: Any, make_server: Any, tmp_path: Path, kind: str
+) -> None:
+    program = await asyncio.to_thread(go_build, STRATEGIES["protojson"])
+    command = [str(program), "-symbols", "AAPL"]
+    await answers_over_tls(make_server, tmp_path, command, kind)
+
+
+@pytest.mark.timeout(400)
+async def test_go_strategy_refuses_the_certificate_of_another_server(
+    go_build: Any, make_server: Any, tmp_path: Path
+) -> None:
+    program = await asyncio.to_thread(go_build, STRATEGIES["protojson"])
+    await refuses_strangers(make_server, tmp_path, [str(program), "-symbols", "AAPL"])
 
 
 def test_go_strategy_that_is_not_built_says_how(demo: Path, tmp_path: Path) -> None:

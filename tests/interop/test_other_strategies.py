@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from running import ingenium
+from signing_in import KINDS, answers_over_tls, refuses_strangers
 from tools import need_program
 
 import ingenium as sdk
@@ -148,6 +149,30 @@ async def test_strategy_asked_to_stop_handles_and_sends_what_has_reached_it(
                 await process.wait()
         for _ in range(BARS):
             await asyncio.wait_for(anext(aiter(signals)), LIMIT_SECONDS)
+
+
+def _command(name: str, program: Path) -> list[str]:
+    runner = [shutil.which(part) or part for part in LANGUAGES[name].runner]
+    return [*runner, str(program), "AAPL"]
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", LANGUAGES)
+async def test_strategy_signs_in_on_a_server_with_tls(
+    build: Build, make_server: Any, tmp_path: Path, name: str, kind: str
+) -> None:
+    program = await asyncio.to_thread(build, name)
+    await answers_over_tls(make_server, tmp_path, _command(name, program), kind)
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("name", LANGUAGES)
+async def test_strategy_refuses_the_certificate_of_another_server(
+    build: Build, make_server: Any, tmp_path: Path, name: str
+) -> None:
+    program = await asyncio.to_thread(build, name)
+    await refuses_strangers(make_server, tmp_path, _command(name, program))
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from running import ingenium
+from signing_in import KINDS, answers_over_tls, refuses_strangers
 from tools import need_program
 
 import ingenium as sdk
@@ -154,6 +155,24 @@ async def test_typescript_strategy_that_loses_its_server_says_so_and_fails_when_
         await _end(process)
     assert process.returncode == 1
     assert b"cannot reach the server" in said
+
+
+def _command(examples: Path) -> list[str]:
+    program = examples / "typescript" / "dist" / "main.js"
+    return [need_program("node"), str(program), "--symbols", "AAPL"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_typescript_strategy_signs_in_on_a_server_with_tls(
+    examples: Path, make_server: Any, tmp_path: Path, kind: str
+) -> None:
+    await answers_over_tls(make_server, tmp_path, _command(examples), kind)
+
+
+async def test_typescript_strategy_refuses_the_certificate_of_another_server(
+    examples: Path, make_server: Any, tmp_path: Path
+) -> None:
+    await refuses_strangers(make_server, tmp_path, _command(examples))
 
 
 def test_typescript_strategy_that_is_not_built_says_how(tmp_path: Path) -> None:

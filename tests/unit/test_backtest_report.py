@@ -205,6 +205,16 @@ def test_report_of_a_failure_escapes_its_text() -> None:
     assert any("too <much>" in text for text in page.texts["p"])
 
 
+def test_report_says_whether_its_count_of_bars_has_the_warm_up() -> None:
+    def said(**period: Any) -> str:
+        page = Page(render(backtest.run(lambda: make(*waves(30)), **period)))
+        return page.texts["p"][0]
+
+    assert "· 30 bars ·" in said()
+    counted = "· 30 bars, those before the period included ·"
+    assert counted in said(start=START + timedelta(days=10))
+
+
 def test_report_manifest_counts_the_events(result: BacktestResult, page: Page) -> None:
     replay = result.replay
     [said] = [text for text in page.texts["td"] if text.endswith(" executions")]

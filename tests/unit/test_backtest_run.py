@@ -106,6 +106,24 @@ def test_run_flattering_options_are_said() -> None:
     assert "1 of 1 fills are on bars without a volume" in " ".join(unknown.flattering())
 
 
+def test_run_of_a_few_days_says_that_annual_figures_mean_little() -> None:
+    closes = [str(50 + i % 7) for i in range(120)]
+    said = "the period is 9 days: annual figures of less than three months say little"
+    assert said in backtest.run(make(*closes[:10])).flattering()
+    assert not any("annual" in line for line in backtest.run(make(*closes)).flattering())
+
+
+def test_result_is_short_in_a_prompt_and_a_table_in_a_notebook() -> None:
+    result = backtest.run(make("50", "50", "60", "45", "75"))
+    assert repr(result) == (
+        "<BacktestResult 2024-01-01 to 2024-01-05, total return 25.00%, "
+        f"Sharpe {result.stats.sharpe:.2f}, max drawdown -13.64%, 0 trades>"
+    )
+    table = result._repr_html_()
+    assert table.startswith("<table><tr><th>period</th><td>2024-01-01 to 2024-01-05, 0.0 years")
+    assert "<tr><th>total return</th><td>25.00%</td></tr>" in table
+
+
 def test_run_start_makes_what_comes_before_a_warm_up() -> None:
     closes = [str(50 + i) for i in range(10)]
     whole = backtest.run(make(*closes, days=(1,)))

@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { checkServerIdentity, type ConnectionOptions as TlsConnectionOptions } from "node:tls";
 
 import {
   type ConnectionOptions,
@@ -129,9 +131,28 @@ export function optionsFor(settings: Settings, role: string): ConnectionOptions 
         certFile: ofRole(settings.certificate),
         keyFile: ofRole(settings.key || settings.certificate),
       }),
+      ...identityOf(urls),
     };
   }
   return options;
+}
+
+/**
+ * How a certificate is held against the address. This client tells Node no host where the address is
+ * an IP, and Node then takes "localhost", which the certificate of such a server does not name.
+ */
+function identityOf(urls: URL[]): Pick<TlsConnectionOptions, "checkServerIdentity"> {
+  const hosts = urls.map((url) => url.hostname.replace(/^\[|\]$/g, ""));
+  const numbers = hosts.filter((host) => isIP(host) !== 0);
+  return {
+    checkServerIdentity: (host, certificate) => {
+      const isNumber = numbers.length > 0 && host === "localhost" && !hosts.includes(host);
+      const errors = (isNumber ? numbers : [host]).map((each) =>
+        checkServerIdentity(each, certificate),
+      );
+      return errors.includes(undefined) ? undefined : errors[0];
+    },
+  };
 }
 
 /** Takes user and password, or a token, out of an address: this client wants them apart. */

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from html import escape
 from math import isfinite, isnan
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingenium.backtest.curve import EquityCurve
-from ingenium.backtest.figures import session
+from ingenium.backtest.figures import figures, percent, ratio, session
 from ingenium.backtest.manifest import Manifest
 from ingenium.backtest.summary import Statistics
 from ingenium.components import DataNote
@@ -29,6 +30,7 @@ __all__ = ["BacktestResult"]
 
 _FILL_COLUMNS = ("symbol", "side", "quantity", "price", "commission", "time", "order_id")
 _TRADE_COLUMNS = (*Trade.__struct_fields__, "net_pnl")
+_SHORT_YEARS = 0.25
 _BORROWED = 1.005
 """Exposure above which money must have been borrowed; a gap after sizing makes a little more."""
 
@@ -64,6 +66,24 @@ class BacktestResult:
         default=None, repr=False, compare=False
     )
     problems: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        stats = self.stats
+        days = "no data"
+        if stats.start is not None and stats.end is not None:
+            zone = self.equity.zone
+            days = f"{session(stats.start, zone)} to {session(stats.end, zone)}"
+        return (
+            f"<BacktestResult {days}, total return {percent(stats.total_return)}, Sharpe "
+            f"{ratio(stats.sharpe)}, max drawdown {percent(stats.max_drawdown)}, "
+            f"{stats.trades:,} trades>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the figures as a table, which notebooks show."""
+        rows = [*figures(self.stats, self.equity.zone), *(("problem", p) for p in self.problems)]
+        cells = (f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows)
+        return f"<table>{''.join(cells)}</table>"
 
     @property
     def trades(self) -> Sequence[Trade]:
@@ -137,6 +157,11 @@ class BacktestResult:
             said.append(
                 f"up to {most:.1f} times equity was held, on money that was borrowed without "
                 "interest"
+            )
+        if stats.sharpe is not None and stats.years < _SHORT_YEARS:
+            said.append(
+                f"the period is {stats.years * 365.25:.0f} days: annual figures of less than three "
+                "months say little"
             )
         if any(trade.side is Side.SELL for trade in self.trades):
             said.append("shorts were borrowed for nothing")

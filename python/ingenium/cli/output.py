@@ -1,47 +1,23 @@
-"""Events and results as lines and tables for a person."""
+"""Results as lines and tables for a person."""
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from datetime import time as time_of_day
 from decimal import Decimal
-from math import isfinite
 
 from rich.console import Console
 from rich.text import Text
 
-from ingenium.bus.contract import Message
-from ingenium.bus.envelope import content_type_of, unpack
 from ingenium.cli.console import escaped, make_console, print_error, printable
 from ingenium.cli.tables import Column, print_lines, print_table
-from ingenium.clock import format_time
-from ingenium.errors import DecodeError, WireError
-from ingenium.events import (
-    CancelEvent,
-    ContentType,
-    ControlEvent,
-    DataEvent,
-    DeadLetterEvent,
-    DenialEvent,
-    Event,
-    ExecutionEvent,
-    OrderEvent,
-    ReplaceEvent,
-    SignalEvent,
-    encode,
-)
 from ingenium.lockstep import ReplayResult
 from ingenium.lockstep.fill_days import FillDays
-from ingenium.subjects import event_type_of
 
 __all__ = [
-    "describe_message",
     "escaped",
     "make_console",
-    "message_as_json",
     "print_error",
     "print_problems",
     "print_result",
@@ -52,165 +28,6 @@ __all__ = [
 
 _MIDNIGHT = time_of_day(0)
 _SHOWN_PROBLEMS = 12
-
-
-def describe_message(message: Message) -> str:
-    """Say in one line what a message is, readable or not."""
-    kind = event_type_of(message.subject)
-    if kind is None:
-        own = _own_event(message.payload)
-        if own is None:
-            return f"?         {printable(message.subject)}  {_preview(message.payload)}"
-        text = json.dumps(own, ensure_ascii=False)
-        return f"own       {printable(message.subject)}  {printable(text)}"
-    try:
-        event = unpack(kind, message)
-    except WireError as error:
-        return (
-            f"broken    {printable(message.subject)}  {printable(str(error))}  "
-            f"{_preview(message.payload)}"
-        )
-    return printable(_describe(event))
-
-
-def _own_event(payload: bytes) -> dict[str, object] | None:
-    """Read an event of a user's own type; ``None`` when the payload is no object of JSON."""
-    try:
-        event = json.loads(payload.decode(), parse_constant=_finite, parse_float=_finite)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) else None
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    # It would be written as a word that is not JSON.
-    if not isfinite(number):
-        raise ValueError(f"{text} is no number of JSON")
-    return number
-
-
-def _preview(payload: bytes, most: int = 120) -> str:
-    text = payload[:most].decode("utf-8", "backslashreplace")
-    return printable(text) + (f"... ({len(payload)} bytes)" if len(payload) > most else "")
-
-
-def _words(*parts: str | None) -> str:
-    return "  ".join(part for part in parts if part)
-
-
-def _time(event: Event) -> str:
-    time = event.timestamp
-    if not time:
-        return "-"
-    return time if isinstance(time, str) else format_time(time)
-
-
-def _describe(event: Event) -> str:
-    if isinstance(event, DataEvent):
-        bar = event.ohlc
-        prices = (
-            event.type
-            if bar is None
-            else f"O {bar.open}  H {bar.high}  L {bar.low}  C {bar.close}  V {bar.volume or '-'}"
-        )
-        return _words("data     ", _time(event), event.symbol, prices, bar.period if bar else None)
-    if isinstance(event, SignalEvent):
-        return _words(
-            "signal   ",
-            _time(event),
-            event.symbol,
-            event.signal.removeprefix("ingenium.signal."),
-            event.strength and f"strength {event.strength}",
-        )
-    if isinstance(event, OrderEvent):
-        return _words(
-            "order    ",
-            _time(event),
-            event.symbol,
-            f"{event.side} {event.quantity} {event.type}",
-            event.limit_price and f"limit {event.limit_price}",
-            event.stop_price and f"stop {event.stop_price}",
-            event.time_in_force,
-            event.id,
-        )
-    if isinstance(event, CancelEvent):
-        return _words("cancel   ", _time(event), event.symbol, event.order_id)
-    if isinstance(event, ReplaceEvent):
-        return _words(
-            "replace  ",
-            _time(event),
-            event.symbol,
-            event.order_id,
-            "by",
-            event.quantity,
-            event.limit_price and f"limit {event.limit_price}",
-            event.stop_price and f"stop {event.stop_price}",
-            event.trail_price and f"trail {event.trail_price}",
-            event.trail_percent and f"trail {event.trail_percent} %",
-            event.time_in_force,
-            event.id,
-        )
-    if isinstance(event, ExecutionEvent):
-        return _words(
-            "execution",
-            _time(event),
-            event.symbol or "-",
-            event.update or "filled",
-            event.side,
-            event.quantity,
-            event.price and f"at {event.price}",
-            event.reason,
-            event.order_id,
-        )
-    if isinstance(event, DenialEvent):
-        return _words(
-            "denial", _time(event), event.symbol, event.component, event.reason, event.detail
-        )
-    if isinstance(event, ControlEvent):
-        return _words("control", _time(event), event.state, event.sender, event.reason)
-    return _describe_dead_letter(event)
-
-
-def _describe_dead_letter(event: DeadLetterEvent) -> str:
-    return _words(
-        "deadletter",
-        _time(event),
-        event.component,
-        event.reason,
-        f"on {event.original_subject}",
-        event.error.strip().rpartition("\n")[2],
-    )
-
-
-def message_as_json(message: Message) -> str:
-    """Write a message as one line of JSON, readable or not.
-
-    Returns:
-        ``{"subject", "type", "headers", "event"}``, the type ``null`` for one that is
-        not ours, or with ``"error"`` and ``"data_base64"`` in place of ``"event"`` when the payload
-        is no event.
-    """
-    kind = event_type_of(message.subject)
-    line: dict[str, object] = {
-        "subject": message.subject,
-        "type": None if kind is None else kind.__name__,
-        "headers": dict(message.headers),
-    }
-    try:
-        if kind is not None:
-            event = unpack(kind, message)
-            # What is JSON already may have keys that the schema does not know.
-            is_json = content_type_of(kind, message) is ContentType.JSON
-            line["event"] = json.loads(message.payload if is_json else encode(event))
-        elif (own := _own_event(message.payload)) is not None:
-            line["event"] = own
-        else:
-            raise DecodeError("event", "", "expected a JSON object")
-    except WireError as error:
-        line["error"] = str(error)
-        line["data_base64"] = base64.b64encode(message.payload).decode()
-    return json.dumps(line)
 
 
 def _money(number: Decimal) -> str:

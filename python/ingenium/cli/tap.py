@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from ingenium.bus.contract import Incident, IncidentKind, Message
-from ingenium.cli.output import describe_message, message_as_json, print_error
+from ingenium.cli.console import print_error
+from ingenium.cli.event_lines import EventLines, message_as_json
+from ingenium.clock import SystemClock
 from ingenium.config import Settings
 from ingenium.errors import BusClosedError, ConfigError
 from ingenium.subjects import ALL_EVENTS
@@ -30,6 +32,9 @@ def tap(
     ] = None,
 ) -> None:
     """Print every event on the bus, until Ctrl+C.
+
+    A line says kind, time, sender and symbol, and then what the event is about. A time with a ~ is
+    that of its arrival, of an event without one.
 
     The server is the one that NATS_SERVER names, or the embedded one of an app that runs in this
     directory.
@@ -52,7 +57,7 @@ async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | 
             )
         settings = settings.with_server(running[0])
     options = options_for(settings, READER)
-    write = message_as_json if as_json else describe_message
+    write = message_as_json if as_json else EventLines(SystemClock().now).line
     done = asyncio.get_running_loop().create_future()
     left = count
 

@@ -90,6 +90,8 @@ def _head(title: str, result: BacktestResult) -> str:
         start, end = session(stats.start, zone), session(stats.end, zone)
         period = f"{start} to {end}, {stats.years:.1f} years"
     said = f"{period} · {result.replay.data:,} bars"
+    if result.manifest.start is not None or result.manifest.figures_from is not None:
+        said += ", those before the period included"
     if result.events_digest:
         said += f" · digest {result.events_digest}"
     failure = ""

@@ -133,7 +133,7 @@ public record Settings(
             .connectionName(component)
             .inboxPrefix("_INBOX." + role.word() + ".")
             .maxReconnects(-1);
-    if (!ca.isEmpty() || !certificate.isEmpty()) {
+    if (!ca.isEmpty() || !certificate.isEmpty() || server.contains("tls://")) {
       String keys = key.isEmpty() ? certificate : key;
       options.sslContext(Tls.context(ca, ofRole(certificate, role), ofRole(keys, role)));
     }

@@ -3,6 +3,7 @@ package io.github.markwinter.ingenium;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -10,7 +11,9 @@ import java.security.KeyFactory;
 import java.security.KeyStore;
 import java.security.PrivateKey;
 import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
 import java.security.spec.InvalidKeySpecException;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
@@ -21,8 +24,12 @@ import java.util.regex.Pattern;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509ExtendedTrustManager;
 
 /** Reads certificates and keys in PEM form. */
 final class Tls {
@@ -32,25 +39,101 @@ final class Tls {
 
   private Tls() {}
 
-  /** Says how to check the server's certificate, and which one to show; empty paths are for none. */
+  /**
+   * Says how to check the server's certificate, and which one to show.
+   *
+   * @param ca the authorities to trust; those of the system when empty
+   * @param certificate what to show; nothing when empty
+   * @param key its key
+   */
   static SSLContext context(String ca, String certificate, String key)
       throws IOException, GeneralSecurityException {
     SSLContext context = SSLContext.getInstance("TLS");
-    context.init(
-        certificate.isEmpty() ? null : keys(certificate, key), ca.isEmpty() ? null : trust(ca), null);
+    KeyManager[] own = certificate.isEmpty() ? null : keys(certificate, key);
+    context.init(own, new TrustManager[] {new HostTrust(trust(ca))}, null);
     return context;
   }
 
-  private static TrustManager[] trust(String path) throws IOException, GeneralSecurityException {
-    KeyStore store = emptyStore();
-    int number = 0;
-    for (Certificate each : certificates(path)) {
-      store.setCertificateEntry("ca" + number++, each);
+  private static X509ExtendedTrustManager trust(String path)
+      throws IOException, GeneralSecurityException {
+    KeyStore store = null; // that of the system
+    if (!path.isEmpty()) {
+      store = emptyStore();
+      int number = 0;
+      for (Certificate each : certificates(path)) {
+        store.setCertificateEntry("ca" + number++, each);
+      }
     }
     TrustManagerFactory factory =
         TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
     factory.init(store);
-    return factory.getTrustManagers();
+    for (TrustManager each : factory.getTrustManagers()) {
+      if (each instanceof X509ExtendedTrustManager found) {
+        return found;
+      }
+    }
+    throw new GeneralSecurityException("this Java checks no certificates of X.509");
+  }
+
+  /**
+   * Trusts a server only if its certificate names the host of the address. The NATS client does not
+   * ask for that, and without it the certificate of any other host would do.
+   */
+  private static final class HostTrust extends X509ExtendedTrustManager {
+    private final X509ExtendedTrustManager chains;
+
+    HostTrust(X509ExtendedTrustManager chains) {
+      this.chains = chains;
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket)
+        throws CertificateException {
+      SSLSocket secure = (SSLSocket) socket;
+      secure.setSSLParameters(withHost(secure.getSSLParameters()));
+      chains.checkServerTrusted(chain, type, secure);
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine)
+        throws CertificateException {
+      engine.setSSLParameters(withHost(engine.getSSLParameters()));
+      chains.checkServerTrusted(chain, type, engine);
+    }
+
+    private static SSLParameters withHost(SSLParameters parameters) {
+      parameters.setEndpointIdentificationAlgorithm("HTTPS");
+      return parameters;
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type)
+        throws CertificateException {
+      throw new CertificateException("the host of the certificate cannot be checked");
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket)
+        throws CertificateException {
+      chains.checkClientTrusted(chain, type, socket);
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine)
+        throws CertificateException {
+      chains.checkClientTrusted(chain, type, engine);
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type)
+        throws CertificateException {
+      chains.checkClientTrusted(chain, type);
+    }
+
+    @Override
+    public X509Certificate[] getAcceptedIssuers() {
+      return chains.getAcceptedIssuers();
+    }
   }
 
   private static KeyManager[] keys(String certificate, String key)
