@@ -52,13 +52,18 @@ def ingenium(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> E
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def until(condition: Callable[[], bool], what: str, limit_seconds: float = LIMIT_SECONDS) -> None:
+def until(
+    condition: Callable[[], bool],
+    what: str,
+    limit_seconds: float = LIMIT_SECONDS,
+    pause_seconds: float = 0.02,
+) -> None:
     """Wait for a condition; the pause is only how often it is looked at."""
     end = monotonic() + limit_seconds
     while not condition():
         if monotonic() > end:
             raise AssertionError(f"not within {limit_seconds:g} s: {what}")
-        sleep(0.02)
+        sleep(pause_seconds)
 
 
 class Running:

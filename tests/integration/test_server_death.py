@@ -66,6 +66,45 @@ def test_killed_server_is_started_again_and_nothing_is_lost(
         assert run.wait().code == 0
 
 
+def test_run_whose_server_is_away_is_not_taken_for_one_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    with running("run", "app.py:app", cwd=tmp_path) as run:
+        run.until_line("all is ready")
+        until(lambda: status_in(tmp_path).is_well, "all is well")
+        assert status_in(tmp_path).run == run.pid
+        # It lives, and starts no server as long as it stands still.
+        run.send(signal.SIGSTOP)
+        os.kill(_server_process(tmp_path / ".ingenium" / "live"), signal.SIGKILL)
+        why = (
+            f"the embedded server of app 'live' does not answer: process {run.pid}, which runs the "
+            "app, starts it, or starts it again, or is just ending"
+        )
+        until(lambda: status_in(tmp_path).server_error == why, "the server is gone")
+        status = status_in(tmp_path)
+        assert (status.runs, status.run, status.trading) == (True, run.pid, "unknown")
+        assert {each.liveness.value for each in status.components} == {"unknown"}
+        shown = ingenium("status", "live", cwd=tmp_path)
+        assert shown.code == 1
+        assert shown.out.splitlines()[0] == f"live: it is unknown whether it trades: {why}"
+        halted = ingenium("halt", "live", "--reason", "no server", cwd=tmp_path)
+        assert halted.code == 1
+        assert halted.out.splitlines()[0] == "live: halted on this machine only, by the file"
+        assert why in halted.err
+        status = status_in(tmp_path)
+        assert (status.trading, status.why, status.is_well) == ("halted", why, False)
+        run.send(signal.SIGCONT)
+        run.until_line("runs again after")
+        until(lambda: status_in(tmp_path).is_well, "all is well again")
+        assert status_in(tmp_path).trading == "halted"
+        run.send(signal.SIGKILL)
+        run.wait()
+    until(
+        lambda: status_in(tmp_path).server_error.startswith("app 'live' has no server"), "the end"
+    )
+    status = status_in(tmp_path)
+    assert (status.runs, status.run, status.trading) == (False, None, "halted")
+
+
 def test_server_that_cannot_start_again_halts_and_ends_the_run(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
     folder = tmp_path / ".ingenium" / "live"

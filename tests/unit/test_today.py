@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from delivering import connected, jetstream
+
 from ingenium.bus.stream import MemoryStream
+from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.clock import ManualClock
 from ingenium.events import DenialEvent, Event, ExecutionEvent, OrderEvent, encode
 from ingenium.operating.today import TodayReader
@@ -46,6 +50,18 @@ async def test_day_begins_at_midnight_utc_of_the_servers_clock() -> None:
     assert [each.id for each in today.fills] == ["e100", "e101", "e102"]
     last = today.fills[-1]
     assert (last.quantity, last.side, last.commission, last.time) == ("2.50", "sell", "0.1", NOON)
+
+
+async def test_stream_without_any_message_is_a_day_without_fills(
+    make_server: Any, tmp_path: Path
+) -> None:
+    server = make_server(jetstream(tmp_path / "js"))
+    async with connected(server.url) as bus:
+        stream = await open_stream(bus, MONEY_STREAM)
+        today = await TodayReader().look(stream)
+        assert (today.fill_count, today.denial_count, today.complete) == (0, 0, True)
+        await stream.append(subject_of(fill(1)), encode(fill(1)))
+        assert (await TodayReader().look(stream)).fill_count == 1
 
 
 async def test_only_what_moved_something_is_a_fill_and_each_counts_once() -> None:

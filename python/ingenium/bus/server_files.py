@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
-import time
 from pathlib import Path
 
 from ingenium.bus.account_limits import AUTH_SECONDS
 from ingenium.errors import BusConnectError
+from ingenium.file_locks import holder_of, lock_file
 from ingenium.private_files import open_private
 
 __all__ = [
@@ -133,41 +132,19 @@ def lock_directory(directory: Path, *, wait_seconds: float) -> int:
         BusConnectError: It is in use.
     """
     path = directory / "lock"
-    descriptor = open_private(path, os.O_RDWR)
-    ends_at = time.monotonic() + wait_seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() < ends_at:
-                time.sleep(0.05)
-                continue
-            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-            os.close(descriptor)
-            raise BusConnectError(
-                f"the data folder {directory.parent} is in use by the embedded server of process "
-                f"{owner or 'unknown'}: end it, set INGENIUM_DATA_DIR to another folder, or set "
-                "NATS_SERVER"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        return descriptor
+    descriptor = lock_file(path, wait_seconds=wait_seconds)
+    if descriptor is None:
+        raise BusConnectError(
+            f"the data folder {directory.parent} is in use by the embedded server of process "
+            f"{holder_of(path) or 'unknown'}: end it, set INGENIUM_DATA_DIR to another folder, or "
+            "set NATS_SERVER"
+        )
+    return descriptor
 
 
 def is_locked(directory: Path) -> bool:
     """Tell whether a server uses a data folder now."""
-    try:
-        descriptor = os.open(directory / "lock", os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(descriptor)
+    return holder_of(directory / "lock") is not None
 
 
 def log_tail(directory: Path) -> str:

@@ -34,6 +34,7 @@ from ingenium.deploy.probe import SubscriptionProbe
 from ingenium.deploy.program_observer import observed_programs
 from ingenium.deploy.ready_report import report_ready
 from ingenium.deploy.replay import run_replay
+from ingenium.deploy.run_lock import run_locked
 from ingenium.deploy.server_care import server_care
 from ingenium.deploy.space import remember_prefix, replay_lease, settings_of
 from ingenium.deploy.start_check import positions_check
@@ -99,7 +100,9 @@ async def run_app(
     """
     settings = settings_of(app, settings)
     programs: list[Program | Supervised] = []
-    with stop_signals(at_once=lambda: _kill_all(programs)) as stop:
+    directory = settings.data_directory / app.name
+    locked = nullcontext() if app.historical else run_locked(directory)
+    with stop_signals(at_once=lambda: _kill_all(programs)) as stop, locked:
         stop.on_ask(on_stop)
         async with served(app, settings) as access, AsyncExitStack() as connections:
 

@@ -218,6 +218,9 @@ def _judge(
         return Liveness.ALIVE, f"its process {program.process} runs; it says nothing itself"
     if program is not None:
         return Liveness.UNKNOWN, "started by somebody else, and says nothing"
+    if view.run is not None and not any(each.answered for each in view.observed.values()):
+        # All reconnect by themselves once their server is back.
+        return Liveness.UNKNOWN, f"process {view.run} runs the app, and is not connected"
     if not view.runs:
         return Liveness.NOT_RUNNING, ""
     if state.lives:

@@ -49,12 +49,15 @@ class LiveView(msgspec.Struct):
         said: What components have said of themselves, by name.
         observed: What the program that started them says of them, by name.
         connected: Names of the components that are connected and listen.
+        run: The process on this machine that runs the app as a whole; ``None`` for none. It lives
+            also while it has no connection.
     """
 
     runs: bool = False
     said: dict[str, Heard] = {}
     observed: dict[str, Heard] = {}
     connected: set[str] = set()
+    run: int | None = None
 
 
 async def look_at(bus: NatsBus, app: str, known: Collection[str] = ()) -> LiveView:

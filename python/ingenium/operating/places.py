@@ -9,11 +9,13 @@ from pathlib import Path
 
 from ingenium.bus import NatsBus, NatsOptions, running_servers
 from ingenium.bus.accounts import OPERATOR
+from ingenium.bus.addresses import parse_address
 from ingenium.bus.credentials import options_for
 from ingenium.bus.stream import Stream
 from ingenium.bus.streams import MONEY_STREAM, find_stream, has_streams
 from ingenium.config import Settings
 from ingenium.delivery.kill_file import HALT_FILE, KillFile
+from ingenium.deploy.run_lock import run_of
 from ingenium.deploy.space import PREFIX_FILE, SERVER_FILE
 from ingenium.errors import BusConnectError, ConfigError, StreamError
 
@@ -33,16 +35,28 @@ class Place:
         directory: Its folder below the data folder.
         settings: Name its server: that of ``NATS_SERVER``, the embedded one that runs here, or the
             one that it used when it last ran here; none when there is none of these.
+        is_told: Whether the server was named by whoever asks, so that it may be another one than
+            the one that the app runs on here.
     """
 
     app: str
     directory: Path
     settings: Settings
+    is_told: bool = False
 
     @property
     def kill_file(self) -> KillFile:
         """The file that halts it."""
         return KillFile.of(self.directory)
+
+    @property
+    def run(self) -> int | None:
+        """The process that runs it here and on this server; ``None`` when there is none."""
+        if self.is_told:
+            server = parse_address(self.settings.nats_server).text
+            if server != _kept(self.directory / SERVER_FILE):
+                return None
+        return run_of(self.directory)
 
     @property
     def states(self) -> list[Path]:
@@ -93,6 +107,7 @@ def find_place(settings: Settings, app: str | None = None) -> Place:
 
 def _place(settings: Settings, app: str) -> Place:
     directory = settings.data_directory / app
+    is_told = bool(settings.nats_server)
     if settings.prefix is None:
         settings = settings.with_prefix(_kept(directory / PREFIX_FILE))
     if not settings.nats_server:
@@ -100,7 +115,7 @@ def _place(settings: Settings, app: str) -> Place:
             settings = settings.with_server(running[0])
         elif server := _kept(directory / SERVER_FILE):
             settings = settings.at_server(server)
-    return Place(app, directory, settings)
+    return Place(app, directory, settings, is_told)
 
 
 def _kept(file: Path) -> str:
@@ -120,6 +135,11 @@ async def as_operator(place: Place) -> AsyncIterator[NatsBus]:
     """
     settings = place.settings
     if not settings.nats_server:
+        if (run := place.run) is not None:
+            raise BusConnectError(
+                f"the embedded server of app {place.app!r} does not answer: process {run}, which "
+                "runs the app, starts it, or starts it again, or is just ending"
+            )
         raise BusConnectError(
             f"app {place.app!r} has no server that runs: start it with ingenium run in this "
             "directory, or set NATS_SERVER"

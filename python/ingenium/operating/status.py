@@ -44,7 +44,9 @@ class AppStatus(msgspec.Struct):
         trading: ``"active"``, ``"reducing"`` or ``"halted"``, as its portfolio and executor say;
             when they do not run, as the next start will find it, or `NOTHING_RUNS`. `UNKNOWN`
             when neither is known.
-        runs: Whether any part of it runs; ``None`` when its server cannot be reached.
+        runs: Whether any part of it runs; ``None`` when its server cannot be reached and the app is
+            not run as a whole on this machine.
+        run: The process that runs it as a whole on this machine; ``None`` for none.
         why: What `trading` is concluded from where components do not say it; empty otherwise.
         kill_file: What the file says; ``None`` when there is none.
         said: The last control event of the stream; ``None`` when there is none.
@@ -59,6 +61,7 @@ class AppStatus(msgspec.Struct):
     app: str
     trading: str = UNKNOWN
     runs: bool | None = None
+    run: int | None = None
     why: str = ""
     kill_file: Word | None = None
     said: Word | None = None
@@ -74,6 +77,7 @@ class AppStatus(msgspec.Struct):
         """Whether it runs with all its components, and it is known whether it trades."""
         return (
             self.runs is True
+            and bool(self.server)
             and self.trading != UNKNOWN
             and all(component.is_well for component in self.components)
         )
@@ -106,6 +110,8 @@ async def status_of(
         async with as_operator(place) as bus:
             status.server = bus.url
             view = await look_at(bus, place.app, states.keys())
+            view.run = place.run
+            view.runs = view.runs or view.run is not None
             _add_view(status, states, view)
             said = view.said
             try:
@@ -116,6 +122,10 @@ async def status_of(
             await add_last_sent(bus, status.components)
     except IngeniumError as error:
         status.server_error = str(error)
+    if status.runs is not True and (run := place.run) is not None:
+        # The run lives, and its server does not answer.
+        status.server = ""
+        _add_view(status, states, LiveView(runs=True, run=run))
     if status.runs is not True:
         status.components = list(states.values())
     if status.runs is False:
@@ -130,7 +140,7 @@ async def status_of(
 
 
 def _add_view(status: AppStatus, states: dict[str, ComponentState], view: LiveView) -> None:
-    status.runs = view.runs
+    status.runs, status.run = view.runs, view.run
     for name in (*view.said, *view.observed):
         states.setdefault(name, ComponentState(name))
     for state in states.values():
@@ -169,11 +179,12 @@ def _trading(status: AppStatus, heard: Word | None) -> tuple[str, str]:
         if words:
             quiet = [each.name for each in gated if each not in telling]
             return _strictest(words), f"{', '.join(quiet)} does not say" if quiet else ""
+        why = "portfolio and executor do not say"
+        if not status.server and status.server_error:
+            why = status.server_error
         known = [word for word in (status.kill_file, heard) if word is not None]
         state = _strictest(known)
-        if state != TradingState.ACTIVE:
-            return state, "portfolio and executor do not say"
-        return UNKNOWN, "portfolio and executor do not say"
+        return (UNKNOWN if state == TradingState.ACTIVE else state), why
     known = [word for word in (status.kill_file, heard) if word is not None]
     known += [each.trading for each in gated if each.trading is not None]
     state = _strictest(known)

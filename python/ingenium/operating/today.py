@@ -230,7 +230,8 @@ def _event_of(message: Message) -> OrderEvent | ExecutionEvent | DenialEvent | N
 
 async def _before(stream: Stream, first: int, last: int, time: datetime) -> int:
     """Return the first place whose message was kept at a time or later; one above the last."""
-    low, high = first, last + 1
+    # A stream that has never had a message begins at 0, which is no place.
+    low, high = max(first, 1), last + 1
     while low < high:
         middle = (low + high) // 2
         record = None
