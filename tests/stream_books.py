@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
@@ -18,7 +19,7 @@ from ingenium.subjects import CANCEL, DENIAL, EXECUTION, ORDER, SIGNAL
 
 __all__ = ["StreamBooks", "read_books"]
 
-_KINDS = {
+_KINDS: dict[str, type[Any]] = {
     SIGNAL: SignalEvent,
     ORDER: OrderEvent,
     CANCEL: CancelEvent,
@@ -172,7 +173,7 @@ def read_books(folder: Path, app: str, quantity: int, cash: int = 100_000) -> St
             return records
 
     records = asyncio.run(read())
-    events = [
+    events: list[tuple[int, Any]] = [
         (each.sequence, unpack(_KINDS[each.message.subject], each.message)) for each in records
     ]
     return count_books(events, quantity, cash)
