@@ -173,7 +173,11 @@ fn credentials(options: ConnectOptions, path: &str) -> Result<ConnectOptions, Er
 
 #[cfg(feature = "nkeys")]
 fn with_key(options: ConnectOptions, text: &str, is_seed: bool) -> Result<ConnectOptions, Error> {
-    if is_seed { Ok(options.nkey(text.into())) } else { Ok(options.credentials(text)?) }
+    if is_seed {
+        return Ok(options.nkey(text.into()));
+    }
+    // The library finds the seed only where its last line ends as a line does.
+    Ok(options.credentials(&format!("{text}\n"))?)
 }
 
 #[cfg(not(feature = "nkeys"))]
