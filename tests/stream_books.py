@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
@@ -172,7 +173,8 @@ def read_books(folder: Path, app: str, quantity: int, cash: int = 100_000) -> St
             return records
 
     records = asyncio.run(read())
-    events = [
-        (each.sequence, unpack(_KINDS[each.message.subject], each.message)) for each in records
-    ]
+    events: list[tuple[int, object]] = []
+    for each in records:
+        kind: Any = _KINDS[each.message.subject]
+        events.append((each.sequence, unpack(kind, each.message)))
     return count_books(events, quantity, cash)
