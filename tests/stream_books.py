@@ -19,7 +19,7 @@ from ingenium.subjects import CANCEL, DENIAL, EXECUTION, ORDER, SIGNAL
 
 __all__ = ["StreamBooks", "read_books"]
 
-_KINDS: dict[str, type[Any]] = {
+_KINDS = {
     SIGNAL: SignalEvent,
     ORDER: OrderEvent,
     CANCEL: CancelEvent,
@@ -173,7 +173,8 @@ def read_books(folder: Path, app: str, quantity: int, cash: int = 100_000) -> St
             return records
 
     records = asyncio.run(read())
-    events: list[tuple[int, Any]] = [
-        (each.sequence, unpack(_KINDS[each.message.subject], each.message)) for each in records
-    ]
+    events: list[tuple[int, object]] = []
+    for each in records:
+        kind: Any = _KINDS[each.message.subject]
+        events.append((each.sequence, unpack(kind, each.message)))
     return count_books(events, quantity, cash)

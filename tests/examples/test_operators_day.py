@@ -314,11 +314,14 @@ def fill_disk(day: Day, run: Command) -> None:
 def feed_that_ends(day: Day, run: Command) -> None:
     assert day.stop(run).code == 0
     run = day.start("ingenium run examples/live/ending.py --processes")
-    day.until_well()
-    day.check()
     ended = run.wait()
     assert ended.code == 0, ended.out
     assert "ingestor 'feed' has ended: ingest() returned" in ended.out
     assert "ingestor 'feed' has ended; the app ends with it, as its on_end='stop' asks" in ended.out
     assert not missing_lines(shown("stopping after what is under way")[1:], ended.out), ended.out
     assert day.status(3)[0] == "live: nothing runs"
+    # What was on its way when it ended goes on with the next start.
+    run = day.start()
+    day.until_fills()
+    day.check()
+    assert day.stop(run).code == 0
