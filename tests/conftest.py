@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import asyncio
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -17,7 +18,9 @@ settings.load_profile("untimed")
 
 
 def pytest_sessionstart():
-    """Refuse to test extension modules that are older than their sources."""
+    """Refuse to test extension modules that are older than their sources; take Ctrl+C."""
+    # A shell starts what it runs in the background with SIGINT ignored, and programs inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
     import compiling
 

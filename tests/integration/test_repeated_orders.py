@@ -52,11 +52,14 @@ async def test_second_order_under_a_known_id_is_rejected_and_the_first_works_on(
 ) -> None:
     broker.market(parts=0)
 
+    made: list[Executor] = []
+
     def make() -> Executor:
         executor: Executor = PaperExecutor()
         if kind == "broker":
             executor = BrokerExecutor(broker.adapter(), poll_seconds=0.05)
         arm(executor)
+        made.append(executor)
         return executor
 
     @asynccontextmanager
@@ -69,11 +72,16 @@ async def test_second_order_under_a_known_id_is_rejected_and_the_first_works_on(
     async def count(wanted: int) -> bool:
         return len(await reports(desk, bus)) >= wanted
 
+    async def has_price() -> bool:
+        # Data and orders come on streams of their own.
+        return made[0].book.account.price("AAPL") is not None
+
     async def send(event: OrderEvent, message_id: str) -> None:
         await stream.append(ORDER, encode(event), {MESSAGE_ID: message_id})
 
     async with both() as portfolio:
         await bus.publish(data_subject("AAPL"), encode(data_event("AAPL", close="60")))
+        await desk.until(has_price, "the price")
         portfolio.recall(order())
         await asyncio.sleep(0)
         await send(order(), "order_1")
