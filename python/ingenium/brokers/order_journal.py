@@ -91,8 +91,8 @@ class OrderJournal(BrokerNews):
 
     def symbols(self) -> list[str]:
         """Return the symbols for which `calls` may have something."""
-        entries = [self.entries[i] for i in self.uncounted if i in self.entries]
-        return list(dict.fromkeys(e.order.symbol for e in [*self.open.values(), *entries]))
+        entries = [*self.open.values(), *self._uncounted_entries()]
+        return list(dict.fromkeys(entry.order.symbol for entry in entries))
 
     def calls(self, symbol: str) -> list[Call]:
         """Return the calls that are due for a symbol, the most urgent first.
@@ -123,12 +123,16 @@ class OrderJournal(BrokerNews):
             elif entry.is_cancel_sent or order_id in self._to_check:
                 finds.append(Call(Act.FIND, order_id))
         finds += [
-            Call(Act.FIND, order_id)
-            for order_id in self.uncounted
-            if order_id in self.entries and self.entries[order_id].order.symbol == symbol
+            Call(Act.FIND, entry.order.id)
+            for entry in self._uncounted_entries()
+            if entry.order.symbol == symbol
         ]
         sends = [] if first_new is None or has_doubt else [_sending(first_new)]
         return [*cancels, *finds, *sends]
+
+    def _uncounted_entries(self) -> list[Entry]:
+        # The oldest orders that have ended are forgotten.
+        return [self.entries[i] for i in self.uncounted if i in self.entries]
 
     def check_all(self) -> None:
         """Ask again for all that is at the broker, since an update may have been lost."""

@@ -59,11 +59,14 @@ class _Progress:
                 reason_of(error),
                 self._seconds,
             )
-        if self.last_error is None or not is_hang_up(error):
-            # Of several attempts, one that could be read says more than one that could not.
-            self.last_error = error
+        self.note(error)
         if final:
             self.hopeless.set_result(None)
+
+    def note(self, error: BaseException) -> None:
+        """Keep an error as the reason; of several attempts, one that says why goes first."""
+        if self.last_error is None or not is_hang_up(error):
+            self.last_error = error
 
 
 async def first_connect(
@@ -111,12 +114,10 @@ async def first_connect(
             timeout=options.connect_timeout_seconds,
             return_when=asyncio.FIRST_COMPLETED,
         )
-        error = progress.last_error
         if connect.done():
-            latest = connect.exception()
-            if latest is not None and (error is None or not is_hang_up(latest)):
-                error = latest
-            progress.connected = connect.exception() is None and client.is_up
+            if (latest := connect.exception()) is not None:
+                progress.note(latest)
+            progress.connected = latest is None and client.is_up
     finally:
         if not progress.connected:
             connect.cancel()
@@ -124,6 +125,7 @@ async def first_connect(
             await client.shut(_CLOSE_SECONDS)
     if progress.connected:
         return
+    error = progress.last_error
     reason = reason_of(error)
     whom = _whom(settings, options) if reason.startswith("authorization") else ""
     raise BusConnectError(f"cannot reach {address.text}{whom}: {reason}") from error
