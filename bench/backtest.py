@@ -22,7 +22,7 @@ from ingenium._native import is_compiled
 from ingenium.backtest import run as backtest
 from ingenium.brokers import PaperExecutor
 from ingenium.exchange import FillPolicy
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import SmaCross
 from ingenium.trading import Bar

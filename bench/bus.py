@@ -26,9 +26,9 @@ from nats.aio.msg import Msg
 
 import ingenium
 from ingenium import DataEvent, Ohlc
-from ingenium.bus import EmbeddedServer
 from ingenium.bus.envelope import headers_for
 from ingenium.ids import make_id
+from ingenium.nats_server import EmbeddedServer
 
 SUBJECT = "ingenium.ingestor.data.aapl"
 DISTINCT = 1000

@@ -18,8 +18,8 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from wire_go import ask, build, compare
-from wire_payloads import generate
+from support.wire_go import ask, build, compare
+from support.wire_payloads import generate
 
 PAYLOADS = 1_000_000
 AT_ONCE = 5_000

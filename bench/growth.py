@@ -15,7 +15,7 @@ from time import perf_counter
 
 from bench.backtest import make_app, write_bars
 from ingenium.backtest import run
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 
 SIZES = (10_000, 100_000, 500_000, 2_000_000)
 

@@ -37,7 +37,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from ingenium import DataEvent, Ohlc
 from ingenium.events import OrderEvent, decode, encode
-from ingenium.subjects import DENIAL, EXECUTION, ORDER
+from ingenium.subjects.names import DENIAL, EXECUTION, ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
 BEFORE = "42a7336"

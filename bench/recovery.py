@@ -22,14 +22,14 @@ from time import perf_counter
 
 from ingenium import Portfolio, RiskLimits, Side, Signal, SignalEvent
 from ingenium.bus import NatsBus, NatsOptions
-from ingenium.bus.nats_stream import NatsStream
-from ingenium.bus.server_binary import find_binary
-from ingenium.bus.streams import MONEY_STREAM, open_stream
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.components import arm
-from ingenium.delivery import DurableMember, Store
 from ingenium.errors import BusTimeoutError
 from ingenium.events import ControlEvent, ExecutionEvent, OrderEvent, encode
-from ingenium.subjects import EXECUTION, ORDER, SIGNAL, TRADING
+from ingenium.nats_server.binary import find_binary
+from ingenium.runtime.durable import DurableMember, Store
+from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, TRADING
 
 EVENTS = 1_000_000
 RUNS = 5

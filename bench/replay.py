@@ -11,8 +11,8 @@ from time import perf_counter
 
 from ingenium.backtest import replay
 from ingenium.config import Settings
-from ingenium.deploy import run_app
-from ingenium.lockstep import ReplayResult
+from ingenium.deploy.local import run_app
+from ingenium.runtime.replay import ReplayResult
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo" / "app.py"
 ROUNDS = 3

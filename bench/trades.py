@@ -36,8 +36,8 @@ def _peer_prices(folder: Path) -> Path:
 def main() -> None:
     """Print the table; an inequality is an error."""
     sys.path.insert(0, str(TOP / "tests"))
-    from equality import check_equal
-    from matching import CASES, ingenium_app, peer_result
+    from support.equality import check_equal
+    from support.matching import CASES, ingenium_app, peer_result
 
     peers: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from plain_server import PlainServer
+from support.plain_server import PlainServer
 
-from ingenium.bus import EmbeddedServer, NatsBus
+from ingenium.bus import NatsBus
+from ingenium.nats_server import EmbeddedServer
 
 # A test that is slow on a busy machine has not failed.
 settings.register_profile("untimed", deadline=None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingenium import App, ConfigError, External
 from ingenium.brokers import PaperExecutor
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import RsiStrategy
 

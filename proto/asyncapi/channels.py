@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ingenium.bus.routing import matches
 from ingenium.events import DeadLetterEvent
-from ingenium.subjects import (
+from ingenium.subjects.grammar import matches
+from ingenium.subjects.names import (
     ALL_EVENTS,
     CANCEL,
     CONTROL,

@@ -12,10 +12,10 @@ from asyncapi.source import Message
 
 from ingenium import __version__
 from ingenium._gen.ingenium import v1
-from ingenium.delivery.causes import CAUSE_TIME
-from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
 from ingenium.events import ContentType
-from ingenium.operating.letters import RESENT
+from ingenium.operations.dead_letters import RESENT
+from ingenium.runtime.durable.causes import CAUSE_TIME
+from ingenium.runtime.durable.transaction import DEADLINE, DEADLINE_SECONDS
 
 __all__ = ["make_document"]
 

@@ -30,7 +30,7 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.subjects import ORDER
+from ingenium.subjects.names import ORDER
 
 __all__ = ["GOLDEN", "examples_of"]
 

@@ -21,7 +21,7 @@ from ingenium.events import (
     TradingState,
 )
 from ingenium.ids import ID_LENGTH
-from ingenium.subjects import MAX_SYMBOL_LENGTH
+from ingenium.subjects.names import MAX_SYMBOL_LENGTH
 
 __all__ = ["FORMATS", "ID_PREFIXES", "Format"]
 

@@ -85,7 +85,7 @@ from ingenium.risk import RiskLimits
 from ingenium.trading import Account, Bar, Fill, Order, Position, Trade
 
 if TYPE_CHECKING:
-    from ingenium.bus.event_bus import EventBus, connect
+    from ingenium.connection import EventBus, connect
 
 __all__ = [
     "Account",
@@ -169,7 +169,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # asyncio and the bus are a third of the time of the import, and a component needs neither.
     if name in {"EventBus", "connect"}:
-        from ingenium.bus import event_bus
+        from ingenium import connection
 
-        return getattr(event_bus, name)
+        return getattr(connection, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -59,7 +59,7 @@ class Settings:
             ``application/json``, which is the default, or ``application/protobuf``.
         prefix: ``INGENIUM_PREFIX``, what all subjects begin with on the server, which keeps apps on
             one server apart; empty for the documented subjects, ``None`` when it does not say. See
-            `ingenium.bus.subject_space.SubjectSpace`.
+            `ingenium.subjects.space.SubjectSpace`.
         all_output: ``INGENIUM_ALL_OUTPUT=1``: every line that programs in other languages print is
             shown, not only the first ones and ten every five seconds.
         crash_at: ``INGENIUM_CRASH_AT``, for tests: where which component ends as if it were killed,

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from chaos.app import EXECUTOR, NAME, PORTFOLIO, OneOrderEach
 from chaos.facts import Facts
 from chaos.programs import Program
-from http_broker import HttpBroker
+from support.http_broker import HttpBroker
 
 from ingenium.brokers import BrokerExecutor
-from ingenium.bus.streams import MONEY_STREAM
+from ingenium.bus.nats.stream_layout import MONEY_STREAM
 from ingenium.components import Component, arm
-from ingenium.delivery import Store
 from ingenium.errors import StoreError
-from ingenium.subjects import EXECUTION, ORDER, SIGNAL
+from ingenium.runtime.durable import Store
+from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL
 
 if TYPE_CHECKING:
     from chaos.world import World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from http_broker import HttpBroker
+from support.http_broker import HttpBroker
 
 from ingenium import App, Ingestor, Portfolio, Side, Signal, SignalEvent
 from ingenium.brokers import BrokerExecutor

@@ -20,7 +20,7 @@ from ingenium.events import (
     TradeUpdate,
 )
 from ingenium.ids import make_id
-from ingenium.subjects import DEAD_LETTER, DENIAL, EXECUTION, ORDER, SIGNAL, TRADING
+from ingenium.subjects.names import DEAD_LETTER, DENIAL, EXECUTION, ORDER, SIGNAL, TRADING
 
 __all__ = ["Facts"]
 

@@ -17,8 +17,8 @@ from chaos.strikes import KINDS, Striker
 from chaos.world import World
 
 from ingenium.bus import NatsBus
-from ingenium.bus.streams import MONEY_STREAM, open_stream
-from ingenium.subjects import ALL_EVENTS
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
+from ingenium.subjects.names import ALL_EVENTS
 
 __all__ = ["Outcome", "finish", "run_chaos"]
 

@@ -10,7 +10,7 @@ from chaos.app import EXECUTOR, PORTFOLIO
 from chaos.run import Outcome, finish, report, run_chaos
 from chaos.world import World
 
-from ingenium.components.points import Point
+from ingenium.components.failpoints import Point
 
 pytestmark = pytest.mark.timeout(600)
 

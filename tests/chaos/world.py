@@ -13,20 +13,20 @@ from typing import Self
 from chaos.app import EXECUTOR, NAME, PORTFOLIO
 from chaos.facts import Facts
 from chaos.programs import Program
-from delivering import jetstream
-from http_broker import BrokerProcess
-from plain_server import PlainServer
-from proxy import Proxy
+from support.delivering import jetstream
+from support.http_broker import BrokerProcess
+from support.plain_server import PlainServer
+from support.proxy import Proxy
 
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus import NatsBus, NatsOptions
-from ingenium.bus.contract import Message
-from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus.base import Message
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
-from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.errors import BrokerError, BusTimeoutError
 from ingenium.events import Signal, SignalEvent, decode, encode
-from ingenium.subjects import ALL_EVENTS, SIGNAL, report_subject
+from ingenium.subjects.names import ALL_EVENTS, SIGNAL, report_subject
 
 __all__ = ["World"]
 

@@ -16,7 +16,7 @@ from conformance.matrix import Cell, expected, found
 from conformance.page import VECTORS
 from conformance.roster import RUNNERS, MissingError, given
 from conformance.vector import load
-from tools import need_program
+from support.tools import need_program
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]

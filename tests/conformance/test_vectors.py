@@ -10,7 +10,7 @@ from conformance.forms import EVENTS, FORMS
 from conformance.page import MANIFEST, VECTORS, generated
 from conformance.source.catalogue import GROUPS, VERSION, all_vectors
 from conformance.vector import Vector, digest, dump, load
-from tools import check_append_only
+from support.tools import check_append_only
 
 import ingenium.events
 

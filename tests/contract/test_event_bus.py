@@ -29,7 +29,7 @@ from ingenium.bus.headers import RawHeaders
 from ingenium.clock import ManualClock
 from ingenium.errors import EncodeError
 from ingenium.events import DeadLetterReason
-from ingenium.subjects import data_subject
+from ingenium.subjects.names import data_subject
 from ingenium.testing import (
     Collector,
     IncidentLog,

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import Running, running, until
-from shown_page import missing_lines, terminal_blocks
+from support.running import Running, running, until
+from support.shown_page import missing_lines, terminal_blocks
 
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs/live.md"

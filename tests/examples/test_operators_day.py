@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from live_app import status_in
-from running import until as until_is
-from shown_page import missing_lines, terminal_blocks
-from stream_books import StreamBooks, read_books
-from terminal import Command, Done, Pane, terminal
+from support.live_app import status_in
+from support.running import until as until_is
+from support.shown_page import missing_lines, terminal_blocks
+from support.stream_books import StreamBooks, read_books
+from support.terminal import Command, Done, Pane, terminal
 
 TOP = Path(__file__).parents[2]
 PAGE = terminal_blocks(TOP / "docs/live.md")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk, connected, jetstream
-from http_broker import BrokerProcess
+from support.delivering import Desk, connected, jetstream
+from support.http_broker import BrokerProcess
 
 from ingenium.bus import NatsBus
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import trustme
-from running import ingenium, running, until
+from support.running import ingenium, running, until
 
 from ingenium.bus import Message, NatsBus, NatsOptions
-from ingenium.bus.accounts import ROLES
-from ingenium.subjects import ORDER
+from ingenium.nats_server.accounts import ROLES
+from ingenium.subjects.names import ORDER
 from ingenium.testing import Collector
 
 MakeServer = Callable[[str], Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from live_app import APP, status_in
-from running import running, until
+from support.live_app import APP, status_in
+from support.running import running, until
 
 
 def test_normal_restart_is_no_gap_and_one_after_a_kill_is(tmp_path: Path) -> None:

@@ -13,15 +13,15 @@ from pathlib import Path
 import nats
 import pytest
 from nats.aio.msg import Msg
-from plain_server import PlainServer
-from running import Ended, Running, ingenium, running, until
+from support.plain_server import PlainServer
+from support.running import Ended, Running, ingenium, running, until
 
 from ingenium.bus import NatsBus, NatsOptions
-from ingenium.bus.accounts import READER
-from ingenium.bus.contract import Message
-from ingenium.bus.credentials import options_for
-from ingenium.bus.subject_space import SubjectSpace
+from ingenium.bus.base import Message
+from ingenium.bus.nats.credentials import options_for
 from ingenium.config import Settings
+from ingenium.nats_server.accounts import READER
+from ingenium.subjects.space import SubjectSpace
 
 JETSTREAM = 'jetstream {{ store_dir: "{folder}/store" }}'
 LIVE = """
@@ -63,7 +63,7 @@ app = App(
 HISTORY = """
 from ingenium import App, External
 from ingenium.brokers import PaperExecutor
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import SmaCross
 

@@ -10,15 +10,15 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from brokering import Office
-from http_broker import BrokerProcess
+from support.brokering import Office
+from support.http_broker import BrokerProcess
 
-from ingenium.brokers.order_entry import OrderState
+from ingenium.brokers.journal_entry import OrderState
 from ingenium.bus.lease import LeaseTable, MemoryLease
-from ingenium.components.points import Point
+from ingenium.components.failpoints import Point
 from ingenium.errors import BrokerError, LeaseHeldError, LeaseLostError
 from ingenium.events import CancelEvent, OrderEvent, ReplaceEvent, TradingState, encode
-from ingenium.subjects import ORDER
+from ingenium.subjects.names import ORDER
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -433,7 +433,7 @@ async def test_orders_of_others_are_listed_and_left_alone(office: Office) -> Non
 async def test_broker_that_is_not_there_stops_the_start(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingenium.brokers.reconciling._TRIES", 2)
+    monkeypatch.setattr("ingenium.brokers.reconciler._TRIES", 2)
     office.broker.stop()
     with pytest.raises(BrokerError, match="cannot reach the broker"):
         async with office.open():

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokering import Office
-from http_broker import BrokerProcess
-from lying_broker import BAD_FILLS, LIES, ORDER, BadFillScript, Lie, LyingBroker
 from msgspec.structs import replace
+from support.brokering import Office
+from support.http_broker import BrokerProcess
+from support.lying_broker import BAD_FILLS, LIES, ORDER, BadFillScript, Lie, LyingBroker
 
 from ingenium.brokers import Broker, BrokerExecutor
 from ingenium.events import CancelEvent, TradeUpdate, TradingState
@@ -25,8 +25,8 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingenium.brokers.order_journal.GRACE_SECONDS", GRACE)
     monkeypatch.setattr("ingenium.brokers.audit._QUIET_SECONDS", GRACE)
     monkeypatch.setattr("ingenium.brokers.audit._LOOK_SECONDS", 0.02)
-    monkeypatch.setattr("ingenium.brokers.broker_work._CHECK_EVERY", 2)
-    monkeypatch.setattr("ingenium.brokers.reconciling.FIRST_DELAY_SECONDS", 0.01)
+    monkeypatch.setattr("ingenium.brokers.worker._CHECK_EVERY", 2)
+    monkeypatch.setattr("ingenium.brokers.reconciler.FIRST_DELAY_SECONDS", 0.01)
 
 
 class LyingOffice(Office):

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import connected, jetstream
-from http_broker import BrokerProcess
-from running import Ended, Running, ingenium, running
+from support.delivering import connected, jetstream
+from support.http_broker import BrokerProcess
+from support.running import Ended, Running, ingenium, running
 
 from ingenium.bus import Message, NatsBus
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
-from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.events import ExecutionEvent, OrderEvent, decode, encode
-from ingenium.subjects import EXECUTION, ORDER, own_report_subject
+from ingenium.subjects.names import EXECUTION, ORDER, own_report_subject
 from ingenium.testing import Collector
 
 pytestmark = pytest.mark.timeout(120)
@@ -30,7 +30,7 @@ import sys
 
 sys.path.insert(0, os.environ["TESTS"])
 
-from http_broker import HttpBroker
+from support.http_broker import HttpBroker
 
 from ingenium import App, Ingestor
 from ingenium.brokers import BrokerExecutor

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal, FillAll, connected, jetstream
-from running import running
+from support.delivering import Desk, EverySignal, FillAll, connected, jetstream
+from support.running import running
 
 from ingenium.bus import NatsBus
-from ingenium.bus.contract import Message
+from ingenium.bus.base import Message
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Stream
-from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, open_stream
 from ingenium.components import Strategy
-from ingenium.delivery import DurableMember, Store
 from ingenium.events import DataEvent, Ohlc, Signal, encode
-from ingenium.subjects import DENIAL, EXECUTION, ORDER, SIGNAL, data_subject
+from ingenium.runtime.durable import DurableMember, Store
+from ingenium.subjects.names import DENIAL, EXECUTION, ORDER, SIGNAL, data_subject
 from ingenium.trading import Bar
 
 BARS = 3000

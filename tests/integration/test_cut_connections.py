@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import connected, jetstream
-from proxy import Proxy
+from support.delivering import connected, jetstream
+from support.proxy import Proxy
 
-from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Record, Stream
-from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.errors import BusTimeoutError
-from ingenium.subjects import SIGNAL
+from ingenium.subjects.names import SIGNAL
 
 _CLIENTS = 8
 _CUTS = 25
@@ -28,8 +28,8 @@ async def test_connection_cut_at_any_byte_loses_and_mangles_nothing(
 ) -> None:
     """Fault 11: 200 cuts, each somewhere within the next few frames that a client sends."""
     # How long it waits for an answer that will not come, and before it connects again.
-    monkeypatch.setattr("ingenium.bus.nats_stream.CALL_SECONDS", 0.3)
-    monkeypatch.setattr("ingenium.bus.safe_client._FIRST_DELAY_SECONDS", 0.02)
+    monkeypatch.setattr("ingenium.bus.nats.stream.CALL_SECONDS", 0.3)
+    monkeypatch.setattr("ingenium.bus.nats.nats_client._FIRST_DELAY_SECONDS", 0.02)
     server = make_server(jetstream(tmp_path / "store"))
     async with connected(server.url) as direct:
         await open_stream(direct, MONEY_STREAM)

@@ -11,20 +11,20 @@ from random import Random
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal, FillAll, connected, jetstream
-from http_broker import HttpBroker
+from support.delivering import Desk, EverySignal, FillAll, connected, jetstream
+from support.http_broker import HttpBroker
 
 from ingenium.brokers import BrokerExecutor, PaperExecutor
 from ingenium.bus import MemoryBus, NatsBus
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Stream
-from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.components import Strategy
-from ingenium.delivery import Change, Outgoing, Store
-from ingenium.delivery.salvage import open_store
 from ingenium.errors import StoreDamagedError
 from ingenium.events import ExecutionEvent, OrderEvent, encode
-from ingenium.operating.verifying import verify
-from ingenium.subjects import EXECUTION, ORDER
+from ingenium.operations.verify import verify
+from ingenium.runtime.durable import Change, Outgoing, Store
+from ingenium.runtime.durable.salvage import open_store
+from ingenium.subjects.names import EXECUTION, ORDER
 
 MakeServer = Callable[[str], Any]
 _SEEDS = 25

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal, FillAll, connected, jetstream
+from support.delivering import Desk, EverySignal, FillAll, connected, jetstream
 
-from ingenium.bus.streams import MONEY_STREAM, open_stream
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.components import Component
 from ingenium.errors import StreamError
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal, FillAll, connected, jetstream
-from running import ingenium, running, until
+from support.delivering import Desk, EverySignal, FillAll, connected, jetstream
+from support.running import ingenium, running, until
 
 from ingenium.bus import NatsBus, NatsOptions
-from ingenium.bus.streams import MONEY_STREAM, StreamLayout, open_stream
-from ingenium.delivery import Store
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, StreamLayout, open_stream
 from ingenium.errors import BusConnectError, StoreError, StreamError
 from ingenium.events import ContentType
-from ingenium.operating.letters import letters_of, original_of
-from ingenium.subjects import EXECUTION, ORDER, SIGNAL, dead_letter_subject
+from ingenium.operations.dead_letters import letters_of, original_of
+from ingenium.runtime.durable import Store
+from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, dead_letter_subject
 
 MakeServer = Callable[[str], Any]
 APP = (Path(__file__).parent / "test_run_accounts.py").read_text().split('APP = """')[1]

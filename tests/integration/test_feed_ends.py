@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from live_app import APP, status_in
-from running import Ended, ingenium, running, until
+from support.live_app import APP, status_in
+from support.running import Ended, ingenium, running, until
 
 # Sends 3 bars each time, then returns or raises.
 FEED = APP.replace("range(100_000)", "range(3)").replace(

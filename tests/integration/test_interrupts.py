@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import until
+from support.running import until
 
 APP = """
 from ingenium import App
 from ingenium.brokers import PaperExecutor
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import SmaCross
 
@@ -53,7 +53,7 @@ def _is_there(group: int) -> bool:
         ("sweep app.py --param fast=5,6", "ingenium.strategies"),
         ("run app.py", "ingenium.deploy"),
         ("run app.py --processes", "ingenium.deploy"),
-        ("run app.py --processes", "ingenium.bus.embedded"),
+        ("run app.py --processes", "ingenium.nats_server.embedded"),
     ],
 )
 def test_interrupt_while_modules_are_imported(folder: Path, command: str, module: str) -> None:

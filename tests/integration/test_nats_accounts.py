@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ingenium.bus import Bus, EmbeddedServer, Message, NatsBus, running_servers
-from ingenium.bus.accounts import OPERATOR, READER, ROLES, Accounts
-from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus import Bus, Message, NatsBus
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, has_streams, open_stream
 from ingenium.bus.stream import MESSAGE_ID
-from ingenium.bus.streams import MONEY_STREAM, has_streams, open_stream
 from ingenium.errors import BusConnectError, BusPermissionError
-from ingenium.subjects import (
+from ingenium.nats_server import EmbeddedServer, running_servers
+from ingenium.nats_server.accounts import OPERATOR, READER, ROLES, Accounts
+from ingenium.subjects.names import (
     EXECUTION,
     ORDER,
     SIGNAL,

@@ -18,18 +18,19 @@ from typing import Any
 
 import pytest
 
-from ingenium.bus import EmbeddedServer, IncidentKind, Message, NatsBus
-from ingenium.bus.accounts import OPERATOR, READER, ROLES, Accounts
-from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus import IncidentKind, Message, NatsBus
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Record
-from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, open_stream
 from ingenium.components import Strategy
-from ingenium.delivery import DurableMember, Store
-from ingenium.delivery.secret import id_secret
 from ingenium.errors import BusPermissionError, StreamError
 from ingenium.events import DataEvent, Ohlc, Signal, SignalEvent, decode, encode
 from ingenium.ids import make_id
-from ingenium.subjects import EXECUTION, ORDER, SIGNAL, data_subject
+from ingenium.nats_server import EmbeddedServer
+from ingenium.nats_server.accounts import OPERATOR, READER, ROLES, Accounts
+from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable.secret import id_secret
+from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, data_subject
 from ingenium.testing import Collector, IncidentLog, wait_until
 
 ACCOUNTS = Accounts(

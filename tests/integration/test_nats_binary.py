@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from ingenium import App
-from ingenium.bus import EmbeddedServer, NatsBus
-from ingenium.bus.server_binary import KNOWN_BUILDS, KNOWN_VERSION, find_binary
+from ingenium.bus import NatsBus
 from ingenium.config import Settings
-from ingenium.deploy import run_app
+from ingenium.deploy.local import run_app
 from ingenium.errors import BusConnectError
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
+from ingenium.nats_server import EmbeddedServer
+from ingenium.nats_server.binary import KNOWN_BUILDS, KNOWN_VERSION, find_binary
 
 PYTHON = Path(__file__).parents[2] / "python"
 

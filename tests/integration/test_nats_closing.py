@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from peering import Peer
+from support.peering import Peer
 
 from ingenium.bus import IncidentKind, Message, NatsBus
 from ingenium.errors import BusClosedError

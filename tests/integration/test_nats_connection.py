@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 import pytest
-from peering import PERMISSIONS, USERS, Peer
+from support.peering import PERMISSIONS, USERS, Peer
 
 from ingenium.bus import IncidentKind, Message, NatsBus, NatsOptions
 from ingenium.errors import (

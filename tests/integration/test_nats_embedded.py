@@ -13,16 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from ingenium.bus import EmbeddedServer, Message, NatsBus, running_servers
-from ingenium.bus.server_binary import find_binary
-from ingenium.bus.server_files import configuration, one_user
+from ingenium.bus import Message, NatsBus
 from ingenium.errors import BusConnectError
+from ingenium.nats_server import EmbeddedServer, running_servers
+from ingenium.nats_server.binary import find_binary
+from ingenium.nats_server.files import configuration, one_user
 from ingenium.testing import Collector, wait_until
 
 OWNER = textwrap.dedent(
     """
     import asyncio, os, sys, time
-    from ingenium.bus import EmbeddedServer
+    from ingenium.nats_server import EmbeddedServer
 
     async def main():
         async with EmbeddedServer(sys.argv[1]) as server:
@@ -60,7 +61,9 @@ def _guard_and_server(directory):
         for number, command in _processes_of(directory / "nats").items()
         if "server.conf" in command
     }
-    guards = [number for number, command in processes.items() if "_guard.py" in command]
+    guards = [
+        number for number, command in processes.items() if "_process_guard_main.py" in command
+    ]
     servers = [number for number in processes if number not in guards]
     return guards, servers
 

@@ -6,9 +6,9 @@ import pytest
 
 import ingenium
 from ingenium import BusClosedError, DataEvent, Signal, SignalEvent
-from ingenium.bus import EmbeddedServer, running_servers
 from ingenium.config import Settings
 from ingenium.errors import BusConnectError
+from ingenium.nats_server import EmbeddedServer, running_servers
 from ingenium.testing import Collector, data_event, wait_until
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from peering import Peer, raw_publish
+from support.peering import Peer, raw_publish
 
 from ingenium.bus import IncidentKind, Message, NatsBus
 from ingenium.errors import (

@@ -17,14 +17,15 @@ import pytest
 from nats.errors import Error as NatsError
 
 from ingenium._gen.ingenium.v1 import LockstepReport
-from ingenium.bus import EmbeddedServer, Message, NatsBus, NatsOptions
-from ingenium.bus.accounts import OPERATOR, READER, ROLES, Accounts, inbox_of
-from ingenium.bus.nats_stream import NatsStream
+from ingenium.bus import Message, NatsBus, NatsOptions
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
-from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, open_stream
 from ingenium.errors import BusError, BusPermissionError
 from ingenium.events import encode
-from ingenium.subjects import (
+from ingenium.nats_server import EmbeddedServer
+from ingenium.nats_server.accounts import OPERATOR, READER, ROLES, Accounts, inbox_of
+from ingenium.subjects.names import (
     ORDER,
     SIGNAL,
     data_subject,

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ingenium.bus import EmbeddedServer, NatsBus
-from ingenium.bus.accounts import Accounts
+from ingenium.bus import NatsBus
 from ingenium.bus.lease import Lease
-from ingenium.bus.nats_lease import NatsLease, open_lease
+from ingenium.bus.nats.lease import NatsLease, open_lease
 from ingenium.errors import BusError, LeaseHeldError, LeaseLostError, StreamError
+from ingenium.nats_server import EmbeddedServer
+from ingenium.nats_server.accounts import Accounts
 
 pytestmark = pytest.mark.timeout(60)
 

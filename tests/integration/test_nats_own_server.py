@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 import trustme
-from credentials import Key, OperatorSet
 from nats.errors import Error as NatsError
-from peering import Peer
-from running import ingenium
+from support.credentials import Key, OperatorSet
+from support.peering import Peer
+from support.running import ingenium
 
 import ingenium as sdk
 from ingenium.bus import NatsBus, NatsOptions
-from ingenium.bus.accounts import OPERATOR, READER
-from ingenium.bus.credentials import options_for, read_credentials, tls_context
-from ingenium.bus.nats_stream import NatsStream
-from ingenium.bus.streams import MONEY_STREAM, has_streams
+from ingenium.bus.nats.credentials import options_for, read_credentials, tls_context
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, has_streams
 from ingenium.config import Settings
 from ingenium.errors import BusConnectError, BusPermissionError, MissingDependencyError
+from ingenium.nats_server.accounts import OPERATOR, READER
 from ingenium.testing import wait_until
 
 MakeServer = Callable[[str], Any]

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from live_app import APP
-from running import ingenium, running, until
+from support.live_app import APP
+from support.running import ingenium, running, until
 
-from ingenium.bus import running_servers
-from ingenium.delivery import Store
 from ingenium.errors import StoreError
+from ingenium.nats_server import running_servers
+from ingenium.runtime.durable import Store
 
 
 def has_traded(folder: Path) -> bool:

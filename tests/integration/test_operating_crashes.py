@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from live_app import APP, status_in
-from running import Running, running, until
+from support.live_app import APP, status_in
+from support.running import Running, running, until
 
-from ingenium.bus import running_servers
+from ingenium.nats_server import running_servers
 
 LOOPS = """
 import os
@@ -30,8 +30,8 @@ import asyncio
 from ingenium.cli.main import main
 from ingenium.components import load_app
 from ingenium.config import Settings
-from ingenium.deploy import run_app
-from ingenium.deploy.supervising import RestartPolicy
+from ingenium.deploy.local import run_app
+from ingenium.deploy.local.supervisor import RestartPolicy
 from ingenium.errors import IngeniumError
 
 policy = RestartPolicy(first_seconds=0.01, longest_seconds=0.01, crashes=2)

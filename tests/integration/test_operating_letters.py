@@ -6,14 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal
-from running import ingenium
+from support.delivering import Desk, EverySignal
+from support.running import ingenium
 
 from ingenium.bus import NatsBus
-from ingenium.bus.accounts import OPERATOR
 from ingenium.bus.envelope import headers_for
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import Stream
-from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.errors import StreamError
 from ingenium.events import (
     DeadLetterEvent,
@@ -24,8 +23,16 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.operating.letters import RESENT, Letter, find_letter, letters_of, original_of, resend
-from ingenium.subjects import DEAD_LETTER, EXECUTION, ORDER, SIGNAL, data_subject
+from ingenium.nats_server.accounts import OPERATOR
+from ingenium.operations.dead_letters import (
+    RESENT,
+    Letter,
+    find_letter,
+    letters_of,
+    original_of,
+    resend,
+)
+from ingenium.subjects.names import DEAD_LETTER, EXECUTION, ORDER, SIGNAL, data_subject
 from ingenium.testing.events import data_event
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_app import APP, status_in
-from running import ingenium, running, until
+from support.live_app import APP, status_in
+from support.running import ingenium, running, until
 from typer.testing import CliRunner, Result
 
-from ingenium.bus import running_servers
 from ingenium.cli.main import application
-from ingenium.delivery import Store
-from ingenium.delivery.kill_file import KillFile
 from ingenium.errors import ConfigError, StoreError
 from ingenium.events import ContentType, TradingState
+from ingenium.nats_server import running_servers
+from ingenium.runtime.durable import Store
+from ingenium.runtime.durable.kill_file import KillFile
 
 
 @pytest.fixture

@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal
-from live_app import APP
-from running import ingenium, running, until
+from support.delivering import Desk, EverySignal
+from support.live_app import APP
+from support.running import ingenium, running, until
 
-from ingenium.bus import NatsBus, running_servers
-from ingenium.bus.accounts import OPERATOR
+from ingenium.bus import NatsBus
 from ingenium.bus.envelope import headers_for
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Stream
-from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.components import Portfolio
-from ingenium.delivery import Store
 from ingenium.errors import StoreError, StreamError
 from ingenium.events import ExecutionEvent, OrderEvent, Side, SignalEvent, encode
-from ingenium.operating.verifying import Verified, verify
-from ingenium.subjects import EXECUTION, ORDER, data_subject
+from ingenium.nats_server import running_servers
+from ingenium.nats_server.accounts import OPERATOR
+from ingenium.operations.verify import Verified, verify
+from ingenium.runtime.durable import Store
+from ingenium.subjects.names import EXECUTION, ORDER, data_subject
 from ingenium.testing.events import data_event
 
 
@@ -210,7 +211,7 @@ async def test_order_in_the_outbox_is_not_lost(desk: Desk, bus: NatsBus, stream:
     portfolio = EverySignal()
     portfolio.restore_rows(store.rows())
     portfolio.recall(order)
-    from ingenium.delivery import Change, Outgoing
+    from ingenium.runtime.durable import Change, Outgoing
 
     headers = {k: v for k, v in sent.message.headers.items() if k != MESSAGE_ID}
     outgoing = Outgoing("order_next", ORDER, encode(order), headers)

@@ -11,17 +11,18 @@ from typing import Any, Self
 import nats
 import pytest
 from nats.aio.client import Client
-from running import running
+from support.running import running
 
 from ingenium import App, Ingestor
 from ingenium.brokers import PaperExecutor
-from ingenium.bus import EmbeddedServer, NatsBus
-from ingenium.bus.accounts import OPERATOR
+from ingenium.bus import NatsBus
 from ingenium.components import External
 from ingenium.config import Settings
-from ingenium.deploy.access import accounts_of
-from ingenium.deploy.connections import ServerConnections
-from ingenium.deploy.program_watch import ProgramWatch
+from ingenium.deploy.local.access import accounts_of
+from ingenium.deploy.local.program_watch import ProgramWatch
+from ingenium.deploy.local.server_connections import ServerConnections
+from ingenium.nats_server import EmbeddedServer
+from ingenium.nats_server.accounts import OPERATOR
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import RsiStrategy
 from ingenium.testing import wait_until

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal
-from http_broker import BrokerProcess
+from support.delivering import Desk, EverySignal
+from support.http_broker import BrokerProcess
 
 from ingenium.brokers import BrokerExecutor, PaperExecutor
 from ingenium.bus import MemoryBus, NatsBus
 from ingenium.bus.envelope import unpack
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Stream
-from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.components import Executor, Portfolio, arm
-from ingenium.components.live import LiveMember
 from ingenium.components.order_contents import OrderContents, content_of
 from ingenium.events import ExecutionEvent, OrderEvent, ReplaceEvent, StopLoss, decode, encode
-from ingenium.subjects import EXECUTION, ORDER, data_subject, dead_letter_subject
+from ingenium.runtime.live import LiveMember
+from ingenium.subjects.names import EXECUTION, ORDER, data_subject, dead_letter_subject
 from ingenium.testing.events import data_event
 
 WORDS = (

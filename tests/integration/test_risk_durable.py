@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk, EverySignal, FillAll, connected, jetstream
+from support.delivering import Desk, EverySignal, FillAll, connected, jetstream
 
 from ingenium.bus import NatsBus
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
-from ingenium.bus.streams import MONEY_STREAM, open_stream
 from ingenium.components import Component, arm
-from ingenium.components.gated import Gated
+from ingenium.components.risk_gated import Gated
 from ingenium.events import ControlEvent, DenialEvent, TradingState, decode, encode
 from ingenium.risk import RiskLimits
-from ingenium.subjects import DENIAL, ORDER, TRADING
+from ingenium.subjects.names import DENIAL, ORDER, TRADING
 
 MakeServer = Callable[[str], Any]
 LIMITS = RiskLimits(max_orders_per_second=0.001, burst=3, symbol_burst=0, duplicate_seconds=None)

@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from running import Ended, Running, ingenium, running, until
+from support.running import Ended, Running, ingenium, running, until
 
-from ingenium.bus import EmbeddedServer
+from ingenium.nats_server import EmbeddedServer
 
 APP = """
 from datetime import UTC, datetime, timedelta

@@ -10,14 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import Running, ingenium, running, until
+from support.running import Running, ingenium, running, until
 
 from ingenium import SignalEvent, connect, encode
-from ingenium.bus import NatsBus, running_servers
-from ingenium.bus.accounts import OPERATOR, READER, ROLES
+from ingenium.bus import NatsBus
 from ingenium.config import Settings
 from ingenium.errors import BusPermissionError
-from ingenium.subjects import ORDER
+from ingenium.nats_server import running_servers
+from ingenium.nats_server.accounts import OPERATOR, READER, ROLES
+from ingenium.subjects.names import ORDER
 
 APP = """
 import asyncio, sys
@@ -187,7 +188,7 @@ async def test_whoever_looks_on_cannot_send(folder: Path) -> None:
 
 def test_replay_keeps_its_one_user(folder: Path) -> None:
     (folder / "replay.py").write_text(
-        "from ingenium.ingest import CsvIngestor\nfrom ingenium.strategies import RsiStrategy\n"
+        "from ingenium.ingestors import CsvIngestor\nfrom ingenium.strategies import RsiStrategy\n"
         "from ingenium import App\nfrom ingenium.brokers import PaperExecutor\n"
         "from ingenium.portfolios import FixedQuantity\n"
         f"app = App(ingestors=[CsvIngestor({str(data())!r})], strategies=[RsiStrategy(['IBM'])],"

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import ingenium, running, until
+from support.running import ingenium, running, until
 
 APP = """
 import sys
 from ingenium import App, External
 from ingenium.brokers import PaperExecutor
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import RsiStrategy
 

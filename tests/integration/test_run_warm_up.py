@@ -10,9 +10,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from delivering import jetstream
-from plain_server import PlainServer
-from running import Running, ingenium, running, until
+from support.delivering import jetstream
+from support.plain_server import PlainServer
+from support.running import Running, ingenium, running, until
 
 from ingenium import backtest
 
@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingenium import App, Bar, ExecutionEvent, Executor, Ingestor, RiskLimits
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import SmaCross
 

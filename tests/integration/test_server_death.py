@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from live_app import APP, status_in
-from plain_server import PlainServer
-from running import ingenium, running, until
+from support.live_app import APP, status_in
+from support.plain_server import PlainServer
+from support.running import ingenium, running, until
 
 from ingenium.backoff import RestartPolicy
-from ingenium.bus import EmbeddedServer, NatsBus
-from ingenium.deploy.server_keeper import ServerKeeper
-from ingenium.deploy.supervising import CrashLoopError
+from ingenium.bus import NatsBus
+from ingenium.deploy.local.server_keeper import ServerKeeper
+from ingenium.deploy.local.supervisor import CrashLoopError
 from ingenium.errors import BusConnectError
+from ingenium.nats_server import EmbeddedServer
 
 # 200 bars a second, each with a signal, most of them with an order.
 BUSY = APP.replace("asyncio.sleep(0.05)", "asyncio.sleep(0.005)")

@@ -7,13 +7,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from delivering import Desk, EverySignal
+from support.delivering import Desk, EverySignal
 
 from ingenium.bus import NatsBus
 from ingenium.components import arm
-from ingenium.delivery.checksum import checksum
 from ingenium.events import ControlEvent, TradingState, decode
-from ingenium.subjects import TRADING
+from ingenium.runtime.durable.checksum import checksum
+from ingenium.subjects.names import TRADING
 
 
 def armed() -> EverySignal:

@@ -13,19 +13,19 @@ from typing import Any
 
 import nats
 import pytest
-from delivering import connected, jetstream
-from live_app import APP
-from running import ingenium, running, until
+from support.delivering import connected, jetstream
+from support.live_app import APP
+from support.running import ingenium, running, until
 from typer.testing import CliRunner, Result
 
-from ingenium.bus.status_stream import keep_statuses
-from ingenium.bus.streams import MONEY_STREAM, open_stream
+from ingenium.bus.nats.status_stream import keep_statuses
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.cli.main import application
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
-from ingenium.operating.component_state import ComponentState
-from ingenium.operating.places import find_place
-from ingenium.operating.status import AppStatus, status_of
+from ingenium.operations.apps import find_place
+from ingenium.operations.component_state import ComponentState
+from ingenium.operations.status import AppStatus, status_of
 
 # A strategy in another language, as far as anybody can tell: it says nothing of itself.
 SILENT = """

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import jetstream
-from running import Ended, ingenium, running, until
+from support.delivering import jetstream
+from support.running import Ended, ingenium, running, until
 from typer.testing import CliRunner, Result
 
 from ingenium.cli.main import application

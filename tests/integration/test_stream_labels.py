@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivering import Desk
-from live_app import APP
 from nats.js.api import StreamConfig
-from running import running, until
+from support.delivering import Desk
+from support.live_app import APP
+from support.running import running, until
 
-from ingenium.bus import NatsBus, running_servers
-from ingenium.bus.accounts import OPERATOR
-from ingenium.bus.labels import Labels
+from ingenium.bus import NatsBus
+from ingenium.bus.nats.labels import Labels
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
-from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, open_stream
-from ingenium.subjects import SIGNAL
+from ingenium.nats_server import running_servers
+from ingenium.nats_server.accounts import OPERATOR
+from ingenium.subjects.names import SIGNAL
 
 _TEXT = "Ingenium: signals, orders, executions, denials, dead letters, control"
 

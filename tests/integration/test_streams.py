@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from ingenium.bus import NatsBus, NatsOptions
-from ingenium.bus.stream import MESSAGE_ID, MemoryStream, Record, Stream
-from ingenium.bus.streams import (
+from ingenium.bus.nats.stream_layout import (
     DATA_STREAM,
     MONEY_STREAM,
     StreamLayout,
     has_streams,
     open_stream,
 )
+from ingenium.bus.stream import MESSAGE_ID, MemoryStream, Record, Stream
 from ingenium.errors import BusTimeoutError, EventTooLargeError, StreamError
-from ingenium.subjects import EXECUTION, ORDER, SIGNAL
+from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL
 
 MakeServer = Callable[[str], Any]
 
@@ -361,7 +361,7 @@ async def test_a_server_with_jetstream_has_streams(bus: NatsBus) -> None:
 async def test_append_that_waits_when_the_server_is_killed_fails_at_once_and_is_kept_once(
     server: Any, bus: NatsBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingenium.bus.nats_stream.CALL_SECONDS", 600.0)
+    monkeypatch.setattr("ingenium.bus.nats.stream.CALL_SECONDS", 600.0)
     stream = await open_stream(bus, MONEY_STREAM)
     server.pause()
     waiting = asyncio.create_task(stream.append(ORDER, b"one", {MESSAGE_ID: "same"}))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ingenium.bus import NatsBus
-from ingenium.bus.streams import DATA_STREAM, MONEY_STREAM, StreamLayout, open_stream
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, StreamLayout, open_stream
 from ingenium.errors import StreamError
-from ingenium.subjects import ORDER
+from ingenium.subjects.names import ORDER
 
 MakeServer = Callable[[str], Any]
 MIB = 2**20

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import nats
 import pytest
-from running import ingenium, running, until
+from support.running import ingenium, running, until
 
-from ingenium.bus import EmbeddedServer
-from ingenium.bus.work_queue import WorkQueue
+from ingenium.bus.nats.work_queue import WorkQueue
+from ingenium.nats_server import EmbeddedServer
 
 APP = """
 from pathlib import Path
 from ingenium import App
 from ingenium.brokers import PaperExecutor
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import SmaCross
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import ingenium, running
+from support.running import ingenium, running
 
 from ingenium import (
     DataEvent,
@@ -25,9 +25,10 @@ from ingenium import (
     encode,
     encode_binary,
 )
-from ingenium.bus import EmbeddedServer, NatsBus
+from ingenium.bus import NatsBus
 from ingenium.events import Event
-from ingenium.subjects import subject_of
+from ingenium.nats_server import EmbeddedServer
+from ingenium.subjects.names import subject_of
 
 EVENTS: list[Event] = [
     DataEvent(
@@ -260,7 +261,7 @@ def test_version_plain_and_json(tmp_path: Path) -> None:
 def test_interrupt_while_the_server_is_down_ends_at_once(tmp_path, unused_port, command):
     (tmp_path / "app.py").write_text(
         "from ingenium import App\n"
-        "from ingenium.ingest import CsvIngestor\n"
+        "from ingenium.ingestors import CsvIngestor\n"
         "app = App(ingestors=[CsvIngestor('A.csv')])\n"
     )
     env = {"NATS_SERVER": f"nats://127.0.0.1:{unused_port}"}

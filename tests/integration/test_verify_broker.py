@@ -9,19 +9,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from delivering import Desk, EverySignal
-from http_broker import BrokerProcess
+from support.delivering import Desk, EverySignal
+from support.http_broker import BrokerProcess
 
 from ingenium.brokers import BrokerExecutor
 from ingenium.bus import NatsBus
 from ingenium.bus.envelope import headers_for
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import Stream
-from ingenium.bus.streams import MONEY_STREAM, open_stream
-from ingenium.delivery.checksum import checksum
-from ingenium.deploy.positions import disagreement, in_words
+from ingenium.deploy.local.positions import disagreement, in_words
 from ingenium.events import ExecutionEvent, encode
-from ingenium.operating.verifying import Verified, verify
-from ingenium.subjects import EXECUTION
+from ingenium.operations.verify import Verified, verify
+from ingenium.runtime.durable.checksum import checksum
+from ingenium.subjects.names import EXECUTION
 
 D = Decimal
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tools import need_program
+from support.tools import need_program
 
 TOP = Path(__file__).parents[2]
 REFUSED = "the Go module proxy refuses github.com/markwinter/ingenium"

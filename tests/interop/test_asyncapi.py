@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tools import need_program
+from support.tools import need_program
 
 TOP = Path(__file__).parents[2]
 ORDERS = "executorReceivesOrders"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import ingenium, running, until
+from support.running import ingenium, running, until
 
 TOP = Path(__file__).parents[2]
 ROWS = 400
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ingenium import App, External
 from ingenium.brokers import PaperExecutor
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import RsiStrategy
 

@@ -24,8 +24,9 @@ from ingenium import (
     encode,
     encode_binary,
 )
-from ingenium.bus import EmbeddedServer, Message
+from ingenium.bus import Message
 from ingenium.events import Event
+from ingenium.nats_server import EmbeddedServer
 
 LIMIT_SECONDS = 20
 FORMS = ["documented", "later", "protojson", "binary"]

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import ingenium
-from signing_in import KINDS, answers_over_tls, refuses_strangers
-from tools import need_program
+from support.running import ingenium
+from support.signing_in import KINDS, answers_over_tls, refuses_strangers
+from support.tools import need_program
 
 import ingenium as sdk
 from ingenium import DataEvent, Ohlc, SignalEvent
-from ingenium.bus import EmbeddedServer, Message
+from ingenium.bus import Message
+from ingenium.nats_server import EmbeddedServer
 
 TOP = Path(__file__).parents[2]
 STRATEGIES = {

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import original_peer as peer
 import pytest
-from delivering import jetstream
-from running import ingenium, running
+import support.original_peer as peer
+from support.delivering import jetstream
+from support.running import ingenium, running
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "original"
 PEER = Path(__file__).parents[1] / "original_peer.py"

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tools import need_program
+from support.tools import need_program
 
-from ingenium.bus import EmbeddedServer
+from ingenium.nats_server import EmbeddedServer
 
 TOP = Path(__file__).parents[2]
 TEXT = (TOP / "docs" / "your-own-event.md").read_text()

@@ -12,11 +12,12 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
-from tools import need_module, need_program
+from support.tools import need_module, need_program
 
 import ingenium
 from ingenium import SignalEvent
-from ingenium.bus import EmbeddedServer, Message
+from ingenium.bus import Message
+from ingenium.nats_server import EmbeddedServer
 from ingenium.testing import Collector, order_event
 
 TOP = Path(__file__).parents[2]

@@ -15,15 +15,15 @@ from simulation.process import CrashedError, Process
 from simulation.stream import NAME, SimStream
 
 from ingenium.brokers.broker_executor import BrokerExecutor
+from ingenium.brokers.journal_entry import Entry, OrderState
 from ingenium.brokers.journal_rows import PREFIX
-from ingenium.brokers.order_entry import Entry, OrderState
 from ingenium.components import Component, Portfolio
-from ingenium.components.gated import arm
-from ingenium.components.points import Point
-from ingenium.delivery import DurableMember, Store
-from ingenium.delivery.salvage import put_parts, whole_parts
-from ingenium.delivery.store import Position
+from ingenium.components.failpoints import Point
+from ingenium.components.risk_gated import arm
 from ingenium.errors import IngeniumError, StoreDamagedError, StreamError
+from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable.salvage import put_parts, whole_parts
+from ingenium.runtime.durable.store import Position
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld

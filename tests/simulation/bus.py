@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from simulation.process import Process
 
-from ingenium.bus.contract import Bus, Incident, Message, MessageHandler, Subscription
-from ingenium.bus.routing import matches
+from ingenium.bus.base import Bus, Incident, Message, MessageHandler, Subscription
+from ingenium.subjects.grammar import matches
 
 __all__ = ["SimBus"]
 

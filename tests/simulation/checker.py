@@ -10,11 +10,11 @@ from simulation.parts import PORTFOLIO, BusyPortfolio, make_portfolio, signal_id
 from simulation.words import said
 
 from ingenium.brokers.broker_executor import BrokerExecutor
-from ingenium.brokers.order_entry import OrderState
+from ingenium.brokers.journal_entry import OrderState
 from ingenium.brokers.order_journal import OrderJournal
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.components import Portfolio
-from ingenium.components.gated import Gated, arm
+from ingenium.components.risk_gated import Gated, arm
 from ingenium.events import (
     DeadLetterEvent,
     DenialEvent,
@@ -27,7 +27,7 @@ from ingenium.events import (
     decode,
 )
 from ingenium.ids import make_id
-from ingenium.subjects import event_type_of
+from ingenium.subjects.names import event_type_of
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld

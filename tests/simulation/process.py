@@ -10,7 +10,7 @@ from typing import Any
 from simulation.chaos import Chaos, SimClock
 from simulation.loop import OWNER, Owner, SimLoop
 
-from ingenium.components.points import Point
+from ingenium.components.failpoints import Point
 
 __all__ = ["CrashedError", "Process"]
 
@@ -78,7 +78,7 @@ class Process(Owner):
             self._die("behind a commit")
 
     def at(self, point: Point) -> None:
-        """Pass a labelled point; see `ingenium.components.points`."""
+        """Pass a labelled point; see `ingenium.components.failpoints`."""
         if not self.alive:
             raise CrashedError(self.name)
         self.chaos.trace(f"{self.name} passes {point}")

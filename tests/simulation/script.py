@@ -12,11 +12,9 @@ from simulation.parts import PORTFOLIO, signal_id
 from simulation.process import Process
 from simulation.stream import SimStream
 
-from ingenium.bus.contract import Message
+from ingenium.bus.base import Message
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.clock import format_time
-from ingenium.delivery.causes import CAUSE_TIME
-from ingenium.delivery.writing import DEADLINE, DEADLINE_SECONDS
 from ingenium.errors import BusTimeoutError
 from ingenium.events import (
     ControlEvent,
@@ -31,7 +29,9 @@ from ingenium.events import (
     encode,
 )
 from ingenium.ids import make_id
-from ingenium.subjects import EXECUTION, TRADING, subject_of
+from ingenium.runtime.durable.causes import CAUSE_TIME
+from ingenium.runtime.durable.transaction import DEADLINE, DEADLINE_SECONDS
+from ingenium.subjects.names import EXECUTION, TRADING, subject_of
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld

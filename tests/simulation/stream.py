@@ -10,9 +10,8 @@ from simulation.chaos import Chaos
 from simulation.network import Peer, call
 from simulation.process import Process
 
-from ingenium.bus.content import same_content
-from ingenium.bus.contract import Message
-from ingenium.bus.routing import matches
+from ingenium.bus.base import Message
+from ingenium.bus.content_hash import same_content
 from ingenium.bus.stream import (
     MESSAGE_ID,
     Appended,
@@ -22,8 +21,9 @@ from ingenium.bus.stream import (
     check_gap,
     check_mark,
 )
-from ingenium.delivery.store import Position
 from ingenium.errors import BusTimeoutError, StreamError
+from ingenium.runtime.durable.store import Position
+from ingenium.subjects.grammar import matches
 
 __all__ = ["NAME", "SimServer", "SimStream"]
 

@@ -16,21 +16,21 @@ from simulation.world import simulate
 from ingenium.brokers import (
     audit,
     broker_executor,
-    broker_news,
-    broker_work,
     journal_reports,
+    journal_updates,
     order_journal,
-    reconciling,
+    reconciler,
+    worker,
 )
-from ingenium.brokers.calling import Answer
+from ingenium.brokers.calls import Answer
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components import Portfolio
-from ingenium.delivery import damage, outbox, store, taking, writing
-from ingenium.delivery.lateness import lateness
-from ingenium.delivery.store import Change
 from ingenium.errors import BrokerRefusedError, BrokerTimeoutError, BusTimeoutError
 from ingenium.ids import make_id
 from ingenium.risk import TradingSwitch, gate
+from ingenium.runtime.durable import damage, outbox, record_handler, store, transaction
+from ingenium.runtime.durable.deadline import lateness
+from ingenium.runtime.durable.store import Change
 
 SEEDS = 100
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -65,18 +65,18 @@ def fresh_client_id_per_retry(patch):
 
 
 def position_before_state(patch):
-    commit = writing.Draft.commit
+    commit = transaction.Draft.commit
 
     def commit_twice(self):
         if self._positions:
             self._store.commit(Change(positions=list(self._positions.values())))
         commit(self)
 
-    patch.setattr(writing.Draft, "commit", commit_twice)
+    patch.setattr(transaction.Draft, "commit", commit_twice)
 
 
 def state_before_position(patch):
-    commit = writing.Draft.commit
+    commit = transaction.Draft.commit
 
     def commit_twice(self):
         positions, self._positions = self._positions, {}
@@ -85,20 +85,20 @@ def state_before_position(patch):
         if positions:
             self._store.commit(Change(positions=list(positions.values()), seen=list(seen)))
 
-    patch.setattr(writing.Draft, "commit", commit_twice)
+    patch.setattr(transaction.Draft, "commit", commit_twice)
 
 
 def no_inbox(patch):
-    patch.setattr(writing.Draft, "digest", lambda self, identifier: None)
+    patch.setattr(transaction.Draft, "digest", lambda self, identifier: None)
 
 
 def duplicate_is_known_by_its_id_alone(patch):
-    digest = writing.Draft.digest
+    digest = transaction.Draft.digest
 
     def without_content(self, identifier):
         return None if digest(self, identifier) is None else b""
 
-    patch.setattr(writing.Draft, "digest", without_content)
+    patch.setattr(transaction.Draft, "digest", without_content)
 
 
 def outbox_forgets_before_the_acknowledgement(patch):
@@ -143,14 +143,14 @@ def outbox_sends_together_in_any_order(patch):
 
 
 def commit_leaves_out_what_the_last_of_a_batch_has_sent(patch):
-    commit = writing.Draft.commit
+    commit = transaction.Draft.commit
 
     def commit_without_the_last(self):
         if len(self._outbox) > 1 and len(self._seen) > 1:
             self._outbox.pop()
         commit(self)
 
-    patch.setattr(writing.Draft, "commit", commit_without_the_last)
+    patch.setattr(transaction.Draft, "commit", commit_without_the_last)
 
 
 def call_before_the_journal_is_written(patch):
@@ -165,7 +165,7 @@ def call_before_the_journal_is_written(patch):
 
 
 def fills_are_booked_again(patch):
-    fill = broker_news.BrokerNews.fill
+    fill = journal_updates.BrokerNews.fill
 
     def forgetful(self, told):
         entry = self.entries.get(told.client_id)
@@ -173,18 +173,18 @@ def fills_are_booked_again(patch):
             entry.fills.clear()
         return fill(self, told)
 
-    patch.setattr(broker_news.BrokerNews, "fill", forgetful)
+    patch.setattr(journal_updates.BrokerNews, "fill", forgetful)
 
 
 def unknown_counts_as_failed(patch):
-    heed = broker_work.BrokerWork._heed
+    heed = worker.BrokerWork._heed
 
     def give_up(self, entry, answer):
         if isinstance(answer.error, BrokerTimeoutError):
             answer = Answer(None, BrokerRefusedError("no answer"))
         heed(self, entry, answer)
 
-    patch.setattr(broker_work.BrokerWork, "_heed", give_up)
+    patch.setattr(worker.BrokerWork, "_heed", give_up)
 
 
 def unknown_is_always_sent_again(patch):
@@ -201,13 +201,15 @@ def lease_is_not_looked_at(patch):
 
 
 def late_orders_are_worked(patch):
-    patch.setattr(taking, "lateness", lambda *_: None)
+    patch.setattr(record_handler, "lateness", lambda *_: None)
     patch.setattr(broker_executor.BrokerExecutor, "max_order_age_seconds", 1e9)
 
 
 def late_by_own_age_only(patch):
-    patch.setattr(taking, "lateness", lambda event, _, kept, now: lateness(event, {}, kept, now))
-    patch.setattr(taking, "cause_of", lambda *_: None)
+    patch.setattr(
+        record_handler, "lateness", lambda event, _, kept, now: lateness(event, {}, kept, now)
+    )
+    patch.setattr(record_handler, "cause_of", lambda *_: None)
 
 
 def halts_are_not_heard(patch):
@@ -215,7 +217,7 @@ def halts_are_not_heard(patch):
 
 
 def words_about_trading_count_again(patch):
-    digest = writing.Draft.digest
+    digest = transaction.Draft.digest
     apply = TradingSwitch.apply
 
     def apply_anew(self, event):
@@ -226,7 +228,7 @@ def words_about_trading_count_again(patch):
         return None if identifier.startswith("control") else digest(self, identifier)
 
     patch.setattr(TradingSwitch, "apply", apply_anew)
-    patch.setattr(writing.Draft, "digest", digest_of_others)
+    patch.setattr(transaction.Draft, "digest", digest_of_others)
 
 
 def portfolio_forgets_its_state(patch):
@@ -253,7 +255,7 @@ def reports_are_known_by_the_fill_alone(patch):
         event.id = make_id("exec", account, fill.id)
         return event
 
-    patch.setattr(broker_news, "fill_event", with_short_id)
+    patch.setattr(journal_updates, "fill_event", with_short_id)
 
 
 def counts_are_not_held_against_fills(patch):
@@ -269,12 +271,12 @@ def positions_are_compared_at_the_start_only(patch):
 
 
 def fills_before_the_last_one_are_never_read(patch):
-    read_fills = reconciling.Reconciler.read_fills
+    read_fills = reconciler.Reconciler.read_fills
 
     async def read_on(self, tries=16, *, whole=False):
         return await read_fills(self, tries)
 
-    patch.setattr(reconciling.Reconciler, "read_fills", read_on)
+    patch.setattr(reconciler.Reconciler, "read_fills", read_on)
 
 
 def orders_that_are_forgotten_block_nothing(patch):

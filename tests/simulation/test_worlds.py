@@ -12,7 +12,7 @@ import pytest
 from simulation.running import kept_seeds, run_seeds
 from simulation.world import simulate
 
-from ingenium.components.points import Point
+from ingenium.components.failpoints import Point
 
 TESTS = Path(__file__).resolve().parents[1]
 SEEDS = 2000
@@ -101,13 +101,14 @@ BANNED = re.compile(
     r"\brandom_id\(|^\s*(import|from) threading\b|\bto_thread\(|\brun_in_executor\("
 )
 # Messages that a person sends follow from nothing, and neither does a secret.
-ALLOWED = {"delivery/control.py", "delivery/dead_letters.py", "delivery/secret.py"}
+ALLOWED = {"runtime/durable/control.py", "runtime/durable/secret.py"}
 
 
 def test_nothing_that_is_simulated_looks_at_the_machine():
     package = TESTS.parent / "python/ingenium"
     found = []
-    for room in ("delivery", "risk", "components", "brokers", "trading", "portfolios"):
+    rooms = ("runtime", "runtime/durable", "risk", "components", "brokers", "trading", "portfolios")
+    for room in rooms:
         for file in sorted((package / room).glob("*.py")):
             name = f"{room}/{file.name}"
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):

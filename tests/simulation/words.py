@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from ingenium.bus.stream import Record
 from ingenium.events import ControlEvent, TradingState, decode
-from ingenium.risk.switch import is_operator
-from ingenium.subjects import TRADING
+from ingenium.risk.trading_switch import is_operator
+from ingenium.subjects.names import TRADING
 
 __all__ = ["said"]
 

@@ -25,11 +25,11 @@ from simulation.words import said
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.journal_rows import fill_key
 from ingenium.bus.lease import LeaseTable
-from ingenium.bus.routing import matches
-from ingenium.components.points import Point
+from ingenium.components.failpoints import Point
 from ingenium.events import TradingState
 from ingenium.risk import RiskLimits
-from ingenium.subjects import EXECUTION, ORDER, PORTFOLIO, REPLACE, SIGNAL, TRADING
+from ingenium.subjects.grammar import matches
+from ingenium.subjects.names import EXECUTION, ORDER, PORTFOLIO, REPLACE, SIGNAL, TRADING
 from ingenium.trading import Order
 
 __all__ = ["Outcome", "SimWorld", "simulate"]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from replaying import replay_on
+from support.replaying import replay_on
 
 from ingenium import App, Ingestor, Portfolio, Strategy, backtest
 from ingenium.backtest import check_lookahead
@@ -17,7 +17,7 @@ from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus
 from ingenium.errors import BacktestError, ConfigError, IngeniumError
 from ingenium.events import Signal
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.trading import Bar
 
@@ -25,7 +25,7 @@ FILE = """
 from pathlib import Path
 from ingenium import App
 from ingenium.brokers import PaperExecutor
-from ingenium.ingest import CsvIngestor
+from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import SmaCross
 

@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from delivering import EverySignal
+from support.delivering import EverySignal
 
 from ingenium.bus import MemoryBus
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
 from ingenium.components import arm
-from ingenium.delivery import DurableMember, Store
-from ingenium.delivery.stream_clock import StreamClock
 from ingenium.events import DenialEvent, OrderEvent, SignalEvent, decode, encode
-from ingenium.subjects import DENIAL, ORDER, SIGNAL
+from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable.stream_clock import StreamClock
+from ingenium.subjects.names import DENIAL, ORDER, SIGNAL
 
 START = datetime(2026, 3, 29, 0, 59, 30, tzinfo=UTC)
 """Half a minute before clocks in Europe are put forward."""

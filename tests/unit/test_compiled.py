@@ -66,7 +66,7 @@ def test_source_that_was_edited_since_it_was_compiled_runs(tmp_path: Path) -> No
     ending = sysconfig.get_config_var("EXT_SUFFIX")
     for name in ("backtest/quick", "ids"):
         (package / f"{name}{ending}").write_bytes(b"no library")
-    names = ("ingenium/backtest/quick.py", "ingenium/ids.py")
+    names = ("ingenium/backtest/fast_loop.py", "ingenium/ids.py")
     lines = [f"{sha256((tmp_path / name).read_bytes()).hexdigest()}  {name}" for name in names]
     (tmp_path / "ingenium__mypyc.sources").write_text("\n".join(lines) + "\n")
 

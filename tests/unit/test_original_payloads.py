@@ -14,14 +14,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from replaying import replay_on
+from support.replaying import replay_on
 
 from ingenium import App, Ingestor, Portfolio, Strategy
 from ingenium.backtest import replay
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus, Message
-from ingenium.components.handling import note_arrival, wants
-from ingenium.components.live import LiveMember
 from ingenium.errors import DecodeError
 from ingenium.events import (
     DataEvent,
@@ -33,10 +31,12 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.lockstep.feed import time_of
+from ingenium.runtime.dispatch import note_arrival, wants
+from ingenium.runtime.live import LiveMember
+from ingenium.runtime.replay.feed import time_of
 from ingenium.testing import IncidentLog
 from ingenium.trading import Bar, Fill, Order
-from ingenium.trading import once as once_module
+from ingenium.trading import log_once as once_module
 from ingenium.trading.numbers import format_decimal, parse_decimal
 from ingenium.trading.period import format_period, parse_period, read_period
 from ingenium.trading.timestamp import parse_time

@@ -12,7 +12,7 @@ from ingenium.clock import format_time
 from ingenium.components import Ingestor
 from ingenium.errors import DecodeError
 from ingenium.events import DataEvent
-from ingenium.lockstep import time_of
+from ingenium.runtime.replay import time_of
 from ingenium.trading import Bar
 from ingenium.trading.bar_length import DAY, find_length, format_length, kind_of
 

@@ -1,7 +1,7 @@
 """Runs an app in this process, without a server: the same components, the same order.
 
-This is the replay of `ingenium.lockstep` with the bus left out: what a component sends is handed
-to the next one directly. Both take their order from the same rules, and a test holds their
+The replay of `ingenium.runtime.lockstep` without the bus: what a component sends is handed to the
+next one directly. Both take their order from the same rules, and a test holds their
 digests against each other.
 """
 
@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic
 
-from ingenium.backtest.curve import EquityCurve
-from ingenium.backtest.parts import Part
-from ingenium.backtest.quick import QuickSteps
+from ingenium.backtest.driver import Part
+from ingenium.backtest.equity_curve import EquityCurve
+from ingenium.backtest.fast_loop import QuickSteps
 from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
 from ingenium.components.base import Sent, ran_already
-from ingenium.components.handling import end_instant, start_component, stop_component
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
-from ingenium.lockstep import EventLog, Feed, Item, OnStep, ReplayResult, merged, next_turn
+from ingenium.runtime.dispatch import end_instant, start_component, stop_component
+from ingenium.runtime.replay import EventLog, Feed, Item, OnStep, ReplayResult, merged, next_turn
 from ingenium.trading import Bar
 
 __all__ = ["Replay", "replay", "replay_async"]

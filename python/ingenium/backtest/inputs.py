@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from ingenium.backtest.file_watch import FileWatch
 from ingenium.backtest.manifest import file_sha256
-from ingenium.backtest.watching import FileWatch
 from ingenium.components import App, Ingestor
 
 __all__ = ["Input", "InputWatch", "digest_now", "present"]

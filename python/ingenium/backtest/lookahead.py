@@ -19,13 +19,13 @@ from random import Random
 
 from ingenium.backtest.early_bars import EarlyBars
 from ingenium.backtest.engine import Replay
-from ingenium.backtest.watching import FileWatch
+from ingenium.backtest.file_watch import FileWatch
 from ingenium.components import App, Component, Ingestor, load_app
 from ingenium.components.base import Sent, event_of
-from ingenium.components.handling import STOP
 from ingenium.errors import BacktestError, ConfigError
 from ingenium.events import DataEvent, Ohlc, encode
-from ingenium.lockstep import time_of
+from ingenium.runtime.dispatch import STOP
+from ingenium.runtime.replay import time_of
 from ingenium.trading import Bar, SentReport
 from ingenium.trading.numbers import format_decimal, parse_price
 

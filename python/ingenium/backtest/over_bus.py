@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from ingenium.backtest.curve import EquityCurve
+from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.components import App, External, Portfolio
 from ingenium.components.base import ran_already
 from ingenium.config import Settings
 from ingenium.errors import BacktestError, ComponentError, DeployError, LockstepError
 from ingenium.events import DataEvent
-from ingenium.lockstep import EventLog, OnStep, ReplayResult, Step, Window
+from ingenium.runtime.replay import EventLog, OnStep, ReplayResult, Step, Window
 
 __all__ = ["BusReplay"]
 
@@ -75,7 +75,7 @@ class BusReplay:
             ComponentError: A component failed; `log` holds what happened before.
             IngeniumError: A program or the server cannot be started.
         """
-        from ingenium.deploy.history import run_history
+        from ingenium.deploy.local.private_replay import run_history
 
         try:
             result = await run_history(

@@ -10,7 +10,7 @@ from math import log
 from statistics import median
 from typing import NamedTuple
 
-from ingenium.backtest.prices import PriceTrack
+from ingenium.backtest.price_track import PriceTrack
 
 __all__ = ["Jump", "find_jumps"]
 

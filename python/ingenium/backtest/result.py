@@ -11,15 +11,15 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingenium.backtest.curve import EquityCurve
-from ingenium.backtest.figures import figures, percent, ratio, session
+from ingenium.backtest.equity_curve import EquityCurve
+from ingenium.backtest.formatting import figures, percent, ratio, session
 from ingenium.backtest.manifest import Manifest
-from ingenium.backtest.summary import Statistics
+from ingenium.backtest.stats import Statistics
 from ingenium.components import DataNote
 from ingenium.errors import BacktestError, MissingDependencyError
 from ingenium.events import Side
 from ingenium.exchange import ExchangeNotes
-from ingenium.lockstep import OnStep, ReplayResult
+from ingenium.runtime.replay import OnStep, ReplayResult
 from ingenium.trading import Account, Fill, Trade
 
 if TYPE_CHECKING:

@@ -12,19 +12,19 @@ from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ingenium.backtest.curve import EquityCurve
 from ingenium.backtest.engine import Replay
-from ingenium.backtest.harsher import make_harsher
+from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.manifest import describe, make_manifest
 from ingenium.backtest.over_bus import BusReplay, OnLine
-from ingenium.backtest.problems import as_asked, backtest_problems
 from ingenium.backtest.result import BacktestResult
-from ingenium.backtest.summary import summarize
+from ingenium.backtest.result_problems import as_asked, backtest_problems
+from ingenium.backtest.stats import summarize
+from ingenium.backtest.stress import make_harsher
 from ingenium.brokers import PaperExecutor
 from ingenium.components import App, External, load_app
 from ingenium.errors import BacktestError, ComponentError, ConfigError
 from ingenium.exchange import ExchangeNotes, NoSlippage
-from ingenium.lockstep import OnStep
+from ingenium.runtime.replay import OnStep
 
 __all__ = ["run", "run_async"]
 

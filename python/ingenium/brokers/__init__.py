@@ -3,7 +3,7 @@
 from ingenium.brokers.broker import Broker, BrokerFill, BrokerOrder
 from ingenium.brokers.broker_books import BrokerBooks, read_broker
 from ingenium.brokers.broker_executor import BrokerExecutor
-from ingenium.brokers.paper import PaperExecutor
+from ingenium.brokers.paper_executor import PaperExecutor
 
 __all__ = [
     "Broker",

@@ -25,7 +25,7 @@ from ingenium.errors import (
 )
 from ingenium.events import Side, TradeUpdate
 from ingenium.ids import make_id
-from ingenium.subjects import check_symbol
+from ingenium.subjects.names import check_symbol
 from ingenium.trading import Order
 from ingenium.trading.numbers import as_written
 

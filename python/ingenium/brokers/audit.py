@@ -11,8 +11,8 @@ import msgspec
 
 from ingenium.brokers.answers import CheckedBroker
 from ingenium.brokers.broker import BrokerOrder
-from ingenium.brokers.calling import Delays, ask
-from ingenium.brokers.reconciling import Reconciler
+from ingenium.brokers.calls import Delays, ask
+from ingenium.brokers.reconciler import Reconciler
 from ingenium.errors import BrokerError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import msgspec
 
 from ingenium.brokers.answers import CheckedBroker
 from ingenium.brokers.broker import Broker, BrokerOrder
-from ingenium.brokers.calling import ask
+from ingenium.brokers.calls import ask
 
 __all__ = ["BrokerBooks", "read_broker"]
 

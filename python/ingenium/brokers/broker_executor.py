@@ -11,15 +11,15 @@ from typing import ClassVar
 
 from ingenium.brokers.answers import check_adapter
 from ingenium.brokers.broker import Broker
-from ingenium.brokers.broker_work import BrokerWork
+from ingenium.brokers.journal_entry import HALT, Entry, OrderState
 from ingenium.brokers.journal_rows import PREFIX
-from ingenium.brokers.order_entry import HALT, Entry, OrderState
 from ingenium.brokers.order_journal import GRACE_SECONDS, OrderJournal
-from ingenium.brokers.reconciling import Reconciler
+from ingenium.brokers.reconciler import Reconciler
+from ingenium.brokers.worker import BrokerWork
 from ingenium.bus.lease import Lease
-from ingenium.components.desk import Desk
 from ingenium.components.executor import Executor, unseen_reason
-from ingenium.components.points import Point
+from ingenium.components.external_work import Desk
+from ingenium.components.failpoints import Point
 from ingenium.errors import InvalidOrderError, LeaseLostError, SubjectError
 from ingenium.events import (
     CancelEvent,
@@ -31,7 +31,7 @@ from ingenium.events import (
 )
 from ingenium.ids import make_id
 from ingenium.risk import OrderBalance
-from ingenium.subjects import check_symbol
+from ingenium.subjects.names import check_symbol
 from ingenium.trading import Order
 from ingenium.trading.money import ZERO
 

@@ -6,7 +6,7 @@ from datetime import UTC
 from decimal import Decimal
 
 from ingenium.brokers.broker import BrokerFill
-from ingenium.brokers.order_entry import ENDS, Entry
+from ingenium.brokers.journal_entry import ENDS, Entry
 from ingenium.events import ExecutionEvent, TradeUpdate
 from ingenium.ids import make_id
 from ingenium.trading import Order

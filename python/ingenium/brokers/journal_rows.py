@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from ingenium.brokers.broker import BrokerFill
-from ingenium.brokers.order_entry import Entry
+from ingenium.brokers.journal_entry import Entry
 from ingenium.errors import ComponentError, ConfigError
 from ingenium.events import Side
 from ingenium.ids import make_id

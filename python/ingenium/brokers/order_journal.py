@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ingenium.brokers.broker_news import BrokerNews
-from ingenium.brokers.order_entry import Act, Call, Entry, OrderState
+from ingenium.brokers.journal_entry import Act, Call, Entry, OrderState
+from ingenium.brokers.journal_updates import BrokerNews
 from ingenium.events import TradeUpdate
 from ingenium.trading import Order
 

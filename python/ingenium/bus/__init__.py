@@ -1,6 +1,6 @@
 """The bus: how components meet."""
 
-from ingenium.bus.contract import (
+from ingenium.bus.base import (
     Bus,
     Incident,
     IncidentKind,
@@ -8,14 +8,12 @@ from ingenium.bus.contract import (
     MessageHandler,
     Subscription,
 )
-from ingenium.bus.embedded import EmbeddedServer, running_servers
 from ingenium.bus.memory import MemoryBus
-from ingenium.bus.nats_bus import NatsBus
-from ingenium.bus.options import NatsOptions
+from ingenium.bus.nats.bus import NatsBus
+from ingenium.bus.nats.options import NatsOptions
 
 __all__ = [
     "Bus",
-    "EmbeddedServer",
     "Incident",
     "IncidentKind",
     "MemoryBus",
@@ -24,5 +22,4 @@ __all__ = [
     "NatsBus",
     "NatsOptions",
     "Subscription",
-    "running_servers",
 ]

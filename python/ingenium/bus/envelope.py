@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from ingenium.bus.contract import Bus, Message
+from ingenium.bus.base import Bus, Message
 from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.clock import Clock, SystemClock
 from ingenium.errors import BusError, ConfigError, DecodeError
@@ -20,7 +20,7 @@ from ingenium.events import (
     encode_binary,
 )
 from ingenium.ids import make_id
-from ingenium.subjects import dead_letter_subject, event_type_of
+from ingenium.subjects.names import dead_letter_subject, event_type_of
 
 __all__ = [
     "content_type_named",

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from ingenium.bus.contract import Incident, IncidentKind
-from ingenium.repeated import Repeated
+from ingenium.bus.base import Incident, IncidentKind
+from ingenium.log_throttle import Repeated
 from ingenium.user_frames import frames_of, is_own, root_of
 
 __all__ = ["IncidentWriter"]

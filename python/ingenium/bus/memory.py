@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 
-from ingenium.bus.contract import Message, MessageHandler, Subscription
-from ingenium.bus.delivery import QueuedSubscription, ReportingBus
+from ingenium.bus.base import Message, MessageHandler, Subscription
 from ingenium.bus.headers import RawHeaders, encode_headers
-from ingenium.bus.routing import check_pattern, check_queue_group, check_subject, matches
+from ingenium.bus.subscription import QueuedSubscription, ReportingBus
 from ingenium.clock import Clock
 from ingenium.errors import BusClosedError, BusTimeoutError, EventTooLargeError
 from ingenium.events import ContentType
+from ingenium.subjects.grammar import check_pattern, check_queue_group, check_subject, matches
 
 __all__ = ["MemoryBus"]
 

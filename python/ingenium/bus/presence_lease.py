@@ -6,10 +6,10 @@ import asyncio
 
 import msgspec
 
-from ingenium.bus.contract import Bus, Message, Subscription
+from ingenium.bus.base import Bus, Message, Subscription
 from ingenium.bus.lease import NOBODY, RENEW_SECONDS, Holder, Lease
 from ingenium.errors import LeaseHeldError, LeaseLostError
-from ingenium.subjects import space_subject
+from ingenium.subjects.names import space_subject
 
 __all__ = ["ANSWER_SECONDS", "PresenceLease", "ask_holder"]
 

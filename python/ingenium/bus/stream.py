@@ -20,11 +20,11 @@ from datetime import datetime
 
 import msgspec
 
-from ingenium.bus.content import same_content
-from ingenium.bus.contract import Message
-from ingenium.bus.routing import check_pattern, check_subject, matches
+from ingenium.bus.base import Message
+from ingenium.bus.content_hash import same_content
 from ingenium.clock import Clock, SystemClock
 from ingenium.errors import BusError, StreamError
+from ingenium.subjects.grammar import check_pattern, check_subject, matches
 
 __all__ = [
     "MESSAGE_ID",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ingenium.cli.output import printable
+from ingenium.cli.backtest_output import printable
 from ingenium.cli.targets import AppTarget
 from ingenium.components import load_app
 from ingenium.config import Settings
@@ -41,8 +41,8 @@ def accounts(
     These are the users and rights that live apps have on the embedded server: each role may do its
     job, and no more.
     """
-    from ingenium.bus.account_files import make_accounts
-    from ingenium.deploy.access import accounts_of
+    from ingenium.deploy.local.access import accounts_of
+    from ingenium.nats_server.account_files import make_accounts
 
     if keys and directory is None and not json:
         raise ConfigError("--keys makes files of credentials: name a folder with --directory")

@@ -11,13 +11,19 @@ from rich.console import Console
 
 from ingenium.backtest import BacktestResult, run
 from ingenium.backtest import check_lookahead as find_lookahead
-from ingenium.backtest.figures import figures, percent
+from ingenium.backtest.formatting import figures, percent
+from ingenium.cli.backtest_output import (
+    escaped,
+    make_console,
+    print_problems,
+    print_trades,
+    printable,
+)
 from ingenium.cli.checks import check_benchmark, check_report
 from ingenium.cli.data_notes import print_notes
-from ingenium.cli.days import day
-from ingenium.cli.output import escaped, make_console, print_problems, print_trades, printable
-from ingenium.cli.progress import StepProgress
-from ingenium.cli.tables import print_lines
+from ingenium.cli.day_options import day
+from ingenium.cli.progress_bar import StepProgress
+from ingenium.cli.rich_tables import print_lines
 from ingenium.cli.targets import AppTarget
 from ingenium.components import check_handlers, load_app
 from ingenium.errors import BacktestError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ingenium.components import App, Ingestor
 from ingenium.errors import BacktestError, ConfigError
-from ingenium.lockstep.feed import prefers_bars
+from ingenium.runtime.replay.feed import prefers_bars
 
 __all__ = ["check_benchmark", "check_report"]
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from ingenium.cli.output import printable
+from ingenium.cli.backtest_output import printable
 from ingenium.components import DataNote
 
 __all__ = ["notes_as_json", "print_notes"]

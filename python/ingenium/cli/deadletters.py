@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingenium.cli.output import make_console, printable
-from ingenium.cli.tables import Column, print_table
+from ingenium.cli.backtest_output import make_console, printable
+from ingenium.cli.rich_tables import Column, print_table
 from ingenium.cli.targets import JsonFlag, app_name
 from ingenium.clock import SystemClock, format_second, format_time
 from ingenium.config import Settings
@@ -21,7 +21,7 @@ from ingenium.errors import ConfigError
 
 if TYPE_CHECKING:
     from ingenium.bus.stream import Stream
-    from ingenium.operating.letters import Letter, Original
+    from ingenium.operations.dead_letters import Letter, Original
 
 __all__ = ["deadletters"]
 
@@ -86,7 +86,7 @@ def deadletters(
 
 
 async def _with_stream(app: str | None, work: Callable[[Stream], Awaitable[None]]) -> None:
-    from ingenium.operating.places import as_operator, find_place, stream_of
+    from ingenium.operations.apps import as_operator, find_place, stream_of
 
     place = find_place(Settings.from_environment(), app_name(app))
     async with as_operator(place) as bus:
@@ -96,7 +96,7 @@ async def _with_stream(app: str | None, work: Callable[[Stream], Awaitable[None]
 async def _chosen(
     stream: Stream, numbers: Sequence[int], component: str | None, since: datetime | None
 ) -> list[Letter]:
-    from ingenium.operating.letters import find_letter, letters_of
+    from ingenium.operations.dead_letters import find_letter, letters_of
 
     if numbers:
         return [await find_letter(stream, number) for number in numbers]
@@ -135,7 +135,7 @@ def _list(letters: Sequence[Letter], *, as_json: bool) -> None:
 
 
 async def _show(stream: Stream, number: int, *, as_json: bool) -> None:
-    from ingenium.operating.letters import find_letter, original_of
+    from ingenium.operations.dead_letters import find_letter, original_of
 
     letter = await find_letter(stream, number)
     original = await original_of(stream, letter)
@@ -169,7 +169,7 @@ async def _show(stream: Stream, number: int, *, as_json: bool) -> None:
 
 
 async def _resend(stream: Stream, letters: Sequence[Letter], *, yes: bool, as_json: bool) -> None:
-    from ingenium.operating.letters import resend
+    from ingenium.operations.dead_letters import resend
 
     orders = sum(letter.moves_orders for letter in letters)
     if orders and not yes:

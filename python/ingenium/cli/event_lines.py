@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from math import isfinite
 
-from ingenium.bus.contract import Message
+from ingenium.bus.base import Message
 from ingenium.bus.envelope import content_type_of, source_of, unpack
 from ingenium.cli.console import printable
 from ingenium.clock import format_time
@@ -27,7 +27,7 @@ from ingenium.events import (
     SignalEvent,
     encode,
 )
-from ingenium.subjects import event_type_of
+from ingenium.subjects.names import event_type_of
 
 __all__ = ["EventLines", "message_as_json"]
 

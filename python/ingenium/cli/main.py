@@ -16,9 +16,9 @@ from ingenium._native import is_compiled, stale_sources
 from ingenium._version import __version__
 from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
+from ingenium.cli.backtest_output import print_error
 from ingenium.cli.deadletters import deadletters
 from ingenium.cli.help_text import help_of
-from ingenium.cli.output import print_error
 from ingenium.cli.protos import protos
 from ingenium.cli.run import run
 from ingenium.cli.status import status

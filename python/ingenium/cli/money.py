@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ingenium.cli.console import printable
-from ingenium.cli.tables import Column, print_lines, print_table
+from ingenium.cli.rich_tables import Column, print_lines, print_table
 from ingenium.clock import format_second
 from ingenium.trading.tally import counted
 
 if TYPE_CHECKING:
-    from ingenium.operating.money import AppMoney
-    from ingenium.operating.today import DenialView, FillView, Today
+    from ingenium.operations.account_money import AppMoney
+    from ingenium.operations.today import DenialView, FillView, Today
 
 __all__ = ["denial_line", "fill_line", "print_money"]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ingenium.cli.output import printable
+from ingenium.cli.backtest_output import printable
 from ingenium.errors import ConfigError
 from ingenium.protos import FOLDER, LANGUAGES, write_protos
 

@@ -13,10 +13,16 @@ import typer
 from rich.console import Console
 
 from ingenium.backtest import replay
+from ingenium.cli.backtest_output import (
+    make_console,
+    print_error,
+    print_result,
+    printable,
+    result_as_json,
+)
 from ingenium.cli.data_notes import notes_as_json, print_notes
 from ingenium.cli.money import denial_line, fill_line, print_money
-from ingenium.cli.output import make_console, print_error, print_result, printable, result_as_json
-from ingenium.cli.progress import StepProgress
+from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.stop import INTERRUPTED
 from ingenium.cli.targets import AppTarget
 from ingenium.components import (
@@ -29,11 +35,11 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
-from ingenium.lockstep import ReplayResult
+from ingenium.runtime.replay import ReplayResult
 
 if TYPE_CHECKING:
-    from ingenium.operating.money import AppMoney
-    from ingenium.operating.run_watch import RunWatch
+    from ingenium.operations.account_money import AppMoney
+    from ingenium.operations.run_watch import RunWatch
 
 __all__ = ["run"]
 
@@ -198,7 +204,7 @@ def _hide_logged_denials() -> None:
 
 def _watch(app: App, console: Console, *, quiet: bool) -> RunWatch:
     """Return what prints fills and denials while a live app runs."""
-    from ingenium.operating.run_watch import RunWatch
+    from ingenium.operations.run_watch import RunWatch
 
     def say(text: str) -> None:
         if not quiet:
@@ -232,8 +238,8 @@ def _check_exact(app: App) -> None:
 def _run_component(
     app: App, component: str, settings: Settings, *, adopt: bool, console: Console
 ) -> ReplayResult | None:
-    from ingenium.deploy import run_component
-    from ingenium.deploy.supervising import FEED_FAILED
+    from ingenium.deploy.local import run_component
+    from ingenium.deploy.local.supervisor import FEED_FAILED
 
     if settings.stop_with_input and not app.historical:
         _hide_logged_denials()
@@ -261,7 +267,7 @@ def _run_app(
     adopt: bool,
     console: Console,
 ) -> ReplayResult | None:
-    from ingenium.deploy import run_app
+    from ingenium.deploy.local import run_app
 
     def on_line(name: str, line: str) -> None:
         console.print(f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True)

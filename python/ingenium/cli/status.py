@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from ingenium.cli.backtest_output import make_console, printable
 from ingenium.cli.money import print_money
-from ingenium.cli.output import make_console, printable
 from ingenium.cli.targets import AppName, JsonFlag, ServerOption, app_and_roster, settings_with
 from ingenium.clock import format_time
 
 if TYPE_CHECKING:
-    from ingenium.operating.status import AppStatus, ComponentState, Word
+    from ingenium.operations.status import AppStatus, ComponentState, Word
 
 __all__ = ["status"]
 
@@ -46,9 +46,9 @@ def status(
     component is dead or does not answer, or when the server cannot be reached; with --watch it is
     that of the last look.
     """
-    from ingenium.operating.places import find_places
-    from ingenium.operating.status import status_of
-    from ingenium.operating.today import TodayReader
+    from ingenium.operations.apps import find_places
+    from ingenium.operations.status import status_of
+    from ingenium.operations.today import TodayReader
 
     name, roster = app_and_roster(app)
     places = find_places(settings_with(server), name)
@@ -76,7 +76,7 @@ def status(
 
 async def _watch(look: _Looker, every: float, *, as_json: bool) -> list[AppStatus]:
     """Show how apps are until somebody asks to stop; return the last that was seen."""
-    from ingenium.deploy.stopping import stop_signals
+    from ingenium.deploy.local.signals import stop_signals
 
     console = make_console()
     found: list[AppStatus] = []
@@ -148,7 +148,7 @@ def _print(console: Console, status: AppStatus) -> None:
 
 
 def _headline(status: AppStatus) -> str:
-    from ingenium.operating.status import NOTHING_RUNS, UNKNOWN
+    from ingenium.operations.status import NOTHING_RUNS, UNKNOWN
 
     why = f" ({status.why})" if status.why else ""
     if status.runs and status.trading == UNKNOWN:

@@ -16,19 +16,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingenium.backtest import run
-from ingenium.backtest.parameters import Point, Value, grid, parse_parameter, sample
-from ingenium.backtest.pool import Pool
-from ingenium.backtest.search import search
-from ingenium.backtest.sweep import OnRun, Sweep, SweepRun
-from ingenium.backtest.sweep_run import FIGURES
-from ingenium.backtest.walk_forward import WalkForward, make_windows
-from ingenium.backtest.walk_forward import walk_forward as walk
-from ingenium.backtest.where import Condition, parse_conditions
+from ingenium.backtest.sweep.bayesian import search
+from ingenium.backtest.sweep.conditions import Condition, parse_conditions
+from ingenium.backtest.sweep.parameters import Point, Value, grid, parse_parameter, sample
+from ingenium.backtest.sweep.pool import Pool
+from ingenium.backtest.sweep.sweep import OnRun, Sweep, SweepRun
+from ingenium.backtest.sweep.sweep_run import FIGURES
+from ingenium.backtest.sweep.walk_forward import WalkForward, make_windows
+from ingenium.backtest.sweep.walk_forward import walk_forward as walk
+from ingenium.cli.backtest_output import make_console, printable
 from ingenium.cli.checks import check_report
 from ingenium.cli.data_notes import print_notes
-from ingenium.cli.days import day
-from ingenium.cli.output import make_console, printable
-from ingenium.cli.progress import StepProgress
+from ingenium.cli.day_options import day
+from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.stop import INTERRUPTED, asked_to_stop
 from ingenium.cli.sweep_output import all_failed, print_failures, print_folds, print_runs
 from ingenium.cli.sweep_remote import run_remotely

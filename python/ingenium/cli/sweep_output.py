@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ingenium.backtest.figures import figure_text, percent
-from ingenium.backtest.parameters import Value
-from ingenium.backtest.sweep import SweepRun, luck
-from ingenium.backtest.walk_forward import WalkForward
-from ingenium.cli.output import escaped, print_problems, printable
-from ingenium.cli.tables import Column, print_table
+from ingenium.backtest.formatting import figure_text, percent
+from ingenium.backtest.sweep.parameters import Value
+from ingenium.backtest.sweep.sweep import SweepRun, luck
+from ingenium.backtest.sweep.walk_forward import WalkForward
+from ingenium.cli.backtest_output import escaped, print_problems, printable
+from ingenium.cli.rich_tables import Column, print_table
 from ingenium.trading.tally import Tally
 
 __all__ = ["all_failed", "print_failures", "print_folds", "print_runs"]

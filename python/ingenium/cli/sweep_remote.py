@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 
 from rich.console import Console
 
-from ingenium.backtest.sweep import OnRun, Sweep, SweepRun
-from ingenium.cli.output import escaped
+from ingenium.backtest.sweep.sweep import OnRun, Sweep, SweepRun
+from ingenium.cli.backtest_output import escaped
 from ingenium.config import Settings
 from ingenium.errors import BusClosedError
 
@@ -23,10 +23,10 @@ def run_remotely(messages: Console, work: Sweep, on_run: OnRun) -> list[SweepRun
 async def _coordinate(
     messages: Console, work: Sweep, on_run: OnRun, settings: Settings
 ) -> list[SweepRun]:
-    from ingenium.backtest.remote import run_remotely as run_by_workers
-    from ingenium.bus import EmbeddedServer
-    from ingenium.bus.credentials import options_for
-    from ingenium.bus.work_queue import WorkQueue
+    from ingenium.backtest.sweep.remote import run_remotely as run_by_workers
+    from ingenium.bus.nats.credentials import options_for
+    from ingenium.bus.nats.work_queue import WorkQueue
+    from ingenium.nats_server import EmbeddedServer
 
     async with AsyncExitStack() as stack:
         server: EmbeddedServer | None = None

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ingenium.cli.output import make_console, printable
+from ingenium.cli.backtest_output import make_console, printable
 from ingenium.cli.targets import AppName, JsonFlag, ServerOption, app_name, person, settings_with
 from ingenium.clock import SystemClock
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
 
 if TYPE_CHECKING:
-    from ingenium.operating.switching import Switched
+    from ingenium.operations.halt_resume import Switched
 
 __all__ = ["halt", "reduce", "resume"]
 
@@ -55,8 +55,8 @@ def resume(
     json: JsonFlag = False,
 ) -> None:
     """Let trading go on after halt or reduce, or after a limit of risk has stopped it."""
-    from ingenium.operating import release
-    from ingenium.operating.places import find_place
+    from ingenium.operations import release
+    from ingenium.operations.apps import find_place
 
     place = find_place(settings_with(server), app_name(app))
     typed = yes
@@ -77,7 +77,7 @@ def resume(
 def _restrict(
     state: TradingState, app: str | None, reason: str, server: str | None, *, as_json: bool
 ) -> None:
-    from ingenium.operating import find_places, restrict
+    from ingenium.operations import find_places, restrict
 
     places = find_places(settings_with(server), app_name(app))
 
@@ -113,7 +113,7 @@ def _show(results: list[Switched], *, as_json: bool) -> None:
 
 def _print(console: Console, errors: Console, done: Switched) -> None:
     """Say what holds now, and then what does not."""
-    from ingenium.delivery.control import Reach
+    from ingenium.runtime.durable.control import Reach
 
     is_release = done.state is TradingState.ACTIVE
 
@@ -143,7 +143,7 @@ def _print(console: Console, errors: Console, done: Switched) -> None:
 
 def _headline(done: Switched) -> str:
     """Say in the first line whether it holds."""
-    from ingenium.delivery.control import Reach
+    from ingenium.runtime.durable.control import Reach
 
     state = done.state.value
     if done.is_complete:

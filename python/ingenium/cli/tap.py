@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from ingenium.bus.contract import Incident, IncidentKind, Message
+from ingenium.bus.base import Incident, IncidentKind, Message
 from ingenium.cli.console import print_error
 from ingenium.cli.event_lines import EventLines, message_as_json
 from ingenium.clock import SystemClock
 from ingenium.config import Settings
 from ingenium.errors import BusClosedError, ConfigError
-from ingenium.subjects import ALL_EVENTS
+from ingenium.subjects.names import ALL_EVENTS
 
 __all__ = ["tap"]
 
@@ -43,10 +43,11 @@ def tap(
 
 
 async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | None) -> None:
-    from ingenium.bus import NatsBus, running_servers
-    from ingenium.bus.accounts import READER
-    from ingenium.bus.credentials import options_for
-    from ingenium.deploy.stopping import stop_signals, unless_stopped
+    from ingenium.bus import NatsBus
+    from ingenium.bus.nats.credentials import options_for
+    from ingenium.deploy.local.signals import stop_signals, unless_stopped
+    from ingenium.nats_server import running_servers
+    from ingenium.nats_server.accounts import READER
 
     if not settings.nats_server:
         running = running_servers(settings.data_directory)

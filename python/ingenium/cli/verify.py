@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 
-from ingenium.cli.output import make_console, printable
-from ingenium.cli.progress import StepProgress
+from ingenium.cli.backtest_output import make_console, printable
+from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.targets import AppTarget, JsonFlag
 from ingenium.components import Executor, Portfolio, load_app
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ingenium.operating.places import Place
-    from ingenium.operating.verifying import OnProgress, Verified
+    from ingenium.operations.apps import Place
+    from ingenium.operations.verify import OnProgress, Verified
 
 __all__ = ["verify"]
 
@@ -36,7 +36,7 @@ def verify(
     """
     import msgspec
 
-    from ingenium.operating.places import find_place
+    from ingenium.operations.apps import find_place
 
     loaded = load_app(app)
     portfolio = loaded.portfolio
@@ -63,8 +63,8 @@ def verify(
 async def _verify(
     place: Place, portfolio: Portfolio, executor: Executor | None, on_progress: OnProgress
 ) -> Verified:
-    from ingenium.operating.places import as_operator, stream_of
-    from ingenium.operating.verifying import verify as verify_books
+    from ingenium.operations.apps import as_operator, stream_of
+    from ingenium.operations.verify import verify as verify_books
 
     path = place.directory / "state" / f"{portfolio.name}.db"
     async with as_operator(place) as bus:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ingenium.cli.output import escaped, make_console
+from ingenium.cli.backtest_output import escaped, make_console
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
 
@@ -35,11 +35,11 @@ def worker(
 
 
 async def _work(processes: int, settings: Settings, *, as_json: bool) -> None:
-    from ingenium.backtest.remote import work
-    from ingenium.bus import running_servers
-    from ingenium.bus.credentials import options_for
-    from ingenium.bus.work_queue import WorkQueue
-    from ingenium.deploy.stopping import stop_signals
+    from ingenium.backtest.sweep.remote import work
+    from ingenium.bus.nats.credentials import options_for
+    from ingenium.bus.nats.work_queue import WorkQueue
+    from ingenium.deploy.local.signals import stop_signals
+    from ingenium.nats_server import running_servers
 
     if not settings.nats_server:
         running = running_servers(settings.data_directory)

@@ -2,15 +2,15 @@
 
 from ingenium.clock import format_time
 from ingenium.components.app import App
+from ingenium.components.app_checks import check_handlers, missing_handlers
+from ingenium.components.app_loader import load_app, load_factory
 from ingenium.components.base import Component
 from ingenium.components.by_symbol import BySymbol, Stateful
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
-from ingenium.components.gated import arm
 from ingenium.components.ingestor import DataNote, Ingestor, collect_notes
-from ingenium.components.loading import load_app, load_factory
-from ingenium.components.mistakes import check_handlers, missing_handlers
 from ingenium.components.portfolio import Portfolio
+from ingenium.components.risk_gated import arm
 from ingenium.components.strategy import Strategy
 
 __all__ = [

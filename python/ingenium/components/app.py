@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from ingenium.bus.subject_space import SubjectSpace
 from ingenium.components.base import Component
 from ingenium.components.blame import line_of
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
-from ingenium.components.feed import OnEnd
 from ingenium.components.histories import check_warm_up, histories_of
 from ingenium.components.ingestor import Ingestor
+from ingenium.components.ingestor_feed import OnEnd
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ConfigError
 from ingenium.risk import RiskLimits
+from ingenium.subjects.space import SubjectSpace
 
 __all__ = ["CONDUCTOR", "App"]
 

@@ -24,15 +24,15 @@ from typing import Any, ClassVar, TypeVar, cast
 from ingenium.clock import Clock, format_time
 from ingenium.components.by_symbol import BySymbol, Stateful
 from ingenium.components.saved_parts import SAVED, SavedParts
-from ingenium.components.user_state import read_user_state, write_user_state
 from ingenium.errors import ComponentError, DecodeError, StateError
 from ingenium.events import ControlEvent, DataEvent, Event, write_plainly
 from ingenium.ids import make_id
-from ingenium.subjects import subject_of
+from ingenium.state.rows import GivenRows, LogRow, read_row, write_json
+from ingenium.state.user_state import read_user_state, write_user_state
+from ingenium.subjects.names import subject_of
 from ingenium.trading.bar import Bar
+from ingenium.trading.execution_report import SentReport
 from ingenium.trading.order import Order
-from ingenium.trading.report import SentReport
-from ingenium.trading.rows import GivenRows, LogRow, read_row, write_json
 
 __all__ = ["Component", "Handled", "Sent", "event_of", "ran_already"]
 

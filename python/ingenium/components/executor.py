@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from ingenium.components.base import Handled
-from ingenium.components.gated import Gated
 from ingenium.components.order_contents import CONTENT, KEPT, OrderContents, content_of
+from ingenium.components.risk_gated import Gated
 from ingenium.errors import InvalidOrderError, SubjectError, WireError
 from ingenium.events import (
     CancelEvent,
@@ -24,13 +24,13 @@ from ingenium.events import (
 )
 from ingenium.ids import make_id
 from ingenium.risk import Denial, ExecutorBook
-from ingenium.subjects import check_symbol
+from ingenium.state.rows import LogRow
+from ingenium.subjects.names import check_symbol
 from ingenium.trading.bar import Bar
+from ingenium.trading.execution_report import Report, SentReport
 from ingenium.trading.money import ZERO
 from ingenium.trading.numbers import format_decimal
 from ingenium.trading.order import Order
-from ingenium.trading.report import Report, SentReport
-from ingenium.trading.rows import LogRow
 
 __all__ = ["Executor", "unseen_reason"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ingenium.components.base import Component
 from ingenium.errors import ConfigError
-from ingenium.subjects import check_symbol
+from ingenium.subjects.names import check_symbol
 
 __all__ = ["External"]
 

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from ingenium.events import OrderEvent, ReplaceEvent, encode
-from ingenium.trading.rows import LogRow, read_row, write_json
+from ingenium.state.rows import LogRow, read_row, write_json
 
 __all__ = ["CONTENT", "KEPT", "OrderContents", "content_of"]
 

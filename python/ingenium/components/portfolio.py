@@ -7,9 +7,8 @@ from decimal import Decimal
 
 from msgspec.structs import force_setattr, replace
 
-from ingenium.components.arguments import exact, exact_or_none, text_of, token
 from ingenium.components.base import Handled
-from ingenium.components.booking import BookingPortfolio
+from ingenium.components.execution_booking import BookingPortfolio
 from ingenium.errors import DecodeError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
@@ -24,14 +23,15 @@ from ingenium.events import (
     SignalEvent,
     TimeInForce,
 )
-from ingenium.subjects import data_subject
+from ingenium.subjects.names import data_subject
 from ingenium.trading.account import LARGEST_PRICE
+from ingenium.trading.arguments import exact, exact_or_none, text_of, token
 from ingenium.trading.bar import Bar
+from ingenium.trading.execution_report import SentReport
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
-from ingenium.trading.report import SentReport
-from ingenium.trading.working import WorkingOrder
+from ingenium.trading.working_orders import WorkingOrder
 
 __all__ = ["Portfolio"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ingenium.components.by_symbol import BySymbol, Stateful
-from ingenium.components.user_state import read_user_state, write_user_state
 from ingenium.errors import ConfigError, StateError
-from ingenium.trading.rows import read_row, write_json
+from ingenium.state.rows import read_row, write_json
+from ingenium.state.user_state import read_user_state, write_user_state
 
 __all__ = ["SAVED", "SavedParts"]
 

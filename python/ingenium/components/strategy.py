@@ -8,7 +8,7 @@ from decimal import Decimal
 from ingenium.components.base import Component, Handled
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Signal, SignalEvent
-from ingenium.subjects import check_symbol
+from ingenium.subjects.names import check_symbol
 from ingenium.trading.bar import Bar
 from ingenium.trading.numbers import format_decimal
 

@@ -1,5 +1,1 @@
-"""Runs an app on this machine: in one process, or each component in its own."""
-
-from ingenium.deploy.local import run_app, run_component
-
-__all__ = ["run_app", "run_component"]
+"""Starts the components of an app where they are to run."""

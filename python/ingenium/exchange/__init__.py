@@ -10,9 +10,9 @@ from ingenium.exchange.fees import (
     NoFees,
     OrderFill,
 )
-from ingenium.exchange.notes import ExchangeNotes
+from ingenium.exchange.fill_counters import ExchangeNotes
+from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.paper_exchange import PaperExchange
-from ingenium.exchange.policy import FillPolicy
 from ingenium.exchange.slippage import (
     NoSlippage,
     SlippageBasisPoints,
@@ -20,7 +20,7 @@ from ingenium.exchange.slippage import (
     SlippageTicks,
     SlippageVolumeShare,
 )
-from ingenium.trading.report import Report
+from ingenium.trading.execution_report import Report
 
 __all__ = [
     "AlwaysOpen",

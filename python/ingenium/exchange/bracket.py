@@ -7,11 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from ingenium.events import OrderType, Side
-from ingenium.exchange.bar import ExactBar
-from ingenium.exchange.exits import Exit, Rest, find_exit
+from ingenium.exchange.bracket_exits import Exit, Rest, find_exit
+from ingenium.exchange.exact_bar import ExactBar
+from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.matching import Match
-from ingenium.exchange.policy import FillPolicy
-from ingenium.exchange.resting import RestingOrder
+from ingenium.exchange.resting_order import RestingOrder
 from ingenium.trading import Order
 from ingenium.trading.money import EXACT, ZERO
 

@@ -9,22 +9,22 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ingenium.events import Side, TradeUpdate
-from ingenium.exchange.bar import ExactBar
 from ingenium.exchange.bracket import Bracket
+from ingenium.exchange.bracket_exits import Exit
 from ingenium.exchange.calendars import Calendar
-from ingenium.exchange.exits import Exit
+from ingenium.exchange.exact_bar import ExactBar
 from ingenium.exchange.fees import FeeModel, NoFees, OrderFill, commission
-from ingenium.exchange.hours import BarHours, TradingHours
+from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.matching import Match, is_earlier
-from ingenium.exchange.policy import FillPolicy
-from ingenium.exchange.resting import RestingOrder
-from ingenium.exchange.saving import ExchangeBooks
+from ingenium.exchange.resting_order import RestingOrder
 from ingenium.exchange.slippage import NoSlippage, SlippageModel, slipped
-from ingenium.exchange.volume import fillable
+from ingenium.exchange.snapshot import ExchangeBooks
+from ingenium.exchange.trading_hours import BarHours, TradingHours
+from ingenium.exchange.volume_cap import fillable
 from ingenium.trading import Order
+from ingenium.trading.execution_report import Report
 from ingenium.trading.money import EXACT, ZERO
-from ingenium.trading.report import Report
 
 __all__ = ["FillBooking"]
 

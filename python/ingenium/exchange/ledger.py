@@ -9,7 +9,7 @@ from typing import Literal
 
 from ingenium.errors import ConfigError
 from ingenium.events import Side
-from ingenium.exchange.resting import RestingOrder
+from ingenium.exchange.resting_order import RestingOrder
 from ingenium.trading import Account, Fill, Order
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO, Number, to_decimal
 

@@ -9,9 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from ingenium.events import OrderType, Side, TimeInForce
-from ingenium.exchange.bar import ExactBar
-from ingenium.exchange.policy import FillPolicy
-from ingenium.exchange.resting import RestingOrder
+from ingenium.exchange.exact_bar import ExactBar
+from ingenium.exchange.fill_policy import FillPolicy
+from ingenium.exchange.resting_order import RestingOrder
 from ingenium.trading.money import EXACT
 
 __all__ = [

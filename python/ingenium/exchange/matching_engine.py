@@ -10,22 +10,22 @@ import msgspec
 from msgspec.structs import replace
 
 from ingenium.events import OrderType, TimeInForce, TradeUpdate
-from ingenium.exchange.bar import ExactBar
 from ingenium.exchange.calendars import Calendar
+from ingenium.exchange.exact_bar import ExactBar
 from ingenium.exchange.fees import FeeModel
 from ingenium.exchange.fill_booking import FillBooking
-from ingenium.exchange.hours import BarHours, Turn, expiry, why_expired
+from ingenium.exchange.fill_counters import ExchangeNotes
+from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.matching import AUCTIONS, MATCHERS, Match
-from ingenium.exchange.notes import ExchangeNotes
-from ingenium.exchange.policy import FillPolicy
-from ingenium.exchange.resting import RestingOrder
-from ingenium.exchange.saving import WorkedBar
+from ingenium.exchange.resting_order import RestingOrder
 from ingenium.exchange.slippage import SlippageModel
-from ingenium.exchange.volume import fillable
+from ingenium.exchange.snapshot import WorkedBar
+from ingenium.exchange.trading_hours import BarHours, Turn, expiry, why_expired
+from ingenium.exchange.volume_cap import fillable
 from ingenium.trading import Bar
+from ingenium.trading.execution_report import Report
 from ingenium.trading.money import ZERO
-from ingenium.trading.report import Report
 
 __all__ = ["MatchingEngine"]
 

@@ -8,20 +8,20 @@ from decimal import Decimal
 from typing import Literal
 
 from ingenium.events import OrderType, TradeUpdate
-from ingenium.exchange.admission import expected_price, last_price, objection
 from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.calendars import Calendar
 from ingenium.exchange.fees import FeeModel
+from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.matching import trail
 from ingenium.exchange.matching_engine import MatchingEngine
-from ingenium.exchange.policy import FillPolicy
-from ingenium.exchange.replacing import replaced_leg, replaced_order
-from ingenium.exchange.resting import RestingOrder
+from ingenium.exchange.replace import replaced_leg, replaced_order
+from ingenium.exchange.resting_order import RestingOrder
 from ingenium.exchange.slippage import SlippageModel
+from ingenium.exchange.validation import expected_price, last_price, objection
 from ingenium.trading import Bar, Order
+from ingenium.trading.execution_report import Report
 from ingenium.trading.money import ZERO, Number
-from ingenium.trading.report import Report
 
 __all__ = ["PaperExchange"]
 

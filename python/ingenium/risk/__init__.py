@@ -1,14 +1,14 @@
 """Limits of risk, the gate that holds orders against them, and the switch of trading."""
 
-from ingenium.risk.balance import OrderBalance
-from ingenium.risk.book import ExecutorBook
+from ingenium.risk.account_view import AccountView, TrackedView
 from ingenium.risk.denial import Denial
-from ingenium.risk.exits import DeniedExit, exit_note, only_reduces
+from ingenium.risk.execution_checks import oddity
+from ingenium.risk.executor_account import ExecutorBook
 from ingenium.risk.gate import RiskGate
 from ingenium.risk.limits import IsOpen, RiskLimits
-from ingenium.risk.oddities import oddity
-from ingenium.risk.switch import STRICTNESS, Standing, TradingSwitch, is_operator, state_of
-from ingenium.risk.view import AccountView, TrackedView
+from ingenium.risk.order_balance import OrderBalance
+from ingenium.risk.reducing_orders import DeniedExit, exit_note, only_reduces
+from ingenium.risk.trading_switch import STRICTNESS, Standing, TradingSwitch, is_operator, state_of
 
 __all__ = [
     "STRICTNESS",

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ingenium.events import DenialReason
+from ingenium.risk.account_view import AccountView
 from ingenium.risk.denial import Denial
+from ingenium.risk.exposure import exposure, reach, stated_prices, worst_price
 from ingenium.risk.limits import RiskLimits
-from ingenium.risk.measures import exposure, reach, stated_prices, worst_price
-from ingenium.risk.view import AccountView
 from ingenium.trading.money import EXACT
 from ingenium.trading.order import Order
 

@@ -9,15 +9,15 @@ from typing import Annotated
 import msgspec
 
 from ingenium.events import DenialReason, TradingState
+from ingenium.risk.account_view import AccountView
 from ingenium.risk.daily_loss import DailyLoss
 from ingenium.risk.denial import Denial
 from ingenium.risk.entry_limits import EntryLimits
-from ingenium.risk.exits import DeniedExit, closing_part, only_reduces
+from ingenium.risk.exposure import content, describe
 from ingenium.risk.limits import RiskLimits
-from ingenium.risk.measures import content, describe
-from ingenium.risk.rate import Breaches, OrderRate
-from ingenium.risk.switch import TradingSwitch
-from ingenium.risk.view import AccountView
+from ingenium.risk.order_rate import Breaches, OrderRate
+from ingenium.risk.reducing_orders import DeniedExit, closing_part, only_reduces
+from ingenium.risk.trading_switch import TradingSwitch
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 

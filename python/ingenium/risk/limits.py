@@ -10,7 +10,7 @@ from math import isfinite
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingenium.errors import ConfigError, SubjectError
-from ingenium.subjects import check_symbol
+from ingenium.subjects.names import check_symbol
 from ingenium.trading.money import Number, to_decimal
 
 __all__ = ["IsOpen", "RiskLimits"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ingenium.bus.contract import Bus, IncidentKind, Message
+from ingenium.bus.base import Bus, IncidentKind, Message
 from ingenium.bus.envelope import unpack
 from ingenium.errors import BusClosedError, BusError, EventTooLargeError, SubjectError
 from ingenium.events import DeadLetterEvent, DeadLetterReason

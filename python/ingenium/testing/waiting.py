@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ingenium.bus.contract import Incident, IncidentKind
+from ingenium.bus.base import Incident, IncidentKind
 
 __all__ = ["Collector", "IncidentLog", "wait_until"]
 

@@ -1,14 +1,14 @@
 """Trading values: what people write code with, parsed once from events."""
 
+from ingenium.state.rows import state_digest
 from ingenium.trading.account import Account
 from ingenium.trading.bar import Bar
+from ingenium.trading.execution_report import Report, SentReport
 from ingenium.trading.fill import Fill
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
-from ingenium.trading.report import Report, SentReport
-from ingenium.trading.rows import state_digest
 from ingenium.trading.trade import Trade
-from ingenium.trading.working import WorkingOrder, WorkingOrders
+from ingenium.trading.working_orders import WorkingOrder, WorkingOrders
 
 __all__ = [
     "Account",

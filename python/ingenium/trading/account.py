@@ -9,14 +9,14 @@ import msgspec
 
 from ingenium.errors import ComponentError
 from ingenium.events import Side
+from ingenium.state.rows import LogRow, read_row, write_row
 from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
 from ingenium.trading.holding import Holding, part_of
 from ingenium.trading.money import EXACT, ZERO, Number, to_decimal
 from ingenium.trading.numbers import parse_price
 from ingenium.trading.position import Position
-from ingenium.trading.recent import RecentIds
-from ingenium.trading.rows import LogRow, read_row, write_row
+from ingenium.trading.recent_ids import RecentIds
 from ingenium.trading.trade import Trade
 
 __all__ = ["LARGEST_PRICE", "Account"]

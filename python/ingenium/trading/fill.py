@@ -9,7 +9,7 @@ import msgspec
 
 from ingenium.errors import DecodeError
 from ingenium.events import ExecutionEvent, Side, TradeUpdate
-from ingenium.subjects import share_subject
+from ingenium.subjects.names import share_subject
 from ingenium.trading.money import ZERO
 from ingenium.trading.numbers import parse_decimal
 from ingenium.trading.order import Order

@@ -12,7 +12,7 @@ import msgspec
 from ingenium.errors import DecodeError, InvalidOrderError, SubjectError
 from ingenium.events import OrderEvent, OrderType, ReplaceEvent, Side, StopLoss, TimeInForce
 from ingenium.ids import make_id
-from ingenium.subjects import data_subject
+from ingenium.subjects.names import data_subject
 from ingenium.trading.numbers import as_written, format_decimal, parse_decimal
 
 __all__ = ["Order", "protective_ids"]

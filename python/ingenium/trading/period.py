@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ingenium.errors import DecodeError
-from ingenium.trading.once import say_once
+from ingenium.trading.log_once import say_once
 
 __all__ = [
     "NOT_STATED",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 from ingenium.errors import DecodeError
-from ingenium.trading.once import say_once
+from ingenium.trading.log_once import say_once
 
 __all__ = ["is_stated", "is_time", "parse_time", "read_time"]
 

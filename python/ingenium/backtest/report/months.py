@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from ingenium.backtest.curve import EquityCurve
+from ingenium.backtest.equity_curve import EquityCurve
 
 __all__ = ["month_table", "monthly_returns"]
 

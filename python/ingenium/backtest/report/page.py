@@ -8,17 +8,17 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-from ingenium.backtest.figures import percent, ratio, session
-from ingenium.backtest.harsher import HARSHER
-from ingenium.backtest.report.months import month_table
-from ingenium.backtest.report.pictures import MOST_TRADES, Pictures, draw
-from ingenium.backtest.report.tables import (
+from ingenium.backtest.formatting import percent, ratio, session
+from ingenium.backtest.report.html_tables import (
     figure_table,
     manifest_table,
     position_table,
     trade_table,
 )
+from ingenium.backtest.report.months import month_table
+from ingenium.backtest.report.report_charts import MOST_TRADES, Pictures, draw
 from ingenium.backtest.result import BacktestResult
+from ingenium.backtest.stress import HARSHER
 
 __all__ = ["render"]
 

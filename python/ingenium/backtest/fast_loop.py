@@ -1,0 +1,335 @@
+"""The steps of a backtest that cause nothing, as most do: one bar after another, in one loop."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from operator import length_hint
+from typing import Protocol, cast
+
+from ingenium.backtest.driver import Part
+from ingenium.backtest.equity_curve import EquityCurve
+from ingenium.brokers import PaperExecutor
+from ingenium.components import Executor, Portfolio
+from ingenium.components.base import Sent
+from ingenium.exchange import PaperExchange
+from ingenium.runtime.replay import EventLog, Instant, Item, OnStep, Run
+from ingenium.trading import Bar
+from ingenium.trading.account import LARGEST_PRICE
+
+__all__ = ["QuickSteps", "SlowSteps"]
+
+_LOOK_EVERY = 64
+"""Steps between two looks at the time."""
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+class SlowSteps(Protocol):
+    """Does the steps that cause something."""
+
+    def one_step(self, time: datetime, data: Sequence[Item]) -> Awaitable[None]:
+        """Do a whole step."""
+        ...
+
+    def go_on(
+        self,
+        time: datetime,
+        data: Sequence[Item],
+        signals: list[Sent],
+        pending: Awaitable[None] | None,
+        place: int,
+    ) -> Awaitable[None]:
+        """Finish a step from the strategy at ``place`` on, once what is pending is done."""
+        ...
+
+    def give_way(self) -> Awaitable[None] | None:
+        """Return what lets other tasks have their turn; ``None`` while none is due."""
+        ...
+
+
+class QuickSteps:
+    """Does steps for as long as they cause nothing, and leaves the others to somebody else.
+
+    What the log has to know of quiet bars it is told of many at once, as nobody reads it before.
+
+    Args:
+        pieces: The history, in runs and instants.
+        slow: Does the other steps.
+        strategies: See the bars.
+        executor: Is asked whether an order waits for a bar.
+        portfolio: Takes note of prices.
+        log: Counts the bars.
+        curve: Takes what the account is worth.
+        on_step: Called after each step.
+        total: How many bars there will be, if that is known.
+        first: The curve begins here.
+        last: The last instant to run.
+    """
+
+    def __init__(
+        self,
+        pieces: Iterator[Run | Instant],
+        slow: SlowSteps,
+        strategies: Sequence[Part],
+        executor: Part | None,
+        portfolio: Part | None,
+        log: EventLog,
+        curve: EquityCurve | None,
+        on_step: OnStep | None,
+        total: int | None,
+        first: datetime,
+        last: datetime,
+    ) -> None:
+        self._pieces = pieces
+        self._slow = slow
+        self._strategies = list(strategies)
+        self._log, self._curve = log, curve
+        self._on_step, self._total = on_step, total
+        self._first, self._last = first, last
+        self._has_end = last != _LATEST
+        self._has_digest = log.has_digest
+        self._is_over = self._is_recording = False
+        # The run that is under way, the place of its first bar that nobody has had, and the place
+        # behind the last one that caused nothing.
+        self._run: Run | None = None
+        self._place = self._done = 0
+        # Of the steps since `run` was called, what the log is not told before it returns.
+        self._before = self._bars_before = self._steps = self._bars = 0
+        self._last_quiet = _LATEST
+        self._quiet: dict[str, Bar] = {}
+        self._since_look = 0
+        self._signals: list[Sent] = []
+        # Bars that curve and digest have not taken in yet: nobody looks while nothing happens.
+        self._unseen: list[Bar] = []
+        self._undigested: list[Bar] = []
+        self._largest = float(LARGEST_PRICE)
+        self._looks: list[Callable[[Bar], bool]] = []
+        # Asked directly, where nobody has written a look of their own.
+        self._exchange: PaperExchange | None = None
+        self._waiting: list[Container[str]] = []
+        self._portfolio: Portfolio | None = None
+        self._marks: dict[str, str | Decimal | Bar] | None = None
+        self._unread: dict[str, str | Decimal | Bar] = {}
+        worker = None if executor is None else executor.component
+        if isinstance(worker, PaperExecutor) and _looks_as(PaperExecutor, worker, "on_data"):
+            self._exchange = worker.exchange
+        elif isinstance(worker, Executor):
+            self._looks.append(worker.look)
+        owner = None if portfolio is None else portfolio.component
+        if isinstance(owner, Portfolio) and _looks_as(Portfolio, owner, "on_data", "on_bar"):
+            self._portfolio = owner
+        elif isinstance(owner, Portfolio):
+            self._looks.append(owner.look)
+
+    def run(self) -> Awaitable[None] | None:
+        """Do steps until one causes something, or other tasks are due.
+
+        Returns:
+            What to await before the next call; ``None`` at the end of history.
+
+        Raises:
+            ComponentError: A component raised.
+        """
+        log, exchange, portfolio = self._log, self._exchange, self._portfolio
+        closes: dict[str, str | Bar] | None = None
+        if exchange is not None:
+            closes, self._waiting = exchange.watch()
+        if portfolio is not None:
+            self._marks = portfolio.account.marks
+        self._before, self._bars_before = log.steps, log.data
+        self._steps = self._bars = 0
+        self._quiet = {}
+        self._signals = []
+        try:
+            if self._run is not None and (pending := self._do_run(self._run)) is not None:
+                return pending
+            if self._is_over:
+                return None
+            for piece in self._pieces:
+                if isinstance(piece, Run):
+                    self._place = 0
+                    pending = self._do_run(piece)
+                else:
+                    pending = self._do_instant(piece[0], piece[1])
+                if pending is not None or self._is_over:
+                    return pending
+            return None
+        finally:
+            if closes is not None:
+                closes.update(self._quiet)
+            self._tell()
+            if self._steps:
+                log.add_bars(self._steps, self._bars, self._last_quiet, self._quiet)
+
+    def _do_run(self, run: Run) -> Awaitable[None] | None:
+        """Do the steps of a run from `_place` on, until one causes something."""
+        first, end, symbol = self._place, len(run.bars), run.symbol
+        if self._has_end and run.ends[-1] > self._last:
+            end = bisect_right(run.ends, self._last)
+        self._run = run
+        self._done = first
+        if first < end:
+            for orders in self._waiting:
+                if symbol in orders:
+                    self._place = first + 1
+                    return self._slow.one_step(run.ends[first], [run.bars[first]])
+            try:
+                place = self._only(symbol)
+                if place < 0:
+                    pending = self._let_all(run, first, end)
+                else:
+                    pending = self._let_one(run, first, end, place)
+                if pending is not None:
+                    return pending
+            finally:
+                # Only what came before an error, or before what caused something, was quiet.
+                self._quiet[symbol] = run.bars[self._place - 1]
+                self._count(run, first, self._done)
+        self._run = None
+        self._is_over = end < len(run.bars)
+        return self._look()
+
+    def _only(self, symbol: str) -> int:
+        """Return the place of the strategy that alone has to do with a symbol; else -1."""
+        found = -1
+        if self._on_step is None and not self._looks:
+            for place, strategy in enumerate(self._strategies):
+                if strategy.sees(symbol):
+                    if found >= 0 or not strategy.takes_runs:
+                        return -1
+                    found = place
+        return found
+
+    def _let_one(self, run: Run, first: int, end: int, place: int) -> Awaitable[None] | None:
+        """Let a strategy handle bars of a run, up to one that causes something."""
+        bars = run.bars if end - first == len(run.bars) else run.bars[first:end]
+        left = iter(bars)
+        marks = self._unread if self._marks is None else self._marks
+        signals = self._signals
+        try:
+            pending = self._strategies[place].let_run(bars, left, marks, signals)
+        finally:
+            # The iterator of a list says exactly how many are left.
+            self._place = end - length_hint(left)
+            self._done = self._place - 1
+        if pending is None and not signals:
+            self._done = end
+            return None
+        bar = run.bars[self._done]
+        return self._slow.go_on(bar.end, [bar], signals, pending, place + 1)
+
+    def _let_all(self, run: Run, first: int, end: int) -> Awaitable[None] | None:
+        """Let everybody handle bars of a run, up to one that causes something."""
+        marks, symbol, signals = self._marks, run.symbol, self._signals
+        strategies, looks, on_step = self._strategies, self._looks, self._on_step
+        steps, count = self._before + self._steps, self._bars_before + self._bars
+        for step in range(first, end):
+            bar, time = run.bars[step], run.ends[step]
+            self._place = step + 1
+            if marks is not None:
+                marks[symbol] = bar
+            for look in looks:
+                if look(bar):
+                    return self._slow.one_step(time, [bar])
+            for place, strategy in enumerate(strategies, 1):
+                pending = strategy.let_bar(bar, time, signals)
+                if pending is not None or signals:
+                    return self._slow.go_on(time, [bar], signals, pending, place)
+            self._done = step + 1
+            if on_step is not None:
+                done = step + 1 - first
+                on_step(steps + done, time, count + done, self._total)
+        return None
+
+    def _count(self, run: Run, first: int, end: int) -> None:
+        """Take note of steps of a run that caused nothing."""
+        if first == end:
+            return
+        self._tell()
+        self._steps += end - first
+        self._bars += end - first
+        self._since_look += end - first
+        self._last_quiet = run.ends[end - 1]
+        if self._has_digest:
+            self._log.digest_bars(run.bars[first:end])
+        if self._curve is not None:
+            if not self._is_recording:
+                first = max(first, bisect_left(run.ends, self._first))
+                self._is_recording = first < end
+            self._curve.record_run(run, first, end, self._log.account)
+
+    def _do_instant(self, time: datetime, data: list[Item]) -> Awaitable[None] | None:
+        """Do a step; what is to be awaited has to be before the next one."""
+        if self._has_end and time > self._last:
+            self._is_over = True
+            return None
+        if not self._is_quiet(data, self._quiet):
+            return self._slow.one_step(time, data)
+        found = cast("list[Bar]", data)
+        signals = self._signals
+        for place, strategy in enumerate(self._strategies, 1):
+            pending = strategy.let_bars(found, time, signals)
+            if pending is not None or signals:
+                return self._slow.go_on(time, data, signals, pending, place)
+        self._steps += 1
+        self._bars += len(found)
+        self._since_look += 1
+        self._last_quiet = time
+        if self._has_digest:
+            self._undigested += found
+        curve = self._curve
+        if curve is not None and (self._is_recording or time >= self._first):
+            self._is_recording = True
+            if len(found) == 1:
+                self._unseen.append(found[0])
+            else:
+                self._tell()
+                curve.record(time, self._log.account, data)
+        if self._on_step is not None:
+            self._on_step(
+                self._before + self._steps, time, self._bars_before + self._bars, self._total
+            )
+        return self._look()
+
+    def _look(self) -> Awaitable[None] | None:
+        """Return what lets other tasks have their turn, from time to time."""
+        if self._since_look < _LOOK_EVERY:
+            return None
+        self._since_look = 0
+        self._tell()
+        return self._slow.give_way()
+
+    def _tell(self) -> None:
+        """Show curve and log the bars that they have not seen yet."""
+        if self._unseen and self._curve is not None:
+            self._curve.record_bars(self._unseen, self._log.account)
+            self._unseen.clear()
+        if self._undigested:
+            self._log.digest_bars(self._undigested)
+            self._undigested.clear()
+
+    def _is_quiet(self, data: Sequence[Item], quiet: dict[str, Bar]) -> bool:
+        """Let executor and portfolio take note of an instant; whether that is all they do."""
+        marks, waiting = self._marks, self._waiting
+        for item in data:
+            if not isinstance(item, Bar) or item.close >= self._largest:
+                return False
+            symbol = item.symbol
+            for orders in waiting:
+                if symbol in orders:
+                    return False
+            quiet[symbol] = item
+            if marks is not None:
+                marks[symbol] = item
+            for look in self._looks:
+                if look(item):
+                    return False
+        return True
+
+
+def _looks_as(base: type, component: object, *handlers: str) -> bool:
+    """Whether a component takes its looks as its base class does."""
+    cls = type(component)
+    return all(getattr(cls, name) is getattr(base, name) for name in ("look", *handlers))

@@ -1,0 +1,264 @@
+"""Sweeps that are spread over machines: one puts the backtests on a queue, workers run them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from ingenium.backtest.sweep.sweep import OnRun, Sweep
+from ingenium.backtest.sweep.sweep_run import (
+    SweepRun,
+    Task,
+    follow_parent,
+    load_task,
+    run_task,
+    without_interrupts,
+)
+from ingenium.errors import BusError, ConfigError
+
+if TYPE_CHECKING:
+    from ingenium.bus.nats.work_queue import Job, WorkQueue
+
+__all__ = ["run_remotely", "work"]
+
+_NAME_LENGTH = 32
+_ATTEMPTS = 4
+_OTHER_APP_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+
+OnText = Callable[[str], None]
+
+
+async def run_remotely(
+    sweep: Sweep,
+    queue: WorkQueue,
+    *,
+    on_run: OnRun = lambda _done, _of: None,
+    on_worker: OnText = lambda _name: None,
+    on_idle: Callable[[], None] = lambda: None,
+) -> list[SweepRun]:
+    """Let workers run what is not done yet, and return all runs in the order of the points.
+
+    Each run counts once, by its key, however often it was run. When this is stopped and started
+    again, it takes what was done meanwhile, and puts the rest on the queue again.
+
+    Args:
+        sweep: What to run.
+        queue: Where workers find it.
+        on_run: Called when runs are done, with their number and how many there are.
+        on_worker: Called with the name of a worker when its first result comes.
+        on_idle: Called about once a second while no result comes; what it raises ends this.
+
+    Raises:
+        BusError: The server does not answer.
+    """
+    on_run(sweep.count, sweep.total)
+    if sweep.count == sweep.total:
+        return sweep.runs()
+    name = sha256("".join(sweep.keys).encode()).hexdigest()[:_NAME_LENGTH]
+    workers: set[str] = set()
+    is_queued = False
+    async for payload in queue.results(name):
+        if payload is not None:
+            worker = _take(sweep, payload, is_old=not is_queued)
+            if worker not in workers:
+                workers.add(worker)
+                on_worker(worker)
+            on_run(sweep.count, sweep.total)
+        elif not is_queued:
+            # What was done before has been read, so this is what is left to do.
+            await queue.take_back(name)
+            for task in sweep.missing():
+                await queue.put(name, task.key, json.dumps(task.to_json()).encode())
+            is_queued = True
+        else:
+            on_idle()
+        if sweep.count == sweep.total:
+            break
+    await queue.take_back(name)
+    await queue.forget_results(name)
+    return sweep.runs()
+
+
+def _take(sweep: Sweep, payload: bytes, *, is_old: bool) -> str:
+    """Keep a result, and return the name of its worker.
+
+    Args:
+        sweep: Which it is of.
+        payload: The result.
+        is_old: Whether it may be of a sweep before this one: what failed then, or was run on other
+            data, is run again.
+    """
+    with suppress(ValueError, LookupError, TypeError):
+        row = json.loads(payload)
+        key, run = SweepRun.from_json(row)
+        worker = str(row["worker"])
+        is_current = sweep.is_current(run)
+        if is_old and (run.error or not is_current):
+            return worker
+        if not is_current:
+            run = SweepRun.failed(
+                run.point,
+                f"worker {worker} has read other data than is here: give it the same files",
+            )
+        sweep.keep(key, run)
+        return worker
+    return ""
+
+
+async def work(
+    queue: WorkQueue,
+    processes: int,
+    *,
+    on_run: OnText = lambda _text: None,
+    on_problem: OnText = lambda _text: None,
+) -> None:
+    """Run backtests of others until canceled; those under way then are given back.
+
+    Args:
+        queue: Where they are.
+        processes: How many to run at the same time.
+        on_run: Called with a line for each that ends.
+        on_problem: Called with a line for each that cannot be run here.
+    """
+    slots = [_Slot(queue, number, on_run, on_problem) for number in range(processes)]
+    tasks = [asyncio.create_task(slot.run()) for slot in slots]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Slot:
+    """One process, and the one backtest that it runs."""
+
+    def __init__(self, queue: WorkQueue, number: int, on_run: OnText, on_problem: OnText) -> None:
+        self._queue = queue
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{number}"
+        self._on_run, self._on_problem = on_run, on_problem
+
+    async def run(self) -> None:
+        """Take jobs for ever."""
+        child = _Child()
+        try:
+            while True:
+                try:
+                    job = await self._queue.take()
+                    if job is not None:
+                        await self._do(job, child)
+                except BusError as error:
+                    self._on_problem(f"{error}; trying again")
+                    await asyncio.sleep(_RETRY_SECONDS)
+                if not child.is_alive:
+                    child = _Child()
+        finally:
+            child.end()
+
+    async def _do(self, job: Job, child: _Child) -> None:
+        try:
+            task = Task.from_json(json.loads(job.payload))
+        except (ValueError, LookupError, TypeError) as error:
+            self._on_problem(f"a job cannot be read: {error}; was it sent by another version?")
+            await job.drop()
+            return
+        what = f"{task.target} {dict(task.point)}"
+        if job.attempts > _ATTEMPTS:
+            reason = f"its process was killed {_ATTEMPTS} times: is there enough memory?"
+            await self._finish(job, task, SweepRun.failed(task.point, reason))
+            return
+        answer = asyncio.ensure_future(child.run(task))
+        try:
+            while not answer.done():
+                await asyncio.wait({answer}, timeout=_beat_seconds())
+                if not answer.done():
+                    await job.still_at_it()
+        except asyncio.CancelledError:
+            answer.cancel()
+            await job.give_back()
+            raise
+        try:
+            run = answer.result()
+        except (EOFError, OSError):
+            self._on_problem(f"{what}: its process was killed")
+            child.end()
+            await job.give_back()
+        except ConfigError as error:
+            self._on_problem(str(error))
+            await job.give_back(_OTHER_APP_SECONDS)
+        else:
+            await self._finish(job, task, run)
+            self._on_run(f"{what}: {run.error or 'done'}")
+
+    async def _finish(self, job: Job, task: Task, run: SweepRun) -> None:
+        row = run.to_json(task) | {"worker": self._name}
+        await job.finish(json.dumps(row).encode())
+
+
+def _beat_seconds() -> float:
+    from ingenium.bus.nats.work_queue import TAKEN_SECONDS
+
+    return TAKEN_SECONDS / 4
+
+
+class _Child:
+    """A process that runs backtests one after the other, and can be ended in the middle of one."""
+
+    def __init__(self) -> None:
+        # Spawned, since a fork takes over threads and connections in whatever state they are.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, other = context.Pipe()
+        self._process = context.Process(target=_serve, args=(other,), daemon=True)
+        with without_interrupts():
+            self._process.start()
+        other.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can run one more."""
+        return self._process.is_alive()
+
+    async def run(self, task: Task) -> SweepRun:
+        """Run a backtest.
+
+        Raises:
+            ConfigError: It is not of the app that is here.
+            EOFError: The process was killed.
+            OSError: The process was killed.
+        """
+        self._pipe.send(task)
+        run = await asyncio.to_thread(self._pipe.recv)
+        if not isinstance(run, SweepRun):
+            raise ConfigError(run)
+        return run
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.join()
+
+
+def _serve(pipe: Connection) -> None:
+    follow_parent()
+    with suppress(EOFError, OSError):  # the parent has ended
+        while True:
+            task = pipe.recv()
+            pipe.send(_problem(task) or run_task(task))
+
+
+def _problem(task: Task) -> str:
+    """Say why a backtest is not for this worker; empty when it is."""
+    try:
+        load_task(task)
+    except ConfigError as error:
+        return f"left to other workers: {error}"
+    return ""

@@ -1,0 +1,227 @@
+"""Walk-forward: parameters are chosen on the past, and judged on what came after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import inf, isfinite, prod
+
+from ingenium.backtest.sweep.parameters import Point
+from ingenium.backtest.sweep.sweep import SweepRun
+from ingenium.errors import BacktestError, ConfigError
+
+__all__ = ["Fold", "WalkForward", "Window", "make_windows", "walk_forward"]
+
+_YEAR = timedelta(days=365.25)
+_TICK = timedelta(microseconds=1)
+_WAYS = ("rolling", "anchored")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Two stretches of history, one after the other.
+
+    Attributes:
+        start: Where parameters are chosen from; trading begins before, with the first bar.
+        split: The last instant of that; what comes after it is out of sample.
+        end: The last instant out of sample.
+    """
+
+    start: datetime
+    split: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What a window gave.
+
+    Attributes:
+        window: The window.
+        point: The parameters that were best in sample; empty when none could be chosen.
+        inside: Their figures in sample.
+        outside: Their figures out of sample.
+        failed: The runs in sample that failed, which could not be chosen.
+    """
+
+    window: Window
+    point: Point
+    inside: SweepRun
+    outside: SweepRun
+    failed: Sequence[SweepRun] = ()
+
+    @property
+    def error(self) -> str:
+        """Why it says nothing; empty when it does."""
+        return self.inside.error or self.outside.error
+
+
+@dataclass(frozen=True, slots=True)
+class WalkForward:
+    """The folds of a walk-forward, in the order of time.
+
+    All that is said of them together leaves out those that failed.
+    """
+
+    folds: Sequence[Fold]
+
+    @property
+    def judged(self) -> list[Fold]:
+        """The folds that did not fail."""
+        return [fold for fold in self.folds if not fold.error]
+
+    @property
+    def total_return(self) -> float:
+        """Return of the stretches out of sample one after the other: ``prod(1 + r) - 1``.
+
+        It is -1 once one of them has lost all: what is gone does not come back.
+        """
+        return prod(_growth(fold.outside) for fold in self.judged) - 1
+
+    @property
+    def efficiency(self) -> float | None:
+        """Annual return out of sample over that in sample; below 0.5 it is likely overfitted.
+
+        ``None`` when there was no gain in sample, or time too short for an annual rate.
+
+        References:
+            R. Pardo, "The Evaluation and Optimization of Trading Strategies", 2nd ed., 2008,
+            chapter 11.
+        """
+        folds = self.judged
+        inside = _annual([(f.inside, f.window.split - f.window.start) for f in folds])
+        outside = _annual([(f.outside, f.window.end - f.window.split) for f in folds])
+        if inside <= 0 or not isfinite(inside) or not isfinite(outside):
+            return None
+        return outside / inside
+
+    def mean(self, name: str) -> tuple[float | None, float | None]:
+        """Return the mean of a figure in sample and out of sample, over the folds that have it."""
+        return (
+            _mean([fold.inside.figure(name) for fold in self.judged]),
+            _mean([fold.outside.figure(name) for fold in self.judged]),
+        )
+
+
+RunWindow = Callable[[Sequence[Point], datetime, datetime], list[SweepRun]]
+"""Runs points up to a time, and returns their runs in that order, with figures from another time.
+
+Takes the points, where the figures begin, and the last instant. Trading begins before, so that what
+is held when the figures begin is held in them.
+"""
+
+
+def make_windows(
+    first: datetime, last: datetime, folds: int, *, inside: float = 0.75, way: str = "rolling"
+) -> list[Window]:
+    """Cut history into windows whose stretches out of sample follow each other without a gap.
+
+    Args:
+        first: The first instant of history.
+        last: The last one.
+        folds: How many windows.
+        inside: Part of each rolling window that is in sample.
+        way: ``"rolling"`` for windows of one length, ``"anchored"`` to choose from all history
+            before each split.
+
+    Raises:
+        ConfigError: An argument makes no sense.
+    """
+    if folds < 1:
+        raise ConfigError(f"{folds} folds do not fit: use at least 1")
+    if not 0 < inside < 1:
+        raise ConfigError(f"a part of {inside} in sample does not fit: use one between 0 and 1")
+    if way not in _WAYS:
+        raise ConfigError(f"walk-forward {way!r} is unknown: use {' or '.join(_WAYS)}")
+    # length * inside + folds * length * (1 - inside) is all of history.
+    length = (last - first) / (inside + folds * (1 - inside))
+    step = length * (1 - inside)
+    windows: list[Window] = []
+    for number in range(folds):
+        start = first if way == "anchored" else first + step * number
+        split = first + length * inside + step * number
+        end = last if number == folds - 1 else split + step
+        windows.append(Window(start, split, end))
+    return windows
+
+
+def walk_forward(
+    points: Sequence[Point],
+    windows: Sequence[Window],
+    run_window: RunWindow,
+    *,
+    by: str,
+) -> WalkForward:
+    """Choose parameters in each window, and run them on what comes after it.
+
+    Args:
+        points: What to choose from.
+        windows: Where; see `make_windows`.
+        run_window: Runs points, and gives their figures from a time to another.
+        by: The figure to choose by, the higher the better.
+
+    Returns:
+        The folds; one that cannot be judged says why, and leaves the others as they are.
+
+    Raises:
+        BacktestError: No fold can be judged.
+    """
+    folds = [_fold(points, window, run_window, by) for window in windows]
+    if all(fold.error for fold in folds):
+        raise BacktestError(f"all {len(folds)} folds failed, the first one: {folds[0].error}")
+    return WalkForward(folds)
+
+
+def _fold(points: Sequence[Point], window: Window, run_window: RunWindow, by: str) -> Fold:
+    runs = run_window(points, window.start, window.split)
+    scored = [(value, i) for i, run in enumerate(runs) if (value := run.score(by)) is not None]
+    if not scored:
+        where = f"{window.start:%Y-%m-%d} to {window.split:%Y-%m-%d}"
+        reason = f"no run from {where} can be judged by {by!r}: {_why_none(runs, by)}"
+        failed = SweepRun.failed({}, reason)
+        return Fold(window, {}, failed, failed)
+    # The first of equals, whatever the number of processes.
+    _, best = max(scored, key=lambda item: (item[0], -item[1]))
+    point = points[best]
+    [outside] = run_window([point], window.split + _TICK, window.end)
+    where = f"after {window.split:%Y-%m-%d}"
+    if outside.error:
+        outside = SweepRun.failed(point, f"the run {where} failed: {outside.error}")
+    elif outside.figure("total_return") is None and not outside.is_bust:
+        outside = SweepRun.failed(point, f"there are no bars {where}, up to {window.end:%Y-%m-%d}")
+    return Fold(window, point, runs[best], outside, [run for run in runs if run.error])
+
+
+def _why_none(runs: Sequence[SweepRun], by: str) -> str:
+    """Say why none of some runs can be judged by a figure."""
+    error = next((run.error for run in runs if run.error), "")
+    if error:
+        return error
+    if any(run.is_bust for run in runs):
+        return "their equity was at zero or below"
+    if all(run.is_idle for run in runs):
+        return "nothing was traded in it, by no parameters"
+    return f"none has a figure {by!r}"
+
+
+def _growth(run: SweepRun) -> float:
+    """Return final over starting equity; 0 when all was lost in between."""
+    return 0.0 if run.is_bust else max(1 + (run.figure("total_return") or 0.0), 0.0)
+
+
+def _annual(parts: Sequence[tuple[SweepRun, timedelta]]) -> float:
+    """Return the compound annual return of stretches one after the other."""
+    years = sum((length for _, length in parts), timedelta()) / _YEAR
+    growth = prod(_growth(run) for run, _ in parts)
+    if growth <= 0 or years <= 0:
+        return -1.0
+    try:
+        return float(growth ** (1 / years)) - 1.0
+    except OverflowError:
+        return inf
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,273 @@
+"""An executor on the simulated exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+from ingenium.components.base import Handled
+from ingenium.components.data_time import DataTime, is_of_the_past
+from ingenium.components.executor import Executor
+from ingenium.components.order_contents import CONTENT
+from ingenium.errors import ConfigError, InvalidOrderError
+from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
+from ingenium.exchange import Calendar, FeeModel, FillPolicy, PaperExchange, Report, SlippageModel
+from ingenium.state.rows import LogRow, format_time, read_row, write_json
+from ingenium.trading import Bar, Order
+from ingenium.trading.money import Number
+
+__all__ = ["PaperExecutor"]
+
+_TIME = "time"
+_NO_TIME = "no bar has come yet, and this exchange tells the time by bars: clock='data'"
+_WORKED = "orders are worked on the time of the bars"
+_NOT_FILLED = (
+    "an order is filled by bars that begin after it came, so these fill none: use "
+    "PaperExecutor(clock='data') to work orders on the time of the bars"
+)
+
+
+class PaperExecutor(Executor):
+    """Works orders on a simulated exchange, fed by the app's own market data.
+
+    Args:
+        policy: The rules of filling; ``conservative-v1`` when left out.
+        fees: What a fill costs; nothing when left out.
+        slippage: How far market fills slip; not at all when left out.
+        calendar: When there is trading, for all symbols or by symbol; whenever there are bars
+            when left out.
+        cash: What the account may spend, without margin; no limit when left out. State what the
+            portfolio starts with.
+        allow_short: Whether the account may sell what it does not hold.
+        on_insufficient_cash: What becomes of an order that the account cannot pay for in full at
+            the price of its fill, or that sells more than is held where that is not allowed:
+            ``"reduce"`` (the default) fills what it can pay for with fees, in whole shares for an
+            order of whole shares, and cancels the rest; ``"reject"`` rejects the order.
+        clock: By which time orders are worked on live data. ``"wall"`` (the default): an order is
+            filled by bars that begin after it came. ``"data"``, for history that is sent live: the
+            time is the latest end of a bar, of any symbol, so an order is filled by the bars that
+            follow the last one before it. Backtests and replays are always by the data.
+        name: See `Component`.
+
+    Raises:
+        ComponentError: The name does not fit.
+        ConfigError: The cash is negative or no finite number; ``on_insufficient_cash`` or
+            ``clock`` is another word.
+    """
+
+    own_rows: ClassVar[Collection[str]] = (_TIME, *Executor.own_rows)
+    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"seen": 10_000} | dict(Executor.log_kept)
+    )
+    """How many of the last ids of orders are to be restored; older ones count as unknown."""
+
+    def __init__(
+        self,
+        policy: FillPolicy | None = None,
+        *,
+        fees: FeeModel | None = None,
+        slippage: SlippageModel | None = None,
+        calendar: Calendar | Mapping[str, Calendar] | None = None,
+        cash: Number | None = None,
+        allow_short: bool = True,
+        on_insufficient_cash: Literal["reduce", "reject"] = "reduce",
+        clock: Literal["wall", "data"] = "wall",
+        name: str = "paper",
+    ) -> None:
+        super().__init__(name)
+        if clock not in ("wall", "data"):
+            raise ConfigError(
+                f"clock is {clock!r}: use 'wall', or 'data' for history that is sent live"
+            )
+        self.is_on_data_time = clock == "data"
+        """Whether orders are worked on the time of the bars on live data, too."""
+        self.effect_of_old_data = _WORKED if self.is_on_data_time else _NOT_FILLED
+        self._data_time = DataTime()
+        self._saved_time: datetime | None = None
+        self._placed_by_wall: dict[str, dict[str, datetime]] = {}
+        cls = type(self)
+        self._takes_bars = cls.on_data is PaperExecutor.on_data
+        self._takes_orders = (
+            cls.on_order is PaperExecutor.on_order
+            and cls.handle_request is PaperExecutor.handle_request
+        )
+        self.exchange = PaperExchange(
+            policy,
+            fees=fees,
+            slippage=slippage,
+            calendar=calendar,
+            cash=cash,
+            allow_short=allow_short,
+            on_insufficient_cash=on_insufficient_cash,
+        )
+
+    def on_data(self, event: DataEvent) -> Handled:
+        """Match a bar against the orders of its symbol; parses it only if there are any."""
+        ohlc = event.ohlc
+        if ohlc is not None and self._follows_data:
+            self._see(Bar.from_event(event, self.now))
+        if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
+            return self.on_bar(Bar.from_event(event, self.now))
+        return None
+
+    def look(self, bar: Bar) -> bool:
+        """Take note of the last price, and say whether an order waits for the bar."""
+        return self.exchange.is_waiting(bar.symbol, bar) or not self._takes_bars
+
+    def handle_bar(self, bar: Bar) -> Handled:
+        """Match a bar against the orders of its symbol, if there are any."""
+        if not self._takes_bars:
+            return self.on_data(bar.event)
+        return self.on_bar(bar) if self.exchange.is_waiting(bar.symbol, bar) else None
+
+    def on_bar(self, bar: Bar) -> Handled:
+        """Match a bar against the orders of its symbol."""
+        self._send_all(self.exchange.on_bar(bar, knows_instants=self.knows_instants))
+        return None
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether orders wait for what else happens at this instant."""
+        return self.exchange.is_holding
+
+    def end_instant(self) -> Handled:
+        """Work the orders that waited for what else happened at this instant."""
+        self._send_all(self.exchange.end_instant())
+        return None
+
+    def on_order(self, event: OrderEvent) -> None:
+        """Take an order; one that cannot be read is rejected by an execution."""
+        try:
+            order = Order.from_event(event)
+        except InvalidOrderError as error:
+            self.exchange.notes.rejected_orders += 1
+            self.reject(event, str(error))
+            return
+        self._work(order)
+
+    def handle_order(self, order: Order) -> Handled:
+        """Take an order that is known to be one."""
+        if not self._takes_orders:
+            return super().handle_order(order)
+        self._work(order)
+        return None
+
+    def _work(self, order: Order) -> None:
+        if denial := self.admit(order):
+            self.exchange.notes.rejected_orders += 1
+            self.reject(order.to_event(), str(denial))
+        elif not self._follows_data:
+            self._send_all(self.exchange.submit(order, self.now))
+        else:
+            self._work_on_data_time(order)
+
+    def on_cancel(self, event: CancelEvent) -> None:
+        """Cancel an order; where there is none, the request is rejected by an execution."""
+        reports = self.exchange.cancel(event.order_id, self._exchange_time)
+        if reports:
+            self._send_all(reports)
+        else:
+            self.reject(event, self.exchange.why_unknown(event.order_id))
+
+    def on_replace(self, event: ReplaceEvent) -> None:
+        """Replace an order; where that cannot be, the new one is rejected by an execution."""
+        old = self.exchange.order(event.order_id)
+        if old is None:
+            self.reject(event, self.exchange.why_unknown(event.order_id))
+            return
+        try:
+            order = old.replaced_by(event)
+        except InvalidOrderError as error:
+            self.reject(event, str(error))
+            return
+        if denial := self.admit(order, replaces=old):
+            self.reject(event, str(denial))
+            return
+        self._send_all(self.exchange.replace(old.id, order, self._exchange_time))
+
+    # The time of the data.
+
+    @property
+    def _follows_data(self) -> bool:
+        # In a replay the present time is that of the data.
+        return self.is_on_data_time and self.clock is not None
+
+    @property
+    def _exchange_time(self) -> datetime:
+        return (self._follows_data and self._data_time.latest) or self.now
+
+    def _see(self, bar: Bar) -> None:
+        """Take note of a bar; an order that was made after it was published is behind it."""
+        published = self._data_time.see(bar, self.now)
+        orders = self._placed_by_wall.get(bar.symbol)
+        if not orders:
+            return
+        for order_id, made in list(orders.items()):
+            is_behind = published is not None and published <= made
+            if not is_behind or not self.exchange.postpone(order_id, bar.end):
+                del orders[order_id]
+
+    def _work_on_data_time(self, order: Order) -> None:
+        """Take an order at the time of the data that caused it; bars may have passed since."""
+        made = order.timestamp or self.now
+        is_stated = is_of_the_past(made, self.now)
+        time = made if is_stated else self._data_time.at(made)
+        if time is None or self._data_time.latest is None:
+            self.exchange.notes.rejected_orders += 1
+            self.reject(order.to_event(), _NO_TIME)
+            return
+        bars = self._data_time.bars_around(order.symbol, time)
+        self._send_all(self.exchange.submit_late(order, time, bars))
+        if not is_stated:
+            self._placed_by_wall.setdefault(order.symbol, {})[order.id] = made
+
+    # Saving; `ExchangeBooks` names the rows.
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this executor and its exchange must remember."""
+        rows = super().state_rows() | self.exchange.state_rows()
+        if self._data_time.latest is not None:
+            rows[_TIME] = write_json(format_time(self._data_time.latest))
+        return rows
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; all of them the first time."""
+        changes = super().changed_rows() | self.exchange.changed_rows()
+        latest = self._data_time.latest
+        if latest is not None and latest != self._saved_time:
+            self._saved_time = latest
+            changes[_TIME] = write_json(format_time(latest))
+        return changes
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned, on an executor that has handled nothing."""
+        own = {k: data for k, data in rows.items() if k.partition("/")[0] in self.own_rows}
+        self.exchange.restore_rows({key: rows[key] for key in rows if key not in own})
+        super().restore_rows(own)
+
+    def _restore_row(self, key: str, data: bytes) -> None:
+        if key == _TIME:
+            self._data_time.latest = self._saved_time = read_row(datetime, data, key)
+        else:
+            super()._restore_row(key, data)
+
+    def take_log(self) -> list[LogRow]:
+        """Return ids of orders that have been here first since the last call, as ``seen``."""
+        return self.exchange.take_log() + super().take_log()
+
+    def left_of(self, order_id: str) -> Decimal:
+        """Return what is left of an order that works here; 0 when none of that id does."""
+        return self.exchange.left_of(order_id)
+
+    def restore_log(self, rows: Iterable[LogRow]) -> None:
+        """Take back rows of `take_log`; an order that is left out counts as unknown."""
+        rows = list(rows)
+        self.exchange.restore_log(row for row in rows if row[0] != CONTENT)
+        super().restore_log(row for row in rows if row[0] == CONTENT)
+
+    def _send_all(self, reports: Iterable[Report]) -> None:
+        for report in reports:
+            self.send_report(report)

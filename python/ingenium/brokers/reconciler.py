@@ -1,0 +1,380 @@
+"""Holds an executor's journal against its broker: orders, fills, positions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from ingenium.brokers.answers import BadAnswerError, BadFill, CheckedBroker, PositionList
+from ingenium.brokers.broker import BrokerFill, BrokerOrder
+from ingenium.brokers.calls import FIRST_DELAY_SECONDS, ask
+from ingenium.brokers.journal_entry import Entry
+from ingenium.brokers.journal_rows import fill_key
+from ingenium.components.external_work import Desk
+from ingenium.trading.money import EXACT, ZERO
+
+if TYPE_CHECKING:
+    from ingenium.brokers.broker_executor import BrokerExecutor
+
+__all__ = ["Reconciler"]
+
+# Together some twenty seconds for a broker that cannot be reached, and 1.5 for one whose positions
+# lag behind its fills.
+_TRIES = 16
+_LOOKS = 5
+_MOST_LOOKS = 30
+_LONGEST_DELAY_SECONDS = 0.8
+_T = TypeVar("_T")
+
+
+class _Difference(msgspec.Struct):
+    """A symbol in which positions differ.
+
+    Attributes:
+        ours: What the journal has.
+        since: When that was first seen, by the event loop's clock.
+        looks: How often it was seen.
+    """
+
+    ours: Decimal
+    since: float
+    looks: int = 0
+
+
+class Reconciler:
+    """Finds out what is true at the broker, and lets the journal follow.
+
+    Args:
+        executor: Whose journal it is.
+        desk: Where it is written down.
+    """
+
+    def __init__(self, executor: BrokerExecutor, desk: Desk) -> None:
+        self._executor = executor
+        self._desk = desk
+        self._account = executor.broker.account
+        self._broker = CheckedBroker(executor.broker)
+        self._journal = executor.journal
+        self._comparing = asyncio.Lock()
+        self._halted_for = ""
+
+    async def prepare(self) -> None:
+        """Bring the journal up to date, before the first event.
+
+        Where positions differ, trading is halted, or the broker's are adopted. An answer that is
+        not what the contract says blocks a symbol or halts trading, and never ends the start.
+
+        Raises:
+            BrokerError: The broker cannot be asked.
+        """
+        journal, desk, adopt = self._journal, self._desk, self._executor.adopt
+        await self.record("start", lambda: journal.all_unanswered(desk.now))
+        if adopt:
+            await self.record("unblock", journal.unblock_all)
+        if not self._broker.lists_positions:
+            self._executor.report_problem(
+                "this broker lists no positions: they are never compared, and one that changes "
+                "without a fill is not noticed"
+            )
+        listed = await self._list_orders()
+        self._list_strangers(listed)
+        found: dict[str, BrokerOrder] = {}
+        for entry in list(journal.open.values()):
+            if entry.is_at_broker or entry.is_in_doubt:
+                order = await self._resolve(entry, listed.get(entry.order.id))
+                if order is not None:
+                    found[order.client_id] = order
+        for order in listed.values():
+            ended = journal.entries.get(order.client_id)
+            if ended is not None and ended.has_ended and ended.is_end_ours:
+                await self.record(f"{order.client_id} at start", partial(journal.told, order))
+        # What could not be booked before may be readable now.
+        await self._read_at_start(whole=bool(adopt or journal.blocked or journal.unbookable))
+        if adopt:
+            await self._excuse(found)
+        await self.compare(adopt=adopt)
+        await self.record("reconciled", self._end)
+
+    def _end(self) -> None:
+        self._journal.reconciled()
+        self._executor.adopt_book()
+
+    async def read_fills(self, tries: int = _TRIES, *, whole: bool = False) -> bool:
+        """Read the fills that are new, and book them.
+
+        Args:
+            tries: How often the broker is asked when it does not answer.
+            whole: Whether all fills of the account are read, not only those behind the last one.
+
+        Returns:
+            Whether positions are to be compared: there are some of orders that are not ours, or
+            some that make no sense.
+
+        Raises:
+            BrokerError: The broker cannot be asked.
+            StoreError: They cannot be written down.
+        """
+        journal = self._journal
+        after = "" if whole else journal.last_fill
+        answer = await self._ask("list fills", lambda: self._broker.fills(after), tries)
+        before = len(journal.strangers)
+        if answer.fills:
+            cause = f"fills to {fill_key(answer.fills[-1])}"
+            await self.record(cause, lambda: self._book(answer.fills, whole=whole))
+        for bad in answer.bad:
+            if bad.key not in journal.unbookable:
+                await self._refuse(bad)
+        return len(journal.strangers) > before or journal.is_doubted
+
+    async def compare(self, *, adopt: bool, patience_seconds: float = 0.0) -> None:
+        """Compare positions, and halt trading or adopt the broker's where they differ.
+
+        A difference counts when it is there in five looks one after the other, all fills are read
+        again before the last one, and no fill has changed our position meanwhile.
+
+        Args:
+            adopt: Whether the broker's positions are taken.
+            patience_seconds: How long a difference has to last beside that.
+
+        Raises:
+            BrokerError: The broker cannot be asked.
+            StoreError: What follows cannot be written down.
+        """
+        if not self._broker.lists_positions:
+            return
+        async with self._comparing:
+            try:
+                differences, bad = await self._look_at_positions(patience_seconds)
+            except BadAnswerError as error:
+                await self.halt(f"positions at account {self._account} cannot be compared: {error}")
+                return
+            if differences and adopt:
+                await self.record("adopt", lambda: self._adopt(differences))
+                differences = {}
+            if differences or bad:
+                await self._halt_for(differences, bad)
+            else:
+                self._halted_for = ""
+
+    async def halt(self, reason: str) -> None:
+        """Halt trading for a reason that does not go away by itself.
+
+        Raises:
+            StoreError: It cannot be written down.
+        """
+        if self._executor.is_halted and reason == self._halted_for:
+            return
+        self._halted_for = reason
+        # A halt that comes again after somebody has resumed is another event.
+        cause = f"halt at {self._desk.now.isoformat()}"
+        await self.record(cause, lambda: self._executor.halt_all(reason))
+
+    async def _look_at_positions(
+        self, patience_seconds: float
+    ) -> tuple[dict[str, tuple[Decimal, Decimal]], dict[str, str]]:
+        """Return where positions differ for longer than it takes to count a fill."""
+        journal, time = self._journal, asyncio.get_running_loop().time
+        delay = FIRST_DELAY_SECONDS
+        looks: dict[str, _Difference] = {}
+        for look in count(1):
+            theirs = await self._ask("list positions", self._broker.positions)
+            differences = self._differences(theirs)
+            if not differences and not theirs.bad:
+                journal.was_equal(self._desk.now)
+                return {}, {}
+            before, looks = looks, {}
+            for symbol, (_, ours) in differences.items():
+                known = before.get(symbol)
+                if known is None or known.ours != ours:
+                    known = _Difference(ours, time())
+                known.looks += 1
+                looks[symbol] = known
+            lasting = {
+                symbol: difference
+                for symbol, difference in differences.items()
+                if looks[symbol].looks >= _LOOKS
+                and time() - looks[symbol].since >= patience_seconds
+            }
+            if look >= _LOOKS and (len(lasting) == len(differences) or look >= _MOST_LOOKS):
+                break
+            # Something may have been filled in between, or the broker is slow to count it.
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
+            await self.read_fills(whole=look == _LOOKS - 1)
+        return lasting, theirs.bad
+
+    async def _halt_for(
+        self, differences: Mapping[str, tuple[Decimal, Decimal]], bad: Mapping[str, str]
+    ) -> None:
+        ours = self._journal.positions
+        texts = [
+            f"{symbol}: {held:f} there, {here:f} here"
+            for symbol, (held, here) in sorted(differences.items())
+        ]
+        texts += [
+            f"{symbol}: {fault} there, {ours.get(symbol, ZERO):f} here"
+            for symbol, fault in sorted(bad.items())
+        ]
+        equal_at = self._journal.equal_at
+        since = "they were never equal" if equal_at is None else f"equal until {equal_at:%F %T} UTC"
+        await self.halt(
+            f"positions at account {self._account} are not what the orders of this app come to: "
+            f"{'; '.join(texts)} ({since}): look who traded, then start with --adopt to go on from "
+            "what the broker says"
+        )
+
+    def _book(self, fills: Sequence[BrokerFill], *, whole: bool) -> None:
+        journal = self._journal
+        last, last_key = journal.last_fill, journal.last_key
+        read_to = next(
+            (
+                number
+                for number, fill in enumerate(fills)
+                if last and fill.id == last and (not last_key or fill_key(fill) == last_key)
+            ),
+            None,
+        )
+        for number, fill in enumerate(fills):
+            journal.saw_price(fill.symbol, fill.price)
+            is_ours = fill.client_id in journal.entries
+            was_read = read_to is not None and number <= read_to
+            if not is_ours and (was_read or (whole and last and read_to is None)):
+                continue  # Known, or an order of ours that is so old that it was forgotten.
+            # What the account did before this app first saw it is in its positions.
+            if not journal.is_reconciled and not is_ours:
+                continue
+            if journal.fill(fill) and was_read and is_ours:
+                journal.doubt(
+                    fill.symbol,
+                    f"fill {fill.id} of order {fill.client_id} is listed before fills that were "
+                    "read earlier: it is booked now",
+                )
+        journal.read_to(fills[-1])
+
+    async def _refuse(self, bad: BadFill) -> None:
+        """Keep a fill that cannot be booked, and block its symbol, or halt where it names none."""
+        is_halt = False
+
+        def refuse() -> None:
+            nonlocal is_halt
+            is_halt = self._journal.refuse_fill(bad)
+
+        await self.record(bad.key, refuse)
+        if is_halt:
+            await self.halt(f"{bad.text}: look at the broker, and start with --adopt")
+
+    async def _read_at_start(self, *, whole: bool) -> None:
+        try:
+            await self.read_fills(whole=whole)
+        except BadAnswerError as error:
+            await self.halt(f"the fills of account {self._account} cannot be read: {error}")
+
+    async def _excuse(self, found: Mapping[str, BrokerOrder]) -> None:
+        """Take what the broker counts as filled, where its fills do not come to that."""
+        journal = self._journal
+        delay, time = FIRST_DELAY_SECONDS, asyncio.get_running_loop().time
+        ends_at = time() + self._executor.grace_seconds
+        while journal.gaps and time() < ends_at:
+            # What is only listed late is booked as a fill.
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
+            await self._read_at_start(whole=True)
+        for order_id, order in found.items():
+            await self.record(
+                f"{order_id} taken as it is", partial(journal.excuse, order_id, order)
+            )
+
+    async def _list_orders(self) -> dict[str, BrokerOrder]:
+        """Return the orders that the broker lists, by client id."""
+        journal = self._journal
+        try:
+            answer = await self._ask("list open orders", self._broker.open_orders)
+        except BadAnswerError as error:
+            self._executor.report_problem(f"open orders are looked up one by one: {error}")
+            return {}
+        for client_id, text in answer.bad.items():
+            entry = journal.entries.get(client_id)
+            if entry is None:
+                self._executor.report_problem(text)
+            else:
+                symbol = entry.order.symbol
+                await self.record(f"{client_id} unreadable", partial(journal.doubt, symbol, text))
+        return {order.client_id: order for order in answer.orders}
+
+    def _list_strangers(self, listed: Mapping[str, BrokerOrder]) -> None:
+        for order in listed.values():
+            if order.client_id not in self._journal.entries:
+                self._executor.report_problem(
+                    f"order {order.broker_id} ({order.side} {order.quantity:f} {order.symbol}) at "
+                    "the broker is none of this app's: it is left alone"
+                )
+
+    async def _resolve(self, entry: Entry, known: BrokerOrder | None) -> BrokerOrder | None:
+        order_id = entry.order.id
+        executor, journal, now = self._executor, self._journal, self._desk.now
+        try:
+            found = known or await self._ask(
+                f"find order {order_id}", lambda: self._broker.find(order_id)
+            )
+        except BadAnswerError as error:
+            act = partial(journal.doubt, entry.order.symbol, f"order {order_id}: {error}")
+            await self.record(f"{order_id} unreadable", act)
+            return None
+
+        def heed() -> None:
+            if found is not None:
+                journal.told(found)
+                return
+            may_send = executor.may_send_again(entry, now)
+            journal.missing(order_id, now, idempotent=self._broker.idempotent, may_send=may_send)
+            if executor.adopt and not (self._broker.idempotent and may_send and entry.is_in_doubt):
+                journal.settle_by_hand(order_id)
+
+        await self.record(f"{order_id} at start", heed)
+        return found
+
+    def _differences(self, answer: PositionList) -> dict[str, tuple[Decimal, Decimal]]:
+        ours, theirs = self._journal.positions, answer.held
+        return {
+            symbol: (theirs.get(symbol, ZERO), ours.get(symbol, ZERO))
+            for symbol in {*theirs, *ours}
+            if symbol not in answer.bad and theirs.get(symbol, ZERO) != ours.get(symbol, ZERO)
+        }
+
+    def _adopt(self, differences: Mapping[str, tuple[Decimal, Decimal]]) -> None:
+        journal = self._journal
+        number = str(journal.count_adoption())
+        for symbol, (theirs, ours) in sorted(differences.items()):
+            change = EXACT.subtract(theirs, ours)
+            journal.move(symbol, change)
+            journal.tell_adopted(symbol, change, number, journal.prices.get(symbol))
+            self._executor.report_problem(
+                f"position in {symbol} is {theirs:f} from now on, as the broker says: it was "
+                f"{ours:f}"
+            )
+
+    async def record(self, cause: str, act: Callable[[], object]) -> None:
+        """Let the journal change, and send the reports of it, as one transaction.
+
+        Args:
+            cause: What ids follow from, within the account.
+            act: Changes the journal; must not wait.
+
+        Raises:
+            StoreError: It cannot be written down.
+        """
+
+        def act_and_tell() -> None:
+            act()
+            self._executor.send_reports()
+
+        await self._desk.record(f"{self._account} {cause}", act_and_tell)
+
+    async def _ask(self, name: str, what: Callable[[], Awaitable[_T]], tries: int = _TRIES) -> _T:
+        return await ask(what, name, self._executor.timeout_seconds, tries)

@@ -1,0 +1,1 @@
+"""The bus over NATS. Only here and in `nats_server` is NATS known."""

@@ -1,0 +1,165 @@
+"""How to prove to a server who one is, and how to know the server, from files."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import ssl
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ingenium.bus.envelope import content_type_named
+from ingenium.bus.nats.addresses import Address
+from ingenium.bus.nats.options import NatsOptions
+from ingenium.bus.roles import ROLES, inbox_of
+from ingenium.config import Settings
+from ingenium.errors import BusConnectError, MissingDependencyError
+from ingenium.subjects.space import SubjectSpace
+
+__all__ = ["check_encrypted", "is_loopback", "options_for", "read_credentials", "tls_context"]
+
+_LARGEST_BYTES = 65_536
+_SEED = re.compile(r"SU[A-Z2-7]{56}", re.ASCII)
+_LOGIN = re.compile(r"([^:\s]+):(\S+)")
+_KINDS = (
+    "put into it what nsc or nk wrote (a .creds file, or a user's seed, which begins with SU), or "
+    "one line of the form user:password"
+)
+
+
+def options_for(
+    settings: Settings, role: str, options: NatsOptions | None = None, *, component: str = ""
+) -> NatsOptions:
+    """Return how a role connects to the server that the settings name.
+
+    Args:
+        settings: Name files of credentials, authorities and certificates.
+        role: One of `ingenium.nats_server.accounts.ROLES`; empty when it is not known.
+        options: What they say goes before the settings.
+        component: The component that connects, which may have credentials of its own.
+
+    Raises:
+        BusConnectError: A file cannot be read.
+        ConfigError: The content type is none of ours.
+    """
+    own = settings.for_role(role, component) if role else settings
+    options = options or NatsOptions()
+    if options.credentials_file is None and own.credentials is not None and not options.user:
+        options = replace(options, credentials_file=own.credentials)
+    if options.tls is None and (own.ca_file or own.certificate_file):
+        context = tls_context(own.ca_file, own.certificate_file, own.key_file)
+        options = replace(options, tls=context)
+    if own.allow_plaintext:
+        options = replace(options, allow_plaintext=True)
+    if options.content_type is None:
+        options = replace(options, content_type=content_type_named(own.content_type))
+    if own.prefix and not options.space.prefix:
+        options = replace(options, space=SubjectSpace(own.prefix))
+    if role in ROLES:
+        options = replace(options, inbox_prefix=inbox_of(role, component))
+    return options
+
+
+def tls_context(
+    ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None
+) -> ssl.SSLContext:
+    """Return how to check a server's certificate, and which one to show.
+
+    Args:
+        ca_file: Certificates of the authorities to trust, PEM; the system's when left out.
+        certificate_file: Own certificate and those above it, PEM, for a server that asks for one.
+        key_file: Its private key, PEM; in ``certificate_file`` when left out.
+
+    Raises:
+        BusConnectError: A file cannot be read, or makes no sense.
+    """
+    for path in (ca_file, certificate_file, key_file):
+        if path is not None and not path.is_file():
+            raise BusConnectError(f"there is no file {path}: INGENIUM_NATS_CA and the like name it")
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:
+        raise BusConnectError(f"{ca_file} holds no certificates in PEM form: {error}") from error
+    if certificate_file is not None:
+        try:
+            # Without this a key with a passphrase would be asked for at the terminal.
+            context.load_cert_chain(certificate_file, key_file, password=lambda: "")
+        except (OSError, ValueError) as error:
+            raise BusConnectError(
+                f"the certificate {certificate_file} and the key {key_file or 'in it'} cannot be "
+                f"used: {error}: they have to be PEM files that belong together, without passphrase"
+            ) from error
+    return context
+
+
+def read_credentials(path: Path) -> dict[str, Any]:
+    """Return the settings of nats-py for a file of credentials.
+
+    Args:
+        path: A ``.creds`` file, a file with the seed of an nkey, or one with ``user:password``.
+
+    Raises:
+        BusConnectError: It cannot be read, or holds none of these; the text repeats nothing of it.
+        MissingDependencyError: Keys need a library that is not installed.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST_BYTES).decode("ascii", "replace").strip()
+    except OSError as error:
+        raise BusConnectError(
+            f"cannot read the credentials in {path}: {(error.strerror or str(error)).lower()}"
+        ) from error
+    if "BEGIN NATS USER JWT" in text and (found := _SEED.search(text)):
+        _check_seed(path, found[0])
+        return {"user_credentials": str(path)}
+    if _SEED.fullmatch(text):
+        _check_seed(path, text)
+        return {"nkeys_seed": str(path)}
+    if found := _LOGIN.fullmatch(text):
+        return {"user": found[1], "password": found[2]}
+    raise BusConnectError(f"{path} holds no credentials: {_KINDS}")
+
+
+def _check_seed(path: Path, seed: str) -> None:
+    try:
+        import nkeys
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"the credentials in {path} need the package {error.name!r}: "
+            "pip install 'ingenium[nkeys]'"
+        ) from error
+    try:
+        nkeys.from_seed(bytearray(seed.encode())).wipe()
+    except (nkeys.NkeysError, ValueError):
+        # The reason may repeat what it could not read.
+        raise BusConnectError(f"{path} holds a seed that is none: {_KINDS}") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def check_encrypted(address: Address, options: NatsOptions) -> None:
+    """Refuse to send passwords and orders over a network for all to read and change.
+
+    Raises:
+        BusConnectError: A server is on another machine, and its address does not ask for TLS.
+    """
+    if options.tls is not None or options.allow_plaintext:
+        return
+    for server in address.servers:
+        split = urlsplit(server)
+        if split.scheme != "tls" and not is_loopback(split.hostname or ""):
+            raise BusConnectError(
+                f"{server} is on another machine, and nothing would be encrypted: write "
+                f"tls://{split.netloc}, with INGENIUM_NATS_CA for a certificate of your own, or "
+                "set INGENIUM_ALLOW_PLAINTEXT=1 where the network protects itself"
+            )

@@ -1,0 +1,302 @@
+"""Work that is done once, by whoever has time: a queue on JetStream, and the results beside it.
+
+A job that is taken is somebody's for `TAKEN_SECONDS`, which `Job.still_at_it` begins anew. When
+that time passes in silence, since its worker was killed, the next one gets it; so a result may come
+twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TypeVar
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import (
+    BadRequestError,
+    NoStreamResponseError,
+    NotFoundError,
+    ServiceUnavailableError,
+)
+
+from ingenium.bus.nats.addresses import parse_address
+from ingenium.bus.nats.first_connection import first_connect
+from ingenium.bus.nats.labels import NO_LABELS
+from ingenium.bus.nats.nats_client import SafeClient
+from ingenium.bus.nats.options import NatsOptions
+from ingenium.errors import BusError
+from ingenium.ids import random_id
+
+__all__ = ["TAKEN_SECONDS", "Job", "WorkQueue"]
+
+TAKEN_SECONDS = 10.0
+"""How long a silent worker keeps a job."""
+
+_JOBS, _RESULTS = "INGENIUM_SWEEP_JOBS", "INGENIUM_SWEEP_RESULTS"
+_JOB, _RESULT = "_ingenium.sweep.job", "_ingenium.sweep.result"
+_WORKERS = "workers"
+_WEEK_SECONDS = 7 * 86_400
+_CALL_SECONDS = 5.0
+_NAME = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
+_T = TypeVar("_T")
+
+
+class Job:
+    """A job that this worker has taken.
+
+    Attributes:
+        work: Name of the work that it is part of.
+        payload: What it is.
+        attempts: How many workers have taken it, this one included.
+    """
+
+    def __init__(self, queue: WorkQueue, message: Msg) -> None:
+        self._queue = queue
+        self._message = message
+        self.work = message.subject.rpartition(".")[2]
+        self.payload = message.data
+        self.attempts = message.metadata.num_delivered
+
+    async def still_at_it(self) -> None:
+        """Keep the job for another `TAKEN_SECONDS`."""
+        await _call("keep a job", self._message.in_progress)
+
+    async def give_back(self, seconds: float = 0.0) -> None:
+        """Leave the job to others, after some seconds."""
+        await _call("give a job back", lambda: self._message.nak(seconds or None))
+
+    async def drop(self) -> None:
+        """Take a job that makes no sense off the queue."""
+        await _call("end a job", self._message.term)
+
+    async def finish(self, result: bytes) -> None:
+        """Send the result, and only then take the job off the queue.
+
+        Raises:
+            BusError: The server did not take it; the job is somebody's again after a while.
+        """
+        await self._queue.send_result(self.work, result)
+        await _call("end a job", lambda: self._message.ack_sync(timeout=_CALL_SECONDS))
+
+
+class WorkQueue:
+    """Jobs and results on a NATS server with JetStream. Made by `connect`."""
+
+    def __init__(self, client: SafeClient, url: str) -> None:
+        self._client = client
+        self._stream: JetStreamContext = client.jetstream(timeout=_CALL_SECONDS)
+        self.url = url
+        """Where the server is, without credentials."""
+        # Jobs that were taken back may be put again at once, so only a repeated send is one.
+        self._id = random_id("queue")
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, url: str, *, name: str, options: NatsOptions | None = None
+    ) -> AsyncIterator[WorkQueue]:
+        """Connect to a server, and make the streams that are missing.
+
+        Args:
+            url: As ``NATS_SERVER`` holds it.
+            name: Of the connection.
+            options: Settings; the defaults when left out.
+
+        Raises:
+            BusConnectError: There is no connection.
+            BusError: The server has no JetStream.
+        """
+        address = parse_address(url)
+        client = SafeClient()
+
+        async def nothing() -> None:
+            """nats-py wants to be told what to do; it connects again by itself."""
+
+        await first_connect(
+            client,
+            address,
+            name,
+            options or NatsOptions(),
+            on_disconnected=nothing,
+            on_reconnected=nothing,
+            on_closed=nothing,
+        )
+        queue = cls(client, address.text)
+        try:
+            await queue._make_streams()
+            yield queue
+        finally:
+            await client.shut(_CALL_SECONDS)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server is there; when not, it is looked for again and again."""
+        return self._client.is_connected
+
+    async def _make_streams(self) -> None:
+        jobs = StreamConfig(
+            name=_JOBS,
+            description="Ingenium: jobs of sweeps",
+            metadata=NO_LABELS.metadata("jobs"),
+            subjects=[f"{_JOB}.*"],
+            retention=RetentionPolicy.WORK_QUEUE,
+            storage=StorageType.FILE,
+            duplicate_window=120,
+        )
+        results = StreamConfig(
+            name=_RESULTS,
+            description="Ingenium: results of sweeps",
+            metadata=NO_LABELS.metadata("results"),
+            subjects=[f"{_RESULT}.*"],
+            storage=StorageType.FILE,
+            max_age=_WEEK_SECONDS,
+        )
+        consumer = ConsumerConfig(
+            durable_name=_WORKERS,
+            description="Ingenium: workers that take jobs of sweeps",
+            metadata=NO_LABELS.metadata("work"),
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=TAKEN_SECONDS,
+            max_ack_pending=100_000,
+        )
+        for stream in (jobs, results):
+            await _call("make a stream", partial(self._make_stream, stream))
+        await _call("make a consumer", lambda: self._stream.add_consumer(_JOBS, consumer))
+
+    async def _make_stream(self, config: StreamConfig) -> None:
+        try:
+            await self._stream.add_stream(config)
+        except BadRequestError:
+            # It is there as another version made it.
+            await self._stream.update_stream(config)
+
+    # For the one who has work.
+
+    async def put(self, work: str, key: str, payload: bytes) -> None:
+        """Put a job on the queue.
+
+        Args:
+            work: Name of the work that it is part of, letters and digits.
+            key: What tells it from other jobs; put again on this connection, it stays one.
+            payload: What it is.
+
+        Raises:
+            BusError: The server did not take it.
+        """
+        await _call(
+            "take a job",
+            lambda: self._stream.publish(
+                f"{_JOB}.{_checked(work)}", payload, headers={"Nats-Msg-Id": f"{self._id}.{key}"}
+            ),
+        )
+
+    async def take_back(self, work: str) -> None:
+        """Take the jobs of some work off the queue that nobody has taken yet."""
+        subject = f"{_JOB}.{_checked(work)}"
+        await _call("forget jobs", lambda: self._stream.purge_stream(_JOBS, subject=subject))
+
+    async def forget_results(self, work: str) -> None:
+        """Forget the results of some work."""
+        subject = f"{_RESULT}.{_checked(work)}"
+        await _call("forget results", lambda: self._stream.purge_stream(_RESULTS, subject=subject))
+
+    async def results(self, work: str) -> AsyncIterator[bytes | None]:
+        """Yield the results of some work, from the first one on, without an end.
+
+        Yields:
+            A result, or ``None`` about once a second while none comes.
+
+        Raises:
+            BusError: The server does not answer.
+        """
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.ALL,
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=60.0,
+        )
+        subscription = await _call(
+            "give results",
+            lambda: self._stream.pull_subscribe(
+                f"{_RESULT}.{_checked(work)}", stream=_RESULTS, config=config
+            ),
+        )
+        try:
+            while True:
+                for message in await _fetch(subscription, 256):
+                    yield message.data
+                yield None
+        finally:
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+
+    # For the one who has time.
+
+    async def take(self) -> Job | None:
+        """Take a job; ``None`` when there is none for about a second.
+
+        Raises:
+            BusError: The server does not answer.
+        """
+        subscription = await _call(
+            "give jobs", lambda: self._stream.pull_subscribe_bind(_WORKERS, _JOBS)
+        )
+        try:
+            for message in await _fetch(subscription, 1):
+                return Job(self, message)
+            return None
+        finally:
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+
+    async def send_result(self, work: str, result: bytes) -> None:
+        """Send the result of a job; who reads them passes over those that come twice.
+
+        Raises:
+            BusError: The server did not take it.
+        """
+        await _call(
+            "take a result",
+            lambda: self._stream.publish(f"{_RESULT}.{_checked(work)}", result),
+        )
+
+
+async def _fetch(subscription: JetStreamContext.PullSubscription, most: int) -> list[Msg]:
+    try:
+        return await subscription.fetch(most, timeout=1.0)
+    except (TimeoutError, NatsTimeoutError):
+        return []
+    except NatsError as error:
+        raise BusError(f"the server does not give work: {error}") from error
+
+
+async def _call(what: str, call: Callable[[], Awaitable[_T]]) -> _T:
+    try:
+        return await call()
+    except (NoStreamResponseError, ServiceUnavailableError) as error:
+        raise BusError(
+            "the server has no JetStream, which keeps the work: start it with nats-server -js"
+        ) from error
+    except NotFoundError as error:
+        raise BusError(f"the server cannot {what}: its stream is gone") from error
+    except (TimeoutError, NatsError) as error:
+        reason = str(error) or type(error).__name__
+        raise BusError(f"the server does not {what}: {reason}") from error
+
+
+def _checked(work: str) -> str:
+    if _NAME.fullmatch(work) is None:
+        raise ValueError(f"work {work!r} has no name: use up to 64 letters and digits")
+    return work

@@ -1,0 +1,311 @@
+"""What a risk gate does for the component that it stands in front of."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Collection
+from typing import ClassVar
+
+from ingenium.components.base import Component, Handled
+from ingenium.components.data_age import DataAge
+from ingenium.errors import DecodeError
+from ingenium.events import ControlEvent, DataEvent, DenialEvent, DenialReason, TradingState
+from ingenium.log_throttle import Repeated
+from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits, exit_note
+from ingenium.state.rows import read_row, write_json
+from ingenium.trading.bar import Bar
+from ingenium.trading.order import Order
+
+__all__ = ["Gated", "arm"]
+
+_log = logging.getLogger("ingenium.risk")
+
+
+KillSwitch = Callable[[], tuple[TradingState, str] | None]
+KILL_SWITCH = "kill switch"
+"""Who says so, where one outside restricts trading."""
+
+
+class Gated(Component):
+    """Base of the components whose orders a risk gate may stop.
+
+    Without a gate, as in backtests and replays, none of this happens.
+    """
+
+    gate: RiskGate | None = None
+    """Holds orders against limits; `arm` sets it before the first event."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.news: list[DenialEvent | TradingState] = []
+        """What `share_news` has still to tell."""
+        self.on_alarm: Callable[[str], None] | None = None
+        """Told of what a person must look at now, such as an exit that was denied; set by who runs
+        the component. Without it that is a line of the log only."""
+        self.kill_switch: KillSwitch | None = None
+        """Says how far something outside restricts trading, and why; ``None`` for not at all."""
+        self.data_age: DataAge | None = None
+        """Notices bars that are history; `arm` sets it where this component says so."""
+        # Each denial is an event, so that the log need not have a line of each.
+        self._denials = Repeated()
+        # Not yet asked: what a life before saw may be gone.
+        self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
+
+    own_rows: ClassVar[Collection[str]] = ("gate", *Component.own_rows)
+    effect_of_old_data: str = "orders are worked at the prices of today"
+    """What becomes of orders when the bars of a live app are history, in words."""
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this component must remember; ``"gate"`` is what its gate does."""
+        rows = super().state_rows()
+        if self.gate is not None:
+            rows["gate"] = write_json(self.gate.state_row())
+        return rows
+
+    def _restore_row(self, key: str, data: bytes) -> None:
+        if key != "gate":
+            super()._restore_row(key, data)
+        elif self.gate is not None:
+            self.gate.restore(read_row(object, data, key), self.now)
+
+    def on_denied(self, event: DenialEvent) -> Handled:
+        """Handle that an order was not sent; called when the handler that sent it is done."""
+        return None
+
+    def on_trading_state(self, state: TradingState) -> Handled:
+        """Handle that trading has become active, reducing or halted."""
+        return None
+
+    # What follows is called by those who run components.
+
+    def handle_control(self, event: ControlEvent) -> None:
+        """Take note of what an operator or another component says about trading."""
+        gate = self.gate
+        if gate is None:
+            return
+        # A file that is gone must not outlive the word that releases.
+        self.look_outside()
+        before = gate.switch.state
+        if not gate.switch.apply(event):
+            self.report_problem(
+                f"control event {event.id!r} of {event.sender!r} says {event.state!r}, which only "
+                "an operator may: send it as person@machine"
+            )
+        elif gate.switch.state is TradingState.ACTIVE:
+            # An operator has looked.
+            gate.denied_exits.clear()
+        self._compare(before)
+
+    def halt(self, reason: str) -> None:
+        """Halt all trading by this component's own decision, and say so to the others.
+
+        Args:
+            reason: What has been seen that must not be, in words.
+        """
+        if self.gate is not None:
+            before = self.gate.switch.state
+            self.gate.switch.decide(TradingState.HALTED, reason, self.name, self.now)
+            self._announce(before)
+
+    def look_outside(self) -> None:
+        """Ask `kill_switch`; called before each order, word about trading and piece of data."""
+        ask = self.kill_switch
+        if ask is not None and (found := ask()) != self._seen_outside:
+            self._seen_outside = found
+            state, reason = found or (TradingState.ACTIVE, None)
+            self.hold(KILL_SWITCH, reason, state)
+
+    def hold(
+        self, source: str, reason: str | None, state: TradingState = TradingState.HALTED
+    ) -> None:
+        """Restrict trading as long as something is there, such as the file of a kill switch.
+
+        Args:
+            source: What it is, such as the file's name.
+            reason: Why, in words; ``None`` when it is gone. Trading stays restricted until an
+                operator says otherwise.
+            state: How far.
+        """
+        if self.gate is None:
+            return
+        switch = self.gate.switch
+        before = switch.state
+        if reason is None:
+            switch.let_go(source)
+        else:
+            # What is seen here only is said to the others, too.
+            switch.decide(state, f"{source}: {reason}", self.name, self.now)
+            switch.hold(source, state, reason, self.now)
+        self._announce(before)
+
+    def withdraw(self) -> None:
+        """Drop what was sent and not yet taken, and what follows from it."""
+        self._retract()
+        super().withdraw()
+
+    async def share_news(self) -> None:
+        """Call `on_denied` and `on_trading_state` for what has happened.
+
+        A denial that comes while they run is not told: it could go on for ever.
+        """
+        news, self.news = self.news, []
+        for each in news:
+            if isinstance(each, DenialEvent):
+                result = self.on_denied(each)
+            else:
+                result = self.on_trading_state(each)
+            if result is not None:
+                await result
+        self.news = [each for each in self.news if not isinstance(each, DenialEvent)]
+
+    @abstractmethod
+    def report_problem(self, text: str) -> None:
+        """Tell people about something that is wrong."""
+
+    def report_alarm(self, text: str) -> None:
+        """Tell people about something that they must look at now."""
+        if self.on_alarm is None:
+            _log.error("%s: %s", self.name, text)
+        else:
+            self.on_alarm(f"{self.role} {self.name!r}: {text}")
+
+    @abstractmethod
+    def _view(self) -> AccountView:
+        """Return the account as the gate is to see it."""
+
+    def _on_halt(self) -> None:
+        """Do at once what has to be done when trading is halted."""
+
+    def _retract(self) -> None:
+        """Take note that nobody is told of what has happened; own decisions hold all the same."""
+        self.news.clear()
+        if self.gate is not None:
+            for event in self.outbox or ():
+                if isinstance(event, ControlEvent):
+                    self.gate.switch.retracted(event.id)
+
+    def _check(
+        self, order: Order, old: Order | None = None, *, protective: bool = False
+    ) -> Denial | None:
+        """Hold an order, or what is to take the place of an old one, against the gate.
+
+        To be followed by `_announce`, since the gate may have decided something.
+        """
+        gate = self.gate
+        if gate is None:
+            return None
+        if old is None:
+            return gate.check(order, self._view(), self.now)
+        return gate.check_replace(old, order, self._view(), self.now, protective=protective)
+
+    def _note_denied_exit(self, order: Order, reason: str, detail: str) -> str:
+        """Raise the alarm that an exit does not leave.
+
+        Returns:
+            What was denied, and why, in words.
+        """
+        text = f"{exit_note(order, self._view())}: {detail}"
+        self._raise_exit_alarm(order.symbol, reason, text)
+        return text
+
+    def _raise_exit_alarm(self, symbol: str, reason: str, text: str) -> None:
+        if self.gate is not None:
+            self.gate.note_denied_exit(symbol, reason, text, self.now)
+        # By symbol, so that a loop in one of them hides no exit of another.
+        for line in self._denials.note(f"exit {reason} {symbol}", text, self.now):
+            self.report_alarm(line)
+
+    def _report_denial(self, reason: DenialReason, text: str) -> None:
+        """Tell people that something was denied; of many, the first ones and how many more."""
+        for line in self._denials.note(reason.value, text, self.now):
+            self.report_problem(line)
+
+    def _look(self, event: DataEvent) -> None:
+        """Show the gate an event of market data whose price is noted already."""
+        self.look_outside()
+        if self._denials:
+            for line in self._denials.due(self.now):
+                self.report_problem(line)
+        gate = self.gate
+        if gate is None:
+            return
+        if self.data_age is not None and not self.data_age.knows(event.symbol):
+            self._look_at_age(self.data_age, event)
+        before = gate.switch.state
+        if gate.denied_exits:
+            gate.forget_closed(self._view())
+        if gate.limits.stale_data_seconds is not None:
+            try:
+                known = Bar.from_event(event, self.now).end
+            except DecodeError:
+                return
+            # Old data may come late, and clocks of producers may be ahead.
+            gate.saw_price(event.symbol, min(known, self.now))
+        if gate.limits.max_daily_loss is not None:
+            gate.look(self._view(), self.now)
+        self._announce(before)
+
+    def _look_at_age(self, data_age: DataAge, event: DataEvent) -> None:
+        if event.ohlc is None:
+            return
+        try:
+            bar = Bar.from_event(event, self.now)
+        except DecodeError:
+            return
+        if text := data_age.look(bar, self.now, self.effect_of_old_data):
+            _log.warning("%s: %s", self.name, text)
+
+    def _distrust(self, symbol: str, reason: str) -> None:
+        """Halt a symbol."""
+        gate = self.gate
+        if gate is not None and gate.switch.halt_symbol(symbol, reason, self.name, self.now):
+            self.report_problem(f"{symbol} is halted: {reason}")
+
+    def _announce(self, before: TradingState) -> None:
+        """Send the events of own decisions, and act on what has changed since ``before``."""
+        gate = self.gate
+        if gate is None:
+            return
+        for standing in gate.switch.unannounced():
+            event = self._send(
+                ControlEvent(
+                    state=standing.state.value, reason=standing.reason, sender=standing.sender
+                ),
+                "control",
+            )
+            gate.switch.announced(standing, event.id)
+            self.report_problem(f"trading is {standing.state.value}: {standing.reason}")
+        self._compare(before)
+
+    def _compare(self, before: TradingState) -> None:
+        gate = self.gate
+        if gate is None or gate.switch.state is before:
+            return
+        state = gate.switch.state
+        for line in self._denials.end():
+            self.report_problem(line)
+        self.news.append(state)
+        if state is TradingState.HALTED:
+            self._on_halt()
+
+
+def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | None:
+    """Give a component its risk gate, if it is one that orders pass; before its first event.
+
+    Args:
+        component: Portfolios and executors get one.
+        limits: Those of the app; the standard ones when left out.
+
+    Returns:
+        The gate, whose state of a run before can be restored; ``None`` for other components.
+    """
+    if not isinstance(component, Gated):
+        return None
+    limits = RiskLimits() if limits is None else limits
+    if component.role == "executor":
+        limits = limits.for_executor()
+    component.gate = RiskGate(limits, component.name)
+    if component.role == "executor":
+        component.data_age = DataAge()
+    return component.gate

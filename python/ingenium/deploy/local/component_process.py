@@ -1,0 +1,80 @@
+"""One component in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ingenium.bus.base import Bus, Incident, IncidentKind
+from ingenium.components import App, Component
+from ingenium.config import Settings
+from ingenium.deploy.local.ready_report import report_ready
+from ingenium.deploy.local.runner_factory import make_live_member
+from ingenium.deploy.local.runners import Part
+from ingenium.deploy.local.signals import Stop, stop_when_input_ends
+from ingenium.errors import BusClosedError, ComponentError
+from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
+from ingenium.runtime.lockstep import make_member
+
+__all__ = ["play_component"]
+
+
+async def play_component(
+    bus: Bus,
+    app: App,
+    component: Component,
+    stop: Stop,
+    settings: Settings,
+    *,
+    adopt: bool = False,
+    on_ready: Callable[[str], None] = lambda _text: None,
+) -> None:
+    """Play a component's part until its replay ends, it is asked to stop, or it fails.
+
+    Args:
+        bus: Its connection.
+        app: What it is one of.
+        component: Which.
+        stop: Says when to stop.
+        settings: Name the folder of its state.
+        adopt: See `make_live_member`.
+        on_ready: Told when a live component is connected and listens.
+
+    Raises:
+        IngeniumError: It failed, or the connection is gone for good.
+    """
+    part: Part
+    if app.historical:
+        limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
+        part = make_member(bus, app, component, limit)
+    else:
+        part = await make_live_member(bus, app, component, settings, adopt=adopt)
+    lost = asyncio.get_running_loop().create_future()
+
+    def on_incident(incident: Incident) -> None:
+        if incident.kind is IncidentKind.CLOSED and not lost.done():
+            lost.set_exception(BusClosedError(incident.detail))
+
+    bus.on_incident(on_incident)
+    await part.start()
+    if not app.historical:
+        # In a replay the member itself says that it is ready.
+        await report_ready(bus, app, component)
+        on_ready(f"{component.role} {component.name} is ready on {bus.url}")
+    run = asyncio.create_task(part.run())
+    waits = [run, lost, asyncio.create_task(stop.wait())]
+    if settings.stop_with_input:
+        waits.append(asyncio.create_task(stop_when_input_ends(stop)))
+    try:
+        await asyncio.wait([run, lost, waits[2]], return_when=asyncio.FIRST_COMPLETED)
+        for ended in (lost, run):
+            if ended.done():
+                ended.result()
+        if run.done() and not app.historical and component.role != "ingestor":
+            raise ComponentError(f"{component.role} {component.name!r} ended before it was asked")
+    finally:
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    await part.stop()
+    await bus.drain()

@@ -1,0 +1,166 @@
+"""Makes the status message of a component that runs in this process."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from ingenium import _version
+from ingenium._gen.ingenium.v1 import ComponentStatus
+from ingenium.brokers import BrokerExecutor
+from ingenium.brokers.journal_entry import OrderState
+from ingenium.clock import SystemClock
+from ingenium.components import Component, Portfolio
+from ingenium.components.risk_gated import Gated
+from ingenium.deploy.local.account_status import account_status, working_orders_of
+from ingenium.errors import StoreError
+from ingenium.events import TradingState
+from ingenium.ids import random_id
+from ingenium.runtime.handler_limit import handler_place
+from ingenium.runtime.progress import Observation, Progress
+
+__all__ = ["Observed", "StatusMaker", "problems_of"]
+
+BUSY_SECONDS = 1.0
+"""From when on a handler that has not returned is named."""
+
+_LONGEST_TEXT = 2000
+_UINT32 = 2**32 - 1
+
+
+class Observed(Protocol):
+    """Runs a component, and tells how it stands."""
+
+    @property
+    def component(self) -> Component:
+        """Which."""
+
+    @property
+    def progress(self) -> Progress:
+        """What was handled and sent so far."""
+
+    def lag(self) -> float | None:
+        """Return how far behind it is, in seconds; ``None`` when that is not known."""
+
+    def observe(self) -> Observation:
+        """Return how it stands."""
+
+
+class StatusMaker:
+    """Makes one status after another.
+
+    Args:
+        app: Name of the app.
+        member: Runs the component.
+    """
+
+    def __init__(self, app: str, member: Observed) -> None:
+        self._app = app
+        self._member = member
+        self._life = random_id("life")
+        self._started: datetime | None = None
+        self._seen: Observation | None = None
+
+    def make(self, state: str, interval_seconds: int, problem: str = "") -> ComponentStatus:
+        """Make the status of now.
+
+        Args:
+            state: Where the component is in its life.
+            interval_seconds: Until the next one at most.
+            problem: What a person should know beside what the component says itself.
+
+        Raises:
+            StoreError: The component's store cannot be read, as when it is closed.
+        """
+        member = self._member
+        component, progress, seen = member.component, member.progress, self._observe()
+        self._started = self._started or seen.now
+        status = ComponentStatus(
+            app=self._app,
+            component=component.name,
+            role=component.role,
+            language="python",
+            version=_version.__version__,
+            life=self._life,
+            host=socket.gethostname(),
+            process=os.getpid(),
+            state=state,
+            timestamp=seen.now,
+            start_time=self._started,
+            interval_seconds=interval_seconds,
+            handled=min(progress.handled, _UINT32),
+            sent=min(progress.sent, _UINT32),
+            offset=None if seen.offset is None else str(seen.offset),
+            data_offset=None if seen.data_offset is None else str(seen.data_offset),
+            outbox=seen.outbox,
+            waiting=seen.waiting,
+            lag_milliseconds=_milliseconds(seen.lag_seconds),
+            cause_age_milliseconds=_milliseconds(progress.cause_age_seconds),
+            late=min(progress.late, _UINT32),
+        )
+        if progress.last_event is not None:
+            status.last_event = progress.last_event.__name__
+            status.last_symbol = progress.last_symbol or None
+            status.last_time = progress.last_time
+        kind, since = progress.handling, progress.handling_since
+        if kind is not None and since is not None:
+            seconds = (seen.now - since).total_seconds()
+            if seconds >= BUSY_SECONDS:
+                status.busy = handler_place(component, kind)
+                status.busy_milliseconds = _milliseconds(seconds)
+        self._add_trading(status, component)
+        if isinstance(component, Portfolio):
+            status.account = account_status(component.account, progress.data_times)
+        status.working_orders = working_orders_of(component)
+        text = "; ".join(filter(None, (problem, seen.problem, *problems_of(component))))
+        status.problem = text[:_LONGEST_TEXT] or None
+        return status
+
+    def _observe(self) -> Observation:
+        try:
+            seen = self._seen = self._member.observe()
+        except StoreError:
+            # It has stopped, and its store is closed.
+            if self._seen is None:
+                raise
+            seen = replace(self._seen, now=SystemClock().now())
+        return seen
+
+    def _add_trading(self, status: ComponentStatus, component: Component) -> None:
+        if not isinstance(component, Gated) or component.gate is None:
+            return
+        # What is not yet seen of a kill file holds all the same from the next order on.
+        outside = component.kill_switch() if component.kill_switch is not None else None
+        switch = component.gate.switch
+        state, standing = switch.state, switch.standing
+        reason = "" if standing is None else str(standing)
+        if outside is not None and outside[0] is not state and state is not TradingState.HALTED:
+            state, reason = outside[0], f"kill file: {outside[1]}"
+        status.trading = state.value
+        status.trading_reason = reason[:_LONGEST_TEXT] or None
+
+
+def problems_of(component: Component) -> list[str]:
+    """Return what a person should look at, one text each."""
+    found: list[str] = []
+    if isinstance(component, BrokerExecutor):
+        found += [
+            f"order {entry.order.id} is UNKNOWN"
+            for entry in component.journal.open.values()
+            if entry.state is OrderState.UNKNOWN
+        ]
+    if isinstance(component, Gated) and component.gate is not None:
+        found += [
+            f"{symbol} is halted: {standing.reason}"
+            for symbol, standing in sorted(component.gate.switch.halted_symbols.items())
+        ]
+        found += [f"EXIT DENIED in {symbol}" for symbol in sorted(component.gate.denied_exits)]
+    return found
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else min(max(0, round(seconds * 1000)), _UINT32)

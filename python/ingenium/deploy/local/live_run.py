@@ -1,0 +1,228 @@
+"""Runs the parts of an app on live data, from the first to the last of its life."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from ingenium._gen.ingenium.v1 import LockstepReport
+from ingenium.bus.base import Bus, Message
+from ingenium.bus.nats.bus import NatsBus
+from ingenium.components import App, Component, External
+from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
+from ingenium.deploy.local.report_senders import may_report, report_patterns
+from ingenium.deploy.local.runners import Part
+from ingenium.deploy.local.server_care import ServerCare
+from ingenium.deploy.local.server_connections import ServerConnections
+from ingenium.deploy.local.signals import Stop
+from ingenium.deploy.local.supervisor import CrashLoopError, Supervised
+from ingenium.errors import BusTimeoutError, DeployError
+from ingenium.events import decode
+from ingenium.subjects.space import DOCUMENTED
+
+__all__ = ["Halt", "run_live"]
+
+_log = logging.getLogger("ingenium.deploy")
+
+Halt = Callable[[str], Awaitable[None]]
+"""Halts trading, and says why; must not raise."""
+
+_READY_SECONDS = 30.0
+_ORDER = ("executor", "portfolio", "strategy", "ingestor")
+"""Who starts first: a component's readers are there before it sends, and stop after it."""
+
+
+async def run_live(
+    bus: Bus,
+    app: App,
+    parts: Sequence[Part],
+    stop: Stop,
+    buses: Sequence[Bus] = (),
+    *,
+    halt: Halt,
+    check: Callable[[], Awaitable[None]] | None = None,
+    care: ServerCare | None = None,
+    server: ServerConnections | None = None,
+    on_ready: Callable[[str], None] = lambda _text: None,
+    on_problem: Callable[[str], None] = lambda _text: None,
+) -> None:
+    """Run until somebody asks to stop.
+
+    Args:
+        bus: Where the components meet.
+        app: What they make.
+        parts: Its components.
+        stop: Says when.
+        buses: Connections of components in this process, to the same server.
+        halt: Halts trading; called when a component dies again and again.
+        check: Called once all have started, beside them.
+        care: Looks after the server, beside them.
+        server: Says who is connected, so that programs which do not take part are named.
+        on_ready: Told once who is connected and listens, and then of who comes later.
+        on_problem: Told of programs that do not take part as they should, with the cure.
+
+    Raises:
+        IngeniumError: A component failed, or did not become ready.
+    """
+    ready: dict[str, asyncio.Event] = {c.name: asyncio.Event() for c in app.components}
+    external = {c.name for c in app.components if isinstance(c, External)}
+    supervised = {part.component.name: part for part in parts if isinstance(part, Supervised)}
+
+    def on_report(message: Message) -> None:
+        name = decode(LockstepReport, message.payload).component
+        if not may_report(app, message.subject, name):
+            _log.warning(
+                "a report in the name of %r is refused: it came on %s", name, message.subject
+            )
+            return
+        if name in ready and name not in external:
+            ready[name].set()
+        if name in supervised:
+            supervised[name].ready()
+        watch.reported(name)
+
+    space = bus.space if isinstance(bus, NatsBus) else DOCUMENTED
+    watch = ProgramWatch(
+        bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
+    )
+    reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
+    for subscription in reports:
+        subscription.is_spare = True  # a report that is lost is missing in nobody's data
+    ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
+    started: list[Part] = []
+    tasks: list[asyncio.Task[None]] = []
+    asked = asyncio.create_task(stop.wait())
+    checking: asyncio.Future[None] | None = None
+    caring = [asyncio.create_task(care.run())] if care is not None else []
+    try:
+        await watch.start()
+        for part in ordered:
+            if stop.asked:
+                break
+            component = part.component
+            if isinstance(part, Supervised) and isinstance(component, External):
+                await watch.starts(component.name)
+                part.expectation = f"; it {watch.expectation(component.name)}"
+                part.on_finished = partial(watch.ended, component.name)
+                ready[component.name] = watch.ready(component.name)
+            await part.start()
+            started.append(part)
+            tasks.append(asyncio.create_task(part.run()))
+            if isinstance(part, Supervised):
+                # A warm-up takes as long as its history is, and says how far it is.
+                warms = bool(app.warm_up) and component.role == "strategy"
+                limit = None if warms else _READY_SECONDS
+                await _until_ready(part, tasks[-1], asked, ready[component.name], limit)
+        if not stop.asked:
+            on_ready(_all_ready(app, watch))
+            if check is not None:
+                checking = asyncio.ensure_future(check())
+        await _until_end(app, dict(zip(tasks, started, strict=True)), [asked, *caring], on_problem)
+    except CrashLoopError as error:
+        # What it has left undone nobody knows; the others are told before they stop.
+        await halt(str(error))
+        raise
+    finally:
+        asked.cancel()
+        if checking is not None:
+            checking.cancel()
+            await asyncio.gather(checking, return_exceptions=True)
+        try:
+            for part, task in zip(reversed(started), reversed(tasks), strict=True):
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await _stop(part, {bus, *buses})
+            await watch.stop()
+            for subscription in reports:
+                await subscription.stop()
+        finally:
+            # Until here, so that a server that dies while they stop is there again for them.
+            for each in caring:
+                each.cancel()
+            await asyncio.gather(*caring, return_exceptions=True)
+
+
+async def _until_end(
+    app: App,
+    tasks: Mapping[asyncio.Task[None], Part],
+    others: Collection[asyncio.Task[Any]],
+    on_notice: Callable[[str], None],
+) -> None:
+    """Wait until somebody asks to stop, all ingestors have ended, or something fails."""
+    running = set(tasks)
+    feeds = [ingestor.name for ingestor in app.ingestors]
+    while feeds:
+        done, _ = await asyncio.wait({*others, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if not done <= running:
+            return
+        running -= done
+        for component in (tasks[task].component for task in done):
+            if component.role != "ingestor":
+                raise DeployError(f"{component.role} {component.name!r} ended before the run did")
+            feeds.remove(component.name)
+            rest = "the app ends with it, as its on_end='stop' asks"
+            if feeds:
+                rest = f"the app goes on until {', '.join(feeds)} has ended too"
+            on_notice(f"ingestor {component.name!r} has ended; {rest}")
+
+
+async def _stop(part: Part, buses: Collection[Bus]) -> None:
+    """Stop a part, and let its last messages go out before the next one stops.
+
+    Without a server they stay where they are written down, and the others are stopped all the same.
+    """
+    try:
+        await part.stop()
+        for each in buses:
+            if not isinstance(each, NatsBus) or each.client.is_up:
+                await each.flush()
+    except BusTimeoutError as error:
+        _log.warning("stopping %s: %s", part.component.name, error)
+
+
+async def _until_ready(
+    program: Supervised,
+    run: asyncio.Task[None],
+    asked: asyncio.Task[None],
+    ready: asyncio.Event,
+    limit: float | None,
+) -> None:
+    component = program.component
+    # What one that reports nothing does cannot be seen for sure: it may read a stream.
+    is_silent = isinstance(component, External) and not component.reports
+    seconds = LISTEN_SECONDS if is_silent else limit
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait(
+            [waiting, run, asked], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        waiting.cancel()
+    if run.done():
+        run.result()
+    if not ready.is_set() and not asked.done() and not is_silent:
+        raise DeployError(
+            f"{component.role} {component.name!r} did not become ready within "
+            f"{limit or 0:g} s{program.expectation}"
+        )
+    if (ready.is_set() or is_silent) and not program.is_ready:
+        program.ready()
+
+
+def _all_ready(app: App, watch: ProgramWatch) -> str:
+    """Say who is connected and listens, and who does not yet."""
+
+    def state(component: Component) -> str:
+        name = f"{component.role} {component.name}"
+        return f"{name} ({watch.state_of(component)})" if isinstance(component, External) else name
+
+    there = [state(c) for c in app.components if watch.is_ready(c)]
+    missing = watch.missing()
+    if not missing:
+        return f"all is ready: {', '.join(there)}"
+    return f"ready: {', '.join(there) or 'nothing'}; not yet: {'; '.join(missing)}"

@@ -1,0 +1,106 @@
+"""Says on the bus which components a live app has, and whether the programs run that it started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from ingenium._gen.ingenium.v1 import ComponentStatus
+from ingenium.bus.base import Bus, Message
+from ingenium.clock import SystemClock
+from ingenium.components import App, Component, External
+from ingenium.deploy.local.runners import Part
+from ingenium.deploy.local.status_reporter import INTERVAL_SECONDS
+from ingenium.deploy.local.supervisor import Supervised
+from ingenium.errors import BusError
+from ingenium.events import encode
+from ingenium.subjects.names import ask_subject, observed_subject
+
+__all__ = ["observed_programs"]
+
+_TICK_SECONDS = 1.0
+
+
+class _Observer:
+    def __init__(self, bus: Bus, app: App, parts: Sequence[Part]) -> None:
+        self._bus = bus
+        self._app = app.name
+        self._supervised = {
+            part.component.name: part for part in parts if isinstance(part, Supervised)
+        }
+        self._components = app.components
+        self._clock = SystemClock()
+
+    async def run(self) -> None:
+        """Publish when something changes, and every few seconds, until canceled."""
+        said: list[tuple[bool, int]] = []
+        ticks = 0
+        while True:
+            now = [(part.process != 0, part.restarts) for part in self._supervised.values()]
+            if now != said or ticks % INTERVAL_SECONDS == 0:
+                said = now
+                await self.publish()
+            ticks += 1
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def answer(self, message: Message) -> None:
+        """Answer who asks how the app is."""
+        await self.publish()
+
+    async def publish(self) -> None:
+        """Say of each program what can be seen of it."""
+        for component in self._components:
+            state, process, restarts = self._see(component)
+            status = ComponentStatus(
+                app=self._app,
+                component=component.name,
+                role=component.role,
+                # Ours say themselves how they are, once they are connected.
+                language="" if isinstance(component, External) else "python",
+                host=socket.gethostname(),
+                process=process,
+                state=state,
+                timestamp=self._clock.now(),
+                interval_seconds=INTERVAL_SECONDS,
+                restarts=restarts,
+            )
+            try:
+                await self._bus.publish(observed_subject(self._app, component.name), encode(status))
+            except BusError:
+                return  # Said again soon.
+
+    def _see(self, component: Component) -> tuple[str, int, int | None]:
+        """Return whether a component runs, in which process, and how often it was restarted."""
+        part = self._supervised.get(component.name)
+        if part is not None:
+            return "running" if part.process else "ended", part.process, part.restarts
+        if isinstance(component, External):
+            return "unknown", 0, None
+        return "running", os.getpid(), None
+
+
+@asynccontextmanager
+async def observed_programs(bus: Bus, app: App, parts: Sequence[Part]) -> AsyncIterator[None]:
+    """Say how the programs of an app are, for as long as this lasts.
+
+    A program that says nothing itself, as many in other languages, is seen from its process only.
+
+    Args:
+        bus: The operator's connection.
+        app: Which app. Who asks learns from this which components it has.
+        parts: What was made of its components.
+    """
+    observer = _Observer(bus, app, parts)
+    questions = await bus.subscribe(ask_subject(app.name), observer.answer)
+    running = asyncio.create_task(observer.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await observer.publish()
+        with suppress(BusError):
+            await questions.stop()

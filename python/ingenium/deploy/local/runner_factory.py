@@ -1,0 +1,245 @@
+"""Makes the part that plays a component of a live app, by what its server can keep."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from ingenium.brokers import BrokerExecutor
+from ingenium.bus.base import Bus, Incident, IncidentKind
+from ingenium.bus.lease import Lease, LeaseGroup
+from ingenium.bus.nats.bus import NatsBus
+from ingenium.bus.nats.labels import Labels
+from ingenium.bus.nats.lease import open_lease
+from ingenium.bus.nats.status_stream import keep_statuses
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, has_streams, open_stream
+from ingenium.bus.stream import Stream
+from ingenium.components import (
+    App,
+    Component,
+    Executor,
+    External,
+    Ingestor,
+    Portfolio,
+    Strategy,
+    arm,
+)
+from ingenium.components.data_age import DataAge
+from ingenium.components.failpoints import Pass, kill_at, pass_by
+from ingenium.components.risk_gated import Gated, KillSwitch
+from ingenium.config import Settings
+from ingenium.deploy.local.app_history import warm_up_of
+from ingenium.deploy.local.app_space import space_lease
+from ingenium.deploy.local.status_reporter import ReportingMember, StatusReporter
+from ingenium.errors import ConfigError
+from ingenium.events import TradingState
+from ingenium.runtime.durable import DurableMember
+from ingenium.runtime.durable.book_check import CHEAP_MESSAGES
+from ingenium.runtime.durable.kill_file import KillFile
+from ingenium.runtime.durable.lease_keeper import LeaseHold
+from ingenium.runtime.durable.salvage import open_store
+from ingenium.runtime.durable.secret import id_secret
+from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
+from ingenium.runtime.live import LiveMember
+from ingenium.runtime.progress import Observation
+
+__all__ = ["AT_MOST_ONCE", "keeps_streams", "make_live_member", "state_path"]
+
+AT_MOST_ONCE = (
+    "AT MOST ONCE: the server keeps no streams (JetStream is off), so signals, orders and "
+    "executions can be lost in silence, and nothing is remembered over a restart"
+)
+"""What everybody is told who runs without streams."""
+
+
+def state_path(settings: Settings, app: App, component: Component) -> Path:
+    """Return the file in which a component keeps what it must not forget."""
+    return settings.data_directory / app.name / "state" / f"{component.name}.db"
+
+
+async def keeps_streams(bus: NatsBus, app: App, *, is_labeled: bool = False) -> bool:
+    """Whether the server keeps streams; the one of orders is made or checked.
+
+    Args:
+        bus: The connection.
+        app: Whose streams they are.
+        is_labeled: See `open_stream`.
+
+    Raises:
+        StreamError: It is not as it should be.
+        BusTimeoutError: The server does not answer.
+    """
+    if not await has_streams(bus):
+        return False
+    await open_stream(bus, MONEY_STREAM, Labels(app.name), is_labeled=is_labeled)
+    await keep_statuses(bus)
+    return True
+
+
+async def make_live_member(
+    bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool = False
+) -> LiveMember | LeasedMember | DurableMember | ReportingMember:
+    """Make what plays a component on live data, and says on the bus how it is.
+
+    Args:
+        bus: Its own connection.
+        app: What it is one of.
+        component: Which.
+        settings: Name the folder of its state.
+        adopt: Whether a stream that lost messages, and a broker's positions, are taken as they are.
+
+    Raises:
+        ConfigError: An executor is to work at a broker, and the server cannot keep its orders.
+        StreamError: A stream is not as it should be.
+        StoreError: The component's state cannot be used.
+    """
+    member = await _make_member(bus, app, component, settings, adopt=adopt)
+    if not isinstance(bus, NatsBus):
+        return member
+    return ReportingMember(member, StatusReporter(bus, app.name, member))
+
+
+async def _make_member(
+    bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool
+) -> LiveMember | LeasedMember | DurableMember:
+    arm(component, app.risk)
+    if isinstance(component, Portfolio) and isinstance(app.executor, External):
+        component.data_age = DataAge()
+    if isinstance(app.executor, Executor) and isinstance(component, Strategy | Portfolio):
+        component.follows_data = app.executor.is_on_data_time
+    if isinstance(component, Gated):
+        component.kill_switch = _kill_switch(settings, app)
+    limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
+    warm_up = warm_up_of(app, component, lambda text: bus.report(Incident(IncidentKind.GAP, text)))
+    if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
+        return LiveMember(bus, component, limit=limit, warm_up=warm_up, on_end=app.on_end)
+    exclusive = isinstance(component, Portfolio | Executor)
+    if not await has_streams(bus):
+        if isinstance(component, Executor) and component.works_at_broker:
+            raise ConfigError(
+                f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
+                "no streams, so that orders could be lost: turn on JetStream there"
+            )
+        member = LiveMember(bus, component, limit=limit, warm_up=warm_up)
+        if not exclusive:
+            return member
+        return LeasedMember(member, await space_lease(bus, app, component.role))
+    stream: Stream
+    labels = Labels(app.name, component.name, component.role)
+    if isinstance(component, Strategy):
+        # The stream is in an account that a strategy does not see; it can add to it.
+        stream = NatsStream(bus, MONEY_STREAM.name, labels)
+    else:
+        stream = await open_stream(bus, MONEY_STREAM, labels)
+        await keep_statuses(bus)
+
+    async def open_data() -> Stream:
+        return await open_stream(bus, DATA_STREAM, labels)
+
+    owner = f"component {component.name} of {app.name}"
+    store = open_store(bus, state_path(settings, app, component), owner, component)
+    return DurableMember(
+        bus,
+        stream,
+        component,
+        store,
+        open_data=open_data,
+        at=_crash(settings, component),
+        limit=limit,
+        adopt=adopt,
+        checked=CHEAP_MESSAGES,
+        lease=await _lease(bus, app, component, settings, adopt=adopt),
+        secret=await id_secret(bus, store),
+        warm_up=warm_up,
+    )
+
+
+class LeasedMember:
+    """A component that runs for as long as it holds a lease.
+
+    Args:
+        member: Runs it.
+        lease: Its lease.
+    """
+
+    def __init__(self, member: LiveMember, lease: Lease) -> None:
+        self.component = member.component
+        self.progress = member.progress
+        self._member = member
+        self._hold = LeaseHold(lease)
+
+    def lag(self) -> float | None:
+        """Return how far behind it is; see `LiveMember.lag`."""
+        return self._member.lag()
+
+    def observe(self) -> Observation:
+        """Return how it stands."""
+        return self._member.observe()
+
+    async def start(self) -> None:
+        """Get the lease, then start; see `LiveMember.start`.
+
+        Raises:
+            LeaseHeldError: Another app has it.
+        """
+        await self._hold.begin()
+        await self._member.start()
+
+    async def run(self) -> None:
+        """Run until canceled.
+
+        Raises:
+            LeaseLostError: The lease is lost.
+            ComponentError: See `LiveMember.run`.
+        """
+        tasks = [asyncio.create_task(self._member.run())]
+        if self._hold.task is not None:
+            tasks.append(self._hold.task)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            tasks[0].cancel()
+            await asyncio.gather(tasks[0], return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Handle what has arrived, stop, and give the lease back."""
+        await self._member.stop()
+        await self._hold.end()
+
+
+def _kill_switch(settings: Settings, app: App) -> KillSwitch:
+    """Return what asks the file that halts an app on this machine."""
+    file = KillFile.of(settings.data_directory / app.name)
+
+    def ask() -> tuple[TradingState, str] | None:
+        found = file.look()
+        if found is None:
+            return None
+        return found.state, f"{found.reason or file.path} by {found.sender or 'somebody'}"
+
+    return ask
+
+
+async def _lease(
+    bus: NatsBus, app: App, component: Component, settings: Settings, *, adopt: bool
+) -> Lease | None:
+    """Return what makes a component the only one of its kind; ``None`` where many may be."""
+    if isinstance(component, BrokerExecutor):
+        component.adopt = component.adopt or adopt
+        component.kill_state = KillFile.of(settings.data_directory / app.name).state
+        account = component.lease = await open_lease(bus, component.lease_key)
+        if account is None:
+            return None
+        return LeaseGroup(account, await space_lease(bus, app, component.role))
+    if isinstance(component, Portfolio | Executor):
+        return await space_lease(bus, app, component.role)
+    return None
+
+
+def _crash(settings: Settings, component: Component) -> Pass:
+    """Return where the environment wants this component to crash, for tests of what follows."""
+    name, _, where = settings.crash_at.partition("/")
+    return kill_at(where) if name == component.name else pass_by

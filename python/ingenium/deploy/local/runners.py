@@ -1,0 +1,150 @@
+"""The parts of a run: components in this process, and programs beside it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+from ingenium.bus.base import Bus
+from ingenium.components import App, Component, External
+from ingenium.config import Settings
+from ingenium.deploy.local.child_process import Child
+from ingenium.deploy.local.program_output import ThinnedOutput
+from ingenium.deploy.local.runner_factory import make_live_member
+from ingenium.deploy.local.supervisor import RestartPolicy, Supervised
+from ingenium.nats_server.process_guard import guarded
+from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
+from ingenium.runtime.lockstep import make_member
+
+__all__ = ["OnLine", "Part", "make_part"]
+
+_END_SECONDS = 10.0
+
+OnLine = Callable[[str, str], None]
+"""Takes the name of a component and a line of its output."""
+
+
+class Part(Protocol):
+    """One component of a run, wherever it is."""
+
+    component: Component
+
+    async def start(self) -> None:
+        """Start it; in this process, it is ready when this returns."""
+
+    async def run(self) -> None:
+        """Return when it has ended as it should; raise when it has not."""
+
+    async def stop(self) -> None:
+        """Handle what has arrived, and end."""
+
+
+class Program:
+    """A component in a process of its own.
+
+    Args:
+        component: The one that it is.
+        child: Its process.
+    """
+
+    def __init__(self, component: Component, child: Child) -> None:
+        self.component = component
+        self._child = child
+
+    async def start(self) -> None:
+        """Start the process; it is not ready yet when this returns."""
+        await self._child.start()
+
+    async def run(self) -> None:
+        """Wait for its end.
+
+        Raises:
+            DeployError: It ended before the run did.
+        """
+        await self._child.expect_running()
+
+    async def stop(self) -> None:
+        """End the process."""
+        await self._child.stop()
+
+    def expect_end(self) -> None:
+        """From now on it may end."""
+        self._child.expect_end()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._child.kill()
+
+
+async def make_part(
+    bus: Bus,
+    app: App,
+    component: Component,
+    settings: Settings,
+    target: str,
+    *,
+    own_process: bool,
+    on_line: OnLine,
+    adopt: bool = False,
+    restarts: RestartPolicy | None = None,
+) -> Part | None:
+    """Make the part that plays a component.
+
+    Args:
+        bus: Where components in this process meet.
+        app: What the component is one of.
+        component: The one to play.
+        settings: Name the server and the environment of programs.
+        target: The app as the command line names it.
+        own_process: Whether a component in Python gets a process of its own.
+        on_line: Takes the output of programs.
+        adopt: See `make_live_member`.
+        restarts: When a program of a live app that died is started again.
+
+    Returns:
+        The part; ``None`` for another program that somebody else starts.
+    """
+    if isinstance(component, External):
+        if component.command is None:
+            return None
+        # A program in another language cannot be expected to watch its standard input.
+        command = guarded(component.command, end_seconds=_END_SECONDS)
+        directory = component.directory
+        extra = component.environment
+    elif own_process:
+        command = [sys.executable, "-m", "ingenium", "run", target, "--component", component.name]
+        command += ["--adopt"] if adopt else []
+        directory, extra = None, {}
+    elif app.historical:
+        limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
+        return make_member(bus, app, component, limit)
+    else:
+        return await make_live_member(bus, app, component, settings, adopt=adopt)
+    environment = settings.for_child(app=app.name, component=component.name) | extra
+    output: ThinnedOutput | None = None
+    if isinstance(component, External) and not settings.all_output:
+        path = settings.data_directory / app.name / f"{component.name}.out"
+        output = ThinnedOutput(on_line, path)
+
+    def on_end(unexpected: bool) -> None:
+        if output is not None:
+            output.show_last(component.name) if unexpected else output.close(component.name)
+
+    def make_child() -> Child:
+        if output is not None:
+            output.begin()
+        return Child(
+            component.name,
+            command,
+            environment,
+            directory=directory,
+            on_line=on_line if output is None else output.line,
+            on_end=on_end,
+        )
+
+    if app.historical:
+        return Program(component, make_child())
+    supervised = Supervised(component, make_child, on_line, restarts)
+    supervised.may_end = component.role == "ingestor" and app.on_end == "stop"
+    return supervised

@@ -1,0 +1,84 @@
+"""Who is connected to a server, and what each one subscribes to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ingenium.bus import NatsBus
+from ingenium.bus.base import Bus
+from ingenium.bus.nats.connections import CONNECTION_LIMIT, account_connections
+from ingenium.deploy.local.monitoring import ask_page
+
+__all__ = ["Connection", "ServerConnections"]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One client of a server.
+
+    Attributes:
+        number: Given by the server, larger for each new connection.
+        name: As the client states it; empty for one that states none.
+        user: Its user; empty where there are none.
+        where: Its address.
+        subjects: What it subscribes to, without inboxes.
+        received: Messages that the server has sent to it.
+    """
+
+    number: int
+    name: str
+    user: str
+    where: str
+    subjects: tuple[str, ...]
+    received: int
+
+
+class ServerConnections:
+    """Asks a server who is connected.
+
+    Args:
+        bus: A connection to it; is asked where there are no monitoring pages.
+        monitor_url: Where its monitoring pages are; ``None`` when that is not known.
+        sees_all: Whether all components are in the account of ``bus``.
+    """
+
+    def __init__(self, bus: Bus, monitor_url: str | None, *, sees_all: bool = True) -> None:
+        self._bus = bus
+        self._monitor_url = monitor_url
+        self.sees_all = sees_all or monitor_url is not None
+        self._answers = True
+
+    async def ask(self) -> list[Connection] | None:
+        """Return who is connected; ``None`` when the server does not say."""
+        if self._monitor_url is not None:
+            found = await asyncio.to_thread(_ask_page, self._monitor_url)
+        elif isinstance(self._bus, NatsBus) and self._answers:
+            found = await account_connections(self._bus)
+            # A server that does not know the question is not asked again.
+            self._answers = found is not None
+        else:
+            return None
+        return None if found is None else [_read(each) for each in found]
+
+
+def _ask_page(monitor_url: str) -> list[Mapping[str, Any]] | None:
+    url = f"{monitor_url}/connz?subs=1&auth=1&limit={CONNECTION_LIMIT}"
+    try:
+        return list(ask_page(url)["connections"] or ())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read(found: Mapping[str, Any]) -> Connection:
+    subjects = (str(each) for each in found.get("subscriptions_list") or ())
+    return Connection(
+        number=int(found.get("cid", 0)),
+        name=str(found.get("name", "")),
+        user=str(found.get("authorized_user", "")),
+        where=f"{found.get('ip', '?')}:{found.get('port', '?')}",
+        subjects=tuple(each for each in subjects if not each.startswith(("_INBOX", "$", "_R_"))),
+        received=int(found.get("out_msgs", 0)),
+    )

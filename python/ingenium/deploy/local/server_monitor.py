@@ -1,0 +1,184 @@
+"""Watches the server of a live app: whether it is well, and who else takes orders from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+
+from ingenium.bus.roles import OPERATOR, READER, owner_of
+from ingenium.components import App, Executor
+from ingenium.deploy.local.monitoring import ask_page
+from ingenium.subjects.names import ORDER
+
+__all__ = ["ServerWatch", "foreign_readers", "watched_server"]
+
+_EVERY_SECONDS = 1.0
+_PATIENCE_SECONDS = 5.0
+_READERS_EVERY = 10
+
+
+class ServerWatch:
+    """Asks a server's monitoring pages once a second how it is.
+
+    One whose disk is full takes no orders into its stream any more, but still brings messages to
+    those who are connected. So it can tell them to stop.
+
+    Args:
+        monitor_url: Where the pages are.
+        app: Whose server it is.
+        halt: Halts trading, and says why.
+        on_notice: Takes what everybody must know.
+        is_away: Whether the server has ended and is being started again, which is not illness.
+        pause: Waits until the next look.
+        elapsed: Seconds, by a clock that only goes forward; the event loop's when left out.
+    """
+
+    def __init__(
+        self,
+        monitor_url: str,
+        app: App,
+        halt: Callable[[str], Awaitable[None]],
+        on_notice: Callable[[str], None],
+        *,
+        is_away: Callable[[], bool] = lambda: False,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        elapsed: Callable[[], float] | None = None,
+    ) -> None:
+        self._is_away = is_away
+        self._url = monitor_url
+        self._app = app
+        self._halt = halt
+        self._on_notice = on_notice
+        self._pause = pause
+        self._elapsed = elapsed or asyncio.get_running_loop().time
+        self._ill_since: float | None = None
+        self._has_halted = False
+        self._warned: set[str] = set()
+
+    async def run(self) -> None:
+        """Watch, until canceled."""
+        looks = 0
+        while True:
+            if looks % _READERS_EVERY == 0:
+                await self.look_for_readers()
+            await self.look_at_health()
+            looks += 1
+            await self._pause(_EVERY_SECONDS)
+
+    async def look_at_health(self) -> None:
+        """Ask once; halt trading when it has been ill for too long."""
+        if self._is_away():
+            self._ill_since = None
+            return
+        problem = await asyncio.to_thread(_problem_of, self._url)
+        now = self._elapsed()
+        if problem is None:
+            if self._has_halted:
+                self._on_notice("the server is well again; trading stays halted until you resume")
+            self._ill_since, self._has_halted = None, False
+            return
+        if self._ill_since is None or self._is_away():
+            self._ill_since = now
+        if not self._has_halted and now - self._ill_since >= _PATIENCE_SECONDS:
+            self._has_halted = True
+            await self._halt(f"the server is not well: {problem}")
+
+    async def look_for_readers(self) -> None:
+        """Warn of each program that takes orders beside the app's executor, once."""
+        if not isinstance(self._app.executor, Executor):
+            return  # A program of one's own is just what is expected there.
+        own = {component.name for component in self._app.components}
+        for reader in await asyncio.to_thread(foreign_readers, self._url, own):
+            if reader not in self._warned:
+                self._warned.add(reader)
+                self._on_notice(
+                    f"{reader} subscribes to {ORDER} too: if it works orders, each one is worked "
+                    f"twice, by it and by {self._app.executor.name!r}; stop one of them"
+                )
+
+
+@asynccontextmanager
+async def watched_server(
+    monitor_url: str | None,
+    app: App,
+    halt: Callable[[str], Awaitable[None]],
+    on_notice: Callable[[str], None],
+    is_away: Callable[[], bool] = lambda: False,
+) -> AsyncIterator[None]:
+    """Watch a server for as long as this lasts; arguments as for `ServerWatch`.
+
+    Args:
+        monitor_url: ``None`` for a server of somebody else, who watches it.
+        app: See there.
+        halt: See there.
+        on_notice: See there.
+        is_away: See there.
+    """
+    if monitor_url is None:
+        yield
+        return
+    watch = ServerWatch(monitor_url, app, halt, on_notice, is_away=is_away)
+    watching = asyncio.create_task(watch.run())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+def foreign_readers(monitor_url: str, own: set[str]) -> list[str]:
+    """Return who else is subscribed to orders, beside readers and operators who only look on.
+
+    Args:
+        monitor_url: Where the server's monitoring pages are.
+        own: Names of the connections of the app's components.
+
+    Returns:
+        Descriptions; nothing when the server does not answer.
+    """
+    try:
+        query = f"subs=1&limit=4096&test={quote(ORDER, safe='')}"
+        subscriptions = ask_page(f"{monitor_url}/subsz?{query}").get("subscriptions_list") or ()
+        connections = ask_page(f"{monitor_url}/connz?auth=1&limit=4096").get("connections") or ()
+    except (URLError, OSError, ValueError):
+        return []
+    # What is in no connection is the server's own: the stream that keeps orders.
+    by_number = {each["cid"]: each for each in connections}
+    found: dict[int, str] = {}
+    for subscription in subscriptions:
+        connection = by_number.get(subscription.get("cid"))
+        if connection is None or connection.get("name") in own:
+            continue
+        user = str(connection.get("authorized_user", ""))
+        if owner_of(user)[0] not in {READER, OPERATOR}:
+            found[connection["cid"]] = _describe(connection, user)
+    return list(found.values())
+
+
+def _describe(connection: dict[str, Any], user: str) -> str:
+    name = connection.get("name") or "a program without a name"
+    parts = [str(connection.get("lang", "")), f"user {user}" if user else ""]
+    where = f"{connection.get('ip', '?')}:{connection.get('port', '?')}"
+    return f"{name} ({', '.join(part for part in (*parts, where) if part)})"
+
+
+def _problem_of(monitor_url: str) -> str | None:
+    """Return why the server is not well; ``None`` when it is."""
+    try:
+        answer = ask_page(f"{monitor_url}/healthz")
+    except HTTPError as error:
+        with error:
+            text = error.read(4096).decode("utf-8", "replace")
+        try:
+            return str(json.loads(text).get("error") or text)
+        except (ValueError, AttributeError):
+            return text or f"it answers {error.code}"
+    except (URLError, OSError, ValueError) as error:
+        return f"it does not answer: {error}"
+    status = str(answer.get("status", "ok"))
+    return None if status == "ok" else str(answer.get("error") or status)

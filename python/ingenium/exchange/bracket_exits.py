@@ -1,0 +1,178 @@
+"""Which protective order of a bracket a bar fills, whatever way the price takes through it.
+
+A way of the price begins at the open, touches high and low, and ends at the close. What all ways
+share is the result; where they differ, the one that is worse for the owner is, as ambiguous.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from ingenium.events import OrderType, Side
+from ingenium.exchange.exact_bar import ExactBar
+from ingenium.exchange.fill_policy import FillPolicy
+from ingenium.exchange.matching import Match, is_through
+from ingenium.exchange.resting_order import RestingOrder
+
+__all__ = ["Exit", "Rest", "find_exit"]
+
+
+class Rest(msgspec.Struct, frozen=True, gc=False):
+    """What is known of the way of the price from a point within a bar to its close.
+
+    Attributes:
+        price: Where it begins.
+        at_open: Whether that is the open of the bar.
+        high_ahead: Whether it touches the bar's high for sure.
+        low_ahead: Whether it touches the bar's low for sure.
+        is_entry: Whether it begins with the fill of the entry, which lets the orders go live.
+    """
+
+    price: Decimal
+    at_open: bool
+    high_ahead: bool
+    low_ahead: bool
+    is_entry: bool
+
+    @classmethod
+    def after(cls, entry: Match, bar: ExactBar) -> Rest:
+        """Return what is left of a bar after a fill."""
+        # Without price improvement an entry at the open has a price that the bar may not hold.
+        price = bar.open if entry.at_open else entry.price
+        return cls(price, entry.at_open, entry.high_ahead, entry.low_ahead, is_entry=True)
+
+    @classmethod
+    def whole(cls, bar: ExactBar) -> Rest:
+        """Return a whole bar."""
+        return cls(bar.open, at_open=True, high_ahead=True, low_ahead=True, is_entry=False)
+
+
+class Exit(msgspec.Struct, frozen=True, gc=False):
+    """What a bar does to the protective orders of a position.
+
+    Attributes:
+        leg: The protective order that is filled.
+        match: At which price, and whether other ways of the price do something else.
+        instead: The target, where other ways fill that first.
+    """
+
+    leg: RestingOrder
+    match: Match
+    instead: Match | None = None
+
+
+def find_exit(
+    profit: RestingOrder | None,
+    loss: RestingOrder | None,
+    bar: ExactBar,
+    rest: Rest,
+    policy: FillPolicy,
+) -> tuple[Exit | None, bool]:
+    """Find which of two protective orders is filled.
+
+    Notes in the stop-loss that it has been triggered.
+
+    Args:
+        profit: The take-profit, if it works.
+        loss: The stop-loss, if it works.
+        bar: The bar.
+        rest: The part of the bar that they work in.
+        policy: The rules of filling.
+
+    Returns:
+        What is filled, and whether the target was not although some ways of the price reach it.
+    """
+    target = None if profit is None else _target(profit, bar, rest, policy)
+    if loss is None:
+        return _sure_target(profit, target)
+    if loss.is_triggered:
+        return _triggered(profit, target, loss, bar, rest, policy)
+    stop = loss.stop
+    is_sell = loss.order.side is Side.SELL
+    touched = stop is not None and (bar.low <= stop if is_sell else bar.high >= stop)
+    if stop is None or not touched:
+        return _sure_target(profit, target)
+    is_certain = (rest.low_ahead if is_sell else rest.high_ahead) or (
+        bar.close <= stop if is_sell else bar.close >= stop
+    )
+    begins_beyond = rest.price <= stop if is_sell else rest.price >= stop
+    # An entry beyond its own target was made for a price that is gone: nothing is sure of it.
+    if profit is not None and target is not None and target.is_first and not rest.is_entry:
+        return Exit(profit, target.match), False
+    loss.is_triggered = True
+    is_certain = is_certain or begins_beyond
+    price = rest.price if begins_beyond else stop
+    slips = loss.order.type is OrderType.STOP
+    match = (
+        Match(price, at_open=rest.at_open, slips=slips)
+        if begins_beyond
+        else Match.within(price, slips=slips, is_falling=is_sell)
+    )
+    limit = loss.order.limit_price
+    if limit is not None and not is_through(limit, price, loss.order.side, policy):
+        # It has to come back to its limit; on the way to a high that is ahead it does, unless that
+        # came before the stop and so filled the target.
+        extreme, is_ahead = (bar.high, rest.high_ahead) if is_sell else (bar.low, rest.low_ahead)
+        comes_back = is_through(limit, bar.close, loss.order.side, policy) or (
+            is_ahead
+            and is_through(limit, extreme, loss.order.side, policy)
+            and (begins_beyond or target is not None)
+        )
+        if not comes_back:
+            return None, target is not None
+        match = Match(limit, at_open=False, slips=False)
+    instead = None if target is None or begins_beyond else target.match
+    is_ambiguous = not is_certain or instead is not None
+    return Exit(loss, msgspec.structs.replace(match, is_ambiguous=is_ambiguous), instead), False
+
+
+class _Target(msgspec.Struct, frozen=True, gc=False):
+    """A target that can be reached: whether it surely is, and before all else."""
+
+    match: Match
+    is_certain: bool
+    is_first: bool
+
+
+def _target(leg: RestingOrder, bar: ExactBar, rest: Rest, policy: FillPolicy) -> _Target | None:
+    limit, side = leg.order.limit_price, leg.order.side
+    is_sell = side is Side.SELL
+    extreme = bar.high if is_sell else bar.low
+    if limit is None or not is_through(limit, extreme, side, policy):
+        return None
+    if is_through(limit, rest.price, side, policy):
+        price = rest.price if policy.price_improvement else limit
+        match = Match(price, at_open=rest.at_open, slips=False)
+        return _Target(match, is_certain=True, is_first=True)
+    is_ahead = rest.high_ahead if is_sell else rest.low_ahead
+    is_certain = is_ahead or is_through(limit, bar.close, side, policy)
+    match = Match.within(limit, slips=False, is_falling=not is_sell)
+    return _Target(match, is_certain, is_first=False)
+
+
+def _sure_target(profit: RestingOrder | None, target: _Target | None) -> tuple[Exit | None, bool]:
+    if profit is None or target is None:
+        return None, False
+    return (Exit(profit, target.match), False) if target.is_certain else (None, True)
+
+
+def _triggered(
+    profit: RestingOrder | None,
+    target: _Target | None,
+    loss: RestingOrder,
+    bar: ExactBar,
+    rest: Rest,
+    policy: FillPolicy,
+) -> tuple[Exit | None, bool]:
+    """Match a stop-loss that has been triggered before: at the market, or at its limit."""
+    if loss.order.type is OrderType.STOP:
+        match = Match(rest.price, at_open=rest.at_open, slips=True)
+        return Exit(loss, match), False
+    limited = _target(loss, bar, rest, policy)
+    if limited is None:
+        return _sure_target(profit, target)
+    if not limited.is_certain:
+        return None, target is not None
+    return Exit(loss, limited.match), False

@@ -1,0 +1,282 @@
+"""What a simulated exchange remembers, and how it is saved and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from ingenium.errors import ComponentError
+from ingenium.exchange.bracket import Bracket
+from ingenium.exchange.calendars import Session
+from ingenium.exchange.fill_counters import ExchangeNotes
+from ingenium.exchange.ledger import Ledger
+from ingenium.exchange.resting_order import RestingOrder
+from ingenium.exchange.working_book import OrderBook
+from ingenium.state.rows import LogRow, RowWatch, read_row, write_json, write_row
+from ingenium.trading import Bar, Order
+from ingenium.trading.money import ZERO
+
+__all__ = ["ExchangeBooks", "WorkedBar"]
+
+_LEDGER = "ledger/"
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_CURE = "start it with the arguments that it was saved with, or with an empty state"
+
+
+class _Resting(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What is saved of a `RestingOrder`."""
+
+    order: Order
+    submitted: datetime
+    leaves: Decimal
+    filled: Decimal
+    is_triggered: bool
+    is_announced: bool
+    opening: Decimal
+    expected_price: Decimal
+    number: int
+    stop: Decimal | None = None
+    best: Decimal | None = None
+    session: Session | None = None
+    value: Decimal = ZERO
+
+    @classmethod
+    def of(cls, resting: RestingOrder) -> _Resting:
+        return cls(*(getattr(resting, name) for name in cls.__struct_fields__))
+
+    def make(self) -> RestingOrder:
+        resting = RestingOrder(self.order, self.submitted)
+        for name in self.__struct_fields__:
+            setattr(resting, name, getattr(self, name))
+        return resting
+
+
+class _Bracket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What is saved of a `Bracket`."""
+
+    entry: Order
+    legs: list[_Resting]
+    is_entry_working: bool
+    is_sure: bool
+    is_over: bool
+    number: int
+    entered_at: datetime | None = None
+
+    @classmethod
+    def of(cls, bracket: Bracket) -> _Bracket:
+        at, is_sure, is_over = bracket.entered
+        legs = [_Resting.of(leg) for leg in bracket.legs]
+        working = bracket.is_entry_working
+        return cls(bracket.entry, legs, working, is_sure, is_over, bracket.number, at)
+
+    def make(self) -> Bracket:
+        bracket = Bracket(self.entry, _NEVER)  # the time is that of the legs
+        bracket.restore(
+            [leg.make() for leg in self.legs],
+            (self.entered_at, self.is_sure, self.is_over),
+            is_entry_working=self.is_entry_working,
+            number=self.number,
+        )
+        return bracket
+
+
+class WorkedBar(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The last bar of a symbol that orders were matched against.
+
+    Attributes:
+        end: Its end, UTC.
+        period: Its length.
+    """
+
+    end: datetime
+    period: timedelta
+
+
+class _Exchange(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What is saved of an exchange as a whole."""
+
+    added: int
+    notes: ExchangeNotes
+    has_ledger: bool
+
+
+class _NotedCloses(dict[str, str | Bar]):
+    """Last closes that note which symbols had a bar, and so what may have changed."""
+
+    def __init__(self, closes: Mapping[str, str | Bar], book: OrderBook) -> None:
+        super().__init__(closes)
+        self._book = book
+
+    def __setitem__(self, symbol: str, close: str | Bar) -> None:
+        super().__setitem__(symbol, close)
+        if self._book.touched is not None:
+            self._book.touched.add(symbol)
+
+
+class ExchangeBooks:
+    """Orders, brackets, positions, cash and last closes; the base of `PaperExchange`.
+
+    Its rows:
+
+    - ``exchange``: the notes, and counts.
+    - ``order/<id>``: a working order with all that was seen and filled, and its place.
+    - ``bracket/<id of the entry>``: the protective orders of an order.
+    - ``close/<symbol>``, ``position/<symbol>``: the last close, and what is held.
+    - ``bar/<symbol>``: end and length of the last bar that was matched.
+    - ``ledger/account``, ``ledger/holding/<symbol>``: cash and shares, where they are limited.
+
+    Its log has one kind, ``seen``: ids of orders that have been here, so that one that comes again
+    is known. Policy, fees, slippage and calendars are no part of it: they are arguments, and are
+    to be the same when it goes on.
+
+    Args:
+        ledger: Cash and positions, and what they allow.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.notes = ExchangeNotes()
+        """Counts of what flatters the result, or casts doubt on it."""
+        self._ledger = ledger
+        self._book = OrderBook()
+        self._positions: dict[str, Decimal] = {}
+        self._closes: dict[str, str | Bar] = {}
+        self._worked: dict[str, WorkedBar] = {}
+        self._watch = RowWatch(self)
+
+    def watch(self) -> tuple[dict[str, str | Bar], list[Container[str]]]:
+        """Return where last closes go, and what holds the symbols whose bars an order waits for.
+
+        Both are live: a backtest does so what `PaperExchange.is_waiting` does, without a call.
+        """
+        return self._closes, [self._book.orders, self._book.brackets]
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this exchange must remember, as small rows of JSON by key."""
+        return self._watch.rows()
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; all of them the first time.
+
+        It costs as much as the symbols that had a bar or a request since.
+
+        Returns:
+            Rows by key; ``None`` for one that is to be deleted.
+        """
+        return self._watch.changes()
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned, on an exchange that has handled nothing.
+
+        Raises:
+            ComponentError: A row has no place here, or cannot be read; the exchange is not new, or
+                was not made with the same limits on cash and shorts.
+        """
+        if self._closes or self._book.added:
+            raise ComponentError("exchange has handled events already: restore into a new one")
+        book = self._book
+        resting: list[RestingOrder] = []
+        brackets: list[Bracket] = []
+        of_ledger: dict[str, bytes] = {}
+        for key, data in sorted(rows.items()):
+            kind, _, name = key.partition("/")
+            if kind == "exchange":
+                self._restore_whole(read_row(_Exchange, data, key))
+            elif kind == "order":
+                resting.append(read_row(_Resting, data, key).make())
+            elif kind == "bracket":
+                brackets.append(read_row(_Bracket, data, key).make())
+            elif kind == "close":
+                self._closes[name] = read_row(str, data, key)
+            elif kind == "bar":
+                self._worked[name] = read_row(WorkedBar, data, key)
+            elif kind == "position":
+                self._positions[name] = read_row(Decimal, data, key)
+            elif kind == "ledger":
+                of_ledger[name] = data
+            else:
+                raise ComponentError(
+                    f"exchange has no place for the saved row {key!r}: run the kind of component "
+                    "that saved it, or start with an empty state"
+                )
+        self._ledger.account.restore(of_ledger)
+        for each in sorted(resting, key=lambda each: each.number):
+            book.put(each)
+        for bracket in sorted(brackets, key=lambda bracket: bracket.number):
+            book.put_bracket(bracket)
+        self.changed_rows()
+
+    def take_log(self) -> list[LogRow]:
+        """Return ids that have been here first since the last call, of kind ``seen``."""
+        return [("seen", order_id, b"{}") for order_id in self._book.take_known()]
+
+    def restore_log(self, rows: Iterable[LogRow]) -> None:
+        """Take back rows of `take_log`; all, or the newest.
+
+        An order that is older than those counts as unknown from then on.
+
+        Raises:
+            ComponentError: A row is of another kind.
+        """
+        ids: list[str] = []
+        for kind, order_id, _ in rows:
+            if kind != "seen":
+                raise ComponentError(
+                    f"exchange has no place for the saved row {order_id!r} of kind {kind!r}: run "
+                    "the kind of component that saved it, or start with an empty state"
+                )
+            ids.append(order_id)
+        self._book.restore_known(ids)
+
+    # What follows is for `RowWatch`.
+
+    def sections(self) -> Iterable[str]:
+        """Return the sections of its rows: the symbols, and ``""`` for the whole."""
+        # Before a symbol has had data, no order of it is taken.
+        return ["", *self._closes]
+
+    def rows_of(self, section: str) -> dict[str, bytes]:
+        """Return the present rows of a section."""
+        book, ledger = self._book, self._ledger
+        rows: dict[str, bytes] = {}
+        if not section:
+            has_ledger = not ledger.forbids_nothing
+            rows["exchange"] = write_row(_Exchange(book.added, self.notes, has_ledger))
+        else:
+            if section in self._closes:
+                close = self._closes[section]
+                text = close if isinstance(close, str) else close.texts.close
+                rows[f"close/{section}"] = write_json(text)
+            if section in self._positions:
+                rows[f"position/{section}"] = write_json(format(self._positions[section], "f"))
+            if section in self._worked:
+                rows[f"bar/{section}"] = write_row(self._worked[section])
+            for order_id, resting in book.orders.get(section, {}).items():
+                rows[f"order/{order_id}"] = write_row(_Resting.of(resting))
+            for order_id, bracket in book.brackets.get(section, {}).items():
+                rows[f"bracket/{order_id}"] = write_row(_Bracket.of(bracket))
+        if not ledger.forbids_nothing:
+            for key, data in ledger.account.rows_of(section).items():
+                rows[_LEDGER + key] = data
+        return rows
+
+    def take_touched(self) -> Iterable[str] | None:
+        """Return the sections that may have changed since the last call; see `Watched`."""
+        touched, self._book.touched = self._book.touched, set()
+        if touched is None:
+            self._closes = _NotedCloses(self._closes, self._book)
+            return None
+        return touched | {""}
+
+    def _restore_whole(self, row: _Exchange) -> None:
+        if row.has_ledger == self._ledger.forbids_nothing:
+            was = "with" if row.has_ledger else "without"
+            raise ComponentError(
+                f"exchange was saved {was} a limit on cash or shorts, which this one does not "
+                f"match: {_CURE}"
+            )
+        self._book.added = row.added
+        for name in ExchangeNotes.__dataclass_fields__:
+            setattr(self.notes, name, getattr(row.notes, name))

@@ -1,0 +1,166 @@
+"""When an order may be filled: sessions, and what each time in force makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+import msgspec
+
+from ingenium.events import TimeInForce
+from ingenium.exchange.calendars import AlwaysOpen, Calendar, Session
+from ingenium.exchange.resting_order import RestingOrder
+from ingenium.trading import Bar, Order
+
+__all__ = ["BarHours", "TradingHours", "Turn", "expiry", "why_expired"]
+
+_SHORTEST_DAY = timedelta(hours=23)
+"""A day on which clocks go forward."""
+_UTC_DAYS = AlwaysOpen()
+_EXPIRED = {
+    TimeInForce.DAY: "day: the session is over",
+    TimeInForce.OPG: "opg: not filled at the open",
+    TimeInForce.CLS: "cls: not filled at the close",
+}
+_NO_SESSION = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+_OPG, _CLS, _DAY_ORDER = TimeInForce.OPG, TimeInForce.CLS, TimeInForce.DAY
+
+
+class Turn(Enum):
+    """What a bar is to an order."""
+
+    SLEEP = auto()
+    """It cannot fill the order."""
+    WORK = auto()
+    """It can."""
+    LAST = auto()
+    """It can, and what it leaves expires."""
+    OVER = auto()
+    """The order had expired when it began."""
+
+
+_SLEEP, _WORK = Turn.SLEEP, Turn.WORK
+
+
+class BarHours(msgspec.Struct, frozen=True, gc=False):
+    """Where a bar lies in the hours of its exchange.
+
+    Attributes:
+        start: Start of the bar, UTC.
+        end: Its end.
+        session: The session that it lies in, or that follows.
+        is_regular: Whether it starts within regular hours.
+        is_whole: Whether it is a session, or several, by itself.
+    """
+
+    start: datetime
+    end: datetime
+    session: Session
+    is_regular: bool
+    is_whole: bool
+
+    def admits(self, order: Order) -> bool:
+        """Whether an order is awake in these hours."""
+        return self.is_regular or order.extended_hours
+
+
+class TradingHours:
+    """Holds bars and orders against calendars.
+
+    Without a calendar the bars say when there is trading: each is in regular hours, and an
+    order's session is the day in UTC of the first bar that could fill it.
+
+    Args:
+        calendar: That of all symbols, or one for each; a symbol without one follows its bars.
+    """
+
+    def __init__(self, calendar: Calendar | Mapping[str, Calendar] | None) -> None:
+        self._of_symbol = calendar if isinstance(calendar, Mapping) else {}
+        self._of_all = None if isinstance(calendar, Mapping) else calendar
+        self._last: dict[str, Session] = {}
+
+    def of(self, bar: Bar) -> BarHours:
+        """Say where a bar lies; one of a day or more is a whole session."""
+        start, end = bar.start, bar.end
+        if bar.period >= _SHORTEST_DAY:
+            return BarHours(start, end, Session(start, end, end), True, True)
+        session = self._last.get(bar.symbol)
+        if session is None or not session.open <= start < session.close:
+            calendar = self._calendar(bar.symbol) or _UTC_DAYS
+            session = self._last[bar.symbol] = calendar.session(start)
+        return BarHours(start, end, session, session.open <= start, False)
+
+    def is_open(self, order: Order, time: datetime) -> bool:
+        """Whether an order is awake at a time."""
+        calendar = self._calendar(order.symbol)
+        return calendar is None or order.extended_hours or calendar.session(time).open <= time
+
+    def turn(self, resting: RestingOrder, hours: BarHours) -> Turn:
+        """Say what a bar is to an order.
+
+        Args:
+            resting: The order; takes note of the session that it belongs to.
+            hours: Of the bar, which starts when the order has come or later.
+        """
+        order = resting.order
+        time_in_force = order.time_in_force
+        is_awake = hours.admits(order)
+        if time_in_force in _NO_SESSION:
+            return _WORK if is_awake else _SLEEP
+        session = resting.session
+        if session is None:
+            session = resting.session = self._session_of(resting, hours)
+            if session is None:
+                return Turn.SLEEP
+        if hours.start >= _end(order, session):
+            return Turn.OVER
+        if time_in_force is _OPG:
+            return Turn.LAST if hours.is_regular and hours.start >= session.open else Turn.SLEEP
+        is_last = hours.end >= _end(order, session)
+        if time_in_force is _CLS:
+            return Turn.LAST if hours.is_regular and is_last else Turn.SLEEP
+        if not is_awake:
+            return _SLEEP
+        return Turn.LAST if is_last else _WORK
+
+    def _session_of(self, resting: RestingOrder, hours: BarHours) -> Session | None:
+        """Return the session that an order is for, at the first bar that could be part of it."""
+        order, submitted = resting.order, resting.submitted
+        is_opening = order.time_in_force is _OPG
+        calendar = self._calendar(order.symbol)
+        if hours.is_whole:
+            # A session of the calendar that passed without a bar was the one that it was for.
+            due = None if calendar is None else _opening_after(calendar, submitted)
+            return due if due is not None and hours.start >= _end(order, due) else hours.session
+        if calendar is None:
+            # An opening that has begun is missed, and the next one is that of a later day.
+            return None if is_opening and hours.session.open < submitted else hours.session
+        if not is_opening:
+            extended = order.extended_hours and order.time_in_force is _DAY_ORDER
+            return calendar.session(submitted, extended_hours=extended)
+        return _opening_after(calendar, submitted)
+
+    def _calendar(self, symbol: str) -> Calendar | None:
+        return self._of_symbol.get(symbol, self._of_all)
+
+
+def expiry(resting: RestingOrder) -> datetime | None:
+    """Return when an order ends with its session, once that is known."""
+    return None if resting.session is None else _end(resting.order, resting.session)
+
+
+def why_expired(order: Order) -> str:
+    """Say why an order has ended with its session."""
+    return _EXPIRED[order.time_in_force]
+
+
+def _opening_after(calendar: Calendar, time: datetime) -> Session:
+    """Return the first session that opens at a time or later."""
+    session = calendar.session(time)
+    return session if session.open >= time else calendar.session(session.close)
+
+
+def _end(order: Order, session: Session) -> datetime:
+    is_extended = order.extended_hours and order.time_in_force is _DAY_ORDER
+    return session.extended_close if is_extended else session.close

@@ -1,0 +1,40 @@
+"""How much of an order a bar can fill."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ingenium.exchange.exact_bar import ExactBar
+from ingenium.exchange.fill_counters import ExchangeNotes
+from ingenium.exchange.fill_policy import FillPolicy
+from ingenium.exchange.resting_order import RestingOrder
+from ingenium.trading.money import EXACT
+
+__all__ = ["fillable"]
+
+
+def fillable(
+    resting: RestingOrder, bar: ExactBar, policy: FillPolicy, notes: ExchangeNotes
+) -> Decimal:
+    """Return how much of an order a bar can fill: at most what the volume cap allows.
+
+    Args:
+        resting: The order.
+        bar: The bar.
+        policy: Has the cap.
+        notes: Where a cap that held, or could not, is counted.
+    """
+    if policy.volume_cap is None:
+        return resting.leaves
+    if bar.volume <= 0:
+        notes.uncapped_fills += 1
+        return resting.leaves
+    allowed = EXACT.multiply(policy.volume_cap, bar.volume)
+    if allowed >= resting.leaves:
+        return resting.leaves
+    allowed = resting.rounded(allowed)
+    if allowed:
+        notes.capped_fills += 1
+    else:
+        notes.skipped_fills += 1
+    return allowed

@@ -1,0 +1,6 @@
+"""Ready ingestors."""
+
+from ingenium.ingestors.csv._bad_rows import BadRow
+from ingenium.ingestors.csv.csv_ingestor import CsvIngestor
+
+__all__ = ["BadRow", "CsvIngestor"]

@@ -1,0 +1,1 @@
+"""Market data from files: CSV, JSON, Parquet, Arrow and Feather."""

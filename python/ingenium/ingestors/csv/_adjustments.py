@@ -1,0 +1,96 @@
+"""What an adjusted close that is not used says: splits and dividends that nothing will book."""
+
+from __future__ import annotations
+
+from ingenium.ingestors.csv._columns import Layout
+from ingenium.ingestors.csv._notes import ReadingNotes
+from ingenium.ingestors.csv._prices import PriceRules, Prices, PricesOf
+
+__all__ = ["watch_adjustments"]
+
+_SPLIT = 1.2
+"""From this change of the factor on, up or down, it is a split; below, a dividend."""
+_NOISE = 1e-6
+_ALL = 100
+"""Lines of which each is looked at; of those behind, each eighth."""
+_BETWEEN = 7
+
+
+def watch_adjustments(
+    prices_of: PricesOf, layout: Layout, rules: PriceRules, source: str, notes: ReadingNotes
+) -> PricesOf:
+    """Make a function that reads prices, and notes what the adjusted close says beside them.
+
+    From row to row, the ratio of the adjusted close to the close changes by splits and dividends
+    only, and by what both were rounded.
+
+    Args:
+        prices_of: Reads the prices of a row.
+        layout: Where the columns are.
+        rules: How prices are read.
+        source: Name of the file.
+        notes: Where splits and dividends are noted.
+
+    Returns:
+        ``prices_of`` itself, where there is no adjusted close or where it is used.
+    """
+    place = layout.columns.get("adj_close", -1)
+    if place < 0 or rules.adjusted:
+        return prices_of
+    close_place = layout["close"]
+    symbol_place = layout.columns.get("symbol", -1)
+    # The ratio of the row before, and by how much of it rounding may have changed it.
+    factors: dict[str, tuple[float, float]] = {}
+    counts = [0, 0]
+
+    def see(symbol: str, text: str, close_text: str, close: float) -> None:
+        try:
+            adjusted = float(text)
+        except ValueError:
+            return  # nobody has asked for it
+        if not (adjusted > 0.0 and close > 0.0):
+            return
+        factor = adjusted / close
+        before = factors.get(symbol)
+        if before is not None and abs(factor - before[0]) <= _NOISE * factor:
+            return
+        doubt = _unit(text) / adjusted + _unit(close_text) / close
+        factors[symbol] = factor, doubt
+        if before is None:
+            return
+        change = factor / before[0]
+        if abs(change - 1.0) > doubt + before[1] + _NOISE:
+            counts[not (change >= _SPLIT or change <= 1 / _SPLIT)] += 1
+            notes.remark(source, "adjusted close", _said(*counts))
+
+    def prices_of_one(row: list[str], line: int) -> Prices:
+        prices = prices_of(row, line)
+        # Steps are seen a few rows later as well, and most rows cost next to nothing.
+        if not line & _BETWEEN or line < _ALL:
+            see("", row[place], row[close_place], prices[4])
+        return prices
+
+    def prices_of_many(row: list[str], line: int) -> Prices:
+        prices = prices_of(row, line)
+        see(row[symbol_place], row[place], row[close_place], prices[4])
+        return prices
+
+    return prices_of_one if symbol_place < 0 else prices_of_many
+
+
+def _unit(text: str) -> float:
+    """Return the last decimal of a number that is written with a point."""
+    _, point, decimals = text.strip().partition(".")
+    return 10.0 ** -len(decimals) if point else 1.0
+
+
+def _said(splits: int, dividends: int) -> str:
+    counted = [
+        f"{count:,} {noun}{'s' * (count != 1)}"
+        for count, noun in ((splits, "split"), (dividends, "dividend"))
+        if count
+    ]
+    return (
+        f"the adjusted close is not used, and says of {' and '.join(counted)}, none of which is "
+        "booked on what is held; pass adjusted=True for prices without them"
+    )

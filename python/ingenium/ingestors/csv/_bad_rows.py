@@ -1,0 +1,86 @@
+"""Rows that cannot be used: refused, or counted and passed over."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+from ingenium.components import DataNote
+from ingenium.errors import DataFileError
+
+__all__ = ["BadRow", "BadRows", "OnBadRow"]
+
+OnBadRow = Literal["raise", "skip"]
+
+_log = logging.getLogger("ingenium.ingestors")
+_LOGGED = 20
+_KEPT = 1_000
+
+
+class BadRow(NamedTuple):
+    """A row that was passed over.
+
+    Attributes:
+        file: Name of its file.
+        line: Its line, from 1.
+        reason: What is wrong with it.
+    """
+
+    file: str
+    line: int
+    reason: str
+
+
+class BadRows:
+    """Where bad rows are reported.
+
+    Args:
+        on_bad_row: ``"raise"`` to stop at the first one, ``"skip"`` to go on.
+    """
+
+    def __init__(self, on_bad_row: OnBadRow) -> None:
+        self.raises = on_bad_row == "raise"
+        """Whether the first one ends the reading."""
+        self.rows: list[BadRow] = []
+        """The first thousand."""
+        self.count = 0
+        """How many there were."""
+        self._notes: dict[str, DataNote] = {}
+
+    def clear(self) -> None:
+        """Forget what was reported."""
+        self.rows.clear()
+        self.count = 0
+        self._notes.clear()
+
+    def notes(self) -> tuple[DataNote, ...]:
+        """Return how many rows of each file were skipped, with the first reason of each."""
+        return tuple(self._notes.values())
+
+    def report(self, file: str, line: int, reason: str) -> None:
+        """Report one.
+
+        Raises:
+            DataFileError: Bad rows are not to be skipped.
+        """
+        if self.raises:
+            raise DataFileError(
+                f"{file}, line {line}: {reason}; mend the row, or pass on_bad_row='skip'"
+            )
+        self.drop(file, line, reason)
+
+    def drop(self, file: str, line: int, reason: str) -> None:
+        """Pass over a row that the user said to leave out, whatever becomes of bad ones."""
+        self.count += 1
+        first = self._notes.get(file) or DataNote(file, "skipped", 0, f"line {line}: {reason}")
+        self._notes[file] = replace(first, count=first.count + 1)
+        if len(self.rows) < _KEPT:
+            self.rows.append(BadRow(file, line, reason))
+        if self.count <= _LOGGED:
+            _log.warning("skipped %s, line %d: %s", file, line, reason)
+
+    def summarize(self) -> None:
+        """Log how many there were, where not each was logged."""
+        if self.count > _LOGGED:
+            _log.warning("skipped %d rows in all; the first %d are above", self.count, _LOGGED)

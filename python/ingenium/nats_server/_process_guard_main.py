@@ -1,0 +1,96 @@
+"""Runs a program, such as a nats-server, for as long as another process lives.
+
+Started by `ingenium.nats_server.process_guard` as a script of its own, with the standard library
+only. Its standard input is a pipe whose other end the owner holds. When the owner ends in whatever
+way, kill -9 included, the system closes that end, and the program is ended here. So the owner needs no
+handler that could be skipped, and its threads do not matter, as they would to the parent-death
+signal of Linux, which macOS does not have.
+
+Arguments: seconds for an orderly end, number of a lock's file descriptor or -1, and the command.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from types import FrameType
+
+_POLL_SECONDS = 1.0
+_SET_PARENT_DEATH_SIGNAL = 1
+_NOT_STARTED = 127
+
+
+def _end_with_parent() -> None:
+    """Let Linux end the program if this guard itself is killed; this process has no threads."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
+
+
+def _wait(program: subprocess.Popen[bytes], woken: socket.socket, owner: int) -> None:
+    """Return when the program has ended, the owner is gone, or somebody asks for the end."""
+    inputs: list[int | socket.socket] = [0, woken]
+    while program.poll() is None:
+        # The look at the parent is for a pipe that a fork of the owner still holds open.
+        ready, _, _ = select.select(inputs, [], [], _POLL_SECONDS)
+        if os.getppid() != owner:
+            return
+        if 0 in ready and not os.read(0, 64):
+            return
+        if woken in ready and set(woken.recv(64)) & {signal.SIGTERM, signal.SIGINT}:
+            return
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program; return its exit code, as a shell gives it."""
+    end_seconds, lock = float(arguments[0]), int(arguments[1])
+    owner = os.getppid()
+    woken, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+
+    def ignore(number: int, frame: FrameType | None) -> None:
+        """Do nothing here: the number arrives through the wake-up socket."""
+
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, ignore)
+    try:
+        program = _start(arguments[2:], lock)
+    except OSError as error:
+        print(f"cannot start {arguments[2]!r}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return _NOT_STARTED
+    _wait(program, woken, owner)
+    if program.poll() is None:
+        _ask_to_end(program)
+        try:
+            program.wait(end_seconds)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait()
+    return program.returncode if program.returncode >= 0 else 128 - program.returncode
+
+
+def _start(command: list[str], lock: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        # As long as a server lives, whoever started it, its data folder stays locked.
+        pass_fds=[lock] if lock >= 0 else [],
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+    )
+
+
+def _ask_to_end(program: subprocess.Popen[bytes]) -> None:
+    if os.getpgrp() == os.getpid():
+        # All that the program has started too: `go run` leaves what it runs behind.
+        os.killpg(0, signal.SIGTERM)
+    else:
+        program.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

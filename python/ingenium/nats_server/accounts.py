@@ -1,0 +1,333 @@
+"""Who may do what on a server: an account for data, for strategies, for money, and for readers.
+
+Permissions alone are no boundary. Whoever may read a stream can have the server put messages on any
+subject of the same account, by naming that subject as the one for the answer. So what must not
+reach orders lives in other accounts, and only what is exported crosses:
+
+* ``DATA`` has the ingestors. Market data goes from it to all others.
+* ``STRAT`` has the strategies. Signals go from it to ``MONEY``, as a service, so that the stream
+  there acknowledges them.
+* ``MONEY`` has portfolio, executor and operator, and the stream of signals, orders and executions.
+* ``READ`` sees everything and sends nothing.
+
+Each role has a user, and each component one of its own, which may send reports, dead letters and
+its status in its own name only and hears no answers to others. Permissions within an account are a
+second layer, against mistakes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingenium.bus.roles import COMPONENT_ROLES, OPERATOR, READER, ROLES, inbox_of, login_of
+from ingenium.errors import ConfigError
+from ingenium.nats_server.account_limits import DATA as _DATA
+from ingenium.nats_server.account_limits import MONEY as _MONEY
+from ingenium.nats_server.account_limits import READ as _READ
+from ingenium.nats_server.account_limits import STRAT as _STRAT
+from ingenium.nats_server.account_limits import limits_of
+from ingenium.nats_server.account_rights import Subjects, permissions
+from ingenium.subjects.grammar import check_pattern
+from ingenium.subjects.names import (
+    ALL_EVENTS,
+    CONTROL,
+    DATA,
+    DEAD_LETTER,
+    DENIAL,
+    EXECUTION,
+    SIGNAL,
+    ask_subject,
+    dead_letter_subject,
+    observed_subject,
+    own_report_subject,
+    report_subject,
+    role_report_subject,
+    status_subject,
+)
+from ingenium.subjects.space import DOCUMENTED, SubjectSpace
+
+__all__ = ["OPERATOR", "READER", "ROLES", "Accounts", "inbox_of"]
+
+_ACCOUNT_OF = {
+    "ingestor": _DATA,
+    "strategy": _STRAT,
+    "portfolio": _MONEY,
+    "executor": _MONEY,
+    OPERATOR: _MONEY,
+    READER: _READ,
+}
+# The accounts whose components are not trusted with money, and the role that each is for.
+_OUTER = {_DATA: "ingestor", _STRAT: "strategy"}
+_PORTFOLIO = "ingenium.portfolio.>"
+_MONEY_STREAM = "INGENIUM"
+_DATA_STREAM = "INGENIUM_DATA"
+_PREFIX_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts of one app.
+
+    Attributes:
+        app: Its name.
+        components: Names of its components, by role; each may send dead letters and reports in its
+            own name.
+        data_subjects: Further subjects that ingestors publish and all may read, such as
+            ``"acme.news.>"``.
+        prefix: Tells several sets of accounts on one server apart: ``"paper"`` makes the account
+            ``PAPER_DATA`` and the user ``paper-ingestor``.
+        space: The subject space of the app; that of the documented subjects when left out.
+        programs: Names of the components that are other programs, which may report on the one
+            subject that all share, in the name of any program of their role.
+
+    Raises:
+        ConfigError: A role, a prefix or a subject cannot be used.
+    """
+
+    app: str
+    components: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    data_subjects: Sequence[str] = ()
+    prefix: str = ""
+    space: SubjectSpace = DOCUMENTED
+    programs: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        """Check what came in."""
+        for role in self.components:
+            if role not in ROLES:
+                raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}")
+        if not set(self.prefix) <= _PREFIX_LETTERS:
+            raise ConfigError(
+                f"prefix {self.prefix!r} does not fit: use lower-case letters, digits, - and _"
+            )
+        for subject in self.data_subjects:
+            check_pattern(subject)
+            if subject.split(".")[0] in {"*", ">", "ingenium", "_ingenium", "_INBOX", "_R_"} or (
+                subject.startswith("$")
+            ):
+                raise ConfigError(
+                    f"data subject {subject!r} may cover orders or the server's own subjects: "
+                    "use one that begins with a name of your own, such as 'acme.news.>'"
+                )
+
+    @property
+    def logins(self) -> dict[str, tuple[str, str]]:
+        """Role and component of each user: one for each role, and one for each component."""
+        found = {login_of(role): (role, "") for role in ROLES}
+        for role in COMPONENT_ROLES:
+            for name in self.components.get(role, ()):
+                found[login_of(role, name)] = (role, name)
+        return found
+
+    def user(self, role: str, component: str = "") -> str:
+        """Return the name of the user of a role, or of a component.
+
+        Args:
+            role: One of `ROLES`.
+            component: Its name. One that the app does not have gets the user of its role.
+
+        Raises:
+            ConfigError: There is no such role.
+        """
+        if role not in ROLES:
+            raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}")
+        login = login_of(role, component)
+        login = login if login in self.logins else role
+        return f"{self.prefix}-{login}" if self.prefix else login
+
+    def configuration(
+        self, *, passwords: Mapping[str, str] | None = None, nkeys: Mapping[str, str] | None = None
+    ) -> str:
+        """Write what a server's configuration has to hold within ``accounts { }``.
+
+        Args:
+            passwords: Passwords by login; see `logins`. Components without one get no user.
+            nkeys: Public keys by login, in place of passwords.
+
+        Returns:
+            Text for a file of its own, of which several may be included, or to be put there.
+        """
+        secrets = (passwords or {}) if nkeys is None else nkeys
+        logins = self.logins
+        users: dict[str, list[dict[str, Any]]] = {}
+        for login, (role, component) in logins.items():
+            if component and login not in secrets:
+                continue
+            proof = (
+                {"nkey": secrets[login]}
+                if nkeys is not None
+                else {"user": self.user(role, component), "password": secrets[login]}
+            )
+            allowed = {"permissions": self._permissions(role, component)}
+            users.setdefault(_ACCOUNT_OF[role], []).append(proof | allowed)
+        accounts = {
+            self._account(name): {"users": users[name]}
+            | limits_of(name, self._count(name))
+            | self._borders(name)
+            for name in (_DATA, _STRAT, _MONEY, _READ)
+        }
+        # The server's format takes JSON, whose quoting no value can break out of.
+        return json.dumps(accounts, indent=2, ensure_ascii=False)[2:-1]
+
+    def _account(self, name: str) -> str:
+        return f"{self.prefix.upper()}_{name}" if self.prefix else name
+
+    def _count(self, account: str) -> int:
+        return sum(
+            len(names) for role, names in self.components.items() if _ACCOUNT_OF[role] == account
+        )
+
+    def _borders(self, name: str) -> dict[str, Any]:
+        """Return what crosses the border of an account."""
+        data = self._data
+        signal = self.space.to_server(SIGNAL)
+        all_data = [self._import("stream", _DATA, subject) for subject in data]
+        # What a component says in its own name: dead letters and its status.
+        own = {
+            account: [*self._letters(role), *self._statuses(role)]
+            for account, role in _OUTER.items()
+        }
+        asks = self._on_server(ask_subject(self.app), ask_subject(self.app, "*"))
+        if name == _DATA:
+            return {
+                "exports": [
+                    *(self._export("stream", subject, _STRAT, _MONEY, _READ) for subject in data),
+                    *(self._export("stream", subject, _READ) for subject in own[_DATA]),
+                ],
+                "imports": [
+                    *(self._import("service", _MONEY, subject) for subject in own[_DATA]),
+                    *self._report_imports("ingestor"),
+                    *(self._import("stream", _MONEY, subject) for subject in asks),
+                ],
+            }
+        if name == _STRAT:
+            return {
+                # To be shown: what came in as a service, an account does not export as a stream.
+                "exports": [
+                    self._export("stream", subject, _READ) for subject in (signal, *own[_STRAT])
+                ],
+                "imports": [
+                    *all_data,
+                    *(
+                        self._import("service", _MONEY, subject)
+                        for subject in (signal, *own[_STRAT])
+                    ),
+                    *self._report_imports("strategy"),
+                    *(self._import("stream", _MONEY, subject) for subject in asks),
+                ],
+            }
+        shown = self._on_server(
+            SIGNAL,
+            _PORTFOLIO,
+            EXECUTION,
+            DENIAL,
+            f"{DEAD_LETTER}.>",
+            f"{CONTROL}.>",
+            status_subject(self.app, "*"),
+            observed_subject(self.app, "*"),
+        )
+        if name == _MONEY:
+            return {
+                "imports": all_data,
+                "exports": [
+                    self._export("service", signal, _STRAT),
+                    *(
+                        self._export("service", subject, account)
+                        for account, role in _OUTER.items()
+                        for subject in (*own[account], *self._reports_from(role))
+                    ),
+                    *(self._export("stream", subject, _DATA, _STRAT) for subject in asks),
+                    *(self._export("stream", subject, _READ) for subject in shown),
+                ],
+            }
+        return {
+            "imports": [
+                *all_data,
+                *(self._import("stream", _MONEY, subject) for subject in shown),
+                *(self._import("stream", _STRAT, subject) for subject in (signal, *own[_STRAT])),
+                *(self._import("stream", _DATA, subject) for subject in own[_DATA]),
+            ]
+        }
+
+    def _on_server(self, *subjects: str) -> list[str]:
+        return [self.space.to_server(subject) for subject in subjects]
+
+    @property
+    def _data(self) -> list[str]:
+        return self._on_server(f"{DATA}.>", *self.data_subjects)
+
+    def _permissions(self, role: str, component: str = "") -> dict[str, Any]:
+        """Return what a user may publish and subscribe to within its account."""
+        named = [
+            *self._reports_of(role, component),
+            *self._letters(role, component),
+            *self._statuses(role, component),
+        ]
+        asks = self._on_server(ask_subject(self.app), ask_subject(self.app, component or "*"))
+        inboxes = [inbox_of(*who) for who in self.logins.values()]
+        return permissions(role, component, named, asks, self._subjects(), inboxes)
+
+    def _subjects(self) -> Subjects:
+        signal, portfolio, execution, denial, control = self._on_server(
+            SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{CONTROL}.>"
+        )
+        return Subjects(
+            self._data,
+            signal,
+            portfolio,
+            execution,
+            denial,
+            control,
+            self._on_server(
+                ALL_EVENTS,
+                *self.data_subjects,
+                status_subject(self.app, "*"),
+                observed_subject(self.app, "*"),
+            ),
+            self.space.stream(_MONEY_STREAM),
+            self.space.stream(_DATA_STREAM),
+        )
+
+    def _letters(self, role: str, component: str = "") -> list[str]:
+        names = [component] if component else self.components.get(role, ())
+        return self._on_server(*map(dead_letter_subject, names))
+
+    def _reports_of(self, role: str, component: str) -> list[str]:
+        """Return where a user may report."""
+        if role not in COMPONENT_ROLES:
+            return []
+        names = [component] if component else self.components.get(role, ())
+        own = [own_report_subject(self.app, name) for name in names]
+        if not component or component in self.programs:
+            own.append(report_subject(self.app))
+        return self._on_server(*own)
+
+    def _reports_from(self, role: str) -> list[str]:
+        """Return where reports of an outer account arrive in that of money."""
+        names = self.components.get(role, ())
+        return self._on_server(
+            role_report_subject(self.app, role),
+            *(own_report_subject(self.app, name) for name in names),
+        )
+
+    def _report_imports(self, role: str) -> list[dict[str, Any]]:
+        shared, *own = self._reports_from(role)
+        # What is said on the shared subject arrives on one that tells the account of the sender.
+        to = {"to": self.space.to_server(report_subject(self.app))}
+        return [
+            self._import("service", _MONEY, shared) | to,
+            *(self._import("service", _MONEY, subject) for subject in own),
+        ]
+
+    def _statuses(self, role: str, component: str = "") -> list[str]:
+        names = [component] if component else self.components.get(role, ())
+        return self._on_server(*(status_subject(self.app, name) for name in names))
+
+    def _export(self, kind: str, subject: str, *to: str) -> dict[str, Any]:
+        return {kind: subject, "accounts": [self._account(name) for name in to]}
+
+    def _import(self, kind: str, account: str, subject: str) -> dict[str, Any]:
+        return {kind: {"account": self._account(account), "subject": subject}}

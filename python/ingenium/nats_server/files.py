@@ -1,0 +1,159 @@
+"""The files of an embedded server: its configuration, its lock, its address."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+
+from ingenium.errors import BusConnectError
+from ingenium.file_locks import holder_of, lock_file
+from ingenium.nats_server.account_limits import AUTH_SECONDS
+from ingenium.private_files import open_private
+
+__all__ = [
+    "configuration",
+    "is_locked",
+    "lock_directory",
+    "log_tail",
+    "one_user",
+    "with_accounts",
+    "write_private",
+]
+
+_MOST_CONNECTIONS = 8192
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    for letter, code in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        escaped = escaped.replace(letter, code)
+    return f'"{escaped}"'
+
+
+def with_accounts(accounts: str) -> str:
+    """Write the part of a configuration that has the users of `Accounts.configuration`."""
+    return f"""\
+# All users log in, so this cuts off those who do not.
+authorization {{
+  timeout: {AUTH_SECONDS}
+}}
+accounts {{
+{accounts}}}
+"""
+
+
+def one_user(user: str, password: str) -> str:
+    """Write the part of a configuration that lets in one user, who may do everything."""
+    return f"""\
+authorization {{
+  timeout: {AUTH_SECONDS}
+  users = [
+    {{ user: {_quote(user)}, password: {_quote(password)} }}
+  ]
+}}
+"""
+
+
+def configuration(
+    directory: Path,
+    *,
+    port: int,
+    access: str,
+    monitor_path: str,
+    max_pending: str,
+    monitor_port: int = -1,
+) -> str:
+    """Write the configuration of a server that only this machine's user can use.
+
+    Args:
+        directory: Where it keeps its files.
+        port: Its port on 127.0.0.1; -1 lets it choose a free one.
+        access: The part that says who may do what: `one_user` or `with_accounts`.
+        monitor_path: What the paths of the monitoring pages begin with, a secret.
+        max_pending: What it keeps for one slow reader before it cuts that off.
+        monitor_port: Port of its monitoring pages; -1 lets it choose a free one.
+    """
+    return f"""\
+# Written at each start; changes are lost.
+server_name: "ingenium-embedded"
+listen: "127.0.0.1:{port}"
+# The monitoring pages ask for no password, and show connections and stacks: they are for those who
+# know the path.
+http: "127.0.0.1:{monitor_port}"
+http_base_path: {_quote(monitor_path)}
+ports_file_dir: {_quote(str(directory / "ports"))}
+log_file: {_quote(str(directory / "server.log"))}
+logfile_size_limit: 10MB
+logfile_max_num: 3
+max_payload: 1MB
+# Accounts limit who has logged in; the rest is room for sockets that have not, which wait a second.
+max_connections: {_most_connections()}
+max_subscriptions: 10000
+# A slow component on this machine should get late data before it is cut off.
+max_pending: {max_pending}
+write_deadline: "30s"
+ping_interval: "10s"
+ping_max: 3
+jetstream {{
+  store_dir: {_quote(str(directory))}
+  max_memory_store: 1GB
+  # What was acknowledged is on the disk, power failure or not.
+  sync_interval: always
+}}
+{access}"""
+
+
+def _most_connections() -> int:
+    """Return how many sockets the server takes, so that files are left for its streams."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_CONNECTIONS if hard < 0 else max(256, min(_MOST_CONNECTIONS, hard // 2))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, in place of the one that was there."""
+    path.unlink(missing_ok=True)
+    descriptor = open_private(path, os.O_WRONLY | os.O_EXCL)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def lock_directory(directory: Path, *, wait_seconds: float) -> int:
+    """Make sure that nobody else's server uses a data folder.
+
+    Args:
+        directory: The folder, which exists.
+        wait_seconds: How long to wait for one that is just ending.
+
+    Returns:
+        A file descriptor; the folder is locked until it and all its copies are closed.
+
+    Raises:
+        BusConnectError: It is in use.
+    """
+    path = directory / "lock"
+    descriptor = lock_file(path, wait_seconds=wait_seconds)
+    if descriptor is None:
+        raise BusConnectError(
+            f"the data folder {directory.parent} is in use by the embedded server of process "
+            f"{holder_of(path) or 'unknown'}: end it, set INGENIUM_DATA_DIR to another folder, or "
+            "set NATS_SERVER"
+        )
+    return descriptor
+
+
+def is_locked(directory: Path) -> bool:
+    """Tell whether a server uses a data folder now."""
+    return holder_of(directory / "lock") is not None
+
+
+def log_tail(directory: Path) -> str:
+    """Return the last line of the server's log that says what went wrong, or an empty text."""
+    lines: list[str] = []
+    for name in ("server.log", "start.log"):
+        try:
+            lines += (directory / name).read_text("utf-8", "replace").splitlines()[-50:]
+        except OSError:
+            continue
+    bad = [line for line in lines if "[FTL]" in line or "[ERR]" in line or "nats-server:" in line]
+    return bad[-1].strip() if bad else (lines[-1].strip() if lines else "")

@@ -1,0 +1,172 @@
+"""Where apps are: their folders on this machine, and the servers on which they meet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingenium.bus import NatsBus, NatsOptions
+from ingenium.bus.nats.addresses import parse_address
+from ingenium.bus.nats.credentials import options_for
+from ingenium.bus.nats.stream_layout import MONEY_STREAM, find_stream, has_streams
+from ingenium.bus.stream import Stream
+from ingenium.config import Settings
+from ingenium.deploy.local.app_space import PREFIX_FILE, SERVER_FILE
+from ingenium.deploy.local.run_lock import run_of
+from ingenium.errors import BusConnectError, ConfigError, StreamError
+from ingenium.nats_server import running_servers
+from ingenium.nats_server.accounts import OPERATOR
+from ingenium.runtime.durable.kill_file import HALT_FILE, KillFile
+
+__all__ = ["Place", "as_operator", "find_place", "find_places", "stream_of"]
+
+_CONNECT_SECONDS = 3.0
+# A replay leaves none of these: it has an embedded server and no state.
+_OF_LIVE_APPS = (PREFIX_FILE, "state", HALT_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An app on this machine.
+
+    Attributes:
+        app: Its name.
+        directory: Its folder below the data folder.
+        settings: Name its server: that of ``NATS_SERVER``, the embedded one that runs here, or the
+            one that it used when it last ran here; none when there is none of these.
+        is_told: Whether the server was named by whoever asks, so that it may be another one than
+            the one that the app runs on here.
+    """
+
+    app: str
+    directory: Path
+    settings: Settings
+    is_told: bool = False
+
+    @property
+    def kill_file(self) -> KillFile:
+        """The file that halts it."""
+        return KillFile.of(self.directory)
+
+    @property
+    def run(self) -> int | None:
+        """The process that runs it here and on this server; ``None`` when there is none."""
+        if self.is_told:
+            server = parse_address(self.settings.nats_server).text
+            if server != _kept(self.directory / SERVER_FILE):
+                return None
+        return run_of(self.directory)
+
+    @property
+    def states(self) -> list[Path]:
+        """The databases of its components on this machine, by name."""
+        return sorted((self.directory / "state").glob("*.db"))
+
+
+def find_places(settings: Settings, app: str | None = None) -> list[Place]:
+    """Find the live apps that have run with this data folder, or the one of a name.
+
+    Args:
+        settings: Name the data folder, and the server if it is not an embedded one.
+        app: A name; it need not have run here.
+
+    Raises:
+        ConfigError: No name is given, and nothing has run here.
+    """
+    top = settings.data_directory
+    if app is not None:
+        return [_place(settings, app)]
+    names = sorted(
+        path.name
+        for path in (top.iterdir() if top.is_dir() else ())
+        if path.is_dir() and any((path / part).exists() for part in _OF_LIVE_APPS)
+    )
+    if not names:
+        raise ConfigError(
+            f"no live app has run with the data folder {top}: name the app, or set "
+            "INGENIUM_DATA_DIR to the folder that it uses"
+        )
+    return [_place(settings, name) for name in names]
+
+
+def find_place(settings: Settings, app: str | None = None) -> Place:
+    """Find the app of a name, or the only one that has run with this data folder.
+
+    Raises:
+        ConfigError: There is none, or there are several.
+    """
+    places = find_places(settings, app)
+    if len(places) > 1:
+        raise ConfigError(
+            f"several apps have run with the data folder {settings.data_directory}: name one of "
+            f"{', '.join(place.app for place in places)}"
+        )
+    return places[0]
+
+
+def _place(settings: Settings, app: str) -> Place:
+    directory = settings.data_directory / app
+    is_told = bool(settings.nats_server)
+    if settings.prefix is None:
+        settings = settings.with_prefix(_kept(directory / PREFIX_FILE))
+    if not settings.nats_server:
+        if running := running_servers(directory, OPERATOR):
+            settings = settings.with_server(running[0])
+        elif server := _kept(directory / SERVER_FILE):
+            settings = settings.at_server(server)
+    return Place(app, directory, settings, is_told)
+
+
+def _kept(file: Path) -> str:
+    """Return what an app wrote down when it last ran on this machine; empty for nothing."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+@asynccontextmanager
+async def as_operator(place: Place) -> AsyncIterator[NatsBus]:
+    """Connect to an app's server with the rights of an operator.
+
+    Raises:
+        BusConnectError: There is none, or it cannot be reached.
+    """
+    settings = place.settings
+    if not settings.nats_server:
+        if (run := place.run) is not None:
+            raise BusConnectError(
+                f"the embedded server of app {place.app!r} does not answer: process {run}, which "
+                "runs the app, starts it, or starts it again, or is just ending"
+            )
+        raise BusConnectError(
+            f"app {place.app!r} has no server that runs: start it with ingenium run in this "
+            "directory, or set NATS_SERVER"
+        )
+    # Somebody waits for it, perhaps to halt: a server that is there answers soon.
+    options = NatsOptions(connect_timeout_seconds=_CONNECT_SECONDS)
+    bus = await NatsBus.connect(
+        settings.nats_server,
+        name=f"operator of {place.app}",
+        options=options_for(settings, OPERATOR, options),
+    )
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+async def stream_of(bus: NatsBus) -> Stream:
+    """Return the stream of signals, orders and executions.
+
+    Raises:
+        StreamError: The server keeps no streams, or it is not there, or not as it should be.
+        BusTimeoutError: The server does not answer.
+    """
+    if not await has_streams(bus):
+        raise StreamError(
+            f"the server at {bus.url} keeps no streams (JetStream is off), so it remembers nothing"
+        )
+    return await find_stream(bus, MONEY_STREAM)

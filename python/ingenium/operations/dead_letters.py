@@ -1,0 +1,188 @@
+"""Dead letters: what components could not take, shown, and put back where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+
+import msgspec
+
+from ingenium.bus import Message
+from ingenium.bus.envelope import unpack
+from ingenium.bus.stream import MESSAGE_ID, Record, Stream
+from ingenium.errors import DecodeError, StreamError
+from ingenium.events import (
+    CancelEvent,
+    DeadLetterEvent,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    SignalEvent,
+)
+from ingenium.ids import make_id
+from ingenium.subjects.names import DEAD_LETTER, dead_letter_subject, event_type_of
+
+__all__ = ["RESENT", "Letter", "find_letter", "letters_of", "original_of", "resend"]
+
+RESENT = "Ingenium-Resent"
+"""Header of what was put back: the id of the dead letter."""
+
+_RESENDABLE = {SignalEvent, OrderEvent, CancelEvent, ReplaceEvent, ExecutionEvent}
+_KEPT_HEADERS = ("Content-Type", "Ingenium-Source")
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A dead letter as the stream keeps it.
+
+    Attributes:
+        sequence: Its place in the stream.
+        time: When the stream kept it, UTC.
+        event: What it says.
+    """
+
+    sequence: int
+    time: datetime
+    event: DeadLetterEvent
+
+    @property
+    def moves_orders(self) -> bool:
+        """Whether its payload is an order, or a request about one."""
+        kind = event_type_of(self.event.original_subject)
+        return kind in {OrderEvent, CancelEvent, ReplaceEvent}
+
+
+class Original(msgspec.Struct, frozen=True):
+    """What a component could not take.
+
+    Attributes:
+        payload: Its bytes.
+        headers: Its headers, as far as they are known.
+        is_kept: Whether it comes from the stream itself; from the letter, and perhaps cut, if not.
+    """
+
+    payload: bytes
+    headers: dict[str, str]
+    is_kept: bool
+
+
+async def letters_of(
+    stream: Stream, *, component: str | None = None, since: datetime | None = None
+) -> AsyncGenerator[Letter, None]:
+    """Yield the dead letters that a stream keeps, oldest first.
+
+    What is on their subjects and is none is left out.
+
+    Args:
+        stream: Keeps them.
+        component: Only those of this one.
+        since: Only those that were kept at this time or later.
+
+    Raises:
+        StreamError: The stream cannot be read.
+    """
+    wanted = f"{DEAD_LETTER}.>" if component is None else dead_letter_subject(component)
+    newest = await stream.last(wanted)
+    if newest is None:
+        return
+    after = (await stream.state()).first - 1
+    async with aclosing(stream.read([wanted], after)) as records:
+        async for record in records:
+            letter = _read(record)
+            if letter is not None and (since is None or record.time >= since):
+                yield letter
+            if record.sequence >= newest.sequence:
+                return
+
+
+async def find_letter(stream: Stream, sequence: int) -> Letter:
+    """Return the dead letter at a place of the stream.
+
+    Raises:
+        StreamError: There is none.
+    """
+    record = await _at(stream, sequence)
+    letter = None if record is None else _read(record)
+    if letter is None:
+        raise StreamError(
+            f"message {sequence} of stream {stream.name} is no dead letter: take one of those that "
+            "ingenium deadletters lists"
+        )
+    return letter
+
+
+async def original_of(stream: Stream, letter: Letter) -> Original:
+    """Return what a dead letter is about, from the stream where that keeps it."""
+    event = letter.event
+    number = event.stream_sequence or ""
+    if event.stream == stream.name and number.isascii() and number.isdigit():
+        record = await _at(stream, int(number))
+        if record is not None and _is_same(record.message, event):
+            headers = record.message.headers
+            kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+            return Original(record.message.payload, kept, is_kept=True)
+    headers = {"Content-Type": event.content_type} if event.content_type else {}
+    return Original(event.data, headers, is_kept=False)
+
+
+async def resend(stream: Stream, letter: Letter) -> bool:
+    """Put what a dead letter is about back on its subject, as it was.
+
+    Its id is a function of the letter, so that it is kept once, however often this is done within
+    the time for which the stream knows ids.
+
+    Args:
+        stream: Keeps it.
+        letter: The dead letter.
+
+    Returns:
+        Whether it was kept now; ``False`` when it had been put back before.
+
+    Raises:
+        StreamError: It is no signal, order or execution, the stream does not keep it, or refuses
+            it.
+        BusTimeoutError: No answer; do it again.
+    """
+    event = letter.event
+    if event_type_of(event.original_subject) not in _RESENDABLE:
+        raise StreamError(
+            f"dead letter {letter.sequence} came on {event.original_subject}, which is none of the "
+            "subjects of signals, orders and executions: it is not sent again"
+        )
+    original = await original_of(stream, letter)
+    if not original.is_kept:
+        # A letter alone proves nothing: a strategy can write one, and put an order into it.
+        raise StreamError(
+            f"stream {stream.name} does not keep what dead letter {letter.sequence} is about, so "
+            f"nobody knows that it ever was on {event.original_subject}: it is not sent again"
+        )
+    headers = original.headers | {
+        MESSAGE_ID: make_id("resent", event.id, str(letter.sequence)),
+        RESENT: event.id,
+    }
+    done = await stream.append(event.original_subject, original.payload, headers)
+    return not done.duplicate
+
+
+async def _at(stream: Stream, sequence: int) -> Record | None:
+    state = await stream.state()
+    if not state.first <= sequence <= state.last:
+        return None
+    async with aclosing(stream.read(["ingenium.>"], sequence - 1)) as records:
+        async for record in records:
+            return record if record.sequence == sequence else None
+    return None
+
+
+def _is_same(message: Message, event: DeadLetterEvent) -> bool:
+    return message.subject == event.original_subject and message.payload.startswith(event.data)
+
+
+def _read(record: Record) -> Letter | None:
+    if event_type_of(record.message.subject) is not DeadLetterEvent:
+        return None
+    try:
+        event = unpack(DeadLetterEvent, record.message)
+    except DecodeError:
+        return None
+    return Letter(record.sequence, record.time, event)

@@ -1,0 +1,145 @@
+"""What the components of an app say of themselves at this moment, wherever they run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ingenium._gen.ingenium.v1 import ComponentStatus
+from ingenium.bus import NatsBus
+from ingenium.bus.base import Message
+from ingenium.bus.nats.status_stream import ask, kept_statuses
+from ingenium.errors import DecodeError
+from ingenium.events import decode
+from ingenium.subjects.names import ask_subject, observed_subject, status_subject
+
+__all__ = ["Heard", "LiveView", "look_at"]
+
+ANSWER_SECONDS = 1.0
+"""How long components have to answer."""
+
+_SETTLE_SECONDS = 0.25
+"""How long to wait for components that nothing is known of yet."""
+_POLL_SECONDS = 0.01
+
+
+class Heard(msgspec.Struct):
+    """The last that was heard of a component.
+
+    Attributes:
+        status: What was said.
+        age_seconds: How long ago, by the server's clock.
+        answered: Whether it was said just now.
+    """
+
+    status: ComponentStatus
+    age_seconds: float = 0.0
+    answered: bool = False
+
+
+class LiveView(msgspec.Struct):
+    """What can be seen of an app on its server.
+
+    Attributes:
+        runs: Whether anybody of the app is connected.
+        said: What components have said of themselves, by name.
+        observed: What the program that started them says of them, by name.
+        connected: Names of the components that are connected and listen.
+        run: The process on this machine that runs the app as a whole; ``None`` for none. It lives
+            also while it has no connection.
+    """
+
+    runs: bool = False
+    said: dict[str, Heard] = {}
+    observed: dict[str, Heard] = {}
+    connected: set[str] = set()
+    run: int | None = None
+
+
+async def look_at(bus: NatsBus, app: str, known: Collection[str] = ()) -> LiveView:
+    """Ask all components of an app how they are.
+
+    Args:
+        bus: A connection with the rights of an operator.
+        app: Name of the app.
+        known: Names of components that may run.
+
+    Returns:
+        What they say, and what the server has kept of those who say nothing.
+
+    Raises:
+        BusError: The server does not answer.
+    """
+    view = LiveView()
+    loop = asyncio.get_running_loop()
+
+    def hear(message: Message) -> None:
+        _note(view, app, message, 0.0, answered=True)
+
+    subscriptions = [
+        await bus.subscribe(make(app, "*"), hear) for make in (status_subject, observed_subject)
+    ]
+    began = loop.time()
+    asking = asyncio.ensure_future(ask(bus, ask_subject(app), ANSWER_SECONDS))
+    tasks: list[asyncio.Future[Any]] = [asking]
+    try:
+        kept = await kept_statuses(bus, app)
+        for record in kept.records:
+            _note(view, app, record.message, _age(record.time, kept.now), answered=False)
+        names = sorted({*known, *view.said, *view.observed})
+        # A server knows at once who is not there; of who is there, the rest of the second tells.
+        connecting = asyncio.ensure_future(_connected(bus, app, names))
+        tasks.append(connecting)
+        while (elapsed := loop.time() - began) < ANSWER_SECONDS:
+            is_asked = asking.done() and not asking.result()
+            if is_asked or (connecting.done() and elapsed >= _SETTLE_SECONDS):
+                waiting = connecting.result() if connecting.done() else set(names)
+                if is_asked or all(_has_answered(view, name) for name in waiting):
+                    break
+            await asyncio.sleep(_POLL_SECONDS)
+        view.connected = await connecting
+        view.connected |= {name for name, heard in view.said.items() if heard.answered}
+        view.runs = bool(view.connected) or await asking
+        return view
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for subscription in subscriptions:
+            await subscription.stop()
+
+
+async def _connected(bus: NatsBus, app: str, names: list[str]) -> set[str]:
+    """Return who of some components listens; the server says at once who does not."""
+    found = await asyncio.gather(
+        *(ask(bus, ask_subject(app, name), _SETTLE_SECONDS) for name in names)
+    )
+    return {name for name, is_there in zip(names, found, strict=True) if is_there}
+
+
+def _has_answered(view: LiveView, name: str) -> bool:
+    heard = view.said.get(name)
+    return heard is not None and heard.answered
+
+
+def _note(view: LiveView, app: str, message: Message, age: float, *, answered: bool) -> None:
+    """Take note of a status; the subject says whose it is, since the server watches over that."""
+    name = message.subject.rpartition(".")[2]
+    try:
+        status = decode(ComponentStatus, message.payload)
+    except DecodeError:
+        return
+    if (status.app, status.component) != (app, name):
+        return
+    place = view.said if message.subject == status_subject(app, name) else view.observed
+    known = place.get(name)
+    if known is None or answered or not known.answered:
+        place[name] = Heard(status, age, answered)
+
+
+def _age(kept_at: datetime, now: datetime | None) -> float:
+    return 0.0 if now is None else max(0.0, (now - kept_at).total_seconds())

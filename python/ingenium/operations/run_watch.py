@@ -1,0 +1,122 @@
+"""What a person sees of an app while it runs and when it ends: fills, denials and the money."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from time import monotonic
+
+from ingenium._gen.ingenium.v1 import ComponentStatus
+from ingenium.bus import NatsBus
+from ingenium.bus.base import Message, Subscription
+from ingenium.bus.envelope import unpack
+from ingenium.clock import SystemClock
+from ingenium.components import App
+from ingenium.errors import BusError, BusPermissionError, DecodeError, IngeniumError
+from ingenium.events import DenialEvent, ExecutionEvent, OrderEvent, decode
+from ingenium.operations.account_money import AppMoney, money_of
+from ingenium.operations.apps import stream_of
+from ingenium.operations.component_state import ComponentState
+from ingenium.operations.live_view import Heard
+from ingenium.operations.today import DenialView, FillView, TodayReader, denial_of, fill_of
+from ingenium.subjects.names import DENIAL, EXECUTION, ORDER, status_subject
+from ingenium.trading.recent_ids import RecentIds
+
+__all__ = ["RunWatch"]
+
+_log = logging.getLogger("ingenium.operations")
+_REMEMBERED = 10_000
+
+
+class RunWatch:
+    """Watches the money of an app that runs.
+
+    Args:
+        app: Which.
+        on_fill: Takes each fill as it comes.
+        on_denial: Takes each order that was not sent.
+
+    Attributes:
+        money: How it stood at the end; ``None`` before.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        on_fill: Callable[[FillView], None],
+        on_denial: Callable[[DenialView], None],
+    ) -> None:
+        self.money: AppMoney | None = None
+        self._app = app
+        self._on_fill = on_fill
+        self._on_denial = on_denial
+        self._said: dict[str, tuple[ComponentStatus, float]] = {}
+        self._orders: dict[str, tuple[str, str]] = {}
+        self._seen = RecentIds(_REMEMBERED)
+        self._reader = TodayReader()
+
+    @asynccontextmanager
+    async def watch(self, bus: NatsBus) -> AsyncIterator[None]:
+        """Watch for as long as the app runs; its components must have stopped at the end.
+
+        Args:
+            bus: A connection with the rights of an operator.
+        """
+        subscriptions: list[Subscription] = []
+        for subject, handler in (
+            (ORDER, self._on_order),
+            (EXECUTION, self._on_execution),
+            (DENIAL, self._on_refusal),
+            (status_subject(self._app.name, "*"), self._on_status),
+        ):
+            try:
+                subscriptions.append(await bus.subscribe(subject, handler))
+            except BusPermissionError as error:
+                # Accounts that were made by hand. It is no reason not to trade.
+                _log.warning("fills, denials or the account at the end are not shown: %s", error)
+        try:
+            yield
+        finally:
+            with suppress(BusError):
+                await bus.flush()
+            for subscription in subscriptions:
+                with suppress(BusError):
+                    await subscription.stop()
+            await self._look(bus)
+
+    async def _look(self, bus: NatsBus) -> None:
+        components = [ComponentState(each.name, each.role) for each in self._app.components]
+        now = monotonic()
+        said = {name: Heard(status, now - at) for name, (status, at) in self._said.items()}
+        money = self.money = money_of(components, said)
+        # A server that is gone or keeps nothing is no reason not to show the rest.
+        with suppress(IngeniumError):
+            money.today = await self._reader.look(await stream_of(bus))
+
+    def _on_order(self, message: Message) -> None:
+        with suppress(DecodeError):
+            event = unpack(OrderEvent, message)
+            if len(self._orders) >= _REMEMBERED:
+                del self._orders[next(iter(self._orders))]
+            self._orders[event.id] = event.symbol, event.side
+
+    def _on_execution(self, message: Message) -> None:
+        with suppress(DecodeError):
+            event = unpack(ExecutionEvent, message)
+            order = self._orders.get(event.order_id, ("", ""))
+            fill = fill_of(event, SystemClock().now(), order)
+            # What was sent again after a lost acknowledgement comes twice.
+            if fill is not None and (not fill.id or self._seen.add(fill.id)):
+                self._on_fill(fill)
+
+    def _on_refusal(self, message: Message) -> None:
+        with suppress(DecodeError):
+            event = unpack(DenialEvent, message)
+            if not event.id or self._seen.add(event.id):
+                self._on_denial(denial_of(event, SystemClock().now()))
+
+    def _on_status(self, message: Message) -> None:
+        with suppress(DecodeError):
+            status = decode(ComponentStatus, message.payload)
+            self._said[message.subject.rpartition(".")[2]] = status, monotonic()

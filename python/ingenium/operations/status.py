@@ -1,0 +1,228 @@
+"""How an app stands: whether it runs and trades, and how each component is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from ingenium.bus import NatsBus
+from ingenium.bus.base import Message
+from ingenium.bus.envelope import unpack
+from ingenium.bus.stream import Stream, StreamState
+from ingenium.errors import DecodeError, IngeniumError, StreamError
+from ingenium.events import ControlEvent, TradingState
+from ingenium.operations.account_money import AppMoney, money_of
+from ingenium.operations.apps import Place, as_operator, stream_of
+from ingenium.operations.component_state import ComponentState, Liveness, Word, add_view
+from ingenium.operations.last_sent import add_last_sent
+from ingenium.operations.live_view import Heard, LiveView, look_at
+from ingenium.operations.state_files import read_state
+from ingenium.operations.today import Today, TodayReader
+from ingenium.risk import STRICTNESS, state_of
+from ingenium.runtime.durable.control_records import switch_of
+from ingenium.runtime.durable.kill_file import Restriction
+from ingenium.subjects.names import EXECUTION, PORTFOLIO, SIGNAL, TRADING
+
+__all__ = ["NOTHING_RUNS", "UNKNOWN", "AppStatus", "ComponentState", "Word", "status_of"]
+
+NOTHING_RUNS = "nothing runs"
+"""Trading of an app that does not run, and that nothing restricts."""
+UNKNOWN = "unknown"
+"""Trading of an app of which nobody tells."""
+
+GATED = ("portfolio", "executor")
+"""Roles whose components orders pass, and which halt."""
+_READ_BY = {"portfolio": (SIGNAL, EXECUTION, TRADING), "executor": (PORTFOLIO, TRADING)}
+
+
+class AppStatus(msgspec.Struct):
+    """How an app stands.
+
+    Attributes:
+        app: Its name.
+        trading: ``"active"``, ``"reducing"`` or ``"halted"``, as its portfolio and executor say;
+            when they do not run, as the next start will find it, or `NOTHING_RUNS`. `UNKNOWN`
+            when neither is known.
+        runs: Whether any part of it runs; ``None`` when its server cannot be reached and the app is
+            not run as a whole on this machine.
+        run: The process that runs it as a whole on this machine; ``None`` for none.
+        why: What `trading` is concluded from where components do not say it; empty otherwise.
+        kill_file: What the file says; ``None`` when there is none.
+        said: The last control event of the stream; ``None`` when there is none.
+        server: Where its server is; empty when none is reached.
+        server_error: Why nothing is known of the stream; empty when it is.
+        stream: Name of the stream there.
+        stream_end: Sequence of the newest message of the stream.
+        components: Those that are known from the bus, from files or from the app's definition.
+        money: Its account, positions, working orders, and the day's fills and denials.
+    """
+
+    app: str
+    trading: str = UNKNOWN
+    runs: bool | None = None
+    run: int | None = None
+    why: str = ""
+    kill_file: Word | None = None
+    said: Word | None = None
+    server: str = ""
+    server_error: str = ""
+    stream: str = ""
+    stream_end: int | None = None
+    components: list[ComponentState] = []
+    money: AppMoney = msgspec.field(default_factory=AppMoney)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs with all its components, and it is known whether it trades."""
+        return (
+            self.runs is True
+            and bool(self.server)
+            and self.trading != UNKNOWN
+            and all(component.is_well for component in self.components)
+        )
+
+
+async def status_of(
+    place: Place, roster: Mapping[str, str] | None = None, reader: TodayReader | None = None
+) -> AppStatus:
+    """Look at an app from outside, whether it runs or not.
+
+    Args:
+        place: The app.
+        roster: Roles of its components by name, where its definition is at hand.
+        reader: Has read the day's fills and denials up to an earlier look.
+    """
+    status = AppStatus(place.app)
+    found = place.kill_file.look()
+    status.kill_file = None if found is None else _word(found)
+    states = {state.name: state for state in map(read_state, place.states)}
+    for name, role in (roster or {}).items():
+        state = states.setdefault(name, ComponentState(name))
+        state.role = state.role or role
+    heard: Word | None = None
+    said: dict[str, Heard] = {}
+    today: Today | None = None
+    if not place.settings.nats_server:
+        # An embedded server lives and dies with its app.
+        status.runs = False
+    try:
+        async with as_operator(place) as bus:
+            status.server = bus.url
+            view = await look_at(bus, place.app, states.keys())
+            view.run = place.run
+            view.runs = view.runs or view.run is not None
+            _add_view(status, states, view)
+            said = view.said
+            try:
+                heard = await _add_stream(bus, status)
+                today = await (reader or TodayReader()).look(await stream_of(bus))
+            except StreamError as error:
+                status.server_error = str(error)
+            await add_last_sent(bus, status.components)
+    except IngeniumError as error:
+        status.server_error = str(error)
+    if status.runs is not True and (run := place.run) is not None:
+        # The run lives, and its server does not answer.
+        status.server = ""
+        _add_view(status, states, LiveView(runs=True, run=run))
+    if status.runs is not True:
+        status.components = list(states.values())
+    if status.runs is False:
+        for state in states.values():
+            if state.liveness is Liveness.UNKNOWN:
+                state.liveness = Liveness.NOT_RUNNING
+    status.components.sort(key=_order)
+    status.money = money_of(status.components, said, place.states)
+    status.money.today = today
+    status.trading, status.why = _trading(status, heard)
+    return status
+
+
+def _add_view(status: AppStatus, states: dict[str, ComponentState], view: LiveView) -> None:
+    status.runs, status.run = view.runs, view.run
+    for name in (*view.said, *view.observed):
+        states.setdefault(name, ComponentState(name))
+    for state in states.values():
+        # What a file says about trading counts only when nobody says it.
+        if view.runs:
+            state.trading = None
+        add_view(state, view)
+    status.components = list(states.values())
+
+
+async def _add_stream(bus: NatsBus, status: AppStatus) -> Word | None:
+    """Add what the stream of orders has; return what holds of all that was said there."""
+    stream = await stream_of(bus)
+    status.stream = bus.space.stream(stream.name)
+    state = await stream.state()
+    status.stream_end = state.last
+    record = await stream.last(TRADING)
+    for component in status.components:
+        await _hold_against(stream, state, component)
+    if record is None:
+        return None
+    status.said = _said(record.message)
+    standing = (await switch_of(stream)).standing
+    if standing is None:
+        return Word(TradingState.ACTIVE.value)
+    return Word(standing.state.value, standing.reason, standing.sender, standing.time)
+
+
+def _trading(status: AppStatus, heard: Word | None) -> tuple[str, str]:
+    """Say whether there is trading, and what that is concluded from."""
+    gated = [each for each in status.components if each.role in GATED]
+    # What a component said before it died is over; what is written down holds at its next start.
+    if status.runs:
+        telling = [each for each in gated if each.liveness is Liveness.ALIVE and each.trading]
+        words = [each.trading for each in telling if each.trading is not None]
+        if words:
+            quiet = [each.name for each in gated if each not in telling]
+            return _strictest(words), f"{', '.join(quiet)} does not say" if quiet else ""
+        why = "portfolio and executor do not say"
+        if not status.server and status.server_error:
+            why = status.server_error
+        known = [word for word in (status.kill_file, heard) if word is not None]
+        state = _strictest(known)
+        return (UNKNOWN if state == TradingState.ACTIVE else state), why
+    known = [word for word in (status.kill_file, heard) if word is not None]
+    known += [each.trading for each in gated if each.trading is not None]
+    state = _strictest(known)
+    if state != TradingState.ACTIVE:
+        return state, "the next start finds it so"
+    return (NOTHING_RUNS, "") if status.runs is False else (UNKNOWN, status.server_error)
+
+
+def _strictest(words: Iterable[Word]) -> str:
+    return max(
+        (word.state for word in words),
+        key=lambda state: STRICTNESS[state_of(state)],
+        default=TradingState.ACTIVE.value,
+    )
+
+
+def _order(component: ComponentState) -> tuple[int, str]:
+    roles = ("ingestor", "strategy", *GATED)
+    return roles.index(component.role) if component.role in roles else len(roles), component.name
+
+
+def _word(restriction: Restriction) -> Word:
+    return Word(restriction.state.value, restriction.reason, restriction.sender, restriction.time)
+
+
+def _said(message: Message) -> Word:
+    try:
+        event = unpack(ControlEvent, message)
+        state = TradingState(event.state)
+    except (DecodeError, ValueError) as error:
+        # A gate takes a word that it does not know for a halt.
+        return Word(TradingState.HALTED.value, f"the last word cannot be read: {error}")
+    return Word(state.value, event.reason, event.sender, event.timestamp)
+
+
+async def _hold_against(stream: Stream, state: StreamState, component: ComponentState) -> None:
+    """Find out whether a component has messages before it."""
+    for subject in _READ_BY.get(component.role, ()):
+        record = await stream.last(subject)
+        if record is not None and state.first <= record.sequence > (component.offset or 0):
+            component.unhandled_to = max(record.sequence, component.unhandled_to or 0)

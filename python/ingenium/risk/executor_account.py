@@ -1,0 +1,101 @@
+"""What an executor knows of its account: its own executions, and prices from market data."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+
+from ingenium.errors import DecodeError
+from ingenium.events import DataEvent, ExecutionEvent, Side
+from ingenium.risk.account_view import TrackedView
+from ingenium.risk.execution_checks import oddity
+from ingenium.trading.account import Account
+from ingenium.trading.books import SavedBooks
+from ingenium.trading.fill import Fill
+from ingenium.trading.money import EXACT, ZERO
+from ingenium.trading.order import Order
+from ingenium.trading.order_tracker import OrderTracker, works_on
+
+__all__ = ["ExecutorBook"]
+
+_log = logging.getLogger("ingenium.risk")
+
+
+class ExecutorBook(TrackedView):
+    """The account as an executor sees it.
+
+    It begins flat; an executor that finds positions or working orders at its broker, or had some
+    before a restart, adopts them. Cash is that of its own fills only, so that of its equity just
+    the changes mean something.
+
+    Attributes:
+        account: Positions and prices.
+        orders: What became of the orders.
+        saved: The two as rows, prices apart.
+    """
+
+    __slots__ = ("account", "orders", "saved")
+
+    def __init__(self) -> None:
+        self.account = Account(ZERO)
+        self.orders = OrderTracker()
+        self.saved = SavedBooks(self.account, self.orders, "book/")
+        super().__init__(self.account, self.orders)
+
+    def adopt(self, symbol: str, quantity: Decimal, price: Decimal) -> None:
+        """Set the position in a symbol to what the broker says.
+
+        Args:
+            symbol: Name of the instrument.
+            quantity: The position, negative when short.
+            price: The last price.
+        """
+        self.account.mark(symbol, price)
+        change = EXACT.subtract(quantity, self.position(symbol))
+        if change:
+            side = Side.BUY if change > 0 else Side.SELL
+            self.account.book(
+                Fill(symbol=symbol, side=side, quantity=change.copy_abs(), price=price)
+            )
+
+    def mark(self, event: DataEvent) -> None:
+        """Take note of the price in an event of market data; one that cannot be read is left."""
+        if event.ohlc is not None:
+            try:
+                self.account.mark(event.symbol, event.ohlc.close)
+            except DecodeError as error:
+                _log.warning("price of %s is left as it was: %s", event.symbol, error)
+
+    def take(self, order: Order) -> None:
+        """Take note of an order that works from now on."""
+        self.orders.add(order)
+
+    def ask(self, old: Order, new: Order) -> None:
+        """Take note that an order is asked to take the place of another."""
+        self.orders.ask(old.id, new)
+
+    def follow(self, event: ExecutionEvent) -> tuple[str, str] | None:
+        """Book what an execution fills, and follow its order.
+
+        Returns:
+            The symbol and what is wrong with the execution; ``None`` when nothing is.
+        """
+        if works_on(event) or (event.id and self.account.has_booked(event.id)):
+            return None
+        working = self.orders.find(event.order_id, event.update)
+        order = None if working is None else working.order
+        symbol = event.symbol or ("" if order is None else order.symbol)
+        last = None if event.price else self.account.price(symbol)
+        try:
+            fill = Fill.from_event(event, order, price=last)
+        except DecodeError as error:
+            _log.warning("execution %s cannot be booked: %s", event.id, error)
+            fill = None
+        if fill is not None:
+            self.account.book(fill)
+            # An executor needs positions and prices.
+            self.account.trim()
+        if working is not None:
+            self.orders.follow(working, event.update, fill)
+        problem = oddity(event, working, fill)
+        return None if problem is None or not symbol else (symbol, problem)

@@ -1,0 +1,1 @@
+"""Runs components: live, over streams that keep everything, and in replays."""

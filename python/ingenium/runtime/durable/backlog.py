@@ -1,0 +1,83 @@
+"""What waits for a component and is not handled: what is too old, and what is left at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from ingenium.bus.base import Bus, Incident, IncidentKind
+from ingenium.components import Component
+from ingenium.runtime.durable.inbox import Arrivals
+from ingenium.runtime.durable.resume import remembers
+from ingenium.runtime.durable.stream_clock import StreamClock
+
+__all__ = ["OldData", "report_left"]
+
+_log = logging.getLogger("ingenium.runtime.durable")
+_SAY_SECONDS = 10.0
+
+
+def report_left(bus: Bus, component: Component, arrivals: Arrivals) -> None:
+    """Say what a component that stops has not handled.
+
+    Args:
+        bus: Takes the incident of what is lost: market data that the component does not read again.
+        component: Which.
+        arrivals: What is left.
+    """
+    name = f"{component.role} {component.name!r}"
+    if records := len(arrivals.records):
+        _log.info("%s stops with %d events that it handles at its next start", name, records)
+    if data := len(arrivals.data):
+        if remembers(component) and arrivals.data[0].position is not None:
+            _log.info("%s stops with %d events of data for its next start", name, data)
+        else:
+            detail = f"{name} stops behind: {data} events of market data are not handled"
+            bus.report(Incident(IncidentKind.GAP, detail))
+
+
+class OldData:
+    """Passes over market data that is too old for its component, and says how much.
+
+    Args:
+        component: Whose `max_data_age_seconds` counts.
+        arrivals: Where its events wait.
+        clock: The time of the server.
+
+    Attributes:
+        skipped: Events that were passed over since the start.
+    """
+
+    def __init__(self, component: Component, arrivals: Arrivals, clock: StreamClock) -> None:
+        self._component = component
+        self._arrivals = arrivals
+        self._clock = clock
+        self._elapsed = asyncio.get_running_loop().time
+        self.skipped = 0
+        self._said = 0
+        self._said_at: float | None = None
+
+    def skip(self) -> None:
+        """Pass over market data that is too old, up to the newest of each subject."""
+        limit = self._component.max_data_age_seconds
+        if limit is None or not self._arrivals.data:
+            return
+        self.skipped += self._arrivals.skip_data(self._clock.present() - timedelta(seconds=limit))
+
+    def say(self) -> None:
+        """Say how much was passed over, every ten seconds at most."""
+        if self.skipped == self._said:
+            return
+        now = self._elapsed()
+        if self._said_at is not None and now - self._said_at < _SAY_SECONDS:
+            return
+        _log.warning(
+            "%s %r skipped %d events of market data older than %g s, %d since its start",
+            self._component.role,
+            self._component.name,
+            self.skipped - self._said,
+            self._component.max_data_age_seconds or 0.0,
+            self.skipped,
+        )
+        self._said, self._said_at = self.skipped, now

@@ -1,0 +1,59 @@
+"""Says on the bus whether there is to be trading."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from ingenium.bus.envelope import headers_for
+from ingenium.bus.nats.bus import NatsBus
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import MONEY_STREAM
+from ingenium.errors import BusTimeoutError, NoListenerError, StreamError
+from ingenium.events import ControlEvent, encode
+from ingenium.ids import random_id
+from ingenium.nats_server.accounts import OPERATOR
+from ingenium.subjects.names import TRADING
+
+__all__ = ["Reach", "say"]
+
+
+class Reach(StrEnum):
+    """Who took a word about trading."""
+
+    STREAM = "stream"
+    """The stream has kept it: all get it, those too that start later."""
+    SUBSCRIBERS = "subscribers"
+    """The server gave it to those who are connected now; nobody keeps it."""
+    NOBODY = "nobody"
+
+
+async def say(bus: NatsBus, event: ControlEvent, source: str = OPERATOR) -> Reach:
+    """Publish a control event, so that as many as possible get it.
+
+    A server whose disk is full keeps nothing, and still brings it to those who are connected.
+
+    Args:
+        bus: A connection that may publish it.
+        event: Its empty id is filled.
+        source: Name of who publishes it.
+
+    Returns:
+        Who took it.
+
+    Raises:
+        BusError: The server does not take it at all.
+    """
+    if not event.id:
+        event.id = random_id("control")
+    headers = headers_for(event, source)
+    payload = encode(event)
+    try:
+        # Whether there are streams is not asked first: a halt must not wait for that answer.
+        await NatsStream(bus, MONEY_STREAM.name).append(TRADING, payload, headers)
+    except (BusTimeoutError, StreamError) as error:
+        is_heard = not isinstance(error, NoListenerError)
+    else:
+        return Reach.STREAM
+    await bus.publish(TRADING, payload, headers)
+    await bus.flush()
+    return Reach.SUBSCRIBERS if is_heard else Reach.NOBODY

@@ -1,0 +1,106 @@
+"""Says which market data a component has missed, and what that means for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ingenium.bus.base import Bus, Incident, IncidentKind
+from ingenium.bus.stream import StreamState
+from ingenium.clock import format_second
+from ingenium.components import Component, Executor
+from ingenium.runtime.durable.store import Position, Store
+
+__all__ = ["Gaps", "note_stopped", "take_stopped"]
+
+_STOPPED = "stopped"
+"""In a component's file: whether it ended in order when it last ran."""
+
+_OLDER = (
+    "its prices are older until the next bar of each symbol, positions and orders are as before"
+)
+_EFFECTS = {
+    "strategy": "its indicators go on without that data",
+    "portfolio": _OLDER,
+    "executor": "no order was held against those prices",
+}
+
+
+def take_stopped(store: Store) -> bool:
+    """Return whether a component ended in order when it last ran; it is running from now on."""
+    was_stopped = store.meta(_STOPPED) == "yes"
+    store.set_meta(_STOPPED, "")
+    return was_stopped
+
+
+def note_stopped(store: Store) -> None:
+    """Write down that a component ended in order, with all data handled."""
+    store.set_meta(_STOPPED, "yes")
+
+
+class Gaps:
+    """Finds out where a component goes on in a stream of market data, and reports what it missed.
+
+    The stream is in the server's memory, so a server that is started again has an empty one.
+
+    Args:
+        bus: Takes the incidents.
+        component: Who reads.
+        was_stopped: Whether its last life ended in order, when it had handled all data.
+    """
+
+    def __init__(self, bus: Bus, component: Component, *, was_stopped: bool) -> None:
+        self._bus = bus
+        self._component = component
+        self._was_stopped = was_stopped
+        self._is_first = True
+
+    def start(self, state: StreamState, known: Position | None, name: str) -> int:
+        """Return behind which message to read, and report what is missing before it.
+
+        Args:
+            state: What the stream holds.
+            known: How far the component has come; ``None`` for what comes from now on.
+            name: Of the stream.
+        """
+        is_first, self._is_first = self._is_first, False
+        if known is None:
+            return state.last
+        if known.created != state.created:
+            # After an app was stopped and started, with its server, nothing was sent in between.
+            if not (is_first and self._was_stopped and state.last == 0):
+                self._report(
+                    name, known, _time(state.time), "the server was started again without that data"
+                )
+            # All that it holds came after it was made.
+            return max(0, state.first - 1)
+        if state.last < known.sequence:
+            self._report(name, known, _time(state.time), "the stream has lost its end")
+            return state.last
+        if state.first > known.sequence + 1:
+            missing = state.first - known.sequence - 1
+            self._report(
+                name,
+                known,
+                f"message {state.first - 1:,}",
+                f"{missing:,} messages fell out of the stream before they were read",
+            )
+            return state.first - 1
+        return known.sequence
+
+    def _report(self, name: str, known: Position, to: str, why: str) -> None:
+        component = self._component
+        begin = f"message {known.sequence:,}"
+        if known.mark:
+            begin = f"{_time(datetime.fromisoformat(known.mark))} ({begin})"
+        effect = _EFFECTS.get(component.role, "")
+        if isinstance(component, Executor) and component.works_at_broker:
+            effect = _OLDER
+        text = (
+            f"{component.role} {component.name!r} has missed market data of stream {name} from "
+            f"{begin} to {to}: {why}; {effect}"
+        )
+        self._bus.report(Incident(IncidentKind.GAP, text))
+
+
+def _time(time: datetime | None) -> str:
+    return "now" if time is None else format_second(time)

@@ -1,0 +1,45 @@
+"""Hears that trading is to stop, also when the stream that keeps such words is frozen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ingenium.bus.base import Message
+from ingenium.bus.envelope import unpack
+from ingenium.components import Component
+from ingenium.errors import DecodeError
+from ingenium.events import ControlEvent, TradingState
+from ingenium.runtime.durable.inbox import Act, Arrivals
+
+__all__ = ["hear_halts"]
+
+
+def hear_halts(component: Component, arrivals: Arrivals) -> Callable[[Message], None]:
+    """Return what handles control events as they come over the plain bus.
+
+    One that restricts trading takes effect before all that waits, and once more when it comes out
+    of the stream, which changes nothing then. One that releases has to wait for its place in the
+    stream. What cannot be read is reported when it comes from there.
+
+    Args:
+        component: Is told.
+        arrivals: Where it waits for its turn.
+    """
+
+    def receive(message: Message) -> None:
+        try:
+            event = unpack(ControlEvent, message)
+        except DecodeError:
+            return
+        if event.state == TradingState.ACTIVE:
+            return
+
+        def act() -> None:
+            component.handle_control(event)
+
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(lambda done: done.cancelled() or done.exception())
+        arrivals.put_act(Act(f"halt/{event.id}", act, done))
+
+    return receive

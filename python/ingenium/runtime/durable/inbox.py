@@ -1,0 +1,138 @@
+"""What has reached a component and waits for its turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from ingenium.bus.base import Message
+from ingenium.bus.stream import Record
+from ingenium.runtime.durable.store import Position
+
+__all__ = ["Act", "Arrivals", "Data"]
+
+_LIMIT = 1024
+
+
+class Data(msgspec.Struct, frozen=True):
+    """Market data that has arrived.
+
+    Attributes:
+        message: What came.
+        position: Where in its stream it was; ``None`` from a plain bus.
+        kept_at: When the stream kept it, UTC, by the server's clock; ``None`` from a plain bus.
+    """
+
+    message: Message
+    position: Position | None = None
+    kept_at: datetime | None = None
+
+
+class Act(msgspec.Struct):
+    """Something that a component has done outside of the bus, to be written down."""
+
+    cause: str
+    act: Callable[[], None]
+    done: asyncio.Future[None]
+
+
+class Arrivals:
+    """Three queues with one reader: what was done outside, the stream of orders, market data.
+
+    Orders never wait behind market data. A queue that is full lets its writer wait.
+    """
+
+    def __init__(self) -> None:
+        self.acts: deque[Act] = deque()
+        self.records: deque[Record] = deque()
+        self.data: deque[Data] = deque()
+        self._woken = asyncio.Event()
+        self._room = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return bool(self.acts or self.records or self.data)
+
+    def __len__(self) -> int:
+        return len(self.acts) + len(self.records) + len(self.data)
+
+    def oldest(self) -> datetime | None:
+        """Return when the server kept the oldest message that waits; ``None`` if none does."""
+        found = [self.records[0].time] if self.records else []
+        if self.data and (kept_at := self.data[0].kept_at) is not None:
+            found.append(kept_at)
+        return min(found, default=None)
+
+    async def put_record(self, record: Record) -> None:
+        """Add a message of the stream."""
+        await self._put(self.records, record)
+
+    async def put_data(self, data: Data) -> None:
+        """Add market data."""
+        await self._put(self.data, data)
+
+    def put_act(self, act: Act) -> None:
+        """Add what was done outside."""
+        self.acts.append(act)
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Let the reader look, though nothing was added."""
+        self._woken.set()
+
+    async def _put(self, queue: deque[Record] | deque[Data], item: object) -> None:
+        while len(queue) >= _LIMIT:
+            self._room.clear()
+            await self._room.wait()
+        queue.append(item)  # type: ignore[arg-type]
+        self._woken.set()
+
+    def next(self) -> Act | Record | Data | None:
+        """Take the most urgent one; ``None`` when nothing waits."""
+        for queue in (self.acts, self.records, self.data):
+            if queue:
+                self._room.set()
+                return queue.popleft()
+        return None
+
+    def skip_data(self, before: datetime) -> int:
+        """Drop market data that came before a time, where more of the same subject has come since.
+
+        Returns:
+            How much was dropped.
+        """
+        data = self.data
+        if not data or data[0].kept_at is None or data[0].kept_at >= before:
+            return 0
+        newest = {each.message.subject: each for each in data}
+        kept = [
+            each
+            for each in data
+            if each.kept_at is None
+            or each.kept_at >= before
+            or newest[each.message.subject] is each
+        ]
+        dropped = len(data) - len(kept)
+        if dropped:
+            data.clear()
+            data.extend(kept)
+            self._room.set()
+        return dropped
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait until something arrives.
+
+        Args:
+            seconds: How long at most.
+        """
+        if self:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()

@@ -1,0 +1,47 @@
+"""How a component that runs on a stream stands, for those who look at it from outside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
+from ingenium.runtime.durable.inbox import Arrivals
+from ingenium.runtime.durable.store import Store
+from ingenium.runtime.progress import Observation, Progress
+
+__all__ = ["lag_of", "observe"]
+
+
+def lag_of(arrivals: Arrivals, progress: Progress, now: datetime) -> float:
+    """Return how far behind a component is, in seconds.
+
+    Args:
+        arrivals: What waits.
+        progress: Tells what is being handled.
+        now: The present time by the server's clock.
+
+    Returns:
+        Age of the oldest message that waits or is being handled; 0 when none is.
+    """
+    oldest = arrivals.oldest()
+    if progress.handling is not None and progress.handling_kept_at is not None:
+        handling = progress.handling_kept_at
+        oldest = handling if oldest is None else min(oldest, handling)
+    return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+
+
+def observe(store: Store, arrivals: Arrivals, progress: Progress, now: datetime) -> Observation:
+    """Return how a component stands.
+
+    Raises:
+        StoreError: Its store cannot be read.
+    """
+    offsets = {position.stream: position.sequence for position in store.positions()}
+    return Observation(
+        now,
+        offset=offsets.get(MONEY_STREAM.name),
+        data_offset=offsets.get(DATA_STREAM.name),
+        outbox=store.outbox_size(),
+        waiting=len(arrivals),
+        lag_seconds=lag_of(arrivals, progress, now),
+    )

@@ -1,0 +1,155 @@
+"""What was asked of an executor before it was started for the first time."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from decimal import Decimal
+
+import msgspec
+
+from ingenium.bus.envelope import unpack
+from ingenium.bus.stream import Record, Stream
+from ingenium.components import Executor
+from ingenium.errors import IngeniumError
+from ingenium.events import Event, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
+from ingenium.runtime.durable.rebuild import history
+from ingenium.runtime.durable.stream_clock import StreamClock
+from ingenium.runtime.durable.transaction import Draft
+from ingenium.subjects.names import event_type_of
+from ingenium.trading.fill import Fill
+from ingenium.trading.money import EXACT, ZERO
+from ingenium.trading.order import Order
+from ingenium.trading.order_tracker import OrderTracker, works_on
+
+__all__ = ["Unseen", "end_unseen", "find_unseen"]
+
+_ANY_PRICE = Decimal(1)
+_READ = {OrderEvent, ReplaceEvent, ExecutionEvent}
+
+
+class Unseen(msgspec.Struct):
+    """What a stream holds for an executor that has no state.
+
+    Attributes:
+        orders: Those that no execution has ended. Each with what is to be said of it if nobody
+            works it, and the ids of the executions that have reported on it: where there are some,
+            an executor has had it. One that is to take another's place and has not is rejected; the
+            others expire.
+        positions: What the fills of all other orders come to, by symbol.
+    """
+
+    orders: list[tuple[Order, TradeUpdate, list[str]]]
+    positions: dict[str, Decimal]
+
+
+async def find_unseen(stream: Stream, last: int) -> Unseen:
+    """Return what a stream holds for an executor that has no state.
+
+    Args:
+        stream: Has the orders, and the executions of whoever worked them.
+        last: Sequence of the last message to look at.
+    """
+    search = _Search()
+    async with aclosing(history(stream, last)) as arriving:
+        async for records in arriving:
+            for record in records:
+                search.look(record)
+    return search.found()
+
+
+async def end_unseen(
+    executor: Executor, stream: Stream, last: int, draft: Draft, clock: StreamClock
+) -> None:
+    """Let an executor without a file report what became of orders that were there before it.
+
+    No other component ever would, and the orders would stay pending.
+
+    Args:
+        executor: Takes the orders in, and the positions that the stream comes to.
+        stream: Has the orders and their reports.
+        last: Sequence of the last message to look at.
+        draft: Takes what the executor sends.
+        clock: Tells the time of the reports.
+    """
+    unseen = await find_unseen(stream, last)
+    executor.learn_positions(unseen.positions)
+    for order, update, reports in unseen.orders:
+        executor.begin(order.id, clock.present())
+        executor.end_unseen(order, update, reports)
+        draft.see(order.id)
+        draft.send(executor.take(), clock.present())
+
+
+class _Search:
+    """Follows orders as the portfolio that has sent them does."""
+
+    def __init__(self) -> None:
+        self._tracker = OrderTracker()
+        # In the order of sending, with the ids of the reports.
+        self._open: dict[str, list[str]] = {}
+        # What was filled, by order and symbol; each execution once.
+        self._filled: dict[tuple[str, str], Decimal] = {}
+        self._counted: set[str] = set()
+
+    def look(self, record: Record) -> None:
+        kind = event_type_of(record.message.subject)
+        if kind not in _READ:
+            return
+        try:
+            self._follow(unpack(kind, record.message))
+        except (IngeniumError, ValueError):
+            # Nobody could have sent, worked or booked it.
+            return
+
+    def _follow(self, event: Event) -> None:
+        tracker = self._tracker
+        if isinstance(event, OrderEvent):
+            if event.id not in self._open and not tracker.has_ended(event.id):
+                tracker.add(Order.from_event(event))
+                self._open[event.id] = []
+        elif isinstance(event, ReplaceEvent):
+            old = tracker.active(event.order_id)
+            if old is not None and event.id not in self._open and not tracker.has_ended(event.id):
+                tracker.ask(event.order_id, old.replaced_by(event))
+                self._open[event.id] = []
+        elif isinstance(event, ExecutionEvent):
+            self._report(event)
+
+    def _report(self, event: ExecutionEvent) -> None:
+        if event.id:
+            if event.id in self._counted:
+                return
+            self._counted.add(event.id)
+        tracker = self._tracker
+        working = None if works_on(event) else tracker.find(event.order_id, event.update)
+        # What is filled counts; at which price does not.
+        order = None if working is None else working.order
+        fill = Fill.from_event(event, order, price=_ANY_PRICE)
+        if fill is not None:
+            key = event.order_id, fill.symbol
+            before = self._filled.get(key, ZERO)
+            self._filled[key] = EXACT.add(before, fill.signed_quantity)
+        if working is None:
+            return
+        order_id = working.order.id
+        tracker.follow(working, event.update, fill)
+        for each in (order_id, event.order_id):
+            if tracker.active(each) is None:
+                self._open.pop(each, None)
+            elif each in self._open:
+                self._open[each].append(event.id)
+
+    def found(self) -> Unseen:
+        found = Unseen([], {})
+        for order_id, reports in self._open.items():
+            order = self._tracker.active(order_id)
+            if order is not None:
+                works = order_id in self._tracker.working
+                update = TradeUpdate.EXPIRED if works else TradeUpdate.REJECTED
+                found.orders.append((order, update, reports))
+        followed = {order.id for order, _, _ in found.orders}
+        for (order_id, symbol), filled in self._filled.items():
+            if order_id not in followed:
+                held = found.positions.get(symbol, ZERO)
+                found.positions[symbol] = EXACT.add(held, filled)
+        return found

@@ -1,0 +1,154 @@
+"""Sends what the outbox of a store holds, until the stream has kept it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from ingenium.bus.base import Bus, Incident, IncidentKind, Message
+from ingenium.bus.stream import MESSAGE_ID, Appended, Stream
+from ingenium.components.failpoints import Pass, Point
+from ingenium.errors import BusTimeoutError, EventTooLargeError
+from ingenium.runtime.durable.store import Outgoing, Store
+
+__all__ = ["Outbox"]
+
+_log = logging.getLogger("ingenium.runtime.durable")
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
+_SLOW_SECONDS = 5.0
+_TOGETHER = 256
+_TOGETHER_BYTES = 1_048_576
+
+
+class Outbox:
+    """Sends in the order of the outbox, each message with the same id and bytes at each attempt.
+
+    What waits is sent together, and its acknowledgements are awaited together. A message that is
+    not acknowledged then is sent alone, and nothing else is until it is kept.
+
+    Whether an attempt without an answer was kept cannot be known, so it is repeated for as long as
+    it takes; the stream keeps the message once. An order that comes late says so itself, by its
+    deadline.
+
+    Args:
+        bus: Takes incidents.
+        store: Holds what is to be sent.
+        stream: Where to.
+        at: Called between effects.
+    """
+
+    def __init__(self, bus: Bus, store: Store, stream: Stream, at: Pass) -> None:
+        self._bus = bus
+        self._store = store
+        self._stream = stream
+        self._at = at
+        self._woken = asyncio.Event()
+        self._woken.set()
+        self._empty = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look again: something was added."""
+        self._empty.clear()
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send, until canceled.
+
+        Raises:
+            BusError: The stream refuses a message for good.
+            StoreError: The store cannot be used.
+        """
+        while True:
+            self._woken.clear()
+            while waiting := self._store.outbox(_TOGETHER):
+                await self._send_together(waiting)
+            self._empty.set()
+            await self._woken.wait()
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until it is empty.
+
+        Args:
+            seconds: How long at most.
+
+        Returns:
+            Whether it is; what is left is sent after the next start.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _send_together(self, waiting: Sequence[Outgoing]) -> None:
+        """Send the first of what waits."""
+        waiting = _first_of(waiting)
+        answers: list[Appended | None] = [None]
+        if len(waiting) > 1:
+            answers = await self._stream.append_many([_message(each) for each in waiting])
+        kept: list[int] = []
+        left: list[Outgoing] = []
+        for outgoing, answer in zip(waiting, answers, strict=True):
+            if answer is None:
+                left.append(outgoing)
+            else:
+                self._at(Point.SENT)
+                kept.append(outgoing.number)
+        self._forget(kept)
+        for outgoing in left:
+            await self._send(outgoing)
+            self._at(Point.SENT)
+            self._forget([outgoing.number])
+
+    def _forget(self, sent: Sequence[int]) -> None:
+        if sent:
+            self._store.forget(sent)
+            self._at(Point.FORGOTTEN)
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        pause = _FIRST_PAUSE_SECONDS
+        warned = False
+        message = _message(outgoing)
+        while True:
+            try:
+                await self._stream.append(message.subject, message.payload, message.headers)
+            except EventTooLargeError as error:
+                self._bus.report(
+                    Incident(IncidentKind.HANDLER_ERROR, str(error), outgoing.subject, error)
+                )
+                return
+            except BusTimeoutError as error:
+                if not warned and loop.time() - began > _SLOW_SECONDS:
+                    warned = True
+                    _log.warning(
+                        "%s is not acknowledged for %.0f s and is tried again: %s",
+                        outgoing.id,
+                        loop.time() - began,
+                        error,
+                    )
+                is_back = await self._stream.pause(pause)
+                pause = _FIRST_PAUSE_SECONDS if is_back else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            else:
+                if warned:
+                    _log.info("%s is acknowledged now", outgoing.id)
+                return
+
+
+def _message(outgoing: Outgoing) -> Message:
+    headers = {**outgoing.headers, MESSAGE_ID: outgoing.id}
+    return Message(outgoing.subject, outgoing.payload, headers)
+
+
+def _first_of(waiting: Sequence[Outgoing]) -> Sequence[Outgoing]:
+    """Return as many as may be under way at once."""
+    size = 0
+    for place, outgoing in enumerate(waiting):
+        size += len(outgoing.payload)
+        if place and size > _TOGETHER_BYTES:
+            return waiting[:place]
+    return waiting

@@ -1,0 +1,227 @@
+"""Lets a component handle one message, and drafts what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+
+from ingenium.bus.base import Bus, Incident, IncidentKind, Message
+from ingenium.bus.content_hash import digest_of
+from ingenium.bus.envelope import unpack
+from ingenium.bus.stream import Record
+from ingenium.components import Component, Executor
+from ingenium.errors import ComponentError, DecodeError
+from ingenium.events import (
+    ControlEvent,
+    DataEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+)
+from ingenium.runtime.dispatch import (
+    describe,
+    handle,
+    handlers_of,
+    incident_of,
+    note_arrival,
+    wants,
+)
+from ingenium.runtime.durable.causes import cause_of
+from ingenium.runtime.durable.deadline import lateness
+from ingenium.runtime.durable.stream_clock import StreamClock
+from ingenium.runtime.durable.transaction import Draft
+from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
+from ingenium.runtime.loop_watchdog import watched
+from ingenium.runtime.progress import HURRIED, Progress
+from ingenium.runtime.warm_up import WarmUp
+from ingenium.subjects.names import TRADING, event_type_of
+
+__all__ = ["Taker"]
+
+
+class Taker:
+    """Decides what becomes of a message: handled, passed over, or a dead letter.
+
+    Args:
+        bus: Takes incidents.
+        component: Handles.
+        draft: Takes what comes of it.
+        clock: Tells the server's time.
+        stream: Name of the stream of orders.
+        limit: From when on a handler that blocks everything else is reported.
+        warm_up: Knows what of the market data was in history; none when left out.
+
+    Attributes:
+        progress: What was handled and sent so far.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        component: Component,
+        draft: Draft,
+        clock: StreamClock,
+        stream: str,
+        limit: HandlerLimit = BLOCKED_LIMIT,
+        warm_up: WarmUp | None = None,
+    ) -> None:
+        self._warm_up = warm_up
+        self.progress = Progress()
+        self._limit = limit
+        self._bus = bus
+        self._component = component
+        self._draft = draft
+        self._clock = clock
+        self._stream = stream
+        self._handlers = handlers_of(component)
+
+    async def take_record(self, record: Record, created: str) -> None:
+        """Take a message of the stream of orders.
+
+        Args:
+            record: The message.
+            created: When the stream was made; names what has no id of its own.
+        """
+        self._clock.see(record.time)
+        message = record.message
+        kind = ControlEvent if message.subject == TRADING else event_type_of(message.subject)
+        if kind is not ControlEvent and kind not in self._handlers:
+            return
+        # All who replay the stream see the same time.
+        self._clock.standing = record.time
+        try:
+            cause = f"{self._stream}/{created}/{record.sequence}"
+            await self._take(kind, message, record, cause, record.time)
+        finally:
+            self._clock.standing = None
+
+    async def take_data(self, message: Message, kept_at: datetime | None = None) -> None:
+        """Take market data.
+
+        Args:
+            message: The message.
+            kept_at: When the stream kept it, by the server's clock; ``None`` from a plain bus.
+        """
+        await self._take(DataEvent, message, None, "", kept_at)
+
+    async def _take(
+        self,
+        kind: type[Event],
+        message: Message,
+        record: Record | None,
+        cause: str,
+        kept_at: datetime | None,
+    ) -> None:
+        component = self._component
+        event: Event | None = None
+        key, digest = "", b""
+        try:
+            event = unpack(kind, message)
+            if not wants(component, event, message):
+                return
+            if self._warm_up is not None and self._warm_up.repeats(event, self._clock.present()):
+                return
+            if record is not None and (key := event.id or ""):
+                digest = digest_of(event)
+                key, known = self._recall(key, digest)
+                if known is not None:
+                    await self._take_repeated(event, message, record, known, digest)
+                    return
+            since = component.cause_time = cause_of(event, message.headers, kept_at)
+            self.progress.begin(event, self._clock.present(), kept_at)
+            try:
+                sent = await self._let_handle(event, message.headers, record, cause)
+            finally:
+                self.progress.end()
+                component.cause_time = None
+            if (refusal := component.take_refusal()) is not None:
+                # Not marked as handled, so that it may come again when what it needs is known.
+                self._send(sent, since)
+                raise refusal
+        except (DecodeError, ComponentError) as error:
+            self._bus.report(incident_of(error, message.subject))
+            kept = None if record is None else (self._stream, record)
+            self._draft.bury(message, error, kept, self._clock)
+            if isinstance(event, ExecutionEvent) and isinstance(error, ComponentError) and event.id:
+                # Its fill is booked, whatever the handler did then.
+                self._draft.see(key, digest)
+            return
+        if record is not None and key:
+            self._draft.see(key, digest)
+        self._send(sent, since)
+
+    def _send(self, events: list[Event], cause: datetime | None) -> None:
+        if events:
+            now = self._clock.present()
+            self.progress.send(events, now, cause)
+            self._draft.send(events, now, cause)
+
+    async def _take_repeated(
+        self, event: Event, message: Message, record: Record, known: bytes, digest: bytes
+    ) -> None:
+        """Look at an event whose id was handled before: it is never handled again.
+
+        Args:
+            event: Which.
+            message: As it came.
+            record: As the stream keeps it.
+            known: What the first one said; empty if unknown.
+            digest: What this one says.
+        """
+        if known == digest:
+            return
+        component = self._component
+        if (
+            isinstance(component, Executor)
+            and isinstance(event, OrderEvent | ReplaceEvent)
+            and component.remembers(event.id)
+        ):
+            # It tells another order from the same one in other words, and rejects that.
+            sent = await handle(component, component.handle_repeated, event, record.time)
+            self._draft.send(sent, self._clock.present())
+        elif known:
+            self._refuse(event, message, record)
+
+    def _recall(self, identifier: str, digest: bytes) -> tuple[str, bytes | None]:
+        """Return under which key an event is known, and what that one said.
+
+        Those who may send signals may not use up the id of an execution to come: an id that is
+        known as that of another kind of event is no reason to pass this one over.
+        """
+        known = self._draft.digest(identifier)
+        if known and known[:1] != digest[:1]:
+            identifier = f"{digest[:1].hex()}/{identifier}"
+            known = self._draft.digest(identifier)
+        return identifier, known
+
+    def _refuse(self, event: Event, message: Message, record: Record) -> None:
+        """Report an event that differs from the one that was handled under its id."""
+        component = self._component
+        error = ComponentError(
+            f"{component.role} {component.name!r} does not act upon {describe(event)}, message "
+            f"{record.sequence}: its id {event.id!r} is that of another one that it has handled, "
+            "and that says something else: two programs send under one name, or one of them forges"
+        )
+        self._bus.report(Incident(IncidentKind.CONFLICT, str(error), message.subject, error))
+        self._draft.bury(message, error, (self._stream, record), self._clock)
+
+    async def _let_handle(
+        self, event: Event, headers: Mapping[str, str], record: Record | None, cause: str
+    ) -> list[Event]:
+        component = self._component
+        now = self._clock.present()
+        if record is None:
+            note_arrival(event, now)
+            work = handle(component, self._handlers[DataEvent], event, now)
+            return await watched(self._bus, component, work, type(event), self._limit)
+        handler = self._handlers.get(type(event), component.handle_control)
+        late = lateness(event, headers, record.time, now)
+        if isinstance(event, HURRIED) and component.cause_time is not None:
+            self.progress.cause_age_seconds = (now - component.cause_time).total_seconds()
+        if late is not None:
+            self.progress.late += 1
+            handler = partial(component.handle_late, age_seconds=late)
+        work = handle(component, handler, event, record.time, cause)
+        return await watched(self._bus, component, work, type(event), self._limit)

@@ -1,0 +1,285 @@
+"""What becomes of a component's file that is damaged: made anew from the stream, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from ingenium.bus.base import Bus, Incident, IncidentKind
+from ingenium.bus.nats.stream_layout import MONEY_STREAM
+from ingenium.clock import SystemClock
+from ingenium.components import Component, Executor, Portfolio
+from ingenium.errors import StoreDamagedError, StoreError
+from ingenium.runtime.durable.damage import Damage
+from ingenium.runtime.durable.secret import META_KEY
+from ingenium.runtime.durable.store import STATE_CURE, Change, Outgoing, Position, Store
+from ingenium.runtime.durable.store_file import StoreLock, connect
+
+__all__ = ["Kept", "open_store", "place_before_damage", "put_parts", "whole_parts"]
+
+_PLACE = "place before damage"
+_IDS_AT_ONCE = 10_000
+_OF_BOOKS = ("account", "holding/", "order", "leg/", "asked/", "heir/")
+_WORD = "control"
+_PARTS = ("", "-wal", "-shm")
+
+
+class Kept(msgspec.Struct):
+    """What is whole in a damaged file.
+
+    Attributes:
+        lives: How often the component was started.
+        is_state_doubtful: Whether a row of the component's own may be gone.
+        place: How far it had come in the stream of orders.
+        positions: How far in others.
+        bad_rows: Keys of the rows of its state that are damaged.
+        rows: Those of its state that are not of its books.
+        id_secret: Goes into its ids; empty when there was none, or it is lost.
+        seen: Ids that it had handled, and what those events said.
+        outbox: What it had still to send.
+        priced: See `BookKeeper.price_as`.
+        lost: What is not here, in words.
+    """
+
+    lives: str = ""
+    is_state_doubtful: bool = True
+    place: Position | None = None
+    positions: list[Position] = []
+    bad_rows: set[object] = set()
+    rows: dict[str, bytes | None] = {}
+    id_secret: str = ""
+    seen: Iterable[tuple[str, bytes]] = ()
+    outbox: list[Outgoing] = []
+    priced: list[tuple[str, str, bytes]] = []
+    lost: list[str] = []
+
+    def has_lost(self, key: str) -> bool:
+        """Whether a row was there, or may have been, that is not here."""
+        return key in self.bad_rows or (self.is_state_doubtful and key not in self.rows)
+
+
+def open_store(bus: Bus, path: Path, owner: str, component: Component) -> Store:
+    """Open the file of a component.
+
+    A damaged file of a portfolio is set aside, and one takes its place that has all that was whole
+    in it; its books are made anew from the stream when it starts. Files of others are refused.
+
+    Args:
+        bus: Takes the incident.
+        path: The file.
+        owner: See `Store.open`.
+        component: Whose it is; a fresh object.
+
+    Raises:
+        StoreDamagedError: It is damaged, and cannot be made anew from the stream.
+        StoreError: It cannot be used.
+    """
+    try:
+        return Store.open(path, owner=owner)
+    except StoreDamagedError as error:
+        wrong = str(error).removesuffix(f": {STATE_CURE}")
+        if not isinstance(component, Portfolio):
+            raise StoreDamagedError(f"{wrong}. {_cure(component, path)}") from error
+        store, text = _salvage(path, owner, component, StoreDamagedError(wrong))
+        bus.report(Incident(IncidentKind.GAP, text))
+        return store
+
+
+def place_before_damage(store: Store) -> Position | None:
+    """Return how far a portfolio had come whose books are to be made anew.
+
+    Args:
+        store: Its file.
+
+    Returns:
+        Its place in the stream of orders; ``None`` when its file was not damaged, or does not tell.
+    """
+    text = store.meta(_PLACE)
+    return msgspec.json.decode(text, type=Position) if text else None
+
+
+def _cure(component: Component, path: Path) -> str:
+    """Say what a person can do about a file that cannot be made anew."""
+    if isinstance(component, Executor) and component.works_at_broker:
+        return (
+            "The journal of an executor is not in the stream. Compare orders and positions with "
+            f"the broker's; then move {path.name} and {path.name}-wal away, and start with "
+            "--adopt: orders of the stream that have not ended are asked for at the broker, and "
+            "none is sent again"
+        )
+    if isinstance(component, Executor):
+        return (
+            f"What executor {component.name!r} knows of its orders is not in the stream. Moving "
+            f"{path.name} and {path.name}-wal away lets it begin without orders and positions: "
+            "orders that work are reported as expired"
+        )
+    return (
+        f"What {component.role} {component.name!r} remembers is not in the stream. Moving "
+        f"{path.name} and {path.name}-wal away lets it begin without: what it has not sent yet is "
+        "lost"
+    )
+
+
+def _salvage(
+    path: Path, owner: str, portfolio: Portfolio, error: StoreDamagedError
+) -> tuple[Store, str]:
+    aside = _aside(path)
+    lock = StoreLock(path)
+    # Beside it first: a crash in between begins again with the damaged one.
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        _remove(fresh)
+        kept = _move_parts(path, fresh, owner, portfolio, error)
+        for part in _PARTS:
+            found = path.with_name(path.name + part)
+            if found.exists():
+                found.rename(aside.with_name(aside.name + part))
+        fresh.rename(path)
+        lock.note(0)
+    except OSError as failed:
+        raise StoreError(f"cannot set {path} aside: {failed.strerror}") from failed
+    finally:
+        lock.release()
+    lost = f", without {', '.join(kept.lost)}" if kept.lost else ""
+    text = (
+        f"{error}. It is kept as {aside.name}, and the books of portfolio {portfolio.name!r} are "
+        f"made anew from the stream{lost}"
+    )
+    return Store.open(path, owner=owner), text
+
+
+def _move_parts(
+    path: Path, fresh: Path, owner: str, portfolio: Portfolio, error: StoreDamagedError
+) -> Kept:
+    old: Store | None = None
+    with suppress(StoreDamagedError):  # Perhaps not a page of it can be read.
+        old = Store(connect(path), str(path))
+    try:
+        kept = whole_parts(old, portfolio, error, SystemClock().now())
+        store = Store.open(fresh, owner=owner)
+        try:
+            put_parts(store, kept)
+        finally:
+            store.close()
+    finally:
+        if old is not None:
+            old.close()
+    # SQLite has taken its write-ahead log away; the lock is of this name only.
+    fresh.with_name(f"{fresh.name}.lock").unlink(missing_ok=True)
+    return kept
+
+
+def _aside(path: Path) -> Path:
+    """Return a name for a damaged file that nothing has yet."""
+    number = 1
+    while (found := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return found
+
+
+def _remove(path: Path) -> None:
+    for part in (*_PARTS, ".lock"):
+        path.with_name(path.name + part).unlink(missing_ok=True)
+
+
+def whole_parts(
+    store: Store | None, portfolio: Portfolio, error: StoreDamagedError, now: datetime
+) -> Kept:
+    """Return what is whole in the damaged file of a portfolio.
+
+    Args:
+        store: The file; ``None`` when nothing of it can be read.
+        portfolio: Whose it is; a fresh object.
+        error: What is known to be wrong.
+        now: The present time.
+
+    Raises:
+        StoreDamagedError: What the portfolio's class keeps besides is not whole.
+    """
+    damage = [Damage("", "")] if store is None else store.damage()
+    kept = Kept()
+    if store is None or any(not each.table for each in damage):
+        # Not a page of it can be trusted.
+        kept.lost = ["what it had still to send", "its risk limits", "the ids of what it handled"]
+        kept.lives = _unused(now)
+    else:
+        _read_parts(kept, store, damage, portfolio, now)
+    keeps_state = type(portfolio).get_state is not Component.get_state
+    if keeps_state and kept.has_lost("user"):
+        raise StoreDamagedError(
+            f"{error}. The books of portfolio {portfolio.name!r} are in the stream, and what its "
+            "class keeps (get_state) is not. Moving its file away lets it begin without"
+        ) from error
+    return kept
+
+
+def _unused(now: datetime) -> str:
+    """Return a number that no life before can have had: ids of what is sent follow from it."""
+    return str(int(now.timestamp()))
+
+
+def _read_parts(
+    kept: Kept, old: Store, damage: list[Damage], portfolio: Portfolio, now: datetime
+) -> None:
+    bad = {each.table for each in damage}
+    bad_rows = {each.row for each in damage if each.table == "state"}
+    kept.lives = _unused(now) if "meta" in bad else old.meta("lives")
+    kept.id_secret = "" if "meta" in bad else old.meta(META_KEY)
+    # A row of which not even the key is known may have been any.
+    kept.is_state_doubtful = any(
+        each.table == "state" and not str(each.row).startswith((*_OF_BOOKS, *portfolio.own_rows))
+        for each in damage
+    )
+    kept.bad_rows = bad_rows
+    for key in portfolio.own_rows:
+        if key not in bad_rows and (row := _row(old, key)) is not None:
+            kept.rows[key] = row
+    if "position" not in bad:
+        # It may have been damaged before, and not have come to make its books anew.
+        kept.place = old.position(MONEY_STREAM.name) or place_before_damage(old)
+        kept.positions = [each for each in old.positions() if each != kept.place]
+    else:
+        kept.lost.append("the signals that came since it was stopped")
+    if "outbox" in bad:
+        kept.lost.append("what it had still to send")
+    else:
+        kept.outbox = old.outbox(limit=-1)
+    if "log" not in bad:
+        kept.priced = [("priced", id, data) for id, data in old.log("priced")]
+    is_gate_lost = portfolio.gate is not None and kept.has_lost("gate")
+    if is_gate_lost:
+        kept.lost.append("what its risk limits had counted")
+    if "inbox" in bad:
+        kept.lost.append("the ids of what it handled")
+    elif is_gate_lost:
+        # What was said about trading is heard anew, so it must not count as handled.
+        kept.seen = (each for each in old.seen() if not each[0].startswith(_WORD))
+    else:
+        kept.seen = old.seen()
+
+
+def _row(store: Store, key: str) -> bytes | None:
+    try:
+        return store.rows(key).get(key)
+    except StoreError:
+        return None  # One beside it whose key begins alike.
+
+
+def put_parts(store: Store, kept: Kept) -> None:
+    """Write what was whole into a new file; the books are made anew when it is started."""
+    store.set_meta("lives", kept.lives or "0")
+    if kept.id_secret:
+        store.set_meta(META_KEY, kept.id_secret)
+    if kept.place is not None:
+        store.set_meta(_PLACE, msgspec.json.encode(kept.place).decode())
+    store.commit(
+        Change(positions=kept.positions, rows=kept.rows, log=kept.priced, outbox=kept.outbox)
+    )
+    seen = iter(kept.seen)
+    while part := dict(islice(seen, _IDS_AT_ONCE)):
+        store.commit(Change(seen=list(part), digests=part))

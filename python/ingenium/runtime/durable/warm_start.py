@@ -1,0 +1,171 @@
+"""Warms a strategy up so that history, the stream of market data and live data meet without gap."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+
+from ingenium.bus.envelope import unpack
+from ingenium.bus.stream import Record, Stream, StreamState
+from ingenium.components import Component, Strategy
+from ingenium.components.saved_parts import SAVED
+from ingenium.errors import DecodeError, StreamError
+from ingenium.events import DataEvent
+from ingenium.runtime.dispatch import wants
+from ingenium.runtime.durable.data_reader import OpenStream
+from ingenium.runtime.durable.store import Position, Store
+from ingenium.runtime.durable.unsaved_indicators import unsaved_indicators
+from ingenium.runtime.warm_up import WarmUp
+from ingenium.trading.bar import Bar
+
+__all__ = ["check_state", "say_refused", "warm_start"]
+
+_log = logging.getLogger("ingenium.warm_up")
+
+
+def check_state(component: Component, rows: Mapping[str, bytes], warm_up: WarmUp | None) -> None:
+    """Refuse a saved state that does not say which data it has seen, before it is restored.
+
+    What history has would be handled twice. Without a warm-up the question does not arise.
+    """
+    if warm_up is None or not _has_state(rows):
+        return
+    if not any(key.startswith(f"{SAVED}/~history/") for key in rows):
+        component.state_refused = (
+            "it was saved without App(warm_up=...), and does not say which data it has seen"
+        )
+
+
+def say_refused(component: Component, warm_up: WarmUp | None) -> None:
+    """Say that a component starts without what it had saved, if it does."""
+    if not component.state_refused:
+        return
+    if not isinstance(component, Strategy):
+        then = "account and orders are restored all the same"
+    elif warm_up is None:
+        then = "it starts anew, without values until it has seen enough"
+    else:
+        then = "it is warmed up again"
+    _log.warning(
+        "saved state of %s %r is not used: %s; %s",
+        component.role,
+        component.name,
+        component.state_refused,
+        then,
+    )
+
+
+async def warm_start(
+    warm_up: WarmUp,
+    component: Component,
+    store: Store,
+    open_data: OpenStream | None,
+    subjects: Sequence[str],
+) -> Position | None:
+    """Warm a strategy up, or fill what it has missed since it saved its state.
+
+    The place from which live data is read is fixed first, so that what arrives meanwhile is
+    handled afterwards.
+
+    Args:
+        warm_up: Feeds it.
+        component: The strategy, restored and started.
+        store: Its file.
+        open_data: Opens the stream of market data; ``None`` where no stream has it.
+        subjects: The data that it wants.
+
+    Returns:
+        Behind which message of the stream to go on; ``None`` where it does so by itself.
+
+    Raises:
+        DataFileError: History cannot be read, and nothing is saved.
+        ConfigError: It has nothing that the strategy wants.
+        ComponentError: A handler raised.
+    """
+    has_state = not component.state_refused and _has_state(store.rows(SAVED) | store.rows("user"))
+    if has_state and (cold := unsaved_indicators(component)):
+        _log.warning(
+            "%s %r goes on from its saved state, and does not save its %s, which begin anew: give "
+            "them to self.saved(name, ...) in its constructor",
+            component.role,
+            component.name,
+            " and ".join(cold),
+        )
+    if open_data is None:
+        await (warm_up.resume(None) if has_state else warm_up.begin())
+        return None
+    stream = await open_data()
+    state = await stream.state()
+    if not has_state:
+        await warm_up.begin()
+        await _take_kept(warm_up, component, stream, subjects, state.last)
+        return Position(stream.name, state.created, state.last)
+    known = store.position(stream.name)
+    goes_on = known is not None and _goes_on(known, state)
+    after = known.sequence if known is not None and goes_on else max(state.first - 1, 0)
+    first = None
+    async with aclosing(_kept(stream, subjects, after, state.last)) as records:
+        async for record in records:
+            first = _time_of(record)
+            break
+    await warm_up.resume(first)
+    return None if goes_on else Position(stream.name, state.created, after)
+
+
+def _has_state(rows: Mapping[str, bytes]) -> bool:
+    return SAVED in rows or "user" in rows
+
+
+def _goes_on(known: Position, state: StreamState) -> bool:
+    """Whether a stream has all that follows a position."""
+    is_same = known.created == state.created
+    return is_same and state.first - 1 <= known.sequence <= state.last
+
+
+async def _take_kept(
+    warm_up: WarmUp, component: Component, stream: Stream, subjects: Sequence[str], last: int
+) -> None:
+    """Feed what the stream has kept from before the start, as far as history did not have it."""
+    first = (await stream.state()).first
+    try:
+        async with aclosing(_kept(stream, subjects, max(first - 1, 0), last)) as records:
+            async for record in records:
+                try:
+                    event = unpack(DataEvent, record.message)
+                except DecodeError:
+                    continue  # It was a dead letter when it came.
+                if wants(component, event, record.message):
+                    await warm_up.take(event, record.time)
+    except StreamError as error:
+        _log.warning("%s: what the stream had before the start is lost: %s", component.name, error)
+
+
+async def _kept(
+    stream: Stream, subjects: Sequence[str], after: int, last: int
+) -> AsyncGenerator[Record, None]:
+    """Yield what a stream has on some subjects behind a position up to a message, and end."""
+    end = 0
+    for subject in subjects:
+        if subject.endswith(">"):
+            end = last
+        elif (newest := await stream.last(subject)) is not None:
+            end = max(end, newest.sequence)
+    if min(end, last) <= after:
+        return
+    async with aclosing(stream.read(subjects, after)) as records:
+        async for record in records:
+            if record.sequence > last:
+                return
+            yield record
+            if record.sequence >= end:
+                return
+
+
+def _time_of(record: Record) -> datetime | None:
+    try:
+        event = unpack(DataEvent, record.message)
+        return record.time if event.ohlc is None else Bar.from_event(event, record.time).end
+    except DecodeError:
+        return record.time

@@ -1,0 +1,239 @@
+"""One component's part in an app that runs on live data."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from ingenium.bus.base import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
+from ingenium.bus.envelope import dead_letter, pack, unpack
+from ingenium.clock import Clock, SystemClock
+from ingenium.components.base import Component
+from ingenium.components.blame import text_of
+from ingenium.components.executor import Executor
+from ingenium.components.ingestor import Ingestor
+from ingenium.components.ingestor_feed import LiveFeed, OnEnd
+from ingenium.errors import BusAwayError, ComponentError, DecodeError, FeedError
+from ingenium.events import Event, OrderEvent, ReplaceEvent
+from ingenium.runtime.dispatch import (
+    handle,
+    handlers_of,
+    incident_of,
+    note_arrival,
+    report_alarms,
+    start_component,
+    stop_component,
+    subscriptions_of,
+    wants,
+)
+from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
+from ingenium.runtime.loop_watchdog import watched
+from ingenium.runtime.progress import Observation, Progress
+from ingenium.runtime.warm_up import WarmUp
+from ingenium.subjects.names import event_type_of, subject_of
+
+__all__ = ["LiveMember"]
+
+_log = logging.getLogger("ingenium.components")
+
+
+class LiveMember:
+    """Runs one component freely: it handles what arrives, when it arrives.
+
+    A handler that raises, or a payload that cannot be read, becomes an incident and a dead
+    letter; the component goes on.
+
+    Args:
+        bus: Where it meets the others.
+        component: What to run.
+        clock: Tells the time; the machine's when left out.
+        limit: From when on a handler that blocks everything else is reported.
+        warm_up: Feeds it history before its first live data; none when left out.
+        on_end: What follows when an ingestor has ended.
+
+    Attributes:
+        progress: What was handled and sent so far.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        component: Component,
+        clock: Clock | None = None,
+        *,
+        limit: HandlerLimit = BLOCKED_LIMIT,
+        warm_up: WarmUp | None = None,
+        on_end: OnEnd = "restart",
+    ) -> None:
+        self.progress = Progress()
+        self._limit = limit
+        self._warm_up = warm_up
+        self.component = component
+        self._bus = bus
+        self._clock = clock or SystemClock()
+        self._handlers = handlers_of(component)
+        self._subscriptions: list[Subscription] = []
+        self._sent = asyncio.Event()
+        # Subscriptions each have a task of their own; the component sees one event at a time.
+        self._one_at_a_time = asyncio.Lock()
+        self._waiting = 0
+        self._dropped = 0
+        self._feed: LiveFeed | None = None
+        if isinstance(component, Ingestor):
+            self._feed = LiveFeed(component, bus, lambda: self.progress.sent > 0, on_end)
+
+    async def start(self) -> None:
+        """Start the component and subscribe.
+
+        Raises:
+            ComponentError: ``on_start`` raised, or a handler in the warm-up.
+            BusError: The bus refuses.
+            DataFileError: The history of the warm-up cannot be read.
+            ConfigError: It has nothing that the component wants.
+        """
+        self.component.clock = self._clock
+        self.component.notify = self._sent.set
+        report_alarms(self._bus, self.component)
+        if isinstance(self.component, Executor):
+            self.component.remember_orders()
+        if self.component.max_data_age_seconds is not None:
+            _log.warning(
+                "%s %r: max_data_age_seconds has no effect here: it needs a server with JetStream",
+                self.component.role,
+                self.component.name,
+            )
+        await self._publish(await start_component(self.component, self._clock.now()))
+        # What arrives during a warm-up waits until that is over.
+        async with self._one_at_a_time:
+            for subject, event_type in subscriptions_of(self.component):
+                self._subscriptions.append(
+                    await self._bus.subscribe(subject, self._receiver(event_type))
+                )
+            await self._bus.flush()
+            if self._warm_up is not None:
+                await self._warm_up.begin()
+
+    async def run(self) -> None:
+        """Publish what is sent outside of handlers, and ingest, until canceled.
+
+        It returns when an ingestor has ended and its app is to stop with it.
+
+        Raises:
+            FeedError: The ingestor raised, and is not started again.
+            ComponentError: What was sent outside of handlers cannot be published.
+        """
+        component = self.component
+        tasks = [asyncio.create_task(self._pump())]
+        if self._feed is not None:
+            tasks.append(asyncio.create_task(self._feed.run()))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                error = task.exception()
+                if isinstance(error, FeedError):
+                    raise error
+                if error is not None:
+                    raise ComponentError(
+                        f"{component.role} {component.name!r} failed: {text_of(error)}"
+                    ) from error
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._publish(component.take())
+
+    async def stop(self) -> None:
+        """Handle what has arrived, stop the component, and publish what it still sends."""
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            await subscription.stop()
+        await self._publish(await stop_component(self.component, self._clock.now()))
+
+    def lag(self) -> float | None:
+        """Return how far behind it is: over a plain bus that is not known."""
+        return None
+
+    def observe(self) -> Observation:
+        """Return how it stands."""
+        problem = "" if self._feed is None else self._feed.problem
+        return Observation(self._clock.now(), waiting=self._waiting, problem=problem)
+
+    async def _pump(self) -> None:
+        while True:
+            await self._sent.wait()
+            self._sent.clear()
+            async with self._one_at_a_time:
+                await self._publish(self.component.take())
+
+    def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
+        async def receive(message: Message) -> None:
+            kind = event_type or event_type_of(message.subject)
+            if kind in self._handlers:
+                self._waiting += 1
+                try:
+                    async with self._one_at_a_time:
+                        await self._receive(kind, message)
+                finally:
+                    self._waiting -= 1
+
+        return receive
+
+    async def _receive(self, event_type: type[Event], message: Message) -> None:
+        component = self.component
+        try:
+            event = unpack(event_type, message)
+            if not wants(component, event, message):
+                return
+            now = self._clock.now()
+            if self._warm_up is not None and self._warm_up.repeats(event, now):
+                return
+            note_arrival(event, now)
+            handler = self._handlers[event_type]
+            if (
+                isinstance(component, Executor)
+                and isinstance(event, OrderEvent | ReplaceEvent)
+                and component.remembers(event.id)
+            ):
+                handler = component.handle_repeated
+            work = handle(component, handler, event, now)
+            self.progress.begin(event, now)
+            try:
+                sent = await watched(self._bus, component, work, event_type, self._limit)
+            finally:
+                self.progress.end()
+            await self._publish(sent)
+            if (refusal := component.take_refusal()) is not None:
+                raise refusal
+        except (DecodeError, ComponentError) as error:
+            self._bus.report(incident_of(error, message.subject))
+            await dead_letter(self._bus, component.name, message, error, self._clock)
+
+    async def _publish(self, events: Sequence[Event]) -> None:
+        for event in events:
+            payload, headers = pack(event, self.component.name, self._bus.content_type)
+            try:
+                await self._bus.publish(subject_of(event), payload, headers)
+            except BusAwayError as error:
+                if self._feed is None:
+                    raise
+                self._drop(error)
+                continue
+            if self._dropped:
+                self._tell_dropped()
+            if self._handlers:
+                self.progress.sent += 1
+            else:
+                self.progress.ingest(event, self._clock.now())
+
+    def _drop(self, error: BusAwayError) -> None:
+        # Data that waits for minutes is of no use to those who trade on it.
+        self._dropped += 1
+        if self._dropped == 1:
+            text = f"ingestor {self.component.name!r} drops its data from now on: {error}"
+            self._bus.report(Incident(IncidentKind.FEED, text))
+
+    def _tell_dropped(self) -> None:
+        count, self._dropped = self._dropped, 0
+        text = f"ingestor {self.component.name!r} has dropped {count:,} events for want of a server"
+        self._bus.report(Incident(IncidentKind.GAP, text))

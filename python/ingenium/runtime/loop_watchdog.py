@@ -1,0 +1,101 @@
+"""Notices a handler that keeps everything else in its process from running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+from ingenium.bus.base import Bus, Incident, IncidentKind
+from ingenium.components.base import Component
+from ingenium.events import DataEvent, Event
+from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit, handler_place
+
+__all__ = ["Watched", "watched"]
+
+_T = TypeVar("_T")
+_Work = Coroutine[Any, Any, _T]
+
+
+class Watched(Generic[_T]):
+    """Something to await, whose steps between two waits are timed.
+
+    Args:
+        work: What is to be done.
+        on_step: Called with the seconds of the longest step, at the end.
+        elapsed: Seconds, by a clock that only goes forward.
+    """
+
+    def __init__(
+        self,
+        work: _Work[_T],
+        on_step: Callable[[float], None],
+        elapsed: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._work = work
+        self._on_step = on_step
+        self._elapsed = elapsed
+
+    def __await__(self) -> Generator[Any, Any, _T]:
+        """Do it."""
+        work, elapsed = self._work, self._elapsed
+        longest = 0.0
+        step: Callable[[], Any] = lambda: work.send(None)  # noqa: E731
+        try:
+            while True:
+                began = elapsed()
+                try:
+                    waits_for = step()
+                except StopIteration as end:
+                    result: _T = end.value
+                    return result
+                finally:
+                    longest = max(longest, elapsed() - began)
+                try:
+                    value = yield waits_for
+                except BaseException as error:  # noqa: BLE001 - handed on into the work
+                    step = _throw(work, error)
+                else:
+                    step = _send(work, value)
+        finally:
+            work.close()
+            self._on_step(longest)
+
+
+def _send(work: _Work[Any], value: Any) -> Callable[[], Any]:
+    return lambda: work.send(value)
+
+
+def _throw(work: _Work[Any], error: BaseException) -> Callable[[], Any]:
+    return lambda: work.throw(error)
+
+
+def watched(
+    bus: Bus,
+    component: Component,
+    work: _Work[_T],
+    kind: type[Event] = DataEvent,
+    limit: HandlerLimit = BLOCKED_LIMIT,
+) -> Watched[_T]:
+    """Report when the handling of an event keeps everything else from running for too long.
+
+    Meanwhile nothing is sent, no halt is heard, and a server may give the connection up.
+
+    Args:
+        bus: Takes the incident.
+        component: Whose handler it is.
+        work: The handling.
+        kind: The type of event that is handled.
+        limit: From when on that is reported.
+    """
+
+    def on_step(seconds: float) -> None:
+        if seconds >= limit.seconds:
+            detail = (
+                f"{component.role} {component.name!r} blocked the loop for {seconds:.1f} s in "
+                f"{handler_place(component, kind)}: let it await what takes long, or do it in "
+                f"another process; {limit}"
+            )
+            bus.report(Incident(IncidentKind.BLOCKED, detail))
+
+    return Watched(work, on_step)

@@ -1,0 +1,192 @@
+"""What never happened in a replay, and what a person would look for first: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from ingenium.components import App, Component, External, Portfolio, Strategy
+from ingenium.components.app_checks import meant_handler
+from ingenium.indicators import Indicator
+from ingenium.trading.tally import counted
+
+if TYPE_CHECKING:
+    from ingenium.runtime.replay.event_log import EventLog
+
+__all__ = ["replay_problems", "unheard_symbols", "why_nothing_came"]
+
+_LISTED = 10
+_MOST_LINES = 8
+_DEEPEST = 4
+_MOST_LOOKED_AT = 100
+
+
+def replay_problems(
+    log: EventLog,
+    app: App,
+    *,
+    complete: bool,
+    here: Collection[Component] | None = None,
+    bars_of: Mapping[str, int] | None = None,
+) -> list[str]:
+    """Say what never happened, and what was not done, with the likely cause.
+
+    Args:
+        log: What did happen.
+        app: Whose components took part.
+        complete: Whether the end of history was reached; before it, nothing is said to never
+            have happened.
+        here: The components that ran in this process; all when left out. What the others have
+            counted is not known.
+        bars_of: Bars by symbol, if they were counted.
+    """
+    if not log.data:
+        return ["no data came, so nothing could happen: look at the ingestors' files and symbols"]
+    known = app.components if here is None else here
+    strategies = [each for each in app.strategies if isinstance(each, Strategy)]
+    lines = [
+        line for strategy in strategies for line in unheard_symbols(strategy, list(log.symbols))
+    ]  # fmt: skip
+    if complete:
+        for strategy in app.strategies:
+            lines += _silent(log, strategy, bars_of, ran_here=strategy in known)
+    portfolio = app.portfolio
+    outcomes = log.outcomes
+    denied = len(outcomes.denials)
+    complaints: list[str] = []
+    if isinstance(portfolio, Portfolio):
+        complaints = portfolio.complaints(_MOST_LINES)
+        # Denials are counted by limit below.
+        lines += [each for each in complaints if not (denied and " is denied: " in each)]
+    if complete and portfolio is not None and not (outcomes.sent or denied or complaints):
+        lines += _no_orders(log, app, portfolio)
+    return lines + outcomes.lines(complete=complete)
+
+
+def unheard_symbols(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
+    """Name the symbols that a strategy has asked for and nobody sent."""
+    known = set(symbols)
+    missing = [symbol for symbol in strategy.symbols or () if symbol not in known]
+    shown = ", ".join(sorted(symbols)[:_LISTED]) + ", ..." * (len(symbols) > _LISTED)
+    for symbol in missing[:_MOST_LINES]:
+        yield (
+            f"strategy {strategy.name!r} waits for {symbol}, which nobody sent"
+            f"{_meant(symbol, symbols)}: there was {shown}"
+        )
+    if len(missing) > _MOST_LINES:
+        left = len(missing) - _MOST_LINES
+        yield f"strategy {strategy.name!r} waits for {left:,} more symbols that nobody sent"
+
+
+def why_nothing_came(log: EventLog, app: App) -> str:
+    """Say why nothing could come of a replay, whatever its prices; empty when something could.
+
+    That is when there was no data, or each strategy waited only for symbols that nobody sent, and
+    nothing was ordered either.
+    """
+    if not log.data:
+        return "no data came, so nothing could happen: look at the ingestors' files and symbols"
+    if log.signals or any(log.signals_of.values()) or log.outcomes.sent or not app.strategies:
+        return ""
+    symbols = list(log.symbols)
+    lines: list[str] = []
+    for strategy in app.strategies:
+        if not isinstance(strategy, Strategy) or strategy.symbols is None:
+            return ""
+        if not strategy.symbols or any(symbol in log.symbols for symbol in strategy.symbols):
+            return ""
+        lines += unheard_symbols(strategy, symbols)
+    return "; ".join(lines[:_MOST_LINES])
+
+
+def _meant(symbol: str, symbols: list[str]) -> str:
+    for other in symbols:
+        if other.casefold() == symbol.casefold():
+            return f"; {other} differs in case"
+    near = get_close_matches(symbol, symbols, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _silent(
+    log: EventLog,
+    strategy: Strategy | External,
+    bars_of: Mapping[str, int] | None,
+    *,
+    ran_here: bool,
+) -> Iterator[str]:
+    """Say why a strategy may have sent no signal that counted; nothing if it has sent one."""
+    sent = log.signals_of
+    if isinstance(strategy, External):
+        if not log.signals:
+            yield f"strategy {strategy.name!r} sent no signal"
+        return
+    if type(strategy) is Strategy:
+        return  # a stand-in for none
+    if count := sent.get(strategy.name, 0):
+        if not log.signals:
+            yield (
+                f"strategy {strategy.name!r} sent {counted(count, 'signal')} in the warm-up only, "
+                "which does not count: let the run start earlier"
+            )
+        return
+    symbols = strategy.symbols
+    heard = [each for each in log.symbols if symbols is None or each in symbols]
+    if not heard:
+        return  # said by the symbols
+    cls = type(strategy)
+    if cls.on_bar is Strategy.on_bar and cls.on_data is Strategy.on_data:
+        meant = meant_handler(strategy)
+        yield (
+            f"strategy {strategy.name!r} sent no signal: {cls.__name__} overrides neither "
+            f"on_bar(self, bar) nor on_data(self, event){f'; {meant}' if meant else ''}"
+        )
+        return
+    if len(heard) == len(log.symbols):
+        bars = log.data
+    else:
+        bars = sum((bars_of or {}).get(each, 0) for each in heard)
+    text = f"strategy {strategy.name!r} sent no signal"
+    if bars:
+        text += f" in {counted(bars, 'bar')}"
+    cold = [each for each in _indicators(strategy) if not each.ready] if ran_here else []
+    if cold:
+        slowest = max(cold, key=lambda each: each.warm_up)
+        text += (
+            f": its {type(slowest).__name__} has no value before {slowest.warm_up:,} updates, so "
+            "give it more history or a shorter period"
+        )
+    yield text
+
+
+def _indicators(owner: object, depth: int = 0) -> Iterator[Indicator]:
+    """Yield the indicators that an object holds, by itself or within what it holds."""
+    if isinstance(owner, Indicator):
+        yield owner
+        return
+    if depth == _DEEPEST:
+        return
+    if isinstance(owner, dict):
+        held = list(owner.values())
+    elif isinstance(owner, list | tuple):
+        held = list(owner)
+    else:
+        slots = getattr(type(owner), "__slots__", ())
+        names = (slots,) if isinstance(slots, str) else slots
+        held = [getattr(owner, name, None) for name in names]
+        held += getattr(owner, "__dict__", {}).values()
+    for each in held[:_MOST_LOOKED_AT]:
+        yield from _indicators(each, depth + 1)
+
+
+def _no_orders(log: EventLog, app: App, portfolio: Component) -> Iterator[str]:
+    if not log.signals and any(type(each) is not Strategy for each in app.strategies):
+        return  # said by the strategies
+    if not log.signals:
+        yield f"portfolio {portfolio.name!r} sent no order"
+        return
+    text = f"portfolio {portfolio.name!r} sent no order for {counted(log.signals, 'signal')}"
+    if isinstance(portfolio, Portfolio) and type(portfolio).on_signal is Portfolio.on_signal:
+        yield f"{text}: {type(portfolio).__name__} does not override on_signal(self, event)"
+    else:
+        yield f"{text}: signals to be flat make none while nothing is held"

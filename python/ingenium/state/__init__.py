@@ -1,0 +1,1 @@
+"""What is saved of components and accounts, and how: rows of JSON."""

@@ -1,0 +1,621 @@
+"""Portfolio and executor behind their gates, alone and on a bus."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ingenium.brokers import PaperExecutor
+from ingenium.bus import MemoryBus
+from ingenium.bus.base import Message
+from ingenium.clock import ManualClock
+from ingenium.components import Portfolio, Strategy, arm
+from ingenium.errors import ComponentError
+from ingenium.events import (
+    CancelEvent,
+    ControlEvent,
+    DataEvent,
+    DenialEvent,
+    DenialReason,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    Signal,
+    SignalEvent,
+    TradingState,
+    decode,
+    encode,
+)
+from ingenium.log_throttle import Repeated
+from ingenium.portfolios import FixedQuantity
+from ingenium.risk import RiskGate, RiskLimits
+from ingenium.runtime.dispatch import handle, handlers_of, subscriptions_of
+from ingenium.runtime.live import LiveMember
+from ingenium.subjects.names import ALL_EVENTS, TRADING, event_type_of, subject_of
+from ingenium.testing import wait_until
+from ingenium.trading import Bar, Order
+
+NOW = datetime(2024, 1, 2, tzinfo=UTC)
+ANN = "ann@trader-1"
+
+
+class Watching(Portfolio):
+    """Keeps what its hooks are told."""
+
+    def __init__(self) -> None:
+        super().__init__(10_000)
+        self.told: list[str] = []
+        self.asks_again = False
+
+    def on_signal(self, event: SignalEvent) -> None:
+        self.told.append("signal")
+        self.send_order(event.symbol, "buy", 10)
+        self.told.append("done")
+
+    def on_denied(self, event: DenialEvent) -> None:
+        self.told.append(event.reason)
+        if self.asks_again:
+            self.send_order(event.symbol, "buy", 10)
+
+    async def on_trading_state(self, state: TradingState) -> None:
+        self.told.append(state.value)
+
+
+def armed(portfolio: Portfolio | None = None, **limits: Any) -> Portfolio:
+    portfolio = portfolio or Portfolio(10_000)
+    arm(portfolio, RiskLimits(**limits))
+    portfolio.begin("a test", NOW)
+    return portfolio
+
+
+def gate_of(component: Portfolio | PaperExecutor) -> RiskGate:
+    assert component.gate is not None
+    return component.gate
+
+
+def data(close: str = "100", seconds: float = 0, symbol: str = "AAPL") -> DataEvent:
+    minute = timedelta(minutes=1)
+    return Bar.make(
+        symbol,
+        NOW + timedelta(seconds=seconds) - minute,
+        open=close,
+        high=close,
+        low=close,
+        close=close,
+        period=minute,
+    ).event
+
+
+def execution(id: str, order_id: str, **fields: Any) -> ExecutionEvent:
+    return ExecutionEvent(id=id, order_id=order_id, timestamp=NOW, **fields)
+
+
+def control(state: str, sender: str = ANN, id: str = "") -> ControlEvent:
+    return ControlEvent(id=id, state=state, sender=sender, reason="because", timestamp=NOW)
+
+
+def kinds(events: list[Event]) -> list[type]:
+    return [type(event) for event in events]
+
+
+def test_denied_order_becomes_a_denial_and_works_nowhere() -> None:
+    portfolio = armed(max_order_quantity=5)
+    order = portfolio.send_order("AAPL", "buy", 10)
+    [event] = portfolio.take()
+    assert isinstance(event, DenialEvent)
+    event = decode(DenialEvent, encode(event))
+    assert event.id.startswith("denial_")
+    assert (event.component, event.reason, event.symbol) == (
+        "portfolio",
+        "max_order_quantity",
+        "AAPL",
+    )
+    assert event.detail == "quantity 10 is above 5"
+    assert event.timestamp == NOW
+    assert event.order is not None
+    assert Order.from_event(event.order) == order
+    assert order.id.startswith("order_")
+    assert portfolio.orders == {}
+    assert portfolio.pending("AAPL") == 0
+    assert portfolio.cancel_order(order.id) is None, "it has ended"
+    [problem] = portfolio.problems
+    assert order.id in problem
+    assert "max_order_quantity: quantity 10 is above 5" in problem
+
+
+def test_same_cause_makes_the_same_ids_of_denials() -> None:
+    ids = [
+        (order.id, *[event.id for event in portfolio.take()])
+        for portfolio in (armed(max_order_quantity=5) for _ in range(2))
+        for order in [portfolio.send_order("AAPL", "buy", 10)]
+    ]
+    assert ids[0] == ids[1]
+    portfolio = armed(max_order_quantity=5)
+    assert len({portfolio.send_order("AAPL", "buy", 10).id for _ in range(3)}) == 3
+
+
+def test_denied_replacement_leaves_the_old_order_working() -> None:
+    portfolio = armed(max_order_quantity=15)
+    old = portfolio.send_order("AAPL", "buy", 10)
+    new = portfolio.replace_order(old.id, quantity=16)
+    events = portfolio.take()
+    assert kinds(events) == [OrderEvent, DenialEvent]
+    assert new.quantity == 16
+    assert list(portfolio.orders) == [old.id]
+    assert portfolio.replace_order(old.id, quantity=15).id
+    assert kinds(portfolio.take()) == [ReplaceEvent]
+
+
+def test_what_is_asked_to_grow_counts_as_grown() -> None:
+    portfolio = armed(max_symbol_notional=2000, duplicate_seconds=None)
+    portfolio.handle_data(data())
+    old = portfolio.send_order("AAPL", "buy", 10)
+    portfolio.replace_order(old.id, quantity=15)
+    portfolio.send_order("AAPL", "buy", 5)
+    portfolio.send_order("AAPL", "buy", 1)
+    events = portfolio.take()
+    assert kinds(events) == [OrderEvent, ReplaceEvent, OrderEvent, DenialEvent]
+
+
+def test_protective_order_is_moved_while_trading_only_reduces() -> None:
+    portfolio = armed()
+    portfolio.handle_data(data())
+    order = portfolio.send_order("AAPL", "buy", 10, stop_loss=70)
+    [leg] = order.protective_orders()
+    portfolio.handle_execution(
+        execution("e1", order.id, update="filled", quantity="10", price="100")
+    )
+    portfolio.handle_control(control("reducing"))
+    portfolio.take()
+    portfolio.replace_order(leg.id, stop_price=60)
+    assert kinds(portfolio.take()) == [ReplaceEvent]
+
+
+async def test_hooks_are_called_when_the_handler_is_done() -> None:
+    portfolio = Watching()
+    armed(portfolio, max_order_quantity=5)
+    sent = await handle(
+        portfolio,
+        handlers_of(portfolio)[SignalEvent],
+        SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG),
+        NOW,
+    )
+    assert kinds(sent) == [DenialEvent]
+    assert portfolio.told == ["signal", "done", "max_order_quantity"]
+    assert portfolio.news == []
+
+
+async def test_order_that_is_sent_again_and_again_when_denied_ends() -> None:
+    portfolio = Watching()
+    portfolio.asks_again = True
+    armed(portfolio, max_order_quantity=5)
+    signal = SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG)
+    sent = await handle(portfolio, portfolio.handle_signal, signal, NOW)
+    assert kinds(sent) == [DenialEvent, DenialEvent]
+    assert portfolio.told.count("max_order_quantity") == 1
+
+
+async def test_runaway_strategy_halts_cancels_what_works_and_tells_everybody() -> None:
+    portfolio = Watching()
+    armed(portfolio, duplicate_seconds=None)
+    sent: list[Event] = []
+    for number in range(1_000):
+        signal = SignalEvent(id=f"s{number}", symbol="AAPL", signal=Signal.LONG)
+        now = NOW + timedelta(microseconds=100 * number)
+        sent += await handle(portfolio, portfolio.handle_signal, signal, now)
+    orders = [event.id for event in sent if isinstance(event, OrderEvent)]
+    assert len(orders) == 22
+    assert [e.order_id for e in sent if isinstance(e, CancelEvent)] == orders
+    [said] = [event for event in sent if isinstance(event, ControlEvent)]
+    assert (said.state, said.sender) == ("halted", "watching")
+    assert said.id.startswith("control_")
+    assert subject_of(said) == TRADING
+    denials = [event.reason for event in sent if isinstance(event, DenialEvent)]
+    assert denials == ["max_orders_per_second"] * 3 + ["halted"] * 975
+    assert portfolio.told.count("halted") == 975 + 1, "the hook of the state, once"
+    assert not gate_of(portfolio).switch.unannounced()
+
+
+def test_log_has_the_first_denials_and_then_counts() -> None:
+    portfolio, lines = armed(max_order_quantity=1, max_orders_per_second=None), 0
+
+    def deny(seconds: float, times: int) -> list[str]:
+        nonlocal lines
+        for _ in range(times):
+            portfolio.begin("a test", NOW + timedelta(seconds=seconds))
+            portfolio.send_order("AAPL", "buy", 10)
+        assert kinds(portfolio.take()) == [DenialEvent] * times
+        told = list(portfolio.problems)[lines:]
+        lines += len(told)
+        return [line.partition(" is denied")[0].partition(", the last: ")[0] for line in told]
+
+    assert len(deny(0, 1000)) == 5
+    assert deny(59, 10) == []
+    assert deny(60, 1000) == ["1,005 more (max_order_quantity)"]
+    # What comes in the next minute is told by the next bar, when nothing more is asked for.
+    portfolio.begin("a bar", NOW + timedelta(seconds=121))
+    portfolio.handle_data(data())
+    assert deny(121, 0) == ["1,000 more (max_order_quantity)"]
+    portfolio.begin("a bar", NOW + timedelta(seconds=200))
+    portfolio.handle_data(data())
+    assert len(deny(200, 7)) == 5, "a minute was quiet"
+    portfolio.handle_control(control("halted"))
+    assert deny(200, 0) == ["2 more (max_order_quantity)"]
+    portfolio.send_order("AAPL", "buy", 10)
+    [last] = list(portfolio.problems)[lines:]
+    assert "halted" in last
+
+
+def test_log_is_not_silent_after_a_clock_that_goes_back() -> None:
+    log = Repeated()
+    told = [log.note("halted", f"order {number}", NOW) for number in range(7)]
+    assert told == [[f"order {number}"] for number in range(5)] + [[], []]
+    assert log.due(NOW - timedelta(days=1)) == ["2 more (halted), the last: order 6"]
+
+
+def test_rebalance_of_500_symbols_passes_both_gates_of_the_standard_limits() -> None:
+    portfolio, executor = armed(), PaperExecutor()
+    arm(executor)
+    executor.begin("a test", NOW)
+    orders = [portfolio.send_order(f"S{number}", "buy", 10) for number in range(500)]
+    assert [executor.admit(order) for order in orders] == [None] * 500
+    assert kinds(portfolio.take()) == [OrderEvent] * 500
+
+
+class Stumbling(Portfolio):
+    """Falls over its second order."""
+
+    def on_signal(self, event: SignalEvent) -> None:
+        self.send_order(event.symbol, "buy", 1)
+        self.send_order(event.symbol, "buy", 2)
+        raise RuntimeError("stumbled")
+
+
+async def test_halt_of_a_handler_that_failed_holds_and_is_said_later_and_can_be_released() -> None:
+    portfolio = armed(
+        Stumbling(), max_orders_per_second=0.001, burst=1, symbol_burst=0, max_breaches=1
+    )
+    signal = SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG)
+    with pytest.raises(ComponentError, match="stumbled"):
+        await handle(portfolio, portfolio.handle_signal, signal, NOW)
+    assert portfolio.take() == []
+    assert portfolio.news == []
+    assert gate_of(portfolio).switch.state is TradingState.HALTED
+    [said] = await handle(portfolio, portfolio.handle_data, data(), NOW)
+    assert isinstance(said, ControlEvent)
+    assert said.state == "halted"
+    # What was never sent could not come back, and would hold for ever.
+    portfolio.handle_control(said)
+    portfolio.handle_control(control("active"))
+    assert gate_of(portfolio).switch.state is TradingState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"update": "filled", "quantity": "11", "price": "100"}, "11 filled of 10 ordered"),
+        ({"update": "filled", "quantity": "-10", "price": "100"}, "quantity -10"),
+        ({"update": "filled", "quantity": "0", "price": "100"}, "quantity 0"),
+        ({"update": "filled", "quantity": "", "price": "100"}, "quantity ''"),
+        ({"update": "partial_fill", "quantity": "NaN", "price": "1"}, "quantity 'NaN'"),
+        ({"update": "", "quantity": "-1", "price": "100"}, "quantity -1"),
+        ({"update": "filled", "quantity": "10", "price": "0"}, "price 0"),
+        ({"update": "filled", "quantity": "10", "price": "-1"}, "price -1"),
+        ({"update": "filled", "quantity": "10", "price": "x"}, "cannot be booked"),
+        ({"update": "filled", "quantity": "10", "side": "sell", "price": "1"}, "cannot be booked"),
+    ],
+)
+def test_execution_that_must_not_be_halts_its_symbol(fields: dict[str, str], text: str) -> None:
+    portfolio = armed()
+    portfolio.handle_data(data())
+    order = portfolio.send_order("AAPL", "buy", 10)
+    portfolio.handle_execution(execution("e1", order.id, **fields))
+    assert text in gate_of(portfolio).switch.halted_symbols["AAPL"].reason
+    portfolio.take()
+    portfolio.send_order("AAPL", "sell", 1)
+    portfolio.send_order("MSFT", "buy", 1)
+    denial, other = portfolio.take()
+    assert isinstance(denial, DenialEvent)
+    assert denial.reason == DenialReason.SYMBOL_HALTED
+    assert isinstance(other, OrderEvent)
+    portfolio.handle_control(control("active"))
+    portfolio.send_order("AAPL", "sell", 1)
+    assert kinds(portfolio.take()) == [OrderEvent]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"update": "new"},
+        {"update": "rejected", "quantity": "0"},
+        {"update": "", "quantity": "0"},
+        {"update": "", "quantity": "0", "price": "100"},
+        {"update": "new", "quantity": "-5"},
+        {"update": "canceled", "quantity": "x"},
+        {"update": "", "quantity": ""},
+        {"update": "partial_fill", "quantity": "4", "price": "100"},
+        {"update": "filled", "quantity": "10", "price": "100"},
+        {"update": "", "quantity": "10", "price": "100"},
+    ],
+)
+def test_execution_that_is_in_order_halts_nothing(fields: dict[str, str]) -> None:
+    portfolio = armed()
+    order = portfolio.send_order("AAPL", "buy", 10)
+    portfolio.handle_execution(execution("e1", order.id, **fields))
+    assert not gate_of(portfolio).switch.halted_symbols
+
+
+def test_data_that_is_old_when_it_comes_is_stale() -> None:
+    portfolio = armed(stale_data_seconds=30, duplicate_seconds=None)
+    for seconds, kind in ((-31, DenialEvent), (-30, OrderEvent), (3600, OrderEvent)):
+        portfolio.handle_data(data(seconds=seconds))
+        portfolio.send_order("AAPL", "buy", 1)
+        assert kinds(portfolio.take()) == [kind]
+    # A clock of a producer that is an hour ahead does not keep its data fresh for an hour.
+    portfolio.begin("later", NOW + timedelta(seconds=31))
+    portfolio.send_order("AAPL", "buy", 1)
+    [event] = portfolio.take()
+    assert isinstance(event, DenialEvent)
+    assert event.reason == DenialReason.STALE_DATA
+
+
+def test_loss_of_the_day_reduces_when_the_price_comes_and_says_so() -> None:
+    portfolio = armed(max_daily_loss=100)
+    portfolio.handle_data(data("100"))
+    order = portfolio.send_order("AAPL", "buy", 10)
+    portfolio.handle_execution(
+        execution("e1", order.id, update="filled", quantity="10", price="100")
+    )
+    portfolio.take()
+    portfolio.handle_data(data("90"))
+    [event] = portfolio.take()
+    assert isinstance(event, ControlEvent)
+    assert (event.state, event.sender) == ("reducing", "portfolio")
+    assert event.reason == "the loss of this UTC day is 100, which reaches 100"
+    portfolio.send_order("AAPL", "buy", 1)
+    portfolio.send_order("AAPL", "sell", 10)
+    assert kinds(portfolio.take()) == [DenialEvent, OrderEvent]
+
+
+def test_component_that_says_active_is_a_problem_and_changes_nothing() -> None:
+    portfolio = armed()
+    portfolio.handle_control(control("halted"))
+    portfolio.handle_control(control("active", "paper"))
+    assert gate_of(portfolio).switch.state is TradingState.HALTED
+    assert "send it as person@machine" in portfolio.problems[-1]
+
+
+def test_file_of_a_kill_switch_halts_until_it_is_gone_and_an_operator_says_so() -> None:
+    portfolio = armed()
+    order = portfolio.send_order("AAPL", "buy", 10)
+    portfolio.take()
+    portfolio.hold("HALT", "the file is there")
+    said, canceled = portfolio.take()
+    assert isinstance(said, ControlEvent)
+    assert (said.state, said.reason) == ("halted", "HALT: the file is there")
+    assert isinstance(canceled, CancelEvent)
+    assert canceled.order_id == order.id
+    portfolio.hold("HALT", "the file is there")
+    portfolio.handle_control(said)
+    assert portfolio.take() == []
+    portfolio.handle_control(control("active"))
+    assert gate_of(portfolio).switch.state is TradingState.HALTED
+    portfolio.hold("HALT", None)
+    assert gate_of(portfolio).switch.state is TradingState.HALTED
+    portfolio.handle_control(control("active"))
+    assert gate_of(portfolio).switch.state is TradingState.ACTIVE
+
+
+def test_halt_cancels_what_works_but_not_what_protects() -> None:
+    portfolio = armed()
+    portfolio.handle_data(data())
+    first = portfolio.send_order("AAPL", "buy", 10, stop_loss=90)
+    second = portfolio.send_order("AAPL", "buy", 20)
+    portfolio.handle_execution(
+        execution("e1", first.id, update="filled", quantity="10", price="100")
+    )
+    portfolio.take()
+    portfolio.handle_control(control("halted"))
+    [event] = portfolio.take()
+    assert isinstance(event, CancelEvent)
+    assert event.order_id == second.id
+    portfolio.handle_control(control("halted", id="again"))
+    assert portfolio.take() == []
+
+
+def test_only_portfolios_and_executors_have_gates_and_those_listen_to_control() -> None:
+    assert arm(Strategy()) is None
+    for component in (Portfolio(), PaperExecutor()):
+        assert ControlEvent not in handlers_of(component)
+        assert TRADING not in dict(subscriptions_of(component))
+        gate = arm(component)
+        assert component.gate is gate is not None
+        assert ControlEvent in handlers_of(component)
+        assert (TRADING, ControlEvent) in subscriptions_of(component)
+    assert arm(Portfolio()).limits == RiskLimits()
+    assert arm(PaperExecutor()).limits == RiskLimits().for_executor()
+
+
+class Paper:
+    """A paper executor behind a gate."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.executor = PaperExecutor()
+        arm(self.executor, RiskLimits(**({"duplicate_seconds": None} | limits)))
+        self.count = 0
+
+    def send(self, event: Event, seconds: float = 0) -> list[ExecutionEvent]:
+        self.count += 1
+        self.executor.begin(f"cause {self.count}", NOW + timedelta(seconds=seconds))
+        handler: Any = handlers_of(self.executor)[type(event)]
+        handler(event)
+        return [event for event in self.executor.take() if isinstance(event, ExecutionEvent)]
+
+    def order(self, id: str, quantity: str = "10", **fields: Any) -> list[ExecutionEvent]:
+        values = {"symbol": "AAPL", "side": "buy", "type": "market", "time_in_force": "gtc"}
+        return self.send(OrderEvent(id=id, quantity=quantity, **(values | fields)))
+
+
+def test_executor_rejects_what_its_gate_denies_with_reason_and_numbers() -> None:
+    paper = Paper(max_order_quantity=5)
+    paper.send(data())
+    [report] = paper.order("order_1")
+    assert (report.update, report.order_id) == ("rejected", "order_1")
+    assert report.reason == "max_order_quantity: quantity 10 is above 5"
+    [report] = paper.order("order_2", "5")
+    assert report.update == "new"
+
+
+def test_executor_counts_its_own_fills_and_working_orders() -> None:
+    paper = Paper(max_symbol_notional=2000)
+    paper.send(data())
+    assert [e.update for e in paper.order("order_1")] == ["new"]
+    [filled] = paper.send(data(seconds=60))
+    assert filled.update == "filled"
+    assert paper.executor.book.position("AAPL") == 10
+    assert [e.update for e in paper.order("order_2")] == ["new"]
+    [report] = paper.order("order_3", "1")
+    assert report.reason == "max_symbol_notional: up to 21 AAPL at 100 is 2100, above 2000"
+    paper.send(CancelEvent(id="c", order_id="order_2", symbol="AAPL"))
+    assert [e.update for e in paper.order("order_4")] == ["new"]
+    assert [e.update for e in paper.order("order_5", side="sell")] == ["new"]
+
+
+def test_executor_gets_back_the_report_that_it_has_sent() -> None:
+    for arms in (False, True):
+        executor = PaperExecutor()
+        if arms:
+            arm(executor)
+        executor.begin("a test", NOW)
+        event = ExecutionEvent(order_id="o", symbol="AAPL", update="new")
+        assert executor.send_execution(event) is event
+        assert event.id.startswith("exec_")
+        assert executor.take() == [event]
+
+
+def test_executor_holds_replacements_against_its_gate() -> None:
+    paper = Paper(max_order_quantity=15)
+    paper.send(data())
+    paper.order("order_1", type="limit", limit_price="99")
+    replace = ReplaceEvent(id="order_2", order_id="order_1", symbol="AAPL", quantity="16")
+    [report] = paper.send(replace)
+    assert report.reason == "max_order_quantity: quantity 16 is above 15"
+    replace = ReplaceEvent(id="order_3", order_id="order_1", symbol="AAPL", quantity="15")
+    assert [e.update for e in paper.send(replace)] == ["replaced", "new"]
+    assert list(paper.executor.book.orders.working) == ["order_3"]
+
+
+def test_executor_passes_over_an_order_that_is_sent_again() -> None:
+    paper = Paper(duplicate_seconds=1.0, max_open_orders=1)
+    paper.send(data())
+    assert [e.update for e in paper.order("order_1")] == ["new"]
+    assert paper.order("order_1") == [], "a rejection would end the order that works"
+    [report] = paper.order("order_2")
+    assert str(report.reason).startswith("max_open_orders: 1 orders work")
+    [filled] = paper.send(data(seconds=60))
+    assert filled.update == "filled"
+    assert paper.order("order_1") == []
+
+
+def test_executor_adopts_what_the_broker_holds() -> None:
+    book = Paper().executor.book
+    book.adopt("AAPL", Decimal(-7), Decimal(100))
+    assert book.position("AAPL") == -7
+    assert book.equity == 0
+    book.adopt("AAPL", Decimal(3), Decimal(110))
+    assert book.position("AAPL") == 3
+    assert book.price("AAPL") == 110
+    assert book.equity == -70, "the short has lost ten a share"
+    book.adopt("AAPL", Decimal(3), Decimal(110))
+    assert book.position("AAPL") == 3
+
+
+def test_executor_halts_all_trading_by_its_own_decision() -> None:
+    paper = Paper()
+    paper.send(data())
+    paper.executor.begin("check", NOW)
+    paper.executor.halt("3 orders went to the broker, but 2 came in")
+    paper.executor.halt("again")
+    [event] = paper.executor.take()
+    assert isinstance(event, ControlEvent)
+    assert (event.state, event.sender) == ("halted", "paper")
+    [report] = paper.order("order_1")
+    assert report.update == "rejected"
+    assert str(report.reason).startswith("halted: trading is halted by paper: 3 orders")
+
+
+def test_without_a_gate_nothing_is_held_back_or_kept() -> None:
+    portfolio = Portfolio()
+    portfolio.begin("a test", NOW)
+    for number in range(100):
+        portfolio.send_order("AAPL", "buy", number + 1)
+    portfolio.handle_control(control("halted"))
+    portfolio.halt("no gate, no halt")
+    portfolio.hold("HALT", "no gate, no halt")
+    assert kinds(portfolio.take()) == [OrderEvent] * 100
+    executor = PaperExecutor()
+    executor.begin("a test", NOW)
+    executor.on_data(data())
+    executor.on_order(
+        OrderEvent(id="order_1", symbol="AAPL", side="buy", quantity="1", type="market")
+    )
+    assert kinds(executor.take()) == [ExecutionEvent]
+    assert not executor.book.orders.working
+
+
+async def test_kill_switch_on_a_bus_stops_portfolio_and_executor_until_released() -> None:
+    bus, clock, log = MemoryBus(), ManualClock(NOW), Log()
+    portfolio, executor = FixedQuantity(10), PaperExecutor()
+    gates = [gate for each in (portfolio, executor) if (gate := arm(each)) is not None]
+    members = [LiveMember(bus, each, clock) for each in (portfolio, executor)]
+    await bus.subscribe(ALL_EVENTS, log.keep)
+    for member in members:
+        await member.start()
+
+    async def publish(event: Event, *expected: str) -> None:
+        log.lines.clear()
+        clock.advance(timedelta(seconds=10))
+        await bus.publish(subject_of(event), encode(event))
+        await wait_until(lambda: len(log.lines) > len(expected))
+        assert log.lines[1:] == list(expected)
+
+    async def switch(event: ControlEvent, *expected: str) -> None:
+        await publish(event, *expected)
+        await wait_until(lambda: all(gate.switch.state == event.state for gate in gates))
+
+    def signal(id: str) -> SignalEvent:
+        return SignalEvent(id=id, symbol="AAPL", signal=Signal.LONG)
+
+    await publish(data())
+    await wait_until(lambda: executor.book.price("AAPL") is not None)
+    await publish(signal("s1"), "OrderEvent", "ExecutionEvent")
+    await switch(control("halted"), "CancelEvent", "ExecutionEvent canceled by its owner")
+    await publish(signal("s2"), "DenialEvent halted")
+    foreign = OrderEvent(id="order_go", symbol="AAPL", side="buy", quantity="1", type="market")
+    rejected = f"ExecutionEvent halted: trading is halted by {ANN}: because"
+    await publish(foreign, rejected)
+    await publish(control("active", "paper"))
+    await wait_until(lambda: "person@machine" in portfolio.problems[-1])
+    await publish(signal("s3"), "DenialEvent halted")
+    await switch(control("active"))
+    await publish(signal("s4"), "OrderEvent", "ExecutionEvent")
+    for member in members:
+        await member.stop()
+    await bus.close()
+
+
+class Log:
+    """What went over a bus."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def keep(self, message: Message) -> None:
+        event_type = event_type_of(message.subject)
+        assert event_type is not None
+        event = decode(event_type, message.payload)
+        self.lines.append(f"{event_type.__name__} {getattr(event, 'reason', None) or ''}".strip())

@@ -1,0 +1,134 @@
+"""Programs of a live app that die are started again, until that does not help."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from ingenium.components import External
+from ingenium.deploy.local.child_process import Child
+from ingenium.deploy.local.supervisor import Backoff, CrashLoopError, RestartPolicy, Supervised
+from ingenium.errors import DeployError
+
+NAME = "rsi"
+
+
+def test_pauses_double_to_a_limit_and_begin_anew_after_health() -> None:
+    backoff = Backoff(RestartPolicy(crashes=100))
+    now = 0.0
+    pauses = []
+    for _ in range(7):
+        pauses.append(backoff.crashed(1.0, now))
+        now += 40
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+    assert backoff.crashed(119.9, now) == 30
+    assert backoff.crashed(120.0, now + 120) == 1
+    assert backoff.crashed(1.0, now + 122) == 2
+
+
+def test_five_crashes_within_two_minutes_are_too_many() -> None:
+    backoff = Backoff(RestartPolicy())
+    assert [backoff.crashed(1, now) for now in (0, 10, 20, 30, 119)] == [1, 2, 4, 8, None]
+    backoff = Backoff(RestartPolicy())
+    assert [backoff.crashed(1, now) for now in (0, 10, 20, 30, 121)] == [1, 2, 4, 8, 16]
+
+
+class World:
+    """Makes real processes, and notes what is said about them."""
+
+    def __init__(self, command: str) -> None:
+        self.lines: list[str] = []
+        self.pauses: list[float] = []
+        self.children: list[Child] = []
+        self._command = command
+        self._said = asyncio.Event()
+
+    def supervised(self, policy: RestartPolicy | None = None) -> Supervised:
+        component = External("strategy", ["rsi"], name=NAME)
+        return Supervised(component, self._make, self._on_line, policy, self._pause)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                self._said.clear()
+                await self._said.wait()
+
+    def _make(self) -> Child:
+        command = [sys.executable, "-c", self._command]
+        self.children.append(Child(NAME, command, dict(os.environ), on_line=self._on_line))
+        return self.children[-1]
+
+    def _on_line(self, name: str, line: str) -> None:
+        assert name == NAME
+        self.lines.append(line)
+        self._said.set()
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self._said.set()
+
+
+async def test_program_that_is_killed_is_started_again_and_stops_in_order() -> None:
+    world = World("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    part = world.supervised()
+    await part.start()
+    run = asyncio.create_task(part.run())
+    await world.until(lambda: len(world.lines) == 1)
+    part.ready()
+    os.kill(int(world.lines[0]), 9)
+    await world.until(lambda: len(world.lines) == 3)
+    assert world.lines[1] == "was killed by SIGKILL; it is started again in 1 s"
+    assert world.pauses == [1.0]
+    assert world.lines[2] != world.lines[0]
+    part.ready()
+    assert world.lines[3] == "is ready again"
+    await part.stop()
+    await run
+    assert len(world.children) == 2
+
+
+async def test_program_that_dies_again_and_again_is_given_up() -> None:
+    world = World("raise SystemExit(3)")
+    part = world.supervised()
+    part.ready()
+    await part.start()
+    with pytest.raises(CrashLoopError, match="'rsi' ended with 3, 5 times within 120 s"):
+        await part.run()
+    assert world.pauses == [1, 2, 4, 8]
+    assert len(world.children) == 5
+
+
+async def test_program_that_dies_before_it_is_ready_is_an_error() -> None:
+    world = World("raise SystemExit(2)")
+    part = world.supervised()
+    await part.start()
+    with pytest.raises(DeployError, match="'rsi' ended with 2 before the run did"):
+        await part.run()
+    assert world.pauses == []
+
+
+async def test_program_that_is_stopped_while_it_waits_is_not_started_again() -> None:
+    world = World("raise SystemExit(3)")
+    waiting = asyncio.Event()
+    component = External("strategy", ["rsi"], name=NAME)
+
+    async def pause(seconds: float) -> None:
+        waiting.set()
+        await asyncio.sleep(seconds)
+
+    part = Supervised(
+        component, world._make, world._on_line, RestartPolicy(first_seconds=600), pause
+    )
+    part.ready()
+    await part.start()
+    run = asyncio.create_task(part.run())
+    await waiting.wait()
+    part.kill()
+    await part.stop()
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+    assert len(world.children) == 1
