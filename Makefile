@@ -116,5 +116,5 @@ lock: $(READY)
 	cd python && $(PIN) --group bench pyproject.toml -o requirements-bench.lock
 
 clean:
-	rm -f python/ingenium__mypyc.* python/ingenium/*/*.so
+	rm -f python/ingenium__mypyc.*; find python/ingenium -name "*.so" -delete
 	rm -rf .venv .ingenium tests/conformance/build python/.mypy_cache python/.ruff_cache python/.pytest_cache

@@ -58,7 +58,7 @@ def stale_sources() -> list[str]:
 
 def _has_libraries() -> bool:
     place = _PACKAGE / "backtest"
-    return any((place / f"quick{suffix}").exists() for suffix in EXTENSION_SUFFIXES)
+    return any((place / f"fast_loop{suffix}").exists() for suffix in EXTENSION_SUFFIXES)
 
 
 def _run_sources_if_stale() -> list[str]:

@@ -2,8 +2,8 @@
 
 Started by `ingenium.nats_server.process_guard` as a script of its own, with the standard library
 only. Its standard input is a pipe whose other end the owner holds. When the owner ends in whatever
-way, kill -9 included, the system closes that end, and the program is ended here. So the owner needs no
-handler that could be skipped, and its threads do not matter, as they would to the parent-death
+way, kill -9 included, the system closes that end, and the program is ended here. So the owner needs
+no handler that could be skipped, and its threads do not matter, as they would to the parent-death
 signal of Linux, which macOS does not have.
 
 Arguments: seconds for an orderly end, number of a lock's file descriptor or -1, and the command.
