@@ -28,7 +28,7 @@ from ingenium.components import arm
 from ingenium.errors import BusTimeoutError
 from ingenium.events import ControlEvent, ExecutionEvent, OrderEvent, encode
 from ingenium.nats_server.binary import find_binary
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, TRADING
 
 EVENTS = 1_000_000
@@ -105,7 +105,7 @@ async def member(
     bus = await NatsBus.connect(url, options=NatsOptions(reconnect_buffer_bytes=0))
     stream = await open_stream(bus, MONEY_STREAM)
     began = perf_counter()
-    it = DurableMember(bus, stream, component, Store.open(path, owner="holder"))
+    it = DurableRunner(bus, stream, component, Store.open(path, owner="holder"))
     await it.start()
     run = asyncio.create_task(it.run())
     try:

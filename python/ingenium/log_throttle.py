@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-__all__ = ["Repeated"]
+__all__ = ["LogThrottle"]
 
 _SHOWN = 5
 _WINDOW = timedelta(seconds=60)
@@ -22,7 +22,7 @@ class _Period:
         self.last = ""
 
 
-class Repeated:
+class LogThrottle:
     """Lets the first five lines of a kind through, and counts what comes behind them.
 
     The count comes out after a minute, and then each minute as long as it goes on; lines come out

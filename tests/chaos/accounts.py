@@ -109,14 +109,15 @@ def _differences(name: str, has: Positions, there: Positions) -> Iterator[str]:
 
 def _ledger(world: World, facts: Facts) -> Iterator[str]:
     orders = Counter(str(order["client_order_id"]) for order in world.broker.lines("order"))
-    for client_id, copies in orders.items():
+    for client_order_id, copies in orders.items():
         if copies > 1:
-            yield f"order {client_id} is at the broker {copies} times"
-        if client_id not in facts.orders:
-            yield f"order {client_id} is at the broker, and not in the stream"
-    for client_id, end in facts.ends.items():
-        if (end == "filled") != (client_id in orders):
-            yield f"order {client_id} is {end}, and at the broker {orders[client_id]} times"
+            yield f"order {client_order_id} is at the broker {copies} times"
+        if client_order_id not in facts.orders:
+            yield f"order {client_order_id} is at the broker, and not in the stream"
+    for client_order_id, end in facts.ends.items():
+        if (end == "filled") != (client_order_id in orders):
+            copies = orders[client_order_id]
+            yield f"order {client_order_id} is {end}, and at the broker {copies} times"
 
 
 async def _verify(world: World) -> list[str]:

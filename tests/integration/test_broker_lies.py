@@ -330,8 +330,8 @@ async def test_order_that_is_forgotten_while_it_is_canceled_blocks_too(office: L
     async with office.open() as executor:
         await office.order_works(executor)
 
-        async def forget(client_id: str) -> None:
-            del office.lying.orders[client_id]
+        async def forget(client_order_id: str) -> None:
+            del office.lying.orders[client_order_id]
 
         office.lying.cancel = forget  # type: ignore[method-assign]
         await office.send(CancelEvent(id="cancel_1", order_id=ORDER, symbol="AAPL"))

@@ -21,7 +21,7 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stre
 from ingenium.bus.stream import MESSAGE_ID, Stream
 from ingenium.components import Strategy
 from ingenium.events import DataEvent, Ohlc, Signal, encode
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.subjects.names import DENIAL, EXECUTION, ORDER, SIGNAL, data_subject
 from ingenium.trading import Bar
 
@@ -162,7 +162,7 @@ async def test_burst_of_bars_loses_nothing_to_lateness(server: Any, tmp_path: Pa
             return await open_stream(bus, DATA_STREAM)
 
         store = Store.open(tmp_path / "every-bar.db", owner="test")
-        member = DurableMember(bus, stream, EveryBar(), store, open_data=open_data)
+        member = DurableRunner(bus, stream, EveryBar(), store, open_data=open_data)
         await member.start()
         run = asyncio.create_task(member.run())
         await _publish(bus, BARS)

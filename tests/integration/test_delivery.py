@@ -18,7 +18,7 @@ from ingenium.bus import NatsBus, NatsOptions
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, StreamLayout, open_stream
 from ingenium.errors import BusConnectError, StoreError, StreamError
 from ingenium.events import ContentType
-from ingenium.operations.dead_letters import letters_of, original_of
+from ingenium.operations.dead_letters import dead_letters_of, original_of
 from ingenium.runtime.durable import Store
 from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, dead_letter_subject
 
@@ -92,7 +92,7 @@ async def test_binary_dead_letter_leads_to_the_bytes_and_form_of_what_was_refuse
             return await stream.last(dead_letter_subject("every-signal")) is not None
 
         await desk.until(buried, "a dead letter")
-        (letter,) = [letter async for letter in letters_of(stream)]
+        (letter,) = [letter async for letter in dead_letters_of(stream)]
         assert letter.event.content_type == "application/protobuf"
         assert "no binary ingenium.v1.SignalEvent" in letter.event.error
         original = await original_of(stream, letter)

@@ -28,7 +28,7 @@ from ingenium.events import DataEvent, Ohlc, Signal, SignalEvent, decode, encode
 from ingenium.ids import make_id
 from ingenium.nats_server import EmbeddedServer
 from ingenium.nats_server.accounts import OPERATOR, READER, ROLES, Accounts
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.runtime.durable.secret import id_secret
 from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, data_subject
 from ingenium.testing import Collector, IncidentLog, wait_until
@@ -374,12 +374,12 @@ async def test_signal_under_an_id_that_was_used_is_found_out_by_its_bytes(
 
 async def turning(
     bus: NatsBus, store: Path, stream: NatsStream, payloads: list[bytes]
-) -> DurableMember:
+) -> DurableRunner:
     """Start a strategy on its stream that sends a signal for each bar."""
     component = Turns(name="rsi")
     kept = Store.open(store, owner="test")
     secret = await id_secret(bus, kept)
-    member = DurableMember(bus, stream, component, kept, secret=secret)
+    member = DurableRunner(bus, stream, component, kept, secret=secret)
     await member.start()
     for payload in payloads:
         await member._on_data(Message(PRICE, payload))

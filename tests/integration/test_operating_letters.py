@@ -26,9 +26,9 @@ from ingenium.events import (
 from ingenium.nats_server.accounts import OPERATOR
 from ingenium.operations.dead_letters import (
     RESENT,
-    Letter,
-    find_letter,
-    letters_of,
+    DeadLetter,
+    dead_letters_of,
+    find_dead_letter,
     original_of,
     resend,
 )
@@ -45,8 +45,8 @@ class Broken(EverySignal):
             raise ZeroDivisionError("not \x1b[31mthis one")
 
 
-async def _letters(stream: Stream, **which: Any) -> list[Letter]:
-    return [letter async for letter in letters_of(stream, **which)]
+async def _letters(stream: Stream, **which: Any) -> list[DeadLetter]:
+    return [letter async for letter in dead_letters_of(stream, **which)]
 
 
 async def _orders(desk: Desk, bus: NatsBus) -> list[str]:
@@ -170,7 +170,7 @@ async def test_letter_about_what_the_stream_never_had_is_refused(desk: Desk, bus
     assert not await desk.records(bus, ORDER)
     for place in (0, 1, 10_000):
         with pytest.raises(StreamError, match="is no dead letter"):
-            await find_letter(stream, place)
+            await find_dead_letter(stream, place)
 
 
 async def test_fill_without_any_price_is_booked_when_one_is_known(desk: Desk, bus: NatsBus) -> None:

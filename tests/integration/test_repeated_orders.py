@@ -20,7 +20,7 @@ from ingenium.bus.stream import MESSAGE_ID, Stream
 from ingenium.components import Executor, Portfolio, arm
 from ingenium.components.order_contents import OrderContents, content_of
 from ingenium.events import ExecutionEvent, OrderEvent, ReplaceEvent, StopLoss, decode, encode
-from ingenium.runtime.live import LiveMember
+from ingenium.runtime.live import LiveRunner
 from ingenium.subjects.names import EXECUTION, ORDER, data_subject, dead_letter_subject
 from ingenium.testing.events import data_event
 
@@ -115,7 +115,7 @@ async def test_second_order_over_the_plain_bus_is_rejected_too() -> None:
     executor = PaperExecutor()
     arm(executor)
     said: list[ExecutionEvent] = []
-    member = LiveMember(bus, executor)
+    member = LiveRunner(bus, executor)
     await member.start()
     await bus.subscribe(EXECUTION, lambda m: said.append(decode(ExecutionEvent, m.payload)))
     await bus.publish(data_subject("AAPL"), encode(data_event("AAPL", close="60")))
@@ -145,7 +145,7 @@ async def test_plain_executor_works_an_order_once_over_the_plain_bus() -> None:
     executor = Notes()
     arm(executor)
     said: list[ExecutionEvent] = []
-    member = LiveMember(bus, executor)
+    member = LiveRunner(bus, executor)
     await member.start()
     await bus.subscribe(EXECUTION, lambda m: said.append(decode(ExecutionEvent, m.payload)))
     other = order()

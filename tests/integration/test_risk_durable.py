@@ -14,7 +14,7 @@ from ingenium.bus import NatsBus
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components import Component, arm
-from ingenium.components.risk_gated import Gated
+from ingenium.components.risk_gated import RiskGated
 from ingenium.events import ControlEvent, DenialEvent, TradingState, decode, encode
 from ingenium.risk import RiskLimits
 from ingenium.subjects.names import DENIAL, ORDER, TRADING
@@ -34,7 +34,7 @@ def armed(component: Any) -> Any:
 
 
 def state(component: Component) -> TradingState:
-    assert isinstance(component, Gated)
+    assert isinstance(component, RiskGated)
     assert component.gate is not None
     return component.gate.switch.state
 

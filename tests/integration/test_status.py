@@ -23,7 +23,7 @@ from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.cli.main import application
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
-from ingenium.operations.apps import find_place
+from ingenium.operations.apps import find_app
 from ingenium.operations.component_state import ComponentState
 from ingenium.operations.status import AppStatus, status_of
 
@@ -81,7 +81,7 @@ class Elsewhere:
     def __init__(self, folder: Path, url: str, app: str = "live", prefix: str = "") -> None:
         folder.mkdir(exist_ok=True)
         settings = Settings(data_directory=folder / ".ingenium").at_server(url)
-        self.place = find_place(settings.with_prefix(prefix), app)
+        self.place = find_app(settings.with_prefix(prefix), app)
 
     def status(self) -> AppStatus:
         return asyncio.run(status_of(self.place))
@@ -267,7 +267,7 @@ def test_plain_server_and_prefix_and_an_app_that_starts_while_it_is_halted(
 
 def test_halted_app_that_is_gone_with_its_server_is_halted_and_nothing_runs(folder: Path) -> None:
     with running("run", "app.py:app", cwd=folder) as it:
-        place = find_place(Settings(data_directory=folder / ".ingenium"), "live")
+        place = find_app(Settings(data_directory=folder / ".ingenium"), "live")
         until(lambda: place.directory.joinpath("state/fill-all.db").exists(), "a state")
         until(lambda: _status(folder).is_well, "all that runs")
         ended = ingenium("halt", "live", "--reason", "odd fills", cwd=folder)
@@ -288,7 +288,7 @@ def test_halted_app_that_is_gone_with_its_server_is_halted_and_nothing_runs(fold
 
 
 def _status(folder: Path) -> AppStatus:
-    return asyncio.run(status_of(find_place(Settings(data_directory=folder / ".ingenium"), "live")))
+    return asyncio.run(status_of(find_app(Settings(data_directory=folder / ".ingenium"), "live")))
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ from simulation.process import CrashedError, Process
 from simulation.stream import NAME, SimStream
 
 from ingenium.brokers.broker_executor import BrokerExecutor
-from ingenium.brokers.journal_entry import Entry, OrderState
+from ingenium.brokers.journal_entry import JournalEntry, OrderState
 from ingenium.brokers.journal_rows import PREFIX
 from ingenium.components import Component, Portfolio
 from ingenium.components.failpoints import Point
 from ingenium.components.risk_gated import arm
 from ingenium.errors import IngeniumError, StoreDamagedError, StreamError
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.runtime.durable.salvage import put_parts, whole_parts
-from ingenium.runtime.durable.store import Position
+from ingenium.runtime.durable.store import StreamPosition
 
 if TYPE_CHECKING:
     from simulation.world import SimWorld
@@ -93,7 +93,7 @@ class Actor:
             else:
                 lease = self._world.lease(component.role, process)
             store = self._open(component)
-            member = DurableMember(
+            member = DurableRunner(
                 bus,
                 stream,
                 component,
@@ -174,7 +174,7 @@ class Actor:
         self.disk.process = None
         return Store(self.disk, self.name)
 
-    def place(self) -> Position | None:
+    def place(self) -> StreamPosition | None:
         """Return the last message of the stream that it has written down as handled."""
         with self._looking() as store:
             return store.position(NAME)
@@ -194,11 +194,11 @@ class Actor:
         entry = self._entry(order_id)
         return entry is not None and entry.is_at_broker
 
-    def _entry(self, order_id: str) -> Entry | None:
+    def _entry(self, order_id: str) -> JournalEntry | None:
         key = f"{PREFIX}order/{order_id}"
         with self._looking() as store:
             row = store.rows(key).get(key)
-        return None if row is None else msgspec.json.decode(row, type=Entry)
+        return None if row is None else msgspec.json.decode(row, type=JournalEntry)
 
     def is_idle(self) -> bool:
         """Whether it has handled all that is for it, and sent all that it had to."""

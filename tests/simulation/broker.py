@@ -35,7 +35,7 @@ class Placed(msgspec.Struct):
 
     Attributes:
         order: What was asked for.
-        broker_id: The broker's own id.
+        venue_order_id: The broker's own id.
         before: What was filled of the orders whose place it took.
         filled: What is filled of it.
         update: How it stands.
@@ -45,7 +45,7 @@ class Placed(msgspec.Struct):
     """
 
     order: Order
-    broker_id: str
+    venue_order_id: str
     before: Decimal = Decimal(0)
     filled: Decimal = Decimal(0)
     update: TradeUpdate = TradeUpdate.NEW
@@ -62,8 +62,8 @@ class Placed(msgspec.Struct):
         """Return it as the broker tells of it."""
         order = self.order
         return BrokerOrder(
-            client_id=order.id,
-            broker_id=self.broker_id,
+            client_order_id=order.id,
+            venue_order_id=self.venue_order_id,
             symbol=order.symbol,
             side=order.side,
             quantity=order.quantity,
@@ -105,24 +105,24 @@ class SimExchange(Peer):
         self._check_new(order)
         return self._place(order, Decimal(0)).told()
 
-    def cancel(self, client_id: str) -> None:
+    def cancel(self, client_order_id: str) -> None:
         """Cancel an order soon, if it is not filled before."""
-        placed = self._open(client_id)
+        placed = self._open(client_order_id)
         self._plan(self.chaos.random.uniform(0.01, 1.0), self._end_canceled, placed)
 
-    def replace(self, client_id: str, order: Order) -> BrokerOrder:
+    def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
         """Put an order in the place of another."""
         self._check_new(order)
-        old = self._open(client_id)
+        old = self._open(client_order_id)
         before = old.before + old.filled
         if order.quantity <= before:
             raise BrokerRefusedError(f"{before} are filled already")
         self._end(old, TradeUpdate.REPLACED)
         return self._place(order, before).told()
 
-    def find(self, client_id: str) -> BrokerOrder | None:
+    def find(self, client_order_id: str) -> BrokerOrder | None:
         """Return how an order stands."""
-        placed = self._by_id.get(client_id)
+        placed = self._by_id.get(client_order_id)
         return placed.told() if placed is not None and self._shows(placed) else None
 
     def open_orders(self) -> Sequence[BrokerOrder]:
@@ -145,9 +145,9 @@ class SimExchange(Peer):
         """Return what the account holds."""
         return {s: Decimal(q) for s, q in sorted(self.positions.items()) if q}
 
-    def has_ended(self, client_id: str) -> bool:
+    def has_ended(self, client_order_id: str) -> bool:
         """Whether an order is here, and will not be filled any more."""
-        placed = self._by_id.get(client_id)
+        placed = self._by_id.get(client_order_id)
         return placed is not None and not placed.told().is_open and not placed.is_forgotten
 
     def stop(self) -> None:
@@ -195,10 +195,10 @@ class SimExchange(Peer):
             self.chaos.fault("rejected", order.id)
             raise BrokerRefusedError("not enough buying power")
 
-    def _open(self, client_id: str) -> Placed:
-        placed = self._by_id.get(client_id)
+    def _open(self, client_order_id: str) -> Placed:
+        placed = self._by_id.get(client_order_id)
         if placed is None or placed.is_forgotten or not placed.told().is_open:
-            raise BrokerRefusedError(f"there is no open order {client_id}")
+            raise BrokerRefusedError(f"there is no open order {client_order_id}")
         return placed
 
     def _place(self, order: Order, before: Decimal) -> Placed:
@@ -208,7 +208,7 @@ class SimExchange(Peer):
         self.placed.append(placed)
         self._by_id[order.id] = placed
         chaos.counts["orders"] += 1
-        chaos.trace(f"broker places {placed.broker_id} {order.id}")
+        chaos.trace(f"broker places {placed.venue_order_id} {order.id}")
         if chaos.roll(chaos.options.rejects):
             chaos.fault("rejected later", order.id)
             self._plan(chaos.delay(), self._end, placed, TradeUpdate.REJECTED, "not tradable")
@@ -230,7 +230,7 @@ class SimExchange(Peer):
         self._fill_numbers[counted] += 1
         fill = BrokerFill(
             id=f"f{self._fill_numbers[counted]}",
-            client_id=order.id,
+            client_order_id=order.id,
             symbol=order.symbol,
             side=order.side,
             quantity=quantity,
@@ -261,7 +261,7 @@ class SimExchange(Peer):
         chaos, lie = self.chaos, self.chaos.options.lie
         if not lie or lie == "forgotten" or self.lied or len(self.executed) < 2:
             return False
-        chaos.fault(lie, f"{fill.id} of {fill.client_id}")
+        chaos.fault(lie, f"{fill.id} of {fill.client_order_id}")
         self.lied[fill.symbol] = lie
         if lie == "bust":
             self._plan(chaos.random.uniform(1, 10), self._bust, fill)
@@ -271,7 +271,7 @@ class SimExchange(Peer):
         return True
 
     def _bust(self, fill: BrokerFill) -> None:
-        self.chaos.trace(f"broker busts {fill.id} of {fill.client_id}")
+        self.chaos.trace(f"broker busts {fill.id} of {fill.client_order_id}")
         quantity = int(fill.quantity)
         self.positions[fill.symbol] -= quantity if fill.side is Side.BUY else -quantity
 
@@ -324,20 +324,23 @@ class SimBroker(Broker):
         self._leaves(self._process, order)
         return await self._send(f"take {order.id}", lambda: self._exchange.submit(order))
 
-    async def cancel(self, client_id: str) -> None:
+    async def cancel(self, client_order_id: str) -> None:
         """Ask to cancel an order."""
-        await self._ask(f"cancel {client_id}", lambda: self._exchange.cancel(client_id))
+        await self._ask(f"cancel {client_order_id}", lambda: self._exchange.cancel(client_order_id))
 
-    async def replace(self, client_id: str, order: Order) -> BrokerOrder:
+    async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
         """Put an order in the place of another."""
         self._leaves(self._process, order)
         return await self._send(
-            f"replace {client_id} by {order.id}", lambda: self._exchange.replace(client_id, order)
+            f"replace {client_order_id} by {order.id}",
+            lambda: self._exchange.replace(client_order_id, order),
         )
 
-    async def find(self, client_id: str) -> BrokerOrder | None:
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
         """Return how an order stands."""
-        return await self._ask(f"find {client_id}", lambda: self._exchange.find(client_id))
+        return await self._ask(
+            f"find {client_order_id}", lambda: self._exchange.find(client_order_id)
+        )
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """Return what may still be filled."""
@@ -362,10 +365,10 @@ class SimBroker(Broker):
             if told is None or chaos.roll(chaos.options.reset):
                 chaos.fault("updates reset", self._process.name)
                 raise BrokerError("the connection to the broker broke")
-            self._process.effect(f"is told {told.update} of {told.client_id}")
+            self._process.effect(f"is told {told.update} of {told.client_order_id}")
             yield told
             if chaos.roll(chaos.options.doubled):
-                chaos.fault("update told again", told.client_id)
+                chaos.fault("update told again", told.client_order_id)
                 yield told
 
     async def _send(self, what: str, serve: Callable[[], _T]) -> _T:

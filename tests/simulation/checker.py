@@ -14,7 +14,7 @@ from ingenium.brokers.journal_entry import OrderState
 from ingenium.brokers.order_journal import OrderJournal
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.components import Portfolio
-from ingenium.components.risk_gated import Gated, arm
+from ingenium.components.risk_gated import RiskGated, arm
 from ingenium.events import (
     DeadLetterEvent,
     DenialEvent,
@@ -228,7 +228,7 @@ class _Check:
         """What an operator has said last holds for all."""
         for actor in (self.world.portfolio, self.world.executor):
             component = actor.component
-            assert isinstance(component, Gated)
+            assert isinstance(component, RiskGated)
             assert component.gate is not None
             state = component.gate.switch.state
             last = said(self.world.server.records)

@@ -22,7 +22,7 @@ from ingenium.bus.stream import (
     check_mark,
 )
 from ingenium.errors import BusTimeoutError, StreamError
-from ingenium.runtime.durable.store import Position
+from ingenium.runtime.durable.store import StreamPosition
 from ingenium.subjects.grammar import matches
 
 __all__ = ["NAME", "SimServer", "SimStream"]
@@ -124,7 +124,7 @@ class SimServer(Peer):
         self.lost.append(1)
         self.created = self.chaos.now.isoformat()
 
-    def read_to(self, place: Position | None) -> list[Record]:
+    def read_to(self, place: StreamPosition | None) -> list[Record]:
         """Return what somebody has read who has come to a place.
 
         It may be one in the stream as it was before a loss, whose numbers say nothing of this one.

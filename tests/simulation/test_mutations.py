@@ -65,18 +65,18 @@ def fresh_client_id_per_retry(patch):
 
 
 def position_before_state(patch):
-    commit = transaction.Draft.commit
+    commit = transaction.Transaction.commit
 
     def commit_twice(self):
         if self._positions:
             self._store.commit(Change(positions=list(self._positions.values())))
         commit(self)
 
-    patch.setattr(transaction.Draft, "commit", commit_twice)
+    patch.setattr(transaction.Transaction, "commit", commit_twice)
 
 
 def state_before_position(patch):
-    commit = transaction.Draft.commit
+    commit = transaction.Transaction.commit
 
     def commit_twice(self):
         positions, self._positions = self._positions, {}
@@ -85,20 +85,20 @@ def state_before_position(patch):
         if positions:
             self._store.commit(Change(positions=list(positions.values()), seen=list(seen)))
 
-    patch.setattr(transaction.Draft, "commit", commit_twice)
+    patch.setattr(transaction.Transaction, "commit", commit_twice)
 
 
 def no_inbox(patch):
-    patch.setattr(transaction.Draft, "digest", lambda self, identifier: None)
+    patch.setattr(transaction.Transaction, "digest", lambda self, identifier: None)
 
 
 def duplicate_is_known_by_its_id_alone(patch):
-    digest = transaction.Draft.digest
+    digest = transaction.Transaction.digest
 
     def without_content(self, identifier):
         return None if digest(self, identifier) is None else b""
 
-    patch.setattr(transaction.Draft, "digest", without_content)
+    patch.setattr(transaction.Transaction, "digest", without_content)
 
 
 def outbox_forgets_before_the_acknowledgement(patch):
@@ -143,14 +143,14 @@ def outbox_sends_together_in_any_order(patch):
 
 
 def commit_leaves_out_what_the_last_of_a_batch_has_sent(patch):
-    commit = transaction.Draft.commit
+    commit = transaction.Transaction.commit
 
     def commit_without_the_last(self):
         if len(self._outbox) > 1 and len(self._seen) > 1:
             self._outbox.pop()
         commit(self)
 
-    patch.setattr(transaction.Draft, "commit", commit_without_the_last)
+    patch.setattr(transaction.Transaction, "commit", commit_without_the_last)
 
 
 def call_before_the_journal_is_written(patch):
@@ -165,26 +165,26 @@ def call_before_the_journal_is_written(patch):
 
 
 def fills_are_booked_again(patch):
-    fill = journal_updates.BrokerNews.fill
+    fill = journal_updates.JournalUpdates.fill
 
     def forgetful(self, told):
-        entry = self.entries.get(told.client_id)
+        entry = self.entries.get(told.client_order_id)
         if entry is not None:
             entry.fills.clear()
         return fill(self, told)
 
-    patch.setattr(journal_updates.BrokerNews, "fill", forgetful)
+    patch.setattr(journal_updates.JournalUpdates, "fill", forgetful)
 
 
 def unknown_counts_as_failed(patch):
-    heed = worker.BrokerWork._heed
+    apply_answer = worker.BrokerWorker._apply_answer
 
     def give_up(self, entry, answer):
         if isinstance(answer.error, BrokerTimeoutError):
             answer = Answer(None, BrokerRefusedError("no answer"))
-        heed(self, entry, answer)
+        apply_answer(self, entry, answer)
 
-    patch.setattr(worker.BrokerWork, "_heed", give_up)
+    patch.setattr(worker.BrokerWorker, "_apply_answer", give_up)
 
 
 def unknown_is_always_sent_again(patch):
@@ -217,7 +217,7 @@ def halts_are_not_heard(patch):
 
 
 def words_about_trading_count_again(patch):
-    digest = transaction.Draft.digest
+    digest = transaction.Transaction.digest
     apply = TradingSwitch.apply
 
     def apply_anew(self, event):
@@ -228,7 +228,7 @@ def words_about_trading_count_again(patch):
         return None if identifier.startswith("control") else digest(self, identifier)
 
     patch.setattr(TradingSwitch, "apply", apply_anew)
-    patch.setattr(transaction.Draft, "digest", digest_of_others)
+    patch.setattr(transaction.Transaction, "digest", digest_of_others)
 
 
 def portfolio_forgets_its_state(patch):

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ingenium.brokers import Broker, BrokerExecutor, BrokerFill, BrokerOrder
 from ingenium.brokers.reconciler import Reconciler
-from ingenium.brokers.worker import BrokerWork
+from ingenium.brokers.worker import BrokerWorker
 from ingenium.components import arm
 from ingenium.components.failpoints import Point
 from ingenium.events import Event, ExecutionEvent, OrderEvent, Side, TradeUpdate
@@ -51,22 +51,26 @@ class FakeBroker(Broker):
         """Have an order."""
         values: dict[str, Any] = {"symbol": order.symbol, "side": order.side}
         values["quantity"] = order.quantity
-        known = BrokerOrder(client_id=order.id, broker_id=f"b-{order.id}", **(values | fields))
+        known = BrokerOrder(
+            client_order_id=order.id, venue_order_id=f"b-{order.id}", **(values | fields)
+        )
         self.orders[order.id] = known
         return known
 
-    def fill(self, client_id: str, quantity: int, price: int = 100, **fields: Any) -> BrokerFill:
+    def fill(
+        self, client_order_id: str, quantity: int, price: int = 100, **fields: Any
+    ) -> BrokerFill:
         """Fill a part of an order, or of a stranger's without a client id."""
         values: dict[str, Any] = {"symbol": "A", "side": Side.BUY, "time": NOW}
-        if (known := self.orders.get(client_id)) is not None:
+        if (known := self.orders.get(client_order_id)) is not None:
             values |= {"symbol": known.symbol, "side": known.side}
             filled = known.filled + quantity
             is_full = filled == known.quantity
             update = TradeUpdate.FILLED if is_full else TradeUpdate.PARTIAL_FILL
-            self.orders[client_id] = replace(known, filled=filled, update=update)
+            self.orders[client_order_id] = replace(known, filled=filled, update=update)
         new = BrokerFill(
             id=f"f{len(self.told) + 1}",
-            client_id=client_id,
+            client_order_id=client_order_id,
             quantity=Decimal(quantity),
             price=Decimal(price),
             **(values | fields),
@@ -76,8 +80,8 @@ class FakeBroker(Broker):
         self.held[new.symbol] = self.held.get(new.symbol, Decimal(0)) + signed
         return new
 
-    def _answer(self, method: str, client_id: str, usual: Callable[[], Any]) -> Any:
-        self.calls.append((method, client_id))
+    def _answer(self, method: str, client_order_id: str, usual: Callable[[], Any]) -> Any:
+        self.calls.append((method, client_order_id))
         waiting = self.faults.get(method) or [None]
         fault = waiting.pop(0)
         if isinstance(fault, Exception):
@@ -89,30 +93,30 @@ class FakeBroker(Broker):
         answer: BrokerOrder = self._answer("submit", order.id, lambda: self.put(order))
         return answer
 
-    async def cancel(self, client_id: str) -> None:
+    async def cancel(self, client_order_id: str) -> None:
         """Cancel an order; nobody is told."""
 
         def cancel() -> None:
-            known = self.orders[client_id]
-            self.orders[client_id] = replace(known, update=TradeUpdate.CANCELED)
+            known = self.orders[client_order_id]
+            self.orders[client_order_id] = replace(known, update=TradeUpdate.CANCELED)
 
-        self._answer("cancel", client_id, cancel)
+        self._answer("cancel", client_order_id, cancel)
 
-    async def replace(self, client_id: str, order: Order) -> BrokerOrder:
+    async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
         """Put an order in another's place."""
 
         def change() -> BrokerOrder:
-            old = self.orders[client_id]
-            self.orders[client_id] = replace(old, update=TradeUpdate.REPLACED)
+            old = self.orders[client_order_id]
+            self.orders[client_order_id] = replace(old, update=TradeUpdate.REPLACED)
             return self.put(order)
 
-        answer: BrokerOrder = self._answer("replace", f"{client_id} {order.id}", change)
+        answer: BrokerOrder = self._answer("replace", f"{client_order_id} {order.id}", change)
         return answer
 
-    async def find(self, client_id: str) -> BrokerOrder | None:
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
         """Look an order up."""
         answer: BrokerOrder | None = self._answer(
-            "find", client_id, lambda: self.orders.get(client_id)
+            "find", client_order_id, lambda: self.orders.get(client_order_id)
         )
         return answer
 
@@ -188,7 +192,7 @@ class Work:
         self.executor = BrokerExecutor(self.broker, **({"timeout_seconds": 5.0} | options))
         arm(self.executor, limits or RiskLimits(duplicate_seconds=None))
         self.desk = FakeDesk(self.executor)
-        self.work = BrokerWork(self.executor, self.desk)
+        self.work = BrokerWorker(self.executor, self.desk)
         self.reconciler = Reconciler(self.executor, self.desk)
 
     def order(self, id: str = "o1", quantity: str = "10", **fields: Any) -> OrderEvent:

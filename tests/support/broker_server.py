@@ -79,10 +79,10 @@ class Account:
         self.updates.append(dict(order))
         self.changed.notify_all()
 
-    def find(self, client_id: str) -> dict[str, Any]:
-        if client_id not in self._by_client_id:
-            raise RefusedError(404, f"order not found for {client_id}")
-        return self._by_client_id[client_id]
+    def find(self, client_order_id: str) -> dict[str, Any]:
+        if client_order_id not in self._by_client_id:
+            raise RefusedError(404, f"order not found for {client_order_id}")
+        return self._by_client_id[client_order_id]
 
     def _add_order(self, order: dict[str, Any]) -> None:
         self.orders.append(order)
@@ -91,12 +91,12 @@ class Account:
         self._by_client_id.setdefault(order["client_order_id"], order)
 
     def submit(self, body: dict[str, Any]) -> dict[str, Any]:
-        client_id = body["client_order_id"]
-        if self.idempotent and client_id in self._by_client_id:
+        client_order_id = body["client_order_id"]
+        if self.idempotent and client_order_id in self._by_client_id:
             raise RefusedError(422, "client_order_id must be unique")
         order = {
             "id": f"b{len(self.orders) + 1}",
-            "client_order_id": client_id,
+            "client_order_id": client_order_id,
             "symbol": body["symbol"],
             "side": body["side"],
             "qty": body["qty"],
@@ -142,22 +142,22 @@ class Account:
         if order["status"] not in ENDED:
             order["status"] = "filled" if filled >= Decimal(order["qty"]) else "partially_filled"
 
-    def cancel(self, client_id: str, word: str = "canceled") -> None:
-        order = self.find(client_id)
+    def cancel(self, client_order_id: str, word: str = "canceled") -> None:
+        order = self.find(client_order_id)
         if order["status"] in ENDED:
             raise RefusedError(422, f"order is {order['status']}")
         order["status"] = word
         self._changed(order)
 
-    def replace(self, client_id: str, body: dict[str, Any]) -> dict[str, Any]:
-        old = self.find(client_id)
+    def replace(self, client_order_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        old = self.find(client_order_id)
         new_id = body["client_order_id"]
         if self.idempotent and new_id in self._by_client_id:
             raise RefusedError(422, "client_order_id must be unique")
         if old["status"] in ENDED:
             raise RefusedError(403, f"order is {old['status']}")
-        self.cancel(client_id, "replaced")
-        return self.submit(body | {"replaces": client_id})
+        self.cancel(client_order_id, "replaced")
+        return self.submit(body | {"replaces": client_order_id})
 
     def fills_after(self, after: str) -> list[dict[str, Any]]:
         ids = [fill["id"] for fill in self.fills]

@@ -28,7 +28,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.risk import RiskLimits
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.subjects.names import EXECUTION, TRADING, subject_of
 
 __all__ = ["Office"]
@@ -61,10 +61,10 @@ class Office:
         arm(executor, RiskLimits(max_order_quantity=1000, duplicate_seconds=None))
         return executor
 
-    def member(self, at: Pass = pass_by, **options: Any) -> DurableMember:
+    def member(self, at: Pass = pass_by, **options: Any) -> DurableRunner:
         """Make a member that plays the executor."""
         store = Store.open(self.path, owner="test")
-        return DurableMember(self.bus, self.stream, self.executor, store, at=at, **options)
+        return DurableRunner(self.bus, self.stream, self.executor, store, at=at, **options)
 
     @asynccontextmanager
     async def open(self, **options: Any) -> AsyncIterator[BrokerExecutor]:

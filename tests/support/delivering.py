@@ -25,7 +25,7 @@ from ingenium.events import (
     SignalEvent,
     encode,
 )
-from ingenium.runtime.durable import DurableMember
+from ingenium.runtime.durable import DurableRunner
 from ingenium.runtime.durable.salvage import open_store
 from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL
 
@@ -106,7 +106,7 @@ class Desk:
             stream = await open_stream(bus, MONEY_STREAM)
             path = self.folder / f"{component.name}.db"
             store = open_store(bus, path, component.name, component)
-            member = DurableMember(bus, stream, component, store, **options)
+            member = DurableRunner(bus, stream, component, store, **options)
             try:
                 await member.start()
                 run = asyncio.create_task(member.run())

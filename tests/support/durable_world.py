@@ -25,7 +25,7 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.subjects.names import ORDER, SIGNAL
 
 __all__ = ["NOW", "EverySignal", "Kept", "World", "fill", "orders_are"]
@@ -43,16 +43,16 @@ class World:
         self.disk = sqlite3.connect(":memory:")
         self.wrap: Callable[[MemoryStream], Any] = lambda stream: stream
 
-    def member(self, component: Component, at: Pass = pass_by, **options: Any) -> DurableMember:
+    def member(self, component: Component, at: Pass = pass_by, **options: Any) -> DurableRunner:
         # The store is closed with its member; the disk is not.
         kept: Any = Kept(self.disk)
         store = Store(kept)
-        return DurableMember(
+        return DurableRunner(
             self.bus, self.wrap(self.stream), component, store, clock=self.clock, at=at, **options
         )
 
     @asynccontextmanager
-    async def running(self, component: Component, **options: Any) -> AsyncIterator[DurableMember]:
+    async def running(self, component: Component, **options: Any) -> AsyncIterator[DurableRunner]:
         member = self.member(component, **options)
         await member.start()
         run = asyncio.create_task(member.run())

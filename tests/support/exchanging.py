@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
-from ingenium.exchange import PaperExchange, Report
+from ingenium.exchange import ExecutionReport, PaperExchange
 from ingenium.trading import Bar, Order
 
 START = datetime(2024, 1, 2, tzinfo=UTC)
@@ -55,7 +55,7 @@ def submit(exchange: PaperExchange, *orders: Order) -> None:
         assert {report.update for report in held} <= {TradeUpdate.HELD}
 
 
-def told(reports: list[Report]) -> list[tuple[str, str, str]]:
+def told(reports: list[ExecutionReport]) -> list[tuple[str, str, str]]:
     """Return side, update and price of each report."""
     return [
         (r.order.side.value, r.update.value, "" if r.price is None else f"{r.price:f}")
@@ -63,5 +63,5 @@ def told(reports: list[Report]) -> list[tuple[str, str, str]]:
     ]
 
 
-def prices(reports: list[Report]) -> list[Decimal]:
+def prices(reports: list[ExecutionReport]) -> list[Decimal]:
     return [r.price for r in reports if r.price is not None]

@@ -51,16 +51,16 @@ class HttpBroker(Broker):
     async def submit(self, order: Order) -> BrokerOrder:
         return _order(await self._ask("POST", "orders", _body(order)))
 
-    async def cancel(self, client_id: str) -> None:
-        await self._ask("DELETE", f"orders/{quote(client_id, safe='')}")
+    async def cancel(self, client_order_id: str) -> None:
+        await self._ask("DELETE", f"orders/{quote(client_order_id, safe='')}")
 
-    async def replace(self, client_id: str, order: Order) -> BrokerOrder:
-        path = f"orders/{quote(client_id, safe='')}"
+    async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
+        path = f"orders/{quote(client_order_id, safe='')}"
         return _order(await self._ask("PATCH", path, _body(order)))
 
-    async def find(self, client_id: str) -> BrokerOrder | None:
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
         try:
-            return _order(await self._ask("GET", f"orders/{quote(client_id, safe='')}"))
+            return _order(await self._ask("GET", f"orders/{quote(client_order_id, safe='')}"))
         except NotFoundError:
             return None
 
@@ -180,8 +180,8 @@ class BrokerProcess:
     def trade_by_hand(self, symbol: str, quantity: str, side: str = "buy") -> None:
         """Trade past the app."""
         self._by_hand += 1
-        client_id = f"by-hand-{self._by_hand}"
-        body = {"client_order_id": client_id, "symbol": symbol, "side": side, "qty": quantity}
+        client_order_id = f"by-hand-{self._by_hand}"
+        body = {"client_order_id": client_order_id, "symbol": symbol, "side": side, "qty": quantity}
         ask(self.port, "POST", "orders", body)
 
     def lines(self, what: str) -> list[dict[str, Any]]:
@@ -206,8 +206,8 @@ def _body(order: Order) -> dict[str, Any]:
 def _order(answer: Mapping[str, Any]) -> BrokerOrder:
     status = answer["status"]
     return BrokerOrder(
-        client_id=answer["client_order_id"],
-        broker_id=answer["id"],
+        client_order_id=answer["client_order_id"],
+        venue_order_id=answer["id"],
         symbol=answer["symbol"],
         side=Side(answer["side"]),
         quantity=Decimal(answer["qty"]),
@@ -219,7 +219,7 @@ def _order(answer: Mapping[str, Any]) -> BrokerOrder:
 def _fill(answer: Mapping[str, Any]) -> BrokerFill:
     return BrokerFill(
         id=answer["id"],
-        client_id=answer["client_order_id"],
+        client_order_id=answer["client_order_id"],
         symbol=answer["symbol"],
         side=Side(answer["side"]),
         quantity=Decimal(answer["qty"]),

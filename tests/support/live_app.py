@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from ingenium.config import Settings
-from ingenium.operations.apps import find_place
+from ingenium.operations.apps import find_app
 from ingenium.operations.status import AppStatus, status_of
 
 __all__ = ["APP", "status_in"]
@@ -58,4 +58,4 @@ def app():
 def status_in(folder: Path) -> AppStatus:
     """Return the status of the app that runs, or ran, in a folder."""
     settings = Settings(data_directory=folder / ".ingenium")
-    return asyncio.run(status_of(find_place(settings, "live")))
+    return asyncio.run(status_of(find_app(settings, "live")))

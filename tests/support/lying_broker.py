@@ -52,7 +52,7 @@ class LyingBroker(Broker):
 
     def execute(
         self,
-        client_id: str,
+        client_order_id: str,
         quantity: int,
         *,
         is_listed: bool = True,
@@ -61,11 +61,11 @@ class LyingBroker(Broker):
         **fields: Any,
     ) -> BrokerFill:
         """Fill a part of an order, and let the lists, the count and the positions know or not."""
-        order = self.orders[client_id]
+        order = self.orders[client_order_id]
         self._numbers += 1
         values: dict[str, Any] = {
             "id": f"f{self._numbers}",
-            "client_id": client_id,
+            "client_order_id": client_order_id,
             "symbol": order.symbol,
             "side": order.side,
             "quantity": Decimal(quantity),
@@ -78,14 +78,14 @@ class LyingBroker(Broker):
         if is_held:
             self.hold(order.symbol, quantity if order.side is Side.BUY else -quantity)
         if is_counted:
-            self.count(client_id, order.filled + quantity)
+            self.count(client_order_id, order.filled + quantity)
         return fill
 
     def count(
-        self, client_id: str, filled: Decimal | int, update: TradeUpdate | None = None
+        self, client_order_id: str, filled: Decimal | int, update: TradeUpdate | None = None
     ) -> None:
         """Say how much of an order is filled."""
-        order = self.orders[client_id]
+        order = self.orders[client_order_id]
         if update is None:
             is_full = filled >= order.quantity
             update = TradeUpdate.FILLED if is_full else TradeUpdate.PARTIAL_FILL
@@ -97,7 +97,7 @@ class LyingBroker(Broker):
 
     def tell(self, order: BrokerOrder) -> None:
         """Have an order, and tell who listens."""
-        self.orders[order.client_id] = order
+        self.orders[order.client_order_id] = order
         for queue in self._news:
             queue.put_nowait(order)
 
@@ -107,8 +107,8 @@ class LyingBroker(Broker):
         if order.id in self.orders:
             raise DuplicateOrderError(f"{order.id} is known")
         made = BrokerOrder(
-            client_id=order.id,
-            broker_id=f"b-{order.id}",
+            client_order_id=order.id,
+            venue_order_id=f"b-{order.id}",
             symbol=order.symbol,
             side=order.side,
             quantity=order.quantity,
@@ -118,17 +118,17 @@ class LyingBroker(Broker):
             self.execute(order.id, int(order.quantity))
         return made
 
-    async def cancel(self, client_id: str) -> None:
-        order = self.orders.get(client_id)
+    async def cancel(self, client_order_id: str) -> None:
+        order = self.orders.get(client_order_id)
         if order is None or not order.is_open:
-            raise BrokerRefusedError(f"there is no open order {client_id}")
+            raise BrokerRefusedError(f"there is no open order {client_order_id}")
         self.tell(replace(order, update=TradeUpdate.CANCELED))
 
-    async def replace(self, client_id: str, order: Order) -> BrokerOrder:
+    async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
         raise BrokerRefusedError("orders are not replaced here")
 
-    async def find(self, client_id: str) -> BrokerOrder | None:
-        return self.orders.get(client_id)
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
+        return self.orders.get(client_order_id)
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         return [order for order in self.orders.values() if order.is_open]
@@ -335,7 +335,9 @@ BAD_FILLS: tuple[BadFillScript, ...] = (
     BadFillScript("empty id", _with(id=""), "id is empty"),
     BadFillScript("wrong enum", _with(side=OrderType.MARKET), "expected a member of Side"),
     BadFillScript("side as text", _with(side="buy"), "side is 'buy': expected a member of Side"),
-    BadFillScript("symbol with a wildcard", _with(client_id="", symbol="A*"), "'A*'", halts=True),
+    BadFillScript(
+        "symbol with a wildcard", _with(client_order_id="", symbol="A*"), "'A*'", halts=True
+    ),
     BadFillScript("dict", lambda fill: {"id": fill.id}, "not a BrokerFill", halts=True),
     BadFillScript("None", lambda _: None, "it is None, not a BrokerFill", halts=True),
     BadFillScript("negative quantity", _with(quantity=Decimal(-4)), "its quantity is -4"),

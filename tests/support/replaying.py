@@ -26,7 +26,7 @@ from ingenium.deploy.local.replay_run import run_replay
 from ingenium.deploy.local.signals import Stop
 from ingenium.deploy.local.subscription_probe import SubscriptionProbe
 from ingenium.events import ExecutionEvent, OrderEvent
-from ingenium.runtime.lockstep import make_member
+from ingenium.runtime.lockstep import make_replay_runner
 from ingenium.runtime.replay import ReplayResult
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -130,6 +130,6 @@ def make_app(seed: int | None = None) -> App:
 async def replay_on(
     bus: Bus, app: App, *, stop: Stop | None = None, on_step: Callable[..., None] | None = None
 ) -> ReplayResult:
-    parts = [make_member(bus, app, c) for c in app.components if not isinstance(c, External)]
+    parts = [make_replay_runner(bus, app, c) for c in app.components if not isinstance(c, External)]
     probe = SubscriptionProbe(None, app)
     return await run_replay(bus, app, parts, probe, stop or Stop(), on_step)

@@ -14,7 +14,7 @@ from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
 from ingenium.config import Settings
 from ingenium.events import CancelEvent, DenialEvent, ExecutionEvent, OrderEvent, SignalEvent
-from ingenium.operations.apps import as_operator, find_place, stream_of
+from ingenium.operations.apps import as_operator, find_app, stream_of
 from ingenium.subjects.names import CANCEL, DENIAL, EXECUTION, ORDER, SIGNAL
 
 __all__ = ["StreamBooks", "read_books"]
@@ -156,7 +156,7 @@ def _execute(
 
 def read_books(folder: Path, app: str, quantity: int, cash: int = 100_000) -> StreamBooks:
     """Count the stream of an app that runs in a folder; arguments as for `count_books`."""
-    place = find_place(Settings(data_directory=folder / ".ingenium"), app)
+    place = find_app(Settings(data_directory=folder / ".ingenium"), app)
 
     async def read() -> list[Record]:
         async with as_operator(place) as bus:

@@ -172,9 +172,9 @@ def test_function_that_makes_the_app_can_be_run_again_and_gives_the_same() -> No
 def test_function_that_gives_one_app_again_is_refused() -> None:
     app = make()
     result = backtest.run(lambda: app)
-    assert result.run_harsher is not None
+    assert result.run_stressed is not None
     with pytest.raises(BacktestError, match="has run already"):
-        result.run_harsher(None)
+        result.run_stressed(None)
 
 
 @pytest.mark.parametrize("target", ["{folder}/ran_once.py", "ran_once", "ran_once:app"])
@@ -192,8 +192,8 @@ def test_app_object_in_a_file_or_module_is_made_anew_for_each_run(
     assert first.stats.trades > 0
     assert second.stats == first.stats
     assert second.events_digest == first.events_digest
-    assert first.run_harsher is not None
-    assert first.run_harsher(None).stats.trades > 0
+    assert first.run_stressed is not None
+    assert first.run_stressed(None).stats.trades > 0
     assert check_lookahead(named, cuts=2) == []
 
 

@@ -14,7 +14,7 @@ from ingenium.bus import MemoryBus
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
 from ingenium.components import arm
 from ingenium.events import DenialEvent, OrderEvent, SignalEvent, decode, encode
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.runtime.durable.stream_clock import StreamClock
 from ingenium.subjects.names import DENIAL, ORDER, SIGNAL
 
@@ -41,7 +41,7 @@ class World:
         self.store = Store.open(folder / "p.db", owner="test")
         portfolio = EverySignal()
         arm(portfolio)
-        self.member = DurableMember(
+        self.member = DurableRunner(
             MemoryBus(), self.stream, portfolio, self.store, clock=self.machine
         )
 

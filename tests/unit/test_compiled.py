@@ -64,7 +64,7 @@ def test_source_that_was_edited_since_it_was_compiled_runs(tmp_path: Path) -> No
     package = tmp_path / "ingenium"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
     ending = sysconfig.get_config_var("EXT_SUFFIX")
-    for name in ("backtest/quick", "ids"):
+    for name in ("backtest/fast_loop", "ids"):
         (package / f"{name}{ending}").write_bytes(b"no library")
     names = ("ingenium/backtest/fast_loop.py", "ingenium/ids.py")
     lines = [f"{sha256((tmp_path / name).read_bytes()).hexdigest()}  {name}" for name in names]

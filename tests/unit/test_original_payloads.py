@@ -32,7 +32,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.runtime.dispatch import note_arrival, wants
-from ingenium.runtime.live import LiveMember
+from ingenium.runtime.live import LiveRunner
 from ingenium.runtime.replay.feed import time_of
 from ingenium.testing import IncidentLog
 from ingenium.trading import Bar, Fill, Order
@@ -411,7 +411,7 @@ def test_live_data_in_every_odd_form_reaches_the_strategy() -> None:
         log = IncidentLog()
         bus.on_incident(log)
         strategy = Listener(["CPNG"])
-        member = LiveMember(bus, strategy)
+        member = LiveRunner(bus, strategy)
         await member.start()
         odd = [
             b'{"Type":"data.type.ohlc","Symbol":"cpng","Timestamp":"%b","Ohlc":{"Open":"1e-05",'

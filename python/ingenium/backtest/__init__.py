@@ -7,10 +7,10 @@ from ingenium.backtest.manifest import DataFile, Manifest
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.run import run, run_async
 from ingenium.backtest.stats import Statistics
-from ingenium.backtest.stress import HARSHER
+from ingenium.backtest.stress import STRESS
 
 __all__ = [
-    "HARSHER",
+    "STRESS",
     "BacktestResult",
     "DataFile",
     "EquityCurve",

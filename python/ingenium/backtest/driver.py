@@ -11,16 +11,16 @@ from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.base import Handled, Sent, event_of
 from ingenium.events import DataEvent, Event, encode
 from ingenium.runtime.dispatch import bar_handler_of, failed_on, handlers_of, start_component
-from ingenium.trading import Bar, Order, SentReport
+from ingenium.trading import Bar, LazyExecution, Order
 
-__all__ = ["Part"]
+__all__ = ["ComponentDriver"]
 
 
-def _ignore(_item: Order | SentReport) -> Handled:
+def _ignore(_item: Order | LazyExecution) -> Handled:
     return None
 
 
-class Part:
+class ComponentDriver:
     """A component, and what a backtest asks of it for every event.
 
     No coroutine is made for handlers that are plain functions, as most are; and no event of a bar
@@ -52,7 +52,7 @@ class Part:
         self._handlers = handlers_of(component)
         self._on_bar = bar_handler_of(component)
         self._on_order: Callable[[Order], Handled] = _ignore
-        self._on_report: Callable[[SentReport], Handled] = _ignore
+        self._on_report: Callable[[LazyExecution], Handled] = _ignore
         if isinstance(component, Executor):
             self._on_order = component.handle_order
         elif isinstance(component, Portfolio):
@@ -62,7 +62,7 @@ class Part:
         self._begins_as_usual = getattr(component.begin, "__func__", None) is Component.begin
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
-    def let(
+    def deliver(
         self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
     ) -> Awaitable[None] | None:
         """Let the component handle events of one kind, and put what it sends behind ``sent``.
@@ -88,7 +88,7 @@ class Part:
                 if isinstance(item, Bar):
                     self._begin(item, time)
                     awaitable = self._on_bar(item)
-                elif isinstance(item, SentReport):
+                elif isinstance(item, LazyExecution):
                     self._begin(item, time)
                     awaitable = self._on_report(item)
                 elif isinstance(item, Order):
@@ -109,17 +109,17 @@ class Part:
         """Whether the component sees the bars of a symbol."""
         return self._symbols is None or symbol in self._symbols
 
-    def let_bars(
+    def deliver_bars(
         self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
     ) -> Awaitable[None] | None:
         """Do as `let`, for data that is all bars."""
         for place, bar in enumerate(bars):
-            pending = self.let_bar(bar, time, sent)
+            pending = self.deliver_bar(bar, time, sent)
             if pending is not None:
                 return self._go_on(pending, bars[place + 1 :], time, sent)
         return None
 
-    def let_bar(self, bar: Bar, time: datetime, sent: list[Sent]) -> Awaitable[None] | None:
+    def deliver_bar(self, bar: Bar, time: datetime, sent: list[Sent]) -> Awaitable[None] | None:
         """Do as `let`, for a bar."""
         if self._symbols is not None and bar.symbol not in self._symbols:
             return None
@@ -138,10 +138,10 @@ class Part:
 
     @property
     def takes_runs(self) -> bool:
-        """Whether `let_run` may be called: it has started, and nobody has changed `begin`."""
+        """Whether `deliver_run` may be called: it has started, and nobody has changed `begin`."""
         return self.started and self._begins_as_usual
 
-    def let_run(
+    def deliver_run(
         self,
         bars: list[Bar],
         left: Iterator[Bar],
@@ -186,7 +186,7 @@ class Part:
     ) -> None:
         """Finish what is pending, then go on with other bars."""
         await pending
-        if (others := self.let_bars(bars, time, sent)) is not None:
+        if (others := self.deliver_bars(bars, time, sent)) is not None:
             await others
 
     async def _start(
@@ -196,7 +196,7 @@ class Part:
         found = await start_component(self.component, time)
         self.count += len(found)
         sent += found
-        if pending := self.let(kind, items, time, sent):
+        if pending := self.deliver(kind, items, time, sent):
             await pending
 
     async def _finish(
@@ -213,7 +213,7 @@ class Part:
         except Exception as error:
             raise failed_on(self.component, _event_of(items[0]), error) from error
         self._take(sent)
-        if pending := self.let(kind, items[1:], time, sent):
+        if pending := self.deliver(kind, items[1:], time, sent):
             await pending
 
 

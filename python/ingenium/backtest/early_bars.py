@@ -28,7 +28,7 @@ _ENOUGH_DAYS = 10
 
 
 @dataclass
-class _Series:
+class _SymbolBars:
     """The bars of one symbol from one ingestor, in seconds since 1970."""
 
     has_starts: bool = True
@@ -41,7 +41,7 @@ class EarlyBars:
     """Collects the bars that ingestors feed, and says which are known before they are over."""
 
     def __init__(self) -> None:
-        self._series: dict[str, dict[str, _Series]] = {}
+        self._series: dict[str, dict[str, _SymbolBars]] = {}
         self._ingestors: dict[str, Ingestor] = {}
 
     def see(self, ingestor: Ingestor, event: DataEvent) -> None:
@@ -55,7 +55,7 @@ class EarlyBars:
         except DecodeError:
             return  # the components say so
         self._ingestors[ingestor.name] = ingestor
-        series = self._series.setdefault(ingestor.name, {}).setdefault(event.symbol, _Series())
+        series = self._series.setdefault(ingestor.name, {}).setdefault(event.symbol, _SymbolBars())
         series.has_starts = series.has_starts and ohlc.timestamp is not None
         series.starts.append(bar.start.timestamp())
         series.ends.append(bar.end.timestamp())
@@ -84,7 +84,7 @@ class EarlyBars:
         return f"reads {named[0]}: " if named else "feeds "
 
 
-def _problem(symbol: str, series: _Series) -> str:
+def _problem(symbol: str, series: _SymbolBars) -> str:
     """Return what is wrong with the times of a series; empty if nothing is."""
     starts, ends, known = series.starts, series.ends, series.known
     early = [place for place in range(len(known)) if known[place] < ends[place]]

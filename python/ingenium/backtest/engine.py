@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic
 
-from ingenium.backtest.driver import Part
+from ingenium.backtest.driver import ComponentDriver
 from ingenium.backtest.equity_curve import EquityCurve
-from ingenium.backtest.fast_loop import QuickSteps
+from ingenium.backtest.fast_loop import FastLoop
 from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
 from ingenium.components.base import Sent, ran_already
 from ingenium.errors import BacktestError
@@ -110,10 +110,10 @@ class Replay:
         self._ingestors = [i for i in app.ingestors if isinstance(i, Ingestor)]
         self._feeds = [Feed(ingestor) for ingestor in self._ingestors]
         self._feeding: list[Ingestor] = []
-        self._strategies = [Part(strategy) for strategy in app.strategies]
+        self._strategies = [ComponentDriver(strategy) for strategy in app.strategies]
         self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
-        self._let_portfolio = _ignore if self._portfolio is None else self._portfolio.let
-        self._let_executor = _ignore if self._executor is None else self._executor.let
+        self._deliver_to_portfolio = _ignore if self._portfolio is None else self._portfolio.deliver
+        self._deliver_to_executor = _ignore if self._executor is None else self._executor.deliver
         self._holder = app.executor if isinstance(app.executor, Executor) else None
         if self._holder is not None:
             self._holder.knows_instants = True
@@ -192,8 +192,8 @@ class Replay:
             for feed, ingestor in zip(self._feeds, self._ingestors, strict=True)
         )
 
-    def _quick_steps(self) -> QuickSteps:
-        return QuickSteps(
+    def _quick_steps(self) -> FastLoop:
+        return FastLoop(
             merged(self._feeds),
             self,
             self._strategies,
@@ -246,14 +246,14 @@ class Replay:
             self._pass_checkpoint(time)
         filled: list[Sent] = []
         asked: list[Sent] = []
-        if pending := self._let_executor(DataEvent, data, time, filled):
+        if pending := self._deliver_to_executor(DataEvent, data, time, filled):
             await pending
         if self._holder is not None and self._holder.is_holding:
             await end_instant(self._holder)
             filled += self._holder.take_sent()
-        if pending := self._let_portfolio(DataEvent, data, time, asked):
+        if pending := self._deliver_to_portfolio(DataEvent, data, time, asked):
             await pending
-        if filled and (pending := self._let_portfolio(ExecutionEvent, filled, time, asked)):
+        if filled and (pending := self._deliver_to_portfolio(ExecutionEvent, filled, time, asked)):
             await pending
         await self.go_on(time, data, [], None, 0, asked, filled)
 
@@ -273,7 +273,7 @@ class Replay:
         if pending is not None:
             await pending
         for strategy in self._strategies[place:]:
-            if pending := strategy.let(DataEvent, data, time, signals):
+            if pending := strategy.deliver(DataEvent, data, time, signals):
                 await pending
         if time < self._from:
             signals = []
@@ -310,23 +310,23 @@ class Replay:
     ) -> None:
         """Hand on what the data of an instant caused, until nobody has anything left to do."""
         orders: list[Sent] = []
-        if signals and (pending := self._let_portfolio(SignalEvent, signals, time, asked)):
+        if signals and (pending := self._deliver_to_portfolio(SignalEvent, signals, time, asked)):
             await pending
         while asked:
             orders += asked
             reported: list[Sent] = []
-            if pending := self._let_executor(OrderEvent, asked, time, reported):
+            if pending := self._deliver_to_executor(OrderEvent, asked, time, reported):
                 await pending
             executions += reported
             asked = []
-            if pending := self._let_portfolio(ExecutionEvent, reported, time, asked):
+            if pending := self._deliver_to_portfolio(ExecutionEvent, reported, time, asked):
                 await pending
         self.log.add_data(time, data)
         self.log.add_events(signals, orders, executions)
 
 
-def _part(component: Component | None) -> Part | None:
-    return None if component is None else Part(component)
+def _part(component: Component | None) -> ComponentDriver | None:
+    return None if component is None else ComponentDriver(component)
 
 
 def _has_hooks(component: Component) -> bool:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from operator import length_hint
 from typing import Protocol, cast
 
-from ingenium.backtest.driver import Part
+from ingenium.backtest.driver import ComponentDriver
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.brokers import PaperExecutor
 from ingenium.components import Executor, Portfolio
@@ -19,7 +19,7 @@ from ingenium.runtime.replay import EventLog, Instant, Item, OnStep, Run
 from ingenium.trading import Bar
 from ingenium.trading.account import LARGEST_PRICE
 
-__all__ = ["QuickSteps", "SlowSteps"]
+__all__ = ["FastLoop", "SlowSteps"]
 
 _LOOK_EVERY = 64
 """Steps between two looks at the time."""
@@ -49,7 +49,7 @@ class SlowSteps(Protocol):
         ...
 
 
-class QuickSteps:
+class FastLoop:
     """Does steps for as long as they cause nothing, and leaves the others to somebody else.
 
     What the log has to know of quiet bars it is told of many at once, as nobody reads it before.
@@ -72,9 +72,9 @@ class QuickSteps:
         self,
         pieces: Iterator[Run | Instant],
         slow: SlowSteps,
-        strategies: Sequence[Part],
-        executor: Part | None,
-        portfolio: Part | None,
+        strategies: Sequence[ComponentDriver],
+        executor: ComponentDriver | None,
+        portfolio: ComponentDriver | None,
         log: EventLog,
         curve: EquityCurve | None,
         on_step: OnStep | None,
@@ -116,12 +116,12 @@ class QuickSteps:
         if isinstance(worker, PaperExecutor) and _looks_as(PaperExecutor, worker, "on_data"):
             self._exchange = worker.exchange
         elif isinstance(worker, Executor):
-            self._looks.append(worker.look)
+            self._looks.append(worker.observe)
         owner = None if portfolio is None else portfolio.component
         if isinstance(owner, Portfolio) and _looks_as(Portfolio, owner, "on_data", "on_bar"):
             self._portfolio = owner
         elif isinstance(owner, Portfolio):
-            self._looks.append(owner.look)
+            self._looks.append(owner.observe)
 
     def run(self) -> Awaitable[None] | None:
         """Do steps until one causes something, or other tasks are due.
@@ -209,7 +209,7 @@ class QuickSteps:
         marks = self._unread if self._marks is None else self._marks
         signals = self._signals
         try:
-            pending = self._strategies[place].let_run(bars, left, marks, signals)
+            pending = self._strategies[place].deliver_run(bars, left, marks, signals)
         finally:
             # The iterator of a list says exactly how many are left.
             self._place = end - length_hint(left)
@@ -230,11 +230,11 @@ class QuickSteps:
             self._place = step + 1
             if marks is not None:
                 marks[symbol] = bar
-            for look in looks:
-                if look(bar):
+            for observe in looks:
+                if observe(bar):
                     return self._slow.one_step(time, [bar])
             for place, strategy in enumerate(strategies, 1):
-                pending = strategy.let_bar(bar, time, signals)
+                pending = strategy.deliver_bar(bar, time, signals)
                 if pending is not None or signals:
                     return self._slow.go_on(time, [bar], signals, pending, place)
             self._done = step + 1
@@ -270,7 +270,7 @@ class QuickSteps:
         found = cast("list[Bar]", data)
         signals = self._signals
         for place, strategy in enumerate(self._strategies, 1):
-            pending = strategy.let_bars(found, time, signals)
+            pending = strategy.deliver_bars(found, time, signals)
             if pending is not None or signals:
                 return self._slow.go_on(time, data, signals, pending, place)
         self._steps += 1
@@ -323,8 +323,8 @@ class QuickSteps:
             quiet[symbol] = item
             if marks is not None:
                 marks[symbol] = item
-            for look in self._looks:
-                if look(item):
+            for observe in self._looks:
+                if observe(item):
                     return False
         return True
 
@@ -332,4 +332,4 @@ class QuickSteps:
 def _looks_as(base: type, component: object, *handlers: str) -> bool:
     """Whether a component takes its looks as its base class does."""
     cls = type(component)
-    return all(getattr(cls, name) is getattr(base, name) for name in ("look", *handlers))
+    return all(getattr(cls, name) is getattr(base, name) for name in ("observe", *handlers))

@@ -26,7 +26,7 @@ from ingenium.errors import BacktestError, ConfigError
 from ingenium.events import DataEvent, Ohlc, encode
 from ingenium.runtime.dispatch import STOP
 from ingenium.runtime.replay import time_of
-from ingenium.trading import Bar, SentReport
+from ingenium.trading import Bar, LazyExecution
 from ingenium.trading.numbers import format_decimal, parse_price
 
 __all__ = ["Lookahead", "check_lookahead"]
@@ -138,7 +138,7 @@ def _record(component: Component, watch: FileWatch, decisions: list[_Decision]) 
     begin, take = component.begin, component.take_sent
     at: list[datetime] = []
 
-    def begin_watched(cause: str | Bar | SentReport, now: datetime) -> None:
+    def begin_watched(cause: str | Bar | LazyExecution, now: datetime) -> None:
         watch.by = component.name
         # A run up to a cut stops there, which is nothing that was decided.
         at[:] = [] if cause == STOP else [now]

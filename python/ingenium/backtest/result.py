@@ -18,7 +18,7 @@ from ingenium.backtest.stats import Statistics
 from ingenium.components import DataNote
 from ingenium.errors import BacktestError, MissingDependencyError
 from ingenium.events import Side
-from ingenium.exchange import ExchangeNotes
+from ingenium.exchange import FillCounters
 from ingenium.runtime.replay import OnStep, ReplayResult
 from ingenium.trading import Account, Fill, Trade
 
@@ -47,7 +47,7 @@ class BacktestResult:
         notes: What the exchange counted.
         manifest: What went into the run.
         failure: Which component raised on what, when the run did not reach its end.
-        run_harsher: Runs a fresh app on a harsher exchange, and takes an `OnStep`; a component
+        run_stressed: Runs a fresh app on a harsher exchange, and takes an `OnStep`; a component
             that raises there is named in the ``failure`` of what it returns. ``None`` when there
             is no way to make a fresh app.
         problems: What never happened, was not done or may be wrong, one line each with its likely
@@ -59,10 +59,10 @@ class BacktestResult:
     equity: EquityCurve
     replay: ReplayResult
     policy: str
-    notes: ExchangeNotes
+    notes: FillCounters
     manifest: Manifest
     failure: str = ""
-    run_harsher: Callable[[OnStep | None], BacktestResult] | None = field(
+    run_stressed: Callable[[OnStep | None], BacktestResult] | None = field(
         default=None, repr=False, compare=False
     )
     problems: tuple[str, ...] = ()
@@ -169,14 +169,14 @@ class BacktestResult:
             said.append("equity fell to zero or below, where a broker would have ended it")
         return said
 
-    def report(self, path: str | PathLike[str], *, harsher: BacktestResult | bool = True) -> Path:
+    def report(self, path: str | PathLike[str], *, stressed: BacktestResult | bool = True) -> Path:
         """Write a report as one HTML file that needs nothing else.
 
         Equal results give equal bytes.
 
         Args:
             path: Where to; a file that is there is replaced.
-            harsher: The same run under a harsher policy, to stand beside this one; True to run it
+            stressed: The same run under a harsher policy, to stand beside this one; True to run it
                 now, where that can be done.
 
         Returns:
@@ -187,9 +187,9 @@ class BacktestResult:
         """
         from ingenium.backtest.report import render
 
-        beside = harsher if isinstance(harsher, BacktestResult) else None
-        if harsher is True and self.run_harsher is not None:
-            beside = self.run_harsher(None)
+        beside = stressed if isinstance(stressed, BacktestResult) else None
+        if stressed is True and self.run_stressed is not None:
+            beside = self.run_stressed(None)
         file, text = Path(path), render(self, beside)
         try:
             _replace(file, text)

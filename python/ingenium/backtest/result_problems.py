@@ -11,7 +11,7 @@ from itertools import islice
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.instruments import is_currency_pair, point_value, quote_currencies
 from ingenium.backtest.price_jumps import Jump, find_jumps
-from ingenium.exchange import ExchangeNotes
+from ingenium.exchange import FillCounters
 from ingenium.runtime.replay import EventLog
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.tally import counted, day_of
@@ -28,7 +28,7 @@ _INSTANT = timedelta(microseconds=1)
 def backtest_problems(
     log: EventLog,
     curve: EquityCurve,
-    notes: ExchangeNotes,
+    notes: FillCounters,
     *,
     start: date | None,
     end: date | None,
@@ -76,7 +76,7 @@ def _cut(lines: list[str], what: str) -> list[str]:
     return lines
 
 
-def _of_exchange(notes: ExchangeNotes) -> Iterator[str]:
+def _of_exchange(notes: FillCounters) -> Iterator[str]:
     if notes.skipped_fills:
         yield (
             f"{counted(notes.skipped_fills, 'time')} an order waited on, since the part of the "

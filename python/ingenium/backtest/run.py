@@ -19,11 +19,11 @@ from ingenium.backtest.over_bus import BusReplay, OnLine
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.result_problems import as_asked, backtest_problems
 from ingenium.backtest.stats import summarize
-from ingenium.backtest.stress import make_harsher
+from ingenium.backtest.stress import stress_exchange
 from ingenium.brokers import PaperExecutor
 from ingenium.components import App, External, load_app
 from ingenium.errors import BacktestError, ComponentError, ConfigError
-from ingenium.exchange import ExchangeNotes, NoSlippage
+from ingenium.exchange import FillCounters, NoSlippage
 from ingenium.runtime.replay import OnStep
 
 __all__ = ["run", "run_async"]
@@ -44,7 +44,7 @@ def run(
     benchmark: str | None = None,
     timezone: str | None = None,
     figures_from: datetime | None = None,
-    harsher: bool = False,
+    stressed: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
     on_app: OnApp | None = None,
@@ -64,8 +64,8 @@ def run(
         figures_from: Where the figures and the curve begin; trading begins before it, and what is
             held then counts from its price then. Of trades, those count that are closed later,
             with their whole profit. Aware.
-        harsher: Whether the app's paper exchange is to be harsher than the app asks for; see
-            `ingenium.backtest.HARSHER`.
+        stressed: Whether the app's paper exchange is to be harsher than the app asks for; see
+            `ingenium.backtest.STRESS`.
         digest: Whether to digest every event, by which equal runs are known; it takes half of the
             time of a fast run.
         on_step: Called after each step with its number, its time, the bars so far, and how many
@@ -88,7 +88,7 @@ def run(
             benchmark=benchmark,
             timezone=timezone,
             figures_from=figures_from,
-            harsher=harsher,
+            stressed=stressed,
             digest=digest,
             on_step=on_step,
             on_app=on_app,
@@ -105,7 +105,7 @@ async def run_async(
     benchmark: str | None = None,
     timezone: str | None = None,
     figures_from: datetime | None = None,
-    harsher: bool = False,
+    stressed: bool = False,
     digest: bool = True,
     on_step: OnStep | None = None,
     on_app: OnApp | None = None,
@@ -116,7 +116,9 @@ async def run_async(
         if isinstance(time, datetime) and time.tzinfo is None:
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
     zone = None if timezone is None else _zone(timezone)
-    asked = _Asked(app, start, end, benchmark, zone, figures_from, harsher, digest, on_app, on_line)
+    asked = _RunOptions(
+        app, start, end, benchmark, zone, figures_from, stressed, digest, on_app, on_line
+    )
     return await _run(asked, on_step)
 
 
@@ -159,7 +161,7 @@ def _wait_for(coroutine: Coroutine[object, object, _ResultT]) -> _ResultT:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _RunOptions:
     """What `run` was asked for."""
 
     source: Source
@@ -168,7 +170,7 @@ class _Asked:
     benchmark: str | None
     zone: tzinfo | None
     figures_from: datetime | None
-    harsher: bool
+    stressed: bool
     digest: bool
     on_app: OnApp | None = None
     on_line: OnLine | None = None
@@ -181,7 +183,7 @@ class _Asked:
             app = app()
         if self.on_app is not None:
             self.on_app(app)
-        if self.harsher and not make_harsher(app):
+        if self.stressed and not stress_exchange(app):
             raise ConfigError(
                 "the app has no PaperExecutor, whose exchange could be harsher: run it as it is"
             )
@@ -189,23 +191,23 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Totals:
+class _RunTotals:
     """What has been counted up to some step."""
 
     commissions: Decimal
     traded_value: Decimal
-    notes: ExchangeNotes
+    notes: FillCounters
     trades: int
     rejected_orders: int
 
-    def since(self, before: _Totals) -> _Totals:
+    def since(self, before: _RunTotals) -> _RunTotals:
         """Return what was counted after another step."""
         counts = {
             name: count - getattr(before.notes, name)
             for name, count in asdict(self.notes).items()
             if isinstance(count, int)
         }
-        return _Totals(
+        return _RunTotals(
             self.commissions - before.commissions,
             self.traded_value - before.traded_value,
             replace(self.notes, **counts),
@@ -215,7 +217,7 @@ class _Totals:
 
 
 class _Backtest:
-    def __init__(self, asked: _Asked, on_step: OnStep | None) -> None:
+    def __init__(self, asked: _RunOptions, on_step: OnStep | None) -> None:
         self._asked = asked
         self._app = asked.make_app()
         zone = _zone_of(self._app) if asked.zone is None else asked.zone
@@ -224,7 +226,7 @@ class _Backtest:
             end, start = (as_asked(each) for each in (asked.end, asked.start))
             raise ConfigError(f"end {end} is before start {start}: swap them")
         self._curve = EquityCurve(0.0, asked.benchmark, zone)
-        self._before: _Totals | None = None
+        self._before: _RunTotals | None = None
         self._replay = self._make_replay(on_step)
         self._curve.starting_equity = float(self._replay.log.account.starting_cash)
 
@@ -257,10 +259,10 @@ class _Backtest:
     def _keep_totals(self) -> None:
         self._before = self._count()
 
-    def _count(self) -> _Totals:
+    def _count(self) -> _RunTotals:
         log, executor = self._replay.log, self._app.executor
-        notes = executor.exchange.notes if isinstance(executor, PaperExecutor) else ExchangeNotes()
-        return _Totals(
+        notes = executor.exchange.notes if isinstance(executor, PaperExecutor) else FillCounters()
+        return _RunTotals(
             log.account.commissions,
             log.traded_value,
             replace(notes),
@@ -315,7 +317,7 @@ class _Backtest:
         )
         said = own if own and not log.data else [*replay.problems, *own]
         said += [f"not exact: {reason}" for reason in replay.inexact]
-        can_run_again = not isinstance(asked.source, App) and not asked.harsher and not failure
+        can_run_again = not isinstance(asked.source, App) and not asked.stressed and not failure
         return BacktestResult(
             stats,
             curve,
@@ -326,16 +328,16 @@ class _Backtest:
                 self._app, asked.source, self._start, self._end, asked.figures_from, curve.zone
             ),
             failure,
-            partial(_again, replace(asked, harsher=True)) if policy and can_run_again else None,
+            partial(_again, replace(asked, stressed=True)) if policy and can_run_again else None,
             problems=tuple(said),
         )
 
 
-async def _run(asked: _Asked, on_step: OnStep | None) -> BacktestResult:
+async def _run(asked: _RunOptions, on_step: OnStep | None) -> BacktestResult:
     return await _Backtest(asked, on_step).run()
 
 
-def _again(asked: _Asked, on_step: OnStep | None) -> BacktestResult:
+def _again(asked: _RunOptions, on_step: OnStep | None) -> BacktestResult:
     try:
         return _wait_for(_run(asked, on_step))
     except BacktestError as error:

@@ -10,7 +10,7 @@ from math import isnan
 
 from ingenium.backtest import statistics as stats
 from ingenium.backtest.equity_curve import EquityCurve
-from ingenium.exchange import ExchangeNotes
+from ingenium.exchange import FillCounters
 from ingenium.trading import Trade
 
 __all__ = ["Statistics", "summarize"]
@@ -108,7 +108,7 @@ class Statistics:
 def summarize(
     curve: EquityCurve,
     trades: Sequence[Trade],
-    notes: ExchangeNotes,
+    notes: FillCounters,
     commissions: float,
     traded_value: float,
     *,

@@ -18,9 +18,9 @@ from ingenium.exchange import (
 from ingenium.exchange.fees import commission
 from ingenium.trading.money import EXACT
 
-__all__ = ["HARSHER", "make_harsher"]
+__all__ = ["STRESS", "stress_exchange"]
 
-HARSHER = (
+STRESS = (
     "Fees and slippage are doubled, and are 5 basis points of the traded value each at the least; "
     "limit orders have to be traded through, and never get a better price than their limit; "
     "an order gets half of its part of a bar's volume, and 5 % at the most."
@@ -34,7 +34,7 @@ _TWO = Decimal(2)
 
 
 @dataclass(frozen=True, slots=True)
-class HarsherFees(FeeModel):
+class StressedFees(FeeModel):
     """Twice what another model charges, and 5 basis points at the least.
 
     Attributes:
@@ -55,7 +55,7 @@ class HarsherFees(FeeModel):
 
 
 @dataclass(frozen=True, slots=True)
-class HarsherSlippage(SlippageModel):
+class StressedSlippage(SlippageModel):
     """Twice the distance of another model, and 5 basis points at the least.
 
     Attributes:
@@ -70,7 +70,7 @@ class HarsherSlippage(SlippageModel):
         return max(twice, _LEAST_SLIPPAGE.distance(price, quantity, volume))
 
 
-def harsher_policy(policy: FillPolicy) -> FillPolicy:
+def stressed_policy(policy: FillPolicy) -> FillPolicy:
     """Return the rules of filling that are harsher than others."""
     cap = policy.volume_cap
     return replace(
@@ -82,7 +82,7 @@ def harsher_policy(policy: FillPolicy) -> FillPolicy:
     )
 
 
-def make_harsher(app: App) -> bool:
+def stress_exchange(app: App) -> bool:
     """Let a fresh app's paper exchange fill by harsher rules.
 
     Returns:
@@ -92,7 +92,7 @@ def make_harsher(app: App) -> bool:
     if not isinstance(executor, PaperExecutor):
         return False
     exchange = executor.exchange
-    exchange.policy = harsher_policy(exchange.policy)
-    exchange.fees = HarsherFees(exchange.fees)
-    exchange.slippage = HarsherSlippage(exchange.slippage)
+    exchange.policy = stressed_policy(exchange.policy)
+    exchange.fees = StressedFees(exchange.fees)
+    exchange.slippage = StressedSlippage(exchange.slippage)
     return True

@@ -122,23 +122,23 @@ class CheckedBroker:
         """Place an order."""
         return _checked_order(await self._broker.submit(order), "submit")
 
-    async def cancel(self, client_id: str) -> None:
+    async def cancel(self, client_order_id: str) -> None:
         """Ask to cancel an order."""
-        await self._broker.cancel(client_id)
+        await self._broker.cancel(client_order_id)
 
-    async def replace(self, client_id: str, order: Order) -> BrokerOrder:
+    async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
         """Put another order in the place of one that works."""
-        return _checked_order(await self._broker.replace(client_id, order), "replace")
+        return _checked_order(await self._broker.replace(client_order_id, order), "replace")
 
-    async def find(self, client_id: str) -> BrokerOrder | None:
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
         """Return the order of a client id, ``None`` when there is none."""
-        answer: object = await self._broker.find(client_id)
+        answer: object = await self._broker.find(client_order_id)
         if answer is None:
             return None
         found = _checked_order(answer, "find")
-        if found.client_id != client_id:
+        if found.client_order_id != client_order_id:
             raise BadAnswerError(
-                f"the adapter's find({client_id!r}) returned order {found.client_id!r}"
+                f"the adapter's find({client_order_id!r}) returned order {found.client_order_id!r}"
             )
         return found
 
@@ -149,7 +149,9 @@ class CheckedBroker:
             fault = order_fault(order)
             if fault:
                 # Those of others are left alone, so their faults may share the empty id.
-                result.bad[_id_of(order, "client_id")] = f"open_orders returned an order: {fault}"
+                result.bad[_id_of(order, "client_order_id")] = (
+                    f"open_orders returned an order: {fault}"
+                )
             else:
                 result.orders.append(order)
         return result
@@ -223,7 +225,7 @@ def fill_fault(fill: object) -> str:
         return f"it is {shown(fill)}, not a BrokerFill"
     return (
         _text_fault("id", fill.id)
-        or _text_fault("client_id", fill.client_id, may_be_empty=True)
+        or _text_fault("client_order_id", fill.client_order_id, may_be_empty=True)
         or _symbol_fault(fill.symbol)
         or _member_fault("side", fill.side, Side)
         or _number_fault("quantity", fill.quantity)
@@ -238,8 +240,8 @@ def order_fault(order: object) -> str:
     if not isinstance(order, BrokerOrder):
         return f"it is {shown(order)}, not a BrokerOrder"
     fault = (
-        _text_fault("client_id", order.client_id, may_be_empty=True)
-        or _text_fault("broker_id", order.broker_id, may_be_empty=True)
+        _text_fault("client_order_id", order.client_order_id, may_be_empty=True)
+        or _text_fault("venue_order_id", order.venue_order_id, may_be_empty=True)
         or _symbol_fault(order.symbol)
         or _member_fault("side", order.side, Side)
         or _member_fault("update", order.update, TradeUpdate)
@@ -286,7 +288,7 @@ def _bad_fill(fill: object, fault: str) -> BadFill:
     symbol = getattr(fill, "symbol", "")
     return BadFill(
         key=make_id("fill", shown(fill), fault),
-        order_id=_id_of(fill, "client_id"),
+        order_id=_id_of(fill, "client_order_id"),
         symbol="" if _symbol_fault(symbol) else symbol,
         text=text,
     )

@@ -24,8 +24,8 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the broker knows it.
 
     Attributes:
-        client_id: The id that we gave it: that of the `Order`.
-        broker_id: The broker's own id.
+        client_order_id: The id that we gave it: that of the `Order`.
+        venue_order_id: The broker's own id.
         symbol: Name of the instrument.
         side: Buy or sell.
         quantity: In all.
@@ -35,8 +35,8 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
         reason: Why it was rejected, canceled or expired; empty when not told.
     """
 
-    client_id: str
-    broker_id: str
+    client_order_id: str
+    venue_order_id: str
     symbol: str
     side: Side
     quantity: Decimal
@@ -61,7 +61,7 @@ class BrokerFill(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: The broker's id of the execution, unique among the fills of its order; the same whenever
             it is told.
-        client_id: The id that we gave the order; empty when somebody else placed it.
+        client_order_id: The id that we gave the order; empty when somebody else placed it.
         symbol: Name of the instrument.
         side: Buy or sell.
         quantity: How much, positive.
@@ -71,7 +71,7 @@ class BrokerFill(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    client_id: str
+    client_order_id: str
     symbol: str
     side: Side
     quantity: Decimal
@@ -118,15 +118,15 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    async def cancel(self, client_id: str) -> None:
+    async def cancel(self, client_order_id: str) -> None:
         """Ask to cancel an order; an update tells whether it was."""
 
     @abstractmethod
-    async def replace(self, client_id: str, order: Order) -> BrokerOrder:
+    async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
         """Put another order in the place of one that works.
 
         Args:
-            client_id: Of the one that works.
+            client_order_id: Of the one that works.
             order: Takes its place; its id is the new client id, and its quantity includes what has
                 been filled already.
 
@@ -138,7 +138,7 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    async def find(self, client_id: str) -> BrokerOrder | None:
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
         """Return the order of a client id, open or ended; ``None`` when there is none."""
 
     @abstractmethod

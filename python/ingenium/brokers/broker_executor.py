@@ -11,14 +11,14 @@ from typing import ClassVar
 
 from ingenium.brokers.answers import check_adapter
 from ingenium.brokers.broker import Broker
-from ingenium.brokers.journal_entry import HALT, Entry, OrderState
+from ingenium.brokers.journal_entry import HALT, JournalEntry, OrderState
 from ingenium.brokers.journal_rows import PREFIX
 from ingenium.brokers.order_journal import GRACE_SECONDS, OrderJournal
 from ingenium.brokers.reconciler import Reconciler
-from ingenium.brokers.worker import BrokerWork
+from ingenium.brokers.worker import BrokerWorker
 from ingenium.bus.lease import Lease
 from ingenium.components.executor import Executor, unseen_reason
-from ingenium.components.external_work import Desk
+from ingenium.components.external_work import UnitOfWork
 from ingenium.components.failpoints import Point
 from ingenium.errors import InvalidOrderError, LeaseLostError, SubjectError
 from ingenium.events import (
@@ -195,26 +195,26 @@ class BrokerExecutor(Executor):
         """Take note that what handlers have noted is on the disk now."""
         self.woken.set()
 
-    async def prepare(self, desk: Desk) -> None:
+    async def prepare(self, unit_of_work: UnitOfWork) -> None:
         """Hold the journal against the broker, before the first event.
 
         Raises:
             BrokerError: The broker cannot be asked.
         """
-        desk.at(Point.LEASED)
+        unit_of_work.at(Point.LEASED)
         self._show_open_orders()
-        await Reconciler(self, desk).prepare()
+        await Reconciler(self, unit_of_work).prepare()
 
-    async def work(self, desk: Desk) -> None:
+    async def work(self, unit_of_work: UnitOfWork) -> None:
         """Call the broker for what is written down, and write down what it says, until canceled.
 
         Raises:
             LeaseLostError: Another process may be this account's executor by now.
             StoreError: It cannot be written down.
         """
-        await BrokerWork(self, desk).run()
+        await BrokerWorker(self, unit_of_work).run()
 
-    # What follows is for the two above; all of it that sends is called within `Desk.record`.
+    # What follows is for the two above; all of it that sends is called within `UnitOfWork.record`.
 
     def send_reports(self) -> None:
         """Send the reports that follow from what the journal has heard."""
@@ -262,7 +262,7 @@ class BrokerExecutor(Executor):
             self.journal.withhold(order.id, update, unseen_reason(was_reported=False))
         self.send_reports()
 
-    def withhold(self, entry: Entry, now: datetime) -> bool:
+    def withhold(self, entry: JournalEntry, now: datetime) -> bool:
         """Decide at the last moment whether a new order may leave, and end it if not.
 
         Returns:
@@ -290,7 +290,7 @@ class BrokerExecutor(Executor):
         for entry in self.late_ones(now):
             self.withhold(entry, now)
 
-    def late_ones(self, now: datetime) -> list[Entry]:
+    def late_ones(self, now: datetime) -> list[JournalEntry]:
         """Return the orders that have not left and are too old to."""
         return [
             entry
@@ -312,7 +312,7 @@ class BrokerExecutor(Executor):
             return f"{symbol} is halted: {self.gate.switch.halted_symbols[symbol].reason}"
         return self.journal.why_blocked(symbol)
 
-    def may_send_again(self, entry: Entry, now: datetime) -> bool:
+    def may_send_again(self, entry: JournalEntry, now: datetime) -> bool:
         """Whether an order that may not have arrived is still wanted."""
         age = (now - entry.entered).total_seconds()
         symbol = entry.order.symbol
@@ -370,13 +370,13 @@ class BrokerExecutor(Executor):
             else:
                 self.book.adopt(symbol, self.journal.positions.get(symbol, ZERO), price)
 
-    def reject_cancel(self, entry: Entry, request: str, reason: str) -> None:
+    def reject_cancel(self, entry: JournalEntry, request: str, reason: str) -> None:
         """Report that an order was not canceled."""
         if request and request != HALT:
             order = entry.order
             self.reject(CancelEvent(id=request, order_id=order.id, symbol=order.symbol), reason)
 
-    def _replaced_by(self, entry: Entry) -> Order | None:
+    def _replaced_by(self, entry: JournalEntry) -> Order | None:
         old = self.journal.entries.get(entry.replaces)
         return None if old is None else old.order
 
@@ -390,7 +390,7 @@ class BrokerExecutor(Executor):
             self.book.take(entry.order)
             orders.working.fill(order_id, entry.filled)
 
-    def _why_not(self, entry: Entry) -> str:
+    def _why_not(self, entry: JournalEntry) -> str:
         """Say why an order may not leave; empty when it may, and it counts as left then."""
         old = self.journal.entries.get(entry.replaces)
         if old is not None and (not old.is_at_broker or old.end is not None):

@@ -12,7 +12,7 @@ from ingenium.events import TradeUpdate
 from ingenium.trading import Order
 from ingenium.trading.money import EXACT, ZERO
 
-__all__ = ["ENDS", "HALT", "Act", "Call", "Entry", "OrderState"]
+__all__ = ["ENDS", "HALT", "CallKind", "Call", "JournalEntry", "OrderState"]
 
 HALT = "halt"
 """Who asks for a cancel when trading is halted."""
@@ -50,7 +50,7 @@ _ENDED = {OrderState.FILLED, *ENDS.values()}
 _AT_BROKER = {OrderState.SUBMITTED, OrderState.PARTIAL}
 
 
-class Act(StrEnum):
+class CallKind(StrEnum):
     """What may be asked of a broker about an order."""
 
     SUBMIT = "submit"
@@ -62,11 +62,11 @@ class Act(StrEnum):
 class Call(msgspec.Struct, frozen=True):
     """A call of the broker that is due."""
 
-    act: Act
+    act: CallKind
     order_id: str
 
 
-class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
+class JournalEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An order and all that is known of it.
 
     Attributes:

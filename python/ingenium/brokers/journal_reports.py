@@ -6,7 +6,7 @@ from datetime import UTC
 from decimal import Decimal
 
 from ingenium.brokers.broker import BrokerFill
-from ingenium.brokers.journal_entry import ENDS, Entry
+from ingenium.brokers.journal_entry import ENDS, JournalEntry
 from ingenium.events import ExecutionEvent, TradeUpdate
 from ingenium.ids import make_id
 from ingenium.trading import Order
@@ -34,7 +34,7 @@ def update_event(
 
 def fill_event(
     account: str,
-    entry: Entry,
+    entry: JournalEntry,
     fill: BrokerFill,
     update: TradeUpdate,
     leaves: Decimal,

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from ingenium.brokers.broker import BrokerFill
-from ingenium.brokers.journal_entry import Entry
+from ingenium.brokers.journal_entry import JournalEntry
 from ingenium.errors import ComponentError, ConfigError
 from ingenium.events import Side
 from ingenium.ids import make_id
@@ -56,8 +56,8 @@ class JournalRows:
     """
 
     def __init__(self, account: str) -> None:
-        self.entries: dict[str, Entry] = {}
-        self.open: dict[str, Entry] = {}
+        self.entries: dict[str, JournalEntry] = {}
+        self.open: dict[str, JournalEntry] = {}
         self.positions: dict[str, Decimal] = {}
         self.prices: dict[str, Decimal] = {}
         self.blocked: dict[str, str] = {}
@@ -92,7 +92,7 @@ class JournalRows:
         """Whether it was ever held against the broker."""
         return self._head.is_reconciled
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Take in an order."""
         self._head.count += 1
         entry.number = self._head.count
@@ -216,7 +216,7 @@ class JournalRows:
                     )
                 self._head = head
             elif kind == "order":
-                self.entries[name] = _read(data, Entry, key)
+                self.entries[name] = _read(data, JournalEntry, key)
             elif kind == "position":
                 self.positions[name] = _read(data, Decimal, key)
             elif kind == "price":
@@ -262,7 +262,7 @@ def signed(side: Side, quantity: Decimal) -> Decimal:
 
 def fill_key(fill: BrokerFill) -> str:
     """Return what tells a fill from all others of the account: its id alone may repeat."""
-    return make_id("fill", fill.symbol, fill.client_id, fill.id)
+    return make_id("fill", fill.symbol, fill.client_order_id, fill.id)
 
 
 def _read(data: bytes, kind: type[_T], key: str) -> _T:

@@ -4,7 +4,7 @@ Pure, as the journal that is built on it. Everything may be told twice, late and
 are known by their symbol, their order and the broker's id of the execution, and an order ends when
 the fills are booked that the broker's last word counts.
 
-What contradicts itself blocks its symbol and sets `BrokerNews.is_doubted`: then all fills are read
+What contradicts itself blocks its symbol and sets `JournalUpdates.is_doubted`: then all fills are read
 again, and positions are compared.
 """
 
@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from ingenium.brokers.answers import BadFill
 from ingenium.brokers.broker import BrokerFill, BrokerOrder
-from ingenium.brokers.journal_entry import ENDS, HALT, Entry, OrderState
+from ingenium.brokers.journal_entry import ENDS, HALT, JournalEntry, OrderState
 from ingenium.brokers.journal_reports import (
     adoption_event,
     fill_content,
@@ -28,12 +28,12 @@ from ingenium.brokers.journal_rows import JournalRows, fill_key, signed
 from ingenium.events import ExecutionEvent, TradeUpdate
 from ingenium.trading.money import EXACT, ZERO
 
-__all__ = ["BrokerNews"]
+__all__ = ["JournalUpdates"]
 
 _NO_REASON = "the broker gave no reason"
 
 
-class BrokerNews(JournalRows):
+class JournalUpdates(JournalRows):
     """The orders of one account, as far as the broker tells of them.
 
     Args:
@@ -84,20 +84,20 @@ class BrokerNews(JournalRows):
 
     def is_news(self, told: BrokerOrder) -> bool:
         """Whether `told` would change anything."""
-        entry = self.entries.get(told.client_id)
+        entry = self.entries.get(told.client_order_id)
         if entry is None:
             return False
-        self._note_known(told.client_id)
+        self._note_known(told.client_order_id)
         is_same = entry.is_at_broker and told.is_open and entry.counted <= told.filled <= entry.told
         is_said = told.update in entry.said or told.update is TradeUpdate.PARTIAL_FILL
         return not (is_same and is_said)
 
     def told(self, told: BrokerOrder) -> None:
         """The broker says how an order stands; of orders of others, nothing follows."""
-        entry = self.entries.get(told.client_id)
+        entry = self.entries.get(told.client_order_id)
         if entry is None:
             return
-        self._note_known(told.client_id)
+        self._note_known(told.client_order_id)
         self._adopt(entry, told)
         self._count(entry, told.filled)
         if told.update in {TradeUpdate.ACCEPTED, TradeUpdate.HELD}:
@@ -107,7 +107,7 @@ class BrokerNews(JournalRows):
         elif entry.end is None and not (entry.has_ended and not entry.is_end_ours):
             entry.end = told.update
             entry.reason = told.reason
-            self.touch(told.client_id)
+            self.touch(told.client_order_id)
         self._settle(entry)
 
     def fill(self, fill: BrokerFill) -> bool:
@@ -116,14 +116,14 @@ class BrokerNews(JournalRows):
         Returns:
             Whether it is new, and changes a position.
         """
-        entry = self.entries.get(fill.client_id) if fill.client_id else None
+        entry = self.entries.get(fill.client_order_id) if fill.client_order_id else None
         if entry is None:
             return self._book_stranger(fill)
         if fill.id in entry.fills:
             return self._compare(entry, fill)
         entry.fills.append(fill.id)
         entry.contents[fill.id] = fill_content(fill)
-        self.touch(fill.client_id)
+        self.touch(fill.client_order_id)
         problem = why_impossible(entry.order, fill)
         if not problem:
             if entry.is_in_doubt or entry.state is OrderState.NEW or entry.is_end_ours:
@@ -142,11 +142,13 @@ class BrokerNews(JournalRows):
             fill_event(self.account, entry, fill, update, leaves if is_open else ZERO, problem)
         )
         if problem:
-            self.doubt(entry.order.symbol, f"fill {fill.id} of order {fill.client_id}: {problem}")
+            self.doubt(
+                entry.order.symbol, f"fill {fill.id} of order {fill.client_order_id}: {problem}"
+            )
         self._settle(entry)
         return not problem
 
-    def _book_excused(self, entry: Entry, fill: BrokerFill) -> bool:
+    def _book_excused(self, entry: JournalEntry, fill: BrokerFill) -> bool:
         """A fill is listed after all whose quantity was taken over with the positions."""
         entry.filled = EXACT.add(entry.filled, fill.quantity)
         entry.excused = EXACT.subtract(entry.excused, fill.quantity)
@@ -200,7 +202,7 @@ class BrokerNews(JournalRows):
             self._forget_successor(entry)
             self.prune()
 
-    def leaves(self, entry: Entry) -> Decimal:
+    def leaves(self, entry: JournalEntry) -> Decimal:
         """Return what is left of an order, less than nothing when it is over-filled.
 
         What was filled of an order whose place it took counts as its own.
@@ -234,7 +236,7 @@ class BrokerNews(JournalRows):
         self._forgotten.discard(order_id)
         self.uncounted.pop(order_id, None)
 
-    def _count(self, entry: Entry, filled: Decimal) -> None:
+    def _count(self, entry: JournalEntry, filled: Decimal) -> None:
         """Take note of how much of an order the broker counts as filled."""
         order_id = entry.order.id
         if filled < entry.told or filled < entry.counted:
@@ -254,13 +256,13 @@ class BrokerNews(JournalRows):
                 )
         self._note_gap(entry)
 
-    def _note_gap(self, entry: Entry) -> None:
+    def _note_gap(self, entry: JournalEntry) -> None:
         if entry.told > entry.counted:
             self.gaps[entry.order.id] = None
         else:
             self.gaps.pop(entry.order.id, None)
 
-    def _compare(self, entry: Entry, fill: BrokerFill) -> bool:
+    def _compare(self, entry: JournalEntry, fill: BrokerFill) -> bool:
         """Compare a fill with what was booked under its id.
 
         Returns:
@@ -280,7 +282,7 @@ class BrokerNews(JournalRows):
         )
         return True
 
-    def _adopt(self, entry: Entry, told: BrokerOrder) -> None:
+    def _adopt(self, entry: JournalEntry, told: BrokerOrder) -> None:
         """Take note that the broker has an order, which may have been in doubt."""
         order = entry.order
         if (told.symbol, told.side) != (order.symbol, order.side) or (
@@ -301,7 +303,7 @@ class BrokerNews(JournalRows):
         elif entry.is_end_ours and told.is_open:
             self._arrive(entry)
 
-    def _arrive(self, entry: Entry) -> None:
+    def _arrive(self, entry: JournalEntry) -> None:
         """An order is at the broker, whatever was thought of it."""
         order_id = entry.order.id
         if entry.is_end_ours:
@@ -321,13 +323,13 @@ class BrokerNews(JournalRows):
             self.touch(old.order.id)
             self._settle(old)
 
-    def _clear_doubt(self, entry: Entry) -> None:
+    def _clear_doubt(self, entry: JournalEntry) -> None:
         entry.unknown_since, entry.misses, entry.refusal = None, 0, ""
         entry.is_known_there = entry.needs_human = False
         self._to_resend.discard(entry.order.id)
         self.touch(entry.order.id)
 
-    def _settle(self, entry: Entry) -> None:
+    def _settle(self, entry: JournalEntry) -> None:
         """Let the state follow from what is filled and the broker's last word."""
         if entry.has_ended or not (entry.is_at_broker or entry.end is not None):
             return
@@ -348,7 +350,7 @@ class BrokerNews(JournalRows):
             self._not_canceled.discard(entry.order.id)
             self.prune()
 
-    def _note_end(self, entry: Entry) -> None:
+    def _note_end(self, entry: JournalEntry) -> None:
         """Tell people of an order that the broker has ended, when nobody here asked for that."""
         order = entry.order
         what = f"order {order.id} ({order.side} {order.quantity:f} {order.symbol})"
@@ -358,7 +360,7 @@ class BrokerNews(JournalRows):
         elif entry.reason and not entry.cancel:
             self._problems.append(f"{what} was {entry.end} by the broker: {entry.reason}")
 
-    def _end(self, entry: Entry, update: TradeUpdate, reason: str) -> None:
+    def _end(self, entry: JournalEntry, update: TradeUpdate, reason: str) -> None:
         """End an order without a word of the broker."""
         entry.state, entry.reason, entry.is_end_ours = ENDS[update], reason, True
         entry.needs_human = False
@@ -367,14 +369,14 @@ class BrokerNews(JournalRows):
         self._say(entry, update, reason)
         self.prune()
 
-    def _forget_successor(self, entry: Entry) -> None:
+    def _forget_successor(self, entry: JournalEntry) -> None:
         """An order that was to take another's place does not; the other may get a new one."""
         old = self.entries.get(entry.replaces)
         if old is not None and old.successor == entry.order.id and not old.has_ended:
             old.successor = ""
             self.touch(old.order.id)
 
-    def _say(self, entry: Entry, update: TradeUpdate, reason: str = "") -> None:
+    def _say(self, entry: JournalEntry, update: TradeUpdate, reason: str = "") -> None:
         if update in entry.said:
             return
         entry.said.append(update.value)
@@ -390,7 +392,7 @@ class BrokerNews(JournalRows):
         if known is not None:
             self.doubt(
                 fill.symbol,
-                f"fill {fill.id} of order {fill.client_id!r}, which is not ours, is "
+                f"fill {fill.id} of order {fill.client_order_id!r}, which is not ours, is "
                 f"{fill_content(fill)}, and was {fill_content(known)} before",
             )
             return True

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ingenium.brokers.journal_entry import Act, Call, Entry, OrderState
-from ingenium.brokers.journal_updates import BrokerNews
+from ingenium.brokers.journal_entry import Call, CallKind, JournalEntry, OrderState
+from ingenium.brokers.journal_updates import JournalUpdates
 from ingenium.events import TradeUpdate
 from ingenium.trading import Order
 
@@ -23,7 +23,7 @@ GRACE_SECONDS = 5.0
 _MISSES = 3
 
 
-class OrderJournal(BrokerNews):
+class OrderJournal(JournalUpdates):
     """The orders of one account.
 
     Args:
@@ -60,7 +60,7 @@ class OrderJournal(BrokerNews):
         """
         if order.id in self.entries:
             return
-        self.add(Entry(order=order, entered=now, replaces=replaces))
+        self.add(JournalEntry(order=order, entered=now, replaces=replaces))
         if replaces:
             self.entries[replaces].successor = order.id
             self.touch(replaces)
@@ -101,7 +101,7 @@ class OrderJournal(BrokerNews):
         """
         finds: list[Call] = []
         cancels: list[Call] = []
-        first_new: Entry | None = None
+        first_new: JournalEntry | None = None
         has_doubt = False
         for entry in list(self.open.values()):
             order_id = entry.order.id
@@ -112,25 +112,25 @@ class OrderJournal(BrokerNews):
                 if order_id in self._to_resend:
                     finds.append(_sending(entry))
                 elif entry.state is OrderState.UNKNOWN:
-                    finds.append(Call(Act.FIND, order_id))
+                    finds.append(Call(CallKind.FIND, order_id))
             elif entry.state is OrderState.NEW:
                 first_new = first_new or entry
             elif order_id in self._to_check and order_id in self._not_canceled:
                 # It may have ended without a word: to ask again and again would not tell.
-                finds.append(Call(Act.FIND, order_id))
+                finds.append(Call(CallKind.FIND, order_id))
             elif entry.cancel and not entry.is_cancel_sent and entry.end is None:
-                cancels.append(Call(Act.CANCEL, order_id))
+                cancels.append(Call(CallKind.CANCEL, order_id))
             elif entry.is_cancel_sent or order_id in self._to_check:
-                finds.append(Call(Act.FIND, order_id))
+                finds.append(Call(CallKind.FIND, order_id))
         finds += [
-            Call(Act.FIND, entry.order.id)
+            Call(CallKind.FIND, entry.order.id)
             for entry in self._uncounted_entries()
             if entry.order.symbol == symbol
         ]
         sends = [] if first_new is None or has_doubt else [_sending(first_new)]
         return [*cancels, *finds, *sends]
 
-    def _uncounted_entries(self) -> list[Entry]:
+    def _uncounted_entries(self) -> list[JournalEntry]:
         # The oldest orders that have ended are forgotten.
         return [self.entries[i] for i in self.uncounted if i in self.entries]
 
@@ -197,7 +197,7 @@ class OrderJournal(BrokerNews):
             entry.misses = 0
             self.touch(order_id)
 
-    def _reject(self, entry: Entry, reason: str) -> None:
+    def _reject(self, entry: JournalEntry, reason: str) -> None:
         entry.end, entry.reason = TradeUpdate.REJECTED, reason
         self._note_end(entry)
         entry.end = None
@@ -262,7 +262,7 @@ class OrderJournal(BrokerNews):
             # A broker that keeps no replaced orders: positions are compared all the same.
             del self.uncounted[order_id]
 
-    def _miss_known(self, entry: Entry, now: datetime) -> None:
+    def _miss_known(self, entry: JournalEntry, now: datetime) -> None:
         """The broker does not know an order that it had: ask again, and block its symbol."""
         order = entry.order
         if order.id in self._forgotten:
@@ -282,7 +282,7 @@ class OrderJournal(BrokerNews):
             f"{order.symbol}, {entry.filled:f} filled): look there, then start with --adopt",
         )
 
-    def _give_up(self, entry: Entry) -> None:
+    def _give_up(self, entry: JournalEntry) -> None:
         if entry.refusal:
             self._reject(entry, entry.refusal)
         elif entry.cancel:
@@ -329,5 +329,5 @@ class OrderJournal(BrokerNews):
         return who
 
 
-def _sending(entry: Entry) -> Call:
-    return Call(Act.REPLACE if entry.replaces else Act.SUBMIT, entry.order.id)
+def _sending(entry: JournalEntry) -> Call:
+    return Call(CallKind.REPLACE if entry.replaces else CallKind.SUBMIT, entry.order.id)

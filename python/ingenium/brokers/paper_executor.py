@@ -14,7 +14,14 @@ from ingenium.components.executor import Executor
 from ingenium.components.order_contents import CONTENT
 from ingenium.errors import ConfigError, InvalidOrderError
 from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
-from ingenium.exchange import Calendar, FeeModel, FillPolicy, PaperExchange, Report, SlippageModel
+from ingenium.exchange import (
+    Calendar,
+    ExecutionReport,
+    FeeModel,
+    FillPolicy,
+    PaperExchange,
+    SlippageModel,
+)
 from ingenium.state.rows import LogRow, format_time, read_row, write_json
 from ingenium.trading import Bar, Order
 from ingenium.trading.money import Number
@@ -113,7 +120,7 @@ class PaperExecutor(Executor):
             return self.on_bar(Bar.from_event(event, self.now))
         return None
 
-    def look(self, bar: Bar) -> bool:
+    def observe(self, bar: Bar) -> bool:
         """Take note of the last price, and say whether an order waits for the bar."""
         return self.exchange.is_waiting(bar.symbol, bar) or not self._takes_bars
 
@@ -268,6 +275,6 @@ class PaperExecutor(Executor):
         self.exchange.restore_log(row for row in rows if row[0] != CONTENT)
         super().restore_log(row for row in rows if row[0] == CONTENT)
 
-    def _send_all(self, reports: Iterable[Report]) -> None:
+    def _send_all(self, reports: Iterable[ExecutionReport]) -> None:
         for report in reports:
             self.send_report(report)

@@ -14,9 +14,9 @@ import msgspec
 from ingenium.brokers.answers import BadAnswerError, BadFill, CheckedBroker, PositionList
 from ingenium.brokers.broker import BrokerFill, BrokerOrder
 from ingenium.brokers.calls import FIRST_DELAY_SECONDS, ask
-from ingenium.brokers.journal_entry import Entry
+from ingenium.brokers.journal_entry import JournalEntry
 from ingenium.brokers.journal_rows import fill_key
-from ingenium.components.external_work import Desk
+from ingenium.components.external_work import UnitOfWork
 from ingenium.trading.money import EXACT, ZERO
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ class Reconciler:
 
     Args:
         executor: Whose journal it is.
-        desk: Where it is written down.
+        unit_of_work: Where it is written down.
     """
 
-    def __init__(self, executor: BrokerExecutor, desk: Desk) -> None:
+    def __init__(self, executor: BrokerExecutor, unit_of_work: UnitOfWork) -> None:
         self._executor = executor
-        self._desk = desk
+        self._unit_of_work = unit_of_work
         self._account = executor.broker.account
         self._broker = CheckedBroker(executor.broker)
         self._journal = executor.journal
@@ -73,8 +73,8 @@ class Reconciler:
         Raises:
             BrokerError: The broker cannot be asked.
         """
-        journal, desk, adopt = self._journal, self._desk, self._executor.adopt
-        await self.record("start", lambda: journal.all_unanswered(desk.now))
+        journal, unit_of_work, adopt = self._journal, self._unit_of_work, self._executor.adopt
+        await self.record("start", lambda: journal.all_unanswered(unit_of_work.now))
         if adopt:
             await self.record("unblock", journal.unblock_all)
         if not self._broker.lists_positions:
@@ -89,11 +89,11 @@ class Reconciler:
             if entry.is_at_broker or entry.is_in_doubt:
                 order = await self._resolve(entry, listed.get(entry.order.id))
                 if order is not None:
-                    found[order.client_id] = order
+                    found[order.client_order_id] = order
         for order in listed.values():
-            ended = journal.entries.get(order.client_id)
+            ended = journal.entries.get(order.client_order_id)
             if ended is not None and ended.has_ended and ended.is_end_ours:
-                await self.record(f"{order.client_id} at start", partial(journal.told, order))
+                await self.record(f"{order.client_order_id} at start", partial(journal.told, order))
         # What could not be booked before may be readable now.
         await self._read_at_start(whole=bool(adopt or journal.blocked or journal.unbookable))
         if adopt:
@@ -172,7 +172,7 @@ class Reconciler:
             return
         self._halted_for = reason
         # A halt that comes again after somebody has resumed is another event.
-        cause = f"halt at {self._desk.now.isoformat()}"
+        cause = f"halt at {self._unit_of_work.now.isoformat()}"
         await self.record(cause, lambda: self._executor.halt_all(reason))
 
     async def _look_at_positions(
@@ -182,11 +182,11 @@ class Reconciler:
         journal, time = self._journal, asyncio.get_running_loop().time
         delay = FIRST_DELAY_SECONDS
         looks: dict[str, _Difference] = {}
-        for look in count(1):
+        for observe in count(1):
             theirs = await self._ask("list positions", self._broker.positions)
             differences = self._differences(theirs)
             if not differences and not theirs.bad:
-                journal.was_equal(self._desk.now)
+                journal.was_equal(self._unit_of_work.now)
                 return {}, {}
             before, looks = looks, {}
             for symbol, (_, ours) in differences.items():
@@ -201,12 +201,12 @@ class Reconciler:
                 if looks[symbol].looks >= _LOOKS
                 and time() - looks[symbol].since >= patience_seconds
             }
-            if look >= _LOOKS and (len(lasting) == len(differences) or look >= _MOST_LOOKS):
+            if observe >= _LOOKS and (len(lasting) == len(differences) or observe >= _MOST_LOOKS):
                 break
             # Something may have been filled in between, or the broker is slow to count it.
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
-            await self.read_fills(whole=look == _LOOKS - 1)
+            await self.read_fills(whole=observe == _LOOKS - 1)
         return lasting, theirs.bad
 
     async def _halt_for(
@@ -242,7 +242,7 @@ class Reconciler:
         )
         for number, fill in enumerate(fills):
             journal.saw_price(fill.symbol, fill.price)
-            is_ours = fill.client_id in journal.entries
+            is_ours = fill.client_order_id in journal.entries
             was_read = read_to is not None and number <= read_to
             if not is_ours and (was_read or (whole and last and read_to is None)):
                 continue  # Known, or an order of ours that is so old that it was forgotten.
@@ -252,8 +252,8 @@ class Reconciler:
             if journal.fill(fill) and was_read and is_ours:
                 journal.doubt(
                     fill.symbol,
-                    f"fill {fill.id} of order {fill.client_id} is listed before fills that were "
-                    "read earlier: it is booked now",
+                    f"fill {fill.id} of order {fill.client_order_id} is listed before fills that "
+                    "were read earlier: it is booked now",
                 )
         journal.read_to(fills[-1])
 
@@ -298,26 +298,28 @@ class Reconciler:
         except BadAnswerError as error:
             self._executor.report_problem(f"open orders are looked up one by one: {error}")
             return {}
-        for client_id, text in answer.bad.items():
-            entry = journal.entries.get(client_id)
+        for client_order_id, text in answer.bad.items():
+            entry = journal.entries.get(client_order_id)
             if entry is None:
                 self._executor.report_problem(text)
             else:
                 symbol = entry.order.symbol
-                await self.record(f"{client_id} unreadable", partial(journal.doubt, symbol, text))
-        return {order.client_id: order for order in answer.orders}
+                await self.record(
+                    f"{client_order_id} unreadable", partial(journal.doubt, symbol, text)
+                )
+        return {order.client_order_id: order for order in answer.orders}
 
     def _list_strangers(self, listed: Mapping[str, BrokerOrder]) -> None:
         for order in listed.values():
-            if order.client_id not in self._journal.entries:
+            if order.client_order_id not in self._journal.entries:
                 self._executor.report_problem(
-                    f"order {order.broker_id} ({order.side} {order.quantity:f} {order.symbol}) at "
-                    "the broker is none of this app's: it is left alone"
+                    f"order {order.venue_order_id} ({order.side} {order.quantity:f} {order.symbol})"
+                    " at the broker is none of this app's: it is left alone"
                 )
 
-    async def _resolve(self, entry: Entry, known: BrokerOrder | None) -> BrokerOrder | None:
+    async def _resolve(self, entry: JournalEntry, known: BrokerOrder | None) -> BrokerOrder | None:
         order_id = entry.order.id
-        executor, journal, now = self._executor, self._journal, self._desk.now
+        executor, journal, now = self._executor, self._journal, self._unit_of_work.now
         try:
             found = known or await self._ask(
                 f"find order {order_id}", lambda: self._broker.find(order_id)
@@ -327,7 +329,7 @@ class Reconciler:
             await self.record(f"{order_id} unreadable", act)
             return None
 
-        def heed() -> None:
+        def apply_answer() -> None:
             if found is not None:
                 journal.told(found)
                 return
@@ -336,7 +338,7 @@ class Reconciler:
             if executor.adopt and not (self._broker.idempotent and may_send and entry.is_in_doubt):
                 journal.settle_by_hand(order_id)
 
-        await self.record(f"{order_id} at start", heed)
+        await self.record(f"{order_id} at start", apply_answer)
         return found
 
     def _differences(self, answer: PositionList) -> dict[str, tuple[Decimal, Decimal]]:
@@ -374,7 +376,7 @@ class Reconciler:
             act()
             self._executor.send_reports()
 
-        await self._desk.record(f"{self._account} {cause}", act_and_tell)
+        await self._unit_of_work.record(f"{self._account} {cause}", act_and_tell)
 
     async def _ask(self, name: str, what: Callable[[], Awaitable[_T]], tries: int = _TRIES) -> _T:
         return await ask(what, name, self._executor.timeout_seconds, tries)

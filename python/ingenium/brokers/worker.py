@@ -13,9 +13,9 @@ from ingenium.brokers.answers import BadAnswerError, CheckedBroker
 from ingenium.brokers.audit import Audit
 from ingenium.brokers.broker import BrokerOrder
 from ingenium.brokers.calls import Answer, Delays, call
-from ingenium.brokers.journal_entry import Act, Call, Entry, OrderState
+from ingenium.brokers.journal_entry import Call, CallKind, JournalEntry, OrderState
 from ingenium.brokers.reconciler import Reconciler
-from ingenium.components.external_work import Desk
+from ingenium.components.external_work import UnitOfWork
 from ingenium.components.failpoints import Point
 from ingenium.errors import (
     BrokerError,
@@ -30,7 +30,7 @@ from ingenium.events import TradeUpdate
 if TYPE_CHECKING:
     from ingenium.brokers.broker_executor import BrokerExecutor
 
-__all__ = ["BrokerWork"]
+__all__ = ["BrokerWorker"]
 
 _WATCH_SECONDS = 0.2
 _CHECK_EVERY = 50
@@ -39,20 +39,20 @@ _UPDATES, _FILLS = "updates", "fills"
 _T = TypeVar("_T")
 
 
-class BrokerWork:
+class BrokerWorker:
     """Does what the journal says is due, one call for each order at a time.
 
     Args:
         executor: Whose journal it is.
-        desk: Where it is written down.
+        unit_of_work: Where it is written down.
     """
 
-    def __init__(self, executor: BrokerExecutor, desk: Desk) -> None:
+    def __init__(self, executor: BrokerExecutor, unit_of_work: UnitOfWork) -> None:
         self._executor = executor
-        self._desk = desk
+        self._unit_of_work = unit_of_work
         self._broker = CheckedBroker(executor.broker)
         self._journal = executor.journal
-        self._reconciler = Reconciler(executor, desk)
+        self._reconciler = Reconciler(executor, unit_of_work)
         self._audit = Audit(executor, self._reconciler)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._delays = Delays()
@@ -121,29 +121,29 @@ class BrokerWork:
 
     async def _do(self, due: Call) -> None:
         entry = self._journal.entries[due.order_id]
-        if due.act in {Act.SUBMIT, Act.REPLACE}:
+        if due.act in {CallKind.SUBMIT, CallKind.REPLACE}:
             await self._send(entry, due.act)
-        elif due.act is Act.CANCEL:
+        elif due.act is CallKind.CANCEL:
             await self._cancel(entry)
         else:
             await self._find(entry)
 
-    async def _send(self, entry: Entry, act: Act) -> None:
+    async def _send(self, entry: JournalEntry, act: CallKind) -> None:
         executor, journal, order = self._executor, self._journal, entry.order
         leaves = False
 
         def decide() -> None:
             nonlocal leaves
             if entry.state is OrderState.NEW:
-                leaves = not executor.withhold(entry, self._desk.now)
+                leaves = not executor.withhold(entry, self._unit_of_work.now)
             elif entry.state is OrderState.UNKNOWN and not entry.cancel:
-                leaves = executor.may_send_again(entry, self._desk.now)
+                leaves = executor.may_send_again(entry, self._unit_of_work.now)
             if leaves:
                 journal.submitting(order.id)
             else:
                 journal.keep_asking(order.id)
 
-        await self._desk.record(f"{order.id} leaves", decide)
+        await self._unit_of_work.record(f"{order.id} leaves", decide)
         if not leaves:
             return
         # Writing took a while, and nothing may lie between this look and the call.
@@ -153,23 +153,23 @@ class BrokerWork:
                 lambda: journal.withhold(order.id, TradeUpdate.REJECTED, reason),
             )
             return
-        self._desk.at(Point.CALLING)
-        if act is Act.REPLACE:
+        self._unit_of_work.at(Point.CALLING)
+        if act is CallKind.REPLACE:
             answer = await self._call(
                 f"replace {entry.replaces} by {order.id}",
                 lambda: self._broker.replace(entry.replaces, order),
             )
         else:
             answer = await self._call(f"take {order.id}", lambda: self._broker.submit(order))
-        self._desk.at(Point.CALLED)
-        await self._record(f"{order.id} answered", lambda: self._heed(entry, answer))
-        self._desk.at(Point.ANSWERED)
+        self._unit_of_work.at(Point.CALLED)
+        await self._record(f"{order.id} answered", lambda: self._apply_answer(entry, answer))
+        self._unit_of_work.at(Point.ANSWERED)
 
-    def _heed(self, entry: Entry, answer: Answer[BrokerOrder]) -> None:
+    def _apply_answer(self, entry: JournalEntry, answer: Answer[BrokerOrder]) -> None:
         """Take note of what became of a call that sends an order."""
-        journal, order_id, now = self._journal, entry.order.id, self._desk.now
+        journal, order_id, now = self._journal, entry.order.id, self._unit_of_work.now
         told, error = answer.value, answer.error
-        if told is not None and told.client_id == order_id:
+        if told is not None and told.client_order_id == order_id:
             journal.told(told)
             self._delays.clear(order_id)
             self._look_for_fills(entry, told)
@@ -186,7 +186,7 @@ class BrokerWork:
             self._delays.wait(order_id, self._loop.time())
             self._executor.report_problem(f"order {order_id} cannot be sent now: {answer.reason}")
 
-    async def _cancel(self, entry: Entry) -> None:
+    async def _cancel(self, entry: JournalEntry) -> None:
         executor, journal, order_id = self._executor, self._journal, entry.order.id
         answer = await self._call(f"cancel {order_id}", lambda: self._broker.cancel(order_id))
         if answer.error is None:
@@ -202,7 +202,7 @@ class BrokerWork:
         # To cancel twice does no harm, so it is tried until there is an answer.
         self._delays.wait(order_id, self._loop.time())
 
-    async def _find(self, entry: Entry) -> None:
+    async def _find(self, entry: JournalEntry) -> None:
         journal, order_id = self._journal, entry.order.id
         answer = await self._call(f"find {order_id}", lambda: self._broker.find(order_id))
         told = answer.value
@@ -237,8 +237,8 @@ class BrokerWork:
         self._bad_since[key] = inf
         return True
 
-    def _miss(self, entry: Entry) -> None:
-        now = self._desk.now
+    def _miss(self, entry: JournalEntry) -> None:
+        now = self._unit_of_work.now
         self._journal.missing(
             entry.order.id,
             now,
@@ -259,10 +259,10 @@ class BrokerWork:
                         self._journal.check_all()
                         self._executor.woken.set()
                         continue
-                    entry = self._journal.entries.get(told.client_id)
+                    entry = self._journal.entries.get(told.client_order_id)
                     if entry is not None and self._journal.is_news(told):
                         await self._record(
-                            f"{told.client_id} updated", partial(self._journal.told, told)
+                            f"{told.client_order_id} updated", partial(self._journal.told, told)
                         )
                     if entry is not None:
                         self._look_for_fills(entry, told)
@@ -282,7 +282,7 @@ class BrokerWork:
             self._fills_wanted.set()
             self._executor.woken.set()
 
-    def _look_for_fills(self, entry: Entry, told: BrokerOrder) -> None:
+    def _look_for_fills(self, entry: JournalEntry, told: BrokerOrder) -> None:
         if told.filled > entry.filled:
             self._fills_wanted.set()
 
@@ -316,8 +316,8 @@ class BrokerWork:
             executor.check_lease()
             if executor.is_halted and executor.needs_cancel_all():
                 await self._record("halt", executor.cancel_all)
-            if executor.late_ones(self._desk.now):
-                await self._record("late", lambda: executor.withhold_late(self._desk.now))
+            if executor.late_ones(self._unit_of_work.now):
+                await self._record("late", lambda: executor.withhold_late(self._unit_of_work.now))
             looks += 1
             if looks % _CHECK_EVERY == 0:
                 journal.check_all()

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ingenium.bus.base import Incident, IncidentKind
-from ingenium.log_throttle import Repeated
+from ingenium.log_throttle import LogThrottle
 from ingenium.user_frames import frames_of, is_own, root_of
 
 __all__ = ["IncidentWriter"]
@@ -35,7 +35,7 @@ class IncidentWriter:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._errors = Repeated(shown=1)
+        self._errors = LogThrottle(shown=1)
         self._feeds: set[str] = set()
         self._counting: asyncio.TimerHandle | None = None
 

@@ -59,7 +59,7 @@ def backtest(
             help="Write a report to this HTML file; runs the app once more, on a harsher exchange.",
         ),
     ] = None,
-    no_harsher: Annotated[
+    no_stress: Annotated[
         bool, typer.Option("--no-harsher", help="Leave that second run out of the report.")
     ] = False,
     check_lookahead: Annotated[
@@ -122,27 +122,27 @@ def backtest(
     if result.hopeless and failure is None:
         raise BacktestError(f"nothing could come of this run: {result.hopeless}")
     if report is not None:
-        harsher = None if no_harsher else _run_harsher(result, messages)
-        file = result.report(report, harsher=harsher or False)
+        stressed = None if no_stress else _run_stressed(result, messages)
+        file = result.report(report, stressed=stressed or False)
         if not json:
-            _print_harsher(harsher)
+            _print_stressed(stressed)
             typer.echo(f"report: {file}")
     if failure is not None:
         raise failure
 
 
-def _run_harsher(result: BacktestResult, console: Console) -> BacktestResult | None:
-    if result.run_harsher is None:
+def _run_stressed(result: BacktestResult, console: Console) -> BacktestResult | None:
+    if result.run_stressed is None:
         return None
     with StepProgress(console, "the same on a harsher exchange") as progress:
-        return result.run_harsher(progress.on_step)
+        return result.run_stressed(progress.on_step)
 
 
-def _print_harsher(harsher: BacktestResult | None) -> None:
-    if harsher is not None:
-        stats = harsher.stats
-        if harsher.failure:
-            typer.echo(f"on a harsher exchange it did not reach its end: {harsher.failure}")
+def _print_stressed(stressed: BacktestResult | None) -> None:
+    if stressed is not None:
+        stats = stressed.stats
+        if stressed.failure:
+            typer.echo(f"on a harsher exchange it did not reach its end: {stressed.failure}")
         typer.echo(
             f"on a harsher exchange: total return {percent(stats.total_return)}, max drawdown "
             f"{percent(stats.max_drawdown)}"

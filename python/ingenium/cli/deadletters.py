@@ -21,7 +21,7 @@ from ingenium.errors import ConfigError
 
 if TYPE_CHECKING:
     from ingenium.bus.stream import Stream
-    from ingenium.operations.dead_letters import Letter, Original
+    from ingenium.operations.dead_letters import DeadLetter, Original
 
 __all__ = ["deadletters"]
 
@@ -86,24 +86,24 @@ def deadletters(
 
 
 async def _with_stream(app: str | None, work: Callable[[Stream], Awaitable[None]]) -> None:
-    from ingenium.operations.apps import as_operator, find_place, stream_of
+    from ingenium.operations.apps import as_operator, find_app, stream_of
 
-    place = find_place(Settings.from_environment(), app_name(app))
+    place = find_app(Settings.from_environment(), app_name(app))
     async with as_operator(place) as bus:
         await work(await stream_of(bus))
 
 
 async def _chosen(
     stream: Stream, numbers: Sequence[int], component: str | None, since: datetime | None
-) -> list[Letter]:
-    from ingenium.operations.dead_letters import find_letter, letters_of
+) -> list[DeadLetter]:
+    from ingenium.operations.dead_letters import dead_letters_of, find_dead_letter
 
     if numbers:
-        return [await find_letter(stream, number) for number in numbers]
-    return [each async for each in letters_of(stream, component=component, since=since)]
+        return [await find_dead_letter(stream, number) for number in numbers]
+    return [each async for each in dead_letters_of(stream, component=component, since=since)]
 
 
-def _list(letters: Sequence[Letter], *, as_json: bool) -> None:
+def _list(letters: Sequence[DeadLetter], *, as_json: bool) -> None:
     if as_json:
         typer.echo(jsonlib.dumps({"dead_letters": [_as_json(letter) for letter in letters]}))
         return
@@ -135,9 +135,9 @@ def _list(letters: Sequence[Letter], *, as_json: bool) -> None:
 
 
 async def _show(stream: Stream, number: int, *, as_json: bool) -> None:
-    from ingenium.operations.dead_letters import find_letter, original_of
+    from ingenium.operations.dead_letters import find_dead_letter, original_of
 
-    letter = await find_letter(stream, number)
+    letter = await find_dead_letter(stream, number)
     original = await original_of(stream, letter)
     if as_json:
         answer = _as_json(letter) | {
@@ -168,7 +168,9 @@ async def _show(stream: Stream, number: int, *, as_json: bool) -> None:
         typer.echo(f"  {line}")
 
 
-async def _resend(stream: Stream, letters: Sequence[Letter], *, yes: bool, as_json: bool) -> None:
+async def _resend(
+    stream: Stream, letters: Sequence[DeadLetter], *, yes: bool, as_json: bool
+) -> None:
     from ingenium.operations.dead_letters import resend
 
     orders = sum(letter.moves_orders for letter in letters)
@@ -190,7 +192,7 @@ async def _resend(stream: Stream, letters: Sequence[Letter], *, yes: bool, as_js
         typer.echo(jsonlib.dumps({"resent": resent}))
 
 
-def _as_json(letter: Letter) -> dict[str, object]:
+def _as_json(letter: DeadLetter) -> dict[str, object]:
     event = letter.event
     return {
         "sequence": letter.sequence,

@@ -46,17 +46,17 @@ def status(
     component is dead or does not answer, or when the server cannot be reached; with --watch it is
     that of the last look.
     """
-    from ingenium.operations.apps import find_places
+    from ingenium.operations.apps import find_apps
     from ingenium.operations.status import status_of
     from ingenium.operations.today import TodayReader
 
     name, roster = app_and_roster(app)
-    places = find_places(settings_with(server), name)
+    places = find_apps(settings_with(server), name)
     readers = [TodayReader() for _ in places]
 
-    async def look() -> list[AppStatus]:
+    async def observe() -> list[AppStatus]:
         # Found again each time: an embedded server has another port after a restart.
-        here = find_places(settings_with(server), name) if watch else places
+        here = find_apps(settings_with(server), name) if watch else places
         readers.extend(TodayReader() for _ in here[len(readers) :])
         return await asyncio.gather(
             *(
@@ -66,15 +66,15 @@ def status(
         )
 
     if watch:
-        found = asyncio.run(_watch(look, every, as_json=json))
+        found = asyncio.run(_watch(observe, every, as_json=json))
     else:
-        found = asyncio.run(look())
+        found = asyncio.run(observe())
         _show(make_console(), found, as_json=json)
     if not all(each.is_well for each in found):
         raise typer.Exit(3 if all(each.runs is False for each in found) else 1)
 
 
-async def _watch(look: _Looker, every: float, *, as_json: bool) -> list[AppStatus]:
+async def _watch(observe: _Looker, every: float, *, as_json: bool) -> list[AppStatus]:
     """Show how apps are until somebody asks to stop; return the last that was seen."""
     from ingenium.deploy.local.signals import stop_signals
 
@@ -82,7 +82,7 @@ async def _watch(look: _Looker, every: float, *, as_json: bool) -> list[AppStatu
     found: list[AppStatus] = []
     with stop_signals() as stop:
         while not stop.asked:
-            looking = asyncio.ensure_future(look())
+            looking = asyncio.ensure_future(observe())
             asked = asyncio.ensure_future(stop.wait())
             await asyncio.wait([looking, asked], return_when=asyncio.FIRST_COMPLETED)
             if not looking.done():

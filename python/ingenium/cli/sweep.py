@@ -305,8 +305,8 @@ def _report(
     with StepProgress(console, "the best run once more") as progress:
         result = run(lambda: factory(**point), start=days[0], end=days[1], on_step=progress.on_step)
     with StepProgress(console, "the same on a harsher exchange") as progress:
-        harsher = result.run_harsher(progress.on_step) if result.run_harsher else False
-    file = result.report(path, harsher=harsher)
+        stressed = result.run_stressed(progress.on_step) if result.run_stressed else False
+    file = result.report(path, stressed=stressed)
     console.print(
         f"report of the best run, {printable(str(point))}: {printable(str(file))}",
         markup=False,

@@ -16,7 +16,7 @@ from ingenium.errors import ConfigError
 from ingenium.events import TradingState
 
 if TYPE_CHECKING:
-    from ingenium.operations.halt_resume import Switched
+    from ingenium.operations.halt_resume import SwitchResult
 
 __all__ = ["halt", "reduce", "resume"]
 
@@ -56,9 +56,9 @@ def resume(
 ) -> None:
     """Let trading go on after halt or reduce, or after a limit of risk has stopped it."""
     from ingenium.operations import release
-    from ingenium.operations.apps import find_place
+    from ingenium.operations.apps import find_app
 
-    place = find_place(settings_with(server), app_name(app))
+    place = find_app(settings_with(server), app_name(app))
     typed = yes
     if typed is None:
         typed = typer.prompt(
@@ -77,11 +77,11 @@ def resume(
 def _restrict(
     state: TradingState, app: str | None, reason: str, server: str | None, *, as_json: bool
 ) -> None:
-    from ingenium.operations import find_places, restrict
+    from ingenium.operations import find_apps, restrict
 
-    places = find_places(settings_with(server), app_name(app))
+    places = find_apps(settings_with(server), app_name(app))
 
-    async def all_of_them() -> list[Switched]:
+    async def all_of_them() -> list[SwitchResult]:
         now = SystemClock().now()
         return await asyncio.gather(
             *(restrict(place, state, reason, person(), now) for place in places)
@@ -90,7 +90,7 @@ def _restrict(
     _show(asyncio.run(all_of_them()), as_json=as_json)
 
 
-def _show(results: list[Switched], *, as_json: bool) -> None:
+def _show(results: list[SwitchResult], *, as_json: bool) -> None:
     import msgspec
 
     if as_json:
@@ -111,9 +111,9 @@ def _show(results: list[Switched], *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _print(console: Console, errors: Console, done: Switched) -> None:
+def _print(console: Console, errors: Console, done: SwitchResult) -> None:
     """Say what holds now, and then what does not."""
-    from ingenium.runtime.durable.control import Reach
+    from ingenium.runtime.durable.control import ControlDelivery
 
     is_release = done.state is TradingState.ACTIVE
 
@@ -125,9 +125,9 @@ def _print(console: Console, errors: Console, done: Switched) -> None:
         say(f"  file    {done.file} {'removed' if is_release else 'written'}")
     elif is_release and not done.file_error:
         say(f"  file    {done.file} was not there")
-    if done.reached is Reach.STREAM:
+    if done.reached is ControlDelivery.STREAM:
         say(f"  stream  {done.stream} at {done.server} has kept it: all get it, later ones too")
-    elif done.reached is Reach.SUBSCRIBERS:
+    elif done.reached is ControlDelivery.SUBSCRIBERS:
         say(f"  server  {done.server} gave it to those who are connected, and keeps nothing")
     for name in done.confirmed:
         say(f"  holds   for {name}, which says so")
@@ -141,9 +141,9 @@ def _print(console: Console, errors: Console, done: Switched) -> None:
         say("  say it again when that is mended", errors)
 
 
-def _headline(done: Switched) -> str:
+def _headline(done: SwitchResult) -> str:
     """Say in the first line whether it holds."""
-    from ingenium.runtime.durable.control import Reach
+    from ingenium.runtime.durable.control import ControlDelivery
 
     state = done.state.value
     if done.is_complete:
@@ -151,18 +151,18 @@ def _headline(done: Switched) -> str:
     if done.state is TradingState.ACTIVE:
         if done.file_error:
             return "NOT ACTIVE: the file still restricts trading, and nothing was said"
-        if done.reached is Reach.NOBODY:
+        if done.reached is ControlDelivery.NOBODY:
             gone = "the file is removed, but " if done.file_changed else ""
             return f"NOT ACTIVE: {gone}what was said on the bus still holds"
         return f"NOT ACTIVE everywhere: {_what_lacks(done)}"
     if not done.holds_anywhere:
         return f"NOT {state.upper()}: neither file nor server have taken it"
-    if done.reached is Reach.NOBODY:
+    if done.reached is ControlDelivery.NOBODY:
         return f"{state} on this machine only, by the file"
     return f"{state}, but not everywhere: {_what_lacks(done)}"
 
 
-def _what_lacks(done: Switched) -> str:
+def _what_lacks(done: SwitchResult) -> str:
     lacks = ["the file is not written"] if done.file_error else []
     lacks += [f"{name} {why}" for name, why in done.unconfirmed.items()]
     lacks += [f"{name} never says whether it trades" for name in done.unheard]

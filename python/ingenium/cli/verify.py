@@ -19,7 +19,7 @@ from ingenium.config import Settings
 from ingenium.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ingenium.operations.apps import Place
+    from ingenium.operations.apps import LocalApp
     from ingenium.operations.verify import OnProgress, Verified
 
 __all__ = ["verify"]
@@ -36,13 +36,13 @@ def verify(
     """
     import msgspec
 
-    from ingenium.operations.apps import find_place
+    from ingenium.operations.apps import find_app
 
     loaded = load_app(app)
     portfolio = loaded.portfolio
     if not isinstance(portfolio, Portfolio):
         raise ConfigError(f"app {loaded.name!r} has no portfolio in Python, so no books to verify")
-    place = find_place(Settings.from_environment(), loaded.name)
+    place = find_app(Settings.from_environment(), loaded.name)
     began = monotonic()
     messages = make_console(stderr=True)
     # A million orders are kept meanwhile, and looking through them for circles finds none.
@@ -61,7 +61,7 @@ def verify(
 
 
 async def _verify(
-    place: Place, portfolio: Portfolio, executor: Executor | None, on_progress: OnProgress
+    place: LocalApp, portfolio: Portfolio, executor: Executor | None, on_progress: OnProgress
 ) -> Verified:
     from ingenium.operations.apps import as_operator, stream_of
     from ingenium.operations.verify import verify as verify_books

@@ -31,7 +31,7 @@ from ingenium.state.rows import GivenRows, LogRow, read_row, write_json
 from ingenium.state.user_state import read_user_state, write_user_state
 from ingenium.subjects.names import subject_of
 from ingenium.trading.bar import Bar
-from ingenium.trading.execution_report import SentReport
+from ingenium.trading.execution_report import LazyExecution
 from ingenium.trading.order import Order
 
 __all__ = ["Component", "Handled", "Sent", "event_of", "ran_already"]
@@ -39,7 +39,7 @@ __all__ = ["Component", "Handled", "Sent", "event_of", "ran_already"]
 Handled = Awaitable[None] | None
 """What a handler returns: nothing, or something to await that gives nothing."""
 
-Sent = Event | Order | SentReport
+Sent = Event | Order | LazyExecution
 """What a component sends: an event, or within a process an order or a report that stands for it."""
 
 _EventT = TypeVar("_EventT", bound=Event)
@@ -91,7 +91,7 @@ class Component:
         self.hands_over = False
         """Whether orders and reports are handed over as they are; see `hand_over`."""
         self._now = _EPOCH
-        self._cause: str | Bar | SentReport = ""
+        self._cause: str | Bar | LazyExecution = ""
         self._sent_of_cause = 0
         self._nameless_causes = 0
         self.id_secret = ""
@@ -268,7 +268,7 @@ class Component:
 
     # What follows is for those who run components.
 
-    def begin(self, cause: str | Bar | SentReport, now: datetime) -> None:
+    def begin(self, cause: str | Bar | LazyExecution, now: datetime) -> None:
         """Stand the clock at ``now`` and start collecting what the handling of ``cause`` sends.
 
         Args:
@@ -388,7 +388,7 @@ class Component:
         secret = (self.id_secret,) if self.id_secret else ()
         return make_id(prefix, self.name, cause, what, *secret)
 
-    def _hand_over(self, sent: Order | SentReport) -> None:
+    def _hand_over(self, sent: Order | LazyExecution) -> None:
         """Send what stands for an event; its id and its numbers are those of that event."""
         if self.outbox is None:
             raise self._outside()
@@ -427,6 +427,6 @@ def ran_already(component: Component) -> str:
 
 def event_of(sent: Sent) -> Event:
     """Return the event that was sent, or that stands for what was."""
-    if isinstance(sent, SentReport):
+    if isinstance(sent, LazyExecution):
         return sent.event
     return sent.to_event() if isinstance(sent, Order) else sent

@@ -14,7 +14,7 @@ from ingenium.components.base import Component
 from ingenium.events import CancelEvent, OrderEvent, ReplaceEvent
 from ingenium.state.rows import LogRow, read_row, write_row
 from ingenium.trading.account import Account
-from ingenium.trading.books import SavedBooks
+from ingenium.trading.books import Books
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.order_tracker import REMEMBERED, OrderTracker
@@ -74,7 +74,7 @@ class BookKeeper(Component):
         # Prices of executions that state none: those that are to be taken, and those that were.
         self._prices: dict[str, _Priced] | None = None
         self._unsaved_prices: list[LogRow] = []
-        self._saved = SavedBooks(self.account, self._orders)
+        self._saved = Books(self.account, self._orders)
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this portfolio must remember; see `BookKeeper` for the keys."""

@@ -30,7 +30,7 @@ class DataAge:
         """Whether a symbol has had its first bar."""
         return symbol in self._seen
 
-    def look(self, bar: Bar, now: datetime, effect: str) -> str | None:
+    def observe(self, bar: Bar, now: datetime, effect: str) -> str | None:
         """Take the first bar of a symbol.
 
         Args:

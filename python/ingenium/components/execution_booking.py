@@ -6,10 +6,10 @@ import logging
 from collections import deque
 from decimal import Decimal
 
-from ingenium.components.risk_gated_portfolio import GatedPortfolio
+from ingenium.components.risk_gated_portfolio import RiskGatedPortfolio
 from ingenium.errors import DecodeError
 from ingenium.events import ExecutionEvent, TradeUpdate
-from ingenium.trading.execution_report import SentReport
+from ingenium.trading.execution_report import LazyExecution
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
@@ -26,7 +26,7 @@ _REJECTED = TradeUpdate.REJECTED.value
 _REMEMBERED_PROBLEMS = 1_000
 
 
-class BookingPortfolio(GatedPortfolio):
+class BookingPortfolio(RiskGatedPortfolio):
     """Base of `Portfolio`: takes executions into its books.
 
     Args:
@@ -70,7 +70,7 @@ class BookingPortfolio(GatedPortfolio):
             self._inspect(event, working, fill)
         return True
 
-    def _book_report(self, sent: SentReport) -> bool:
+    def _book_report(self, sent: LazyExecution) -> bool:
         """Do as `book_execution` with the event of a report; whether it is of an order of ours."""
         report = sent.report
         update: str = report.update._value_

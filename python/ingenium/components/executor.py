@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from ingenium.components.base import Handled
 from ingenium.components.order_contents import CONTENT, KEPT, OrderContents, content_of
-from ingenium.components.risk_gated import Gated
+from ingenium.components.risk_gated import RiskGated
 from ingenium.errors import InvalidOrderError, SubjectError, WireError
 from ingenium.events import (
     CancelEvent,
@@ -23,11 +23,11 @@ from ingenium.events import (
     TradeUpdate,
 )
 from ingenium.ids import make_id
-from ingenium.risk import Denial, ExecutorBook
+from ingenium.risk import Denial, ExecutorAccount
 from ingenium.state.rows import LogRow
 from ingenium.subjects.names import check_symbol
 from ingenium.trading.bar import Bar
-from ingenium.trading.execution_report import Report, SentReport
+from ingenium.trading.execution_report import ExecutionReport, LazyExecution
 from ingenium.trading.money import ZERO
 from ingenium.trading.numbers import format_decimal
 from ingenium.trading.order import Order
@@ -37,7 +37,7 @@ __all__ = ["Executor", "unseen_reason"]
 _log = logging.getLogger("ingenium.executor")
 
 
-class Executor(Gated):
+class Executor(RiskGated):
     """Turns orders into executions, at a broker or on a simulated exchange.
 
     Within one instant an executor sees the market data first and then the orders.
@@ -50,7 +50,7 @@ class Executor(Gated):
     """
 
     role = "executor"
-    own_rows: ClassVar[Collection[str]] = ("book", *Gated.own_rows)
+    own_rows: ClassVar[Collection[str]] = ("book", *RiskGated.own_rows)
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({CONTENT: KEPT})
     """How many of the last rows of each kind `restore_log` needs."""
     works_at_broker: ClassVar[bool] = False
@@ -64,7 +64,7 @@ class Executor(Gated):
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
-        self.book = ExecutorBook()
+        self.book = ExecutorAccount()
         """The account as the gate sees it; kept only where there is a gate."""
         self._contents: OrderContents | None = None
 
@@ -92,7 +92,7 @@ class Executor(Gated):
         """Handle a bar; executors that ask a broker for prices ignore it."""
         return None
 
-    def look(self, bar: Bar) -> bool:
+    def observe(self, bar: Bar) -> bool:
         """Take note of a bar, and say whether `handle_bar` has anything to do with it."""
         return True
 
@@ -148,7 +148,7 @@ class Executor(Gated):
             self._distrust(*found)
         return event
 
-    def send_report(self, report: Report) -> None:
+    def send_report(self, report: ExecutionReport) -> None:
         """Do as `send_execution` with the event of a report."""
         if self.hands_over:
             try:
@@ -157,7 +157,9 @@ class Executor(Gated):
                 pass  # as an event it is found out by who reads it
             else:
                 number = self._next_number()
-                self._hand_over(SentReport(report, fill, self.name, self._cause, number, self.now))
+                self._hand_over(
+                    LazyExecution(report, fill, self.name, self._cause, number, self.now)
+                )
                 return
         self.send_execution(report.to_event())
 
@@ -177,7 +179,7 @@ class Executor(Gated):
         orders = self.book.orders
         if gate is None or orders.active(order.id) is not None or orders.has_ended(order.id):
             return None
-        self.look_outside()
+        self.check_outside()
         before = gate.switch.state
         protective = replaces is not None and orders.protects(replaces.id)
         denial = self._check(order, replaces, protective=protective)
@@ -221,7 +223,7 @@ class Executor(Gated):
         """Log a line."""
         _log.warning("%s: %s", self.name, text)
 
-    def _view(self) -> ExecutorBook:
+    def _view(self) -> ExecutorAccount:
         return self.book
 
     def remember_orders(self) -> None:

@@ -8,10 +8,10 @@ from typing import Protocol, runtime_checkable
 
 from ingenium.components.failpoints import Point
 
-__all__ = ["Desk", "Outgoer"]
+__all__ = ["UnitOfWork", "ExternalWorker"]
 
 
-class Desk(Protocol):
+class UnitOfWork(Protocol):
     """Given to a component that acts outside; writes down what it did."""
 
     @property
@@ -38,18 +38,18 @@ class Desk(Protocol):
 
 
 @runtime_checkable
-class Outgoer(Protocol):
+class ExternalWorker(Protocol):
     """A component that acts outside of the bus, from what it has written down.
 
     Its handlers only note what is to be done, as rows of its state. Once they are on the disk,
     `work` does it.
     """
 
-    async def prepare(self, desk: Desk) -> None:
+    async def prepare(self, unit_of_work: UnitOfWork) -> None:
         """Find out what is true outside, before the first event; raise if that cannot be."""
         ...
 
-    async def work(self, desk: Desk) -> None:
+    async def work(self, unit_of_work: UnitOfWork) -> None:
         """Act, until canceled."""
         ...
 

@@ -27,7 +27,7 @@ from ingenium.subjects.names import data_subject
 from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.arguments import exact, exact_or_none, text_of, token
 from ingenium.trading.bar import Bar
-from ingenium.trading.execution_report import SentReport
+from ingenium.trading.execution_report import LazyExecution
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
@@ -267,7 +267,7 @@ class Portfolio(BookingPortfolio):
                 self._look(event)
         return self.on_data(event) if self._reads_data else None
 
-    def look(self, bar: Bar) -> bool:
+    def observe(self, bar: Bar) -> bool:
         """Take note of a bar's price, and say whether `handle_bar` has more to do with it."""
         if self._reads_data or bar.close >= LARGEST_PRICE:
             return True
@@ -296,7 +296,7 @@ class Portfolio(BookingPortfolio):
         """
         return self.on_execution(event) if self.book_execution(event) else None
 
-    def handle_report(self, sent: SentReport) -> Handled:
+    def handle_report(self, sent: LazyExecution) -> Handled:
         """Do as `handle_execution` with the event that a report stands for."""
         if self._takes_reports and self.gate is None and self._book_report(sent):
             return None

@@ -11,13 +11,13 @@ from ingenium.components.base import Component, Handled
 from ingenium.components.data_age import DataAge
 from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, DataEvent, DenialEvent, DenialReason, TradingState
-from ingenium.log_throttle import Repeated
+from ingenium.log_throttle import LogThrottle
 from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits, exit_note
 from ingenium.state.rows import read_row, write_json
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order
 
-__all__ = ["Gated", "arm"]
+__all__ = ["RiskGated", "arm"]
 
 _log = logging.getLogger("ingenium.risk")
 
@@ -27,7 +27,7 @@ KILL_SWITCH = "kill switch"
 """Who says so, where one outside restricts trading."""
 
 
-class Gated(Component):
+class RiskGated(Component):
     """Base of the components whose orders a risk gate may stop.
 
     Without a gate, as in backtests and replays, none of this happens.
@@ -48,7 +48,7 @@ class Gated(Component):
         self.data_age: DataAge | None = None
         """Notices bars that are history; `arm` sets it where this component says so."""
         # Each denial is an event, so that the log need not have a line of each.
-        self._denials = Repeated()
+        self._denials = LogThrottle()
         # Not yet asked: what a life before saw may be gone.
         self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
 
@@ -85,7 +85,7 @@ class Gated(Component):
         if gate is None:
             return
         # A file that is gone must not outlive the word that releases.
-        self.look_outside()
+        self.check_outside()
         before = gate.switch.state
         if not gate.switch.apply(event):
             self.report_problem(
@@ -108,7 +108,7 @@ class Gated(Component):
             self.gate.switch.decide(TradingState.HALTED, reason, self.name, self.now)
             self._announce(before)
 
-    def look_outside(self) -> None:
+    def check_outside(self) -> None:
         """Ask `kill_switch`; called before each order, word about trading and piece of data."""
         ask = self.kill_switch
         if ask is not None and (found := ask()) != self._seen_outside:
@@ -223,7 +223,7 @@ class Gated(Component):
 
     def _look(self, event: DataEvent) -> None:
         """Show the gate an event of market data whose price is noted already."""
-        self.look_outside()
+        self.check_outside()
         if self._denials:
             for line in self._denials.due(self.now):
                 self.report_problem(line)
@@ -243,7 +243,7 @@ class Gated(Component):
             # Old data may come late, and clocks of producers may be ahead.
             gate.saw_price(event.symbol, min(known, self.now))
         if gate.limits.max_daily_loss is not None:
-            gate.look(self._view(), self.now)
+            gate.observe(self._view(), self.now)
         self._announce(before)
 
     def _look_at_age(self, data_age: DataAge, event: DataEvent) -> None:
@@ -253,7 +253,7 @@ class Gated(Component):
             bar = Bar.from_event(event, self.now)
         except DecodeError:
             return
-        if text := data_age.look(bar, self.now, self.effect_of_old_data):
+        if text := data_age.observe(bar, self.now, self.effect_of_old_data):
             _log.warning("%s: %s", self.name, text)
 
     def _distrust(self, symbol: str, reason: str) -> None:
@@ -300,7 +300,7 @@ def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | No
     Returns:
         The gate, whose state of a run before can be restored; ``None`` for other components.
     """
-    if not isinstance(component, Gated):
+    if not isinstance(component, RiskGated):
         return None
     limits = RiskLimits() if limits is None else limits
     if component.role == "executor":

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from msgspec.structs import replace
 
 from ingenium.components.bookkeeping import BookKeeper
-from ingenium.components.risk_gated import Gated
+from ingenium.components.risk_gated import RiskGated
 from ingenium.events import CancelEvent, DenialEvent, DenialReason, ExecutionEvent
 from ingenium.ids import make_id
 from ingenium.risk import TrackedView, oddity
@@ -16,10 +16,10 @@ from ingenium.trading.fill import Fill
 from ingenium.trading.order import Order
 from ingenium.trading.working_orders import WorkingOrder
 
-__all__ = ["GatedPortfolio"]
+__all__ = ["RiskGatedPortfolio"]
 
 
-class GatedPortfolio(BookKeeper, Gated):
+class RiskGatedPortfolio(BookKeeper, RiskGated):
     """Base of `Portfolio`: an order that its gate stops becomes a denial."""
 
     def withdraw(self) -> None:
@@ -51,7 +51,7 @@ class GatedPortfolio(BookKeeper, Gated):
         gate = self.gate
         if gate is None:
             return order
-        self.look_outside()
+        self.check_outside()
         part = gate.cut(order, self._view())
         if part is None:
             return order
@@ -76,7 +76,7 @@ class GatedPortfolio(BookKeeper, Gated):
         gate = self.gate
         if gate is None:
             return None
-        self.look_outside()
+        self.check_outside()
         before = gate.switch.state
         denial = self._check(
             order, self._orders.active(old_id), protective=self._orders.protects(old_id)

@@ -53,7 +53,7 @@ def compile_reader(schema: Schema) -> Callable[[bytes], Any]:
     if holds_itself(schema):
         return lambda payload: read(schema, payload)
     decode = msgspec.json.Decoder(_struct(schema)).decode
-    build = _Source(schema).function()
+    build = _ReaderSource(schema).function()
     has_numbers = _has_numbers(schema)
 
     def read_event(payload: bytes) -> Any:
@@ -117,7 +117,7 @@ def _struct(schema: Schema) -> type[msgspec.Struct]:
     )
 
 
-class _Source:
+class _ReaderSource:
     """The source of a function from a Struct to its message and the quotes in its JSON.
 
     Nested messages are made in place: a call for each would cost as much as making them.
@@ -190,7 +190,7 @@ class _Source:
     ) -> tuple[int, list[str], str]:
         lines: list[str] = []
         if field.message is not None:
-            build = self._name(_Source(field.message).function())
+            build = self._name(_ReaderSource(field.message).function())
             return (
                 2,
                 [

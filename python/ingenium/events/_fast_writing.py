@@ -33,7 +33,7 @@ def compile_writer(schema: Schema) -> Callable[[Any], bytes]:
     """
     if holds_itself(schema):
         return lambda event: write(schema, event)
-    convert = _Source(schema).function()
+    convert = _WriterSource(schema).function()
     encode = msgspec.json.Encoder().encode
 
     def write_event(event: Any) -> bytes:
@@ -54,7 +54,7 @@ def compile_writer(schema: Schema) -> Callable[[Any], bytes]:
     return write_event
 
 
-class _Source:
+class _WriterSource:
     """The source of a function that moves a message's values into a Struct.
 
     Nested messages are moved in place: a call for each would cost as much as moving them.
@@ -120,7 +120,7 @@ class _Source:
             return lines
         unset = "UNSET"
         if field.written_when_unset and field.message is not None:
-            unset = self._name(_Source(field.message).function()(field.message.cls()))
+            unset = self._name(_WriterSource(field.message).function()(field.message.cls()))
         elif field.written_when_unset:
             unset = repr(ZERO_TIME)
         return [

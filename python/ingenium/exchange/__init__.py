@@ -10,7 +10,7 @@ from ingenium.exchange.fees import (
     NoFees,
     OrderFill,
 )
-from ingenium.exchange.fill_counters import ExchangeNotes
+from ingenium.exchange.fill_counters import FillCounters
 from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.paper_exchange import PaperExchange
 from ingenium.exchange.slippage import (
@@ -20,13 +20,13 @@ from ingenium.exchange.slippage import (
     SlippageTicks,
     SlippageVolumeShare,
 )
-from ingenium.trading.execution_report import Report
+from ingenium.trading.execution_report import ExecutionReport
 
 __all__ = [
     "AlwaysOpen",
     "Calendar",
     "ExchangeCalendar",
-    "ExchangeNotes",
+    "FillCounters",
     "FeeBasisPoints",
     "FeeModel",
     "FeePerOrder",
@@ -37,7 +37,7 @@ __all__ = [
     "OrderFill",
     "PaperExchange",
     "RegularHours",
-    "Report",
+    "ExecutionReport",
     "Session",
     "SlippageBasisPoints",
     "SlippageModel",

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ingenium.events import OrderType, Side
-from ingenium.exchange.bracket_exits import Exit, Rest, find_exit
+from ingenium.exchange.bracket_exits import BracketExit, Rest, find_exit
 from ingenium.exchange.exact_bar import ExactBar
 from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.matching import Match
@@ -34,13 +34,13 @@ class _BarState:
     """
 
     bar: ExactBar | None
-    exit: Exit | None = None
+    exit: BracketExit | None = None
     untaken: bool = False
     acted: RestingOrder | None = None
     is_stop_ahead: bool = False
     fresh: Decimal = ZERO
     rest: Rest | None = None
-    found: list[tuple[Exit, Decimal]] | None = None
+    found: list[tuple[BracketExit, Decimal]] | None = None
 
 
 class Bracket:
@@ -136,7 +136,7 @@ class Bracket:
         kept = self.exposure
         return EXACT.subtract(position, kept if self.side is Side.SELL else kept.copy_negate())
 
-    def exit_at_open(self, bar: ExactBar, policy: FillPolicy) -> tuple[Exit, Decimal] | None:
+    def exit_at_open(self, bar: ExactBar, policy: FillPolicy) -> tuple[BracketExit, Decimal] | None:
         """Match the legs against a bar for the shares that were there before it.
 
         Returns:
@@ -163,7 +163,9 @@ class Bracket:
             state.fresh, old = ZERO, self.exposure
         return found, old
 
-    def exits_after_open(self, bar: ExactBar, policy: FillPolicy) -> list[tuple[Exit, Decimal]]:
+    def exits_after_open(
+        self, bar: ExactBar, policy: FillPolicy
+    ) -> list[tuple[BracketExit, Decimal]]:
         """Return what the bar does after its open, and to the shares that it brought.
 
         Returns:
@@ -176,7 +178,7 @@ class Bracket:
 
     def take_exits(
         self, bar: ExactBar, policy: FillPolicy
-    ) -> tuple[list[tuple[Exit, Decimal]], bool]:
+    ) -> tuple[list[tuple[BracketExit, Decimal]], bool]:
         """Return the same once: a bar does it once.
 
         Returns:
@@ -192,7 +194,7 @@ class Bracket:
 
     def _find_after_open(
         self, state: _BarState, bar: ExactBar, policy: FillPolicy
-    ) -> tuple[list[tuple[Exit, Decimal]], bool]:
+    ) -> tuple[list[tuple[BracketExit, Decimal]], bool]:
         found, untaken = state.exit, state.untaken
         fresh, rest = min(state.fresh, self.exposure), state.rest
         old = EXACT.subtract(self.exposure, fresh)

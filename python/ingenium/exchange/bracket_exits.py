@@ -16,7 +16,7 @@ from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.matching import Match, is_through
 from ingenium.exchange.resting_order import RestingOrder
 
-__all__ = ["Exit", "Rest", "find_exit"]
+__all__ = ["BracketExit", "Rest", "find_exit"]
 
 
 class Rest(msgspec.Struct, frozen=True, gc=False):
@@ -49,7 +49,7 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
         return cls(bar.open, at_open=True, high_ahead=True, low_ahead=True, is_entry=False)
 
 
-class Exit(msgspec.Struct, frozen=True, gc=False):
+class BracketExit(msgspec.Struct, frozen=True, gc=False):
     """What a bar does to the protective orders of a position.
 
     Attributes:
@@ -69,7 +69,7 @@ def find_exit(
     bar: ExactBar,
     rest: Rest,
     policy: FillPolicy,
-) -> tuple[Exit | None, bool]:
+) -> tuple[BracketExit | None, bool]:
     """Find which of two protective orders is filled.
 
     Notes in the stop-loss that it has been triggered.
@@ -100,7 +100,7 @@ def find_exit(
     begins_beyond = rest.price <= stop if is_sell else rest.price >= stop
     # An entry beyond its own target was made for a price that is gone: nothing is sure of it.
     if profit is not None and target is not None and target.is_first and not rest.is_entry:
-        return Exit(profit, target.match), False
+        return BracketExit(profit, target.match), False
     loss.is_triggered = True
     is_certain = is_certain or begins_beyond
     price = rest.price if begins_beyond else stop
@@ -125,7 +125,9 @@ def find_exit(
         match = Match(limit, at_open=False, slips=False)
     instead = None if target is None or begins_beyond else target.match
     is_ambiguous = not is_certain or instead is not None
-    return Exit(loss, msgspec.structs.replace(match, is_ambiguous=is_ambiguous), instead), False
+    return BracketExit(
+        loss, msgspec.structs.replace(match, is_ambiguous=is_ambiguous), instead
+    ), False
 
 
 class _Target(msgspec.Struct, frozen=True, gc=False):
@@ -152,10 +154,12 @@ def _target(leg: RestingOrder, bar: ExactBar, rest: Rest, policy: FillPolicy) ->
     return _Target(match, is_certain, is_first=False)
 
 
-def _sure_target(profit: RestingOrder | None, target: _Target | None) -> tuple[Exit | None, bool]:
+def _sure_target(
+    profit: RestingOrder | None, target: _Target | None
+) -> tuple[BracketExit | None, bool]:
     if profit is None or target is None:
         return None, False
-    return (Exit(profit, target.match), False) if target.is_certain else (None, True)
+    return (BracketExit(profit, target.match), False) if target.is_certain else (None, True)
 
 
 def _triggered(
@@ -165,14 +169,14 @@ def _triggered(
     bar: ExactBar,
     rest: Rest,
     policy: FillPolicy,
-) -> tuple[Exit | None, bool]:
+) -> tuple[BracketExit | None, bool]:
     """Match a stop-loss that has been triggered before: at the market, or at its limit."""
     if loss.order.type is OrderType.STOP:
         match = Match(rest.price, at_open=rest.at_open, slips=True)
-        return Exit(loss, match), False
+        return BracketExit(loss, match), False
     limited = _target(loss, bar, rest, policy)
     if limited is None:
         return _sure_target(profit, target)
     if not limited.is_certain:
         return None, target is not None
-    return Exit(loss, limited.match), False
+    return BracketExit(loss, limited.match), False

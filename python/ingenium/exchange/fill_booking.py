@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ingenium.events import Side, TradeUpdate
 from ingenium.exchange.bracket import Bracket
-from ingenium.exchange.bracket_exits import Exit
+from ingenium.exchange.bracket_exits import BracketExit
 from ingenium.exchange.calendars import Calendar
 from ingenium.exchange.exact_bar import ExactBar
 from ingenium.exchange.fees import FeeModel, NoFees, OrderFill, commission
@@ -23,7 +23,7 @@ from ingenium.exchange.snapshot import ExchangeBooks
 from ingenium.exchange.trading_hours import BarHours, TradingHours
 from ingenium.exchange.volume_cap import fillable
 from ingenium.trading import Order
-from ingenium.trading.execution_report import Report
+from ingenium.trading.execution_report import ExecutionReport
 from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["FillBooking"]
@@ -58,7 +58,7 @@ class FillBooking(ExchangeBooks):
 
     def _enter(
         self, order: Order, quantity: Decimal, bar: ExactBar, match: Match, now: datetime
-    ) -> Iterator[Report]:
+    ) -> Iterator[ExecutionReport]:
         """Let the protective orders of an order go live for what it has filled."""
         bracket = self._book.bracket(order)
         if bracket is None:
@@ -66,9 +66,11 @@ class FillBooking(ExchangeBooks):
         bracket.is_entry_working = self._book.get(order.id) is not None
         if bracket.enter(quantity, bar, match):
             for leg in bracket.legs:
-                yield Report(leg.order, TradeUpdate.NEW, now, leg.leaves)
+                yield ExecutionReport(leg.order, TradeUpdate.NEW, now, leg.leaves)
 
-    def _protect_at_open(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[Report]:
+    def _protect_at_open(
+        self, symbol: str, bar: ExactBar, hours: BarHours
+    ) -> Iterator[ExecutionReport]:
         """Fill the protective orders that the open of a bar reaches: that comes before all else."""
         position = self._positions.get(symbol, ZERO)
         for bracket in list(self._brackets[symbol].values()):
@@ -85,7 +87,7 @@ class FillBooking(ExchangeBooks):
         """Whether a bar does anything to protective orders after its open."""
         return any(each.is_concerned(bar) for each in self._brackets[symbol].values())
 
-    def _protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[Report]:
+    def _protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[ExecutionReport]:
         """Fill the protective orders of a symbol, and end those that have nothing to protect."""
         position = self._positions.get(symbol, ZERO)
         for bracket in list(self._brackets[symbol].values()):
@@ -97,17 +99,17 @@ class FillBooking(ExchangeBooks):
 
     def _act(
         self, bracket: Bracket, bar: ExactBar, *, is_ambiguous: bool = False
-    ) -> Iterator[Report]:
+    ) -> Iterator[ExecutionReport]:
         """Fill the protective orders of a bracket that a bar reaches after its open."""
         exits, is_untaken = bracket.take_exits(bar, self.policy)
         self.notes.untaken_targets += is_untaken
         for found, quantity in exits:
             match = replace(found.match, is_ambiguous=found.match.is_ambiguous or is_ambiguous)
-            yield from self._exit(bracket, Exit(found.leg, match), bar, quantity)
+            yield from self._exit(bracket, BracketExit(found.leg, match), bar, quantity)
 
     def _protect_before(
         self, resting: RestingOrder, match: Match, bar: ExactBar, hours: BarHours
-    ) -> tuple[Match, list[Report]]:
+    ) -> tuple[Match, list[ExecutionReport]]:
         """Fill the protective orders that act before an order that closes the same position.
 
         Where it depends on the way of the price, they act if that is the worse for the owner.
@@ -122,7 +124,7 @@ class FillBooking(ExchangeBooks):
             The match of the order, ambiguous where the protective orders might have come first;
             and what they have done.
         """
-        order, reports = resting.order, list[Report]()
+        order, reports = resting.order, list[ExecutionReport]()
         position = self._positions.get(order.symbol, ZERO)
         for bracket in list(self._brackets[order.symbol].values()):
             position = bracket.limit_to(position)
@@ -153,8 +155,8 @@ class FillBooking(ExchangeBooks):
         return match, reports
 
     def _exit(
-        self, bracket: Bracket, found: Exit, bar: ExactBar, most: Decimal
-    ) -> Iterator[Report]:
+        self, bracket: Bracket, found: BracketExit, bar: ExactBar, most: Decimal
+    ) -> Iterator[ExecutionReport]:
         """Fill a protective order."""
         leg, match = found.leg, found.match
         quantity = min(fillable(leg, bar, self.policy, self.notes), most)
@@ -176,14 +178,14 @@ class FillBooking(ExchangeBooks):
         bracket: Bracket,
         now: datetime,
         reason: str = "the other order of its bracket was filled",
-    ) -> Iterator[Report]:
+    ) -> Iterator[ExecutionReport]:
         """End the protective orders of a bracket that has nothing left to protect."""
         if bracket.legs and (bracket.is_entry_working or bracket.exposure):
             return
         if not bracket.is_entered:
             reason = "its entry was not filled"
         for leg in bracket.legs:
-            yield Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
+            yield ExecutionReport(leg.order, TradeUpdate.CANCELED, now, reason=reason)
         self._book.remove_bracket(bracket)
 
     # Fills and ends.
@@ -213,7 +215,7 @@ class FillBooking(ExchangeBooks):
         quantity: Decimal,
         price: Decimal,
         fee: Decimal,
-    ) -> Report:
+    ) -> ExecutionReport:
         order = resting.order
         resting.leaves = EXACT.subtract(resting.leaves, quantity)
         resting.filled = EXACT.add(resting.filled, quantity)
@@ -228,7 +230,7 @@ class FillBooking(ExchangeBooks):
             freed = EXACT.subtract(self._ledger.free_cash, before)
             if freed > 0 and not match.at_open:
                 self._freed_later = EXACT.add(self._freed_later, freed)
-        return Report(
+        return ExecutionReport(
             order,
             _PARTIAL_FILL if resting.leaves else _FILLED,
             bar.start if match.at_open else bar.end,
@@ -241,11 +243,11 @@ class FillBooking(ExchangeBooks):
 
     def _ended(
         self, resting: RestingOrder, update: TradeUpdate, now: datetime, reason: str
-    ) -> Iterator[Report]:
+    ) -> Iterator[ExecutionReport]:
         order = resting.order
         self._book.remove(order)
         self.notes.rejected_orders += update is TradeUpdate.REJECTED
-        yield Report(order, update, now, reason=reason)
+        yield ExecutionReport(order, update, now, reason=reason)
         bracket = self._book.bracket(order)
         if bracket is not None:
             bracket.is_entry_working = False

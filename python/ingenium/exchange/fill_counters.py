@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ExchangeNotes"]
+__all__ = ["FillCounters"]
 
 
 @dataclass(slots=True)
-class ExchangeNotes:
+class FillCounters:
     """Counts of what flatters a result, or casts doubt on it.
 
     Attributes:

@@ -14,17 +14,17 @@ from ingenium.exchange.calendars import Calendar
 from ingenium.exchange.exact_bar import ExactBar
 from ingenium.exchange.fees import FeeModel
 from ingenium.exchange.fill_booking import FillBooking
-from ingenium.exchange.fill_counters import ExchangeNotes
+from ingenium.exchange.fill_counters import FillCounters
 from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.matching import AUCTIONS, MATCHERS, Match
 from ingenium.exchange.resting_order import RestingOrder
 from ingenium.exchange.slippage import SlippageModel
 from ingenium.exchange.snapshot import WorkedBar
-from ingenium.exchange.trading_hours import BarHours, Turn, expiry, why_expired
+from ingenium.exchange.trading_hours import BarHours, Eligibility, expiry, why_expired
 from ingenium.exchange.volume_cap import fillable
 from ingenium.trading import Bar
-from ingenium.trading.execution_report import Report
+from ingenium.trading.execution_report import ExecutionReport
 from ingenium.trading.money import ZERO
 
 __all__ = ["MatchingEngine"]
@@ -32,7 +32,7 @@ __all__ = ["MatchingEngine"]
 # A tuple, as the hash of a member is slow.
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 # A member of an enumeration is looked up slowly.
-_SLEEP, _WORK, _OVER = Turn.SLEEP, Turn.WORK, Turn.OVER
+_SLEEP, _WORK, _OVER = Eligibility.SLEEP, Eligibility.WORK, Eligibility.OVER
 _FOK = TimeInForce.FOK
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -43,7 +43,7 @@ class _Turn(msgspec.Struct, frozen=True, gc=False):
     resting: RestingOrder
     bar: ExactBar
     hours: BarHours
-    turn: Turn
+    turn: Eligibility
     match: Match | None
 
 
@@ -80,7 +80,7 @@ class MatchingEngine(FillBooking):
         self._closes[symbol] = close
         return symbol in self._orders or symbol in self._brackets
 
-    def on_bar(self, bar: Bar, *, knows_instants: bool = False) -> list[Report]:
+    def on_bar(self, bar: Bar, *, knows_instants: bool = False) -> list[ExecutionReport]:
         """Match the working orders of a symbol against a bar of it.
 
         Args:
@@ -99,7 +99,7 @@ class MatchingEngine(FillBooking):
         if not self.is_waiting(symbol, bar):
             return []
         exact = ExactBar(bar)
-        reports: list[Report] = []
+        reports: list[ExecutionReport] = []
         if exact.end != self._instant:
             if self._held:
                 reports = self.end_instant()
@@ -132,7 +132,7 @@ class MatchingEngine(FillBooking):
             reports += self._settle(is_over=not self._may_free(exact))
         return reports
 
-    def end_instant(self) -> list[Report]:
+    def end_instant(self) -> list[ExecutionReport]:
         """Work the orders that waited for what else happens at their instant.
 
         Returns:
@@ -140,7 +140,7 @@ class MatchingEngine(FillBooking):
         """
         return self._settle(is_over=True)
 
-    def _catch_up(self, order_id: str, bars: Iterable[Bar]) -> list[Report]:
+    def _catch_up(self, order_id: str, bars: Iterable[Bar]) -> list[ExecutionReport]:
         """Match one order against bars that were here before it came.
 
         Args:
@@ -153,7 +153,7 @@ class MatchingEngine(FillBooking):
         resting = self._book.get(order_id)
         if resting is None:
             return []
-        symbol, reports = resting.order.symbol, list[Report]()
+        symbol, reports = resting.order.symbol, list[ExecutionReport]()
         bracket = self._book.bracket(resting.order)
         orders = self._orders.pop(symbol)
         brackets = self._brackets.pop(symbol, {})
@@ -213,16 +213,16 @@ class MatchingEngine(FillBooking):
         """Whether a bar fills nothing since nothing was traded in it."""
         return self.policy.no_volume == "wait" and bar.volume <= 0
 
-    def _take_turn(self, turn: _Turn, *, may_hold: bool) -> Iterator[Report]:
+    def _take_turn(self, turn: _Turn, *, may_hold: bool) -> Iterator[ExecutionReport]:
         resting, bar = turn.resting, turn.bar
         order = resting.order
         if turn.turn is not _OVER:
             if not resting.is_announced:
                 resting.is_announced = True
-                yield Report(order, TradeUpdate.NEW, bar.start, resting.leaves)
+                yield ExecutionReport(order, TradeUpdate.NEW, bar.start, resting.leaves)
             if turn.match is not None:
                 # An order that was held has been counted.
-                notes = self.notes if may_hold else ExchangeNotes()
+                notes = self.notes if may_hold else FillCounters()
                 quantity = fillable(resting, bar, self.policy, notes)
                 if order.time_in_force is _FOK and quantity < resting.leaves:
                     quantity = ZERO
@@ -237,7 +237,7 @@ class MatchingEngine(FillBooking):
         if turn.turn is not _WORK and self._works(resting):
             yield from self._expired(resting, bar)
 
-    def _take_turn_within(self, turn: _Turn) -> list[Report]:
+    def _take_turn_within(self, turn: _Turn) -> list[ExecutionReport]:
         """Take the turn of an order within a bar, after the protective orders that come before."""
         if turn.match is None or turn.resting.order.symbol not in self._brackets:
             return [*self._take_turn(turn, may_hold=True)]
@@ -249,7 +249,7 @@ class MatchingEngine(FillBooking):
 
     def _fill(
         self, resting: RestingOrder, bar: ExactBar, match: Match, quantity: Decimal
-    ) -> Iterator[Report]:
+    ) -> Iterator[ExecutionReport]:
         """Fill an order as far as the account allows, and end it if that is not all."""
         order = resting.order
         price, fee = self._cost(resting, bar, match, quantity)
@@ -293,19 +293,19 @@ class MatchingEngine(FillBooking):
             not self._ledger.lacks_shares(each.resting.order) for each in self._held
         ) and self._ledger.takes_cash(order, quantity)
 
-    def _settle(self, *, is_over: bool) -> list[Report]:
+    def _settle(self, *, is_over: bool) -> list[ExecutionReport]:
         """Work the orders that are held, in their order, as far as they are paid for now.
 
         Args:
             is_over: Whether nothing more is freed at their instant, so that none goes on waiting.
         """
-        reports: list[Report] = []
+        reports: list[ExecutionReport] = []
         while self._held:
             held, self._held = self._held, []
             for each in held:
                 if not self._works(each.resting) or each.match is None:
                     continue
-                quantity = fillable(each.resting, each.bar, self.policy, ExchangeNotes())
+                quantity = fillable(each.resting, each.bar, self.policy, FillCounters())
                 if self._must_hold(each, each.match, quantity):
                     self._held.append(each)
                 else:
@@ -316,7 +316,7 @@ class MatchingEngine(FillBooking):
                 reports += self._take_late_turn(self._held.pop(0))
         return reports
 
-    def _take_late_turn(self, turn: _Turn) -> Iterator[Report]:
+    def _take_late_turn(self, turn: _Turn) -> Iterator[ExecutionReport]:
         yield from self._take_turn(turn, may_hold=False)
         symbol = turn.resting.order.symbol
         if symbol in self._brackets:
@@ -337,7 +337,7 @@ class MatchingEngine(FillBooking):
         """Return how much of the cash was not there yet when a fill happens."""
         return self._freed_later if match.at_open else ZERO
 
-    def _expired(self, resting: RestingOrder, bar: ExactBar) -> Iterator[Report]:
+    def _expired(self, resting: RestingOrder, bar: ExactBar) -> Iterator[ExecutionReport]:
         end = expiry(resting) or bar.end
         return self._ended(resting, TradeUpdate.EXPIRED, end, why_expired(resting.order))
 

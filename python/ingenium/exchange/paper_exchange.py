@@ -20,7 +20,7 @@ from ingenium.exchange.resting_order import RestingOrder
 from ingenium.exchange.slippage import SlippageModel
 from ingenium.exchange.validation import expected_price, last_price, objection
 from ingenium.trading import Bar, Order
-from ingenium.trading.execution_report import Report
+from ingenium.trading.execution_report import ExecutionReport
 from ingenium.trading.money import ZERO, Number
 
 __all__ = ["PaperExchange"]
@@ -90,7 +90,7 @@ class PaperExchange(MatchingEngine):
             f"order {order_id!r} {'has ended' if self._book.has_seen(order_id) else 'is unknown'}"
         )
 
-    def submit(self, order: Order, now: datetime) -> list[Report]:
+    def submit(self, order: Order, now: datetime) -> list[ExecutionReport]:
         """Take an order.
 
         An order whose id has been here before is passed over: it was sent again.
@@ -111,7 +111,7 @@ class PaperExchange(MatchingEngine):
         reason = reason or self._unaffordable(resting, last)
         if reason:
             self.notes.rejected_orders += 1
-            return [Report(order, TradeUpdate.REJECTED, now, reason=reason)]
+            return [ExecutionReport(order, TradeUpdate.REJECTED, now, reason=reason)]
         if order.type is _TRAILING_STOP and (price := last_price(last)) is not None:
             trail(resting, price)
         self._book.add(resting)
@@ -119,10 +119,12 @@ class PaperExchange(MatchingEngine):
         if order.is_bracket:
             bracket = Bracket(order, now)
             self._book.add_bracket(bracket)
-            reports += [Report(leg.order, TradeUpdate.HELD, now) for leg in bracket.legs]
+            reports += [ExecutionReport(leg.order, TradeUpdate.HELD, now) for leg in bracket.legs]
         return reports
 
-    def submit_late(self, order: Order, time: datetime, bars: Sequence[Bar]) -> list[Report]:
+    def submit_late(
+        self, order: Order, time: datetime, bars: Sequence[Bar]
+    ) -> list[ExecutionReport]:
         """Take an order that comes after bars which may fill it.
 
         Args:
@@ -148,7 +150,7 @@ class PaperExchange(MatchingEngine):
 
     def cancel(
         self, order_id: str, now: datetime, reason: str = "canceled by its owner"
-    ) -> list[Report]:
+    ) -> list[ExecutionReport]:
         """Cancel an order.
 
         Args:
@@ -167,10 +169,10 @@ class PaperExchange(MatchingEngine):
             return []
         bracket, leg = found
         self._book.remove_leg(bracket, leg)
-        report = Report(leg.order, TradeUpdate.CANCELED, now, reason=reason)
+        report = ExecutionReport(leg.order, TradeUpdate.CANCELED, now, reason=reason)
         return [report, *self._tidy(bracket, now)]
 
-    def replace(self, order_id: str, order: Order, now: datetime) -> list[Report]:
+    def replace(self, order_id: str, order: Order, now: datetime) -> list[ExecutionReport]:
         """Put an order in the place of one that works, as if it had come now.
 
         It keeps what was filled, and what a trailing stop has seen. Its quantity is the one in
@@ -196,7 +198,10 @@ class PaperExchange(MatchingEngine):
                 reason = self._unaffordable(new, last, beside)
             if not reason:
                 self._book.replace(resting, new)
-                return [Report(resting.order, TradeUpdate.REPLACED, now), self._welcome(new, now)]
+                return [
+                    ExecutionReport(resting.order, TradeUpdate.REPLACED, now),
+                    self._welcome(new, now),
+                ]
         elif (found := self._book.leg(order_id)) is not None:
             bracket, leg = found
             others = (other for other in bracket.legs if other is not leg)
@@ -207,12 +212,12 @@ class PaperExchange(MatchingEngine):
                 self._book.replace_leg(bracket, leg, new)
                 update = TradeUpdate.NEW if bracket.is_entered else TradeUpdate.HELD
                 return [
-                    Report(leg.order, TradeUpdate.REPLACED, now),
-                    Report(order, update, now, new.leaves),
+                    ExecutionReport(leg.order, TradeUpdate.REPLACED, now),
+                    ExecutionReport(order, update, now, new.leaves),
                 ]
         else:
             reason = self.why_unknown(order_id)
-        return [Report(order, TradeUpdate.REJECTED, now, reason=reason)]
+        return [ExecutionReport(order, TradeUpdate.REJECTED, now, reason=reason)]
 
     def _close(self, symbol: str) -> str | None:
         """Return the last close of a symbol as a text; ``None`` when it has had no data."""
@@ -236,9 +241,9 @@ class PaperExchange(MatchingEngine):
     def _last_price(self, symbol: str) -> Decimal | None:
         return last_price(self._close(symbol))
 
-    def _welcome(self, resting: RestingOrder, now: datetime) -> Report:
+    def _welcome(self, resting: RestingOrder, now: datetime) -> ExecutionReport:
         """Report that an order works, or that it waits for its exchange to open."""
         order = resting.order
         resting.is_announced = self._hours.is_open(order, now)
         update = _NEW if resting.is_announced else _ACCEPTED
-        return Report(order, update, now, resting.leaves)
+        return ExecutionReport(order, update, now, resting.leaves)

@@ -11,10 +11,10 @@ import msgspec
 from ingenium.errors import ComponentError
 from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.calendars import Session
-from ingenium.exchange.fill_counters import ExchangeNotes
+from ingenium.exchange.fill_counters import FillCounters
 from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.resting_order import RestingOrder
-from ingenium.exchange.working_book import OrderBook
+from ingenium.exchange.working_book import WorkingBook
 from ingenium.state.rows import LogRow, RowWatch, read_row, write_json, write_row
 from ingenium.trading import Bar, Order
 from ingenium.trading.money import ZERO
@@ -99,14 +99,14 @@ class _Exchange(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
     """What is saved of an exchange as a whole."""
 
     added: int
-    notes: ExchangeNotes
+    notes: FillCounters
     has_ledger: bool
 
 
 class _NotedCloses(dict[str, str | Bar]):
     """Last closes that note which symbols had a bar, and so what may have changed."""
 
-    def __init__(self, closes: Mapping[str, str | Bar], book: OrderBook) -> None:
+    def __init__(self, closes: Mapping[str, str | Bar], book: WorkingBook) -> None:
         super().__init__(closes)
         self._book = book
 
@@ -137,10 +137,10 @@ class ExchangeBooks:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self.notes = ExchangeNotes()
+        self.notes = FillCounters()
         """Counts of what flatters the result, or casts doubt on it."""
         self._ledger = ledger
-        self._book = OrderBook()
+        self._book = WorkingBook()
         self._positions: dict[str, Decimal] = {}
         self._closes: dict[str, str | Bar] = {}
         self._worked: dict[str, WorkedBar] = {}
@@ -278,5 +278,5 @@ class ExchangeBooks:
                 f"match: {_CURE}"
             )
         self._book.added = row.added
-        for name in ExchangeNotes.__dataclass_fields__:
+        for name in FillCounters.__dataclass_fields__:
             setattr(self.notes, name, getattr(row.notes, name))

@@ -13,7 +13,7 @@ from ingenium.exchange.calendars import AlwaysOpen, Calendar, Session
 from ingenium.exchange.resting_order import RestingOrder
 from ingenium.trading import Bar, Order
 
-__all__ = ["BarHours", "TradingHours", "Turn", "expiry", "why_expired"]
+__all__ = ["BarHours", "TradingHours", "Eligibility", "expiry", "why_expired"]
 
 _SHORTEST_DAY = timedelta(hours=23)
 """A day on which clocks go forward."""
@@ -27,7 +27,7 @@ _NO_SESSION = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 _OPG, _CLS, _DAY_ORDER = TimeInForce.OPG, TimeInForce.CLS, TimeInForce.DAY
 
 
-class Turn(Enum):
+class Eligibility(Enum):
     """What a bar is to an order."""
 
     SLEEP = auto()
@@ -40,7 +40,7 @@ class Turn(Enum):
     """The order had expired when it began."""
 
 
-_SLEEP, _WORK = Turn.SLEEP, Turn.WORK
+_SLEEP, _WORK = Eligibility.SLEEP, Eligibility.WORK
 
 
 class BarHours(msgspec.Struct, frozen=True, gc=False):
@@ -96,7 +96,7 @@ class TradingHours:
         calendar = self._calendar(order.symbol)
         return calendar is None or order.extended_hours or calendar.session(time).open <= time
 
-    def turn(self, resting: RestingOrder, hours: BarHours) -> Turn:
+    def turn(self, resting: RestingOrder, hours: BarHours) -> Eligibility:
         """Say what a bar is to an order.
 
         Args:
@@ -112,17 +112,21 @@ class TradingHours:
         if session is None:
             session = resting.session = self._session_of(resting, hours)
             if session is None:
-                return Turn.SLEEP
+                return Eligibility.SLEEP
         if hours.start >= _end(order, session):
-            return Turn.OVER
+            return Eligibility.OVER
         if time_in_force is _OPG:
-            return Turn.LAST if hours.is_regular and hours.start >= session.open else Turn.SLEEP
+            return (
+                Eligibility.LAST
+                if hours.is_regular and hours.start >= session.open
+                else Eligibility.SLEEP
+            )
         is_last = hours.end >= _end(order, session)
         if time_in_force is _CLS:
-            return Turn.LAST if hours.is_regular and is_last else Turn.SLEEP
+            return Eligibility.LAST if hours.is_regular and is_last else Eligibility.SLEEP
         if not is_awake:
             return _SLEEP
-        return Turn.LAST if is_last else _WORK
+        return Eligibility.LAST if is_last else _WORK
 
     def _session_of(self, resting: RestingOrder, hours: BarHours) -> Session | None:
         """Return the session that an order is for, at the first bar that could be part of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ingenium.exchange.exact_bar import ExactBar
-from ingenium.exchange.fill_counters import ExchangeNotes
+from ingenium.exchange.fill_counters import FillCounters
 from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.resting_order import RestingOrder
 from ingenium.trading.money import EXACT
@@ -14,7 +14,7 @@ __all__ = ["fillable"]
 
 
 def fillable(
-    resting: RestingOrder, bar: ExactBar, policy: FillPolicy, notes: ExchangeNotes
+    resting: RestingOrder, bar: ExactBar, policy: FillPolicy, notes: FillCounters
 ) -> Decimal:
     """Return how much of an order a bar can fill: at most what the volume cap allows.
 

@@ -8,10 +8,10 @@ from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.resting_order import RestingOrder
 from ingenium.trading import Order
 
-__all__ = ["OrderBook"]
+__all__ = ["WorkingBook"]
 
 
-class OrderBook:
+class WorkingBook:
     """Working orders and brackets by symbol, each in the order in which they came.
 
     Attributes:

@@ -17,7 +17,7 @@ from ingenium.operations.live_view import Heard
 from ingenium.operations.today import Today
 from ingenium.runtime.durable.store import Store
 from ingenium.trading.account import Account
-from ingenium.trading.books import SavedBooks
+from ingenium.trading.books import Books
 from ingenium.trading.money import EXACT, QUOTIENT
 from ingenium.trading.numbers import parse_decimal
 from ingenium.trading.order_tracker import OrderTracker
@@ -191,7 +191,7 @@ def _add_file(
             store.close()
         if "account" not in rows:
             return False
-        SavedBooks(account, orders).restore(rows)
+        Books(account, orders).restore(rows)
         prices = {} if last is None else {each.symbol: each for each in last.positions}
         for each in prices.values():
             if each.last_price:

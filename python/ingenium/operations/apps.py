@@ -20,7 +20,7 @@ from ingenium.nats_server import running_servers
 from ingenium.nats_server.accounts import OPERATOR
 from ingenium.runtime.durable.kill_file import HALT_FILE, KillFile
 
-__all__ = ["Place", "as_operator", "find_place", "find_places", "stream_of"]
+__all__ = ["LocalApp", "as_operator", "find_app", "find_apps", "stream_of"]
 
 _CONNECT_SECONDS = 3.0
 # A replay leaves none of these: it has an embedded server and no state.
@@ -28,7 +28,7 @@ _OF_LIVE_APPS = (PREFIX_FILE, "state", HALT_FILE)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LocalApp:
     """An app on this machine.
 
     Attributes:
@@ -65,7 +65,7 @@ class Place:
         return sorted((self.directory / "state").glob("*.db"))
 
 
-def find_places(settings: Settings, app: str | None = None) -> list[Place]:
+def find_apps(settings: Settings, app: str | None = None) -> list[LocalApp]:
     """Find the live apps that have run with this data folder, or the one of a name.
 
     Args:
@@ -91,13 +91,13 @@ def find_places(settings: Settings, app: str | None = None) -> list[Place]:
     return [_place(settings, name) for name in names]
 
 
-def find_place(settings: Settings, app: str | None = None) -> Place:
+def find_app(settings: Settings, app: str | None = None) -> LocalApp:
     """Find the app of a name, or the only one that has run with this data folder.
 
     Raises:
         ConfigError: There is none, or there are several.
     """
-    places = find_places(settings, app)
+    places = find_apps(settings, app)
     if len(places) > 1:
         raise ConfigError(
             f"several apps have run with the data folder {settings.data_directory}: name one of "
@@ -106,7 +106,7 @@ def find_place(settings: Settings, app: str | None = None) -> Place:
     return places[0]
 
 
-def _place(settings: Settings, app: str) -> Place:
+def _place(settings: Settings, app: str) -> LocalApp:
     directory = settings.data_directory / app
     is_told = bool(settings.nats_server)
     if settings.prefix is None:
@@ -116,7 +116,7 @@ def _place(settings: Settings, app: str) -> Place:
             settings = settings.with_server(running[0])
         elif server := _kept(directory / SERVER_FILE):
             settings = settings.at_server(server)
-    return Place(app, directory, settings, is_told)
+    return LocalApp(app, directory, settings, is_told)
 
 
 def _kept(file: Path) -> str:
@@ -128,7 +128,7 @@ def _kept(file: Path) -> str:
 
 
 @asynccontextmanager
-async def as_operator(place: Place) -> AsyncIterator[NatsBus]:
+async def as_operator(place: LocalApp) -> AsyncIterator[NatsBus]:
     """Connect to an app's server with the rights of an operator.
 
     Raises:

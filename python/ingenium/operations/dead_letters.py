@@ -23,7 +23,7 @@ from ingenium.events import (
 from ingenium.ids import make_id
 from ingenium.subjects.names import DEAD_LETTER, dead_letter_subject, event_type_of
 
-__all__ = ["RESENT", "Letter", "find_letter", "letters_of", "original_of", "resend"]
+__all__ = ["RESENT", "DeadLetter", "find_dead_letter", "dead_letters_of", "original_of", "resend"]
 
 RESENT = "Ingenium-Resent"
 """Header of what was put back: the id of the dead letter."""
@@ -32,7 +32,7 @@ _RESENDABLE = {SignalEvent, OrderEvent, CancelEvent, ReplaceEvent, ExecutionEven
 _KEPT_HEADERS = ("Content-Type", "Ingenium-Source")
 
 
-class Letter(msgspec.Struct, frozen=True):
+class DeadLetter(msgspec.Struct, frozen=True):
     """A dead letter as the stream keeps it.
 
     Attributes:
@@ -66,9 +66,9 @@ class Original(msgspec.Struct, frozen=True):
     is_kept: bool
 
 
-async def letters_of(
+async def dead_letters_of(
     stream: Stream, *, component: str | None = None, since: datetime | None = None
-) -> AsyncGenerator[Letter, None]:
+) -> AsyncGenerator[DeadLetter, None]:
     """Yield the dead letters that a stream keeps, oldest first.
 
     What is on their subjects and is none is left out.
@@ -95,7 +95,7 @@ async def letters_of(
                 return
 
 
-async def find_letter(stream: Stream, sequence: int) -> Letter:
+async def find_dead_letter(stream: Stream, sequence: int) -> DeadLetter:
     """Return the dead letter at a place of the stream.
 
     Raises:
@@ -111,7 +111,7 @@ async def find_letter(stream: Stream, sequence: int) -> Letter:
     return letter
 
 
-async def original_of(stream: Stream, letter: Letter) -> Original:
+async def original_of(stream: Stream, letter: DeadLetter) -> Original:
     """Return what a dead letter is about, from the stream where that keeps it."""
     event = letter.event
     number = event.stream_sequence or ""
@@ -125,7 +125,7 @@ async def original_of(stream: Stream, letter: Letter) -> Original:
     return Original(event.data, headers, is_kept=False)
 
 
-async def resend(stream: Stream, letter: Letter) -> bool:
+async def resend(stream: Stream, letter: DeadLetter) -> bool:
     """Put what a dead letter is about back on its subject, as it was.
 
     Its id is a function of the letter, so that it is kept once, however often this is done within
@@ -178,11 +178,11 @@ def _is_same(message: Message, event: DeadLetterEvent) -> bool:
     return message.subject == event.original_subject and message.payload.startswith(event.data)
 
 
-def _read(record: Record) -> Letter | None:
+def _read(record: Record) -> DeadLetter | None:
     if event_type_of(record.message.subject) is not DeadLetterEvent:
         return None
     try:
         event = unpack(DeadLetterEvent, record.message)
     except DecodeError:
         return None
-    return Letter(record.sequence, record.time, event)
+    return DeadLetter(record.sequence, record.time, event)

@@ -12,14 +12,14 @@ from ingenium.bus.nats.stream_layout import MONEY_STREAM
 from ingenium.deploy.local.app_space import leader_of
 from ingenium.errors import BusError, ConfigError, IngeniumError, StoreError
 from ingenium.events import ControlEvent, TradingState
-from ingenium.operations.apps import Place, as_operator
-from ingenium.operations.live_view import LiveView, look_at
+from ingenium.operations.apps import LocalApp, as_operator
+from ingenium.operations.live_view import LiveView, read_live_view
 from ingenium.operations.status import GATED
 from ingenium.risk import STRICTNESS, state_of
-from ingenium.runtime.durable.control import Reach, say
+from ingenium.runtime.durable.control import ControlDelivery, publish_control
 from ingenium.runtime.durable.kill_file import Restriction
 
-__all__ = ["Switched", "release", "restrict"]
+__all__ = ["SwitchResult", "release", "restrict"]
 
 _LOOK_SECONDS = 1.5
 """How long a halt waits to learn whose subjects these are."""
@@ -28,7 +28,7 @@ _CONFIRM_SECONDS = 3.0
 _AGAIN_SECONDS = 0.05
 
 
-class Switched(msgspec.Struct):
+class SwitchResult(msgspec.Struct):
     """What became of a word of an operator.
 
     Attributes:
@@ -53,7 +53,7 @@ class Switched(msgspec.Struct):
     file: str
     file_changed: bool = False
     file_error: str = ""
-    reached: Reach = Reach.NOBODY
+    reached: ControlDelivery = ControlDelivery.NOBODY
     server: str = ""
     stream: str = ""
     server_error: str = ""
@@ -67,22 +67,22 @@ class Switched(msgspec.Struct):
 
         Orders pass two components, so one of them is enough where the other one never says.
         """
-        if self.file_error or self.reached is Reach.NOBODY or self.unconfirmed:
+        if self.file_error or self.reached is ControlDelivery.NOBODY or self.unconfirmed:
             return False
         return bool(self.confirmed) or not self.unheard
 
     @property
     def holds_anywhere(self) -> bool:
         """Whether anything is as it should be."""
-        if self.reached is not Reach.NOBODY:
+        if self.reached is not ControlDelivery.NOBODY:
             return True
         # A file that is gone releases nothing that was said on the bus.
         return self.file_changed and self.state is not TradingState.ACTIVE
 
 
 async def restrict(
-    place: Place, state: TradingState, reason: str, sender: str, now: datetime
-) -> Switched:
+    place: LocalApp, state: TradingState, reason: str, sender: str, now: datetime
+) -> SwitchResult:
     """Halt trading, or let it only reduce.
 
     The file comes first: it holds on this machine whatever the server does.
@@ -94,7 +94,7 @@ async def restrict(
         sender: Who says so, ``"ann@trader-1"``.
         now: The present time, UTC.
     """
-    done = Switched(place.app, state, str(place.kill_file.path))
+    done = SwitchResult(place.app, state, str(place.kill_file.path))
     try:
         place.kill_file.write(Restriction(state, reason, sender, now))
         done.file_changed = True
@@ -102,34 +102,36 @@ async def restrict(
         done.file_error = str(error)
         # It may be there all the same, empty: a disk that is full has room for that.
         done.file_changed = place.kill_file.is_there() and place.kill_file.state() is state
-    await _say(place, done, reason, sender, now)
+    await _publish(place, done, reason, sender, now)
     return done
 
 
-async def release(place: Place, reason: str, sender: str, now: datetime) -> Switched:
+async def release(place: LocalApp, reason: str, sender: str, now: datetime) -> SwitchResult:
     """Let trading go on; arguments as for `restrict`.
 
     The file goes first: who still saw it when the word comes would stay halted.
     """
-    done = Switched(place.app, TradingState.ACTIVE, str(place.kill_file.path))
+    done = SwitchResult(place.app, TradingState.ACTIVE, str(place.kill_file.path))
     try:
         done.file_changed = place.kill_file.remove()
     except StoreError as error:
         done.file_error = str(error)
         done.server_error = "nothing was said, since the file still halts"
         return done
-    await _say(place, done, reason, sender, now)
+    await _publish(place, done, reason, sender, now)
     return done
 
 
-async def _say(place: Place, done: Switched, reason: str, sender: str, now: datetime) -> None:
+async def _publish(
+    place: LocalApp, done: SwitchResult, reason: str, sender: str, now: datetime
+) -> None:
     event = ControlEvent(timestamp=now, state=done.state.value, reason=reason, sender=sender)
     try:
         async with as_operator(place) as bus:
             await _check_leader(bus, done.app)
-            done.reached = await say(bus, event)
+            done.reached = await publish_control(bus, event)
             done.server, done.stream = bus.url, bus.space.stream(MONEY_STREAM.name)
-            if done.reached is Reach.NOBODY:
+            if done.reached is ControlDelivery.NOBODY:
                 done.server_error = (
                     f"nobody listens to {bus.space} on the server at {bus.url}: if app "
                     f"{done.app!r} runs there, set INGENIUM_PREFIX to its prefix"
@@ -138,24 +140,24 @@ async def _say(place: Place, done: Switched, reason: str, sender: str, now: date
             known = [path.stem for path in place.states]
             await _confirm(bus, done, known)
     except IngeniumError as error:
-        if done.reached is Reach.NOBODY:
+        if done.reached is ControlDelivery.NOBODY:
             done.server_error = str(error)
         else:
             done.unconfirmed.setdefault(done.app, f"it cannot be asked: {error}")
 
 
-async def _confirm(bus: NatsBus, done: Switched, known: list[str]) -> None:
+async def _confirm(bus: NatsBus, done: SwitchResult, known: list[str]) -> None:
     """Ask portfolio and executor whether they have heard it, until they say so."""
     loop = asyncio.get_running_loop()
     end = loop.time() + _CONFIRM_SECONDS
     while True:
-        _compare(done, await look_at(bus, done.app, known))
+        _compare(done, await read_live_view(bus, done.app, known))
         if not done.unconfirmed or loop.time() >= end:
             return
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-def _compare(done: Switched, view: LiveView) -> None:
+def _compare(done: SwitchResult, view: LiveView) -> None:
     """Sort the components by whether they say that it holds."""
     done.confirmed, done.unconfirmed, done.unheard = [], {}, []
     for name in sorted({*view.said, *view.observed, *view.connected}):

@@ -17,7 +17,7 @@ from ingenium.errors import DecodeError
 from ingenium.events import decode
 from ingenium.subjects.names import ask_subject, observed_subject, status_subject
 
-__all__ = ["Heard", "LiveView", "look_at"]
+__all__ = ["Heard", "LiveView", "read_live_view"]
 
 ANSWER_SECONDS = 1.0
 """How long components have to answer."""
@@ -60,7 +60,7 @@ class LiveView(msgspec.Struct):
     run: int | None = None
 
 
-async def look_at(bus: NatsBus, app: str, known: Collection[str] = ()) -> LiveView:
+async def read_live_view(bus: NatsBus, app: str, known: Collection[str] = ()) -> LiveView:
     """Ask all components of an app how they are.
 
     Args:

@@ -92,7 +92,7 @@ class RunWatch:
         money = self.money = money_of(components, said)
         # A server that is gone or keeps nothing is no reason not to show the rest.
         with suppress(IngeniumError):
-            money.today = await self._reader.look(await stream_of(bus))
+            money.today = await self._reader.observe(await stream_of(bus))
 
     def _on_order(self, message: Message) -> None:
         with suppress(DecodeError):

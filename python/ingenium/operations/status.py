@@ -13,10 +13,10 @@ from ingenium.bus.stream import Stream, StreamState
 from ingenium.errors import DecodeError, IngeniumError, StreamError
 from ingenium.events import ControlEvent, TradingState
 from ingenium.operations.account_money import AppMoney, money_of
-from ingenium.operations.apps import Place, as_operator, stream_of
+from ingenium.operations.apps import LocalApp, as_operator, stream_of
 from ingenium.operations.component_state import ComponentState, Liveness, Word, add_view
 from ingenium.operations.last_sent import add_last_sent
-from ingenium.operations.live_view import Heard, LiveView, look_at
+from ingenium.operations.live_view import Heard, LiveView, read_live_view
 from ingenium.operations.state_files import read_state
 from ingenium.operations.today import Today, TodayReader
 from ingenium.risk import STRICTNESS, state_of
@@ -84,7 +84,7 @@ class AppStatus(msgspec.Struct):
 
 
 async def status_of(
-    place: Place, roster: Mapping[str, str] | None = None, reader: TodayReader | None = None
+    place: LocalApp, roster: Mapping[str, str] | None = None, reader: TodayReader | None = None
 ) -> AppStatus:
     """Look at an app from outside, whether it runs or not.
 
@@ -94,7 +94,7 @@ async def status_of(
         reader: Has read the day's fills and denials up to an earlier look.
     """
     status = AppStatus(place.app)
-    found = place.kill_file.look()
+    found = place.kill_file.observe()
     status.kill_file = None if found is None else _word(found)
     states = {state.name: state for state in map(read_state, place.states)}
     for name, role in (roster or {}).items():
@@ -109,14 +109,14 @@ async def status_of(
     try:
         async with as_operator(place) as bus:
             status.server = bus.url
-            view = await look_at(bus, place.app, states.keys())
+            view = await read_live_view(bus, place.app, states.keys())
             view.run = place.run
             view.runs = view.runs or view.run is not None
             _add_view(status, states, view)
             said = view.said
             try:
                 heard = await _add_stream(bus, status)
-                today = await (reader or TodayReader()).look(await stream_of(bus))
+                today = await (reader or TodayReader()).observe(await stream_of(bus))
             except StreamError as error:
                 status.server_error = str(error)
             await add_last_sent(bus, status.components)

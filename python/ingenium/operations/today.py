@@ -152,7 +152,7 @@ class TodayReader:
         self._denials: deque[DenialView] = deque(maxlen=_LISTED)
         self._seen: set[str] = set()
 
-    async def look(self, stream: Stream, seconds: float = READ_SECONDS) -> Today:
+    async def observe(self, stream: Stream, seconds: float = READ_SECONDS) -> Today:
         """Return what has happened today up to now.
 
         Args:

@@ -15,7 +15,13 @@ from ingenium.bus.base import Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream, StreamState, check_gap
 from ingenium.components import Executor, Portfolio
-from ingenium.deploy.local.positions import PORTFOLIO, STREAM, Said, look_at, settled
+from ingenium.deploy.local.positions import (
+    PORTFOLIO,
+    STREAM,
+    PositionReport,
+    read_positions,
+    settled,
+)
 from ingenium.errors import BrokerError, DecodeError, StoreDamagedError, StoreError
 from ingenium.events import (
     CancelEvent,
@@ -28,7 +34,7 @@ from ingenium.events import (
 )
 from ingenium.operations.dead_letters import RESENT
 from ingenium.runtime.durable.rebuild import Learner, history
-from ingenium.runtime.durable.store import Outgoing, Position, Store
+from ingenium.runtime.durable.store import Outgoing, Store, StreamPosition
 from ingenium.state.rows import LogRow, state_digest
 from ingenium.subjects.names import event_type_of
 from ingenium.trading.money import EXACT, ZERO
@@ -87,7 +93,7 @@ class Verified(msgspec.Struct):
 class _Kept(msgspec.Struct):
     """What a store holds at one moment."""
 
-    position: Position | None
+    position: StreamPosition | None
     rows: dict[str, bytes]
     outbox: list[Outgoing]
     outbox_end: int
@@ -181,8 +187,8 @@ async def _hold_against(
         result.not_compared = f"executor {executor.name!r} has no file {beside} on this machine"
         return
 
-    async def look() -> Said:
-        said = await look_at(path, beside, executor, ask_broker=True)
+    async def observe() -> PositionReport:
+        said = await read_positions(path, beside, executor, ask_broker=True)
         ours = said.positions.pop(PORTFOLIO)
         # As far as the portfolio was from the stream, it still is: it goes on from its own books.
         theirs = {s: EXACT.add(ours.get(s, ZERO), off.get(s, ZERO)) for s in {*ours, *off}}
@@ -192,7 +198,7 @@ async def _hold_against(
         return said
 
     try:
-        result.differences += await settled(look, _LOOKS)
+        result.differences += await settled(observe, _LOOKS)
     except (BrokerError, StoreError) as error:
         result.not_compared = str(error)
 

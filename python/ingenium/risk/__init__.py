@@ -3,7 +3,7 @@
 from ingenium.risk.account_view import AccountView, TrackedView
 from ingenium.risk.denial import Denial
 from ingenium.risk.execution_checks import oddity
-from ingenium.risk.executor_account import ExecutorBook
+from ingenium.risk.executor_account import ExecutorAccount
 from ingenium.risk.gate import RiskGate
 from ingenium.risk.limits import IsOpen, RiskLimits
 from ingenium.risk.order_balance import OrderBalance
@@ -15,7 +15,7 @@ __all__ = [
     "AccountView",
     "Denial",
     "DeniedExit",
-    "ExecutorBook",
+    "ExecutorAccount",
     "IsOpen",
     "OrderBalance",
     "RiskGate",

@@ -45,7 +45,7 @@ class DailyLoss:
         # Without its zone, since a day begins at the same time of the clock in summer and winter.
         return (now.astimezone(self._zone).replace(tzinfo=None) - self._start).date()
 
-    def look(self, equity: Decimal, now: datetime) -> Decimal:
+    def observe(self, equity: Decimal, now: datetime) -> Decimal:
         """Take note of the equity.
 
         Returns:

@@ -10,18 +10,18 @@ from ingenium.events import DataEvent, ExecutionEvent, Side
 from ingenium.risk.account_view import TrackedView
 from ingenium.risk.execution_checks import oddity
 from ingenium.trading.account import Account
-from ingenium.trading.books import SavedBooks
+from ingenium.trading.books import Books
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 from ingenium.trading.order_tracker import OrderTracker, works_on
 
-__all__ = ["ExecutorBook"]
+__all__ = ["ExecutorAccount"]
 
 _log = logging.getLogger("ingenium.risk")
 
 
-class ExecutorBook(TrackedView):
+class ExecutorAccount(TrackedView):
     """The account as an executor sees it.
 
     It begins flat; an executor that finds positions or working orders at its broker, or had some
@@ -39,7 +39,7 @@ class ExecutorBook(TrackedView):
     def __init__(self) -> None:
         self.account = Account(ZERO)
         self.orders = OrderTracker()
-        self.saved = SavedBooks(self.account, self.orders, "book/")
+        self.saved = Books(self.account, self.orders, "book/")
         super().__init__(self.account, self.orders)
 
     def adopt(self, symbol: str, quantity: Decimal, price: Decimal) -> None:

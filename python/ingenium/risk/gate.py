@@ -26,7 +26,7 @@ __all__ = ["RiskGate"]
 _REMEMBERED_ORDERS = 10_000
 
 
-class _Row(msgspec.Struct, forbid_unknown_fields=True):
+class _GateRow(msgspec.Struct, forbid_unknown_fields=True):
     """What is kept across restarts."""
 
     switch: dict[str, object]
@@ -39,7 +39,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     denied_exits: dict[str, DeniedExit] = {}
 
 
-_NO_ROW = _Row({})
+_NO_ROW = _GateRow({})
 
 
 class RiskGate:
@@ -185,14 +185,14 @@ class RiskGate:
         """
         self._entry_limits.saw_price(symbol, time)
 
-    def look(self, view: AccountView, now: datetime) -> None:
+    def observe(self, view: AccountView, now: datetime) -> None:
         """Take note of the account; a loss at its limit lets trading only reduce."""
         self._hits_daily_loss(view, now)
 
     def state_row(self) -> dict[str, object]:
         """Return what is to be kept across restarts, as JSON has it."""
         loss = self._daily_loss
-        row = _Row(
+        row = _GateRow(
             self.switch.state_row(),
             self._breaches.times,
             loss.day,
@@ -216,7 +216,7 @@ class RiskGate:
             now: The present time, UTC.
         """
         try:
-            kept = msgspec.convert(row, _Row)
+            kept = msgspec.convert(row, _GateRow)
         except msgspec.ValidationError:
             self.switch.restore(None, now)
             return
@@ -310,7 +310,7 @@ class RiskGate:
         most = self.limits.max_daily_loss
         if most is None:
             return None
-        loss = self._daily_loss.look(view.equity, now)
+        loss = self._daily_loss.observe(view.equity, now)
         if loss < most:
             return None
         text = f"the loss of {self.limits.day_text} is {loss:f}, which reaches {most:f}"

@@ -45,7 +45,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
         return ": ".join(filter(None, (self.sender or "somebody", self.reason)))
 
 
-class _Row(msgspec.Struct, forbid_unknown_fields=True):
+class _SwitchRow(msgspec.Struct, forbid_unknown_fields=True):
     """What is kept across restarts."""
 
     said: Standing | None = None
@@ -186,7 +186,7 @@ class TradingSwitch:
 
     def state_row(self) -> dict[str, object]:
         """Return what is to be kept across restarts, as JSON has it."""
-        row = _Row(self._said, self._own, self._held, self._symbols, list(self._seen))
+        row = _SwitchRow(self._said, self._own, self._held, self._symbols, list(self._seen))
         built = msgspec.to_builtins(row)
         assert isinstance(built, dict)  # noqa: S101 - for the type checker
         return built
@@ -199,11 +199,11 @@ class TradingSwitch:
             now: The present time, UTC.
         """
         try:
-            kept = msgspec.convert(row, _Row)
+            kept = msgspec.convert(row, _SwitchRow)
         except msgspec.ValidationError as error:
             # To go on as if nothing had been halted is the one thing that must not be done.
             reason = f"the stored state of trading cannot be read: {error}"
-            kept = _Row(said=Standing(TradingState.HALTED, reason, "restart", now))
+            kept = _SwitchRow(said=Standing(TradingState.HALTED, reason, "restart", now))
         self._said = kept.said
         self._own = kept.own
         self._held = kept.held

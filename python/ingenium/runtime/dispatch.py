@@ -13,7 +13,7 @@ from ingenium.components.blame import text_of, where
 from ingenium.components.data_time import event_time
 from ingenium.components.executor import Executor
 from ingenium.components.portfolio import Portfolio
-from ingenium.components.risk_gated import Gated
+from ingenium.components.risk_gated import RiskGated
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import (
@@ -78,7 +78,7 @@ def handlers_of(component: Component) -> dict[type[Event], Handler]:
     return {}
 
 
-def _controls_of(component: Gated) -> dict[type[Event], Handler]:
+def _controls_of(component: RiskGated) -> dict[type[Event], Handler]:
     return {} if component.gate is None else {ControlEvent: component.handle_control}
 
 
@@ -170,7 +170,7 @@ async def handle(
         result = handler(event)
         if result is not None:
             await result
-        if isinstance(component, Gated) and component.news:
+        if isinstance(component, RiskGated) and component.news:
             await component.share_news()
     except MemoryError:
         # No fault of the event: the process ends, and the next one handles it.
@@ -221,7 +221,7 @@ def incident_of(error: DecodeError | ComponentError, subject: str) -> Incident:
 
 def report_alarms(bus: Bus, component: Component) -> None:
     """Let the alarms of a component be incidents of a bus."""
-    if isinstance(component, Gated):
+    if isinstance(component, RiskGated):
         component.on_alarm = lambda text: bus.report(Incident(IncidentKind.EXIT_DENIED, text))
 
 
@@ -268,7 +268,7 @@ async def _run_hook(
         result = hook()
         if result is not None:
             await result
-        if isinstance(component, Gated) and component.news:
+        if isinstance(component, RiskGated) and component.news:
             await component.share_news()
     except Exception as error:
         component.withdraw()

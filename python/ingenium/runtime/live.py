@@ -28,17 +28,17 @@ from ingenium.runtime.dispatch import (
     wants,
 )
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
-from ingenium.runtime.loop_watchdog import watched
+from ingenium.runtime.loop_watchdog import timed
 from ingenium.runtime.progress import Observation, Progress
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.subjects.names import event_type_of, subject_of
 
-__all__ = ["LiveMember"]
+__all__ = ["LiveRunner"]
 
 _log = logging.getLogger("ingenium.components")
 
 
-class LiveMember:
+class LiveRunner:
     """Runs one component freely: it handles what arrives, when it arrives.
 
     A handler that raises, or a payload that cannot be read, becomes an incident and a dead
@@ -199,7 +199,7 @@ class LiveMember:
             work = handle(component, handler, event, now)
             self.progress.begin(event, now)
             try:
-                sent = await watched(self._bus, component, work, event_type, self._limit)
+                sent = await timed(self._bus, component, work, event_type, self._limit)
             finally:
                 self.progress.end()
             await self._publish(sent)

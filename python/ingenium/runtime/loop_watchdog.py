@@ -11,13 +11,13 @@ from ingenium.components.base import Component
 from ingenium.events import DataEvent, Event
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit, handler_place
 
-__all__ = ["Watched", "watched"]
+__all__ = ["TimedSteps", "timed"]
 
 _T = TypeVar("_T")
 _Work = Coroutine[Any, Any, _T]
 
 
-class Watched(Generic[_T]):
+class TimedSteps(Generic[_T]):
     """Something to await, whose steps between two waits are timed.
 
     Args:
@@ -70,13 +70,13 @@ def _throw(work: _Work[Any], error: BaseException) -> Callable[[], Any]:
     return lambda: work.throw(error)
 
 
-def watched(
+def timed(
     bus: Bus,
     component: Component,
     work: _Work[_T],
     kind: type[Event] = DataEvent,
     limit: HandlerLimit = BLOCKED_LIMIT,
-) -> Watched[_T]:
+) -> TimedSteps[_T]:
     """Report when the handling of an event keeps everything else from running for too long.
 
     Meanwhile nothing is sent, no halt is heard, and a server may give the connection up.
@@ -98,4 +98,4 @@ def watched(
             )
             bus.report(Incident(IncidentKind.BLOCKED, detail))
 
-    return Watched(work, on_step)
+    return TimedSteps(work, on_step)

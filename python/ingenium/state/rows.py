@@ -21,7 +21,7 @@ __all__ = [
     "GivenRows",
     "LogRow",
     "RowWatch",
-    "Watched",
+    "SectionedRows",
     "format_time",
     "read_row",
     "state_digest",
@@ -137,7 +137,7 @@ class GivenRows:
             given[key] = b""
 
 
-class Watched(Protocol):
+class SectionedRows(Protocol):
     """Something with rows in sections, such as one for each symbol."""
 
     def sections(self) -> Iterable[str]:
@@ -167,7 +167,7 @@ class RowWatch:
         watched: What has the rows.
     """
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: SectionedRows) -> None:
         self._watched = watched
         self._given = GivenRows()
 

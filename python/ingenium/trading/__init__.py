@@ -3,7 +3,7 @@
 from ingenium.state.rows import state_digest
 from ingenium.trading.account import Account
 from ingenium.trading.bar import Bar
-from ingenium.trading.execution_report import Report, SentReport
+from ingenium.trading.execution_report import ExecutionReport, LazyExecution
 from ingenium.trading.fill import Fill
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
@@ -16,8 +16,8 @@ __all__ = [
     "Fill",
     "Order",
     "Position",
-    "Report",
-    "SentReport",
+    "ExecutionReport",
+    "LazyExecution",
     "Trade",
     "WorkingOrder",
     "WorkingOrders",

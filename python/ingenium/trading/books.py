@@ -8,13 +8,13 @@ from ingenium.state.rows import RowWatch
 from ingenium.trading.account import Account
 from ingenium.trading.order_tracker import OrderTracker
 
-__all__ = ["SavedBooks"]
+__all__ = ["Books"]
 
 _OF_ACCOUNT = frozenset({"account", "holding"})
 _OF_ORDERS = frozenset({"orders", "order", "leg", "asked", "heir"})
 
 
-class SavedBooks:
+class Books:
     """The rows of an account and its orders, and which of them have changed.
 
     Args:

@@ -15,12 +15,12 @@ from ingenium.trading.money import ZERO
 from ingenium.trading.numbers import as_written, format_decimal
 from ingenium.trading.order import Order
 
-__all__ = ["Report", "SentReport"]
+__all__ = ["ExecutionReport", "LazyExecution"]
 
 _FILLING = (TradeUpdate.FILLED, TradeUpdate.PARTIAL_FILL)
 
 
-class Report(msgspec.Struct, frozen=True, gc=False):
+class ExecutionReport(msgspec.Struct, frozen=True, gc=False):
     """A report on an order; one with a quantity is a fill.
 
     Attributes:
@@ -84,7 +84,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-class SentReport(msgspec.Struct):
+class LazyExecution(msgspec.Struct):
     """A report on its way to a portfolio in the same process.
 
     It stands for an event, as a bar does: most are booked without anybody asking for that.
@@ -98,10 +98,10 @@ class SentReport(msgspec.Struct):
         time: When it was sent, UTC.
     """
 
-    report: Report
+    report: ExecutionReport
     fill: Fill | None
     sender: str
-    cause: str | Bar | SentReport
+    cause: str | Bar | LazyExecution
     number: int
     time: datetime
     _event: ExecutionEvent | None = None

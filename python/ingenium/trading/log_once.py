@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-__all__ = ["say_once"]
+__all__ = ["log_once"]
 
 _log = logging.getLogger("ingenium.data")
 
@@ -13,7 +13,7 @@ _LONGEST = 80
 _said: set[tuple[str, str]] = set()
 
 
-def say_once(kind: str, text: str, message: str) -> None:
+def log_once(kind: str, text: str, message: str) -> None:
     """Log a text that could not be read, if it is the first of its kind.
 
     A program logs 100 texts at most: one that differs from event to event would fill the log.

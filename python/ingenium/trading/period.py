@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ingenium.errors import DecodeError
-from ingenium.trading.log_once import say_once
+from ingenium.trading.log_once import log_once
 
 __all__ = [
     "NOT_STATED",
@@ -105,7 +105,7 @@ def read_period(text: str) -> Length:
             _known[text] = found
     if found is not None:
         return found
-    say_once(
+    log_once(
         "period",
         text,
         "Ohlc.Period %r is not known, so bars with it count as bars of no stated length: write a "

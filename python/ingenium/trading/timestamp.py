@@ -8,7 +8,7 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 from ingenium.errors import DecodeError
-from ingenium.trading.log_once import say_once
+from ingenium.trading.log_once import log_once
 
 __all__ = ["is_stated", "is_time", "parse_time", "read_time"]
 
@@ -90,7 +90,7 @@ def read_time(text: str, arrived: datetime | None) -> datetime:
         return arrived
     time = _read(text)
     if time is None:
-        say_once(
+        log_once(
             "timestamp",
             text,
             "Timestamp %r is no time that is known, so data with it counts as known at the end of "

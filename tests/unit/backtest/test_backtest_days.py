@@ -292,7 +292,7 @@ def test_report_and_command_show_times_of_the_zone(
     write(tmp_path, MONDAY, 12)
     path = tmp_path / "zoned.py"
     path.write_text(APP)
-    command(f"{path}:app", trades=5, report=tmp_path / "zoned.html", no_harsher=True)
+    command(f"{path}:app", trades=5, report=tmp_path / "zoned.html", no_stress=True)
     # Bought at the open of the third day, and sold at that of the sixth; no hours of UTC.
     printed = capsys.readouterr().out
     assert "2024-01-03  2024-01-08" in printed

@@ -24,7 +24,7 @@ from ingenium.backtest.report.months import month_table
 from ingenium.backtest.stats import summarize
 from ingenium.backtest.sweep.overfitting import deflated_sharpe, expected_best_sharpe, moments
 from ingenium.brokers import PaperExecutor
-from ingenium.exchange import ExchangeNotes, FillPolicy
+from ingenium.exchange import FillCounters, FillPolicy
 from ingenium.trading import Account, Bar
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -213,7 +213,7 @@ def figures_of(values: Sequence[float], step: timedelta = timedelta(days=1)) -> 
     curve = EquityCurve(values[0])
     for number, value in enumerate(values[1:]):
         curve.record(START + number * step, Account(Decimal(value)))
-    found = summarize(curve, [], ExchangeNotes(fills=1), 0.0, 1e6)
+    found = summarize(curve, [], FillCounters(fills=1), 0.0, 1e6)
     json.dumps(list(vars_of(found).values()), allow_nan=False)
     month_table(curve)
     return found
@@ -357,7 +357,7 @@ def test_benchmark_below_zero_has_no_beta_and_does_not_raise() -> None:
         )
         curve.record(bar.end, Account(Decimal(equity)), [bar])
         curve.benchmark[-1] = price
-    found = summarize(curve, [], ExchangeNotes(), 0.0, 0.0)
+    found = summarize(curve, [], FillCounters(), 0.0, 0.0)
     assert (found.alpha, found.beta) == (None, None)
     assert found.sharpe is not None
     assert found.benchmark_return == pytest.approx(12 / 18 - 1)

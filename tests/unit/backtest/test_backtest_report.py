@@ -140,14 +140,14 @@ def result() -> BacktestResult:
 
 
 @pytest.fixture(scope="module")
-def harsher(result: BacktestResult) -> BacktestResult:
-    assert result.run_harsher is not None
-    return result.run_harsher(None)
+def stressed(result: BacktestResult) -> BacktestResult:
+    assert result.run_stressed is not None
+    return result.run_stressed(None)
 
 
 @pytest.fixture(scope="module")
-def page(result: BacktestResult, harsher: BacktestResult) -> Page:
-    return Page(render(result, harsher))
+def page(result: BacktestResult, stressed: BacktestResult) -> Page:
+    return Page(render(result, stressed))
 
 
 def test_report_holds_the_result_s_own_numbers(result: BacktestResult, page: Page) -> None:
@@ -185,9 +185,9 @@ def test_report_loads_nothing_and_allows_only_its_own_script(page: Page) -> None
 
 
 def test_report_names_that_are_markup_stay_text(
-    result: BacktestResult, harsher: BacktestResult, page: Page
+    result: BacktestResult, stressed: BacktestResult, page: Page
 ) -> None:
-    text = render(result, harsher)
+    text = render(result, stressed)
     assert text.count("</script") == 2
     assert EVIL not in text
     assert "i" not in {tag for tag, _ in page.elements}
@@ -234,23 +234,23 @@ def test_report_of_equal_runs_is_equal_to_the_byte(tmp_path: Path) -> None:
 
 
 def test_report_says_what_flatters_and_what_the_harsher_exchange_leaves(
-    result: BacktestResult, harsher: BacktestResult, page: Page
+    result: BacktestResult, stressed: BacktestResult, page: Page
 ) -> None:
     assert "no fees were paid" in page.texts["li"]
     assert "shorts were borrowed for nothing" in page.texts["li"]
-    assert harsher.stats.final_equity < result.stats.final_equity
-    assert f"{harsher.stats.total_return:.2%}" in page.texts["b"]
+    assert stressed.stats.final_equity < result.stats.final_equity
+    assert f"{stressed.stats.total_return:.2%}" in page.texts["b"]
     alone = Page(render(result))
     assert "no run on a harsher exchange" in " ".join(alone.texts["p"])
 
 
-def test_harsher_exchange_charges_slips_and_caps(harsher: BacktestResult) -> None:
-    assert harsher.policy == (
+def test_harsher_exchange_charges_slips_and_caps(stressed: BacktestResult) -> None:
+    assert stressed.policy == (
         "conservative-v1 with price_improvement=False, volume_cap=0.05, "
-        "slippage HarsherSlippage(model=NoSlippage())"
+        "slippage StressedSlippage(model=NoSlippage())"
     )
-    assert harsher.stats.commissions > 0
-    assert harsher.run_harsher is None
+    assert stressed.stats.commissions > 0
+    assert stressed.run_stressed is None
 
 
 def test_harsher_exchange_doubles_what_is_more_than_its_least() -> None:
@@ -258,7 +258,7 @@ def test_harsher_exchange_doubles_what_is_more_than_its_least() -> None:
         fees=FeePerShare(Decimal(1)), slippage=SlippageTicks(2, Decimal("0.5"))
     )
     # The order of the third bar fills at the fourth's open, 104.
-    found = backtest.run(lambda: make(100, 102, 103, 104, executor=executor), harsher=True)
+    found = backtest.run(lambda: make(100, 102, 103, 104, executor=executor), stressed=True)
     assert found.stats.commissions == 20
     assert found.account.position(EVIL).average_price == 106
 
@@ -276,10 +276,10 @@ def test_report_survives_a_harsher_run_that_fails(tmp_path: Path) -> None:
 
 
 def test_run_harsher_needs_an_exchange_of_ours_and_a_fresh_app() -> None:
-    assert backtest.run(make(1, 2)).run_harsher is None
+    assert backtest.run(make(1, 2)).run_stressed is None
     bare = App(ingestors=[Prices(1, 2)])
     with pytest.raises(ConfigError, match="no PaperExecutor"):
-        backtest.run(bare, harsher=True)
+        backtest.run(bare, stressed=True)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
@@ -297,7 +297,7 @@ def test_report_in_a_folder_that_is_not_there_is_an_error(
     result: BacktestResult, tmp_path: Path
 ) -> None:
     with pytest.raises(BacktestError, match=r"cannot write the report .*gone"):
-        result.report(tmp_path / "gone" / "r.html", harsher=False)
+        result.report(tmp_path / "gone" / "r.html", stressed=False)
 
 
 def test_report_of_two_hundred_thousand_bars_stays_small(result: BacktestResult) -> None:
@@ -490,6 +490,6 @@ def test_report_that_cannot_be_written_leaves_the_old_one(
 
     monkeypatch.setattr(Path, "write_text", fill_the_disk)
     with pytest.raises(BacktestError, match=r"cannot write the report .*: No space left on device"):
-        result.report(path, harsher=False)
+        result.report(path, stressed=False)
     assert path.read_text() == "the old one"
     assert list(tmp_path.iterdir()) == [path]

@@ -34,9 +34,11 @@ def order(id: str = "o1", symbol: str = "A", quantity: int = 10) -> Order:
     return Order(id=id, symbol=symbol, side=Side.BUY, quantity=D(quantity))
 
 
-def fill(id: str, client_id: str = "o1", quantity: int = 4, **fields: Any) -> BrokerFill:
+def fill(id: str, client_order_id: str = "o1", quantity: int = 4, **fields: Any) -> BrokerFill:
     values: dict[str, Any] = {"symbol": "A", "side": Side.BUY, "price": D(100), "time": NOW}
-    return BrokerFill(id=id, client_id=client_id, quantity=D(quantity), **(values | fields))
+    return BrokerFill(
+        id=id, client_order_id=client_order_id, quantity=D(quantity), **(values | fields)
+    )
 
 
 def journal_of(*orders: Order) -> OrderJournal:
@@ -58,8 +60,8 @@ def copy(journal: OrderJournal) -> OrderJournal:
 
 def test_id_of_a_report_follows_from_account_symbol_order_and_fill() -> None:
     journal = journal_of(order("o1"), order("o2"), order("o3", "B"))
-    for client_id, symbol in (("o1", "A"), ("o2", "A"), ("o3", "B")):
-        assert journal.fill(fill("7", client_id, symbol=symbol))
+    for client_order_id, symbol in (("o1", "A"), ("o2", "A"), ("o3", "B")):
+        assert journal.fill(fill("7", client_order_id, symbol=symbol))
     ids = [event.id for event in journal.take_events() if event.price]
     assert ids == [
         make_id("exec", "U1", "fill", "A", "o1", "7"),
@@ -286,7 +288,7 @@ async def test_books_of_a_broker_are_read_without_changing_anything() -> None:
     books = await read_broker(broker)
     assert books.account == "U1"
     assert books.positions == {"A": D(4), "B": D(-3)}
-    assert [each.client_id for each in books.orders] == ["o1"]
+    assert [each.client_order_id for each in books.orders] == ["o1"]
     assert books.problems == []
     broker.held["D"] = 1.5
     broker.tell(replace(broker.orders["o1"], quantity=10.0))

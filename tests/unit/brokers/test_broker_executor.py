@@ -45,13 +45,13 @@ class NoBroker(Broker):
     async def submit(self, order: Order) -> BrokerOrder:
         raise NotImplementedError
 
-    async def cancel(self, client_id: str) -> None:
+    async def cancel(self, client_order_id: str) -> None:
         raise NotImplementedError
 
-    async def replace(self, client_id: str, order: Order) -> BrokerOrder:
+    async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
         raise NotImplementedError
 
-    async def find(self, client_id: str) -> BrokerOrder | None:
+    async def find(self, client_order_id: str) -> BrokerOrder | None:
         raise NotImplementedError
 
     async def open_orders(self) -> Sequence[BrokerOrder]:

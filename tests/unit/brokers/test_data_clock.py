@@ -18,7 +18,7 @@ from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus, Message
 from ingenium.clock import ManualClock, format_time
 from ingenium.config import Settings
-from ingenium.deploy.local.runner_factory import make_live_member
+from ingenium.deploy.local.runner_factory import make_live_runner
 from ingenium.events import ExecutionEvent, OrderEvent, SignalEvent, decode, encode
 from ingenium.portfolios import FixedQuantity
 from ingenium.risk import RiskLimits
@@ -179,7 +179,7 @@ async def fills_live(
     wire, settings = Wire(), Settings(data_directory=folder)
     await wire.start()
     members = [
-        await make_live_member(wire.bus, app, component, settings)
+        await make_live_runner(wire.bus, app, component, settings)
         for component in app.components
         if component.role != "ingestor"
     ]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ingenium.brokers.broker import BrokerFill, BrokerOrder
-from ingenium.brokers.journal_entry import HALT, Act, Call, OrderState
+from ingenium.brokers.journal_entry import HALT, Call, CallKind, OrderState
 from ingenium.brokers.order_journal import OrderJournal
 from ingenium.errors import ConfigError
 from ingenium.events import ExecutionEvent, Side, TradeUpdate
@@ -28,12 +28,14 @@ def order(id: str = "order_1", quantity: str = "10", **fields: Any) -> Order:
 
 def told(update: TradeUpdate, filled: str = "0", id: str = "order_1", **fields: Any) -> BrokerOrder:
     values: dict[str, Any] = {
-        "broker_id": f"b-{id}",
+        "venue_order_id": f"b-{id}",
         "symbol": "AAPL",
         "side": Side.BUY,
         "quantity": Decimal(10),
     }
-    return BrokerOrder(client_id=id, update=update, filled=Decimal(filled), **(values | fields))
+    return BrokerOrder(
+        client_order_id=id, update=update, filled=Decimal(filled), **(values | fields)
+    )
 
 
 def fill(
@@ -42,7 +44,7 @@ def fill(
     values: dict[str, Any] = {"symbol": "AAPL", "side": Side.BUY, "time": NOW}
     return BrokerFill(
         id=id,
-        client_id=order_id,
+        client_order_id=order_id,
         quantity=Decimal(quantity),
         price=Decimal(price),
         **(values | fields),
@@ -86,7 +88,7 @@ def copy(journal: OrderJournal) -> OrderJournal:
 
 
 def test_new_order_is_due_to_be_submitted_and_says_nothing(journal: OrderJournal) -> None:
-    assert journal.calls("AAPL") == [Call(Act.SUBMIT, "order_1")]
+    assert journal.calls("AAPL") == [Call(CallKind.SUBMIT, "order_1")]
     assert journal.take_events() == []
     assert state(journal) is OrderState.NEW
 
@@ -237,7 +239,7 @@ def test_fill_of_a_stranger_changes_nothing_but_is_listed(working: OrderJournal)
 
 
 def test_unknown_order_is_looked_for_and_adopted(unknown: OrderJournal) -> None:
-    assert unknown.calls("AAPL") == [Call(Act.FIND, "order_1")]
+    assert unknown.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
     assert unknown.take_events() == []
     unknown.told(told(TradeUpdate.NEW))
     assert said(unknown.take_events()) == [("new", "0")]
@@ -253,10 +255,10 @@ def test_unknown_order_that_was_rejected_is_told_so(unknown: OrderJournal) -> No
 def test_new_order_waits_while_it_is_unknown_what_became_of_another(unknown: OrderJournal) -> None:
     unknown.enter(order("order_2"), NOW)
     unknown.enter(order("order_3", symbol="MSFT"), NOW)
-    assert unknown.calls("AAPL") == [Call(Act.FIND, "order_1")]
-    assert unknown.calls("MSFT") == [Call(Act.SUBMIT, "order_3")]
+    assert unknown.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
+    assert unknown.calls("MSFT") == [Call(CallKind.SUBMIT, "order_3")]
     unknown.told(told(TradeUpdate.NEW))
-    assert unknown.calls("AAPL") == [Call(Act.SUBMIT, "order_2")]
+    assert unknown.calls("AAPL") == [Call(CallKind.SUBMIT, "order_2")]
 
 
 def miss(journal: OrderJournal, seconds: float, *, idempotent: bool, may_send: bool = True) -> None:
@@ -266,7 +268,7 @@ def miss(journal: OrderJournal, seconds: float, *, idempotent: bool, may_send: b
 
 def test_missing_order_is_sent_again_where_an_id_is_taken_once(unknown: OrderJournal) -> None:
     miss(unknown, 0, idempotent=True)
-    assert unknown.calls("AAPL") == [Call(Act.SUBMIT, "order_1")]
+    assert unknown.calls("AAPL") == [Call(CallKind.SUBMIT, "order_1")]
     unknown.submitting("order_1")
     assert unknown.calls("AAPL") == []
     unknown.told(told(TradeUpdate.NEW))
@@ -283,7 +285,7 @@ def test_missing_order_needs_a_person_where_an_id_is_taken_twice(unknown: OrderJ
     assert "start with --adopt" in problem
     assert "order_1" in unknown.why_blocked("AAPL")
     assert "order_1" in copy(unknown).why_blocked("AAPL")
-    assert unknown.calls("AAPL") == [Call(Act.FIND, "order_1")]
+    assert unknown.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
 
 
 def test_person_may_say_that_a_missing_order_is_not_there(unknown: OrderJournal) -> None:
@@ -309,7 +311,7 @@ def test_order_whose_id_is_known_there_is_never_sent_again(journal: OrderJournal
     journal.unanswered("order_1", NOW, is_known_there=True)
     for seconds in range(6):
         miss(journal, seconds, idempotent=True)
-        assert journal.calls("AAPL") == [Call(Act.FIND, "order_1")]
+        assert journal.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
     assert journal.entries["order_1"].needs_human
 
 
@@ -335,7 +337,7 @@ def test_order_that_turns_up_after_it_was_given_up_is_canceled(unknown: OrderJou
     unknown.told(told(TradeUpdate.NEW))
     [problem] = unknown.take_problems()
     assert "is at the broker after all" in problem
-    assert unknown.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+    assert unknown.calls("AAPL") == [Call(CallKind.CANCEL, "order_1")]
     unknown.fill(fill("f1", "4"))
     unknown.told(told(TradeUpdate.CANCELED, filled="4"))
     assert [event.update for event in unknown.take_events()] == [
@@ -367,7 +369,7 @@ def test_fill_of_an_order_that_was_given_up_opens_it_again(unknown: OrderJournal
         "order order_1 was given up as expired, and is at the broker after all: it will be canceled"
     )
     # Nobody wants it any more, and a portfolio may still ask for that, too.
-    assert journal.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+    assert journal.calls("AAPL") == [Call(CallKind.CANCEL, "order_1")]
     assert journal.ask_cancel("order_1", "cancel_1") == ""
     journal.cancel_sent("order_1")
     journal.told(told(TradeUpdate.CANCELED, "4"))
@@ -385,7 +387,7 @@ def test_fill_of_an_order_that_was_withheld_opens_it_again(
     assert journal.fill(fill("f1", "4"))
     assert state(journal) is OrderState.PARTIAL
     assert said(journal.take_events()) == [("new", "0"), ("partial_fill", "4")]
-    assert journal.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+    assert journal.calls("AAPL") == [Call(CallKind.CANCEL, "order_1")]
     journal.fill(fill("f2", "6"))
     assert state(journal) is OrderState.FILLED
     assert said(journal.take_events()) == [("filled", "6")]
@@ -401,7 +403,7 @@ def test_fill_of_an_order_that_is_believed_unsent_proves_that_it_is_there(
     assert said(journal.take_events()) == [("new", "0"), ("partial_fill", "4")]
     assert journal.take_problems() == []
     assert journal.ask_cancel("order_1", "cancel_1") == ""
-    assert journal.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+    assert journal.calls("AAPL") == [Call(CallKind.CANCEL, "order_1")]
 
 
 def test_late_fill_of_an_order_that_the_broker_ended_does_not_open_it_again(
@@ -432,7 +434,7 @@ def test_refusal_of_a_second_attempt_does_not_count_until_the_order_is_missing(
     assert unknown.take_events() == []
     for seconds in range(1, 8):
         miss(unknown, seconds, idempotent=True)
-        assert Call(Act.SUBMIT, "order_1") not in unknown.calls("AAPL")
+        assert Call(CallKind.SUBMIT, "order_1") not in unknown.calls("AAPL")
     [event] = unknown.take_events()
     assert (event.update, event.reason) == ("rejected", "no cash")
 
@@ -440,7 +442,7 @@ def test_refusal_of_a_second_attempt_does_not_count_until_the_order_is_missing(
 def test_order_that_could_not_be_sent_is_new_again(journal: OrderJournal) -> None:
     journal.submitting("order_1")
     journal.not_sent("order_1")
-    assert journal.calls("AAPL") == [Call(Act.SUBMIT, "order_1")]
+    assert journal.calls("AAPL") == [Call(CallKind.SUBMIT, "order_1")]
 
 
 def test_second_attempt_that_could_not_be_sent_leaves_the_order_unknown(
@@ -468,9 +470,9 @@ def test_cancel_before_the_order_leaves_ends_it_here(journal: OrderJournal) -> N
 
 def test_cancel_is_sent_and_then_asked_for_until_the_order_has_ended(working: OrderJournal) -> None:
     assert working.ask_cancel("order_1", "cancel_1") == ""
-    assert working.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+    assert working.calls("AAPL") == [Call(CallKind.CANCEL, "order_1")]
     working.cancel_sent("order_1")
-    assert working.calls("AAPL") == [Call(Act.FIND, "order_1")]
+    assert working.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
     working.told(told(TradeUpdate.CANCELED))
     assert working.calls("AAPL") == []
 
@@ -484,7 +486,7 @@ def test_cancel_of_what_is_not_there_says_why(working: OrderJournal) -> None:
 def test_cancel_that_the_broker_refuses_leaves_the_order_working(working: OrderJournal) -> None:
     working.ask_cancel("order_1", "cancel_1")
     assert working.cancel_refused("order_1", "too late") == "cancel_1"
-    assert working.calls("AAPL") == [Call(Act.FIND, "order_1")]
+    assert working.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
     working.told(told(TradeUpdate.NEW))
     assert working.calls("AAPL") == []
 
@@ -492,7 +494,7 @@ def test_cancel_that_the_broker_refuses_leaves_the_order_working(working: OrderJ
 def test_halt_cancels_what_is_unknown_as_soon_as_it_is_found(unknown: OrderJournal) -> None:
     assert unknown.ask_cancel("order_1", HALT) == ""
     unknown.told(told(TradeUpdate.NEW))
-    assert unknown.calls("AAPL") == [Call(Act.CANCEL, "order_1")]
+    assert unknown.calls("AAPL") == [Call(CallKind.CANCEL, "order_1")]
 
 
 def replace(journal: OrderJournal, quantity: str = "20") -> None:
@@ -504,7 +506,7 @@ def test_replacing_order_ends_the_old_one_and_counts_what_that_has_filled(
 ) -> None:
     working.fill(fill("f1", "4"))
     replace(working, "20")
-    assert working.calls("AAPL") == [Call(Act.REPLACE, "order_2")]
+    assert working.calls("AAPL") == [Call(CallKind.REPLACE, "order_2")]
     working.submitting("order_2")
     working.told(told(TradeUpdate.NEW, id="order_2", quantity=Decimal(20)))
     working.fill(fill("f2", "16", "order_2"))
@@ -532,7 +534,7 @@ def test_replacement_without_an_answer_is_looked_for_by_its_own_id(working: Orde
     replace(working)
     working.submitting("order_2")
     working.unanswered("order_2", NOW)
-    assert working.calls("AAPL") == [Call(Act.FIND, "order_2")]
+    assert working.calls("AAPL") == [Call(CallKind.FIND, "order_2")]
     working.told(told(TradeUpdate.NEW, id="order_2", quantity=Decimal(20)))
     assert state(working) is OrderState.REPLACED
 
@@ -548,7 +550,7 @@ def replaced(working: OrderJournal) -> OrderJournal:
 
 def test_replaced_order_is_looked_up_once_for_its_count(replaced: OrderJournal) -> None:
     assert replaced.symbols() == ["AAPL"]
-    assert replaced.calls("AAPL") == [Call(Act.FIND, "order_1")]
+    assert replaced.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
     replaced.told(told(TradeUpdate.REPLACED, "4"))
     assert replaced.calls("AAPL") == []
     # Its fill is not listed.
@@ -569,7 +571,7 @@ def test_replaced_order_that_the_broker_does_not_know_is_given_up(replaced: Orde
     for seconds, is_wanted in ((0, True), (4, True), (5, False)):
         now = NOW + timedelta(seconds=seconds)
         replaced.missing("order_1", now, idempotent=True, may_send=True)
-        assert (replaced.calls("AAPL") == [Call(Act.FIND, "order_1")]) is is_wanted
+        assert (replaced.calls("AAPL") == [Call(CallKind.FIND, "order_1")]) is is_wanted
     assert state(replaced) is OrderState.REPLACED
     assert not replaced.blocked
 
@@ -581,7 +583,7 @@ def test_another_order_under_our_id_blocks_the_symbol(unknown: OrderJournal) -> 
 
 def test_check_all_asks_for_what_works(working: OrderJournal) -> None:
     working.check_all()
-    assert working.calls("AAPL") == [Call(Act.FIND, "order_1")]
+    assert working.calls("AAPL") == [Call(CallKind.FIND, "order_1")]
     working.missing("order_1", NOW, idempotent=True, may_send=True)
     [problem] = working.take_problems()
     assert "does not know order order_1 any more" in problem

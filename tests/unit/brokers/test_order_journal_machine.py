@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ingenium.brokers.broker import BrokerFill, BrokerOrder
-from ingenium.brokers.journal_entry import Act, Call, Entry, OrderState
+from ingenium.brokers.journal_entry import Call, CallKind, JournalEntry, OrderState
 from ingenium.brokers.order_journal import OrderJournal
 from ingenium.errors import DuplicateOrderError
 from ingenium.events import ExecutionEvent, Side, TradeUpdate
@@ -38,15 +38,15 @@ class Broker:
         self.orders: list[BrokerOrder] = []
         self.fills: list[BrokerFill] = []
 
-    def find(self, client_id: str) -> BrokerOrder | None:
-        return next((o for o in self.orders if o.client_id == client_id), None)
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        return next((o for o in self.orders if o.client_order_id == client_order_id), None)
 
     def submit(self, order: Order) -> BrokerOrder:
         if self.idempotent and self.find(order.id) is not None:
             raise DuplicateOrderError(order.id)
         made = BrokerOrder(
-            client_id=order.id,
-            broker_id=f"b{len(self.orders)}",
+            client_order_id=order.id,
+            venue_order_id=f"b{len(self.orders)}",
             symbol=order.symbol,
             side=order.side,
             quantity=order.quantity,
@@ -57,8 +57,8 @@ class Broker:
     def change(self, old: BrokerOrder, update: TradeUpdate, filled: Decimal) -> None:
         at = self.orders.index(old)
         self.orders[at] = BrokerOrder(
-            client_id=old.client_id,
-            broker_id=old.broker_id,
+            client_order_id=old.client_order_id,
+            venue_order_id=old.venue_order_id,
             symbol=old.symbol,
             side=old.side,
             quantity=old.quantity,
@@ -74,7 +74,7 @@ class Broker:
         self.fills.append(
             BrokerFill(
                 id=f"f{len(self.fills)}",
-                client_id=order.client_id,
+                client_order_id=order.client_order_id,
                 symbol=order.symbol,
                 side=order.side,
                 quantity=some,
@@ -123,7 +123,7 @@ class Machine(RuleBasedStateMachine):
         self.answers.clear()
         self.commit()
 
-    def may_send(self, entry: Entry) -> bool:
+    def may_send(self, entry: JournalEntry) -> bool:
         return (self.now - entry.entered).total_seconds() <= MAX_AGE_SECONDS
 
     def calls(self) -> list[Call]:
@@ -151,9 +151,9 @@ class Machine(RuleBasedStateMachine):
         self.commit()
 
     @rule(data=st.data(), crashes=st.sampled_from(["", "before", "after"]))
-    @precondition(lambda self: any(c.act is Act.SUBMIT for c in self.calls()))
+    @precondition(lambda self: any(c.act is CallKind.SUBMIT for c in self.calls()))
     def send(self, data: st.DataObject, crashes: str) -> None:
-        due = data.draw(st.sampled_from([c for c in self.calls() if c.act is Act.SUBMIT]))
+        due = data.draw(st.sampled_from([c for c in self.calls() if c.act is CallKind.SUBMIT]))
         entry = self.journal.entries[due.order_id]
         if not self.may_send(entry):
             self.journal.withhold(due.order_id, TradeUpdate.EXPIRED, "too old")
@@ -212,9 +212,9 @@ class Machine(RuleBasedStateMachine):
             self.commit()
 
     @rule(data=st.data())
-    @precondition(lambda self: any(c.act is Act.FIND for c in self.calls()))
+    @precondition(lambda self: any(c.act is CallKind.FIND for c in self.calls()))
     def find(self, data: st.DataObject) -> None:
-        due = data.draw(st.sampled_from([c for c in self.calls() if c.act is Act.FIND]))
+        due = data.draw(st.sampled_from([c for c in self.calls() if c.act is CallKind.FIND]))
         self.miss_or_tell(due.order_id)
         self.commit()
 
@@ -251,9 +251,9 @@ class Machine(RuleBasedStateMachine):
         self.commit()
 
     @rule(data=st.data(), is_lost=st.booleans())
-    @precondition(lambda self: any(c.act is Act.CANCEL for c in self.calls()))
+    @precondition(lambda self: any(c.act is CallKind.CANCEL for c in self.calls()))
     def cancel(self, data: st.DataObject, is_lost: bool) -> None:
-        due = data.draw(st.sampled_from([c for c in self.calls() if c.act is Act.CANCEL]))
+        due = data.draw(st.sampled_from([c for c in self.calls() if c.act is CallKind.CANCEL]))
         self.cancel_there(due.order_id)
         if not is_lost:
             self.journal.cancel_sent(due.order_id)
@@ -275,7 +275,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_order_is_there_twice(self) -> None:
-        counts = Counter(order.client_id for order in self.broker.orders)
+        counts = Counter(order.client_order_id for order in self.broker.orders)
         assert all(count == 1 for count in counts.values()), counts
         if not self.idempotent:
             assert all(count == 1 for count in self.sent.values()), self.sent
@@ -312,10 +312,10 @@ class Machine(RuleBasedStateMachine):
             self.journal.check_all()
             due = self.calls()
             for call in due:
-                if call.act is Act.CANCEL:
+                if call.act is CallKind.CANCEL:
                     self.cancel_there(call.order_id)
                     self.journal.cancel_sent(call.order_id)
-                elif call.act is Act.FIND:
+                elif call.act is CallKind.FIND:
                     self.miss_or_tell(call.order_id)
                 elif self.may_send(self.journal.entries[call.order_id]):
                     self.journal.submitting(call.order_id)
@@ -330,7 +330,7 @@ class Machine(RuleBasedStateMachine):
         self.nothing_ends_without_a_word()
         for symbol in SYMBOLS:
             assert self.journal.positions.get(symbol, Decimal(0)) == self.broker.position(symbol)
-        there = {order.client_id: order for order in self.broker.orders}
+        there = {order.client_order_id: order for order in self.broker.orders}
         for order_id, entry in self.journal.entries.items():
             at_broker = there.get(order_id)
             if at_broker is None:
@@ -343,7 +343,7 @@ class Machine(RuleBasedStateMachine):
             else:
                 assert entry.is_at_broker
 
-    def waits(self, entry: Entry) -> bool:
+    def waits(self, entry: JournalEntry) -> bool:
         """Whether an order waits behind one of its symbol that a person has to look at."""
         symbol = entry.order.symbol
         return entry.state is OrderState.NEW and any(

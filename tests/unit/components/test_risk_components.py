@@ -30,11 +30,11 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.log_throttle import Repeated
+from ingenium.log_throttle import LogThrottle
 from ingenium.portfolios import FixedQuantity
 from ingenium.risk import RiskGate, RiskLimits
 from ingenium.runtime.dispatch import handle, handlers_of, subscriptions_of
-from ingenium.runtime.live import LiveMember
+from ingenium.runtime.live import LiveRunner
 from ingenium.subjects.names import ALL_EVENTS, TRADING, event_type_of, subject_of
 from ingenium.testing import wait_until
 from ingenium.trading import Bar, Order
@@ -251,7 +251,7 @@ def test_log_has_the_first_denials_and_then_counts() -> None:
 
 
 def test_log_is_not_silent_after_a_clock_that_goes_back() -> None:
-    log = Repeated()
+    log = LogThrottle()
     told = [log.note("halted", f"order {number}", NOW) for number in range(7)]
     assert told == [[f"order {number}"] for number in range(5)] + [[], []]
     assert log.due(NOW - timedelta(days=1)) == ["2 more (halted), the last: order 6"]
@@ -571,7 +571,7 @@ async def test_kill_switch_on_a_bus_stops_portfolio_and_executor_until_released(
     bus, clock, log = MemoryBus(), ManualClock(NOW), Log()
     portfolio, executor = FixedQuantity(10), PaperExecutor()
     gates = [gate for each in (portfolio, executor) if (gate := arm(each)) is not None]
-    members = [LiveMember(bus, each, clock) for each in (portfolio, executor)]
+    members = [LiveRunner(bus, each, clock) for each in (portfolio, executor)]
     await bus.subscribe(ALL_EVENTS, log.keep)
     for member in members:
         await member.start()

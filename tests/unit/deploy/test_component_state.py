@@ -125,7 +125,7 @@ def test_component_that_the_app_has_no_longer_is_no_alarm() -> None:
 def test_lag_is_said_when_it_lasts_when_it_has_doubled_and_when_it_is_over() -> None:
     watch = LagWatch(Strategy(["A"], name="rsi"))
     looks = [None, 0.0, 1.9, 5.0, 0.5, 2.0, 3.0, 4.0, 5.9, 6.0, 11.0, 20.0, 2.5, 1.0, 0.0]
-    texts = [watch.look(each) for each in looks]
+    texts = [watch.observe(each) for each in looks]
     said = {looks[i]: text.partition(":")[0] for i, text in enumerate(texts) if text}
     assert said == {
         3.0: "strategy 'rsi' is 3 s behind",

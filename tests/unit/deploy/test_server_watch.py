@@ -12,7 +12,7 @@ import pytest
 
 from ingenium.bus import NatsBus
 from ingenium.components import App, Executor, External, Ingestor, Portfolio
-from ingenium.deploy.local.server_monitor import ServerWatch
+from ingenium.deploy.local.server_monitor import ServerMonitor
 from ingenium.nats_server import EmbeddedServer
 from ingenium.subjects.names import ORDER
 
@@ -50,50 +50,50 @@ class World:
             portfolio=Portfolio(name="portfolio"),
             executor=executor or Executor("executor"),
         )
-        self.watch = ServerWatch(
+        self.watch = ServerMonitor(
             url, app, self._halt, self.notices.append, elapsed=lambda: self.now
         )
 
     async def _halt(self, reason: str) -> None:
         self.halts.append(reason)
 
-    async def look(self, now: float) -> None:
+    async def observe(self, now: float) -> None:
         self.now = now
-        await self.watch.look_at_health()
+        await self.watch.check_health()
 
 
 async def test_server_that_is_ill_for_five_seconds_halts_trading_once_with_its_reason() -> None:
     monitor = Monitor()
     async with monitor.serving():
         world = World(monitor.url)
-        await world.look(0)
+        await world.observe(0)
         monitor.code = 503
         monitor.body = json.dumps({"status": "unavailable", "error": "no space left"}).encode()
         for now in (1, 3, 5.9):
-            await world.look(now)
+            await world.observe(now)
         assert world.halts == []
         for now in (6, 7, 60):
-            await world.look(now)
+            await world.observe(now)
         assert world.halts == ["the server is not well: no space left"]
         monitor.code, monitor.body = 200, b'{"status":"ok"}'
-        await world.look(61)
+        await world.observe(61)
         assert world.notices == ["the server is well again; trading stays halted until you resume"]
         monitor.code, monitor.body = 500, b"<html>"
-        await world.look(62)
-        await world.look(63)
+        await world.observe(62)
+        await world.observe(63)
         monitor.code = 200
         monitor.body = b'{"status":"ok"}'
-        await world.look(64)
+        await world.observe(64)
         monitor.body = b'{"status":"unavailable","error":"stream INGENIUM is not current"}'
-        await world.look(65)
-        await world.look(70)
+        await world.observe(65)
+        await world.observe(70)
         assert world.halts[1:] == ["the server is not well: stream INGENIUM is not current"]
 
 
 async def test_server_that_is_gone_halts_too(unused_port: int) -> None:
     world = World(f"http://127.0.0.1:{unused_port}")
-    await world.look(0)
-    await world.look(5)
+    await world.observe(0)
+    await world.observe(5)
     (reason,) = world.halts
     assert "it does not answer" in reason
 
@@ -109,17 +109,17 @@ async def test_program_that_takes_orders_too_is_named_once(server: EmbeddedServe
     own = await NatsBus.connect(server.url, name="executor")
     await own.subscribe("ingenium.portfolio.*", lambda message: None)
     await own.flush()
-    await world.watch.look_for_readers()
+    await world.watch.check_readers()
     assert world.notices == []
     other = await NatsBus.connect(server.url, name="my go executor")
     await other.subscribe("ingenium.strategy.signal", lambda message: None)
     await other.flush()
-    await world.watch.look_for_readers()
+    await world.watch.check_readers()
     assert world.notices == []
     await other.subscribe(ORDER, lambda message: None)
     await other.flush()
     for _ in range(2):
-        await world.watch.look_for_readers()
+        await world.watch.check_readers()
     (notice,) = world.notices
     assert notice.startswith("my go executor (")
     assert "each one is worked twice, by it and by 'executor'" in notice
@@ -132,6 +132,6 @@ async def test_executor_in_another_language_is_no_stranger(server: EmbeddedServe
     bus = await NatsBus.connect(server.url, name="anything")
     await bus.subscribe(ORDER, lambda message: None)
     await bus.flush()
-    await world.watch.look_for_readers()
+    await world.watch.check_readers()
     assert world.notices == []
     await bus.close()

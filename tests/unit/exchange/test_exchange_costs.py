@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ingenium.backtest.stress import HarsherFees
+from ingenium.backtest.stress import StressedFees
 from ingenium.errors import ConfigError
 from ingenium.events import OrderType, Side, TimeInForce
 from ingenium.exchange import (
@@ -248,7 +248,7 @@ def test_fee_models_of_all_kinds_see_the_fills_of_an_order(
 
 
 def test_harsher_fees_are_twice_those_of_the_order() -> None:
-    fees = HarsherFees(FeePerShare(D("0.005"), minimum=D(1)))
+    fees = StressedFees(FeePerShare(D("0.005"), minimum=D(1)))
     # Twice the minimum of the order once, then 5 basis points of 1,000 each.
     assert fills_of(fees, [10, 10, 10]) == [D(2), D("0.5"), D("0.5")]
 

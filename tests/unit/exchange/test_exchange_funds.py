@@ -15,11 +15,11 @@ from ingenium.components import Ingestor
 from ingenium.errors import ConfigError
 from ingenium.events import ExecutionEvent, OrderType, Side, TimeInForce, TradeUpdate
 from ingenium.exchange import (
-    ExchangeNotes,
+    ExecutionReport,
     FeePerOrder,
     FeePerShare,
+    FillCounters,
     PaperExchange,
-    Report,
     SlippageBasisPoints,
 )
 from ingenium.trading import Bar, Order
@@ -27,7 +27,7 @@ from ingenium.trading import Bar, Order
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def send(exchange: PaperExchange, made: Order, day: int = 1) -> Report:
+def send(exchange: PaperExchange, made: Order, day: int = 1) -> ExecutionReport:
     return exchange.submit(made, START + day * DAY)[0]
 
 
@@ -35,7 +35,7 @@ def flat(day: int, price: str, **options: Any) -> Bar:
     return bar(day, f"{price} {price} {price} {price}", **options)
 
 
-def shown(reports: list[Report]) -> list[tuple[str, Decimal]]:
+def shown(reports: list[ExecutionReport]) -> list[tuple[str, Decimal]]:
     return [(report.update.value, report.quantity) for report in reports]
 
 
@@ -169,7 +169,7 @@ class Plan(Portfolio):
         super().__init__(10_000)
         self.plan = plan
         self.reports: list[tuple[str, str, str]] = []
-        self.notes = ExchangeNotes()
+        self.notes = FillCounters()
 
     def on_bar(self, bar: Bar) -> None:
         if bar.symbol != max(self.account.marks):

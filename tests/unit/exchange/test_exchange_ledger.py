@@ -13,7 +13,7 @@ from support.exchanging import DAY, START, D, bar, opened, order
 from ingenium.brokers import PaperExecutor
 from ingenium.errors import ConfigError
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
-from ingenium.exchange import FeePerOrder, PaperExchange, Report, SlippageTicks
+from ingenium.exchange import ExecutionReport, FeePerOrder, PaperExchange, SlippageTicks
 from ingenium.trading import Account, Fill
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -29,12 +29,12 @@ class Desk:
         self.day = 1
         self.count = 0
 
-    def send(self, side: Side, quantity: str, **fields: Any) -> Report:
+    def send(self, side: Side, quantity: str, **fields: Any) -> ExecutionReport:
         self.count += 1
         made = order(side, quantity, id=f"order_{self.count}", **fields)
         return self.exchange.submit(made, START + self.day * DAY)[0]
 
-    def trade(self, price: str = "100", **options: Any) -> list[Report]:
+    def trade(self, price: str = "100", **options: Any) -> list[ExecutionReport]:
         reports = self.exchange.on_bar(bar(self.day, f"{price} {price} {price} {price}", **options))
         self.day += 1
         return reports

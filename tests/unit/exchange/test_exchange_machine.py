@@ -24,7 +24,7 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.exchange import FeeBasisPoints, FillPolicy, PaperExchange, Report
+from ingenium.exchange import ExecutionReport, FeeBasisPoints, FillPolicy, PaperExchange
 from ingenium.trading import Account, Bar, Fill, Order
 from ingenium.trading.money import ZERO
 
@@ -199,7 +199,7 @@ class Exchange(RuleBasedStateMachine):
 
     # What has to hold.
 
-    def check(self, report: Report, made: Bar | None) -> None:
+    def check(self, report: ExecutionReport, made: Bar | None) -> None:
         order = report.order
         life = self.lives[order.id]
         assert life.update not in ENDED, "an order that has ended is never heard of again"
@@ -218,7 +218,7 @@ class Exchange(RuleBasedStateMachine):
             self.check_fill(report, life, made)
             assert self.account.book(fill)
 
-    def check_fill(self, report: Report, life: Life, made: Bar) -> None:
+    def check_fill(self, report: ExecutionReport, life: Life, made: Bar) -> None:
         order, price = report.order, report.price
         assert price is not None
         assert report.update in {TradeUpdate.PARTIAL_FILL, TradeUpdate.FILLED}
@@ -251,7 +251,7 @@ class Exchange(RuleBasedStateMachine):
             assert self.shares >= 0
             assert self.cash >= 0
 
-    def check_brackets(self, reports: list[Report], before: Fraction) -> None:
+    def check_brackets(self, reports: list[ExecutionReport], before: Fraction) -> None:
         """One of the two protective orders acts on a bar, never both."""
         acted = [
             self.lives[report.order.id].entry for report in reports if report.price is not None

@@ -20,7 +20,7 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.exchange import FeeBasisPoints, FillPolicy, PaperExchange, Report
+from ingenium.exchange import ExecutionReport, FeeBasisPoints, FillPolicy, PaperExchange
 from ingenium.trading import Account, Bar, Fill, Order
 
 D = Decimal
@@ -101,7 +101,7 @@ def test_exchange_random_orders_conserve_cash_and_shares(
     ended: dict[str, TradeUpdate] = {}
     cash, shares = Fraction(100_000), Fraction(0)
 
-    def check(report: Report, bar: Bar | None) -> None:
+    def check(report: ExecutionReport, bar: Bar | None) -> None:
         nonlocal cash, shares
         order = report.order
         assert order.id not in ended, "an order that has ended is never heard of again"
@@ -175,7 +175,7 @@ def test_exchange_same_orders_and_bars_give_the_same_reports(history: list[Day])
         exchange.is_waiting("AAPL")
         written = []
         for number, day in enumerate(history):
-            reports: list[Report] = []
+            reports: list[ExecutionReport] = []
             for place, (side, quantity, limit, time_in_force) in enumerate(day.orders):
                 order = Order(
                     id=f"order_{number}_{place}",

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from support.exchanging import DAY, START, D, bar, opened, order, prices
 
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
-from ingenium.exchange import FeePerOrder, PaperExchange, Report
+from ingenium.exchange import ExecutionReport, FeePerOrder, PaperExchange
 from ingenium.trading import Order
 
 LIMIT, STOP, TRAILING = OrderType.LIMIT, OrderType.STOP, OrderType.TRAILING_STOP
@@ -21,11 +21,11 @@ def change(made: Order, **fields: Any) -> Order:
     return replace(made, id=f"{made.id}b", **values)
 
 
-def told(reports: list[Report]) -> list[tuple[str, str]]:
+def told(reports: list[ExecutionReport]) -> list[tuple[str, str]]:
     return [(report.order.id, report.update.value) for report in reports]
 
 
-def refused(reports: list[Report]) -> str:
+def refused(reports: list[ExecutionReport]) -> str:
     [report] = reports
     assert report.update is TradeUpdate.REJECTED
     assert report.leaves == 0

@@ -10,7 +10,7 @@ import pytest
 
 from ingenium.errors import ConfigError
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
-from ingenium.exchange import FillPolicy, PaperExchange, Report
+from ingenium.exchange import ExecutionReport, FillPolicy, PaperExchange
 from ingenium.trading import Bar, Order
 
 START = datetime(2024, 1, 2, tzinfo=UTC)
@@ -65,7 +65,7 @@ def submit(exchange: PaperExchange, *orders: Order) -> None:
         assert report.update is TradeUpdate.NEW, report.reason
 
 
-def fills(reports: list[Report]) -> list[tuple[Decimal, Decimal]]:
+def fills(reports: list[ExecutionReport]) -> list[tuple[Decimal, Decimal]]:
     return [(r.quantity, r.price) for r in reports if r.price is not None]
 
 

@@ -9,7 +9,7 @@ import pytest
 from support.exchanging import DAY, START, D, bar, mirrored, opened, order, prices, told
 
 from ingenium.events import OrderType, Side, TimeInForce, TradeUpdate
-from ingenium.exchange import AlwaysOpen, FillPolicy, PaperExchange, RegularHours, Report
+from ingenium.exchange import AlwaysOpen, ExecutionReport, FillPolicy, PaperExchange, RegularHours
 from ingenium.exchange.trading_hours import TradingHours
 from ingenium.trading import Bar, Order
 
@@ -48,7 +48,7 @@ def limit(price: str = "50", **fields: Any) -> Order:
     return order(Side.BUY, **(values | fields))
 
 
-def updates(reports: list[Report]) -> list[str]:
+def updates(reports: list[ExecutionReport]) -> list[str]:
     return [f"{report.update.value} {report.time:%d %H:%M}" for report in reports]
 
 

@@ -10,7 +10,7 @@ import pytest
 from support.exchanging import DAY, START, D, bar, mirrored, opened, order, prices
 
 from ingenium.events import OrderType, Side, TradeUpdate
-from ingenium.exchange import FillPolicy, PaperExchange, Report
+from ingenium.exchange import ExecutionReport, FillPolicy, PaperExchange
 
 _PRICES = {"limit_price", "stop_price", "stop_loss", "take_profit"}
 
@@ -125,7 +125,7 @@ def test_bracket_on_days_that_gap(
     exchange = opened()
     exchange.submit(order(side, stop_loss=loss, take_profit=profit), START + DAY)
     exchange.on_bar(bar(1, "100 100 100 100"))
-    reports: list[Report] = exchange.on_bar(bar(2, shape))
+    reports: list[ExecutionReport] = exchange.on_bar(bar(2, shape))
     assert prices(reports) == [D(exit_price)]
     assert [r.update for r in reports] == [TradeUpdate.FILLED, TradeUpdate.CANCELED]
     assert exchange.notes.ambiguous_fills == ambiguous

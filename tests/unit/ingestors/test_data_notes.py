@@ -77,7 +77,7 @@ def test_notes_of_reading_are_in_result_json_and_report(folder):
     assert sorted(map(str, result.data_notes)) == sorted(map(str, expected()))
     rows = json.loads(json.dumps(result.to_json()))["manifest"]["notes"]
     assert [DataNote(**row) for row in rows] == list(result.data_notes)
-    page = unescape(result.report(folder / "r.html", harsher=False).read_text())
+    page = unescape(result.report(folder / "r.html", stressed=False).read_text())
     manifest = page.partition("<h2>Manifest</h2>")[2]
     for note in expected():
         row = f"{note.kind} in {note.source}</th><td>{note.count}: {note.text}</td>"
@@ -88,7 +88,7 @@ def test_equal_runs_have_equal_notes_and_reports(folder):
     first, second = (backtest.run(f"{folder / 'app.py'}:app") for _ in range(2))
     assert first.manifest == second.manifest
     pages = [
-        run.report(folder / f"{number}.html", harsher=False).read_bytes()
+        run.report(folder / f"{number}.html", stressed=False).read_bytes()
         for number, run in enumerate((first, second))
     ]
     assert pages[0] == pages[1]
@@ -100,7 +100,7 @@ def test_many_notes_are_cut_in_the_report_and_whole_in_json(folder):
         (folder / "data" / f"S{number:02}.csv").write_text(text)
     result = backtest.run(f"{folder / 'app.py'}:app")
     assert len(result.to_json()["manifest"]["notes"]) == 65
-    page = result.report(folder / "r.html", harsher=False).read_text()
+    page = result.report(folder / "r.html", stressed=False).read_text()
     assert "more notes</th><td>15, in to_json()" in page
 
 

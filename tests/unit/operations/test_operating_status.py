@@ -13,7 +13,7 @@ from ingenium.cli import status as command
 from ingenium.components import Executor, Portfolio, arm
 from ingenium.config import Settings
 from ingenium.events import ControlEvent, ExecutionEvent, Side
-from ingenium.operations.apps import Place
+from ingenium.operations.apps import LocalApp
 from ingenium.operations.status import status_of
 from ingenium.runtime.durable import Store
 from ingenium.runtime.durable.store import Change
@@ -66,7 +66,7 @@ async def test_denied_exits_are_shown_until_somebody_has_looked(
     executor.admit(Order(id="o", symbol="A", side=Side.SELL, quantity=Decimal(4)))
     for component in (portfolio, executor):
         keep(tmp_path, component)
-    place = Place("desk", tmp_path, Settings())
+    place = LocalApp("desk", tmp_path, Settings())
     found = await status_of(place)
     denied = {component.name: component.denied_exits for component in found.components}
     why = "2024-01-02T15:00:00Z halted: EXIT DENIED"
@@ -106,5 +106,5 @@ async def test_status_of_components_without_a_gate_or_with_a_row_of_another_kind
         store = Store.open(tmp_path / "state" / f"{name}.db", owner="a test")
         store.commit(Change(rows=dict(rows)))
         store.close()
-    found = await status_of(Place("desk", tmp_path, Settings()))
+    found = await status_of(LocalApp("desk", tmp_path, Settings()))
     assert [component.denied_exits for component in found.components] == [{}, {}, {}]

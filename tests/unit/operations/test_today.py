@@ -45,7 +45,7 @@ async def test_day_begins_at_midnight_utc_of_the_servers_clock() -> None:
         await day.put(midnight - timedelta(minutes=50 - number), fill(number))
     await day.put(midnight, fill(100))
     await day.put(NOON, fill(101), fill(102, quantity="2.50", side="sell", commission="0.1"))
-    today = await TodayReader().look(day.stream)
+    today = await TodayReader().observe(day.stream)
     assert (today.day, today.fill_count, today.complete) == (date(2024, 1, 3), 3, True)
     assert [each.id for each in today.fills] == ["e100", "e101", "e102"]
     last = today.fills[-1]
@@ -58,10 +58,10 @@ async def test_stream_without_any_message_is_a_day_without_fills(
     server = make_server(jetstream(tmp_path / "js"))
     async with connected(server.url) as bus:
         stream = await open_stream(bus, MONEY_STREAM)
-        today = await TodayReader().look(stream)
+        today = await TodayReader().observe(stream)
         assert (today.fill_count, today.denial_count, today.complete) == (0, 0, True)
         await stream.append(subject_of(fill(1)), encode(fill(1)))
-        assert (await TodayReader().look(stream)).fill_count == 1
+        assert (await TodayReader().observe(stream)).fill_count == 1
 
 
 async def test_only_what_moved_something_is_a_fill_and_each_counts_once() -> None:
@@ -81,7 +81,7 @@ async def test_only_what_moved_something_is_a_fill_and_each_counts_once() -> Non
             id="d1", component="desk", reason="halted", detail="lunch", symbol="B", order=order
         ),
     )
-    today = await TodayReader().look(day.stream)
+    today = await TodayReader().observe(day.stream)
     assert [(each.id, each.symbol, each.side, each.price) for each in today.fills] == [
         ("e4", "B", "sell", ""),
         ("e5", "A", "buy", "10"),
@@ -94,16 +94,16 @@ async def test_only_what_moved_something_is_a_fill_and_each_counts_once() -> Non
 async def test_next_look_adds_what_is_new_and_a_new_day_begins_with_nothing() -> None:
     day, reader = Day(), TodayReader()
     await day.put(NOON, fill(1))
-    assert (await reader.look(day.stream)).fill_count == 1
+    assert (await reader.observe(day.stream)).fill_count == 1
     await day.put(NOON + timedelta(hours=1), *(fill(number) for number in range(2, 203)))
-    today = await reader.look(day.stream)
+    today = await reader.observe(day.stream)
     assert (today.fill_count, len(today.fills)) == (202, 100)
     assert today.fills[-1].id == "e202"
     await day.put(NOON + timedelta(days=1), fill(300))
-    today = await reader.look(day.stream)
+    today = await reader.observe(day.stream)
     assert (today.day, [each.id for each in today.fills]) == (date(2024, 1, 4), ["e300"])
 
 
 async def test_empty_stream_has_an_empty_day() -> None:
-    today = await TodayReader().look(Day().stream)
+    today = await TodayReader().observe(Day().stream)
     assert (today.fill_count, today.denial_count, today.complete) == (0, 0, True)

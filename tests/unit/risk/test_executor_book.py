@@ -1,11 +1,11 @@
 """The books of an executor: positions and prices, and no history that grows."""
 
 from ingenium.events import ExecutionEvent
-from ingenium.risk.executor_account import ExecutorBook
+from ingenium.risk.executor_account import ExecutorAccount
 
 
 def test_executor_holds_a_part_of_its_closed_trades_only() -> None:
-    book = ExecutorBook()
+    book = ExecutorAccount()
     for number in range(10_001):
         event = ExecutionEvent(
             id=f"exec_{number}",

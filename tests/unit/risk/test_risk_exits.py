@@ -34,7 +34,7 @@ from ingenium.events import (
     TradingState,
 )
 from ingenium.risk import RiskGate, RiskLimits
-from ingenium.runtime.live import LiveMember
+from ingenium.runtime.live import LiveRunner
 from ingenium.trading import Order
 
 NOW = datetime(2024, 1, 2, 15, tzinfo=UTC)
@@ -488,7 +488,7 @@ async def test_denied_exit_is_an_incident_of_the_bus() -> None:
     bus.on_incident(incidents.append)
     executor = PaperExecutor()
     arm(executor, RiskLimits())
-    member = LiveMember(bus, executor)
+    member = LiveRunner(bus, executor)
     await member.start()
     executor.book.adopt("A", Decimal(10), Decimal(100))
     executor.halt("a test")

@@ -297,9 +297,9 @@ def test_daily_loss_reduces_from_then_on(equity: str, passes: bool) -> None:
 
 def test_daily_loss_begins_anew_with_the_day_but_the_state_stays() -> None:
     found, view = gate(max_daily_loss=500), View()
-    found.look(view, NOW)
+    found.observe(view, NOW)
     view.equity = D(9_400)
-    found.look(view, at(60))
+    found.observe(view, at(60))
     assert found.switch.state is TradingState.REDUCING
     tomorrow = at(24 * 3600)
     assert found.check(order(), view, tomorrow).reason is DenialReason.REDUCING
@@ -315,15 +315,15 @@ def test_loss_of_a_session_goes_on_over_utc_midnight_and_over_a_restart() -> Non
     }
     evening = datetime(2024, 1, 2, 23, tzinfo=UTC)  # an hour after the session has begun
     found, view = gate(**session), View()
-    found.look(view, evening)
+    found.observe(view, evening)
     row = json.loads(json.dumps(found.state_row()))
     again = gate(**session)
     again.restore(row, evening)
     view.equity = D(9_501)
-    again.look(view, evening + timedelta(hours=2))
+    again.observe(view, evening + timedelta(hours=2))
     assert again.switch.standing is None
     view.equity = D(9_500)
-    again.look(view, evening + timedelta(hours=22, minutes=59))
+    again.observe(view, evening + timedelta(hours=22, minutes=59))
     assert again.switch.state is TradingState.REDUCING
     [standing] = again.switch.unannounced()
     assert standing.reason == (
@@ -331,12 +331,12 @@ def test_loss_of_a_session_goes_on_over_utc_midnight_and_over_a_restart() -> Non
     )
     tomorrow = gate(**session)
     tomorrow.restore(row, evening)
-    tomorrow.look(view, evening + timedelta(hours=23))
+    tomorrow.observe(view, evening + timedelta(hours=23))
     assert tomorrow.switch.state is TradingState.REDUCING, "fell between the sessions"
     last = gate(**session)
     last.restore(row, evening)
-    last.look(View(equity=D(9_600)), evening + timedelta(hours=22))
-    last.look(view, evening + timedelta(hours=23))
+    last.observe(View(equity=D(9_600)), evening + timedelta(hours=22))
+    last.observe(view, evening + timedelta(hours=23))
     assert last.switch.state is TradingState.ACTIVE, "a new session, with 100 of loss"
 
 
@@ -352,14 +352,14 @@ def test_loss_so_far_counts_for_the_present_day_when_days_begin_at_another_time(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     found = gate(max_daily_loss=500, **before)
-    found.look(View(), NOW)
+    found.observe(View(), NOW)
     again = gate(max_daily_loss=500, **after)
     again.restore(json.loads(json.dumps(found.state_row())), NOW)
-    again.look(View(equity=D(9_600)), at(60))
+    again.observe(View(equity=D(9_600)), at(60))
     assert again.switch.standing is None
-    again.look(View(equity=D(9_400)), at(86_400 + 60))
+    again.observe(View(equity=D(9_400)), at(86_400 + 60))
     assert again.switch.standing is None, "200 since the next day began"
-    again.look(View(equity=D(9_100)), at(86_400 + 120))
+    again.observe(View(equity=D(9_100)), at(86_400 + 120))
     assert again.switch.state is TradingState.REDUCING
 
 
@@ -551,7 +551,7 @@ def test_state_comes_before_all_other_limits_and_size_before_duplicates() -> Non
     found: list[str] = []
     while True:
         each = gate(**everything)
-        each.look(view, at(-1))
+        each.observe(view, at(-1))
         if "max_orders_per_second" in everything:
             each.check(order(symbol="X"), View(), NOW)
         each.check(replace(order_, timestamp=NOW), View(prices={"AAPL": D(200)}), NOW)
@@ -615,7 +615,7 @@ def test_replacement_that_adds_nothing_is_not_held_for_what_works_already() -> N
 
 def test_exit_is_a_look_at_the_account_too() -> None:
     found, view = gate(max_daily_loss=500), View(positions=long(10))
-    found.look(view, NOW)
+    found.observe(view, NOW)
     view.equity = D(9_400)
     assert found.check(order("sell"), view, at(1)) is None
     assert found.switch.state is TradingState.REDUCING
@@ -654,7 +654,7 @@ def test_replacements_count_for_the_rate() -> None:
 def test_restart_keeps_the_day_and_the_breaches() -> None:
     limits: dict[str, Any] = {"max_daily_loss": 500, "max_orders_per_second": 1, "burst": 1}
     found, view = gate(**limits), View(equity=D("10000.10"))
-    found.look(view, NOW)
+    found.observe(view, NOW)
     for number in (1, 2, 3):
         found.check(order(quantity=number), view, NOW)
     assert found.switch.state is TradingState.ACTIVE, "two breaches so far"
@@ -665,7 +665,7 @@ def test_restart_keeps_the_day_and_the_breaches() -> None:
     assert again.switch.state is TradingState.HALTED
     third = gate(**limits)
     third.restore(json.loads(json.dumps(found.state_row())), at(1))
-    third.look(View(equity=D("9500.10")), at(2))
+    third.observe(View(equity=D("9500.10")), at(2))
     assert third.switch.state is TradingState.REDUCING
 
 

@@ -218,13 +218,13 @@ def test_breach_at_the_end_of_the_window_still_counts() -> None:
 
 def test_day_begins_with_the_last_equity_of_the_day_before() -> None:
     loss = DailyLoss()
-    assert loss.look(Decimal(1000), at(0)) == 0
-    assert loss.look(Decimal(900), at(60)) == 100
+    assert loss.observe(Decimal(1000), at(0)) == 0
+    assert loss.observe(Decimal(900), at(60)) == 100
     day = 86_400
-    assert loss.look(Decimal(850), at(day - 1)) == 150
-    assert loss.look(Decimal(700), at(day)) == 150, "a gap over night is a loss of the new day"
-    assert loss.look(Decimal(600), at(day - 60)) == 250, "a clock that goes back begins no day"
-    assert loss.look(Decimal(650), at(day + 60)) == 200
+    assert loss.observe(Decimal(850), at(day - 1)) == 150
+    assert loss.observe(Decimal(700), at(day)) == 150, "a gap over night is a loss of the new day"
+    assert loss.observe(Decimal(600), at(day - 60)) == 250, "a clock that goes back begins no day"
+    assert loss.observe(Decimal(650), at(day + 60)) == 200
 
 
 NEW_YORK = "America/New_York"
@@ -255,12 +255,12 @@ def test_day_begins_at_a_time_of_a_zone_in_summer_and_winter(
         begin = datetime.fromisoformat(text).replace(tzinfo=UTC)
         loss = DailyLoss(limits.zone, limits.session_start)
         for hours in range(-20, 0):
-            loss.look(Decimal(1000), begin + timedelta(hours=hours))
-        assert loss.look(Decimal(900), begin - timedelta(seconds=1)) == 100
-        assert loss.look(Decimal(850), begin) == 50, "a day that begins with 900"
+            loss.observe(Decimal(1000), begin + timedelta(hours=hours))
+        assert loss.observe(Decimal(900), begin - timedelta(seconds=1)) == 100
+        assert loss.observe(Decimal(850), begin) == 50, "a day that begins with 900"
         for minutes in range(0, 23 * 60, 10):
             now = begin + timedelta(minutes=minutes)
-            assert loss.look(Decimal(800), now) == 100, now
+            assert loss.observe(Decimal(800), now) == 100, now
 
 
 def test_limits_say_when_the_day_begins() -> None:

@@ -135,7 +135,7 @@ class Gated(RuleBasedStateMachine):
             for symbol in SYMBOLS
         )
 
-    def look(self) -> None:
+    def observe(self) -> None:
         """Follow equity from day to day."""
         equity = self.cash + sum(
             quantity * self.prices.get(symbol, 0) for symbol, quantity in self.positions.items()
@@ -159,7 +159,7 @@ class Gated(RuleBasedStateMachine):
         self.portfolio.handle_data(
             DataEvent(symbol=symbol, timestamp=self.now.isoformat(), ohlc=ohlc)
         )
-        self.look()
+        self.observe()
         self.take()
 
     @rule(seconds=st.sampled_from([0.3, 1, 5]))
@@ -206,7 +206,7 @@ class Gated(RuleBasedStateMachine):
             type="market" if limit is None else "limit",
             limit_price=limit,
         )
-        self.look()
+        self.observe()
         [event] = self.take()
         assert (order.id in self.portfolio.orders) == isinstance(event, OrderEvent)
         if isinstance(event, DenialEvent):
@@ -251,7 +251,7 @@ class Gated(RuleBasedStateMachine):
             self.portfolio.replace_order(order_id, quantity=quantity, limit_price=limit)
         except InvalidOrderError:
             return
-        self.look()
+        self.observe()
         [event] = self.take()
         if isinstance(event, ReplaceEvent):
             side = "buy" if life.sign > 0 else "sell"

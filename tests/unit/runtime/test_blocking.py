@@ -19,7 +19,7 @@ from ingenium.runtime.handler_limit import (
     handler_place,
     limited,
 )
-from ingenium.runtime.loop_watchdog import Watched, watched
+from ingenium.runtime.loop_watchdog import TimedSteps, timed
 from ingenium.strategies import RsiStrategy
 from ingenium.trading import Bar
 
@@ -34,8 +34,8 @@ class Watch:
     def __call__(self) -> float:
         return self.now
 
-    def work(self, coroutine: object) -> Watched[object]:
-        return Watched(coroutine, self.steps.append, self)  # type: ignore[arg-type]
+    def work(self, coroutine: object) -> TimedSteps[object]:
+        return TimedSteps(coroutine, self.steps.append, self)  # type: ignore[arg-type]
 
 
 async def test_longest_step_between_two_waits_counts() -> None:
@@ -113,7 +113,7 @@ async def test_component_that_blocks_is_named() -> None:
         return None
 
     for seconds in (0.9, 5.0):
-        made = watched(bus, Strategy(name="turns"), work())
+        made = timed(bus, Strategy(name="turns"), work())
         made._on_step(seconds)
         await made
     (incident,) = incidents
@@ -141,7 +141,7 @@ async def test_message_names_limit_component_line_and_setting() -> None:
 
     for seconds in (1.99, 2.0):
         limit = HandlerLimit(2.0, "A_SETTING")
-        made = watched(bus, Slow(name="turns"), work(), DataEvent, limit)
+        made = timed(bus, Slow(name="turns"), work(), DataEvent, limit)
         made._on_step(seconds)
         await made
     (incident,) = incidents

@@ -13,8 +13,8 @@ from ingenium.bus.base import Message
 from ingenium.bus.stream import Record
 from ingenium.components import Portfolio, arm
 from ingenium.events import ControlEvent, TradingState, encode
-from ingenium.runtime.durable.halt_listener import hear_halts
-from ingenium.runtime.durable.inbox import Act, Arrivals, Data
+from ingenium.runtime.durable.halt_listener import listen_for_halts
+from ingenium.runtime.durable.inbox import Data, ExternalChange, Inbox
 from ingenium.subjects.names import TRADING
 
 
@@ -24,21 +24,21 @@ class World:
         gate = arm(self.portfolio)
         assert gate is not None
         self.switch = gate.switch
-        self.arrivals = Arrivals()
+        self.arrivals = Inbox()
         self.bus = MemoryBus()
 
-    async def hear(self, payload: bytes) -> Act | None:
+    async def hear(self, payload: bytes) -> ExternalChange | None:
         await self.bus.publish(TRADING, payload)
         await self.bus.flush()
         found = self.arrivals.next()
-        assert found is None or isinstance(found, Act)
+        assert found is None or isinstance(found, ExternalChange)
         return found
 
 
 @pytest.fixture
 async def world() -> World:
     world = World()
-    await world.bus.subscribe(TRADING, hear_halts(world.portfolio, world.arrivals))
+    await world.bus.subscribe(TRADING, listen_for_halts(world.portfolio, world.arrivals))
     return world
 
 
@@ -79,7 +79,7 @@ async def test_error_of_what_is_done_is_not_left_lying_about(world: World) -> No
 
 async def test_queues_that_are_full_let_their_writers_wait() -> None:
     """Fault 36: however fast events come, what waits is bounded."""
-    arrivals = Arrivals()
+    arrivals = Inbox()
     message = Message("ingenium.strategy.signal", b"{}")
 
     async def bring_records() -> None:

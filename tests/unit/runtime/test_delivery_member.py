@@ -33,7 +33,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.portfolios import FixedQuantity
-from ingenium.runtime.live import LiveMember
+from ingenium.runtime.live import LiveRunner
 from ingenium.subjects.names import DENIAL, EXECUTION, SIGNAL, data_subject
 from ingenium.trading import Bar
 
@@ -713,7 +713,7 @@ async def test_symbol_of_a_sender_without_a_name_goes_by_its_subject(world: Worl
 async def test_component_in_a_process_without_streams_has_the_same_symbols() -> None:
     bus = MemoryBus()
     component = Watching(["AAPL"])
-    member = LiveMember(bus, component)
+    member = LiveRunner(bus, component)
     await member.start()
     for close, symbol in enumerate(["AAPL", "aapl", "AAPL"], 1):
         event = bar_event(symbol, close)

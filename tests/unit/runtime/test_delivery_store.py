@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingenium.errors import StoreError
-from ingenium.runtime.durable import Change, Outgoing, Position, Store
+from ingenium.runtime.durable import Change, Outgoing, Store, StreamPosition
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 
 def change(number: int = 1) -> Change:
     return Change(
-        positions=[Position("INGENIUM", "today", number)],
+        positions=[StreamPosition("INGENIUM", "today", number)],
         seen=[f"signal_{number}"],
         rows={"account": b"%d" % number},
         log=[("trade", str(number), b"{}")],
@@ -32,7 +32,7 @@ def test_change_is_read_back_after_the_file_was_closed(path: Path) -> None:
     store.commit(change(2))
     store.close()
     store = Store.open(path, owner="me")
-    assert store.position("INGENIUM") == Position("INGENIUM", "today", 2)
+    assert store.position("INGENIUM") == StreamPosition("INGENIUM", "today", 2)
     assert store.position("OTHER") is None
     assert store.digest("signal_1") is not None
     assert store.digest("signal_3") is None
@@ -56,7 +56,7 @@ def test_change_that_fails_in_its_middle_leaves_nothing(path: Path) -> None:
     bad.log.append(("trade", "3", None))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match=r"portfolio\.db: .*NOT NULL"):
         store.commit(bad)
-    assert store.position("INGENIUM") == Position("INGENIUM", "today", 1)
+    assert store.position("INGENIUM") == StreamPosition("INGENIUM", "today", 1)
     assert store.digest("signal_2") is None
     assert len(store.outbox()) == 1
     store.commit(change(2))

@@ -11,11 +11,11 @@ from ingenium.bus import Incident, IncidentKind, MemoryBus
 from ingenium.bus.stream import StreamState
 from ingenium.components import Component
 from ingenium.runtime.durable.gaps import Gaps
-from ingenium.runtime.durable.store import Position
+from ingenium.runtime.durable.store import StreamPosition
 
 NOW = datetime(2026, 11, 30, 15, 4, 9, 500_000, tzinfo=UTC)
 SEEN = (NOW - timedelta(seconds=5)).isoformat()
-KNOWN = Position("INGENIUM_DATA", "monday", 1042, SEEN)
+KNOWN = StreamPosition("INGENIUM_DATA", "monday", 1042, SEEN)
 
 
 OLDER = "its prices are older until the next bar of each symbol, positions and orders are as before"
@@ -28,7 +28,9 @@ class World:
         self.bus.on_incident(self.incidents.append)
         self.gaps = Gaps(self.bus, component, was_stopped=was_stopped)
 
-    def start(self, created: str, first: int, last: int, known: Position | None = KNOWN) -> int:
+    def start(
+        self, created: str, first: int, last: int, known: StreamPosition | None = KNOWN
+    ) -> int:
         return self.gaps.start(StreamState(created, first, last, NOW), known, "INGENIUM_DATA")
 
     @property

@@ -21,11 +21,11 @@ from ingenium.components import Strategy, arm
 from ingenium.components.failpoints import pass_by
 from ingenium.events import DataEvent, Ohlc, OrderEvent, Signal, encode
 from ingenium.risk import RiskLimits
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.runtime.durable.backlog import OldData
-from ingenium.runtime.durable.inbox import Arrivals, Data
+from ingenium.runtime.durable.inbox import Data, Inbox
 from ingenium.runtime.durable.outbox import Outbox
-from ingenium.runtime.durable.store import Change, Outgoing, Position
+from ingenium.runtime.durable.store import Change, Outgoing, StreamPosition
 from ingenium.runtime.durable.stream_clock import StreamClock
 from ingenium.subjects.names import EXECUTION, ORDER, data_subject
 from ingenium.trading import Bar, Order
@@ -175,7 +175,7 @@ async def test_orders_of_many_symbols_do_not_wait_for_each_other(disk: CountingD
         RiskLimits(max_orders_per_second=None, price_collar=None, max_order_notional=None),
     )
     store = Store(disk)
-    member = DurableMember(MemoryBus(), stream, executor, store)
+    member = DurableRunner(MemoryBus(), stream, executor, store)
     await member.start()
     run = asyncio.create_task(member.run())
     before = disk.commits
@@ -238,7 +238,7 @@ async def test_slow_handler_sends_its_signals_while_bars_wait(disk: CountingDisk
 
     slow, bus, stream = Slow(), MemoryBus(), Seen("INGENIUM")
     stream.handled = []
-    member = DurableMember(bus, stream, slow, Store(disk))
+    member = DurableRunner(bus, stream, slow, Store(disk))
     await member.start()
     run = asyncio.create_task(member.run())
     for number in range(20):
@@ -257,7 +257,7 @@ async def test_stop_does_not_wait_for_a_backlog_and_says_what_is_left(disk: Coun
     slow, bus = Slow(), MemoryBus()
     incidents: list[Incident] = []
     bus.on_incident(incidents.append)
-    member = DurableMember(bus, MemoryStream("INGENIUM"), slow, Store(disk))
+    member = DurableRunner(bus, MemoryStream("INGENIUM"), slow, Store(disk))
     await member.start()
     run = asyncio.create_task(member.run())
     for number in range(400):  # 12 s
@@ -292,13 +292,13 @@ async def test_slow_handler_on_a_plain_bus_lets_others_run() -> None:
     await bus.close()
 
 
-def _data(*seconds_and_symbols: tuple[float, str]) -> Arrivals:
-    arrivals = Arrivals()
+def _data(*seconds_and_symbols: tuple[float, str]) -> Inbox:
+    arrivals = Inbox()
     for number, (seconds, symbol) in enumerate(seconds_and_symbols, 1):
         arrivals.data.append(
             Data(
                 Message(data_subject(symbol), str(number).encode(), {}),
-                Position("INGENIUM_DATA", "", number),
+                StreamPosition("INGENIUM_DATA", "", number),
                 NOW + timedelta(seconds=seconds),
             )
         )

@@ -19,16 +19,16 @@ SAID = Restriction(
 
 def test_file_that_is_not_there_lets_trading_go_on(tmp_path: Path) -> None:
     file = KillFile(tmp_path / "no folder" / "HALT")
-    assert file.look() is None
+    assert file.observe() is None
     assert file.state() is TradingState.ACTIVE
     assert not file.remove()
 
 
 def test_file_says_what_was_written_to_whoever_looks(tmp_path: Path) -> None:
     watching = KillFile(tmp_path / "app" / "HALT")
-    assert watching.look() is None
+    assert watching.observe() is None
     KillFile(tmp_path / "app" / "HALT").write(SAID)
-    assert watching.look() == SAID
+    assert watching.observe() == SAID
     assert watching.state() is TradingState.REDUCING
     assert json.loads(watching.path.read_text()) == {
         "state": "reducing",
@@ -55,7 +55,7 @@ def test_file_that_makes_no_sense_halts(tmp_path: Path, text: str) -> None:
 def test_folder_that_is_none_halts_and_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "app").write_text("a file")
     file = KillFile(tmp_path / "app" / "HALT")
-    found = file.look()
+    found = file.observe()
     assert found is not None
     assert found.state is TradingState.HALTED
     assert "cannot look" in found.reason

@@ -28,7 +28,7 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.runtime.durable.causes import cause_of
 from ingenium.runtime.durable.deadline import lateness
 from ingenium.subjects.names import DENIAL, EXECUTION, ORDER, SIGNAL, data_subject
@@ -93,7 +93,7 @@ class World:
         self.disks: dict[str, sqlite3.Connection] = {}
 
     @asynccontextmanager
-    async def running(self, component: Component) -> AsyncIterator[DurableMember]:
+    async def running(self, component: Component) -> AsyncIterator[DurableRunner]:
         disk = self.disks.setdefault(component.name, sqlite3.connect(":memory:"))
         copy = sqlite3.connect(":memory:")
         disk.backup(copy)
@@ -101,7 +101,7 @@ class World:
         async def open_data() -> MemoryStream:
             return self.data
 
-        member = DurableMember(
+        member = DurableRunner(
             MemoryBus(),
             self.money,
             component,

@@ -46,7 +46,7 @@ from ingenium.deploy.local.signals import Stop
 from ingenium.deploy.local.subscription_probe import SubscriptionProbe
 from ingenium.portfolios import FixedFraction, FixedQuantity
 from ingenium.runtime.handler_limit import HandlerLimit
-from ingenium.runtime.lockstep import make_member
+from ingenium.runtime.lockstep import make_replay_runner
 from ingenium.strategies import SmaCross
 
 
@@ -248,7 +248,7 @@ async def test_replay_component_that_stalls_is_named(bus: MemoryBus) -> None:
 
     conductor = Conductor(bus, app, EventLog(Decimal(0)), stall_seconds=0.1)
     await conductor.start()
-    members = [make_member(bus, app, c) for c in app.components]
+    members = [make_replay_runner(bus, app, c) for c in app.components]
     tasks = []
     for member in members:
         await member.start()
@@ -300,7 +300,7 @@ async def test_replay_component_over_the_limit_names_its_line_and_the_setting(
         executor=Executing(),
     )
     limit = HandlerLimit(0.05, "A_SETTING")
-    parts = [make_member(bus, app, c, limit) for c in app.components]
+    parts = [make_replay_runner(bus, app, c, limit) for c in app.components]
     with pytest.raises(ComponentError) as caught:
         await run_replay(bus, app, parts, SubscriptionProbe(None, app), Stop(), limit=limit)
     cls = {"on_signal": Deciding, "on_order": Executing}.get(hook, Slow)
@@ -331,7 +331,7 @@ async def test_replay_handler_that_blocks_the_process_for_long_is_named_by_itsel
     limit = HandlerLimit(0.05, "A_SETTING")
     conductor = Conductor(bus, app, EventLog(Decimal(0)), stall_seconds=0.1, limit=limit)
     await conductor.start()
-    members = [make_member(bus, app, c, limit) for c in app.components]
+    members = [make_replay_runner(bus, app, c, limit) for c in app.components]
     for member in members:
         await member.start()
     tasks = [asyncio.create_task(member.run()) for member in members]

@@ -43,9 +43,9 @@ from ingenium.bus.envelope import headers_for
 from ingenium.clock import ManualClock, format_time
 from ingenium.events import decode
 from ingenium.portfolios import FixedQuantity
-from ingenium.runtime.lockstep import make_member
+from ingenium.runtime.lockstep import make_replay_runner
 from ingenium.runtime.lockstep.conductor import Conductor, has_handled
-from ingenium.runtime.lockstep.settle_timer import Silence
+from ingenium.runtime.lockstep.settle_timer import SettleTimer
 from ingenium.runtime.replay import Head, SignalOrder, Turn, next_turn, time_of
 from ingenium.runtime.replay.event_log import EventLog
 from ingenium.subjects.names import grant_subject, report_subject
@@ -104,7 +104,7 @@ def test_silence_signal_sent_before_the_step_began_is_found() -> None:
         executor=PaperExecutor(),
     )
     clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
-    silence = Silence(app, clock)
+    silence = SettleTimer(app, clock)
     early = SignalEvent(symbol="A", signal=Signal.LONG, timestamp=clock.now())
     clock.advance(timedelta(seconds=1))
     silence.begin()
@@ -189,7 +189,7 @@ def test_time_of_event_without_any_time_is_refused() -> None:
 
 async def test_member_answers_the_roll_call(bus: MemoryBus) -> None:
     app = make_app()
-    member = make_member(bus, app, app.strategies[0])
+    member = make_replay_runner(bus, app, app.strategies[0])
     await member.start()
     run = asyncio.create_task(member.run())
     reports: list[LockstepReport] = []

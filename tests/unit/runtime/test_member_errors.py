@@ -14,7 +14,7 @@ from ingenium.bus import MemoryBus
 from ingenium.bus.lease import Holder, LeaseTable, MemoryLease
 from ingenium.bus.stream import MemoryStream
 from ingenium.errors import StoreError
-from ingenium.runtime.durable import DurableMember, Store
+from ingenium.runtime.durable import DurableRunner, Store
 
 
 async def _lose_lease_after_disk_was_full(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ async def _lose_lease_after_disk_was_full(path: Path, monkeypatch: pytest.Monkey
     lease = MemoryLease(table, "portfolio.app", ttl_seconds=1.0)
     store = Store.open(path, owner="test")
     stream = MemoryStream("INGENIUM")
-    member = DurableMember(MemoryBus(), stream, Portfolio(name="p"), store, lease=lease)
+    member = DurableRunner(MemoryBus(), stream, Portfolio(name="p"), store, lease=lease)
     await member.start()
     running = asyncio.create_task(member.run())
 

@@ -7,12 +7,12 @@ import asyncio
 from ingenium import App, External, Ingestor
 from ingenium.events import ExecutionEvent, OrderEvent, SignalEvent
 from ingenium.portfolios import FixedQuantity
-from ingenium.runtime.lockstep.settle_timer import Silence
+from ingenium.runtime.lockstep.settle_timer import SettleTimer
 from ingenium.strategies import RsiStrategy
 
 
-def silence() -> Silence:
-    return Silence(
+def silence() -> SettleTimer:
+    return SettleTimer(
         App(
             name="quiet",
             ingestors=[Ingestor("feed")],

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from ingenium.errors import StoreDamagedError, StoreError
-from ingenium.runtime.durable import Change, Outgoing, Position, Store
+from ingenium.runtime.durable import Change, Outgoing, Store, StreamPosition
 
 _SEEDS = 100
 _NAME = "portfolio.db"
@@ -27,7 +27,7 @@ def change(number: int) -> Change:
         f"order/order_{number - 30}": None,
     }
     return Change(
-        positions=[Position("INGENIUM", "today", number, f"mark {number}")],
+        positions=[StreamPosition("INGENIUM", "today", number, f"mark {number}")],
         seen=[_IDS[number]],
         digests={_IDS[number]: b"said %d" % number},
         rows=rows,
@@ -238,7 +238,7 @@ def test_file_of_the_version_before_is_taken_over_once(tmp_path: Path) -> None:
     # What the events of that version said is not known.
     assert [store.digest(each) for each in (*_IDS[1:3], "none")] == [b"", b"", None]
     assert store.rows() == {"account": b"{}"}
-    assert store.positions() == [Position("INGENIUM", "today", 7, "mark")]
+    assert store.positions() == [StreamPosition("INGENIUM", "today", 7, "mark")]
     assert store.outbox() == [Outgoing("order_1", "s", b"{}", {"A": "b"}, 1)]
     store.commit(change(3))
     assert store.digest(_IDS[3]) == b"said 3"

@@ -26,8 +26,8 @@ from ingenium.errors import ComponentError, ConfigError, DataFileError
 from ingenium.events import decode, encode
 from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
-from ingenium.runtime.durable import DurableMember, Store
-from ingenium.runtime.live import LiveMember
+from ingenium.runtime.durable import DurableRunner, Store
+from ingenium.runtime.live import LiveRunner
 from ingenium.strategies import RsiStrategy, SmaCross
 from ingenium.subjects.names import SIGNAL, data_subject
 from ingenium.trading import Bar
@@ -147,7 +147,7 @@ class World:
     async def publish(self, bar: Bar) -> None:
         await self.data.append(data_subject(bar.symbol), encode(bar.event))
 
-    def member(self, strategy: Strategy, history: Sequence[Bar] | None) -> DurableMember:
+    def member(self, strategy: Strategy, history: Sequence[Bar] | None) -> DurableRunner:
         warm_up = None
         if history is not None:
             warm_up = warm_up_of(live_app(strategy, history), strategy, self.gaps.append)
@@ -156,7 +156,7 @@ class World:
             return self.data
 
         kept: Any = Kept(self.disk)
-        return DurableMember(
+        return DurableRunner(
             self.bus,
             self.money,
             strategy,
@@ -169,7 +169,7 @@ class World:
     @asynccontextmanager
     async def running(
         self, strategy: Strategy, history: Sequence[Bar] | None
-    ) -> AsyncIterator[DurableMember]:
+    ) -> AsyncIterator[DurableRunner]:
         member = self.member(strategy, history)
         await member.start()
         run = asyncio.create_task(member.run())
@@ -180,7 +180,7 @@ class World:
             await asyncio.gather(run, return_exceptions=True)
             await member.stop()
 
-    async def handled(self, member: DurableMember) -> None:
+    async def handled(self, member: DurableRunner) -> None:
         """Wait until a member has handled all data that the stream has."""
         async with asyncio.timeout(5):
             while (member.observe().data_offset or 0) < len(self.data._records):
@@ -188,7 +188,7 @@ class World:
                 member._uncommitted_since = member._uncommitted_since and 0.0
                 member._arrivals.wake()
 
-    async def kill(self, member: DurableMember, run: asyncio.Task[None], handled: int) -> None:
+    async def kill(self, member: DurableRunner, run: asyncio.Task[None], handled: int) -> None:
         """End a member in the midst of its work; what it has not written is lost."""
         async with asyncio.timeout(5):
             while member.progress.handled < handled:
@@ -413,7 +413,7 @@ async def test_plain_bus_warms_up_and_lets_live_bars_wait_meanwhile(world):
         warm_up=[Slow(bars[:200])],
     )
     warm_up = warm_up_of(app, strategy, world.gaps.append)
-    member = LiveMember(world.bus, strategy, ManualClock(START), warm_up=warm_up)
+    member = LiveRunner(world.bus, strategy, ManualClock(START), warm_up=warm_up)
     await member.start()
     run = asyncio.create_task(member.run())
     for bar in bars[220:]:

@@ -22,13 +22,13 @@ SHOWN_TRADES = 25
 _NOTES = 50
 
 
-def figure_table(result: BacktestResult, harsher: BacktestResult | None) -> str:
+def figure_table(result: BacktestResult, stressed: BacktestResult | None) -> str:
     """Return all figures, those of the harsher run beside them."""
     zone = result.equity.zone
     rows = figures(result.stats, zone)
-    if harsher is None:
+    if stressed is None:
         return _table(("", "this run"), ((name, (text,)) for name, text in rows))
-    others = [text for _, text in figures(harsher.stats, zone)]
+    others = [text for _, text in figures(stressed.stats, zone)]
     return _table(
         ("", "this run", "harsher"),
         ((name, (text, other)) for (name, text), other in zip(rows, others, strict=True)),

@@ -18,12 +18,12 @@ from ingenium.backtest.report.html_tables import (
 from ingenium.backtest.report.months import month_table
 from ingenium.backtest.report.report_charts import MOST_TRADES, Pictures, draw
 from ingenium.backtest.result import BacktestResult
-from ingenium.backtest.stress import HARSHER
+from ingenium.backtest.stress import STRESS
 
 __all__ = ["render"]
 
 
-def render(result: BacktestResult, harsher: BacktestResult | None = None) -> str:
+def render(result: BacktestResult, stressed: BacktestResult | None = None) -> str:
     """Return the report of a backtest as HTML, with everything that it needs in it.
 
     All that comes from outside, such as names of symbols, is escaped; and the page forbids
@@ -31,9 +31,9 @@ def render(result: BacktestResult, harsher: BacktestResult | None = None) -> str
 
     Args:
         result: What the report is about.
-        harsher: The same run under a harsher policy, to stand beside it.
+        stressed: The same run under a harsher policy, to stand beside it.
     """
-    pictures = draw(result, harsher)
+    pictures = draw(result, stressed)
     script = _own("script.js")
     allowed = base64.b64encode(sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
@@ -41,15 +41,15 @@ def render(result: BacktestResult, harsher: BacktestResult | None = None) -> str
     sections = (
         _head(title, result),
         _tiles(result),
-        _section("What flatters this result", _honesty(result, harsher)),
+        _section("What flatters this result", _honesty(result, stressed)),
         _section("Problems", _problems(result)) if result.problems else "",
-        _section("Equity", _equity(result, harsher, pictures)),
+        _section("Equity", _equity(result, stressed, pictures)),
         _section("Prices and trades", _prices(result, pictures)) if pictures.prices else "",
         _section(
             f"Returns by month in {result.manifest.timezone}, in percent",
             month_table(result.equity),
         ),
-        _section("Figures", figure_table(result, harsher)),
+        _section("Figures", figure_table(result, stressed)),
         _section(f"Trades: {len(result.trades):,}", _trades(result)),
         _section(
             "Manifest",
@@ -122,21 +122,21 @@ def _tiles(result: BacktestResult) -> str:
     )
 
 
-def _honesty(result: BacktestResult, harsher: BacktestResult | None) -> str:
+def _honesty(result: BacktestResult, stressed: BacktestResult | None) -> str:
     said = result.flattering() or ["nothing that the exchange knows of"]
     lines = "".join(f"<li>{escape(line)}</li>" for line in said)
-    if harsher is None:
+    if stressed is None:
         beside = "There is no run on a harsher exchange beside this one."
     else:
-        own, other = result.stats, harsher.stats
+        own, other = result.stats, stressed.stats
         beside = (
             f"On a harsher exchange the same app makes <b>{percent(other.total_return)}</b> in "
             f"place of {percent(own.total_return)}, with a drawdown of "
             f"{percent(other.max_drawdown)} in place of {percent(own.max_drawdown)} and "
             f"{other.commissions:,.2f} paid in fees in place of {own.commissions:,.2f}. "
-            f"{escape(HARSHER)}"
+            f"{escape(STRESS)}"
         )
-        if other_failure := harsher.failure:
+        if other_failure := stressed.failure:
             beside = (
                 '<b class="failure">The run on the harsher exchange did not reach its end: '
                 f"{escape(other_failure)}.</b> Until then: {beside}"
@@ -148,9 +148,9 @@ def _problems(result: BacktestResult) -> str:
     return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in result.problems)}</ul>"
 
 
-def _equity(result: BacktestResult, harsher: BacktestResult | None, pictures: Pictures) -> str:
+def _equity(result: BacktestResult, stressed: BacktestResult | None, pictures: Pictures) -> str:
     keys = [_key("equity", "this run")]
-    if harsher is not None:
+    if stressed is not None:
         keys.append(_key("harsher", "harsher exchange"))
     if result.stats.benchmark:
         keys.append(_key("held", f"holding {result.stats.benchmark}", shown=not pictures.dwarfs))

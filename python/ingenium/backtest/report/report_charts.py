@@ -52,7 +52,7 @@ class Pictures:
     data: dict[str, Any]
 
 
-def draw(result: BacktestResult, harsher: BacktestResult | None) -> Pictures:
+def draw(result: BacktestResult, stressed: BacktestResult | None) -> Pictures:
     """Draw a result, and the harsher run beside it."""
     curve = result.equity
     start = curve.starting_equity
@@ -65,9 +65,9 @@ def draw(result: BacktestResult, harsher: BacktestResult | None) -> Pictures:
     held = [curve.benchmark[i] / first * start if first else float("nan") for i in places]
     rougher: list[float] = []
     # One that failed goes over the first of the same instants, and its line ends there.
-    reached = 0 if harsher is None else len(harsher.equity)
-    if harsher is not None and 0 < reached <= len(curve):
-        rough = harsher.equity.equity
+    reached = 0 if stressed is None else len(stressed.equity)
+    if stressed is not None and 0 < reached <= len(curve):
+        rough = stressed.equity.equity
         rougher = [rough[i] if i < reached else float("nan") for i in places]
     scale = Scale.over(times, equity, rougher)
     beside = Scale.over(times, equity, rougher, held)

@@ -11,7 +11,7 @@ from ingenium.backtest.sweep.parameters import Point
 from ingenium.backtest.sweep.sweep import SweepRun
 from ingenium.errors import BacktestError, ConfigError
 
-__all__ = ["Fold", "WalkForward", "Window", "make_windows", "walk_forward"]
+__all__ = ["Fold", "WalkForward", "FoldWindow", "make_windows", "walk_forward"]
 
 _YEAR = timedelta(days=365.25)
 _TICK = timedelta(microseconds=1)
@@ -19,7 +19,7 @@ _WAYS = ("rolling", "anchored")
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class FoldWindow:
     """Two stretches of history, one after the other.
 
     Attributes:
@@ -45,7 +45,7 @@ class Fold:
         failed: The runs in sample that failed, which could not be chosen.
     """
 
-    window: Window
+    window: FoldWindow
     point: Point
     inside: SweepRun
     outside: SweepRun
@@ -114,7 +114,7 @@ is held when the figures begin is held in them.
 
 def make_windows(
     first: datetime, last: datetime, folds: int, *, inside: float = 0.75, way: str = "rolling"
-) -> list[Window]:
+) -> list[FoldWindow]:
     """Cut history into windows whose stretches out of sample follow each other without a gap.
 
     Args:
@@ -137,18 +137,18 @@ def make_windows(
     # length * inside + folds * length * (1 - inside) is all of history.
     length = (last - first) / (inside + folds * (1 - inside))
     step = length * (1 - inside)
-    windows: list[Window] = []
+    windows: list[FoldWindow] = []
     for number in range(folds):
         start = first if way == "anchored" else first + step * number
         split = first + length * inside + step * number
         end = last if number == folds - 1 else split + step
-        windows.append(Window(start, split, end))
+        windows.append(FoldWindow(start, split, end))
     return windows
 
 
 def walk_forward(
     points: Sequence[Point],
-    windows: Sequence[Window],
+    windows: Sequence[FoldWindow],
     run_window: RunWindow,
     *,
     by: str,
@@ -173,7 +173,7 @@ def walk_forward(
     return WalkForward(folds)
 
 
-def _fold(points: Sequence[Point], window: Window, run_window: RunWindow, by: str) -> Fold:
+def _fold(points: Sequence[Point], window: FoldWindow, run_window: RunWindow, by: str) -> Fold:
     runs = run_window(points, window.start, window.split)
     scored = [(value, i) for i, run in enumerate(runs) if (value := run.score(by)) is not None]
     if not scored:

@@ -133,7 +133,7 @@ class StreamReader:
             self._wanted -= 1
             self._ask_in_time()
         else:
-            self._heed(headers)
+            self._apply_answer(headers)
         self._woken.set()
 
     def _ask_in_time(self) -> None:
@@ -174,7 +174,7 @@ class StreamReader:
             except TimeoutError:
                 raise BrokenError from None
 
-    def _heed(self, headers: bytes) -> None:
+    def _apply_answer(self, headers: bytes) -> None:
         """Take note of what the server says in place of a message."""
         status = headers[len(b"NATS/1.0 ") :][:3]
         if status in {b"404", b"408"}:

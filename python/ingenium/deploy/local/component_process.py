@@ -9,12 +9,12 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components import App, Component
 from ingenium.config import Settings
 from ingenium.deploy.local.ready_report import report_ready
-from ingenium.deploy.local.runner_factory import make_live_member
-from ingenium.deploy.local.runners import Part
+from ingenium.deploy.local.runner_factory import make_live_runner
+from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.signals import Stop, stop_when_input_ends
 from ingenium.errors import BusClosedError, ComponentError
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
-from ingenium.runtime.lockstep import make_member
+from ingenium.runtime.lockstep import make_replay_runner
 
 __all__ = ["play_component"]
 
@@ -37,18 +37,18 @@ async def play_component(
         component: Which.
         stop: Says when to stop.
         settings: Name the folder of its state.
-        adopt: See `make_live_member`.
+        adopt: See `make_live_runner`.
         on_ready: Told when a live component is connected and listens.
 
     Raises:
         IngeniumError: It failed, or the connection is gone for good.
     """
-    part: Part
+    part: Runner
     if app.historical:
         limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
-        part = make_member(bus, app, component, limit)
+        part = make_replay_runner(bus, app, component, limit)
     else:
-        part = await make_live_member(bus, app, component, settings, adopt=adopt)
+        part = await make_live_runner(bus, app, component, settings, adopt=adopt)
     lost = asyncio.get_running_loop().create_future()
 
     def on_incident(incident: Incident) -> None:

@@ -15,7 +15,7 @@ from ingenium.brokers import BrokerExecutor
 from ingenium.brokers.journal_entry import OrderState
 from ingenium.clock import SystemClock
 from ingenium.components import Component, Portfolio
-from ingenium.components.risk_gated import Gated
+from ingenium.components.risk_gated import RiskGated
 from ingenium.deploy.local.account_status import account_status, working_orders_of
 from ingenium.errors import StoreError
 from ingenium.events import TradingState
@@ -131,7 +131,7 @@ class StatusMaker:
         return seen
 
     def _add_trading(self, status: ComponentStatus, component: Component) -> None:
-        if not isinstance(component, Gated) or component.gate is None:
+        if not isinstance(component, RiskGated) or component.gate is None:
             return
         # What is not yet seen of a kill file holds all the same from the next order on.
         outside = component.kill_switch() if component.kill_switch is not None else None
@@ -153,7 +153,7 @@ def problems_of(component: Component) -> list[str]:
             for entry in component.journal.open.values()
             if entry.state is OrderState.UNKNOWN
         ]
-    if isinstance(component, Gated) and component.gate is not None:
+    if isinstance(component, RiskGated) and component.gate is not None:
         found += [
             f"{symbol} is halted: {standing.reason}"
             for symbol, standing in sorted(component.gate.switch.halted_symbols.items())

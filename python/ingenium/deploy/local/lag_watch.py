@@ -25,7 +25,7 @@ class LagWatch:
         self._looks = 0
         self._said: float | None = None
 
-    def look(self, lag_seconds: float | None) -> str:
+    def observe(self, lag_seconds: float | None) -> str:
         """Look at how far behind it is; to be called once a second.
 
         Args:

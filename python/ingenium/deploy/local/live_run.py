@@ -14,7 +14,7 @@ from ingenium.bus.nats.bus import NatsBus
 from ingenium.components import App, Component, External
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
 from ingenium.deploy.local.report_senders import may_report, report_patterns
-from ingenium.deploy.local.runners import Part
+from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.server_care import ServerCare
 from ingenium.deploy.local.server_connections import ServerConnections
 from ingenium.deploy.local.signals import Stop
@@ -38,7 +38,7 @@ _ORDER = ("executor", "portfolio", "strategy", "ingestor")
 async def run_live(
     bus: Bus,
     app: App,
-    parts: Sequence[Part],
+    parts: Sequence[Runner],
     stop: Stop,
     buses: Sequence[Bus] = (),
     *,
@@ -92,7 +92,7 @@ async def run_live(
     for subscription in reports:
         subscription.is_spare = True  # a report that is lost is missing in nobody's data
     ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
-    started: list[Part] = []
+    started: list[Runner] = []
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
     checking: asyncio.Future[None] | None = None
@@ -147,7 +147,7 @@ async def run_live(
 
 async def _until_end(
     app: App,
-    tasks: Mapping[asyncio.Task[None], Part],
+    tasks: Mapping[asyncio.Task[None], Runner],
     others: Collection[asyncio.Task[Any]],
     on_notice: Callable[[str], None],
 ) -> None:
@@ -171,7 +171,7 @@ async def _until_end(
             on_notice(f"ingestor {component.name!r} has ended; {rest}")
 
 
-async def _stop(part: Part, buses: Collection[Bus]) -> None:
+async def _stop(part: Runner, buses: Collection[Bus]) -> None:
     """Stop a part, and let its last messages go out before the next one stops.
 
     Without a server they stay where they are written down, and the others are stopped all the same.

@@ -14,7 +14,7 @@ import msgspec
 
 from ingenium.brokers import BrokerExecutor
 from ingenium.brokers.broker_books import read_broker
-from ingenium.brokers.journal_entry import Entry, OrderState
+from ingenium.brokers.journal_entry import JournalEntry, OrderState
 from ingenium.brokers.journal_rows import PREFIX
 from ingenium.bus.stream import Stream
 from ingenium.components import Executor
@@ -28,10 +28,10 @@ __all__ = [
     "JOURNAL",
     "PORTFOLIO",
     "STREAM",
-    "Said",
+    "PositionReport",
     "disagreement",
     "in_words",
-    "look_at",
+    "read_positions",
     "settled",
 ]
 
@@ -42,7 +42,7 @@ _FIRST_PAUSE_SECONDS = 0.1
 _PAUSE_SECONDS = 0.5
 
 
-class Said(msgspec.Struct):
+class PositionReport(msgspec.Struct):
     """What each of several parties says at one moment.
 
     Attributes:
@@ -91,9 +91,9 @@ def in_words(symbol: str, says: Mapping[str, Decimal]) -> str:
     return f"{text}: {', '.join(odd)}" if others else text
 
 
-async def look_at(
+async def read_positions(
     portfolio: Path, executor: Path, component: Executor, *, ask_broker: bool
-) -> Said:
+) -> PositionReport:
     """Look at what a portfolio and an executor have written down, and at the broker.
 
     Args:
@@ -106,7 +106,7 @@ async def look_at(
         StoreError: A file cannot be read.
         BrokerError: The broker cannot be asked.
     """
-    said = Said()
+    said = PositionReport()
     rows = _rows(portfolio)
     said.positions[PORTFOLIO] = {
         key.removeprefix(_HOLDING): quantity
@@ -127,7 +127,7 @@ async def look_at(
         said.working.clear()
         return said
     entries = [
-        _read(Entry, executor, key, data)
+        _read(JournalEntry, executor, key, data)
         for key, data in rows.items()
         if key.startswith(f"{PREFIX}order/")
     ]
@@ -151,27 +151,27 @@ async def look_at(
             for entry in entries
             if entry.state is OrderState.NEW or entry.is_in_doubt
         }
-        said.working[BROKER] = {each.client_id for each in books.orders} & ours | (
+        said.working[BROKER] = {each.client_order_id for each in books.orders} & ours | (
             excused & said.working[JOURNAL]
         )
     return said
 
 
-async def settled(look: Callable[[], Awaitable[Said]], looks: int) -> list[str]:
+async def settled(observe: Callable[[], Awaitable[PositionReport]], looks: int) -> list[str]:
     """Return the differences that stay, in words.
 
     What is just on its way from one to the other is none, so each is looked at several times,
     after 0.1 s and then each time twice as long.
 
     Args:
-        look: Looks at all of them.
+        observe: Looks at all of them.
         looks: How often at most.
     """
     pause = _FIRST_PAUSE_SECONDS
     before: dict[str, str] | None = None
     found: dict[str, str] = {}
     for number in range(looks):
-        found = (await look()).differences()
+        found = (await observe()).differences()
         if not found:
             return []
         if number < looks - 1:
@@ -215,7 +215,7 @@ async def disagreement(
     before: dict[str, str] = {}
     while loop.time() < ends_at:
         if not await _is_under_way(stream, portfolio, executor):
-            said = await look_at(portfolio, executor, component, ask_broker=False)
+            said = await read_positions(portfolio, executor, component, ask_broker=False)
             said.working.clear()
             found = said.differences()
             if not found:

@@ -12,11 +12,11 @@ from ingenium.components import App, External
 from ingenium.config import Settings
 from ingenium.deploy.local.access import served
 from ingenium.deploy.local.replay_run import run_replay
-from ingenium.deploy.local.runners import OnLine, Part, make_part
+from ingenium.deploy.local.runners import OnLine, Runner, make_runner
 from ingenium.deploy.local.signals import Stop
 from ingenium.deploy.local.subscription_probe import SubscriptionProbe
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
-from ingenium.runtime.lockstep import make_member
+from ingenium.runtime.lockstep import make_replay_runner
 from ingenium.runtime.replay import EventLog, OnStep, ReplayResult, Window
 
 __all__ = ["run_history"]
@@ -53,11 +53,11 @@ async def run_history(
             bus = await NatsBus.connect(settings.nats_server, name=app.name, options=options)
             try:
                 limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
-                parts: list[Part] = []
+                parts: list[Runner] = []
                 for component in app.components:
                     if not isinstance(component, External):
-                        parts.append(make_member(bus, app, component, limit, window))
-                    elif part := await make_part(
+                        parts.append(make_replay_runner(bus, app, component, limit, window))
+                    elif part := await make_runner(
                         bus, app, component, settings, "", own_process=False, on_line=on_line
                     ):
                         parts.append(part)

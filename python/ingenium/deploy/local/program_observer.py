@@ -12,7 +12,7 @@ from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.clock import SystemClock
 from ingenium.components import App, Component, External
-from ingenium.deploy.local.runners import Part
+from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.status_reporter import INTERVAL_SECONDS
 from ingenium.deploy.local.supervisor import Supervised
 from ingenium.errors import BusError
@@ -25,7 +25,7 @@ _TICK_SECONDS = 1.0
 
 
 class _Observer:
-    def __init__(self, bus: Bus, app: App, parts: Sequence[Part]) -> None:
+    def __init__(self, bus: Bus, app: App, parts: Sequence[Runner]) -> None:
         self._bus = bus
         self._app = app.name
         self._supervised = {
@@ -83,7 +83,7 @@ class _Observer:
 
 
 @asynccontextmanager
-async def observed_programs(bus: Bus, app: App, parts: Sequence[Part]) -> AsyncIterator[None]:
+async def observed_programs(bus: Bus, app: App, parts: Sequence[Runner]) -> AsyncIterator[None]:
     """Say how the programs of an app are, for as long as this lasts.
 
     A program that says nothing itself, as many in other languages, is seen from its process only.

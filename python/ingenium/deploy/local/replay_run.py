@@ -10,11 +10,11 @@ from decimal import Decimal
 from ingenium.bus.base import Bus
 from ingenium.bus.lease import Lease
 from ingenium.components import App, External, Portfolio
-from ingenium.deploy.local.runners import Part, Program
+from ingenium.deploy.local.runners import ProgramRunner, Runner
 from ingenium.deploy.local.signals import Stop
 from ingenium.deploy.local.subscription_probe import SubscriptionProbe
 from ingenium.errors import DeployError
-from ingenium.runtime.durable.lease_keeper import LeaseHold
+from ingenium.runtime.durable.lease_keeper import LeaseKeeper
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit, handler_place
 from ingenium.runtime.lockstep import Conductor
 from ingenium.runtime.replay import EventLog, OnStep, ReplayResult, Window
@@ -27,7 +27,7 @@ _END_SECONDS = 15.0
 async def run_replay(
     bus: Bus,
     app: App,
-    parts: Sequence[Part],
+    parts: Sequence[Runner],
     probe: SubscriptionProbe,
     stop: Stop,
     on_step: OnStep | None = None,
@@ -64,13 +64,13 @@ async def run_replay(
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             conductor.fail(error)
 
-    async def start(part: Part) -> None:
+    async def start(part: Runner) -> None:
         await part.start()
         tasks.append(asyncio.create_task(part.run()))
         tasks[-1].add_done_callback(on_end)
 
-    hold = LeaseHold(lease)
-    silent = [part for part in parts if isinstance(part, Program) and _is_silent(part)]
+    hold = LeaseKeeper(lease)
+    silent = [part for part in parts if isinstance(part, ProgramRunner) and _is_silent(part)]
     # Programs that report nothing come last: the server's subscriptions tell when they are ready.
     parts = [*(part for part in parts if part not in silent), *silent]
     try:
@@ -84,18 +84,18 @@ async def run_replay(
         await conductor.wait_ready()
         # Who is not there yet would miss the end, and is stopped below instead.
         all_ready = not stop.asked
-        await probe.look()
+        await probe.observe()
         for part in silent:
             await start(part)
         await probe.wait(conductor.check)
         for part in parts:
-            if isinstance(part, Program):
+            if isinstance(part, ProgramRunner):
                 # The conductor's end lets them go, and a part may be quicker than this function.
                 conductor.on_end(part.expect_end)
         complete = await conductor.run()
         if all_ready:
             await _let_end(app, parts, tasks)
-        here = [part.component for part in parts if not isinstance(part, Program)]
+        here = [part.component for part in parts if not isinstance(part, ProgramRunner)]
         result = log.result(complete=complete, app=app, here=here)
         return replace(result, inexact=conductor.inexact)
     finally:
@@ -107,12 +107,12 @@ async def run_replay(
         await hold.end()
 
 
-async def _let_end(app: App, parts: Sequence[Part], tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _let_end(app: App, parts: Sequence[Runner], tasks: Sequence[asyncio.Task[None]]) -> None:
     """Wait until the components have stopped by themselves, as the conductor told them to."""
     reporting = [
         task
         for part, task in zip(parts, tasks, strict=True)
-        if not (isinstance(part, Program) and _is_silent(part))
+        if not (isinstance(part, ProgramRunner) and _is_silent(part))
     ]
     if not reporting:
         return
@@ -132,6 +132,6 @@ async def _let_end(app: App, parts: Sequence[Part], tasks: Sequence[asyncio.Task
         task.result()
 
 
-def _is_silent(program: Program) -> bool:
+def _is_silent(program: ProgramRunner) -> bool:
     component = program.component
     return isinstance(component, External) and not component.reports

@@ -17,7 +17,7 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, open_stream
 from ingenium.clock import SystemClock
 from ingenium.components import App, External, Strategy
 from ingenium.components.app import CONDUCTOR
-from ingenium.components.risk_gated import Gated
+from ingenium.components.risk_gated import RiskGated
 from ingenium.config import Settings
 from ingenium.deploy.local.access import served
 from ingenium.deploy.local.app_history import check_history
@@ -30,7 +30,7 @@ from ingenium.deploy.local.ready_report import report_ready
 from ingenium.deploy.local.replay_run import run_replay
 from ingenium.deploy.local.run_lock import run_locked
 from ingenium.deploy.local.runner_factory import AT_MOST_ONCE, keeps_streams
-from ingenium.deploy.local.runners import OnLine, Part, Program, make_part
+from ingenium.deploy.local.runners import OnLine, ProgramRunner, Runner, make_runner
 from ingenium.deploy.local.server_care import server_care
 from ingenium.deploy.local.server_connections import ServerConnections
 from ingenium.deploy.local.server_monitor import watched_server
@@ -43,7 +43,7 @@ from ingenium.deploy.local.symbol_watch import watched_symbols
 from ingenium.errors import ConfigError, IngeniumError
 from ingenium.events import ControlEvent, TradingState
 from ingenium.nats_server.accounts import OPERATOR
-from ingenium.runtime.durable.control import say
+from ingenium.runtime.durable.control import publish_control
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
 from ingenium.runtime.replay import OnStep, ReplayResult
 
@@ -99,7 +99,7 @@ async def run_app(
         IngeniumError: The app cannot be started, or failed.
     """
     settings = settings_of(app, settings)
-    programs: list[Program | Supervised] = []
+    programs: list[ProgramRunner | Supervised] = []
     directory = settings.data_directory / app.name
     locked = nullcontext() if app.historical else run_locked(directory)
     with stop_signals(at_once=lambda: _kill_all(programs)) as stop, locked:
@@ -127,7 +127,7 @@ async def run_app(
                     halt_by_file(app, settings, reason, bus.name, on_notice)
                     return
                 try:
-                    await say(bus, event, bus.name)
+                    await publish_control(bus, event, bus.name)
                     on_notice(
                         f"TRADING IS HALTED: {reason}; ingenium resume {app.name} releases it"
                     )
@@ -156,7 +156,7 @@ async def run_app(
             if text := await check_history(app):
                 on_notice(text)
             buses = [bus]
-            parts: list[Part] = []
+            parts: list[Runner] = []
             for component in app.components:
                 own = bus
                 if access.differs and not processes and not isinstance(component, External):
@@ -165,7 +165,7 @@ async def run_app(
                     if not app.historical:
                         # Before any part runs: accounts of another app are found here.
                         await report_ready(own, app, component)
-                part = await make_part(
+                part = await make_runner(
                     own,
                     app,
                     component,
@@ -178,7 +178,7 @@ async def run_app(
                 )
                 if part is not None:
                     parts.append(part)
-            programs += [part for part in parts if isinstance(part, Program | Supervised)]
+            programs += [part for part in parts if isinstance(part, ProgramRunner | Supervised)]
             if not app.historical:
                 remember_prefix(app, settings)
                 check = positions_check(bus, app, settings, halt, on_notice, adopt=adopt)
@@ -273,7 +273,7 @@ async def run_component(
             if not app.historical:
                 remember_prefix(app, settings)
                 # A child's parent says it for all of them.
-                is_alone = isinstance(component, Gated) and not settings.stop_with_input
+                is_alone = isinstance(component, RiskGated) and not settings.stop_with_input
                 if is_alone and (text := await start_notice(bus, app, settings)):
                     _log.warning("%s", text)
             await play_component(
@@ -289,6 +289,6 @@ def _first_reader(app: App) -> Strategy | None:
     return next((each for each in app.components if isinstance(each, Strategy)), None)
 
 
-def _kill_all(programs: Sequence[Program | Supervised]) -> None:
+def _kill_all(programs: Sequence[ProgramRunner | Supervised]) -> None:
     for program in programs:
         program.kill()

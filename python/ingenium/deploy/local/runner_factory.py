@@ -27,24 +27,24 @@ from ingenium.components import (
 )
 from ingenium.components.data_age import DataAge
 from ingenium.components.failpoints import Pass, kill_at, pass_by
-from ingenium.components.risk_gated import Gated, KillSwitch
+from ingenium.components.risk_gated import KillSwitch, RiskGated
 from ingenium.config import Settings
 from ingenium.deploy.local.app_history import warm_up_of
 from ingenium.deploy.local.app_space import space_lease
-from ingenium.deploy.local.status_reporter import ReportingMember, StatusReporter
+from ingenium.deploy.local.status_reporter import ReportingRunner, StatusReporter
 from ingenium.errors import ConfigError
 from ingenium.events import TradingState
-from ingenium.runtime.durable import DurableMember
+from ingenium.runtime.durable import DurableRunner
 from ingenium.runtime.durable.book_check import CHEAP_MESSAGES
 from ingenium.runtime.durable.kill_file import KillFile
-from ingenium.runtime.durable.lease_keeper import LeaseHold
+from ingenium.runtime.durable.lease_keeper import LeaseKeeper
 from ingenium.runtime.durable.salvage import open_store
 from ingenium.runtime.durable.secret import id_secret
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
-from ingenium.runtime.live import LiveMember
+from ingenium.runtime.live import LiveRunner
 from ingenium.runtime.progress import Observation
 
-__all__ = ["AT_MOST_ONCE", "keeps_streams", "make_live_member", "state_path"]
+__all__ = ["AT_MOST_ONCE", "keeps_streams", "make_live_runner", "state_path"]
 
 AT_MOST_ONCE = (
     "AT MOST ONCE: the server keeps no streams (JetStream is off), so signals, orders and "
@@ -77,9 +77,9 @@ async def keeps_streams(bus: NatsBus, app: App, *, is_labeled: bool = False) -> 
     return True
 
 
-async def make_live_member(
+async def make_live_runner(
     bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool = False
-) -> LiveMember | LeasedMember | DurableMember | ReportingMember:
+) -> LiveRunner | LeasedRunner | DurableRunner | ReportingRunner:
     """Make what plays a component on live data, and says on the bus how it is.
 
     Args:
@@ -97,23 +97,23 @@ async def make_live_member(
     member = await _make_member(bus, app, component, settings, adopt=adopt)
     if not isinstance(bus, NatsBus):
         return member
-    return ReportingMember(member, StatusReporter(bus, app.name, member))
+    return ReportingRunner(member, StatusReporter(bus, app.name, member))
 
 
 async def _make_member(
     bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool
-) -> LiveMember | LeasedMember | DurableMember:
+) -> LiveRunner | LeasedRunner | DurableRunner:
     arm(component, app.risk)
     if isinstance(component, Portfolio) and isinstance(app.executor, External):
         component.data_age = DataAge()
     if isinstance(app.executor, Executor) and isinstance(component, Strategy | Portfolio):
         component.follows_data = app.executor.is_on_data_time
-    if isinstance(component, Gated):
+    if isinstance(component, RiskGated):
         component.kill_switch = _kill_switch(settings, app)
     limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
     warm_up = warm_up_of(app, component, lambda text: bus.report(Incident(IncidentKind.GAP, text)))
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
-        return LiveMember(bus, component, limit=limit, warm_up=warm_up, on_end=app.on_end)
+        return LiveRunner(bus, component, limit=limit, warm_up=warm_up, on_end=app.on_end)
     exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
         if isinstance(component, Executor) and component.works_at_broker:
@@ -121,10 +121,10 @@ async def _make_member(
                 f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
                 "no streams, so that orders could be lost: turn on JetStream there"
             )
-        member = LiveMember(bus, component, limit=limit, warm_up=warm_up)
+        member = LiveRunner(bus, component, limit=limit, warm_up=warm_up)
         if not exclusive:
             return member
-        return LeasedMember(member, await space_lease(bus, app, component.role))
+        return LeasedRunner(member, await space_lease(bus, app, component.role))
     stream: Stream
     labels = Labels(app.name, component.name, component.role)
     if isinstance(component, Strategy):
@@ -139,7 +139,7 @@ async def _make_member(
 
     owner = f"component {component.name} of {app.name}"
     store = open_store(bus, state_path(settings, app, component), owner, component)
-    return DurableMember(
+    return DurableRunner(
         bus,
         stream,
         component,
@@ -155,7 +155,7 @@ async def _make_member(
     )
 
 
-class LeasedMember:
+class LeasedRunner:
     """A component that runs for as long as it holds a lease.
 
     Args:
@@ -163,14 +163,14 @@ class LeasedMember:
         lease: Its lease.
     """
 
-    def __init__(self, member: LiveMember, lease: Lease) -> None:
+    def __init__(self, member: LiveRunner, lease: Lease) -> None:
         self.component = member.component
         self.progress = member.progress
         self._member = member
-        self._hold = LeaseHold(lease)
+        self._hold = LeaseKeeper(lease)
 
     def lag(self) -> float | None:
-        """Return how far behind it is; see `LiveMember.lag`."""
+        """Return how far behind it is; see `LiveRunner.lag`."""
         return self._member.lag()
 
     def observe(self) -> Observation:
@@ -178,7 +178,7 @@ class LeasedMember:
         return self._member.observe()
 
     async def start(self) -> None:
-        """Get the lease, then start; see `LiveMember.start`.
+        """Get the lease, then start; see `LiveRunner.start`.
 
         Raises:
             LeaseHeldError: Another app has it.
@@ -191,7 +191,7 @@ class LeasedMember:
 
         Raises:
             LeaseLostError: The lease is lost.
-            ComponentError: See `LiveMember.run`.
+            ComponentError: See `LiveRunner.run`.
         """
         tasks = [asyncio.create_task(self._member.run())]
         if self._hold.task is not None:
@@ -215,7 +215,7 @@ def _kill_switch(settings: Settings, app: App) -> KillSwitch:
     file = KillFile.of(settings.data_directory / app.name)
 
     def ask() -> tuple[TradingState, str] | None:
-        found = file.look()
+        found = file.observe()
         if found is None:
             return None
         return found.state, f"{found.reason or file.path} by {found.sender or 'somebody'}"

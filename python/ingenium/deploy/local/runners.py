@@ -11,13 +11,13 @@ from ingenium.components import App, Component, External
 from ingenium.config import Settings
 from ingenium.deploy.local.child_process import Child
 from ingenium.deploy.local.program_output import ThinnedOutput
-from ingenium.deploy.local.runner_factory import make_live_member
+from ingenium.deploy.local.runner_factory import make_live_runner
 from ingenium.deploy.local.supervisor import RestartPolicy, Supervised
 from ingenium.nats_server.process_guard import guarded
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit
-from ingenium.runtime.lockstep import make_member
+from ingenium.runtime.lockstep import make_replay_runner
 
-__all__ = ["OnLine", "Part", "make_part"]
+__all__ = ["OnLine", "Runner", "make_runner"]
 
 _END_SECONDS = 10.0
 
@@ -25,7 +25,7 @@ OnLine = Callable[[str, str], None]
 """Takes the name of a component and a line of its output."""
 
 
-class Part(Protocol):
+class Runner(Protocol):
     """One component of a run, wherever it is."""
 
     component: Component
@@ -40,7 +40,7 @@ class Part(Protocol):
         """Handle what has arrived, and end."""
 
 
-class Program:
+class ProgramRunner:
     """A component in a process of its own.
 
     Args:
@@ -77,7 +77,7 @@ class Program:
         self._child.kill()
 
 
-async def make_part(
+async def make_runner(
     bus: Bus,
     app: App,
     component: Component,
@@ -88,7 +88,7 @@ async def make_part(
     on_line: OnLine,
     adopt: bool = False,
     restarts: RestartPolicy | None = None,
-) -> Part | None:
+) -> Runner | None:
     """Make the part that plays a component.
 
     Args:
@@ -99,7 +99,7 @@ async def make_part(
         target: The app as the command line names it.
         own_process: Whether a component in Python gets a process of its own.
         on_line: Takes the output of programs.
-        adopt: See `make_live_member`.
+        adopt: See `make_live_runner`.
         restarts: When a program of a live app that died is started again.
 
     Returns:
@@ -118,9 +118,9 @@ async def make_part(
         directory, extra = None, {}
     elif app.historical:
         limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
-        return make_member(bus, app, component, limit)
+        return make_replay_runner(bus, app, component, limit)
     else:
-        return await make_live_member(bus, app, component, settings, adopt=adopt)
+        return await make_live_runner(bus, app, component, settings, adopt=adopt)
     environment = settings.for_child(app=app.name, component=component.name) | extra
     output: ThinnedOutput | None = None
     if isinstance(component, External) and not settings.all_output:
@@ -144,7 +144,7 @@ async def make_part(
         )
 
     if app.historical:
-        return Program(component, make_child())
+        return ProgramRunner(component, make_child())
     supervised = Supervised(component, make_child, on_line, restarts)
     supervised.may_end = component.role == "ingestor" and app.on_end == "stop"
     return supervised

@@ -92,7 +92,7 @@ class ServerAbsence:
         while True:
             if self._closed is not None:
                 raise BusClosedError(self._closed)
-            await self.look()
+            await self.observe()
             try:
                 async with asyncio.timeout(None if self._since is None else _LOOK_SECONDS):
                     await self._woken.wait()
@@ -100,7 +100,7 @@ class ServerAbsence:
                 continue
             self._woken.clear()
 
-    async def look(self) -> None:
+    async def observe(self) -> None:
         """Say what is to be said by now."""
         if self._since is None:
             if self._was_away:

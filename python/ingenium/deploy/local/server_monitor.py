@@ -15,14 +15,14 @@ from ingenium.components import App, Executor
 from ingenium.deploy.local.monitoring import ask_page
 from ingenium.subjects.names import ORDER
 
-__all__ = ["ServerWatch", "foreign_readers", "watched_server"]
+__all__ = ["ServerMonitor", "foreign_readers", "watched_server"]
 
 _EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 _READERS_EVERY = 10
 
 
-class ServerWatch:
+class ServerMonitor:
     """Asks a server's monitoring pages once a second how it is.
 
     One whose disk is full takes no orders into its stream any more, but still brings messages to
@@ -65,12 +65,12 @@ class ServerWatch:
         looks = 0
         while True:
             if looks % _READERS_EVERY == 0:
-                await self.look_for_readers()
-            await self.look_at_health()
+                await self.check_readers()
+            await self.check_health()
             looks += 1
             await self._pause(_EVERY_SECONDS)
 
-    async def look_at_health(self) -> None:
+    async def check_health(self) -> None:
         """Ask once; halt trading when it has been ill for too long."""
         if self._is_away():
             self._ill_since = None
@@ -88,7 +88,7 @@ class ServerWatch:
             self._has_halted = True
             await self._halt(f"the server is not well: {problem}")
 
-    async def look_for_readers(self) -> None:
+    async def check_readers(self) -> None:
         """Warn of each program that takes orders beside the app's executor, once."""
         if not isinstance(self._app.executor, Executor):
             return  # A program of one's own is just what is expected there.
@@ -110,7 +110,7 @@ async def watched_server(
     on_notice: Callable[[str], None],
     is_away: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[None]:
-    """Watch a server for as long as this lasts; arguments as for `ServerWatch`.
+    """Watch a server for as long as this lasts; arguments as for `ServerMonitor`.
 
     Args:
         monitor_url: ``None`` for a server of somebody else, who watches it.
@@ -122,7 +122,7 @@ async def watched_server(
     if monitor_url is None:
         yield
         return
-    watch = ServerWatch(monitor_url, app, halt, on_notice, is_away=is_away)
+    watch = ServerMonitor(monitor_url, app, halt, on_notice, is_away=is_away)
     watching = asyncio.create_task(watch.run())
     try:
         yield

@@ -30,7 +30,7 @@ async def start_notice(bus: NatsBus, app: App, settings: Settings) -> str:
     """
     found: list[Standing] = []
     file = KillFile.of(settings.data_directory / app.name)
-    if (kept := file.look()) is not None:
+    if (kept := file.observe()) is not None:
         found.append(Standing(kept.state, kept.reason or str(file.path), kept.sender, kept.time))
     if await has_streams(bus):
         standing = (await switch_of(NatsStream(bus, MONEY_STREAM.name))).standing

@@ -15,7 +15,7 @@ from ingenium.errors import BusError, BusPermissionError, IngeniumError
 from ingenium.events import encode
 from ingenium.subjects.names import ask_subject, status_subject
 
-__all__ = ["INTERVAL_SECONDS", "ReportingMember", "StatusReporter"]
+__all__ = ["INTERVAL_SECONDS", "ReportingRunner", "StatusReporter"]
 
 INTERVAL_SECONDS = 5
 """How often a status is published."""
@@ -105,7 +105,7 @@ class StatusReporter:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             ticks += 1
-            if text := watch.look(self._member.lag()):
+            if text := watch.observe(self._member.lag()):
                 self._bus.report(Incident(IncidentKind.BEHIND, text))
             if ticks % INTERVAL_SECONDS == 0:
                 await self._publish()
@@ -125,7 +125,7 @@ class StatusReporter:
             _log.debug("no status of %s: %s", name, error)
 
 
-class ReportingMember:
+class ReportingRunner:
     """Runs a component, and says on the bus how it is.
 
     Args:

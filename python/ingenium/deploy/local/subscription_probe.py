@@ -36,7 +36,7 @@ class SubscriptionProbe:
         ]
         self._before: dict[str, int] = {}
 
-    async def look(self) -> None:
+    async def observe(self) -> None:
         """Count the subscriptions that are there before the programs start."""
         for subject in self._wanted():
             self._before[subject] = await self._count(subject)

@@ -48,7 +48,7 @@ async def watched_symbols(
         if wanted <= seen.keys():
             all_seen.set()
 
-    async def look() -> None:
+    async def observe() -> None:
         await first.wait()
         try:
             await asyncio.wait_for(all_seen.wait(), wait_seconds)
@@ -59,7 +59,7 @@ async def watched_symbols(
         await subscription.stop()
 
     subscription = await bus.subscribe(data_subject(), on_data)
-    looking = asyncio.create_task(look())
+    looking = asyncio.create_task(observe())
     try:
         yield
     finally:

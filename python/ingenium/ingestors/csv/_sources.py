@@ -72,7 +72,7 @@ def find_sources(
     Raises:
         DataFileError: A path names nothing, or a folder holds data that cannot be read.
     """
-    search = _Search(why_not, notes)
+    search = _FileSearch(why_not, notes)
     for path in paths:
         if path.is_dir():
             search.add_folder(path)
@@ -91,7 +91,7 @@ def find_sources(
     return list(search.found.values())
 
 
-class _Search:
+class _FileSearch:
     def __init__(self, why_not: WhyNot, notes: ReadingNotes | None) -> None:
         self._why_not = why_not
         self._notes = notes

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components import Component
-from ingenium.runtime.durable.inbox import Arrivals
+from ingenium.runtime.durable.inbox import Inbox
 from ingenium.runtime.durable.resume import remembers
 from ingenium.runtime.durable.stream_clock import StreamClock
 
@@ -18,7 +18,7 @@ _log = logging.getLogger("ingenium.runtime.durable")
 _SAY_SECONDS = 10.0
 
 
-def report_left(bus: Bus, component: Component, arrivals: Arrivals) -> None:
+def report_left(bus: Bus, component: Component, arrivals: Inbox) -> None:
     """Say what a component that stops has not handled.
 
     Args:
@@ -49,7 +49,7 @@ class OldData:
         skipped: Events that were passed over since the start.
     """
 
-    def __init__(self, component: Component, arrivals: Arrivals, clock: StreamClock) -> None:
+    def __init__(self, component: Component, arrivals: Inbox, clock: StreamClock) -> None:
         self._component = component
         self._arrivals = arrivals
         self._clock = clock

@@ -14,10 +14,10 @@ from ingenium.ids import random_id
 from ingenium.nats_server.accounts import OPERATOR
 from ingenium.subjects.names import TRADING
 
-__all__ = ["Reach", "say"]
+__all__ = ["ControlDelivery", "publish_control"]
 
 
-class Reach(StrEnum):
+class ControlDelivery(StrEnum):
     """Who took a word about trading."""
 
     STREAM = "stream"
@@ -27,7 +27,9 @@ class Reach(StrEnum):
     NOBODY = "nobody"
 
 
-async def say(bus: NatsBus, event: ControlEvent, source: str = OPERATOR) -> Reach:
+async def publish_control(
+    bus: NatsBus, event: ControlEvent, source: str = OPERATOR
+) -> ControlDelivery:
     """Publish a control event, so that as many as possible get it.
 
     A server whose disk is full keeps nothing, and still brings it to those who are connected.
@@ -53,7 +55,7 @@ async def say(bus: NatsBus, event: ControlEvent, source: str = OPERATOR) -> Reac
     except (BusTimeoutError, StreamError) as error:
         is_heard = not isinstance(error, NoListenerError)
     else:
-        return Reach.STREAM
+        return ControlDelivery.STREAM
     await bus.publish(TRADING, payload, headers)
     await bus.flush()
-    return Reach.SUBSCRIBERS if is_heard else Reach.NOBODY
+    return ControlDelivery.SUBSCRIBERS if is_heard else ControlDelivery.NOBODY

@@ -10,7 +10,7 @@ from ingenium.bus.stream import Stream
 from ingenium.errors import BusTimeoutError, StreamError
 from ingenium.runtime.durable.gaps import Gaps
 from ingenium.runtime.durable.inbox import Data
-from ingenium.runtime.durable.store import Position
+from ingenium.runtime.durable.store import StreamPosition
 from ingenium.runtime.durable.stream_clock import StreamClock
 
 __all__ = ["OpenStream", "read_data"]
@@ -23,7 +23,7 @@ async def read_data(
     gaps: Gaps,
     open_stream: OpenStream,
     subjects: Sequence[str],
-    known: Position | None,
+    known: StreamPosition | None,
     clock: StreamClock,
     on_begin: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Data, None]:
@@ -45,11 +45,11 @@ async def read_data(
             clock.hear(state.time, asked)
             after = gaps.start(state, known, stream.name)
             if known is None or (known.created, known.sequence) != (state.created, after):
-                known = Position(stream.name, state.created, after)
+                known = StreamPosition(stream.name, state.created, after)
             on_begin()
             async with aclosing(stream.read(subjects, after)) as records:
                 async for record in records:
-                    known = Position(stream.name, state.created, record.sequence, record.mark)
+                    known = StreamPosition(stream.name, state.created, record.sequence, record.mark)
                     yield Data(record.message, known, record.time)
         except BusTimeoutError:
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -13,7 +13,7 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
 from ingenium.bus.stream import Record, Stream
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component, Executor, Portfolio
-from ingenium.components.external_work import Outgoer
+from ingenium.components.external_work import ExternalWorker
 from ingenium.components.failpoints import Pass, Point, pass_by
 from ingenium.events import DataEvent
 from ingenium.runtime.dispatch import (
@@ -27,27 +27,27 @@ from ingenium.runtime.durable.book_check import positions_off
 from ingenium.runtime.durable.data_reader import OpenStream, read_data
 from ingenium.runtime.durable.failure import failure_of
 from ingenium.runtime.durable.gaps import Gaps, note_stopped, take_stopped
-from ingenium.runtime.durable.halt_listener import hear_halts
-from ingenium.runtime.durable.inbox import Act, Arrivals, Data
-from ingenium.runtime.durable.lease_keeper import LeaseHold
+from ingenium.runtime.durable.halt_listener import listen_for_halts
+from ingenium.runtime.durable.inbox import Data, ExternalChange, Inbox
+from ingenium.runtime.durable.lease_keeper import LeaseKeeper
 from ingenium.runtime.durable.observation import lag_of, observe
-from ingenium.runtime.durable.orphan_orders import end_unseen
+from ingenium.runtime.durable.orphan_orders import end_orphans
 from ingenium.runtime.durable.outbox import Outbox
 from ingenium.runtime.durable.rebuild import rebuild
-from ingenium.runtime.durable.record_handler import Taker
+from ingenium.runtime.durable.record_handler import RecordHandler
 from ingenium.runtime.durable.restore import restore
-from ingenium.runtime.durable.resume import check_history, find_place, mark_of, remembers
-from ingenium.runtime.durable.salvage import place_before_damage
-from ingenium.runtime.durable.store import Position, Store
+from ingenium.runtime.durable.resume import check_history, mark_of, remembers, resume_position
+from ingenium.runtime.durable.salvage import position_before_damage
+from ingenium.runtime.durable.store import Store, StreamPosition
 from ingenium.runtime.durable.stream_clock import StreamClock
-from ingenium.runtime.durable.transaction import Draft
+from ingenium.runtime.durable.transaction import Transaction
 from ingenium.runtime.durable.warm_start import warm_start
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
 from ingenium.runtime.progress import Observation, Progress
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.subjects.names import TRADING
 
-__all__ = ["DurableMember"]
+__all__ = ["DurableRunner"]
 
 _BATCH = 256
 _BATCH_SECONDS = 0.02
@@ -61,7 +61,7 @@ _DRAIN_SECONDS = 0.5
 _BUSY_SECONDS = 5.0
 
 
-class DurableMember:
+class DurableRunner:
     """Runs one component live, from what it had written down when it last ended, however it did.
 
     Events of the stream are handled in its order. What handling one has changed, how far the
@@ -106,8 +106,8 @@ class DurableMember:
         component.id_secret = secret
         self._warm_up = warm_up
         # Asked once: a check against a protocol is slow, and each commit would make it.
-        self._outgoer = component if isinstance(component, Outgoer) else None
-        self._lease = LeaseHold(lease)
+        self._outgoer = component if isinstance(component, ExternalWorker) else None
+        self._lease = LeaseKeeper(lease)
         self._bus = bus
         self._stream = stream
         self._store = store
@@ -115,17 +115,19 @@ class DurableMember:
         self._at = at
         self._adopt = adopt
         self._clock = StreamClock(clock or SystemClock(), asyncio.get_running_loop().time)
-        self._arrivals = Arrivals()
+        self._arrivals = Inbox()
         self._old_data = OldData(component, self._arrivals, self._clock)
         self._outbox = Outbox(bus, store, stream, at)
-        self._draft = Draft(
+        self._transaction = Transaction(
             component,
             store,
             min(bus.max_payload, MONEY_STREAM.max_message_bytes),
             bus.content_type,
             secret,
         )
-        self._taker = Taker(bus, component, self._draft, self._clock, stream.name, limit, warm_up)
+        self._taker = RecordHandler(
+            bus, component, self._transaction, self._clock, stream.name, limit, warm_up
+        )
         wanted = subscriptions_of(component)
         self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
         # A strategy has no access to the stream of orders; it only adds to it.
@@ -170,7 +172,7 @@ class DurableMember:
         self._store.set_meta("role", component.role)
         if self._subjects:
             await self._find_position()
-        self._draft.send(
+        self._transaction.send(
             await start_component(component, self._clock.now(), self._life), self._clock.present()
         )
         if self._warm_up is not None:
@@ -178,7 +180,7 @@ class DurableMember:
                 self._warm_up, component, self._store, self._open_data, self._data_subjects
             )
             if position is not None:
-                self._draft.move(position)
+                self._transaction.move(position)
         self._commit()
         self._sending = asyncio.create_task(self._outbox.run())
         self._turning = asyncio.create_task(self._turn())
@@ -186,7 +188,7 @@ class DurableMember:
             await self._outgoer.prepare(self)
         if self._subjects:
             self._begin(self._read())
-            hear = hear_halts(component, self._arrivals)
+            hear = listen_for_halts(component, self._arrivals)
             self._subscriptions.append(await self._bus.subscribe(TRADING, hear))
             self._subscriptions[-1].is_spare = True  # the stream brings it too
         await self._follow_data()
@@ -248,7 +250,7 @@ class DurableMember:
         if self._broken:
             return
         report_left(self._bus, component, self._arrivals)
-        self._draft.send(
+        self._transaction.send(
             await stop_component(component, self._clock.now(), self._life), self._clock.present()
         )
         self._commit()
@@ -280,11 +282,11 @@ class DurableMember:
         return self._clock.present()
 
     async def record(self, cause: str, act: Callable[[], None]) -> None:
-        """Let the component change and send, and write that down; see `Desk.record`."""
+        """Let the component change and send, and write that down; see `UnitOfWork.record`."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Whoever asked may have been canceled, and its error is nobody's news then.
         done.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._arrivals.put_act(Act(cause, act, done))
+        self._arrivals.put_act(ExternalChange(cause, act, done))
         if self._turning is not None:
             await asyncio.wait({done, self._turning}, return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
@@ -309,9 +311,9 @@ class DurableMember:
         self._clock.hear(state.time, asked)
         self._created = state.created
         known = self._store.position(self._stream.name)
-        place = known or place_before_damage(self._store)
+        place = known or position_before_damage(self._store)
         if place is not None:
-            self._after = await find_place(
+            self._after = await resume_position(
                 self._bus, component, place, self._stream, state, adopt=self._adopt
             )
         else:
@@ -331,9 +333,11 @@ class DurableMember:
                     store=self._store,
                 )
                 for identifier in booked:
-                    self._draft.see(identifier)
+                    self._transaction.see(identifier)
                 if isinstance(component, Executor):
-                    await end_unseen(component, self._stream, state.last, self._draft, self._clock)
+                    await end_orphans(
+                        component, self._stream, state.last, self._transaction, self._clock
+                    )
             # What was said before it was there holds for it too.
             if (said := await self._stream.last(TRADING)) is not None:
                 await self._hear_all(said.sequence)
@@ -345,7 +349,7 @@ class DurableMember:
                 self._bus.report(Incident(IncidentKind.GAP, off))
                 component.begin(f"{component.name}/books/{self._life}", self._clock.present())
                 component.halt(off)
-                self._draft.send(component.take(), self._clock.present())
+                self._transaction.send(component.take(), self._clock.present())
         self._move(self._after, self._mark)
 
     async def _hear_all(self, last: int) -> None:
@@ -419,7 +423,7 @@ class DurableMember:
         now = asyncio.get_running_loop().time
         began = now()
         self._old_data.skip()
-        acts: list[Act] = []
+        acts: list[ExternalChange] = []
         urgent = False
         for _ in range(_BATCH):
             item = self._arrivals.next()
@@ -433,7 +437,7 @@ class DurableMember:
             if not urgent:
                 self._at(Point.RECEIVED)
             urgent = True
-            if isinstance(item, Act):
+            if isinstance(item, ExternalChange):
                 self._act(item)
                 acts.append(item)
             else:
@@ -441,8 +445,8 @@ class DurableMember:
             if now() - began > _BATCH_SECONDS:
                 break
         # What was sent outside of a handler, by a timer of the component's own.
-        self._draft.send(self.component.take(), self._clock.present())
-        if urgent or self._draft.sends or self._seconds_to_commit() == 0:
+        self._transaction.send(self.component.take(), self._clock.present())
+        if urgent or self._transaction.sends or self._seconds_to_commit() == 0:
             self._at(Point.HANDLED)
             self._commit()
             self._at(Point.COMMITTED)
@@ -452,8 +456,8 @@ class DurableMember:
         return 1 if now() - began < _BATCH_SECONDS else _TURNS_OF_OTHERS
 
     def _commit(self) -> None:
-        sends = self._draft.sends
-        self._draft.commit()
+        sends = self._transaction.sends
+        self._transaction.commit()
         self._uncommitted_since = None
         if sends:
             self._outbox.wake()
@@ -467,7 +471,7 @@ class DurableMember:
         waited = asyncio.get_running_loop().time() - self._uncommitted_since
         return max(0.0, _DATA_COMMIT_SECONDS - waited)
 
-    def _act(self, item: Act) -> None:
+    def _act(self, item: ExternalChange) -> None:
         component = self.component
         component.begin(item.cause, self._clock.present())
         try:
@@ -477,7 +481,7 @@ class DurableMember:
                 item.done.set_exception(error)
             component.withdraw()
             return
-        self._draft.send(component.take(), self._clock.present())
+        self._transaction.send(component.take(), self._clock.present())
 
     async def _handle_record(self, record: Record) -> None:
         await self._taker.take_record(record, self._created)
@@ -488,10 +492,10 @@ class DurableMember:
             self._uncommitted_since = asyncio.get_running_loop().time()
         await self._taker.take_data(data.message, data.kept_at)
         if data.position is not None:
-            self._draft.move(data.position)
+            self._transaction.move(data.position)
 
     def _move(self, sequence: int, mark: str) -> None:
-        self._draft.move(Position(self._stream.name, self._created, sequence, mark))
+        self._transaction.move(StreamPosition(self._stream.name, self._created, sequence, mark))
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         self._sources.append(asyncio.create_task(work))

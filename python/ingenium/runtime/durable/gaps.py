@@ -8,7 +8,7 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.stream import StreamState
 from ingenium.clock import format_second
 from ingenium.components import Component, Executor
-from ingenium.runtime.durable.store import Position, Store
+from ingenium.runtime.durable.store import Store, StreamPosition
 
 __all__ = ["Gaps", "note_stopped", "take_stopped"]
 
@@ -54,7 +54,7 @@ class Gaps:
         self._was_stopped = was_stopped
         self._is_first = True
 
-    def start(self, state: StreamState, known: Position | None, name: str) -> int:
+    def start(self, state: StreamState, known: StreamPosition | None, name: str) -> int:
         """Return behind which message to read, and report what is missing before it.
 
         Args:
@@ -87,7 +87,7 @@ class Gaps:
             return state.first - 1
         return known.sequence
 
-    def _report(self, name: str, known: Position, to: str, why: str) -> None:
+    def _report(self, name: str, known: StreamPosition, to: str, why: str) -> None:
         component = self._component
         begin = f"message {known.sequence:,}"
         if known.mark:

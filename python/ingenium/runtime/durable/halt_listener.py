@@ -10,12 +10,12 @@ from ingenium.bus.envelope import unpack
 from ingenium.components import Component
 from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, TradingState
-from ingenium.runtime.durable.inbox import Act, Arrivals
+from ingenium.runtime.durable.inbox import ExternalChange, Inbox
 
-__all__ = ["hear_halts"]
+__all__ = ["listen_for_halts"]
 
 
-def hear_halts(component: Component, arrivals: Arrivals) -> Callable[[Message], None]:
+def listen_for_halts(component: Component, arrivals: Inbox) -> Callable[[Message], None]:
     """Return what handles control events as they come over the plain bus.
 
     One that restricts trading takes effect before all that waits, and once more when it comes out
@@ -40,6 +40,6 @@ def hear_halts(component: Component, arrivals: Arrivals) -> Callable[[Message], 
 
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.add_done_callback(lambda done: done.cancelled() or done.exception())
-        arrivals.put_act(Act(f"halt/{event.id}", act, done))
+        arrivals.put_act(ExternalChange(f"halt/{event.id}", act, done))
 
     return receive

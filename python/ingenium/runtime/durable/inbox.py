@@ -11,9 +11,9 @@ import msgspec
 
 from ingenium.bus.base import Message
 from ingenium.bus.stream import Record
-from ingenium.runtime.durable.store import Position
+from ingenium.runtime.durable.store import StreamPosition
 
-__all__ = ["Act", "Arrivals", "Data"]
+__all__ = ["ExternalChange", "Inbox", "Data"]
 
 _LIMIT = 1024
 
@@ -28,11 +28,11 @@ class Data(msgspec.Struct, frozen=True):
     """
 
     message: Message
-    position: Position | None = None
+    position: StreamPosition | None = None
     kept_at: datetime | None = None
 
 
-class Act(msgspec.Struct):
+class ExternalChange(msgspec.Struct):
     """Something that a component has done outside of the bus, to be written down."""
 
     cause: str
@@ -40,14 +40,14 @@ class Act(msgspec.Struct):
     done: asyncio.Future[None]
 
 
-class Arrivals:
+class Inbox:
     """Three queues with one reader: what was done outside, the stream of orders, market data.
 
     Orders never wait behind market data. A queue that is full lets its writer wait.
     """
 
     def __init__(self) -> None:
-        self.acts: deque[Act] = deque()
+        self.acts: deque[ExternalChange] = deque()
         self.records: deque[Record] = deque()
         self.data: deque[Data] = deque()
         self._woken = asyncio.Event()
@@ -74,7 +74,7 @@ class Arrivals:
         """Add market data."""
         await self._put(self.data, data)
 
-    def put_act(self, act: Act) -> None:
+    def put_act(self, act: ExternalChange) -> None:
         """Add what was done outside."""
         self.acts.append(act)
         self._woken.set()
@@ -90,7 +90,7 @@ class Arrivals:
         queue.append(item)  # type: ignore[arg-type]
         self._woken.set()
 
-    def next(self) -> Act | Record | Data | None:
+    def next(self) -> ExternalChange | Record | Data | None:
         """Take the most urgent one; ``None`` when nothing waits."""
         for queue in (self.acts, self.records, self.data):
             if queue:

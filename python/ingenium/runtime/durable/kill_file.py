@@ -57,7 +57,7 @@ class KillFile:
         """Return that of an app, which is in the app's folder below the data folder."""
         return cls(folder / HALT_FILE)
 
-    def look(self) -> Restriction | None:
+    def observe(self) -> Restriction | None:
         """Return what it says now; ``None`` when it is not there.
 
         Cheap enough to be asked before each order: it is read when it has changed only.
@@ -81,7 +81,7 @@ class KillFile:
 
     def state(self) -> TradingState:
         """Return what it allows: everything, when it is not there."""
-        found = self.look()
+        found = self.observe()
         return TradingState.ACTIVE if found is None else found.state
 
     def write(self, restriction: Restriction) -> None:

@@ -6,10 +6,10 @@ import asyncio
 
 from ingenium.bus.lease import Lease
 
-__all__ = ["LeaseHold"]
+__all__ = ["LeaseKeeper"]
 
 
-class LeaseHold:
+class LeaseKeeper:
     """A lease from the start of a component to its end.
 
     Args:

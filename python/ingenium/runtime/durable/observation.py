@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
-from ingenium.runtime.durable.inbox import Arrivals
+from ingenium.runtime.durable.inbox import Inbox
 from ingenium.runtime.durable.store import Store
 from ingenium.runtime.progress import Observation, Progress
 
 __all__ = ["lag_of", "observe"]
 
 
-def lag_of(arrivals: Arrivals, progress: Progress, now: datetime) -> float:
+def lag_of(arrivals: Inbox, progress: Progress, now: datetime) -> float:
     """Return how far behind a component is, in seconds.
 
     Args:
@@ -30,7 +30,7 @@ def lag_of(arrivals: Arrivals, progress: Progress, now: datetime) -> float:
     return 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
-def observe(store: Store, arrivals: Arrivals, progress: Progress, now: datetime) -> Observation:
+def observe(store: Store, arrivals: Inbox, progress: Progress, now: datetime) -> Observation:
     """Return how a component stands.
 
     Raises:

@@ -14,20 +14,20 @@ from ingenium.errors import IngeniumError
 from ingenium.events import Event, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
 from ingenium.runtime.durable.rebuild import history
 from ingenium.runtime.durable.stream_clock import StreamClock
-from ingenium.runtime.durable.transaction import Draft
+from ingenium.runtime.durable.transaction import Transaction
 from ingenium.subjects.names import event_type_of
 from ingenium.trading.fill import Fill
 from ingenium.trading.money import EXACT, ZERO
 from ingenium.trading.order import Order
 from ingenium.trading.order_tracker import OrderTracker, works_on
 
-__all__ = ["Unseen", "end_unseen", "find_unseen"]
+__all__ = ["OrphanOrders", "end_orphans", "find_orphans"]
 
 _ANY_PRICE = Decimal(1)
 _READ = {OrderEvent, ReplaceEvent, ExecutionEvent}
 
 
-class Unseen(msgspec.Struct):
+class OrphanOrders(msgspec.Struct):
     """What a stream holds for an executor that has no state.
 
     Attributes:
@@ -42,23 +42,23 @@ class Unseen(msgspec.Struct):
     positions: dict[str, Decimal]
 
 
-async def find_unseen(stream: Stream, last: int) -> Unseen:
+async def find_orphans(stream: Stream, last: int) -> OrphanOrders:
     """Return what a stream holds for an executor that has no state.
 
     Args:
         stream: Has the orders, and the executions of whoever worked them.
         last: Sequence of the last message to look at.
     """
-    search = _Search()
+    search = _OrphanSearch()
     async with aclosing(history(stream, last)) as arriving:
         async for records in arriving:
             for record in records:
-                search.look(record)
+                search.observe(record)
     return search.found()
 
 
-async def end_unseen(
-    executor: Executor, stream: Stream, last: int, draft: Draft, clock: StreamClock
+async def end_orphans(
+    executor: Executor, stream: Stream, last: int, transaction: Transaction, clock: StreamClock
 ) -> None:
     """Let an executor without a file report what became of orders that were there before it.
 
@@ -68,19 +68,19 @@ async def end_unseen(
         executor: Takes the orders in, and the positions that the stream comes to.
         stream: Has the orders and their reports.
         last: Sequence of the last message to look at.
-        draft: Takes what the executor sends.
+        transaction: Takes what the executor sends.
         clock: Tells the time of the reports.
     """
-    unseen = await find_unseen(stream, last)
+    unseen = await find_orphans(stream, last)
     executor.learn_positions(unseen.positions)
     for order, update, reports in unseen.orders:
         executor.begin(order.id, clock.present())
         executor.end_unseen(order, update, reports)
-        draft.see(order.id)
-        draft.send(executor.take(), clock.present())
+        transaction.see(order.id)
+        transaction.send(executor.take(), clock.present())
 
 
-class _Search:
+class _OrphanSearch:
     """Follows orders as the portfolio that has sent them does."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class _Search:
         self._filled: dict[tuple[str, str], Decimal] = {}
         self._counted: set[str] = set()
 
-    def look(self, record: Record) -> None:
+    def observe(self, record: Record) -> None:
         kind = event_type_of(record.message.subject)
         if kind not in _READ:
             return
@@ -139,8 +139,8 @@ class _Search:
             elif each in self._open:
                 self._open[each].append(event.id)
 
-    def found(self) -> Unseen:
-        found = Unseen([], {})
+    def found(self) -> OrphanOrders:
+        found = OrphanOrders([], {})
         for order_id, reports in self._open.items():
             order = self._tracker.active(order_id)
             if order is not None:

@@ -31,23 +31,23 @@ from ingenium.runtime.dispatch import (
 from ingenium.runtime.durable.causes import cause_of
 from ingenium.runtime.durable.deadline import lateness
 from ingenium.runtime.durable.stream_clock import StreamClock
-from ingenium.runtime.durable.transaction import Draft
+from ingenium.runtime.durable.transaction import Transaction
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
-from ingenium.runtime.loop_watchdog import watched
+from ingenium.runtime.loop_watchdog import timed
 from ingenium.runtime.progress import HURRIED, Progress
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.subjects.names import TRADING, event_type_of
 
-__all__ = ["Taker"]
+__all__ = ["RecordHandler"]
 
 
-class Taker:
+class RecordHandler:
     """Decides what becomes of a message: handled, passed over, or a dead letter.
 
     Args:
         bus: Takes incidents.
         component: Handles.
-        draft: Takes what comes of it.
+        transaction: Takes what comes of it.
         clock: Tells the server's time.
         stream: Name of the stream of orders.
         limit: From when on a handler that blocks everything else is reported.
@@ -61,7 +61,7 @@ class Taker:
         self,
         bus: Bus,
         component: Component,
-        draft: Draft,
+        transaction: Transaction,
         clock: StreamClock,
         stream: str,
         limit: HandlerLimit = BLOCKED_LIMIT,
@@ -72,7 +72,7 @@ class Taker:
         self._limit = limit
         self._bus = bus
         self._component = component
-        self._draft = draft
+        self._transaction = transaction
         self._clock = clock
         self._stream = stream
         self._handlers = handlers_of(component)
@@ -143,20 +143,20 @@ class Taker:
         except (DecodeError, ComponentError) as error:
             self._bus.report(incident_of(error, message.subject))
             kept = None if record is None else (self._stream, record)
-            self._draft.bury(message, error, kept, self._clock)
+            self._transaction.dead_letter(message, error, kept, self._clock)
             if isinstance(event, ExecutionEvent) and isinstance(error, ComponentError) and event.id:
                 # Its fill is booked, whatever the handler did then.
-                self._draft.see(key, digest)
+                self._transaction.see(key, digest)
             return
         if record is not None and key:
-            self._draft.see(key, digest)
+            self._transaction.see(key, digest)
         self._send(sent, since)
 
     def _send(self, events: list[Event], cause: datetime | None) -> None:
         if events:
             now = self._clock.present()
             self.progress.send(events, now, cause)
-            self._draft.send(events, now, cause)
+            self._transaction.send(events, now, cause)
 
     async def _take_repeated(
         self, event: Event, message: Message, record: Record, known: bytes, digest: bytes
@@ -180,7 +180,7 @@ class Taker:
         ):
             # It tells another order from the same one in other words, and rejects that.
             sent = await handle(component, component.handle_repeated, event, record.time)
-            self._draft.send(sent, self._clock.present())
+            self._transaction.send(sent, self._clock.present())
         elif known:
             self._refuse(event, message, record)
 
@@ -190,10 +190,10 @@ class Taker:
         Those who may send signals may not use up the id of an execution to come: an id that is
         known as that of another kind of event is no reason to pass this one over.
         """
-        known = self._draft.digest(identifier)
+        known = self._transaction.digest(identifier)
         if known and known[:1] != digest[:1]:
             identifier = f"{digest[:1].hex()}/{identifier}"
-            known = self._draft.digest(identifier)
+            known = self._transaction.digest(identifier)
         return identifier, known
 
     def _refuse(self, event: Event, message: Message, record: Record) -> None:
@@ -205,7 +205,7 @@ class Taker:
             "and that says something else: two programs send under one name, or one of them forges"
         )
         self._bus.report(Incident(IncidentKind.CONFLICT, str(error), message.subject, error))
-        self._draft.bury(message, error, (self._stream, record), self._clock)
+        self._transaction.dead_letter(message, error, (self._stream, record), self._clock)
 
     async def _let_handle(
         self, event: Event, headers: Mapping[str, str], record: Record | None, cause: str
@@ -215,7 +215,7 @@ class Taker:
         if record is None:
             note_arrival(event, now)
             work = handle(component, self._handlers[DataEvent], event, now)
-            return await watched(self._bus, component, work, type(event), self._limit)
+            return await timed(self._bus, component, work, type(event), self._limit)
         handler = self._handlers.get(type(event), component.handle_control)
         late = lateness(event, headers, record.time, now)
         if isinstance(event, HURRIED) and component.cause_time is not None:
@@ -224,4 +224,4 @@ class Taker:
             self.progress.late += 1
             handler = partial(component.handle_late, age_seconds=late)
         work = handle(component, handler, event, record.time, cause)
-        return await watched(self._bus, component, work, type(event), self._limit)
+        return await timed(self._bus, component, work, type(event), self._limit)

@@ -6,19 +6,19 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.errors import StreamError
-from ingenium.runtime.durable.store import Position
+from ingenium.runtime.durable.store import StreamPosition
 
-__all__ = ["check_history", "find_place", "mark_of", "remembers"]
+__all__ = ["check_history", "resume_position", "mark_of", "remembers"]
 
 
 class _RefilledError(StreamError):
     """Others have taken the places of messages that were lost."""
 
 
-async def find_place(
+async def resume_position(
     bus: Bus,
     component: Component,
-    known: Position,
+    known: StreamPosition,
     stream: Stream,
     state: StreamState,
     *,
@@ -58,7 +58,7 @@ async def find_place(
     return max(min(known.sequence, state.last), state.first - 1, *state.missing[-1:])
 
 
-async def _check_mark(stream: Stream, known: Position, state: StreamState) -> None:
+async def _check_mark(stream: Stream, known: StreamPosition, state: StreamState) -> None:
     """Make sure that the last message that was handled is still the one in its place.
 
     A stream that has lost its end gives the numbers of what is lost to what comes next.

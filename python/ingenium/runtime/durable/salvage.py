@@ -17,10 +17,10 @@ from ingenium.components import Component, Executor, Portfolio
 from ingenium.errors import StoreDamagedError, StoreError
 from ingenium.runtime.durable.damage import Damage
 from ingenium.runtime.durable.secret import META_KEY
-from ingenium.runtime.durable.store import STATE_CURE, Change, Outgoing, Position, Store
+from ingenium.runtime.durable.store import STATE_CURE, Change, Outgoing, Store, StreamPosition
 from ingenium.runtime.durable.store_file import StoreLock, connect
 
-__all__ = ["Kept", "open_store", "place_before_damage", "put_parts", "whole_parts"]
+__all__ = ["Kept", "open_store", "position_before_damage", "put_parts", "whole_parts"]
 
 _PLACE = "place before damage"
 _IDS_AT_ONCE = 10_000
@@ -48,8 +48,8 @@ class Kept(msgspec.Struct):
 
     lives: str = ""
     is_state_doubtful: bool = True
-    place: Position | None = None
-    positions: list[Position] = []
+    place: StreamPosition | None = None
+    positions: list[StreamPosition] = []
     bad_rows: set[object] = set()
     rows: dict[str, bytes | None] = {}
     id_secret: str = ""
@@ -90,7 +90,7 @@ def open_store(bus: Bus, path: Path, owner: str, component: Component) -> Store:
         return store
 
 
-def place_before_damage(store: Store) -> Position | None:
+def position_before_damage(store: Store) -> StreamPosition | None:
     """Return how far a portfolio had come whose books are to be made anew.
 
     Args:
@@ -100,7 +100,7 @@ def place_before_damage(store: Store) -> Position | None:
         Its place in the stream of orders; ``None`` when its file was not damaged, or does not tell.
     """
     text = store.meta(_PLACE)
-    return msgspec.json.decode(text, type=Position) if text else None
+    return msgspec.json.decode(text, type=StreamPosition) if text else None
 
 
 def _cure(component: Component, path: Path) -> str:
@@ -241,7 +241,7 @@ def _read_parts(
             kept.rows[key] = row
     if "position" not in bad:
         # It may have been damaged before, and not have come to make its books anew.
-        kept.place = old.position(MONEY_STREAM.name) or place_before_damage(old)
+        kept.place = old.position(MONEY_STREAM.name) or position_before_damage(old)
         kept.positions = [each for each in old.positions() if each != kept.place]
     else:
         kept.lost.append("the signals that came since it was stopped")

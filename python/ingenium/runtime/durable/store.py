@@ -26,7 +26,7 @@ from ingenium.runtime.durable.store_file import (
     store_error,
 )
 
-__all__ = ["STATE_CURE", "Change", "Outgoing", "Position", "Store"]
+__all__ = ["STATE_CURE", "Change", "Outgoing", "StreamPosition", "Store"]
 
 
 STATE_CURE = "put back a whole copy, or move it away; docs/delivery.md tells what that loses"
@@ -36,7 +36,7 @@ _ADD_TO_OUTBOX = (
 )
 
 
-class Position(msgspec.Struct, frozen=True):
+class StreamPosition(msgspec.Struct, frozen=True):
     """How far a component has come in a stream.
 
     Attributes:
@@ -85,7 +85,7 @@ class Change(msgspec.Struct):
         sent: Numbers of what has been sent.
     """
 
-    positions: list[Position] = msgspec.field(default_factory=list)
+    positions: list[StreamPosition] = msgspec.field(default_factory=list)
     seen: list[str] = msgspec.field(default_factory=list)
     digests: dict[str, bytes] = msgspec.field(default_factory=dict)
     rows: dict[str, bytes | None] = msgspec.field(default_factory=dict)
@@ -260,7 +260,7 @@ class Store:
         self.set_meta("lives", str(life))
         return life
 
-    def position(self, stream: str) -> Position | None:
+    def position(self, stream: str) -> StreamPosition | None:
         """Return how far the component has come in a stream; ``None`` when it never read it."""
         return next((each for each in self.positions() if each.stream == stream), None)
 
@@ -318,14 +318,14 @@ class Store:
         finally:
             self._connection.rollback()
 
-    def positions(self) -> list[Position]:
+    def positions(self) -> list[StreamPosition]:
         """Return how far the component has come, in each stream."""
         with self._speaking():
             found = self._connection.execute(
                 f"SELECT stream, created, sequence, mark, {self._known} FROM position "  # noqa: S608
                 "ORDER BY stream"
             ).fetchall()
-            return [Position(*each) for each in self._whole("position", found)]
+            return [StreamPosition(*each) for each in self._whole("position", found)]
 
     def outbox(self, limit: int = 100) -> list[Outgoing]:
         """Return what is to be sent next, oldest first."""

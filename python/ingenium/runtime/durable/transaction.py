@@ -13,11 +13,11 @@ from ingenium.clock import Clock, format_time
 from ingenium.components import Component, Executor
 from ingenium.events import ContentType, Event
 from ingenium.runtime.durable.causes import CAUSE_TIME
-from ingenium.runtime.durable.store import Change, Outgoing, Position, Store
+from ingenium.runtime.durable.store import Change, Outgoing, Store, StreamPosition
 from ingenium.runtime.progress import HURRIED
 from ingenium.subjects.names import subject_of
 
-__all__ = ["DEADLINE", "DEADLINE_SECONDS", "Draft"]
+__all__ = ["DEADLINE", "DEADLINE_SECONDS", "Transaction"]
 
 DEADLINE = "Ingenium-Deadline"
 """Header of what must not be acted upon after a time, RFC 3339."""
@@ -25,7 +25,7 @@ DEADLINE_SECONDS = Executor.max_order_age_seconds
 """How long a signal or an order may take from its cause to where it is acted upon."""
 
 
-class Draft:
+class Transaction:
     """Collects a transaction.
 
     Args:
@@ -50,7 +50,7 @@ class Draft:
         self._max_message = max_message
         self._content_type = content_type
         self._secret = secret
-        self._positions: dict[str, Position] = {}
+        self._positions: dict[str, StreamPosition] = {}
         # What each event said that was handled.
         self._seen: dict[str, bytes] = {}
         self._outbox: list[Outgoing] = []
@@ -74,7 +74,7 @@ class Draft:
         """
         self._seen[identifier] = digest
 
-    def move(self, position: Position) -> None:
+    def move(self, position: StreamPosition) -> None:
         """Take note of how far the component has come."""
         self._positions[position.stream] = position
 
@@ -101,7 +101,7 @@ class Draft:
                 identifier = message_id(identifier, subject, payload, headers, self._secret)
             self._outbox.append(Outgoing(identifier, subject, payload, headers))
 
-    def bury(
+    def dead_letter(
         self,
         message: Message,
         error: Exception,

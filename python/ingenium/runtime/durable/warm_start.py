@@ -15,7 +15,7 @@ from ingenium.errors import DecodeError, StreamError
 from ingenium.events import DataEvent
 from ingenium.runtime.dispatch import wants
 from ingenium.runtime.durable.data_reader import OpenStream
-from ingenium.runtime.durable.store import Position, Store
+from ingenium.runtime.durable.store import Store, StreamPosition
 from ingenium.runtime.durable.unsaved_indicators import unsaved_indicators
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.trading.bar import Bar
@@ -63,7 +63,7 @@ async def warm_start(
     store: Store,
     open_data: OpenStream | None,
     subjects: Sequence[str],
-) -> Position | None:
+) -> StreamPosition | None:
     """Warm a strategy up, or fill what it has missed since it saved its state.
 
     The place from which live data is read is fixed first, so that what arrives meanwhile is
@@ -101,7 +101,7 @@ async def warm_start(
     if not has_state:
         await warm_up.begin()
         await _take_kept(warm_up, component, stream, subjects, state.last)
-        return Position(stream.name, state.created, state.last)
+        return StreamPosition(stream.name, state.created, state.last)
     known = store.position(stream.name)
     goes_on = known is not None and _goes_on(known, state)
     after = known.sequence if known is not None and goes_on else max(state.first - 1, 0)
@@ -111,14 +111,14 @@ async def warm_start(
             first = _time_of(record)
             break
     await warm_up.resume(first)
-    return None if goes_on else Position(stream.name, state.created, after)
+    return None if goes_on else StreamPosition(stream.name, state.created, after)
 
 
 def _has_state(rows: Mapping[str, bytes]) -> bool:
     return SAVED in rows or "user" in rows
 
 
-def _goes_on(known: Position, state: StreamState) -> bool:
+def _goes_on(known: StreamPosition, state: StreamState) -> bool:
     """Whether a stream has all that follows a position."""
     is_same = known.created == state.created
     return is_same and state.first - 1 <= known.sequence <= state.last

@@ -27,8 +27,8 @@ from ingenium.events import (
 )
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit, handler_place
 from ingenium.runtime.lockstep.reports import Reports
-from ingenium.runtime.lockstep.settle_timer import Silence
-from ingenium.runtime.lockstep.step_counts import Arrivals
+from ingenium.runtime.lockstep.settle_timer import SettleTimer
+from ingenium.runtime.lockstep.step_counts import StepCounts
 from ingenium.runtime.replay.event_log import EventLog, OnStep, Step
 from ingenium.runtime.replay.feed import next_turn
 from ingenium.runtime.replay.signal_order import SignalOrder
@@ -82,7 +82,7 @@ class Conductor:
         self._stop_asked = False
         self._ending: list[Callable[[], None]] = []
         self._reports = Reports(app)
-        self._arrived = Arrivals()
+        self._arrived = StepCounts()
         self._signal_order = SignalOrder(app)
         self._step = 0
         self._orders_settled = 0
@@ -91,7 +91,7 @@ class Conductor:
         self._members: list[Component] = [
             c for c in app.components if not isinstance(c, External) or c.reports
         ]
-        self._silent = Silence(app)
+        self._silent = SettleTimer(app)
 
     async def start(self) -> None:
         """Subscribe; components may be started before or after this."""

@@ -41,7 +41,7 @@ from ingenium.runtime.replay.window import Window
 from ingenium.subjects.names import event_type_of, grant_subject, report_subject, subject_of
 from ingenium.trading import Bar
 
-__all__ = ["Member", "make_member"]
+__all__ = ["ReplayRunner", "make_replay_runner"]
 
 _NAMES: dict[type[Event], str] = {
     DataEvent: "data",
@@ -54,13 +54,13 @@ _NAMES: dict[type[Event], str] = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def make_member(
+def make_replay_runner(
     bus: Bus,
     app: App,
     component: Component,
     limit: HandlerLimit = REPLAY_LIMIT,
     window: Window | None = None,
-) -> Member:
+) -> ReplayRunner:
     """Make the member that plays ``component``'s part.
 
     Args:
@@ -86,7 +86,7 @@ def make_member(
     raise ConfigError(f"component {component.name!r} is another program: start its command instead")
 
 
-class Member(ABC):
+class ReplayRunner(ABC):
     """One component in a replay.
 
     It tells the conductor what it has handled and sent, and does what it may.
@@ -239,7 +239,7 @@ class Member(ABC):
             return
 
 
-class _Worker(Member):
+class _Worker(ReplayRunner):
     """A strategy: handles what arrives, when it arrives."""
 
     def __init__(self, bus: Bus, app: App, component: Component, limit: HandlerLimit) -> None:
@@ -277,7 +277,7 @@ class _Trader(_Worker):
         return worked
 
 
-class _Gated(Member):
+class _Gated(ReplayRunner):
     """A portfolio: handles what the conductor grants, executions before signals."""
 
     def __init__(
@@ -325,7 +325,7 @@ class _Gated(Member):
         return worked
 
 
-class _Feeder(Member):
+class _Feeder(ReplayRunner):
     """An ingestor: gives the events of history that it is granted."""
 
     def __init__(self, bus: Bus, app: App, component: Ingestor, limit: HandlerLimit) -> None:

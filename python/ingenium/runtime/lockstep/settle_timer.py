@@ -13,14 +13,14 @@ from ingenium.components import App, Component, External
 from ingenium.errors import DecodeError, LockstepError
 from ingenium.events import Event, ExecutionEvent, OrderEvent, SignalEvent
 
-__all__ = ["Silence"]
+__all__ = ["SettleTimer"]
 
 _SENDERS = {SignalEvent: "strategy", OrderEvent: "portfolio", ExecutionEvent: "executor"}
 _SAME_DAY = timedelta(hours=1)
 """A signal whose time is further away does not carry the time of its sending."""
 
 
-class Silence:
+class SettleTimer:
     """The components of an app that report nothing.
 
     Args:

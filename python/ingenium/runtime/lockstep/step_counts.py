@@ -15,12 +15,12 @@ from ingenium.events import (
 )
 from ingenium.subjects.names import subject_for
 
-__all__ = ["Arrivals"]
+__all__ = ["StepCounts"]
 
 _KINDS: tuple[type[Event], ...] = (DataEvent, SignalEvent, OrderEvent, ExecutionEvent)
 
 
-class Arrivals:
+class StepCounts:
     """Counts messages by kind, and keeps those of one step."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ from ingenium.runtime.replay.feed import Item
 from ingenium.runtime.replay.outcomes import OrderOutcomes
 from ingenium.runtime.replay.problems import replay_problems, why_nothing_came
 from ingenium.subjects.names import event_type_of, subject_of
-from ingenium.trading import Account, Bar, Fill, Order, SentReport, Trade
+from ingenium.trading import Account, Bar, Fill, LazyExecution, Order, Trade
 from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.order import protective_ids
 from ingenium.trading.period import is_period
@@ -231,7 +231,7 @@ class EventLog:
             else:
                 self._book(event_of(order))
         for sent in executions:
-            if not isinstance(sent, SentReport):
+            if not isinstance(sent, LazyExecution):
                 self._book(event_of(sent))
             elif sent.fill is not None:
                 self._book_fill(sent.fill)
