@@ -4,7 +4,7 @@ Pure, as the journal that is built on it. Everything may be told twice, late and
 are known by their symbol, their order and the broker's id of the execution, and an order ends when
 the fills are booked that the broker's last word counts.
 
-What contradicts itself blocks its symbol and sets `JournalUpdates.is_doubted`: then all fills are read
+What contradicts itself blocks its symbol and sets `JournalUpdates.is_doubted`: all fills are read
 again, and positions are compared.
 """
 
