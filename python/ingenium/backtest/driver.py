@@ -8,7 +8,8 @@ from decimal import Decimal
 from operator import length_hint
 
 from ingenium.components import Component, Executor, Portfolio
-from ingenium.components.base import Handled, Sent, event_of
+from ingenium.components.handle import ComponentHandle, Handled, Sent, event_of
+from ingenium.components.handle_of import handle_of
 from ingenium.events import DataEvent, Event, encode
 from ingenium.runtime.dispatch import bar_handler_of, failed_on, handlers_of, start_component
 from ingenium.trading import Bar, LazyExecution, Order
@@ -40,6 +41,7 @@ class ComponentDriver:
         "_symbols",
         "component",
         "count",
+        "handle",
         "started",
     )
 
@@ -54,12 +56,13 @@ class ComponentDriver:
         self._on_order: Callable[[Order], Handled] = _ignore
         self._on_report: Callable[[LazyExecution], Handled] = _ignore
         if isinstance(component, Executor):
-            self._on_order = component.handle_order
+            self._on_order = handle_of(component).handle_order
         elif isinstance(component, Portfolio):
-            self._on_report = component.handle_report
-        component.hand_over()
-        self._begin = component.begin
-        self._begins_as_usual = getattr(component.begin, "__func__", None) is Component.begin
+            self._on_report = handle_of(component).handle_report
+        handle = self.handle = handle_of(component)
+        handle.hand_over()
+        self._begin = handle.begin
+        self._begins_as_usual = getattr(handle.begin, "__func__", None) is ComponentHandle.begin
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def deliver(
@@ -95,13 +98,13 @@ class ComponentDriver:
                     self._begin(item.id, time)
                     awaitable = self._on_order(item)
                 else:
-                    self._begin(item.id or component.name_cause(encode(item), time), time)
+                    self._begin(item.id or self.handle.name_cause(encode(item), time), time)
                     awaitable = handler(item)
             except Exception as error:
                 raise failed_on(component, _event_of(item), error) from error
             if awaitable is not None:
                 return self._finish(kind, awaitable, items[place:], time, sent)
-            if component.outbox:
+            if self.handle.outbox:
                 self._take(sent)
         return None
 
@@ -132,7 +135,7 @@ class ComponentDriver:
             raise failed_on(self.component, _event_of(bar), error) from error
         if awaitable is not None:
             return self._finish(DataEvent, awaitable, [bar], time, sent)
-        if self.component.outbox:
+        if self.handle.outbox:
             self._take(sent)
         return None
 
@@ -164,20 +167,22 @@ class ComponentDriver:
         """
         component = self.component
         try:
-            awaitable = Component.handle_run(component, left, self._on_bar, bars[0].symbol, marks)
+            awaitable = ComponentHandle.handle_run(
+                self.handle, left, self._on_bar, bars[0].symbol, marks
+            )
         except Exception as error:
             bar = bars[-length_hint(left) - 1]
             raise failed_on(component, _event_of(bar), error) from error
         if awaitable is not None:
             bar = bars[-length_hint(left) - 1]
             return self._finish(DataEvent, awaitable, [bar], bar.end, sent)
-        if component.outbox:
+        if self.handle.outbox:
             self._take(sent)
         return None
 
     def _take(self, sent: list[Sent]) -> None:
         """Put what the component has sent behind ``sent``."""
-        found = self.component.take_sent()
+        found = self.handle.take_sent()
         self.count += len(found)
         sent += found
 

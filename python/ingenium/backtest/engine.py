@@ -17,7 +17,9 @@ from ingenium.backtest.driver import ComponentDriver
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.fast_loop import FastLoop
 from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
-from ingenium.components.base import Sent, ran_already
+from ingenium.components.base import ran_already
+from ingenium.components.handle import Sent
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import BacktestError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
 from ingenium.runtime.dispatch import end_instant, start_component, stop_component
@@ -90,10 +92,10 @@ class Replay:
         for component in app.components:
             if isinstance(component, External):
                 raise BacktestError(
-                    f"{component.role} {component.name!r} is another program, and this runs what "
+                    f"{component} is another program, and this runs what "
                     "is in Python: use ingenium backtest or ingenium run"
                 )
-            if component.has_run:
+            if handle_of(component).has_run:
                 raise BacktestError(
                     f"{ran_already(component)}: make a new App with new components for each run, "
                     "or pass a function that makes it"
@@ -116,7 +118,7 @@ class Replay:
         self._deliver_to_executor = _ignore if self._executor is None else self._executor.deliver
         self._holder = app.executor if isinstance(app.executor, Executor) else None
         if self._holder is not None:
-            self._holder.knows_instants = True
+            handle_of(self._holder).knows_instants = True
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self.log = EventLog(cash, digest=digest)
@@ -136,7 +138,7 @@ class Replay:
             await feed.start()
         for component in self._app.components:
             # Ingestors may be shared by apps: each run has them read from the beginning.
-            component.has_run = not isinstance(component, Ingestor)
+            handle_of(component).has_run = not isinstance(component, Ingestor)
         for ingestor, feed in zip(self._ingestors, self._feeds, strict=True):
             self._check_beginning(ingestor, None if feed.head is None else feed.head.time)
         while (time := self.next_time()) is not None and time <= self._until:
@@ -175,14 +177,14 @@ class Replay:
 
     def _check_beginning(self, ingestor: Ingestor, time: datetime | None) -> None:
         """Refuse an ingestor that goes on where its last run ended."""
-        before = ingestor.first_time
+        before = handle_of(ingestor).first_time
         if before is not None and time != before:
             begins = "gives nothing now" if time is None else f"begins at {time} now"
             raise BacktestError(
                 f"ingestor {ingestor.name!r} {begins}, and began at {before} in its last run: let "
                 "read() or read_bars() begin from the start each time, or make a new ingestor"
             )
-        ingestor.first_time = time
+        handle_of(ingestor).first_time = time
 
     def _may_be_quick(self) -> bool:
         """Whether all that is left can be read without waiting, and no ingestor has to start."""
@@ -248,9 +250,9 @@ class Replay:
         asked: list[Sent] = []
         if pending := self._deliver_to_executor(DataEvent, data, time, filled):
             await pending
-        if self._holder is not None and self._holder.is_holding:
+        if self._holder is not None and handle_of(self._holder).is_holding:
             await end_instant(self._holder)
-            filled += self._holder.take_sent()
+            filled += handle_of(self._holder).take_sent()
         if pending := self._deliver_to_portfolio(DataEvent, data, time, asked):
             await pending
         if filled and (pending := self._deliver_to_portfolio(ExecutionEvent, filled, time, asked)):

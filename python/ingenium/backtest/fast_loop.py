@@ -13,7 +13,8 @@ from ingenium.backtest.driver import ComponentDriver
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.brokers import PaperExecutor
 from ingenium.components import Executor, Portfolio
-from ingenium.components.base import Sent
+from ingenium.components.handle import Sent
+from ingenium.components.handle_of import handle_of
 from ingenium.exchange import PaperExchange
 from ingenium.runtime.replay import EventLog, Instant, Item, OnStep, Run
 from ingenium.trading import Bar
@@ -116,12 +117,12 @@ class FastLoop:
         if isinstance(worker, PaperExecutor) and _looks_as(PaperExecutor, worker, "on_data"):
             self._exchange = worker.exchange
         elif isinstance(worker, Executor):
-            self._looks.append(worker.observe)
+            self._looks.append(handle_of(worker).observe)
         owner = None if portfolio is None else portfolio.component
         if isinstance(owner, Portfolio) and _looks_as(Portfolio, owner, "on_data", "on_bar"):
             self._portfolio = owner
         elif isinstance(owner, Portfolio):
-            self._looks.append(owner.observe)
+            self._looks.append(handle_of(owner).observe)
 
     def run(self) -> Awaitable[None] | None:
         """Do steps until one causes something, or other tasks are due.
@@ -332,4 +333,4 @@ class FastLoop:
 def _looks_as(base: type, component: object, *handlers: str) -> bool:
     """Whether a component takes its looks as its base class does."""
     cls = type(component)
-    return all(getattr(cls, name) is getattr(base, name) for name in ("observe", *handlers))
+    return all(getattr(cls, name) is getattr(base, name) for name in handlers)

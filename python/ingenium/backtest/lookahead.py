@@ -21,7 +21,8 @@ from ingenium.backtest.early_bars import EarlyBars
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.file_watch import FileWatch
 from ingenium.components import App, Component, Ingestor, load_app
-from ingenium.components.base import Sent, event_of
+from ingenium.components.handle import Sent, event_of
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import BacktestError, ConfigError
 from ingenium.events import DataEvent, Ohlc, encode
 from ingenium.runtime.dispatch import STOP
@@ -135,7 +136,8 @@ def _decisions(
 
 def _record(component: Component, watch: FileWatch, decisions: list[_Decision]) -> None:
     """Write down what a component sends, and let the watch know when it is at work."""
-    begin, take = component.begin, component.take_sent
+    handle = handle_of(component)
+    begin, take = handle.begin, handle.take_sent
     at: list[datetime] = []
 
     def begin_watched(cause: str | Bar | LazyExecution, now: datetime) -> None:
@@ -153,8 +155,8 @@ def _record(component: Component, watch: FileWatch, decisions: list[_Decision]) 
         return sent
 
     # On the object, so that the class stays as it is.
-    component.begin = begin_watched  # type: ignore[method-assign]
-    component.take_sent = take_recorded  # type: ignore[method-assign]
+    handle.begin = begin_watched  # type: ignore[method-assign]
+    handle.take_sent = take_recorded  # type: ignore[method-assign]
 
 
 def _feed(

@@ -8,12 +8,15 @@ from datetime import datetime
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message
 from ingenium.bus.envelope import source_of
 from ingenium.clock import format_time
-from ingenium.components.base import Component, Handled
+from ingenium.components.base import Component
 from ingenium.components.blame import text_of, where
 from ingenium.components.data_time import event_time
 from ingenium.components.executor import Executor
+from ingenium.components.executor_handle import ExecutorHandle
+from ingenium.components.handle import Handled
+from ingenium.components.handle_of import handle_of, risk_of
 from ingenium.components.portfolio import Portfolio
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.portfolio_handle import PortfolioHandle
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import (
@@ -63,23 +66,25 @@ def handlers_of(component: Component) -> dict[type[Event], Handler]:
     if isinstance(component, Strategy):
         return {DataEvent: component.on_data}
     if isinstance(component, Portfolio):
+        portfolio = handle_of(component)
         return {
-            DataEvent: component.handle_data,
-            SignalEvent: component.handle_signal,
-            ExecutionEvent: component.handle_execution,
-            **_controls_of(component),
+            DataEvent: portfolio.handle_data,
+            SignalEvent: portfolio.handle_signal,
+            ExecutionEvent: portfolio.handle_execution,
+            **_controls_of(portfolio),
         }
     if isinstance(component, Executor):
+        executor = handle_of(component)
         return {
-            DataEvent: component.on_data if component.gate is None else component.handle_data,
-            **dict.fromkeys(_OF_PORTFOLIOS, component.handle_request),
-            **_controls_of(component),
+            DataEvent: component.on_data if executor.risk.gate is None else executor.handle_data,
+            **dict.fromkeys(_OF_PORTFOLIOS, executor.handle_request),
+            **_controls_of(executor),
         }
     return {}
 
 
-def _controls_of(component: RiskGated) -> dict[type[Event], Handler]:
-    return {} if component.gate is None else {ControlEvent: component.handle_control}
+def _controls_of(handle: PortfolioHandle | ExecutorHandle) -> dict[type[Event], Handler]:
+    return {} if handle.risk.gate is None else {ControlEvent: handle.handle_control}
 
 
 def bar_handler_of(component: Component) -> BarHandler:
@@ -88,11 +93,12 @@ def bar_handler_of(component: Component) -> BarHandler:
     It does the same as the handler of `DataEvent` with the bar's event.
     """
     if isinstance(component, Strategy):
-        cls = type(component)
-        is_plain = cls.on_data is Strategy.on_data and cls.handle_bar is Strategy.handle_bar
-        return component.on_bar if is_plain else component.handle_bar
-    if isinstance(component, Portfolio | Executor):
-        return component.handle_bar
+        strategy = handle_of(component)
+        return component.on_bar if strategy.reads_bars else strategy.handle_bar
+    if isinstance(component, Portfolio):
+        return handle_of(component).handle_bar
+    if isinstance(component, Executor):
+        return handle_of(component).handle_bar
     return lambda bar: None
 
 
@@ -163,21 +169,22 @@ async def handle(
     Raises:
         ComponentError: The handler raised; what it had sent before is dropped.
     """
-    component.begin(event.id or cause or component.name_cause(encode(event), now), now)
-    if component.follows_data:
-        component.data_time = event_time(event, component.now)
+    running = handle_of(component)
+    running.begin(event.id or cause or running.name_cause(encode(event), now), now)
+    if running.follows_data:
+        running.data_time = event_time(event, running.now)
     try:
         result = handler(event)
         if result is not None:
             await result
-        if isinstance(component, RiskGated) and component.news:
-            await component.share_news()
+        if (risk := risk_of(component)) is not None and risk.news:
+            await risk.share_news()
     except MemoryError:
         # No fault of the event: the process ends, and the next one handles it.
         raise
     except Exception as error:
         raise failed_on(component, event, error) from error
-    return component.take()
+    return handle_of(component).take()
 
 
 async def end_instant(executor: Executor) -> None:
@@ -190,25 +197,23 @@ async def end_instant(executor: Executor) -> None:
         ComponentError: It raised; what it had sent is dropped.
     """
     try:
-        result = executor.end_instant()
+        result = handle_of(executor).end_instant()
         if result is not None:
             await result
-        if executor.news:
-            await executor.share_news()
+        if executor.risk.news:
+            await executor.risk.share_news()
     except Exception as error:
-        executor.withdraw()
+        handle_of(executor).withdraw()
         raise ComponentError(
-            f"{executor.role} {executor.name!r} failed at the end of an instant: "
-            f"{text_of(error)}{where(error)}"
+            f"{executor} failed at the end of an instant: {text_of(error)}{where(error)}"
         ) from error
 
 
 def failed_on(component: Component, event: Event, error: Exception) -> ComponentError:
     """Make the error of a handler that raised; what it had sent is dropped."""
-    component.withdraw()
+    handle_of(component).withdraw()
     return ComponentError(
-        f"{component.role} {component.name!r} failed on {describe(event)}: "
-        f"{text_of(error)}{where(error)}"
+        f"{component} failed on {describe(event)}: {text_of(error)}{where(error)}"
     )
 
 
@@ -221,8 +226,8 @@ def incident_of(error: DecodeError | ComponentError, subject: str) -> Incident:
 
 def report_alarms(bus: Bus, component: Component) -> None:
     """Let the alarms of a component be incidents of a bus."""
-    if isinstance(component, RiskGated):
-        component.on_alarm = lambda text: bus.report(Incident(IncidentKind.EXIT_DENIED, text))
+    if (risk := risk_of(component)) is not None:
+        risk.on_alarm = lambda text: bus.report(Incident(IncidentKind.EXIT_DENIED, text))
 
 
 def describe(event: Event) -> str:
@@ -263,17 +268,16 @@ async def stop_component(component: Component, now: datetime, life: str = "") ->
 async def _run_hook(
     component: Component, hook: Callable[[], Handled], what: str, now: datetime, life: str
 ) -> list[Event]:
-    component.begin(f"{what}/{life}" if life else what, now)
+    handle_of(component).begin(f"{what}/{life}" if life else what, now)
     try:
         result = hook()
         if result is not None:
             await result
-        if isinstance(component, RiskGated) and component.news:
-            await component.share_news()
+        if (risk := risk_of(component)) is not None and risk.news:
+            await risk.share_news()
     except Exception as error:
-        component.withdraw()
+        handle_of(component).withdraw()
         raise ComponentError(
-            f"{component.role} {component.name!r} failed to {what}: {type(error).__name__}: "
-            f"{error}{where(error)}"
+            f"{component} failed to {what}: {type(error).__name__}: {error}{where(error)}"
         ) from error
-    return component.take()
+    return handle_of(component).take()

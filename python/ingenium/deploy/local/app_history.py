@@ -7,6 +7,7 @@ from contextlib import aclosing
 from datetime import datetime
 
 from ingenium.components import App, Component, External, Ingestor, Strategy
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ConfigError
 from ingenium.events import DataEvent
 from ingenium.runtime.dispatch import start_component, stop_component
@@ -57,7 +58,7 @@ class AppHistory:
             items: list[Item] = []
             if turn.feed not in begun:
                 begun.add(turn.feed)
-                feed.ingestor.first_time = time
+                handle_of(feed.ingestor).first_time = time
                 sent = await start_component(feed.ingestor, time)
                 items += [event for event in sent if isinstance(event, DataEvent)]
             yield time, items + await feed.take(turn.until_symbol)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ingenium.bus.base import Message
 from ingenium.bus.envelope import unpack
 from ingenium.components import Component
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, TradingState
 from ingenium.runtime.durable.inbox import ExternalChange, Inbox
@@ -36,7 +37,7 @@ def listen_for_halts(component: Component, arrivals: Inbox) -> Callable[[Message
             return
 
         def act() -> None:
-            component.handle_control(event)
+            handle_of(component).handle_control(event)
 
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -11,6 +11,7 @@ from ingenium.bus.content_hash import digest_of
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
 from ingenium.components import Component, Executor
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import (
     ControlEvent,
@@ -129,14 +130,14 @@ class RecordHandler:
                 if known is not None:
                     await self._take_repeated(event, message, record, known, digest)
                     return
-            since = component.cause_time = cause_of(event, message.headers, kept_at)
+            since = handle_of(component).cause_time = cause_of(event, message.headers, kept_at)
             self.progress.begin(event, self._clock.present(), kept_at)
             try:
                 sent = await self._let_handle(event, message.headers, record, cause)
             finally:
                 self.progress.end()
-                component.cause_time = None
-            if (refusal := component.take_refusal()) is not None:
+                handle_of(component).cause_time = None
+            if (refusal := handle_of(component).take_refusal()) is not None:
                 # Not marked as handled, so that it may come again when what it needs is known.
                 self._send(sent, since)
                 raise refusal
@@ -176,10 +177,10 @@ class RecordHandler:
         if (
             isinstance(component, Executor)
             and isinstance(event, OrderEvent | ReplaceEvent)
-            and component.remembers(event.id)
+            and handle_of(component).remembers(event.id)
         ):
             # It tells another order from the same one in other words, and rejects that.
-            sent = await handle(component, component.handle_repeated, event, record.time)
+            sent = await handle(component, handle_of(component).handle_repeated, event, record.time)
             self._transaction.send(sent, self._clock.present())
         elif known:
             self._refuse(event, message, record)
@@ -200,7 +201,7 @@ class RecordHandler:
         """Report an event that differs from the one that was handled under its id."""
         component = self._component
         error = ComponentError(
-            f"{component.role} {component.name!r} does not act upon {describe(event)}, message "
+            f"{component} does not act upon {describe(event)}, message "
             f"{record.sequence}: its id {event.id!r} is that of another one that it has handled, "
             "and that says something else: two programs send under one name, or one of them forges"
         )
@@ -216,12 +217,13 @@ class RecordHandler:
             note_arrival(event, now)
             work = handle(component, self._handlers[DataEvent], event, now)
             return await timed(self._bus, component, work, type(event), self._limit)
-        handler = self._handlers.get(type(event), component.handle_control)
+        handler = self._handlers.get(type(event), handle_of(component).handle_control)
         late = lateness(event, headers, record.time, now)
-        if isinstance(event, HURRIED) and component.cause_time is not None:
-            self.progress.cause_age_seconds = (now - component.cause_time).total_seconds()
+        since = handle_of(component).cause_time
+        if isinstance(event, HURRIED) and since is not None:
+            self.progress.cause_age_seconds = (now - since).total_seconds()
         if late is not None:
             self.progress.late += 1
-            handler = partial(component.handle_late, age_seconds=late)
+            handler = partial(handle_of(component).handle_late, age_seconds=late)
         work = handle(component, handler, event, record.time, cause)
         return await timed(self._bus, component, work, type(event), self._limit)

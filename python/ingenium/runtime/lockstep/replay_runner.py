@@ -12,7 +12,8 @@ from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.base import Bus, Incident, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
-from ingenium.components.base import ran_already
+from ingenium.components.base import ran_already, role_of
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import BusError, ComponentError, ConfigError, DecodeError, LockstepError
 from ingenium.events import (
     CancelEvent,
@@ -73,7 +74,7 @@ def make_replay_runner(
     Raises:
         ConfigError: The component is another program's, or has run already.
     """
-    if component.has_run:
+    if handle_of(component).has_run:
         raise ConfigError(f"{ran_already(component)}: make a new App for each run")
     if isinstance(component, Ingestor):
         return _Feeder(bus, app, component, limit)
@@ -98,7 +99,7 @@ class ReplayRunner(ABC):
         self._bus = bus
         self._app = app
         self._handlers = handlers_of(component)
-        self._state = LockstepReport(component=component.name, role=component.role)
+        self._state = LockstepReport(component=component.name, role=role_of(component))
         self._report_subject = report_subject(app.name)
         self._subscriptions: list[Subscription] = []
         self._wake = asyncio.Event()
@@ -179,7 +180,7 @@ class ReplayRunner(ABC):
     def _on_incident(self, incident: Incident) -> None:
         if incident.kind.loses_messages:
             self._lost = (
-                f"{self.component.role} {self.component.name!r} may have missed messages "
+                f"{self.component} may have missed messages "
                 f"({incident.detail}), so the replay would not be valid: run it again"
             )
             self._wake.set()
@@ -214,7 +215,7 @@ class ReplayRunner(ABC):
         self._now = now
         if not self._started:
             self._started = True
-            self.component.has_run = not isinstance(self.component, Ingestor)
+            handle_of(self.component).has_run = not isinstance(self.component, Ingestor)
             work = start_component(self.component, now)
             await self._publish(await limited(self.component, "on_start", work, self._limit))
 
@@ -264,16 +265,16 @@ class _Trader(_Worker):
     def __init__(self, bus: Bus, app: App, component: Executor, limit: HandlerLimit) -> None:
         super().__init__(bus, app, component, limit)
         self._executor = component
-        component.knows_instants = True
+        handle_of(component).knows_instants = True
 
     async def _work(self) -> bool:
         worked = await super()._work()
         while self._grants and self._state.data_handled >= self._grants[0].data:
             self._grants.popleft()
             await end_instant(self._executor)
-            await self._publish(self._executor.take())
+            await self._publish(handle_of(self._executor).take())
             worked = True
-        self._state.holding = self._executor.is_holding or None
+        self._state.holding = handle_of(self._executor).is_holding or None
         return worked
 
 

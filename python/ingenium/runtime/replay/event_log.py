@@ -12,7 +12,7 @@ from hashlib import sha256
 from ingenium.bus.base import Message
 from ingenium.bus.envelope import source_of, unpack
 from ingenium.components import App, Component
-from ingenium.components.base import Sent, event_of
+from ingenium.components.handle import Sent, event_of
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
