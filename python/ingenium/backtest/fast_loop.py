@@ -133,9 +133,8 @@ class FastLoop:
             ComponentError: A component raised.
         """
         log, exchange, portfolio = self._log, self._exchange, self._portfolio
-        closes: dict[str, str | Bar] | None = None
         if exchange is not None:
-            closes, self._waiting = exchange.watch()
+            self._waiting = exchange.waiting()
         if portfolio is not None:
             self._marks = portfolio.account.marks
         self._before, self._bars_before = log.steps, log.data
@@ -157,8 +156,8 @@ class FastLoop:
                     return pending
             return None
         finally:
-            if closes is not None:
-                closes.update(self._quiet)
+            if exchange is not None:
+                exchange.see_closes(self._quiet)
             self._tell()
             if self._steps:
                 log.add_bars(self._steps, self._bars, self._last_quiet, self._quiet)
