@@ -257,7 +257,8 @@ class MatchingEngine:
         if not resting.leaves:
             self._book.remove(order)
         yield report
-        yield from self._protection.enter(order, quantity, bar, match, report.time)
+        if order.symbol in self._brackets:
+            yield from self._protection.enter(order, quantity, bar, match, report.time)
         if reason:
             self._books.notes.reduced_orders += 1
             yield from self.end(
@@ -342,4 +343,5 @@ class MatchingEngine:
         self._book.remove(order)
         self._books.notes.rejected_orders += update is TradeUpdate.REJECTED
         yield ExecutionReport(order, update, now, reason=reason)
-        yield from self._protection.end_entry(order, now)
+        if order.symbol in self._brackets:
+            yield from self._protection.end_entry(order, now)
