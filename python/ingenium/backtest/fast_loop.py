@@ -134,7 +134,7 @@ class FastLoop:
         """
         log, exchange, portfolio = self._log, self._exchange, self._portfolio
         if exchange is not None:
-            self._waiting = exchange.waiting()
+            self._waiting = exchange.waiting_symbols()
         if portfolio is not None:
             self._marks = portfolio.account.marks
         self._before, self._bars_before = log.steps, log.data
@@ -157,7 +157,7 @@ class FastLoop:
             return None
         finally:
             if exchange is not None:
-                exchange.see_closes(self._quiet)
+                exchange.set_closes(self._quiet)
             self._tell()
             if self._steps:
                 log.add_bars(self._steps, self._bars, self._last_quiet, self._quiet)

@@ -42,7 +42,7 @@ class ExchangeBooks:
         working: Working orders and brackets.
         positions: Shares or units by symbol, negative when short.
         closes: The last close of each symbol as its event writes it, or the bar that holds it;
-            changed by `see_close` and `see_closes` only.
+            changed by `set_close` and `set_closes` only.
         worked: The last bar by symbol that orders were matched against.
     """
 
@@ -54,13 +54,13 @@ class ExchangeBooks:
         self.closes: dict[str, str | Bar] = {}
         self.worked: dict[str, WorkedBar] = {}
 
-    def see_close(self, symbol: str, close: str | Bar) -> None:
+    def set_close(self, symbol: str, close: str | Bar) -> None:
         """Keep the last close of a symbol: as its event writes it, or the bar that holds it."""
         self.closes[symbol] = close
         if self.working.touched is not None:
             self.working.touched.add(symbol)
 
-    def see_closes(self, closes: Mapping[str, str | Bar]) -> None:
+    def set_closes(self, closes: Mapping[str, str | Bar]) -> None:
         """Keep the last closes of several symbols."""
         self.closes.update(closes)
         if self.working.touched is not None:

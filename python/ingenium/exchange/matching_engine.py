@@ -87,7 +87,7 @@ class MatchingEngine:
             DecodeError: A number of the bar cannot be read exactly; no order has been touched.
         """
         symbol, books, protection = bar.symbol, self._books, self._protection
-        books.see_close(symbol, bar)
+        books.set_close(symbol, bar)
         if symbol not in self._orders and symbol not in self._brackets:
             return []
         exact = ExactBar(bar)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -146,13 +146,12 @@ class PaperExchange:
         """Whether orders wait for `end_instant`."""
         return self._engine.is_holding
 
-    def waiting(self) -> list[Container[str]]:
-        """Return what holds the symbols whose bars an order waits for.
+    def waiting_symbols(self) -> list[KeysView[str]]:
+        """Return live, read-only views of the symbols whose bars an order waits for.
 
-        They are live: a backtest asks them what `is_waiting` answers, without a call, and gives
-        the closes of the bars that nothing waited for to `see_closes`.
+        With them a backtest asks what `is_waiting` answers, without a call.
         """
-        return [self._orders, self._brackets]
+        return [self._orders.keys(), self._brackets.keys()]
 
     def is_waiting(self, symbol: str, close: str | Bar = "") -> bool:
         """Keep a symbol's last price, and return whether an order waits for its bars.
@@ -163,16 +162,16 @@ class PaperExchange:
             symbol: The symbol that has a bar.
             close: Its close as the event writes it, or the bar that holds it.
         """
-        self._books.see_close(symbol, close)
+        self._books.set_close(symbol, close)
         return symbol in self._orders or symbol in self._brackets
 
-    def see_closes(self, closes: Mapping[str, str | Bar]) -> None:
-        """Keep the last closes of symbols for whose bars no order waited.
+    def set_closes(self, closes: Mapping[str, str | Bar]) -> None:
+        """Set the last closes of several symbols, as `is_waiting` does for one.
 
         Args:
-            closes: By symbol, each as the event writes it, or the bar that holds it.
+            closes: By symbol, the close as the event writes it, or the bar that holds it.
         """
-        self._books.see_closes(closes)
+        self._books.set_closes(closes)
 
     def on_bar(self, bar: Bar, *, knows_instants: bool = False) -> list[ExecutionReport]:
         """Match the working orders of a symbol against a bar of it.
@@ -250,14 +249,14 @@ class PaperExchange:
         last = self._books.closes.get(symbol)
         before = [bar for bar in bars if bar.end <= time]
         if before:
-            self._books.see_close(symbol, before[-1])
+            self._books.set_close(symbol, before[-1])
         try:
             reports = self.submit(order, time)
             after = (bar for bar in bars if bar.start >= time)
             return reports + self._engine.catch_up(order.id, after)
         finally:
             if last is not None:
-                self._books.see_close(symbol, last)
+                self._books.set_close(symbol, last)
 
     def cancel(
         self, order_id: str, now: datetime, reason: str = "canceled by its owner"

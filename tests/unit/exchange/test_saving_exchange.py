@@ -331,15 +331,6 @@ def test_exchange_that_nobody_saves_keeps_no_account_of_changes() -> None:
     assert life.executor.exchange._books.working.touched is None
 
 
-def test_closes_that_are_seen_together_are_changed_rows() -> None:
-    exchange = opened()
-    exchange.changed_rows()
-    exchange.see_closes({"AAPL": bar(1, "101 103 100 102"), "IBM": "7.50"})
-    changes = exchange.changed_rows()
-    assert changes == {"close/AAPL": b'"102"', "close/IBM": b'"7.50"'}
-    assert exchange.state_rows() == exchange.state_rows() | changes
-
-
 def test_order_that_waits_for_cash_is_saved_when_the_bar_of_another_symbol_pays_for_it() -> None:
     exchange = opened(cash=1000, policy=FillPolicy(volume_cap=D("0.5")))
     exchange.on_bar(replace(bar(0, "100 100 100 100"), symbol="IBM"))
