@@ -78,6 +78,8 @@ class MatchingEngine(FillBooking):
             close: Its close as the event writes it, or the bar that holds it.
         """
         self._closes[symbol] = close
+        if (touched := self._book.touched) is not None:
+            touched.add(symbol)
         return symbol in self._orders or symbol in self._brackets
 
     def on_bar(self, bar: Bar, *, knows_instants: bool = False) -> list[ExecutionReport]:

@@ -139,14 +139,14 @@ class PaperExchange(MatchingEngine):
         last = self._closes.get(symbol)
         before = [bar for bar in bars if bar.end <= time]
         if before:
-            self._closes[symbol] = before[-1]
+            self.set_closes({symbol: before[-1]})
         try:
             reports = self.submit(order, time)
             after = (bar for bar in bars if bar.start >= time)
             return reports + self._catch_up(order.id, after)
         finally:
             if last is not None:
-                self._closes[symbol] = last
+                self.set_closes({symbol: last})
 
     def cancel(
         self, order_id: str, now: datetime, reason: str = "canceled by its owner"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -103,19 +103,6 @@ class _Exchange(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
     has_ledger: bool
 
 
-class _NotedCloses(dict[str, str | Bar]):
-    """Last closes that note which symbols had a bar, and so what may have changed."""
-
-    def __init__(self, closes: Mapping[str, str | Bar], book: WorkingBook) -> None:
-        super().__init__(closes)
-        self._book = book
-
-    def __setitem__(self, symbol: str, close: str | Bar) -> None:
-        super().__setitem__(symbol, close)
-        if self._book.touched is not None:
-            self._book.touched.add(symbol)
-
-
 class ExchangeBooks:
     """Orders, brackets, positions, cash and last closes; the base of `PaperExchange`.
 
@@ -146,12 +133,22 @@ class ExchangeBooks:
         self._worked: dict[str, WorkedBar] = {}
         self._watch = RowWatch(self)
 
-    def watch(self) -> tuple[dict[str, str | Bar], list[Container[str]]]:
-        """Return where last closes go, and what holds the symbols whose bars an order waits for.
+    def waiting_symbols(self) -> list[KeysView[str]]:
+        """Return live, read-only views of the symbols whose bars an order waits for.
 
-        Both are live: a backtest does so what `PaperExchange.is_waiting` does, without a call.
+        With them a backtest asks what `PaperExchange.is_waiting` answers, without a call.
         """
-        return self._closes, [self._book.orders, self._book.brackets]
+        return [self._book.orders.keys(), self._book.brackets.keys()]
+
+    def set_closes(self, closes: Mapping[str, str | Bar]) -> None:
+        """Set the last closes of several symbols, as `PaperExchange.is_waiting` does for one.
+
+        Args:
+            closes: By symbol, the close as the event writes it, or the bar that holds it.
+        """
+        self._closes.update(closes)
+        if (touched := self._book.touched) is not None:
+            touched.update(closes)
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this exchange must remember, as small rows of JSON by key."""
@@ -265,10 +262,7 @@ class ExchangeBooks:
     def take_touched(self) -> Iterable[str] | None:
         """Return the sections that may have changed since the last call; see `Watched`."""
         touched, self._book.touched = self._book.touched, set()
-        if touched is None:
-            self._closes = _NotedCloses(self._closes, self._book)
-            return None
-        return touched | {""}
+        return None if touched is None else touched | {""}
 
     def _restore_whole(self, row: _Exchange) -> None:
         if row.has_ledger == self._ledger.forbids_nothing:
