@@ -108,7 +108,7 @@ class FastLoop:
         self._looks: list[Callable[[Bar], bool]] = []
         # Asked directly, where nobody has written a look of their own.
         self._exchange: PaperExchange | None = None
-        self._waiting: list[Container[str]] = []
+        self._waiting: Sequence[Container[str]] = []
         self._portfolio: Portfolio | None = None
         self._marks: dict[str, str | Decimal | Bar] | None = None
         self._unread: dict[str, str | Decimal | Bar] = {}

@@ -432,3 +432,28 @@ def test_restored_notes_of_before_there_were_more_of_them() -> None:
     restored = PaperExchange()
     restored.restore_rows(rows)
     assert restored.notes == exchange.notes
+
+
+def test_closes_of_several_symbols_are_saved_as_those_of_single_bars() -> None:
+    exchange = PaperExchange()
+    exchange.is_waiting("AAPL", "1.50")
+    assert set(exchange.changed_rows()) == {"exchange", "close/AAPL"}
+    exchange.set_closes({"AAPL": "1.75", "EUR/USD": "2"})
+    assert exchange.changed_rows() == {"close/AAPL": b'"1.75"', "close/EUR/USD": b'"2"'}
+    exchange.set_closes({"EUR/USD": "2.5"})
+    exchange.is_waiting("AAPL", "1.80")
+    assert exchange.changed_rows() == {"close/AAPL": b'"1.80"', "close/EUR/USD": b'"2.5"'}
+    assert exchange.changed_rows() == {}
+
+
+def test_views_of_waiting_symbols_are_live_and_cannot_change_the_exchange() -> None:
+    exchange = PaperExchange()
+    views = exchange.waiting_symbols()
+    exchange.is_waiting("AAPL", "100")
+    exchange.changed_rows()
+    assert not any("AAPL" in view for view in views)
+    submit(exchange, order(Side.BUY))
+    assert any("AAPL" in view for view in views)
+    # None of the ways to change a dictionary is there, so no change can be missed.
+    changing = {"update", "setdefault", "pop", "popitem", "clear", "__setitem__", "__delitem__"}
+    assert not [name for view in views for name in changing | {"__ior__"} if hasattr(view, name)]
