@@ -86,8 +86,6 @@ from ingenium.risk import RiskLimits
 from ingenium.trading import Account, Bar, Fill, Order, Position, Trade
 
 if TYPE_CHECKING:
-    from ingenium import backtest as backtest
-    from ingenium import testing as testing
     from ingenium.connection import EventBus, connect
 
 __all__ = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +12,6 @@ from typing import Any
 
 import pytest
 
-import ingenium
 from ingenium import (
     App,
     Bar,
@@ -24,6 +25,7 @@ from ingenium import (
     Signal,
     SignalEvent,
     Strategy,
+    backtest,
 )
 from ingenium.brokers import PaperExecutor
 from ingenium.errors import ComponentError, ConfigError, IngeniumError
@@ -102,7 +104,7 @@ def test_events_equal_those_of_a_backtest(tmp_path: Any) -> None:
             seen.append(encode(event))
 
     feed = CsvIngestor(path, name="prices")
-    ingenium.backtest.run(
+    backtest.run(
         App(
             ingestors=[feed],
             strategies=[Each()],
@@ -234,3 +236,9 @@ def test_fill_of_more_than_was_ordered_is_refused() -> None:
         fill(order(), quantity=11)
     with pytest.raises(ConfigError, match=r"order of AAPL has no id"):
         fill(order(id=""))
+
+
+def test_package_gives_testing_and_backtest_without_a_further_import() -> None:
+    code = "import ingenium; print(ingenium.testing.run.__name__, ingenium.backtest.run.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["run", "run"]
