@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import length_hint
 
-from ingenium.components import Component, Executor, Portfolio
-from ingenium.components.base import Handled, Sent, event_of
+from ingenium.components import Component
+from ingenium.components.base import Sent, event_of
+from ingenium.components.overrides import overrides_of
 from ingenium.events import DataEvent, Event, encode
-from ingenium.runtime.dispatch import bar_handler_of, failed_on, handlers_of, start_component
+from ingenium.runtime.dispatch import Dispatcher
+from ingenium.runtime.incidents import failed_on
 from ingenium.trading import Bar, LazyExecution, Order
 
 __all__ = ["ComponentDriver"]
-
-
-def _ignore(_item: Order | LazyExecution) -> Handled:
-    return None
 
 
 class ComponentDriver:
@@ -27,7 +25,7 @@ class ComponentDriver:
     that nobody asks for.
 
     Args:
-        component: The component.
+        dispatcher: Calls the component's handlers.
     """
 
     __slots__ = (
@@ -40,26 +38,25 @@ class ComponentDriver:
         "_symbols",
         "component",
         "count",
+        "dispatcher",
         "started",
     )
 
-    def __init__(self, component: Component) -> None:
-        self.component = component
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
+        component = self.component = dispatcher.component
         self.started = False
         """Whether `on_start` has been called."""
         self.count = 0
         """How much it has sent."""
-        self._handlers = handlers_of(component)
-        self._on_bar = bar_handler_of(component)
-        self._on_order: Callable[[Order], Handled] = _ignore
-        self._on_report: Callable[[LazyExecution], Handled] = _ignore
-        if isinstance(component, Executor):
-            self._on_order = component.handle_order
-        elif isinstance(component, Portfolio):
-            self._on_report = component.handle_report
+        # Chosen once, so that nothing stands between the loop and the handler itself.
+        self._handlers = dispatcher.handlers
+        self._on_bar = dispatcher.bar_handler()
+        self._on_order = dispatcher.order_handler()
+        self._on_report = dispatcher.report_handler()
         component.hand_over()
         self._begin = component.begin
-        self._begins_as_usual = getattr(component.begin, "__func__", None) is Component.begin
+        self._begins_as_usual = "begin" not in overrides_of(component, Component)
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def deliver(
@@ -193,7 +190,7 @@ class ComponentDriver:
         self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
     ) -> None:
         self.started = True
-        found = await start_component(self.component, time)
+        found = await self.dispatcher.start(time)
         self.count += len(found)
         sent += found
         if pending := self.deliver(kind, items, time, sent):

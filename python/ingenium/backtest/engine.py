@@ -16,11 +16,22 @@ from time import monotonic
 from ingenium.backtest.driver import ComponentDriver
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.fast_loop import FastLoop
-from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
+from ingenium.components import (
+    App,
+    Component,
+    Executor,
+    External,
+    Handling,
+    Ingestor,
+    Middleware,
+    Portfolio,
+    RunnerKind,
+)
 from ingenium.components.base import Sent, ran_already
-from ingenium.errors import BacktestError
+from ingenium.components.overrides import overrides_of
+from ingenium.errors import BacktestError, EventRefusedError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
-from ingenium.runtime.dispatch import end_instant, start_component, stop_component
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.replay import EventLog, Feed, Item, OnStep, ReplayResult, merged, next_turn
 from ingenium.trading import Bar
 
@@ -71,6 +82,7 @@ class Replay:
         checkpoint: A time, and what is called once before the first step from it on that may book
             something.
         digest: Whether to digest the events.
+        middleware: Called around each handler, outside of that of the app.
 
     Raises:
         BacktestError: The app has live or foreign components, or ones that have run already.
@@ -86,6 +98,7 @@ class Replay:
         end: datetime | None = None,
         checkpoint: tuple[datetime, Callable[[], None]] | None = None,
         digest: bool = True,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         for component in app.components:
             if isinstance(component, External):
@@ -110,8 +123,10 @@ class Replay:
         self._ingestors = [i for i in app.ingestors if isinstance(i, Ingestor)]
         self._feeds = [Feed(ingestor) for ingestor in self._ingestors]
         self._feeding: list[Ingestor] = []
-        self._strategies = [ComponentDriver(strategy) for strategy in app.strategies]
-        self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
+        self._middleware = (*middleware, *app.middleware)
+        self._openers = [self._dispatcher(ingestor) for ingestor in self._ingestors]
+        self._strategies = [ComponentDriver(self._dispatcher(each)) for each in app.strategies]
+        self._portfolio, self._executor = self._part(app.portfolio), self._part(app.executor)
         self._deliver_to_portfolio = _ignore if self._portfolio is None else self._portfolio.deliver
         self._deliver_to_executor = _ignore if self._executor is None else self._executor.deliver
         self._holder = app.executor if isinstance(app.executor, Executor) else None
@@ -122,6 +137,17 @@ class Replay:
         self.log = EventLog(cash, digest=digest)
         self._total: int | None = None
         self._gave_way = 0.0
+
+    def _dispatcher(self, component: Component) -> Dispatcher:
+        return Dispatcher(
+            component, self._middleware, RunnerKind.BACKTEST, on_refusal=self._note_refusal
+        )
+
+    def _part(self, component: Component | None) -> ComponentDriver | None:
+        return None if component is None else ComponentDriver(self._dispatcher(component))
+
+    def _note_refusal(self, handling: Handling, error: EventRefusedError) -> None:
+        self.log.add_refusal(handling.component, handling.event, handling.time, str(error))
 
     async def run(self) -> ReplayResult:
         """Run to the end of history, and return what came out.
@@ -153,10 +179,10 @@ class Replay:
         last = self.log.last
         if last is not None:
             for ingestor in self._feeding:
-                await stop_component(ingestor, last)
+                await self._openers[self._ingestors.index(ingestor)].stop(last)
             for part in (*self._strategies, self._portfolio, self._executor):
                 if part is not None and part.started:
-                    await stop_component(part.component, last)
+                    await part.dispatcher.stop(last)
         return self.result(complete=True)
 
     def result(self, *, complete: bool) -> ReplayResult:
@@ -185,8 +211,11 @@ class Replay:
         ingestor.first_time = time
 
     def _may_be_quick(self) -> bool:
-        """Whether all that is left can be read without waiting, and no ingestor has to start."""
-        return all(
+        """Whether all that is left can be read without waiting, and no ingestor has to start.
+
+        A middleware sees each bar, so there is nothing to be left out.
+        """
+        return not self._middleware and all(
             feed.is_plain
             and (feed.head is None or ingestor in self._feeding or not _has_hooks(ingestor))
             for feed, ingestor in zip(self._feeds, self._ingestors, strict=True)
@@ -236,7 +265,7 @@ class Replay:
         if ingestor in self._feeding:
             return await feed.take(until_symbol)
         self._feeding.append(ingestor)
-        sent = await start_component(ingestor, time)
+        sent = await self._openers[place].start(time)
         events: list[Item] = [event for event in sent if isinstance(event, DataEvent)]
         return events + await feed.take(until_symbol)
 
@@ -248,9 +277,8 @@ class Replay:
         asked: list[Sent] = []
         if pending := self._deliver_to_executor(DataEvent, data, time, filled):
             await pending
-        if self._holder is not None and self._holder.is_holding:
-            await end_instant(self._holder)
-            filled += self._holder.take_sent()
+        if self._holder is not None and self._holder.is_holding and self._executor is not None:
+            filled += await self._executor.dispatcher.end_instant()
         if pending := self._deliver_to_portfolio(DataEvent, data, time, asked):
             await pending
         if filled and (pending := self._deliver_to_portfolio(ExecutionEvent, filled, time, asked)):
@@ -325,16 +353,9 @@ class Replay:
         self.log.add_events(signals, orders, executions)
 
 
-def _part(component: Component | None) -> ComponentDriver | None:
-    return None if component is None else ComponentDriver(component)
-
-
 def _has_hooks(component: Component) -> bool:
-    """Whether a component wants to be told when it starts and stops."""
-    return any(
-        getattr(getattr(component, name), "__func__", None) is not getattr(Component, name)
-        for name in ("on_start", "on_stop")
-    )
+    """Whether a component has code for its start or its end."""
+    return bool(overrides_of(component, Component) & {"on_start", "on_stop"})
 
 
 def _ignore(

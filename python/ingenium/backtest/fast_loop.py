@@ -14,6 +14,7 @@ from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.brokers import PaperExecutor
 from ingenium.components import Executor, Portfolio
 from ingenium.components.base import Sent
+from ingenium.components.overrides import overrides_of
 from ingenium.exchange import PaperExchange
 from ingenium.runtime.replay import EventLog, Instant, Item, OnStep, Run
 from ingenium.trading import Bar
@@ -24,6 +25,7 @@ __all__ = ["FastLoop", "SlowSteps"]
 _LOOK_EVERY = 64
 """Steps between two looks at the time."""
 _LATEST = datetime.max.replace(tzinfo=UTC)
+_DATA_HANDLERS = frozenset({"observe", "handle_bar", "handle_data", "on_bar", "on_data"})
 
 
 class SlowSteps(Protocol):
@@ -113,15 +115,15 @@ class FastLoop:
         self._marks: dict[str, str | Decimal | Bar] | None = None
         self._unread: dict[str, str | Decimal | Bar] = {}
         worker = None if executor is None else executor.component
-        if isinstance(worker, PaperExecutor) and _looks_as(PaperExecutor, worker, "on_data"):
+        if isinstance(worker, PaperExecutor) and not _data_overrides(worker, PaperExecutor):
             self._exchange = worker.exchange
         elif isinstance(worker, Executor):
-            self._looks.append(worker.observe)
+            self._looks.append(_look_of(worker, Executor))
         owner = None if portfolio is None else portfolio.component
-        if isinstance(owner, Portfolio) and _looks_as(Portfolio, owner, "on_data", "on_bar"):
+        if isinstance(owner, Portfolio) and not _data_overrides(owner, Portfolio):
             self._portfolio = owner
         elif isinstance(owner, Portfolio):
-            self._looks.append(owner.observe)
+            self._looks.append(_look_of(owner, Portfolio))
 
     def run(self) -> Awaitable[None] | None:
         """Do steps until one causes something, or other tasks are due.
@@ -329,7 +331,19 @@ class FastLoop:
         return True
 
 
-def _looks_as(base: type, component: object, *handlers: str) -> bool:
-    """Whether a component takes its looks as its base class does."""
-    cls = type(component)
-    return all(getattr(cls, name) is getattr(base, name) for name in ("observe", *handlers))
+def _data_overrides(component: object, base: type) -> frozenset[str]:
+    """Return what a component overrides of all that this loop leaves out for a quiet bar."""
+    return overrides_of(component, base) & _DATA_HANDLERS
+
+
+def _look_of(component: Portfolio | Executor, base: type) -> Callable[[Bar], bool]:
+    """Return what says whether a component has to handle a bar."""
+    own = _data_overrides(component, base)
+    if "observe" not in own and own & {"handle_bar", "handle_data"}:
+        # Its base class cannot know what these do with a bar.
+        return _always
+    return component.observe
+
+
+def _always(_bar: Bar) -> bool:
+    return True

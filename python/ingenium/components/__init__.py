@@ -9,6 +9,7 @@ from ingenium.components.by_symbol import BySymbol, Stateful
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.ingestor import DataNote, Ingestor, collect_notes
+from ingenium.components.middleware import Handling, HandlingKind, Middleware, Outcome, RunnerKind
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.risk_gated import arm
 from ingenium.components.strategy import Strategy
@@ -20,8 +21,13 @@ __all__ = [
     "DataNote",
     "Executor",
     "External",
+    "Handling",
+    "HandlingKind",
     "Ingestor",
+    "Middleware",
+    "Outcome",
     "Portfolio",
+    "RunnerKind",
     "Stateful",
     "Strategy",
     "arm",

@@ -11,9 +11,24 @@ from datetime import UTC, datetime
 from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.base import Bus, Incident, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
-from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
-from ingenium.components.base import ran_already
-from ingenium.errors import BusError, ComponentError, ConfigError, DecodeError, LockstepError
+from ingenium.components import (
+    App,
+    Component,
+    Executor,
+    Ingestor,
+    Portfolio,
+    RunnerKind,
+    Strategy,
+)
+from ingenium.components.base import event_of, ran_already
+from ingenium.errors import (
+    BusError,
+    ComponentError,
+    ConfigError,
+    DecodeError,
+    EventRefusedError,
+    LockstepError,
+)
 from ingenium.events import (
     CancelEvent,
     DataEvent,
@@ -25,19 +40,12 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.runtime.dispatch import (
-    end_instant,
-    handle,
-    handlers_of,
-    start_component,
-    stop_component,
-    subscriptions_of,
-    wants,
-)
+from ingenium.runtime.dispatch import Dispatcher, handled_types
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit, limited
 from ingenium.runtime.replay.feed import Feed, time_of
 from ingenium.runtime.replay.signal_order import SignalOrder
 from ingenium.runtime.replay.window import Window
+from ingenium.runtime.subscriptions import subscriptions_of, wants
 from ingenium.subjects.names import event_type_of, grant_subject, report_subject, subject_of
 from ingenium.trading import Bar
 
@@ -97,7 +105,8 @@ class ReplayRunner(ABC):
         self._limit = limit
         self._bus = bus
         self._app = app
-        self._handlers = handlers_of(component)
+        self._dispatcher = Dispatcher(component, app.middleware, RunnerKind.REPLAY)
+        self._handled = handled_types(component)
         self._state = LockstepReport(component=component.name, role=component.role)
         self._report_subject = report_subject(app.name)
         self._subscriptions: list[Subscription] = []
@@ -138,7 +147,7 @@ class ReplayRunner(ABC):
                 if await self._work():
                     await self._send_report()
             if self._started:
-                await stop_component(self.component, self._now)
+                await self._dispatcher.stop(self._now)
         except Exception as error:
             await self._tell(error)
             raise
@@ -160,7 +169,7 @@ class ReplayRunner(ABC):
     def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
         def receive(message: Message) -> None:
             kind = event_type or event_type_of(message.subject)
-            if kind in self._handlers:
+            if kind in self._handled:
                 self._take_in(kind, message)
                 self._wake.set()
 
@@ -207,15 +216,20 @@ class ReplayRunner(ABC):
         if not wants(self.component, event, message):
             return
         await self._begin(now)
-        work = handle(self.component, self._handlers[event_type], event, now)
-        await self._publish(await limited(self.component, event_type, work, self._limit))
+        work = self._dispatcher.handle(event, now, "", message)
+        try:
+            sent = await limited(self.component, event_type, work, self._limit)
+        except EventRefusedError as error:
+            await dead_letter(self._bus, self.component.name, message, error)
+            return
+        await self._publish(sent)
 
     async def _begin(self, now: datetime) -> None:
         self._now = now
         if not self._started:
             self._started = True
             self.component.has_run = not isinstance(self.component, Ingestor)
-            work = start_component(self.component, now)
+            work = self._dispatcher.start(now)
             await self._publish(await limited(self.component, "on_start", work, self._limit))
 
     async def _publish(self, events: Sequence[Event]) -> None:
@@ -270,8 +284,8 @@ class _Trader(_Worker):
         worked = await super()._work()
         while self._grants and self._state.data_handled >= self._grants[0].data:
             self._grants.popleft()
-            await end_instant(self._executor)
-            await self._publish(self._executor.take())
+            sent = await self._dispatcher.end_instant()
+            await self._publish([event_of(each) for each in sent])
             worked = True
         self._state.holding = self._executor.is_holding or None
         return worked
@@ -285,7 +299,7 @@ class _Gated(ReplayRunner):
     ) -> None:
         super().__init__(bus, app, component, limit)
         self._inboxes: dict[type[Event], deque[Message]] = {
-            event_type: deque() for event_type in self._handlers
+            event_type: deque() for event_type in self._handled
         }
         self._signal_order = SignalOrder(app)
         self._start = window.start

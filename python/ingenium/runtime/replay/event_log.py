@@ -25,6 +25,7 @@ from ingenium.events import (
     TradeUpdate,
     encode,
 )
+from ingenium.runtime.incidents import describe
 from ingenium.runtime.replay.digest_lines import BarLines, line_of
 from ingenium.runtime.replay.feed import Item
 from ingenium.runtime.replay.outcomes import OrderOutcomes
@@ -274,6 +275,15 @@ class EventLog:
     def add_dead_letter(self, message: Message) -> None:
         """Count a payload that a component could not take."""
         self._dead_letters += 1
+
+    def add_refusal(
+        self, component: Component, event: Event | None, time: datetime, reason: str
+    ) -> None:
+        """Count an event that a middleware kept from a component, and keep why as a problem."""
+        self._dead_letters += 1
+        self.problems.add(
+            f"{component.role} {component.name!r} was not given {describe(event)}: {reason}", time
+        )
 
     def result(
         self,
