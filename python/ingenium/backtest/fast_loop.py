@@ -118,7 +118,8 @@ class FastLoop:
         if isinstance(worker, PaperExecutor) and not _data_overrides(worker, PaperExecutor):
             self._exchange = worker.exchange
         elif isinstance(worker, Executor):
-            self._looks.append(_look_of(worker, Executor))
+            base = PaperExecutor if isinstance(worker, PaperExecutor) else Executor
+            self._looks.append(_look_of(worker, base))
         owner = None if portfolio is None else portfolio.component
         if isinstance(owner, Portfolio) and not _data_overrides(owner, Portfolio):
             self._portfolio = owner

@@ -12,6 +12,7 @@ from ingenium.components.base import Handled
 from ingenium.components.data_time import DataTime, is_of_the_past
 from ingenium.components.executor import Executor
 from ingenium.components.order_contents import CONTENT
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ConfigError, InvalidOrderError
 from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
 from ingenium.exchange import (
@@ -95,12 +96,11 @@ class PaperExecutor(Executor):
         self._data_time = DataTime()
         self._saved_time: datetime | None = None
         self._placed_by_wall: dict[str, dict[str, datetime]] = {}
-        cls = type(self)
-        self._takes_bars = cls.on_data is PaperExecutor.on_data
-        self._takes_orders = (
-            cls.on_order is PaperExecutor.on_order
-            and cls.handle_request is PaperExecutor.handle_request
-        )
+        own = overrides_of(self, PaperExecutor)
+        self._takes_bars = "on_data" not in own
+        # One of a subclass is to see each bar, not only those that an order waits for.
+        self._reads_bars = "on_bar" in own
+        self._takes_orders = not own & {"on_order", "handle_request"}
         self.exchange = PaperExchange(
             policy,
             fees=fees,
@@ -116,19 +116,23 @@ class PaperExecutor(Executor):
         ohlc = event.ohlc
         if ohlc is not None and self._follows_data:
             self._see(Bar.from_event(event, self.now))
-        if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
+        if ohlc is not None and (
+            self.exchange.is_waiting(event.symbol, ohlc.close) or self._reads_bars
+        ):
             return self.on_bar(Bar.from_event(event, self.now))
         return None
 
     def observe(self, bar: Bar) -> bool:
         """Take note of the last price, and say whether an order waits for the bar."""
-        return self.exchange.is_waiting(bar.symbol, bar) or not self._takes_bars
+        is_waiting = self.exchange.is_waiting(bar.symbol, bar)
+        return is_waiting or self._reads_bars or not self._takes_bars
 
     def handle_bar(self, bar: Bar) -> Handled:
         """Match a bar against the orders of its symbol, if there are any."""
         if not self._takes_bars:
             return self.on_data(bar.event)
-        return self.on_bar(bar) if self.exchange.is_waiting(bar.symbol, bar) else None
+        is_waiting = self.exchange.is_waiting(bar.symbol, bar)
+        return self.on_bar(bar) if is_waiting or self._reads_bars else None
 
     def on_bar(self, bar: Bar) -> Handled:
         """Match a bar against the orders of its symbol."""

@@ -23,6 +23,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from ingenium.clock import Clock, format_time
 from ingenium.components.by_symbol import BySymbol, Stateful
+from ingenium.components.overrides import overrides_of
 from ingenium.components.saved_parts import SAVED, SavedParts
 from ingenium.errors import ComponentError, DecodeError, StateError
 from ingenium.events import ControlEvent, DataEvent, Event, write_plainly
@@ -188,7 +189,7 @@ class Component:
         rows: dict[str, bytes] = {}
         state = self.get_state()
         if state is not None:
-            if type(self).set_state is Component.set_state:
+            if "set_state" not in overrides_of(self, Component):
                 # Said when the state is saved first, not when it is needed.
                 raise self._no_set_state()
             rows["user"] = write_user_state(state, self.name)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from ingenium.components.base import Handled
 from ingenium.components.order_contents import CONTENT, KEPT, OrderContents, content_of
+from ingenium.components.overrides import overrides_of
 from ingenium.components.risk_gated import RiskGated
 from ingenium.errors import InvalidOrderError, SubjectError, WireError
 from ingenium.events import (
@@ -67,6 +68,7 @@ class Executor(RiskGated):
         self.book = ExecutorAccount()
         """The account as the gate sees it; kept only where there is a gate."""
         self._contents: OrderContents | None = None
+        self._takes_bars = "on_data" not in overrides_of(self, Executor)
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this component must remember; ``book/`` is what its gate looks at."""
@@ -110,7 +112,7 @@ class Executor(RiskGated):
 
     def handle_bar(self, bar: Bar) -> Handled:
         """Do as `on_data` with the bar's event; for those who run components."""
-        if type(self).on_data is Executor.on_data:
+        if self._takes_bars:
             return self.on_bar(bar)
         return self.on_data(bar.event)
 
@@ -272,7 +274,8 @@ class Executor(RiskGated):
 
     def hand_over(self) -> None:
         """Hand over reports as they are, unless a gate or somebody's own code wants the events."""
-        self.hands_over = self.gate is None and type(self).send_execution is Executor.send_execution
+        own = overrides_of(self, Executor)
+        self.hands_over = self.gate is None and "send_execution" not in own
 
     def handle_order(self, order: Order) -> Handled:
         """Do as `handle_request` with the event of an order; for those who run components."""

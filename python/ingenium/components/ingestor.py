@@ -12,6 +12,7 @@ import msgspec
 
 from ingenium.clock import format_time
 from ingenium.components.base import Component
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, write_plainly
 from ingenium.ids import make_id
@@ -63,8 +64,7 @@ class Ingestor(Component):
     @property
     def historical(self) -> bool:
         """Whether this ingestor reads history, rather than live data."""
-        cls = type(self)
-        return cls.read is not Ingestor.read or cls.read_bars is not Ingestor.read_bars
+        return bool(overrides_of(self, Ingestor) & {"read", "read_bars"})
 
     def read(self) -> Iterator[DataEvent] | AsyncIterator[DataEvent]:
         """Yield the events of history in the order of the time at which each was known.
@@ -140,7 +140,7 @@ class Ingestor(Component):
 
     def name_bar(self, bar: Bar) -> str:
         """Return the id of a bar's event, as `identify` makes it, without making the event."""
-        if type(self).identify is not Ingestor.identify:
+        if "identify" in overrides_of(type(self), Ingestor):
             event = msgspec.structs.replace(bar, name=None).event
             self.identify(event)
             return event.id or ""
@@ -170,6 +170,6 @@ def source_named_by(namer: Callable[[Bar], str] | None) -> str | None:
     if getattr(namer, "__func__", None) is not Ingestor.name_bar:
         return None
     ingestor = getattr(namer, "__self__", None)
-    if not isinstance(ingestor, Ingestor) or type(ingestor).identify is not Ingestor.identify:
+    if not isinstance(ingestor, Ingestor) or "identify" in overrides_of(ingestor, Ingestor):
         return None
     return ingestor.name

@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr, replace
 
 from ingenium.components.base import Handled
 from ingenium.components.execution_booking import BookingPortfolio
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import DecodeError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
@@ -59,16 +60,10 @@ class Portfolio(BookingPortfolio):
 
     def __init__(self, cash: Number = Decimal(100_000), *, name: str | None = None) -> None:
         super().__init__(cash, name)
-        cls = type(self)
-        self._takes_reports = (
-            cls.on_execution is Portfolio.on_execution
-            and cls.handle_execution is Portfolio.handle_execution
-            and cls.book_execution is Portfolio.book_execution
-        )
-        self._takes_bars = cls.on_data is Portfolio.on_data
-        self._reads_data = (
-            cls.on_data is not Portfolio.on_data or cls.on_bar is not Portfolio.on_bar
-        )
+        own = overrides_of(self, Portfolio)
+        self._takes_reports = not own & {"on_execution", "handle_execution", "book_execution"}
+        self._takes_bars = "on_data" not in own
+        self._reads_data = bool(own & {"on_data", "on_bar"})
 
     def on_signal(self, event: SignalEvent) -> Handled:
         """Handle a signal."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from ingenium.components.base import Component, Handled
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Signal, SignalEvent
 from ingenium.subjects.names import check_symbol
@@ -45,7 +46,7 @@ class Strategy(Component):
         self.symbols = None if symbols is None else tuple(symbols)
         for symbol in self.symbols or ():
             check_symbol(symbol)
-        self._takes_bars = type(self).on_data is Strategy.on_data
+        self._takes_bars = "on_data" not in overrides_of(self, Strategy)
 
     def on_data(self, event: DataEvent) -> Handled:
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden.

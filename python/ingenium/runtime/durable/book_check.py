@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Portfolio
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import StreamError
 from ingenium.runtime.durable.rebuild import rebuild
 from ingenium.runtime.durable.store import Store
@@ -40,7 +41,7 @@ async def positions_off(
         What differs, in words; empty where nothing does, or the stream cannot tell: it has lost its
         beginning, or the portfolio books in a way of its own.
     """
-    if type(portfolio).book_execution is not Portfolio.book_execution:
+    if "book_execution" in overrides_of(portfolio, Portfolio):
         return ""
     try:
         check_gap(stream.name, state, 0, state.created)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Component, Executor, Portfolio
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import StreamError
 from ingenium.runtime.durable.store import StreamPosition
 
@@ -112,5 +113,5 @@ def remembers(component: Component) -> bool:
         return True
     if component.state_refused:
         return False
-    saves = type(component).get_state is not Component.get_state
+    saves = "get_state" in overrides_of(component, Component)
     return saves or bool(component.saved_parts.names)

@@ -14,6 +14,7 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.nats.stream_layout import MONEY_STREAM
 from ingenium.clock import SystemClock
 from ingenium.components import Component, Executor, Portfolio
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import StoreDamagedError, StoreError
 from ingenium.runtime.durable.damage import Damage
 from ingenium.runtime.durable.secret import META_KEY
@@ -209,7 +210,7 @@ def whole_parts(
         kept.lives = _unused(now)
     else:
         _read_parts(kept, store, damage, portfolio, now)
-    keeps_state = type(portfolio).get_state is not Component.get_state
+    keeps_state = "get_state" in overrides_of(portfolio, Component)
     if keeps_state and kept.has_lost("user"):
         raise StoreDamagedError(
             f"{error}. The books of portfolio {portfolio.name!r} are in the stream, and what its "
