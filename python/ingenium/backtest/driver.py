@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from operator import length_hint
 
-from ingenium.components import Component
-from ingenium.components.base import Sent, event_of
+from ingenium.components.handle import ComponentHandle, Sent, event_of
+from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
 from ingenium.events import DataEvent, Event, encode
 from ingenium.runtime.dispatch import Dispatcher
@@ -39,6 +39,7 @@ class ComponentDriver:
         "component",
         "count",
         "dispatcher",
+        "handle",
         "started",
     )
 
@@ -54,9 +55,10 @@ class ComponentDriver:
         self._on_bar = dispatcher.bar_handler()
         self._on_order = dispatcher.order_handler()
         self._on_report = dispatcher.report_handler()
-        component.hand_over()
-        self._begin = component.begin
-        self._begins_as_usual = "begin" not in overrides_of(component, Component)
+        handle = self.handle = handle_of(component)
+        handle.hand_over()
+        self._begin = handle.begin
+        self._begins_as_usual = "begin" not in overrides_of(handle, ComponentHandle)
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def deliver(
@@ -92,13 +94,13 @@ class ComponentDriver:
                     self._begin(item.id, time)
                     awaitable = self._on_order(item)
                 else:
-                    self._begin(item.id or component.name_cause(encode(item), time), time)
+                    self._begin(item.id or self.handle.name_cause(encode(item), time), time)
                     awaitable = handler(item)
             except Exception as error:
                 raise failed_on(component, _event_of(item), error) from error
             if awaitable is not None:
                 return self._finish(kind, awaitable, items[place:], time, sent)
-            if component.outbox:
+            if self.handle.outbox:
                 self._take(sent)
         return None
 
@@ -129,7 +131,7 @@ class ComponentDriver:
             raise failed_on(self.component, _event_of(bar), error) from error
         if awaitable is not None:
             return self._finish(DataEvent, awaitable, [bar], time, sent)
-        if self.component.outbox:
+        if self.handle.outbox:
             self._take(sent)
         return None
 
@@ -161,20 +163,22 @@ class ComponentDriver:
         """
         component = self.component
         try:
-            awaitable = Component.handle_run(component, left, self._on_bar, bars[0].symbol, marks)
+            awaitable = ComponentHandle.handle_run(
+                self.handle, left, self._on_bar, bars[0].symbol, marks
+            )
         except Exception as error:
             bar = bars[-length_hint(left) - 1]
             raise failed_on(component, _event_of(bar), error) from error
         if awaitable is not None:
             bar = bars[-length_hint(left) - 1]
             return self._finish(DataEvent, awaitable, [bar], bar.end, sent)
-        if component.outbox:
+        if self.handle.outbox:
             self._take(sent)
         return None
 
     def _take(self, sent: list[Sent]) -> None:
         """Put what the component has sent behind ``sent``."""
-        found = self.component.take_sent()
+        found = self.handle.take_sent()
         self.count += len(found)
         sent += found
 

@@ -27,7 +27,9 @@ from ingenium.components import (
     Portfolio,
     RunnerKind,
 )
-from ingenium.components.base import Sent, ran_already
+from ingenium.components.base import ran_already
+from ingenium.components.handle import Sent
+from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
 from ingenium.errors import BacktestError, EventRefusedError
 from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
@@ -103,10 +105,10 @@ class Replay:
         for component in app.components:
             if isinstance(component, External):
                 raise BacktestError(
-                    f"{component.role} {component.name!r} is another program, and this runs what "
+                    f"{component} is another program, and this runs what "
                     "is in Python: use ingenium backtest or ingenium run"
                 )
-            if component.has_run:
+            if handle_of(component).has_run:
                 raise BacktestError(
                     f"{ran_already(component)}: make a new App with new components for each run, "
                     "or pass a function that makes it"
@@ -129,7 +131,7 @@ class Replay:
         self._portfolio, self._executor = self._part(app.portfolio), self._part(app.executor)
         self._deliver_to_portfolio = _ignore if self._portfolio is None else self._portfolio.deliver
         self._deliver_to_executor = _ignore if self._executor is None else self._executor.deliver
-        self._holder = app.executor if isinstance(app.executor, Executor) else None
+        self._holder = handle_of(app.executor) if isinstance(app.executor, Executor) else None
         if self._holder is not None:
             self._holder.knows_instants = True
         portfolio = app.portfolio
@@ -162,7 +164,7 @@ class Replay:
             await feed.start()
         for component in self._app.components:
             # Ingestors may be shared by apps: each run has them read from the beginning.
-            component.has_run = not isinstance(component, Ingestor)
+            handle_of(component).has_run = not isinstance(component, Ingestor)
         for ingestor, feed in zip(self._ingestors, self._feeds, strict=True):
             self._check_beginning(ingestor, None if feed.head is None else feed.head.time)
         while (time := self.next_time()) is not None and time <= self._until:
@@ -201,14 +203,14 @@ class Replay:
 
     def _check_beginning(self, ingestor: Ingestor, time: datetime | None) -> None:
         """Refuse an ingestor that goes on where its last run ended."""
-        before = ingestor.first_time
+        before = handle_of(ingestor).first_time
         if before is not None and time != before:
             begins = "gives nothing now" if time is None else f"begins at {time} now"
             raise BacktestError(
                 f"ingestor {ingestor.name!r} {begins}, and began at {before} in its last run: let "
                 "read() or read_bars() begin from the start each time, or make a new ingestor"
             )
-        ingestor.first_time = time
+        handle_of(ingestor).first_time = time
 
     def _may_be_quick(self) -> bool:
         """Whether all that is left can be read without waiting, and no ingestor has to start.

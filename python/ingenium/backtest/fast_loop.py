@@ -13,7 +13,8 @@ from ingenium.backtest.driver import ComponentDriver
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.brokers import PaperExecutor
 from ingenium.components import Executor, Portfolio
-from ingenium.components.base import Sent
+from ingenium.components.handle import Sent
+from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
 from ingenium.exchange import PaperExchange
 from ingenium.runtime.replay import EventLog, Instant, Item, OnStep, Run
@@ -25,7 +26,7 @@ __all__ = ["FastLoop", "SlowSteps"]
 _LOOK_EVERY = 64
 """Steps between two looks at the time."""
 _LATEST = datetime.max.replace(tzinfo=UTC)
-_DATA_HANDLERS = frozenset({"observe", "handle_bar", "handle_data", "on_bar", "on_data"})
+_DATA_HANDLERS = frozenset({"on_bar", "on_data"})
 
 
 class SlowSteps(Protocol):
@@ -118,13 +119,12 @@ class FastLoop:
         if isinstance(worker, PaperExecutor) and not _data_overrides(worker, PaperExecutor):
             self._exchange = worker.exchange
         elif isinstance(worker, Executor):
-            base = PaperExecutor if isinstance(worker, PaperExecutor) else Executor
-            self._looks.append(_look_of(worker, base))
+            self._looks.append(handle_of(worker).observe)
         owner = None if portfolio is None else portfolio.component
         if isinstance(owner, Portfolio) and not _data_overrides(owner, Portfolio):
             self._portfolio = owner
         elif isinstance(owner, Portfolio):
-            self._looks.append(_look_of(owner, Portfolio))
+            self._looks.append(handle_of(owner).observe)
 
     def run(self) -> Awaitable[None] | None:
         """Do steps until one causes something, or other tasks are due.
@@ -334,16 +334,3 @@ class FastLoop:
 def _data_overrides(component: object, base: type) -> frozenset[str]:
     """Return what a component overrides of all that this loop leaves out for a quiet bar."""
     return overrides_of(component, base) & _DATA_HANDLERS
-
-
-def _look_of(component: Portfolio | Executor, base: type) -> Callable[[Bar], bool]:
-    """Return what says whether a component has to handle a bar."""
-    own = _data_overrides(component, base)
-    if "observe" not in own and own & {"handle_bar", "handle_data"}:
-        # Its base class cannot know what these do with a bar.
-        return _always
-    return component.observe
-
-
-def _always(_bar: Bar) -> bool:
-    return True

@@ -29,7 +29,7 @@ from ingenium.components import (
     Outcome,
     load_app,
 )
-from ingenium.components.base import event_of
+from ingenium.components.handle import event_of
 from ingenium.errors import BacktestError, ConfigError
 from ingenium.events import DataEvent, Ohlc, encode
 from ingenium.runtime.replay import time_of

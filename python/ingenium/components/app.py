@@ -10,6 +10,7 @@ from ingenium.components.base import Component
 from ingenium.components.blame import line_of
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
+from ingenium.components.handle_of import handle_of
 from ingenium.components.histories import check_warm_up, histories_of
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.ingestor_feed import OnEnd
@@ -119,7 +120,7 @@ class App:
             )
         if (
             isinstance(self.executor, Executor)
-            and self.executor.works_at_broker
+            and handle_of(self.executor).works_at_broker
             and self.historical
         ):
             raise ConfigError(
@@ -145,7 +146,9 @@ class App:
                     f"{type(component).__name__}: pass name= to one of them"
                 )
         kinds = {
-            ingestor.historical for ingestor in self.ingestors if isinstance(ingestor, Ingestor)
+            handle_of(ingestor).historical
+            for ingestor in self.ingestors
+            if isinstance(ingestor, Ingestor)
         }
         if len(kinds) > 1:
             raise ConfigError(
@@ -167,7 +170,7 @@ class App:
     def historical(self) -> bool:
         """Whether the app replays history, in lockstep and with an end, or runs on live data."""
         return all(
-            ingestor.historical if isinstance(ingestor, Ingestor) else ingestor.reports
+            handle_of(ingestor).historical if isinstance(ingestor, Ingestor) else ingestor.reports
             for ingestor in self.ingestors
         )
 
@@ -221,7 +224,7 @@ def _middleware(middleware: object) -> tuple[Middleware, ...]:
 
 def _limits(risk: object, executor: Component | None) -> RiskLimits:
     if risk is None:
-        if isinstance(executor, Executor) and executor.is_on_data_time:
+        if isinstance(executor, Executor) and handle_of(executor).is_on_data_time:
             # History comes faster than it happened, and the last price may be ahead of an order.
             return RiskLimits(price_collar=None, max_orders_per_second=None, duplicate_seconds=None)
         return RiskLimits()
@@ -236,14 +239,25 @@ def _check_role(role: str, argument: str, component: object) -> None:
     if isinstance(component, type) and issubclass(component, Component):
         name = component.__name__
         raise ConfigError(f"{argument} holds the class {name}: pass {name}(), not the class")
-    if not isinstance(component, Component) or component.role != role:
-        what = "an object" if not isinstance(component, Component) else f"a {component.role}"
+    kind = _kind_of(component)
+    if kind != role:
+        what = "an object" if not kind else f"a {kind}"
         raise ConfigError(
             f"{argument} holds {what} of type {type(component).__name__}: pass a {role}"
         )
-    if not hasattr(component, "outbox"):
+    if not hasattr(component, "_handle"):
         cls = type(component)
         raise ConfigError(
             f"{cls.__name__}.__init__{line_of(cls.__init__)} does not call that of its base class: "
             "write super().__init__() as its first line"
         )
+
+
+def _kind_of(component: object) -> str:
+    """Return the role of a component; empty for another object."""
+    if isinstance(component, External):
+        return component.role
+    for base in (Ingestor, Strategy, Portfolio, Executor):
+        if isinstance(component, base):
+            return base.__name__.lower()
+    return "component" if isinstance(component, Component) else ""

@@ -9,21 +9,23 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from ingenium.bus.base import Message
-from ingenium.components.base import Component, Handled, Sent
+from ingenium.components.base import Component
 from ingenium.components.blame import text_of, where
 from ingenium.components.data_time import event_time
 from ingenium.components.executor import Executor
+from ingenium.components.executor_handle import ExecutorHandle
+from ingenium.components.handle import Handled, Sent
+from ingenium.components.handle_of import handle_of, risk_of
 from ingenium.components.middleware import Handling, HandlingKind, Middleware, RunnerKind
-from ingenium.components.overrides import overrides_of
 from ingenium.components.portfolio import Portfolio
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.portfolio_handle import PortfolioHandle
+from ingenium.components.risk_control import RiskControl
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import (
     CancelEvent,
     ControlEvent,
     DataEvent,
-    DenialEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
@@ -59,23 +61,25 @@ def _handlers_of(component: Component) -> dict[type[Event], Handler]:
     if isinstance(component, Strategy):
         return {DataEvent: component.on_data}
     if isinstance(component, Portfolio):
+        portfolio = handle_of(component)
         return {
-            DataEvent: component.handle_data,
-            SignalEvent: component.handle_signal,
-            ExecutionEvent: component.handle_execution,
-            **_controls_of(component),
+            DataEvent: portfolio.handle_data,
+            SignalEvent: portfolio.handle_signal,
+            ExecutionEvent: portfolio.handle_execution,
+            **_controls_of(portfolio),
         }
     if isinstance(component, Executor):
+        executor = handle_of(component)
         return {
-            DataEvent: component.on_data if component.gate is None else component.handle_data,
-            **dict.fromkeys(_REQUESTS, component.handle_request),
-            **_controls_of(component),
+            DataEvent: component.on_data if executor.risk.gate is None else executor.handle_data,
+            **dict.fromkeys(_REQUESTS, executor.handle_request),
+            **_controls_of(executor),
         }
     return {}
 
 
-def _controls_of(component: RiskGated) -> dict[type[Event], Handler]:
-    return {} if component.gate is None else {ControlEvent: component.handle_control}
+def _controls_of(handle: PortfolioHandle | ExecutorHandle) -> dict[type[Event], Handler]:
+    return {} if handle.risk.gate is None else {ControlEvent: handle.handle_control}
 
 
 class Dispatcher:
@@ -112,7 +116,8 @@ class Dispatcher:
         self._chain: MiddlewareChain | None = None
         if middleware:
             self._chain = MiddlewareChain(component, middleware, runner, on_refusal, elapsed)
-        self._gated = component if isinstance(component, RiskGated) else None
+        self._handle = handle_of(component)
+        self._risk = risk_of(component)
         self._handlers = _handlers_of(component)
         self.handlers = {kind: self._direct(each) for kind, each in self._handlers.items()}
 
@@ -151,14 +156,14 @@ class Dispatcher:
             EventRefusedError: A middleware refused; the component has not been called.
             ComponentError: The handler raised; what it had sent before is dropped.
         """
-        component, kind = self.component, HandlingKind.EVENT
-        handler = self._handlers.get(type(event), component.handle_control)
+        running, kind = self._handle, HandlingKind.EVENT
+        handler = self._handlers.get(type(event), running.handle_control)
         if age_seconds is not None:
             kind = HandlingKind.LATE
-            handler = partial(component.handle_late, age_seconds=age_seconds)
-        elif is_repeated and isinstance(component, Executor):
-            kind, handler = HandlingKind.REPEATED, component.handle_repeated
-        work = self._handle(handler, event, now, cause)
+            handler = partial(running.handle_late, age_seconds=age_seconds)
+        elif is_repeated and isinstance(running, ExecutorHandle):
+            kind, handler = HandlingKind.REPEATED, running.handle_repeated
+        work = self._handle_event(handler, event, now, cause)
         return self._watched(kind, event, now, cause, message, work)
 
     def start(self, now: datetime, life: str = "") -> Coroutine[Any, Any, list[Event]]:
@@ -192,7 +197,7 @@ class Dispatcher:
         Raises:
             ComponentError: It raised; what it had sent is dropped.
         """
-        now = self.component.now
+        now = self._handle.now
         return self._watched(HandlingKind.INSTANT_END, None, now, "", None, self._end_instant())
 
     def apply(self, cause: str, act: Callable[[], None], now: datetime) -> list[Event]:
@@ -207,25 +212,25 @@ class Dispatcher:
             Exception: What ``act`` raised; what it had sent before is dropped.
             EventRefusedError: A middleware refused; nothing has changed.
         """
-        component = self.component
+        running = self._handle
 
         def work() -> list[Event]:
-            component.begin(cause, now)
+            running.begin(cause, now)
             try:
                 act()
             except Exception:
-                component.withdraw()
+                running.withdraw()
                 raise
-            return component.take()
+            return running.take()
 
         if self._chain is None:
             return work()
-        handling = Handling(component, None, HandlingKind.EXTERNAL, self._runner, now, cause)
+        handling = Handling(self.component, None, HandlingKind.EXTERNAL, self._runner, now, cause)
         return self._chain.apply(handling, work)
 
     def apply_control(self, event: ControlEvent) -> None:
         """Let a component take in what an operator says about trading; for use within `apply`."""
-        self.component.handle_control(event)
+        self._handle.handle_control(event)
 
     # For a backtest and a warm-up, which call `begin` of the component first.
 
@@ -233,95 +238,91 @@ class Dispatcher:
         """Return what handles a bar, as the handler of `DataEvent` would handle its event."""
         component = self.component
         if isinstance(component, Strategy):
-            if overrides_of(component, Strategy) & {"on_data", "handle_bar"}:
-                return self._direct(component.handle_bar)
-            return self._direct(component.on_bar)
-        if isinstance(component, Portfolio | Executor):
-            if component.gate is None:
-                return self._direct(component.handle_bar)
-            handle_data = component.handle_data  # which shows the gate what it has to see
+            strategy = handle_of(component)
+            return self._direct(component.on_bar if strategy.reads_bars else strategy.handle_bar)
+        running = self._handle
+        if isinstance(running, PortfolioHandle | ExecutorHandle):
+            if running.risk.gate is None:
+                return self._direct(running.handle_bar)
+            handle_data = running.handle_data  # which shows the gate what it has to see
             return self._direct(lambda bar: handle_data(bar.event))
-        return self._direct(lambda _bar: None)
+        return self._direct(_skip)
 
     def order_handler(self) -> Callable[[Order], Handled]:
         """Return what handles an order whose event has not been made."""
-        component = self.component
-        return self._direct(
-            component.handle_order if isinstance(component, Executor) else lambda _order: None
-        )
+        running = self._handle
+        return self._direct(running.handle_order if isinstance(running, ExecutorHandle) else _skip)
 
     def report_handler(self) -> Callable[[LazyExecution], Handled]:
         """Return what handles an execution whose event has not been made."""
-        component = self.component
+        running = self._handle
         return self._direct(
-            component.handle_report if isinstance(component, Portfolio) else lambda _report: None
+            running.handle_report if isinstance(running, PortfolioHandle) else _skip
         )
 
     def _direct(self, handler: Callable[[_ItemT], Handled]) -> Callable[[_ItemT], Handled]:
         """Return a handler with what surrounds it: the handler itself, where that is nothing."""
-        if self._gated is not None and self._gated.gate is not None:
-            handler = partial(_then_share_news, self._gated, handler)
+        if self._risk is not None and self._risk.gate is not None:
+            handler = partial(_then_share_news, self._risk, handler)
         return handler if self._chain is None else self._chain.around(handler)
 
     # How it is done.
 
-    async def _handle(
+    async def _handle_event(
         self, handler: Handler, event: Event, now: datetime, cause: str
     ) -> list[Event]:
-        component = self.component
-        component.begin(event.id or cause or component.name_cause(encode(event), now), now)
-        if component.follows_data:
-            component.data_time = event_time(event, component.now)
+        running, risk = self._handle, self._risk
+        running.begin(event.id or cause or running.name_cause(encode(event), now), now)
+        if running.follows_data:
+            running.data_time = event_time(event, running.now)
         try:
             result = handler(event)
             if result is not None:
                 await result
-            if self._gated is not None and self._gated.news:
-                await _share_news(self._gated)
+            if risk is not None and risk.news:
+                await risk.share_news()
         except MemoryError:
             # No fault of the event: the process ends, and the next one handles it.
             raise
         except Exception as error:
-            raise failed_on(component, event, error) from error
-        self.unbooked = component.take_refusal()
-        return component.take()
+            raise failed_on(self.component, event, error) from error
+        self.unbooked = running.take_refusal()
+        return running.take()
 
     async def _run_hook(
         self, hook: Callable[[], Handled], what: str, cause: str, now: datetime
     ) -> list[Event]:
-        component = self.component
-        component.begin(cause, now)
+        running, risk = self._handle, self._risk
+        running.begin(cause, now)
         try:
             result = hook()
             if result is not None:
                 await result
-            if self._gated is not None and self._gated.news:
-                await _share_news(self._gated)
+            if risk is not None and risk.news:
+                await risk.share_news()
         except Exception as error:
-            component.withdraw()
+            running.withdraw()
             raise ComponentError(
-                f"{component.role} {component.name!r} failed to {what}: {type(error).__name__}: "
-                f"{error}{where(error)}"
+                f"{self.component} failed to {what}: {type(error).__name__}: {error}{where(error)}"
             ) from error
-        return component.take()
+        return running.take()
 
     async def _end_instant(self) -> list[Sent]:
-        executor = self.component
-        if not isinstance(executor, Executor):
+        running = self._handle
+        if not isinstance(running, ExecutorHandle):
             return []
         try:
-            result = executor.end_instant()
+            result = running.end_instant()
             if result is not None:
                 await result
-            if executor.news:
-                await _share_news(executor)
+            if running.risk.news:
+                await running.risk.share_news()
         except Exception as error:
-            executor.withdraw()
+            running.withdraw()
             raise ComponentError(
-                f"{executor.role} {executor.name!r} failed at the end of an instant: "
-                f"{text_of(error)}{where(error)}"
+                f"{self.component} failed at the end of an instant: {text_of(error)}{where(error)}"
             ) from error
-        return executor.take_sent()
+        return running.take_sent()
 
     def _watched(
         self,
@@ -344,33 +345,21 @@ class Dispatcher:
         return chain.watch(handling, work, lambda: self.unbooked)
 
 
+def _skip(_item: object) -> Handled:
+    return None
+
+
 def _then_share_news(
-    component: RiskGated, handler: Callable[[_ItemT], Handled], item: _ItemT
+    risk: RiskControl, handler: Callable[[_ItemT], Handled], item: _ItemT
 ) -> Handled:
-    """Call a handler, and then the handlers of what its risk gate has decided."""
+    """Call a handler, and then the handlers of what the risk gate has decided."""
     result = handler(item)
     if result is not None:
-        return _finish_and_share(component, result)
-    return _share_news(component) if component.news else None
+        return _finish_and_share(risk, result)
+    return risk.share_news() if risk.news else None
 
 
-async def _finish_and_share(component: RiskGated, result: Awaitable[None]) -> None:
+async def _finish_and_share(risk: RiskControl, result: Awaitable[None]) -> None:
     await result
-    if component.news:
-        await _share_news(component)
-
-
-async def _share_news(component: RiskGated) -> None:
-    """Call `on_denied` and `on_trading_state` for what has happened.
-
-    A denial that comes while they run is not shared: that could go on without an end.
-    """
-    news, component.news = component.news, []
-    for each in news:
-        if isinstance(each, DenialEvent):
-            result = component.on_denied(each)
-        else:
-            result = component.on_trading_state(each)
-        if result is not None:
-            await result
-    component.news = [each for each in component.news if not isinstance(each, DenialEvent)]
+    if risk.news:
+        await risk.share_news()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components.base import Component
 from ingenium.components.blame import text_of, where
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.handle_of import handle_of, risk_of
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import ControlEvent, DeadLetterEvent, Event
 
@@ -14,10 +14,9 @@ __all__ = ["describe", "failed_on", "incident_of", "report_alarms"]
 
 def failed_on(component: Component, event: Event | None, error: Exception) -> ComponentError:
     """Make the error of a handler that raised; what it had sent is dropped."""
-    component.withdraw()
+    handle_of(component).withdraw()
     return ComponentError(
-        f"{component.role} {component.name!r} failed on {describe(event)}: "
-        f"{text_of(error)}{where(error)}"
+        f"{component} failed on {describe(event)}: {text_of(error)}{where(error)}"
     )
 
 
@@ -30,8 +29,8 @@ def incident_of(error: DecodeError | ComponentError, subject: str) -> Incident:
 
 def report_alarms(bus: Bus, component: Component) -> None:
     """Let the alarms of a component be incidents of a bus."""
-    if isinstance(component, RiskGated):
-        component.on_alarm = lambda text: bus.report(Incident(IncidentKind.EXIT_DENIED, text))
+    if (risk := risk_of(component)) is not None:
+        risk.on_alarm = lambda text: bus.report(Incident(IncidentKind.EXIT_DENIED, text))
 
 
 def describe(event: Event | None) -> str:

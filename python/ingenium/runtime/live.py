@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.clock import Clock, SystemClock
-from ingenium.components.base import Component
+from ingenium.components.base import Component, role_of
 from ingenium.components.blame import text_of
 from ingenium.components.executor import Executor
+from ingenium.components.handle_of import handle_of
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.ingestor_feed import LiveFeed, OnEnd
 from ingenium.components.middleware import Middleware, RunnerKind
@@ -88,15 +89,15 @@ class LiveRunner:
             DataFileError: The history of the warm-up cannot be read.
             ConfigError: It has nothing that the component wants.
         """
-        self.component.clock = self._clock
-        self.component.notify = self._sent.set
+        handle_of(self.component).clock = self._clock
+        handle_of(self.component).notify = self._sent.set
         report_alarms(self._bus, self.component)
         if isinstance(self.component, Executor):
-            self.component.remember_orders()
-        if self.component.max_data_age_seconds is not None:
+            handle_of(self.component).remember_orders()
+        if handle_of(self.component).max_data_age_seconds is not None:
             _log.warning(
                 "%s %r: max_data_age_seconds has no effect here: it needs a server with JetStream",
-                self.component.role,
+                role_of(self.component),
                 self.component.name,
             )
         await self._publish(await self._dispatcher.start(self._clock.now()))
@@ -130,14 +131,12 @@ class LiveRunner:
                 if isinstance(error, FeedError):
                     raise error
                 if error is not None:
-                    raise ComponentError(
-                        f"{component.role} {component.name!r} failed: {text_of(error)}"
-                    ) from error
+                    raise ComponentError(f"{component} failed: {text_of(error)}") from error
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._publish(component.take())
+            await self._publish(handle_of(component).take())
 
     async def stop(self) -> None:
         """Handle what has arrived, stop the component, and publish what it still sends."""
@@ -160,7 +159,7 @@ class LiveRunner:
             await self._sent.wait()
             self._sent.clear()
             async with self._one_at_a_time:
-                await self._publish(self.component.take())
+                await self._publish(handle_of(self.component).take())
 
     def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
         async def receive(message: Message) -> None:
@@ -188,7 +187,7 @@ class LiveRunner:
             is_repeated = (
                 isinstance(component, Executor)
                 and isinstance(event, OrderEvent | ReplaceEvent)
-                and component.remembers(event.id)
+                and handle_of(component).remembers(event.id)
             )
             work = self._dispatcher.handle(event, now, "", message, is_repeated=is_repeated)
             self.progress.begin(event, now)

@@ -8,8 +8,10 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
-from ingenium.components.base import Component, Handled
+from ingenium.components.base import Component
 from ingenium.components.blame import text_of, where
+from ingenium.components.handle import Handled
+from ingenium.components.handle_of import handle_of
 from ingenium.components.middleware import Handling, HandlingKind, Middleware, Outcome, RunnerKind
 from ingenium.errors import ComponentError, EventRefusedError
 from ingenium.events import Event
@@ -48,6 +50,7 @@ class MiddlewareChain:
         elapsed: Callable[[], float] = perf_counter,
     ) -> None:
         self.component = component
+        self._handle = handle_of(component)
         self.runner = runner
         self._middleware = tuple(middleware)
         self._on_refusal = on_refusal
@@ -106,8 +109,8 @@ class MiddlewareChain:
         return partial(self._call, handler)
 
     def _call(self, handler: Callable[[_ItemT], Handled], item: _ItemT) -> Handled:
-        component = self.component
-        handling = Handling(component, item, HandlingKind.EVENT, self.runner, component.now)
+        now = self._handle.now
+        handling = Handling(self.component, item, HandlingKind.EVENT, self.runner, now)
         try:
             self._before(handling)
         except EventRefusedError as error:
@@ -133,9 +136,8 @@ class MiddlewareChain:
         self._after(handling, self._outcome(began))
 
     def _outcome(self, began: float) -> Outcome:
-        component = self.component
-        seconds = self._elapsed() - began
-        return Outcome(tuple(component.outbox or ()), component.take_refusal(), seconds)
+        handle, seconds = self._handle, self._elapsed() - began
+        return Outcome(tuple(handle.outbox or ()), handle.take_refusal(), seconds)
 
     def _before(self, handling: Handling) -> None:
         """Ask each middleware; one that raises is the last that is asked."""
@@ -153,10 +155,9 @@ class MiddlewareChain:
                 middleware.after(handling, outcome)
             except Exception as error:  # noqa: BLE001 - what is done is done, and has to go out
                 _log.warning(
-                    "%s failed after a handler of %s %r: %s%s",
+                    "%s failed after a handler of %s: %s%s",
                     type(middleware).__name__,
-                    self.component.role,
-                    self.component.name,
+                    self.component,
                     text_of(error),
                     where(error),
                 )

@@ -14,7 +14,7 @@ from support.replaying import START
 from ingenium import App, Ingestor, Portfolio, Strategy
 from ingenium.backtest.engine import replay
 from ingenium.brokers import PaperExecutor
-from ingenium.components.base import Handled
+from ingenium.components.handle import Handled
 from ingenium.components.overrides import overrides_of
 from ingenium.trading import Bar
 
@@ -111,13 +111,10 @@ def seen_by(base: type[Any], name: str) -> int:
     [
         (Strategy, "on_bar"),
         (Strategy, "on_data"),
-        (Strategy, "handle_bar"),
         (Portfolio, "on_bar"),
         (Portfolio, "on_data"),
-        (Portfolio, "handle_bar"),
         (PaperExecutor, "on_bar"),
         (PaperExecutor, "on_data"),
-        (PaperExecutor, "handle_bar"),
     ],
 )
 def test_no_loop_leaves_out_what_is_overridden(base: type[Any], name: str) -> None:

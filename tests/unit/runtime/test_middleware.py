@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 import ingenium
-from ingenium import App, Middleware, Portfolio, Strategy
+from ingenium import App, Executor, Ingestor, Middleware, Portfolio, Strategy
 from ingenium.brokers import PaperExecutor
 from ingenium.bus.base import Message
 from ingenium.components import Handling, HandlingKind, Outcome, RunnerKind
+from ingenium.components.executor_handle import ExecutorHandle
+from ingenium.components.handle_of import handle_of
+from ingenium.components.portfolio_handle import PortfolioHandle
+from ingenium.components.strategy import StrategyHandle
 from ingenium.errors import ComponentError, ConfigError, EventRefusedError
 from ingenium.events import DataEvent, Signal
 from ingenium.runtime.dispatch import Dispatcher
@@ -132,7 +136,7 @@ async def test_handler_that_is_called_directly_is_watched_too(kind: type[Talkati
     strategy = kind(clock)
     handler = dispatcher(strategy, notes, clock=clock).bar_handler()
     bar = Bar.from_event(event())
-    strategy.begin(bar, NOW)
+    handle_of(strategy).begin(bar, NOW)
     if (handled := handler(bar)) is not None:
         await handled
     [handling], [outcome] = notes.handlings, notes.outcomes
@@ -158,7 +162,7 @@ async def test_failure_of_a_handler_that_is_called_directly(kind: type[Talkative
     strategy = kind(clock)
     handler = dispatcher(strategy, notes, clock=clock).bar_handler()
     bar = Bar.from_event(event())
-    strategy.begin(bar, NOW)
+    handle_of(strategy).begin(bar, NOW)
 
     async def handle() -> None:
         if (handled := handler(bar)) is not None:
@@ -272,10 +276,11 @@ _OTHERS = {
 def test_only_the_dispatcher_calls_handlers() -> None:
     """By name: a call of ``on_...``, ``handle_...`` or ``end_instant`` of something else."""
     root = Path(ingenium.__file__).parent
+    classes = [Strategy, Portfolio, Executor, Ingestor, StrategyHandle, PortfolioHandle]
     names = {
         name
-        for base in (ingenium.Strategy, ingenium.Portfolio, ingenium.Executor, ingenium.Ingestor)
-        for name in dir(base)
+        for each in (*classes, ExecutorHandle)
+        for name in dir(each)
         if name.startswith(("on_", "handle_")) or name == "end_instant"
     } - {"handle_run"}
     found = [

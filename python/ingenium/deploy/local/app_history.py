@@ -15,6 +15,7 @@ from ingenium.components import (
     RunnerKind,
     Strategy,
 )
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ConfigError
 from ingenium.events import DataEvent
 from ingenium.runtime.dispatch import Dispatcher
@@ -71,7 +72,7 @@ class AppHistory:
             items: list[Item] = []
             if turn.feed not in begun:
                 begun.add(turn.feed)
-                feed.ingestor.first_time = time
+                handle_of(feed.ingestor).first_time = time
                 sent = await self._dispatchers[turn.feed].start(time)
                 items += [event for event in sent if isinstance(event, DataEvent)]
             yield time, items + await feed.take(turn.until_symbol)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Portfolio
-from ingenium.components.overrides import overrides_of
 from ingenium.errors import StreamError
 from ingenium.runtime.durable.rebuild import rebuild
 from ingenium.runtime.durable.store import Store
@@ -39,10 +38,8 @@ async def positions_off(
 
     Returns:
         What differs, in words; empty where nothing does, or the stream cannot tell: it has lost its
-        beginning, or the portfolio books in a way of its own.
+        beginning.
     """
-    if "book_execution" in overrides_of(portfolio, Portfolio):
-        return ""
     try:
         check_gap(stream.name, state, 0, state.created)
     except StreamError:

@@ -13,8 +13,10 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
 from ingenium.bus.stream import Record, Stream
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component, Executor, Middleware, Portfolio, RunnerKind
+from ingenium.components.base import role_of
 from ingenium.components.external_work import ExternalWorker
 from ingenium.components.failpoints import Pass, Point, pass_by
+from ingenium.components.handle_of import handle_of
 from ingenium.events import DataEvent
 from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.durable.backlog import OldData, report_left
@@ -102,7 +104,7 @@ class DurableRunner:
     ) -> None:
         self._checked = checked
         self.component = component
-        component.id_secret = secret
+        handle_of(component).id_secret = secret
         self._warm_up = warm_up
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, ExternalWorker) else None
@@ -160,16 +162,16 @@ class DurableRunner:
         """
         component = self.component
         await self._lease.begin()
-        component.clock = self._clock
-        component.notify = self._arrivals.wake
+        handle_of(component).clock = self._clock
+        handle_of(component).notify = self._arrivals.wake
         report_alarms(self._bus, component)
         if isinstance(component, Executor):
-            component.remember_orders()
+            handle_of(component).remember_orders()
         restore(component, self._store, self._warm_up)
         self._was_stopped = take_stopped(self._store)
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
-        self._store.set_meta("role", component.role)
+        self._store.set_meta("role", role_of(component))
         if self._subjects:
             await self._find_position()
         self._transaction.send(
@@ -241,10 +243,7 @@ class DurableRunner:
             return
         await asyncio.wait({self._turning}, timeout=_BUSY_SECONDS)
         if not self._turning.done():
-            detail = (
-                f"stopped with a handler of {component.role} {component.name!r} still busy after "
-                f"{_BUSY_SECONDS:g} s"
-            )
+            detail = f"stopped with a handler of {component} still busy after {_BUSY_SECONDS:g} s"
             self._bus.report(Incident(IncidentKind.GAP, detail))
             return
         if self._broken:
@@ -347,9 +346,10 @@ class DurableRunner:
             )
             if off:
                 self._bus.report(Incident(IncidentKind.GAP, off))
-                component.begin(f"{component.name}/books/{self._life}", self._clock.present())
-                component.halt(off)
-                self._transaction.send(component.take(), self._clock.present())
+                handle = handle_of(component)
+                handle.begin(f"{component.name}/books/{self._life}", self._clock.present())
+                handle.risk.halt(off)
+                self._transaction.send(handle.take(), self._clock.present())
         self._move(self._after, self._mark)
 
     async def _hear_all(self, last: int) -> None:
@@ -445,7 +445,7 @@ class DurableRunner:
             if now() - began > _BATCH_SECONDS:
                 break
         # What was sent outside of a handler, by a timer of the component's own.
-        self._transaction.send(self.component.take(), self._clock.present())
+        self._transaction.send(handle_of(self.component).take(), self._clock.present())
         if urgent or self._transaction.sends or self._seconds_to_commit() == 0:
             self._at(Point.HANDLED)
             self._commit()

@@ -9,6 +9,7 @@ from ingenium.bus.content_hash import digest_of
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
 from ingenium.components import Executor
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ComponentError, DecodeError, EventRefusedError
 from ingenium.events import (
     ControlEvent,
@@ -123,13 +124,13 @@ class RecordHandler:
                 if known is not None:
                     await self._take_repeated(event, message, record, known, digest)
                     return
-            since = component.cause_time = cause_of(event, message.headers, kept_at)
+            since = handle_of(component).cause_time = cause_of(event, message.headers, kept_at)
             self.progress.begin(event, self._clock.present(), kept_at)
             try:
                 sent = await self._let_handle(event, message, record, cause)
             finally:
                 self.progress.end()
-                component.cause_time = None
+                handle_of(component).cause_time = None
             if self._dispatcher.unbooked is not None:
                 # Not marked as handled, so that it may come again when what it needs is known.
                 self._send(sent, since)
@@ -173,7 +174,7 @@ class RecordHandler:
         if (
             isinstance(component, Executor)
             and isinstance(event, OrderEvent | ReplaceEvent)
-            and component.remembers(event.id)
+            and handle_of(component).remembers(event.id)
         ):
             # It tells another order from the same one in other words, and rejects that.
             sent = await self._dispatcher.handle(event, record.time, "", message, is_repeated=True)
@@ -197,7 +198,7 @@ class RecordHandler:
         """Report an event that differs from the one that was handled under its id."""
         component = self._component
         error = ComponentError(
-            f"{component.role} {component.name!r} does not act upon {describe(event)}, message "
+            f"{component} does not act upon {describe(event)}, message "
             f"{record.sequence}: its id {event.id!r} is that of another one that it has handled, "
             "and that says something else: two programs send under one name, or one of them forges"
         )
@@ -214,8 +215,9 @@ class RecordHandler:
             work = dispatcher.handle(event, now, "", message)
             return await timed(self._bus, component, work, type(event), self._limit)
         late = lateness(event, message.headers, record.time, now)
-        if isinstance(event, HURRIED) and component.cause_time is not None:
-            self.progress.cause_age_seconds = (now - component.cause_time).total_seconds()
+        since = handle_of(component).cause_time
+        if isinstance(event, HURRIED) and since is not None:
+            self.progress.cause_age_seconds = (now - since).total_seconds()
         if late is not None:
             self.progress.late += 1
         work = dispatcher.handle(event, record.time, cause, message, age_seconds=late)

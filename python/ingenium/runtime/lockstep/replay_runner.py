@@ -20,7 +20,9 @@ from ingenium.components import (
     RunnerKind,
     Strategy,
 )
-from ingenium.components.base import event_of, ran_already
+from ingenium.components.base import ran_already, role_of
+from ingenium.components.handle import event_of
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import (
     BusError,
     ComponentError,
@@ -81,7 +83,7 @@ def make_replay_runner(
     Raises:
         ConfigError: The component is another program's, or has run already.
     """
-    if component.has_run:
+    if handle_of(component).has_run:
         raise ConfigError(f"{ran_already(component)}: make a new App for each run")
     if isinstance(component, Ingestor):
         return _Feeder(bus, app, component, limit)
@@ -107,7 +109,7 @@ class ReplayRunner(ABC):
         self._app = app
         self._dispatcher = Dispatcher(component, app.middleware, RunnerKind.REPLAY)
         self._handled = handled_types(component)
-        self._state = LockstepReport(component=component.name, role=component.role)
+        self._state = LockstepReport(component=component.name, role=role_of(component))
         self._report_subject = report_subject(app.name)
         self._subscriptions: list[Subscription] = []
         self._wake = asyncio.Event()
@@ -188,7 +190,7 @@ class ReplayRunner(ABC):
     def _on_incident(self, incident: Incident) -> None:
         if incident.kind.loses_messages:
             self._lost = (
-                f"{self.component.role} {self.component.name!r} may have missed messages "
+                f"{self.component} may have missed messages "
                 f"({incident.detail}), so the replay would not be valid: run it again"
             )
             self._wake.set()
@@ -228,7 +230,7 @@ class ReplayRunner(ABC):
         self._now = now
         if not self._started:
             self._started = True
-            self.component.has_run = not isinstance(self.component, Ingestor)
+            handle_of(self.component).has_run = not isinstance(self.component, Ingestor)
             work = self._dispatcher.start(now)
             await self._publish(await limited(self.component, "on_start", work, self._limit))
 
@@ -278,7 +280,7 @@ class _Trader(_Worker):
     def __init__(self, bus: Bus, app: App, component: Executor, limit: HandlerLimit) -> None:
         super().__init__(bus, app, component, limit)
         self._executor = component
-        component.knows_instants = True
+        handle_of(component).knows_instants = True
 
     async def _work(self) -> bool:
         worked = await super()._work()
@@ -287,7 +289,7 @@ class _Trader(_Worker):
             sent = await self._dispatcher.end_instant()
             await self._publish([event_of(each) for each in sent])
             worked = True
-        self._state.holding = self._executor.is_holding or None
+        self._state.holding = handle_of(self._executor).is_holding or None
         return worked
 
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from ingenium.bus.base import Message
 from ingenium.bus.envelope import source_of, unpack
 from ingenium.components import App, Component
-from ingenium.components.base import Sent, event_of
+from ingenium.components.handle import Sent, event_of
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
@@ -281,9 +281,7 @@ class EventLog:
     ) -> None:
         """Count an event that a middleware kept from a component, and keep why as a problem."""
         self._dead_letters += 1
-        self.problems.add(
-            f"{component.role} {component.name!r} was not given {describe(event)}: {reason}", time
-        )
+        self.problems.add(f"{component} was not given {describe(event)}: {reason}", time)
 
     def result(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingenium.components import App, Component, External, Portfolio, Strategy
 from ingenium.components.app_checks import meant_handler
+from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
 from ingenium.indicators import Indicator
 from ingenium.trading.tally import counted
@@ -57,7 +58,7 @@ def replay_problems(
     denied = len(outcomes.denials)
     complaints: list[str] = []
     if isinstance(portfolio, Portfolio):
-        complaints = portfolio.complaints(_MOST_LINES)
+        complaints = handle_of(portfolio).complaints(_MOST_LINES)
         # Denials are counted by limit below.
         lines += [each for each in complaints if not (denied and " is denied: " in each)]
     if complete and portfolio is not None and not (outcomes.sent or denied or complaints):
