@@ -101,6 +101,11 @@ class Outcome:
     seconds: float = 0.0
 
     @property
+    def events(self) -> list[Event]:
+        """What was sent, as events."""
+        return [event_of(each) for each in self.sent]
+
+    @property
     def is_refused(self) -> bool:
         """Whether a middleware kept the component from being called."""
         return isinstance(self.error, EventRefusedError)
@@ -132,7 +137,7 @@ class Middleware:
         """
 
     def after(self, handling: Handling, outcome: Outcome) -> None:
-        """See what came of it. An exception is logged, and changes nothing.
+        """See what came of it. An exception is logged once of its kind, and changes nothing.
 
         Args:
             handling: The object that `before` was given.

@@ -55,6 +55,7 @@ class MiddlewareChain:
         self._middleware = tuple(middleware)
         self._on_refusal = on_refusal
         self._elapsed = elapsed
+        self._reported: set[tuple[type, type, str]] = set()
 
     async def watch(
         self,
@@ -154,13 +155,20 @@ class MiddlewareChain:
             try:
                 middleware.after(handling, outcome)
             except Exception as error:  # noqa: BLE001 - what is done is done, and has to go out
-                _log.warning(
-                    "%s failed after a handler of %s: %s%s",
-                    type(middleware).__name__,
-                    self.component,
-                    text_of(error),
-                    where(error),
-                )
+                self._report(middleware, error)
+
+    def _report(self, middleware: Middleware, error: Exception) -> None:
+        """Log a failure, the first of its kind: it may come with each event."""
+        kind = type(middleware), type(error), where(error)
+        if kind not in self._reported:
+            self._reported.add(kind)
+            _log.warning(
+                "%s failed after a handler of %s: %s%s; further ones like it are not logged",
+                type(middleware).__name__,
+                self.component,
+                text_of(error),
+                where(error),
+            )
 
 
 def _own_error(error: BaseException) -> BaseException:

@@ -210,10 +210,14 @@ async def test_middleware_that_fails_behind_a_handler_loses_nothing(
 ) -> None:
     outer = Notes()
     with caplog.at_level(logging.WARNING, "ingenium.runtime"):
-        sent = await dispatcher(Talkative(Clock()), outer, BrokenBehind()).handle(event(), NOW)
-    assert len(sent) == 1
-    assert len(outer.outcomes) == 1
-    assert "BrokenBehind failed after a handler of strategy 'talkative': KeyError" in caplog.text
+        calls = dispatcher(Talkative(Clock()), outer, BrokenBehind())
+        sent = [await calls.handle(event(), NOW) for _ in range(3)]
+    assert [len(each) for each in sent] == [1, 1, 1]
+    assert [outcome.events for outcome in outer.outcomes] == sent
+    [record] = caplog.records
+    assert record.getMessage().startswith(
+        "BrokenBehind failed after a handler of strategy 'talkative': KeyError: 'broken'"
+    )
 
 
 async def test_handler_runs_in_the_context_of_its_middleware() -> None:
