@@ -9,6 +9,7 @@ from operator import length_hint
 
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.base import Handled, Sent, event_of
+from ingenium.components.risk_gated import RiskGated
 from ingenium.events import DataEvent, Event, encode
 from ingenium.runtime.dispatch import bar_handler_of, failed_on, handlers_of, start_component
 from ingenium.trading import Bar, LazyExecution, Order
@@ -33,6 +34,7 @@ class ComponentDriver:
     __slots__ = (
         "_begin",
         "_begins_as_usual",
+        "_gated",
         "_handlers",
         "_on_bar",
         "_on_order",
@@ -57,6 +59,9 @@ class ComponentDriver:
             self._on_order = component.handle_order
         elif isinstance(component, Portfolio):
             self._on_report = component.handle_report
+        self._gated: RiskGated | None = None
+        if isinstance(component, RiskGated) and component.gate is not None:
+            self._gated = component
         component.hand_over()
         self._begin = component.begin
         self._begins_as_usual = getattr(component.begin, "__func__", None) is Component.begin
@@ -99,6 +104,8 @@ class ComponentDriver:
                     awaitable = handler(item)
             except Exception as error:
                 raise failed_on(component, _event_of(item), error) from error
+            if self._gated is not None and (awaitable is not None or self._gated.news):
+                awaitable = _with_news(self._gated, awaitable)
             if awaitable is not None:
                 return self._finish(kind, awaitable, items[place:], time, sent)
             if component.outbox:
@@ -108,6 +115,11 @@ class ComponentDriver:
     def sees(self, symbol: str) -> bool:
         """Whether the component sees the bars of a symbol."""
         return self._symbols is None or symbol in self._symbols
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether the component holds orders against limits of risk."""
+        return self._gated is not None
 
     def deliver_bars(
         self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
@@ -215,6 +227,14 @@ class ComponentDriver:
         self._take(sent)
         if pending := self.deliver(kind, items[1:], time, sent):
             await pending
+
+
+async def _with_news(component: RiskGated, handled: Handled) -> None:
+    """Finish a handler, then tell the component of orders that its gate denied meanwhile."""
+    if handled is not None:
+        await handled
+    if component.news:
+        await component.share_news()
 
 
 def _event_of(item: Sent | Bar) -> Event:

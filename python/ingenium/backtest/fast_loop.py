@@ -330,6 +330,9 @@ class FastLoop:
 
 
 def _looks_as(base: type, component: object, *handlers: str) -> bool:
-    """Whether a component takes its looks as its base class does."""
+    """Whether a component takes its looks as its base class does, and has no risk gate to show."""
     cls = type(component)
-    return all(getattr(cls, name) is getattr(base, name) for name in ("observe", *handlers))
+    is_gated = getattr(component, "gate", None) is not None
+    return not is_gated and all(
+        getattr(cls, name) is getattr(base, name) for name in ("observe", *handlers)
+    )

@@ -24,6 +24,7 @@ from ingenium.exchange import (
 )
 from ingenium.state.rows import LogRow, format_time, read_row, write_json
 from ingenium.trading import Bar, Order
+from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.money import Number
 
 __all__ = ["PaperExecutor"]
@@ -122,6 +123,10 @@ class PaperExecutor(Executor):
 
     def observe(self, bar: Bar) -> bool:
         """Take note of the last price, and say whether an order waits for the bar."""
+        if self.gate is not None:
+            if self.gate.watches_data or bar.close >= LARGEST_PRICE:
+                return True
+            self.book.account.mark_bar(bar)
         return self.exchange.is_waiting(bar.symbol, bar) or not self._takes_bars
 
     def handle_bar(self, bar: Bar) -> Handled:

@@ -271,6 +271,8 @@ class Portfolio(BookingPortfolio):
         """Take note of a bar's price, and say whether `handle_bar` has more to do with it."""
         if self._reads_data or bar.close >= LARGEST_PRICE:
             return True
+        if self.gate is not None and self.gate.watches_data:
+            return True
         self.account.mark_bar(bar)
         return False
 

@@ -30,7 +30,7 @@ KILL_SWITCH = "kill switch"
 class RiskGated(Component):
     """Base of the components whose orders a risk gate may stop.
 
-    Without a gate, as in backtests and replays, none of this happens.
+    Without a gate, as in backtests of apps without limits, none of this happens.
     """
 
     gate: RiskGate | None = None
@@ -49,6 +49,8 @@ class RiskGated(Component):
         """Notices bars that are history; `arm` sets it where this component says so."""
         # Each denial is an event, so that the log need not have a line of each.
         self._denials = LogThrottle()
+        self.is_simulated = False
+        """Whether this is a backtest or replay, whose result counts the denials; `arm` sets it."""
         # Not yet asked: what a life before saw may be gone.
         self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
 
@@ -210,6 +212,8 @@ class RiskGated(Component):
         return text
 
     def _raise_exit_alarm(self, symbol: str, reason: str, text: str) -> None:
+        if self.is_simulated:
+            return
         if self.gate is not None:
             self.gate.note_denied_exit(symbol, reason, text, self.now)
         # By symbol, so that a loop in one of them hides no exit of another.
@@ -218,6 +222,8 @@ class RiskGated(Component):
 
     def _report_denial(self, reason: DenialReason, text: str) -> None:
         """Tell people that something was denied; of many, the first ones and how many more."""
+        if self.is_simulated:
+            return
         for line in self._denials.note(reason.value, text, self.now):
             self.report_problem(line)
 
@@ -275,7 +281,8 @@ class RiskGated(Component):
                 "control",
             )
             gate.switch.announced(standing, event.id)
-            self.report_problem(f"trading is {standing.state.value}: {standing.reason}")
+            if not self.is_simulated:
+                self.report_problem(f"trading is {standing.state.value}: {standing.reason}")
         self._compare(before)
 
     def _compare(self, before: TradingState) -> None:
@@ -290,12 +297,15 @@ class RiskGated(Component):
             self._on_halt()
 
 
-def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | None:
+def arm(
+    component: Component, limits: RiskLimits | None = None, *, is_simulated: bool = False
+) -> RiskGate | None:
     """Give a component its risk gate, if it is one that orders pass; before its first event.
 
     Args:
         component: Portfolios and executors get one.
         limits: Those of the app; the standard ones when left out.
+        is_simulated: Whether it is to run in a backtest or replay.
 
     Returns:
         The gate, whose state of a run before can be restored; ``None`` for other components.
@@ -306,6 +316,7 @@ def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | No
     if component.role == "executor":
         limits = limits.for_executor()
     component.gate = RiskGate(limits, component.name)
-    if component.role == "executor":
+    component.is_simulated = is_simulated
+    if component.role == "executor" and not is_simulated:
         component.data_age = DataAge()
     return component.gate

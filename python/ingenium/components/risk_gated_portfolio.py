@@ -55,12 +55,15 @@ class RiskGatedPortfolio(BookKeeper, RiskGated):
         part = gate.cut(order, self._view())
         if part is None:
             return order
-        self._report_denial(
-            DenialReason.REDUCING,
+        text = (
             f"{describe(order)} is cut to {describe(part)}: trading only reduces by "
             f"{gate.switch.standing}, and the position is "
-            f"{self._view().position(order.symbol):f}",
+            f"{self._view().position(order.symbol):f}"
         )
+        if self.is_simulated:
+            self.report_problem(text)  # no event says so, and the result is to
+        else:
+            self._report_denial(DenialReason.REDUCING, text)
         return part
 
     def _denied(self, order: Order, old_id: str = "") -> Order | None:

@@ -92,7 +92,10 @@ def bar_handler_of(component: Component) -> BarHandler:
         is_plain = cls.on_data is Strategy.on_data and cls.handle_bar is Strategy.handle_bar
         return component.on_bar if is_plain else component.handle_bar
     if isinstance(component, Portfolio | Executor):
-        return component.handle_bar
+        if component.gate is None:
+            return component.handle_bar
+        handle_data = component.handle_data  # which shows the gate what it has to see
+        return lambda bar: handle_data(bar.event)
     return lambda bar: None
 
 
