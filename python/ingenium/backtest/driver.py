@@ -108,6 +108,11 @@ class ComponentDriver:
         """Whether the component sees the bars of a symbol."""
         return self._symbols is None or symbol in self._symbols
 
+    @property
+    def is_gated(self) -> bool:
+        """Whether the component holds orders against limits of risk."""
+        return self.dispatcher.is_gated
+
     def deliver_bars(
         self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
     ) -> Awaitable[None] | None:

@@ -26,13 +26,22 @@ from ingenium.components import (
     Middleware,
     Portfolio,
     RunnerKind,
+    arm,
 )
 from ingenium.components.base import ran_already
 from ingenium.components.handle import Sent
 from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
 from ingenium.errors import BacktestError, EventRefusedError
-from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
+from ingenium.events import (
+    ControlEvent,
+    DataEvent,
+    DenialEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+)
 from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.replay import EventLog, Feed, Item, OnStep, ReplayResult, merged, next_turn
 from ingenium.trading import Bar
@@ -118,6 +127,9 @@ class Replay:
                 "app has live ingestors: give it ones that read history, such as CsvIngestor"
             )
         self._app = app
+        if app.limits_history:
+            for component in app.components:
+                arm(component, app.risk, is_simulated=True)
         self._on_step = on_step
         self._curve = curve
         self._from, self._until = start or _EARLIEST, end or _LATEST
@@ -129,6 +141,11 @@ class Replay:
         self._openers = [self._dispatcher(ingestor) for ingestor in self._ingestors]
         self._strategies = [ComponentDriver(self._dispatcher(each)) for each in app.strategies]
         self._portfolio, self._executor = self._part(app.portfolio), self._part(app.executor)
+        self._is_gated = any(
+            part is not None and part.is_gated for part in (self._portfolio, self._executor)
+        )
+        # Denials and control events of the present instant: the portfolio's, and the executor's.
+        self._notices: tuple[list[Event], list[Event]] = ([], [])
         self._deliver_to_portfolio = _ignore if self._portfolio is None else self._portfolio.deliver
         self._deliver_to_executor = _ignore if self._executor is None else self._executor.deliver
         self._holder = handle_of(app.executor) if isinstance(app.executor, Executor) else None
@@ -137,6 +154,7 @@ class Replay:
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self.log = EventLog(cash, digest=digest)
+        self.log.outcomes.denied.is_gated = self._is_gated
         self._total: int | None = None
         self._gave_way = 0.0
 
@@ -281,9 +299,14 @@ class Replay:
             await pending
         if self._holder is not None and self._holder.is_holding and self._executor is not None:
             filled += await self._executor.dispatcher.end_instant()
+        controls = self._take_notices(filled, self._notices[1]) if self._is_gated else ()
         if pending := self._deliver_to_portfolio(DataEvent, data, time, asked):
             await pending
         if filled and (pending := self._deliver_to_portfolio(ExecutionEvent, filled, time, asked)):
+            await pending
+        if controls and (
+            pending := self._deliver_to_portfolio(ControlEvent, controls, time, asked)
+        ):
             await pending
         await self.go_on(time, data, [], None, 0, asked, filled)
 
@@ -307,7 +330,7 @@ class Replay:
                 await pending
         if time < self._from:
             signals = []
-        if signals or asked or filled:
+        if signals or asked or filled or self._notices[1]:
             await self._settle(time, data, signals, [*asked], [*filled])
         else:
             self.log.add_data(time, data)
@@ -343,16 +366,39 @@ class Replay:
         if signals and (pending := self._deliver_to_portfolio(SignalEvent, signals, time, asked)):
             await pending
         while asked:
+            controls = self._take_notices(asked, self._notices[0]) if self._is_gated else ()
             orders += asked
             reported: list[Sent] = []
             if pending := self._deliver_to_executor(OrderEvent, asked, time, reported):
                 await pending
+            if controls and (
+                pending := self._deliver_to_executor(ControlEvent, controls, time, reported)
+            ):
+                await pending
+            controls = self._take_notices(reported, self._notices[1]) if self._is_gated else ()
             executions += reported
             asked = []
             if pending := self._deliver_to_portfolio(ExecutionEvent, reported, time, asked):
                 await pending
+            if controls and (
+                pending := self._deliver_to_portfolio(ControlEvent, controls, time, asked)
+            ):
+                await pending
         self.log.add_data(time, data)
         self.log.add_events(signals, orders, executions)
+        if self._is_gated:
+            of_portfolio, of_executor = self._notices
+            self._notices = ([], [])
+            self.log.add_notices([*of_portfolio, *of_executor])
+
+    def _take_notices(self, sent: list[Sent], notices: list[Event]) -> Sequence[ControlEvent]:
+        """Move denials and control events from what was sent; return the control events."""
+        found = [each for each in sent if isinstance(each, ControlEvent | DenialEvent)]
+        if not found:
+            return ()
+        sent[:] = [each for each in sent if not isinstance(each, ControlEvent | DenialEvent)]
+        notices += found
+        return [each for each in found if isinstance(each, ControlEvent)]
 
 
 def _has_hooks(component: Component) -> bool:

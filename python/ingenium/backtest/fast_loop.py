@@ -116,12 +116,12 @@ class FastLoop:
         self._marks: dict[str, str | Decimal | Bar] | None = None
         self._unread: dict[str, str | Decimal | Bar] = {}
         worker = None if executor is None else executor.component
-        if isinstance(worker, PaperExecutor) and not _data_overrides(worker, PaperExecutor):
+        if isinstance(worker, PaperExecutor) and _is_plain(executor, PaperExecutor):
             self._exchange = worker.exchange
         elif isinstance(worker, Executor):
             self._looks.append(handle_of(worker).observe)
         owner = None if portfolio is None else portfolio.component
-        if isinstance(owner, Portfolio) and not _data_overrides(owner, Portfolio):
+        if isinstance(owner, Portfolio) and _is_plain(portfolio, Portfolio):
             self._portfolio = owner
         elif isinstance(owner, Portfolio):
             self._looks.append(handle_of(owner).observe)
@@ -334,3 +334,10 @@ class FastLoop:
 def _data_overrides(component: object, base: type) -> frozenset[str]:
     """Return what a component overrides of all that this loop leaves out for a quiet bar."""
     return overrides_of(component, base) & _DATA_HANDLERS
+
+
+def _is_plain(driver: ComponentDriver | None, base: type) -> bool:
+    """Whether a bar that causes nothing may be left out: no handler and no gate is to see it."""
+    return (
+        driver is not None and not driver.is_gated and not _data_overrides(driver.component, base)
+    )

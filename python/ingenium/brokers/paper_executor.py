@@ -26,6 +26,7 @@ from ingenium.exchange import (
 )
 from ingenium.state.rows import LogRow, format_time, read_row, write_json
 from ingenium.trading import Bar, Order
+from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.money import Number
 
 __all__ = ["PaperExecutor"]
@@ -262,6 +263,11 @@ class PaperHandle(ExecutorHandle):
 
     def observe(self, bar: Bar) -> bool:
         """Take the last price; return whether an order waits for the bar."""
+        gate = self.risk.gate
+        if gate is not None:
+            if gate.watches_data or bar.close >= LARGEST_PRICE:
+                return True
+            self.risk.account.account.mark_bar(bar)
         waits = self._exchange.is_waiting(bar.symbol, bar)
         return waits or self.reads_all_bars or not self.takes_bars
 

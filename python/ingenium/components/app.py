@@ -42,9 +42,9 @@ class App:
             the order of a backtest: one or several ingestors that read history. What strategies
             say meanwhile is dropped. Ignored by portfolio and executor, and by strategies in other
             languages. None when left out.
-        risk: What orders are held against on live data; the standard limits when left out.
-            Backtests and replays do without; so does an app whose executor is on the time of the
-            data, ``PaperExecutor(clock="data")``, unless limits are given.
+        risk: Limits that orders are held against, on live data, in backtests and in replays. When
+            left out, live data has the standard limits, unless the executor is on the time of the
+            data, ``PaperExecutor(clock="data")``, and backtests and replays have none.
         name: Lower-case letters, digits, ``-`` and ``_``; several apps on one server need several.
         prefix: What all subjects of the app begin with on the server, so that several apps on one
             server do not work each other's orders: ``"paper"`` makes ``ingenium.strategy.signal``
@@ -88,6 +88,9 @@ class App:
             raise ConfigError(f"on_end is {on_end!r}: use 'restart' or 'stop'")
         self.on_end: OnEnd = on_end
         self.risk = _limits(risk, self.executor)
+        self.limits_history = risk is not None
+        """Whether `risk` holds in backtests and replays, too; ``backtest.run(app, risk=False)``
+        turns it off."""
         self.middleware = _middleware(middleware)
         self.warm_up = histories_of(warm_up)
         self.components: tuple[Component, ...] = (

@@ -126,6 +126,11 @@ class Dispatcher:
         """Whether a middleware has to see each event."""
         return self._chain is not None
 
+    @property
+    def is_gated(self) -> bool:
+        """Whether the component holds orders against limits of risk."""
+        return self._risk is not None and self._risk.gate is not None
+
     # For runners on a bus.
 
     def handle(
@@ -262,7 +267,7 @@ class Dispatcher:
 
     def _direct(self, handler: Callable[[_ItemT], Handled]) -> Callable[[_ItemT], Handled]:
         """Return a handler with what surrounds it: the handler itself, where that is nothing."""
-        if self._risk is not None and self._risk.gate is not None:
+        if self._risk is not None and self.is_gated:
             handler = partial(_then_share_news, self._risk, handler)
         return handler if self._chain is None else self._chain.around(handler)
 

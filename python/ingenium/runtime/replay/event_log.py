@@ -16,6 +16,7 @@ from ingenium.components.handle import Sent, event_of
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
+    ControlEvent,
     DataEvent,
     DenialEvent,
     Event,
@@ -26,6 +27,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.runtime.incidents import describe
+from ingenium.runtime.replay.denials import DeniedOrders
 from ingenium.runtime.replay.digest_lines import BarLines, line_of
 from ingenium.runtime.replay.feed import Item
 from ingenium.runtime.replay.outcomes import OrderOutcomes
@@ -60,6 +62,7 @@ class Step:
         signals: Messages of strategies.
         orders: Messages of the portfolio: orders, and requests to cancel or replace one.
         executions: Messages of the executor.
+        notices: Denials and control events of the risk gates, the portfolio's first.
     """
 
     time: datetime
@@ -67,6 +70,7 @@ class Step:
     signals: Sequence[Message]
     orders: Sequence[Message]
     executions: Sequence[Message]
+    notices: Sequence[Message] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class ReplayResult:
         fills: What was traded, one by one; `account` puts them together to trades.
         fill_steps: The instant at which each of the fills was booked.
         rejected_orders: Orders that the executor did not take.
+        denials: Orders that a risk limit stopped, by limit.
         inexact: Why another run may give another result, one line each; empty when it cannot.
         hopeless: Why nothing could come of it, such as a symbol that nobody sends; empty when
             something could.
@@ -111,6 +116,7 @@ class ReplayResult:
     fills: Sequence[Fill] = ()
     fill_steps: Sequence[datetime] = ()
     rejected_orders: int = 0
+    denials: tuple[DeniedOrders, ...] = ()
     inexact: tuple[str, ...] = ()
     hopeless: str = ""
 
@@ -124,9 +130,10 @@ class EventLog:
     """Collects a replay's events.
 
     The digest is over subject and JSON of every event: step by step, and within a step data,
-    signals, orders, executions. So it does not depend on the way in which the messages of
-    different components mixed on their way, nor on the form in which they travelled: what is
-    digested is what `encode` gives, or the payload itself where it is no event.
+    signals, orders, executions, and denials and control events of risk gates. So it does not depend
+    on the way in which the messages of different components mixed on their way, nor on the form in
+    which they travelled: what is digested is what `encode` gives, or the payload itself where it is
+    no event.
 
     Args:
         cash: What the account starts with.
@@ -170,6 +177,8 @@ class EventLog:
             self._counts[place] += len(messages)
             for message in messages:
                 self._add_message(message, book=messages is not step.signals)
+        for message in step.notices:
+            self._add_message(message, book=True)
         self._count_signals(step.signals)
 
     def _count_signals(self, signals: Sequence[Message]) -> None:
@@ -242,6 +251,12 @@ class EventLog:
                 self.outcomes.report(
                     order.id, order.symbol, report.update.value, report.reason, self.last
                 )
+
+    def add_notices(self, notices: Sequence[Event]) -> None:
+        """Add denials and control events of the instant, the portfolio's first."""
+        for event in notices:
+            self._digest(event)
+            self._book(event)
 
     def _digest(self, event: Event) -> None:
         if self._hash is not None:
@@ -319,6 +334,7 @@ class EventLog:
             fills=self.fills,
             fill_steps=self.fill_times,
             rejected_orders=self.outcomes.rejected.count,
+            denials=self.outcomes.denied.listed(),
             hopeless=why_nothing_came(self, app) if complete and app is not None else "",
         )
 
@@ -352,8 +368,12 @@ class EventLog:
                 case ReplaceEvent():
                     self.outcomes.send(event)
                     self._replace(event)
-                case CancelEvent() | DenialEvent():
+                case CancelEvent():
                     self.outcomes.send(event)
+                case DenialEvent():
+                    self.outcomes.denied.add(event.reason, event.detail, event.symbol, self.last)
+                case ControlEvent():
+                    self.outcomes.denied.restrict(event, self.last)
         except IngeniumError as error:
             # A result that leaves out a fill must say so.
             self.problems.add(f"{subject_of(event)}: {error}", self.last)

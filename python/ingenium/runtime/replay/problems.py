@@ -55,7 +55,7 @@ def replay_problems(
             lines += _silent(log, strategy, bars_of, ran_here=strategy in known)
     portfolio = app.portfolio
     outcomes = log.outcomes
-    denied = len(outcomes.denials)
+    denied = outcomes.denied.count
     complaints: list[str] = []
     if isinstance(portfolio, Portfolio):
         complaints = handle_of(portfolio).complaints(_MOST_LINES)
