@@ -3,9 +3,8 @@
 The counts are worked out by hand. There are six daily bars. The strategy says long at the second
 and at the fifth. At the first signal the portfolio sends a limit order; at the report ``new`` it
 asks to replace it, and at the report ``replaced`` to cancel what took its place, which the executor
-reports as ``canceled``. At the second signal it sends an order of 100, which a gate with a limit of
-10 denies; where there is no gate it sends nothing. Where there is an operator, trading is halted at
-the end.
+reports as ``canceled``. At the second signal it sends an order of 100, which its gate with a limit
+of 10 denies. Then trading halts: on live data an operator says so, in history the portfolio does.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from ingenium.bus import MemoryBus
 from ingenium.bus.base import Incident
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
 from ingenium.components import Handling, Outcome, arm
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import EventRefusedError
 from ingenium.events import (
     CancelEvent,
@@ -103,14 +103,16 @@ class Trader(Portfolio):
     def __init__(self, *, name: str) -> None:
         super().__init__(name=name)
         self.signals = 0
-        self.is_limited = False
+        self.halts_itself = True
 
     def on_signal(self, event: SignalEvent) -> None:
         self.signals += 1
         if self.signals == 1:
             self.send_order("AAPL", "buy", 1, type="limit", limit_price=100)
-        elif self.is_limited:
+        else:
             self.send_order("AAPL", "buy", 100)
+            if self.halts_itself:
+                handle_of(self).risk.halt("a test")
 
     def on_execution(self, event: ExecutionEvent) -> None:
         if event.update == "new":
@@ -202,6 +204,7 @@ class Parts:
             strategies=[self.strategy],
             portfolio=self.portfolio,
             executor=self.executor,
+            risk=LIMITS,
             middleware=self.middleware,
         )
 
@@ -235,7 +238,7 @@ def make(
         middleware,
     )
     if runner in ON_A_BUS:
-        parts.portfolio.is_limited = True
+        parts.portfolio.halts_itself = False
         arm(parts.portfolio, LIMITS)
         arm(parts.executor, LIMITS)
     return parts
@@ -333,12 +336,11 @@ def expected(runner: str, reads: str = "on_data and on_bar") -> dict[str, dict[s
         for without in READS[reads]
     )
     is_live = runner in ON_A_BUS
-    halted = {"on_trading_state": 1} if is_live else {}
-    denied = {"on_denied": 1} if is_live else {}
+    halted = {"on_trading_state": 1}
     return {
         "source": life | ({"ingest": 1} if is_live else {"read_bars": 1}),
         "speaker": life | of_strategy,
-        "trader": life | of_others | {"on_signal": 2, "on_execution": 3} | denied | halted,
+        "trader": life | of_others | {"on_signal": 2, "on_execution": 3, "on_denied": 1} | halted,
         "desk": life | of_others | {"on_order": 1, "on_replace": 1, "on_cancel": 1} | halted,
     }
 
@@ -431,8 +433,10 @@ async def test_middleware_sees_each_event_of_each_component(runner: str, waits: 
         "trader": {DataEvent: BARS, SignalEvent: 2, ExecutionEvent: 3},
         "desk": {DataEvent: BARS, OrderEvent: 1, ReplaceEvent: 1, CancelEvent: 1},
     }
+    # That of an operator is for both; its own word a portfolio does not hear again.
+    handled["desk"][ControlEvent] = 1
     if is_live:
-        handled["trader"][ControlEvent] = handled["desk"][ControlEvent] = 1
+        handled["trader"][ControlEvent] = 1
     wanted = {
         (name, kind.__name__): times
         for name, kinds in handled.items()
@@ -440,12 +444,12 @@ async def test_middleware_sees_each_event_of_each_component(runner: str, waits: 
     } | {(name, hook): 1 for name in handled for hook in ("start", "stop")}
     assert dict(count.before_calls) == wanted
     assert dict(count.after_calls) == wanted
-    # Signals; an order, a replacement, a cancellation, and the denial where there is a gate; and
+    # Signals; an order, a replacement, a cancellation, a denial, and the halt where it is its own;
     # three reports. An ingestor sends outside of handlers.
     assert count.sent == {
         "source": 0,
         "speaker": 2,
-        "trader": 4 if is_live else 3,
+        "trader": 4 if is_live else 5,
         "desk": 3,
     }
     assert count.failures == []
@@ -480,12 +484,8 @@ async def test_event_that_is_refused_is_reported_and_not_handled(runner: str, wa
 
     found = await run(runner, parts, is_refused, is_canceled)
     wanted = expected(runner)
-    if runner in ON_A_BUS:
-        # The portfolio cancels nothing by itself; the halt cancels the order, which still works.
-        wanted["trader"]["on_execution"] = 2
-    else:
-        wanted["trader"]["on_execution"] = 1
-        del wanted["desk"]["on_cancel"]
+    # ``new`` and, as the halt cancels the order, which still works, ``canceled``.
+    wanted["trader"]["on_execution"] = 2
     assert found.calls == wanted
     assert [type(each) for each in outer.failures] == [EventRefusedError]
     assert inner.failures == []
