@@ -32,9 +32,9 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.runtime.dispatch import note_arrival, wants
 from ingenium.runtime.live import LiveRunner
 from ingenium.runtime.replay.feed import time_of
+from ingenium.runtime.subscriptions import note_arrival, wants
 from ingenium.testing import IncidentLog
 from ingenium.trading import Bar, Fill, Order
 from ingenium.trading import log_once as once_module

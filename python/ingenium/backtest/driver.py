@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import length_hint
 
-from ingenium.components import Component, Executor, Portfolio
-from ingenium.components.handle import ComponentHandle, Handled, Sent, event_of
+from ingenium.components.handle import ComponentHandle, Sent, event_of
 from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
 from ingenium.events import DataEvent, Event, encode
-from ingenium.runtime.dispatch import bar_handler_of, failed_on, handlers_of, start_component
+from ingenium.runtime.dispatch import Dispatcher
+from ingenium.runtime.incidents import failed_on
 from ingenium.trading import Bar, LazyExecution, Order
 
 __all__ = ["ComponentDriver"]
-
-
-def _ignore(_item: Order | LazyExecution) -> Handled:
-    return None
 
 
 class ComponentDriver:
@@ -28,7 +25,7 @@ class ComponentDriver:
     that nobody asks for.
 
     Args:
-        component: The component.
+        dispatcher: Calls the component's handlers.
     """
 
     __slots__ = (
@@ -41,28 +38,27 @@ class ComponentDriver:
         "_symbols",
         "component",
         "count",
+        "dispatcher",
         "handle",
         "started",
     )
 
-    def __init__(self, component: Component) -> None:
-        self.component = component
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
+        component = self.component = dispatcher.component
         self.started = False
         """Whether `on_start` has been called."""
         self.count = 0
         """How much it has sent."""
-        self._handlers = handlers_of(component)
-        self._on_bar = bar_handler_of(component)
-        self._on_order: Callable[[Order], Handled] = _ignore
-        self._on_report: Callable[[LazyExecution], Handled] = _ignore
-        if isinstance(component, Executor):
-            self._on_order = handle_of(component).handle_order
-        elif isinstance(component, Portfolio):
-            self._on_report = handle_of(component).handle_report
+        # Chosen once, so that nothing stands between the loop and the handler itself.
+        self._handlers = dispatcher.handlers
+        self._on_bar = dispatcher.bar_handler()
+        self._on_order = dispatcher.order_handler()
+        self._on_report = dispatcher.report_handler()
         handle = self.handle = handle_of(component)
         handle.hand_over()
         self._begin = handle.begin
-        self._begins_as_usual = getattr(handle.begin, "__func__", None) is ComponentHandle.begin
+        self._begins_as_usual = "begin" not in overrides_of(handle, ComponentHandle)
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def deliver(
@@ -111,6 +107,11 @@ class ComponentDriver:
     def sees(self, symbol: str) -> bool:
         """Whether the component sees the bars of a symbol."""
         return self._symbols is None or symbol in self._symbols
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether the component holds orders against limits of risk."""
+        return self.dispatcher.is_gated
 
     def deliver_bars(
         self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
@@ -198,7 +199,7 @@ class ComponentDriver:
         self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
     ) -> None:
         self.started = True
-        found = await start_component(self.component, time)
+        found = await self.dispatcher.start(time)
         self.count += len(found)
         sent += found
         if pending := self.deliver(kind, items, time, sent):

@@ -13,6 +13,7 @@ from ingenium.components.executor import Executor
 from ingenium.components.executor_handle import ExecutorHandle, ExecutorHandlers
 from ingenium.components.handle import Handled
 from ingenium.components.order_contents import CONTENT
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ConfigError, InvalidOrderError
 from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
 from ingenium.exchange import (
@@ -25,6 +26,7 @@ from ingenium.exchange import (
 )
 from ingenium.state.rows import LogRow, format_time, read_row, write_json
 from ingenium.trading import Bar, Order
+from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.money import Number
 
 __all__ = ["PaperExecutor"]
@@ -101,15 +103,16 @@ class PaperExecutor(Executor):
         self.risk.effect_of_old_data = _WORKED if clock == "data" else _NOT_FILLED
 
     def _make_handle(self) -> PaperHandle:
-        cls = type(self)
+        own = overrides_of(self, PaperExecutor)
         return PaperHandle(
             self,
             self.exchange,
             self._data_time,
             self._work,
-            own_data=cls.on_data is not PaperExecutor.on_data,
-            own_orders=cls.on_order is not PaperExecutor.on_order,
-            own_sends=cls.send_execution is not PaperExecutor.send_execution,
+            own_data="on_data" in own,
+            own_bars="on_bar" in own,
+            own_orders="on_order" in own,
+            own_sends="send_execution" in own,
         )
 
     def on_data(self, event: DataEvent) -> Handled:
@@ -117,7 +120,9 @@ class PaperExecutor(Executor):
         ohlc = event.ohlc
         if ohlc is not None and self._follows_data:
             self._see(Bar.from_event(event, self.now))
-        if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
+        if ohlc is not None and (
+            self.exchange.is_waiting(event.symbol, ohlc.close) or self._handle.reads_all_bars
+        ):
             return self.on_bar(Bar.from_event(event, self.now))
         return None
 
@@ -222,6 +227,7 @@ class PaperHandle(ExecutorHandle):
         data_time: The time of the bars.
         work: Takes an order that is known to be one.
         own_data: Whether the class overrides ``on_data``.
+        own_bars: Whether the class overrides ``on_bar``.
         own_orders: Whether the class overrides ``on_order``.
         own_sends: Whether the class overrides ``send_execution``.
     """
@@ -240,12 +246,15 @@ class PaperHandle(ExecutorHandle):
         work: Callable[[Order], None],
         *,
         own_data: bool,
+        own_bars: bool,
         own_orders: bool,
         own_sends: bool,
     ) -> None:
         super().__init__(executor, own_data=own_data, own_sends=own_sends)
         self.takes_bars = not own_data
         """Whether a bar that no order waits for needs no handler."""
+        self.reads_all_bars = own_bars
+        """Whether a handler wants each bar, not only those that an order waits for."""
         self._takes_orders = not own_orders
         self._exchange = exchange
         self._data_time = data_time
@@ -254,14 +263,20 @@ class PaperHandle(ExecutorHandle):
 
     def observe(self, bar: Bar) -> bool:
         """Take the last price; return whether an order waits for the bar."""
-        return self._exchange.is_waiting(bar.symbol, bar) or not self.takes_bars
+        gate = self.risk.gate
+        if gate is not None:
+            if gate.watches_data or bar.close >= LARGEST_PRICE:
+                return True
+            self.risk.account.account.mark_bar(bar)
+        waits = self._exchange.is_waiting(bar.symbol, bar)
+        return waits or self.reads_all_bars or not self.takes_bars
 
     def handle_bar(self, bar: Bar) -> Handled:
         """Match a bar against the orders of its symbol, if there are any."""
         if not self.takes_bars:
             return self._executor.on_data(bar.event)
         waits = self._exchange.is_waiting(bar.symbol, bar)
-        return self._executor.on_bar(bar) if waits else None
+        return self._executor.on_bar(bar) if waits or self.reads_all_bars else None
 
     @property
     def is_holding(self) -> bool:

@@ -11,6 +11,7 @@ from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.handle_of import handle_of
 from ingenium.components.ingestor import DataNote, Ingestor, collect_notes
+from ingenium.components.middleware import Handling, HandlingKind, Middleware, Outcome, RunnerKind
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 
@@ -21,8 +22,13 @@ __all__ = [
     "DataNote",
     "Executor",
     "External",
+    "Handling",
+    "HandlingKind",
     "Ingestor",
+    "Middleware",
+    "Outcome",
     "Portfolio",
+    "RunnerKind",
     "Stateful",
     "Strategy",
     "arm",

@@ -14,6 +14,7 @@ from ingenium.components.handle_of import handle_of
 from ingenium.components.histories import check_warm_up, histories_of
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.ingestor_feed import OnEnd
+from ingenium.components.middleware import Middleware
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ConfigError
@@ -41,20 +42,22 @@ class App:
             the order of a backtest: one or several ingestors that read history. What strategies
             say meanwhile is dropped. Ignored by portfolio and executor, and by strategies in other
             languages. None when left out.
-        risk: What orders are held against on live data; the standard limits when left out.
-            Backtests and replays do without; so does an app whose executor is on the time of the
-            data, ``PaperExecutor(clock="data")``, unless limits are given.
+        risk: Limits that orders are held against, on live data, in backtests and in replays. When
+            left out, live data has the standard limits, unless the executor is on the time of the
+            data, ``PaperExecutor(clock="data")``, and backtests and replays have none.
         name: Lower-case letters, digits, ``-`` and ``_``; several apps on one server need several.
         prefix: What all subjects of the app begin with on the server, so that several apps on one
             server do not work each other's orders: ``"paper"`` makes ``ingenium.strategy.signal``
             ``paper.ingenium.strategy.signal`` there. None when left out.
+        middleware: Called around each handler of the app's components, in backtests and on a bus;
+            see `Middleware`. None when left out.
         on_end: What follows when `Ingestor.ingest` has ended, on live data. ``"restart"``: it is
             started again, a little later each time. ``"stop"``: the app ends, once the `ingest` of
             each of its ingestors has returned, or with an error when one has raised.
 
     Raises:
-        ConfigError: A component is missing, has the wrong role, or two have one name; or the
-            limits are none.
+        ConfigError: A component is missing, has the wrong role, or two have one name; or limits
+            or middleware are of another type.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class App:
         executor: Executor | External | None = None,
         warm_up: Ingestor | Sequence[Ingestor] | None = None,
         risk: RiskLimits | None = None,
+        middleware: Sequence[Middleware] = (),
         name: str = "app",
         prefix: str = "",
         on_end: OnEnd = "restart",
@@ -84,6 +88,10 @@ class App:
             raise ConfigError(f"on_end is {on_end!r}: use 'restart' or 'stop'")
         self.on_end: OnEnd = on_end
         self.risk = _limits(risk, self.executor)
+        self.limits_history = risk is not None
+        """Whether `risk` holds in backtests and replays, too; ``backtest.run(app, risk=False)``
+        turns it off."""
+        self.middleware = _middleware(middleware)
         self.warm_up = histories_of(warm_up)
         self.components: tuple[Component, ...] = (
             *self.ingestors,
@@ -204,6 +212,17 @@ def _one_of(role: str, component: _ComponentT | None) -> _ComponentT | None:
     if component is not None:
         _check_role(role, role, component)
     return component
+
+
+def _middleware(middleware: object) -> tuple[Middleware, ...]:
+    found = tuple(middleware) if isinstance(middleware, Iterable) else (middleware,)
+    for each in found:
+        if not isinstance(each, Middleware):
+            raise ConfigError(
+                f"middleware holds {each!r}: pass a list of objects whose class is a subclass of "
+                "ingenium.Middleware, such as [Tracing()]"
+            )
+    return found
 
 
 def _limits(risk: object, executor: Component | None) -> RiskLimits:

@@ -10,12 +10,15 @@ from ingenium.risk import RiskGate, RiskLimits
 __all__ = ["arm"]
 
 
-def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | None:
+def arm(
+    component: Component, limits: RiskLimits | None = None, *, is_simulated: bool = False
+) -> RiskGate | None:
     """Give a component its risk gate, if it is one that orders pass; before its first event.
 
     Args:
         component: Portfolios and executors get one.
         limits: Those of the app; the standard ones when left out.
+        is_simulated: Whether it is to run in a backtest or replay.
 
     Returns:
         The gate, whose state of a run before can be restored; ``None`` for other components.
@@ -26,6 +29,8 @@ def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | No
     limits = RiskLimits() if limits is None else limits
     if role_of(component) == "executor":
         limits = limits.for_executor()
-        risk.data_age = DataAge()
+        if not is_simulated:
+            risk.data_age = DataAge()
+    risk.is_simulated = is_simulated
     risk.gate = RiskGate(limits, component.name)
     return risk.gate

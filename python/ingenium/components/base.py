@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ingenium.components.by_symbol import BySymbol, Stateful
 from ingenium.components.handle import ComponentHandle, Handled
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError
 from ingenium.state.user_state import read_user_state, write_user_state
 
@@ -138,7 +139,7 @@ class _OwnState:
         state = component.get_state()
         if state is None:
             return None
-        if type(component).set_state is StatefulComponent.set_state:
+        if "set_state" not in overrides_of(component, StatefulComponent):
             # Said when the state is saved first, not when it is needed.
             raise _no_set_state(component)
         return write_user_state(state, component.name)

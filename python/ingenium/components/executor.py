@@ -6,6 +6,7 @@ from ingenium.components.base import StatefulComponent
 from ingenium.components.executor_handle import ExecutorHandle
 from ingenium.components.executor_risk import ExecutorRisk
 from ingenium.components.handle import Handled
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import SubjectError
 from ingenium.events import (
     CancelEvent,
@@ -44,11 +45,11 @@ class Executor(StatefulComponent):
         sees it."""
 
     def _make_handle(self) -> ExecutorHandle:
-        cls = type(self)
+        own = overrides_of(self, Executor)
         return ExecutorHandle(
             self,
-            own_data=cls.on_data is not Executor.on_data,
-            own_sends=cls.send_execution is not Executor.send_execution,
+            own_data="on_data" in own,
+            own_sends="send_execution" in own,
         )
 
     def on_data(self, event: DataEvent) -> Handled:

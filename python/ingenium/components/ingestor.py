@@ -11,6 +11,7 @@ from typing import Literal
 from ingenium.clock import format_time
 from ingenium.components.base import Component
 from ingenium.components.handle import ComponentHandle
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, write_plainly
 from ingenium.ids import make_id
@@ -94,10 +95,10 @@ class Ingestor(Component):
     """Zone of the market's days: a backtest puts shorter bars together by days of this zone."""
 
     def _make_handle(self) -> IngestorHandle:
-        cls = type(self)
+        own = overrides_of(self, Ingestor)
         return IngestorHandle(
             self.name,
-            historical=cls.read is not Ingestor.read or cls.read_bars is not Ingestor.read_bars,
+            historical=bool(own & {"read", "read_bars"}),
         )
 
     def read(self) -> Iterator[DataEvent] | AsyncIterator[DataEvent]:

@@ -10,6 +10,7 @@ from msgspec.structs import force_setattr, replace
 
 from ingenium.components.base import StatefulComponent
 from ingenium.components.handle import Handled
+from ingenium.components.overrides import overrides_of
 from ingenium.components.portfolio_handle import PortfolioHandle
 from ingenium.errors import InvalidOrderError
 from ingenium.events import (
@@ -70,13 +71,13 @@ class Portfolio(StatefulComponent):
         """What could not be booked or acted upon, one line each; the last 1,000."""
 
     def _make_handle(self) -> PortfolioHandle:
-        cls = type(self)
+        own = overrides_of(self, Portfolio)
         return PortfolioHandle(
             self,
             self._cash,
-            own_data=cls.on_data is not Portfolio.on_data,
-            own_bars=cls.on_bar is not Portfolio.on_bar,
-            own_executions=cls.on_execution is not Portfolio.on_execution,
+            own_data="on_data" in own,
+            own_bars="on_bar" in own,
+            own_executions="on_execution" in own,
         )
 
     def on_signal(self, event: SignalEvent) -> Handled:

@@ -159,6 +159,8 @@ class PortfolioHandle(ComponentHandle):
         """Book a bar's price; return whether `handle_bar` has more to do with it."""
         if self._reads_data or bar.close >= LARGEST_PRICE:
             return True
+        if self.risk.gate is not None and self.risk.gate.watches_data:
+            return True
         self.books.account.mark_bar(bar)
         return False
 

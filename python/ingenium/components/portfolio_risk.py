@@ -73,12 +73,15 @@ class PortfolioRisk(RiskControl):
         part = gate.cut(order, self._view())
         if part is None:
             return order
-        self.report_denial(
-            DenialReason.REDUCING,
+        text = (
             f"{describe(order)} is cut to {describe(part)}: trading only reduces by "
             f"{gate.switch.standing}, and the position is "
-            f"{self._view().position(order.symbol):f}",
+            f"{self._view().position(order.symbol):f}"
         )
+        if self.is_simulated:
+            self._report_problem(text)  # no event says so, and the result is to
+        else:
+            self.report_denial(DenialReason.REDUCING, text)
         return part
 
     def denied(self, order: Order, old_id: str = "") -> Order | None:

@@ -79,6 +79,8 @@ class RiskControl:
         self._on_denied: Callable[[DenialEvent], Handled] = _ignore
         # Each denial is an event, so that the log need not have a line of each.
         self._denials = LogThrottle()
+        self.is_simulated = False
+        """Whether this is a backtest or replay, whose result counts the denials; `arm` sets it."""
         # Not yet asked: what a life before saw may be gone.
         self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
 
@@ -209,6 +211,8 @@ class RiskControl:
 
     def raise_exit_alarm(self, symbol: str, reason: str, text: str) -> None:
         """Raise the alarm that an exit of a symbol does not leave."""
+        if self.is_simulated:
+            return
         if self.gate is not None:
             self.gate.note_denied_exit(symbol, reason, text, self.now)
         # By symbol, so that a loop in one of them hides no exit of another.
@@ -217,6 +221,8 @@ class RiskControl:
 
     def report_denial(self, reason: DenialReason, text: str) -> None:
         """Tell people that something was denied; of many, the first ones and how many more."""
+        if self.is_simulated:
+            return
         for line in self._denials.note(reason.value, text, self.now):
             self._report_problem(line)
 
@@ -276,7 +282,8 @@ class RiskControl:
                 "control",
             )
             gate.switch.announced(standing, event.id)
-            self._report_problem(f"trading is {standing.state.value}: {standing.reason}")
+            if not self.is_simulated:
+                self._report_problem(f"trading is {standing.state.value}: {standing.reason}")
         self._compare(before)
 
     def _compare(self, before: TradingState) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from ingenium.components.base import StatefulComponent
 from ingenium.components.handle import ComponentHandle, Handled
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Signal, SignalEvent
 from ingenium.subjects.names import check_symbol
@@ -35,7 +36,7 @@ class StrategyHandle(ComponentHandle):
     def __init__(self, strategy: Strategy) -> None:
         super().__init__(strategy.name, "strategy")
         self._strategy = strategy
-        self.reads_bars = type(strategy).on_data is Strategy.on_data
+        self.reads_bars = "on_data" not in overrides_of(strategy, Strategy)
         """Whether data that is a bar goes to `Strategy.on_bar`, without the bar's event."""
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
@@ -12,11 +12,13 @@ from typing import Protocol
 
 from ingenium.clock import format_time
 from ingenium.components.handle_of import handle_of
+from ingenium.components.middleware import Middleware, RunnerKind
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError, ConfigError, IngeniumError
 from ingenium.events import DataEvent, Event
-from ingenium.runtime.dispatch import bar_handler_of, failed_on, handlers_of
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.history_join import HistoryJoin
+from ingenium.runtime.incidents import failed_on
 from ingenium.trading.bar import Bar
 from ingenium.trading.period import read_period
 
@@ -48,13 +50,26 @@ class WarmUp:
         strategy: Which; nothing has been restored yet.
         history: What it is fed.
         report: Takes a line about what is missing between history and live data.
+        middleware: Called around each handler.
     """
 
-    def __init__(self, strategy: Strategy, history: History, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        history: History,
+        report: Callable[[str], None],
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
         self._strategy = strategy
         self._history = history
-        self._on_bar = bar_handler_of(strategy)
-        self._on_data = handlers_of(strategy)[DataEvent]
+        dispatcher = Dispatcher(
+            strategy,
+            middleware,
+            RunnerKind.WARM_UP,
+            on_refusal=lambda _handling, error: report(str(error)),
+        )
+        self._on_bar = dispatcher.bar_handler()
+        self._on_data = dispatcher.handlers[DataEvent]
         self.join = HistoryJoin(strategy.name, report)
         handle_of(strategy).saved_parts.add("~history", self.join.seen, own=False)
         self._symbols = None if strategy.symbols is None else frozenset(strategy.symbols)

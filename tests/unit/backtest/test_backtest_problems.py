@@ -163,7 +163,7 @@ def test_orders_that_a_risk_limit_stops_are_said_by_limit() -> None:
     assert (result.stats.fills, result.stats.rejected_orders) == (2, 0)
     [line] = result.problems
     assert line == (
-        "2 orders of AAA were denied by a risk limit, first on 2024-01-04: max_order_quantity: "
+        "2 orders were denied by the risk limit max_order_quantity, first AAA on 2024-01-04: "
         "quantity 3 is above 2"
     )
 

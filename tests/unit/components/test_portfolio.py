@@ -20,7 +20,7 @@ from ingenium.events import (
     SignalEvent,
     TimeInForce,
 )
-from ingenium.runtime.dispatch import handlers_of
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.trading import Bar, Order
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
@@ -341,7 +341,7 @@ def test_execution_that_cannot_be_told_is_reported_and_changes_nothing(
 
 
 def test_handlers_are_those_that_keep_the_account(portfolio: Recording) -> None:
-    handlers = handlers_of(portfolio)
+    handlers = Dispatcher(portfolio).handlers
     assert handlers == {
         DataEvent: handle_of(portfolio).handle_data,
         SignalEvent: handle_of(portfolio).handle_signal,

@@ -34,8 +34,9 @@ from ingenium.events import (
 from ingenium.log_throttle import LogThrottle
 from ingenium.portfolios import FixedQuantity
 from ingenium.risk import RiskGate, RiskLimits
-from ingenium.runtime.dispatch import handle, handlers_of, subscriptions_of
+from ingenium.runtime.dispatch import Dispatcher, handled_types
 from ingenium.runtime.live import LiveRunner
+from ingenium.runtime.subscriptions import subscriptions_of
 from ingenium.subjects.names import ALL_EVENTS, TRADING, event_type_of, subject_of
 from ingenium.testing import wait_until
 from ingenium.trading import Bar, Order
@@ -181,12 +182,8 @@ def test_protective_order_is_moved_while_trading_only_reduces() -> None:
 async def test_hooks_are_called_when_the_handler_is_done() -> None:
     portfolio = Watching()
     armed(portfolio, max_order_quantity=5)
-    sent = await handle(
-        portfolio,
-        handlers_of(portfolio)[SignalEvent],
-        SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG),
-        NOW,
-    )
+    signal = SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG)
+    sent = await Dispatcher(portfolio).handle(signal, NOW)
     assert kinds(sent) == [DenialEvent]
     assert portfolio.told == ["signal", "done", "max_order_quantity"]
     assert handle_of(portfolio).risk.news == []
@@ -197,7 +194,7 @@ async def test_order_that_is_sent_again_and_again_when_denied_ends() -> None:
     portfolio.asks_again = True
     armed(portfolio, max_order_quantity=5)
     signal = SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG)
-    sent = await handle(portfolio, handle_of(portfolio).handle_signal, signal, NOW)
+    sent = await Dispatcher(portfolio).handle(signal, NOW)
     assert kinds(sent) == [DenialEvent, DenialEvent]
     assert portfolio.told.count("max_order_quantity") == 1
 
@@ -209,7 +206,7 @@ async def test_runaway_strategy_halts_cancels_what_works_and_tells_everybody() -
     for number in range(1_000):
         signal = SignalEvent(id=f"s{number}", symbol="AAPL", signal=Signal.LONG)
         now = NOW + timedelta(microseconds=100 * number)
-        sent += await handle(portfolio, handle_of(portfolio).handle_signal, signal, now)
+        sent += await Dispatcher(portfolio).handle(signal, now)
     orders = [event.id for event in sent if isinstance(event, OrderEvent)]
     assert len(orders) == 22
     assert [e.order_id for e in sent if isinstance(e, CancelEvent)] == orders
@@ -284,11 +281,11 @@ async def test_halt_of_a_handler_that_failed_holds_and_is_said_later_and_can_be_
     )
     signal = SignalEvent(id="s1", symbol="AAPL", signal=Signal.LONG)
     with pytest.raises(ComponentError, match="stumbled"):
-        await handle(portfolio, handle_of(portfolio).handle_signal, signal, NOW)
+        await Dispatcher(portfolio).handle(signal, NOW)
     assert handle_of(portfolio).take() == []
     assert handle_of(portfolio).risk.news == []
     assert gate_of(portfolio).switch.state is TradingState.HALTED
-    [said] = await handle(portfolio, handle_of(portfolio).handle_data, data(), NOW)
+    [said] = await Dispatcher(portfolio).handle(data(), NOW)
     assert isinstance(said, ControlEvent)
     assert said.state == "halted"
     # What was never sent could not come back, and would hold for ever.
@@ -433,11 +430,11 @@ def test_halt_cancels_what_works_but_not_what_protects() -> None:
 def test_only_portfolios_and_executors_have_gates_and_those_listen_to_control() -> None:
     assert arm(Strategy()) is None
     for component in (Portfolio(), PaperExecutor()):
-        assert ControlEvent not in handlers_of(component)
+        assert ControlEvent not in handled_types(component)
         assert TRADING not in dict(subscriptions_of(component))
         gate = arm(component)
         assert gate_of(component) is gate is not None
-        assert ControlEvent in handlers_of(component)
+        assert ControlEvent in handled_types(component)
         assert (TRADING, ControlEvent) in subscriptions_of(component)
     assert arm(Portfolio()).limits == RiskLimits()
     assert arm(PaperExecutor()).limits == RiskLimits().for_executor()
@@ -453,12 +450,11 @@ class Paper:
 
     def send(self, event: Event, seconds: float = 0) -> list[ExecutionEvent]:
         self.count += 1
-        handle_of(self.executor).begin(f"cause {self.count}", NOW + timedelta(seconds=seconds))
-        handler: Any = handlers_of(self.executor)[type(event)]
-        handler(event)
-        return [
-            event for event in handle_of(self.executor).take() if isinstance(event, ExecutionEvent)
-        ]
+        now = NOW + timedelta(seconds=seconds)
+        handling = Dispatcher(self.executor).handle(event, now, f"cause {self.count}")
+        with pytest.raises(StopIteration) as end:
+            handling.send(None)  # it waits for nothing
+        return [each for each in end.value.value if isinstance(each, ExecutionEvent)]
 
     def order(self, id: str, quantity: str = "10", **fields: Any) -> list[ExecutionEvent]:
         values = {"symbol": "AAPL", "side": "buy", "type": "market", "time_in_force": "gtc"}

@@ -115,7 +115,14 @@ async def _make_member(
     limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
     warm_up = warm_up_of(app, component, lambda text: bus.report(Incident(IncidentKind.GAP, text)))
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
-        return LiveRunner(bus, component, limit=limit, warm_up=warm_up, on_end=app.on_end)
+        return LiveRunner(
+            bus,
+            component,
+            limit=limit,
+            warm_up=warm_up,
+            on_end=app.on_end,
+            middleware=app.middleware,
+        )
     exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
         if isinstance(component, Executor) and handle_of(component).works_at_broker:
@@ -123,7 +130,7 @@ async def _make_member(
                 f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
                 "no streams, so that orders could be lost: turn on JetStream there"
             )
-        member = LiveRunner(bus, component, limit=limit, warm_up=warm_up)
+        member = LiveRunner(bus, component, limit=limit, warm_up=warm_up, middleware=app.middleware)
         if not exclusive:
             return member
         return LeasedRunner(member, await space_lease(bus, app, role_of(component)))
@@ -154,6 +161,7 @@ async def _make_member(
         lease=await _lease(bus, app, component, settings, adopt=adopt),
         secret=await id_secret(bus, store),
         warm_up=warm_up,
+        middleware=app.middleware,
     )
 
 

@@ -7,6 +7,7 @@ from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.base import StatefulComponent
 from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import StreamError
 from ingenium.runtime.durable.store import StreamPosition
 
@@ -114,8 +115,7 @@ def remembers(component: Component) -> bool:
         return True
     if handle_of(component).state_refused:
         return False
-    saves = (
-        isinstance(component, StatefulComponent)
-        and type(component).get_state is not StatefulComponent.get_state
+    saves = isinstance(component, StatefulComponent) and "get_state" in overrides_of(
+        component, StatefulComponent
     )
     return saves or bool(handle_of(component).saved_parts.names)

@@ -16,6 +16,7 @@ from ingenium.clock import SystemClock
 from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.base import StatefulComponent
 from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import StoreDamagedError, StoreError
 from ingenium.runtime.durable.damage import Damage
 from ingenium.runtime.durable.secret import META_KEY
@@ -211,7 +212,7 @@ def whole_parts(
         kept.lives = _unused(now)
     else:
         _read_parts(kept, store, damage, portfolio, now)
-    keeps_state = type(portfolio).get_state is not StatefulComponent.get_state
+    keeps_state = "get_state" in overrides_of(portfolio, StatefulComponent)
     if keeps_state and kept.has_lost("user"):
         raise StoreDamagedError(
             f"{error}. The books of portfolio {portfolio.name!r} are in the stream, and what its "

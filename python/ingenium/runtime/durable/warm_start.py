@@ -15,10 +15,10 @@ from ingenium.components.handle_of import handle_of
 from ingenium.components.saved_parts import SAVED
 from ingenium.errors import DecodeError, StreamError
 from ingenium.events import DataEvent
-from ingenium.runtime.dispatch import wants
 from ingenium.runtime.durable.data_reader import OpenStream
 from ingenium.runtime.durable.store import Store, StreamPosition
 from ingenium.runtime.durable.unsaved_indicators import unsaved_indicators
+from ingenium.runtime.subscriptions import wants
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.trading.bar import Bar
 
