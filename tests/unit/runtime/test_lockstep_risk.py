@@ -130,7 +130,7 @@ class Wary(PaperExecutor):
         await self.pauses.pause()
         PaperExecutor.on_order(self, event)
         if Decimal(event.quantity) >= self.halt_at:
-            self.halt(f"an order of {event.quantity}")
+            self.risk.halt(f"an order of {event.quantity}")
 
     def on_trading_state(self, state: TradingState) -> None:
         self.heard.append(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingenium.bus.base import Bus
 from ingenium.components import App, Component
+from ingenium.components.base import role_of
 from ingenium.errors import BusPermissionError, ConfigError
 from ingenium.subjects.names import ask_subject
 
@@ -32,7 +33,7 @@ async def check_accounts(bus: Bus, app: App, component: Component) -> None:
     except BusPermissionError as error:
         raise ConfigError(
             f"the server at {bus.url} is set up for another app: its accounts do not let "
-            f"{component.role} {component.name!r} subscribe to {error.subject!r}, and accounts "
+            f"{role_of(component)} {component.name!r} subscribe to {error.subject!r}, and accounts "
             f"hold the app's name, here {app.name!r}: print them for this app with ingenium "
             "accounts and include them in the server's configuration, or give the app the name "
             "that the accounts are for"

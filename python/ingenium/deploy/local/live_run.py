@@ -12,6 +12,7 @@ from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.server_care import ServerCare
@@ -98,7 +99,7 @@ async def run_live(
     )
     statuses = await bus.subscribe(status_subject(app.name, "*"), on_status)
     statuses.is_spare = True  # the next status follows
-    ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
+    ordered = sorted(parts, key=lambda part: _ORDER.index(role_of(part.component)))
     started: list[Runner] = []
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
@@ -120,7 +121,7 @@ async def run_live(
             tasks.append(asyncio.create_task(part.run()))
             if isinstance(part, Supervised):
                 # A warm-up takes as long as its history is, and says how far it is.
-                warms = bool(app.warm_up) and component.role == "strategy"
+                warms = bool(app.warm_up) and role_of(component) == "strategy"
                 limit = None if warms else _READY_SECONDS
                 await _until_ready(part, tasks[-1], asked, ready[component.name], limit)
         if not stop.asked:
@@ -168,8 +169,8 @@ async def _until_end(
             return
         running -= done
         for component in (tasks[task].component for task in done):
-            if component.role != "ingestor":
-                raise DeployError(f"{component.role} {component.name!r} ended before the run did")
+            if role_of(component) != "ingestor":
+                raise DeployError(f"{component} ended before the run did")
             feeds.remove(component.name)
             rest = "the app ends with it, as its on_end='stop' asks"
             if feeds:
@@ -213,8 +214,7 @@ async def _until_ready(
         run.result()
     if not ready.is_set() and not asked.done() and not is_silent:
         raise DeployError(
-            f"{component.role} {component.name!r} did not become ready within "
-            f"{limit or 0:g} s{program.expectation}"
+            f"{component} did not become ready within {limit or 0:g} s{program.expectation}"
         )
     if (ready.is_set() or is_silent) and not program.is_ready:
         program.ready()
@@ -224,7 +224,7 @@ def _all_ready(app: App, watch: ProgramWatch) -> str:
     """Say who is connected and listens, and who does not yet."""
 
     def state(component: Component) -> str:
-        name = f"{component.role} {component.name}"
+        name = f"{role_of(component)} {component.name}"
         return f"{name} ({watch.state_of(component)})" if isinstance(component, External) else name
 
     there = [state(c) for c in app.components if watch.is_ready(c)]

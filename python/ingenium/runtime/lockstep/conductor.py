@@ -256,7 +256,7 @@ class Conductor:
 
         def what() -> str:
             return "; ".join(
-                f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
+                f"{c} handled {self._reports[c.name].data_handled} of "
                 f"{self._arrived.data_for(c)} data events, in {handler_place(c, DataEvent)}"
                 for c in behind()
             )

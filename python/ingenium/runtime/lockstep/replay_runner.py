@@ -11,9 +11,27 @@ from datetime import UTC, datetime
 from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.base import Bus, Incident, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, source_of, unpack
-from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy, arm
-from ingenium.components.base import ran_already
-from ingenium.errors import BusError, ComponentError, ConfigError, DecodeError, LockstepError
+from ingenium.components import (
+    App,
+    Component,
+    Executor,
+    Ingestor,
+    Portfolio,
+    RunnerKind,
+    Strategy,
+    arm,
+)
+from ingenium.components.base import ran_already, role_of
+from ingenium.components.handle import event_of
+from ingenium.components.handle_of import handle_of
+from ingenium.errors import (
+    BusError,
+    ComponentError,
+    ConfigError,
+    DecodeError,
+    EventRefusedError,
+    LockstepError,
+)
 from ingenium.events import (
     CancelEvent,
     ControlEvent,
@@ -27,19 +45,12 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.runtime.dispatch import (
-    end_instant,
-    handle,
-    handlers_of,
-    start_component,
-    stop_component,
-    subscriptions_of,
-    wants,
-)
+from ingenium.runtime.dispatch import Dispatcher, handled_types
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit, limited
 from ingenium.runtime.replay.feed import Feed, time_of
 from ingenium.runtime.replay.signal_order import SignalOrder
 from ingenium.runtime.replay.window import Window
+from ingenium.runtime.subscriptions import subscriptions_of, wants
 from ingenium.subjects.names import event_type_of, grant_subject, report_subject, subject_of
 from ingenium.trading import Bar
 
@@ -77,7 +88,7 @@ def make_replay_runner(
     Raises:
         ConfigError: The component is another program's, or has run already.
     """
-    if component.has_run:
+    if handle_of(component).has_run:
         raise ConfigError(f"{ran_already(component)}: make a new App for each run")
     if app.limits_history:
         arm(component, app.risk, is_simulated=True)
@@ -103,8 +114,9 @@ class ReplayRunner(ABC):
         self._limit = limit
         self._bus = bus
         self._app = app
-        self._handlers = handlers_of(component)
-        self._state = LockstepReport(component=component.name, role=component.role)
+        self._dispatcher = Dispatcher(component, app.middleware, RunnerKind.REPLAY)
+        self._handled = handled_types(component)
+        self._state = LockstepReport(component=component.name, role=role_of(component))
         self._report_subject = report_subject(app.name)
         self._subscriptions: list[Subscription] = []
         self._wake = asyncio.Event()
@@ -147,7 +159,7 @@ class ReplayRunner(ABC):
                 if await self._work():
                     await self._send_report()
             if self._started:
-                await stop_component(self.component, self._now)
+                await self._dispatcher.stop(self._now)
         except Exception as error:
             await self._tell(error)
             raise
@@ -171,7 +183,7 @@ class ReplayRunner(ABC):
             kind = event_type or event_type_of(message.subject)
             if kind is ControlEvent and source_of(message) != self._other_gate:
                 return  # its own, or none of this replay
-            if kind in self._handlers:
+            if kind in self._handled:
                 self._take_in(kind, message)
                 self._wake.set()
 
@@ -190,7 +202,7 @@ class ReplayRunner(ABC):
     def _on_incident(self, incident: Incident) -> None:
         if incident.kind.loses_messages:
             self._lost = (
-                f"{self.component.role} {self.component.name!r} may have missed messages "
+                f"{self.component} may have missed messages "
                 f"({incident.detail}), so the replay would not be valid: run it again"
             )
             self._wake.set()
@@ -218,15 +230,20 @@ class ReplayRunner(ABC):
         if not wants(self.component, event, message):
             return
         await self._begin(now)
-        work = handle(self.component, self._handlers[event_type], event, now)
-        await self._publish(await limited(self.component, event_type, work, self._limit))
+        work = self._dispatcher.handle(event, now, "", message)
+        try:
+            sent = await limited(self.component, event_type, work, self._limit)
+        except EventRefusedError as error:
+            await dead_letter(self._bus, self.component.name, message, error)
+            return
+        await self._publish(sent)
 
     async def _begin(self, now: datetime) -> None:
         self._now = now
         if not self._started:
             self._started = True
-            self.component.has_run = not isinstance(self.component, Ingestor)
-            work = start_component(self.component, now)
+            handle_of(self.component).has_run = not isinstance(self.component, Ingestor)
+            work = self._dispatcher.start(now)
             await self._publish(await limited(self.component, "on_start", work, self._limit))
 
     async def _publish(self, events: Sequence[Event]) -> None:
@@ -276,7 +293,7 @@ class _Trader(_Worker):
         super().__init__(bus, app, component, limit)
         self._executor = component
         self._controls: deque[Message] = deque()
-        component.knows_instants = True
+        handle_of(component).knows_instants = True
 
     def _take_in(self, event_type: type[Event], message: Message) -> None:
         if event_type is ControlEvent:
@@ -298,10 +315,10 @@ class _Trader(_Worker):
                 worked = True
                 continue
             self._grants.popleft()
-            await end_instant(self._executor)
-            await self._publish(self._executor.take())
+            sent = await self._dispatcher.end_instant()
+            await self._publish([event_of(each) for each in sent])
             worked = True
-        self._state.holding = self._executor.is_holding or None
+        self._state.holding = handle_of(self._executor).is_holding or None
         return worked
 
 
@@ -313,7 +330,7 @@ class _Gated(ReplayRunner):
     ) -> None:
         super().__init__(bus, app, component, limit)
         self._inboxes: dict[type[Event], deque[Message]] = {
-            event_type: deque() for event_type in self._handlers
+            event_type: deque() for event_type in self._handled
         }
         self._signal_order = SignalOrder(app)
         self._start = window.start

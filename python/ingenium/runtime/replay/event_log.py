@@ -12,7 +12,7 @@ from hashlib import sha256
 from ingenium.bus.base import Message
 from ingenium.bus.envelope import source_of, unpack
 from ingenium.components import App, Component
-from ingenium.components.base import Sent, event_of
+from ingenium.components.handle import Sent, event_of
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
@@ -26,6 +26,7 @@ from ingenium.events import (
     TradeUpdate,
     encode,
 )
+from ingenium.runtime.incidents import describe
 from ingenium.runtime.replay.denials import DeniedOrders
 from ingenium.runtime.replay.digest_lines import BarLines, line_of
 from ingenium.runtime.replay.feed import Item
@@ -289,6 +290,13 @@ class EventLog:
     def add_dead_letter(self, message: Message) -> None:
         """Count a payload that a component could not take."""
         self._dead_letters += 1
+
+    def add_refusal(
+        self, component: Component, event: Event | None, time: datetime, reason: str
+    ) -> None:
+        """Count an event that a middleware kept from a component, and keep why as a problem."""
+        self._dead_letters += 1
+        self.problems.add(f"{component} was not given {describe(event)}: {reason}", time)
 
     def result(
         self,
