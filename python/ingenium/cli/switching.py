@@ -20,19 +20,22 @@ if TYPE_CHECKING:
 
 __all__ = ["halt", "reduce", "resume"]
 
-Reason = Annotated[str, typer.Option("--reason", help="Why, in words; everybody is told.")]
+Reason = Annotated[
+    str, typer.Option("--reason", help="Reason, shown to all components and in ingenium status.")
+]
 
 
 def halt(
     app: AppName = None, reason: Reason = "", server: ServerOption = None, json: JsonFlag = False
 ) -> None:
-    """Halt trading: no order leaves any more, and working ones are canceled.
+    """Halt trading: send no more orders, and cancel working ones.
 
-    Writes the file HALT into the folder of the app, which halts it on this machine with or without
-    a server, and says so on the bus. Then portfolio and executor are asked whether it holds for
-    them. The first line says what holds. Without APP, all live apps that have run in this
-    directory. The code is 0 only when it holds everywhere; 1 when the word did not reach a server
-    or a component does not confirm it, though the file may hold.
+    Writes the file HALT into the folder of the app, which halts the app on this machine with or
+    without a server, and publishes a control event. Portfolio and executor are then asked to
+    confirm. The first line of the output says what is halted. Without APP, all live apps that have
+    run in this directory are halted. The exit code is 0 only when the halt is confirmed everywhere,
+    and 1 when the event did not reach a server or a component does not confirm, even though the
+    file may be in effect.
     """
     _restrict(TradingState.HALTED, app, reason, server, as_json=json)
 
@@ -40,7 +43,7 @@ def halt(
 def reduce(
     app: AppName = None, reason: Reason = "", server: ServerOption = None, json: JsonFlag = False
 ) -> None:
-    """Let only orders through that make positions smaller; otherwise as halt."""
+    """Restrict trading to orders that reduce positions; otherwise like halt."""
     _restrict(TradingState.REDUCING, app, reason, server, as_json=json)
 
 
@@ -50,11 +53,13 @@ def resume(
     server: ServerOption = None,
     yes: Annotated[
         str | None,
-        typer.Option("--yes", metavar="NAME", help="The app's name, in place of typing it."),
+        typer.Option(
+            "--yes", metavar="NAME", help="Name of the app, instead of typing it at the prompt."
+        ),
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Let trading go on after halt or reduce, or after a limit of risk has stopped it."""
+    """Resume trading after halt or reduce, or after a risk limit stopped it."""
     from ingenium.operations import release
     from ingenium.operations.apps import find_app
 
@@ -112,7 +117,7 @@ def _show(results: list[SwitchResult], *, as_json: bool) -> None:
 
 
 def _print(console: Console, errors: Console, done: SwitchResult) -> None:
-    """Say what holds now, and then what does not."""
+    """Print the parts that confirmed, then the parts that did not."""
     from ingenium.runtime.durable.control import ControlDelivery
 
     is_release = done.state is TradingState.ACTIVE
@@ -142,7 +147,7 @@ def _print(console: Console, errors: Console, done: SwitchResult) -> None:
 
 
 def _headline(done: SwitchResult) -> str:
-    """Say in the first line whether it holds."""
+    """Return the first line of the output, which says whether the state is in effect."""
     from ingenium.runtime.durable.control import ControlDelivery
 
     state = done.state.value
