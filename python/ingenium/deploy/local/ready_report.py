@@ -1,4 +1,4 @@
-"""Says that a live component is ready, and finds out whether its server is for this app."""
+"""Reports a live component as ready, and checks that the server is set up for this app."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["report_ready"]
 
 
 async def report_ready(bus: Bus, app: App, component: Component) -> None:
-    """Publish that a component is ready, as only one of this app may.
+    """Publish that a component is ready, on a subject that only this app may use.
 
     Args:
         bus: The component's own connection.

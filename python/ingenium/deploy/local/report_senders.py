@@ -1,4 +1,4 @@
-"""Who may say in a live app that a component is ready."""
+"""Rules for accepting ready reports in a live app."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ def report_patterns(app: App) -> list[str]:
 
 
 def may_report(app: App, subject: str, component: str) -> bool:
-    """Tell whether a report in the name of a component may come on a subject.
+    """Return whether a report of a component is valid on a subject.
 
-    A server with accounts lets a component report on a subject of its own. On the one that all
-    share, it lets those who are trusted with money, and what others send there arrives on a subject
-    of their role.
+    A server with accounts lets a component report on its own subject. The shared subject is limited
+    to the money accounts, and reports of other accounts arrive on a subject of their role.
 
     Args:
         app: What the component is one of.
-        subject: Where the report came.
-        component: Whom it is about, as it says.
+        subject: Subject of the report.
+        component: Component that the report names.
     """
     shared = report_subject(app.name)
     if subject == shared:
