@@ -123,7 +123,7 @@ class MemoryBus(ReportingBus):
     async def subscribe(
         self, subject: str, handler: MessageHandler, *, queue_group: str = ""
     ) -> Subscription:
-        """Run ``handler`` for every message on ``subject`` ; see `Bus.subscribe`."""
+        """Run ``handler`` for every message on ``subject``; see `Bus.subscribe`."""
         check_pattern(subject)
         check_queue_group(queue_group)
         self._check_open()

@@ -280,7 +280,7 @@ class MemoryStream(Stream):
             if not same_content(kept, Message(subject, payload, headers)):
                 raise StreamError(
                     f"the message on {subject} is not kept: its id {identifier!r} is that of "
-                    f"message {sequence} on {kept.subject}, which says something else"
+                    f"message {sequence} on {kept.subject}, whose content differs"
                 )
             return Appended(sequence, duplicate=True)
         sequence = len(self._records) + 1

@@ -131,19 +131,22 @@ def _print(console: Console, errors: Console, done: SwitchResult) -> None:
     elif is_release and not done.file_error:
         say(f"  file    {done.file} was not there")
     if done.reached is ControlDelivery.STREAM:
-        say(f"  stream  {done.stream} at {done.server} has kept it: all get it, later ones too")
+        say(
+            f"  stream  {done.stream} at {done.server} has stored it: all components get it, also "
+            "later ones"
+        )
     elif done.reached is ControlDelivery.SUBSCRIBERS:
-        say(f"  server  {done.server} gave it to those who are connected, and keeps nothing")
+        say(f"  server  {done.server} sent it to connected components, and stores nothing")
     for name in done.confirmed:
-        say(f"  holds   for {name}, which says so")
+        say(f"  holds   for {name}, confirmed")
     for name in done.unheard:
-        say(f"  unknown {name} runs, and never says whether it trades")
+        say(f"  unknown {name} runs, and never reports whether it trades")
     for name, why in done.unconfirmed.items():
         say(f"  not     {name} {why}", errors)
     for error in filter(None, (done.file_error, done.server_error)):
         say(f"  error   {error}", errors)
     if not done.is_complete:
-        say("  say it again when that is mended", errors)
+        say("  repeat the command when that is fixed", errors)
 
 
 def _headline(done: SwitchResult) -> str:
@@ -155,13 +158,13 @@ def _headline(done: SwitchResult) -> str:
         return state
     if done.state is TradingState.ACTIVE:
         if done.file_error:
-            return "NOT ACTIVE: the file still restricts trading, and nothing was said"
+            return "NOT ACTIVE: the file still restricts trading, and no event was sent"
         if done.reached is ControlDelivery.NOBODY:
             gone = "the file is removed, but " if done.file_changed else ""
-            return f"NOT ACTIVE: {gone}what was said on the bus still holds"
+            return f"NOT ACTIVE: {gone}the last control event still applies"
         return f"NOT ACTIVE everywhere: {_what_lacks(done)}"
     if not done.holds_anywhere:
-        return f"NOT {state.upper()}: neither file nor server have taken it"
+        return f"NOT {state.upper()}: neither file nor server accepted it"
     if done.reached is ControlDelivery.NOBODY:
         return f"{state} on this machine only, by the file"
     return f"{state}, but not everywhere: {_what_lacks(done)}"
@@ -170,5 +173,5 @@ def _headline(done: SwitchResult) -> str:
 def _what_lacks(done: SwitchResult) -> str:
     lacks = ["the file is not written"] if done.file_error else []
     lacks += [f"{name} {why}" for name, why in done.unconfirmed.items()]
-    lacks += [f"{name} never says whether it trades" for name in done.unheard]
+    lacks += [f"{name} never reports whether it trades" for name in done.unheard]
     return "; ".join(lacks)

@@ -217,7 +217,7 @@ def _judge(
     if program is not None and program.state == "running":
         return Liveness.ALIVE, f"its process {program.process} runs; it says nothing itself"
     if program is not None:
-        return Liveness.UNKNOWN, "started by somebody else, and says nothing"
+        return Liveness.UNKNOWN, "started externally, and publishes no status"
     if view.run is not None and not any(each.answered for each in view.observed.values()):
         # Components reconnect by themselves once the server is back.
         return Liveness.UNKNOWN, f"process {view.run} runs the app, and is not connected"

@@ -154,8 +154,8 @@ async def resend(stream: Stream, letter: DeadLetter) -> bool:
     if not original.is_kept:
         # A dead letter alone proves nothing: a strategy can forge one that contains an order.
         raise StreamError(
-            f"stream {stream.name} does not keep what dead letter {letter.sequence} is about, so "
-            f"nobody knows that it ever was on {event.original_subject}: it is not sent again"
+            f"stream {stream.name} does not have the message of dead letter {letter.sequence}, so "
+            f"there is no proof that it was on {event.original_subject}: it is not sent again"
         )
     headers = original.headers | {
         MESSAGE_ID: make_id("resent", event.id, str(letter.sequence)),

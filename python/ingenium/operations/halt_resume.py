@@ -134,7 +134,7 @@ async def _publish(
             done.server, done.stream = bus.url, bus.space.stream(MONEY_STREAM.name)
             if done.reached is ControlDelivery.NOBODY:
                 done.server_error = (
-                    f"nobody listens to {bus.space} on the server at {bus.url}: if app "
+                    f"no component is subscribed to {bus.space} on the server at {bus.url}: if app "
                     f"{done.app!r} runs there, set INGENIUM_PREFIX to its prefix"
                 )
                 return

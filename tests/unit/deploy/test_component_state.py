@@ -88,7 +88,7 @@ def seen(state: str, language: str = "", *, answered: bool = True) -> Heard:
             seen("unknown"),
             False,
             True,
-            ("unknown", "started by somebody else, and says nothing"),
+            ("unknown", "started externally, and publishes no status"),
         ),
         (None, None, False, True, ("unknown", "nothing is heard of it")),
         (None, None, False, False, ("not running", "")),

@@ -218,7 +218,7 @@ class NatsBus(ReportingBus):
     async def subscribe(
         self, subject: str, handler: MessageHandler, *, queue_group: str = ""
     ) -> Subscription:
-        """Run ``handler`` for every message on ``subject`` ; see `Bus.subscribe`.
+        """Run ``handler`` for every message on ``subject``; see `Bus.subscribe`.
 
         Raises:
             SubjectError: The subject is invalid.

@@ -69,8 +69,8 @@ def _read(
             return space.from_server(name)
         message = Message(name, payload)
         problem = (
-            f"a message of {name[:80]!r} was sent on to who listens to {pattern!r}: somebody "
-            "tries to get around what he may publish"
+            f"a message of {name[:80]!r} was redirected to subscribers of {pattern!r}: a "
+            "client tries to get around its publish permissions"
         )
     bus.refuse_soon(message, DecodeError("message", "", problem))
     return None

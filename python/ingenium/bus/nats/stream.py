@@ -141,11 +141,11 @@ class NatsStream(Stream):
         except APIError as error:
             raise StreamError(f"stream {self.name} gives no message: {error}") from error
         if not same_content(kept, sent):
-            what = "" if kept.subject != sent.subject else ", which says something else"
+            what = "" if kept.subject != sent.subject else ", whose content differs"
             raise StreamError(
                 f"the message on {sent.subject} is not kept: its id {identifier!r} is that of "
-                f"message {sequence} on {kept.subject}{what}: somebody has sent it to make this "
-                "one vanish, or two programs send under one name; look at both, and stop one"
+                f"message {sequence} on {kept.subject}{what}: a sender has used that id to "
+                "suppress this one, or two programs send under one name; look at both, and stop one"
             )
 
     async def state(self) -> StreamState:

@@ -218,7 +218,7 @@ def _kill_switch(settings: Settings, app: App) -> KillSwitch:
         found = file.observe()
         if found is None:
             return None
-        return found.state, f"{found.reason or file.path} by {found.sender or 'somebody'}"
+        return found.state, f"{found.reason or file.path} by {found.sender or 'an unknown sender'}"
 
     return ask
 

@@ -65,14 +65,14 @@ class StatusReporter:
             # Accounts printed by a version without statuses.
             self._is_refused = True
             _log.warning(
-                "%s tells nobody how it is: %s: print the accounts of app %r again",
+                "%s cannot publish its status: %s: print the accounts of app %r again",
                 name,
                 error,
                 self._app,
             )
             return
         except BusError as error:
-            _log.warning("%s does not hear when it is asked how it is: %s", name, error)
+            _log.warning("%s cannot receive status requests: %s", name, error)
         await self.say("starting")
         self._tick = asyncio.create_task(self._run())
 
