@@ -9,7 +9,7 @@ from html import escape
 from math import isfinite, isnan
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.formatting import figures, percent, ratio, session
@@ -18,15 +18,17 @@ from ingenium.backtest.stats import Statistics
 from ingenium.components import DataNote
 from ingenium.errors import BacktestError, MissingDependencyError
 from ingenium.events import Side
-from ingenium.exchange import FillCounters
-from ingenium.runtime.replay import OnStep, ReplayResult
+from ingenium.exchange import FillCounters, FillPolicy
+from ingenium.runtime.replay import DeniedOrders, OnStep, ReplayResult
 from ingenium.trading import Account, Fill, Trade
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["BacktestResult"]
+__all__ = ["BacktestResult", "Limits"]
+
+Limits = Literal["none", "on", "off"]
 
 _FILL_COLUMNS = ("symbol", "side", "quantity", "price", "commission", "time", "order_id")
 _TRADE_COLUMNS = (*Trade.__struct_fields__, "net_pnl")
@@ -43,7 +45,8 @@ class BacktestResult:
         stats: The figures.
         equity: What the account was worth, step by step.
         replay: Counts, digest, account and fills of the run.
-        policy: Name of the rules by which the exchange filled; empty where it is not ours.
+        policy: Name of the rules by which the exchange filled, for people; empty where it is not
+            ours.
         notes: What the exchange counted.
         manifest: What went into the run.
         failure: Which component raised on what, when the run did not reach its end.
@@ -53,6 +56,10 @@ class BacktestResult:
         problems: What never happened, was not done or may be wrong, one line each with its likely
             cause: orders that were rejected, symbols that nobody sent, a strategy without signals,
             prices that jump as by a split. Empty for most runs.
+        limits: Whether orders were held against the limits of ``App(risk=...)``: ``"none"`` where
+            the app states none, ``"off"`` where that was asked for.
+        fill_policy: The rules themselves; ``None`` where the exchange is not ours.
+        has_slippage: Whether fills at the market slip, as far as that is known.
     """
 
     stats: Statistics
@@ -66,6 +73,9 @@ class BacktestResult:
         default=None, repr=False, compare=False
     )
     problems: tuple[str, ...] = ()
+    limits: Limits = "none"
+    fill_policy: FillPolicy | None = None
+    has_slippage: bool = False
 
     def __repr__(self) -> str:
         stats = self.stats
@@ -109,6 +119,16 @@ class BacktestResult:
         return self.replay.events_digest
 
     @property
+    def denials(self) -> Sequence[DeniedOrders]:
+        """The orders that limits of risk stopped, one entry for each limit, largest count first."""
+        return self.replay.denials
+
+    @property
+    def denied_orders(self) -> int:
+        """How many orders limits of risk stopped."""
+        return sum(each.count for each in self.replay.denials)
+
+    @property
     def hopeless(self) -> str:
         """Why nothing could come of the run, whatever the prices; empty when something could."""
         if self.replay.data and self.stats.start is None and self.manifest.figures_from is None:
@@ -132,15 +152,15 @@ class BacktestResult:
 
     def flattering(self) -> list[str]:
         """Say what makes this result better than a market would."""
-        stats, notes = self.stats, self.notes
+        stats, notes, policy = self.stats, self.notes, self.fill_policy
         said: list[str] = []
         if stats.fills and not stats.commissions:
             said.append("no fees were paid")
-        if "slippage" not in self.policy:
+        if policy is not None and not self.has_slippage:
             said.append("fills at the market do not slip")
-        if "touch_fills=True" in self.policy:
+        if policy is not None and policy.touch_fills:
             said.append("limit orders fill when they are only touched")
-        if "volume_cap=None" in self.policy:
+        if policy is not None and policy.volume_cap is None:
             said.append("orders fill whatever the volume of the bar")
         if notes.uncapped_fills:
             said.append(
@@ -212,6 +232,8 @@ class BacktestResult:
             "stats": {name: _plain(value) for name, value in asdict(self.stats).items()},
             "flattering": self.flattering(),
             "problems": list(self.problems),
+            "limits": self.limits,
+            "denials": [each.to_json() for each in self.denials],
         }
         if trades:
             values["trades"] = [

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ingenium.components.base import Component
+from ingenium.components.handle import ComponentHandle
 from ingenium.errors import ConfigError
 from ingenium.subjects.names import check_symbol
 
@@ -63,6 +64,7 @@ class External(Component):
         directory: str | Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        self.role = role
         super().__init__(name or role)
         if role not in _ROLES:
             raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(_ROLES)}")
@@ -74,7 +76,6 @@ class External(Component):
             raise ConfigError("command is empty: pass program and arguments, or None")
         if not settle_seconds > 0:
             raise ConfigError(f"settle_seconds {settle_seconds} is not positive: try 0.02")
-        self.role = role
         self.command = None if command is None else tuple(command)
         self.symbols = None if symbols is None else tuple(symbols)
         for symbol in self.symbols or ():
@@ -84,3 +85,6 @@ class External(Component):
         self.follows_prefix = follows_prefix
         self.directory = None if directory is None else Path(directory)
         self.environment = dict(environment or {})
+
+    def _make_handle(self) -> ComponentHandle:
+        return ComponentHandle(self.name, self.role)

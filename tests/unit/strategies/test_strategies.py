@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingenium.components import Strategy
+from ingenium.components import Strategy, handle_of
 from ingenium.errors import ConfigError, SubjectError
 from ingenium.events import Signal, SignalEvent
 from ingenium.strategies import RsiStrategy, SmaCross
@@ -46,9 +46,9 @@ def signals_of(strategy: Strategy, bars: list[Bar]) -> list[tuple[int, str, Sign
     """Return position of the bar, symbol and signal of all that the strategy sent."""
     sent: list[tuple[int, str, Signal]] = []
     for place, bar in enumerate(bars):
-        strategy.begin(f"bar {place}", bar.end)
+        handle_of(strategy).begin(f"bar {place}", bar.end)
         strategy.on_bar(bar)
-        for event in strategy.take():
+        for event in handle_of(strategy).take():
             assert isinstance(event, SignalEvent)
             assert event.timestamp == bar.end
             assert event.symbol == bar.symbol

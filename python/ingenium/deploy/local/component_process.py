@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components import App, Component
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 from ingenium.deploy.local.ready_report import report_ready
 from ingenium.deploy.local.runner_factory import make_live_runner
@@ -60,7 +61,7 @@ async def play_component(
     if not app.historical:
         # In a replay the runner itself reports ready.
         await report_ready(bus, app, component)
-        on_ready(f"{component.role} {component.name} is ready on {bus.url}")
+        on_ready(f"{role_of(component)} {component.name} is ready on {bus.url}")
     run = asyncio.create_task(part.run())
     waits = [run, lost, asyncio.create_task(stop.wait())]
     if settings.stop_with_input:
@@ -70,8 +71,8 @@ async def play_component(
         for ended in (lost, run):
             if ended.done():
                 ended.result()
-        if run.done() and not app.historical and component.role != "ingestor":
-            raise ComponentError(f"{component.role} {component.name!r} ended before it was asked")
+        if run.done() and not app.historical and role_of(component) != "ingestor":
+            raise ComponentError(f"{component} ended before it was asked")
     finally:
         for task in waits:
             task.cancel()

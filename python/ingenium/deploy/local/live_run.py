@@ -12,6 +12,7 @@ from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.base import Bus, Message
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
 from ingenium.deploy.local.report_senders import may_report, report_patterns
 from ingenium.deploy.local.runners import Runner
@@ -91,7 +92,7 @@ async def run_live(
     reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
     for subscription in reports:
         subscription.is_spare = True  # a lost report is no gap in any component's data
-    ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
+    ordered = sorted(parts, key=lambda part: _ORDER.index(role_of(part.component)))
     started: list[Runner] = []
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
@@ -114,7 +115,7 @@ async def run_live(
             if isinstance(part, Supervised):
                 # No time limit: a warm-up depends on the length of its history and shows its
                 # progress.
-                warms = bool(app.warm_up) and component.role == "strategy"
+                warms = bool(app.warm_up) and role_of(component) == "strategy"
                 limit = None if warms else _READY_SECONDS
                 await _until_ready(part, tasks[-1], asked, ready[component.name], limit)
         if not stop.asked:
@@ -163,8 +164,8 @@ async def _until_end(
             return
         running -= done
         for component in (tasks[task].component for task in done):
-            if component.role != "ingestor":
-                raise DeployError(f"{component.role} {component.name!r} ended before the run did")
+            if role_of(component) != "ingestor":
+                raise DeployError(f"{component} ended before the run did")
             feeds.remove(component.name)
             rest = "the app ends with it, as its on_end='stop' asks"
             if feeds:
@@ -209,8 +210,7 @@ async def _until_ready(
         run.result()
     if not ready.is_set() and not asked.done() and not is_silent:
         raise DeployError(
-            f"{component.role} {component.name!r} did not become ready within "
-            f"{limit or 0:g} s{program.expectation}"
+            f"{component} did not become ready within {limit or 0:g} s{program.expectation}"
         )
     if (ready.is_set() or is_silent) and not program.is_ready:
         program.ready()
@@ -220,7 +220,7 @@ def _all_ready(app: App, watch: ProgramWatch) -> str:
     """Report which components are connected and subscribed, and which are not yet."""
 
     def state(component: Component) -> str:
-        name = f"{component.role} {component.name}"
+        name = f"{role_of(component)} {component.name}"
         return f"{name} ({watch.state_of(component)})" if isinstance(component, External) else name
 
     there = [state(c) for c in app.components if watch.is_ready(c)]

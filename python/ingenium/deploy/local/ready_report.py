@@ -5,6 +5,7 @@ from __future__ import annotations
 from ingenium._gen.ingenium.v1 import LockstepReport
 from ingenium.bus.base import Bus
 from ingenium.components import App, Component
+from ingenium.components.base import role_of
 from ingenium.errors import BusPermissionError, ConfigError
 from ingenium.events import encode
 from ingenium.subjects.names import own_report_subject
@@ -25,14 +26,14 @@ async def report_ready(bus: Bus, app: App, component: Component) -> None:
         BusError: The server does not answer.
     """
     subject = own_report_subject(app.name, component.name)
-    report = LockstepReport(component=component.name, role=component.role)
+    report = LockstepReport(component=component.name, role=role_of(component))
     try:
         await bus.publish(subject, encode(report))
         await bus.flush()
     except BusPermissionError as error:
         raise ConfigError(
             f"the server at {bus.url} is set up for another app: its accounts do not let "
-            f"{component.role} {component.name!r} publish {error.subject!r}, and accounts hold "
+            f"{component} publish {error.subject!r}, and accounts hold "
             f"the app's name, here {app.name!r}: print them for this app with ingenium accounts "
             "and include them in the server's configuration, or give the app the name that the "
             "accounts are for"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingenium.bus.roles import COMPONENT_ROLES
 from ingenium.components import App
+from ingenium.components.base import role_of
 from ingenium.subjects.names import report_subject, role_report_subject
 
 __all__ = ["may_report", "report_patterns"]
@@ -33,5 +34,5 @@ def may_report(app: App, subject: str, component: str) -> bool:
         return subject == f"{shared}.{component}"
     by_role = {role_report_subject(app.name, role): role for role in COMPONENT_ROLES}
     return any(
-        each.name == component and each.role == by_role.get(subject) for each in app.components
+        each.name == component and role_of(each) == by_role.get(subject) for each in app.components
     )

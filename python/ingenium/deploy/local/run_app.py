@@ -17,7 +17,8 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, open_stream
 from ingenium.clock import SystemClock
 from ingenium.components import App, External, Strategy
 from ingenium.components.app import CONDUCTOR
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.base import role_of
+from ingenium.components.handle_of import risk_of
 from ingenium.config import Settings
 from ingenium.deploy.local.access import served
 from ingenium.deploy.local.app_history import check_history
@@ -148,7 +149,7 @@ async def run_app(
 
             if not app.historical:
                 if access.differs and (first := _first_reader(app)):
-                    reader = await connect(first.role, f"ingenium {app.name}", first.name)
+                    reader = await connect(role_of(first), f"ingenium {app.name}", first.name)
                 if not await make_streams():
                     on_notice(AT_MOST_ONCE)
                 if text := await start_notice(bus, app, settings):
@@ -160,7 +161,7 @@ async def run_app(
             for component in app.components:
                 own = bus
                 if access.differs and not processes and not isinstance(component, External):
-                    own = await connect(component.role, component.name, component.name)
+                    own = await connect(role_of(component), component.name, component.name)
                     buses.append(own)
                     if not app.historical:
                         # Before any component runs: detects accounts of another app.
@@ -169,7 +170,7 @@ async def run_app(
                     own,
                     app,
                     component,
-                    access.settings_for(component.role, component.name),
+                    access.settings_for(role_of(component), component.name),
                     target,
                     own_process=processes,
                     on_line=on_line,
@@ -260,7 +261,7 @@ async def run_component(
         if component is None:
             options = options_for(settings, OPERATOR)
         else:
-            options = options_for(settings, component.role, component=name)
+            options = options_for(settings, role_of(component), component=name)
         bus = await unless_stopped(
             stop, NatsBus.connect(settings.nats_server, name=name, options=options)
         )
@@ -273,7 +274,7 @@ async def run_component(
             if not app.historical:
                 remember_prefix(app, settings)
                 # The parent process reports this once for all.
-                is_alone = isinstance(component, RiskGated) and not settings.stop_with_input
+                is_alone = risk_of(component) is not None and not settings.stop_with_input
                 if is_alone and (text := await start_notice(bus, app, settings)):
                     _log.warning("%s", text)
             await play_component(

@@ -103,9 +103,9 @@ class Supervised:
             how = how_of(code)
             if code == FEED_FAILED and isinstance(self.component, Ingestor):
                 raise FeedError(f"{name!r} has failed: its output is above")
-            if code == 0 and self.may_end:
-                return
             if code == 0 and await self._was_all():
+                if self.may_end:
+                    return
                 self._on_line(name, f"{how}: it has sent what it had, and is not started again")
                 self.on_finished()
                 await asyncio.Event().wait()
@@ -130,7 +130,9 @@ class Supervised:
 
     async def _was_all(self) -> bool:
         """Whether the program was permitted to end: an ingestor without further data."""
-        if not isinstance(self.component, External) or self.component.role != "ingestor":
+        if not isinstance(self.component, External):
+            return self.may_end
+        if self.component.role != "ingestor":
             return False
         # Its last messages may still be in transit.
         for _ in range(_ARRIVE_POLLS):
