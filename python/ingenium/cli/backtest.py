@@ -72,7 +72,7 @@ def backtest(
         bool,
         typer.Option(
             "--no-risk",
-            help="Do not hold orders against the risk limits of the app; the result says so.",
+            help="Switch off the risk limits of the app; the result reports that.",
         ),
     ] = False,
     check_lookahead: Annotated[
