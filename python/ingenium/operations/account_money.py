@@ -170,7 +170,7 @@ def _why(components: Sequence[ComponentState], portfolio: str) -> str:
         return "no portfolio is known"
     (state,) = [each for each in components if each.name == portfolio][:1]
     if state.liveness is Liveness.ALIVE:
-        return f"portfolio {portfolio!r} does not say what it holds"
+        return f"portfolio {portfolio!r} does not publish its account"
     return f"portfolio {portfolio!r} does not answer, and has no file on this machine"
 
 

@@ -215,7 +215,7 @@ def _judge(
     if program is not None and program.state == "running" and program.language:
         return Liveness.SILENT, f"its process {program.process} runs, and is not connected yet"
     if program is not None and program.state == "running":
-        return Liveness.ALIVE, f"its process {program.process} runs; it says nothing itself"
+        return Liveness.ALIVE, f"its process {program.process} runs; no status is published"
     if program is not None:
         return Liveness.UNKNOWN, "started externally, and publishes no status"
     if view.run is not None and not any(each.answered for each in view.observed.values()):

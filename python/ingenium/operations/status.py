@@ -216,7 +216,7 @@ def _said(message: Message) -> Word:
         state = TradingState(event.state)
     except (DecodeError, ValueError) as error:
         # The risk gate treats an unknown state as a halt.
-        return Word(TradingState.HALTED.value, f"the last word cannot be read: {error}")
+        return Word(TradingState.HALTED.value, f"the last control event cannot be read: {error}")
     return Word(state.value, event.reason, event.sender, event.timestamp)
 
 

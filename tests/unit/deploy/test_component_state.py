@@ -81,7 +81,7 @@ def seen(state: str, language: str = "", *, answered: bool = True) -> Heard:
             seen("running"),
             False,
             True,
-            ("alive", "its process 9 runs; it says nothing itself"),
+            ("alive", "its process 9 runs; no status is published"),
         ),
         (
             None,

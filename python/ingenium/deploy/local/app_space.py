@@ -59,7 +59,7 @@ def settings_of(app: App, settings: Settings) -> Settings:
         prefix = f"replay-{app.name}"
     if prefix and fixed:
         raise ConfigError(
-            f"app {app.name!r} has the prefix {prefix!r}, and {', '.join(fixed)} would not hear of "
+            f"app {app.name!r} has the prefix {prefix!r}, and {', '.join(fixed)} would not follow "
             "it: pass External(..., follows_prefix=True) if the program reads INGENIUM_PREFIX, or "
             "if the server maps its subjects"
         )

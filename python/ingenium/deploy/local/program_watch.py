@@ -297,8 +297,8 @@ class ProgramWatch:
             self._say(
                 watched,
                 "missing",
-                f"is not seen on {self._bus.url}: start the program that is to be it, with "
-                f"NATS_SERVER naming this server; it {_expectation(watched)}",
+                f"is not seen on {self._bus.url}: start its program, with NATS_SERVER naming this "
+                f"server; it {_expectation(watched)}",
             )
         else:
             self._say(

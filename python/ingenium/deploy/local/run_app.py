@@ -133,7 +133,9 @@ async def run_app(
                         f"TRADING IS HALTED: {reason}; ingenium resume {app.name} releases it"
                     )
                 except IngeniumError as error:
-                    on_notice(f"trading is to be halted, and the server does not take it: {error}")
+                    on_notice(
+                        f"trading should halt, but the server refuses the control event: {error}"
+                    )
                     halt_by_file(app, settings, reason, bus.name, on_notice)
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")

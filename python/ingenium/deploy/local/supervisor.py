@@ -106,7 +106,7 @@ class Supervised:
             if code == 0 and await self._was_all():
                 if self.may_end:
                     return
-                self._on_line(name, f"{how}: it has sent what it had, and is not started again")
+                self._on_line(name, f"{how}: all its data is sent, so it is not restarted")
                 self.on_finished()
                 await asyncio.Event().wait()
             if not self._is_ready:

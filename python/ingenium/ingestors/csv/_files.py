@@ -162,7 +162,7 @@ class TextFile(BarFile):
     """Text file, with compression and encoding detected from its first bytes.
 
     A letter in another encoding than UTF-8 becomes a mark that no number or symbol may hold, so
-    names in columns that nobody reads do no harm; `other_encodings` tells which ones are possible.
+    names in unread columns do no harm; `other_encodings` lists the possible encodings.
 
     Args:
         source: Where it is.
