@@ -7,6 +7,7 @@ and executors turn orders into executions. Each is a component; an `App` puts th
 
 # Before the other imports, which take most of a second.
 from ingenium import _interrupt, _native  # noqa: F401, I001
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ingenium._version import __version__
@@ -176,4 +177,6 @@ def __getattr__(name: str) -> object:
         from ingenium import connection
 
         return getattr(connection, name)
+    if name in {"backtest", "testing"}:
+        return import_module(f"ingenium.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +11,9 @@ import pytest
 
 from ingenium.components import handle_of
 from ingenium.errors import ConfigError
-from ingenium.events import ExecutionEvent, OrderEvent, Signal, SignalEvent
+from ingenium.events import OrderEvent, Signal
 from ingenium.portfolios import FixedFraction, FixedQuantity, TargetPortfolio, TargetWeight
-from ingenium.trading import Bar
+from ingenium.testing import bar, fill, run, signal_event
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 
@@ -24,46 +24,25 @@ class Desk:
     def __init__(self, portfolio: TargetPortfolio, price: str = "") -> None:
         self.portfolio = portfolio
         self.executions = 0
-        handle_of(portfolio).begin("a test", NOW)
         if price:
             self.price(price)
 
     def price(self, close: str) -> None:
-        bar = Bar.make(
-            "AAPL",
-            NOW,
-            open=close,
-            high=close,
-            low=close,
-            close=close,
-            period=timedelta(days=1),
-        )
-        handle_of(self.portfolio).handle_data(bar.event)
+        run(self.portfolio, [bar(close=close)], stop=False)
 
     def signal(self, signal: str, strength: str | None = None) -> list[str]:
         """Send a signal, fill what it orders at the last price, and return the orders."""
         orders = self.unfilled(signal, strength)
         for order in orders:
             self.executions += 1
-            handle_of(self.portfolio).handle_execution(
-                ExecutionEvent(
-                    id=f"exec_{self.executions}",
-                    timestamp=NOW,
-                    order_id=order.id,
-                    quantity=order.quantity,
-                    price=f"{self.portfolio.price('AAPL') or 1:f}",
-                )
-            )
+            price = self.portfolio.price("AAPL") or 1
+            run(self.portfolio, [fill(order, price, id=f"exec_{self.executions}")], stop=False)
         return [f"{order.side} {order.quantity} {order.type}" for order in orders]
 
     def unfilled(self, signal: str, strength: str | None = None) -> list[OrderEvent]:
         """Send a signal, and return the orders, which stay working."""
-        handle_of(self.portfolio).handle_signal(
-            SignalEvent(id="signal_1", symbol="AAPL", signal=signal, strength=strength)
-        )
-        return [
-            event for event in handle_of(self.portfolio).take() if isinstance(event, OrderEvent)
-        ]
+        sent = run(self.portfolio, [signal_event(signal=signal, strength=strength)], stop=False)
+        return [event for event in sent if isinstance(event, OrderEvent)]
 
 
 def test_fixed_quantity_goes_long_short_and_flat() -> None:
@@ -100,10 +79,7 @@ def test_unknown_signal_is_reported_and_makes_no_order() -> None:
 
 def test_signal_with_a_symbol_no_subject_can_hold_is_reported() -> None:
     desk = Desk(FixedQuantity(10))
-    handle_of(desk.portfolio).handle_signal(
-        SignalEvent(id="signal_1", symbol="A\nB", signal=Signal.LONG)
-    )
-    assert handle_of(desk.portfolio).take() == []
+    assert run(desk.portfolio, [signal_event("A\nB")]) == []
     assert "symbol 'A\\nB' holds '\\n'" in desk.portfolio.problems[0]
 
 

@@ -9,7 +9,7 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components import App, Component
 from ingenium.components.base import role_of
 from ingenium.config import Settings
-from ingenium.deploy.local.ready_report import report_ready
+from ingenium.deploy.local.account_check import check_accounts
 from ingenium.deploy.local.runner_factory import make_live_runner
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.signals import Stop, stop_when_input_ends
@@ -49,6 +49,7 @@ async def play_component(
         limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
         part = make_replay_runner(bus, app, component, limit)
     else:
+        await check_accounts(bus, app, component)
         part = await make_live_runner(bus, app, component, settings, adopt=adopt)
     lost = asyncio.get_running_loop().create_future()
 
@@ -59,8 +60,6 @@ async def play_component(
     bus.on_incident(on_incident)
     await part.start()
     if not app.historical:
-        # In a replay the runner itself reports ready.
-        await report_ready(bus, app, component)
         on_ready(f"{role_of(component)} {component.name} is ready on {bus.url}")
     run = asyncio.create_task(part.run())
     waits = [run, lost, asyncio.create_task(stop.wait())]

@@ -8,13 +8,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ingenium._gen.ingenium.v1 import LockstepReport
+from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.components import App, Component, External
 from ingenium.components.base import role_of
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
-from ingenium.deploy.local.report_senders import may_report, report_patterns
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.server_care import ServerCare
 from ingenium.deploy.local.server_connections import ServerConnections
@@ -22,6 +21,7 @@ from ingenium.deploy.local.signals import Stop
 from ingenium.deploy.local.supervisor import CrashLoopError, Supervised
 from ingenium.errors import BusTimeoutError, DeployError
 from ingenium.events import decode
+from ingenium.subjects.names import status_subject
 from ingenium.subjects.space import DOCUMENTED
 
 __all__ = ["Halt", "run_live"]
@@ -72,13 +72,21 @@ async def run_live(
     external = {c.name for c in app.components if isinstance(c, External)}
     supervised = {part.component.name: part for part in parts if isinstance(part, Supervised)}
 
-    def on_report(message: Message) -> None:
-        name = decode(LockstepReport, message.payload).component
-        if not may_report(app, message.subject, name):
+    lives: dict[str, str] = {}
+
+    def on_status(message: Message) -> None:
+        status = decode(ComponentStatus, message.payload)
+        # A server with accounts lets each component publish on the subject of its own name only.
+        name = message.subject.rpartition(".")[2]
+        if status.component != name:
             _log.warning(
-                "a report in the name of %r is refused: it came on %s", name, message.subject
+                "a status of %r is refused: it came on %s", status.component, message.subject
             )
             return
+        # The same start of a component says so again every few seconds.
+        if status.state != "ready" or lives.get(name) == status.life:
+            return
+        lives[name] = status.life
         if name in ready and name not in external:
             ready[name].set()
         if name in supervised:
@@ -89,9 +97,8 @@ async def run_live(
     watch = ProgramWatch(
         bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
     )
-    reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
-    for subscription in reports:
-        subscription.is_spare = True  # a lost report is no gap in any component's data
+    statuses = await bus.subscribe(status_subject(app.name, "*"), on_status)
+    statuses.is_spare = True  # the next status follows
     ordered = sorted(parts, key=lambda part: _ORDER.index(role_of(part.component)))
     started: list[Runner] = []
     tasks: list[asyncio.Task[None]] = []
@@ -138,8 +145,7 @@ async def run_live(
                 await asyncio.gather(task, return_exceptions=True)
                 await _stop(part, {bus, *buses})
             await watch.stop()
-            for subscription in reports:
-                await subscription.stop()
+            await statuses.stop()
         finally:
             # Canceled only here, so that a server that dies during the stop is restarted.
             for each in caring:

@@ -21,13 +21,13 @@ from ingenium.components.base import role_of
 from ingenium.components.handle_of import risk_of
 from ingenium.config import Settings
 from ingenium.deploy.local.access import served
+from ingenium.deploy.local.account_check import check_accounts
 from ingenium.deploy.local.app_history import check_history
 from ingenium.deploy.local.app_space import remember_prefix, replay_lease, settings_of
 from ingenium.deploy.local.component_process import play_component
 from ingenium.deploy.local.live_run import run_live
 from ingenium.deploy.local.local_halt import halt_by_file
 from ingenium.deploy.local.program_observer import observed_programs
-from ingenium.deploy.local.ready_report import report_ready
 from ingenium.deploy.local.replay_run import run_replay
 from ingenium.deploy.local.run_lock import run_locked
 from ingenium.deploy.local.runner_factory import AT_MOST_ONCE, keeps_streams
@@ -167,7 +167,7 @@ async def run_app(
                     buses.append(own)
                     if not app.historical:
                         # Before any component runs: detects accounts of another app.
-                        await report_ready(own, app, component)
+                        await check_accounts(own, app, component)
                 part = await make_runner(
                     own,
                     app,
