@@ -28,9 +28,9 @@ class External(Component):
     ingestor that reports nothing cannot be replayed, since nothing tells when it has sent all of an
     instant: an app with one runs on live data.
 
-    In a live app a program is ready when it has said so in a report, or when the server shows its
-    subscriptions. What it prints is thinned; all of it is in ``<name>.out`` in the app's data
-    folder.
+    In a live app a program is ready when its status says so, or, if it reports nothing, when the
+    server shows its subscriptions. What it prints is thinned; all of it is in ``<name>.out`` in the
+    app's data folder.
 
     Args:
         role: ``"strategy"``, ``"portfolio"``, ``"executor"`` or ``"ingestor"``.
@@ -38,7 +38,7 @@ class External(Component):
         name: See `Component`.
         symbols: The symbols that it subscribes to, or that an ingestor sends; ``None`` for all.
             The replay starts when the server knows its subscriptions.
-        reports: Whether it publishes reports.
+        reports: Whether it publishes reports in a replay, and its status on live data.
         settle_seconds: How long to wait for one that does not report. Too short, and what it
             sends late is counted to a later instant.
         follows_prefix: Whether it reads ``INGENIUM_PREFIX`` and puts it, and a dot, before every
