@@ -118,6 +118,7 @@ class FastLoop:
         worker = None if executor is None else executor.component
         if isinstance(worker, PaperExecutor) and _is_plain(executor, PaperExecutor):
             self._exchange = worker.exchange
+            self._waiting = worker.exchange.waiting_symbols()
         elif isinstance(worker, Executor):
             self._looks.append(handle_of(worker).observe)
         owner = None if portfolio is None else portfolio.component
@@ -136,8 +137,6 @@ class FastLoop:
             ComponentError: A component raised.
         """
         log, exchange, portfolio = self._log, self._exchange, self._portfolio
-        if exchange is not None:
-            self._waiting = exchange.waiting_symbols()
         if portfolio is not None:
             self._marks = portfolio.account.marks
         self._before, self._bars_before = log.steps, log.data
@@ -159,7 +158,7 @@ class FastLoop:
                     return pending
             return None
         finally:
-            if exchange is not None:
+            if exchange is not None and self._quiet:
                 exchange.set_closes(self._quiet)
             self._tell()
             if self._steps:
