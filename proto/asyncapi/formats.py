@@ -15,14 +15,14 @@ from ingenium import events
 from ingenium.events._options import field_option, message_option
 from ingenium.ids import ID_LENGTH
 from ingenium.subjects.names import MAX_SYMBOL_LENGTH
+from ingenium.trading.numbers import WHOLE_DIGITS
 
 __all__ = ["Format", "format_of"]
 
 Format = dict[str, Any]
 """A JSON Schema."""
 
-# As trading/numbers.py takes them.
-_UNSIGNED = r"[0-9]{1,15}(\.[0-9]{1,28})?"
+_UNSIGNED = rf"[0-9]{{1,{WHOLE_DIGITS}}}(\.[0-9]{{1,28}})?"
 _SIGNED = f"-?{_UNSIGNED}"
 
 
