@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/v1/lockstep.proto.
  */
 export const file_ingenium_v1_lockstep: GenFile = /*@__PURE__*/
-  fileDesc("Chppbmdlbml1bS92MS9sb2Nrc3RlcC5wcm90bxILaW5nZW5pdW0udjEi2gQKDkxvY2tzdGVwUmVwb3J0EiYKCWNvbXBvbmVudBgBIAEoCUIIyqUZBG5hbWVSCUNvbXBvbmVudBIcCgRyb2xlGAIgASgJQgjKpRkEcm9sZVIEUm9sZRIhCgxkYXRhX2hhbmRsZWQYAyABKA1SC0RhdGFIYW5kbGVkEicKD3NpZ25hbHNfaGFuZGxlZBgEIAEoDVIOU2lnbmFsc0hhbmRsZWQSJQoOb3JkZXJzX2hhbmRsZWQYBSABKA1SDU9yZGVyc0hhbmRsZWQSLQoSZXhlY3V0aW9uc19oYW5kbGVkGAYgASgNUhFFeGVjdXRpb25zSGFuZGxlZBIbCglkYXRhX3NlbnQYByABKA1SCERhdGFTZW50EiEKDHNpZ25hbHNfc2VudBgIIAEoDVILU2lnbmFsc1NlbnQSHwoLb3JkZXJzX3NlbnQYCSABKA1SCk9yZGVyc1NlbnQSJwoPZXhlY3V0aW9uc19zZW50GAogASgNUg5FeGVjdXRpb25zU2VudBI3CgluZXh0X3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUghOZXh0VGltZRItCgtuZXh0X3N5bWJvbBgMIAEoCUIMyqUZBG5hbWXQpRkBUgpOZXh0U3ltYm9sEhkKBXRvdGFsGA0gASgNSABSBVRvdGFsiAEBEh4KBWVycm9yGA4gASgJQgjKpRkEdGV4dFIFRXJyb3ISHQoHaG9sZGluZxgPIAEoCEgBUgdIb2xkaW5niAEBQggKBl90b3RhbEIKCghfaG9sZGluZyLLAgoNTG9ja3N0ZXBHcmFudBISCgRzdGVwGAEgASgNUgRTdGVwEi4KBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRUaW1lEioKCWNvbXBvbmVudBgDIAEoCUIMyqUZBG5hbWXQpRkBUglDb21wb25lbnQSOQoKdW50aWxfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVVudGlsVGltZRIvCgx1bnRpbF9zeW1ib2wYBSABKAlCDMqlGQRuYW1l0KUZAVILVW50aWxTeW1ib2wSEgoEZGF0YRgGIAEoDVIERGF0YRIeCgpleGVjdXRpb25zGAcgASgNUgpFeGVjdXRpb25zEhgKB3NpZ25hbHMYCCABKA1SB1NpZ25hbHMSEAoDZW5kGAkgASgIUgNFbmRCWQoLaW5nZW5pdW0udjFCDUxvY2tzdGVwUHJvdG9QAVo5Z2l0aHViLmNvbS9tYXJrd2ludGVyL2luZ2VuaXVtL2dlbi9pbmdlbml1bS92MTtpbmdlbml1bXYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_ingenium_v1_options]);
+  fileDesc("Chppbmdlbml1bS92MS9sb2Nrc3RlcC5wcm90bxILaW5nZW5pdW0udjEilAYKDkxvY2tzdGVwUmVwb3J0EiYKCWNvbXBvbmVudBgBIAEoCUIIyqUZBG5hbWVSCUNvbXBvbmVudBIcCgRyb2xlGAIgASgJQgjKpRkEcm9sZVIEUm9sZRIhCgxkYXRhX2hhbmRsZWQYAyABKA1SC0RhdGFIYW5kbGVkEicKD3NpZ25hbHNfaGFuZGxlZBgEIAEoDVIOU2lnbmFsc0hhbmRsZWQSJQoOb3JkZXJzX2hhbmRsZWQYBSABKA1SDU9yZGVyc0hhbmRsZWQSLQoSZXhlY3V0aW9uc19oYW5kbGVkGAYgASgNUhFFeGVjdXRpb25zSGFuZGxlZBIbCglkYXRhX3NlbnQYByABKA1SCERhdGFTZW50EiEKDHNpZ25hbHNfc2VudBgIIAEoDVILU2lnbmFsc1NlbnQSHwoLb3JkZXJzX3NlbnQYCSABKA1SCk9yZGVyc1NlbnQSJwoPZXhlY3V0aW9uc19zZW50GAogASgNUg5FeGVjdXRpb25zU2VudBI3CgluZXh0X3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUghOZXh0VGltZRItCgtuZXh0X3N5bWJvbBgMIAEoCUIMyqUZBG5hbWXQpRkBUgpOZXh0U3ltYm9sEhkKBXRvdGFsGA0gASgNSABSBVRvdGFsiAEBEh4KBWVycm9yGA4gASgJQgjKpRkEdGV4dFIFRXJyb3ISHQoHaG9sZGluZxgPIAEoCEgBUgdIb2xkaW5niAEBEiYKDGRlbmlhbHNfc2VudBgQIAEoDUgCUgtEZW5pYWxzU2VudIgBARIoCg1jb250cm9sc19zZW50GBEgASgNSANSDENvbnRyb2xzU2VudIgBARIuChBjb250cm9sc19oYW5kbGVkGBIgASgNSARSD0NvbnRyb2xzSGFuZGxlZIgBAUIICgZfdG90YWxCCgoIX2hvbGRpbmdCDwoNX2RlbmlhbHNfc2VudEIQCg5fY29udHJvbHNfc2VudEITChFfY29udHJvbHNfaGFuZGxlZCL5AgoNTG9ja3N0ZXBHcmFudBISCgRzdGVwGAEgASgNUgRTdGVwEi4KBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRUaW1lEioKCWNvbXBvbmVudBgDIAEoCUIMyqUZBG5hbWXQpRkBUglDb21wb25lbnQSOQoKdW50aWxfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCVVudGlsVGltZRIvCgx1bnRpbF9zeW1ib2wYBSABKAlCDMqlGQRuYW1l0KUZAVILVW50aWxTeW1ib2wSEgoEZGF0YRgGIAEoDVIERGF0YRIeCgpleGVjdXRpb25zGAcgASgNUgpFeGVjdXRpb25zEhgKB3NpZ25hbHMYCCABKA1SB1NpZ25hbHMSEAoDZW5kGAkgASgIUgNFbmQSHwoIY29udHJvbHMYCiABKA1IAFIIQ29udHJvbHOIAQFCCwoJX2NvbnRyb2xzQlkKC2luZ2VuaXVtLnYxQg1Mb2Nrc3RlcFByb3RvUAFaOWdpdGh1Yi5jb20vbWFya3dpbnRlci9pbmdlbml1bS9nZW4vaW5nZW5pdW0vdjE7aW5nZW5pdW12MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_ingenium_v1_options]);
 
 /**
  * What a component has handled and sent so far, published on _ingenium.<app>.report: once when it
@@ -132,6 +132,28 @@ export type LockstepReport = Message<"ingenium.v1.LockstepReport"> & {
    * @generated from field: optional bool holding = 15 [json_name = "Holding"];
    */
   holding?: boolean | undefined;
+
+  /**
+   * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+   *
+   * @generated from field: optional uint32 denials_sent = 16 [json_name = "DenialsSent"];
+   */
+  denialsSent?: number | undefined;
+
+  /**
+   * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+   *
+   * @generated from field: optional uint32 controls_sent = 17 [json_name = "ControlsSent"];
+   */
+  controlsSent?: number | undefined;
+
+  /**
+   * For a portfolio or executor with a risk gate, the control events of the other one that it has
+   * handled. Absent for none.
+   *
+   * @generated from field: optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];
+   */
+  controlsHandled?: number | undefined;
 };
 
 /**
@@ -199,7 +221,7 @@ export type LockstepGrant = Message<"ingenium.v1.LockstepGrant"> & {
   executions: number;
 
   /**
-   * For a portfolio: then handle signals until this many.
+   * For a portfolio: then handle signals until this many, once the control events are handled.
    *
    * @generated from field: uint32 signals = 8 [json_name = "Signals"];
    */
@@ -211,6 +233,15 @@ export type LockstepGrant = Message<"ingenium.v1.LockstepGrant"> & {
    * @generated from field: bool end = 9 [json_name = "End"];
    */
   end: boolean;
+
+  /**
+   * For a portfolio: after the executions, handle control events of the executor until this many.
+   * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+   * instant's data then. Absent where there is no risk gate.
+   *
+   * @generated from field: optional uint32 controls = 10 [json_name = "Controls"];
+   */
+  controls?: number | undefined;
 };
 
 /**
