@@ -116,8 +116,8 @@ def test_sweep_that_is_stopped_twice_leaves_no_process_and_no_semaphore(
     assert (process.returncode, out) == (130, ""), err
     command = "sweep endless.py --param fast=1:8 --workers 2 --where 'fast < 9'"
     assert err == (
-        "stopped after 0 of 8 runs: what is done is kept in .ingenium/sweep/runs.jsonl; to go on "
-        f"from there: python -m ingenium {command}\n"
+        "stopped after 0 of 8 runs: finished runs are kept in .ingenium/sweep/runs.jsonl; to "
+        f"continue: python -m ingenium {command}\n"
     )
     until(lambda: not _is_there(process.pid), "no process is left", 10)
 

@@ -242,7 +242,7 @@ def test_command_line_stopped_goes_on_where_it_was(
         ended = it.wait()
     assert ended.code == 130
     assert f"stopped after {lines()} of 128 runs" in ended.err
-    assert f"to go on from there: python -m ingenium {' '.join(arguments)}\n" in ended.err
+    assert f"to continue: python -m ingenium {' '.join(arguments)}\n" in ended.err
     assert "Traceback" not in ended.err
     assert "leaked" not in ended.err
     # What is done is shown.
