@@ -82,6 +82,7 @@ check: $(READY)
 	$(BIN)/ruff format --check --config python/pyproject.toml $(CHECKED)
 	cd python && ../$(BIN)/mypy ingenium ../tests ../examples/demo ../bench ../proto
 	cd python && ../$(BIN)/lint-imports
+	PYTHONPATH=proto $(BIN)/python -m only_home
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/check.sh
 
 format: $(READY)

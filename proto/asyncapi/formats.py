@@ -1,7 +1,7 @@
-"""What the strings of each message hold: the one thing that the schemas say in words only.
+"""JSON Schemas of the strings of a message, by the options that the schemas give each.
 
-Every string field is named here; one that is not stops the generator, so that a new field gets a
-format when it is made.
+A string field without an option ``format`` stops the generator, so that a new field gets one when
+it is made.
 """
 
 from __future__ import annotations
@@ -9,32 +9,26 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from ingenium.events import (
-    ContentType,
-    DataType,
-    DeadLetterReason,
-    OrderType,
-    Side,
-    Signal,
-    TimeInForce,
-    TradeUpdate,
-    TradingState,
-)
+from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
+
+from ingenium import events
+from ingenium.events._options import field_option, message_option
 from ingenium.ids import ID_LENGTH
 from ingenium.subjects.names import MAX_SYMBOL_LENGTH
+from ingenium.trading.numbers import WHOLE_DIGITS
 
-__all__ = ["FORMATS", "ID_PREFIXES", "Format"]
+__all__ = ["Format", "format_of"]
 
 Format = dict[str, Any]
 """A JSON Schema."""
 
-# As trading/numbers.py takes them.
-_UNSIGNED = r"[0-9]{1,15}(\.[0-9]{1,28})?"
+_UNSIGNED = rf"[0-9]{{1,{WHOLE_DIGITS}}}(\.[0-9]{{1,28}})?"
 _SIGNED = f"-?{_UNSIGNED}"
 
 
 # Sums and products, which have as many digits as they need.
 _EXACT = r"-?[0-9]+(\.[0-9]+)?"
+_WEIGHT = r"(0(\.[0-9]{1,18})?|1(\.0{1,18})?)"
 
 
 def _pattern(pattern: str, *, empty: bool = False) -> Format:
@@ -59,154 +53,47 @@ def _any_like(words: type[StrEnum]) -> Format:
     return {"type": "string", "x-extensible-enum": [*words]}
 
 
-_MONEY = _decimal(_EXACT)
-
-ID_PREFIXES = {
-    "DataEvent": "data",
-    "SignalEvent": "signal",
-    "OrderEvent": "order",
-    "CancelEvent": "cancel",
-    "ReplaceEvent": "order",
-    "ExecutionEvent": "exec",
-    "DenialEvent": "denial",
-    "ControlEvent": "control",
-    "DeadLetterEvent": "dead",
-}
-
 _TEXT: Format = {"type": "string"}
-_NAME: Format = {"type": "string", "minLength": 1, "maxLength": MAX_SYMBOL_LENGTH}
-_NAME_OR_EMPTY: Format = {"type": "string", "maxLength": MAX_SYMBOL_LENGTH}
-_PRICE = _decimal(_SIGNED)
-_PRICE_OR_EMPTY = _decimal(_SIGNED, empty=True)
-_QUANTITY = _decimal(_UNSIGNED)
-_QUANTITY_OR_EMPTY = _decimal(_UNSIGNED, empty=True)
-_TIME_OR_EMPTY: Format = {"type": "string", "anyOf": [{"format": "date-time"}, {"maxLength": 0}]}
-_ORDER_ID = _pattern(r"\S+")
-_ROLE: Format = {"type": "string", "enum": ["ingestor", "strategy", "portfolio", "executor"]}
-
-FORMATS: dict[str, dict[str, Format]] = {
-    "DataEvent": {
-        "type": _any_like(DataType),
-        "symbol": _NAME,
-        "timestamp": _TIME_OR_EMPTY,
-    },
-    "Ohlc": {
-        "open": _PRICE,
-        "high": _PRICE,
-        "low": _PRICE,
-        "close": _PRICE,
-        "volume": _QUANTITY_OR_EMPTY,
-        # Read in many forms, and of no stated length in any other.
-        "period": {**_TEXT, "examples": ["5m", "1d", "1Hour", "1h0m0s", "PT5M"]},
-    },
-    "SignalEvent": {
-        "symbol": _NAME,
-        "signal": _any_like(Signal),
-        "strength": _decimal(r"(0(\.[0-9]{1,18})?|1(\.0{1,18})?)", empty=True),
-    },
-    "OrderEvent": {
-        "symbol": _NAME,
-        "side": _one_of(Side),
-        "quantity": _QUANTITY,
-        "type": _one_of(OrderType),
-        "time_in_force": _one_of(TimeInForce),
-        "limit_price": _PRICE_OR_EMPTY,
-        "stop_price": _PRICE_OR_EMPTY,
-        "take_profit": _PRICE_OR_EMPTY,
-        "trail_price": _QUANTITY_OR_EMPTY,
-        "trail_percent": _QUANTITY_OR_EMPTY,
-    },
-    "StopLoss": {"limit_price": _PRICE_OR_EMPTY, "stop_price": _PRICE_OR_EMPTY},
-    "CancelEvent": {"order_id": _ORDER_ID, "symbol": _NAME},
-    "ReplaceEvent": {
-        "order_id": _ORDER_ID,
-        "symbol": _NAME,
-        "quantity": _QUANTITY_OR_EMPTY,
-        "time_in_force": _one_of(TimeInForce, empty=True),
-        "limit_price": _PRICE_OR_EMPTY,
-        "stop_price": _PRICE_OR_EMPTY,
-        "trail_price": _QUANTITY_OR_EMPTY,
-        "trail_percent": _QUANTITY_OR_EMPTY,
-    },
-    "ExecutionEvent": {
-        "order_id": _ORDER_ID,
-        "quantity": _QUANTITY_OR_EMPTY,
-        "symbol": _NAME_OR_EMPTY,
-        "price": _PRICE_OR_EMPTY,
-        "update": _any_like(TradeUpdate),
-        "side": _one_of(Side, empty=True),
-        "commission": _PRICE_OR_EMPTY,
-        "leaves_quantity": _QUANTITY_OR_EMPTY,
-        "reason": _TEXT,
-    },
-    "DenialEvent": {
-        "component": _NAME,
-        "reason": _TEXT,
-        "detail": _TEXT,
-        "symbol": _NAME,
-    },
-    "ControlEvent": {"state": _one_of(TradingState), "reason": _TEXT, "sender": _TEXT},
-    "DeadLetterEvent": {
-        "component": _NAME,
-        "reason": _any_like(DeadLetterReason),
-        "error": _TEXT,
-        "original_subject": _TEXT,
-        "stream": _TEXT,
-        "stream_sequence": _pattern("[0-9]+", empty=True),
-        "content_type": _any_like(ContentType),
-    },
-    "LockstepReport": {
-        "component": _NAME,
-        "role": _ROLE,
-        "next_symbol": _NAME_OR_EMPTY,
-        "error": _TEXT,
-    },
-    "LockstepGrant": {"component": _NAME_OR_EMPTY, "until_symbol": _NAME_OR_EMPTY},
-    "ComponentStatus": {
-        "app": _NAME,
-        "component": _NAME,
-        "role": _ROLE,
-        "language": _TEXT,
-        "version": _TEXT,
-        "life": _TEXT,
-        "host": _TEXT,
-        "state": _TEXT,
-        "last_event": _TEXT,
-        "last_symbol": _TEXT,
-        "offset": _pattern("[0-9]+", empty=True),
-        "data_offset": _pattern("[0-9]+", empty=True),
-        "busy": _TEXT,
-        "trading": _one_of(TradingState, empty=True),
-        "trading_reason": _TEXT,
-        "problem": _TEXT,
-    },
-    "AccountStatus": {
-        "starting_cash": _MONEY,
-        "cash": _MONEY,
-        "equity": _MONEY,
-        "unrealized_pnl": _MONEY,
-        "realized_pnl": _MONEY,
-        "commissions": _MONEY,
-    },
-    "PositionStatus": {
-        "symbol": _TEXT,
-        "quantity": _MONEY,
-        "cost": _MONEY,
-        "last_price": _MONEY,
-        "realized_pnl": _MONEY,
-    },
-    "WorkingOrdersStatus": {},
-    "WorkingOrderStatus": {
-        "order_id": _TEXT,
-        "symbol": _TEXT,
-        "side": _one_of(Side),
-        "type": _any_like(OrderType),
-        "quantity": _MONEY,
-        "filled": _MONEY,
-        "limit_price": _MONEY,
-        "stop_price": _MONEY,
-        "state": _TEXT,
-    },
+_FORMATS: dict[str, tuple[Format, Format]] = {
+    "text": (_TEXT, _TEXT),
+    "name": (
+        {"type": "string", "minLength": 1, "maxLength": MAX_SYMBOL_LENGTH},
+        {"type": "string", "maxLength": MAX_SYMBOL_LENGTH},
+    ),
+    "reference": (_pattern(r"\S+"), _pattern(r"\S+", empty=True)),
+    "price": (_decimal(_SIGNED), _decimal(_SIGNED, empty=True)),
+    "quantity": (_decimal(_UNSIGNED), _decimal(_UNSIGNED, empty=True)),
+    "money": (_decimal(_EXACT), _decimal(_EXACT, empty=True)),
+    "weight": (_decimal(_WEIGHT), _decimal(_WEIGHT, empty=True)),
+    "time": (
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "anyOf": [{"format": "date-time"}, {"maxLength": 0}]},
+    ),
+    # Read in many forms, and of no stated length in any other.
+    "period": ({**_TEXT, "examples": ["5m", "1d", "1Hour", "1h0m0s", "PT5M"]},) * 2,
+    "count": (_pattern("[0-9]+"), _pattern("[0-9]+", empty=True)),
+    "role": ({"type": "string", "enum": ["ingestor", "strategy", "portfolio", "executor"]},) * 2,
 }
-for _message, _prefix in ID_PREFIXES.items():
-    FORMATS[_message]["id"] = _id(_prefix)
+"""By the word of the option: where the string may not be empty, and where it may."""
+
+
+def format_of(field: FieldDescriptor) -> Format:
+    """Return the schema of a string.
+
+    Raises:
+        RuntimeError: The field has no format, or one that is unknown.
+    """
+    name = field_option(field, "format")
+    empty = field_option(field, "may_be_empty")
+    if name == "id":
+        return _id(message_option(field.containing_type, "id_prefix"))
+    if name == "words":
+        words = getattr(events, field_option(field, "words"))
+        is_open = field_option(field, "open_words")
+        return _any_like(words) if is_open else _one_of(words, empty=empty)
+    if name not in _FORMATS:
+        raise RuntimeError(
+            f"{field.full_name} has the format {name!r}: give it one of those in "
+            "proto/ingenium/v1/options.proto"
+        )
+    return dict(_FORMATS[name][empty])

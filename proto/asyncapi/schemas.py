@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from asyncapi.formats import FORMATS
+from asyncapi.formats import format_of
 from asyncapi.source import Field, Message
+from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
 
 from ingenium.events._schema import schema_of
 
@@ -28,17 +29,17 @@ def json_schema(message: Message, types: Mapping[str, type[Any]]) -> dict[str, A
         types: The generated classes, by name: the codec knows what it always writes.
 
     Raises:
-        RuntimeError: A string field has no format, or a format has no field.
+        RuntimeError: A string field has no format.
     """
     written = {
         field.key
         for field in schema_of(types[message.name]).fields
         if not field.optional or field.written_when_unset
     }
-    formats = dict(FORMATS.get(message.name, {}))
-    properties = {field.key: _property(message, field, formats) for field in message.fields}
-    if formats:
-        raise RuntimeError(f"proto/asyncapi/formats.py: {message.name} has no {', '.join(formats)}")
+    descriptors = types[message.name].DESCRIPTOR.fields_by_name
+    properties = {
+        field.key: _property(field, descriptors.get(field.name)) for field in message.fields
+    }
     return {
         "title": message.name,
         "description": message.comment,
@@ -48,14 +49,10 @@ def json_schema(message: Message, types: Mapping[str, type[Any]]) -> dict[str, A
     }
 
 
-def _property(message: Message, field: Field, formats: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _property(field: Field, descriptor: FieldDescriptor) -> dict[str, Any]:
     schema: dict[str, Any]
     if field.type == "string":
-        if field.name not in formats:
-            raise RuntimeError(
-                f"{message.name}.{field.name} has no format: add it to proto/asyncapi/formats.py"
-            )
-        schema = formats.pop(field.name)
+        schema = format_of(descriptor)
     elif field.type in _OTHERS:
         schema = _OTHERS[field.type]
     else:

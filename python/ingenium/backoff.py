@@ -1,11 +1,11 @@
-"""How long to wait before something that has ended is started again, and when to give up."""
+"""How long to wait before something is tried or started again, and when to give up."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
 
-__all__ = ["Backoff", "RestartPolicy"]
+__all__ = ["Backoff", "RestartPolicy", "Restarts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,36 @@ class RestartPolicy:
 
 
 class Backoff:
+    """Delays that double from one try to the next.
+
+    Args:
+        first_seconds: The first delay.
+        longest_seconds: The longest one.
+    """
+
+    __slots__ = ("_count", "_first", "_longest")
+
+    def __init__(self, first_seconds: float, longest_seconds: float) -> None:
+        self._first, self._longest = first_seconds, longest_seconds
+        self._count = 0
+
+    def next(self) -> float:
+        """Return the seconds to wait before the next try."""
+        delay = self.after(self._count)
+        self._count += 1
+        return delay
+
+    def after(self, tries: int) -> float:
+        """Return the seconds to wait after a number of tries, the first delay for 0."""
+        # Bounded, since a float has no room for 2 ** 1024.
+        return float(min(self._first * 2 ** min(tries, 64), self._longest))
+
+    def reset(self) -> None:
+        """Begin with the first delay again."""
+        self._count = 0
+
+
+class Restarts:
     """Says how long to wait before a restart.
 
     Args:
@@ -37,7 +67,7 @@ class Backoff:
     def __init__(self, policy: RestartPolicy) -> None:
         self._policy = policy
         self._crashes: deque[float] = deque()
-        self._pause = policy.first_seconds
+        self._backoff = Backoff(policy.first_seconds, policy.longest_seconds)
 
     def crashed(self, ran_seconds: float, now: float) -> float | None:
         """Take note of a crash.
@@ -63,9 +93,6 @@ class Backoff:
         Args:
             ran_seconds: How long it had run.
         """
-        policy = self._policy
-        if ran_seconds >= policy.healthy_seconds:
-            self._pause = policy.first_seconds
-        pause = self._pause
-        self._pause = min(pause * 2, policy.longest_seconds)
-        return pause
+        if ran_seconds >= self._policy.healthy_seconds:
+            self._backoff.reset()
+        return self._backoff.next()

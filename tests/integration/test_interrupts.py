@@ -81,3 +81,71 @@ def test_interrupt_while_modules_are_imported(folder: Path, command: str, module
     assert process.returncode == 130, after[-2000:]
     assert "Traceback" not in after
     until(lambda: not _is_there(process.pid), "no process is left", 10)
+
+
+@pytest.mark.parametrize(
+    ("how", "to_group"),
+    [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGTERM, True)],
+    ids=["Ctrl+C", "SIGTERM", "SIGTERM to all"],
+)
+def test_sweep_that_is_stopped_twice_leaves_no_process_and_no_semaphore(
+    folder: Path, how: signal.Signals, to_group: bool
+) -> None:
+    begun = folder / "begun"
+    (folder / "endless.py").write_text(
+        "import time\nfrom pathlib import Path\n\n"
+        f"def app(fast=1):\n    Path({str(begun)!r}).touch()\n    time.sleep(1000)\n"
+    )
+    # Printed by the tracker of shared resources, after this process and beside it, to its output.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ingenium", "sweep", "endless.py", "--param", "fast=1:8",
+         "--workers", "2", "--where", "fast < 9"],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if not k.startswith(("INGENIUM_", "NATS_"))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    send = os.killpg if to_group else os.kill
+    until(begun.exists, "a run", 30)
+    for _ in range(2):
+        send(process.pid, how)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, ""), err
+    command = "sweep endless.py --param fast=1:8 --workers 2 --where 'fast < 9'"
+    assert err == (
+        "stopped after 0 of 8 runs: finished runs are kept in .ingenium/sweep/runs.jsonl; to "
+        f"continue: python -m ingenium {command}\n"
+    )
+    until(lambda: not _is_there(process.pid), "no process is left", 10)
+
+
+_STARTED = """
+import os, signal, sys
+from ingenium.backtest.sweep.child_signals import without_interrupts
+
+def stop(number, frame):
+    raise KeyboardInterrupt
+
+for each in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(each, stop)
+done = []
+try:
+    with without_interrupts():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("whole")
+    done.append("after")
+except KeyboardInterrupt:
+    done.append("interrupted")
+print(*done, signal.getsignal(signal.SIGINT) is stop, signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
+
+
+def test_interrupts_while_processes_are_started_wait_until_they_are() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _STARTED], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.stdout == "whole interrupted True set()\n", ended.stderr

@@ -27,7 +27,7 @@ from ingenium.events import Side, TradeUpdate
 from ingenium.ids import make_id
 from ingenium.subjects.names import check_symbol
 from ingenium.trading import Order
-from ingenium.trading.numbers import as_written
+from ingenium.trading.numbers import WHOLE_DIGITS, as_written
 
 __all__ = [
     "BadAnswerError",
@@ -47,7 +47,7 @@ _LONGEST_SHOWN = 300
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 # More digits than this before or behind the point are no number of a market, and writing them out
 # would take memory without end.
-_LARGEST_EXPONENT, _SMALLEST_EXPONENT = 15, -40
+_SMALLEST_EXPONENT = -40
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -341,7 +341,7 @@ def _number_fault(name: str, value: object) -> str:
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
         return f"{name} is {value}: expected a finite number"
-    if value.adjusted() >= _LARGEST_EXPONENT or exponent < _SMALLEST_EXPONENT:
+    if value.adjusted() >= WHOLE_DIGITS or exponent < _SMALLEST_EXPONENT:
         return f"{name} is {shown(value)}: expected a number below 10^15 with at most 28 decimals"
     try:
         as_written(value)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from ingenium.backoff import Backoff
 from ingenium.brokers.answers import BadAnswerError
 from ingenium.errors import (
     BrokerError,
@@ -88,7 +89,7 @@ async def ask(
         BadAnswerError: It gave five answers that cannot be read, or the last one was of that kind.
         BrokerError: It gave no answer, for all the tries or for 20 s.
     """
-    delay = FIRST_DELAY_SECONDS
+    backoff = Backoff(FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS)
     bad = 0
     ends_at = asyncio.get_running_loop().time() + _ASK_SECONDS
     for _ in range(tries - 1):
@@ -98,8 +99,7 @@ async def ask(
         is_final = isinstance(answer.error, BrokerRefusedError) or bad >= _MOST_BAD_ANSWERS
         if is_over or answer.error is None or is_final:
             return answer.get()
-        await asyncio.sleep(delay)
-        delay = min(2 * delay, _LAST_DELAY_SECONDS)
+        await asyncio.sleep(backoff.next())
     return (await call(what, name, timeout_seconds)).get()
 
 
@@ -107,17 +107,17 @@ class Delays:
     """When things may be tried again: after 0.1 s, and each time twice as long, up to 1.6 s."""
 
     def __init__(self) -> None:
-        self._until: dict[str, tuple[float, float]] = {}
+        self._until: dict[str, tuple[float, Backoff]] = {}
 
     def ready_at(self, key: str) -> float:
         """Return when something may be tried, by the clock of the event loop; 0 for at once."""
-        return self._until.get(key, (0.0, 0.0))[0]
+        return self._until[key][0] if key in self._until else 0.0
 
     def wait(self, key: str, now: float) -> float:
         """Put off the next try, and return for how many seconds."""
-        delay = self._until.get(key, (0.0, FIRST_DELAY_SECONDS / 2))[1] * 2
-        delay = min(delay, _LAST_DELAY_SECONDS)
-        self._until[key] = (now + delay, delay)
+        _, backoff = self._until.get(key, (0.0, Backoff(FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS)))
+        delay = backoff.next()
+        self._until[key] = (now + delay, backoff)
         return delay
 
     def clear(self, key: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from ingenium.backoff import Backoff
 from ingenium.brokers.answers import BadAnswerError, BadFill, CheckedBroker, PositionList
 from ingenium.brokers.broker import BrokerFill, BrokerOrder
 from ingenium.brokers.calls import FIRST_DELAY_SECONDS, ask
@@ -180,7 +181,7 @@ class Reconciler:
     ) -> tuple[dict[str, tuple[Decimal, Decimal]], dict[str, str]]:
         """Return where positions differ for longer than it takes to count a fill."""
         journal, time = self._journal, asyncio.get_running_loop().time
-        delay = FIRST_DELAY_SECONDS
+        backoff = Backoff(FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
         looks: dict[str, _Difference] = {}
         for observe in count(1):
             theirs = await self._ask("list positions", self._broker.positions)
@@ -204,8 +205,7 @@ class Reconciler:
             if observe >= _LOOKS and (len(lasting) == len(differences) or observe >= _MOST_LOOKS):
                 break
             # Something may have been filled in between, or the broker is slow to count it.
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
+            await asyncio.sleep(backoff.next())
             await self.read_fills(whole=observe == _LOOKS - 1)
         return lasting, theirs.bad
 
@@ -278,12 +278,12 @@ class Reconciler:
     async def _excuse(self, found: Mapping[str, BrokerOrder]) -> None:
         """Take what the broker counts as filled, where its fills do not come to that."""
         journal = self._journal
-        delay, time = FIRST_DELAY_SECONDS, asyncio.get_running_loop().time
+        backoff = Backoff(FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
+        time = asyncio.get_running_loop().time
         ends_at = time() + self._executor.grace_seconds
         while journal.gaps and time() < ends_at:
             # What is only listed late is booked as a fill.
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
+            await asyncio.sleep(backoff.next())
             await self._read_at_start(whole=True)
         for order_id, order in found.items():
             await self.record(

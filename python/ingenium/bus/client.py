@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
 from ingenium.bus.base import Incident, IncidentKind
 from ingenium.bus.client_subscription import (
@@ -20,18 +20,11 @@ from ingenium.bus.subscription import ReportingBus
 from ingenium.clock import Clock, SystemClock, format_time
 from ingenium.errors import BusClosedError, SubjectError
 from ingenium.events import (
-    CancelEvent,
-    ControlEvent,
-    DataEvent,
-    DeadLetterEvent,
-    DenialEvent,
-    ExecutionEvent,
-    OrderEvent,
-    ReplaceEvent,
-    SignalEvent,
+    Event,
     decode_binary,
     encode_binary,
     full_name_of,
+    id_prefix_of,
     own_type,
     write_plainly,
 )
@@ -42,17 +35,7 @@ __all__ = ["EventBus"]
 
 EventT = TypeVar("EventT")
 
-_PREFIXES: dict[type[Any], str] = {
-    DataEvent: "data",
-    SignalEvent: "signal",
-    OrderEvent: "order",
-    CancelEvent: "cancel",
-    ReplaceEvent: "order",
-    ExecutionEvent: "exec",
-    DeadLetterEvent: "dead",
-    DenialEvent: "denial",
-    ControlEvent: "control",
-}
+_PREFIXES: dict[type[Any], str] = {kind: id_prefix_of(kind) for kind in get_args(Event)}
 
 
 class EventBus:

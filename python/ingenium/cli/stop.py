@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["INTERRUPTED", "asked_to_stop"]
+__all__ = ["INTERRUPTED", "asked_to_stop", "ignored_signals"]
 
 INTERRUPTED = 130
 """Exit code of a command stopped by Ctrl+C or SIGTERM."""
@@ -29,3 +29,15 @@ def asked_to_stop() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def ignored_signals() -> Iterator[None]:
+    """Ignore Ctrl+C and SIGTERM while a command that was asked to stop does so."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

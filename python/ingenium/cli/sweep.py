@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
+import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -22,14 +24,14 @@ from ingenium.backtest.sweep.parameters import Point, Value, grid, parse_paramet
 from ingenium.backtest.sweep.pool import Pool
 from ingenium.backtest.sweep.sweep import OnRun, Sweep, SweepRun
 from ingenium.backtest.sweep.sweep_run import FIGURES
-from ingenium.backtest.sweep.walk_forward import WalkForward, make_windows
+from ingenium.backtest.sweep.walk_forward import Fold, WalkForward, make_windows
 from ingenium.backtest.sweep.walk_forward import walk_forward as walk
 from ingenium.cli.backtest_output import make_console, printable
 from ingenium.cli.checks import check_report
 from ingenium.cli.data_notes import print_notes
 from ingenium.cli.day_options import day
 from ingenium.cli.progress_bar import StepProgress
-from ingenium.cli.stop import INTERRUPTED, asked_to_stop
+from ingenium.cli.stop import INTERRUPTED, asked_to_stop, ignored_signals
 from ingenium.cli.sweep_output import all_failed, print_failures, print_folds, print_runs
 from ingenium.cli.sweep_remote import run_remotely
 from ingenium.components import DataNote, load_factory
@@ -159,6 +161,7 @@ def sweep(
     first.check_folder()
     pieces = [first]
     folds: WalkForward | None = None
+    judged: list[Fold] = []
     is_stopped = False
     with (
         asked_to_stop(),
@@ -189,16 +192,18 @@ def sweep(
                 )
             elif walk_forward is not None:
                 way = "anchored" if anchored else "rolling"
-                folds = _walk(make, points, pool, walk_forward, way, by, on_run)
+                folds = _walk(make, points, pool, walk_forward, way, by, on_run, judged.append)
                 runs = [fold.outside for fold in folds.folds]
             elif nats:
                 runs = run_remotely(messages, first, on_run)
             else:
                 runs = first.run(workers=workers, on_run=on_run)
         except KeyboardInterrupt:
-            is_stopped = True
-            runs = [] if walk_forward is not None else _each_once(pieces)
-            pool.end_now()
+            with ignored_signals():
+                is_stopped = True
+                pool.end_now()
+                folds = WalkForward(judged) if judged else None
+                runs = _each_once(pieces) if walk_forward is None else [f.outside for f in judged]
     if runs and all(each.error for each in runs) and not is_stopped:
         if json:
             typer.echo(_as_json(runs, by, folds, is_complete=True))
@@ -216,7 +221,7 @@ def sweep(
     elif runs:
         print_runs(make_console(), messages, runs, list(parameters), by, top)
     if is_stopped:
-        _say_stopped(messages, first, walk_forward=walk_forward)
+        _say_stopped(messages, first, None if walk_forward is None else (len(judged), walk_forward))
         raise typer.Exit(INTERRUPTED)
     if report is not None:
         _report(app, runs, by, days, report, messages)
@@ -264,16 +269,22 @@ def _each_once(pieces: Sequence[Sweep]) -> list[SweepRun]:
     return list(runs.values())
 
 
-def _say_stopped(console: Console, work: Sweep, *, walk_forward: int | None) -> None:
-    done = "" if walk_forward is not None else f" after {work.count:,} of {work.total:,} runs"
+def _say_stopped(console: Console, work: Sweep, folds: tuple[int, int] | None) -> None:
+    done, of = folds or (work.count, work.total)
     console.print(
-        f"stopped{done}: finished runs are kept in {printable(str(work.path))}, and the same "
-        "command continues from there",
+        f"stopped after {done:,} of {of:,} {'runs' if folds is None else 'folds'}: finished runs "
+        f"are kept in {printable(str(work.path))}; to continue: {printable(_command())}",
         style="yellow",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _command() -> str:
+    """Return the command line as it was given, quoted for a shell."""
+    is_module = Path(sys.argv[0]).name == "__main__.py"
+    return shlex.join([*(["python", "-m"] if is_module else []), "ingenium", *sys.argv[1:]])
 
 
 def _as_json(
@@ -335,6 +346,7 @@ def _walk(
     way: str,
     by: str,
     on_run: OnRun,
+    on_fold: Callable[[Fold], None],
 ) -> WalkForward:
     done = 0
 
@@ -346,7 +358,8 @@ def _walk(
         return work.run(pool=pool, on_run=lambda count, _of: on_run(before + count, of))
 
     first, last = _history(make, points, pool)
-    return walk(points, make_windows(first, last, folds, way=way), run_window, by=by)
+    windows = make_windows(first, last, folds, way=way)
+    return walk(points, windows, run_window, by=by, on_fold=on_fold)
 
 
 def _history(

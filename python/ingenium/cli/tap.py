@@ -15,14 +15,14 @@ from ingenium.cli.event_lines import EventLines, message_as_json
 from ingenium.clock import SystemClock
 from ingenium.config import Settings
 from ingenium.errors import BusClosedError, ConfigError
-from ingenium.subjects.names import ALL_EVENTS
+from ingenium.subjects.names import ALL_EVENTS, DATA
 
 __all__ = ["tap"]
 
 
 def tap(
     subject: Annotated[
-        str, typer.Argument(help="A subject, or a wildcard such as 'ingenium.ingestor.data.>'.")
+        str, typer.Argument(help=f"A subject, or a wildcard such as '{DATA}.>'.")
     ] = ALL_EVENTS,
     json: Annotated[
         bool,

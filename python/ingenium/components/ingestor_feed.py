@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from ingenium.backoff import Backoff, RestartPolicy
+from ingenium.backoff import RestartPolicy, Restarts
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components.blame import text_of, where
 from ingenium.components.ingestor import Ingestor
@@ -64,7 +64,7 @@ class LiveFeed:
             FeedError: `ingest` raised, and is not started again.
         """
         now = asyncio.get_running_loop().time
-        backoff = Backoff(self._policy)
+        restarts = Restarts(self._policy)
         name = f"ingestor {self._ingestor.name!r}"
         own = overrides_of(self._ingestor, Ingestor)
         while True:
@@ -76,12 +76,12 @@ class LiveFeed:
                 if self._on_end == "stop":
                     self._report(text)
                     return
-                seconds: float | None = backoff.pause(ran)
+                seconds: float | None = restarts.pause(ran)
             else:
                 text = f"{name} failed: {text_of(error)}{where(error)}"
                 if self._on_end == "stop" or "ingest" not in own:
                     raise FeedError(text) from error
-                seconds = backoff.pause(ran) if self._has_sent() else backoff.crashed(ran, now())
+                seconds = restarts.pause(ran) if self._has_sent() else restarts.crashed(ran, now())
             if seconds is None:
                 raise FeedError(
                     f"{text}, {self._policy.crashes} times, and has sent no data: starting it "

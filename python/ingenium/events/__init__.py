@@ -17,7 +17,7 @@ from ingenium.events._google import full_name_of, own_type
 from ingenium.events.binary import decode_binary, encode_binary
 from ingenium.events.content import ContentType
 from ingenium.events.json_form import teach_wire
-from ingenium.events.plain import plain_text, write_plainly
+from ingenium.events.plain import id_prefix_of, plain_text, write_plainly
 from ingenium.events.tokens import (
     DataType,
     DeadLetterReason,
@@ -72,6 +72,7 @@ __all__ = [
     "encode",
     "encode_binary",
     "full_name_of",
+    "id_prefix_of",
     "own_type",
     "plain_text",
     "write_plainly",

@@ -1,8 +1,8 @@
 """What the codec knows of a message type, taken from its protobuf descriptor.
 
-There is no table of fields in this package: names, types and presence come from the descriptors
-that ``buf generate`` leaves in the generated classes, so that a user's own messages work as the
-package's own do.
+There is no table of fields in this package: names, types, presence and the rules of
+``ingenium/v1/options.proto`` come from the descriptors that ``buf generate`` leaves in the
+generated classes, so that a user's own messages work as the package's own do.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from google.protobuf.descriptor import (  # type: ignore[import-untyped]
     Descriptor,
     FieldDescriptor,
 )
+
+from ingenium.events._options import field_option, message_option
 
 __all__ = [
     "INT_RANGES",
@@ -87,32 +89,7 @@ _KINDS: dict[int, Kind] = {
     },
 }
 
-# Go structs without `omitempty` write these even when nothing was set, which protobuf's presence
-# cannot say of a message field. Everything else follows from the descriptors.
-_WRITTEN_WHEN_UNSET = frozenset(
-    {
-        "ingenium.v1.OrderEvent.timestamp",
-        "ingenium.v1.OrderEvent.stop_loss",
-        "ingenium.v1.CancelEvent.timestamp",
-        "ingenium.v1.ReplaceEvent.timestamp",
-        "ingenium.v1.ExecutionEvent.timestamp",
-        "ingenium.v1.DeadLetterEvent.timestamp",
-        "ingenium.v1.DenialEvent.timestamp",
-        "ingenium.v1.ControlEvent.timestamp",
-    }
-)
-
-# The money path: a key in two spellings is refused, since two readers could take different ones.
-_ONE_SPELLING = frozenset(
-    {
-        "ingenium.v1.OrderEvent",
-        "ingenium.v1.CancelEvent",
-        "ingenium.v1.ReplaceEvent",
-        "ingenium.v1.ExecutionEvent",
-        "ingenium.v1.ControlEvent",
-    }
-)
-
+_DECIMALS = frozenset({"price", "quantity", "money", "weight"})
 _TIMESTAMP = "google.protobuf.Timestamp"
 
 
@@ -128,6 +105,7 @@ class Field:
         optional: Whether it can be unset, which is ``None`` in Python.
         written_when_unset: Whether it is written as its zero value when unset; it then reads as
             unset when zero, too.
+        is_decimal: Whether it is a string that holds a decimal.
         limits: Least and greatest value of a whole number.
         message: Schema of a nested message.
     """
@@ -138,6 +116,7 @@ class Field:
     repeated: bool
     optional: bool
     written_when_unset: bool
+    is_decimal: bool
     limits: tuple[int, int]
     message: Schema | None
 
@@ -151,12 +130,14 @@ class Schema:
         cls: The generated class.
         fields: In the order of the schema, which is the order of the keys.
         one_spelling: Whether a key in two spellings is refused.
+        id_prefix: What its ids begin with; empty where it has none.
     """
 
     name: str
     cls: type[Any]
     fields: tuple[Field, ...]
     one_spelling: bool
+    id_prefix: str = ""
 
 
 _schemas: dict[type[Any], Schema] = {}
@@ -187,7 +168,13 @@ def _read(cls: Any, pending: dict[type[Any], Schema]) -> Schema:
     if known is not None:
         return known
     # Into the table before its fields are read, for messages that hold themselves.
-    schema = pending[cls] = Schema(cls.__name__, cls, (), descriptor.full_name in _ONE_SPELLING)
+    schema = pending[cls] = Schema(
+        cls.__name__,
+        cls,
+        (),
+        message_option(descriptor, "one_spelling"),
+        message_option(descriptor, "id_prefix"),
+    )
     attributes = {
         field.metadata["betterproto"].number: field.name for field in dataclasses.fields(cls)
     }
@@ -225,7 +212,8 @@ def _read_field(
         kind=kind,
         repeated=field.is_repeated,
         optional=field.has_presence,
-        written_when_unset=field.full_name in _WRITTEN_WHEN_UNSET,
+        is_decimal=field_option(field, "format") in _DECIMALS,
+        written_when_unset=field_option(field, "written_when_unset"),
         limits=INT_RANGES.get(field.type, (0, 0)),
         message=message,
     )

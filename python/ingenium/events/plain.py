@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import is_dataclass
 from decimal import Decimal
 from typing import Any
 
-from ingenium._gen.ingenium.v1 import (
-    DataEvent,
-    ExecutionEvent,
-    OrderEvent,
-    ReplaceEvent,
-    SignalEvent,
-)
+from ingenium.events._schema import Schema, SchemaError, schema_of
 
-__all__ = ["plain_text", "write_plainly"]
+__all__ = ["id_prefix_of", "plain_text", "write_plainly"]
 
 _EXPONENT = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?[eE][+-]?[0-9]{1,2}", re.ASCII)
-_OF_BAR = ("open", "high", "low", "close", "volume")
-_OF_STOP_LOSS = ("limit_price", "stop_price")
-_FIELDS: dict[type[Any], tuple[str, ...]] = {
-    SignalEvent: ("strength",),
-    OrderEvent: (
-        "quantity",
-        "limit_price",
-        "stop_price",
-        "take_profit",
-        "trail_price",
-        "trail_percent",
-    ),
-    ReplaceEvent: ("quantity", "limit_price", "stop_price", "trail_price", "trail_percent"),
-    ExecutionEvent: ("quantity", "price", "commission", "leaves_quantity"),
-}
+
+_Decimals = tuple[tuple[str, ...], tuple[tuple[str, "_Decimals"], ...]]
+"""The fields of a message that hold decimals, and those that hold messages with such fields."""
+_known: dict[type[Any], _Decimals] = {}
+
+
+def id_prefix_of(cls: type[Any]) -> str:
+    """Return what the ids of an event class begin with, ``"order"`` for `OrderEvent`."""
+    return schema_of(cls).id_prefix
 
 
 def plain_text(text: str) -> str:
@@ -48,21 +37,45 @@ def write_plainly(event: Any) -> None:
     """Write out the exponents in the numbers of an event, ``"1e-05"`` as ``"0.00001"``.
 
     Args:
-        event: Is changed. One of another type than the bus's own stays as it is.
+        event: Is changed. Only what the schema calls a decimal is; nothing in messages without
+            such fields.
     """
-    if event.__class__ is DataEvent:
-        if event.ohlc is not None:
-            _write(event.ohlc, _OF_BAR)
-        return
-    names = _FIELDS.get(event.__class__)
-    if names is not None:
-        _write(event, names)
-        if event.__class__ is OrderEvent and event.stop_loss is not None:
-            _write(event.stop_loss, _OF_STOP_LOSS)
+    decimals = _known.get(event.__class__)
+    if decimals is None:
+        decimals = _known[event.__class__] = _decimals_of(event.__class__)
+    _write(event, decimals)
 
 
-def _write(message: Any, names: tuple[str, ...]) -> None:
+def _decimals_of(cls: type[Any]) -> _Decimals:
+    # Others are written by libraries of their own.
+    if not is_dataclass(cls):
+        return (), ()
+    try:
+        return _decimals_in(schema_of(cls), ())
+    except SchemaError:
+        return (), ()
+
+
+def _decimals_in(schema: Schema, above: tuple[Schema, ...]) -> _Decimals:
+    names = tuple(field.name for field in schema.fields if field.is_decimal)
+    nested: list[tuple[str, _Decimals]] = []
+    for field in schema.fields:
+        message = field.message
+        if message is None or field.repeated or message in (*above, schema):
+            continue
+        inner = _decimals_in(message, (*above, schema))
+        if inner != ((), ()):
+            nested.append((field.name, inner))
+    return names, tuple(nested)
+
+
+def _write(message: Any, decimals: _Decimals) -> None:
+    names, nested = decimals
     for name in names:
         text = getattr(message, name)
         if text and text.__class__ is str and ("e" in text or "E" in text):
             setattr(message, name, plain_text(text))
+    for name, inner in nested:
+        held = getattr(message, name)
+        if held is not None:
+            _write(held, inner)

@@ -38,6 +38,8 @@ from ingenium.subjects.names import (
     DEAD_LETTER,
     DENIAL,
     EXECUTION,
+    PORTFOLIO_TREE,
+    ROOTS,
     SIGNAL,
     ask_subject,
     dead_letter_subject,
@@ -47,6 +49,7 @@ from ingenium.subjects.names import (
     role_report_subject,
     status_subject,
 )
+from ingenium.subjects.server_names import DATA_STREAM_NAME, MONEY_STREAM_NAME
 from ingenium.subjects.space import DOCUMENTED, SubjectSpace
 
 __all__ = ["OPERATOR", "READER", "ROLES", "Accounts", "inbox_of"]
@@ -61,9 +64,6 @@ _ACCOUNT_OF = {
 }
 # Accounts whose components are not trusted with money, and their role.
 _OUTER = {_DATA: "ingestor", _STRAT: "strategy"}
-_PORTFOLIO = "ingenium.portfolio.>"
-_MONEY_STREAM = "INGENIUM"
-_DATA_STREAM = "INGENIUM_DATA"
 _PREFIX_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
@@ -104,7 +104,7 @@ class Accounts:
             )
         for subject in self.data_subjects:
             check_pattern(subject)
-            if subject.split(".")[0] in {"*", ">", "ingenium", "_ingenium", "_INBOX", "_R_"} or (
+            if subject.split(".")[0] in {"*", ">", *ROOTS, "_INBOX", "_R_"} or (
                 subject.startswith("$")
             ):
                 raise ConfigError(
@@ -220,7 +220,7 @@ class Accounts:
             }
         shown = self._on_server(
             SIGNAL,
-            _PORTFOLIO,
+            PORTFOLIO_TREE,
             EXECUTION,
             DENIAL,
             f"{DEAD_LETTER}.>",
@@ -271,7 +271,7 @@ class Accounts:
 
     def _subjects(self) -> Subjects:
         signal, portfolio, execution, denial, control = self._on_server(
-            SIGNAL, _PORTFOLIO, EXECUTION, DENIAL, f"{CONTROL}.>"
+            SIGNAL, PORTFOLIO_TREE, EXECUTION, DENIAL, f"{CONTROL}.>"
         )
         return Subjects(
             self._data,
@@ -286,8 +286,8 @@ class Accounts:
                 status_subject(self.app, "*"),
                 observed_subject(self.app, "*"),
             ),
-            self.space.stream(_MONEY_STREAM),
-            self.space.stream(_DATA_STREAM),
+            self.space.stream(MONEY_STREAM_NAME),
+            self.space.stream(DATA_STREAM_NAME),
         )
 
     def _letters(self, role: str, component: str = "") -> list[str]:

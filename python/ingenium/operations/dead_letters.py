@@ -21,7 +21,7 @@ from ingenium.events import (
     SignalEvent,
 )
 from ingenium.ids import make_id
-from ingenium.subjects.names import DEAD_LETTER, dead_letter_subject, event_type_of
+from ingenium.subjects.names import ALL_EVENTS, DEAD_LETTER, dead_letter_subject, event_type_of
 
 __all__ = ["RESENT", "DeadLetter", "find_dead_letter", "dead_letters_of", "original_of", "resend"]
 
@@ -169,7 +169,7 @@ async def _at(stream: Stream, sequence: int) -> Record | None:
     state = await stream.state()
     if not state.first <= sequence <= state.last:
         return None
-    async with aclosing(stream.read(["ingenium.>"], sequence - 1)) as records:
+    async with aclosing(stream.read([ALL_EVENTS], sequence - 1)) as records:
         async for record in records:
             return record if record.sequence == sequence else None
     return None

@@ -35,7 +35,9 @@ __all__ = [
     "MAX_SYMBOL_LENGTH",
     "ORDER",
     "PORTFOLIO",
+    "PORTFOLIO_TREE",
     "REPLACE",
+    "ROOTS",
     "SIGNAL",
     "TRADING",
     "ask_subject",
@@ -57,6 +59,8 @@ __all__ = [
 ]
 
 ALL_EVENTS = "ingenium.>"
+ROOTS = frozenset({"ingenium", "_ingenium"})
+"""First parts of all subjects of the bus: of events, and of what runs an app."""
 DATA = "ingenium.ingestor.data"
 SIGNAL = "ingenium.strategy.signal"
 ORDER = "ingenium.portfolio.order"
@@ -64,6 +68,8 @@ CANCEL = "ingenium.portfolio.cancel"
 REPLACE = "ingenium.portfolio.replace"
 PORTFOLIO = "ingenium.portfolio.*"
 """All messages of portfolios: orders, and requests to cancel or replace one, in one order."""
+PORTFOLIO_TREE = "ingenium.portfolio.>"
+"""All subjects of portfolios, for streams and permissions."""
 EXECUTION = "ingenium.executor.execution"
 DEAD_LETTER = "ingenium.deadletter"
 DENIAL = "ingenium.risk.denial"

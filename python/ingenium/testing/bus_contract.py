@@ -20,6 +20,7 @@ from ingenium.bus.base import Bus, IncidentKind, Message
 from ingenium.bus.envelope import unpack
 from ingenium.errors import BusClosedError, BusError, EventTooLargeError, SubjectError
 from ingenium.events import DeadLetterEvent, DeadLetterReason
+from ingenium.subjects.names import DEAD_LETTER
 from ingenium.testing.waiting import Collector, IncidentLog, wait_until
 
 __all__ = ["BusContract"]
@@ -169,7 +170,7 @@ class BusContract:
             handled.append(message.payload)
 
         await bus.subscribe("a.b", handler)
-        await bus.subscribe("ingenium.deadletter.>", letters)
+        await bus.subscribe(f"{DEAD_LETTER}.>", letters)
         for payload in (b"1", b"bad", b"2"):
             await bus.publish("a.b", payload)
         await wait_until(lambda: len(handled) == 2)
@@ -192,7 +193,7 @@ class BusContract:
             raise ValueError("no")
 
         await bus.subscribe("a.b", handler)
-        await bus.subscribe("ingenium.deadletter.>", letters)
+        await bus.subscribe(f"{DEAD_LETTER}.>", letters)
         payload = bytes(range(256))
         await bus.publish("a.b", payload, {"Content-Type": "application/protobuf"})
         (message,) = await letters.wait(1)

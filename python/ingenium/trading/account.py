@@ -14,7 +14,7 @@ from ingenium.trading.bar import Bar
 from ingenium.trading.fill import Fill
 from ingenium.trading.holding import Holding, part_of
 from ingenium.trading.money import EXACT, ZERO, Number, to_decimal
-from ingenium.trading.numbers import parse_price
+from ingenium.trading.numbers import NUMBER_LIMIT, parse_price
 from ingenium.trading.position import Position
 from ingenium.trading.recent_ids import RecentIds
 from ingenium.trading.trade import Trade
@@ -27,7 +27,7 @@ _BUY = Side.BUY
 # A run that never ends must not hold all of them.
 _KEPT_TRADES = 1_000
 _KEPT_IDS = 10_000
-LARGEST_PRICE = 1e15
+LARGEST_PRICE = float(NUMBER_LIMIT)
 """Prices are below this."""
 
 

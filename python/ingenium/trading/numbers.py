@@ -15,6 +15,8 @@ from math import isfinite
 from ingenium.errors import DecodeError, EncodeError
 
 __all__ = [
+    "NUMBER_LIMIT",
+    "WHOLE_DIGITS",
     "as_written",
     "format_decimal",
     "parse_decimal",
@@ -22,14 +24,19 @@ __all__ = [
     "parse_price",
 ]
 
-# Up to 15 digits before the point and 28 behind it: the cents of any market, the wei of a coin, and
-# all 17 digits of a float as small as the price of the smallest coin.
-_PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,28})?", re.ASCII)
+WHOLE_DIGITS = 15
+"""How many digits a number may have before the point."""
+NUMBER_LIMIT = Decimal(10) ** WHOLE_DIGITS
+"""All prices, quantities and sums that come from outside are below this."""
+
+# 28 digits behind the point: the cents of any market, the wei of a coin, and all 17 digits of a
+# float as small as the price of the smallest coin.
+_FINEST_EXPONENT = 28
+_PLAIN = re.compile(rf"-?[0-9]{{1,{WHOLE_DIGITS}}}(\.[0-9]{{1,{_FINEST_EXPONENT}}})?", re.ASCII)
 _EXPONENT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 _ONE = Decimal(1)
 _FINEST = Decimal("1e-28")
-_FINEST_EXPONENT = 28
 _FEW_DIGITS = 15
 _WIDE = Context(prec=64)
 _LONG = Context(prec=96)
@@ -73,7 +80,7 @@ def parse_price(text: str, event_type: str, path: str) -> Decimal:
     exact = _plain(text) or _with_exponent(text)
     if exact is not None:
         return exact
-    if abs(parse_float(text, event_type, path)) >= 1e15:
+    if abs(parse_float(text, event_type, path)) >= NUMBER_LIMIT:
         raise DecodeError(event_type, path, f"expected a number below 10^15, found {text!r}")
     return Decimal(text).quantize(_FINEST, context=_WIDE)
 
@@ -151,7 +158,7 @@ def _with_exponent(text: str) -> Decimal | None:
     number = Decimal(text)
     if not number:
         return Decimal(0)
-    if not -_FINEST_EXPONENT <= number.adjusted() < 15:
+    if not -_FINEST_EXPONENT <= number.adjusted() < WHOLE_DIGITS:
         return None
     number = number.normalize(_LONG)
     exponent = number.as_tuple().exponent

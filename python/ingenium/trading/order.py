@@ -13,7 +13,7 @@ from ingenium.errors import DecodeError, InvalidOrderError, SubjectError
 from ingenium.events import OrderEvent, OrderType, ReplaceEvent, Side, StopLoss, TimeInForce
 from ingenium.ids import make_id
 from ingenium.subjects.names import data_subject
-from ingenium.trading.numbers import as_written, format_decimal, parse_decimal
+from ingenium.trading.numbers import NUMBER_LIMIT, as_written, format_decimal, parse_decimal
 
 __all__ = ["Order", "protective_ids"]
 
@@ -29,7 +29,6 @@ _MEMBERS: dict[type[StrEnum], dict[str, StrEnum]] = {
     kind: {str(member.value): member for member in kind} for kind in (Side, OrderType, TimeInForce)
 }
 
-_LIMIT = Decimal(10) ** 15
 _MOST_DECIMALS = 18
 _FEW_DIGITS = 15
 _PRICES = {
@@ -335,7 +334,7 @@ def _check_number(path: str, value: Decimal) -> None:
         return  # as most quantities are
     if not value.is_finite() or value <= 0:
         raise InvalidOrderError(f"order {path} is {value}: use a positive decimal like '12.50'")
-    if value >= _LIMIT:
+    if value >= NUMBER_LIMIT:
         raise InvalidOrderError(f"order {path} is {value}: use a number below 10^15")
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -_MOST_DECIMALS:

@@ -14,9 +14,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from ingenium.v1 import options_pb2 as ingenium_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aingenium/v1/lockstep.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x05\n\x0eLockstepReport\x12\x1c\n\tcomponent\x18\x01 \x01(\tR\tComponent\x12\x12\n\x04role\x18\x02 \x01(\tR\x04Role\x12!\n\x0c\x64\x61ta_handled\x18\x03 \x01(\rR\x0b\x44\x61taHandled\x12\'\n\x0fsignals_handled\x18\x04 \x01(\rR\x0eSignalsHandled\x12%\n\x0eorders_handled\x18\x05 \x01(\rR\rOrdersHandled\x12-\n\x12\x65xecutions_handled\x18\x06 \x01(\rR\x11\x45xecutionsHandled\x12\x1b\n\tdata_sent\x18\x07 \x01(\rR\x08\x44\x61taSent\x12!\n\x0csignals_sent\x18\x08 \x01(\rR\x0bSignalsSent\x12\x1f\n\x0borders_sent\x18\t \x01(\rR\nOrdersSent\x12\'\n\x0f\x65xecutions_sent\x18\n \x01(\rR\x0e\x45xecutionsSent\x12\x37\n\tnext_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08NextTime\x12\x1f\n\x0bnext_symbol\x18\x0c \x01(\tR\nNextSymbol\x12\x19\n\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x14\n\x05\x65rror\x18\x0e \x01(\tR\x05\x45rror\x12\x1d\n\x07holding\x18\x0f \x01(\x08H\x01R\x07Holding\x88\x01\x01\x12&\n\x0c\x64\x65nials_sent\x18\x10 \x01(\rH\x02R\x0b\x44\x65nialsSent\x88\x01\x01\x12(\n\rcontrols_sent\x18\x11 \x01(\rH\x03R\x0c\x43ontrolsSent\x88\x01\x01\x12.\n\x10\x63ontrols_handled\x18\x12 \x01(\rH\x04R\x0f\x43ontrolsHandled\x88\x01\x01\x42\x08\n\x06_totalB\n\n\x08_holdingB\x0f\n\r_denials_sentB\x10\n\x0e_controls_sentB\x13\n\x11_controls_handled\"\xdd\x02\n\rLockstepGrant\x12\x12\n\x04step\x18\x01 \x01(\rR\x04Step\x12.\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04Time\x12\x1c\n\tcomponent\x18\x03 \x01(\tR\tComponent\x12\x39\n\nuntil_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tUntilTime\x12!\n\x0cuntil_symbol\x18\x05 \x01(\tR\x0bUntilSymbol\x12\x12\n\x04\x64\x61ta\x18\x06 \x01(\rR\x04\x44\x61ta\x12\x1e\n\nexecutions\x18\x07 \x01(\rR\nExecutions\x12\x18\n\x07signals\x18\x08 \x01(\rR\x07Signals\x12\x10\n\x03\x65nd\x18\t \x01(\x08R\x03\x45nd\x12\x1f\n\x08\x63ontrols\x18\n \x01(\rH\x00R\x08\x43ontrols\x88\x01\x01\x42\x0b\n\t_controlsBY\n\x0bingenium.v1B\rLockstepProtoP\x01Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aingenium/v1/lockstep.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19ingenium/v1/options.proto\"\x94\x06\n\x0eLockstepReport\x12&\n\tcomponent\x18\x01 \x01(\tB\x08\xca\xa5\x19\x04nameR\tComponent\x12\x1c\n\x04role\x18\x02 \x01(\tB\x08\xca\xa5\x19\x04roleR\x04Role\x12!\n\x0c\x64\x61ta_handled\x18\x03 \x01(\rR\x0b\x44\x61taHandled\x12\'\n\x0fsignals_handled\x18\x04 \x01(\rR\x0eSignalsHandled\x12%\n\x0eorders_handled\x18\x05 \x01(\rR\rOrdersHandled\x12-\n\x12\x65xecutions_handled\x18\x06 \x01(\rR\x11\x45xecutionsHandled\x12\x1b\n\tdata_sent\x18\x07 \x01(\rR\x08\x44\x61taSent\x12!\n\x0csignals_sent\x18\x08 \x01(\rR\x0bSignalsSent\x12\x1f\n\x0borders_sent\x18\t \x01(\rR\nOrdersSent\x12\'\n\x0f\x65xecutions_sent\x18\n \x01(\rR\x0e\x45xecutionsSent\x12\x37\n\tnext_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08NextTime\x12-\n\x0bnext_symbol\x18\x0c \x01(\tB\x0c\xca\xa5\x19\x04name\xd0\xa5\x19\x01R\nNextSymbol\x12\x19\n\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x1e\n\x05\x65rror\x18\x0e \x01(\tB\x08\xca\xa5\x19\x04textR\x05\x45rror\x12\x1d\n\x07holding\x18\x0f \x01(\x08H\x01R\x07Holding\x88\x01\x01\x12&\n\x0c\x64\x65nials_sent\x18\x10 \x01(\rH\x02R\x0b\x44\x65nialsSent\x88\x01\x01\x12(\n\rcontrols_sent\x18\x11 \x01(\rH\x03R\x0c\x43ontrolsSent\x88\x01\x01\x12.\n\x10\x63ontrols_handled\x18\x12 \x01(\rH\x04R\x0f\x43ontrolsHandled\x88\x01\x01\x42\x08\n\x06_totalB\n\n\x08_holdingB\x0f\n\r_denials_sentB\x10\n\x0e_controls_sentB\x13\n\x11_controls_handled\"\xf9\x02\n\rLockstepGrant\x12\x12\n\x04step\x18\x01 \x01(\rR\x04Step\x12.\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04Time\x12*\n\tcomponent\x18\x03 \x01(\tB\x0c\xca\xa5\x19\x04name\xd0\xa5\x19\x01R\tComponent\x12\x39\n\nuntil_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tUntilTime\x12/\n\x0cuntil_symbol\x18\x05 \x01(\tB\x0c\xca\xa5\x19\x04name\xd0\xa5\x19\x01R\x0bUntilSymbol\x12\x12\n\x04\x64\x61ta\x18\x06 \x01(\rR\x04\x44\x61ta\x12\x1e\n\nexecutions\x18\x07 \x01(\rR\nExecutions\x12\x18\n\x07signals\x18\x08 \x01(\rR\x07Signals\x12\x10\n\x03\x65nd\x18\t \x01(\x08R\x03\x45nd\x12\x1f\n\x08\x63ontrols\x18\n \x01(\rH\x00R\x08\x43ontrols\x88\x01\x01\x42\x0b\n\t_controlsBY\n\x0bingenium.v1B\rLockstepProtoP\x01Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -24,8 +25,20 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ingenium.v1.lockstep_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\013ingenium.v1B\rLockstepProtoP\001Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1'
-  _globals['_LOCKSTEPREPORT']._serialized_start=77
-  _globals['_LOCKSTEPREPORT']._serialized_end=821
-  _globals['_LOCKSTEPGRANT']._serialized_start=824
-  _globals['_LOCKSTEPGRANT']._serialized_end=1173
+  _globals['_LOCKSTEPREPORT'].fields_by_name['component']._loaded_options = None
+  _globals['_LOCKSTEPREPORT'].fields_by_name['component']._serialized_options = b'\312\245\031\004name'
+  _globals['_LOCKSTEPREPORT'].fields_by_name['role']._loaded_options = None
+  _globals['_LOCKSTEPREPORT'].fields_by_name['role']._serialized_options = b'\312\245\031\004role'
+  _globals['_LOCKSTEPREPORT'].fields_by_name['next_symbol']._loaded_options = None
+  _globals['_LOCKSTEPREPORT'].fields_by_name['next_symbol']._serialized_options = b'\312\245\031\004name\320\245\031\001'
+  _globals['_LOCKSTEPREPORT'].fields_by_name['error']._loaded_options = None
+  _globals['_LOCKSTEPREPORT'].fields_by_name['error']._serialized_options = b'\312\245\031\004text'
+  _globals['_LOCKSTEPGRANT'].fields_by_name['component']._loaded_options = None
+  _globals['_LOCKSTEPGRANT'].fields_by_name['component']._serialized_options = b'\312\245\031\004name\320\245\031\001'
+  _globals['_LOCKSTEPGRANT'].fields_by_name['until_symbol']._loaded_options = None
+  _globals['_LOCKSTEPGRANT'].fields_by_name['until_symbol']._serialized_options = b'\312\245\031\004name\320\245\031\001'
+  _globals['_LOCKSTEPREPORT']._serialized_start=104
+  _globals['_LOCKSTEPREPORT']._serialized_end=892
+  _globals['_LOCKSTEPGRANT']._serialized_start=895
+  _globals['_LOCKSTEPGRANT']._serialized_end=1272
 # @@protoc_insertion_point(module_scope)

@@ -14,9 +14,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from ingenium.v1 import options_pb2 as ingenium_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18ingenium/v1/status.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n\n\x0f\x43omponentStatus\x12\x10\n\x03\x61pp\x18\x01 \x01(\tR\x03\x41pp\x12\x1c\n\tcomponent\x18\x02 \x01(\tR\tComponent\x12\x12\n\x04role\x18\x03 \x01(\tR\x04Role\x12\x1a\n\x08language\x18\x04 \x01(\tR\x08Language\x12\x18\n\x07version\x18\x05 \x01(\tR\x07Version\x12\x12\n\x04life\x18\x06 \x01(\tR\x04Life\x12\x12\n\x04host\x18\x07 \x01(\tR\x04Host\x12\x18\n\x07process\x18\x08 \x01(\rR\x07Process\x12\x14\n\x05state\x18\t \x01(\tR\x05State\x12\x38\n\ttimestamp\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tTimestamp\x12\x39\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tStartTime\x12)\n\x10interval_seconds\x18\x0c \x01(\rR\x0fIntervalSeconds\x12\x18\n\x07handled\x18\r \x01(\rR\x07Handled\x12\x12\n\x04sent\x18\x0e \x01(\rR\x04Sent\x12\"\n\nlast_event\x18\x0f \x01(\tH\x00R\tLastEvent\x88\x01\x01\x12$\n\x0blast_symbol\x18\x10 \x01(\tH\x01R\nLastSymbol\x88\x01\x01\x12\x37\n\tlast_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08LastTime\x12\x1b\n\x06offset\x18\x12 \x01(\tH\x02R\x06Offset\x88\x01\x01\x12$\n\x0b\x64\x61ta_offset\x18\x13 \x01(\tH\x03R\nDataOffset\x88\x01\x01\x12\x16\n\x06outbox\x18\x14 \x01(\rR\x06Outbox\x12\x18\n\x07waiting\x18\x15 \x01(\rR\x07Waiting\x12.\n\x10lag_milliseconds\x18\x16 \x01(\rH\x04R\x0fLagMilliseconds\x88\x01\x01\x12\x39\n\x16\x63\x61use_age_milliseconds\x18\x17 \x01(\rH\x05R\x14\x43\x61useAgeMilliseconds\x88\x01\x01\x12\x12\n\x04late\x18\x18 \x01(\rR\x04Late\x12\x17\n\x04\x62usy\x18\x19 \x01(\tH\x06R\x04\x42usy\x88\x01\x01\x12\x30\n\x11\x62usy_milliseconds\x18\x1a \x01(\rH\x07R\x10\x42usyMilliseconds\x88\x01\x01\x12\x1d\n\x07trading\x18\x1b \x01(\tH\x08R\x07Trading\x88\x01\x01\x12*\n\x0etrading_reason\x18\x1c \x01(\tH\tR\rTradingReason\x88\x01\x01\x12\x1d\n\x07problem\x18\x1d \x01(\tH\nR\x07Problem\x88\x01\x01\x12\x1f\n\x08restarts\x18\x1e \x01(\rH\x0bR\x08Restarts\x88\x01\x01\x12\x39\n\x07\x61\x63\x63ount\x18\x1f \x01(\x0b\x32\x1a.ingenium.v1.AccountStatusH\x0cR\x07\x41\x63\x63ount\x88\x01\x01\x12G\n\x0eworking_orders\x18  \x01(\x0b\x32 .ingenium.v1.WorkingOrdersStatusR\rWorkingOrdersB\r\n\x0b_last_eventB\x0e\n\x0c_last_symbolB\t\n\x07_offsetB\x0e\n\x0c_data_offsetB\x13\n\x11_lag_millisecondsB\x19\n\x17_cause_age_millisecondsB\x07\n\x05_busyB\x14\n\x12_busy_millisecondsB\n\n\x08_tradingB\x11\n\x0f_trading_reasonB\n\n\x08_problemB\x0b\n\t_restartsB\n\n\x08_account\"\xd6\x02\n\rAccountStatus\x12#\n\rstarting_cash\x18\x01 \x01(\tR\x0cStartingCash\x12\x12\n\x04\x63\x61sh\x18\x02 \x01(\tR\x04\x43\x61sh\x12\x1b\n\x06\x65quity\x18\x03 \x01(\tH\x00R\x06\x45quity\x88\x01\x01\x12*\n\x0eunrealized_pnl\x18\x04 \x01(\tH\x01R\rUnrealizedPnl\x88\x01\x01\x12!\n\x0crealized_pnl\x18\x05 \x01(\tR\x0bRealizedPnl\x12 \n\x0b\x63ommissions\x18\x06 \x01(\tR\x0b\x43ommissions\x12\x39\n\tpositions\x18\x07 \x03(\x0b\x32\x1b.ingenium.v1.PositionStatusR\tPositions\x12%\n\x0eopen_positions\x18\x08 \x01(\rR\rOpenPositionsB\t\n\x07_equityB\x11\n\x0f_unrealized_pnl\"\xf2\x01\n\x0ePositionStatus\x12\x16\n\x06symbol\x18\x01 \x01(\tR\x06Symbol\x12\x1a\n\x08quantity\x18\x02 \x01(\tR\x08Quantity\x12\x12\n\x04\x63ost\x18\x03 \x01(\tR\x04\x43ost\x12\"\n\nlast_price\x18\x04 \x01(\tH\x00R\tLastPrice\x88\x01\x01\x12\x42\n\x0flast_price_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rLastPriceTime\x12!\n\x0crealized_pnl\x18\x06 \x01(\tR\x0bRealizedPnlB\r\n\x0b_last_price\"d\n\x13WorkingOrdersStatus\x12\x14\n\x05\x63ount\x18\x01 \x01(\rR\x05\x43ount\x12\x37\n\x06orders\x18\x02 \x03(\x0b\x32\x1f.ingenium.v1.WorkingOrderStatusR\x06Orders\"\xb1\x02\n\x12WorkingOrderStatus\x12\x19\n\x08order_id\x18\x01 \x01(\tR\x07OrderId\x12\x16\n\x06symbol\x18\x02 \x01(\tR\x06Symbol\x12\x12\n\x04side\x18\x03 \x01(\tR\x04Side\x12\x12\n\x04type\x18\x04 \x01(\tR\x04Type\x12\x1a\n\x08quantity\x18\x05 \x01(\tR\x08Quantity\x12\x16\n\x06\x66illed\x18\x06 \x01(\tR\x06\x46illed\x12$\n\x0blimit_price\x18\x07 \x01(\tH\x00R\nLimitPrice\x88\x01\x01\x12\"\n\nstop_price\x18\x08 \x01(\tH\x01R\tStopPrice\x88\x01\x01\x12\x19\n\x05state\x18\t \x01(\tH\x02R\x05State\x88\x01\x01\x42\x0e\n\x0c_limit_priceB\r\n\x0b_stop_priceB\x08\n\x06_stateBW\n\x0bingenium.v1B\x0bStatusProtoP\x01Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18ingenium/v1/status.proto\x12\x0bingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19ingenium/v1/options.proto\"\x8e\x0c\n\x0f\x43omponentStatus\x12\x1a\n\x03\x61pp\x18\x01 \x01(\tB\x08\xca\xa5\x19\x04nameR\x03\x41pp\x12&\n\tcomponent\x18\x02 \x01(\tB\x08\xca\xa5\x19\x04nameR\tComponent\x12\x1c\n\x04role\x18\x03 \x01(\tB\x08\xca\xa5\x19\x04roleR\x04Role\x12$\n\x08language\x18\x04 \x01(\tB\x08\xca\xa5\x19\x04textR\x08Language\x12\"\n\x07version\x18\x05 \x01(\tB\x08\xca\xa5\x19\x04textR\x07Version\x12\x1c\n\x04life\x18\x06 \x01(\tB\x08\xca\xa5\x19\x04textR\x04Life\x12\x1c\n\x04host\x18\x07 \x01(\tB\x08\xca\xa5\x19\x04textR\x04Host\x12\x18\n\x07process\x18\x08 \x01(\rR\x07Process\x12\x1e\n\x05state\x18\t \x01(\tB\x08\xca\xa5\x19\x04textR\x05State\x12\x38\n\ttimestamp\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tTimestamp\x12\x39\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tStartTime\x12)\n\x10interval_seconds\x18\x0c \x01(\rR\x0fIntervalSeconds\x12\x18\n\x07handled\x18\r \x01(\rR\x07Handled\x12\x12\n\x04sent\x18\x0e \x01(\rR\x04Sent\x12,\n\nlast_event\x18\x0f \x01(\tB\x08\xca\xa5\x19\x04textH\x00R\tLastEvent\x88\x01\x01\x12.\n\x0blast_symbol\x18\x10 \x01(\tB\x08\xca\xa5\x19\x04textH\x01R\nLastSymbol\x88\x01\x01\x12\x37\n\tlast_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08LastTime\x12*\n\x06offset\x18\x12 \x01(\tB\r\xca\xa5\x19\x05\x63ount\xd0\xa5\x19\x01H\x02R\x06Offset\x88\x01\x01\x12\x33\n\x0b\x64\x61ta_offset\x18\x13 \x01(\tB\r\xca\xa5\x19\x05\x63ount\xd0\xa5\x19\x01H\x03R\nDataOffset\x88\x01\x01\x12\x16\n\x06outbox\x18\x14 \x01(\rR\x06Outbox\x12\x18\n\x07waiting\x18\x15 \x01(\rR\x07Waiting\x12.\n\x10lag_milliseconds\x18\x16 \x01(\rH\x04R\x0fLagMilliseconds\x88\x01\x01\x12\x39\n\x16\x63\x61use_age_milliseconds\x18\x17 \x01(\rH\x05R\x14\x43\x61useAgeMilliseconds\x88\x01\x01\x12\x12\n\x04late\x18\x18 \x01(\rR\x04Late\x12!\n\x04\x62usy\x18\x19 \x01(\tB\x08\xca\xa5\x19\x04textH\x06R\x04\x42usy\x88\x01\x01\x12\x30\n\x11\x62usy_milliseconds\x18\x1a \x01(\rH\x07R\x10\x42usyMilliseconds\x88\x01\x01\x12<\n\x07trading\x18\x1b \x01(\tB\x1d\xca\xa5\x19\x05words\xd0\xa5\x19\x01\xda\xa5\x19\x0cTradingStateH\x08R\x07Trading\x88\x01\x01\x12\x34\n\x0etrading_reason\x18\x1c \x01(\tB\x08\xca\xa5\x19\x04textH\tR\rTradingReason\x88\x01\x01\x12\'\n\x07problem\x18\x1d \x01(\tB\x08\xca\xa5\x19\x04textH\nR\x07Problem\x88\x01\x01\x12\x1f\n\x08restarts\x18\x1e \x01(\rH\x0bR\x08Restarts\x88\x01\x01\x12\x39\n\x07\x61\x63\x63ount\x18\x1f \x01(\x0b\x32\x1a.ingenium.v1.AccountStatusH\x0cR\x07\x41\x63\x63ount\x88\x01\x01\x12G\n\x0eworking_orders\x18  \x01(\x0b\x32 .ingenium.v1.WorkingOrdersStatusR\rWorkingOrdersB\r\n\x0b_last_eventB\x0e\n\x0c_last_symbolB\t\n\x07_offsetB\x0e\n\x0c_data_offsetB\x13\n\x11_lag_millisecondsB\x19\n\x17_cause_age_millisecondsB\x07\n\x05_busyB\x14\n\x12_busy_millisecondsB\n\n\x08_tradingB\x11\n\x0f_trading_reasonB\n\n\x08_problemB\x0b\n\t_restartsB\n\n\x08_account\"\x98\x03\n\rAccountStatus\x12.\n\rstarting_cash\x18\x01 \x01(\tB\t\xca\xa5\x19\x05moneyR\x0cStartingCash\x12\x1d\n\x04\x63\x61sh\x18\x02 \x01(\tB\t\xca\xa5\x19\x05moneyR\x04\x43\x61sh\x12&\n\x06\x65quity\x18\x03 \x01(\tB\t\xca\xa5\x19\x05moneyH\x00R\x06\x45quity\x88\x01\x01\x12\x35\n\x0eunrealized_pnl\x18\x04 \x01(\tB\t\xca\xa5\x19\x05moneyH\x01R\rUnrealizedPnl\x88\x01\x01\x12,\n\x0crealized_pnl\x18\x05 \x01(\tB\t\xca\xa5\x19\x05moneyR\x0bRealizedPnl\x12+\n\x0b\x63ommissions\x18\x06 \x01(\tB\t\xca\xa5\x19\x05moneyR\x0b\x43ommissions\x12\x39\n\tpositions\x18\x07 \x03(\x0b\x32\x1b.ingenium.v1.PositionStatusR\tPositions\x12%\n\x0eopen_positions\x18\x08 \x01(\rR\rOpenPositionsB\t\n\x07_equityB\x11\n\x0f_unrealized_pnl\"\xa8\x02\n\x0ePositionStatus\x12 \n\x06symbol\x18\x01 \x01(\tB\x08\xca\xa5\x19\x04textR\x06Symbol\x12%\n\x08quantity\x18\x02 \x01(\tB\t\xca\xa5\x19\x05moneyR\x08Quantity\x12\x1d\n\x04\x63ost\x18\x03 \x01(\tB\t\xca\xa5\x19\x05moneyR\x04\x43ost\x12-\n\nlast_price\x18\x04 \x01(\tB\t\xca\xa5\x19\x05moneyH\x00R\tLastPrice\x88\x01\x01\x12\x42\n\x0flast_price_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rLastPriceTime\x12,\n\x0crealized_pnl\x18\x06 \x01(\tB\t\xca\xa5\x19\x05moneyR\x0bRealizedPnlB\r\n\x0b_last_price\"d\n\x13WorkingOrdersStatus\x12\x14\n\x05\x63ount\x18\x01 \x01(\rR\x05\x43ount\x12\x37\n\x06orders\x18\x02 \x03(\x0b\x32\x1f.ingenium.v1.WorkingOrderStatusR\x06Orders\"\xaa\x03\n\x12WorkingOrderStatus\x12#\n\x08order_id\x18\x01 \x01(\tB\x08\xca\xa5\x19\x04textR\x07OrderId\x12 \n\x06symbol\x18\x02 \x01(\tB\x08\xca\xa5\x19\x04textR\x06Symbol\x12%\n\x04side\x18\x03 \x01(\tB\x11\xca\xa5\x19\x05words\xda\xa5\x19\x04SideR\x04Side\x12.\n\x04type\x18\x04 \x01(\tB\x1a\xca\xa5\x19\x05words\xda\xa5\x19\tOrderType\xe0\xa5\x19\x01R\x04Type\x12%\n\x08quantity\x18\x05 \x01(\tB\t\xca\xa5\x19\x05moneyR\x08Quantity\x12!\n\x06\x66illed\x18\x06 \x01(\tB\t\xca\xa5\x19\x05moneyR\x06\x46illed\x12/\n\x0blimit_price\x18\x07 \x01(\tB\t\xca\xa5\x19\x05moneyH\x00R\nLimitPrice\x88\x01\x01\x12-\n\nstop_price\x18\x08 \x01(\tB\t\xca\xa5\x19\x05moneyH\x01R\tStopPrice\x88\x01\x01\x12#\n\x05state\x18\t \x01(\tB\x08\xca\xa5\x19\x04textH\x02R\x05State\x88\x01\x01\x42\x0e\n\x0c_limit_priceB\r\n\x0b_stop_priceB\x08\n\x06_stateBW\n\x0bingenium.v1B\x0bStatusProtoP\x01Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -24,14 +25,86 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ingenium.v1.status_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\013ingenium.v1B\013StatusProtoP\001Z9github.com/markwinter/ingenium/gen/ingenium/v1;ingeniumv1'
-  _globals['_COMPONENTSTATUS']._serialized_start=75
-  _globals['_COMPONENTSTATUS']._serialized_end=1434
-  _globals['_ACCOUNTSTATUS']._serialized_start=1437
-  _globals['_ACCOUNTSTATUS']._serialized_end=1779
-  _globals['_POSITIONSTATUS']._serialized_start=1782
-  _globals['_POSITIONSTATUS']._serialized_end=2024
-  _globals['_WORKINGORDERSSTATUS']._serialized_start=2026
-  _globals['_WORKINGORDERSSTATUS']._serialized_end=2126
-  _globals['_WORKINGORDERSTATUS']._serialized_start=2129
-  _globals['_WORKINGORDERSTATUS']._serialized_end=2434
+  _globals['_COMPONENTSTATUS'].fields_by_name['app']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['app']._serialized_options = b'\312\245\031\004name'
+  _globals['_COMPONENTSTATUS'].fields_by_name['component']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['component']._serialized_options = b'\312\245\031\004name'
+  _globals['_COMPONENTSTATUS'].fields_by_name['role']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['role']._serialized_options = b'\312\245\031\004role'
+  _globals['_COMPONENTSTATUS'].fields_by_name['language']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['language']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['version']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['version']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['life']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['life']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['host']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['host']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['state']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['state']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['last_event']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['last_event']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['last_symbol']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['last_symbol']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['offset']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['offset']._serialized_options = b'\312\245\031\005count\320\245\031\001'
+  _globals['_COMPONENTSTATUS'].fields_by_name['data_offset']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['data_offset']._serialized_options = b'\312\245\031\005count\320\245\031\001'
+  _globals['_COMPONENTSTATUS'].fields_by_name['busy']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['busy']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['trading']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['trading']._serialized_options = b'\312\245\031\005words\320\245\031\001\332\245\031\014TradingState'
+  _globals['_COMPONENTSTATUS'].fields_by_name['trading_reason']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['trading_reason']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS'].fields_by_name['problem']._loaded_options = None
+  _globals['_COMPONENTSTATUS'].fields_by_name['problem']._serialized_options = b'\312\245\031\004text'
+  _globals['_ACCOUNTSTATUS'].fields_by_name['starting_cash']._loaded_options = None
+  _globals['_ACCOUNTSTATUS'].fields_by_name['starting_cash']._serialized_options = b'\312\245\031\005money'
+  _globals['_ACCOUNTSTATUS'].fields_by_name['cash']._loaded_options = None
+  _globals['_ACCOUNTSTATUS'].fields_by_name['cash']._serialized_options = b'\312\245\031\005money'
+  _globals['_ACCOUNTSTATUS'].fields_by_name['equity']._loaded_options = None
+  _globals['_ACCOUNTSTATUS'].fields_by_name['equity']._serialized_options = b'\312\245\031\005money'
+  _globals['_ACCOUNTSTATUS'].fields_by_name['unrealized_pnl']._loaded_options = None
+  _globals['_ACCOUNTSTATUS'].fields_by_name['unrealized_pnl']._serialized_options = b'\312\245\031\005money'
+  _globals['_ACCOUNTSTATUS'].fields_by_name['realized_pnl']._loaded_options = None
+  _globals['_ACCOUNTSTATUS'].fields_by_name['realized_pnl']._serialized_options = b'\312\245\031\005money'
+  _globals['_ACCOUNTSTATUS'].fields_by_name['commissions']._loaded_options = None
+  _globals['_ACCOUNTSTATUS'].fields_by_name['commissions']._serialized_options = b'\312\245\031\005money'
+  _globals['_POSITIONSTATUS'].fields_by_name['symbol']._loaded_options = None
+  _globals['_POSITIONSTATUS'].fields_by_name['symbol']._serialized_options = b'\312\245\031\004text'
+  _globals['_POSITIONSTATUS'].fields_by_name['quantity']._loaded_options = None
+  _globals['_POSITIONSTATUS'].fields_by_name['quantity']._serialized_options = b'\312\245\031\005money'
+  _globals['_POSITIONSTATUS'].fields_by_name['cost']._loaded_options = None
+  _globals['_POSITIONSTATUS'].fields_by_name['cost']._serialized_options = b'\312\245\031\005money'
+  _globals['_POSITIONSTATUS'].fields_by_name['last_price']._loaded_options = None
+  _globals['_POSITIONSTATUS'].fields_by_name['last_price']._serialized_options = b'\312\245\031\005money'
+  _globals['_POSITIONSTATUS'].fields_by_name['realized_pnl']._loaded_options = None
+  _globals['_POSITIONSTATUS'].fields_by_name['realized_pnl']._serialized_options = b'\312\245\031\005money'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['order_id']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['order_id']._serialized_options = b'\312\245\031\004text'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['symbol']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['symbol']._serialized_options = b'\312\245\031\004text'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['side']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['side']._serialized_options = b'\312\245\031\005words\332\245\031\004Side'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['type']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['type']._serialized_options = b'\312\245\031\005words\332\245\031\tOrderType\340\245\031\001'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['quantity']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['quantity']._serialized_options = b'\312\245\031\005money'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['filled']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['filled']._serialized_options = b'\312\245\031\005money'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['limit_price']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['limit_price']._serialized_options = b'\312\245\031\005money'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['stop_price']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['stop_price']._serialized_options = b'\312\245\031\005money'
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['state']._loaded_options = None
+  _globals['_WORKINGORDERSTATUS'].fields_by_name['state']._serialized_options = b'\312\245\031\004text'
+  _globals['_COMPONENTSTATUS']._serialized_start=102
+  _globals['_COMPONENTSTATUS']._serialized_end=1652
+  _globals['_ACCOUNTSTATUS']._serialized_start=1655
+  _globals['_ACCOUNTSTATUS']._serialized_end=2063
+  _globals['_POSITIONSTATUS']._serialized_start=2066
+  _globals['_POSITIONSTATUS']._serialized_end=2362
+  _globals['_WORKINGORDERSSTATUS']._serialized_start=2364
+  _globals['_WORKINGORDERSSTATUS']._serialized_end=2464
+  _globals['_WORKINGORDERSTATUS']._serialized_start=2467
+  _globals['_WORKINGORDERSTATUS']._serialized_end=2893
 # @@protoc_insertion_point(module_scope)

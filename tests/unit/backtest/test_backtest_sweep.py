@@ -241,8 +241,10 @@ def test_command_line_stopped_goes_on_where_it_was(
         it.send(how)
         ended = it.wait()
     assert ended.code == 130
-    assert "the same command goes on" in ended.err
+    assert f"stopped after {lines()} of 128 runs" in ended.err
+    assert f"to continue: python -m ingenium {' '.join(arguments)}\n" in ended.err
     assert "Traceback" not in ended.err
+    assert "leaked" not in ended.err
     # What is done is shown.
     assert f"best of {lines()} by sharpe" in ended.out
     assert 2 <= lines() < 128

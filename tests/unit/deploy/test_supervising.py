@@ -9,16 +9,25 @@ from collections.abc import Callable
 
 import pytest
 
+from ingenium.backoff import Backoff, Restarts
 from ingenium.components import External
 from ingenium.deploy.local.child_process import Child
-from ingenium.deploy.local.supervisor import Backoff, CrashLoopError, RestartPolicy, Supervised
+from ingenium.deploy.local.supervisor import CrashLoopError, RestartPolicy, Supervised
 from ingenium.errors import DeployError
 
 NAME = "rsi"
 
 
+def test_delays_double_to_the_longest_and_begin_again_after_a_reset() -> None:
+    backoff = Backoff(0.1, 1.6)
+    assert [backoff.next() for _ in range(7)] == [0.1, 0.2, 0.4, 0.8, 1.6, 1.6, 1.6]
+    backoff.reset()
+    assert backoff.next() == 0.1
+    assert (backoff.after(2), backoff.after(100_000)) == (0.4, 1.6)
+
+
 def test_pauses_double_to_a_limit_and_begin_anew_after_health() -> None:
-    backoff = Backoff(RestartPolicy(crashes=100))
+    backoff = Restarts(RestartPolicy(crashes=100))
     now = 0.0
     pauses = []
     for _ in range(7):
@@ -31,9 +40,9 @@ def test_pauses_double_to_a_limit_and_begin_anew_after_health() -> None:
 
 
 def test_five_crashes_within_two_minutes_are_too_many() -> None:
-    backoff = Backoff(RestartPolicy())
+    backoff = Restarts(RestartPolicy())
     assert [backoff.crashed(1, now) for now in (0, 10, 20, 30, 119)] == [1, 2, 4, 8, None]
-    backoff = Backoff(RestartPolicy())
+    backoff = Restarts(RestartPolicy())
     assert [backoff.crashed(1, now) for now in (0, 10, 20, 30, 121)] == [1, 2, 4, 8, 16]
 
 

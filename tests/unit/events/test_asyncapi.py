@@ -12,14 +12,16 @@ import pytest
 import yaml
 from asyncapi.channels import CHANNELS, COMPONENTS, parameters_of
 from asyncapi.document import make_document
-from asyncapi.formats import FORMATS, ID_PREFIXES
+from asyncapi.formats import format_of
 from asyncapi.page import render
 from asyncapi.source import read_schemas
 from asyncapi.text import to_yaml
+from google.protobuf import descriptor_pb2, descriptor_pool  # type: ignore[import-untyped]
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from ingenium import encode
+from ingenium._gen.ingenium import v1
 from ingenium.bus import client
 from ingenium.events import Event
 from ingenium.nats_server.accounts import Accounts
@@ -145,17 +147,32 @@ def test_every_message_of_the_schemas_is_described_with_its_comments() -> None:
         assert [p["description"] for p in schema["properties"].values()] == [
             field.comment for field in message.fields
         ]
-    assert set(FORMATS) == set(messages)
+    texts = [
+        (message.name, field.name)
+        for message in messages.values()
+        for field in message.fields
+        if field.type == "string"
+    ]
+    written = [
+        line
+        for name in ("events", "lockstep", "status")
+        for line in (TOP / "proto/ingenium/v1" / f"{name}.proto").read_text().splitlines()
+        if line.startswith(("  string ", "  optional string "))
+    ]
+    assert len(texts) == len(written)
+    for name, field in texts:
+        assert format_of(getattr(v1, name).DESCRIPTOR.fields_by_name[field])["type"] == "string"
 
 
 def test_new_field_and_new_event_stop_the_generator_until_it_knows_them() -> None:
     messages = read_schemas()
-    without = {name: dict(formats) for name, formats in FORMATS.items()}
-    del without["OrderEvent"]["quantity"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FORMATS, "OrderEvent", without["OrderEvent"])
-        with pytest.raises(RuntimeError, match=r"OrderEvent\.quantity has no format: add it to"):
-            make_document(messages)
+    pool = descriptor_pool.DescriptorPool()
+    file = descriptor_pb2.FileDescriptorProto(name="new.proto", package="new", syntax="proto3")
+    file.message_type.add(name="NewEvent").field.add(name="text", number=1, type=9, label=1)
+    pool.Add(file)
+    field = pool.FindMessageTypeByName("new.NewEvent").fields_by_name["text"]
+    with pytest.raises(RuntimeError, match=r"new\.NewEvent\.text has the format '': give it one"):
+        format_of(field)
     new = {**messages, "NewsEvent": messages["StopLoss"]}
     with pytest.raises(RuntimeError, match="NewsEvent is on no channel: add one to"):
         make_document(new)
@@ -163,7 +180,17 @@ def test_new_field_and_new_event_stop_the_generator_until_it_knows_them() -> Non
 
 def test_prefixes_of_ids_are_those_that_the_bus_gives() -> None:
     given = {kind.__name__: prefix for kind, prefix in client._PREFIXES.items()}
-    assert given == ID_PREFIXES
+    assert given == {
+        "DataEvent": "data",
+        "SignalEvent": "signal",
+        "OrderEvent": "order",
+        "CancelEvent": "cancel",
+        "ReplaceEvent": "order",
+        "ExecutionEvent": "exec",
+        "DenialEvent": "denial",
+        "ControlEvent": "control",
+        "DeadLetterEvent": "dead",
+    }
 
 
 def test_addresses_are_those_that_readers_know() -> None:

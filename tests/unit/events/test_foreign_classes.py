@@ -190,7 +190,7 @@ def test_wheel_has_the_schemas_and_the_classes_of_protoc(tmp_path: Path) -> None
     assert [name for name in names if name.endswith("/licenses/LICENSE")]
     assert names >= {
         f"ingenium/{name}"
-        for schema in ("events", "lockstep", "status")
+        for schema in ("events", "lockstep", "options", "status")
         for name in (
             f"protos/ingenium/v1/{schema}.proto",
             f"v1/{schema}_pb2.py",
@@ -206,6 +206,7 @@ def test_protos_are_written_with_files_that_buf_takes(tmp_path: Path, language: 
     assert names == {
         "proto/ingenium/v1/events.proto",
         "proto/ingenium/v1/lockstep.proto",
+        "proto/ingenium/v1/options.proto",
         "proto/ingenium/v1/status.proto",
         "buf.yaml",
     } | ({"buf.gen.yaml"} if language else set())

@@ -1209,128 +1209,131 @@ var File_ingenium_v1_events_proto protoreflect.FileDescriptor
 
 const file_ingenium_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x18ingenium/v1/events.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\x01\n" +
-	"\tDataEvent\x12\x12\n" +
-	"\x04type\x18\x01 \x01(\tR\x04Type\x12\x16\n" +
-	"\x06symbol\x18\x02 \x01(\tR\x06Symbol\x12\x1c\n" +
-	"\ttimestamp\x18\x03 \x01(\tR\tTimestamp\x12%\n" +
-	"\x04ohlc\x18\x04 \x01(\v2\x11.ingenium.v1.OhlcR\x04Ohlc\x12\x13\n" +
-	"\x02id\x18\x05 \x01(\tH\x00R\x02Id\x88\x01\x01B\x05\n" +
-	"\x03_id\"\xd0\x01\n" +
-	"\x04Ohlc\x12\x12\n" +
-	"\x04open\x18\x01 \x01(\tR\x04Open\x12\x12\n" +
-	"\x04high\x18\x02 \x01(\tR\x04High\x12\x10\n" +
-	"\x03low\x18\x03 \x01(\tR\x03Low\x12\x14\n" +
-	"\x05close\x18\x04 \x01(\tR\x05Close\x12\x16\n" +
-	"\x06volume\x18\x05 \x01(\tR\x06Volume\x12\x1b\n" +
-	"\x06period\x18\x06 \x01(\tH\x00R\x06Period\x88\x01\x01\x128\n" +
+	"\x18ingenium/v1/events.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19ingenium/v1/options.proto\"\xdd\x01\n" +
+	"\tDataEvent\x12-\n" +
+	"\x04type\x18\x01 \x01(\tB\x19ʥ\x19\x05wordsڥ\x19\bDataType\xe0\xa5\x19\x01R\x04Type\x12 \n" +
+	"\x06symbol\x18\x02 \x01(\tB\bʥ\x19\x04nameR\x06Symbol\x12*\n" +
+	"\ttimestamp\x18\x03 \x01(\tB\fʥ\x19\x04timeХ\x19\x01R\tTimestamp\x12%\n" +
+	"\x04ohlc\x18\x04 \x01(\v2\x11.ingenium.v1.OhlcR\x04Ohlc\x12\x1b\n" +
+	"\x02id\x18\x05 \x01(\tB\x06ʥ\x19\x02idH\x00R\x02Id\x88\x01\x01:\b\x9a\xa6\x19\x04dataB\x05\n" +
+	"\x03_id\"\x9a\x02\n" +
+	"\x04Ohlc\x12\x1d\n" +
+	"\x04open\x18\x01 \x01(\tB\tʥ\x19\x05priceR\x04Open\x12\x1d\n" +
+	"\x04high\x18\x02 \x01(\tB\tʥ\x19\x05priceR\x04High\x12\x1b\n" +
+	"\x03low\x18\x03 \x01(\tB\tʥ\x19\x05priceR\x03Low\x12\x1f\n" +
+	"\x05close\x18\x04 \x01(\tB\tʥ\x19\x05priceR\x05Close\x12(\n" +
+	"\x06volume\x18\x05 \x01(\tB\x10ʥ\x19\bquantityХ\x19\x01R\x06Volume\x12'\n" +
+	"\x06period\x18\x06 \x01(\tB\n" +
+	"ʥ\x19\x06periodH\x00R\x06Period\x88\x01\x01\x128\n" +
 	"\ttimestamp\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tTimestampB\t\n" +
-	"\a_period\"\xc1\x01\n" +
-	"\vSignalEvent\x12\x16\n" +
-	"\x06symbol\x18\x01 \x01(\tR\x06Symbol\x12\x16\n" +
-	"\x06signal\x18\x02 \x01(\tR\x06Signal\x12\x13\n" +
-	"\x02id\x18\x03 \x01(\tH\x00R\x02Id\x88\x01\x01\x128\n" +
-	"\ttimestamp\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1f\n" +
-	"\bstrength\x18\x05 \x01(\tH\x01R\bStrength\x88\x01\x01B\x05\n" +
+	"\a_period\"\x88\x02\n" +
+	"\vSignalEvent\x12 \n" +
+	"\x06symbol\x18\x01 \x01(\tB\bʥ\x19\x04nameR\x06Symbol\x12/\n" +
+	"\x06signal\x18\x02 \x01(\tB\x17ʥ\x19\x05wordsڥ\x19\x06Signal\xe0\xa5\x19\x01R\x06Signal\x12\x1b\n" +
+	"\x02id\x18\x03 \x01(\tB\x06ʥ\x19\x02idH\x00R\x02Id\x88\x01\x01\x128\n" +
+	"\ttimestamp\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12/\n" +
+	"\bstrength\x18\x05 \x01(\tB\x0eʥ\x19\x06weightХ\x19\x01H\x01R\bStrength\x88\x01\x01:\n" +
+	"\x9a\xa6\x19\x06signalB\x05\n" +
 	"\x03_idB\v\n" +
-	"\t_strength\"\xd8\x03\n" +
+	"\t_strength\"\xa9\x05\n" +
 	"\n" +
-	"OrderEvent\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
-	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x16\n" +
-	"\x06symbol\x18\x03 \x01(\tR\x06Symbol\x12\x12\n" +
-	"\x04side\x18\x04 \x01(\tR\x04Side\x12\x1a\n" +
-	"\bquantity\x18\x05 \x01(\tR\bQuantity\x12\x12\n" +
-	"\x04type\x18\x06 \x01(\tR\x04Type\x12\"\n" +
-	"\rtime_in_force\x18\a \x01(\tR\vTimeInForce\x12%\n" +
-	"\x0eextended_hours\x18\b \x01(\bR\rExtendedHours\x12\x1f\n" +
-	"\vlimit_price\x18\t \x01(\tR\n" +
-	"LimitPrice\x12\x1d\n" +
+	"OrderEvent\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06ʥ\x19\x02idR\x02Id\x12>\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe8\xa5\x19\x01R\tTimestamp\x12 \n" +
+	"\x06symbol\x18\x03 \x01(\tB\bʥ\x19\x04nameR\x06Symbol\x12%\n" +
+	"\x04side\x18\x04 \x01(\tB\x11ʥ\x19\x05wordsڥ\x19\x04SideR\x04Side\x12(\n" +
+	"\bquantity\x18\x05 \x01(\tB\fʥ\x19\bquantityR\bQuantity\x12*\n" +
+	"\x04type\x18\x06 \x01(\tB\x16ʥ\x19\x05wordsڥ\x19\tOrderTypeR\x04Type\x12<\n" +
+	"\rtime_in_force\x18\a \x01(\tB\x18ʥ\x19\x05wordsڥ\x19\vTimeInForceR\vTimeInForce\x12%\n" +
+	"\x0eextended_hours\x18\b \x01(\bR\rExtendedHours\x12.\n" +
+	"\vlimit_price\x18\t \x01(\tB\rʥ\x19\x05priceХ\x19\x01R\n" +
+	"LimitPrice\x12,\n" +
 	"\n" +
 	"stop_price\x18\n" +
-	" \x01(\tR\tStopPrice\x12\x1f\n" +
-	"\vtake_profit\x18\v \x01(\tR\n" +
-	"TakeProfit\x12\x1f\n" +
-	"\vtrail_price\x18\f \x01(\tR\n" +
-	"TrailPrice\x12#\n" +
-	"\rtrail_percent\x18\r \x01(\tR\fTrailPercent\x122\n" +
-	"\tstop_loss\x18\x0e \x01(\v2\x15.ingenium.v1.StopLossR\bStopLoss\"J\n" +
-	"\bStopLoss\x12\x1f\n" +
-	"\vlimit_price\x18\x01 \x01(\tR\n" +
-	"LimitPrice\x12\x1d\n" +
+	" \x01(\tB\rʥ\x19\x05priceХ\x19\x01R\tStopPrice\x12.\n" +
+	"\vtake_profit\x18\v \x01(\tB\rʥ\x19\x05priceХ\x19\x01R\n" +
+	"TakeProfit\x121\n" +
+	"\vtrail_price\x18\f \x01(\tB\x10ʥ\x19\bquantityХ\x19\x01R\n" +
+	"TrailPrice\x125\n" +
+	"\rtrail_percent\x18\r \x01(\tB\x10ʥ\x19\bquantityХ\x19\x01R\fTrailPercent\x128\n" +
+	"\tstop_loss\x18\x0e \x01(\v2\x15.ingenium.v1.StopLossB\x04\xe8\xa5\x19\x01R\bStopLoss:\r\x9a\xa6\x19\x05order\xa0\xa6\x19\x01\"h\n" +
+	"\bStopLoss\x12.\n" +
+	"\vlimit_price\x18\x01 \x01(\tB\rʥ\x19\x05priceХ\x19\x01R\n" +
+	"LimitPrice\x12,\n" +
 	"\n" +
-	"stop_price\x18\x02 \x01(\tR\tStopPrice\"\x8a\x01\n" +
-	"\vCancelEvent\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
-	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n" +
-	"\border_id\x18\x03 \x01(\tR\aOrderId\x12\x16\n" +
-	"\x06symbol\x18\x04 \x01(\tR\x06Symbol\"\xd1\x02\n" +
-	"\fReplaceEvent\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
-	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n" +
-	"\border_id\x18\x03 \x01(\tR\aOrderId\x12\x16\n" +
-	"\x06symbol\x18\x04 \x01(\tR\x06Symbol\x12\x1a\n" +
-	"\bquantity\x18\x05 \x01(\tR\bQuantity\x12\"\n" +
-	"\rtime_in_force\x18\x06 \x01(\tR\vTimeInForce\x12\x1f\n" +
-	"\vlimit_price\x18\a \x01(\tR\n" +
-	"LimitPrice\x12\x1d\n" +
+	"stop_price\x18\x02 \x01(\tB\rʥ\x19\x05priceХ\x19\x01R\tStopPrice\"\xc1\x01\n" +
+	"\vCancelEvent\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06ʥ\x19\x02idR\x02Id\x12>\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe8\xa5\x19\x01R\tTimestamp\x12(\n" +
+	"\border_id\x18\x03 \x01(\tB\rʥ\x19\treferenceR\aOrderId\x12 \n" +
+	"\x06symbol\x18\x04 \x01(\tB\bʥ\x19\x04nameR\x06Symbol:\x0e\x9a\xa6\x19\x06cancel\xa0\xa6\x19\x01\"\xf9\x03\n" +
+	"\fReplaceEvent\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06ʥ\x19\x02idR\x02Id\x12>\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe8\xa5\x19\x01R\tTimestamp\x12(\n" +
+	"\border_id\x18\x03 \x01(\tB\rʥ\x19\treferenceR\aOrderId\x12 \n" +
+	"\x06symbol\x18\x04 \x01(\tB\bʥ\x19\x04nameR\x06Symbol\x12,\n" +
+	"\bquantity\x18\x05 \x01(\tB\x10ʥ\x19\bquantityХ\x19\x01R\bQuantity\x12@\n" +
+	"\rtime_in_force\x18\x06 \x01(\tB\x1cʥ\x19\x05wordsХ\x19\x01ڥ\x19\vTimeInForceR\vTimeInForce\x12.\n" +
+	"\vlimit_price\x18\a \x01(\tB\rʥ\x19\x05priceХ\x19\x01R\n" +
+	"LimitPrice\x12,\n" +
 	"\n" +
-	"stop_price\x18\b \x01(\tR\tStopPrice\x12\x1f\n" +
-	"\vtrail_price\x18\t \x01(\tR\n" +
-	"TrailPrice\x12#\n" +
+	"stop_price\x18\b \x01(\tB\rʥ\x19\x05priceХ\x19\x01R\tStopPrice\x121\n" +
+	"\vtrail_price\x18\t \x01(\tB\x10ʥ\x19\bquantityХ\x19\x01R\n" +
+	"TrailPrice\x125\n" +
 	"\rtrail_percent\x18\n" +
-	" \x01(\tR\fTrailPercent\"\x83\x04\n" +
-	"\x0eExecutionEvent\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
-	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x19\n" +
-	"\border_id\x18\x03 \x01(\tR\aOrderId\x12\x1a\n" +
-	"\bquantity\x18\x04 \x01(\tR\bQuantity\x12\x16\n" +
-	"\x06symbol\x18\x05 \x01(\tR\x06Symbol\x12K\n" +
-	"\x13execution_timestamp\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x12ExecutionTimestamp\x12\x19\n" +
-	"\x05price\x18\a \x01(\tH\x00R\x05Price\x88\x01\x01\x12\x1b\n" +
-	"\x06update\x18\b \x01(\tH\x01R\x06Update\x88\x01\x01\x12\x17\n" +
-	"\x04side\x18\t \x01(\tH\x02R\x04Side\x88\x01\x01\x12#\n" +
+	" \x01(\tB\x10ʥ\x19\bquantityХ\x19\x01R\fTrailPercent:\r\x9a\xa6\x19\x05order\xa0\xa6\x19\x01\"\xbd\x05\n" +
+	"\x0eExecutionEvent\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06ʥ\x19\x02idR\x02Id\x12>\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe8\xa5\x19\x01R\tTimestamp\x12(\n" +
+	"\border_id\x18\x03 \x01(\tB\rʥ\x19\treferenceR\aOrderId\x12,\n" +
+	"\bquantity\x18\x04 \x01(\tB\x10ʥ\x19\bquantityХ\x19\x01R\bQuantity\x12$\n" +
+	"\x06symbol\x18\x05 \x01(\tB\fʥ\x19\x04nameХ\x19\x01R\x06Symbol\x12K\n" +
+	"\x13execution_timestamp\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x12ExecutionTimestamp\x12(\n" +
+	"\x05price\x18\a \x01(\tB\rʥ\x19\x05priceХ\x19\x01H\x00R\x05Price\x88\x01\x01\x129\n" +
+	"\x06update\x18\b \x01(\tB\x1cʥ\x19\x05wordsڥ\x19\vTradeUpdate\xe0\xa5\x19\x01H\x01R\x06Update\x88\x01\x01\x12.\n" +
+	"\x04side\x18\t \x01(\tB\x15ʥ\x19\x05wordsХ\x19\x01ڥ\x19\x04SideH\x02R\x04Side\x88\x01\x01\x122\n" +
 	"\n" +
 	"commission\x18\n" +
-	" \x01(\tH\x03R\n" +
-	"Commission\x88\x01\x01\x12,\n" +
-	"\x0fleaves_quantity\x18\v \x01(\tH\x04R\x0eLeavesQuantity\x88\x01\x01\x12\x1b\n" +
-	"\x06reason\x18\f \x01(\tH\x05R\x06Reason\x88\x01\x01B\b\n" +
+	" \x01(\tB\rʥ\x19\x05priceХ\x19\x01H\x03R\n" +
+	"Commission\x88\x01\x01\x12>\n" +
+	"\x0fleaves_quantity\x18\v \x01(\tB\x10ʥ\x19\bquantityХ\x19\x01H\x04R\x0eLeavesQuantity\x88\x01\x01\x12%\n" +
+	"\x06reason\x18\f \x01(\tB\bʥ\x19\x04textH\x05R\x06Reason\x88\x01\x01:\f\x9a\xa6\x19\x04exec\xa0\xa6\x19\x01B\b\n" +
 	"\x06_priceB\t\n" +
 	"\a_updateB\a\n" +
 	"\x05_sideB\r\n" +
 	"\v_commissionB\x12\n" +
 	"\x10_leaves_quantityB\t\n" +
-	"\a_reason\"\x89\x03\n" +
-	"\x0fDeadLetterEvent\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
-	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n" +
-	"\tcomponent\x18\x03 \x01(\tR\tComponent\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05Error\x12)\n" +
-	"\x10original_subject\x18\x06 \x01(\tR\x0fOriginalSubject\x12\x12\n" +
-	"\x04data\x18\a \x01(\fR\x04Data\x12\x1b\n" +
-	"\x06stream\x18\b \x01(\tH\x00R\x06Stream\x88\x01\x01\x12,\n" +
-	"\x0fstream_sequence\x18\t \x01(\tH\x01R\x0eStreamSequence\x88\x01\x01\x12&\n" +
+	"\a_reason\"\x99\x04\n" +
+	"\x0fDeadLetterEvent\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06ʥ\x19\x02idR\x02Id\x12>\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe8\xa5\x19\x01R\tTimestamp\x12&\n" +
+	"\tcomponent\x18\x03 \x01(\tB\bʥ\x19\x04nameR\tComponent\x129\n" +
+	"\x06reason\x18\x04 \x01(\tB!ʥ\x19\x05wordsڥ\x19\x10DeadLetterReason\xe0\xa5\x19\x01R\x06Reason\x12\x1e\n" +
+	"\x05error\x18\x05 \x01(\tB\bʥ\x19\x04textR\x05Error\x123\n" +
+	"\x10original_subject\x18\x06 \x01(\tB\bʥ\x19\x04textR\x0fOriginalSubject\x12\x12\n" +
+	"\x04data\x18\a \x01(\fR\x04Data\x12%\n" +
+	"\x06stream\x18\b \x01(\tB\bʥ\x19\x04textH\x00R\x06Stream\x88\x01\x01\x12;\n" +
+	"\x0fstream_sequence\x18\t \x01(\tB\rʥ\x19\x05countХ\x19\x01H\x01R\x0eStreamSequence\x88\x01\x01\x12D\n" +
 	"\fcontent_type\x18\n" +
-	" \x01(\tH\x02R\vContentType\x88\x01\x01B\t\n" +
+	" \x01(\tB\x1cʥ\x19\x05wordsڥ\x19\vContentType\xe0\xa5\x19\x01H\x02R\vContentType\x88\x01\x01:\b\x9a\xa6\x19\x04deadB\t\n" +
 	"\a_streamB\x12\n" +
 	"\x10_stream_sequenceB\x0f\n" +
-	"\r_content_type\"\xec\x01\n" +
-	"\vDenialEvent\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
-	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x1c\n" +
-	"\tcomponent\x18\x03 \x01(\tR\tComponent\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x16\n" +
-	"\x06detail\x18\x05 \x01(\tR\x06Detail\x12\x16\n" +
-	"\x06symbol\x18\x06 \x01(\tR\x06Symbol\x12-\n" +
-	"\x05order\x18\a \x01(\v2\x17.ingenium.v1.OrderEventR\x05Order\"\x9e\x01\n" +
-	"\fControlEvent\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02Id\x128\n" +
-	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x12\x14\n" +
-	"\x05state\x18\x03 \x01(\tR\x05State\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06Reason\x12\x16\n" +
-	"\x06sender\x18\x05 \x01(\tR\x06SenderB\xa9\x01\n" +
+	"\r_content_type\"\xae\x02\n" +
+	"\vDenialEvent\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06ʥ\x19\x02idR\x02Id\x12>\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe8\xa5\x19\x01R\tTimestamp\x12&\n" +
+	"\tcomponent\x18\x03 \x01(\tB\bʥ\x19\x04nameR\tComponent\x12 \n" +
+	"\x06reason\x18\x04 \x01(\tB\bʥ\x19\x04textR\x06Reason\x12 \n" +
+	"\x06detail\x18\x05 \x01(\tB\bʥ\x19\x04textR\x06Detail\x12 \n" +
+	"\x06symbol\x18\x06 \x01(\tB\bʥ\x19\x04nameR\x06Symbol\x12-\n" +
+	"\x05order\x18\a \x01(\v2\x17.ingenium.v1.OrderEventR\x05Order:\n" +
+	"\x9a\xa6\x19\x06denial\"\xec\x01\n" +
+	"\fControlEvent\x12\x16\n" +
+	"\x02id\x18\x01 \x01(\tB\x06ʥ\x19\x02idR\x02Id\x12>\n" +
+	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe8\xa5\x19\x01R\tTimestamp\x12/\n" +
+	"\x05state\x18\x03 \x01(\tB\x19ʥ\x19\x05wordsڥ\x19\fTradingStateR\x05State\x12 \n" +
+	"\x06reason\x18\x04 \x01(\tB\bʥ\x19\x04textR\x06Reason\x12 \n" +
+	"\x06sender\x18\x05 \x01(\tB\bʥ\x19\x04textR\x06Sender:\x0f\x9a\xa6\x19\acontrol\xa0\xa6\x19\x01B\xa9\x01\n" +
 	"\x0fcom.ingenium.v1B\vEventsProtoP\x01Z<github.com/markwinter/ingenium/go/gen/ingenium/v1;ingeniumv1\xa2\x02\x03IXX\xaa\x02\vIngenium.V1\xca\x02\vIngenium\\V1\xe2\x02\x17Ingenium\\V1\\GPBMetadata\xea\x02\fIngenium::V1b\x06proto3"
 
 var (
@@ -1386,6 +1389,7 @@ func file_ingenium_v1_events_proto_init() {
 	if File_ingenium_v1_events_proto != nil {
 		return
 	}
+	file_ingenium_v1_options_proto_init()
 	file_ingenium_v1_events_proto_msgTypes[0].OneofWrappers = []any{}
 	file_ingenium_v1_events_proto_msgTypes[1].OneofWrappers = []any{}
 	file_ingenium_v1_events_proto_msgTypes[2].OneofWrappers = []any{}

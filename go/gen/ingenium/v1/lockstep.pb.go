@@ -364,10 +364,10 @@ var File_ingenium_v1_lockstep_proto protoreflect.FileDescriptor
 
 const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"\n" +
-	"\x1aingenium/v1/lockstep.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x05\n" +
-	"\x0eLockstepReport\x12\x1c\n" +
-	"\tcomponent\x18\x01 \x01(\tR\tComponent\x12\x12\n" +
-	"\x04role\x18\x02 \x01(\tR\x04Role\x12!\n" +
+	"\x1aingenium/v1/lockstep.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19ingenium/v1/options.proto\"\x94\x06\n" +
+	"\x0eLockstepReport\x12&\n" +
+	"\tcomponent\x18\x01 \x01(\tB\bʥ\x19\x04nameR\tComponent\x12\x1c\n" +
+	"\x04role\x18\x02 \x01(\tB\bʥ\x19\x04roleR\x04Role\x12!\n" +
 	"\fdata_handled\x18\x03 \x01(\rR\vDataHandled\x12'\n" +
 	"\x0fsignals_handled\x18\x04 \x01(\rR\x0eSignalsHandled\x12%\n" +
 	"\x0eorders_handled\x18\x05 \x01(\rR\rOrdersHandled\x12-\n" +
@@ -378,11 +378,11 @@ const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"OrdersSent\x12'\n" +
 	"\x0fexecutions_sent\x18\n" +
 	" \x01(\rR\x0eExecutionsSent\x127\n" +
-	"\tnext_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\bNextTime\x12\x1f\n" +
-	"\vnext_symbol\x18\f \x01(\tR\n" +
+	"\tnext_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\bNextTime\x12-\n" +
+	"\vnext_symbol\x18\f \x01(\tB\fʥ\x19\x04nameХ\x19\x01R\n" +
 	"NextSymbol\x12\x19\n" +
-	"\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x14\n" +
-	"\x05error\x18\x0e \x01(\tR\x05Error\x12\x1d\n" +
+	"\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x1e\n" +
+	"\x05error\x18\x0e \x01(\tB\bʥ\x19\x04textR\x05Error\x12\x1d\n" +
 	"\aholding\x18\x0f \x01(\bH\x01R\aHolding\x88\x01\x01\x12&\n" +
 	"\fdenials_sent\x18\x10 \x01(\rH\x02R\vDenialsSent\x88\x01\x01\x12(\n" +
 	"\rcontrols_sent\x18\x11 \x01(\rH\x03R\fControlsSent\x88\x01\x01\x12.\n" +
@@ -392,14 +392,14 @@ const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"\b_holdingB\x0f\n" +
 	"\r_denials_sentB\x10\n" +
 	"\x0e_controls_sentB\x13\n" +
-	"\x11_controls_handled\"\xdd\x02\n" +
+	"\x11_controls_handled\"\xf9\x02\n" +
 	"\rLockstepGrant\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\rR\x04Step\x12.\n" +
-	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04Time\x12\x1c\n" +
-	"\tcomponent\x18\x03 \x01(\tR\tComponent\x129\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04Time\x12*\n" +
+	"\tcomponent\x18\x03 \x01(\tB\fʥ\x19\x04nameХ\x19\x01R\tComponent\x129\n" +
 	"\n" +
-	"until_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tUntilTime\x12!\n" +
-	"\funtil_symbol\x18\x05 \x01(\tR\vUntilSymbol\x12\x12\n" +
+	"until_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tUntilTime\x12/\n" +
+	"\funtil_symbol\x18\x05 \x01(\tB\fʥ\x19\x04nameХ\x19\x01R\vUntilSymbol\x12\x12\n" +
 	"\x04data\x18\x06 \x01(\rR\x04Data\x12\x1e\n" +
 	"\n" +
 	"executions\x18\a \x01(\rR\n" +
@@ -445,6 +445,7 @@ func file_ingenium_v1_lockstep_proto_init() {
 	if File_ingenium_v1_lockstep_proto != nil {
 		return
 	}
+	file_ingenium_v1_options_proto_init()
 	file_ingenium_v1_lockstep_proto_msgTypes[0].OneofWrappers = []any{}
 	file_ingenium_v1_lockstep_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}

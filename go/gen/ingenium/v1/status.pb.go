@@ -746,43 +746,42 @@ var File_ingenium_v1_status_proto protoreflect.FileDescriptor
 
 const file_ingenium_v1_status_proto_rawDesc = "" +
 	"\n" +
-	"\x18ingenium/v1/status.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
-	"\n" +
-	"\x0fComponentStatus\x12\x10\n" +
-	"\x03app\x18\x01 \x01(\tR\x03App\x12\x1c\n" +
-	"\tcomponent\x18\x02 \x01(\tR\tComponent\x12\x12\n" +
-	"\x04role\x18\x03 \x01(\tR\x04Role\x12\x1a\n" +
-	"\blanguage\x18\x04 \x01(\tR\bLanguage\x12\x18\n" +
-	"\aversion\x18\x05 \x01(\tR\aVersion\x12\x12\n" +
-	"\x04life\x18\x06 \x01(\tR\x04Life\x12\x12\n" +
-	"\x04host\x18\a \x01(\tR\x04Host\x12\x18\n" +
-	"\aprocess\x18\b \x01(\rR\aProcess\x12\x14\n" +
-	"\x05state\x18\t \x01(\tR\x05State\x128\n" +
+	"\x18ingenium/v1/status.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19ingenium/v1/options.proto\"\x8e\f\n" +
+	"\x0fComponentStatus\x12\x1a\n" +
+	"\x03app\x18\x01 \x01(\tB\bʥ\x19\x04nameR\x03App\x12&\n" +
+	"\tcomponent\x18\x02 \x01(\tB\bʥ\x19\x04nameR\tComponent\x12\x1c\n" +
+	"\x04role\x18\x03 \x01(\tB\bʥ\x19\x04roleR\x04Role\x12$\n" +
+	"\blanguage\x18\x04 \x01(\tB\bʥ\x19\x04textR\bLanguage\x12\"\n" +
+	"\aversion\x18\x05 \x01(\tB\bʥ\x19\x04textR\aVersion\x12\x1c\n" +
+	"\x04life\x18\x06 \x01(\tB\bʥ\x19\x04textR\x04Life\x12\x1c\n" +
+	"\x04host\x18\a \x01(\tB\bʥ\x19\x04textR\x04Host\x12\x18\n" +
+	"\aprocess\x18\b \x01(\rR\aProcess\x12\x1e\n" +
+	"\x05state\x18\t \x01(\tB\bʥ\x19\x04textR\x05State\x128\n" +
 	"\ttimestamp\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\tTimestamp\x129\n" +
 	"\n" +
 	"start_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tStartTime\x12)\n" +
 	"\x10interval_seconds\x18\f \x01(\rR\x0fIntervalSeconds\x12\x18\n" +
 	"\ahandled\x18\r \x01(\rR\aHandled\x12\x12\n" +
-	"\x04sent\x18\x0e \x01(\rR\x04Sent\x12\"\n" +
+	"\x04sent\x18\x0e \x01(\rR\x04Sent\x12,\n" +
 	"\n" +
-	"last_event\x18\x0f \x01(\tH\x00R\tLastEvent\x88\x01\x01\x12$\n" +
-	"\vlast_symbol\x18\x10 \x01(\tH\x01R\n" +
+	"last_event\x18\x0f \x01(\tB\bʥ\x19\x04textH\x00R\tLastEvent\x88\x01\x01\x12.\n" +
+	"\vlast_symbol\x18\x10 \x01(\tB\bʥ\x19\x04textH\x01R\n" +
 	"LastSymbol\x88\x01\x01\x127\n" +
-	"\tlast_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\bLastTime\x12\x1b\n" +
-	"\x06offset\x18\x12 \x01(\tH\x02R\x06Offset\x88\x01\x01\x12$\n" +
-	"\vdata_offset\x18\x13 \x01(\tH\x03R\n" +
+	"\tlast_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\bLastTime\x12*\n" +
+	"\x06offset\x18\x12 \x01(\tB\rʥ\x19\x05countХ\x19\x01H\x02R\x06Offset\x88\x01\x01\x123\n" +
+	"\vdata_offset\x18\x13 \x01(\tB\rʥ\x19\x05countХ\x19\x01H\x03R\n" +
 	"DataOffset\x88\x01\x01\x12\x16\n" +
 	"\x06outbox\x18\x14 \x01(\rR\x06Outbox\x12\x18\n" +
 	"\awaiting\x18\x15 \x01(\rR\aWaiting\x12.\n" +
 	"\x10lag_milliseconds\x18\x16 \x01(\rH\x04R\x0fLagMilliseconds\x88\x01\x01\x129\n" +
 	"\x16cause_age_milliseconds\x18\x17 \x01(\rH\x05R\x14CauseAgeMilliseconds\x88\x01\x01\x12\x12\n" +
-	"\x04late\x18\x18 \x01(\rR\x04Late\x12\x17\n" +
-	"\x04busy\x18\x19 \x01(\tH\x06R\x04Busy\x88\x01\x01\x120\n" +
-	"\x11busy_milliseconds\x18\x1a \x01(\rH\aR\x10BusyMilliseconds\x88\x01\x01\x12\x1d\n" +
-	"\atrading\x18\x1b \x01(\tH\bR\aTrading\x88\x01\x01\x12*\n" +
-	"\x0etrading_reason\x18\x1c \x01(\tH\tR\rTradingReason\x88\x01\x01\x12\x1d\n" +
-	"\aproblem\x18\x1d \x01(\tH\n" +
+	"\x04late\x18\x18 \x01(\rR\x04Late\x12!\n" +
+	"\x04busy\x18\x19 \x01(\tB\bʥ\x19\x04textH\x06R\x04Busy\x88\x01\x01\x120\n" +
+	"\x11busy_milliseconds\x18\x1a \x01(\rH\aR\x10BusyMilliseconds\x88\x01\x01\x12<\n" +
+	"\atrading\x18\x1b \x01(\tB\x1dʥ\x19\x05wordsХ\x19\x01ڥ\x19\fTradingStateH\bR\aTrading\x88\x01\x01\x124\n" +
+	"\x0etrading_reason\x18\x1c \x01(\tB\bʥ\x19\x04textH\tR\rTradingReason\x88\x01\x01\x12'\n" +
+	"\aproblem\x18\x1d \x01(\tB\bʥ\x19\x04textH\n" +
 	"R\aProblem\x88\x01\x01\x12\x1f\n" +
 	"\brestarts\x18\x1e \x01(\rH\vR\bRestarts\x88\x01\x01\x129\n" +
 	"\aaccount\x18\x1f \x01(\v2\x1a.ingenium.v1.AccountStatusH\fR\aAccount\x88\x01\x01\x12G\n" +
@@ -802,42 +801,42 @@ const file_ingenium_v1_status_proto_rawDesc = "" +
 	"\b_problemB\v\n" +
 	"\t_restartsB\n" +
 	"\n" +
-	"\b_account\"\xd6\x02\n" +
-	"\rAccountStatus\x12#\n" +
-	"\rstarting_cash\x18\x01 \x01(\tR\fStartingCash\x12\x12\n" +
-	"\x04cash\x18\x02 \x01(\tR\x04Cash\x12\x1b\n" +
-	"\x06equity\x18\x03 \x01(\tH\x00R\x06Equity\x88\x01\x01\x12*\n" +
-	"\x0eunrealized_pnl\x18\x04 \x01(\tH\x01R\rUnrealizedPnl\x88\x01\x01\x12!\n" +
-	"\frealized_pnl\x18\x05 \x01(\tR\vRealizedPnl\x12 \n" +
-	"\vcommissions\x18\x06 \x01(\tR\vCommissions\x129\n" +
+	"\b_account\"\x98\x03\n" +
+	"\rAccountStatus\x12.\n" +
+	"\rstarting_cash\x18\x01 \x01(\tB\tʥ\x19\x05moneyR\fStartingCash\x12\x1d\n" +
+	"\x04cash\x18\x02 \x01(\tB\tʥ\x19\x05moneyR\x04Cash\x12&\n" +
+	"\x06equity\x18\x03 \x01(\tB\tʥ\x19\x05moneyH\x00R\x06Equity\x88\x01\x01\x125\n" +
+	"\x0eunrealized_pnl\x18\x04 \x01(\tB\tʥ\x19\x05moneyH\x01R\rUnrealizedPnl\x88\x01\x01\x12,\n" +
+	"\frealized_pnl\x18\x05 \x01(\tB\tʥ\x19\x05moneyR\vRealizedPnl\x12+\n" +
+	"\vcommissions\x18\x06 \x01(\tB\tʥ\x19\x05moneyR\vCommissions\x129\n" +
 	"\tpositions\x18\a \x03(\v2\x1b.ingenium.v1.PositionStatusR\tPositions\x12%\n" +
 	"\x0eopen_positions\x18\b \x01(\rR\rOpenPositionsB\t\n" +
 	"\a_equityB\x11\n" +
-	"\x0f_unrealized_pnl\"\xf2\x01\n" +
-	"\x0ePositionStatus\x12\x16\n" +
-	"\x06symbol\x18\x01 \x01(\tR\x06Symbol\x12\x1a\n" +
-	"\bquantity\x18\x02 \x01(\tR\bQuantity\x12\x12\n" +
-	"\x04cost\x18\x03 \x01(\tR\x04Cost\x12\"\n" +
+	"\x0f_unrealized_pnl\"\xa8\x02\n" +
+	"\x0ePositionStatus\x12 \n" +
+	"\x06symbol\x18\x01 \x01(\tB\bʥ\x19\x04textR\x06Symbol\x12%\n" +
+	"\bquantity\x18\x02 \x01(\tB\tʥ\x19\x05moneyR\bQuantity\x12\x1d\n" +
+	"\x04cost\x18\x03 \x01(\tB\tʥ\x19\x05moneyR\x04Cost\x12-\n" +
 	"\n" +
-	"last_price\x18\x04 \x01(\tH\x00R\tLastPrice\x88\x01\x01\x12B\n" +
-	"\x0flast_price_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rLastPriceTime\x12!\n" +
-	"\frealized_pnl\x18\x06 \x01(\tR\vRealizedPnlB\r\n" +
+	"last_price\x18\x04 \x01(\tB\tʥ\x19\x05moneyH\x00R\tLastPrice\x88\x01\x01\x12B\n" +
+	"\x0flast_price_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rLastPriceTime\x12,\n" +
+	"\frealized_pnl\x18\x06 \x01(\tB\tʥ\x19\x05moneyR\vRealizedPnlB\r\n" +
 	"\v_last_price\"d\n" +
 	"\x13WorkingOrdersStatus\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05Count\x127\n" +
-	"\x06orders\x18\x02 \x03(\v2\x1f.ingenium.v1.WorkingOrderStatusR\x06Orders\"\xb1\x02\n" +
-	"\x12WorkingOrderStatus\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aOrderId\x12\x16\n" +
-	"\x06symbol\x18\x02 \x01(\tR\x06Symbol\x12\x12\n" +
-	"\x04side\x18\x03 \x01(\tR\x04Side\x12\x12\n" +
-	"\x04type\x18\x04 \x01(\tR\x04Type\x12\x1a\n" +
-	"\bquantity\x18\x05 \x01(\tR\bQuantity\x12\x16\n" +
-	"\x06filled\x18\x06 \x01(\tR\x06Filled\x12$\n" +
-	"\vlimit_price\x18\a \x01(\tH\x00R\n" +
-	"LimitPrice\x88\x01\x01\x12\"\n" +
+	"\x06orders\x18\x02 \x03(\v2\x1f.ingenium.v1.WorkingOrderStatusR\x06Orders\"\xaa\x03\n" +
+	"\x12WorkingOrderStatus\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\bʥ\x19\x04textR\aOrderId\x12 \n" +
+	"\x06symbol\x18\x02 \x01(\tB\bʥ\x19\x04textR\x06Symbol\x12%\n" +
+	"\x04side\x18\x03 \x01(\tB\x11ʥ\x19\x05wordsڥ\x19\x04SideR\x04Side\x12.\n" +
+	"\x04type\x18\x04 \x01(\tB\x1aʥ\x19\x05wordsڥ\x19\tOrderType\xe0\xa5\x19\x01R\x04Type\x12%\n" +
+	"\bquantity\x18\x05 \x01(\tB\tʥ\x19\x05moneyR\bQuantity\x12!\n" +
+	"\x06filled\x18\x06 \x01(\tB\tʥ\x19\x05moneyR\x06Filled\x12/\n" +
+	"\vlimit_price\x18\a \x01(\tB\tʥ\x19\x05moneyH\x00R\n" +
+	"LimitPrice\x88\x01\x01\x12-\n" +
 	"\n" +
-	"stop_price\x18\b \x01(\tH\x01R\tStopPrice\x88\x01\x01\x12\x19\n" +
-	"\x05state\x18\t \x01(\tH\x02R\x05State\x88\x01\x01B\x0e\n" +
+	"stop_price\x18\b \x01(\tB\tʥ\x19\x05moneyH\x01R\tStopPrice\x88\x01\x01\x12#\n" +
+	"\x05state\x18\t \x01(\tB\bʥ\x19\x04textH\x02R\x05State\x88\x01\x01B\x0e\n" +
 	"\f_limit_priceB\r\n" +
 	"\v_stop_priceB\b\n" +
 	"\x06_stateB\xa9\x01\n" +
@@ -885,6 +884,7 @@ func file_ingenium_v1_status_proto_init() {
 	if File_ingenium_v1_status_proto != nil {
 		return
 	}
+	file_ingenium_v1_options_proto_init()
 	file_ingenium_v1_status_proto_msgTypes[0].OneofWrappers = []any{}
 	file_ingenium_v1_status_proto_msgTypes[1].OneofWrappers = []any{}
 	file_ingenium_v1_status_proto_msgTypes[2].OneofWrappers = []any{}

@@ -9,13 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
-from ingenium.backtest.sweep.sweep_run import (
-    SweepRun,
-    Task,
-    follow_parent,
-    run_task,
-    without_interrupts,
-)
+from ingenium.backtest.sweep.child_signals import follow_parent, without_interrupts
+from ingenium.backtest.sweep.sweep_run import SweepRun, Task, run_task
 
 __all__ = ["Pool"]
 
@@ -52,14 +47,26 @@ class Pool:
         self._end(is_urgent=True)
 
     def _end(self, *, is_urgent: bool = False) -> None:
-        executor, self._executor = self._executor, None
-        if executor is None:
-            return
-        if is_urgent:
-            # What is under way would be lost in any case, and may take hours.
-            for process in list(executor._processes.values()):  # noqa: SLF001
-                process.kill()
-        executor.shutdown(wait=True, cancel_futures=True)
+        with without_interrupts():
+            executor, self._executor = self._executor, None
+            if executor is None:
+                return
+            if is_urgent:
+                # What is under way would be lost in any case, and may take hours.
+                for process in list(executor._processes.values()):  # noqa: SLF001
+                    process.kill()
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, task: Task) -> Future[SweepRun]:
+        """Give a backtest to a process, and start that if it is not there yet.
+
+        Raises:
+            BrokenProcessPool: A process was killed.
+        """
+        with without_interrupts():
+            if self._executor is None:
+                self._executor = _make_executor(self._workers)
+            return self._executor.submit(run_task, task)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, SweepRun]]:
         """Run backtests, and yield each as it ends.
@@ -71,9 +78,6 @@ class Pool:
         ahead = _AHEAD * min(self._workers, max(len(tasks), 1))
         is_over = False
         while not is_over:
-            if self._executor is None:
-                self._executor = _make_executor(self._workers)
-            executor = self._executor
             suspects: list[Task] = []
             under_way: dict[Future[SweepRun], Task] = {}
             try:
@@ -84,9 +88,7 @@ class Pool:
                         if task is None:
                             is_over = True
                             break
-                        with without_interrupts():
-                            future = executor.submit(run_task, task)
-                        under_way[future] = task
+                        under_way[self.submit(task)] = task
                     if not under_way:
                         return
                     for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -120,11 +122,9 @@ def _make_executor(workers: int) -> ProcessPoolExecutor:
 def run_alone(task: Task) -> SweepRun:
     """Run a backtest in a process of its own, and fail it when that is killed."""
     for _ in range(_ATTEMPTS):
-        with _make_executor(1) as pool:
+        with Pool(1) as pool:
             try:
-                with without_interrupts():
-                    future = pool.submit(run_task, task)
-                return future.result()
+                return pool.submit(task).result()
             except BrokenProcessPool:
                 continue
     return SweepRun.failed(

@@ -13,15 +13,9 @@ from hashlib import sha256
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+from ingenium.backtest.sweep.child_signals import follow_parent, without_interrupts
 from ingenium.backtest.sweep.sweep import OnRun, Sweep
-from ingenium.backtest.sweep.sweep_run import (
-    SweepRun,
-    Task,
-    follow_parent,
-    load_task,
-    run_task,
-    without_interrupts,
-)
+from ingenium.backtest.sweep.sweep_run import SweepRun, Task, load_task, run_task
 from ingenium.errors import BusError, ConfigError
 
 if TYPE_CHECKING:

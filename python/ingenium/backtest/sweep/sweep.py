@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ingenium.backtest.app_sources import app_folder, sources_digest
 from ingenium.backtest.inputs import Input, present
+from ingenium.backtest.sweep.child_signals import without_interrupts
 from ingenium.backtest.sweep.parameters import Point
 from ingenium.backtest.sweep.pool import Pool
 from ingenium.backtest.sweep.sweep_run import FIGURES_VERSION, SweepRun, Task, luck
@@ -157,11 +158,13 @@ class Sweep:
         task = self._tasks.get(key)
         if task is None or key in self._done:
             return
-        self._done[key] = run
-        self._count += 1
-        if run.error and self._failed.get(key) == run.error:
-            return  # it is in the file already, from a sweep before
-        self._append(json.dumps(run.to_json(task)) + "\n")
+        # So that what counts as done is in the file, and whole.
+        with without_interrupts():
+            self._done[key] = run
+            self._count += 1
+            if run.error and self._failed.get(key) == run.error:
+                return  # it is in the file already, from a sweep before
+            self._append(json.dumps(run.to_json(task)) + "\n")
 
     def _append(self, text: str) -> None:
         try:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import multiprocessing
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from hashlib import sha256
 from math import isfinite
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ingenium._version import __version__
@@ -35,11 +30,9 @@ __all__ = [
     "FIGURES_VERSION",
     "SweepRun",
     "Task",
-    "follow_parent",
     "load_task",
     "luck",
     "run_task",
-    "without_interrupts",
 ]
 
 FIGURES = tuple(
@@ -302,32 +295,6 @@ def luck(runs: Sequence[SweepRun], best: SweepRun) -> float | None:
     sharpe, skewness, kurtosis, observations = best.moments
     expected = expected_best_sharpe(tried)
     return deflated_sharpe(sharpe, skewness, kurtosis, observations, expected)
-
-
-@contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Start processes that leave Ctrl+C to this one from their first instant.
-
-    A process inherits the signals that are blocked; `follow_parent` comes only after its imports.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def follow_parent() -> None:
-    """Leave Ctrl+C to the parent, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
 
 
 def _text(time: date | None) -> str | None:

@@ -152,6 +152,7 @@ def walk_forward(
     run_window: RunWindow,
     *,
     by: str,
+    on_fold: Callable[[Fold], None] = lambda _fold: None,
 ) -> WalkForward:
     """Choose parameters in each window, and run them on what comes after it.
 
@@ -160,6 +161,7 @@ def walk_forward(
         windows: Where; see `make_windows`.
         run_window: Runs points, and gives their figures from a time to another.
         by: The figure to choose by, the higher the better.
+        on_fold: Called with each fold once it is judged.
 
     Returns:
         The folds; one that cannot be judged says why, and leaves the others as they are.
@@ -167,7 +169,10 @@ def walk_forward(
     Raises:
         BacktestError: No fold can be judged.
     """
-    folds = [_fold(points, window, run_window, by) for window in windows]
+    folds: list[Fold] = []
+    for window in windows:
+        folds.append(_fold(points, window, run_window, by))
+        on_fold(folds[-1])
     if all(fold.error for fold in folds):
         raise BacktestError(f"all {len(folds)} folds failed, the first one: {folds[0].error}")
     return WalkForward(folds)

@@ -22,10 +22,10 @@ from ingenium.bus.nats.bus import NatsBus
 from ingenium.bus.nats.requests import CALL_SECONDS, unanswered
 from ingenium.bus.nats.stream_layout import has_streams
 from ingenium.errors import BusTimeoutError, StreamError
+from ingenium.subjects.server_names import LEASE_BUCKET
 
 __all__ = ["NatsLease", "find_holder", "open_lease"]
 
-BUCKET = "ingenium_lease"
 
 _NAME_IN_USE = 10058
 _DESCRIPTION = "Ingenium: who leads, one key for each lease"
@@ -103,18 +103,20 @@ async def open_lease(
     if not await has_streams(bus):
         return None
     js = bus.client.jetstream(timeout=CALL_SECONDS)
-    config = KeyValueConfig(bucket=BUCKET, description=_DESCRIPTION, ttl=ttl_seconds, history=1)
+    config = KeyValueConfig(
+        bucket=LEASE_BUCKET, description=_DESCRIPTION, ttl=ttl_seconds, history=1
+    )
     try:
         bucket = await _call(bus, "make a bucket of leases", lambda: js.create_key_value(config))
     except BadRequestError as error:
         if error.err_code != _NAME_IN_USE:
             raise
-        bucket = await _call(bus, "open the bucket of leases", lambda: js.key_value(BUCKET))
+        bucket = await _call(bus, "open the bucket of leases", lambda: js.key_value(LEASE_BUCKET))
         status = await _call(bus, "tell of the bucket of leases", bucket.status)
         if status.ttl != ttl_seconds:
             raise StreamError(
-                f"the server at {bus.url} has a bucket {BUCKET} that forgets after {status.ttl} s, "
-                f"not {ttl_seconds:g} s: delete it while nothing runs"
+                f"the server at {bus.url} has a bucket {LEASE_BUCKET} that forgets after "
+                f"{status.ttl} s, not {ttl_seconds:g} s: delete it while nothing runs"
             ) from error
     return NatsLease(bus, bucket, key, ttl_seconds, holder=holder, may_lapse=may_lapse, cure=cure)
 
@@ -135,7 +137,7 @@ async def find_holder(bus: NatsBus, key: str) -> Holder:
 
     async def find() -> Holder:
         try:
-            bucket = await js.key_value(BUCKET)
+            bucket = await js.key_value(LEASE_BUCKET)
             found = await bucket.get(key_of(key))
         except (BucketNotFoundError, KeyNotFoundError):
             return NOBODY

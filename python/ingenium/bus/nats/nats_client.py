@@ -19,6 +19,7 @@ from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 
+from ingenium.backoff import Backoff
 from ingenium.bus.nats.credentials import is_loopback
 from ingenium.bus.nats.frames import Deliver, FrameParser, Listener
 
@@ -28,9 +29,8 @@ _CONNECTED = Client.CONNECTED
 _PING = b"PING\r\n"
 _WRITE_CHUNK = 32_768
 _READ_BYTES = 131_072
-_FIRST_DELAY_SECONDS = 0.1
 # A server that returns is found within half a second, however long it was away.
-_LONGEST_DELAY_SECONDS = 0.5
+_BACKOFF = Backoff(first_seconds=0.1, longest_seconds=0.5)
 
 # Refusals before giving up: a single one may come from a server that is still starting.
 _REFUSALS_BEFORE_CLOSE = 2
@@ -301,9 +301,9 @@ class SafeClient(Client):
         # Jitter, so that many clients do not reconnect in step or too often.
         delay = 0.0
         if s.reconnects:
-            delay = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** min(s.reconnects, 8))
+            delay = _BACKOFF.after(s.reconnects)
         elif self.is_reconnecting:
-            delay = _FIRST_DELAY_SECONDS
+            delay = _BACKOFF.after(0)
         if delay:
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         if not (

@@ -19,11 +19,9 @@ from ingenium.bus.nats.stream import NatsStream
 from ingenium.bus.stream import Record
 from ingenium.errors import BusError
 from ingenium.subjects.names import observed_subject, status_subject
+from ingenium.subjects.server_names import STATUS_STREAM_NAME
 
-__all__ = ["STATUS_STREAM", "KeptStatuses", "ask", "keep_statuses", "kept_statuses"]
-
-STATUS_STREAM = "INGENIUM_STATUS"
-"""Name of the in-memory stream that keeps the last message per subject."""
+__all__ = ["KeptStatuses", "ask", "keep_statuses", "kept_statuses"]
 
 _log = logging.getLogger("ingenium.bus")
 _MAX_BYTES = 4_194_304
@@ -51,7 +49,7 @@ async def keep_statuses(bus: NatsBus) -> None:
     files.
     """
     js = bus.client.jetstream(timeout=CALL_SECONDS)
-    name = bus.space.stream(STATUS_STREAM)
+    name = bus.space.stream(STATUS_STREAM_NAME)
     config = StreamConfig(
         name=name,
         subjects=[
@@ -82,7 +80,7 @@ async def keep_statuses(bus: NatsBus) -> None:
 
 async def kept_statuses(bus: NatsBus, app: str) -> KeptStatuses:
     """Return the stored statuses of an app's components; empty without the stream."""
-    stream = NatsStream(bus, STATUS_STREAM)
+    stream = NatsStream(bus, STATUS_STREAM_NAME)
     wanted = [bus.space.to_server(make(app, "*")) for make in (status_subject, observed_subject)]
     try:
         state = await stream.state()
@@ -94,7 +92,7 @@ async def kept_statuses(bus: NatsBus, app: str) -> KeptStatuses:
 
 
 async def _subjects(bus: NatsBus, pattern: str) -> list[str]:
-    name = bus.space.stream(STATUS_STREAM)
+    name = bus.space.stream(STATUS_STREAM_NAME)
     request = json.dumps({"subjects_filter": pattern}).encode()
     answer = await call_server(
         bus,

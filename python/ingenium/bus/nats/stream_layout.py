@@ -17,7 +17,16 @@ from ingenium.bus.nats.labels import NO_LABELS, Labels
 from ingenium.bus.nats.memory_size import data_bytes, machine_memory
 from ingenium.bus.nats.stream import NatsStream
 from ingenium.errors import BusPermissionError, BusTimeoutError, StreamError
-from ingenium.subjects.names import CONTROL, DATA, DEAD_LETTER, DENIAL, EXECUTION, SIGNAL
+from ingenium.subjects.names import (
+    CONTROL,
+    DATA,
+    DEAD_LETTER,
+    DENIAL,
+    EXECUTION,
+    PORTFOLIO_TREE,
+    SIGNAL,
+)
+from ingenium.subjects.server_names import DATA_STREAM_NAME, MONEY_STREAM_NAME
 from ingenium.subjects.space import SubjectSpace
 
 __all__ = [
@@ -78,11 +87,11 @@ class StreamLayout:
 
 
 MONEY_STREAM = StreamLayout(
-    name="INGENIUM",
+    name=MONEY_STREAM_NAME,
     # One stream, so that signals, orders and executions have a total order, which a replay repeats.
     subjects=(
         SIGNAL,
-        "ingenium.portfolio.>",
+        PORTFOLIO_TREE,
         EXECUTION,
         DENIAL,
         f"{DEAD_LETTER}.>",
@@ -99,7 +108,7 @@ MONEY_STREAM = StreamLayout(
 """Signals, orders, executions, denials, dead letters and control events."""
 
 DATA_STREAM = StreamLayout(
-    name="INGENIUM_DATA",
+    name=DATA_STREAM_NAME,
     subjects=(f"{DATA}.>",),
     in_files=False,
     # The server needs about twice that memory, and with accounts has two such streams: for

@@ -39,14 +39,18 @@ from ingenium.bus.nats.nats_client import SafeClient
 from ingenium.bus.nats.options import NatsOptions
 from ingenium.errors import BusError
 from ingenium.ids import random_id
+from ingenium.subjects.server_names import (
+    SWEEP_JOB,
+    SWEEP_JOBS_NAME,
+    SWEEP_RESULT,
+    SWEEP_RESULTS_NAME,
+)
 
 __all__ = ["TAKEN_SECONDS", "Job", "WorkQueue"]
 
 TAKEN_SECONDS = 10.0
 """Seconds that a silent worker keeps a job."""
 
-_JOBS, _RESULTS = "INGENIUM_SWEEP_JOBS", "INGENIUM_SWEEP_RESULTS"
-_JOB, _RESULT = "_ingenium.sweep.job", "_ingenium.sweep.result"
 _WORKERS = "workers"
 _WEEK_SECONDS = 7 * 86_400
 _CALL_SECONDS = 5.0
@@ -148,19 +152,19 @@ class WorkQueue:
 
     async def _make_streams(self) -> None:
         jobs = StreamConfig(
-            name=_JOBS,
+            name=SWEEP_JOBS_NAME,
             description="Ingenium: jobs of sweeps",
             metadata=NO_LABELS.metadata("jobs"),
-            subjects=[f"{_JOB}.*"],
+            subjects=[f"{SWEEP_JOB}.*"],
             retention=RetentionPolicy.WORK_QUEUE,
             storage=StorageType.FILE,
             duplicate_window=120,
         )
         results = StreamConfig(
-            name=_RESULTS,
+            name=SWEEP_RESULTS_NAME,
             description="Ingenium: results of sweeps",
             metadata=NO_LABELS.metadata("results"),
-            subjects=[f"{_RESULT}.*"],
+            subjects=[f"{SWEEP_RESULT}.*"],
             storage=StorageType.FILE,
             max_age=_WEEK_SECONDS,
         )
@@ -174,7 +178,7 @@ class WorkQueue:
         )
         for stream in (jobs, results):
             await _call("make a stream", partial(self._make_stream, stream))
-        await _call("make a consumer", lambda: self._stream.add_consumer(_JOBS, consumer))
+        await _call("make a consumer", lambda: self._stream.add_consumer(SWEEP_JOBS_NAME, consumer))
 
     async def _make_stream(self, config: StreamConfig) -> None:
         try:
@@ -199,19 +203,24 @@ class WorkQueue:
         await _call(
             "take a job",
             lambda: self._stream.publish(
-                f"{_JOB}.{_checked(work)}", payload, headers={"Nats-Msg-Id": f"{self._id}.{key}"}
+                f"{SWEEP_JOB}.{_checked(work)}",
+                payload,
+                headers={"Nats-Msg-Id": f"{self._id}.{key}"},
             ),
         )
 
     async def take_back(self, work: str) -> None:
         """Remove the jobs of a work that no worker has taken yet."""
-        subject = f"{_JOB}.{_checked(work)}"
-        await _call("forget jobs", lambda: self._stream.purge_stream(_JOBS, subject=subject))
+        subject = f"{SWEEP_JOB}.{_checked(work)}"
+        await self._purge("forget jobs", SWEEP_JOBS_NAME, subject)
 
     async def forget_results(self, work: str) -> None:
         """Delete the results of a work."""
-        subject = f"{_RESULT}.{_checked(work)}"
-        await _call("forget results", lambda: self._stream.purge_stream(_RESULTS, subject=subject))
+        subject = f"{SWEEP_RESULT}.{_checked(work)}"
+        await self._purge("forget results", SWEEP_RESULTS_NAME, subject)
+
+    async def _purge(self, what: str, stream: str, subject: str) -> None:
+        await _call(what, lambda: self._stream.purge_stream(stream, subject=subject))
 
     async def results(self, work: str) -> AsyncIterator[bytes | None]:
         """Yield the results of a work from the first, without end.
@@ -230,7 +239,7 @@ class WorkQueue:
         subscription = await _call(
             "give results",
             lambda: self._stream.pull_subscribe(
-                f"{_RESULT}.{_checked(work)}", stream=_RESULTS, config=config
+                f"{SWEEP_RESULT}.{_checked(work)}", stream=SWEEP_RESULTS_NAME, config=config
             ),
         )
         try:
@@ -251,7 +260,7 @@ class WorkQueue:
             BusError: The server does not answer.
         """
         subscription = await _call(
-            "give jobs", lambda: self._stream.pull_subscribe_bind(_WORKERS, _JOBS)
+            "give jobs", lambda: self._stream.pull_subscribe_bind(_WORKERS, SWEEP_JOBS_NAME)
         )
         try:
             for message in await _fetch(subscription, 1):
@@ -269,7 +278,7 @@ class WorkQueue:
         """
         await _call(
             "take a result",
-            lambda: self._stream.publish(f"{_RESULT}.{_checked(work)}", result),
+            lambda: self._stream.publish(f"{SWEEP_RESULT}.{_checked(work)}", result),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ingenium.backoff import Backoff, RestartPolicy
+from ingenium.backoff import RestartPolicy, Restarts
 from ingenium.deploy.local.child_process import how_of
 from ingenium.deploy.local.supervisor import CrashLoopError
 from ingenium.errors import BusConnectError
@@ -55,7 +55,7 @@ class ServerKeeper:
             CrashLoopError: The server cannot be restarted, or crashes repeatedly.
         """
         now = asyncio.get_running_loop().time
-        backoff = Backoff(self._policy)
+        restarts = Restarts(self._policy)
         where = self._server.safe_url
         began = now()
         while True:
@@ -63,7 +63,7 @@ class ServerKeeper:
             self._is_away = True
             ended = now()
             while True:
-                seconds = backoff.crashed(now() - began, now())
+                seconds = restarts.crashed(now() - began, now())
                 if seconds is None:
                     count, window = self._policy.crashes - 1, self._policy.window_seconds
                     raise CrashLoopError(

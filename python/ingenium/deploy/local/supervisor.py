@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ingenium.backoff import Backoff, RestartPolicy
+from ingenium.backoff import RestartPolicy, Restarts
 from ingenium.components import Component, External, Ingestor
 from ingenium.deploy.local.child_process import Child, how_of
 from ingenium.errors import DeployError, FeedError
 
-__all__ = ["FEED_FAILED", "Backoff", "CrashLoopError", "RestartPolicy", "Supervised"]
+__all__ = ["FEED_FAILED", "CrashLoopError", "RestartPolicy", "Supervised"]
 
 
 FEED_FAILED = 3
@@ -93,7 +93,7 @@ class Supervised:
                 be started.
         """
         now = asyncio.get_running_loop().time
-        backoff = Backoff(self._policy)
+        restarts = Restarts(self._policy)
         name = self.component.name
         while True:
             began = now()
@@ -113,7 +113,7 @@ class Supervised:
                 raise DeployError(
                     f"{name!r} {how} before the run did: its output is above{self.expectation}"
                 )
-            seconds = backoff.crashed(now() - began, now())
+            seconds = restarts.crashed(now() - began, now())
             if seconds is None:
                 count, window = self._policy.crashes, self._policy.window_seconds
                 raise CrashLoopError(

@@ -9,6 +9,8 @@ import re
 from contextlib import suppress
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+from ingenium.trading.numbers import NUMBER_LIMIT, WHOLE_DIGITS
+
 __all__ = [
     "ADJUSTED_PLACES",
     "PLAIN_ROW",
@@ -28,7 +30,7 @@ UNKNOWN = frozenset(
 )  # fmt: skip
 """How vendors write that they do not know a number, in lower case."""
 
-_DIGITS = r"[0-9]{1,15}+(?:\.[0-9]{1,18}+)?+"
+_DIGITS = rf"[0-9]{{1,{WHOLE_DIGITS}}}+(?:\.[0-9]{{1,18}}+)?+"
 PLAIN_ROW = re.compile(rf"\[{_DIGITS},{_DIGITS},{_DIGITS},{_DIGITS},{_DIGITS}\]", re.ASCII)
 """Four prices and a volume that may go to the wire as they are, as a list of JSON."""
 
@@ -71,7 +73,6 @@ _SIZES = {
     "tn": 12, "trn": 12, "trillion": 12, "lakh": 5, "lakhs": 5, "lac": 5, "lacs": 5, "cr": 7,
     "crore": 7, "crores": 7, "万": 4, "萬": 4, "만": 4, "亿": 8, "億": 8, "억": 8,
 }  # fmt: skip
-_LIMIT = Decimal(10) ** 15
 _SMALLEST = Decimal(1).scaleb(-18)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
@@ -132,7 +133,7 @@ def plain_number(text: str, *, decimal_comma: bool = False, volume: bool = False
     sign, whole, decimals, exponent = match.groups()
     if minus:
         sign, number = "-", f"-{number}"
-    if exponent is None and not power and len(whole) <= 15 and len(decimals) <= 18:
+    if exponent is None and not power and len(whole) <= WHOLE_DIGITS and len(decimals) <= 18:
         plain = whole or "0"
         has_value = bool((whole + decimals).strip("0"))
         return (
@@ -207,7 +208,7 @@ def adjust(prices: tuple[str, str, str, str], adjusted_close: str) -> tuple[str,
 
 
 def _limited(value: Decimal) -> str:
-    if abs(value) >= _LIMIT:
+    if abs(value) >= NUMBER_LIMIT:
         raise ValueError("is too large: 15 digits before the point are the most")
     return _written(value.quantize(_SMALLEST, context=_EXACT))
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from ingenium.backoff import Backoff
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message
 from ingenium.bus.stream import MESSAGE_ID, Appended, Stream
 from ingenium.components.failpoints import Pass, Point
@@ -111,7 +112,7 @@ class Outbox:
     async def _send(self, outgoing: Outgoing) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        pause = _FIRST_PAUSE_SECONDS
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         warned = False
         message = _message(outgoing)
         while True:
@@ -131,8 +132,8 @@ class Outbox:
                         loop.time() - began,
                         error,
                     )
-                is_back = await self._stream.pause(pause)
-                pause = _FIRST_PAUSE_SECONDS if is_back else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                if await self._stream.pause(backoff.next()):
+                    backoff.reset()
             else:
                 if warned:
                     _log.info("%s is acknowledged now", outgoing.id)

@@ -12,7 +12,8 @@ from msgspec.structs import astuple
 
 from ingenium.clock import format_time
 from ingenium.components.ingestor import source_named_by
-from ingenium.events import Event, encode
+from ingenium.events import DataEvent, DataType, Event, encode
+from ingenium.events.line_template import line_template
 from ingenium.ids import BORDER, make_id, make_ids
 from ingenium.subjects.names import data_subject, subject_of
 from ingenium.trading import Bar
@@ -21,6 +22,17 @@ from ingenium.trading.bar import format_period
 __all__ = ["BarLines", "line_of"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9./^=_:-]+", re.ASCII).fullmatch
+# What differs from bar to bar, in the order of the line: at its places 1, 3 and so on.
+_VARYING = (
+    "timestamp",
+    "ohlc.open",
+    "ohlc.high",
+    "ohlc.low",
+    "ohlc.close",
+    "ohlc.volume",
+    "ohlc.timestamp",
+    "id",
+)
 _OF_NUMBERS = b"0123456789.,"
 _OF_LISTS = _OF_NUMBERS + b'"[]'
 # Fewer bars are written one by one: to set up the columns takes as long as four bars.
@@ -53,12 +65,10 @@ class _Series:
         self.symbol = symbol
         self.length = format_period(period)
         self.source = source
-        self.line = [
-            f'{data_subject(symbol)} {{"Type":"data.type.ohlc","Symbol":"{symbol}","Timestamp":"',
-            "", '","Ohlc":{"Open":"', "", '","High":"', "", '","Low":"', "", '","Close":"', "",
-            '","Volume":"', "", f'","Period":"{self.length}","Timestamp":"', "", '"},"Id":"', "",
-            '"}\n',
-        ]  # fmt: skip
+        fixed = {"type": DataType.OHLC.value, "symbol": symbol, "ohlc.period": self.length}
+        self.line = line_template(DataEvent, fixed, _VARYING)
+        self.line[0] = f"{data_subject(symbol)} {self.line[0]}"
+        self.line[-1] += "\n"
         self.cause: list[str] = []
         if source is not None and _PLAIN(source):
             before, between = f"{source}{BORDER}{symbol}{BORDER}", f"{BORDER}{self.length}{BORDER}"

@@ -68,7 +68,7 @@ private static final long serialVersionUID = 0L;
    * Cash that the account began with: "100000".
    * </pre>
    *
-   * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+   * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
    * @return The startingCash.
    */
   @java.lang.Override
@@ -89,7 +89,7 @@ private static final long serialVersionUID = 0L;
    * Cash that the account began with: "100000".
    * </pre>
    *
-   * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+   * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for startingCash.
    */
   @java.lang.Override
@@ -115,7 +115,7 @@ private static final long serialVersionUID = 0L;
    * Cash now, after commissions.
    * </pre>
    *
-   * <code>string cash = 2 [json_name = "Cash"];</code>
+   * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
    * @return The cash.
    */
   @java.lang.Override
@@ -136,7 +136,7 @@ private static final long serialVersionUID = 0L;
    * Cash now, after commissions.
    * </pre>
    *
-   * <code>string cash = 2 [json_name = "Cash"];</code>
+   * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for cash.
    */
   @java.lang.Override
@@ -163,7 +163,7 @@ private static final long serialVersionUID = 0L;
    * not known.
    * </pre>
    *
-   * <code>optional string equity = 3 [json_name = "Equity"];</code>
+   * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the equity field is set.
    */
   @java.lang.Override
@@ -176,7 +176,7 @@ private static final long serialVersionUID = 0L;
    * not known.
    * </pre>
    *
-   * <code>optional string equity = 3 [json_name = "Equity"];</code>
+   * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
    * @return The equity.
    */
   @java.lang.Override
@@ -198,7 +198,7 @@ private static final long serialVersionUID = 0L;
    * not known.
    * </pre>
    *
-   * <code>optional string equity = 3 [json_name = "Equity"];</code>
+   * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for equity.
    */
   @java.lang.Override
@@ -224,7 +224,7 @@ private static final long serialVersionUID = 0L;
    * Profit and loss of what is open, before commissions. Absent as equity is.
    * </pre>
    *
-   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the unrealizedPnl field is set.
    */
   @java.lang.Override
@@ -236,7 +236,7 @@ private static final long serialVersionUID = 0L;
    * Profit and loss of what is open, before commissions. Absent as equity is.
    * </pre>
    *
-   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The unrealizedPnl.
    */
   @java.lang.Override
@@ -257,7 +257,7 @@ private static final long serialVersionUID = 0L;
    * Profit and loss of what is open, before commissions. Absent as equity is.
    * </pre>
    *
-   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for unrealizedPnl.
    */
   @java.lang.Override
@@ -283,7 +283,7 @@ private static final long serialVersionUID = 0L;
    * Profit and loss of what was closed since the account began, before commissions.
    * </pre>
    *
-   * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+   * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The realizedPnl.
    */
   @java.lang.Override
@@ -304,7 +304,7 @@ private static final long serialVersionUID = 0L;
    * Profit and loss of what was closed since the account began, before commissions.
    * </pre>
    *
-   * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+   * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for realizedPnl.
    */
   @java.lang.Override
@@ -330,7 +330,7 @@ private static final long serialVersionUID = 0L;
    * Commissions paid since the account began.
    * </pre>
    *
-   * <code>string commissions = 6 [json_name = "Commissions"];</code>
+   * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
    * @return The commissions.
    */
   @java.lang.Override
@@ -351,7 +351,7 @@ private static final long serialVersionUID = 0L;
    * Commissions paid since the account began.
    * </pre>
    *
-   * <code>string commissions = 6 [json_name = "Commissions"];</code>
+   * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for commissions.
    */
   @java.lang.Override
@@ -985,7 +985,7 @@ private static final long serialVersionUID = 0L;
      * Cash that the account began with: "100000".
      * </pre>
      *
-     * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+     * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
      * @return The startingCash.
      */
     public java.lang.String getStartingCash() {
@@ -1005,7 +1005,7 @@ private static final long serialVersionUID = 0L;
      * Cash that the account began with: "100000".
      * </pre>
      *
-     * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+     * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for startingCash.
      */
     public com.google.protobuf.ByteString
@@ -1026,7 +1026,7 @@ private static final long serialVersionUID = 0L;
      * Cash that the account began with: "100000".
      * </pre>
      *
-     * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+     * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
      * @param value The startingCash to set.
      * @return This builder for chaining.
      */
@@ -1043,7 +1043,7 @@ private static final long serialVersionUID = 0L;
      * Cash that the account began with: "100000".
      * </pre>
      *
-     * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+     * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearStartingCash() {
@@ -1057,7 +1057,7 @@ private static final long serialVersionUID = 0L;
      * Cash that the account began with: "100000".
      * </pre>
      *
-     * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+     * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for startingCash to set.
      * @return This builder for chaining.
      */
@@ -1077,7 +1077,7 @@ private static final long serialVersionUID = 0L;
      * Cash now, after commissions.
      * </pre>
      *
-     * <code>string cash = 2 [json_name = "Cash"];</code>
+     * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
      * @return The cash.
      */
     public java.lang.String getCash() {
@@ -1097,7 +1097,7 @@ private static final long serialVersionUID = 0L;
      * Cash now, after commissions.
      * </pre>
      *
-     * <code>string cash = 2 [json_name = "Cash"];</code>
+     * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for cash.
      */
     public com.google.protobuf.ByteString
@@ -1118,7 +1118,7 @@ private static final long serialVersionUID = 0L;
      * Cash now, after commissions.
      * </pre>
      *
-     * <code>string cash = 2 [json_name = "Cash"];</code>
+     * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
      * @param value The cash to set.
      * @return This builder for chaining.
      */
@@ -1135,7 +1135,7 @@ private static final long serialVersionUID = 0L;
      * Cash now, after commissions.
      * </pre>
      *
-     * <code>string cash = 2 [json_name = "Cash"];</code>
+     * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearCash() {
@@ -1149,7 +1149,7 @@ private static final long serialVersionUID = 0L;
      * Cash now, after commissions.
      * </pre>
      *
-     * <code>string cash = 2 [json_name = "Cash"];</code>
+     * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for cash to set.
      * @return This builder for chaining.
      */
@@ -1170,7 +1170,7 @@ private static final long serialVersionUID = 0L;
      * not known.
      * </pre>
      *
-     * <code>optional string equity = 3 [json_name = "Equity"];</code>
+     * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
      * @return Whether the equity field is set.
      */
     public boolean hasEquity() {
@@ -1182,7 +1182,7 @@ private static final long serialVersionUID = 0L;
      * not known.
      * </pre>
      *
-     * <code>optional string equity = 3 [json_name = "Equity"];</code>
+     * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
      * @return The equity.
      */
     public java.lang.String getEquity() {
@@ -1203,7 +1203,7 @@ private static final long serialVersionUID = 0L;
      * not known.
      * </pre>
      *
-     * <code>optional string equity = 3 [json_name = "Equity"];</code>
+     * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for equity.
      */
     public com.google.protobuf.ByteString
@@ -1225,7 +1225,7 @@ private static final long serialVersionUID = 0L;
      * not known.
      * </pre>
      *
-     * <code>optional string equity = 3 [json_name = "Equity"];</code>
+     * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
      * @param value The equity to set.
      * @return This builder for chaining.
      */
@@ -1243,7 +1243,7 @@ private static final long serialVersionUID = 0L;
      * not known.
      * </pre>
      *
-     * <code>optional string equity = 3 [json_name = "Equity"];</code>
+     * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearEquity() {
@@ -1258,7 +1258,7 @@ private static final long serialVersionUID = 0L;
      * not known.
      * </pre>
      *
-     * <code>optional string equity = 3 [json_name = "Equity"];</code>
+     * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for equity to set.
      * @return This builder for chaining.
      */
@@ -1278,7 +1278,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what is open, before commissions. Absent as equity is.
      * </pre>
      *
-     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return Whether the unrealizedPnl field is set.
      */
     public boolean hasUnrealizedPnl() {
@@ -1289,7 +1289,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what is open, before commissions. Absent as equity is.
      * </pre>
      *
-     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return The unrealizedPnl.
      */
     public java.lang.String getUnrealizedPnl() {
@@ -1309,7 +1309,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what is open, before commissions. Absent as equity is.
      * </pre>
      *
-     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for unrealizedPnl.
      */
     public com.google.protobuf.ByteString
@@ -1330,7 +1330,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what is open, before commissions. Absent as equity is.
      * </pre>
      *
-     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @param value The unrealizedPnl to set.
      * @return This builder for chaining.
      */
@@ -1347,7 +1347,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what is open, before commissions. Absent as equity is.
      * </pre>
      *
-     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearUnrealizedPnl() {
@@ -1361,7 +1361,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what is open, before commissions. Absent as equity is.
      * </pre>
      *
-     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+     * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for unrealizedPnl to set.
      * @return This builder for chaining.
      */
@@ -1381,7 +1381,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed since the account began, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return The realizedPnl.
      */
     public java.lang.String getRealizedPnl() {
@@ -1401,7 +1401,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed since the account began, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for realizedPnl.
      */
     public com.google.protobuf.ByteString
@@ -1422,7 +1422,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed since the account began, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @param value The realizedPnl to set.
      * @return This builder for chaining.
      */
@@ -1439,7 +1439,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed since the account began, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearRealizedPnl() {
@@ -1453,7 +1453,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed since the account began, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for realizedPnl to set.
      * @return This builder for chaining.
      */
@@ -1473,7 +1473,7 @@ private static final long serialVersionUID = 0L;
      * Commissions paid since the account began.
      * </pre>
      *
-     * <code>string commissions = 6 [json_name = "Commissions"];</code>
+     * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
      * @return The commissions.
      */
     public java.lang.String getCommissions() {
@@ -1493,7 +1493,7 @@ private static final long serialVersionUID = 0L;
      * Commissions paid since the account began.
      * </pre>
      *
-     * <code>string commissions = 6 [json_name = "Commissions"];</code>
+     * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for commissions.
      */
     public com.google.protobuf.ByteString
@@ -1514,7 +1514,7 @@ private static final long serialVersionUID = 0L;
      * Commissions paid since the account began.
      * </pre>
      *
-     * <code>string commissions = 6 [json_name = "Commissions"];</code>
+     * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
      * @param value The commissions to set.
      * @return This builder for chaining.
      */
@@ -1531,7 +1531,7 @@ private static final long serialVersionUID = 0L;
      * Commissions paid since the account began.
      * </pre>
      *
-     * <code>string commissions = 6 [json_name = "Commissions"];</code>
+     * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearCommissions() {
@@ -1545,7 +1545,7 @@ private static final long serialVersionUID = 0L;
      * Commissions paid since the account began.
      * </pre>
      *
-     * <code>string commissions = 6 [json_name = "Commissions"];</code>
+     * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for commissions to set.
      * @return This builder for chaining.
      */

@@ -15,7 +15,7 @@ public interface AccountStatusOrBuilder extends
    * Cash that the account began with: "100000".
    * </pre>
    *
-   * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+   * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
    * @return The startingCash.
    */
   java.lang.String getStartingCash();
@@ -24,7 +24,7 @@ public interface AccountStatusOrBuilder extends
    * Cash that the account began with: "100000".
    * </pre>
    *
-   * <code>string starting_cash = 1 [json_name = "StartingCash"];</code>
+   * <code>string starting_cash = 1 [json_name = "StartingCash", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for startingCash.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface AccountStatusOrBuilder extends
    * Cash now, after commissions.
    * </pre>
    *
-   * <code>string cash = 2 [json_name = "Cash"];</code>
+   * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
    * @return The cash.
    */
   java.lang.String getCash();
@@ -44,7 +44,7 @@ public interface AccountStatusOrBuilder extends
    * Cash now, after commissions.
    * </pre>
    *
-   * <code>string cash = 2 [json_name = "Cash"];</code>
+   * <code>string cash = 2 [json_name = "Cash", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for cash.
    */
   com.google.protobuf.ByteString
@@ -56,7 +56,7 @@ public interface AccountStatusOrBuilder extends
    * not known.
    * </pre>
    *
-   * <code>optional string equity = 3 [json_name = "Equity"];</code>
+   * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the equity field is set.
    */
   boolean hasEquity();
@@ -66,7 +66,7 @@ public interface AccountStatusOrBuilder extends
    * not known.
    * </pre>
    *
-   * <code>optional string equity = 3 [json_name = "Equity"];</code>
+   * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
    * @return The equity.
    */
   java.lang.String getEquity();
@@ -76,7 +76,7 @@ public interface AccountStatusOrBuilder extends
    * not known.
    * </pre>
    *
-   * <code>optional string equity = 3 [json_name = "Equity"];</code>
+   * <code>optional string equity = 3 [json_name = "Equity", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for equity.
    */
   com.google.protobuf.ByteString
@@ -87,7 +87,7 @@ public interface AccountStatusOrBuilder extends
    * Profit and loss of what is open, before commissions. Absent as equity is.
    * </pre>
    *
-   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the unrealizedPnl field is set.
    */
   boolean hasUnrealizedPnl();
@@ -96,7 +96,7 @@ public interface AccountStatusOrBuilder extends
    * Profit and loss of what is open, before commissions. Absent as equity is.
    * </pre>
    *
-   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The unrealizedPnl.
    */
   java.lang.String getUnrealizedPnl();
@@ -105,7 +105,7 @@ public interface AccountStatusOrBuilder extends
    * Profit and loss of what is open, before commissions. Absent as equity is.
    * </pre>
    *
-   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl"];</code>
+   * <code>optional string unrealized_pnl = 4 [json_name = "UnrealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for unrealizedPnl.
    */
   com.google.protobuf.ByteString
@@ -116,7 +116,7 @@ public interface AccountStatusOrBuilder extends
    * Profit and loss of what was closed since the account began, before commissions.
    * </pre>
    *
-   * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+   * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The realizedPnl.
    */
   java.lang.String getRealizedPnl();
@@ -125,7 +125,7 @@ public interface AccountStatusOrBuilder extends
    * Profit and loss of what was closed since the account began, before commissions.
    * </pre>
    *
-   * <code>string realized_pnl = 5 [json_name = "RealizedPnl"];</code>
+   * <code>string realized_pnl = 5 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for realizedPnl.
    */
   com.google.protobuf.ByteString
@@ -136,7 +136,7 @@ public interface AccountStatusOrBuilder extends
    * Commissions paid since the account began.
    * </pre>
    *
-   * <code>string commissions = 6 [json_name = "Commissions"];</code>
+   * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
    * @return The commissions.
    */
   java.lang.String getCommissions();
@@ -145,7 +145,7 @@ public interface AccountStatusOrBuilder extends
    * Commissions paid since the account began.
    * </pre>
    *
-   * <code>string commissions = 6 [json_name = "Commissions"];</code>
+   * <code>string commissions = 6 [json_name = "Commissions", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for commissions.
    */
   com.google.protobuf.ByteString

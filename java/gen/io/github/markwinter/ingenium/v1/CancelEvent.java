@@ -68,7 +68,7 @@ private static final long serialVersionUID = 0L;
    * sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -90,7 +90,7 @@ private static final long serialVersionUID = 0L;
    * sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -116,7 +116,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   @java.lang.Override
@@ -129,7 +129,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   @java.lang.Override
@@ -142,7 +142,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   @java.lang.Override
   public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
@@ -157,7 +157,7 @@ private static final long serialVersionUID = 0L;
    * Id of the order to cancel; that of a bracket's protective order, too.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The orderId.
    */
   @java.lang.Override
@@ -178,7 +178,7 @@ private static final long serialVersionUID = 0L;
    * Id of the order to cancel; that of a bracket's protective order, too.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The bytes for orderId.
    */
   @java.lang.Override
@@ -204,7 +204,7 @@ private static final long serialVersionUID = 0L;
    * Name of the order's instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 4 [json_name = "Symbol"];</code>
+   * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -225,7 +225,7 @@ private static final long serialVersionUID = 0L;
    * Name of the order's instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 4 [json_name = "Symbol"];</code>
+   * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -646,7 +646,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -667,7 +667,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -689,7 +689,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -707,7 +707,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -722,7 +722,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */
@@ -745,7 +745,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return Whether the timestamp field is set.
      */
     public boolean hasTimestamp() {
@@ -757,7 +757,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return The timestamp.
      */
     public com.google.protobuf.Timestamp getTimestamp() {
@@ -773,7 +773,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -792,7 +792,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(
         com.google.protobuf.Timestamp.Builder builderForValue) {
@@ -811,7 +811,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder mergeTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -837,7 +837,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder clearTimestamp() {
       bitField0_ = (bitField0_ & ~0x00000002);
@@ -855,7 +855,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.Timestamp.Builder getTimestampBuilder() {
       bitField0_ |= 0x00000002;
@@ -868,7 +868,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
       if (timestampBuilder_ != null) {
@@ -884,7 +884,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
@@ -906,7 +906,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to cancel; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return The orderId.
      */
     public java.lang.String getOrderId() {
@@ -926,7 +926,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to cancel; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return The bytes for orderId.
      */
     public com.google.protobuf.ByteString
@@ -947,7 +947,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to cancel; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @param value The orderId to set.
      * @return This builder for chaining.
      */
@@ -964,7 +964,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to cancel; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return This builder for chaining.
      */
     public Builder clearOrderId() {
@@ -978,7 +978,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to cancel; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @param value The bytes for orderId to set.
      * @return This builder for chaining.
      */
@@ -998,7 +998,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -1018,7 +1018,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -1039,7 +1039,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -1056,7 +1056,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -1070,7 +1070,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */

@@ -80,7 +80,7 @@ private static final long serialVersionUID = 0L;
    * Name of the app: "momentum".
    * </pre>
    *
-   * <code>string app = 1 [json_name = "App"];</code>
+   * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
    * @return The app.
    */
   @java.lang.Override
@@ -101,7 +101,7 @@ private static final long serialVersionUID = 0L;
    * Name of the app: "momentum".
    * </pre>
    *
-   * <code>string app = 1 [json_name = "App"];</code>
+   * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for app.
    */
   @java.lang.Override
@@ -127,7 +127,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component, unique within the app: "rsi".
    * </pre>
    *
-   * <code>string component = 2 [json_name = "Component"];</code>
+   * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The component.
    */
   @java.lang.Override
@@ -148,7 +148,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component, unique within the app: "rsi".
    * </pre>
    *
-   * <code>string component = 2 [json_name = "Component"];</code>
+   * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for component.
    */
   @java.lang.Override
@@ -174,7 +174,7 @@ private static final long serialVersionUID = 0L;
    * Its role: "ingestor", "strategy", "portfolio" or "executor".
    * </pre>
    *
-   * <code>string role = 3 [json_name = "Role"];</code>
+   * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
    * @return The role.
    */
   @java.lang.Override
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
    * Its role: "ingestor", "strategy", "portfolio" or "executor".
    * </pre>
    *
-   * <code>string role = 3 [json_name = "Role"];</code>
+   * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
    * @return The bytes for role.
    */
   @java.lang.Override
@@ -222,7 +222,7 @@ private static final long serialVersionUID = 0L;
    * stated.
    * </pre>
    *
-   * <code>string language = 4 [json_name = "Language"];</code>
+   * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
    * @return The language.
    */
   @java.lang.Override
@@ -244,7 +244,7 @@ private static final long serialVersionUID = 0L;
    * stated.
    * </pre>
    *
-   * <code>string language = 4 [json_name = "Language"];</code>
+   * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for language.
    */
   @java.lang.Override
@@ -270,7 +270,7 @@ private static final long serialVersionUID = 0L;
    * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
    * </pre>
    *
-   * <code>string version = 5 [json_name = "Version"];</code>
+   * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
    * @return The version.
    */
   @java.lang.Override
@@ -291,7 +291,7 @@ private static final long serialVersionUID = 0L;
    * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
    * </pre>
    *
-   * <code>string version = 5 [json_name = "Version"];</code>
+   * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for version.
    */
   @java.lang.Override
@@ -317,7 +317,7 @@ private static final long serialVersionUID = 0L;
    * Tells this start of the component from all others: any text that is new at each start.
    * </pre>
    *
-   * <code>string life = 6 [json_name = "Life"];</code>
+   * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
    * @return The life.
    */
   @java.lang.Override
@@ -338,7 +338,7 @@ private static final long serialVersionUID = 0L;
    * Tells this start of the component from all others: any text that is new at each start.
    * </pre>
    *
-   * <code>string life = 6 [json_name = "Life"];</code>
+   * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for life.
    */
   @java.lang.Override
@@ -364,7 +364,7 @@ private static final long serialVersionUID = 0L;
    * Name of the machine that it runs on. Empty means not stated.
    * </pre>
    *
-   * <code>string host = 7 [json_name = "Host"];</code>
+   * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
    * @return The host.
    */
   @java.lang.Override
@@ -385,7 +385,7 @@ private static final long serialVersionUID = 0L;
    * Name of the machine that it runs on. Empty means not stated.
    * </pre>
    *
-   * <code>string host = 7 [json_name = "Host"];</code>
+   * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for host.
    */
   @java.lang.Override
@@ -428,7 +428,7 @@ private static final long serialVersionUID = 0L;
    * when somebody else starts it.
    * </pre>
    *
-   * <code>string state = 9 [json_name = "State"];</code>
+   * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return The state.
    */
   @java.lang.Override
@@ -451,7 +451,7 @@ private static final long serialVersionUID = 0L;
    * when somebody else starts it.
    * </pre>
    *
-   * <code>string state = 9 [json_name = "State"];</code>
+   * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for state.
    */
   @java.lang.Override
@@ -599,7 +599,7 @@ private static final long serialVersionUID = 0L;
    * means none yet.
    * </pre>
    *
-   * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+   * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the lastEvent field is set.
    */
   @java.lang.Override
@@ -612,7 +612,7 @@ private static final long serialVersionUID = 0L;
    * means none yet.
    * </pre>
    *
-   * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+   * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
    * @return The lastEvent.
    */
   @java.lang.Override
@@ -634,7 +634,7 @@ private static final long serialVersionUID = 0L;
    * means none yet.
    * </pre>
    *
-   * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+   * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for lastEvent.
    */
   @java.lang.Override
@@ -660,7 +660,7 @@ private static final long serialVersionUID = 0L;
    * Symbol of that event. Absent means none.
    * </pre>
    *
-   * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+   * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the lastSymbol field is set.
    */
   @java.lang.Override
@@ -672,7 +672,7 @@ private static final long serialVersionUID = 0L;
    * Symbol of that event. Absent means none.
    * </pre>
    *
-   * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+   * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
    * @return The lastSymbol.
    */
   @java.lang.Override
@@ -693,7 +693,7 @@ private static final long serialVersionUID = 0L;
    * Symbol of that event. Absent means none.
    * </pre>
    *
-   * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+   * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for lastSymbol.
    */
   @java.lang.Override
@@ -758,7 +758,7 @@ private static final long serialVersionUID = 0L;
    * Absent where it reads no stream.
    * </pre>
    *
-   * <code>optional string offset = 18 [json_name = "Offset"];</code>
+   * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the offset field is set.
    */
   @java.lang.Override
@@ -771,7 +771,7 @@ private static final long serialVersionUID = 0L;
    * Absent where it reads no stream.
    * </pre>
    *
-   * <code>optional string offset = 18 [json_name = "Offset"];</code>
+   * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The offset.
    */
   @java.lang.Override
@@ -793,7 +793,7 @@ private static final long serialVersionUID = 0L;
    * Absent where it reads no stream.
    * </pre>
    *
-   * <code>optional string offset = 18 [json_name = "Offset"];</code>
+   * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for offset.
    */
   @java.lang.Override
@@ -819,7 +819,7 @@ private static final long serialVersionUID = 0L;
    * The same for the stream INGENIUM_DATA.
    * </pre>
    *
-   * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+   * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the dataOffset field is set.
    */
   @java.lang.Override
@@ -831,7 +831,7 @@ private static final long serialVersionUID = 0L;
    * The same for the stream INGENIUM_DATA.
    * </pre>
    *
-   * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+   * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The dataOffset.
    */
   @java.lang.Override
@@ -852,7 +852,7 @@ private static final long serialVersionUID = 0L;
    * The same for the stream INGENIUM_DATA.
    * </pre>
    *
-   * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+   * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for dataOffset.
    */
   @java.lang.Override
@@ -982,7 +982,7 @@ private static final long serialVersionUID = 0L;
    * nothing.
    * </pre>
    *
-   * <code>optional string busy = 25 [json_name = "Busy"];</code>
+   * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the busy field is set.
    */
   @java.lang.Override
@@ -995,7 +995,7 @@ private static final long serialVersionUID = 0L;
    * nothing.
    * </pre>
    *
-   * <code>optional string busy = 25 [json_name = "Busy"];</code>
+   * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
    * @return The busy.
    */
   @java.lang.Override
@@ -1017,7 +1017,7 @@ private static final long serialVersionUID = 0L;
    * nothing.
    * </pre>
    *
-   * <code>optional string busy = 25 [json_name = "Busy"];</code>
+   * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for busy.
    */
   @java.lang.Override
@@ -1071,7 +1071,7 @@ private static final long serialVersionUID = 0L;
    * order passes.
    * </pre>
    *
-   * <code>optional string trading = 27 [json_name = "Trading"];</code>
+   * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
    * @return Whether the trading field is set.
    */
   @java.lang.Override
@@ -1084,7 +1084,7 @@ private static final long serialVersionUID = 0L;
    * order passes.
    * </pre>
    *
-   * <code>optional string trading = 27 [json_name = "Trading"];</code>
+   * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
    * @return The trading.
    */
   @java.lang.Override
@@ -1106,7 +1106,7 @@ private static final long serialVersionUID = 0L;
    * order passes.
    * </pre>
    *
-   * <code>optional string trading = 27 [json_name = "Trading"];</code>
+   * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
    * @return The bytes for trading.
    */
   @java.lang.Override
@@ -1132,7 +1132,7 @@ private static final long serialVersionUID = 0L;
    * Why trading is restricted, and who says so, in words. Absent when it is not.
    * </pre>
    *
-   * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+   * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the tradingReason field is set.
    */
   @java.lang.Override
@@ -1144,7 +1144,7 @@ private static final long serialVersionUID = 0L;
    * Why trading is restricted, and who says so, in words. Absent when it is not.
    * </pre>
    *
-   * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+   * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
    * @return The tradingReason.
    */
   @java.lang.Override
@@ -1165,7 +1165,7 @@ private static final long serialVersionUID = 0L;
    * Why trading is restricted, and who says so, in words. Absent when it is not.
    * </pre>
    *
-   * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+   * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for tradingReason.
    */
   @java.lang.Override
@@ -1191,7 +1191,7 @@ private static final long serialVersionUID = 0L;
    * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
    * </pre>
    *
-   * <code>optional string problem = 29 [json_name = "Problem"];</code>
+   * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the problem field is set.
    */
   @java.lang.Override
@@ -1203,7 +1203,7 @@ private static final long serialVersionUID = 0L;
    * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
    * </pre>
    *
-   * <code>optional string problem = 29 [json_name = "Problem"];</code>
+   * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
    * @return The problem.
    */
   @java.lang.Override
@@ -1224,7 +1224,7 @@ private static final long serialVersionUID = 0L;
    * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
    * </pre>
    *
-   * <code>optional string problem = 29 [json_name = "Problem"];</code>
+   * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for problem.
    */
   @java.lang.Override
@@ -2544,7 +2544,7 @@ private static final long serialVersionUID = 0L;
      * Name of the app: "momentum".
      * </pre>
      *
-     * <code>string app = 1 [json_name = "App"];</code>
+     * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
      * @return The app.
      */
     public java.lang.String getApp() {
@@ -2564,7 +2564,7 @@ private static final long serialVersionUID = 0L;
      * Name of the app: "momentum".
      * </pre>
      *
-     * <code>string app = 1 [json_name = "App"];</code>
+     * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for app.
      */
     public com.google.protobuf.ByteString
@@ -2585,7 +2585,7 @@ private static final long serialVersionUID = 0L;
      * Name of the app: "momentum".
      * </pre>
      *
-     * <code>string app = 1 [json_name = "App"];</code>
+     * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
      * @param value The app to set.
      * @return This builder for chaining.
      */
@@ -2602,7 +2602,7 @@ private static final long serialVersionUID = 0L;
      * Name of the app: "momentum".
      * </pre>
      *
-     * <code>string app = 1 [json_name = "App"];</code>
+     * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearApp() {
@@ -2616,7 +2616,7 @@ private static final long serialVersionUID = 0L;
      * Name of the app: "momentum".
      * </pre>
      *
-     * <code>string app = 1 [json_name = "App"];</code>
+     * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for app to set.
      * @return This builder for chaining.
      */
@@ -2636,7 +2636,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 2 [json_name = "Component"];</code>
+     * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return The component.
      */
     public java.lang.String getComponent() {
@@ -2656,7 +2656,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 2 [json_name = "Component"];</code>
+     * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for component.
      */
     public com.google.protobuf.ByteString
@@ -2677,7 +2677,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 2 [json_name = "Component"];</code>
+     * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @param value The component to set.
      * @return This builder for chaining.
      */
@@ -2694,7 +2694,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 2 [json_name = "Component"];</code>
+     * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearComponent() {
@@ -2708,7 +2708,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 2 [json_name = "Component"];</code>
+     * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for component to set.
      * @return This builder for chaining.
      */
@@ -2728,7 +2728,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 3 [json_name = "Role"];</code>
+     * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @return The role.
      */
     public java.lang.String getRole() {
@@ -2748,7 +2748,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 3 [json_name = "Role"];</code>
+     * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @return The bytes for role.
      */
     public com.google.protobuf.ByteString
@@ -2769,7 +2769,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 3 [json_name = "Role"];</code>
+     * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @param value The role to set.
      * @return This builder for chaining.
      */
@@ -2786,7 +2786,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 3 [json_name = "Role"];</code>
+     * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @return This builder for chaining.
      */
     public Builder clearRole() {
@@ -2800,7 +2800,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 3 [json_name = "Role"];</code>
+     * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @param value The bytes for role to set.
      * @return This builder for chaining.
      */
@@ -2821,7 +2821,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>string language = 4 [json_name = "Language"];</code>
+     * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
      * @return The language.
      */
     public java.lang.String getLanguage() {
@@ -2842,7 +2842,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>string language = 4 [json_name = "Language"];</code>
+     * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for language.
      */
     public com.google.protobuf.ByteString
@@ -2864,7 +2864,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>string language = 4 [json_name = "Language"];</code>
+     * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
      * @param value The language to set.
      * @return This builder for chaining.
      */
@@ -2882,7 +2882,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>string language = 4 [json_name = "Language"];</code>
+     * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearLanguage() {
@@ -2897,7 +2897,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>string language = 4 [json_name = "Language"];</code>
+     * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for language to set.
      * @return This builder for chaining.
      */
@@ -2917,7 +2917,7 @@ private static final long serialVersionUID = 0L;
      * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
      * </pre>
      *
-     * <code>string version = 5 [json_name = "Version"];</code>
+     * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
      * @return The version.
      */
     public java.lang.String getVersion() {
@@ -2937,7 +2937,7 @@ private static final long serialVersionUID = 0L;
      * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
      * </pre>
      *
-     * <code>string version = 5 [json_name = "Version"];</code>
+     * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for version.
      */
     public com.google.protobuf.ByteString
@@ -2958,7 +2958,7 @@ private static final long serialVersionUID = 0L;
      * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
      * </pre>
      *
-     * <code>string version = 5 [json_name = "Version"];</code>
+     * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
      * @param value The version to set.
      * @return This builder for chaining.
      */
@@ -2975,7 +2975,7 @@ private static final long serialVersionUID = 0L;
      * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
      * </pre>
      *
-     * <code>string version = 5 [json_name = "Version"];</code>
+     * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearVersion() {
@@ -2989,7 +2989,7 @@ private static final long serialVersionUID = 0L;
      * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
      * </pre>
      *
-     * <code>string version = 5 [json_name = "Version"];</code>
+     * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for version to set.
      * @return This builder for chaining.
      */
@@ -3009,7 +3009,7 @@ private static final long serialVersionUID = 0L;
      * Tells this start of the component from all others: any text that is new at each start.
      * </pre>
      *
-     * <code>string life = 6 [json_name = "Life"];</code>
+     * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
      * @return The life.
      */
     public java.lang.String getLife() {
@@ -3029,7 +3029,7 @@ private static final long serialVersionUID = 0L;
      * Tells this start of the component from all others: any text that is new at each start.
      * </pre>
      *
-     * <code>string life = 6 [json_name = "Life"];</code>
+     * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for life.
      */
     public com.google.protobuf.ByteString
@@ -3050,7 +3050,7 @@ private static final long serialVersionUID = 0L;
      * Tells this start of the component from all others: any text that is new at each start.
      * </pre>
      *
-     * <code>string life = 6 [json_name = "Life"];</code>
+     * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
      * @param value The life to set.
      * @return This builder for chaining.
      */
@@ -3067,7 +3067,7 @@ private static final long serialVersionUID = 0L;
      * Tells this start of the component from all others: any text that is new at each start.
      * </pre>
      *
-     * <code>string life = 6 [json_name = "Life"];</code>
+     * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearLife() {
@@ -3081,7 +3081,7 @@ private static final long serialVersionUID = 0L;
      * Tells this start of the component from all others: any text that is new at each start.
      * </pre>
      *
-     * <code>string life = 6 [json_name = "Life"];</code>
+     * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for life to set.
      * @return This builder for chaining.
      */
@@ -3101,7 +3101,7 @@ private static final long serialVersionUID = 0L;
      * Name of the machine that it runs on. Empty means not stated.
      * </pre>
      *
-     * <code>string host = 7 [json_name = "Host"];</code>
+     * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
      * @return The host.
      */
     public java.lang.String getHost() {
@@ -3121,7 +3121,7 @@ private static final long serialVersionUID = 0L;
      * Name of the machine that it runs on. Empty means not stated.
      * </pre>
      *
-     * <code>string host = 7 [json_name = "Host"];</code>
+     * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for host.
      */
     public com.google.protobuf.ByteString
@@ -3142,7 +3142,7 @@ private static final long serialVersionUID = 0L;
      * Name of the machine that it runs on. Empty means not stated.
      * </pre>
      *
-     * <code>string host = 7 [json_name = "Host"];</code>
+     * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
      * @param value The host to set.
      * @return This builder for chaining.
      */
@@ -3159,7 +3159,7 @@ private static final long serialVersionUID = 0L;
      * Name of the machine that it runs on. Empty means not stated.
      * </pre>
      *
-     * <code>string host = 7 [json_name = "Host"];</code>
+     * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearHost() {
@@ -3173,7 +3173,7 @@ private static final long serialVersionUID = 0L;
      * Name of the machine that it runs on. Empty means not stated.
      * </pre>
      *
-     * <code>string host = 7 [json_name = "Host"];</code>
+     * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for host to set.
      * @return This builder for chaining.
      */
@@ -3239,7 +3239,7 @@ private static final long serialVersionUID = 0L;
      * when somebody else starts it.
      * </pre>
      *
-     * <code>string state = 9 [json_name = "State"];</code>
+     * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @return The state.
      */
     public java.lang.String getState() {
@@ -3261,7 +3261,7 @@ private static final long serialVersionUID = 0L;
      * when somebody else starts it.
      * </pre>
      *
-     * <code>string state = 9 [json_name = "State"];</code>
+     * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for state.
      */
     public com.google.protobuf.ByteString
@@ -3284,7 +3284,7 @@ private static final long serialVersionUID = 0L;
      * when somebody else starts it.
      * </pre>
      *
-     * <code>string state = 9 [json_name = "State"];</code>
+     * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @param value The state to set.
      * @return This builder for chaining.
      */
@@ -3303,7 +3303,7 @@ private static final long serialVersionUID = 0L;
      * when somebody else starts it.
      * </pre>
      *
-     * <code>string state = 9 [json_name = "State"];</code>
+     * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearState() {
@@ -3319,7 +3319,7 @@ private static final long serialVersionUID = 0L;
      * when somebody else starts it.
      * </pre>
      *
-     * <code>string state = 9 [json_name = "State"];</code>
+     * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for state to set.
      * @return This builder for chaining.
      */
@@ -3782,7 +3782,7 @@ private static final long serialVersionUID = 0L;
      * means none yet.
      * </pre>
      *
-     * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+     * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
      * @return Whether the lastEvent field is set.
      */
     public boolean hasLastEvent() {
@@ -3794,7 +3794,7 @@ private static final long serialVersionUID = 0L;
      * means none yet.
      * </pre>
      *
-     * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+     * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
      * @return The lastEvent.
      */
     public java.lang.String getLastEvent() {
@@ -3815,7 +3815,7 @@ private static final long serialVersionUID = 0L;
      * means none yet.
      * </pre>
      *
-     * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+     * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for lastEvent.
      */
     public com.google.protobuf.ByteString
@@ -3837,7 +3837,7 @@ private static final long serialVersionUID = 0L;
      * means none yet.
      * </pre>
      *
-     * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+     * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
      * @param value The lastEvent to set.
      * @return This builder for chaining.
      */
@@ -3855,7 +3855,7 @@ private static final long serialVersionUID = 0L;
      * means none yet.
      * </pre>
      *
-     * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+     * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearLastEvent() {
@@ -3870,7 +3870,7 @@ private static final long serialVersionUID = 0L;
      * means none yet.
      * </pre>
      *
-     * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+     * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for lastEvent to set.
      * @return This builder for chaining.
      */
@@ -3890,7 +3890,7 @@ private static final long serialVersionUID = 0L;
      * Symbol of that event. Absent means none.
      * </pre>
      *
-     * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+     * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
      * @return Whether the lastSymbol field is set.
      */
     public boolean hasLastSymbol() {
@@ -3901,7 +3901,7 @@ private static final long serialVersionUID = 0L;
      * Symbol of that event. Absent means none.
      * </pre>
      *
-     * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+     * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
      * @return The lastSymbol.
      */
     public java.lang.String getLastSymbol() {
@@ -3921,7 +3921,7 @@ private static final long serialVersionUID = 0L;
      * Symbol of that event. Absent means none.
      * </pre>
      *
-     * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+     * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for lastSymbol.
      */
     public com.google.protobuf.ByteString
@@ -3942,7 +3942,7 @@ private static final long serialVersionUID = 0L;
      * Symbol of that event. Absent means none.
      * </pre>
      *
-     * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+     * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
      * @param value The lastSymbol to set.
      * @return This builder for chaining.
      */
@@ -3959,7 +3959,7 @@ private static final long serialVersionUID = 0L;
      * Symbol of that event. Absent means none.
      * </pre>
      *
-     * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+     * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearLastSymbol() {
@@ -3973,7 +3973,7 @@ private static final long serialVersionUID = 0L;
      * Symbol of that event. Absent means none.
      * </pre>
      *
-     * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+     * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for lastSymbol to set.
      * @return This builder for chaining.
      */
@@ -4149,7 +4149,7 @@ private static final long serialVersionUID = 0L;
      * Absent where it reads no stream.
      * </pre>
      *
-     * <code>optional string offset = 18 [json_name = "Offset"];</code>
+     * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return Whether the offset field is set.
      */
     public boolean hasOffset() {
@@ -4161,7 +4161,7 @@ private static final long serialVersionUID = 0L;
      * Absent where it reads no stream.
      * </pre>
      *
-     * <code>optional string offset = 18 [json_name = "Offset"];</code>
+     * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The offset.
      */
     public java.lang.String getOffset() {
@@ -4182,7 +4182,7 @@ private static final long serialVersionUID = 0L;
      * Absent where it reads no stream.
      * </pre>
      *
-     * <code>optional string offset = 18 [json_name = "Offset"];</code>
+     * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for offset.
      */
     public com.google.protobuf.ByteString
@@ -4204,7 +4204,7 @@ private static final long serialVersionUID = 0L;
      * Absent where it reads no stream.
      * </pre>
      *
-     * <code>optional string offset = 18 [json_name = "Offset"];</code>
+     * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The offset to set.
      * @return This builder for chaining.
      */
@@ -4222,7 +4222,7 @@ private static final long serialVersionUID = 0L;
      * Absent where it reads no stream.
      * </pre>
      *
-     * <code>optional string offset = 18 [json_name = "Offset"];</code>
+     * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearOffset() {
@@ -4237,7 +4237,7 @@ private static final long serialVersionUID = 0L;
      * Absent where it reads no stream.
      * </pre>
      *
-     * <code>optional string offset = 18 [json_name = "Offset"];</code>
+     * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for offset to set.
      * @return This builder for chaining.
      */
@@ -4257,7 +4257,7 @@ private static final long serialVersionUID = 0L;
      * The same for the stream INGENIUM_DATA.
      * </pre>
      *
-     * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+     * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return Whether the dataOffset field is set.
      */
     public boolean hasDataOffset() {
@@ -4268,7 +4268,7 @@ private static final long serialVersionUID = 0L;
      * The same for the stream INGENIUM_DATA.
      * </pre>
      *
-     * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+     * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The dataOffset.
      */
     public java.lang.String getDataOffset() {
@@ -4288,7 +4288,7 @@ private static final long serialVersionUID = 0L;
      * The same for the stream INGENIUM_DATA.
      * </pre>
      *
-     * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+     * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for dataOffset.
      */
     public com.google.protobuf.ByteString
@@ -4309,7 +4309,7 @@ private static final long serialVersionUID = 0L;
      * The same for the stream INGENIUM_DATA.
      * </pre>
      *
-     * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+     * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The dataOffset to set.
      * @return This builder for chaining.
      */
@@ -4326,7 +4326,7 @@ private static final long serialVersionUID = 0L;
      * The same for the stream INGENIUM_DATA.
      * </pre>
      *
-     * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+     * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearDataOffset() {
@@ -4340,7 +4340,7 @@ private static final long serialVersionUID = 0L;
      * The same for the stream INGENIUM_DATA.
      * </pre>
      *
-     * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+     * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for dataOffset to set.
      * @return This builder for chaining.
      */
@@ -4613,7 +4613,7 @@ private static final long serialVersionUID = 0L;
      * nothing.
      * </pre>
      *
-     * <code>optional string busy = 25 [json_name = "Busy"];</code>
+     * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
      * @return Whether the busy field is set.
      */
     public boolean hasBusy() {
@@ -4625,7 +4625,7 @@ private static final long serialVersionUID = 0L;
      * nothing.
      * </pre>
      *
-     * <code>optional string busy = 25 [json_name = "Busy"];</code>
+     * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
      * @return The busy.
      */
     public java.lang.String getBusy() {
@@ -4646,7 +4646,7 @@ private static final long serialVersionUID = 0L;
      * nothing.
      * </pre>
      *
-     * <code>optional string busy = 25 [json_name = "Busy"];</code>
+     * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for busy.
      */
     public com.google.protobuf.ByteString
@@ -4668,7 +4668,7 @@ private static final long serialVersionUID = 0L;
      * nothing.
      * </pre>
      *
-     * <code>optional string busy = 25 [json_name = "Busy"];</code>
+     * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
      * @param value The busy to set.
      * @return This builder for chaining.
      */
@@ -4686,7 +4686,7 @@ private static final long serialVersionUID = 0L;
      * nothing.
      * </pre>
      *
-     * <code>optional string busy = 25 [json_name = "Busy"];</code>
+     * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearBusy() {
@@ -4701,7 +4701,7 @@ private static final long serialVersionUID = 0L;
      * nothing.
      * </pre>
      *
-     * <code>optional string busy = 25 [json_name = "Busy"];</code>
+     * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for busy to set.
      * @return This builder for chaining.
      */
@@ -4778,7 +4778,7 @@ private static final long serialVersionUID = 0L;
      * order passes.
      * </pre>
      *
-     * <code>optional string trading = 27 [json_name = "Trading"];</code>
+     * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
      * @return Whether the trading field is set.
      */
     public boolean hasTrading() {
@@ -4790,7 +4790,7 @@ private static final long serialVersionUID = 0L;
      * order passes.
      * </pre>
      *
-     * <code>optional string trading = 27 [json_name = "Trading"];</code>
+     * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
      * @return The trading.
      */
     public java.lang.String getTrading() {
@@ -4811,7 +4811,7 @@ private static final long serialVersionUID = 0L;
      * order passes.
      * </pre>
      *
-     * <code>optional string trading = 27 [json_name = "Trading"];</code>
+     * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
      * @return The bytes for trading.
      */
     public com.google.protobuf.ByteString
@@ -4833,7 +4833,7 @@ private static final long serialVersionUID = 0L;
      * order passes.
      * </pre>
      *
-     * <code>optional string trading = 27 [json_name = "Trading"];</code>
+     * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
      * @param value The trading to set.
      * @return This builder for chaining.
      */
@@ -4851,7 +4851,7 @@ private static final long serialVersionUID = 0L;
      * order passes.
      * </pre>
      *
-     * <code>optional string trading = 27 [json_name = "Trading"];</code>
+     * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
      * @return This builder for chaining.
      */
     public Builder clearTrading() {
@@ -4866,7 +4866,7 @@ private static final long serialVersionUID = 0L;
      * order passes.
      * </pre>
      *
-     * <code>optional string trading = 27 [json_name = "Trading"];</code>
+     * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
      * @param value The bytes for trading to set.
      * @return This builder for chaining.
      */
@@ -4886,7 +4886,7 @@ private static final long serialVersionUID = 0L;
      * Why trading is restricted, and who says so, in words. Absent when it is not.
      * </pre>
      *
-     * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+     * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
      * @return Whether the tradingReason field is set.
      */
     public boolean hasTradingReason() {
@@ -4897,7 +4897,7 @@ private static final long serialVersionUID = 0L;
      * Why trading is restricted, and who says so, in words. Absent when it is not.
      * </pre>
      *
-     * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+     * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
      * @return The tradingReason.
      */
     public java.lang.String getTradingReason() {
@@ -4917,7 +4917,7 @@ private static final long serialVersionUID = 0L;
      * Why trading is restricted, and who says so, in words. Absent when it is not.
      * </pre>
      *
-     * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+     * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for tradingReason.
      */
     public com.google.protobuf.ByteString
@@ -4938,7 +4938,7 @@ private static final long serialVersionUID = 0L;
      * Why trading is restricted, and who says so, in words. Absent when it is not.
      * </pre>
      *
-     * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+     * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
      * @param value The tradingReason to set.
      * @return This builder for chaining.
      */
@@ -4955,7 +4955,7 @@ private static final long serialVersionUID = 0L;
      * Why trading is restricted, and who says so, in words. Absent when it is not.
      * </pre>
      *
-     * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+     * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearTradingReason() {
@@ -4969,7 +4969,7 @@ private static final long serialVersionUID = 0L;
      * Why trading is restricted, and who says so, in words. Absent when it is not.
      * </pre>
      *
-     * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+     * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for tradingReason to set.
      * @return This builder for chaining.
      */
@@ -4989,7 +4989,7 @@ private static final long serialVersionUID = 0L;
      * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
      * </pre>
      *
-     * <code>optional string problem = 29 [json_name = "Problem"];</code>
+     * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
      * @return Whether the problem field is set.
      */
     public boolean hasProblem() {
@@ -5000,7 +5000,7 @@ private static final long serialVersionUID = 0L;
      * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
      * </pre>
      *
-     * <code>optional string problem = 29 [json_name = "Problem"];</code>
+     * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
      * @return The problem.
      */
     public java.lang.String getProblem() {
@@ -5020,7 +5020,7 @@ private static final long serialVersionUID = 0L;
      * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
      * </pre>
      *
-     * <code>optional string problem = 29 [json_name = "Problem"];</code>
+     * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for problem.
      */
     public com.google.protobuf.ByteString
@@ -5041,7 +5041,7 @@ private static final long serialVersionUID = 0L;
      * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
      * </pre>
      *
-     * <code>optional string problem = 29 [json_name = "Problem"];</code>
+     * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
      * @param value The problem to set.
      * @return This builder for chaining.
      */
@@ -5058,7 +5058,7 @@ private static final long serialVersionUID = 0L;
      * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
      * </pre>
      *
-     * <code>optional string problem = 29 [json_name = "Problem"];</code>
+     * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearProblem() {
@@ -5072,7 +5072,7 @@ private static final long serialVersionUID = 0L;
      * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
      * </pre>
      *
-     * <code>optional string problem = 29 [json_name = "Problem"];</code>
+     * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for problem to set.
      * @return This builder for chaining.
      */

@@ -15,7 +15,7 @@ public interface ComponentStatusOrBuilder extends
    * Name of the app: "momentum".
    * </pre>
    *
-   * <code>string app = 1 [json_name = "App"];</code>
+   * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
    * @return The app.
    */
   java.lang.String getApp();
@@ -24,7 +24,7 @@ public interface ComponentStatusOrBuilder extends
    * Name of the app: "momentum".
    * </pre>
    *
-   * <code>string app = 1 [json_name = "App"];</code>
+   * <code>string app = 1 [json_name = "App", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for app.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface ComponentStatusOrBuilder extends
    * Name of the component, unique within the app: "rsi".
    * </pre>
    *
-   * <code>string component = 2 [json_name = "Component"];</code>
+   * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The component.
    */
   java.lang.String getComponent();
@@ -44,7 +44,7 @@ public interface ComponentStatusOrBuilder extends
    * Name of the component, unique within the app: "rsi".
    * </pre>
    *
-   * <code>string component = 2 [json_name = "Component"];</code>
+   * <code>string component = 2 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for component.
    */
   com.google.protobuf.ByteString
@@ -55,7 +55,7 @@ public interface ComponentStatusOrBuilder extends
    * Its role: "ingestor", "strategy", "portfolio" or "executor".
    * </pre>
    *
-   * <code>string role = 3 [json_name = "Role"];</code>
+   * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
    * @return The role.
    */
   java.lang.String getRole();
@@ -64,7 +64,7 @@ public interface ComponentStatusOrBuilder extends
    * Its role: "ingestor", "strategy", "portfolio" or "executor".
    * </pre>
    *
-   * <code>string role = 3 [json_name = "Role"];</code>
+   * <code>string role = 3 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
    * @return The bytes for role.
    */
   com.google.protobuf.ByteString
@@ -76,7 +76,7 @@ public interface ComponentStatusOrBuilder extends
    * stated.
    * </pre>
    *
-   * <code>string language = 4 [json_name = "Language"];</code>
+   * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
    * @return The language.
    */
   java.lang.String getLanguage();
@@ -86,7 +86,7 @@ public interface ComponentStatusOrBuilder extends
    * stated.
    * </pre>
    *
-   * <code>string language = 4 [json_name = "Language"];</code>
+   * <code>string language = 4 [json_name = "Language", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for language.
    */
   com.google.protobuf.ByteString
@@ -97,7 +97,7 @@ public interface ComponentStatusOrBuilder extends
    * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
    * </pre>
    *
-   * <code>string version = 5 [json_name = "Version"];</code>
+   * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
    * @return The version.
    */
   java.lang.String getVersion();
@@ -106,7 +106,7 @@ public interface ComponentStatusOrBuilder extends
    * Version of its SDK, or of the program itself: "0.4.0". Empty means not stated.
    * </pre>
    *
-   * <code>string version = 5 [json_name = "Version"];</code>
+   * <code>string version = 5 [json_name = "Version", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for version.
    */
   com.google.protobuf.ByteString
@@ -117,7 +117,7 @@ public interface ComponentStatusOrBuilder extends
    * Tells this start of the component from all others: any text that is new at each start.
    * </pre>
    *
-   * <code>string life = 6 [json_name = "Life"];</code>
+   * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
    * @return The life.
    */
   java.lang.String getLife();
@@ -126,7 +126,7 @@ public interface ComponentStatusOrBuilder extends
    * Tells this start of the component from all others: any text that is new at each start.
    * </pre>
    *
-   * <code>string life = 6 [json_name = "Life"];</code>
+   * <code>string life = 6 [json_name = "Life", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for life.
    */
   com.google.protobuf.ByteString
@@ -137,7 +137,7 @@ public interface ComponentStatusOrBuilder extends
    * Name of the machine that it runs on. Empty means not stated.
    * </pre>
    *
-   * <code>string host = 7 [json_name = "Host"];</code>
+   * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
    * @return The host.
    */
   java.lang.String getHost();
@@ -146,7 +146,7 @@ public interface ComponentStatusOrBuilder extends
    * Name of the machine that it runs on. Empty means not stated.
    * </pre>
    *
-   * <code>string host = 7 [json_name = "Host"];</code>
+   * <code>string host = 7 [json_name = "Host", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for host.
    */
   com.google.protobuf.ByteString
@@ -169,7 +169,7 @@ public interface ComponentStatusOrBuilder extends
    * when somebody else starts it.
    * </pre>
    *
-   * <code>string state = 9 [json_name = "State"];</code>
+   * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return The state.
    */
   java.lang.String getState();
@@ -180,7 +180,7 @@ public interface ComponentStatusOrBuilder extends
    * when somebody else starts it.
    * </pre>
    *
-   * <code>string state = 9 [json_name = "State"];</code>
+   * <code>string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for state.
    */
   com.google.protobuf.ByteString
@@ -276,7 +276,7 @@ public interface ComponentStatusOrBuilder extends
    * means none yet.
    * </pre>
    *
-   * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+   * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the lastEvent field is set.
    */
   boolean hasLastEvent();
@@ -286,7 +286,7 @@ public interface ComponentStatusOrBuilder extends
    * means none yet.
    * </pre>
    *
-   * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+   * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
    * @return The lastEvent.
    */
   java.lang.String getLastEvent();
@@ -296,7 +296,7 @@ public interface ComponentStatusOrBuilder extends
    * means none yet.
    * </pre>
    *
-   * <code>optional string last_event = 15 [json_name = "LastEvent"];</code>
+   * <code>optional string last_event = 15 [json_name = "LastEvent", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for lastEvent.
    */
   com.google.protobuf.ByteString
@@ -307,7 +307,7 @@ public interface ComponentStatusOrBuilder extends
    * Symbol of that event. Absent means none.
    * </pre>
    *
-   * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+   * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the lastSymbol field is set.
    */
   boolean hasLastSymbol();
@@ -316,7 +316,7 @@ public interface ComponentStatusOrBuilder extends
    * Symbol of that event. Absent means none.
    * </pre>
    *
-   * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+   * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
    * @return The lastSymbol.
    */
   java.lang.String getLastSymbol();
@@ -325,7 +325,7 @@ public interface ComponentStatusOrBuilder extends
    * Symbol of that event. Absent means none.
    * </pre>
    *
-   * <code>optional string last_symbol = 16 [json_name = "LastSymbol"];</code>
+   * <code>optional string last_symbol = 16 [json_name = "LastSymbol", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for lastSymbol.
    */
   com.google.protobuf.ByteString
@@ -364,7 +364,7 @@ public interface ComponentStatusOrBuilder extends
    * Absent where it reads no stream.
    * </pre>
    *
-   * <code>optional string offset = 18 [json_name = "Offset"];</code>
+   * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the offset field is set.
    */
   boolean hasOffset();
@@ -374,7 +374,7 @@ public interface ComponentStatusOrBuilder extends
    * Absent where it reads no stream.
    * </pre>
    *
-   * <code>optional string offset = 18 [json_name = "Offset"];</code>
+   * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The offset.
    */
   java.lang.String getOffset();
@@ -384,7 +384,7 @@ public interface ComponentStatusOrBuilder extends
    * Absent where it reads no stream.
    * </pre>
    *
-   * <code>optional string offset = 18 [json_name = "Offset"];</code>
+   * <code>optional string offset = 18 [json_name = "Offset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for offset.
    */
   com.google.protobuf.ByteString
@@ -395,7 +395,7 @@ public interface ComponentStatusOrBuilder extends
    * The same for the stream INGENIUM_DATA.
    * </pre>
    *
-   * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+   * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the dataOffset field is set.
    */
   boolean hasDataOffset();
@@ -404,7 +404,7 @@ public interface ComponentStatusOrBuilder extends
    * The same for the stream INGENIUM_DATA.
    * </pre>
    *
-   * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+   * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The dataOffset.
    */
   java.lang.String getDataOffset();
@@ -413,7 +413,7 @@ public interface ComponentStatusOrBuilder extends
    * The same for the stream INGENIUM_DATA.
    * </pre>
    *
-   * <code>optional string data_offset = 19 [json_name = "DataOffset"];</code>
+   * <code>optional string data_offset = 19 [json_name = "DataOffset", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for dataOffset.
    */
   com.google.protobuf.ByteString
@@ -497,7 +497,7 @@ public interface ComponentStatusOrBuilder extends
    * nothing.
    * </pre>
    *
-   * <code>optional string busy = 25 [json_name = "Busy"];</code>
+   * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the busy field is set.
    */
   boolean hasBusy();
@@ -507,7 +507,7 @@ public interface ComponentStatusOrBuilder extends
    * nothing.
    * </pre>
    *
-   * <code>optional string busy = 25 [json_name = "Busy"];</code>
+   * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
    * @return The busy.
    */
   java.lang.String getBusy();
@@ -517,7 +517,7 @@ public interface ComponentStatusOrBuilder extends
    * nothing.
    * </pre>
    *
-   * <code>optional string busy = 25 [json_name = "Busy"];</code>
+   * <code>optional string busy = 25 [json_name = "Busy", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for busy.
    */
   com.google.protobuf.ByteString
@@ -548,7 +548,7 @@ public interface ComponentStatusOrBuilder extends
    * order passes.
    * </pre>
    *
-   * <code>optional string trading = 27 [json_name = "Trading"];</code>
+   * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
    * @return Whether the trading field is set.
    */
   boolean hasTrading();
@@ -558,7 +558,7 @@ public interface ComponentStatusOrBuilder extends
    * order passes.
    * </pre>
    *
-   * <code>optional string trading = 27 [json_name = "Trading"];</code>
+   * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
    * @return The trading.
    */
   java.lang.String getTrading();
@@ -568,7 +568,7 @@ public interface ComponentStatusOrBuilder extends
    * order passes.
    * </pre>
    *
-   * <code>optional string trading = 27 [json_name = "Trading"];</code>
+   * <code>optional string trading = 27 [json_name = "Trading", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TradingState"];</code>
    * @return The bytes for trading.
    */
   com.google.protobuf.ByteString
@@ -579,7 +579,7 @@ public interface ComponentStatusOrBuilder extends
    * Why trading is restricted, and who says so, in words. Absent when it is not.
    * </pre>
    *
-   * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+   * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the tradingReason field is set.
    */
   boolean hasTradingReason();
@@ -588,7 +588,7 @@ public interface ComponentStatusOrBuilder extends
    * Why trading is restricted, and who says so, in words. Absent when it is not.
    * </pre>
    *
-   * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+   * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
    * @return The tradingReason.
    */
   java.lang.String getTradingReason();
@@ -597,7 +597,7 @@ public interface ComponentStatusOrBuilder extends
    * Why trading is restricted, and who says so, in words. Absent when it is not.
    * </pre>
    *
-   * <code>optional string trading_reason = 28 [json_name = "TradingReason"];</code>
+   * <code>optional string trading_reason = 28 [json_name = "TradingReason", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for tradingReason.
    */
   com.google.protobuf.ByteString
@@ -608,7 +608,7 @@ public interface ComponentStatusOrBuilder extends
    * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
    * </pre>
    *
-   * <code>optional string problem = 29 [json_name = "Problem"];</code>
+   * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the problem field is set.
    */
   boolean hasProblem();
@@ -617,7 +617,7 @@ public interface ComponentStatusOrBuilder extends
    * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
    * </pre>
    *
-   * <code>optional string problem = 29 [json_name = "Problem"];</code>
+   * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
    * @return The problem.
    */
   java.lang.String getProblem();
@@ -626,7 +626,7 @@ public interface ComponentStatusOrBuilder extends
    * What a person should look at, in words: "order order_2Y... is unknown". Absent means nothing.
    * </pre>
    *
-   * <code>optional string problem = 29 [json_name = "Problem"];</code>
+   * <code>optional string problem = 29 [json_name = "Problem", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for problem.
    */
   com.google.protobuf.ByteString

@@ -66,7 +66,7 @@ private static final long serialVersionUID = 0L;
    * Unique id, "control_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -87,7 +87,7 @@ private static final long serialVersionUID = 0L;
    * Unique id, "control_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -112,7 +112,7 @@ private static final long serialVersionUID = 0L;
    * When it was said. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   @java.lang.Override
@@ -124,7 +124,7 @@ private static final long serialVersionUID = 0L;
    * When it was said. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   @java.lang.Override
@@ -136,7 +136,7 @@ private static final long serialVersionUID = 0L;
    * When it was said. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   @java.lang.Override
   public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
@@ -152,7 +152,7 @@ private static final long serialVersionUID = 0L;
    * smaller) or "halted" (no orders, and working ones are canceled).
    * </pre>
    *
-   * <code>string state = 3 [json_name = "State"];</code>
+   * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
    * @return The state.
    */
   @java.lang.Override
@@ -174,7 +174,7 @@ private static final long serialVersionUID = 0L;
    * smaller) or "halted" (no orders, and working ones are canceled).
    * </pre>
    *
-   * <code>string state = 3 [json_name = "State"];</code>
+   * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
    * @return The bytes for state.
    */
   @java.lang.Override
@@ -200,7 +200,7 @@ private static final long serialVersionUID = 0L;
    * Why, in words.
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The reason.
    */
   @java.lang.Override
@@ -221,7 +221,7 @@ private static final long serialVersionUID = 0L;
    * Why, in words.
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for reason.
    */
   @java.lang.Override
@@ -247,7 +247,7 @@ private static final long serialVersionUID = 0L;
    * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
    * </pre>
    *
-   * <code>string sender = 5 [json_name = "Sender"];</code>
+   * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
    * @return The sender.
    */
   @java.lang.Override
@@ -268,7 +268,7 @@ private static final long serialVersionUID = 0L;
    * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
    * </pre>
    *
-   * <code>string sender = 5 [json_name = "Sender"];</code>
+   * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for sender.
    */
   @java.lang.Override
@@ -710,7 +710,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "control_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -730,7 +730,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "control_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -751,7 +751,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "control_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -768,7 +768,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "control_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -782,7 +782,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "control_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */
@@ -804,7 +804,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return Whether the timestamp field is set.
      */
     public boolean hasTimestamp() {
@@ -815,7 +815,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return The timestamp.
      */
     public com.google.protobuf.Timestamp getTimestamp() {
@@ -830,7 +830,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -848,7 +848,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(
         com.google.protobuf.Timestamp.Builder builderForValue) {
@@ -866,7 +866,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder mergeTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -891,7 +891,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder clearTimestamp() {
       bitField0_ = (bitField0_ & ~0x00000002);
@@ -908,7 +908,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.Timestamp.Builder getTimestampBuilder() {
       bitField0_ |= 0x00000002;
@@ -920,7 +920,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
       if (timestampBuilder_ != null) {
@@ -935,7 +935,7 @@ private static final long serialVersionUID = 0L;
      * When it was said. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
@@ -958,7 +958,7 @@ private static final long serialVersionUID = 0L;
      * smaller) or "halted" (no orders, and working ones are canceled).
      * </pre>
      *
-     * <code>string state = 3 [json_name = "State"];</code>
+     * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
      * @return The state.
      */
     public java.lang.String getState() {
@@ -979,7 +979,7 @@ private static final long serialVersionUID = 0L;
      * smaller) or "halted" (no orders, and working ones are canceled).
      * </pre>
      *
-     * <code>string state = 3 [json_name = "State"];</code>
+     * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
      * @return The bytes for state.
      */
     public com.google.protobuf.ByteString
@@ -1001,7 +1001,7 @@ private static final long serialVersionUID = 0L;
      * smaller) or "halted" (no orders, and working ones are canceled).
      * </pre>
      *
-     * <code>string state = 3 [json_name = "State"];</code>
+     * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
      * @param value The state to set.
      * @return This builder for chaining.
      */
@@ -1019,7 +1019,7 @@ private static final long serialVersionUID = 0L;
      * smaller) or "halted" (no orders, and working ones are canceled).
      * </pre>
      *
-     * <code>string state = 3 [json_name = "State"];</code>
+     * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
      * @return This builder for chaining.
      */
     public Builder clearState() {
@@ -1034,7 +1034,7 @@ private static final long serialVersionUID = 0L;
      * smaller) or "halted" (no orders, and working ones are canceled).
      * </pre>
      *
-     * <code>string state = 3 [json_name = "State"];</code>
+     * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
      * @param value The bytes for state to set.
      * @return This builder for chaining.
      */
@@ -1054,7 +1054,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return The reason.
      */
     public java.lang.String getReason() {
@@ -1074,7 +1074,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for reason.
      */
     public com.google.protobuf.ByteString
@@ -1095,7 +1095,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @param value The reason to set.
      * @return This builder for chaining.
      */
@@ -1112,7 +1112,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearReason() {
@@ -1126,7 +1126,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for reason to set.
      * @return This builder for chaining.
      */
@@ -1146,7 +1146,7 @@ private static final long serialVersionUID = 0L;
      * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
      * </pre>
      *
-     * <code>string sender = 5 [json_name = "Sender"];</code>
+     * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
      * @return The sender.
      */
     public java.lang.String getSender() {
@@ -1166,7 +1166,7 @@ private static final long serialVersionUID = 0L;
      * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
      * </pre>
      *
-     * <code>string sender = 5 [json_name = "Sender"];</code>
+     * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for sender.
      */
     public com.google.protobuf.ByteString
@@ -1187,7 +1187,7 @@ private static final long serialVersionUID = 0L;
      * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
      * </pre>
      *
-     * <code>string sender = 5 [json_name = "Sender"];</code>
+     * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
      * @param value The sender to set.
      * @return This builder for chaining.
      */
@@ -1204,7 +1204,7 @@ private static final long serialVersionUID = 0L;
      * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
      * </pre>
      *
-     * <code>string sender = 5 [json_name = "Sender"];</code>
+     * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSender() {
@@ -1218,7 +1218,7 @@ private static final long serialVersionUID = 0L;
      * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
      * </pre>
      *
-     * <code>string sender = 5 [json_name = "Sender"];</code>
+     * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for sender to set.
      * @return This builder for chaining.
      */

@@ -15,7 +15,7 @@ public interface ControlEventOrBuilder extends
    * Unique id, "control_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   java.lang.String getId();
@@ -24,7 +24,7 @@ public interface ControlEventOrBuilder extends
    * Unique id, "control_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface ControlEventOrBuilder extends
    * When it was said. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   boolean hasTimestamp();
@@ -44,7 +44,7 @@ public interface ControlEventOrBuilder extends
    * When it was said. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   com.google.protobuf.Timestamp getTimestamp();
@@ -53,7 +53,7 @@ public interface ControlEventOrBuilder extends
    * When it was said. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder();
 
@@ -63,7 +63,7 @@ public interface ControlEventOrBuilder extends
    * smaller) or "halted" (no orders, and working ones are canceled).
    * </pre>
    *
-   * <code>string state = 3 [json_name = "State"];</code>
+   * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
    * @return The state.
    */
   java.lang.String getState();
@@ -73,7 +73,7 @@ public interface ControlEventOrBuilder extends
    * smaller) or "halted" (no orders, and working ones are canceled).
    * </pre>
    *
-   * <code>string state = 3 [json_name = "State"];</code>
+   * <code>string state = 3 [json_name = "State", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradingState"];</code>
    * @return The bytes for state.
    */
   com.google.protobuf.ByteString
@@ -84,7 +84,7 @@ public interface ControlEventOrBuilder extends
    * Why, in words.
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The reason.
    */
   java.lang.String getReason();
@@ -93,7 +93,7 @@ public interface ControlEventOrBuilder extends
    * Why, in words.
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for reason.
    */
   com.google.protobuf.ByteString
@@ -104,7 +104,7 @@ public interface ControlEventOrBuilder extends
    * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
    * </pre>
    *
-   * <code>string sender = 5 [json_name = "Sender"];</code>
+   * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
    * @return The sender.
    */
   java.lang.String getSender();
@@ -113,7 +113,7 @@ public interface ControlEventOrBuilder extends
    * Who says so: a component, or a person and a machine, "ann&#64;trader-1".
    * </pre>
    *
-   * <code>string sender = 5 [json_name = "Sender"];</code>
+   * <code>string sender = 5 [json_name = "Sender", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for sender.
    */
   com.google.protobuf.ByteString

@@ -66,7 +66,7 @@ private static final long serialVersionUID = 0L;
    * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
    * </pre>
    *
-   * <code>string type = 1 [json_name = "Type"];</code>
+   * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
    * @return The type.
    */
   @java.lang.Override
@@ -87,7 +87,7 @@ private static final long serialVersionUID = 0L;
    * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
    * </pre>
    *
-   * <code>string type = 1 [json_name = "Type"];</code>
+   * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for type.
    */
   @java.lang.Override
@@ -113,7 +113,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
    * </pre>
    *
-   * <code>string symbol = 2 [json_name = "Symbol"];</code>
+   * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -134,7 +134,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
    * </pre>
    *
-   * <code>string symbol = 2 [json_name = "Symbol"];</code>
+   * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -163,7 +163,7 @@ private static final long serialVersionUID = 0L;
    * and on live data that arrives.
    * </pre>
    *
-   * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+   * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The timestamp.
    */
   @java.lang.Override
@@ -187,7 +187,7 @@ private static final long serialVersionUID = 0L;
    * and on live data that arrives.
    * </pre>
    *
-   * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+   * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for timestamp.
    */
   @java.lang.Override
@@ -252,7 +252,7 @@ private static final long serialVersionUID = 0L;
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 5 [json_name = "Id"];</code>
+   * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return Whether the id field is set.
    */
   @java.lang.Override
@@ -265,7 +265,7 @@ private static final long serialVersionUID = 0L;
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 5 [json_name = "Id"];</code>
+   * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -287,7 +287,7 @@ private static final long serialVersionUID = 0L;
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 5 [json_name = "Id"];</code>
+   * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -735,7 +735,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
      * </pre>
      *
-     * <code>string type = 1 [json_name = "Type"];</code>
+     * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
      * @return The type.
      */
     public java.lang.String getType() {
@@ -755,7 +755,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
      * </pre>
      *
-     * <code>string type = 1 [json_name = "Type"];</code>
+     * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
      * @return The bytes for type.
      */
     public com.google.protobuf.ByteString
@@ -776,7 +776,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
      * </pre>
      *
-     * <code>string type = 1 [json_name = "Type"];</code>
+     * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
      * @param value The type to set.
      * @return This builder for chaining.
      */
@@ -793,7 +793,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
      * </pre>
      *
-     * <code>string type = 1 [json_name = "Type"];</code>
+     * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearType() {
@@ -807,7 +807,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
      * </pre>
      *
-     * <code>string type = 1 [json_name = "Type"];</code>
+     * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
      * @param value The bytes for type to set.
      * @return This builder for chaining.
      */
@@ -827,7 +827,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -847,7 +847,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -868,7 +868,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -885,7 +885,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -899,7 +899,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */
@@ -922,7 +922,7 @@ private static final long serialVersionUID = 0L;
      * and on live data that arrives.
      * </pre>
      *
-     * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+     * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The timestamp.
      */
     public java.lang.String getTimestamp() {
@@ -945,7 +945,7 @@ private static final long serialVersionUID = 0L;
      * and on live data that arrives.
      * </pre>
      *
-     * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+     * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for timestamp.
      */
     public com.google.protobuf.ByteString
@@ -969,7 +969,7 @@ private static final long serialVersionUID = 0L;
      * and on live data that arrives.
      * </pre>
      *
-     * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+     * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The timestamp to set.
      * @return This builder for chaining.
      */
@@ -989,7 +989,7 @@ private static final long serialVersionUID = 0L;
      * and on live data that arrives.
      * </pre>
      *
-     * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+     * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearTimestamp() {
@@ -1006,7 +1006,7 @@ private static final long serialVersionUID = 0L;
      * and on live data that arrives.
      * </pre>
      *
-     * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+     * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for timestamp to set.
      * @return This builder for chaining.
      */
@@ -1182,7 +1182,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 5 [json_name = "Id"];</code>
+     * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return Whether the id field is set.
      */
     public boolean hasId() {
@@ -1194,7 +1194,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 5 [json_name = "Id"];</code>
+     * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -1215,7 +1215,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 5 [json_name = "Id"];</code>
+     * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -1237,7 +1237,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 5 [json_name = "Id"];</code>
+     * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -1255,7 +1255,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 5 [json_name = "Id"];</code>
+     * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -1270,7 +1270,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 5 [json_name = "Id"];</code>
+     * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */

@@ -15,7 +15,7 @@ public interface DataEventOrBuilder extends
    * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
    * </pre>
    *
-   * <code>string type = 1 [json_name = "Type"];</code>
+   * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
    * @return The type.
    */
   java.lang.String getType();
@@ -24,7 +24,7 @@ public interface DataEventOrBuilder extends
    * Kind of the data. "data.type.ohlc" is the one in use; an unknown kind is kept as it is.
    * </pre>
    *
-   * <code>string type = 1 [json_name = "Type"];</code>
+   * <code>string type = 1 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DataType", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for type.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface DataEventOrBuilder extends
    * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
    * </pre>
    *
-   * <code>string symbol = 2 [json_name = "Symbol"];</code>
+   * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   java.lang.String getSymbol();
@@ -44,7 +44,7 @@ public interface DataEventOrBuilder extends
    * Name of the instrument as its venue writes it, case kept: "AAPL", "BRK.B".
    * </pre>
    *
-   * <code>string symbol = 2 [json_name = "Symbol"];</code>
+   * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   com.google.protobuf.ByteString
@@ -58,7 +58,7 @@ public interface DataEventOrBuilder extends
    * and on live data that arrives.
    * </pre>
    *
-   * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+   * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The timestamp.
    */
   java.lang.String getTimestamp();
@@ -70,7 +70,7 @@ public interface DataEventOrBuilder extends
    * and on live data that arrives.
    * </pre>
    *
-   * <code>string timestamp = 3 [json_name = "Timestamp"];</code>
+   * <code>string timestamp = 3 [json_name = "Timestamp", (.ingenium.v1.format) = "time", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for timestamp.
    */
   com.google.protobuf.ByteString
@@ -109,7 +109,7 @@ public interface DataEventOrBuilder extends
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 5 [json_name = "Id"];</code>
+   * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return Whether the id field is set.
    */
   boolean hasId();
@@ -119,7 +119,7 @@ public interface DataEventOrBuilder extends
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 5 [json_name = "Id"];</code>
+   * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   java.lang.String getId();
@@ -129,7 +129,7 @@ public interface DataEventOrBuilder extends
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 5 [json_name = "Id"];</code>
+   * <code>optional string id = 5 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   com.google.protobuf.ByteString

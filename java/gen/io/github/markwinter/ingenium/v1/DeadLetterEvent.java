@@ -71,7 +71,7 @@ private static final long serialVersionUID = 0L;
    * Unique id, "dead_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -92,7 +92,7 @@ private static final long serialVersionUID = 0L;
    * Unique id, "dead_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -117,7 +117,7 @@ private static final long serialVersionUID = 0L;
    * When the payload was refused. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   @java.lang.Override
@@ -129,7 +129,7 @@ private static final long serialVersionUID = 0L;
    * When the payload was refused. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   @java.lang.Override
@@ -141,7 +141,7 @@ private static final long serialVersionUID = 0L;
    * When the payload was refused. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   @java.lang.Override
   public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
@@ -156,7 +156,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component that refused it.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The component.
    */
   @java.lang.Override
@@ -177,7 +177,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component that refused it.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for component.
    */
   @java.lang.Override
@@ -203,7 +203,7 @@ private static final long serialVersionUID = 0L;
    * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
    * @return The reason.
    */
   @java.lang.Override
@@ -224,7 +224,7 @@ private static final long serialVersionUID = 0L;
    * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for reason.
    */
   @java.lang.Override
@@ -250,7 +250,7 @@ private static final long serialVersionUID = 0L;
    * Why, in words; for a handler error its traceback.
    * </pre>
    *
-   * <code>string error = 5 [json_name = "Error"];</code>
+   * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
    * @return The error.
    */
   @java.lang.Override
@@ -271,7 +271,7 @@ private static final long serialVersionUID = 0L;
    * Why, in words; for a handler error its traceback.
    * </pre>
    *
-   * <code>string error = 5 [json_name = "Error"];</code>
+   * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for error.
    */
   @java.lang.Override
@@ -297,7 +297,7 @@ private static final long serialVersionUID = 0L;
    * Subject on which the payload came.
    * </pre>
    *
-   * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+   * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
    * @return The originalSubject.
    */
   @java.lang.Override
@@ -318,7 +318,7 @@ private static final long serialVersionUID = 0L;
    * Subject on which the payload came.
    * </pre>
    *
-   * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+   * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for originalSubject.
    */
   @java.lang.Override
@@ -359,7 +359,7 @@ private static final long serialVersionUID = 0L;
    * Name of the stream that keeps the payload. Absent when it came from none.
    * </pre>
    *
-   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the stream field is set.
    */
   @java.lang.Override
@@ -371,7 +371,7 @@ private static final long serialVersionUID = 0L;
    * Name of the stream that keeps the payload. Absent when it came from none.
    * </pre>
    *
-   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
    * @return The stream.
    */
   @java.lang.Override
@@ -392,7 +392,7 @@ private static final long serialVersionUID = 0L;
    * Name of the stream that keeps the payload. Absent when it came from none.
    * </pre>
    *
-   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for stream.
    */
   @java.lang.Override
@@ -418,7 +418,7 @@ private static final long serialVersionUID = 0L;
    * Sequence of the payload in that stream, a whole number: "1042".
    * </pre>
    *
-   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the streamSequence field is set.
    */
   @java.lang.Override
@@ -430,7 +430,7 @@ private static final long serialVersionUID = 0L;
    * Sequence of the payload in that stream, a whole number: "1042".
    * </pre>
    *
-   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The streamSequence.
    */
   @java.lang.Override
@@ -451,7 +451,7 @@ private static final long serialVersionUID = 0L;
    * Sequence of the payload in that stream, a whole number: "1042".
    * </pre>
    *
-   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for streamSequence.
    */
   @java.lang.Override
@@ -478,7 +478,7 @@ private static final long serialVersionUID = 0L;
    * none, and was taken for JSON.
    * </pre>
    *
-   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
    * @return Whether the contentType field is set.
    */
   @java.lang.Override
@@ -491,7 +491,7 @@ private static final long serialVersionUID = 0L;
    * none, and was taken for JSON.
    * </pre>
    *
-   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
    * @return The contentType.
    */
   @java.lang.Override
@@ -513,7 +513,7 @@ private static final long serialVersionUID = 0L;
    * none, and was taken for JSON.
    * </pre>
    *
-   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for contentType.
    */
   @java.lang.Override
@@ -1092,7 +1092,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "dead_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -1112,7 +1112,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "dead_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -1133,7 +1133,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "dead_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -1150,7 +1150,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "dead_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -1164,7 +1164,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "dead_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */
@@ -1186,7 +1186,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return Whether the timestamp field is set.
      */
     public boolean hasTimestamp() {
@@ -1197,7 +1197,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return The timestamp.
      */
     public com.google.protobuf.Timestamp getTimestamp() {
@@ -1212,7 +1212,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1230,7 +1230,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(
         com.google.protobuf.Timestamp.Builder builderForValue) {
@@ -1248,7 +1248,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder mergeTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1273,7 +1273,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder clearTimestamp() {
       bitField0_ = (bitField0_ & ~0x00000002);
@@ -1290,7 +1290,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.Timestamp.Builder getTimestampBuilder() {
       bitField0_ |= 0x00000002;
@@ -1302,7 +1302,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
       if (timestampBuilder_ != null) {
@@ -1317,7 +1317,7 @@ private static final long serialVersionUID = 0L;
      * When the payload was refused. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
@@ -1339,7 +1339,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that refused it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return The component.
      */
     public java.lang.String getComponent() {
@@ -1359,7 +1359,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that refused it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for component.
      */
     public com.google.protobuf.ByteString
@@ -1380,7 +1380,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that refused it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @param value The component to set.
      * @return This builder for chaining.
      */
@@ -1397,7 +1397,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that refused it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearComponent() {
@@ -1411,7 +1411,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that refused it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for component to set.
      * @return This builder for chaining.
      */
@@ -1431,7 +1431,7 @@ private static final long serialVersionUID = 0L;
      * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
      * @return The reason.
      */
     public java.lang.String getReason() {
@@ -1451,7 +1451,7 @@ private static final long serialVersionUID = 0L;
      * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
      * @return The bytes for reason.
      */
     public com.google.protobuf.ByteString
@@ -1472,7 +1472,7 @@ private static final long serialVersionUID = 0L;
      * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
      * @param value The reason to set.
      * @return This builder for chaining.
      */
@@ -1489,7 +1489,7 @@ private static final long serialVersionUID = 0L;
      * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearReason() {
@@ -1503,7 +1503,7 @@ private static final long serialVersionUID = 0L;
      * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
      * @param value The bytes for reason to set.
      * @return This builder for chaining.
      */
@@ -1523,7 +1523,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words; for a handler error its traceback.
      * </pre>
      *
-     * <code>string error = 5 [json_name = "Error"];</code>
+     * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @return The error.
      */
     public java.lang.String getError() {
@@ -1543,7 +1543,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words; for a handler error its traceback.
      * </pre>
      *
-     * <code>string error = 5 [json_name = "Error"];</code>
+     * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for error.
      */
     public com.google.protobuf.ByteString
@@ -1564,7 +1564,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words; for a handler error its traceback.
      * </pre>
      *
-     * <code>string error = 5 [json_name = "Error"];</code>
+     * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @param value The error to set.
      * @return This builder for chaining.
      */
@@ -1581,7 +1581,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words; for a handler error its traceback.
      * </pre>
      *
-     * <code>string error = 5 [json_name = "Error"];</code>
+     * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearError() {
@@ -1595,7 +1595,7 @@ private static final long serialVersionUID = 0L;
      * Why, in words; for a handler error its traceback.
      * </pre>
      *
-     * <code>string error = 5 [json_name = "Error"];</code>
+     * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for error to set.
      * @return This builder for chaining.
      */
@@ -1615,7 +1615,7 @@ private static final long serialVersionUID = 0L;
      * Subject on which the payload came.
      * </pre>
      *
-     * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+     * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
      * @return The originalSubject.
      */
     public java.lang.String getOriginalSubject() {
@@ -1635,7 +1635,7 @@ private static final long serialVersionUID = 0L;
      * Subject on which the payload came.
      * </pre>
      *
-     * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+     * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for originalSubject.
      */
     public com.google.protobuf.ByteString
@@ -1656,7 +1656,7 @@ private static final long serialVersionUID = 0L;
      * Subject on which the payload came.
      * </pre>
      *
-     * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+     * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
      * @param value The originalSubject to set.
      * @return This builder for chaining.
      */
@@ -1673,7 +1673,7 @@ private static final long serialVersionUID = 0L;
      * Subject on which the payload came.
      * </pre>
      *
-     * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+     * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearOriginalSubject() {
@@ -1687,7 +1687,7 @@ private static final long serialVersionUID = 0L;
      * Subject on which the payload came.
      * </pre>
      *
-     * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+     * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for originalSubject to set.
      * @return This builder for chaining.
      */
@@ -1751,7 +1751,7 @@ private static final long serialVersionUID = 0L;
      * Name of the stream that keeps the payload. Absent when it came from none.
      * </pre>
      *
-     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
      * @return Whether the stream field is set.
      */
     public boolean hasStream() {
@@ -1762,7 +1762,7 @@ private static final long serialVersionUID = 0L;
      * Name of the stream that keeps the payload. Absent when it came from none.
      * </pre>
      *
-     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
      * @return The stream.
      */
     public java.lang.String getStream() {
@@ -1782,7 +1782,7 @@ private static final long serialVersionUID = 0L;
      * Name of the stream that keeps the payload. Absent when it came from none.
      * </pre>
      *
-     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for stream.
      */
     public com.google.protobuf.ByteString
@@ -1803,7 +1803,7 @@ private static final long serialVersionUID = 0L;
      * Name of the stream that keeps the payload. Absent when it came from none.
      * </pre>
      *
-     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
      * @param value The stream to set.
      * @return This builder for chaining.
      */
@@ -1820,7 +1820,7 @@ private static final long serialVersionUID = 0L;
      * Name of the stream that keeps the payload. Absent when it came from none.
      * </pre>
      *
-     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearStream() {
@@ -1834,7 +1834,7 @@ private static final long serialVersionUID = 0L;
      * Name of the stream that keeps the payload. Absent when it came from none.
      * </pre>
      *
-     * <code>optional string stream = 8 [json_name = "Stream"];</code>
+     * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for stream to set.
      * @return This builder for chaining.
      */
@@ -1854,7 +1854,7 @@ private static final long serialVersionUID = 0L;
      * Sequence of the payload in that stream, a whole number: "1042".
      * </pre>
      *
-     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return Whether the streamSequence field is set.
      */
     public boolean hasStreamSequence() {
@@ -1865,7 +1865,7 @@ private static final long serialVersionUID = 0L;
      * Sequence of the payload in that stream, a whole number: "1042".
      * </pre>
      *
-     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The streamSequence.
      */
     public java.lang.String getStreamSequence() {
@@ -1885,7 +1885,7 @@ private static final long serialVersionUID = 0L;
      * Sequence of the payload in that stream, a whole number: "1042".
      * </pre>
      *
-     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for streamSequence.
      */
     public com.google.protobuf.ByteString
@@ -1906,7 +1906,7 @@ private static final long serialVersionUID = 0L;
      * Sequence of the payload in that stream, a whole number: "1042".
      * </pre>
      *
-     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The streamSequence to set.
      * @return This builder for chaining.
      */
@@ -1923,7 +1923,7 @@ private static final long serialVersionUID = 0L;
      * Sequence of the payload in that stream, a whole number: "1042".
      * </pre>
      *
-     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearStreamSequence() {
@@ -1937,7 +1937,7 @@ private static final long serialVersionUID = 0L;
      * Sequence of the payload in that stream, a whole number: "1042".
      * </pre>
      *
-     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+     * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for streamSequence to set.
      * @return This builder for chaining.
      */
@@ -1958,7 +1958,7 @@ private static final long serialVersionUID = 0L;
      * none, and was taken for JSON.
      * </pre>
      *
-     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
      * @return Whether the contentType field is set.
      */
     public boolean hasContentType() {
@@ -1970,7 +1970,7 @@ private static final long serialVersionUID = 0L;
      * none, and was taken for JSON.
      * </pre>
      *
-     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
      * @return The contentType.
      */
     public java.lang.String getContentType() {
@@ -1991,7 +1991,7 @@ private static final long serialVersionUID = 0L;
      * none, and was taken for JSON.
      * </pre>
      *
-     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
      * @return The bytes for contentType.
      */
     public com.google.protobuf.ByteString
@@ -2013,7 +2013,7 @@ private static final long serialVersionUID = 0L;
      * none, and was taken for JSON.
      * </pre>
      *
-     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
      * @param value The contentType to set.
      * @return This builder for chaining.
      */
@@ -2031,7 +2031,7 @@ private static final long serialVersionUID = 0L;
      * none, and was taken for JSON.
      * </pre>
      *
-     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearContentType() {
@@ -2046,7 +2046,7 @@ private static final long serialVersionUID = 0L;
      * none, and was taken for JSON.
      * </pre>
      *
-     * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+     * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
      * @param value The bytes for contentType to set.
      * @return This builder for chaining.
      */

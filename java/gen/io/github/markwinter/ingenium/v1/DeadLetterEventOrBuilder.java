@@ -15,7 +15,7 @@ public interface DeadLetterEventOrBuilder extends
    * Unique id, "dead_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   java.lang.String getId();
@@ -24,7 +24,7 @@ public interface DeadLetterEventOrBuilder extends
    * Unique id, "dead_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface DeadLetterEventOrBuilder extends
    * When the payload was refused. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   boolean hasTimestamp();
@@ -44,7 +44,7 @@ public interface DeadLetterEventOrBuilder extends
    * When the payload was refused. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   com.google.protobuf.Timestamp getTimestamp();
@@ -53,7 +53,7 @@ public interface DeadLetterEventOrBuilder extends
    * When the payload was refused. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder();
 
@@ -62,7 +62,7 @@ public interface DeadLetterEventOrBuilder extends
    * Name of the component that refused it.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The component.
    */
   java.lang.String getComponent();
@@ -71,7 +71,7 @@ public interface DeadLetterEventOrBuilder extends
    * Name of the component that refused it.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for component.
    */
   com.google.protobuf.ByteString
@@ -82,7 +82,7 @@ public interface DeadLetterEventOrBuilder extends
    * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
    * @return The reason.
    */
   java.lang.String getReason();
@@ -91,7 +91,7 @@ public interface DeadLetterEventOrBuilder extends
    * Why, as a token: "undecodable", "wrong_subject" or "handler_error".
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "DeadLetterReason", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for reason.
    */
   com.google.protobuf.ByteString
@@ -102,7 +102,7 @@ public interface DeadLetterEventOrBuilder extends
    * Why, in words; for a handler error its traceback.
    * </pre>
    *
-   * <code>string error = 5 [json_name = "Error"];</code>
+   * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
    * @return The error.
    */
   java.lang.String getError();
@@ -111,7 +111,7 @@ public interface DeadLetterEventOrBuilder extends
    * Why, in words; for a handler error its traceback.
    * </pre>
    *
-   * <code>string error = 5 [json_name = "Error"];</code>
+   * <code>string error = 5 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for error.
    */
   com.google.protobuf.ByteString
@@ -122,7 +122,7 @@ public interface DeadLetterEventOrBuilder extends
    * Subject on which the payload came.
    * </pre>
    *
-   * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+   * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
    * @return The originalSubject.
    */
   java.lang.String getOriginalSubject();
@@ -131,7 +131,7 @@ public interface DeadLetterEventOrBuilder extends
    * Subject on which the payload came.
    * </pre>
    *
-   * <code>string original_subject = 6 [json_name = "OriginalSubject"];</code>
+   * <code>string original_subject = 6 [json_name = "OriginalSubject", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for originalSubject.
    */
   com.google.protobuf.ByteString
@@ -152,7 +152,7 @@ public interface DeadLetterEventOrBuilder extends
    * Name of the stream that keeps the payload. Absent when it came from none.
    * </pre>
    *
-   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the stream field is set.
    */
   boolean hasStream();
@@ -161,7 +161,7 @@ public interface DeadLetterEventOrBuilder extends
    * Name of the stream that keeps the payload. Absent when it came from none.
    * </pre>
    *
-   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
    * @return The stream.
    */
   java.lang.String getStream();
@@ -170,7 +170,7 @@ public interface DeadLetterEventOrBuilder extends
    * Name of the stream that keeps the payload. Absent when it came from none.
    * </pre>
    *
-   * <code>optional string stream = 8 [json_name = "Stream"];</code>
+   * <code>optional string stream = 8 [json_name = "Stream", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for stream.
    */
   com.google.protobuf.ByteString
@@ -181,7 +181,7 @@ public interface DeadLetterEventOrBuilder extends
    * Sequence of the payload in that stream, a whole number: "1042".
    * </pre>
    *
-   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the streamSequence field is set.
    */
   boolean hasStreamSequence();
@@ -190,7 +190,7 @@ public interface DeadLetterEventOrBuilder extends
    * Sequence of the payload in that stream, a whole number: "1042".
    * </pre>
    *
-   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The streamSequence.
    */
   java.lang.String getStreamSequence();
@@ -199,7 +199,7 @@ public interface DeadLetterEventOrBuilder extends
    * Sequence of the payload in that stream, a whole number: "1042".
    * </pre>
    *
-   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence"];</code>
+   * <code>optional string stream_sequence = 9 [json_name = "StreamSequence", (.ingenium.v1.format) = "count", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for streamSequence.
    */
   com.google.protobuf.ByteString
@@ -211,7 +211,7 @@ public interface DeadLetterEventOrBuilder extends
    * none, and was taken for JSON.
    * </pre>
    *
-   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
    * @return Whether the contentType field is set.
    */
   boolean hasContentType();
@@ -221,7 +221,7 @@ public interface DeadLetterEventOrBuilder extends
    * none, and was taken for JSON.
    * </pre>
    *
-   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
    * @return The contentType.
    */
   java.lang.String getContentType();
@@ -231,7 +231,7 @@ public interface DeadLetterEventOrBuilder extends
    * none, and was taken for JSON.
    * </pre>
    *
-   * <code>optional string content_type = 10 [json_name = "ContentType"];</code>
+   * <code>optional string content_type = 10 [json_name = "ContentType", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "ContentType", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for contentType.
    */
   com.google.protobuf.ByteString

@@ -67,7 +67,7 @@ private static final long serialVersionUID = 0L;
    * Unique id, "denial_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -88,7 +88,7 @@ private static final long serialVersionUID = 0L;
    * Unique id, "denial_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -113,7 +113,7 @@ private static final long serialVersionUID = 0L;
    * When it was stopped. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   @java.lang.Override
@@ -125,7 +125,7 @@ private static final long serialVersionUID = 0L;
    * When it was stopped. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   @java.lang.Override
@@ -137,7 +137,7 @@ private static final long serialVersionUID = 0L;
    * When it was stopped. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   @java.lang.Override
   public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
@@ -152,7 +152,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component that stopped it.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The component.
    */
   @java.lang.Override
@@ -173,7 +173,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component that stopped it.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for component.
    */
   @java.lang.Override
@@ -199,7 +199,7 @@ private static final long serialVersionUID = 0L;
    * Which limit, as a token: "max_order_quantity", "halted" and so on.
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The reason.
    */
   @java.lang.Override
@@ -220,7 +220,7 @@ private static final long serialVersionUID = 0L;
    * Which limit, as a token: "max_order_quantity", "halted" and so on.
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for reason.
    */
   @java.lang.Override
@@ -246,7 +246,7 @@ private static final long serialVersionUID = 0L;
    * The same in words, with the numbers that were compared.
    * </pre>
    *
-   * <code>string detail = 5 [json_name = "Detail"];</code>
+   * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
    * @return The detail.
    */
   @java.lang.Override
@@ -267,7 +267,7 @@ private static final long serialVersionUID = 0L;
    * The same in words, with the numbers that were compared.
    * </pre>
    *
-   * <code>string detail = 5 [json_name = "Detail"];</code>
+   * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for detail.
    */
   @java.lang.Override
@@ -293,7 +293,7 @@ private static final long serialVersionUID = 0L;
    * Name of the order's instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 6 [json_name = "Symbol"];</code>
+   * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -314,7 +314,7 @@ private static final long serialVersionUID = 0L;
    * Name of the order's instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 6 [json_name = "Symbol"];</code>
+   * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -856,7 +856,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "denial_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -876,7 +876,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "denial_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -897,7 +897,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "denial_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -914,7 +914,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "denial_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -928,7 +928,7 @@ private static final long serialVersionUID = 0L;
      * Unique id, "denial_" and 27 letters or digits.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */
@@ -950,7 +950,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return Whether the timestamp field is set.
      */
     public boolean hasTimestamp() {
@@ -961,7 +961,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return The timestamp.
      */
     public com.google.protobuf.Timestamp getTimestamp() {
@@ -976,7 +976,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -994,7 +994,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(
         com.google.protobuf.Timestamp.Builder builderForValue) {
@@ -1012,7 +1012,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder mergeTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1037,7 +1037,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder clearTimestamp() {
       bitField0_ = (bitField0_ & ~0x00000002);
@@ -1054,7 +1054,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.Timestamp.Builder getTimestampBuilder() {
       bitField0_ |= 0x00000002;
@@ -1066,7 +1066,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
       if (timestampBuilder_ != null) {
@@ -1081,7 +1081,7 @@ private static final long serialVersionUID = 0L;
      * When it was stopped. Unset is written as Go's zero time.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
@@ -1103,7 +1103,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that stopped it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return The component.
      */
     public java.lang.String getComponent() {
@@ -1123,7 +1123,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that stopped it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for component.
      */
     public com.google.protobuf.ByteString
@@ -1144,7 +1144,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that stopped it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @param value The component to set.
      * @return This builder for chaining.
      */
@@ -1161,7 +1161,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that stopped it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearComponent() {
@@ -1175,7 +1175,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that stopped it.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for component to set.
      * @return This builder for chaining.
      */
@@ -1195,7 +1195,7 @@ private static final long serialVersionUID = 0L;
      * Which limit, as a token: "max_order_quantity", "halted" and so on.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return The reason.
      */
     public java.lang.String getReason() {
@@ -1215,7 +1215,7 @@ private static final long serialVersionUID = 0L;
      * Which limit, as a token: "max_order_quantity", "halted" and so on.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for reason.
      */
     public com.google.protobuf.ByteString
@@ -1236,7 +1236,7 @@ private static final long serialVersionUID = 0L;
      * Which limit, as a token: "max_order_quantity", "halted" and so on.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @param value The reason to set.
      * @return This builder for chaining.
      */
@@ -1253,7 +1253,7 @@ private static final long serialVersionUID = 0L;
      * Which limit, as a token: "max_order_quantity", "halted" and so on.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearReason() {
@@ -1267,7 +1267,7 @@ private static final long serialVersionUID = 0L;
      * Which limit, as a token: "max_order_quantity", "halted" and so on.
      * </pre>
      *
-     * <code>string reason = 4 [json_name = "Reason"];</code>
+     * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for reason to set.
      * @return This builder for chaining.
      */
@@ -1287,7 +1287,7 @@ private static final long serialVersionUID = 0L;
      * The same in words, with the numbers that were compared.
      * </pre>
      *
-     * <code>string detail = 5 [json_name = "Detail"];</code>
+     * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
      * @return The detail.
      */
     public java.lang.String getDetail() {
@@ -1307,7 +1307,7 @@ private static final long serialVersionUID = 0L;
      * The same in words, with the numbers that were compared.
      * </pre>
      *
-     * <code>string detail = 5 [json_name = "Detail"];</code>
+     * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for detail.
      */
     public com.google.protobuf.ByteString
@@ -1328,7 +1328,7 @@ private static final long serialVersionUID = 0L;
      * The same in words, with the numbers that were compared.
      * </pre>
      *
-     * <code>string detail = 5 [json_name = "Detail"];</code>
+     * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
      * @param value The detail to set.
      * @return This builder for chaining.
      */
@@ -1345,7 +1345,7 @@ private static final long serialVersionUID = 0L;
      * The same in words, with the numbers that were compared.
      * </pre>
      *
-     * <code>string detail = 5 [json_name = "Detail"];</code>
+     * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearDetail() {
@@ -1359,7 +1359,7 @@ private static final long serialVersionUID = 0L;
      * The same in words, with the numbers that were compared.
      * </pre>
      *
-     * <code>string detail = 5 [json_name = "Detail"];</code>
+     * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for detail to set.
      * @return This builder for chaining.
      */
@@ -1379,7 +1379,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 6 [json_name = "Symbol"];</code>
+     * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -1399,7 +1399,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 6 [json_name = "Symbol"];</code>
+     * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -1420,7 +1420,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 6 [json_name = "Symbol"];</code>
+     * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -1437,7 +1437,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 6 [json_name = "Symbol"];</code>
+     * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -1451,7 +1451,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 6 [json_name = "Symbol"];</code>
+     * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */

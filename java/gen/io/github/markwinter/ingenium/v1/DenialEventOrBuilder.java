@@ -15,7 +15,7 @@ public interface DenialEventOrBuilder extends
    * Unique id, "denial_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   java.lang.String getId();
@@ -24,7 +24,7 @@ public interface DenialEventOrBuilder extends
    * Unique id, "denial_" and 27 letters or digits.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface DenialEventOrBuilder extends
    * When it was stopped. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   boolean hasTimestamp();
@@ -44,7 +44,7 @@ public interface DenialEventOrBuilder extends
    * When it was stopped. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   com.google.protobuf.Timestamp getTimestamp();
@@ -53,7 +53,7 @@ public interface DenialEventOrBuilder extends
    * When it was stopped. Unset is written as Go's zero time.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder();
 
@@ -62,7 +62,7 @@ public interface DenialEventOrBuilder extends
    * Name of the component that stopped it.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The component.
    */
   java.lang.String getComponent();
@@ -71,7 +71,7 @@ public interface DenialEventOrBuilder extends
    * Name of the component that stopped it.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for component.
    */
   com.google.protobuf.ByteString
@@ -82,7 +82,7 @@ public interface DenialEventOrBuilder extends
    * Which limit, as a token: "max_order_quantity", "halted" and so on.
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The reason.
    */
   java.lang.String getReason();
@@ -91,7 +91,7 @@ public interface DenialEventOrBuilder extends
    * Which limit, as a token: "max_order_quantity", "halted" and so on.
    * </pre>
    *
-   * <code>string reason = 4 [json_name = "Reason"];</code>
+   * <code>string reason = 4 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for reason.
    */
   com.google.protobuf.ByteString
@@ -102,7 +102,7 @@ public interface DenialEventOrBuilder extends
    * The same in words, with the numbers that were compared.
    * </pre>
    *
-   * <code>string detail = 5 [json_name = "Detail"];</code>
+   * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
    * @return The detail.
    */
   java.lang.String getDetail();
@@ -111,7 +111,7 @@ public interface DenialEventOrBuilder extends
    * The same in words, with the numbers that were compared.
    * </pre>
    *
-   * <code>string detail = 5 [json_name = "Detail"];</code>
+   * <code>string detail = 5 [json_name = "Detail", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for detail.
    */
   com.google.protobuf.ByteString
@@ -122,7 +122,7 @@ public interface DenialEventOrBuilder extends
    * Name of the order's instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 6 [json_name = "Symbol"];</code>
+   * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   java.lang.String getSymbol();
@@ -131,7 +131,7 @@ public interface DenialEventOrBuilder extends
    * Name of the order's instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 6 [json_name = "Symbol"];</code>
+   * <code>string symbol = 6 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   com.google.protobuf.ByteString

@@ -91,90 +91,120 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
   static {
     java.lang.String[] descriptorData = {
       "\n\030ingenium/v1/events.proto\022\013ingenium.v1\032" +
-      "\037google/protobuf/timestamp.proto\"\230\001\n\tDat" +
-      "aEvent\022\022\n\004type\030\001 \001(\tR\004Type\022\026\n\006symbol\030\002 \001" +
-      "(\tR\006Symbol\022\034\n\ttimestamp\030\003 \001(\tR\tTimestamp" +
-      "\022%\n\004ohlc\030\004 \001(\0132\021.ingenium.v1.OhlcR\004Ohlc\022" +
-      "\023\n\002id\030\005 \001(\tH\000R\002Id\210\001\001B\005\n\003_id\"\320\001\n\004Ohlc\022\022\n\004" +
-      "open\030\001 \001(\tR\004Open\022\022\n\004high\030\002 \001(\tR\004High\022\020\n\003" +
-      "low\030\003 \001(\tR\003Low\022\024\n\005close\030\004 \001(\tR\005Close\022\026\n\006" +
-      "volume\030\005 \001(\tR\006Volume\022\033\n\006period\030\006 \001(\tH\000R\006" +
-      "Period\210\001\001\0228\n\ttimestamp\030\007 \001(\0132\032.google.pr" +
-      "otobuf.TimestampR\tTimestampB\t\n\007_period\"\301" +
-      "\001\n\013SignalEvent\022\026\n\006symbol\030\001 \001(\tR\006Symbol\022\026" +
-      "\n\006signal\030\002 \001(\tR\006Signal\022\023\n\002id\030\003 \001(\tH\000R\002Id" +
-      "\210\001\001\0228\n\ttimestamp\030\004 \001(\0132\032.google.protobuf" +
-      ".TimestampR\tTimestamp\022\037\n\010strength\030\005 \001(\tH" +
-      "\001R\010Strength\210\001\001B\005\n\003_idB\013\n\t_strength\"\330\003\n\nO" +
-      "rderEvent\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002" +
-      " \001(\0132\032.google.protobuf.TimestampR\tTimest" +
-      "amp\022\026\n\006symbol\030\003 \001(\tR\006Symbol\022\022\n\004side\030\004 \001(" +
-      "\tR\004Side\022\032\n\010quantity\030\005 \001(\tR\010Quantity\022\022\n\004t" +
-      "ype\030\006 \001(\tR\004Type\022\"\n\rtime_in_force\030\007 \001(\tR\013" +
-      "TimeInForce\022%\n\016extended_hours\030\010 \001(\010R\rExt" +
-      "endedHours\022\037\n\013limit_price\030\t \001(\tR\nLimitPr" +
-      "ice\022\035\n\nstop_price\030\n \001(\tR\tStopPrice\022\037\n\013ta" +
-      "ke_profit\030\013 \001(\tR\nTakeProfit\022\037\n\013trail_pri" +
-      "ce\030\014 \001(\tR\nTrailPrice\022#\n\rtrail_percent\030\r " +
-      "\001(\tR\014TrailPercent\0222\n\tstop_loss\030\016 \001(\0132\025.i" +
-      "ngenium.v1.StopLossR\010StopLoss\"J\n\010StopLos" +
-      "s\022\037\n\013limit_price\030\001 \001(\tR\nLimitPrice\022\035\n\nst" +
-      "op_price\030\002 \001(\tR\tStopPrice\"\212\001\n\013CancelEven" +
-      "t\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.g" +
-      "oogle.protobuf.TimestampR\tTimestamp\022\031\n\010o" +
-      "rder_id\030\003 \001(\tR\007OrderId\022\026\n\006symbol\030\004 \001(\tR\006" +
-      "Symbol\"\321\002\n\014ReplaceEvent\022\016\n\002id\030\001 \001(\tR\002Id\022" +
-      "8\n\ttimestamp\030\002 \001(\0132\032.google.protobuf.Tim" +
-      "estampR\tTimestamp\022\031\n\010order_id\030\003 \001(\tR\007Ord" +
-      "erId\022\026\n\006symbol\030\004 \001(\tR\006Symbol\022\032\n\010quantity" +
-      "\030\005 \001(\tR\010Quantity\022\"\n\rtime_in_force\030\006 \001(\tR" +
-      "\013TimeInForce\022\037\n\013limit_price\030\007 \001(\tR\nLimit" +
-      "Price\022\035\n\nstop_price\030\010 \001(\tR\tStopPrice\022\037\n\013" +
-      "trail_price\030\t \001(\tR\nTrailPrice\022#\n\rtrail_p" +
-      "ercent\030\n \001(\tR\014TrailPercent\"\203\004\n\016Execution" +
-      "Event\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\013" +
-      "2\032.google.protobuf.TimestampR\tTimestamp\022" +
-      "\031\n\010order_id\030\003 \001(\tR\007OrderId\022\032\n\010quantity\030\004" +
-      " \001(\tR\010Quantity\022\026\n\006symbol\030\005 \001(\tR\006Symbol\022K" +
-      "\n\023execution_timestamp\030\006 \001(\0132\032.google.pro" +
-      "tobuf.TimestampR\022ExecutionTimestamp\022\031\n\005p" +
-      "rice\030\007 \001(\tH\000R\005Price\210\001\001\022\033\n\006update\030\010 \001(\tH\001" +
-      "R\006Update\210\001\001\022\027\n\004side\030\t \001(\tH\002R\004Side\210\001\001\022#\n\n" +
-      "commission\030\n \001(\tH\003R\nCommission\210\001\001\022,\n\017lea" +
-      "ves_quantity\030\013 \001(\tH\004R\016LeavesQuantity\210\001\001\022" +
-      "\033\n\006reason\030\014 \001(\tH\005R\006Reason\210\001\001B\010\n\006_priceB\t" +
-      "\n\007_updateB\007\n\005_sideB\r\n\013_commissionB\022\n\020_le" +
-      "aves_quantityB\t\n\007_reason\"\211\003\n\017DeadLetterE" +
-      "vent\022\016\n\002id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132" +
-      "\032.google.protobuf.TimestampR\tTimestamp\022\034" +
-      "\n\tcomponent\030\003 \001(\tR\tComponent\022\026\n\006reason\030\004" +
-      " \001(\tR\006Reason\022\024\n\005error\030\005 \001(\tR\005Error\022)\n\020or" +
-      "iginal_subject\030\006 \001(\tR\017OriginalSubject\022\022\n" +
-      "\004data\030\007 \001(\014R\004Data\022\033\n\006stream\030\010 \001(\tH\000R\006Str" +
-      "eam\210\001\001\022,\n\017stream_sequence\030\t \001(\tH\001R\016Strea" +
-      "mSequence\210\001\001\022&\n\014content_type\030\n \001(\tH\002R\013Co" +
-      "ntentType\210\001\001B\t\n\007_streamB\022\n\020_stream_seque" +
-      "nceB\017\n\r_content_type\"\354\001\n\013DenialEvent\022\016\n\002" +
-      "id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google" +
-      ".protobuf.TimestampR\tTimestamp\022\034\n\tcompon" +
-      "ent\030\003 \001(\tR\tComponent\022\026\n\006reason\030\004 \001(\tR\006Re" +
-      "ason\022\026\n\006detail\030\005 \001(\tR\006Detail\022\026\n\006symbol\030\006" +
-      " \001(\tR\006Symbol\022-\n\005order\030\007 \001(\0132\027.ingenium.v" +
-      "1.OrderEventR\005Order\"\236\001\n\014ControlEvent\022\016\n\002" +
-      "id\030\001 \001(\tR\002Id\0228\n\ttimestamp\030\002 \001(\0132\032.google" +
-      ".protobuf.TimestampR\tTimestamp\022\024\n\005state\030" +
-      "\003 \001(\tR\005State\022\026\n\006reason\030\004 \001(\tR\006Reason\022\026\n\006" +
-      "sender\030\005 \001(\tR\006SenderB\267\001\n io.github.markw" +
-      "inter.ingenium.v1B\013EventsProtoP\001Z9github" +
-      ".com/markwinter/ingenium/gen/ingenium/v1" +
-      ";ingeniumv1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingeni" +
-      "um\\V1\342\002\027Ingenium\\V1\\GPBMetadata\352\002\014Ingeni" +
-      "um::V1b\006proto3"
+      "\037google/protobuf/timestamp.proto\032\031ingeni" +
+      "um/v1/options.proto\"\335\001\n\tDataEvent\022-\n\004typ" +
+      "e\030\001 \001(\tB\031\312\245\031\005words\332\245\031\010DataType\340\245\031\001R\004Type" +
+      "\022 \n\006symbol\030\002 \001(\tB\010\312\245\031\004nameR\006Symbol\022*\n\tti" +
+      "mestamp\030\003 \001(\tB\014\312\245\031\004time\320\245\031\001R\tTimestamp\022%" +
+      "\n\004ohlc\030\004 \001(\0132\021.ingenium.v1.OhlcR\004Ohlc\022\033\n" +
+      "\002id\030\005 \001(\tB\006\312\245\031\002idH\000R\002Id\210\001\001:\010\232\246\031\004dataB\005\n\003" +
+      "_id\"\232\002\n\004Ohlc\022\035\n\004open\030\001 \001(\tB\t\312\245\031\005priceR\004O" +
+      "pen\022\035\n\004high\030\002 \001(\tB\t\312\245\031\005priceR\004High\022\033\n\003lo" +
+      "w\030\003 \001(\tB\t\312\245\031\005priceR\003Low\022\037\n\005close\030\004 \001(\tB\t" +
+      "\312\245\031\005priceR\005Close\022(\n\006volume\030\005 \001(\tB\020\312\245\031\010qu" +
+      "antity\320\245\031\001R\006Volume\022\'\n\006period\030\006 \001(\tB\n\312\245\031\006" +
+      "periodH\000R\006Period\210\001\001\0228\n\ttimestamp\030\007 \001(\0132\032" +
+      ".google.protobuf.TimestampR\tTimestampB\t\n" +
+      "\007_period\"\210\002\n\013SignalEvent\022 \n\006symbol\030\001 \001(\t" +
+      "B\010\312\245\031\004nameR\006Symbol\022/\n\006signal\030\002 \001(\tB\027\312\245\031\005" +
+      "words\332\245\031\006Signal\340\245\031\001R\006Signal\022\033\n\002id\030\003 \001(\tB" +
+      "\006\312\245\031\002idH\000R\002Id\210\001\001\0228\n\ttimestamp\030\004 \001(\0132\032.go" +
+      "ogle.protobuf.TimestampR\tTimestamp\022/\n\010st" +
+      "rength\030\005 \001(\tB\016\312\245\031\006weight\320\245\031\001H\001R\010Strength" +
+      "\210\001\001:\n\232\246\031\006signalB\005\n\003_idB\013\n\t_strength\"\251\005\n\n" +
+      "OrderEvent\022\026\n\002id\030\001 \001(\tB\006\312\245\031\002idR\002Id\022>\n\tti" +
+      "mestamp\030\002 \001(\0132\032.google.protobuf.Timestam" +
+      "pB\004\350\245\031\001R\tTimestamp\022 \n\006symbol\030\003 \001(\tB\010\312\245\031\004" +
+      "nameR\006Symbol\022%\n\004side\030\004 \001(\tB\021\312\245\031\005words\332\245\031" +
+      "\004SideR\004Side\022(\n\010quantity\030\005 \001(\tB\014\312\245\031\010quant" +
+      "ityR\010Quantity\022*\n\004type\030\006 \001(\tB\026\312\245\031\005words\332\245" +
+      "\031\tOrderTypeR\004Type\022<\n\rtime_in_force\030\007 \001(\t" +
+      "B\030\312\245\031\005words\332\245\031\013TimeInForceR\013TimeInForce\022" +
+      "%\n\016extended_hours\030\010 \001(\010R\rExtendedHours\022." +
+      "\n\013limit_price\030\t \001(\tB\r\312\245\031\005price\320\245\031\001R\nLimi" +
+      "tPrice\022,\n\nstop_price\030\n \001(\tB\r\312\245\031\005price\320\245\031" +
+      "\001R\tStopPrice\022.\n\013take_profit\030\013 \001(\tB\r\312\245\031\005p" +
+      "rice\320\245\031\001R\nTakeProfit\0221\n\013trail_price\030\014 \001(" +
+      "\tB\020\312\245\031\010quantity\320\245\031\001R\nTrailPrice\0225\n\rtrail" +
+      "_percent\030\r \001(\tB\020\312\245\031\010quantity\320\245\031\001R\014TrailP" +
+      "ercent\0228\n\tstop_loss\030\016 \001(\0132\025.ingenium.v1." +
+      "StopLossB\004\350\245\031\001R\010StopLoss:\r\232\246\031\005order\240\246\031\001\"" +
+      "h\n\010StopLoss\022.\n\013limit_price\030\001 \001(\tB\r\312\245\031\005pr" +
+      "ice\320\245\031\001R\nLimitPrice\022,\n\nstop_price\030\002 \001(\tB" +
+      "\r\312\245\031\005price\320\245\031\001R\tStopPrice\"\301\001\n\013CancelEven" +
+      "t\022\026\n\002id\030\001 \001(\tB\006\312\245\031\002idR\002Id\022>\n\ttimestamp\030\002" +
+      " \001(\0132\032.google.protobuf.TimestampB\004\350\245\031\001R\t" +
+      "Timestamp\022(\n\010order_id\030\003 \001(\tB\r\312\245\031\treferen" +
+      "ceR\007OrderId\022 \n\006symbol\030\004 \001(\tB\010\312\245\031\004nameR\006S" +
+      "ymbol:\016\232\246\031\006cancel\240\246\031\001\"\371\003\n\014ReplaceEvent\022\026" +
+      "\n\002id\030\001 \001(\tB\006\312\245\031\002idR\002Id\022>\n\ttimestamp\030\002 \001(" +
+      "\0132\032.google.protobuf.TimestampB\004\350\245\031\001R\tTim" +
+      "estamp\022(\n\010order_id\030\003 \001(\tB\r\312\245\031\treferenceR" +
+      "\007OrderId\022 \n\006symbol\030\004 \001(\tB\010\312\245\031\004nameR\006Symb" +
+      "ol\022,\n\010quantity\030\005 \001(\tB\020\312\245\031\010quantity\320\245\031\001R\010" +
+      "Quantity\022@\n\rtime_in_force\030\006 \001(\tB\034\312\245\031\005wor" +
+      "ds\320\245\031\001\332\245\031\013TimeInForceR\013TimeInForce\022.\n\013li" +
+      "mit_price\030\007 \001(\tB\r\312\245\031\005price\320\245\031\001R\nLimitPri" +
+      "ce\022,\n\nstop_price\030\010 \001(\tB\r\312\245\031\005price\320\245\031\001R\tS" +
+      "topPrice\0221\n\013trail_price\030\t \001(\tB\020\312\245\031\010quant" +
+      "ity\320\245\031\001R\nTrailPrice\0225\n\rtrail_percent\030\n \001" +
+      "(\tB\020\312\245\031\010quantity\320\245\031\001R\014TrailPercent:\r\232\246\031\005" +
+      "order\240\246\031\001\"\275\005\n\016ExecutionEvent\022\026\n\002id\030\001 \001(\t" +
+      "B\006\312\245\031\002idR\002Id\022>\n\ttimestamp\030\002 \001(\0132\032.google" +
+      ".protobuf.TimestampB\004\350\245\031\001R\tTimestamp\022(\n\010" +
+      "order_id\030\003 \001(\tB\r\312\245\031\treferenceR\007OrderId\022," +
+      "\n\010quantity\030\004 \001(\tB\020\312\245\031\010quantity\320\245\031\001R\010Quan" +
+      "tity\022$\n\006symbol\030\005 \001(\tB\014\312\245\031\004name\320\245\031\001R\006Symb" +
+      "ol\022K\n\023execution_timestamp\030\006 \001(\0132\032.google" +
+      ".protobuf.TimestampR\022ExecutionTimestamp\022" +
+      "(\n\005price\030\007 \001(\tB\r\312\245\031\005price\320\245\031\001H\000R\005Price\210\001" +
+      "\001\0229\n\006update\030\010 \001(\tB\034\312\245\031\005words\332\245\031\013TradeUpd" +
+      "ate\340\245\031\001H\001R\006Update\210\001\001\022.\n\004side\030\t \001(\tB\025\312\245\031\005" +
+      "words\320\245\031\001\332\245\031\004SideH\002R\004Side\210\001\001\0222\n\ncommissi" +
+      "on\030\n \001(\tB\r\312\245\031\005price\320\245\031\001H\003R\nCommission\210\001\001" +
+      "\022>\n\017leaves_quantity\030\013 \001(\tB\020\312\245\031\010quantity\320" +
+      "\245\031\001H\004R\016LeavesQuantity\210\001\001\022%\n\006reason\030\014 \001(\t" +
+      "B\010\312\245\031\004textH\005R\006Reason\210\001\001:\014\232\246\031\004exec\240\246\031\001B\010\n" +
+      "\006_priceB\t\n\007_updateB\007\n\005_sideB\r\n\013_commissi" +
+      "onB\022\n\020_leaves_quantityB\t\n\007_reason\"\231\004\n\017De" +
+      "adLetterEvent\022\026\n\002id\030\001 \001(\tB\006\312\245\031\002idR\002Id\022>\n" +
+      "\ttimestamp\030\002 \001(\0132\032.google.protobuf.Times" +
+      "tampB\004\350\245\031\001R\tTimestamp\022&\n\tcomponent\030\003 \001(\t" +
+      "B\010\312\245\031\004nameR\tComponent\0229\n\006reason\030\004 \001(\tB!\312" +
+      "\245\031\005words\332\245\031\020DeadLetterReason\340\245\031\001R\006Reason" +
+      "\022\036\n\005error\030\005 \001(\tB\010\312\245\031\004textR\005Error\0223\n\020orig" +
+      "inal_subject\030\006 \001(\tB\010\312\245\031\004textR\017OriginalSu" +
+      "bject\022\022\n\004data\030\007 \001(\014R\004Data\022%\n\006stream\030\010 \001(" +
+      "\tB\010\312\245\031\004textH\000R\006Stream\210\001\001\022;\n\017stream_seque" +
+      "nce\030\t \001(\tB\r\312\245\031\005count\320\245\031\001H\001R\016StreamSequen" +
+      "ce\210\001\001\022D\n\014content_type\030\n \001(\tB\034\312\245\031\005words\332\245" +
+      "\031\013ContentType\340\245\031\001H\002R\013ContentType\210\001\001:\010\232\246\031" +
+      "\004deadB\t\n\007_streamB\022\n\020_stream_sequenceB\017\n\r" +
+      "_content_type\"\256\002\n\013DenialEvent\022\026\n\002id\030\001 \001(" +
+      "\tB\006\312\245\031\002idR\002Id\022>\n\ttimestamp\030\002 \001(\0132\032.googl" +
+      "e.protobuf.TimestampB\004\350\245\031\001R\tTimestamp\022&\n" +
+      "\tcomponent\030\003 \001(\tB\010\312\245\031\004nameR\tComponent\022 \n" +
+      "\006reason\030\004 \001(\tB\010\312\245\031\004textR\006Reason\022 \n\006detai" +
+      "l\030\005 \001(\tB\010\312\245\031\004textR\006Detail\022 \n\006symbol\030\006 \001(" +
+      "\tB\010\312\245\031\004nameR\006Symbol\022-\n\005order\030\007 \001(\0132\027.ing" +
+      "enium.v1.OrderEventR\005Order:\n\232\246\031\006denial\"\354" +
+      "\001\n\014ControlEvent\022\026\n\002id\030\001 \001(\tB\006\312\245\031\002idR\002Id\022" +
+      ">\n\ttimestamp\030\002 \001(\0132\032.google.protobuf.Tim" +
+      "estampB\004\350\245\031\001R\tTimestamp\022/\n\005state\030\003 \001(\tB\031" +
+      "\312\245\031\005words\332\245\031\014TradingStateR\005State\022 \n\006reas" +
+      "on\030\004 \001(\tB\010\312\245\031\004textR\006Reason\022 \n\006sender\030\005 \001" +
+      "(\tB\010\312\245\031\004textR\006Sender:\017\232\246\031\007control\240\246\031\001B\267\001" +
+      "\n io.github.markwinter.ingenium.v1B\013Even" +
+      "tsProtoP\001Z9github.com/markwinter/ingeniu" +
+      "m/gen/ingenium/v1;ingeniumv1\242\002\003IXX\252\002\013Ing" +
+      "enium.V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPB" +
+      "Metadata\352\002\014Ingenium::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
         new com.google.protobuf.Descriptors.FileDescriptor[] {
           com.google.protobuf.TimestampProto.getDescriptor(),
+          io.github.markwinter.ingenium.v1.OptionsProto.getDescriptor(),
         });
     internal_static_ingenium_v1_DataEvent_descriptor =
       getDescriptor().getMessageType(0);
@@ -244,6 +274,18 @@ public final class EventsProto extends com.google.protobuf.GeneratedFile {
         new java.lang.String[] { "Id", "Timestamp", "State", "Reason", "Sender", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.TimestampProto.getDescriptor();
+    io.github.markwinter.ingenium.v1.OptionsProto.getDescriptor();
+    com.google.protobuf.ExtensionRegistry registry =
+        com.google.protobuf.ExtensionRegistry.newInstance();
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.format);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.idPrefix);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.mayBeEmpty);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.oneSpelling);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.openWords);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.words);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.writtenWhenUnset);
+    com.google.protobuf.Descriptors.FileDescriptor
+        .internalUpdateFileDescriptor(descriptor, registry);
   }
 
   // @@protoc_insertion_point(outer_class_scope)

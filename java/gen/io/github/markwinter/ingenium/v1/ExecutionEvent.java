@@ -73,7 +73,7 @@ private static final long serialVersionUID = 0L;
    * sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -95,7 +95,7 @@ private static final long serialVersionUID = 0L;
    * sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -121,7 +121,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   @java.lang.Override
@@ -134,7 +134,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   @java.lang.Override
@@ -147,7 +147,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   @java.lang.Override
   public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
@@ -162,7 +162,7 @@ private static final long serialVersionUID = 0L;
    * Id of the order that the report is about.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The orderId.
    */
   @java.lang.Override
@@ -183,7 +183,7 @@ private static final long serialVersionUID = 0L;
    * Id of the order that the report is about.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The bytes for orderId.
    */
   @java.lang.Override
@@ -210,7 +210,7 @@ private static final long serialVersionUID = 0L;
    * nothing; empty means the same.
    * </pre>
    *
-   * <code>string quantity = 4 [json_name = "Quantity"];</code>
+   * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The quantity.
    */
   @java.lang.Override
@@ -232,7 +232,7 @@ private static final long serialVersionUID = 0L;
    * nothing; empty means the same.
    * </pre>
    *
-   * <code>string quantity = 4 [json_name = "Quantity"];</code>
+   * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for quantity.
    */
   @java.lang.Override
@@ -259,7 +259,7 @@ private static final long serialVersionUID = 0L;
    * original Go executor sends none.
    * </pre>
    *
-   * <code>string symbol = 5 [json_name = "Symbol"];</code>
+   * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -281,7 +281,7 @@ private static final long serialVersionUID = 0L;
    * original Go executor sends none.
    * </pre>
    *
-   * <code>string symbol = 5 [json_name = "Symbol"];</code>
+   * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -345,7 +345,7 @@ private static final long serialVersionUID = 0L;
    * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
    * </pre>
    *
-   * <code>optional string price = 7 [json_name = "Price"];</code>
+   * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the price field is set.
    */
   @java.lang.Override
@@ -357,7 +357,7 @@ private static final long serialVersionUID = 0L;
    * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
    * </pre>
    *
-   * <code>optional string price = 7 [json_name = "Price"];</code>
+   * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The price.
    */
   @java.lang.Override
@@ -378,7 +378,7 @@ private static final long serialVersionUID = 0L;
    * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
    * </pre>
    *
-   * <code>optional string price = 7 [json_name = "Price"];</code>
+   * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for price.
    */
   @java.lang.Override
@@ -406,7 +406,7 @@ private static final long serialVersionUID = 0L;
    * format has it.
    * </pre>
    *
-   * <code>optional string update = 8 [json_name = "Update"];</code>
+   * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
    * @return Whether the update field is set.
    */
   @java.lang.Override
@@ -420,7 +420,7 @@ private static final long serialVersionUID = 0L;
    * format has it.
    * </pre>
    *
-   * <code>optional string update = 8 [json_name = "Update"];</code>
+   * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
    * @return The update.
    */
   @java.lang.Override
@@ -443,7 +443,7 @@ private static final long serialVersionUID = 0L;
    * format has it.
    * </pre>
    *
-   * <code>optional string update = 8 [json_name = "Update"];</code>
+   * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for update.
    */
   @java.lang.Override
@@ -470,7 +470,7 @@ private static final long serialVersionUID = 0L;
    * id.
    * </pre>
    *
-   * <code>optional string side = 9 [json_name = "Side"];</code>
+   * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
    * @return Whether the side field is set.
    */
   @java.lang.Override
@@ -483,7 +483,7 @@ private static final long serialVersionUID = 0L;
    * id.
    * </pre>
    *
-   * <code>optional string side = 9 [json_name = "Side"];</code>
+   * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
    * @return The side.
    */
   @java.lang.Override
@@ -505,7 +505,7 @@ private static final long serialVersionUID = 0L;
    * id.
    * </pre>
    *
-   * <code>optional string side = 9 [json_name = "Side"];</code>
+   * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
    * @return The bytes for side.
    */
   @java.lang.Override
@@ -531,7 +531,7 @@ private static final long serialVersionUID = 0L;
    * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
    * </pre>
    *
-   * <code>optional string commission = 10 [json_name = "Commission"];</code>
+   * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the commission field is set.
    */
   @java.lang.Override
@@ -543,7 +543,7 @@ private static final long serialVersionUID = 0L;
    * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
    * </pre>
    *
-   * <code>optional string commission = 10 [json_name = "Commission"];</code>
+   * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The commission.
    */
   @java.lang.Override
@@ -564,7 +564,7 @@ private static final long serialVersionUID = 0L;
    * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
    * </pre>
    *
-   * <code>optional string commission = 10 [json_name = "Commission"];</code>
+   * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for commission.
    */
   @java.lang.Override
@@ -591,7 +591,7 @@ private static final long serialVersionUID = 0L;
    * stated.
    * </pre>
    *
-   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the leavesQuantity field is set.
    */
   @java.lang.Override
@@ -604,7 +604,7 @@ private static final long serialVersionUID = 0L;
    * stated.
    * </pre>
    *
-   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The leavesQuantity.
    */
   @java.lang.Override
@@ -626,7 +626,7 @@ private static final long serialVersionUID = 0L;
    * stated.
    * </pre>
    *
-   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for leavesQuantity.
    */
   @java.lang.Override
@@ -652,7 +652,7 @@ private static final long serialVersionUID = 0L;
    * Why the order was rejected, canceled or expired, in words. Absent means not stated.
    * </pre>
    *
-   * <code>optional string reason = 12 [json_name = "Reason"];</code>
+   * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the reason field is set.
    */
   @java.lang.Override
@@ -664,7 +664,7 @@ private static final long serialVersionUID = 0L;
    * Why the order was rejected, canceled or expired, in words. Absent means not stated.
    * </pre>
    *
-   * <code>optional string reason = 12 [json_name = "Reason"];</code>
+   * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The reason.
    */
   @java.lang.Override
@@ -685,7 +685,7 @@ private static final long serialVersionUID = 0L;
    * Why the order was rejected, canceled or expired, in words. Absent means not stated.
    * </pre>
    *
-   * <code>optional string reason = 12 [json_name = "Reason"];</code>
+   * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for reason.
    */
   @java.lang.Override
@@ -1346,7 +1346,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -1367,7 +1367,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -1389,7 +1389,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -1407,7 +1407,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -1422,7 +1422,7 @@ private static final long serialVersionUID = 0L;
      * sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */
@@ -1445,7 +1445,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return Whether the timestamp field is set.
      */
     public boolean hasTimestamp() {
@@ -1457,7 +1457,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return The timestamp.
      */
     public com.google.protobuf.Timestamp getTimestamp() {
@@ -1473,7 +1473,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1492,7 +1492,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(
         com.google.protobuf.Timestamp.Builder builderForValue) {
@@ -1511,7 +1511,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder mergeTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1537,7 +1537,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder clearTimestamp() {
       bitField0_ = (bitField0_ & ~0x00000002);
@@ -1555,7 +1555,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.Timestamp.Builder getTimestampBuilder() {
       bitField0_ |= 0x00000002;
@@ -1568,7 +1568,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
       if (timestampBuilder_ != null) {
@@ -1584,7 +1584,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
@@ -1606,7 +1606,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order that the report is about.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return The orderId.
      */
     public java.lang.String getOrderId() {
@@ -1626,7 +1626,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order that the report is about.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return The bytes for orderId.
      */
     public com.google.protobuf.ByteString
@@ -1647,7 +1647,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order that the report is about.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @param value The orderId to set.
      * @return This builder for chaining.
      */
@@ -1664,7 +1664,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order that the report is about.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return This builder for chaining.
      */
     public Builder clearOrderId() {
@@ -1678,7 +1678,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order that the report is about.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @param value The bytes for orderId to set.
      * @return This builder for chaining.
      */
@@ -1699,7 +1699,7 @@ private static final long serialVersionUID = 0L;
      * nothing; empty means the same.
      * </pre>
      *
-     * <code>string quantity = 4 [json_name = "Quantity"];</code>
+     * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The quantity.
      */
     public java.lang.String getQuantity() {
@@ -1720,7 +1720,7 @@ private static final long serialVersionUID = 0L;
      * nothing; empty means the same.
      * </pre>
      *
-     * <code>string quantity = 4 [json_name = "Quantity"];</code>
+     * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for quantity.
      */
     public com.google.protobuf.ByteString
@@ -1742,7 +1742,7 @@ private static final long serialVersionUID = 0L;
      * nothing; empty means the same.
      * </pre>
      *
-     * <code>string quantity = 4 [json_name = "Quantity"];</code>
+     * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The quantity to set.
      * @return This builder for chaining.
      */
@@ -1760,7 +1760,7 @@ private static final long serialVersionUID = 0L;
      * nothing; empty means the same.
      * </pre>
      *
-     * <code>string quantity = 4 [json_name = "Quantity"];</code>
+     * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearQuantity() {
@@ -1775,7 +1775,7 @@ private static final long serialVersionUID = 0L;
      * nothing; empty means the same.
      * </pre>
      *
-     * <code>string quantity = 4 [json_name = "Quantity"];</code>
+     * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for quantity to set.
      * @return This builder for chaining.
      */
@@ -1796,7 +1796,7 @@ private static final long serialVersionUID = 0L;
      * original Go executor sends none.
      * </pre>
      *
-     * <code>string symbol = 5 [json_name = "Symbol"];</code>
+     * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -1817,7 +1817,7 @@ private static final long serialVersionUID = 0L;
      * original Go executor sends none.
      * </pre>
      *
-     * <code>string symbol = 5 [json_name = "Symbol"];</code>
+     * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -1839,7 +1839,7 @@ private static final long serialVersionUID = 0L;
      * original Go executor sends none.
      * </pre>
      *
-     * <code>string symbol = 5 [json_name = "Symbol"];</code>
+     * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -1857,7 +1857,7 @@ private static final long serialVersionUID = 0L;
      * original Go executor sends none.
      * </pre>
      *
-     * <code>string symbol = 5 [json_name = "Symbol"];</code>
+     * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -1872,7 +1872,7 @@ private static final long serialVersionUID = 0L;
      * original Go executor sends none.
      * </pre>
      *
-     * <code>string symbol = 5 [json_name = "Symbol"];</code>
+     * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */
@@ -2047,7 +2047,7 @@ private static final long serialVersionUID = 0L;
      * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
      * </pre>
      *
-     * <code>optional string price = 7 [json_name = "Price"];</code>
+     * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return Whether the price field is set.
      */
     public boolean hasPrice() {
@@ -2058,7 +2058,7 @@ private static final long serialVersionUID = 0L;
      * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
      * </pre>
      *
-     * <code>optional string price = 7 [json_name = "Price"];</code>
+     * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The price.
      */
     public java.lang.String getPrice() {
@@ -2078,7 +2078,7 @@ private static final long serialVersionUID = 0L;
      * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
      * </pre>
      *
-     * <code>optional string price = 7 [json_name = "Price"];</code>
+     * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for price.
      */
     public com.google.protobuf.ByteString
@@ -2099,7 +2099,7 @@ private static final long serialVersionUID = 0L;
      * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
      * </pre>
      *
-     * <code>optional string price = 7 [json_name = "Price"];</code>
+     * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The price to set.
      * @return This builder for chaining.
      */
@@ -2116,7 +2116,7 @@ private static final long serialVersionUID = 0L;
      * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
      * </pre>
      *
-     * <code>optional string price = 7 [json_name = "Price"];</code>
+     * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearPrice() {
@@ -2130,7 +2130,7 @@ private static final long serialVersionUID = 0L;
      * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
      * </pre>
      *
-     * <code>optional string price = 7 [json_name = "Price"];</code>
+     * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for price to set.
      * @return This builder for chaining.
      */
@@ -2152,7 +2152,7 @@ private static final long serialVersionUID = 0L;
      * format has it.
      * </pre>
      *
-     * <code>optional string update = 8 [json_name = "Update"];</code>
+     * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
      * @return Whether the update field is set.
      */
     public boolean hasUpdate() {
@@ -2165,7 +2165,7 @@ private static final long serialVersionUID = 0L;
      * format has it.
      * </pre>
      *
-     * <code>optional string update = 8 [json_name = "Update"];</code>
+     * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
      * @return The update.
      */
     public java.lang.String getUpdate() {
@@ -2187,7 +2187,7 @@ private static final long serialVersionUID = 0L;
      * format has it.
      * </pre>
      *
-     * <code>optional string update = 8 [json_name = "Update"];</code>
+     * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
      * @return The bytes for update.
      */
     public com.google.protobuf.ByteString
@@ -2210,7 +2210,7 @@ private static final long serialVersionUID = 0L;
      * format has it.
      * </pre>
      *
-     * <code>optional string update = 8 [json_name = "Update"];</code>
+     * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
      * @param value The update to set.
      * @return This builder for chaining.
      */
@@ -2229,7 +2229,7 @@ private static final long serialVersionUID = 0L;
      * format has it.
      * </pre>
      *
-     * <code>optional string update = 8 [json_name = "Update"];</code>
+     * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearUpdate() {
@@ -2245,7 +2245,7 @@ private static final long serialVersionUID = 0L;
      * format has it.
      * </pre>
      *
-     * <code>optional string update = 8 [json_name = "Update"];</code>
+     * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
      * @param value The bytes for update to set.
      * @return This builder for chaining.
      */
@@ -2266,7 +2266,7 @@ private static final long serialVersionUID = 0L;
      * id.
      * </pre>
      *
-     * <code>optional string side = 9 [json_name = "Side"];</code>
+     * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
      * @return Whether the side field is set.
      */
     public boolean hasSide() {
@@ -2278,7 +2278,7 @@ private static final long serialVersionUID = 0L;
      * id.
      * </pre>
      *
-     * <code>optional string side = 9 [json_name = "Side"];</code>
+     * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
      * @return The side.
      */
     public java.lang.String getSide() {
@@ -2299,7 +2299,7 @@ private static final long serialVersionUID = 0L;
      * id.
      * </pre>
      *
-     * <code>optional string side = 9 [json_name = "Side"];</code>
+     * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
      * @return The bytes for side.
      */
     public com.google.protobuf.ByteString
@@ -2321,7 +2321,7 @@ private static final long serialVersionUID = 0L;
      * id.
      * </pre>
      *
-     * <code>optional string side = 9 [json_name = "Side"];</code>
+     * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
      * @param value The side to set.
      * @return This builder for chaining.
      */
@@ -2339,7 +2339,7 @@ private static final long serialVersionUID = 0L;
      * id.
      * </pre>
      *
-     * <code>optional string side = 9 [json_name = "Side"];</code>
+     * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSide() {
@@ -2354,7 +2354,7 @@ private static final long serialVersionUID = 0L;
      * id.
      * </pre>
      *
-     * <code>optional string side = 9 [json_name = "Side"];</code>
+     * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
      * @param value The bytes for side to set.
      * @return This builder for chaining.
      */
@@ -2374,7 +2374,7 @@ private static final long serialVersionUID = 0L;
      * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
      * </pre>
      *
-     * <code>optional string commission = 10 [json_name = "Commission"];</code>
+     * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return Whether the commission field is set.
      */
     public boolean hasCommission() {
@@ -2385,7 +2385,7 @@ private static final long serialVersionUID = 0L;
      * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
      * </pre>
      *
-     * <code>optional string commission = 10 [json_name = "Commission"];</code>
+     * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The commission.
      */
     public java.lang.String getCommission() {
@@ -2405,7 +2405,7 @@ private static final long serialVersionUID = 0L;
      * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
      * </pre>
      *
-     * <code>optional string commission = 10 [json_name = "Commission"];</code>
+     * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for commission.
      */
     public com.google.protobuf.ByteString
@@ -2426,7 +2426,7 @@ private static final long serialVersionUID = 0L;
      * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
      * </pre>
      *
-     * <code>optional string commission = 10 [json_name = "Commission"];</code>
+     * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The commission to set.
      * @return This builder for chaining.
      */
@@ -2443,7 +2443,7 @@ private static final long serialVersionUID = 0L;
      * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
      * </pre>
      *
-     * <code>optional string commission = 10 [json_name = "Commission"];</code>
+     * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearCommission() {
@@ -2457,7 +2457,7 @@ private static final long serialVersionUID = 0L;
      * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
      * </pre>
      *
-     * <code>optional string commission = 10 [json_name = "Commission"];</code>
+     * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for commission to set.
      * @return This builder for chaining.
      */
@@ -2478,7 +2478,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return Whether the leavesQuantity field is set.
      */
     public boolean hasLeavesQuantity() {
@@ -2490,7 +2490,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The leavesQuantity.
      */
     public java.lang.String getLeavesQuantity() {
@@ -2511,7 +2511,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for leavesQuantity.
      */
     public com.google.protobuf.ByteString
@@ -2533,7 +2533,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The leavesQuantity to set.
      * @return This builder for chaining.
      */
@@ -2551,7 +2551,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearLeavesQuantity() {
@@ -2566,7 +2566,7 @@ private static final long serialVersionUID = 0L;
      * stated.
      * </pre>
      *
-     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+     * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for leavesQuantity to set.
      * @return This builder for chaining.
      */
@@ -2586,7 +2586,7 @@ private static final long serialVersionUID = 0L;
      * Why the order was rejected, canceled or expired, in words. Absent means not stated.
      * </pre>
      *
-     * <code>optional string reason = 12 [json_name = "Reason"];</code>
+     * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return Whether the reason field is set.
      */
     public boolean hasReason() {
@@ -2597,7 +2597,7 @@ private static final long serialVersionUID = 0L;
      * Why the order was rejected, canceled or expired, in words. Absent means not stated.
      * </pre>
      *
-     * <code>optional string reason = 12 [json_name = "Reason"];</code>
+     * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return The reason.
      */
     public java.lang.String getReason() {
@@ -2617,7 +2617,7 @@ private static final long serialVersionUID = 0L;
      * Why the order was rejected, canceled or expired, in words. Absent means not stated.
      * </pre>
      *
-     * <code>optional string reason = 12 [json_name = "Reason"];</code>
+     * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for reason.
      */
     public com.google.protobuf.ByteString
@@ -2638,7 +2638,7 @@ private static final long serialVersionUID = 0L;
      * Why the order was rejected, canceled or expired, in words. Absent means not stated.
      * </pre>
      *
-     * <code>optional string reason = 12 [json_name = "Reason"];</code>
+     * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @param value The reason to set.
      * @return This builder for chaining.
      */
@@ -2655,7 +2655,7 @@ private static final long serialVersionUID = 0L;
      * Why the order was rejected, canceled or expired, in words. Absent means not stated.
      * </pre>
      *
-     * <code>optional string reason = 12 [json_name = "Reason"];</code>
+     * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearReason() {
@@ -2669,7 +2669,7 @@ private static final long serialVersionUID = 0L;
      * Why the order was rejected, canceled or expired, in words. Absent means not stated.
      * </pre>
      *
-     * <code>optional string reason = 12 [json_name = "Reason"];</code>
+     * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for reason to set.
      * @return This builder for chaining.
      */

@@ -16,7 +16,7 @@ public interface ExecutionEventOrBuilder extends
    * sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   java.lang.String getId();
@@ -26,7 +26,7 @@ public interface ExecutionEventOrBuilder extends
    * sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   com.google.protobuf.ByteString
@@ -38,7 +38,7 @@ public interface ExecutionEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   boolean hasTimestamp();
@@ -48,7 +48,7 @@ public interface ExecutionEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   com.google.protobuf.Timestamp getTimestamp();
@@ -58,7 +58,7 @@ public interface ExecutionEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder();
 
@@ -67,7 +67,7 @@ public interface ExecutionEventOrBuilder extends
    * Id of the order that the report is about.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The orderId.
    */
   java.lang.String getOrderId();
@@ -76,7 +76,7 @@ public interface ExecutionEventOrBuilder extends
    * Id of the order that the report is about.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The bytes for orderId.
    */
   com.google.protobuf.ByteString
@@ -88,7 +88,7 @@ public interface ExecutionEventOrBuilder extends
    * nothing; empty means the same.
    * </pre>
    *
-   * <code>string quantity = 4 [json_name = "Quantity"];</code>
+   * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The quantity.
    */
   java.lang.String getQuantity();
@@ -98,7 +98,7 @@ public interface ExecutionEventOrBuilder extends
    * nothing; empty means the same.
    * </pre>
    *
-   * <code>string quantity = 4 [json_name = "Quantity"];</code>
+   * <code>string quantity = 4 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for quantity.
    */
   com.google.protobuf.ByteString
@@ -110,7 +110,7 @@ public interface ExecutionEventOrBuilder extends
    * original Go executor sends none.
    * </pre>
    *
-   * <code>string symbol = 5 [json_name = "Symbol"];</code>
+   * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The symbol.
    */
   java.lang.String getSymbol();
@@ -120,7 +120,7 @@ public interface ExecutionEventOrBuilder extends
    * original Go executor sends none.
    * </pre>
    *
-   * <code>string symbol = 5 [json_name = "Symbol"];</code>
+   * <code>string symbol = 5 [json_name = "Symbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for symbol.
    */
   com.google.protobuf.ByteString
@@ -158,7 +158,7 @@ public interface ExecutionEventOrBuilder extends
    * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
    * </pre>
    *
-   * <code>optional string price = 7 [json_name = "Price"];</code>
+   * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the price field is set.
    */
   boolean hasPrice();
@@ -167,7 +167,7 @@ public interface ExecutionEventOrBuilder extends
    * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
    * </pre>
    *
-   * <code>optional string price = 7 [json_name = "Price"];</code>
+   * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The price.
    */
   java.lang.String getPrice();
@@ -176,7 +176,7 @@ public interface ExecutionEventOrBuilder extends
    * Price of the fill, a decimal in the instrument's currency. Absent means not stated.
    * </pre>
    *
-   * <code>optional string price = 7 [json_name = "Price"];</code>
+   * <code>optional string price = 7 [json_name = "Price", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for price.
    */
   com.google.protobuf.ByteString
@@ -189,7 +189,7 @@ public interface ExecutionEventOrBuilder extends
    * format has it.
    * </pre>
    *
-   * <code>optional string update = 8 [json_name = "Update"];</code>
+   * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
    * @return Whether the update field is set.
    */
   boolean hasUpdate();
@@ -200,7 +200,7 @@ public interface ExecutionEventOrBuilder extends
    * format has it.
    * </pre>
    *
-   * <code>optional string update = 8 [json_name = "Update"];</code>
+   * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
    * @return The update.
    */
   java.lang.String getUpdate();
@@ -211,7 +211,7 @@ public interface ExecutionEventOrBuilder extends
    * format has it.
    * </pre>
    *
-   * <code>optional string update = 8 [json_name = "Update"];</code>
+   * <code>optional string update = 8 [json_name = "Update", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TradeUpdate", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for update.
    */
   com.google.protobuf.ByteString
@@ -223,7 +223,7 @@ public interface ExecutionEventOrBuilder extends
    * id.
    * </pre>
    *
-   * <code>optional string side = 9 [json_name = "Side"];</code>
+   * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
    * @return Whether the side field is set.
    */
   boolean hasSide();
@@ -233,7 +233,7 @@ public interface ExecutionEventOrBuilder extends
    * id.
    * </pre>
    *
-   * <code>optional string side = 9 [json_name = "Side"];</code>
+   * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
    * @return The side.
    */
   java.lang.String getSide();
@@ -243,7 +243,7 @@ public interface ExecutionEventOrBuilder extends
    * id.
    * </pre>
    *
-   * <code>optional string side = 9 [json_name = "Side"];</code>
+   * <code>optional string side = 9 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "Side"];</code>
    * @return The bytes for side.
    */
   com.google.protobuf.ByteString
@@ -254,7 +254,7 @@ public interface ExecutionEventOrBuilder extends
    * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
    * </pre>
    *
-   * <code>optional string commission = 10 [json_name = "Commission"];</code>
+   * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the commission field is set.
    */
   boolean hasCommission();
@@ -263,7 +263,7 @@ public interface ExecutionEventOrBuilder extends
    * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
    * </pre>
    *
-   * <code>optional string commission = 10 [json_name = "Commission"];</code>
+   * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The commission.
    */
   java.lang.String getCommission();
@@ -272,7 +272,7 @@ public interface ExecutionEventOrBuilder extends
    * Fee paid for this report, a decimal in the account's currency. Absent means none stated.
    * </pre>
    *
-   * <code>optional string commission = 10 [json_name = "Commission"];</code>
+   * <code>optional string commission = 10 [json_name = "Commission", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for commission.
    */
   com.google.protobuf.ByteString
@@ -284,7 +284,7 @@ public interface ExecutionEventOrBuilder extends
    * stated.
    * </pre>
    *
-   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the leavesQuantity field is set.
    */
   boolean hasLeavesQuantity();
@@ -294,7 +294,7 @@ public interface ExecutionEventOrBuilder extends
    * stated.
    * </pre>
    *
-   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The leavesQuantity.
    */
   java.lang.String getLeavesQuantity();
@@ -304,7 +304,7 @@ public interface ExecutionEventOrBuilder extends
    * stated.
    * </pre>
    *
-   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity"];</code>
+   * <code>optional string leaves_quantity = 11 [json_name = "LeavesQuantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for leavesQuantity.
    */
   com.google.protobuf.ByteString
@@ -315,7 +315,7 @@ public interface ExecutionEventOrBuilder extends
    * Why the order was rejected, canceled or expired, in words. Absent means not stated.
    * </pre>
    *
-   * <code>optional string reason = 12 [json_name = "Reason"];</code>
+   * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the reason field is set.
    */
   boolean hasReason();
@@ -324,7 +324,7 @@ public interface ExecutionEventOrBuilder extends
    * Why the order was rejected, canceled or expired, in words. Absent means not stated.
    * </pre>
    *
-   * <code>optional string reason = 12 [json_name = "Reason"];</code>
+   * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The reason.
    */
   java.lang.String getReason();
@@ -333,7 +333,7 @@ public interface ExecutionEventOrBuilder extends
    * Why the order was rejected, canceled or expired, in words. Absent means not stated.
    * </pre>
    *
-   * <code>optional string reason = 12 [json_name = "Reason"];</code>
+   * <code>optional string reason = 12 [json_name = "Reason", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for reason.
    */
   com.google.protobuf.ByteString

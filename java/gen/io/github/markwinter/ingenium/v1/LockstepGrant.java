@@ -117,7 +117,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component that the grant is for. Empty when it is for all, as the end is.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The component.
    */
   @java.lang.Override
@@ -138,7 +138,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component that the grant is for. Empty when it is for all, as the end is.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for component.
    */
   @java.lang.Override
@@ -202,7 +202,7 @@ private static final long serialVersionUID = 0L;
    * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
    * </pre>
    *
-   * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+   * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The untilSymbol.
    */
   @java.lang.Override
@@ -223,7 +223,7 @@ private static final long serialVersionUID = 0L;
    * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
    * </pre>
    *
-   * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+   * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for untilSymbol.
    */
   @java.lang.Override
@@ -1091,7 +1091,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that the grant is for. Empty when it is for all, as the end is.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The component.
      */
     public java.lang.String getComponent() {
@@ -1111,7 +1111,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that the grant is for. Empty when it is for all, as the end is.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for component.
      */
     public com.google.protobuf.ByteString
@@ -1132,7 +1132,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that the grant is for. Empty when it is for all, as the end is.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The component to set.
      * @return This builder for chaining.
      */
@@ -1149,7 +1149,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that the grant is for. Empty when it is for all, as the end is.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearComponent() {
@@ -1163,7 +1163,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component that the grant is for. Empty when it is for all, as the end is.
      * </pre>
      *
-     * <code>string component = 3 [json_name = "Component"];</code>
+     * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for component to set.
      * @return This builder for chaining.
      */
@@ -1338,7 +1338,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
      * </pre>
      *
-     * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+     * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The untilSymbol.
      */
     public java.lang.String getUntilSymbol() {
@@ -1358,7 +1358,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
      * </pre>
      *
-     * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+     * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for untilSymbol.
      */
     public com.google.protobuf.ByteString
@@ -1379,7 +1379,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
      * </pre>
      *
-     * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+     * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The untilSymbol to set.
      * @return This builder for chaining.
      */
@@ -1396,7 +1396,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
      * </pre>
      *
-     * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+     * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearUntilSymbol() {
@@ -1410,7 +1410,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
      * </pre>
      *
-     * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+     * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for untilSymbol to set.
      * @return This builder for chaining.
      */

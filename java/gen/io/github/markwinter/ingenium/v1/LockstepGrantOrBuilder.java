@@ -52,7 +52,7 @@ public interface LockstepGrantOrBuilder extends
    * Name of the component that the grant is for. Empty when it is for all, as the end is.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The component.
    */
   java.lang.String getComponent();
@@ -61,7 +61,7 @@ public interface LockstepGrantOrBuilder extends
    * Name of the component that the grant is for. Empty when it is for all, as the end is.
    * </pre>
    *
-   * <code>string component = 3 [json_name = "Component"];</code>
+   * <code>string component = 3 [json_name = "Component", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for component.
    */
   com.google.protobuf.ByteString
@@ -99,7 +99,7 @@ public interface LockstepGrantOrBuilder extends
    * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
    * </pre>
    *
-   * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+   * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The untilSymbol.
    */
   java.lang.String getUntilSymbol();
@@ -108,7 +108,7 @@ public interface LockstepGrantOrBuilder extends
    * For an ingestor: the symbol that goes with until_time. Empty means all symbols of that time.
    * </pre>
    *
-   * <code>string until_symbol = 5 [json_name = "UntilSymbol"];</code>
+   * <code>string until_symbol = 5 [json_name = "UntilSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for untilSymbol.
    */
   com.google.protobuf.ByteString

@@ -46,45 +46,48 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
   static {
     java.lang.String[] descriptorData = {
       "\n\032ingenium/v1/lockstep.proto\022\013ingenium.v" +
-      "1\032\037google/protobuf/timestamp.proto\"\350\005\n\016L" +
-      "ockstepReport\022\034\n\tcomponent\030\001 \001(\tR\tCompon" +
-      "ent\022\022\n\004role\030\002 \001(\tR\004Role\022!\n\014data_handled\030" +
-      "\003 \001(\rR\013DataHandled\022\'\n\017signals_handled\030\004 " +
-      "\001(\rR\016SignalsHandled\022%\n\016orders_handled\030\005 " +
-      "\001(\rR\rOrdersHandled\022-\n\022executions_handled" +
-      "\030\006 \001(\rR\021ExecutionsHandled\022\033\n\tdata_sent\030\007" +
-      " \001(\rR\010DataSent\022!\n\014signals_sent\030\010 \001(\rR\013Si" +
-      "gnalsSent\022\037\n\013orders_sent\030\t \001(\rR\nOrdersSe" +
-      "nt\022\'\n\017executions_sent\030\n \001(\rR\016ExecutionsS" +
-      "ent\0227\n\tnext_time\030\013 \001(\0132\032.google.protobuf" +
-      ".TimestampR\010NextTime\022\037\n\013next_symbol\030\014 \001(" +
-      "\tR\nNextSymbol\022\031\n\005total\030\r \001(\rH\000R\005Total\210\001\001" +
-      "\022\024\n\005error\030\016 \001(\tR\005Error\022\035\n\007holding\030\017 \001(\010H" +
-      "\001R\007Holding\210\001\001\022&\n\014denials_sent\030\020 \001(\rH\002R\013D" +
-      "enialsSent\210\001\001\022(\n\rcontrols_sent\030\021 \001(\rH\003R\014" +
-      "ControlsSent\210\001\001\022.\n\020controls_handled\030\022 \001(" +
-      "\rH\004R\017ControlsHandled\210\001\001B\010\n\006_totalB\n\n\010_ho" +
-      "ldingB\017\n\r_denials_sentB\020\n\016_controls_sent" +
-      "B\023\n\021_controls_handled\"\335\002\n\rLockstepGrant\022" +
-      "\022\n\004step\030\001 \001(\rR\004Step\022.\n\004time\030\002 \001(\0132\032.goog" +
-      "le.protobuf.TimestampR\004Time\022\034\n\tcomponent" +
-      "\030\003 \001(\tR\tComponent\0229\n\nuntil_time\030\004 \001(\0132\032." +
-      "google.protobuf.TimestampR\tUntilTime\022!\n\014" +
-      "until_symbol\030\005 \001(\tR\013UntilSymbol\022\022\n\004data\030" +
-      "\006 \001(\rR\004Data\022\036\n\nexecutions\030\007 \001(\rR\nExecuti" +
-      "ons\022\030\n\007signals\030\010 \001(\rR\007Signals\022\020\n\003end\030\t \001" +
-      "(\010R\003End\022\037\n\010controls\030\n \001(\rH\000R\010Controls\210\001\001" +
-      "B\013\n\t_controlsB\271\001\n io.github.markwinter.i" +
-      "ngenium.v1B\rLockstepProtoP\001Z9github.com/" +
-      "markwinter/ingenium/gen/ingenium/v1;inge" +
-      "niumv1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1" +
-      "\342\002\027Ingenium\\V1\\GPBMetadata\352\002\014Ingenium::V" +
-      "1b\006proto3"
+      "1\032\037google/protobuf/timestamp.proto\032\031inge" +
+      "nium/v1/options.proto\"\224\006\n\016LockstepReport" +
+      "\022&\n\tcomponent\030\001 \001(\tB\010\312\245\031\004nameR\tComponent" +
+      "\022\034\n\004role\030\002 \001(\tB\010\312\245\031\004roleR\004Role\022!\n\014data_h" +
+      "andled\030\003 \001(\rR\013DataHandled\022\'\n\017signals_han" +
+      "dled\030\004 \001(\rR\016SignalsHandled\022%\n\016orders_han" +
+      "dled\030\005 \001(\rR\rOrdersHandled\022-\n\022executions_" +
+      "handled\030\006 \001(\rR\021ExecutionsHandled\022\033\n\tdata" +
+      "_sent\030\007 \001(\rR\010DataSent\022!\n\014signals_sent\030\010 " +
+      "\001(\rR\013SignalsSent\022\037\n\013orders_sent\030\t \001(\rR\nO" +
+      "rdersSent\022\'\n\017executions_sent\030\n \001(\rR\016Exec" +
+      "utionsSent\0227\n\tnext_time\030\013 \001(\0132\032.google.p" +
+      "rotobuf.TimestampR\010NextTime\022-\n\013next_symb" +
+      "ol\030\014 \001(\tB\014\312\245\031\004name\320\245\031\001R\nNextSymbol\022\031\n\005to" +
+      "tal\030\r \001(\rH\000R\005Total\210\001\001\022\036\n\005error\030\016 \001(\tB\010\312\245" +
+      "\031\004textR\005Error\022\035\n\007holding\030\017 \001(\010H\001R\007Holdin" +
+      "g\210\001\001\022&\n\014denials_sent\030\020 \001(\rH\002R\013DenialsSen" +
+      "t\210\001\001\022(\n\rcontrols_sent\030\021 \001(\rH\003R\014ControlsS" +
+      "ent\210\001\001\022.\n\020controls_handled\030\022 \001(\rH\004R\017Cont" +
+      "rolsHandled\210\001\001B\010\n\006_totalB\n\n\010_holdingB\017\n\r" +
+      "_denials_sentB\020\n\016_controls_sentB\023\n\021_cont" +
+      "rols_handled\"\371\002\n\rLockstepGrant\022\022\n\004step\030\001" +
+      " \001(\rR\004Step\022.\n\004time\030\002 \001(\0132\032.google.protob" +
+      "uf.TimestampR\004Time\022*\n\tcomponent\030\003 \001(\tB\014\312" +
+      "\245\031\004name\320\245\031\001R\tComponent\0229\n\nuntil_time\030\004 \001" +
+      "(\0132\032.google.protobuf.TimestampR\tUntilTim" +
+      "e\022/\n\014until_symbol\030\005 \001(\tB\014\312\245\031\004name\320\245\031\001R\013U" +
+      "ntilSymbol\022\022\n\004data\030\006 \001(\rR\004Data\022\036\n\nexecut" +
+      "ions\030\007 \001(\rR\nExecutions\022\030\n\007signals\030\010 \001(\rR" +
+      "\007Signals\022\020\n\003end\030\t \001(\010R\003End\022\037\n\010controls\030\n" +
+      " \001(\rH\000R\010Controls\210\001\001B\013\n\t_controlsB\271\001\n io." +
+      "github.markwinter.ingenium.v1B\rLockstepP" +
+      "rotoP\001Z9github.com/markwinter/ingenium/g" +
+      "en/ingenium/v1;ingeniumv1\242\002\003IXX\252\002\013Ingeni" +
+      "um.V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPBMet" +
+      "adata\352\002\014Ingenium::V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
         new com.google.protobuf.Descriptors.FileDescriptor[] {
           com.google.protobuf.TimestampProto.getDescriptor(),
+          io.github.markwinter.ingenium.v1.OptionsProto.getDescriptor(),
         });
     internal_static_ingenium_v1_LockstepReport_descriptor =
       getDescriptor().getMessageType(0);
@@ -100,6 +103,13 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
         new java.lang.String[] { "Step", "Time", "Component", "UntilTime", "UntilSymbol", "Data", "Executions", "Signals", "End", "Controls", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.TimestampProto.getDescriptor();
+    io.github.markwinter.ingenium.v1.OptionsProto.getDescriptor();
+    com.google.protobuf.ExtensionRegistry registry =
+        com.google.protobuf.ExtensionRegistry.newInstance();
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.format);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.mayBeEmpty);
+    com.google.protobuf.Descriptors.FileDescriptor
+        .internalUpdateFileDescriptor(descriptor, registry);
   }
 
   // @@protoc_insertion_point(outer_class_scope)

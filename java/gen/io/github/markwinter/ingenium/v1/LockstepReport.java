@@ -67,7 +67,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component, unique within the app: "rsi".
    * </pre>
    *
-   * <code>string component = 1 [json_name = "Component"];</code>
+   * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The component.
    */
   @java.lang.Override
@@ -88,7 +88,7 @@ private static final long serialVersionUID = 0L;
    * Name of the component, unique within the app: "rsi".
    * </pre>
    *
-   * <code>string component = 1 [json_name = "Component"];</code>
+   * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for component.
    */
   @java.lang.Override
@@ -114,7 +114,7 @@ private static final long serialVersionUID = 0L;
    * Its role: "ingestor", "strategy", "portfolio" or "executor".
    * </pre>
    *
-   * <code>string role = 2 [json_name = "Role"];</code>
+   * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
    * @return The role.
    */
   @java.lang.Override
@@ -135,7 +135,7 @@ private static final long serialVersionUID = 0L;
    * Its role: "ingestor", "strategy", "portfolio" or "executor".
    * </pre>
    *
-   * <code>string role = 2 [json_name = "Role"];</code>
+   * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
    * @return The bytes for role.
    */
   @java.lang.Override
@@ -319,7 +319,7 @@ private static final long serialVersionUID = 0L;
    * For an ingestor, the symbol of its next event. Empty when it has no more.
    * </pre>
    *
-   * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+   * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The nextSymbol.
    */
   @java.lang.Override
@@ -340,7 +340,7 @@ private static final long serialVersionUID = 0L;
    * For an ingestor, the symbol of its next event. Empty when it has no more.
    * </pre>
    *
-   * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+   * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for nextSymbol.
    */
   @java.lang.Override
@@ -393,7 +393,7 @@ private static final long serialVersionUID = 0L;
    * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
    * </pre>
    *
-   * <code>string error = 14 [json_name = "Error"];</code>
+   * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
    * @return The error.
    */
   @java.lang.Override
@@ -414,7 +414,7 @@ private static final long serialVersionUID = 0L;
    * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
    * </pre>
    *
-   * <code>string error = 14 [json_name = "Error"];</code>
+   * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for error.
    */
   @java.lang.Override
@@ -1299,7 +1299,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 1 [json_name = "Component"];</code>
+     * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return The component.
      */
     public java.lang.String getComponent() {
@@ -1319,7 +1319,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 1 [json_name = "Component"];</code>
+     * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for component.
      */
     public com.google.protobuf.ByteString
@@ -1340,7 +1340,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 1 [json_name = "Component"];</code>
+     * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @param value The component to set.
      * @return This builder for chaining.
      */
@@ -1357,7 +1357,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 1 [json_name = "Component"];</code>
+     * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearComponent() {
@@ -1371,7 +1371,7 @@ private static final long serialVersionUID = 0L;
      * Name of the component, unique within the app: "rsi".
      * </pre>
      *
-     * <code>string component = 1 [json_name = "Component"];</code>
+     * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for component to set.
      * @return This builder for chaining.
      */
@@ -1391,7 +1391,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 2 [json_name = "Role"];</code>
+     * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @return The role.
      */
     public java.lang.String getRole() {
@@ -1411,7 +1411,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 2 [json_name = "Role"];</code>
+     * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @return The bytes for role.
      */
     public com.google.protobuf.ByteString
@@ -1432,7 +1432,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 2 [json_name = "Role"];</code>
+     * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @param value The role to set.
      * @return This builder for chaining.
      */
@@ -1449,7 +1449,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 2 [json_name = "Role"];</code>
+     * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @return This builder for chaining.
      */
     public Builder clearRole() {
@@ -1463,7 +1463,7 @@ private static final long serialVersionUID = 0L;
      * Its role: "ingestor", "strategy", "portfolio" or "executor".
      * </pre>
      *
-     * <code>string role = 2 [json_name = "Role"];</code>
+     * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
      * @param value The bytes for role to set.
      * @return This builder for chaining.
      */
@@ -1990,7 +1990,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor, the symbol of its next event. Empty when it has no more.
      * </pre>
      *
-     * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+     * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The nextSymbol.
      */
     public java.lang.String getNextSymbol() {
@@ -2010,7 +2010,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor, the symbol of its next event. Empty when it has no more.
      * </pre>
      *
-     * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+     * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for nextSymbol.
      */
     public com.google.protobuf.ByteString
@@ -2031,7 +2031,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor, the symbol of its next event. Empty when it has no more.
      * </pre>
      *
-     * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+     * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The nextSymbol to set.
      * @return This builder for chaining.
      */
@@ -2048,7 +2048,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor, the symbol of its next event. Empty when it has no more.
      * </pre>
      *
-     * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+     * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearNextSymbol() {
@@ -2062,7 +2062,7 @@ private static final long serialVersionUID = 0L;
      * For an ingestor, the symbol of its next event. Empty when it has no more.
      * </pre>
      *
-     * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+     * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for nextSymbol to set.
      * @return This builder for chaining.
      */
@@ -2138,7 +2138,7 @@ private static final long serialVersionUID = 0L;
      * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
      * </pre>
      *
-     * <code>string error = 14 [json_name = "Error"];</code>
+     * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @return The error.
      */
     public java.lang.String getError() {
@@ -2158,7 +2158,7 @@ private static final long serialVersionUID = 0L;
      * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
      * </pre>
      *
-     * <code>string error = 14 [json_name = "Error"];</code>
+     * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for error.
      */
     public com.google.protobuf.ByteString
@@ -2179,7 +2179,7 @@ private static final long serialVersionUID = 0L;
      * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
      * </pre>
      *
-     * <code>string error = 14 [json_name = "Error"];</code>
+     * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @param value The error to set.
      * @return This builder for chaining.
      */
@@ -2196,7 +2196,7 @@ private static final long serialVersionUID = 0L;
      * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
      * </pre>
      *
-     * <code>string error = 14 [json_name = "Error"];</code>
+     * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearError() {
@@ -2210,7 +2210,7 @@ private static final long serialVersionUID = 0L;
      * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
      * </pre>
      *
-     * <code>string error = 14 [json_name = "Error"];</code>
+     * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for error to set.
      * @return This builder for chaining.
      */

@@ -15,7 +15,7 @@ public interface LockstepReportOrBuilder extends
    * Name of the component, unique within the app: "rsi".
    * </pre>
    *
-   * <code>string component = 1 [json_name = "Component"];</code>
+   * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The component.
    */
   java.lang.String getComponent();
@@ -24,7 +24,7 @@ public interface LockstepReportOrBuilder extends
    * Name of the component, unique within the app: "rsi".
    * </pre>
    *
-   * <code>string component = 1 [json_name = "Component"];</code>
+   * <code>string component = 1 [json_name = "Component", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for component.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface LockstepReportOrBuilder extends
    * Its role: "ingestor", "strategy", "portfolio" or "executor".
    * </pre>
    *
-   * <code>string role = 2 [json_name = "Role"];</code>
+   * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
    * @return The role.
    */
   java.lang.String getRole();
@@ -44,7 +44,7 @@ public interface LockstepReportOrBuilder extends
    * Its role: "ingestor", "strategy", "portfolio" or "executor".
    * </pre>
    *
-   * <code>string role = 2 [json_name = "Role"];</code>
+   * <code>string role = 2 [json_name = "Role", (.ingenium.v1.format) = "role"];</code>
    * @return The bytes for role.
    */
   com.google.protobuf.ByteString
@@ -162,7 +162,7 @@ public interface LockstepReportOrBuilder extends
    * For an ingestor, the symbol of its next event. Empty when it has no more.
    * </pre>
    *
-   * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+   * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The nextSymbol.
    */
   java.lang.String getNextSymbol();
@@ -171,7 +171,7 @@ public interface LockstepReportOrBuilder extends
    * For an ingestor, the symbol of its next event. Empty when it has no more.
    * </pre>
    *
-   * <code>string next_symbol = 12 [json_name = "NextSymbol"];</code>
+   * <code>string next_symbol = 12 [json_name = "NextSymbol", (.ingenium.v1.format) = "name", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for nextSymbol.
    */
   com.google.protobuf.ByteString
@@ -201,7 +201,7 @@ public interface LockstepReportOrBuilder extends
    * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
    * </pre>
    *
-   * <code>string error = 14 [json_name = "Error"];</code>
+   * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
    * @return The error.
    */
   java.lang.String getError();
@@ -210,7 +210,7 @@ public interface LockstepReportOrBuilder extends
    * Why the component cannot go on, in words; the replay then ends. Empty when all is well.
    * </pre>
    *
-   * <code>string error = 14 [json_name = "Error"];</code>
+   * <code>string error = 14 [json_name = "Error", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for error.
    */
   com.google.protobuf.ByteString

@@ -67,7 +67,7 @@ private static final long serialVersionUID = 0L;
    * First price of the bar, in the instrument's currency: "185.64".
    * </pre>
    *
-   * <code>string open = 1 [json_name = "Open"];</code>
+   * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
    * @return The open.
    */
   @java.lang.Override
@@ -88,7 +88,7 @@ private static final long serialVersionUID = 0L;
    * First price of the bar, in the instrument's currency: "185.64".
    * </pre>
    *
-   * <code>string open = 1 [json_name = "Open"];</code>
+   * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
    * @return The bytes for open.
    */
   @java.lang.Override
@@ -114,7 +114,7 @@ private static final long serialVersionUID = 0L;
    * Highest price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string high = 2 [json_name = "High"];</code>
+   * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
    * @return The high.
    */
   @java.lang.Override
@@ -135,7 +135,7 @@ private static final long serialVersionUID = 0L;
    * Highest price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string high = 2 [json_name = "High"];</code>
+   * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
    * @return The bytes for high.
    */
   @java.lang.Override
@@ -161,7 +161,7 @@ private static final long serialVersionUID = 0L;
    * Lowest price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string low = 3 [json_name = "Low"];</code>
+   * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
    * @return The low.
    */
   @java.lang.Override
@@ -182,7 +182,7 @@ private static final long serialVersionUID = 0L;
    * Lowest price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string low = 3 [json_name = "Low"];</code>
+   * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
    * @return The bytes for low.
    */
   @java.lang.Override
@@ -208,7 +208,7 @@ private static final long serialVersionUID = 0L;
    * Last price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string close = 4 [json_name = "Close"];</code>
+   * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
    * @return The close.
    */
   @java.lang.Override
@@ -229,7 +229,7 @@ private static final long serialVersionUID = 0L;
    * Last price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string close = 4 [json_name = "Close"];</code>
+   * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
    * @return The bytes for close.
    */
   @java.lang.Override
@@ -255,7 +255,7 @@ private static final long serialVersionUID = 0L;
    * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
    * </pre>
    *
-   * <code>string volume = 5 [json_name = "Volume"];</code>
+   * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The volume.
    */
   @java.lang.Override
@@ -276,7 +276,7 @@ private static final long serialVersionUID = 0L;
    * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
    * </pre>
    *
-   * <code>string volume = 5 [json_name = "Volume"];</code>
+   * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for volume.
    */
   @java.lang.Override
@@ -304,7 +304,7 @@ private static final long serialVersionUID = 0L;
    * known at its timestamp.
    * </pre>
    *
-   * <code>optional string period = 6 [json_name = "Period"];</code>
+   * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
    * @return Whether the period field is set.
    */
   @java.lang.Override
@@ -318,7 +318,7 @@ private static final long serialVersionUID = 0L;
    * known at its timestamp.
    * </pre>
    *
-   * <code>optional string period = 6 [json_name = "Period"];</code>
+   * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
    * @return The period.
    */
   @java.lang.Override
@@ -341,7 +341,7 @@ private static final long serialVersionUID = 0L;
    * known at its timestamp.
    * </pre>
    *
-   * <code>optional string period = 6 [json_name = "Period"];</code>
+   * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
    * @return The bytes for period.
    */
   @java.lang.Override
@@ -874,7 +874,7 @@ private static final long serialVersionUID = 0L;
      * First price of the bar, in the instrument's currency: "185.64".
      * </pre>
      *
-     * <code>string open = 1 [json_name = "Open"];</code>
+     * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
      * @return The open.
      */
     public java.lang.String getOpen() {
@@ -894,7 +894,7 @@ private static final long serialVersionUID = 0L;
      * First price of the bar, in the instrument's currency: "185.64".
      * </pre>
      *
-     * <code>string open = 1 [json_name = "Open"];</code>
+     * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
      * @return The bytes for open.
      */
     public com.google.protobuf.ByteString
@@ -915,7 +915,7 @@ private static final long serialVersionUID = 0L;
      * First price of the bar, in the instrument's currency: "185.64".
      * </pre>
      *
-     * <code>string open = 1 [json_name = "Open"];</code>
+     * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
      * @param value The open to set.
      * @return This builder for chaining.
      */
@@ -932,7 +932,7 @@ private static final long serialVersionUID = 0L;
      * First price of the bar, in the instrument's currency: "185.64".
      * </pre>
      *
-     * <code>string open = 1 [json_name = "Open"];</code>
+     * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
      * @return This builder for chaining.
      */
     public Builder clearOpen() {
@@ -946,7 +946,7 @@ private static final long serialVersionUID = 0L;
      * First price of the bar, in the instrument's currency: "185.64".
      * </pre>
      *
-     * <code>string open = 1 [json_name = "Open"];</code>
+     * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
      * @param value The bytes for open to set.
      * @return This builder for chaining.
      */
@@ -966,7 +966,7 @@ private static final long serialVersionUID = 0L;
      * Highest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string high = 2 [json_name = "High"];</code>
+     * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
      * @return The high.
      */
     public java.lang.String getHigh() {
@@ -986,7 +986,7 @@ private static final long serialVersionUID = 0L;
      * Highest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string high = 2 [json_name = "High"];</code>
+     * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
      * @return The bytes for high.
      */
     public com.google.protobuf.ByteString
@@ -1007,7 +1007,7 @@ private static final long serialVersionUID = 0L;
      * Highest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string high = 2 [json_name = "High"];</code>
+     * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
      * @param value The high to set.
      * @return This builder for chaining.
      */
@@ -1024,7 +1024,7 @@ private static final long serialVersionUID = 0L;
      * Highest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string high = 2 [json_name = "High"];</code>
+     * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
      * @return This builder for chaining.
      */
     public Builder clearHigh() {
@@ -1038,7 +1038,7 @@ private static final long serialVersionUID = 0L;
      * Highest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string high = 2 [json_name = "High"];</code>
+     * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
      * @param value The bytes for high to set.
      * @return This builder for chaining.
      */
@@ -1058,7 +1058,7 @@ private static final long serialVersionUID = 0L;
      * Lowest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string low = 3 [json_name = "Low"];</code>
+     * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
      * @return The low.
      */
     public java.lang.String getLow() {
@@ -1078,7 +1078,7 @@ private static final long serialVersionUID = 0L;
      * Lowest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string low = 3 [json_name = "Low"];</code>
+     * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
      * @return The bytes for low.
      */
     public com.google.protobuf.ByteString
@@ -1099,7 +1099,7 @@ private static final long serialVersionUID = 0L;
      * Lowest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string low = 3 [json_name = "Low"];</code>
+     * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
      * @param value The low to set.
      * @return This builder for chaining.
      */
@@ -1116,7 +1116,7 @@ private static final long serialVersionUID = 0L;
      * Lowest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string low = 3 [json_name = "Low"];</code>
+     * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
      * @return This builder for chaining.
      */
     public Builder clearLow() {
@@ -1130,7 +1130,7 @@ private static final long serialVersionUID = 0L;
      * Lowest price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string low = 3 [json_name = "Low"];</code>
+     * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
      * @param value The bytes for low to set.
      * @return This builder for chaining.
      */
@@ -1150,7 +1150,7 @@ private static final long serialVersionUID = 0L;
      * Last price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string close = 4 [json_name = "Close"];</code>
+     * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
      * @return The close.
      */
     public java.lang.String getClose() {
@@ -1170,7 +1170,7 @@ private static final long serialVersionUID = 0L;
      * Last price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string close = 4 [json_name = "Close"];</code>
+     * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
      * @return The bytes for close.
      */
     public com.google.protobuf.ByteString
@@ -1191,7 +1191,7 @@ private static final long serialVersionUID = 0L;
      * Last price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string close = 4 [json_name = "Close"];</code>
+     * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
      * @param value The close to set.
      * @return This builder for chaining.
      */
@@ -1208,7 +1208,7 @@ private static final long serialVersionUID = 0L;
      * Last price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string close = 4 [json_name = "Close"];</code>
+     * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
      * @return This builder for chaining.
      */
     public Builder clearClose() {
@@ -1222,7 +1222,7 @@ private static final long serialVersionUID = 0L;
      * Last price of the bar, in the instrument's currency.
      * </pre>
      *
-     * <code>string close = 4 [json_name = "Close"];</code>
+     * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
      * @param value The bytes for close to set.
      * @return This builder for chaining.
      */
@@ -1242,7 +1242,7 @@ private static final long serialVersionUID = 0L;
      * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
      * </pre>
      *
-     * <code>string volume = 5 [json_name = "Volume"];</code>
+     * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The volume.
      */
     public java.lang.String getVolume() {
@@ -1262,7 +1262,7 @@ private static final long serialVersionUID = 0L;
      * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
      * </pre>
      *
-     * <code>string volume = 5 [json_name = "Volume"];</code>
+     * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for volume.
      */
     public com.google.protobuf.ByteString
@@ -1283,7 +1283,7 @@ private static final long serialVersionUID = 0L;
      * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
      * </pre>
      *
-     * <code>string volume = 5 [json_name = "Volume"];</code>
+     * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The volume to set.
      * @return This builder for chaining.
      */
@@ -1300,7 +1300,7 @@ private static final long serialVersionUID = 0L;
      * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
      * </pre>
      *
-     * <code>string volume = 5 [json_name = "Volume"];</code>
+     * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearVolume() {
@@ -1314,7 +1314,7 @@ private static final long serialVersionUID = 0L;
      * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
      * </pre>
      *
-     * <code>string volume = 5 [json_name = "Volume"];</code>
+     * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for volume to set.
      * @return This builder for chaining.
      */
@@ -1336,7 +1336,7 @@ private static final long serialVersionUID = 0L;
      * known at its timestamp.
      * </pre>
      *
-     * <code>optional string period = 6 [json_name = "Period"];</code>
+     * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
      * @return Whether the period field is set.
      */
     public boolean hasPeriod() {
@@ -1349,7 +1349,7 @@ private static final long serialVersionUID = 0L;
      * known at its timestamp.
      * </pre>
      *
-     * <code>optional string period = 6 [json_name = "Period"];</code>
+     * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
      * @return The period.
      */
     public java.lang.String getPeriod() {
@@ -1371,7 +1371,7 @@ private static final long serialVersionUID = 0L;
      * known at its timestamp.
      * </pre>
      *
-     * <code>optional string period = 6 [json_name = "Period"];</code>
+     * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
      * @return The bytes for period.
      */
     public com.google.protobuf.ByteString
@@ -1394,7 +1394,7 @@ private static final long serialVersionUID = 0L;
      * known at its timestamp.
      * </pre>
      *
-     * <code>optional string period = 6 [json_name = "Period"];</code>
+     * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
      * @param value The period to set.
      * @return This builder for chaining.
      */
@@ -1413,7 +1413,7 @@ private static final long serialVersionUID = 0L;
      * known at its timestamp.
      * </pre>
      *
-     * <code>optional string period = 6 [json_name = "Period"];</code>
+     * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
      * @return This builder for chaining.
      */
     public Builder clearPeriod() {
@@ -1429,7 +1429,7 @@ private static final long serialVersionUID = 0L;
      * known at its timestamp.
      * </pre>
      *
-     * <code>optional string period = 6 [json_name = "Period"];</code>
+     * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
      * @param value The bytes for period to set.
      * @return This builder for chaining.
      */

@@ -15,7 +15,7 @@ public interface OhlcOrBuilder extends
    * First price of the bar, in the instrument's currency: "185.64".
    * </pre>
    *
-   * <code>string open = 1 [json_name = "Open"];</code>
+   * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
    * @return The open.
    */
   java.lang.String getOpen();
@@ -24,7 +24,7 @@ public interface OhlcOrBuilder extends
    * First price of the bar, in the instrument's currency: "185.64".
    * </pre>
    *
-   * <code>string open = 1 [json_name = "Open"];</code>
+   * <code>string open = 1 [json_name = "Open", (.ingenium.v1.format) = "price"];</code>
    * @return The bytes for open.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface OhlcOrBuilder extends
    * Highest price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string high = 2 [json_name = "High"];</code>
+   * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
    * @return The high.
    */
   java.lang.String getHigh();
@@ -44,7 +44,7 @@ public interface OhlcOrBuilder extends
    * Highest price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string high = 2 [json_name = "High"];</code>
+   * <code>string high = 2 [json_name = "High", (.ingenium.v1.format) = "price"];</code>
    * @return The bytes for high.
    */
   com.google.protobuf.ByteString
@@ -55,7 +55,7 @@ public interface OhlcOrBuilder extends
    * Lowest price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string low = 3 [json_name = "Low"];</code>
+   * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
    * @return The low.
    */
   java.lang.String getLow();
@@ -64,7 +64,7 @@ public interface OhlcOrBuilder extends
    * Lowest price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string low = 3 [json_name = "Low"];</code>
+   * <code>string low = 3 [json_name = "Low", (.ingenium.v1.format) = "price"];</code>
    * @return The bytes for low.
    */
   com.google.protobuf.ByteString
@@ -75,7 +75,7 @@ public interface OhlcOrBuilder extends
    * Last price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string close = 4 [json_name = "Close"];</code>
+   * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
    * @return The close.
    */
   java.lang.String getClose();
@@ -84,7 +84,7 @@ public interface OhlcOrBuilder extends
    * Last price of the bar, in the instrument's currency.
    * </pre>
    *
-   * <code>string close = 4 [json_name = "Close"];</code>
+   * <code>string close = 4 [json_name = "Close", (.ingenium.v1.format) = "price"];</code>
    * @return The bytes for close.
    */
   com.google.protobuf.ByteString
@@ -95,7 +95,7 @@ public interface OhlcOrBuilder extends
    * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
    * </pre>
    *
-   * <code>string volume = 5 [json_name = "Volume"];</code>
+   * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The volume.
    */
   java.lang.String getVolume();
@@ -104,7 +104,7 @@ public interface OhlcOrBuilder extends
    * Quantity traded in the bar, in shares or units: "82488700". Empty means unknown.
    * </pre>
    *
-   * <code>string volume = 5 [json_name = "Volume"];</code>
+   * <code>string volume = 5 [json_name = "Volume", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for volume.
    */
   com.google.protobuf.ByteString
@@ -117,7 +117,7 @@ public interface OhlcOrBuilder extends
    * known at its timestamp.
    * </pre>
    *
-   * <code>optional string period = 6 [json_name = "Period"];</code>
+   * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
    * @return Whether the period field is set.
    */
   boolean hasPeriod();
@@ -128,7 +128,7 @@ public interface OhlcOrBuilder extends
    * known at its timestamp.
    * </pre>
    *
-   * <code>optional string period = 6 [json_name = "Period"];</code>
+   * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
    * @return The period.
    */
   java.lang.String getPeriod();
@@ -139,7 +139,7 @@ public interface OhlcOrBuilder extends
    * known at its timestamp.
    * </pre>
    *
-   * <code>optional string period = 6 [json_name = "Period"];</code>
+   * <code>optional string period = 6 [json_name = "Period", (.ingenium.v1.format) = "period"];</code>
    * @return The bytes for period.
    */
   com.google.protobuf.ByteString

@@ -73,7 +73,7 @@ private static final long serialVersionUID = 0L;
    * again keeps it. Empty means not yet sent; the SDK fills it on sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -95,7 +95,7 @@ private static final long serialVersionUID = 0L;
    * again keeps it. Empty means not yet sent; the SDK fills it on sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -121,7 +121,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   @java.lang.Override
@@ -134,7 +134,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   @java.lang.Override
@@ -147,7 +147,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   @java.lang.Override
   public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
@@ -162,7 +162,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 3 [json_name = "Symbol"];</code>
+   * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -183,7 +183,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 3 [json_name = "Symbol"];</code>
+   * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -209,7 +209,7 @@ private static final long serialVersionUID = 0L;
    * Direction: "buy" or "sell".
    * </pre>
    *
-   * <code>string side = 4 [json_name = "Side"];</code>
+   * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
    * @return The side.
    */
   @java.lang.Override
@@ -230,7 +230,7 @@ private static final long serialVersionUID = 0L;
    * Direction: "buy" or "sell".
    * </pre>
    *
-   * <code>string side = 4 [json_name = "Side"];</code>
+   * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
    * @return The bytes for side.
    */
   @java.lang.Override
@@ -256,7 +256,7 @@ private static final long serialVersionUID = 0L;
    * How much to trade, a positive decimal in shares or units: "10".
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
    * @return The quantity.
    */
   @java.lang.Override
@@ -277,7 +277,7 @@ private static final long serialVersionUID = 0L;
    * How much to trade, a positive decimal in shares or units: "10".
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
    * @return The bytes for quantity.
    */
   @java.lang.Override
@@ -303,7 +303,7 @@ private static final long serialVersionUID = 0L;
    * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
    * </pre>
    *
-   * <code>string type = 6 [json_name = "Type"];</code>
+   * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
    * @return The type.
    */
   @java.lang.Override
@@ -324,7 +324,7 @@ private static final long serialVersionUID = 0L;
    * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
    * </pre>
    *
-   * <code>string type = 6 [json_name = "Type"];</code>
+   * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
    * @return The bytes for type.
    */
   @java.lang.Override
@@ -350,7 +350,7 @@ private static final long serialVersionUID = 0L;
    * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
    * </pre>
    *
-   * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+   * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
    * @return The timeInForce.
    */
   @java.lang.Override
@@ -371,7 +371,7 @@ private static final long serialVersionUID = 0L;
    * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
    * </pre>
    *
-   * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+   * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
    * @return The bytes for timeInForce.
    */
   @java.lang.Override
@@ -412,7 +412,7 @@ private static final long serialVersionUID = 0L;
    * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
    * </pre>
    *
-   * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The limitPrice.
    */
   @java.lang.Override
@@ -433,7 +433,7 @@ private static final long serialVersionUID = 0L;
    * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
    * </pre>
    *
-   * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for limitPrice.
    */
   @java.lang.Override
@@ -460,7 +460,7 @@ private static final long serialVersionUID = 0L;
    * has none.
    * </pre>
    *
-   * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The stopPrice.
    */
   @java.lang.Override
@@ -482,7 +482,7 @@ private static final long serialVersionUID = 0L;
    * has none.
    * </pre>
    *
-   * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for stopPrice.
    */
   @java.lang.Override
@@ -508,7 +508,7 @@ private static final long serialVersionUID = 0L;
    * Limit price of the order that closes the position with a profit. Empty means none.
    * </pre>
    *
-   * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+   * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The takeProfit.
    */
   @java.lang.Override
@@ -529,7 +529,7 @@ private static final long serialVersionUID = 0L;
    * Limit price of the order that closes the position with a profit. Empty means none.
    * </pre>
    *
-   * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+   * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for takeProfit.
    */
   @java.lang.Override
@@ -556,7 +556,7 @@ private static final long serialVersionUID = 0L;
    * none.
    * </pre>
    *
-   * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+   * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The trailPrice.
    */
   @java.lang.Override
@@ -578,7 +578,7 @@ private static final long serialVersionUID = 0L;
    * none.
    * </pre>
    *
-   * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+   * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for trailPrice.
    */
   @java.lang.Override
@@ -604,7 +604,7 @@ private static final long serialVersionUID = 0L;
    * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
    * </pre>
    *
-   * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+   * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The trailPercent.
    */
   @java.lang.Override
@@ -625,7 +625,7 @@ private static final long serialVersionUID = 0L;
    * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
    * </pre>
    *
-   * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+   * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for trailPercent.
    */
   @java.lang.Override
@@ -651,7 +651,7 @@ private static final long serialVersionUID = 0L;
    * fields empty means none.
    * </pre>
    *
-   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the stopLoss field is set.
    */
   @java.lang.Override
@@ -664,7 +664,7 @@ private static final long serialVersionUID = 0L;
    * fields empty means none.
    * </pre>
    *
-   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The stopLoss.
    */
   @java.lang.Override
@@ -677,7 +677,7 @@ private static final long serialVersionUID = 0L;
    * fields empty means none.
    * </pre>
    *
-   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
    */
   @java.lang.Override
   public io.github.markwinter.ingenium.v1.StopLossOrBuilder getStopLossOrBuilder() {
@@ -1338,7 +1338,7 @@ private static final long serialVersionUID = 0L;
      * again keeps it. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -1359,7 +1359,7 @@ private static final long serialVersionUID = 0L;
      * again keeps it. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -1381,7 +1381,7 @@ private static final long serialVersionUID = 0L;
      * again keeps it. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -1399,7 +1399,7 @@ private static final long serialVersionUID = 0L;
      * again keeps it. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -1414,7 +1414,7 @@ private static final long serialVersionUID = 0L;
      * again keeps it. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */
@@ -1437,7 +1437,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return Whether the timestamp field is set.
      */
     public boolean hasTimestamp() {
@@ -1449,7 +1449,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return The timestamp.
      */
     public com.google.protobuf.Timestamp getTimestamp() {
@@ -1465,7 +1465,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1484,7 +1484,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(
         com.google.protobuf.Timestamp.Builder builderForValue) {
@@ -1503,7 +1503,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder mergeTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1529,7 +1529,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder clearTimestamp() {
       bitField0_ = (bitField0_ & ~0x00000002);
@@ -1547,7 +1547,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.Timestamp.Builder getTimestampBuilder() {
       bitField0_ |= 0x00000002;
@@ -1560,7 +1560,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
       if (timestampBuilder_ != null) {
@@ -1576,7 +1576,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
@@ -1598,7 +1598,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 3 [json_name = "Symbol"];</code>
+     * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -1618,7 +1618,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 3 [json_name = "Symbol"];</code>
+     * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -1639,7 +1639,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 3 [json_name = "Symbol"];</code>
+     * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -1656,7 +1656,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 3 [json_name = "Symbol"];</code>
+     * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -1670,7 +1670,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 3 [json_name = "Symbol"];</code>
+     * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */
@@ -1690,7 +1690,7 @@ private static final long serialVersionUID = 0L;
      * Direction: "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 4 [json_name = "Side"];</code>
+     * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @return The side.
      */
     public java.lang.String getSide() {
@@ -1710,7 +1710,7 @@ private static final long serialVersionUID = 0L;
      * Direction: "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 4 [json_name = "Side"];</code>
+     * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @return The bytes for side.
      */
     public com.google.protobuf.ByteString
@@ -1731,7 +1731,7 @@ private static final long serialVersionUID = 0L;
      * Direction: "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 4 [json_name = "Side"];</code>
+     * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @param value The side to set.
      * @return This builder for chaining.
      */
@@ -1748,7 +1748,7 @@ private static final long serialVersionUID = 0L;
      * Direction: "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 4 [json_name = "Side"];</code>
+     * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSide() {
@@ -1762,7 +1762,7 @@ private static final long serialVersionUID = 0L;
      * Direction: "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 4 [json_name = "Side"];</code>
+     * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @param value The bytes for side to set.
      * @return This builder for chaining.
      */
@@ -1782,7 +1782,7 @@ private static final long serialVersionUID = 0L;
      * How much to trade, a positive decimal in shares or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
      * @return The quantity.
      */
     public java.lang.String getQuantity() {
@@ -1802,7 +1802,7 @@ private static final long serialVersionUID = 0L;
      * How much to trade, a positive decimal in shares or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
      * @return The bytes for quantity.
      */
     public com.google.protobuf.ByteString
@@ -1823,7 +1823,7 @@ private static final long serialVersionUID = 0L;
      * How much to trade, a positive decimal in shares or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
      * @param value The quantity to set.
      * @return This builder for chaining.
      */
@@ -1840,7 +1840,7 @@ private static final long serialVersionUID = 0L;
      * How much to trade, a positive decimal in shares or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
      * @return This builder for chaining.
      */
     public Builder clearQuantity() {
@@ -1854,7 +1854,7 @@ private static final long serialVersionUID = 0L;
      * How much to trade, a positive decimal in shares or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
      * @param value The bytes for quantity to set.
      * @return This builder for chaining.
      */
@@ -1874,7 +1874,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
      * </pre>
      *
-     * <code>string type = 6 [json_name = "Type"];</code>
+     * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
      * @return The type.
      */
     public java.lang.String getType() {
@@ -1894,7 +1894,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
      * </pre>
      *
-     * <code>string type = 6 [json_name = "Type"];</code>
+     * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
      * @return The bytes for type.
      */
     public com.google.protobuf.ByteString
@@ -1915,7 +1915,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
      * </pre>
      *
-     * <code>string type = 6 [json_name = "Type"];</code>
+     * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
      * @param value The type to set.
      * @return This builder for chaining.
      */
@@ -1932,7 +1932,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
      * </pre>
      *
-     * <code>string type = 6 [json_name = "Type"];</code>
+     * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
      * @return This builder for chaining.
      */
     public Builder clearType() {
@@ -1946,7 +1946,7 @@ private static final long serialVersionUID = 0L;
      * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
      * </pre>
      *
-     * <code>string type = 6 [json_name = "Type"];</code>
+     * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
      * @param value The bytes for type to set.
      * @return This builder for chaining.
      */
@@ -1966,7 +1966,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
      * </pre>
      *
-     * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
      * @return The timeInForce.
      */
     public java.lang.String getTimeInForce() {
@@ -1986,7 +1986,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
      * </pre>
      *
-     * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
      * @return The bytes for timeInForce.
      */
     public com.google.protobuf.ByteString
@@ -2007,7 +2007,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
      * </pre>
      *
-     * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
      * @param value The timeInForce to set.
      * @return This builder for chaining.
      */
@@ -2024,7 +2024,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
      * </pre>
      *
-     * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
      * @return This builder for chaining.
      */
     public Builder clearTimeInForce() {
@@ -2038,7 +2038,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
      * </pre>
      *
-     * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
      * @param value The bytes for timeInForce to set.
      * @return This builder for chaining.
      */
@@ -2102,7 +2102,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
      * </pre>
      *
-     * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The limitPrice.
      */
     public java.lang.String getLimitPrice() {
@@ -2122,7 +2122,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
      * </pre>
      *
-     * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for limitPrice.
      */
     public com.google.protobuf.ByteString
@@ -2143,7 +2143,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
      * </pre>
      *
-     * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The limitPrice to set.
      * @return This builder for chaining.
      */
@@ -2160,7 +2160,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
      * </pre>
      *
-     * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearLimitPrice() {
@@ -2174,7 +2174,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
      * </pre>
      *
-     * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for limitPrice to set.
      * @return This builder for chaining.
      */
@@ -2195,7 +2195,7 @@ private static final long serialVersionUID = 0L;
      * has none.
      * </pre>
      *
-     * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The stopPrice.
      */
     public java.lang.String getStopPrice() {
@@ -2216,7 +2216,7 @@ private static final long serialVersionUID = 0L;
      * has none.
      * </pre>
      *
-     * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for stopPrice.
      */
     public com.google.protobuf.ByteString
@@ -2238,7 +2238,7 @@ private static final long serialVersionUID = 0L;
      * has none.
      * </pre>
      *
-     * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The stopPrice to set.
      * @return This builder for chaining.
      */
@@ -2256,7 +2256,7 @@ private static final long serialVersionUID = 0L;
      * has none.
      * </pre>
      *
-     * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearStopPrice() {
@@ -2271,7 +2271,7 @@ private static final long serialVersionUID = 0L;
      * has none.
      * </pre>
      *
-     * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for stopPrice to set.
      * @return This builder for chaining.
      */
@@ -2291,7 +2291,7 @@ private static final long serialVersionUID = 0L;
      * Limit price of the order that closes the position with a profit. Empty means none.
      * </pre>
      *
-     * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+     * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The takeProfit.
      */
     public java.lang.String getTakeProfit() {
@@ -2311,7 +2311,7 @@ private static final long serialVersionUID = 0L;
      * Limit price of the order that closes the position with a profit. Empty means none.
      * </pre>
      *
-     * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+     * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for takeProfit.
      */
     public com.google.protobuf.ByteString
@@ -2332,7 +2332,7 @@ private static final long serialVersionUID = 0L;
      * Limit price of the order that closes the position with a profit. Empty means none.
      * </pre>
      *
-     * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+     * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The takeProfit to set.
      * @return This builder for chaining.
      */
@@ -2349,7 +2349,7 @@ private static final long serialVersionUID = 0L;
      * Limit price of the order that closes the position with a profit. Empty means none.
      * </pre>
      *
-     * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+     * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearTakeProfit() {
@@ -2363,7 +2363,7 @@ private static final long serialVersionUID = 0L;
      * Limit price of the order that closes the position with a profit. Empty means none.
      * </pre>
      *
-     * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+     * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for takeProfit to set.
      * @return This builder for chaining.
      */
@@ -2384,7 +2384,7 @@ private static final long serialVersionUID = 0L;
      * none.
      * </pre>
      *
-     * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The trailPrice.
      */
     public java.lang.String getTrailPrice() {
@@ -2405,7 +2405,7 @@ private static final long serialVersionUID = 0L;
      * none.
      * </pre>
      *
-     * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for trailPrice.
      */
     public com.google.protobuf.ByteString
@@ -2427,7 +2427,7 @@ private static final long serialVersionUID = 0L;
      * none.
      * </pre>
      *
-     * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The trailPrice to set.
      * @return This builder for chaining.
      */
@@ -2445,7 +2445,7 @@ private static final long serialVersionUID = 0L;
      * none.
      * </pre>
      *
-     * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearTrailPrice() {
@@ -2460,7 +2460,7 @@ private static final long serialVersionUID = 0L;
      * none.
      * </pre>
      *
-     * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for trailPrice to set.
      * @return This builder for chaining.
      */
@@ -2480,7 +2480,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
      * </pre>
      *
-     * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The trailPercent.
      */
     public java.lang.String getTrailPercent() {
@@ -2500,7 +2500,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
      * </pre>
      *
-     * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for trailPercent.
      */
     public com.google.protobuf.ByteString
@@ -2521,7 +2521,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
      * </pre>
      *
-     * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The trailPercent to set.
      * @return This builder for chaining.
      */
@@ -2538,7 +2538,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
      * </pre>
      *
-     * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearTrailPercent() {
@@ -2552,7 +2552,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
      * </pre>
      *
-     * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for trailPercent to set.
      * @return This builder for chaining.
      */
@@ -2575,7 +2575,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      * @return Whether the stopLoss field is set.
      */
     public boolean hasStopLoss() {
@@ -2587,7 +2587,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      * @return The stopLoss.
      */
     public io.github.markwinter.ingenium.v1.StopLoss getStopLoss() {
@@ -2603,7 +2603,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setStopLoss(io.github.markwinter.ingenium.v1.StopLoss value) {
       if (stopLossBuilder_ == null) {
@@ -2622,7 +2622,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setStopLoss(
         io.github.markwinter.ingenium.v1.StopLoss.Builder builderForValue) {
@@ -2641,7 +2641,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder mergeStopLoss(io.github.markwinter.ingenium.v1.StopLoss value) {
       if (stopLossBuilder_ == null) {
@@ -2667,7 +2667,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder clearStopLoss() {
       bitField0_ = (bitField0_ & ~0x00002000);
@@ -2685,7 +2685,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public io.github.markwinter.ingenium.v1.StopLoss.Builder getStopLossBuilder() {
       bitField0_ |= 0x00002000;
@@ -2698,7 +2698,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public io.github.markwinter.ingenium.v1.StopLossOrBuilder getStopLossOrBuilder() {
       if (stopLossBuilder_ != null) {
@@ -2714,7 +2714,7 @@ private static final long serialVersionUID = 0L;
      * fields empty means none.
      * </pre>
      *
-     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+     * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         io.github.markwinter.ingenium.v1.StopLoss, io.github.markwinter.ingenium.v1.StopLoss.Builder, io.github.markwinter.ingenium.v1.StopLossOrBuilder> 

@@ -16,7 +16,7 @@ public interface OrderEventOrBuilder extends
    * again keeps it. Empty means not yet sent; the SDK fills it on sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   java.lang.String getId();
@@ -26,7 +26,7 @@ public interface OrderEventOrBuilder extends
    * again keeps it. Empty means not yet sent; the SDK fills it on sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   com.google.protobuf.ByteString
@@ -38,7 +38,7 @@ public interface OrderEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   boolean hasTimestamp();
@@ -48,7 +48,7 @@ public interface OrderEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   com.google.protobuf.Timestamp getTimestamp();
@@ -58,7 +58,7 @@ public interface OrderEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder();
 
@@ -67,7 +67,7 @@ public interface OrderEventOrBuilder extends
    * Name of the instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 3 [json_name = "Symbol"];</code>
+   * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   java.lang.String getSymbol();
@@ -76,7 +76,7 @@ public interface OrderEventOrBuilder extends
    * Name of the instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 3 [json_name = "Symbol"];</code>
+   * <code>string symbol = 3 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   com.google.protobuf.ByteString
@@ -87,7 +87,7 @@ public interface OrderEventOrBuilder extends
    * Direction: "buy" or "sell".
    * </pre>
    *
-   * <code>string side = 4 [json_name = "Side"];</code>
+   * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
    * @return The side.
    */
   java.lang.String getSide();
@@ -96,7 +96,7 @@ public interface OrderEventOrBuilder extends
    * Direction: "buy" or "sell".
    * </pre>
    *
-   * <code>string side = 4 [json_name = "Side"];</code>
+   * <code>string side = 4 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
    * @return The bytes for side.
    */
   com.google.protobuf.ByteString
@@ -107,7 +107,7 @@ public interface OrderEventOrBuilder extends
    * How much to trade, a positive decimal in shares or units: "10".
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
    * @return The quantity.
    */
   java.lang.String getQuantity();
@@ -116,7 +116,7 @@ public interface OrderEventOrBuilder extends
    * How much to trade, a positive decimal in shares or units: "10".
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity"];</code>
    * @return The bytes for quantity.
    */
   com.google.protobuf.ByteString
@@ -127,7 +127,7 @@ public interface OrderEventOrBuilder extends
    * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
    * </pre>
    *
-   * <code>string type = 6 [json_name = "Type"];</code>
+   * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
    * @return The type.
    */
   java.lang.String getType();
@@ -136,7 +136,7 @@ public interface OrderEventOrBuilder extends
    * Kind of the order: "market", "limit", "stop", "stop_limit" or "trailing_stop".
    * </pre>
    *
-   * <code>string type = 6 [json_name = "Type"];</code>
+   * <code>string type = 6 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType"];</code>
    * @return The bytes for type.
    */
   com.google.protobuf.ByteString
@@ -147,7 +147,7 @@ public interface OrderEventOrBuilder extends
    * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
    * </pre>
    *
-   * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+   * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
    * @return The timeInForce.
    */
   java.lang.String getTimeInForce();
@@ -156,7 +156,7 @@ public interface OrderEventOrBuilder extends
    * How long the order works: "day", "gtc", "ioc", "fok", "opg" or "cls".
    * </pre>
    *
-   * <code>string time_in_force = 7 [json_name = "TimeInForce"];</code>
+   * <code>string time_in_force = 7 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "TimeInForce"];</code>
    * @return The bytes for timeInForce.
    */
   com.google.protobuf.ByteString
@@ -177,7 +177,7 @@ public interface OrderEventOrBuilder extends
    * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
    * </pre>
    *
-   * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The limitPrice.
    */
   java.lang.String getLimitPrice();
@@ -186,7 +186,7 @@ public interface OrderEventOrBuilder extends
    * Worst price accepted, a decimal in the instrument's currency. Empty where the type has none.
    * </pre>
    *
-   * <code>string limit_price = 9 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 9 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for limitPrice.
    */
   com.google.protobuf.ByteString
@@ -198,7 +198,7 @@ public interface OrderEventOrBuilder extends
    * has none.
    * </pre>
    *
-   * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The stopPrice.
    */
   java.lang.String getStopPrice();
@@ -208,7 +208,7 @@ public interface OrderEventOrBuilder extends
    * has none.
    * </pre>
    *
-   * <code>string stop_price = 10 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 10 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for stopPrice.
    */
   com.google.protobuf.ByteString
@@ -219,7 +219,7 @@ public interface OrderEventOrBuilder extends
    * Limit price of the order that closes the position with a profit. Empty means none.
    * </pre>
    *
-   * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+   * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The takeProfit.
    */
   java.lang.String getTakeProfit();
@@ -228,7 +228,7 @@ public interface OrderEventOrBuilder extends
    * Limit price of the order that closes the position with a profit. Empty means none.
    * </pre>
    *
-   * <code>string take_profit = 11 [json_name = "TakeProfit"];</code>
+   * <code>string take_profit = 11 [json_name = "TakeProfit", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for takeProfit.
    */
   com.google.protobuf.ByteString
@@ -240,7 +240,7 @@ public interface OrderEventOrBuilder extends
    * none.
    * </pre>
    *
-   * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+   * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The trailPrice.
    */
   java.lang.String getTrailPrice();
@@ -250,7 +250,7 @@ public interface OrderEventOrBuilder extends
    * none.
    * </pre>
    *
-   * <code>string trail_price = 12 [json_name = "TrailPrice"];</code>
+   * <code>string trail_price = 12 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for trailPrice.
    */
   com.google.protobuf.ByteString
@@ -261,7 +261,7 @@ public interface OrderEventOrBuilder extends
    * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
    * </pre>
    *
-   * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+   * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The trailPercent.
    */
   java.lang.String getTrailPercent();
@@ -270,7 +270,7 @@ public interface OrderEventOrBuilder extends
    * Distance of a trailing stop from the best price, in percent: "2.5". Empty means none.
    * </pre>
    *
-   * <code>string trail_percent = 13 [json_name = "TrailPercent"];</code>
+   * <code>string trail_percent = 13 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for trailPercent.
    */
   com.google.protobuf.ByteString
@@ -282,7 +282,7 @@ public interface OrderEventOrBuilder extends
    * fields empty means none.
    * </pre>
    *
-   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the stopLoss field is set.
    */
   boolean hasStopLoss();
@@ -292,7 +292,7 @@ public interface OrderEventOrBuilder extends
    * fields empty means none.
    * </pre>
    *
-   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The stopLoss.
    */
   io.github.markwinter.ingenium.v1.StopLoss getStopLoss();
@@ -302,7 +302,7 @@ public interface OrderEventOrBuilder extends
    * fields empty means none.
    * </pre>
    *
-   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss"];</code>
+   * <code>.ingenium.v1.StopLoss stop_loss = 14 [json_name = "StopLoss", (.ingenium.v1.written_when_unset) = true];</code>
    */
   io.github.markwinter.ingenium.v1.StopLossOrBuilder getStopLossOrBuilder();
 }

@@ -66,7 +66,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument, case kept.
    * </pre>
    *
-   * <code>string symbol = 1 [json_name = "Symbol"];</code>
+   * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -87,7 +87,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument, case kept.
    * </pre>
    *
-   * <code>string symbol = 1 [json_name = "Symbol"];</code>
+   * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -113,7 +113,7 @@ private static final long serialVersionUID = 0L;
    * Shares or units, negative for a short, "0" when flat.
    * </pre>
    *
-   * <code>string quantity = 2 [json_name = "Quantity"];</code>
+   * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
    * @return The quantity.
    */
   @java.lang.Override
@@ -134,7 +134,7 @@ private static final long serialVersionUID = 0L;
    * Shares or units, negative for a short, "0" when flat.
    * </pre>
    *
-   * <code>string quantity = 2 [json_name = "Quantity"];</code>
+   * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for quantity.
    */
   @java.lang.Override
@@ -161,7 +161,7 @@ private static final long serialVersionUID = 0L;
    * divided by the quantity.
    * </pre>
    *
-   * <code>string cost = 3 [json_name = "Cost"];</code>
+   * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
    * @return The cost.
    */
   @java.lang.Override
@@ -183,7 +183,7 @@ private static final long serialVersionUID = 0L;
    * divided by the quantity.
    * </pre>
    *
-   * <code>string cost = 3 [json_name = "Cost"];</code>
+   * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for cost.
    */
   @java.lang.Override
@@ -209,7 +209,7 @@ private static final long serialVersionUID = 0L;
    * The last price that the portfolio has seen. Absent means none yet.
    * </pre>
    *
-   * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+   * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the lastPrice field is set.
    */
   @java.lang.Override
@@ -221,7 +221,7 @@ private static final long serialVersionUID = 0L;
    * The last price that the portfolio has seen. Absent means none yet.
    * </pre>
    *
-   * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+   * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The lastPrice.
    */
   @java.lang.Override
@@ -242,7 +242,7 @@ private static final long serialVersionUID = 0L;
    * The last price that the portfolio has seen. Absent means none yet.
    * </pre>
    *
-   * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+   * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for lastPrice.
    */
   @java.lang.Override
@@ -306,7 +306,7 @@ private static final long serialVersionUID = 0L;
    * Profit and loss of what was closed in this symbol, before commissions.
    * </pre>
    *
-   * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+   * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The realizedPnl.
    */
   @java.lang.Override
@@ -327,7 +327,7 @@ private static final long serialVersionUID = 0L;
    * Profit and loss of what was closed in this symbol, before commissions.
    * </pre>
    *
-   * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+   * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for realizedPnl.
    */
   @java.lang.Override
@@ -798,7 +798,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -818,7 +818,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -839,7 +839,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -856,7 +856,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -870,7 +870,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */
@@ -890,7 +890,7 @@ private static final long serialVersionUID = 0L;
      * Shares or units, negative for a short, "0" when flat.
      * </pre>
      *
-     * <code>string quantity = 2 [json_name = "Quantity"];</code>
+     * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @return The quantity.
      */
     public java.lang.String getQuantity() {
@@ -910,7 +910,7 @@ private static final long serialVersionUID = 0L;
      * Shares or units, negative for a short, "0" when flat.
      * </pre>
      *
-     * <code>string quantity = 2 [json_name = "Quantity"];</code>
+     * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for quantity.
      */
     public com.google.protobuf.ByteString
@@ -931,7 +931,7 @@ private static final long serialVersionUID = 0L;
      * Shares or units, negative for a short, "0" when flat.
      * </pre>
      *
-     * <code>string quantity = 2 [json_name = "Quantity"];</code>
+     * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @param value The quantity to set.
      * @return This builder for chaining.
      */
@@ -948,7 +948,7 @@ private static final long serialVersionUID = 0L;
      * Shares or units, negative for a short, "0" when flat.
      * </pre>
      *
-     * <code>string quantity = 2 [json_name = "Quantity"];</code>
+     * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearQuantity() {
@@ -962,7 +962,7 @@ private static final long serialVersionUID = 0L;
      * Shares or units, negative for a short, "0" when flat.
      * </pre>
      *
-     * <code>string quantity = 2 [json_name = "Quantity"];</code>
+     * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for quantity to set.
      * @return This builder for chaining.
      */
@@ -983,7 +983,7 @@ private static final long serialVersionUID = 0L;
      * divided by the quantity.
      * </pre>
      *
-     * <code>string cost = 3 [json_name = "Cost"];</code>
+     * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
      * @return The cost.
      */
     public java.lang.String getCost() {
@@ -1004,7 +1004,7 @@ private static final long serialVersionUID = 0L;
      * divided by the quantity.
      * </pre>
      *
-     * <code>string cost = 3 [json_name = "Cost"];</code>
+     * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for cost.
      */
     public com.google.protobuf.ByteString
@@ -1026,7 +1026,7 @@ private static final long serialVersionUID = 0L;
      * divided by the quantity.
      * </pre>
      *
-     * <code>string cost = 3 [json_name = "Cost"];</code>
+     * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
      * @param value The cost to set.
      * @return This builder for chaining.
      */
@@ -1044,7 +1044,7 @@ private static final long serialVersionUID = 0L;
      * divided by the quantity.
      * </pre>
      *
-     * <code>string cost = 3 [json_name = "Cost"];</code>
+     * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearCost() {
@@ -1059,7 +1059,7 @@ private static final long serialVersionUID = 0L;
      * divided by the quantity.
      * </pre>
      *
-     * <code>string cost = 3 [json_name = "Cost"];</code>
+     * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for cost to set.
      * @return This builder for chaining.
      */
@@ -1079,7 +1079,7 @@ private static final long serialVersionUID = 0L;
      * The last price that the portfolio has seen. Absent means none yet.
      * </pre>
      *
-     * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+     * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
      * @return Whether the lastPrice field is set.
      */
     public boolean hasLastPrice() {
@@ -1090,7 +1090,7 @@ private static final long serialVersionUID = 0L;
      * The last price that the portfolio has seen. Absent means none yet.
      * </pre>
      *
-     * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+     * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
      * @return The lastPrice.
      */
     public java.lang.String getLastPrice() {
@@ -1110,7 +1110,7 @@ private static final long serialVersionUID = 0L;
      * The last price that the portfolio has seen. Absent means none yet.
      * </pre>
      *
-     * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+     * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for lastPrice.
      */
     public com.google.protobuf.ByteString
@@ -1131,7 +1131,7 @@ private static final long serialVersionUID = 0L;
      * The last price that the portfolio has seen. Absent means none yet.
      * </pre>
      *
-     * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+     * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
      * @param value The lastPrice to set.
      * @return This builder for chaining.
      */
@@ -1148,7 +1148,7 @@ private static final long serialVersionUID = 0L;
      * The last price that the portfolio has seen. Absent means none yet.
      * </pre>
      *
-     * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+     * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearLastPrice() {
@@ -1162,7 +1162,7 @@ private static final long serialVersionUID = 0L;
      * The last price that the portfolio has seen. Absent means none yet.
      * </pre>
      *
-     * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+     * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for lastPrice to set.
      * @return This builder for chaining.
      */
@@ -1337,7 +1337,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed in this symbol, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return The realizedPnl.
      */
     public java.lang.String getRealizedPnl() {
@@ -1357,7 +1357,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed in this symbol, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for realizedPnl.
      */
     public com.google.protobuf.ByteString
@@ -1378,7 +1378,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed in this symbol, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @param value The realizedPnl to set.
      * @return This builder for chaining.
      */
@@ -1395,7 +1395,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed in this symbol, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearRealizedPnl() {
@@ -1409,7 +1409,7 @@ private static final long serialVersionUID = 0L;
      * Profit and loss of what was closed in this symbol, before commissions.
      * </pre>
      *
-     * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+     * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for realizedPnl to set.
      * @return This builder for chaining.
      */

@@ -15,7 +15,7 @@ public interface PositionStatusOrBuilder extends
    * Name of the instrument, case kept.
    * </pre>
    *
-   * <code>string symbol = 1 [json_name = "Symbol"];</code>
+   * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
    * @return The symbol.
    */
   java.lang.String getSymbol();
@@ -24,7 +24,7 @@ public interface PositionStatusOrBuilder extends
    * Name of the instrument, case kept.
    * </pre>
    *
-   * <code>string symbol = 1 [json_name = "Symbol"];</code>
+   * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for symbol.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface PositionStatusOrBuilder extends
    * Shares or units, negative for a short, "0" when flat.
    * </pre>
    *
-   * <code>string quantity = 2 [json_name = "Quantity"];</code>
+   * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
    * @return The quantity.
    */
   java.lang.String getQuantity();
@@ -44,7 +44,7 @@ public interface PositionStatusOrBuilder extends
    * Shares or units, negative for a short, "0" when flat.
    * </pre>
    *
-   * <code>string quantity = 2 [json_name = "Quantity"];</code>
+   * <code>string quantity = 2 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for quantity.
    */
   com.google.protobuf.ByteString
@@ -56,7 +56,7 @@ public interface PositionStatusOrBuilder extends
    * divided by the quantity.
    * </pre>
    *
-   * <code>string cost = 3 [json_name = "Cost"];</code>
+   * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
    * @return The cost.
    */
   java.lang.String getCost();
@@ -66,7 +66,7 @@ public interface PositionStatusOrBuilder extends
    * divided by the quantity.
    * </pre>
    *
-   * <code>string cost = 3 [json_name = "Cost"];</code>
+   * <code>string cost = 3 [json_name = "Cost", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for cost.
    */
   com.google.protobuf.ByteString
@@ -77,7 +77,7 @@ public interface PositionStatusOrBuilder extends
    * The last price that the portfolio has seen. Absent means none yet.
    * </pre>
    *
-   * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+   * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the lastPrice field is set.
    */
   boolean hasLastPrice();
@@ -86,7 +86,7 @@ public interface PositionStatusOrBuilder extends
    * The last price that the portfolio has seen. Absent means none yet.
    * </pre>
    *
-   * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+   * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The lastPrice.
    */
   java.lang.String getLastPrice();
@@ -95,7 +95,7 @@ public interface PositionStatusOrBuilder extends
    * The last price that the portfolio has seen. Absent means none yet.
    * </pre>
    *
-   * <code>optional string last_price = 4 [json_name = "LastPrice"];</code>
+   * <code>optional string last_price = 4 [json_name = "LastPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for lastPrice.
    */
   com.google.protobuf.ByteString
@@ -133,7 +133,7 @@ public interface PositionStatusOrBuilder extends
    * Profit and loss of what was closed in this symbol, before commissions.
    * </pre>
    *
-   * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+   * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The realizedPnl.
    */
   java.lang.String getRealizedPnl();
@@ -142,7 +142,7 @@ public interface PositionStatusOrBuilder extends
    * Profit and loss of what was closed in this symbol, before commissions.
    * </pre>
    *
-   * <code>string realized_pnl = 6 [json_name = "RealizedPnl"];</code>
+   * <code>string realized_pnl = 6 [json_name = "RealizedPnl", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for realizedPnl.
    */
   com.google.protobuf.ByteString

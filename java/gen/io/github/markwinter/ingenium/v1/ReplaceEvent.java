@@ -74,7 +74,7 @@ private static final long serialVersionUID = 0L;
    * name. Empty means not yet sent; the SDK fills it on sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -96,7 +96,7 @@ private static final long serialVersionUID = 0L;
    * name. Empty means not yet sent; the SDK fills it on sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -122,7 +122,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   @java.lang.Override
@@ -135,7 +135,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   @java.lang.Override
@@ -148,7 +148,7 @@ private static final long serialVersionUID = 0L;
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   @java.lang.Override
   public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
@@ -163,7 +163,7 @@ private static final long serialVersionUID = 0L;
    * Id of the order to replace; that of a bracket's protective order, too.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The orderId.
    */
   @java.lang.Override
@@ -184,7 +184,7 @@ private static final long serialVersionUID = 0L;
    * Id of the order to replace; that of a bracket's protective order, too.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The bytes for orderId.
    */
   @java.lang.Override
@@ -210,7 +210,7 @@ private static final long serialVersionUID = 0L;
    * Name of the order's instrument, case kept: "AAPL". It cannot change.
    * </pre>
    *
-   * <code>string symbol = 4 [json_name = "Symbol"];</code>
+   * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -231,7 +231,7 @@ private static final long serialVersionUID = 0L;
    * Name of the order's instrument, case kept: "AAPL". It cannot change.
    * </pre>
    *
-   * <code>string symbol = 4 [json_name = "Symbol"];</code>
+   * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -258,7 +258,7 @@ private static final long serialVersionUID = 0L;
    * or units: "10".
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The quantity.
    */
   @java.lang.Override
@@ -280,7 +280,7 @@ private static final long serialVersionUID = 0L;
    * or units: "10".
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for quantity.
    */
   @java.lang.Override
@@ -306,7 +306,7 @@ private static final long serialVersionUID = 0L;
    * How long the order works: "day", "gtc" and so on.
    * </pre>
    *
-   * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+   * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
    * @return The timeInForce.
    */
   @java.lang.Override
@@ -327,7 +327,7 @@ private static final long serialVersionUID = 0L;
    * How long the order works: "day", "gtc" and so on.
    * </pre>
    *
-   * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+   * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
    * @return The bytes for timeInForce.
    */
   @java.lang.Override
@@ -353,7 +353,7 @@ private static final long serialVersionUID = 0L;
    * Worst price accepted, a decimal in the instrument's currency.
    * </pre>
    *
-   * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The limitPrice.
    */
   @java.lang.Override
@@ -374,7 +374,7 @@ private static final long serialVersionUID = 0L;
    * Worst price accepted, a decimal in the instrument's currency.
    * </pre>
    *
-   * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for limitPrice.
    */
   @java.lang.Override
@@ -400,7 +400,7 @@ private static final long serialVersionUID = 0L;
    * Price that triggers the order, a decimal in the instrument's currency.
    * </pre>
    *
-   * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The stopPrice.
    */
   @java.lang.Override
@@ -421,7 +421,7 @@ private static final long serialVersionUID = 0L;
    * Price that triggers the order, a decimal in the instrument's currency.
    * </pre>
    *
-   * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for stopPrice.
    */
   @java.lang.Override
@@ -447,7 +447,7 @@ private static final long serialVersionUID = 0L;
    * Distance of a trailing stop from the best price, in the instrument's currency.
    * </pre>
    *
-   * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+   * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The trailPrice.
    */
   @java.lang.Override
@@ -468,7 +468,7 @@ private static final long serialVersionUID = 0L;
    * Distance of a trailing stop from the best price, in the instrument's currency.
    * </pre>
    *
-   * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+   * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for trailPrice.
    */
   @java.lang.Override
@@ -494,7 +494,7 @@ private static final long serialVersionUID = 0L;
    * Distance of a trailing stop from the best price, in percent: "2.5".
    * </pre>
    *
-   * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+   * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The trailPercent.
    */
   @java.lang.Override
@@ -515,7 +515,7 @@ private static final long serialVersionUID = 0L;
    * Distance of a trailing stop from the best price, in percent: "2.5".
    * </pre>
    *
-   * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+   * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for trailPercent.
    */
   @java.lang.Override
@@ -1080,7 +1080,7 @@ private static final long serialVersionUID = 0L;
      * name. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -1101,7 +1101,7 @@ private static final long serialVersionUID = 0L;
      * name. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -1123,7 +1123,7 @@ private static final long serialVersionUID = 0L;
      * name. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -1141,7 +1141,7 @@ private static final long serialVersionUID = 0L;
      * name. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -1156,7 +1156,7 @@ private static final long serialVersionUID = 0L;
      * name. Empty means not yet sent; the SDK fills it on sending.
      * </pre>
      *
-     * <code>string id = 1 [json_name = "Id"];</code>
+     * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */
@@ -1179,7 +1179,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return Whether the timestamp field is set.
      */
     public boolean hasTimestamp() {
@@ -1191,7 +1191,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      * @return The timestamp.
      */
     public com.google.protobuf.Timestamp getTimestamp() {
@@ -1207,7 +1207,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1226,7 +1226,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder setTimestamp(
         com.google.protobuf.Timestamp.Builder builderForValue) {
@@ -1245,7 +1245,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder mergeTimestamp(com.google.protobuf.Timestamp value) {
       if (timestampBuilder_ == null) {
@@ -1271,7 +1271,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public Builder clearTimestamp() {
       bitField0_ = (bitField0_ & ~0x00000002);
@@ -1289,7 +1289,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.Timestamp.Builder getTimestampBuilder() {
       bitField0_ |= 0x00000002;
@@ -1302,7 +1302,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     public com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder() {
       if (timestampBuilder_ != null) {
@@ -1318,7 +1318,7 @@ private static final long serialVersionUID = 0L;
      * SDK fills it on sending.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+     * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
@@ -1340,7 +1340,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to replace; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return The orderId.
      */
     public java.lang.String getOrderId() {
@@ -1360,7 +1360,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to replace; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return The bytes for orderId.
      */
     public com.google.protobuf.ByteString
@@ -1381,7 +1381,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to replace; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @param value The orderId to set.
      * @return This builder for chaining.
      */
@@ -1398,7 +1398,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to replace; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @return This builder for chaining.
      */
     public Builder clearOrderId() {
@@ -1412,7 +1412,7 @@ private static final long serialVersionUID = 0L;
      * Id of the order to replace; that of a bracket's protective order, too.
      * </pre>
      *
-     * <code>string order_id = 3 [json_name = "OrderId"];</code>
+     * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
      * @param value The bytes for orderId to set.
      * @return This builder for chaining.
      */
@@ -1432,7 +1432,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL". It cannot change.
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -1452,7 +1452,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL". It cannot change.
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -1473,7 +1473,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL". It cannot change.
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -1490,7 +1490,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL". It cannot change.
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -1504,7 +1504,7 @@ private static final long serialVersionUID = 0L;
      * Name of the order's instrument, case kept: "AAPL". It cannot change.
      * </pre>
      *
-     * <code>string symbol = 4 [json_name = "Symbol"];</code>
+     * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */
@@ -1525,7 +1525,7 @@ private static final long serialVersionUID = 0L;
      * or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The quantity.
      */
     public java.lang.String getQuantity() {
@@ -1546,7 +1546,7 @@ private static final long serialVersionUID = 0L;
      * or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for quantity.
      */
     public com.google.protobuf.ByteString
@@ -1568,7 +1568,7 @@ private static final long serialVersionUID = 0L;
      * or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The quantity to set.
      * @return This builder for chaining.
      */
@@ -1586,7 +1586,7 @@ private static final long serialVersionUID = 0L;
      * or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearQuantity() {
@@ -1601,7 +1601,7 @@ private static final long serialVersionUID = 0L;
      * or units: "10".
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for quantity to set.
      * @return This builder for chaining.
      */
@@ -1621,7 +1621,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc" and so on.
      * </pre>
      *
-     * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
      * @return The timeInForce.
      */
     public java.lang.String getTimeInForce() {
@@ -1641,7 +1641,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc" and so on.
      * </pre>
      *
-     * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
      * @return The bytes for timeInForce.
      */
     public com.google.protobuf.ByteString
@@ -1662,7 +1662,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc" and so on.
      * </pre>
      *
-     * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
      * @param value The timeInForce to set.
      * @return This builder for chaining.
      */
@@ -1679,7 +1679,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc" and so on.
      * </pre>
      *
-     * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
      * @return This builder for chaining.
      */
     public Builder clearTimeInForce() {
@@ -1693,7 +1693,7 @@ private static final long serialVersionUID = 0L;
      * How long the order works: "day", "gtc" and so on.
      * </pre>
      *
-     * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+     * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
      * @param value The bytes for timeInForce to set.
      * @return This builder for chaining.
      */
@@ -1713,7 +1713,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The limitPrice.
      */
     public java.lang.String getLimitPrice() {
@@ -1733,7 +1733,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for limitPrice.
      */
     public com.google.protobuf.ByteString
@@ -1754,7 +1754,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The limitPrice to set.
      * @return This builder for chaining.
      */
@@ -1771,7 +1771,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearLimitPrice() {
@@ -1785,7 +1785,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for limitPrice to set.
      * @return This builder for chaining.
      */
@@ -1805,7 +1805,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the order, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The stopPrice.
      */
     public java.lang.String getStopPrice() {
@@ -1825,7 +1825,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the order, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for stopPrice.
      */
     public com.google.protobuf.ByteString
@@ -1846,7 +1846,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the order, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The stopPrice to set.
      * @return This builder for chaining.
      */
@@ -1863,7 +1863,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the order, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearStopPrice() {
@@ -1877,7 +1877,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the order, a decimal in the instrument's currency.
      * </pre>
      *
-     * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for stopPrice to set.
      * @return This builder for chaining.
      */
@@ -1897,7 +1897,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in the instrument's currency.
      * </pre>
      *
-     * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The trailPrice.
      */
     public java.lang.String getTrailPrice() {
@@ -1917,7 +1917,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in the instrument's currency.
      * </pre>
      *
-     * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for trailPrice.
      */
     public com.google.protobuf.ByteString
@@ -1938,7 +1938,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in the instrument's currency.
      * </pre>
      *
-     * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The trailPrice to set.
      * @return This builder for chaining.
      */
@@ -1955,7 +1955,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in the instrument's currency.
      * </pre>
      *
-     * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearTrailPrice() {
@@ -1969,7 +1969,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in the instrument's currency.
      * </pre>
      *
-     * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+     * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for trailPrice to set.
      * @return This builder for chaining.
      */
@@ -1989,7 +1989,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5".
      * </pre>
      *
-     * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The trailPercent.
      */
     public java.lang.String getTrailPercent() {
@@ -2009,7 +2009,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5".
      * </pre>
      *
-     * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for trailPercent.
      */
     public com.google.protobuf.ByteString
@@ -2030,7 +2030,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5".
      * </pre>
      *
-     * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The trailPercent to set.
      * @return This builder for chaining.
      */
@@ -2047,7 +2047,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5".
      * </pre>
      *
-     * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearTrailPercent() {
@@ -2061,7 +2061,7 @@ private static final long serialVersionUID = 0L;
      * Distance of a trailing stop from the best price, in percent: "2.5".
      * </pre>
      *
-     * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+     * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for trailPercent to set.
      * @return This builder for chaining.
      */

@@ -16,7 +16,7 @@ public interface ReplaceEventOrBuilder extends
    * name. Empty means not yet sent; the SDK fills it on sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   java.lang.String getId();
@@ -26,7 +26,7 @@ public interface ReplaceEventOrBuilder extends
    * name. Empty means not yet sent; the SDK fills it on sending.
    * </pre>
    *
-   * <code>string id = 1 [json_name = "Id"];</code>
+   * <code>string id = 1 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   com.google.protobuf.ByteString
@@ -38,7 +38,7 @@ public interface ReplaceEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return Whether the timestamp field is set.
    */
   boolean hasTimestamp();
@@ -48,7 +48,7 @@ public interface ReplaceEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    * @return The timestamp.
    */
   com.google.protobuf.Timestamp getTimestamp();
@@ -58,7 +58,7 @@ public interface ReplaceEventOrBuilder extends
    * SDK fills it on sending.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp"];</code>
+   * <code>.google.protobuf.Timestamp timestamp = 2 [json_name = "Timestamp", (.ingenium.v1.written_when_unset) = true];</code>
    */
   com.google.protobuf.TimestampOrBuilder getTimestampOrBuilder();
 
@@ -67,7 +67,7 @@ public interface ReplaceEventOrBuilder extends
    * Id of the order to replace; that of a bracket's protective order, too.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The orderId.
    */
   java.lang.String getOrderId();
@@ -76,7 +76,7 @@ public interface ReplaceEventOrBuilder extends
    * Id of the order to replace; that of a bracket's protective order, too.
    * </pre>
    *
-   * <code>string order_id = 3 [json_name = "OrderId"];</code>
+   * <code>string order_id = 3 [json_name = "OrderId", (.ingenium.v1.format) = "reference"];</code>
    * @return The bytes for orderId.
    */
   com.google.protobuf.ByteString
@@ -87,7 +87,7 @@ public interface ReplaceEventOrBuilder extends
    * Name of the order's instrument, case kept: "AAPL". It cannot change.
    * </pre>
    *
-   * <code>string symbol = 4 [json_name = "Symbol"];</code>
+   * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   java.lang.String getSymbol();
@@ -96,7 +96,7 @@ public interface ReplaceEventOrBuilder extends
    * Name of the order's instrument, case kept: "AAPL". It cannot change.
    * </pre>
    *
-   * <code>string symbol = 4 [json_name = "Symbol"];</code>
+   * <code>string symbol = 4 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   com.google.protobuf.ByteString
@@ -108,7 +108,7 @@ public interface ReplaceEventOrBuilder extends
    * or units: "10".
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The quantity.
    */
   java.lang.String getQuantity();
@@ -118,7 +118,7 @@ public interface ReplaceEventOrBuilder extends
    * or units: "10".
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for quantity.
    */
   com.google.protobuf.ByteString
@@ -129,7 +129,7 @@ public interface ReplaceEventOrBuilder extends
    * How long the order works: "day", "gtc" and so on.
    * </pre>
    *
-   * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+   * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
    * @return The timeInForce.
    */
   java.lang.String getTimeInForce();
@@ -138,7 +138,7 @@ public interface ReplaceEventOrBuilder extends
    * How long the order works: "day", "gtc" and so on.
    * </pre>
    *
-   * <code>string time_in_force = 6 [json_name = "TimeInForce"];</code>
+   * <code>string time_in_force = 6 [json_name = "TimeInForce", (.ingenium.v1.format) = "words", (.ingenium.v1.may_be_empty) = true, (.ingenium.v1.words) = "TimeInForce"];</code>
    * @return The bytes for timeInForce.
    */
   com.google.protobuf.ByteString
@@ -149,7 +149,7 @@ public interface ReplaceEventOrBuilder extends
    * Worst price accepted, a decimal in the instrument's currency.
    * </pre>
    *
-   * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The limitPrice.
    */
   java.lang.String getLimitPrice();
@@ -158,7 +158,7 @@ public interface ReplaceEventOrBuilder extends
    * Worst price accepted, a decimal in the instrument's currency.
    * </pre>
    *
-   * <code>string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for limitPrice.
    */
   com.google.protobuf.ByteString
@@ -169,7 +169,7 @@ public interface ReplaceEventOrBuilder extends
    * Price that triggers the order, a decimal in the instrument's currency.
    * </pre>
    *
-   * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The stopPrice.
    */
   java.lang.String getStopPrice();
@@ -178,7 +178,7 @@ public interface ReplaceEventOrBuilder extends
    * Price that triggers the order, a decimal in the instrument's currency.
    * </pre>
    *
-   * <code>string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for stopPrice.
    */
   com.google.protobuf.ByteString
@@ -189,7 +189,7 @@ public interface ReplaceEventOrBuilder extends
    * Distance of a trailing stop from the best price, in the instrument's currency.
    * </pre>
    *
-   * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+   * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The trailPrice.
    */
   java.lang.String getTrailPrice();
@@ -198,7 +198,7 @@ public interface ReplaceEventOrBuilder extends
    * Distance of a trailing stop from the best price, in the instrument's currency.
    * </pre>
    *
-   * <code>string trail_price = 9 [json_name = "TrailPrice"];</code>
+   * <code>string trail_price = 9 [json_name = "TrailPrice", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for trailPrice.
    */
   com.google.protobuf.ByteString
@@ -209,7 +209,7 @@ public interface ReplaceEventOrBuilder extends
    * Distance of a trailing stop from the best price, in percent: "2.5".
    * </pre>
    *
-   * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+   * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The trailPercent.
    */
   java.lang.String getTrailPercent();
@@ -218,7 +218,7 @@ public interface ReplaceEventOrBuilder extends
    * Distance of a trailing stop from the best price, in percent: "2.5".
    * </pre>
    *
-   * <code>string trail_percent = 10 [json_name = "TrailPercent"];</code>
+   * <code>string trail_percent = 10 [json_name = "TrailPercent", (.ingenium.v1.format) = "quantity", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for trailPercent.
    */
   com.google.protobuf.ByteString

@@ -65,7 +65,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 1 [json_name = "Symbol"];</code>
+   * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -86,7 +86,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 1 [json_name = "Symbol"];</code>
+   * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -113,7 +113,7 @@ private static final long serialVersionUID = 0L;
    * unknown one is kept as it is.
    * </pre>
    *
-   * <code>string signal = 2 [json_name = "Signal"];</code>
+   * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
    * @return The signal.
    */
   @java.lang.Override
@@ -135,7 +135,7 @@ private static final long serialVersionUID = 0L;
    * unknown one is kept as it is.
    * </pre>
    *
-   * <code>string signal = 2 [json_name = "Signal"];</code>
+   * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for signal.
    */
   @java.lang.Override
@@ -162,7 +162,7 @@ private static final long serialVersionUID = 0L;
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 3 [json_name = "Id"];</code>
+   * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return Whether the id field is set.
    */
   @java.lang.Override
@@ -175,7 +175,7 @@ private static final long serialVersionUID = 0L;
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 3 [json_name = "Id"];</code>
+   * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   @java.lang.Override
@@ -197,7 +197,7 @@ private static final long serialVersionUID = 0L;
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 3 [json_name = "Id"];</code>
+   * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   @java.lang.Override
@@ -262,7 +262,7 @@ private static final long serialVersionUID = 0L;
    * read it as the target weight. Absent means not stated.
    * </pre>
    *
-   * <code>optional string strength = 5 [json_name = "Strength"];</code>
+   * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the strength field is set.
    */
   @java.lang.Override
@@ -275,7 +275,7 @@ private static final long serialVersionUID = 0L;
    * read it as the target weight. Absent means not stated.
    * </pre>
    *
-   * <code>optional string strength = 5 [json_name = "Strength"];</code>
+   * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The strength.
    */
   @java.lang.Override
@@ -297,7 +297,7 @@ private static final long serialVersionUID = 0L;
    * read it as the target weight. Absent means not stated.
    * </pre>
    *
-   * <code>optional string strength = 5 [json_name = "Strength"];</code>
+   * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for strength.
    */
   @java.lang.Override
@@ -750,7 +750,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -770,7 +770,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -791,7 +791,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -808,7 +808,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -822,7 +822,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept: "AAPL".
      * </pre>
      *
-     * <code>string symbol = 1 [json_name = "Symbol"];</code>
+     * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */
@@ -843,7 +843,7 @@ private static final long serialVersionUID = 0L;
      * unknown one is kept as it is.
      * </pre>
      *
-     * <code>string signal = 2 [json_name = "Signal"];</code>
+     * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
      * @return The signal.
      */
     public java.lang.String getSignal() {
@@ -864,7 +864,7 @@ private static final long serialVersionUID = 0L;
      * unknown one is kept as it is.
      * </pre>
      *
-     * <code>string signal = 2 [json_name = "Signal"];</code>
+     * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
      * @return The bytes for signal.
      */
     public com.google.protobuf.ByteString
@@ -886,7 +886,7 @@ private static final long serialVersionUID = 0L;
      * unknown one is kept as it is.
      * </pre>
      *
-     * <code>string signal = 2 [json_name = "Signal"];</code>
+     * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
      * @param value The signal to set.
      * @return This builder for chaining.
      */
@@ -904,7 +904,7 @@ private static final long serialVersionUID = 0L;
      * unknown one is kept as it is.
      * </pre>
      *
-     * <code>string signal = 2 [json_name = "Signal"];</code>
+     * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearSignal() {
@@ -919,7 +919,7 @@ private static final long serialVersionUID = 0L;
      * unknown one is kept as it is.
      * </pre>
      *
-     * <code>string signal = 2 [json_name = "Signal"];</code>
+     * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
      * @param value The bytes for signal to set.
      * @return This builder for chaining.
      */
@@ -940,7 +940,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 3 [json_name = "Id"];</code>
+     * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return Whether the id field is set.
      */
     public boolean hasId() {
@@ -952,7 +952,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 3 [json_name = "Id"];</code>
+     * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The id.
      */
     public java.lang.String getId() {
@@ -973,7 +973,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 3 [json_name = "Id"];</code>
+     * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return The bytes for id.
      */
     public com.google.protobuf.ByteString
@@ -995,7 +995,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 3 [json_name = "Id"];</code>
+     * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The id to set.
      * @return This builder for chaining.
      */
@@ -1013,7 +1013,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 3 [json_name = "Id"];</code>
+     * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @return This builder for chaining.
      */
     public Builder clearId() {
@@ -1028,7 +1028,7 @@ private static final long serialVersionUID = 0L;
      * the SDK fills it on sending.
      * </pre>
      *
-     * <code>optional string id = 3 [json_name = "Id"];</code>
+     * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
      * @param value The bytes for id to set.
      * @return This builder for chaining.
      */
@@ -1204,7 +1204,7 @@ private static final long serialVersionUID = 0L;
      * read it as the target weight. Absent means not stated.
      * </pre>
      *
-     * <code>optional string strength = 5 [json_name = "Strength"];</code>
+     * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
      * @return Whether the strength field is set.
      */
     public boolean hasStrength() {
@@ -1216,7 +1216,7 @@ private static final long serialVersionUID = 0L;
      * read it as the target weight. Absent means not stated.
      * </pre>
      *
-     * <code>optional string strength = 5 [json_name = "Strength"];</code>
+     * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The strength.
      */
     public java.lang.String getStrength() {
@@ -1237,7 +1237,7 @@ private static final long serialVersionUID = 0L;
      * read it as the target weight. Absent means not stated.
      * </pre>
      *
-     * <code>optional string strength = 5 [json_name = "Strength"];</code>
+     * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for strength.
      */
     public com.google.protobuf.ByteString
@@ -1259,7 +1259,7 @@ private static final long serialVersionUID = 0L;
      * read it as the target weight. Absent means not stated.
      * </pre>
      *
-     * <code>optional string strength = 5 [json_name = "Strength"];</code>
+     * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The strength to set.
      * @return This builder for chaining.
      */
@@ -1277,7 +1277,7 @@ private static final long serialVersionUID = 0L;
      * read it as the target weight. Absent means not stated.
      * </pre>
      *
-     * <code>optional string strength = 5 [json_name = "Strength"];</code>
+     * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearStrength() {
@@ -1292,7 +1292,7 @@ private static final long serialVersionUID = 0L;
      * read it as the target weight. Absent means not stated.
      * </pre>
      *
-     * <code>optional string strength = 5 [json_name = "Strength"];</code>
+     * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for strength to set.
      * @return This builder for chaining.
      */

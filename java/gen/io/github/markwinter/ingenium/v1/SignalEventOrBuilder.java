@@ -15,7 +15,7 @@ public interface SignalEventOrBuilder extends
    * Name of the instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 1 [json_name = "Symbol"];</code>
+   * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The symbol.
    */
   java.lang.String getSymbol();
@@ -24,7 +24,7 @@ public interface SignalEventOrBuilder extends
    * Name of the instrument, case kept: "AAPL".
    * </pre>
    *
-   * <code>string symbol = 1 [json_name = "Symbol"];</code>
+   * <code>string symbol = 1 [json_name = "Symbol", (.ingenium.v1.format) = "name"];</code>
    * @return The bytes for symbol.
    */
   com.google.protobuf.ByteString
@@ -36,7 +36,7 @@ public interface SignalEventOrBuilder extends
    * unknown one is kept as it is.
    * </pre>
    *
-   * <code>string signal = 2 [json_name = "Signal"];</code>
+   * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
    * @return The signal.
    */
   java.lang.String getSignal();
@@ -46,7 +46,7 @@ public interface SignalEventOrBuilder extends
    * unknown one is kept as it is.
    * </pre>
    *
-   * <code>string signal = 2 [json_name = "Signal"];</code>
+   * <code>string signal = 2 [json_name = "Signal", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Signal", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for signal.
    */
   com.google.protobuf.ByteString
@@ -58,7 +58,7 @@ public interface SignalEventOrBuilder extends
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 3 [json_name = "Id"];</code>
+   * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return Whether the id field is set.
    */
   boolean hasId();
@@ -68,7 +68,7 @@ public interface SignalEventOrBuilder extends
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 3 [json_name = "Id"];</code>
+   * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The id.
    */
   java.lang.String getId();
@@ -78,7 +78,7 @@ public interface SignalEventOrBuilder extends
    * the SDK fills it on sending.
    * </pre>
    *
-   * <code>optional string id = 3 [json_name = "Id"];</code>
+   * <code>optional string id = 3 [json_name = "Id", (.ingenium.v1.format) = "id"];</code>
    * @return The bytes for id.
    */
   com.google.protobuf.ByteString
@@ -117,7 +117,7 @@ public interface SignalEventOrBuilder extends
    * read it as the target weight. Absent means not stated.
    * </pre>
    *
-   * <code>optional string strength = 5 [json_name = "Strength"];</code>
+   * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
    * @return Whether the strength field is set.
    */
   boolean hasStrength();
@@ -127,7 +127,7 @@ public interface SignalEventOrBuilder extends
    * read it as the target weight. Absent means not stated.
    * </pre>
    *
-   * <code>optional string strength = 5 [json_name = "Strength"];</code>
+   * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The strength.
    */
   java.lang.String getStrength();
@@ -137,7 +137,7 @@ public interface SignalEventOrBuilder extends
    * read it as the target weight. Absent means not stated.
    * </pre>
    *
-   * <code>optional string strength = 5 [json_name = "Strength"];</code>
+   * <code>optional string strength = 5 [json_name = "Strength", (.ingenium.v1.format) = "weight", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for strength.
    */
   com.google.protobuf.ByteString

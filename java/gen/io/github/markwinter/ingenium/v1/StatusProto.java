@@ -61,76 +61,89 @@ public final class StatusProto extends com.google.protobuf.GeneratedFile {
   static {
     java.lang.String[] descriptorData = {
       "\n\030ingenium/v1/status.proto\022\013ingenium.v1\032" +
-      "\037google/protobuf/timestamp.proto\"\317\n\n\017Com" +
-      "ponentStatus\022\020\n\003app\030\001 \001(\tR\003App\022\034\n\tcompon" +
-      "ent\030\002 \001(\tR\tComponent\022\022\n\004role\030\003 \001(\tR\004Role" +
-      "\022\032\n\010language\030\004 \001(\tR\010Language\022\030\n\007version\030" +
-      "\005 \001(\tR\007Version\022\022\n\004life\030\006 \001(\tR\004Life\022\022\n\004ho" +
-      "st\030\007 \001(\tR\004Host\022\030\n\007process\030\010 \001(\rR\007Process" +
-      "\022\024\n\005state\030\t \001(\tR\005State\0228\n\ttimestamp\030\n \001(" +
-      "\0132\032.google.protobuf.TimestampR\tTimestamp" +
-      "\0229\n\nstart_time\030\013 \001(\0132\032.google.protobuf.T" +
-      "imestampR\tStartTime\022)\n\020interval_seconds\030" +
-      "\014 \001(\rR\017IntervalSeconds\022\030\n\007handled\030\r \001(\rR" +
-      "\007Handled\022\022\n\004sent\030\016 \001(\rR\004Sent\022\"\n\nlast_eve" +
-      "nt\030\017 \001(\tH\000R\tLastEvent\210\001\001\022$\n\013last_symbol\030" +
-      "\020 \001(\tH\001R\nLastSymbol\210\001\001\0227\n\tlast_time\030\021 \001(" +
-      "\0132\032.google.protobuf.TimestampR\010LastTime\022" +
-      "\033\n\006offset\030\022 \001(\tH\002R\006Offset\210\001\001\022$\n\013data_off" +
-      "set\030\023 \001(\tH\003R\nDataOffset\210\001\001\022\026\n\006outbox\030\024 \001" +
-      "(\rR\006Outbox\022\030\n\007waiting\030\025 \001(\rR\007Waiting\022.\n\020" +
-      "lag_milliseconds\030\026 \001(\rH\004R\017LagMillisecond" +
-      "s\210\001\001\0229\n\026cause_age_milliseconds\030\027 \001(\rH\005R\024" +
-      "CauseAgeMilliseconds\210\001\001\022\022\n\004late\030\030 \001(\rR\004L" +
-      "ate\022\027\n\004busy\030\031 \001(\tH\006R\004Busy\210\001\001\0220\n\021busy_mil" +
-      "liseconds\030\032 \001(\rH\007R\020BusyMilliseconds\210\001\001\022\035" +
-      "\n\007trading\030\033 \001(\tH\010R\007Trading\210\001\001\022*\n\016trading" +
-      "_reason\030\034 \001(\tH\tR\rTradingReason\210\001\001\022\035\n\007pro" +
-      "blem\030\035 \001(\tH\nR\007Problem\210\001\001\022\037\n\010restarts\030\036 \001" +
-      "(\rH\013R\010Restarts\210\001\001\0229\n\007account\030\037 \001(\0132\032.ing" +
-      "enium.v1.AccountStatusH\014R\007Account\210\001\001\022G\n\016" +
-      "working_orders\030  \001(\0132 .ingenium.v1.Worki" +
-      "ngOrdersStatusR\rWorkingOrdersB\r\n\013_last_e" +
-      "ventB\016\n\014_last_symbolB\t\n\007_offsetB\016\n\014_data" +
-      "_offsetB\023\n\021_lag_millisecondsB\031\n\027_cause_a" +
-      "ge_millisecondsB\007\n\005_busyB\024\n\022_busy_millis" +
-      "econdsB\n\n\010_tradingB\021\n\017_trading_reasonB\n\n" +
-      "\010_problemB\013\n\t_restartsB\n\n\010_account\"\326\002\n\rA" +
-      "ccountStatus\022#\n\rstarting_cash\030\001 \001(\tR\014Sta" +
-      "rtingCash\022\022\n\004cash\030\002 \001(\tR\004Cash\022\033\n\006equity\030" +
-      "\003 \001(\tH\000R\006Equity\210\001\001\022*\n\016unrealized_pnl\030\004 \001" +
-      "(\tH\001R\rUnrealizedPnl\210\001\001\022!\n\014realized_pnl\030\005" +
-      " \001(\tR\013RealizedPnl\022 \n\013commissions\030\006 \001(\tR\013" +
-      "Commissions\0229\n\tpositions\030\007 \003(\0132\033.ingeniu" +
-      "m.v1.PositionStatusR\tPositions\022%\n\016open_p" +
-      "ositions\030\010 \001(\rR\rOpenPositionsB\t\n\007_equity" +
-      "B\021\n\017_unrealized_pnl\"\362\001\n\016PositionStatus\022\026" +
-      "\n\006symbol\030\001 \001(\tR\006Symbol\022\032\n\010quantity\030\002 \001(\t" +
-      "R\010Quantity\022\022\n\004cost\030\003 \001(\tR\004Cost\022\"\n\nlast_p" +
-      "rice\030\004 \001(\tH\000R\tLastPrice\210\001\001\022B\n\017last_price" +
-      "_time\030\005 \001(\0132\032.google.protobuf.TimestampR" +
-      "\rLastPriceTime\022!\n\014realized_pnl\030\006 \001(\tR\013Re" +
-      "alizedPnlB\r\n\013_last_price\"d\n\023WorkingOrder" +
-      "sStatus\022\024\n\005count\030\001 \001(\rR\005Count\0227\n\006orders\030" +
-      "\002 \003(\0132\037.ingenium.v1.WorkingOrderStatusR\006" +
-      "Orders\"\261\002\n\022WorkingOrderStatus\022\031\n\010order_i" +
-      "d\030\001 \001(\tR\007OrderId\022\026\n\006symbol\030\002 \001(\tR\006Symbol" +
-      "\022\022\n\004side\030\003 \001(\tR\004Side\022\022\n\004type\030\004 \001(\tR\004Type" +
-      "\022\032\n\010quantity\030\005 \001(\tR\010Quantity\022\026\n\006filled\030\006" +
-      " \001(\tR\006Filled\022$\n\013limit_price\030\007 \001(\tH\000R\nLim" +
-      "itPrice\210\001\001\022\"\n\nstop_price\030\010 \001(\tH\001R\tStopPr" +
-      "ice\210\001\001\022\031\n\005state\030\t \001(\tH\002R\005State\210\001\001B\016\n\014_li" +
-      "mit_priceB\r\n\013_stop_priceB\010\n\006_stateB\267\001\n i" +
-      "o.github.markwinter.ingenium.v1B\013StatusP" +
-      "rotoP\001Z9github.com/markwinter/ingenium/g" +
-      "en/ingenium/v1;ingeniumv1\242\002\003IXX\252\002\013Ingeni" +
-      "um.V1\312\002\013Ingenium\\V1\342\002\027Ingenium\\V1\\GPBMet" +
-      "adata\352\002\014Ingenium::V1b\006proto3"
+      "\037google/protobuf/timestamp.proto\032\031ingeni" +
+      "um/v1/options.proto\"\216\014\n\017ComponentStatus\022" +
+      "\032\n\003app\030\001 \001(\tB\010\312\245\031\004nameR\003App\022&\n\tcomponent" +
+      "\030\002 \001(\tB\010\312\245\031\004nameR\tComponent\022\034\n\004role\030\003 \001(" +
+      "\tB\010\312\245\031\004roleR\004Role\022$\n\010language\030\004 \001(\tB\010\312\245\031" +
+      "\004textR\010Language\022\"\n\007version\030\005 \001(\tB\010\312\245\031\004te" +
+      "xtR\007Version\022\034\n\004life\030\006 \001(\tB\010\312\245\031\004textR\004Lif" +
+      "e\022\034\n\004host\030\007 \001(\tB\010\312\245\031\004textR\004Host\022\030\n\007proce" +
+      "ss\030\010 \001(\rR\007Process\022\036\n\005state\030\t \001(\tB\010\312\245\031\004te" +
+      "xtR\005State\0228\n\ttimestamp\030\n \001(\0132\032.google.pr" +
+      "otobuf.TimestampR\tTimestamp\0229\n\nstart_tim" +
+      "e\030\013 \001(\0132\032.google.protobuf.TimestampR\tSta" +
+      "rtTime\022)\n\020interval_seconds\030\014 \001(\rR\017Interv" +
+      "alSeconds\022\030\n\007handled\030\r \001(\rR\007Handled\022\022\n\004s" +
+      "ent\030\016 \001(\rR\004Sent\022,\n\nlast_event\030\017 \001(\tB\010\312\245\031" +
+      "\004textH\000R\tLastEvent\210\001\001\022.\n\013last_symbol\030\020 \001" +
+      "(\tB\010\312\245\031\004textH\001R\nLastSymbol\210\001\001\0227\n\tlast_ti" +
+      "me\030\021 \001(\0132\032.google.protobuf.TimestampR\010La" +
+      "stTime\022*\n\006offset\030\022 \001(\tB\r\312\245\031\005count\320\245\031\001H\002R" +
+      "\006Offset\210\001\001\0223\n\013data_offset\030\023 \001(\tB\r\312\245\031\005cou" +
+      "nt\320\245\031\001H\003R\nDataOffset\210\001\001\022\026\n\006outbox\030\024 \001(\rR" +
+      "\006Outbox\022\030\n\007waiting\030\025 \001(\rR\007Waiting\022.\n\020lag" +
+      "_milliseconds\030\026 \001(\rH\004R\017LagMilliseconds\210\001" +
+      "\001\0229\n\026cause_age_milliseconds\030\027 \001(\rH\005R\024Cau" +
+      "seAgeMilliseconds\210\001\001\022\022\n\004late\030\030 \001(\rR\004Late" +
+      "\022!\n\004busy\030\031 \001(\tB\010\312\245\031\004textH\006R\004Busy\210\001\001\0220\n\021b" +
+      "usy_milliseconds\030\032 \001(\rH\007R\020BusyMillisecon" +
+      "ds\210\001\001\022<\n\007trading\030\033 \001(\tB\035\312\245\031\005words\320\245\031\001\332\245\031" +
+      "\014TradingStateH\010R\007Trading\210\001\001\0224\n\016trading_r" +
+      "eason\030\034 \001(\tB\010\312\245\031\004textH\tR\rTradingReason\210\001" +
+      "\001\022\'\n\007problem\030\035 \001(\tB\010\312\245\031\004textH\nR\007Problem\210" +
+      "\001\001\022\037\n\010restarts\030\036 \001(\rH\013R\010Restarts\210\001\001\0229\n\007a" +
+      "ccount\030\037 \001(\0132\032.ingenium.v1.AccountStatus" +
+      "H\014R\007Account\210\001\001\022G\n\016working_orders\030  \001(\0132 " +
+      ".ingenium.v1.WorkingOrdersStatusR\rWorkin" +
+      "gOrdersB\r\n\013_last_eventB\016\n\014_last_symbolB\t" +
+      "\n\007_offsetB\016\n\014_data_offsetB\023\n\021_lag_millis" +
+      "econdsB\031\n\027_cause_age_millisecondsB\007\n\005_bu" +
+      "syB\024\n\022_busy_millisecondsB\n\n\010_tradingB\021\n\017" +
+      "_trading_reasonB\n\n\010_problemB\013\n\t_restarts" +
+      "B\n\n\010_account\"\230\003\n\rAccountStatus\022.\n\rstarti" +
+      "ng_cash\030\001 \001(\tB\t\312\245\031\005moneyR\014StartingCash\022\035" +
+      "\n\004cash\030\002 \001(\tB\t\312\245\031\005moneyR\004Cash\022&\n\006equity\030" +
+      "\003 \001(\tB\t\312\245\031\005moneyH\000R\006Equity\210\001\001\0225\n\016unreali" +
+      "zed_pnl\030\004 \001(\tB\t\312\245\031\005moneyH\001R\rUnrealizedPn" +
+      "l\210\001\001\022,\n\014realized_pnl\030\005 \001(\tB\t\312\245\031\005moneyR\013R" +
+      "ealizedPnl\022+\n\013commissions\030\006 \001(\tB\t\312\245\031\005mon" +
+      "eyR\013Commissions\0229\n\tpositions\030\007 \003(\0132\033.ing" +
+      "enium.v1.PositionStatusR\tPositions\022%\n\016op" +
+      "en_positions\030\010 \001(\rR\rOpenPositionsB\t\n\007_eq" +
+      "uityB\021\n\017_unrealized_pnl\"\250\002\n\016PositionStat" +
+      "us\022 \n\006symbol\030\001 \001(\tB\010\312\245\031\004textR\006Symbol\022%\n\010" +
+      "quantity\030\002 \001(\tB\t\312\245\031\005moneyR\010Quantity\022\035\n\004c" +
+      "ost\030\003 \001(\tB\t\312\245\031\005moneyR\004Cost\022-\n\nlast_price" +
+      "\030\004 \001(\tB\t\312\245\031\005moneyH\000R\tLastPrice\210\001\001\022B\n\017las" +
+      "t_price_time\030\005 \001(\0132\032.google.protobuf.Tim" +
+      "estampR\rLastPriceTime\022,\n\014realized_pnl\030\006 " +
+      "\001(\tB\t\312\245\031\005moneyR\013RealizedPnlB\r\n\013_last_pri" +
+      "ce\"d\n\023WorkingOrdersStatus\022\024\n\005count\030\001 \001(\r" +
+      "R\005Count\0227\n\006orders\030\002 \003(\0132\037.ingenium.v1.Wo" +
+      "rkingOrderStatusR\006Orders\"\252\003\n\022WorkingOrde" +
+      "rStatus\022#\n\010order_id\030\001 \001(\tB\010\312\245\031\004textR\007Ord" +
+      "erId\022 \n\006symbol\030\002 \001(\tB\010\312\245\031\004textR\006Symbol\022%" +
+      "\n\004side\030\003 \001(\tB\021\312\245\031\005words\332\245\031\004SideR\004Side\022.\n" +
+      "\004type\030\004 \001(\tB\032\312\245\031\005words\332\245\031\tOrderType\340\245\031\001R" +
+      "\004Type\022%\n\010quantity\030\005 \001(\tB\t\312\245\031\005moneyR\010Quan" +
+      "tity\022!\n\006filled\030\006 \001(\tB\t\312\245\031\005moneyR\006Filled\022" +
+      "/\n\013limit_price\030\007 \001(\tB\t\312\245\031\005moneyH\000R\nLimit" +
+      "Price\210\001\001\022-\n\nstop_price\030\010 \001(\tB\t\312\245\031\005moneyH" +
+      "\001R\tStopPrice\210\001\001\022#\n\005state\030\t \001(\tB\010\312\245\031\004text" +
+      "H\002R\005State\210\001\001B\016\n\014_limit_priceB\r\n\013_stop_pr" +
+      "iceB\010\n\006_stateB\267\001\n io.github.markwinter.i" +
+      "ngenium.v1B\013StatusProtoP\001Z9github.com/ma" +
+      "rkwinter/ingenium/gen/ingenium/v1;ingeni" +
+      "umv1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1\342\002" +
+      "\027Ingenium\\V1\\GPBMetadata\352\002\014Ingenium::V1b" +
+      "\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
         new com.google.protobuf.Descriptors.FileDescriptor[] {
           com.google.protobuf.TimestampProto.getDescriptor(),
+          io.github.markwinter.ingenium.v1.OptionsProto.getDescriptor(),
         });
     internal_static_ingenium_v1_ComponentStatus_descriptor =
       getDescriptor().getMessageType(0);
@@ -164,6 +177,15 @@ public final class StatusProto extends com.google.protobuf.GeneratedFile {
         new java.lang.String[] { "OrderId", "Symbol", "Side", "Type", "Quantity", "Filled", "LimitPrice", "StopPrice", "State", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.TimestampProto.getDescriptor();
+    io.github.markwinter.ingenium.v1.OptionsProto.getDescriptor();
+    com.google.protobuf.ExtensionRegistry registry =
+        com.google.protobuf.ExtensionRegistry.newInstance();
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.format);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.mayBeEmpty);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.openWords);
+    registry.add(io.github.markwinter.ingenium.v1.OptionsProto.words);
+    com.google.protobuf.Descriptors.FileDescriptor
+        .internalUpdateFileDescriptor(descriptor, registry);
   }
 
   // @@protoc_insertion_point(outer_class_scope)

@@ -62,7 +62,7 @@ private static final long serialVersionUID = 0L;
    * Worst price accepted once triggered, a decimal. Empty means at the market.
    * </pre>
    *
-   * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The limitPrice.
    */
   @java.lang.Override
@@ -83,7 +83,7 @@ private static final long serialVersionUID = 0L;
    * Worst price accepted once triggered, a decimal. Empty means at the market.
    * </pre>
    *
-   * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for limitPrice.
    */
   @java.lang.Override
@@ -109,7 +109,7 @@ private static final long serialVersionUID = 0L;
    * Price that triggers the protective order, a decimal. Empty means no protective order.
    * </pre>
    *
-   * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The stopPrice.
    */
   @java.lang.Override
@@ -130,7 +130,7 @@ private static final long serialVersionUID = 0L;
    * Price that triggers the protective order, a decimal. Empty means no protective order.
    * </pre>
    *
-   * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for stopPrice.
    */
   @java.lang.Override
@@ -478,7 +478,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted once triggered, a decimal. Empty means at the market.
      * </pre>
      *
-     * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The limitPrice.
      */
     public java.lang.String getLimitPrice() {
@@ -498,7 +498,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted once triggered, a decimal. Empty means at the market.
      * </pre>
      *
-     * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for limitPrice.
      */
     public com.google.protobuf.ByteString
@@ -519,7 +519,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted once triggered, a decimal. Empty means at the market.
      * </pre>
      *
-     * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The limitPrice to set.
      * @return This builder for chaining.
      */
@@ -536,7 +536,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted once triggered, a decimal. Empty means at the market.
      * </pre>
      *
-     * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearLimitPrice() {
@@ -550,7 +550,7 @@ private static final long serialVersionUID = 0L;
      * Worst price accepted once triggered, a decimal. Empty means at the market.
      * </pre>
      *
-     * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+     * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for limitPrice to set.
      * @return This builder for chaining.
      */
@@ -570,7 +570,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the protective order, a decimal. Empty means no protective order.
      * </pre>
      *
-     * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The stopPrice.
      */
     public java.lang.String getStopPrice() {
@@ -590,7 +590,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the protective order, a decimal. Empty means no protective order.
      * </pre>
      *
-     * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return The bytes for stopPrice.
      */
     public com.google.protobuf.ByteString
@@ -611,7 +611,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the protective order, a decimal. Empty means no protective order.
      * </pre>
      *
-     * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The stopPrice to set.
      * @return This builder for chaining.
      */
@@ -628,7 +628,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the protective order, a decimal. Empty means no protective order.
      * </pre>
      *
-     * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearStopPrice() {
@@ -642,7 +642,7 @@ private static final long serialVersionUID = 0L;
      * Price that triggers the protective order, a decimal. Empty means no protective order.
      * </pre>
      *
-     * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+     * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
      * @param value The bytes for stopPrice to set.
      * @return This builder for chaining.
      */

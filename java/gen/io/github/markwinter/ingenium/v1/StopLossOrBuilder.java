@@ -15,7 +15,7 @@ public interface StopLossOrBuilder extends
    * Worst price accepted once triggered, a decimal. Empty means at the market.
    * </pre>
    *
-   * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The limitPrice.
    */
   java.lang.String getLimitPrice();
@@ -24,7 +24,7 @@ public interface StopLossOrBuilder extends
    * Worst price accepted once triggered, a decimal. Empty means at the market.
    * </pre>
    *
-   * <code>string limit_price = 1 [json_name = "LimitPrice"];</code>
+   * <code>string limit_price = 1 [json_name = "LimitPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for limitPrice.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface StopLossOrBuilder extends
    * Price that triggers the protective order, a decimal. Empty means no protective order.
    * </pre>
    *
-   * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The stopPrice.
    */
   java.lang.String getStopPrice();
@@ -44,7 +44,7 @@ public interface StopLossOrBuilder extends
    * Price that triggers the protective order, a decimal. Empty means no protective order.
    * </pre>
    *
-   * <code>string stop_price = 2 [json_name = "StopPrice"];</code>
+   * <code>string stop_price = 2 [json_name = "StopPrice", (.ingenium.v1.format) = "price", (.ingenium.v1.may_be_empty) = true];</code>
    * @return The bytes for stopPrice.
    */
   com.google.protobuf.ByteString

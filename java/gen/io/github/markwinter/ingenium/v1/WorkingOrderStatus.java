@@ -70,7 +70,7 @@ private static final long serialVersionUID = 0L;
    * Its id.
    * </pre>
    *
-   * <code>string order_id = 1 [json_name = "OrderId"];</code>
+   * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
    * @return The orderId.
    */
   @java.lang.Override
@@ -91,7 +91,7 @@ private static final long serialVersionUID = 0L;
    * Its id.
    * </pre>
    *
-   * <code>string order_id = 1 [json_name = "OrderId"];</code>
+   * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for orderId.
    */
   @java.lang.Override
@@ -117,7 +117,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument, case kept.
    * </pre>
    *
-   * <code>string symbol = 2 [json_name = "Symbol"];</code>
+   * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
    * @return The symbol.
    */
   @java.lang.Override
@@ -138,7 +138,7 @@ private static final long serialVersionUID = 0L;
    * Name of the instrument, case kept.
    * </pre>
    *
-   * <code>string symbol = 2 [json_name = "Symbol"];</code>
+   * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for symbol.
    */
   @java.lang.Override
@@ -164,7 +164,7 @@ private static final long serialVersionUID = 0L;
    * "buy" or "sell".
    * </pre>
    *
-   * <code>string side = 3 [json_name = "Side"];</code>
+   * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
    * @return The side.
    */
   @java.lang.Override
@@ -185,7 +185,7 @@ private static final long serialVersionUID = 0L;
    * "buy" or "sell".
    * </pre>
    *
-   * <code>string side = 3 [json_name = "Side"];</code>
+   * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
    * @return The bytes for side.
    */
   @java.lang.Override
@@ -211,7 +211,7 @@ private static final long serialVersionUID = 0L;
    * "market", "limit" and so on, as in OrderEvent.
    * </pre>
    *
-   * <code>string type = 4 [json_name = "Type"];</code>
+   * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
    * @return The type.
    */
   @java.lang.Override
@@ -232,7 +232,7 @@ private static final long serialVersionUID = 0L;
    * "market", "limit" and so on, as in OrderEvent.
    * </pre>
    *
-   * <code>string type = 4 [json_name = "Type"];</code>
+   * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for type.
    */
   @java.lang.Override
@@ -258,7 +258,7 @@ private static final long serialVersionUID = 0L;
    * Quantity of the order, a decimal in shares or units.
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
    * @return The quantity.
    */
   @java.lang.Override
@@ -279,7 +279,7 @@ private static final long serialVersionUID = 0L;
    * Quantity of the order, a decimal in shares or units.
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for quantity.
    */
   @java.lang.Override
@@ -305,7 +305,7 @@ private static final long serialVersionUID = 0L;
    * How much of it is filled.
    * </pre>
    *
-   * <code>string filled = 6 [json_name = "Filled"];</code>
+   * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
    * @return The filled.
    */
   @java.lang.Override
@@ -326,7 +326,7 @@ private static final long serialVersionUID = 0L;
    * How much of it is filled.
    * </pre>
    *
-   * <code>string filled = 6 [json_name = "Filled"];</code>
+   * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for filled.
    */
   @java.lang.Override
@@ -352,7 +352,7 @@ private static final long serialVersionUID = 0L;
    * Its limit price. Absent means none.
    * </pre>
    *
-   * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the limitPrice field is set.
    */
   @java.lang.Override
@@ -364,7 +364,7 @@ private static final long serialVersionUID = 0L;
    * Its limit price. Absent means none.
    * </pre>
    *
-   * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The limitPrice.
    */
   @java.lang.Override
@@ -385,7 +385,7 @@ private static final long serialVersionUID = 0L;
    * Its limit price. Absent means none.
    * </pre>
    *
-   * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for limitPrice.
    */
   @java.lang.Override
@@ -411,7 +411,7 @@ private static final long serialVersionUID = 0L;
    * Its stop price, as it is now for a trailing stop. Absent means none.
    * </pre>
    *
-   * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the stopPrice field is set.
    */
   @java.lang.Override
@@ -423,7 +423,7 @@ private static final long serialVersionUID = 0L;
    * Its stop price, as it is now for a trailing stop. Absent means none.
    * </pre>
    *
-   * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The stopPrice.
    */
   @java.lang.Override
@@ -444,7 +444,7 @@ private static final long serialVersionUID = 0L;
    * Its stop price, as it is now for a trailing stop. Absent means none.
    * </pre>
    *
-   * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for stopPrice.
    */
   @java.lang.Override
@@ -471,7 +471,7 @@ private static final long serialVersionUID = 0L;
    * "partial". Absent means that it works.
    * </pre>
    *
-   * <code>optional string state = 9 [json_name = "State"];</code>
+   * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the state field is set.
    */
   @java.lang.Override
@@ -484,7 +484,7 @@ private static final long serialVersionUID = 0L;
    * "partial". Absent means that it works.
    * </pre>
    *
-   * <code>optional string state = 9 [json_name = "State"];</code>
+   * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return The state.
    */
   @java.lang.Override
@@ -506,7 +506,7 @@ private static final long serialVersionUID = 0L;
    * "partial". Absent means that it works.
    * </pre>
    *
-   * <code>optional string state = 9 [json_name = "State"];</code>
+   * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for state.
    */
   @java.lang.Override
@@ -1042,7 +1042,7 @@ private static final long serialVersionUID = 0L;
      * Its id.
      * </pre>
      *
-     * <code>string order_id = 1 [json_name = "OrderId"];</code>
+     * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
      * @return The orderId.
      */
     public java.lang.String getOrderId() {
@@ -1062,7 +1062,7 @@ private static final long serialVersionUID = 0L;
      * Its id.
      * </pre>
      *
-     * <code>string order_id = 1 [json_name = "OrderId"];</code>
+     * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for orderId.
      */
     public com.google.protobuf.ByteString
@@ -1083,7 +1083,7 @@ private static final long serialVersionUID = 0L;
      * Its id.
      * </pre>
      *
-     * <code>string order_id = 1 [json_name = "OrderId"];</code>
+     * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
      * @param value The orderId to set.
      * @return This builder for chaining.
      */
@@ -1100,7 +1100,7 @@ private static final long serialVersionUID = 0L;
      * Its id.
      * </pre>
      *
-     * <code>string order_id = 1 [json_name = "OrderId"];</code>
+     * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearOrderId() {
@@ -1114,7 +1114,7 @@ private static final long serialVersionUID = 0L;
      * Its id.
      * </pre>
      *
-     * <code>string order_id = 1 [json_name = "OrderId"];</code>
+     * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for orderId to set.
      * @return This builder for chaining.
      */
@@ -1134,7 +1134,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @return The symbol.
      */
     public java.lang.String getSymbol() {
@@ -1154,7 +1154,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for symbol.
      */
     public com.google.protobuf.ByteString
@@ -1175,7 +1175,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @param value The symbol to set.
      * @return This builder for chaining.
      */
@@ -1192,7 +1192,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSymbol() {
@@ -1206,7 +1206,7 @@ private static final long serialVersionUID = 0L;
      * Name of the instrument, case kept.
      * </pre>
      *
-     * <code>string symbol = 2 [json_name = "Symbol"];</code>
+     * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for symbol to set.
      * @return This builder for chaining.
      */
@@ -1226,7 +1226,7 @@ private static final long serialVersionUID = 0L;
      * "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 3 [json_name = "Side"];</code>
+     * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @return The side.
      */
     public java.lang.String getSide() {
@@ -1246,7 +1246,7 @@ private static final long serialVersionUID = 0L;
      * "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 3 [json_name = "Side"];</code>
+     * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @return The bytes for side.
      */
     public com.google.protobuf.ByteString
@@ -1267,7 +1267,7 @@ private static final long serialVersionUID = 0L;
      * "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 3 [json_name = "Side"];</code>
+     * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @param value The side to set.
      * @return This builder for chaining.
      */
@@ -1284,7 +1284,7 @@ private static final long serialVersionUID = 0L;
      * "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 3 [json_name = "Side"];</code>
+     * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @return This builder for chaining.
      */
     public Builder clearSide() {
@@ -1298,7 +1298,7 @@ private static final long serialVersionUID = 0L;
      * "buy" or "sell".
      * </pre>
      *
-     * <code>string side = 3 [json_name = "Side"];</code>
+     * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
      * @param value The bytes for side to set.
      * @return This builder for chaining.
      */
@@ -1318,7 +1318,7 @@ private static final long serialVersionUID = 0L;
      * "market", "limit" and so on, as in OrderEvent.
      * </pre>
      *
-     * <code>string type = 4 [json_name = "Type"];</code>
+     * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
      * @return The type.
      */
     public java.lang.String getType() {
@@ -1338,7 +1338,7 @@ private static final long serialVersionUID = 0L;
      * "market", "limit" and so on, as in OrderEvent.
      * </pre>
      *
-     * <code>string type = 4 [json_name = "Type"];</code>
+     * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
      * @return The bytes for type.
      */
     public com.google.protobuf.ByteString
@@ -1359,7 +1359,7 @@ private static final long serialVersionUID = 0L;
      * "market", "limit" and so on, as in OrderEvent.
      * </pre>
      *
-     * <code>string type = 4 [json_name = "Type"];</code>
+     * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
      * @param value The type to set.
      * @return This builder for chaining.
      */
@@ -1376,7 +1376,7 @@ private static final long serialVersionUID = 0L;
      * "market", "limit" and so on, as in OrderEvent.
      * </pre>
      *
-     * <code>string type = 4 [json_name = "Type"];</code>
+     * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
      * @return This builder for chaining.
      */
     public Builder clearType() {
@@ -1390,7 +1390,7 @@ private static final long serialVersionUID = 0L;
      * "market", "limit" and so on, as in OrderEvent.
      * </pre>
      *
-     * <code>string type = 4 [json_name = "Type"];</code>
+     * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
      * @param value The bytes for type to set.
      * @return This builder for chaining.
      */
@@ -1410,7 +1410,7 @@ private static final long serialVersionUID = 0L;
      * Quantity of the order, a decimal in shares or units.
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @return The quantity.
      */
     public java.lang.String getQuantity() {
@@ -1430,7 +1430,7 @@ private static final long serialVersionUID = 0L;
      * Quantity of the order, a decimal in shares or units.
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for quantity.
      */
     public com.google.protobuf.ByteString
@@ -1451,7 +1451,7 @@ private static final long serialVersionUID = 0L;
      * Quantity of the order, a decimal in shares or units.
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @param value The quantity to set.
      * @return This builder for chaining.
      */
@@ -1468,7 +1468,7 @@ private static final long serialVersionUID = 0L;
      * Quantity of the order, a decimal in shares or units.
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearQuantity() {
@@ -1482,7 +1482,7 @@ private static final long serialVersionUID = 0L;
      * Quantity of the order, a decimal in shares or units.
      * </pre>
      *
-     * <code>string quantity = 5 [json_name = "Quantity"];</code>
+     * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for quantity to set.
      * @return This builder for chaining.
      */
@@ -1502,7 +1502,7 @@ private static final long serialVersionUID = 0L;
      * How much of it is filled.
      * </pre>
      *
-     * <code>string filled = 6 [json_name = "Filled"];</code>
+     * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
      * @return The filled.
      */
     public java.lang.String getFilled() {
@@ -1522,7 +1522,7 @@ private static final long serialVersionUID = 0L;
      * How much of it is filled.
      * </pre>
      *
-     * <code>string filled = 6 [json_name = "Filled"];</code>
+     * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for filled.
      */
     public com.google.protobuf.ByteString
@@ -1543,7 +1543,7 @@ private static final long serialVersionUID = 0L;
      * How much of it is filled.
      * </pre>
      *
-     * <code>string filled = 6 [json_name = "Filled"];</code>
+     * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
      * @param value The filled to set.
      * @return This builder for chaining.
      */
@@ -1560,7 +1560,7 @@ private static final long serialVersionUID = 0L;
      * How much of it is filled.
      * </pre>
      *
-     * <code>string filled = 6 [json_name = "Filled"];</code>
+     * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearFilled() {
@@ -1574,7 +1574,7 @@ private static final long serialVersionUID = 0L;
      * How much of it is filled.
      * </pre>
      *
-     * <code>string filled = 6 [json_name = "Filled"];</code>
+     * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for filled to set.
      * @return This builder for chaining.
      */
@@ -1594,7 +1594,7 @@ private static final long serialVersionUID = 0L;
      * Its limit price. Absent means none.
      * </pre>
      *
-     * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
      * @return Whether the limitPrice field is set.
      */
     public boolean hasLimitPrice() {
@@ -1605,7 +1605,7 @@ private static final long serialVersionUID = 0L;
      * Its limit price. Absent means none.
      * </pre>
      *
-     * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
      * @return The limitPrice.
      */
     public java.lang.String getLimitPrice() {
@@ -1625,7 +1625,7 @@ private static final long serialVersionUID = 0L;
      * Its limit price. Absent means none.
      * </pre>
      *
-     * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for limitPrice.
      */
     public com.google.protobuf.ByteString
@@ -1646,7 +1646,7 @@ private static final long serialVersionUID = 0L;
      * Its limit price. Absent means none.
      * </pre>
      *
-     * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
      * @param value The limitPrice to set.
      * @return This builder for chaining.
      */
@@ -1663,7 +1663,7 @@ private static final long serialVersionUID = 0L;
      * Its limit price. Absent means none.
      * </pre>
      *
-     * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearLimitPrice() {
@@ -1677,7 +1677,7 @@ private static final long serialVersionUID = 0L;
      * Its limit price. Absent means none.
      * </pre>
      *
-     * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+     * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for limitPrice to set.
      * @return This builder for chaining.
      */
@@ -1697,7 +1697,7 @@ private static final long serialVersionUID = 0L;
      * Its stop price, as it is now for a trailing stop. Absent means none.
      * </pre>
      *
-     * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
      * @return Whether the stopPrice field is set.
      */
     public boolean hasStopPrice() {
@@ -1708,7 +1708,7 @@ private static final long serialVersionUID = 0L;
      * Its stop price, as it is now for a trailing stop. Absent means none.
      * </pre>
      *
-     * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
      * @return The stopPrice.
      */
     public java.lang.String getStopPrice() {
@@ -1728,7 +1728,7 @@ private static final long serialVersionUID = 0L;
      * Its stop price, as it is now for a trailing stop. Absent means none.
      * </pre>
      *
-     * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
      * @return The bytes for stopPrice.
      */
     public com.google.protobuf.ByteString
@@ -1749,7 +1749,7 @@ private static final long serialVersionUID = 0L;
      * Its stop price, as it is now for a trailing stop. Absent means none.
      * </pre>
      *
-     * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
      * @param value The stopPrice to set.
      * @return This builder for chaining.
      */
@@ -1766,7 +1766,7 @@ private static final long serialVersionUID = 0L;
      * Its stop price, as it is now for a trailing stop. Absent means none.
      * </pre>
      *
-     * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
      * @return This builder for chaining.
      */
     public Builder clearStopPrice() {
@@ -1780,7 +1780,7 @@ private static final long serialVersionUID = 0L;
      * Its stop price, as it is now for a trailing stop. Absent means none.
      * </pre>
      *
-     * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+     * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
      * @param value The bytes for stopPrice to set.
      * @return This builder for chaining.
      */
@@ -1801,7 +1801,7 @@ private static final long serialVersionUID = 0L;
      * "partial". Absent means that it works.
      * </pre>
      *
-     * <code>optional string state = 9 [json_name = "State"];</code>
+     * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @return Whether the state field is set.
      */
     public boolean hasState() {
@@ -1813,7 +1813,7 @@ private static final long serialVersionUID = 0L;
      * "partial". Absent means that it works.
      * </pre>
      *
-     * <code>optional string state = 9 [json_name = "State"];</code>
+     * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @return The state.
      */
     public java.lang.String getState() {
@@ -1834,7 +1834,7 @@ private static final long serialVersionUID = 0L;
      * "partial". Absent means that it works.
      * </pre>
      *
-     * <code>optional string state = 9 [json_name = "State"];</code>
+     * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @return The bytes for state.
      */
     public com.google.protobuf.ByteString
@@ -1856,7 +1856,7 @@ private static final long serialVersionUID = 0L;
      * "partial". Absent means that it works.
      * </pre>
      *
-     * <code>optional string state = 9 [json_name = "State"];</code>
+     * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @param value The state to set.
      * @return This builder for chaining.
      */
@@ -1874,7 +1874,7 @@ private static final long serialVersionUID = 0L;
      * "partial". Absent means that it works.
      * </pre>
      *
-     * <code>optional string state = 9 [json_name = "State"];</code>
+     * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @return This builder for chaining.
      */
     public Builder clearState() {
@@ -1889,7 +1889,7 @@ private static final long serialVersionUID = 0L;
      * "partial". Absent means that it works.
      * </pre>
      *
-     * <code>optional string state = 9 [json_name = "State"];</code>
+     * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
      * @param value The bytes for state to set.
      * @return This builder for chaining.
      */

@@ -15,7 +15,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Its id.
    * </pre>
    *
-   * <code>string order_id = 1 [json_name = "OrderId"];</code>
+   * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
    * @return The orderId.
    */
   java.lang.String getOrderId();
@@ -24,7 +24,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Its id.
    * </pre>
    *
-   * <code>string order_id = 1 [json_name = "OrderId"];</code>
+   * <code>string order_id = 1 [json_name = "OrderId", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for orderId.
    */
   com.google.protobuf.ByteString
@@ -35,7 +35,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Name of the instrument, case kept.
    * </pre>
    *
-   * <code>string symbol = 2 [json_name = "Symbol"];</code>
+   * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
    * @return The symbol.
    */
   java.lang.String getSymbol();
@@ -44,7 +44,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Name of the instrument, case kept.
    * </pre>
    *
-   * <code>string symbol = 2 [json_name = "Symbol"];</code>
+   * <code>string symbol = 2 [json_name = "Symbol", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for symbol.
    */
   com.google.protobuf.ByteString
@@ -55,7 +55,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * "buy" or "sell".
    * </pre>
    *
-   * <code>string side = 3 [json_name = "Side"];</code>
+   * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
    * @return The side.
    */
   java.lang.String getSide();
@@ -64,7 +64,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * "buy" or "sell".
    * </pre>
    *
-   * <code>string side = 3 [json_name = "Side"];</code>
+   * <code>string side = 3 [json_name = "Side", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "Side"];</code>
    * @return The bytes for side.
    */
   com.google.protobuf.ByteString
@@ -75,7 +75,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * "market", "limit" and so on, as in OrderEvent.
    * </pre>
    *
-   * <code>string type = 4 [json_name = "Type"];</code>
+   * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
    * @return The type.
    */
   java.lang.String getType();
@@ -84,7 +84,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * "market", "limit" and so on, as in OrderEvent.
    * </pre>
    *
-   * <code>string type = 4 [json_name = "Type"];</code>
+   * <code>string type = 4 [json_name = "Type", (.ingenium.v1.format) = "words", (.ingenium.v1.words) = "OrderType", (.ingenium.v1.open_words) = true];</code>
    * @return The bytes for type.
    */
   com.google.protobuf.ByteString
@@ -95,7 +95,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Quantity of the order, a decimal in shares or units.
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
    * @return The quantity.
    */
   java.lang.String getQuantity();
@@ -104,7 +104,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Quantity of the order, a decimal in shares or units.
    * </pre>
    *
-   * <code>string quantity = 5 [json_name = "Quantity"];</code>
+   * <code>string quantity = 5 [json_name = "Quantity", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for quantity.
    */
   com.google.protobuf.ByteString
@@ -115,7 +115,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * How much of it is filled.
    * </pre>
    *
-   * <code>string filled = 6 [json_name = "Filled"];</code>
+   * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
    * @return The filled.
    */
   java.lang.String getFilled();
@@ -124,7 +124,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * How much of it is filled.
    * </pre>
    *
-   * <code>string filled = 6 [json_name = "Filled"];</code>
+   * <code>string filled = 6 [json_name = "Filled", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for filled.
    */
   com.google.protobuf.ByteString
@@ -135,7 +135,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Its limit price. Absent means none.
    * </pre>
    *
-   * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the limitPrice field is set.
    */
   boolean hasLimitPrice();
@@ -144,7 +144,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Its limit price. Absent means none.
    * </pre>
    *
-   * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The limitPrice.
    */
   java.lang.String getLimitPrice();
@@ -153,7 +153,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Its limit price. Absent means none.
    * </pre>
    *
-   * <code>optional string limit_price = 7 [json_name = "LimitPrice"];</code>
+   * <code>optional string limit_price = 7 [json_name = "LimitPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for limitPrice.
    */
   com.google.protobuf.ByteString
@@ -164,7 +164,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Its stop price, as it is now for a trailing stop. Absent means none.
    * </pre>
    *
-   * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
    * @return Whether the stopPrice field is set.
    */
   boolean hasStopPrice();
@@ -173,7 +173,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Its stop price, as it is now for a trailing stop. Absent means none.
    * </pre>
    *
-   * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The stopPrice.
    */
   java.lang.String getStopPrice();
@@ -182,7 +182,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * Its stop price, as it is now for a trailing stop. Absent means none.
    * </pre>
    *
-   * <code>optional string stop_price = 8 [json_name = "StopPrice"];</code>
+   * <code>optional string stop_price = 8 [json_name = "StopPrice", (.ingenium.v1.format) = "money"];</code>
    * @return The bytes for stopPrice.
    */
   com.google.protobuf.ByteString
@@ -194,7 +194,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * "partial". Absent means that it works.
    * </pre>
    *
-   * <code>optional string state = 9 [json_name = "State"];</code>
+   * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return Whether the state field is set.
    */
   boolean hasState();
@@ -204,7 +204,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * "partial". Absent means that it works.
    * </pre>
    *
-   * <code>optional string state = 9 [json_name = "State"];</code>
+   * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return The state.
    */
   java.lang.String getState();
@@ -214,7 +214,7 @@ public interface WorkingOrderStatusOrBuilder extends
    * "partial". Absent means that it works.
    * </pre>
    *
-   * <code>optional string state = 9 [json_name = "State"];</code>
+   * <code>optional string state = 9 [json_name = "State", (.ingenium.v1.format) = "text"];</code>
    * @return The bytes for state.
    */
   com.google.protobuf.ByteString
