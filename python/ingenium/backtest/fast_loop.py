@@ -108,7 +108,7 @@ class FastLoop:
         self._looks: list[Callable[[Bar], bool]] = []
         # Asked directly, where nobody has written a look of their own.
         self._exchange: PaperExchange | None = None
-        self._waiting: list[Container[str]] = []
+        self._waiting: Sequence[Container[str]] = []
         self._portfolio: Portfolio | None = None
         self._marks: dict[str, str | Decimal | Bar] | None = None
         self._unread: dict[str, str | Decimal | Bar] = {}
@@ -133,9 +133,8 @@ class FastLoop:
             ComponentError: A component raised.
         """
         log, exchange, portfolio = self._log, self._exchange, self._portfolio
-        closes: dict[str, str | Bar] | None = None
         if exchange is not None:
-            closes, self._waiting = exchange.watch()
+            self._waiting = exchange.waiting_symbols()
         if portfolio is not None:
             self._marks = portfolio.account.marks
         self._before, self._bars_before = log.steps, log.data
@@ -157,8 +156,8 @@ class FastLoop:
                     return pending
             return None
         finally:
-            if closes is not None:
-                closes.update(self._quiet)
+            if exchange is not None:
+                exchange.set_closes(self._quiet)
             self._tell()
             if self._steps:
                 log.add_bars(self._steps, self._bars, self._last_quiet, self._quiet)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import msgspec
 from msgspec.structs import replace
 
 from ingenium.events import OrderType, TimeInForce, TradeUpdate
-from ingenium.exchange.calendars import Calendar
 from ingenium.exchange.exact_bar import ExactBar
-from ingenium.exchange.fees import FeeModel
-from ingenium.exchange.fill_booking import FillBooking
-from ingenium.exchange.fill_counters import FillCounters
-from ingenium.exchange.fill_policy import FillPolicy
-from ingenium.exchange.ledger import Ledger
+from ingenium.exchange.exchange_books import ExchangeBooks, WorkedBar
+from ingenium.exchange.fill_booker import FillBooker
 from ingenium.exchange.matching import AUCTIONS, MATCHERS, Match
+from ingenium.exchange.protective_orders import ProtectiveOrders
 from ingenium.exchange.resting_order import RestingOrder
-from ingenium.exchange.slippage import SlippageModel
-from ingenium.exchange.snapshot import WorkedBar
-from ingenium.exchange.trading_hours import BarHours, Eligibility, expiry, why_expired
-from ingenium.exchange.volume_cap import fillable
+from ingenium.exchange.trading_hours import (
+    BarHours,
+    Eligibility,
+    TradingHours,
+    expiry,
+    why_expired,
+)
+from ingenium.exchange.turn_order import Turn, in_order
 from ingenium.trading import Bar
 from ingenium.trading.execution_report import ExecutionReport
 from ingenium.trading.money import ZERO
@@ -37,48 +37,39 @@ _FOK = TimeInForce.FOK
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class _Turn(msgspec.Struct, frozen=True, gc=False):
-    """An order whose turn it is, and what a bar is to it."""
+class MatchingEngine:
+    """Matches working orders against bars.
 
-    resting: RestingOrder
-    bar: ExactBar
-    hours: BarHours
-    turn: Eligibility
-    match: Match | None
-
-
-class MatchingEngine(FillBooking):
-    """Matches working orders against bars; the base of `PaperExchange`, which has the arguments."""
+    Args:
+        books: The orders, and what they are booked in.
+        booker: Books fills.
+        protection: Fills protective orders.
+        hours: When there is trading.
+    """
 
     def __init__(
         self,
-        policy: FillPolicy | None,
-        fees: FeeModel | None,
-        slippage: SlippageModel | None,
-        calendar: Calendar | Mapping[str, Calendar] | None,
-        ledger: Ledger,
+        books: ExchangeBooks,
+        booker: FillBooker,
+        protection: ProtectiveOrders,
+        hours: TradingHours,
     ) -> None:
-        super().__init__(policy, fees, slippage, calendar, ledger)
+        self._books = books
+        self._booker = booker
+        self._protection = protection
+        self._hours = hours
+        self._ledger = books.ledger
+        self._book = books.working
+        # Looked up for each bar.
+        self._orders, self._brackets = books.working.orders, books.working.brackets
         self._instant = _NEVER
-        self._held: list[_Turn] = []
+        self._held: list[Turn] = []
         """Orders that what else happens at this instant may still pay for."""
 
     @property
     def is_holding(self) -> bool:
         """Whether orders wait for `end_instant`."""
         return bool(self._held)
-
-    def is_waiting(self, symbol: str, close: str | Bar = "") -> bool:
-        """Take note of a symbol's last price, and say whether an order waits for its bars.
-
-        Where none does, the bar need not be parsed and `on_bar` need not be called.
-
-        Args:
-            symbol: The symbol that has a bar.
-            close: Its close as the event writes it, or the bar that holds it.
-        """
-        self._closes[symbol] = close
-        return symbol in self._orders or symbol in self._brackets
 
     def on_bar(self, bar: Bar, *, knows_instants: bool = False) -> list[ExecutionReport]:
         """Match the working orders of a symbol against a bar of it.
@@ -95,39 +86,40 @@ class MatchingEngine(FillBooking):
         Raises:
             DecodeError: A number of the bar cannot be read exactly; no order has been touched.
         """
-        symbol = bar.symbol
-        if not self.is_waiting(symbol, bar):
+        symbol, books, protection = bar.symbol, self._books, self._protection
+        books.set_close(symbol, bar)
+        if symbol not in self._orders and symbol not in self._brackets:
             return []
         exact = ExactBar(bar)
         reports: list[ExecutionReport] = []
         if exact.end != self._instant:
             if self._held:
                 reports = self.end_instant()
-            self._instant, self._freed_later = exact.end, ZERO
+            self._instant, self._booker.freed_later = exact.end, ZERO
         if self._is_covered(bar):
-            self.notes.overlapping_bars += 1
+            books.notes.overlapping_bars += 1
             return reports
         if not exact.is_consistent:
-            self.notes.inconsistent_bars += 1
+            books.notes.inconsistent_bars += 1
         hours = self._hours.of(bar)
         is_dry = self._is_dry(exact)
         turns = self._turns(symbol, exact, hours, is_dry=is_dry)
         is_protected = any(each.is_entered for each in self._brackets.get(symbol, {}).values())
-        self.notes.bars_without_volume += is_dry and bool(turns or is_protected)
+        books.notes.bars_without_volume += is_dry and bool(turns or is_protected)
         # An order that sleeps, as one for the close does, has been here before a longer bar too.
         if is_protected or any(
             each.submitted <= exact.start for each in self._orders.get(symbol, {}).values()
         ):
-            self._worked[symbol] = WorkedBar(exact.end, bar.period)
-        first, later = _in_order(turns)
+            books.worked[symbol] = WorkedBar(exact.end, bar.period)
+        first, later = in_order(turns)
         for each in first:
             reports += self._take_turn(each, may_hold=True)
         if symbol in self._brackets and not is_dry:
-            reports += self._protect_at_open(symbol, exact, hours)
+            reports += protection.protect_at_open(symbol, exact, hours)
         for each in later:
             reports += self._take_turn_within(each)
-        if symbol in self._brackets and (reports or self._is_concerned(symbol, exact)):
-            reports += self._protect(symbol, exact, hours)
+        if symbol in self._brackets and (reports or protection.is_concerned(symbol, exact)):
+            reports += protection.protect(symbol, exact, hours)
         if self._held and not knows_instants:
             reports += self._settle(is_over=not self._may_free(exact))
         return reports
@@ -140,7 +132,7 @@ class MatchingEngine(FillBooking):
         """
         return self._settle(is_over=True)
 
-    def _catch_up(self, order_id: str, bars: Iterable[Bar]) -> list[ExecutionReport]:
+    def catch_up(self, order_id: str, bars: Iterable[Bar]) -> list[ExecutionReport]:
         """Match one order against bars that were here before it came.
 
         Args:
@@ -157,7 +149,7 @@ class MatchingEngine(FillBooking):
         bracket = self._book.bracket(resting.order)
         orders = self._orders.pop(symbol)
         brackets = self._brackets.pop(symbol, {})
-        worked = self._worked.pop(symbol, None)
+        worked = self._books.worked.pop(symbol, None)
         self._orders[symbol] = {order_id: orders.pop(order_id)}
         if bracket is not None:
             self._brackets[symbol] = {order_id: brackets.pop(order_id)}
@@ -172,19 +164,12 @@ class MatchingEngine(FillBooking):
             if brackets := brackets | self._brackets.pop(symbol, {}):
                 self._brackets[symbol] = brackets
             if worked is not None:
-                self._worked[symbol] = worked
+                self._books.worked[symbol] = worked
         return reports
 
-    def postpone(self, order_id: str, time: datetime) -> bool:
-        """Let an order count as come at a time, if that is later; return whether it works."""
-        resting = self._book.get(order_id)
-        if resting is not None:
-            resting.submitted = max(resting.submitted, time)
-        return resting is not None
-
-    def _turns(self, symbol: str, bar: ExactBar, hours: BarHours, *, is_dry: bool) -> list[_Turn]:
+    def _turns(self, symbol: str, bar: ExactBar, hours: BarHours, *, is_dry: bool) -> list[Turn]:
         """Match each order of a symbol whose turn it is."""
-        turns: list[_Turn] = []
+        turns: list[Turn] = []
         for resting in self._orders.get(symbol, {}).values():
             if bar.start < resting.submitted:
                 continue
@@ -195,8 +180,8 @@ class MatchingEngine(FillBooking):
             if turn is not _OVER and not is_dry:
                 order = resting.order
                 matcher = AUCTIONS.get(order.time_in_force) or MATCHERS[order.type]
-                match = matcher(resting, bar, self.policy)
-            turns.append(_Turn(resting, bar, hours, turn, match))
+                match = matcher(resting, bar, self._booker.policy)
+            turns.append(Turn(resting, bar, hours, turn, match))
         return turns
 
     def _is_covered(self, bar: Bar) -> bool:
@@ -204,16 +189,16 @@ class MatchingEngine(FillBooking):
 
         Each moment fills an order once, and a longer bar has prices from before the shorter ones.
         """
-        worked = self._worked.get(bar.symbol)
+        worked = self._books.worked.get(bar.symbol)
         if worked is None:
             return False
         return bar.start < worked.end if bar.period != worked.period else bar.end <= worked.end
 
     def _is_dry(self, bar: ExactBar) -> bool:
         """Whether a bar fills nothing since nothing was traded in it."""
-        return self.policy.no_volume == "wait" and bar.volume <= 0
+        return self._booker.policy.no_volume == "wait" and bar.volume <= 0
 
-    def _take_turn(self, turn: _Turn, *, may_hold: bool) -> Iterator[ExecutionReport]:
+    def _take_turn(self, turn: Turn, *, may_hold: bool) -> Iterator[ExecutionReport]:
         resting, bar = turn.resting, turn.bar
         order = resting.order
         if turn.turn is not _OVER:
@@ -222,8 +207,7 @@ class MatchingEngine(FillBooking):
                 yield ExecutionReport(order, TradeUpdate.NEW, bar.start, resting.leaves)
             if turn.match is not None:
                 # An order that was held has been counted.
-                notes = self.notes if may_hold else FillCounters()
-                quantity = fillable(resting, bar, self.policy, notes)
+                quantity = self._booker.largest(resting, bar, counts=may_hold)
                 if order.time_in_force is _FOK and quantity < resting.leaves:
                     quantity = ZERO
                 if quantity:
@@ -233,15 +217,17 @@ class MatchingEngine(FillBooking):
                     yield from self._fill(resting, bar, turn.match, quantity)
             if resting.leaves and order.time_in_force in _AT_ONCE and self._works(resting):
                 reason = f"{order.time_in_force.value}: not filled by the first bar"
-                yield from self._ended(resting, TradeUpdate.CANCELED, bar.end, reason)
+                yield from self.end(resting, TradeUpdate.CANCELED, bar.end, reason)
         if turn.turn is not _WORK and self._works(resting):
             yield from self._expired(resting, bar)
 
-    def _take_turn_within(self, turn: _Turn) -> list[ExecutionReport]:
+    def _take_turn_within(self, turn: Turn) -> list[ExecutionReport]:
         """Take the turn of an order within a bar, after the protective orders that come before."""
         if turn.match is None or turn.resting.order.symbol not in self._brackets:
             return [*self._take_turn(turn, may_hold=True)]
-        match, reports = self._protect_before(turn.resting, turn.match, turn.bar, turn.hours)
+        match, reports = self._protection.protect_before(
+            turn.resting, turn.match, turn.bar, turn.hours
+        )
         return [*reports, *self._take_turn(replace(turn, match=match), may_hold=True)]
 
     def _works(self, resting: RestingOrder) -> bool:
@@ -252,7 +238,7 @@ class MatchingEngine(FillBooking):
     ) -> Iterator[ExecutionReport]:
         """Fill an order as far as the account allows, and end it if that is not all."""
         order = resting.order
-        price, fee = self._cost(resting, bar, match, quantity)
+        price, fee = self._booker.cost(resting, bar, match, quantity)
         later = self._later(match)
         reason = self._ledger.admit_fill(order, quantity, price, fee, later)
         if reason:
@@ -260,32 +246,33 @@ class MatchingEngine(FillBooking):
             quantity = ZERO
             if order.time_in_force is not _FOK:
                 quantity = self._ledger.largest_fill(
-                    resting, asked, lambda part: self._cost(resting, bar, match, part), later
+                    resting, asked, lambda part: self._booker.cost(resting, bar, match, part), later
                 )
             if not quantity:
                 update = TradeUpdate.CANCELED if resting.filled else TradeUpdate.REJECTED
-                yield from self._ended(resting, update, bar.end, reason)
+                yield from self.end(resting, update, bar.end, reason)
                 return
-            price, fee = self._cost(resting, bar, match, quantity)
-        report = self._filled(resting, bar, match, quantity, price, fee)
+            price, fee = self._booker.cost(resting, bar, match, quantity)
+        report = self._booker.book(resting, bar, match, quantity, price, fee)
         if not resting.leaves:
             self._book.remove(order)
         yield report
-        yield from self._enter(order, quantity, bar, match, report.time)
+        if order.symbol in self._brackets:
+            yield from self._protection.enter(order, quantity, bar, match, report.time)
         if reason:
-            self.notes.reduced_orders += 1
-            yield from self._ended(
+            self._books.notes.reduced_orders += 1
+            yield from self.end(
                 resting, TradeUpdate.CANCELED, bar.end, f"reduced to {quantity:f}: {reason}"
             )
 
     # What frees cash or shares comes before what needs it.
 
-    def _must_hold(self, turn: _Turn, match: Match, quantity: Decimal) -> bool:
+    def _must_hold(self, turn: Turn, match: Match, quantity: Decimal) -> bool:
         """Whether an order has to wait for what else happens at its instant."""
         if self._ledger.forbids_nothing:
             return False
         order = turn.resting.order
-        price, fee = self._cost(turn.resting, turn.bar, match, quantity)
+        price, fee = self._booker.cost(turn.resting, turn.bar, match, quantity)
         if self._ledger.admit_fill(order, quantity, price, fee, self._later(match)):
             return True
         # What comes first is paid first.
@@ -305,7 +292,7 @@ class MatchingEngine(FillBooking):
             for each in held:
                 if not self._works(each.resting) or each.match is None:
                     continue
-                quantity = fillable(each.resting, each.bar, self.policy, FillCounters())
+                quantity = self._booker.largest(each.resting, each.bar, counts=False)
                 if self._must_hold(each, each.match, quantity):
                     self._held.append(each)
                 else:
@@ -316,11 +303,11 @@ class MatchingEngine(FillBooking):
                 reports += self._take_late_turn(self._held.pop(0))
         return reports
 
-    def _take_late_turn(self, turn: _Turn) -> Iterator[ExecutionReport]:
+    def _take_late_turn(self, turn: Turn) -> Iterator[ExecutionReport]:
         yield from self._take_turn(turn, may_hold=False)
         symbol = turn.resting.order.symbol
         if symbol in self._brackets:
-            yield from self._protect(symbol, turn.bar, turn.hours)
+            yield from self._protection.protect(symbol, turn.bar, turn.hours)
 
     def _may_free(self, bar: ExactBar) -> bool:
         """Whether an order at the market in another symbol, whose bar is still to come, may pay."""
@@ -335,47 +322,26 @@ class MatchingEngine(FillBooking):
 
     def _later(self, match: Match) -> Decimal:
         """Return how much of the cash was not there yet when a fill happens."""
-        return self._freed_later if match.at_open else ZERO
+        return self._booker.freed_later if match.at_open else ZERO
 
     def _expired(self, resting: RestingOrder, bar: ExactBar) -> Iterator[ExecutionReport]:
         end = expiry(resting) or bar.end
-        return self._ended(resting, TradeUpdate.EXPIRED, end, why_expired(resting.order))
+        return self.end(resting, TradeUpdate.EXPIRED, end, why_expired(resting.order))
 
+    def end(
+        self, resting: RestingOrder, update: TradeUpdate, now: datetime, reason: str
+    ) -> Iterator[ExecutionReport]:
+        """End an order that works, and the protective orders that it leaves without use.
 
-def _in_order(turns: list[_Turn]) -> tuple[list[_Turn], list[_Turn]]:
-    """Return the orders up to the last that is filled at the open, and those that come later.
-
-    What is filled within the bar comes later: the nearer price first where the price falls or rises
-    to both. Else the orders stay as they came.
-    """
-    if len(turns) < 2:
-        is_within = any(each.match is not None and not each.match.at_open for each in turns)
-        return ([], turns) if is_within else (turns, [])
-    last = -1
-    for place, each in enumerate(turns):
-        if each.match is not None and each.match.at_open:
-            last = place
-    first: list[_Turn] = []
-    within: list[_Turn] = []
-    for each in turns[: last + 1]:
-        (first if each.match is None or each.match.at_open else within).append(each)
-    within += turns[last + 1 :]
-    within.sort(key=lambda each: each.match is not None and each.match.at_close)
-    for is_rising in (True, False):
-        places = [place for place, each in enumerate(within) if _is_on_way(each, is_rising)]
-        if len(places) > 1:
-            nearest = sorted((within[place] for place in places), key=_price, reverse=not is_rising)
-            for place, each in zip(places, nearest, strict=True):
-                within[place] = each
-    return first, within
-
-
-def _is_on_way(turn: _Turn, is_rising: bool) -> bool:
-    match = turn.match
-    if match is None or match.high_ahead == match.low_ahead:
-        return False
-    return match.high_ahead is is_rising
-
-
-def _price(turn: _Turn) -> Decimal:
-    return ZERO if turn.match is None else turn.match.price
+        Args:
+            resting: The order.
+            update: What has become of it.
+            now: The present time, UTC.
+            reason: What the report says.
+        """
+        order = resting.order
+        self._book.remove(order)
+        self._books.notes.rejected_orders += update is TradeUpdate.REJECTED
+        yield ExecutionReport(order, update, now, reason=reason)
+        if order.symbol in self._brackets:
+            yield from self._protection.end_entry(order, now)

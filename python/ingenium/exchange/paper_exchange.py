@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -10,15 +10,22 @@ from typing import Literal
 from ingenium.events import OrderType, TradeUpdate
 from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.calendars import Calendar
-from ingenium.exchange.fees import FeeModel
+from ingenium.exchange.exchange_books import ExchangeBooks
+from ingenium.exchange.fees import FeeModel, NoFees
+from ingenium.exchange.fill_booker import FillBooker
+from ingenium.exchange.fill_counters import FillCounters
 from ingenium.exchange.fill_policy import FillPolicy
 from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.matching import trail
 from ingenium.exchange.matching_engine import MatchingEngine
+from ingenium.exchange.protective_orders import ProtectiveOrders
 from ingenium.exchange.replace import replaced_leg, replaced_order
 from ingenium.exchange.resting_order import RestingOrder
-from ingenium.exchange.slippage import SlippageModel
+from ingenium.exchange.slippage import NoSlippage, SlippageModel
+from ingenium.exchange.snapshot import ExchangeSnapshot
+from ingenium.exchange.trading_hours import TradingHours
 from ingenium.exchange.validation import expected_price, last_price, objection
+from ingenium.state.rows import LogRow
 from ingenium.trading import Bar, Order
 from ingenium.trading.execution_report import ExecutionReport
 from ingenium.trading.money import ZERO, Number
@@ -29,7 +36,7 @@ _TRAILING_STOP = OrderType.TRAILING_STOP
 _NEW, _ACCEPTED = TradeUpdate.NEW, TradeUpdate.ACCEPTED
 
 
-class PaperExchange(MatchingEngine):
+class PaperExchange:
     """Fills orders from bars, by the rules of ``docs/exchange.md``.
 
     An order that comes at a time t can be filled by bars of its symbol that start at t or later,
@@ -66,7 +73,49 @@ class PaperExchange(MatchingEngine):
         on_insufficient_cash: Literal["reduce", "reject"] = "reduce",
     ) -> None:
         ledger = Ledger(cash, allow_short=allow_short, on_insufficient_cash=on_insufficient_cash)
-        super().__init__(policy, fees, slippage, calendar, ledger)
+        self._books = ExchangeBooks(ledger)
+        self._book = self._books.working
+        # Looked up for each bar.
+        self._orders, self._brackets = self._book.orders, self._book.brackets
+        self._hours = TradingHours(calendar)
+        self._booker = FillBooker(
+            self._books, policy or FillPolicy(), fees or NoFees(), slippage or NoSlippage()
+        )
+        self._protection = ProtectiveOrders(self._books, self._booker)
+        self._engine = MatchingEngine(self._books, self._booker, self._protection, self._hours)
+        self._snapshot = ExchangeSnapshot(self._books)
+
+    @property
+    def policy(self) -> FillPolicy:
+        """The rules of filling; another one counts from the next bar on."""
+        return self._booker.policy
+
+    @policy.setter
+    def policy(self, policy: FillPolicy) -> None:
+        self._booker.policy = policy
+
+    @property
+    def fees(self) -> FeeModel:
+        """What a fill costs."""
+        return self._booker.fees
+
+    @fees.setter
+    def fees(self, fees: FeeModel) -> None:
+        self._booker.fees = fees
+
+    @property
+    def slippage(self) -> SlippageModel:
+        """How far market fills slip."""
+        return self._booker.slippage
+
+    @slippage.setter
+    def slippage(self, slippage: SlippageModel) -> None:
+        self._booker.slippage = slippage
+
+    @property
+    def notes(self) -> FillCounters:
+        """Counts of what flatters the result, or casts doubt on it."""
+        return self._books.notes
 
     @property
     def working(self) -> Sequence[Order]:
@@ -90,6 +139,67 @@ class PaperExchange(MatchingEngine):
             f"order {order_id!r} {'has ended' if self._book.has_seen(order_id) else 'is unknown'}"
         )
 
+    # Bars.
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether orders wait for `end_instant`."""
+        return self._engine.is_holding
+
+    def waiting_symbols(self) -> list[KeysView[str]]:
+        """Return live, read-only views of the symbols whose bars an order waits for.
+
+        With them a backtest asks what `is_waiting` answers, without a call.
+        """
+        return [self._orders.keys(), self._brackets.keys()]
+
+    def is_waiting(self, symbol: str, close: str | Bar = "") -> bool:
+        """Keep a symbol's last price, and return whether an order waits for its bars.
+
+        Where none does, the bar need not be parsed and `on_bar` need not be called.
+
+        Args:
+            symbol: The symbol that has a bar.
+            close: Its close as the event writes it, or the bar that holds it.
+        """
+        self._books.set_close(symbol, close)
+        return symbol in self._orders or symbol in self._brackets
+
+    def set_closes(self, closes: Mapping[str, str | Bar]) -> None:
+        """Set the last closes of several symbols, as `is_waiting` does for one.
+
+        Args:
+            closes: By symbol, the close as the event writes it, or the bar that holds it.
+        """
+        self._books.set_closes(closes)
+
+    def on_bar(self, bar: Bar, *, knows_instants: bool = False) -> list[ExecutionReport]:
+        """Match the working orders of a symbol against a bar of it.
+
+        Args:
+            bar: The bar.
+            knows_instants: Whether `end_instant` is called once all bars of an instant are here,
+                where `is_holding` asks for it.
+
+        Returns:
+            Fills, and what ended without being filled: what happens at the open first, and else in
+            the order in which the orders came.
+
+        Raises:
+            DecodeError: A number of the bar cannot be read exactly; no order has been touched.
+        """
+        return self._engine.on_bar(bar, knows_instants=knows_instants)
+
+    def end_instant(self) -> list[ExecutionReport]:
+        """Work the orders that waited for what else happens at their instant.
+
+        Returns:
+            Fills, as far as cash and shares allow them now, and rejections.
+        """
+        return self._engine.end_instant()
+
+    # Requests.
+
     def submit(self, order: Order, now: datetime) -> list[ExecutionReport]:
         """Take an order.
 
@@ -103,14 +213,14 @@ class PaperExchange(MatchingEngine):
             That it works, waits for its exchange to open, or is rejected and why.
         """
         if not self._book.is_new(order.id):
-            self.notes.repeated_orders += 1
+            self._books.notes.repeated_orders += 1
             return []
-        last = self._close(order.symbol)
+        last = self._books.close(order.symbol)
         reason = objection(order, last)
         resting = RestingOrder(order, now)
         reason = reason or self._unaffordable(resting, last)
         if reason:
-            self.notes.rejected_orders += 1
+            self._books.notes.rejected_orders += 1
             return [ExecutionReport(order, TradeUpdate.REJECTED, now, reason=reason)]
         if order.type is _TRAILING_STOP and (price := last_price(last)) is not None:
             trail(resting, price)
@@ -136,17 +246,17 @@ class PaperExchange(MatchingEngine):
             What `submit` returns at that time, and what the bars since then do to the order.
         """
         symbol = order.symbol
-        last = self._closes.get(symbol)
+        last = self._books.closes.get(symbol)
         before = [bar for bar in bars if bar.end <= time]
         if before:
-            self._closes[symbol] = before[-1]
+            self._books.set_close(symbol, before[-1])
         try:
             reports = self.submit(order, time)
             after = (bar for bar in bars if bar.start >= time)
-            return reports + self._catch_up(order.id, after)
+            return reports + self._engine.catch_up(order.id, after)
         finally:
             if last is not None:
-                self._closes[symbol] = last
+                self._books.set_close(symbol, last)
 
     def cancel(
         self, order_id: str, now: datetime, reason: str = "canceled by its owner"
@@ -163,14 +273,14 @@ class PaperExchange(MatchingEngine):
         """
         resting = self._book.get(order_id)
         if resting is not None:
-            return [*self._ended(resting, TradeUpdate.CANCELED, now, reason)]
+            return [*self._engine.end(resting, TradeUpdate.CANCELED, now, reason)]
         found = self._book.leg(order_id)
         if found is None:
             return []
         bracket, leg = found
         self._book.remove_leg(bracket, leg)
         report = ExecutionReport(leg.order, TradeUpdate.CANCELED, now, reason=reason)
-        return [report, *self._tidy(bracket, now)]
+        return [report, *self._protection.tidy(bracket, now)]
 
     def replace(self, order_id: str, order: Order, now: datetime) -> list[ExecutionReport]:
         """Put an order in the place of one that works, as if it had come now.
@@ -188,9 +298,9 @@ class PaperExchange(MatchingEngine):
             the one works on then.
         """
         if not self._book.is_new(order.id):
-            self.notes.repeated_orders += 1
+            self._books.notes.repeated_orders += 1
             return []
-        last = self._close(order.symbol)
+        last = self._books.close(order.symbol)
         if (resting := self._book.get(order_id)) is not None:
             new, reason = replaced_order(resting, order, now, last)
             if not reason:
@@ -219,10 +329,51 @@ class PaperExchange(MatchingEngine):
             reason = self.why_unknown(order_id)
         return [ExecutionReport(order, TradeUpdate.REJECTED, now, reason=reason)]
 
-    def _close(self, symbol: str) -> str | None:
-        """Return the last close of a symbol as a text; ``None`` when it has had no data."""
-        close = self._closes.get(symbol)
-        return close.close_text if isinstance(close, Bar) else close
+    def postpone(self, order_id: str, time: datetime) -> bool:
+        """Let an order count as come at a time, if that is later; return whether it works."""
+        resting = self._book.get(order_id)
+        if resting is not None:
+            resting.submitted = max(resting.submitted, time)
+        return resting is not None
+
+    # Saving; `ExchangeSnapshot` names the rows.
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this exchange must remember, as small rows of JSON by key."""
+        return self._snapshot.state_rows()
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; all of them the first time.
+
+        It costs as much as the symbols that had a bar or a request since.
+
+        Returns:
+            Rows by key; ``None`` for one that is to be deleted.
+        """
+        return self._snapshot.changed_rows()
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned, on an exchange that has handled nothing.
+
+        Raises:
+            ComponentError: A row has no place here, or cannot be read; the exchange is not new, or
+                was not made with the same limits on cash and shorts.
+        """
+        self._snapshot.restore_rows(rows)
+
+    def take_log(self) -> list[LogRow]:
+        """Return ids that have been here first since the last call, of kind ``seen``."""
+        return self._snapshot.take_log()
+
+    def restore_log(self, rows: Iterable[LogRow]) -> None:
+        """Take back rows of `take_log`; all, or the newest.
+
+        An order that is older than those counts as unknown from then on.
+
+        Raises:
+            ComponentError: A row is of another kind.
+        """
+        self._snapshot.restore_log(rows)
 
     def _unaffordable(
         self,
@@ -231,15 +382,12 @@ class PaperExchange(MatchingEngine):
         working: Iterator[RestingOrder] | None = None,
     ) -> str:
         """Say why the account may not send an order; empty when it may."""
-        if self._ledger.forbids_nothing:
+        if self._books.ledger.forbids_nothing:
             return ""
         price = expected_price(resting.order, last_price(last))
-        fee = self._fee(resting, resting.leaves, price)
+        fee = self._booker.fee(resting, resting.leaves, price)
         others = working or self._book.working()
-        return self._ledger.admit(resting, price, fee, others, self._last_price)
-
-    def _last_price(self, symbol: str) -> Decimal | None:
-        return last_price(self._close(symbol))
+        return self._books.ledger.admit(resting, price, fee, others, self._books.last_price)
 
     def _welcome(self, resting: RestingOrder, now: datetime) -> ExecutionReport:
         """Report that an order works, or that it waits for its exchange to open."""

@@ -1,9 +1,9 @@
-"""What a simulated exchange remembers, and how it is saved and taken back."""
+"""How the books of a simulated exchange are saved and restored."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -11,15 +11,14 @@ import msgspec
 from ingenium.errors import ComponentError
 from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.calendars import Session
+from ingenium.exchange.exchange_books import ExchangeBooks, WorkedBar
 from ingenium.exchange.fill_counters import FillCounters
-from ingenium.exchange.ledger import Ledger
 from ingenium.exchange.resting_order import RestingOrder
-from ingenium.exchange.working_book import WorkingBook
 from ingenium.state.rows import LogRow, RowWatch, read_row, write_json, write_row
-from ingenium.trading import Bar, Order
+from ingenium.trading import Order
 from ingenium.trading.money import ZERO
 
-__all__ = ["ExchangeBooks", "WorkedBar"]
+__all__ = ["ExchangeSnapshot"]
 
 _LEDGER = "ledger/"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -83,18 +82,6 @@ class _Bracket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
         return bracket
 
 
-class WorkedBar(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """The last bar of a symbol that orders were matched against.
-
-    Attributes:
-        end: Its end, UTC.
-        period: Its length.
-    """
-
-    end: datetime
-    period: timedelta
-
-
 class _Exchange(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What is saved of an exchange as a whole."""
 
@@ -103,21 +90,8 @@ class _Exchange(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
     has_ledger: bool
 
 
-class _NotedCloses(dict[str, str | Bar]):
-    """Last closes that note which symbols had a bar, and so what may have changed."""
-
-    def __init__(self, closes: Mapping[str, str | Bar], book: WorkingBook) -> None:
-        super().__init__(closes)
-        self._book = book
-
-    def __setitem__(self, symbol: str, close: str | Bar) -> None:
-        super().__setitem__(symbol, close)
-        if self._book.touched is not None:
-            self._book.touched.add(symbol)
-
-
-class ExchangeBooks:
-    """Orders, brackets, positions, cash and last closes; the base of `PaperExchange`.
+class ExchangeSnapshot:
+    """Saves and restores the books of an exchange, as rows and a log.
 
     Its rows:
 
@@ -133,25 +107,12 @@ class ExchangeBooks:
     to be the same when it goes on.
 
     Args:
-        ledger: Cash and positions, and what they allow.
+        books: What is saved.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.notes = FillCounters()
-        """Counts of what flatters the result, or casts doubt on it."""
-        self._ledger = ledger
-        self._book = WorkingBook()
-        self._positions: dict[str, Decimal] = {}
-        self._closes: dict[str, str | Bar] = {}
-        self._worked: dict[str, WorkedBar] = {}
+    def __init__(self, books: ExchangeBooks) -> None:
+        self._books = books
         self._watch = RowWatch(self)
-
-    def watch(self) -> tuple[dict[str, str | Bar], list[Container[str]]]:
-        """Return where last closes go, and what holds the symbols whose bars an order waits for.
-
-        Both are live: a backtest does so what `PaperExchange.is_waiting` does, without a call.
-        """
-        return self._closes, [self._book.orders, self._book.brackets]
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this exchange must remember, as small rows of JSON by key."""
@@ -174,9 +135,9 @@ class ExchangeBooks:
             ComponentError: A row has no place here, or cannot be read; the exchange is not new, or
                 was not made with the same limits on cash and shorts.
         """
-        if self._closes or self._book.added:
+        books, book = self._books, self._books.working
+        if books.closes or book.added:
             raise ComponentError("exchange has handled events already: restore into a new one")
-        book = self._book
         resting: list[RestingOrder] = []
         brackets: list[Bracket] = []
         of_ledger: dict[str, bytes] = {}
@@ -189,11 +150,11 @@ class ExchangeBooks:
             elif kind == "bracket":
                 brackets.append(read_row(_Bracket, data, key).make())
             elif kind == "close":
-                self._closes[name] = read_row(str, data, key)
+                books.closes[name] = read_row(str, data, key)
             elif kind == "bar":
-                self._worked[name] = read_row(WorkedBar, data, key)
+                books.worked[name] = read_row(WorkedBar, data, key)
             elif kind == "position":
-                self._positions[name] = read_row(Decimal, data, key)
+                books.positions[name] = read_row(Decimal, data, key)
             elif kind == "ledger":
                 of_ledger[name] = data
             else:
@@ -201,7 +162,7 @@ class ExchangeBooks:
                     f"exchange has no place for the saved row {key!r}: run the kind of component "
                     "that saved it, or start with an empty state"
                 )
-        self._ledger.account.restore(of_ledger)
+        books.ledger.account.restore(of_ledger)
         for each in sorted(resting, key=lambda each: each.number):
             book.put(each)
         for bracket in sorted(brackets, key=lambda bracket: bracket.number):
@@ -210,7 +171,7 @@ class ExchangeBooks:
 
     def take_log(self) -> list[LogRow]:
         """Return ids that have been here first since the last call, of kind ``seen``."""
-        return [("seen", order_id, b"{}") for order_id in self._book.take_known()]
+        return [("seen", order_id, b"{}") for order_id in self._books.working.take_known()]
 
     def restore_log(self, rows: Iterable[LogRow]) -> None:
         """Take back rows of `take_log`; all, or the newest.
@@ -228,31 +189,31 @@ class ExchangeBooks:
                     "the kind of component that saved it, or start with an empty state"
                 )
             ids.append(order_id)
-        self._book.restore_known(ids)
+        self._books.working.restore_known(ids)
 
     # What follows is for `RowWatch`.
 
     def sections(self) -> Iterable[str]:
         """Return the sections of its rows: the symbols, and ``""`` for the whole."""
         # Before a symbol has had data, no order of it is taken.
-        return ["", *self._closes]
+        return ["", *self._books.closes]
 
     def rows_of(self, section: str) -> dict[str, bytes]:
         """Return the present rows of a section."""
-        book, ledger = self._book, self._ledger
+        books, book, ledger = self._books, self._books.working, self._books.ledger
         rows: dict[str, bytes] = {}
         if not section:
             has_ledger = not ledger.forbids_nothing
-            rows["exchange"] = write_row(_Exchange(book.added, self.notes, has_ledger))
+            rows["exchange"] = write_row(_Exchange(book.added, books.notes, has_ledger))
         else:
-            if section in self._closes:
-                close = self._closes[section]
+            if section in books.closes:
+                close = books.closes[section]
                 text = close if isinstance(close, str) else close.texts.close
                 rows[f"close/{section}"] = write_json(text)
-            if section in self._positions:
-                rows[f"position/{section}"] = write_json(format(self._positions[section], "f"))
-            if section in self._worked:
-                rows[f"bar/{section}"] = write_row(self._worked[section])
+            if section in books.positions:
+                rows[f"position/{section}"] = write_json(format(books.positions[section], "f"))
+            if section in books.worked:
+                rows[f"bar/{section}"] = write_row(books.worked[section])
             for order_id, resting in book.orders.get(section, {}).items():
                 rows[f"order/{order_id}"] = write_row(_Resting.of(resting))
             for order_id, bracket in book.brackets.get(section, {}).items():
@@ -264,19 +225,17 @@ class ExchangeBooks:
 
     def take_touched(self) -> Iterable[str] | None:
         """Return the sections that may have changed since the last call; see `Watched`."""
-        touched, self._book.touched = self._book.touched, set()
-        if touched is None:
-            self._closes = _NotedCloses(self._closes, self._book)
-            return None
-        return touched | {""}
+        book = self._books.working
+        touched, book.touched = book.touched, set()
+        return None if touched is None else touched | {""}
 
     def _restore_whole(self, row: _Exchange) -> None:
-        if row.has_ledger == self._ledger.forbids_nothing:
+        if row.has_ledger == self._books.ledger.forbids_nothing:
             was = "with" if row.has_ledger else "without"
             raise ComponentError(
                 f"exchange was saved {was} a limit on cash or shorts, which this one does not "
                 f"match: {_CURE}"
             )
-        self._book.added = row.added
+        self._books.working.added = row.added
         for name in FillCounters.__dataclass_fields__:
-            setattr(self.notes, name, getattr(row.notes, name))
+            setattr(self._books.notes, name, getattr(row.notes, name))

@@ -328,8 +328,31 @@ def test_bar_without_orders_changes_the_last_close_only() -> None:
 def test_exchange_that_nobody_saves_keeps_no_account_of_changes() -> None:
     life = Life(PaperExecutor())
     life.step(orders_of("plain"))
-    assert life.executor.exchange._book.touched is None
-    assert type(life.executor.exchange._closes) is dict
+    assert life.executor.exchange._books.working.touched is None
+
+
+def test_order_that_waits_for_cash_is_saved_when_the_bar_of_another_symbol_pays_for_it() -> None:
+    exchange = opened(cash=1000, policy=FillPolicy(volume_cap=D("0.5")))
+    exchange.on_bar(replace(bar(0, "100 100 100 100"), symbol="IBM"))
+    buy, sell = order(Side.BUY, id="held"), order(Side.SELL, id="pays")
+    exchange.submit(replace(order(Side.BUY, id="first"), symbol="IBM"), START)
+    exchange.on_bar(replace(bar(1, "100 100 100 100", volume="1000"), symbol="IBM"))
+    submitted = START + 2 * DAY
+    exchange.submit(replace(sell, symbol="IBM"), submitted)
+    exchange.submit(buy, submitted)
+    exchange.changed_rows()
+    assert exchange.on_bar(bar(60, "100 100 100 100", volume="8")) == []
+    rows = exchange.state_rows()
+    exchange.changed_rows()
+    reports = exchange.on_bar(replace(bar(60, "100 100 100 100", volume="1000"), symbol="IBM"))
+    assert [(each.order.id, each.quantity) for each in reports] == [("pays", D(10)), ("held", D(4))]
+    for key, data in exchange.changed_rows().items():
+        if data is None:
+            del rows[key]
+        else:
+            rows[key] = data
+    assert rows == exchange.state_rows()
+    assert rows["position/AAPL"] == b'"4"'
 
 
 def orders_of(kind: str) -> tuple[Any, ...]:
@@ -409,3 +432,28 @@ def test_restored_notes_of_before_there_were_more_of_them() -> None:
     restored = PaperExchange()
     restored.restore_rows(rows)
     assert restored.notes == exchange.notes
+
+
+def test_closes_of_several_symbols_are_saved_as_those_of_single_bars() -> None:
+    exchange = PaperExchange()
+    exchange.is_waiting("AAPL", "1.50")
+    assert set(exchange.changed_rows()) == {"exchange", "close/AAPL"}
+    exchange.set_closes({"AAPL": "1.75", "EUR/USD": "2"})
+    assert exchange.changed_rows() == {"close/AAPL": b'"1.75"', "close/EUR/USD": b'"2"'}
+    exchange.set_closes({"EUR/USD": "2.5"})
+    exchange.is_waiting("AAPL", "1.80")
+    assert exchange.changed_rows() == {"close/AAPL": b'"1.80"', "close/EUR/USD": b'"2.5"'}
+    assert exchange.changed_rows() == {}
+
+
+def test_views_of_waiting_symbols_are_live_and_cannot_change_the_exchange() -> None:
+    exchange = PaperExchange()
+    views = exchange.waiting_symbols()
+    exchange.is_waiting("AAPL", "100")
+    exchange.changed_rows()
+    assert not any("AAPL" in view for view in views)
+    submit(exchange, order(Side.BUY))
+    assert any("AAPL" in view for view in views)
+    # None of the ways to change a dictionary is there, so no change can be missed.
+    changing = {"update", "setdefault", "pop", "popitem", "clear", "__setitem__", "__delitem__"}
+    assert not [name for view in views for name in changing | {"__ior__"} if hasattr(view, name)]

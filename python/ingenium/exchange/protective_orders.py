@@ -1,8 +1,8 @@
-"""What a fill does on the simulated exchange: its cost, its booking, and its protective orders."""
+"""Fills and ends the protective orders of brackets on the simulated exchange."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,52 +11,37 @@ from msgspec.structs import replace
 from ingenium.events import Side, TradeUpdate
 from ingenium.exchange.bracket import Bracket
 from ingenium.exchange.bracket_exits import BracketExit
-from ingenium.exchange.calendars import Calendar
 from ingenium.exchange.exact_bar import ExactBar
-from ingenium.exchange.fees import FeeModel, NoFees, OrderFill, commission
-from ingenium.exchange.fill_policy import FillPolicy
-from ingenium.exchange.ledger import Ledger
+from ingenium.exchange.exchange_books import ExchangeBooks
+from ingenium.exchange.fill_booker import FillBooker
 from ingenium.exchange.matching import Match, is_earlier
 from ingenium.exchange.resting_order import RestingOrder
-from ingenium.exchange.slippage import NoSlippage, SlippageModel, slipped
-from ingenium.exchange.snapshot import ExchangeBooks
-from ingenium.exchange.trading_hours import BarHours, TradingHours
-from ingenium.exchange.volume_cap import fillable
+from ingenium.exchange.trading_hours import BarHours
 from ingenium.trading import Order
 from ingenium.trading.execution_report import ExecutionReport
-from ingenium.trading.money import EXACT, ZERO
+from ingenium.trading.money import ZERO
 
-__all__ = ["FillBooking"]
+__all__ = ["ProtectiveOrders"]
 
-# A member of an enumeration is looked up slowly.
-_BUY = Side.BUY
-_FILLED, _PARTIAL_FILL = TradeUpdate.FILLED, TradeUpdate.PARTIAL_FILL
+_PARTIAL_FILL = TradeUpdate.PARTIAL_FILL
 
 
-class FillBooking(ExchangeBooks):
-    """Books fills and lets protective orders act; a base of `PaperExchange`."""
+class ProtectiveOrders:
+    """Take-profits and stop-losses: bars fill them, and a closed position ends them.
 
-    def __init__(
-        self,
-        policy: FillPolicy | None,
-        fees: FeeModel | None,
-        slippage: SlippageModel | None,
-        calendar: Calendar | Mapping[str, Calendar] | None,
-        ledger: Ledger,
-    ) -> None:
-        super().__init__(ledger)
-        self.policy = policy or FillPolicy()
-        self.fees = fees or NoFees()
-        self.slippage = slippage or NoSlippage()
-        self._hours = TradingHours(calendar)
+    Args:
+        books: Has the brackets and the positions that they protect.
+        booker: Books their fills.
+    """
+
+    def __init__(self, books: ExchangeBooks, booker: FillBooker) -> None:
+        self._books = books
+        self._booker = booker
+        self._book = books.working
         # Looked up for each bar.
-        self._orders, self._brackets = self._book.orders, self._book.brackets
-        # What fills within the bars of an instant have freed: it was not there at their open.
-        self._freed_later = ZERO
+        self._brackets = books.working.brackets
 
-    # Brackets.
-
-    def _enter(
+    def enter(
         self, order: Order, quantity: Decimal, bar: ExactBar, match: Match, now: datetime
     ) -> Iterator[ExecutionReport]:
         """Let the protective orders of an order go live for what it has filled."""
@@ -68,32 +53,32 @@ class FillBooking(ExchangeBooks):
             for leg in bracket.legs:
                 yield ExecutionReport(leg.order, TradeUpdate.NEW, now, leg.leaves)
 
-    def _protect_at_open(
+    def protect_at_open(
         self, symbol: str, bar: ExactBar, hours: BarHours
     ) -> Iterator[ExecutionReport]:
         """Fill the protective orders that the open of a bar reaches: that comes before all else."""
-        position = self._positions.get(symbol, ZERO)
+        position = self._books.positions.get(symbol, ZERO)
         for bracket in list(self._brackets[symbol].values()):
             if not bracket.exposure:
                 continue
             position = bracket.limit_to(position)
             if not hours.admits(bracket.entry):
                 continue
-            found = bracket.exit_at_open(bar, self.policy)
+            found = bracket.exit_at_open(bar, self._booker.policy)
             if found is not None:
                 yield from self._exit(bracket, found[0], bar, found[1])
 
-    def _is_concerned(self, symbol: str, bar: ExactBar) -> bool:
+    def is_concerned(self, symbol: str, bar: ExactBar) -> bool:
         """Whether a bar does anything to protective orders after its open."""
         return any(each.is_concerned(bar) for each in self._brackets[symbol].values())
 
-    def _protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[ExecutionReport]:
+    def protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[ExecutionReport]:
         """Fill the protective orders of a symbol, and end those that have nothing to protect."""
-        position = self._positions.get(symbol, ZERO)
+        position = self._books.positions.get(symbol, ZERO)
         for bracket in list(self._brackets[symbol].values()):
             position = bracket.limit_to(position)
             if bracket.is_entered and not bracket.exposure:
-                yield from self._tidy(bracket, bar.start, "the position is closed")
+                yield from self.tidy(bracket, bar.start, "the position is closed")
             elif hours.admits(bracket.entry):
                 yield from self._act(bracket, bar)
 
@@ -101,13 +86,13 @@ class FillBooking(ExchangeBooks):
         self, bracket: Bracket, bar: ExactBar, *, is_ambiguous: bool = False
     ) -> Iterator[ExecutionReport]:
         """Fill the protective orders of a bracket that a bar reaches after its open."""
-        exits, is_untaken = bracket.take_exits(bar, self.policy)
-        self.notes.untaken_targets += is_untaken
+        exits, is_untaken = bracket.take_exits(bar, self._booker.policy)
+        self._books.notes.untaken_targets += is_untaken
         for found, quantity in exits:
             match = replace(found.match, is_ambiguous=found.match.is_ambiguous or is_ambiguous)
             yield from self._exit(bracket, BracketExit(found.leg, match), bar, quantity)
 
-    def _protect_before(
+    def protect_before(
         self, resting: RestingOrder, match: Match, bar: ExactBar, hours: BarHours
     ) -> tuple[Match, list[ExecutionReport]]:
         """Fill the protective orders that act before an order that closes the same position.
@@ -125,12 +110,12 @@ class FillBooking(ExchangeBooks):
             and what they have done.
         """
         order, reports = resting.order, list[ExecutionReport]()
-        position = self._positions.get(order.symbol, ZERO)
+        position = self._books.positions.get(order.symbol, ZERO)
         for bracket in list(self._brackets[order.symbol].values()):
             position = bracket.limit_to(position)
             if bracket.side is not order.side or not hours.admits(bracket.entry):
                 continue
-            exits = bracket.exits_after_open(bar, self.policy)
+            exits = bracket.exits_after_open(bar, self._booker.policy)
             if not exits or not bracket.exposure:
                 continue
             other, instead = exits[0][0].match, exits[0][0].instead
@@ -147,7 +132,7 @@ class FillBooking(ExchangeBooks):
                 match = replace(match, is_ambiguous=match.is_ambiguous or other.is_ambiguous)
                 continue
             # An order that may only close would find nothing left; any other opens a position.
-            beside = match.price if self._ledger.lacks_shares(order) else bar.close
+            beside = match.price if self._books.ledger.lacks_shares(order) else bar.close
             if other.price < beside if order.side is Side.SELL else other.price > beside:
                 reports += self._act(bracket, bar, is_ambiguous=True)
             else:
@@ -159,11 +144,11 @@ class FillBooking(ExchangeBooks):
     ) -> Iterator[ExecutionReport]:
         """Fill a protective order."""
         leg, match = found.leg, found.match
-        quantity = min(fillable(leg, bar, self.policy, self.notes), most)
+        quantity = min(self._booker.largest(leg, bar), most)
         if not quantity:
             return
-        price, fee = self._cost(leg, bar, match, quantity)
-        report = self._filled(leg, bar, match, quantity, price, fee)
+        price, fee = self._booker.cost(leg, bar, match, quantity)
+        report = self._booker.book(leg, bar, match, quantity, price, fee)
         bracket.reduce(quantity, by=leg)
         if bracket.is_entry_working and not leg.leaves:
             # More of the entry may come, and this order protects it too.
@@ -171,9 +156,9 @@ class FillBooking(ExchangeBooks):
         yield report
         if not leg.leaves and not bracket.is_entry_working:
             self._book.remove_leg(bracket, leg)
-        yield from self._tidy(bracket, report.time)
+        yield from self.tidy(bracket, report.time)
 
-    def _tidy(
+    def tidy(
         self,
         bracket: Bracket,
         now: datetime,
@@ -188,67 +173,9 @@ class FillBooking(ExchangeBooks):
             yield ExecutionReport(leg.order, TradeUpdate.CANCELED, now, reason=reason)
         self._book.remove_bracket(bracket)
 
-    # Fills and ends.
-
-    def _cost(
-        self, resting: RestingOrder, bar: ExactBar, match: Match, quantity: Decimal
-    ) -> tuple[Decimal, Decimal]:
-        """Return the price of a fill after slippage, and its commission."""
-        price = match.price
-        if match.slips and type(self.slippage) is not NoSlippage:
-            distance = self.slippage.distance(price, quantity, bar.volume)
-            price = slipped(price, resting.order.side, distance)
-        return price, self._fee(resting, quantity, price)
-
-    def _fee(self, resting: RestingOrder, quantity: Decimal, price: Decimal) -> Decimal:
-        """Return what the next fill of an order costs."""
-        if type(self.fees) is NoFees:
-            return ZERO
-        fill = OrderFill(resting.order, quantity, price, resting.filled, resting.value)
-        return commission(self.fees, fill)
-
-    def _filled(
-        self,
-        resting: RestingOrder,
-        bar: ExactBar,
-        match: Match,
-        quantity: Decimal,
-        price: Decimal,
-        fee: Decimal,
-    ) -> ExecutionReport:
-        order = resting.order
-        resting.leaves = EXACT.subtract(resting.leaves, quantity)
-        resting.filled = EXACT.add(resting.filled, quantity)
-        resting.value = EXACT.add(resting.value, EXACT.multiply(quantity, price))
-        self.notes.fills += 1
-        self.notes.ambiguous_fills += match.is_ambiguous
-        signed = quantity if order.side is _BUY else quantity.copy_negate()
-        self._positions[order.symbol] = EXACT.add(self._positions.get(order.symbol, ZERO), signed)
-        if not self._ledger.forbids_nothing:
-            before = self._ledger.free_cash
-            self._ledger.book(order, quantity, price, fee)
-            freed = EXACT.subtract(self._ledger.free_cash, before)
-            if freed > 0 and not match.at_open:
-                self._freed_later = EXACT.add(self._freed_later, freed)
-        return ExecutionReport(
-            order,
-            _PARTIAL_FILL if resting.leaves else _FILLED,
-            bar.start if match.at_open else bar.end,
-            resting.leaves,
-            quantity,
-            price,
-            fee,
-            is_ambiguous=match.is_ambiguous,
-        )
-
-    def _ended(
-        self, resting: RestingOrder, update: TradeUpdate, now: datetime, reason: str
-    ) -> Iterator[ExecutionReport]:
-        order = resting.order
-        self._book.remove(order)
-        self.notes.rejected_orders += update is TradeUpdate.REJECTED
-        yield ExecutionReport(order, update, now, reason=reason)
-        bracket = self._book.bracket(order)
+    def end_entry(self, entry: Order, now: datetime) -> Iterator[ExecutionReport]:
+        """End the protective orders of an entry that works no more, unless they protect shares."""
+        bracket = self._book.bracket(entry)
         if bracket is not None:
             bracket.is_entry_working = False
-            yield from self._tidy(bracket, now, "its position is closed")
+            yield from self.tidy(bracket, now, "its position is closed")
