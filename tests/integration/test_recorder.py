@@ -319,7 +319,11 @@ async def test_order_tells_its_story(market: Market, database_url: str) -> None:
     await market.send_bar("AAPL", "101.5")
     await settle(market, 1)
     (bar,) = await market.kept(DATA_STREAM.name)
-    microsecond = bar.received // 1000 * 1000
+    # Another bar, a moment later, and a stream of the strategies that took the first one later too.
+    await market.send_bar("AAPL", "102.5")
+    await settle(market, 2)
+    _, later = await market.kept(DATA_STREAM.name)
+    microsecond = (bar.received + (later.received - bar.received) // 3) // 1000 * 1000
     cause = {
         CAUSE_TIME: datetime.fromtimestamp(microsecond // 10**9, UTC)
         .replace(microsecond=microsecond % 10**9 // 1000)

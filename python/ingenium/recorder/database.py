@@ -26,6 +26,7 @@ __all__ = ["Database", "failures"]
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
+_IMMEDIATE = "ingenium_immediate"
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -94,7 +95,9 @@ class Database:
             except OSError as error:
                 raise RecorderError(f"cannot write to {self.path}: {error.strerror}") from error
         config = _configuration()
-        with failures(self, "bring its tables up to date"), self.engine.begin() as connection:
+        if revision == "head" and self._is_up_to_date(config):
+            return
+        with failures(self, "bring its tables up to date"), self.writing() as connection:
             if not self.is_sqlite:
                 # Two that start together take turns.
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4919130214)")
@@ -104,6 +107,19 @@ class Database:
             drop_views(connection)
             alembic.command.upgrade(config, revision)
             create_views(connection)
+
+    def _is_up_to_date(self, config: alembic.config.Config) -> bool:
+        with failures(self, "be opened"), self.engine.connect() as connection:
+            return self._revision(connection) == _head(config)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that reads first and writes then; it is committed at the end.
+
+        SQLite would refuse the first write where another one has written since the first read.
+        """
+        with self.engine.execution_options(**{_IMMEDIATE: True}).begin() as connection:
+            yield connection
 
     def check(self) -> None:
         """Make sure that it holds a recording of this version.
@@ -122,8 +138,7 @@ class Database:
         if found is None:
             raise RecorderError(f"{self.text} holds no recording")
         _check_known(config, found, self.text)
-        head = alembic.script.ScriptDirectory.from_config(config).get_current_head()
-        if found != head:
+        if found != (head := _head(config)):
             raise RecorderError(
                 f"{self.text} has tables of version {found}, not {head}: ingenium record --migrate "
                 "brings them up to date"
@@ -157,6 +172,10 @@ def _configuration() -> alembic.config.Config:
     return config
 
 
+def _head(config: alembic.config.Config) -> str | None:
+    return alembic.script.ScriptDirectory.from_config(config).get_current_head()
+
+
 def _check_known(config: alembic.config.Config, revision: str, where: str) -> None:
     script = alembic.script.ScriptDirectory.from_config(config)
     if revision not in {each.revision for each in script.walk_revisions()}:
@@ -175,7 +194,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    is_immediate = connection.get_execution_options().get(_IMMEDIATE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_immediate else "BEGIN")
 
 
 @contextmanager

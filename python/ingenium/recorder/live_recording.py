@@ -15,6 +15,7 @@ from ingenium.errors import ConfigError
 from ingenium.nats_server import running_servers
 from ingenium.recorder.database import Database
 from ingenium.recorder.recorder import Recorder, RecorderCounts
+from ingenium.recorder.runs import begin_run, end_run
 
 __all__ = ["default_url", "open_database", "record_app", "recorded_beside"]
 
@@ -64,7 +65,7 @@ async def record_app(
     """
     bus = await _connect(app, settings)
     try:
-        recorder = Recorder(bus, database, app, on_notice)
+        recorder = Recorder(bus, database, app, on_notice, settings.data_subjects)
         on_ready(f"recording {app} on {bus.url} into {database.text}")
         await recorder.run(stop, once=once)
         return recorder.counts
@@ -99,12 +100,20 @@ async def recorded_beside(
     """Record an app that runs in this process, for as long as it runs.
 
     A recorder that fails ends itself, and says so: trading goes on.
+
+    Args:
+        app: Its name.
+        settings: Name its server, if it is not the embedded one of this machine.
+        database: Where to.
+        on_notice: Takes what a person must know.
     """
     stop = asyncio.Event()
 
     async def record() -> None:
         try:
+            run_id = await asyncio.to_thread(begin_run, database, app, "live", {})
             await record_app(app, settings, database, stop, on_notice=on_notice)
+            await asyncio.to_thread(end_run, database, run_id)
         except Exception as error:  # noqa: BLE001 - nothing of it may end the app
             on_notice(f"RECORDING HAS STOPPED, trading goes on: {error}")
 

@@ -24,6 +24,7 @@ __all__ = ["order_story"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 1000
+_NEAR = 1_000_000_000
 _Step = tuple[int, str, str, str, int]
 
 
@@ -83,28 +84,31 @@ def _found(connection: Connection, query: Select[Any]) -> list[Row[Any]]:
 def _causes(connection: Connection, order: Row[Any]) -> list[_Step]:
     """Return the bar and the signals that an order goes back to.
 
-    All three say when the stream took the bar, to the microsecond.
+    Signal and order say when a stream took the bar, to the microsecond. On a server with accounts
+    that is the strategies' own stream, which took it a moment before or after the one that is
+    recorded; so the bar is the one of the symbol that was taken nearest to that.
     """
     scope = select(POSITION.c.scope).where(POSITION.c.stream == order.stream).scalar_subquery()
     streams = select(POSITION.c.stream).where(POSITION.c.scope == scope)
     steps: list[_Step] = []
     try:
         time = datetime.fromisoformat(order.cause)
-        start = (time - _EPOCH) // timedelta(microseconds=1) * 1000
+        at = (time - _EPOCH) // timedelta(microseconds=1) * 1000
     except (ValueError, TypeError):
         return steps
-    bars = select(BARS).where(
-        and_(
-            BARS.c.symbol == order.symbol,
-            BARS.c.received >= start,
-            BARS.c.received < start + 1000,
-            BARS.c.stream.in_(streams),
-        )
-    )
-    steps += [
-        _step("bar", bar, f"{bar.symbol} close {_plain(bar.close)}, volume {_plain(bar.volume)}")
-        for bar in _found(connection, bars)
+    bars = select(BARS).where(BARS.c.symbol == order.symbol, BARS.c.stream.in_(streams)).limit(1)
+    received = BARS.c.received
+    near = [
+        *_found(
+            connection,
+            bars.where(received <= at, received > at - _NEAR).order_by(received.desc()),
+        ),
+        *_found(connection, bars.where(received > at, received < at + _NEAR).order_by(received)),
     ]
+    if near:
+        bar = min(near, key=lambda each: abs(each.received - at))
+        text = f"{bar.symbol} close {_plain(bar.close)}, volume {_plain(bar.volume)}"
+        steps.append(_step("bar", bar, text))
     signals = select(SIGNALS).where(
         and_(
             SIGNALS.c.symbol == order.symbol,

@@ -37,7 +37,7 @@ def rebuild(database: Database, scope: str) -> int:
     typed = TypedRows(trading)
     events, position = schema.EVENTS, schema.POSITION
     count = 0
-    with failures(database, "be rebuilt"), database.engine.begin() as connection:
+    with failures(database, "be rebuilt"), database.writing() as connection:
         streams = connection.scalars(
             select(position.c.stream)
             .where(position.c.scope == scope)

@@ -18,6 +18,7 @@ from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
 from ingenium.errors import BusTimeoutError, NoListenerError
 from ingenium.recorder.batch import RecordedStream, WriteBatch
+from ingenium.recorder.core_feed import CoreFeed
 from ingenium.recorder.database import Database
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
@@ -30,7 +31,12 @@ _log = logging.getLogger("ingenium.recorder")
 _POLL_SECONDS = 1.0
 _BATCH = 1000
 _OF_SCOPE = "stream IN (SELECT stream FROM position WHERE scope = ?)"
-STREAMS = (MONEY_STREAM.name, DATA_STREAM.name)
+_STREAMS = (MONEY_STREAM.name, DATA_STREAM.name)
+_CORE = "core"
+_AT_MOST_ONCE = (
+    "AT MOST ONCE: the server keeps no streams (JetStream is off), so what is published while the "
+    "recorder is away, or is too slow, is not recorded"
+)
 
 
 @dataclass(slots=True)
@@ -54,6 +60,8 @@ class Recorder:
         database: Where to; its tables are up to date.
         scope: Name of the app.
         on_notice: Takes what a person must know, such as a gap.
+        own_subjects: Subjects of a user's own events, which no stream keeps: they are recorded as
+            they are heard, at most once.
     """
 
     def __init__(
@@ -62,7 +70,9 @@ class Recorder:
         database: Database,
         scope: str,
         on_notice: Callable[[str], None] = lambda _text: None,
+        own_subjects: Sequence[str] = (),
     ) -> None:
+        self._own_subjects = own_subjects
         self.counts = RecorderCounts()
         self._bus = bus
         self._database = database
@@ -89,14 +99,24 @@ class Recorder:
         """
         loop = asyncio.get_running_loop()
         try:
-            streams = await loop.run_in_executor(self._thread, self._open)
+            names = _STREAMS if self._bus.client.has_jetstream else ()
+            heard = [*self._own_subjects, *(() if names else (ALL_EVENTS,))]
+            if not names:
+                self._on_notice(_AT_MOST_ONCE)
+            streams = await loop.run_in_executor(
+                self._thread, self._open, [*names, _CORE] if heard else names
+            )
             sid = self._bus.client.listen(
                 self._bus.space.to_server(ALL_EVENTS), "", lambda *_: self._ring()
             )
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    for stream in streams:
-                        tasks.create_task(self._follow(stream, stop, once=once))
+                    for name, stream in streams.items():
+                        if name == _CORE:
+                            if not once:
+                                tasks.create_task(self._listen(stream, heard, stop))
+                        else:
+                            tasks.create_task(self._follow(name, stream, stop, once=once))
             except* Exception as errors:  # noqa: BLE001 - raised again, without its group
                 raise errors.exceptions[0] from None
             finally:
@@ -109,25 +129,60 @@ class Recorder:
         for bell in self._bells:
             bell.set()
 
-    def _open(self) -> list[RecordedStream]:
+    def _open(self, names: Sequence[str]) -> dict[str, RecordedStream]:
         writer = self._writer = open_writer(self._database, self._scope)
         self._trading = open_trading(writer, self._scope)
         self._rows = TypedRows(self._trading)
         known = {stream.name: stream for stream in writer.positions()}
-        found = []
-        for name in STREAMS:
+        found = {}
+        for name in names:
             server_name = self._bus.space.stream(name)
             stream = known.get(server_name) or RecordedStream(self._scope, server_name)
             writer.claim(stream)
-            found.append(stream)
+            found[name] = stream
         return found
 
     def _close(self) -> None:
         if self._writer is not None:
             self._writer.close()
 
-    async def _follow(self, stream: RecordedStream, stop: asyncio.Event, *, once: bool) -> None:
-        name = next(each for each in STREAMS if self._bus.space.stream(each) == stream.name)
+    async def _listen(
+        self, stream: RecordedStream, subjects: Sequence[str], stop: asyncio.Event
+    ) -> None:
+        """Record what no stream keeps."""
+        bell = asyncio.Event()
+        feed = CoreFeed(self._bus, stream, subjects, bell.set)
+        feed.open()
+        try:
+            while True:
+                bell.clear()
+                kept, gaps = feed.take(_BATCH), feed.take_gaps()
+                if gaps:
+                    self.counts.gaps += len(gaps)
+                    for _, first, last, _, why in gaps:
+                        self._on_notice(f"GAP in {stream.label} at {first} to {last}: {why}")
+                if kept or gaps:
+                    after = kept[-1] if kept else None
+                    batch = WriteBatch(
+                        stream.label,
+                        stream.sequence,
+                        stream.sequence if after is None else after.sequence,
+                        stream.mark if after is None else after.received,
+                    )
+                    if gaps:
+                        batch.rows["gaps"] = list(gaps)
+                    stream.sequence, stream.mark = batch.after, batch.mark
+                    await self._start(batch, kept)
+                elif stop.is_set():
+                    return
+                else:
+                    await _first_of(bell, stop)
+        finally:
+            feed.close()
+
+    async def _follow(
+        self, name: str, stream: RecordedStream, stop: asyncio.Event, *, once: bool
+    ) -> None:
         reader = DirectReader(self._bus, name)
         bell = asyncio.Event()
         self._bells.append(bell)
