@@ -35,6 +35,8 @@ class Database:
 
     Args:
         url: ``sqlite:///path``, ``postgresql://user@host/name``, or the path of a SQLite file.
+        is_kept: Whether a connection to PostgreSQL is kept for the next query; the engine has to be
+            disposed of then.
 
     Attributes:
         is_sqlite: Whether it is a file of this machine; PostgreSQL otherwise.
@@ -45,7 +47,8 @@ class Database:
         MissingDependencyError: The driver is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_kept: bool = False) -> None:
+        self._is_kept = is_kept
         self._url = _parse(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.text = (
@@ -64,7 +67,8 @@ class Database:
                 return sqlalchemy.create_engine(
                     self._url,
                     connect_args={"connect_timeout": _CONNECT_SECONDS},
-                    poolclass=sqlalchemy.NullPool,
+                    poolclass=sqlalchemy.QueuePool if self._is_kept else sqlalchemy.NullPool,
+                    pool_pre_ping=self._is_kept,
                 )
             except ModuleNotFoundError as error:
                 raise MissingDependencyError(

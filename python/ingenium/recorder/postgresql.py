@@ -20,12 +20,12 @@ from ingenium.recorder.database import Database, failures
 from ingenium.recorder.typed_rows import Row
 from ingenium.recorder.writer import DAY, BatchWriter, claim_row, money_columns, with_decimals
 
-__all__ = ["PostgresqlWriter"]
+__all__ = ["COLUMN_TYPES", "PostgresqlWriter"]
 
 # Binary COPY converts nothing, so the types are said, and the rows have them.
 _PYTHON_TYPES = {"Text": "text", "BigInteger": "int8", "LargeBinary": "bytea"}
 _TABLES = {table.name: table for table in schema.METADATA.sorted_tables}
-_TYPES = {
+COLUMN_TYPES = {
     name: [
         "numeric" if isinstance(column.type, Money) else _PYTHON_TYPES[type(column.type).__name__]
         for column in table.columns
@@ -138,7 +138,9 @@ class PostgresqlWriter(BatchWriter):
             except RecorderError as error:
                 # What a server that is gone or starting does; the lock of a connection that the
                 # server still holds goes with it.
-                is_lost = isinstance(error.__cause__, psycopg.OperationalError)
+                is_lost = isinstance(
+                    error.__cause__, psycopg.OperationalError | psycopg.InterfaceError
+                )
                 if not (is_lost or attempt):
                     raise
                 if self._connection is not None and not self._connection.closed:
@@ -156,51 +158,55 @@ class PostgresqlWriter(BatchWriter):
 
     def _write(self, batch: WriteBatch) -> None:
         connection = self._open
-        with failures(self._database, "be written"):
-            for name, at in _RECEIVED.items():
-                self._make_partitions(
-                    connection, name, {row[at] // DAY for row in batch.rows.get(name, ())}
+        self.make_partitions([batch])
+        with (
+            failures(self._database, "be written"),
+            connection.transaction(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(
+                "UPDATE position SET sequence = %s, mark = %s WHERE stream = %s AND sequence = %s",
+                (batch.after, batch.mark, batch.stream, batch.before),
+            )
+            if cursor.rowcount != 1:
+                raise self._lost(batch)
+            for name, rows in batch.rows.items():
+                self._copy(cursor, name, rows)
+            if batch.books:
+                cursor.executemany(
+                    "INSERT INTO books VALUES (%s, %s, %s) "
+                    "ON CONFLICT (scope, name) DO UPDATE SET state = excluded.state",
+                    batch.books,
                 )
-            with connection.transaction(), connection.cursor() as cursor:
-                cursor.execute(
-                    "UPDATE position SET sequence = %s, mark = %s "
-                    "WHERE stream = %s AND sequence = %s",
-                    (batch.after, batch.mark, batch.stream, batch.before),
-                )
-                if cursor.rowcount != 1:
-                    raise self._lost(batch)
-                for name, rows in batch.rows.items():
-                    self._copy(cursor, name, rows)
-                if batch.books:
-                    cursor.executemany(
-                        "INSERT INTO books VALUES (%s, %s, %s) "
-                        "ON CONFLICT (scope, name) DO UPDATE SET state = excluded.state",
-                        batch.books,
-                    )
 
     def _copy(
         self, cursor: psycopg.Cursor[tuple[Any, ...]], name: str, rows: Sequence[Row]
     ) -> None:
         places = self._money[name]
         with cursor.copy(self._copies[name]) as copy:
-            copy.set_types(_TYPES[name])
+            copy.set_types(COLUMN_TYPES[name])
             for row in with_decimals(rows, places) if places else rows:
                 copy.write_row(row)
 
-    def _make_partitions(
-        self, connection: psycopg.Connection[tuple[Any, ...]], name: str, days: set[int]
-    ) -> None:
-        for day in sorted(days - self._days[name]):
-            label = time.strftime("%Y_%m_%d", time.gmtime(day * 86_400))
-            statement = sql.SQL(
-                "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})"
-            ).format(
-                sql.Identifier(f"{name}_{label}"),
-                sql.Identifier(name),
-                sql.Literal(day * DAY),
-                sql.Literal((day + 1) * DAY),
-            )
-            # Another recorder may make it in this moment.
-            with suppress(DuplicateTable):
-                connection.execute(statement)
-            self._days[name].add(day)
+    def make_partitions(self, batches: Sequence[WriteBatch]) -> None:
+        """Make the partitions of the days of some batches, where they are missing.
+
+        Raises:
+            RecorderError: The database does not make them.
+        """
+        for name, at in _RECEIVED.items():
+            days = {row[at] // DAY for batch in batches for row in batch.rows.get(name, ())}
+            for day in sorted(days - self._days[name]):
+                label = time.strftime("%Y_%m_%d", time.gmtime(day * 86_400))
+                statement = sql.SQL(
+                    "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})"
+                ).format(
+                    sql.Identifier(f"{name}_{label}"),
+                    sql.Identifier(name),
+                    sql.Literal(day * DAY),
+                    sql.Literal((day + 1) * DAY),
+                )
+                # Another recorder may make it in this moment.
+                with failures(self._database, "make a partition"), suppress(DuplicateTable):
+                    self._open.execute(statement)
+                self._days[name].add(day)

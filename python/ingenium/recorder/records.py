@@ -38,7 +38,7 @@ class Records:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = Database(url)
+        self._database = Database(url, is_kept=True)
         self._database.check()
 
     def __enter__(self) -> Self:

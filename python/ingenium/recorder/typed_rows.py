@@ -41,6 +41,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _LATEST = 2**63 - 1
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 _NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
+_CAUSE_TIME = CAUSE_TIME.encode()
 _REMEMBERED = 4096
 
 
@@ -110,7 +111,9 @@ class TypedRows:
         headers = RawHeaders(kept.headers) if kept.headers else _NO_HEADERS
         message = Message(kept.subject, kept.payload, headers)
         kind = event_type_of(kept.subject)
-        cause, time = headers.get(CAUSE_TIME, ""), kept.received
+        # Most have none, and a header that is looked for in vain costs as much as the rest.
+        cause = headers.get(CAUSE_TIME, "") if _CAUSE_TIME in kept.headers else ""
+        time = kept.received
         event: Any = None
         if kind is not None:
             try:
@@ -118,14 +121,15 @@ class TypedRows:
             except DecodeError as error:
                 _log.warning("event %d of %s is recorded raw: %s", kept.sequence, stream, error)
         source = _text(source_of(message))
-        identifier = headers.get(MESSAGE_ID, "")
+        identifier = ""
         if event is not None:
             time = self._time_of(event, kept.received)
-            identifier = event.id or identifier
+            identifier = event.id
             maker = self._makers.get(kind)  # type: ignore[arg-type]
             if maker is not None:
                 cause = maker(rows, stream, kept, event, time, cause, source) or cause
         if with_event:
+            identifier = identifier or headers.get(MESSAGE_ID, "")
             rows.setdefault("events", []).append(
                 (
                     stream,
