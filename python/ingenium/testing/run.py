@@ -14,18 +14,13 @@ from ingenium.components.arm import arm
 from ingenium.components.base import Component, ran_already
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
+from ingenium.components.handle import event_of
 from ingenium.components.handle_of import handle_of
 from ingenium.components.ingestor import Ingestor, IngestorHandle
 from ingenium.errors import ComponentError, ConfigError
 from ingenium.events import DataEvent, Event
 from ingenium.risk import RiskLimits
-from ingenium.runtime.dispatch import (
-    end_instant,
-    handle,
-    handlers_of,
-    start_component,
-    stop_component,
-)
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.replay import Feed, time_of
 from ingenium.trading.bar import Bar
 
@@ -134,7 +129,8 @@ async def _ingest(ingestor: Ingestor, items: Sequence[Event | Bar], *, stop: boo
     if history:
         await feed.start()
         time = time if feed.head is None else feed.head.time
-    found += await start_component(ingestor, time)
+    dispatcher = Dispatcher(ingestor)
+    found += await dispatcher.start(time)
     while history and feed.head is not None:
         time = feed.head.time
         found += [each.event if isinstance(each, Bar) else each for each in await feed.take()]
@@ -142,7 +138,7 @@ async def _ingest(ingestor: Ingestor, items: Sequence[Event | Bar], *, stop: boo
         await ingestor.ingest()
         found += handle_of(ingestor).take()
     if stop:
-        found += await stop_component(ingestor, time)
+        found += await dispatcher.stop(time)
         handle_of(ingestor).has_run = True
     return found
 
@@ -153,7 +149,7 @@ class _Run:
     def __init__(self, component: Component, source: str) -> None:
         self._component = component
         self._handle = handle_of(component)
-        self._handlers = handlers_of(component)
+        self._dispatcher = Dispatcher(component)
         self._symbols: Sequence[str] | None = getattr(component, "symbols", None)
         self._names = IngestorHandle(source, historical=True)
         self._sent: list[Event] = []
@@ -163,34 +159,32 @@ class _Run:
 
     async def all(self, items: Iterable[Event | Bar], *, stop: bool) -> list[Event]:
         """Handle all items, and return what was sent."""
-        component = self._component
         has_started = self._handle.outbox is not None
         time = self._handle.time if has_started else None
         for place, item in enumerate(items):
             event = self._event_of(item, place)
             now = _time_of(event) or time or _FIRST
             if time is None:
-                self._sent += await start_component(component, now)
+                self._sent += await self._dispatcher.start(now)
             elif now > time or not isinstance(event, DataEvent):
                 # All data of an instant is here.
                 await self._end_instant()
             time = now if time is None else max(now, time)
             symbols = self._symbols
             if symbols is None or not isinstance(event, DataEvent) or event.symbol in symbols:
-                self._sent += await handle(component, self._handlers[type(event)], event, time)
+                self._sent += await self._dispatcher.handle(event, time)
         await self._end_instant()
         if time is None:
             time = _FIRST
-            self._sent += await start_component(component, time)
+            self._sent += await self._dispatcher.start(time)
         if stop:
-            self._sent += await stop_component(component, time)
+            self._sent += await self._dispatcher.stop(time)
             self._handle.has_run = True
         return self._sent
 
     async def _end_instant(self) -> None:
         if self._holder is not None and handle_of(self._holder).is_holding:
-            await end_instant(self._holder)
-            self._sent += self._handle.take()
+            self._sent += [event_of(each) for each in await self._dispatcher.end_instant()]
 
     def _event_of(self, item: Event | Bar, place: int) -> Event:
         if isinstance(item, Bar):
@@ -200,8 +194,8 @@ class _Run:
             event = item
         else:
             raise ConfigError(f"item {place} is {item!r}: pass bars and events")
-        if type(event) not in self._handlers:
-            known = ", ".join(each.__name__ for each in self._handlers)
+        if type(event) not in self._dispatcher.handlers:
+            known = ", ".join(each.__name__ for each in self._dispatcher.handlers)
             raise ComponentError(
                 f"item {place} is a {type(event).__name__}, which {self._component} does not "
                 f"handle: pass bars, or one of {known}"
