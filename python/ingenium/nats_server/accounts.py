@@ -8,8 +8,8 @@ must not reach orders are therefore in other accounts, and only exported subject
 * ``STRAT`` has the strategies. Signals go from it to ``MONEY``, as a service, so that the stream
   there acknowledges them.
 * ``MONEY`` has portfolio, executor and operator, and the stream of signals, orders and executions.
-* ``READ`` can subscribe to everything and publish no event. It may read both streams of ``MONEY`` by
-  sequence, through a service that ``MONEY`` exports: the server sends the answers into ``READ``
+* ``READ`` can subscribe to everything and publish no event. It may read both streams of ``MONEY``
+  by sequence, through a service that ``MONEY`` exports: the server sends the answers into ``READ``
   alone, whatever subject the request names for them.
 
 Each role has a user, and each component has its own user, which may send reports, dead letters and
