@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("codec", "bus", "imports", "replay", "backtest", "trades", "load")
+PARTS = ("codec", "bus", "imports", "replay", "backtest", "trades", "recorder", "load")
 
 
 def main(names: list[str]) -> int:

@@ -20,6 +20,8 @@ from ingenium.cli.backtest_output import print_error
 from ingenium.cli.deadletters import deadletters
 from ingenium.cli.help_text import help_of
 from ingenium.cli.protos import protos
+from ingenium.cli.record import record
+from ingenium.cli.recorded import order, pnl, positions, runs, transactions
 from ingenium.cli.run import run
 from ingenium.cli.status import status
 from ingenium.cli.stop import INTERRUPTED
@@ -58,6 +60,12 @@ for command in (
     status,
     deadletters,
     verify,
+    record,
+    transactions,
+    positions,
+    pnl,
+    order,
+    runs,
 ):
     text = help_of(command)
     application.command(help=text, short_help=text.partition("\n")[0])(command)

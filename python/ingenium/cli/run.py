@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from ingenium.cli.backtest_output import (
 from ingenium.cli.data_notes import notes_as_json, print_notes
 from ingenium.cli.money import denial_line, fill_line, print_money
 from ingenium.cli.progress_bar import StepProgress
+from ingenium.cli.record import DatabaseOption
 from ingenium.cli.stop import INTERRUPTED
 from ingenium.cli.targets import AppTarget
 from ingenium.components import (
@@ -38,10 +40,14 @@ from ingenium.errors import ConfigError, FeedError, LockstepError
 from ingenium.runtime.replay import ReplayResult
 
 if TYPE_CHECKING:
+    from ingenium.bus import NatsBus
     from ingenium.operations.account_money import AppMoney
     from ingenium.operations.run_watch import RunWatch
 
 __all__ = ["run"]
+
+Attend = Callable[["NatsBus"], AbstractAsyncContextManager[None]]
+"""Makes what watches a live app for as long as it runs."""
 
 
 def run(
@@ -100,6 +106,10 @@ def run(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Live: do not print a line per fill and denial.")
     ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Live: record every event in a database.")
+    ] = False,
+    database: DatabaseOption = None,
     json: Annotated[
         bool,
         typer.Option(
@@ -119,9 +129,13 @@ def run(
     _check_flags(
         loaded,
         of_history={"--verify": verify, "--exact": exact, "--trades": trades is not None},
-        of_live={"--adopt": adopt, "--quiet": quiet},
-        of_whole={} if component is None else {"--quiet": quiet, "--json": json},
+        of_live={"--adopt": adopt, "--quiet": quiet, "--record": record},
+        of_whole=(
+            {} if component is None else {"--quiet": quiet, "--json": json, "--record": record}
+        ),
     )
+    if database is not None and not record:
+        raise ConfigError("--database goes with --record: add that, or leave it out")
     if exact:
         _check_exact(loaded)
     settings = Settings.from_environment()
@@ -140,9 +154,18 @@ def run(
         if not loaded.historical:
             _hide_logged_denials()
         watch = None if loaded.historical else _watch(loaded, messages, quiet=quiet)
+        attend: Attend | None = None if watch is None else watch.watch
+        if record and attend is not None:
+            attend = _recorded(loaded, settings, database, attend, messages)
         try:
             result = _run_app(
-                loaded, app, settings, watch, processes=processes, adopt=adopt, console=messages
+                loaded,
+                app,
+                settings,
+                attend,
+                processes=processes,
+                adopt=adopt,
+                console=messages,
             )
         finally:
             if watch is not None and watch.money is not None:
@@ -217,6 +240,32 @@ def _watch(app: App, console: Console, *, quiet: bool) -> RunWatch:
     return RunWatch(app, lambda fill: say(fill_line(fill)), lambda denial: say(denial_line(denial)))
 
 
+def _recorded(
+    app: App, settings: Settings, url: str | None, attend: Attend, console: Console
+) -> Attend:
+    """Return what watches a live app and records it too."""
+    from ingenium.recorder import require
+
+    require()
+    from ingenium.deploy.local.app_space import settings_of
+    from ingenium.recorder.live_recording import default_url, open_database, recorded_beside
+
+    settings = settings_of(app, settings)
+    # A database that cannot be opened is a reason not to start; one that fails later is not one to
+    # stop.
+    database = open_database(url or default_url(settings, app.name))
+
+    def notice(text: str) -> None:
+        console.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+    @asynccontextmanager
+    async def both(bus: NatsBus) -> AsyncIterator[None]:
+        async with recorded_beside(app.name, settings, database, notice), attend(bus):
+            yield
+
+    return both
+
+
 def _print_money(app: App, money: AppMoney, *, as_json: bool) -> None:
     import msgspec
 
@@ -265,7 +314,7 @@ def _run_app(
     app: App,
     target: str,
     settings: Settings,
-    watch: RunWatch | None,
+    attend: Attend | None,
     *,
     processes: bool,
     adopt: bool,
@@ -305,7 +354,7 @@ def _run_app(
                 on_stop=on_stop,
                 on_notice=on_notice,
                 on_ready=on_ready,
-                attend=None if watch is None else watch.watch,
+                attend=attend,
             )
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingenium.bus.roles import READER, inbox_of
 
-__all__ = ["WHO_AM_I", "Subjects", "permissions"]
+__all__ = ["WHO_AM_I", "Subjects", "direct_get_subject", "permissions"]
 
 WHO_AM_I = "$SYS.REQ.USER.INFO"
 """Subject of the request for one's own user and account."""
@@ -43,6 +43,15 @@ class Subjects:
     shown: Sequence[str]
     money_stream: str
     data_stream: str
+
+
+def direct_get_subject(stream: str) -> str:
+    """Return the subject on which a server answers with messages of a stream by sequence.
+
+    Args:
+        stream: Name of the stream on the server.
+    """
+    return f"$JS.API.DIRECT.GET.{stream}"
 
 
 def permissions(
@@ -85,7 +94,8 @@ def permissions(
         publish = [subjects.execution, subjects.control, *_STREAM_CALLS, *common]
         subscribe = [*data, subjects.portfolio, subjects.control, *asks]
     elif role == READER:
-        publish, subscribe = [_INFO, WHO_AM_I], [*subjects.shown]
+        reads = map(direct_get_subject, (subjects.money_stream, subjects.data_stream))
+        publish, subscribe = [_INFO, WHO_AM_I, *reads], [*subjects.shown]
     else:
         publish, subscribe = [">"], [">"]
     return {

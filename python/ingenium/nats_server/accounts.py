@@ -8,7 +8,9 @@ must not reach orders are therefore in other accounts, and only exported subject
 * ``STRAT`` has the strategies. Signals go from it to ``MONEY``, as a service, so that the stream
   there acknowledges them.
 * ``MONEY`` has portfolio, executor and operator, and the stream of signals, orders and executions.
-* ``READ`` can subscribe to everything and publish nothing.
+* ``READ`` can subscribe to everything and publish no event. It may read both streams of ``MONEY``
+  by sequence, through a service that ``MONEY`` exports: the server sends the answers into ``READ``
+  alone, whatever subject the request names for them.
 
 Each role has a user, and each component has its own user, which may send reports, dead letters and
 its status in its own name only, and receives no replies to others. Permissions within an account
@@ -29,7 +31,7 @@ from ingenium.nats_server.account_limits import MONEY as _MONEY
 from ingenium.nats_server.account_limits import READ as _READ
 from ingenium.nats_server.account_limits import STRAT as _STRAT
 from ingenium.nats_server.account_limits import limits_of
-from ingenium.nats_server.account_rights import Subjects, permissions
+from ingenium.nats_server.account_rights import Subjects, direct_get_subject, permissions
 from ingenium.subjects.grammar import check_pattern
 from ingenium.subjects.names import (
     ALL_EVENTS,
@@ -240,16 +242,28 @@ class Accounts:
                     ),
                     *(self._export("stream", subject, _DATA, _STRAT) for subject in asks),
                     *(self._export("stream", subject, _READ) for subject in shown),
+                    # Many messages answer one request.
+                    *(
+                        self._export("service", subject, _READ) | {"response_type": "stream"}
+                        for subject in self._direct_gets()
+                    ),
                 ],
             }
         return {
             "imports": [
                 *all_data,
+                *(self._import("service", _MONEY, subject) for subject in self._direct_gets()),
                 *(self._import("stream", _MONEY, subject) for subject in shown),
                 *(self._import("stream", _STRAT, subject) for subject in (signal, *own[_STRAT])),
                 *(self._import("stream", _DATA, subject) for subject in own[_DATA]),
             ]
         }
+
+    def _direct_gets(self) -> list[str]:
+        """Return where messages of the streams are asked for by sequence."""
+        return [
+            direct_get_subject(self.space.stream(name)) for name in (_MONEY_STREAM, _DATA_STREAM)
+        ]
 
     def _on_server(self, *subjects: str) -> list[str]:
         return [self.space.to_server(subject) for subject in subjects]

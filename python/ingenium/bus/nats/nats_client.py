@@ -85,6 +85,11 @@ class SafeClient(Client):
         return self._status == _CONNECTED or self.is_draining
 
     @property
+    def has_jetstream(self) -> bool:
+        """Whether the server keeps streams, of this account or of another one."""
+        return bool(self._server_info.get("jetstream"))
+
+    @property
     def buffered_bytes(self) -> int:
         """Bytes waiting to be written."""
         return self._pending_data_size

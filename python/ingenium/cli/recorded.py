@@ -1,0 +1,178 @@
+"""``ingenium transactions``, ``positions``, ``pnl``, ``order`` and ``runs``: what was recorded."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingenium.cli.backtest_output import make_console, printable
+from ingenium.cli.record import DatabaseOption
+from ingenium.cli.targets import AppName, JsonFlag, app_name
+from ingenium.config import Settings
+from ingenium.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ingenium.recorder.record_table import RecordTable
+    from ingenium.recorder.records import Records
+
+__all__ = ["order", "pnl", "positions", "runs", "transactions"]
+
+CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Not before: a day, or a time; UTC if not said."),
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Before: a day, or a time.")
+]
+
+
+def transactions(
+    app: AppName = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Of this one only.")] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 100,
+    after: Annotated[
+        str, typer.Option("--after", metavar="PAGE", help="What the page before ended with.")
+    ] = "",
+    database: DatabaseOption = None,
+    json: JsonFlag = False,
+    csv: CsvFlag = False,
+) -> None:
+    """Show the fills that were recorded, the latest first."""
+    found = _read(
+        app,
+        database,
+        lambda records, scope: records.transactions(
+            scope,
+            symbol=symbol,
+            since=_time(since),
+            until=_time(until),
+            limit=limit,
+            after=after,
+        ),
+    )
+    _show(found, as_json=json, as_csv=csv)
+
+
+def positions(
+    app: AppName = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="After the fills of this time.")
+    ] = None,
+    database: DatabaseOption = None,
+    json: JsonFlag = False,
+    csv: CsvFlag = False,
+) -> None:
+    """Show what was held at a time, or now."""
+    found = _read(app, database, lambda records, scope: records.positions(scope, at=_time(at)))
+    _show(found, as_json=json, as_csv=csv)
+
+
+def pnl(
+    app: AppName = None,
+    by: Annotated[str, typer.Option("--by", metavar="day|symbol", help="Of each what.")] = "day",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    database: DatabaseOption = None,
+    json: JsonFlag = False,
+    csv: CsvFlag = False,
+) -> None:
+    """Show realized profit and loss by day (UTC) or by symbol, and commissions."""
+    found = _read(
+        app,
+        database,
+        lambda records, scope: records.pnl(scope, by=by, since=_time(since), until=_time(until)),
+    )
+    _show(found, as_json=json, as_csv=csv)
+
+
+def order(
+    order_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an order.")],
+    app: Annotated[
+        str | None, typer.Option("--app", metavar="APP", help="Whose recording is read.")
+    ] = None,
+    database: DatabaseOption = None,
+    json: JsonFlag = False,
+    csv: CsvFlag = False,
+) -> None:
+    """Show the story of an order: bar, signal, order, denials, executions and trade."""
+    found = _read(app, database, lambda records, _scope: records.order(order_id))
+    _show(found, as_json=json, as_csv=csv)
+
+
+def runs(
+    app: AppName = None,
+    database: DatabaseOption = None,
+    json: JsonFlag = False,
+    csv: CsvFlag = False,
+) -> None:
+    """Show the runs that were recorded, the latest first."""
+    _show(_read(app, database, lambda records, _scope: records.runs()), as_json=json, as_csv=csv)
+
+
+def _read(
+    app: str | None, url: str | None, query: Callable[[Records, str | None], RecordTable]
+) -> RecordTable:
+    from ingenium import recorder
+
+    name = app_name(app)
+    if url is None:
+        name, url = _recorded_app(Settings.from_environment(), name)
+    with recorder.open(url) as records:
+        return query(records, name)
+
+
+def _recorded_app(settings: Settings, name: str | None) -> tuple[str, str]:
+    """Return the app that is meant, and where it is recorded."""
+    recorder_of = {
+        path.parent.name: str(path) for path in sorted(settings.data_directory.glob("*/record.db"))
+    }
+    if name is None and len(recorder_of) == 1:
+        name = next(iter(recorder_of))
+    if name is None:
+        found = ", ".join(recorder_of) or "none"
+        raise ConfigError(
+            f"recordings in {settings.data_directory}: {found}; name the app, or pass --database"
+        )
+    return name, recorder_of.get(name, str(settings.data_directory / name / "record.db"))
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"time {text!r} cannot be read: use 2024-01-31 or 2024-01-31T15:30:00Z"
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise ConfigError("--json and --csv exclude each other: use one of them")
+    if as_json:
+        typer.echo(jsonlib.dumps({"rows": table.texts(), "next": table.next}))
+        return
+    if as_csv:
+        typer.echo(table.csv(), nl=False)
+        return
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False)
+    for name in table.columns:
+        shown.add_column(name.replace("_", " "), overflow="fold")
+    for row in table.texts():
+        shown.add_row(*("" if value is None else printable(str(value)) for value in row.values()))
+    make_console().print(shown, markup=False)
+    if table.next:
+        make_console(stderr=True).print(
+            f"more: --after {printable(table.next)}", markup=False, highlight=False
+        )

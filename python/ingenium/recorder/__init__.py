@@ -1,0 +1,46 @@
+"""Every event in a database, and back again.
+
+Needs the extra ``ingenium[recorder]``, and ``ingenium[postgresql]`` for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingenium.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from ingenium.recorder.records import Records
+
+__all__ = ["open"]
+
+
+def open(url: str) -> Records:
+    """Open a database of recorded events, to read it.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://user@host/name``; or the path of a SQLite file.
+
+    Raises:
+        MissingDependencyError: The libraries for it are not installed.
+        RecorderError: It cannot be opened, or holds no recording.
+    """
+    require()
+    from ingenium.recorder.records import Records
+
+    return Records(url)
+
+
+def require() -> None:
+    """Make sure that the libraries are there.
+
+    Raises:
+        MissingDependencyError: They are not.
+    """
+    try:
+        import alembic  # noqa: F401
+        import sqlalchemy  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"the recorder needs the package {error.name!r}: pip install 'ingenium[recorder]'"
+        ) from error

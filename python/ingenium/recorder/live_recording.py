@@ -1,0 +1,125 @@
+"""Records a live app: finds its server, connects as a reader, and says what it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from ingenium.bus import NatsBus
+from ingenium.bus.nats.credentials import options_for
+from ingenium.bus.nats.options import NatsOptions
+from ingenium.bus.roles import READER
+from ingenium.config import Settings
+from ingenium.errors import ConfigError
+from ingenium.nats_server import running_servers
+from ingenium.recorder.database import Database
+from ingenium.recorder.recorder import Recorder, RecorderCounts
+from ingenium.recorder.runs import begin_run, end_run
+
+__all__ = ["default_url", "open_database", "record_app", "recorded_beside"]
+
+_CONNECT_SECONDS = 10.0
+
+
+def default_url(settings: Settings, app: str) -> str:
+    """Return where an app is recorded when nothing else is said."""
+    return str(settings.data_directory / app / "record.db")
+
+
+def open_database(url: str) -> Database:
+    """Return a database whose tables are up to date.
+
+    Raises:
+        RecorderError: It cannot be reached or written.
+    """
+    database = Database(url)
+    database.migrate()
+    return database
+
+
+async def record_app(
+    app: str,
+    settings: Settings,
+    database: Database,
+    stop: asyncio.Event,
+    *,
+    once: bool = False,
+    on_notice: Callable[[str], None] = lambda _text: None,
+    on_ready: Callable[[str], None] = lambda _text: None,
+) -> RecorderCounts:
+    """Record an app until it is asked to stop.
+
+    Args:
+        app: Its name.
+        settings: Name its server; the embedded one of this machine when they name none.
+        database: Where to.
+        stop: Set when it is to stop.
+        once: Whether it stops when it has recorded all that the streams hold.
+        on_notice: Takes what a person must know.
+        on_ready: Told where it reads and writes.
+
+    Raises:
+        RecorderError: The database cannot be written, or another recorder has it.
+        BusError: The server cannot be reached, or forbids to read.
+    """
+    bus = await _connect(app, settings)
+    try:
+        recorder = Recorder(bus, database, app, on_notice, settings.data_subjects)
+        on_ready(f"recording {app} on {bus.url} into {database.text}")
+        await recorder.run(stop, once=once)
+        return recorder.counts
+    finally:
+        await bus.close()
+
+
+async def _connect(app: str, settings: Settings) -> NatsBus:
+    if not settings.nats_server:
+        running = running_servers(settings.data_directory / app, READER)
+        if not running:
+            raise ConfigError(
+                f"app {app!r} has no server that runs: start it with ingenium run in this "
+                "directory, or set NATS_SERVER"
+            )
+        settings = settings.with_server(running[0])
+    options = NatsOptions(connect_timeout_seconds=_CONNECT_SECONDS)
+    return await NatsBus.connect(
+        settings.nats_server,
+        name=f"recorder of {app}",
+        options=options_for(settings, READER, options),
+    )
+
+
+@asynccontextmanager
+async def recorded_beside(
+    app: str,
+    settings: Settings,
+    database: Database,
+    on_notice: Callable[[str], None],
+) -> AsyncIterator[None]:
+    """Record an app that runs in this process, for as long as it runs.
+
+    A recorder that fails ends itself, and says so: trading goes on.
+
+    Args:
+        app: Its name.
+        settings: Name its server, if it is not the embedded one of this machine.
+        database: Where to.
+        on_notice: Takes what a person must know.
+    """
+    stop = asyncio.Event()
+
+    async def record() -> None:
+        try:
+            run_id = await asyncio.to_thread(begin_run, database, app, "live", {})
+            await record_app(app, settings, database, stop, on_notice=on_notice)
+            await asyncio.to_thread(end_run, database, run_id)
+        except Exception as error:  # noqa: BLE001 - nothing of it may end the app
+            on_notice(f"RECORDING HAS STOPPED, trading goes on: {error}")
+
+    recording = asyncio.create_task(record())
+    try:
+        yield
+    finally:
+        stop.set()
+        await recording

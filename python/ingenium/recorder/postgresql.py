@@ -1,0 +1,212 @@
+"""Writes batches into PostgreSQL, by ``COPY`` in its binary form."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.errors import DuplicateTable
+
+from ingenium.errors import RecorderError
+from ingenium.recorder import schema
+from ingenium.recorder.batch import RecordedStream, WriteBatch
+from ingenium.recorder.columns import Money
+from ingenium.recorder.database import Database, failures
+from ingenium.recorder.typed_rows import Row
+from ingenium.recorder.writer import DAY, BatchWriter, claim_row, money_columns, with_decimals
+
+__all__ = ["COLUMN_TYPES", "PostgresqlWriter"]
+
+# Binary COPY converts nothing, so the types are said, and the rows have them.
+_PYTHON_TYPES = {"Text": "text", "BigInteger": "int8", "LargeBinary": "bytea"}
+_TABLES = {table.name: table for table in schema.METADATA.sorted_tables}
+COLUMN_TYPES = {
+    name: [
+        "numeric" if isinstance(column.type, Money) else _PYTHON_TYPES[type(column.type).__name__]
+        for column in table.columns
+    ]
+    for name, table in _TABLES.items()
+}
+_RECEIVED = {
+    table.name: list(table.columns.keys()).index("received") for table in schema.PARTITIONED
+}
+_log = logging.getLogger("ingenium.recorder")
+_ATTEMPTS = 60
+_PAUSE_SECONDS = 0.5
+_T = TypeVar("_T")
+
+
+class PostgresqlWriter(BatchWriter):
+    """Writes into a PostgreSQL server, and comes back to one that was restarted.
+
+    Args:
+        database: Where to.
+        scope: The name of the app.
+    """
+
+    def __init__(self, database: Database, scope: str) -> None:
+        super().__init__(database, scope)
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._days: dict[str, set[int]] = {table.name: set() for table in schema.PARTITIONED}
+        self._copies = {
+            name: sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(sql.Identifier(name))
+            for name in _TABLES
+        }
+        self._money = {name: money_columns(table) for name, table in _TABLES.items()}
+
+    def open(self) -> None:
+        """Connect; see `BatchWriter.open`."""
+        with failures(self._database, "be opened"):
+            raw = self._database.engine.raw_connection()
+            connection = raw.driver_connection
+            raw.detach()
+            assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the dialect's own
+            connection.autocommit = True
+            self._connection = connection
+            # The server gives it up with the connection, however that ends.
+            key = f"ingenium recorder {self._scope}"
+            locked = connection.execute(
+                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)
+            ).fetchone()
+        if locked != (True,):
+            error = self._held()
+            self.close()
+            raise error
+        for days in self._days.values():
+            days.clear()
+
+    def close(self) -> None:
+        """Let others in."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
+        if self._connection is None:
+            raise RecorderError("the writer is closed")
+        return self._connection
+
+    def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; waits for a server as `write` does."""
+        return self._persist(lambda _again: self._query(statement, values))
+
+    def _query(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with failures(self._database, "be read"):
+            return self._open.execute(statement.replace("?", "%s"), values).fetchall()
+
+    def claim(self, stream: RecordedStream) -> None:
+        """Make the row of a position; see `BatchWriter.claim`."""
+        with failures(self._database, "be written"):
+            self._open.execute(
+                "INSERT INTO position VALUES (%s, %s, %s, %s, %s, %s, %s, %s) "
+                "ON CONFLICT (stream) DO UPDATE SET holder = excluded.holder, "
+                "since = excluded.since",
+                claim_row(stream),
+            )
+
+    def write(self, batch: WriteBatch) -> None:
+        """Write a batch; see `BatchWriter.write`.
+
+        A server that goes away is waited for, half a minute long. Whether a commit that got no
+        answer has been made, the position says.
+        """
+
+        def write(again: bool) -> None:
+            if again and self._position(batch.stream) == batch.after != batch.before:
+                return
+            self._write(batch)
+
+        self._persist(write)
+
+    def _persist(self, work: Callable[[bool], _T]) -> _T:
+        """Do something, again after each loss of the connection.
+
+        Args:
+            work: Told whether it was begun before.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                if self._connection is None:
+                    self.open()
+                return work(attempt > 0)
+            except RecorderError as error:
+                # What a server that is gone or starting does; the lock of a connection that the
+                # server still holds goes with it.
+                is_lost = isinstance(
+                    error.__cause__, psycopg.OperationalError | psycopg.InterfaceError
+                )
+                if not (is_lost or attempt):
+                    raise
+                if self._connection is not None and not self._connection.closed:
+                    raise
+                if not attempt:
+                    _log.warning("%s; trying again", error)
+                self.close()
+                if attempt:
+                    time.sleep(_PAUSE_SECONDS)
+        return work(True)
+
+    def _position(self, stream: str) -> int | None:
+        rows = self._query("SELECT sequence FROM position WHERE stream = ?", (stream,))
+        return rows[0][0] if rows else None
+
+    def _write(self, batch: WriteBatch) -> None:
+        connection = self._open
+        self.make_partitions([batch])
+        with (
+            failures(self._database, "be written"),
+            connection.transaction(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(
+                "UPDATE position SET sequence = %s, mark = %s WHERE stream = %s AND sequence = %s",
+                (batch.after, batch.mark, batch.stream, batch.before),
+            )
+            if cursor.rowcount != 1:
+                raise self._lost(batch)
+            for name, rows in batch.rows.items():
+                self._copy(cursor, name, rows)
+            if batch.books:
+                cursor.executemany(
+                    "INSERT INTO books VALUES (%s, %s, %s) "
+                    "ON CONFLICT (scope, name) DO UPDATE SET state = excluded.state",
+                    batch.books,
+                )
+
+    def _copy(
+        self, cursor: psycopg.Cursor[tuple[Any, ...]], name: str, rows: Sequence[Row]
+    ) -> None:
+        places = self._money[name]
+        with cursor.copy(self._copies[name]) as copy:
+            copy.set_types(COLUMN_TYPES[name])
+            for row in with_decimals(rows, places) if places else rows:
+                copy.write_row(row)
+
+    def make_partitions(self, batches: Sequence[WriteBatch]) -> None:
+        """Make the partitions of the days of some batches, where they are missing.
+
+        Raises:
+            RecorderError: The database does not make them.
+        """
+        for name, at in _RECEIVED.items():
+            days = {row[at] // DAY for batch in batches for row in batch.rows.get(name, ())}
+            for day in sorted(days - self._days[name]):
+                label = time.strftime("%Y_%m_%d", time.gmtime(day * 86_400))
+                statement = sql.SQL(
+                    "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})"
+                ).format(
+                    sql.Identifier(f"{name}_{label}"),
+                    sql.Identifier(name),
+                    sql.Literal(day * DAY),
+                    sql.Literal((day + 1) * DAY),
+                )
+                # Another recorder may make it in this moment.
+                with failures(self._database, "make a partition"), suppress(DuplicateTable):
+                    self._open.execute(statement)
+                self._days[name].add(day)

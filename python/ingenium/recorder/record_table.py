@@ -1,0 +1,120 @@
+"""What a query finds: rows with names, for a program, a data frame or a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ingenium.errors import MissingDependencyError
+
+__all__ = ["RecordTable", "time_text"]
+
+_SECOND = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A spreadsheet takes a text that begins so for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def time_text(nanoseconds: int) -> str:
+    """Write nanoseconds since 1970 as RFC 3339, to the digits that say something."""
+    seconds, fraction = divmod(nanoseconds, _SECOND)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    digits = f"{fraction:09d}".rstrip("0")
+    return f"{text}.{digits}Z" if digits else f"{text}Z"
+
+
+class RecordTable:
+    """Rows of a recording.
+
+    Attributes:
+        columns: Their names.
+        rows: Values in that order: `decimal.Decimal` for money, whole nanoseconds since 1970 for
+            times, text and whole numbers for the rest.
+        times: Which columns are times.
+        next: Hand it to the same query as ``after`` for what follows; empty at the end.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        times: Sequence[str] = (),
+        next: str = "",
+    ) -> None:
+        self.columns = tuple(columns)
+        self.rows = [tuple(row) for row in rows]
+        self.times = frozenset(times)
+        self.next = next
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
+
+    def texts(self) -> list[dict[str, Any]]:
+        """Return the rows as JSON has them: decimals as text, times as RFC 3339."""
+        return [{name: self._plain(name, value) for name, value in row.items()} for row in self]
+
+    def csv(self) -> str:
+        """Return the rows as CSV, with a line of names."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            writer.writerow(
+                [self._cell(name, value) for name, value in zip(self.columns, row, strict=True)]
+            )
+        return out.getvalue()
+
+    def to_pandas(self) -> Any:
+        """Return a data frame of pandas; decimals stay exact, times are UTC.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                f"a data frame needs {error.name}: pip install 'ingenium[pandas]'"
+            ) from error
+        frame = pandas.DataFrame.from_records(self.rows, columns=list(self.columns))
+        for name in self.times:
+            frame[name] = pandas.to_datetime(frame[name], unit="ns", utc=True)
+        return frame
+
+    def to_polars(self) -> Any:
+        """Return a data frame of polars; decimals stay exact, times are UTC.
+
+        Raises:
+            MissingDependencyError: polars is not installed.
+        """
+        try:
+            import polars
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                f"a data frame needs {error.name}: pip install 'ingenium[polars]'"
+            ) from error
+        frame = polars.DataFrame(
+            self.rows, schema=list(self.columns), orient="row", infer_schema_length=None
+        )
+        return frame.with_columns(
+            polars.from_epoch(name, time_unit="ns").dt.replace_time_zone("UTC")
+            for name in self.times
+        )
+
+    def _plain(self, name: str, value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return format(value, "f")
+        return time_text(value) if name in self.times and value is not None else value
+
+    def _cell(self, name: str, value: Any) -> Any:
+        plain = self._plain(name, value)
+        if isinstance(value, str) and value.startswith(_FORMULA):
+            return f"'{value}"
+        return "" if plain is None else plain

@@ -1,0 +1,340 @@
+"""Follows the streams of an app and writes what they hold into a database.
+
+It asks for what lies behind its own position, so nothing that it does can reach the streams, and
+a slow database makes it fall behind and no other. What arrives on the subjects only wakes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ingenium.bus.nats.bus import NatsBus
+from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
+from ingenium.errors import BusTimeoutError, NoListenerError
+from ingenium.recorder.batch import RecordedStream, WriteBatch
+from ingenium.recorder.core_feed import CoreFeed
+from ingenium.recorder.database import Database
+from ingenium.recorder.trading_rows import TradingRows
+from ingenium.recorder.typed_rows import TypedRows
+from ingenium.recorder.writer import BatchWriter, open_writer
+from ingenium.subjects.names import ALL_EVENTS
+
+__all__ = ["Recorder", "RecorderCounts"]
+
+_log = logging.getLogger("ingenium.recorder")
+_POLL_SECONDS = 1.0
+_BATCH = 1000
+_OF_SCOPE = "stream IN (SELECT stream FROM position WHERE scope = ?)"
+_STREAMS = (MONEY_STREAM.name, DATA_STREAM.name)
+_CORE = "core"
+_AT_MOST_ONCE = (
+    "AT MOST ONCE: the server keeps no streams (JetStream is off), so what is published while the "
+    "recorder is away, or is too slow, is not recorded"
+)
+
+
+@dataclass(slots=True)
+class RecorderCounts:
+    """What a recorder has done.
+
+    Attributes:
+        events: Recorded since it started.
+        gaps: Holes that it found, and has written down.
+    """
+
+    events: int = 0
+    gaps: int = 0
+
+
+class Recorder:
+    """Records the streams of an app.
+
+    Args:
+        bus: A connection with the rights of a reader; more are not needed.
+        database: Where to; its tables are up to date.
+        scope: Name of the app.
+        on_notice: Takes what a person must know, such as a gap.
+        own_subjects: Subjects of a user's own events, which no stream keeps: they are recorded as
+            they are heard, at most once.
+    """
+
+    def __init__(
+        self,
+        bus: NatsBus,
+        database: Database,
+        scope: str,
+        on_notice: Callable[[str], None] = lambda _text: None,
+        own_subjects: Sequence[str] = (),
+    ) -> None:
+        self._own_subjects = own_subjects
+        self.counts = RecorderCounts()
+        self._bus = bus
+        self._database = database
+        self._scope = scope
+        self._on_notice = on_notice
+        # One thread has the connection and the account.
+        self._thread = ThreadPoolExecutor(1, "ingenium recorder")
+        self._writer: BatchWriter | None = None
+        self._rows: TypedRows | None = None
+        self._trading: TradingRows | None = None
+        self._bells: list[asyncio.Event] = []
+
+    async def run(self, stop: asyncio.Event, *, once: bool = False) -> None:
+        """Record until it is asked to stop.
+
+        Args:
+            stop: Set when it is to stop; what is read is written first.
+            once: Whether it ends when it has recorded all that the streams hold.
+
+        Raises:
+            RecorderError: The database cannot be written, or another recorder has it. What is
+                recorded by then is whole.
+            BusError: The server forbids to read.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            names = _STREAMS if self._bus.client.has_jetstream else ()
+            heard = [*self._own_subjects, *(() if names else (ALL_EVENTS,))]
+            if not names:
+                self._on_notice(_AT_MOST_ONCE)
+            streams = await loop.run_in_executor(
+                self._thread, self._open, [*names, _CORE] if heard else names
+            )
+            sid = self._bus.client.listen(
+                self._bus.space.to_server(ALL_EVENTS), "", lambda *_: self._ring()
+            )
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for name, stream in streams.items():
+                        if name == _CORE:
+                            if not once:
+                                tasks.create_task(self._listen(stream, heard, stop))
+                        else:
+                            tasks.create_task(self._follow(name, stream, stop, once=once))
+            except* Exception as errors:  # noqa: BLE001 - raised again, without its group
+                raise errors.exceptions[0] from None
+            finally:
+                self._bus.client.forget(sid)
+        finally:
+            await loop.run_in_executor(self._thread, self._close)
+            self._thread.shutdown()
+
+    def _ring(self) -> None:
+        for bell in self._bells:
+            bell.set()
+
+    def _open(self, names: Sequence[str]) -> dict[str, RecordedStream]:
+        writer = self._writer = open_writer(self._database, self._scope)
+        self._trading = open_trading(writer, self._scope)
+        self._rows = TypedRows(self._trading)
+        known = {stream.name: stream for stream in writer.positions()}
+        found = {}
+        for name in names:
+            server_name = self._bus.space.stream(name)
+            stream = known.get(server_name) or RecordedStream(self._scope, server_name)
+            writer.claim(stream)
+            found[name] = stream
+        return found
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    async def _listen(
+        self, stream: RecordedStream, subjects: Sequence[str], stop: asyncio.Event
+    ) -> None:
+        """Record what no stream keeps."""
+        bell = asyncio.Event()
+        feed = CoreFeed(self._bus, stream, subjects, bell.set)
+        feed.open()
+        try:
+            while True:
+                bell.clear()
+                kept, gaps = feed.take(_BATCH), feed.take_gaps()
+                if gaps:
+                    self.counts.gaps += len(gaps)
+                    for _, first, last, _, why in gaps:
+                        self._on_notice(f"GAP in {stream.label} at {first} to {last}: {why}")
+                if kept or gaps:
+                    after = kept[-1] if kept else None
+                    batch = WriteBatch(
+                        stream.label,
+                        stream.sequence,
+                        stream.sequence if after is None else after.sequence,
+                        stream.mark if after is None else after.received,
+                    )
+                    if gaps:
+                        batch.rows["gaps"] = list(gaps)
+                    stream.sequence, stream.mark = batch.after, batch.mark
+                    await self._start(batch, kept)
+                elif stop.is_set():
+                    return
+                else:
+                    await _first_of(bell, stop)
+        finally:
+            feed.close()
+
+    async def _follow(
+        self, name: str, stream: RecordedStream, stop: asyncio.Event, *, once: bool
+    ) -> None:
+        reader = DirectReader(self._bus, name)
+        bell = asyncio.Event()
+        self._bells.append(bell)
+        reader.open()
+        writing: asyncio.Future[None] | None = None
+        # Whether the last event that is recorded is still in its place.
+        is_checked = False
+        try:
+            while True:
+                bell.clear()
+                try:
+                    if not is_checked:
+                        if writing is not None:
+                            await writing
+                            writing = None
+                        is_checked = await self._check(reader, stream)
+                    kept = await reader.read(stream.sequence + 1, _BATCH) if is_checked else []
+                except (BusTimeoutError, NoListenerError) as error:
+                    # A server that was restarted may have another stream.
+                    is_checked = False
+                    _log.info("%s", error)
+                    kept = []
+                    if once and isinstance(error, NoListenerError):
+                        return
+                if kept:
+                    batch = self._batch(stream, kept)
+                    # The next messages are asked for while these are written.
+                    if writing is not None:
+                        await writing
+                    writing = self._start(batch, kept)
+                    continue
+                if writing is not None:
+                    await writing
+                    writing = None
+                if stop.is_set() or (once and is_checked):
+                    return
+                await _first_of(bell, stop)
+        finally:
+            reader.close()
+            if writing is not None:
+                # It is under way, and a thread cannot be stopped.
+                with contextlib.suppress(Exception):
+                    await writing
+
+    def _batch(self, stream: RecordedStream, kept: Sequence[KeptMessage]) -> WriteBatch:
+        """Move a position, and write down what is missing before or within what came."""
+        batch = WriteBatch(stream.label, stream.sequence, kept[-1].sequence, kept[-1].received)
+        expected = stream.sequence + 1
+        for each in kept:
+            if each.sequence != expected:
+                reason = "missing" if stream.sequence else "start"
+                batch.rows.setdefault("gaps", []).append(
+                    (stream.label, expected, each.sequence - 1, each.received, reason)
+                )
+                self.counts.gaps += 1
+                self._on_notice(
+                    f"GAP: messages {expected} to {each.sequence - 1} of {stream.label} are gone "
+                    "from the stream, and not recorded"
+                )
+            expected = each.sequence + 1
+            stream.sequence = each.sequence
+        stream.mark = kept[-1].received
+        return batch
+
+    def _start(self, batch: WriteBatch, kept: Sequence[KeptMessage]) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch, kept)
+
+    def _write(self, batch: WriteBatch, kept: Sequence[KeptMessage]) -> None:
+        assert self._rows is not None  # noqa: S101 - opened by the same thread
+        assert self._trading is not None  # noqa: S101
+        assert self._writer is not None  # noqa: S101
+        for each in kept:
+            self._rows.add(batch.rows, batch.stream, each)
+        batch.books = self._trading.take_changes()
+        self._writer.write(batch)
+        self.counts.events += len(kept)
+
+    async def _check(self, reader: DirectReader, stream: RecordedStream) -> bool:
+        """Make sure that the stream is the one that the position is of.
+
+        A stream in memory begins again with its server, and one in files may lose its end.
+        """
+        if not stream.sequence:
+            await reader.read(1, 1)
+            return True
+        kept = await reader.read(stream.sequence, 1)
+        if kept and kept[0].sequence == stream.sequence:
+            if kept[0].received == stream.mark:
+                return True
+        elif kept:
+            # The position itself has fallen out at the stream's limits.
+            return True
+        elif not await reader.read(1, 1):
+            return False  # It is empty, so nothing says yet which one it is.
+        await self._begin_again(stream)
+        return True
+
+    async def _begin_again(self, stream: RecordedStream) -> None:
+        before = stream.label
+        stream.epoch += 1
+        stream.sequence = stream.mark = 0
+        self._on_notice(
+            f"stream {stream.name} was made anew, or has lost its end: it is recorded from its "
+            f"start as {stream.label}, behind {before}"
+        )
+        writer = self._writer
+        assert writer is not None  # noqa: S101
+        await asyncio.get_running_loop().run_in_executor(self._thread, writer.claim, stream)
+
+
+def open_trading(writer: BatchWriter, scope: str) -> TradingRows:
+    """Return the account of a scope, as it was when the last batch was written."""
+
+    def find_order(order_id: str) -> tuple[str, str] | None:
+        rows = writer.query(
+            "SELECT symbol, side FROM orders "  # noqa: S608 - text of this module
+            "WHERE order_id = ? AND request = 'new' "
+            f"AND {_OF_SCOPE} LIMIT 1",
+            (order_id, scope),
+        )
+        return rows[0] if rows else None
+
+    def has_fill(fill_id: str, order_id: str) -> bool:
+        return bool(
+            writer.query(
+                "SELECT 1 FROM executions "  # noqa: S608 - text of this module
+                "WHERE order_id = ? AND id = ? AND booked = 1 "
+                f"AND {_OF_SCOPE} LIMIT 1",
+                (order_id, fill_id, scope),
+            )
+        )
+
+    saved = writer.query("SELECT name, state FROM books WHERE scope = ?", (scope,))
+    times = writer.query(
+        f"SELECT symbol, max(time) FROM position_changes WHERE {_OF_SCOPE} GROUP BY symbol",  # noqa: S608 - text of this module
+        (scope,),
+    )
+    return TradingRows(
+        scope,
+        {name: bytes(state) for name, state in saved},
+        dict(times),
+        find_order,
+        has_fill,
+    )
+
+
+async def _first_of(bell: asyncio.Event, stop: asyncio.Event) -> None:
+    """Wait until one is set, or a second is over."""
+    waits = [asyncio.create_task(each.wait()) for each in (bell, stop)]
+    try:
+        await asyncio.wait(waits, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

@@ -1,0 +1,266 @@
+"""The tables of a recording: events to the byte, and what can be made of them.
+
+A *scope* is what has one account: the name of a live app, or the id of a backtest. The name of a
+stream begins with its scope, ``demo/INGENIUM``, so that a database can hold several.
+
+All but `EVENTS`, `POSITION`, `GAPS` and `RUNS` are made of the events alone, and can be made again.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, MetaData, Table
+
+from ingenium.recorder.columns import amount, blob, moment, number, text
+
+__all__ = [
+    "ACCOUNT_SNAPSHOTS",
+    "BARS",
+    "BOOKS",
+    "CONTROL",
+    "DENIALS",
+    "DERIVED",
+    "EVENTS",
+    "EXECUTIONS",
+    "GAPS",
+    "METADATA",
+    "ORDERS",
+    "PARTITIONED",
+    "POSITION",
+    "POSITION_CHANGES",
+    "RUNS",
+    "SIGNALS",
+    "TRADES",
+    "VIEWED",
+]
+
+METADATA = MetaData()
+_BY_DAY = "RANGE (received)"
+
+
+def _place() -> tuple[Column[str], Column[int]]:
+    return text("stream", is_key=True), number("sequence", is_key=True)
+
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    text("stream", is_key=True),
+    number("sequence", is_key=True),
+    text("subject"),
+    text("type"),
+    text("id"),
+    # Id of the order that an event is about, or the time at which the stream took the bar that it
+    # goes back to; empty when it says neither.
+    text("cause"),
+    moment("time"),
+    # A key of a partitioned table has the partition's column in it.
+    moment("received", is_key=True),
+    blob("headers"),
+    blob("body"),
+    text("source"),
+    postgresql_partition_by=_BY_DAY,
+)
+BARS = Table(
+    "bars",
+    METADATA,
+    text("stream", is_key=True),
+    number("sequence", is_key=True),
+    text("symbol"),
+    moment("time"),
+    moment("received", is_key=True),
+    amount("open"),
+    amount("high"),
+    amount("low"),
+    amount("close"),
+    amount("volume"),
+    text("period"),
+    Index("bars_symbol", "symbol", "received"),
+    postgresql_partition_by=_BY_DAY,
+)
+SIGNALS = Table(
+    "signals",
+    METADATA,
+    *_place(),
+    text("id"),
+    text("symbol"),
+    moment("time"),
+    text("signal"),
+    amount("strength"),
+    text("cause"),
+    text("source"),
+    Index("signals_cause", "symbol", "cause"),
+)
+ORDERS = Table(
+    "orders",
+    METADATA,
+    *_place(),
+    text("id"),
+    # "new", "cancel" or "replace".
+    text("request"),
+    # The order itself, also of a request to cancel or replace it.
+    text("order_id"),
+    text("symbol"),
+    moment("time"),
+    text("side"),
+    amount("quantity"),
+    text("type"),
+    text("time_in_force"),
+    amount("limit_price"),
+    amount("stop_price"),
+    amount("take_profit"),
+    amount("trail_price"),
+    amount("trail_percent"),
+    amount("stop_loss_limit"),
+    amount("stop_loss"),
+    text("cause"),
+    text("source"),
+    Index("orders_order_id", "order_id"),
+)
+EXECUTIONS = Table(
+    "executions",
+    METADATA,
+    *_place(),
+    text("id"),
+    text("order_id"),
+    text("symbol"),
+    moment("time"),
+    text("update"),
+    text("side"),
+    amount("quantity"),
+    amount("price"),
+    amount("commission"),
+    amount("leaves_quantity"),
+    text("reason"),
+    # 1 for a fill that is in the account, 0 for any other report.
+    number("booked"),
+    text("source"),
+    Index("executions_order_id", "order_id"),
+    Index("executions_time", "booked", "time"),
+)
+DENIALS = Table(
+    "denials",
+    METADATA,
+    *_place(),
+    text("id"),
+    text("order_id"),
+    text("symbol"),
+    moment("time"),
+    text("component"),
+    text("reason"),
+    text("detail"),
+    Index("denials_order_id", "order_id"),
+)
+CONTROL = Table(
+    "control",
+    METADATA,
+    *_place(),
+    text("id"),
+    moment("time"),
+    text("state"),
+    text("reason"),
+    text("sender"),
+)
+TRADES = Table(
+    "trades",
+    METADATA,
+    *_place(),
+    # Within the scope. The last row of a number counts: a trade grows with the fills of its exit.
+    number("number"),
+    text("order_id"),
+    text("symbol"),
+    moment("time"),
+    text("side"),
+    moment("entry_time"),
+    amount("quantity"),
+    amount("entry_price"),
+    amount("exit_price"),
+    amount("pnl"),
+    amount("commission"),
+    number("exit_fills"),
+    Index("trades_order_id", "order_id"),
+)
+POSITION_CHANGES = Table(
+    "position_changes",
+    METADATA,
+    *_place(),
+    text("symbol"),
+    # Never before that of the change before, so that the last row at or before a time is the state
+    # at that time.
+    moment("time"),
+    amount("quantity"),
+    amount("cost"),
+    amount("realized_pnl"),
+    Index("position_changes_symbol", "symbol", "time"),
+)
+ACCOUNT_SNAPSHOTS = Table(
+    "account_snapshots",
+    METADATA,
+    *_place(),
+    moment("time"),
+    # What fills have added to the cash, after commissions; the cash at the start is not on the bus.
+    amount("cash_flow"),
+    amount("realized_pnl"),
+    amount("commissions"),
+    Index("account_snapshots_time", "time"),
+)
+BOOKS = Table(
+    "books", METADATA, text("scope", is_key=True), text("name", is_key=True), blob("state")
+)
+"""Rows of the account that goes on with the next fill."""
+POSITION = Table(
+    "position",
+    METADATA,
+    text("stream", is_key=True),
+    text("scope"),
+    # Of the stream on its server, and how often it was made anew.
+    text("name"),
+    number("epoch"),
+    # The last event that is recorded, and when the stream took it.
+    number("sequence"),
+    moment("mark"),
+    text("holder"),
+    moment("since"),
+)
+GAPS = Table(
+    "gaps",
+    METADATA,
+    text("stream", is_key=True),
+    number("first", is_key=True),
+    number("last"),
+    moment("time"),
+    # "start", "missing" or "new stream".
+    text("reason"),
+)
+RUNS = Table(
+    "runs",
+    METADATA,
+    text("id", is_key=True),
+    text("app"),
+    # "live" or "backtest".
+    text("kind"),
+    moment("started"),
+    # 0 while it runs.
+    moment("ended"),
+    text("digest"),
+    # As JSON.
+    text("parameters"),
+    text("stats"),
+)
+
+PARTITIONED = (EVENTS, BARS)
+"""By day in PostgreSQL."""
+DERIVED = (
+    BARS,
+    SIGNALS,
+    ORDERS,
+    EXECUTIONS,
+    DENIALS,
+    CONTROL,
+    TRADES,
+    POSITION_CHANGES,
+    ACCOUNT_SNAPSHOTS,
+    BOOKS,
+)
+"""Made of the events alone."""
+VIEWED = tuple(table for table in METADATA.sorted_tables if table is not BOOKS)
+"""Those that have a view with times as people write them."""

@@ -1,0 +1,369 @@
+"""Makes rows of the typed tables from events."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ingenium.bus.base import Message
+from ingenium.bus.envelope import source_of, unpack
+from ingenium.bus.headers import RawHeaders
+from ingenium.bus.nats.direct_reader import KeptMessage
+from ingenium.bus.stream import MESSAGE_ID
+from ingenium.errors import DecodeError
+from ingenium.events import (
+    CancelEvent,
+    ControlEvent,
+    DataEvent,
+    DenialEvent,
+    ExecutionEvent,
+    OrderEvent,
+    ReplaceEvent,
+    SignalEvent,
+)
+from ingenium.recorder.trading_rows import TradingRows
+from ingenium.runtime.durable.causes import CAUSE_TIME
+from ingenium.subjects.names import event_type_of
+from ingenium.trading.timestamp import parse_time
+
+__all__ = ["Row", "Rows", "TypedRows", "nanoseconds"]
+
+Row = tuple[Any, ...]
+Rows = dict[str, list[Row]]
+"""Rows by the name of their table, in the order of its columns; money as text."""
+
+_log = logging.getLogger("ingenium.recorder")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LATEST = 2**63 - 1
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
+_NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
+_CAUSE_TIME = CAUSE_TIME.encode()
+_REMEMBERED = 4096
+
+
+def nanoseconds(time: datetime | None, otherwise: int) -> int:
+    """Return a time as nanoseconds since 1970.
+
+    Args:
+        time: Aware; ``None`` when not stated.
+        otherwise: Taken when it is not stated, or is outside of the years 1678 to 2261.
+    """
+    if time is None:
+        return otherwise
+    found = (time - _EPOCH) // _MICROSECOND * 1000
+    return found if -_LATEST <= found <= _LATEST else otherwise
+
+
+def _money(text: str | None) -> str | None:
+    """Return a decimal as it is written; ``None`` for what is none."""
+    if not text:
+        return None
+    if len(text) < 40 and text.isascii() and text.replace(".", "", 1).isdigit():
+        if text[0] != "." and text[-1] != ".":
+            return text
+        return None
+    return text if _NUMBER.fullmatch(text) else None
+
+
+def _text(text: str | None) -> str:
+    """Return a text that every database takes."""
+    if not text:
+        return ""
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
+
+
+class TypedRows:
+    """Makes the rows of one scope, in the order in which its events come.
+
+    Args:
+        trading: Keeps the account of the scope.
+    """
+
+    def __init__(self, trading: TradingRows) -> None:
+        self._trading = trading
+        self._times: dict[str, int] = {}
+        self._makers: dict[type[Any], Callable[..., str]] = {
+            DataEvent: self._bar,
+            SignalEvent: self._signal,
+            OrderEvent: self._order,
+            CancelEvent: self._cancel,
+            ReplaceEvent: self._replace,
+            ExecutionEvent: self._execution,
+            DenialEvent: self._denial,
+            ControlEvent: self._control,
+        }
+
+    def add(self, rows: Rows, stream: str, kept: KeptMessage, *, with_event: bool = True) -> None:
+        """Add what an event makes.
+
+        An event that cannot be read is one of the raw events alone.
+
+        Args:
+            rows: Are added to.
+            stream: As the database names it.
+            kept: The message.
+            with_event: Whether the raw event is added too.
+        """
+        headers = RawHeaders(kept.headers) if kept.headers else _NO_HEADERS
+        message = Message(kept.subject, kept.payload, headers)
+        kind = event_type_of(kept.subject)
+        # Most have none, and a header that is looked for in vain costs as much as the rest.
+        cause = headers.get(CAUSE_TIME, "") if _CAUSE_TIME in kept.headers else ""
+        time = kept.received
+        event: Any = None
+        if kind is not None:
+            try:
+                event = unpack(kind, message)
+            except DecodeError as error:
+                _log.warning("event %d of %s is recorded raw: %s", kept.sequence, stream, error)
+        source = _text(source_of(message))
+        identifier = ""
+        if event is not None:
+            time = self._time_of(event, kept.received)
+            identifier = event.id
+            maker = self._makers.get(kind)  # type: ignore[arg-type]
+            if maker is not None:
+                cause = maker(rows, stream, kept, event, time, cause, source) or cause
+        if with_event:
+            identifier = identifier or headers.get(MESSAGE_ID, "")
+            rows.setdefault("events", []).append(
+                (
+                    stream,
+                    kept.sequence,
+                    _text(kept.subject),
+                    "" if kind is None else kind.__name__,
+                    _text(identifier),
+                    _text(cause),
+                    time,
+                    kept.received,
+                    kept.headers,
+                    kept.payload,
+                    source,
+                )
+            )
+
+    def _time_of(self, event: Any, received: int) -> int:
+        if not isinstance(event, DataEvent):
+            if isinstance(event, ExecutionEvent) and event.execution_timestamp is not None:
+                return nanoseconds(event.execution_timestamp, received)
+            return nanoseconds(event.timestamp, received)
+        text = event.timestamp
+        found = self._times.get(text)
+        if found is None:
+            try:
+                found = nanoseconds(parse_time(text), -_LATEST - 1)
+            except DecodeError:
+                found = -_LATEST - 1
+            if len(self._times) >= _REMEMBERED:
+                self._times.clear()
+            self._times[text] = found
+        return received if found < -_LATEST else found
+
+    def _bar(
+        self, rows: Rows, stream: str, kept: KeptMessage, event: DataEvent, time: int, *_: str
+    ) -> str:
+        bar = event.ohlc
+        if bar is not None:
+            rows.setdefault("bars", []).append(
+                (
+                    stream,
+                    kept.sequence,
+                    _text(event.symbol),
+                    time,
+                    kept.received,
+                    _money(bar.open),
+                    _money(bar.high),
+                    _money(bar.low),
+                    _money(bar.close),
+                    _money(bar.volume),
+                    _text(bar.period),
+                )
+            )
+        return ""
+
+    def _signal(
+        self,
+        rows: Rows,
+        stream: str,
+        kept: KeptMessage,
+        event: SignalEvent,
+        time: int,
+        cause: str,
+        source: str,
+    ) -> str:
+        rows.setdefault("signals", []).append(
+            (
+                stream,
+                kept.sequence,
+                _text(event.id),
+                _text(event.symbol),
+                time,
+                _text(event.signal),
+                _money(event.strength),
+                _text(cause),
+                source,
+            )
+        )
+        return ""
+
+    def _order(
+        self,
+        rows: Rows,
+        stream: str,
+        kept: KeptMessage,
+        event: OrderEvent,
+        time: int,
+        cause: str,
+        source: str,
+    ) -> str:
+        stop_loss = event.stop_loss
+        self._trading.add_order(event)
+        rows.setdefault("orders", []).append(
+            (
+                stream,
+                kept.sequence,
+                _text(event.id),
+                "new",
+                _text(event.id),
+                _text(event.symbol),
+                time,
+                _text(event.side),
+                _money(event.quantity),
+                _text(event.type),
+                _text(event.time_in_force),
+                _money(event.limit_price),
+                _money(event.stop_price),
+                _money(event.take_profit),
+                _money(event.trail_price),
+                _money(event.trail_percent),
+                None if stop_loss is None else _money(stop_loss.limit_price),
+                None if stop_loss is None else _money(stop_loss.stop_price),
+                _text(cause),
+                source,
+            )
+        )
+        return ""
+
+    def _cancel(
+        self,
+        rows: Rows,
+        stream: str,
+        kept: KeptMessage,
+        event: CancelEvent,
+        time: int,
+        cause: str,
+        source: str,
+    ) -> str:
+        place = (stream, kept.sequence, _text(event.id), "cancel", _text(event.order_id))
+        nothing = (None,) * 7
+        rows.setdefault("orders", []).append(
+            (*place, _text(event.symbol), time, "", None, "", "", *nothing, _text(cause), source)
+        )
+        return event.order_id
+
+    def _replace(
+        self,
+        rows: Rows,
+        stream: str,
+        kept: KeptMessage,
+        event: ReplaceEvent,
+        time: int,
+        cause: str,
+        source: str,
+    ) -> str:
+        rows.setdefault("orders", []).append(
+            (
+                stream,
+                kept.sequence,
+                _text(event.id),
+                "replace",
+                _text(event.order_id),
+                _text(event.symbol),
+                time,
+                "",
+                _money(event.quantity),
+                "",
+                _text(event.time_in_force),
+                _money(event.limit_price),
+                _money(event.stop_price),
+                None,
+                _money(event.trail_price),
+                _money(event.trail_percent),
+                None,
+                None,
+                _text(cause),
+                source,
+            )
+        )
+        return event.order_id
+
+    def _execution(
+        self,
+        rows: Rows,
+        stream: str,
+        kept: KeptMessage,
+        event: ExecutionEvent,
+        time: int,
+        _cause: str,
+        source: str,
+    ) -> str:
+        is_booked = self._trading.book(rows, stream, kept.sequence, event, time)
+        rows.setdefault("executions", []).append(
+            (
+                stream,
+                kept.sequence,
+                _text(event.id),
+                _text(event.order_id),
+                _text(event.symbol),
+                time,
+                _text(event.update),
+                _text(event.side),
+                _money(event.quantity),
+                _money(event.price),
+                _money(event.commission),
+                _money(event.leaves_quantity),
+                _text(event.reason),
+                int(is_booked),
+                source,
+            )
+        )
+        return event.order_id
+
+    def _denial(
+        self, rows: Rows, stream: str, kept: KeptMessage, event: DenialEvent, time: int, *_: str
+    ) -> str:
+        order_id = "" if event.order is None else event.order.id
+        rows.setdefault("denials", []).append(
+            (
+                stream,
+                kept.sequence,
+                _text(event.id),
+                _text(order_id),
+                _text(event.symbol),
+                time,
+                _text(event.component),
+                _text(event.reason),
+                _text(event.detail),
+            )
+        )
+        return order_id
+
+    def _control(
+        self, rows: Rows, stream: str, kept: KeptMessage, event: ControlEvent, time: int, *_: str
+    ) -> str:
+        rows.setdefault("control", []).append(
+            (
+                stream,
+                kept.sequence,
+                _text(event.id),
+                time,
+                _text(event.state),
+                _text(event.reason),
+                _text(event.sender),
+            )
+        )
+        return ""

@@ -1,0 +1,244 @@
+"""Reading streams by sequence, as a reader who may write nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.delivering import jetstream
+
+from ingenium.bus import Message, NatsBus, NatsOptions
+from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
+from ingenium.bus.nats.stream import NatsStream
+from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM, open_stream
+from ingenium.bus.stream import MESSAGE_ID
+from ingenium.errors import BusPermissionError, BusTimeoutError, NoListenerError
+from ingenium.nats_server import EmbeddedServer
+from ingenium.nats_server.accounts import OPERATOR, READER, Accounts
+from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL, data_subject
+from ingenium.subjects.space import SubjectSpace
+from ingenium.testing import Collector
+
+ACCOUNTS = Accounts(
+    "app",
+    {"ingestor": ["csv"], "strategy": ["rsi"], "portfolio": ["pf"], "executor": ["ex"]},
+)
+GET = f"$JS.API.DIRECT.GET.{MONEY_STREAM.name}"
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
+    async with EmbeddedServer(tmp_path, accounts=ACCOUNTS) as server:
+        yield server
+
+
+@pytest.fixture
+async def buses(server: EmbeddedServer) -> AsyncIterator[dict[str, NatsBus]]:
+    roles = ("ingestor", "portfolio", "executor", OPERATOR, READER)
+    buses = {role: await NatsBus.connect(server.url_for(role), name=role) for role in roles}
+    yield buses
+    for bus in buses.values():
+        await bus.close()
+
+
+@pytest.fixture
+async def money(buses: dict[str, NatsBus]) -> NatsStream:
+    return await open_stream(buses[OPERATOR], MONEY_STREAM)
+
+
+@pytest.fixture
+async def reader(buses: dict[str, NatsBus]) -> AsyncIterator[DirectReader]:
+    reader = DirectReader(buses[READER], MONEY_STREAM.name)
+    reader.open()
+    yield reader
+    reader.close()
+
+
+async def test_messages_come_in_order_and_to_the_byte(
+    money: NatsStream, reader: DirectReader
+) -> None:
+    assert await reader.read(1) == []
+    # A stream adds the header that an append sends; a plain publish has none at all.
+    await money.append(SIGNAL, b'{"n":1}', {MESSAGE_ID: "one", "Nats-Sequence": "99"})
+    await money.append(ORDER, b"\x00\xff", {MESSAGE_ID: "two"})
+    kept = await reader.read(1)
+    assert [(each.sequence, each.subject, each.payload) for each in kept] == [
+        (1, SIGNAL, b'{"n":1}'),
+        (2, ORDER, b"\x00\xff"),
+    ]
+    assert kept[0].headers == (
+        b"NATS/1.0\r\nNats-Msg-Id: one\r\nNats-Sequence: 99\r\n"
+        b"Nats-Expected-Stream: INGENIUM\r\n\r\n"
+    )
+    at = [await money.at(each.sequence) for each in kept]
+    times = [each.time for each in at if each is not None]
+    assert len(times) == 2
+    for time, each in zip(times, kept, strict=True):
+        seconds, fraction = divmod(each.received, 1_000_000_000)
+        assert (int(time.timestamp()), time.microsecond) == (seconds, fraction // 1000)
+    assert await reader.read(2) == kept[1:]
+    assert await reader.read(1, count=1) == kept[:1]
+    assert await reader.read(3) == []
+
+
+async def test_plain_publish_has_no_headers(
+    buses: dict[str, NatsBus], reader: DirectReader
+) -> None:
+    await open_stream(buses[OPERATOR], MONEY_STREAM)
+    await buses["portfolio"].publish(ORDER, b"1")
+    await buses["portfolio"].flush()
+    (kept,) = await reader.read(1)
+    assert (kept.headers, kept.payload) == (b"", b"1")
+
+
+@pytest.mark.parametrize("status", [b" 204 EOB", b" 404 Message Not Found", b" 503"])
+async def test_message_that_looks_like_an_answer_of_the_server_is_a_message(
+    buses: dict[str, NatsBus], money: NatsStream, reader: DirectReader, status: bytes
+) -> None:
+    block = b"NATS/1.0" + status + b"\r\nNats-Num-Pending: 0\r\n\r\n"
+    frame = b"HPUB %b %d %d\r\n%bx\r\n" % (ORDER.encode(), len(block), len(block) + 1, block)
+    buses["portfolio"].client.send(frame)
+    await buses["portfolio"].flush()
+    await money.append(ORDER, b"2")
+    kept = await reader.read(1)
+    assert [(each.sequence, each.payload) for each in kept] == [(1, b"x"), (2, b"2")]
+
+
+async def test_batch_ends_at_its_bytes(money: NatsStream, reader: DirectReader) -> None:
+    for _ in range(5):
+        await money.append(ORDER, b"x" * 1000)
+    got: list[KeptMessage] = []
+    while batch := await reader.read(len(got) + 1, max_bytes=2500):
+        assert len(batch) < 5
+        got += batch
+    assert [each.sequence for each in got] == [1, 2, 3, 4, 5]
+
+
+async def test_market_data_is_read_from_memory(buses: dict[str, NatsBus]) -> None:
+    await open_stream(buses[OPERATOR], DATA_STREAM)
+    for n in range(4):
+        await buses["ingestor"].publish(data_subject("AAPL"), b"%d" % n)
+    await buses["ingestor"].flush()
+    reader = DirectReader(buses[READER], DATA_STREAM.name)
+    reader.open()
+    async with asyncio.timeout(5):
+        # The server takes what is published across accounts a moment later.
+        while len(kept := await reader.read(1)) < 4:
+            continue
+    assert [(each.sequence, each.payload) for each in kept] == [
+        (1, b"0"),
+        (2, b"1"),
+        (3, b"2"),
+        (4, b"3"),
+    ]
+    reader.close()
+
+
+async def test_hole_shows_and_the_prefix_of_a_space_is_taken_off(
+    make_server: Any, tmp_path: Path
+) -> None:
+    server = make_server(jetstream(tmp_path / "js"))
+    options = NatsOptions(space=SubjectSpace("paper"))
+    bus = await NatsBus.connect(server.url, name="test", options=options)
+    stream = await open_stream(bus, DATA_STREAM)
+    for n in range(4):
+        await bus.publish(data_subject("AAPL"), b"%d" % n)
+    await bus.flush()
+    assert (await stream.state()).last == 4
+    await bus.client.request(
+        "$JS.API.STREAM.MSG.DELETE.INGENIUM_DATA-paper", b'{"seq": 2}', timeout=2
+    )
+    reader = DirectReader(bus, DATA_STREAM.name)
+    reader.open()
+    kept = await reader.read(1)
+    assert [(each.sequence, each.payload) for each in kept] == [(1, b"0"), (3, b"2"), (4, b"3")]
+    assert {each.subject for each in kept} == {data_subject("AAPL")}
+    reader.close()
+    await bus.close()
+
+
+async def test_stream_that_is_not_there_is_named(
+    buses: dict[str, NatsBus], reader: DirectReader
+) -> None:
+    with pytest.raises(NoListenerError, match=r"has no stream INGENIUM$"):
+        await reader.read(1)
+
+
+async def test_server_that_ends_is_a_timeout_and_reading_goes_on_after_it(
+    server: EmbeddedServer, money: NatsStream, reader: DirectReader
+) -> None:
+    await money.append(ORDER, b"1")
+    before = await reader.read(1)
+    await server.stop()
+    with pytest.raises(BusTimeoutError):
+        await reader.read(1)
+    await server.restart()
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                after = await reader.read(1)
+                break
+            except BusTimeoutError:
+                continue
+    assert after == before
+
+
+# Attacks from the account of readers.
+
+
+@pytest.mark.parametrize("target", [ORDER, SIGNAL, EXECUTION, "ingenium.control.trading"])
+async def test_answer_that_is_sent_to_orders_reaches_nobody_who_trades(
+    buses: dict[str, NatsBus], money: NatsStream, target: str
+) -> None:
+    await money.append(ORDER, b'{"Id":"order_old"}')
+    heard: dict[str, Collector[Message]] = {}
+    for role in ("portfolio", "executor", OPERATOR):
+        heard[role] = Collector()
+        pattern = {"portfolio": SIGNAL, "executor": ORDER}.get(role, "ingenium.>")
+        await buses[role].subscribe(pattern, heard[role])
+    request = json.dumps({"seq": 1, "batch": 10}).encode()
+    # Were the answer published in the account of money, it would be an order.
+    buses[READER].client.send(f"PUB {GET} {target} {len(request)}\r\n".encode() + request + b"\r\n")
+    await buses[READER].flush()
+    answered = Collector[Message]()
+    await buses[READER].subscribe(target, answered)
+    buses[READER].client.send(f"PUB {GET} {target} {len(request)}\r\n".encode() + request + b"\r\n")
+    # It comes back to the reader, so the server has handled it.
+    await answered.wait(1)
+    for role in heard:
+        await buses[role].flush()
+    assert {role: got.items for role, got in heard.items()} == {role: [] for role in heard}
+    assert (await money.state()).last == 1
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        ORDER,
+        f"{GET}.{ORDER}",
+        f"$JS.API.STREAM.MSG.GET.{MONEY_STREAM.name}",
+        f"$JS.API.CONSUMER.CREATE.{MONEY_STREAM.name}",
+        f"$JS.API.STREAM.PURGE.{MONEY_STREAM.name}",
+        "$JS.API.DIRECT.GET.KV_lease",
+    ],
+)
+async def test_reader_may_publish_nothing_else(buses: dict[str, NatsBus], subject: str) -> None:
+    await buses[READER].publish(subject, b"{}")
+    with pytest.raises(BusPermissionError, match="forbids publishing"):
+        await buses[READER].flush()
+
+
+async def test_strategy_may_not_read_the_stream_of_orders(
+    server: EmbeddedServer, money: NatsStream
+) -> None:
+    await money.append(ORDER, b"secret")
+    bus = await NatsBus.connect(server.url_for("strategy"), name="strategy")
+    reader = DirectReader(bus, MONEY_STREAM.name)
+    reader.open()
+    with pytest.raises((NoListenerError, BusPermissionError, BusTimeoutError)):
+        await reader.read(1)
+    await bus.close()

@@ -1,0 +1,85 @@
+"""``ingenium record``, ``run --record`` and the commands that read, on a live app."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.live_app import APP
+from support.running import ingenium, running, until
+
+from ingenium import recorder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(APP)
+    return tmp_path
+
+
+def rows(folder: Path, *command: str) -> list[dict[str, Any]]:
+    ended = ingenium(*command, "--json", cwd=folder)
+    assert ended.code == 0, ended.err
+    found: list[dict[str, Any]] = json.loads(ended.out)["rows"]
+    return found
+
+
+def test_live_app_is_recorded_and_read_again(folder: Path) -> None:
+    url = folder / ".ingenium" / "live" / "record.db"
+    with running("run", "app.py", "--record", "--quiet", cwd=folder) as live:
+        live.until_line("is ready")
+        until(lambda: url.is_file() and _fills(url) > 5, "fills in the recording")
+        second = ingenium("record", "live", cwd=folder)
+        assert second.code == 1
+        assert f"process {live.pid} already" in second.err
+        live.send(signal.SIGINT)
+        ended = live.wait()
+    assert ended.code == 0, ended.err
+    fills = rows(folder, "transactions", "app.py", "--limit", "10000")
+    # Each signal turns the position round: 10 at first, and 20 then, at 100 each.
+    assert {fill["quantity"] for fill in fills} == {"10", "20"}
+    assert [fill["quantity"] for fill in fills].count("10") == 1
+    held = sum(float(f["quantity"]) * (1 if f["side"] == "buy" else -1) for f in fills)
+    assert abs(held) == 10
+    (position,) = rows(folder, "positions")
+    assert float(position["quantity"]) == held
+    (profit,) = rows(folder, "pnl", "--by", "symbol")
+    assert (profit["fills"], float(profit["realized_pnl"])) == (len(fills), 0)
+    story = rows(folder, "order", fills[0]["order_id"])
+    assert [step["step"] for step in story][:3] == ["bar", "signal", "order"]
+    assert {"execution", "trade"} <= {step["step"] for step in story}
+    (run,) = rows(folder, "runs")
+    assert (run["app"], run["kind"]) == ("live", "live")
+    assert run["ended"] > run["started"]
+    table = list(csv.DictReader(io.StringIO(ingenium("transactions", "--csv", cwd=folder).out)))
+    assert [row["id"] for row in table] == [fill["id"] for fill in fills][:100]
+    made_again = ingenium("record", "live", "--rebuild", cwd=folder)
+    assert made_again.code == 0, made_again.err
+    assert rows(folder, "transactions", "--limit", "10000") == fills
+
+
+def _fills(url: Path) -> int:
+    with recorder.open(str(url)) as records:
+        return len(records.transactions())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("transactions",), "recordings in .ingenium: none"),
+        (("positions", "walk"), "there is no recording in .ingenium/walk/record.db"),
+        (("record", "live"), "has no server that runs"),
+        (("record", "live", "--once", "--rebuild"), "exclude each other"),
+        (("runs", "--database", "mysql://x/y"), "a database mysql://... is not known"),
+        (("run", "app.py", "--database", "x.db"), "--database goes with --record"),
+    ],
+)
+def test_what_cannot_be_done_says_why(folder: Path, arguments: tuple[str, ...], text: str) -> None:
+    ended = ingenium(*arguments, cwd=folder)
+    assert ended.code in {1, 2}
+    assert text in ended.err
