@@ -16,7 +16,7 @@ from simulation.stream import NAME, SimStream
 
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.journal_entry import JournalEntry, OrderState
-from ingenium.brokers.journal_rows import PREFIX
+from ingenium.brokers.journal_store import PREFIX
 from ingenium.components import Component, Portfolio
 from ingenium.components.failpoints import Point
 from ingenium.components.risk_gated import arm

@@ -345,7 +345,7 @@ def test_order_that_waits_for_cash_is_saved_when_the_bar_of_another_symbol_pays_
     rows = exchange.state_rows()
     exchange.changed_rows()
     reports = exchange.on_bar(replace(bar(60, "100 100 100 100", volume="1000"), symbol="IBM"))
-    assert [(each.order.id, each.quantity) for each in reports] == [("pays", 10), ("held", 4)]
+    assert [(each.order.id, each.quantity) for each in reports] == [("pays", D(10)), ("held", D(4))]
     for key, data in exchange.changed_rows().items():
         if data is None:
             del rows[key]
