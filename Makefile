@@ -5,24 +5,32 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium tests examples bench proto
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos endure check generate compile bench differential conformance lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos endure check format ci generate compile bench differential conformance lock clean
 
+# A test compares this list with the targets. Times are of a machine with two cores.
 help:
-	@echo "make setup     install everything into .venv"
-	@echo "make demo      thirteen years of prices through four processes over NATS"
-	@echo "make demo-go   the same with the strategy in Go, in three ways"
-	@echo "make demo-java  the same with the strategy in Java; demo-rust, demo-typescript"
-	@echo "make test      the test suite"
-	@echo "make simulate  the money path in SEEDS=20000 worlds where all goes wrong; SEED=7 for one and its trace"
-	@echo "make chaos     kill real processes under load, CYCLES=500 times, and count what is left"
-	@echo "make endure    an app under load for MINUTES=60: is its memory flat, do its files grow with its orders only"
-	@echo "make check     lint, types, imports, schema, generated code"
-	@echo "make generate  buf generate, and docs/asyncapi.yaml with its page"
-	@echo "make compile   make a backtest's inner loop faster, where there is a C compiler"
-	@echo "make bench     speed, as ratios against peers in the same run"
-	@echo "make differential  1,000,000 payloads through our codec and Go's"
-	@echo "make conformance  every runtime against every vector of the wire format"
-	@echo "make lock      renew the lock files in python/ from pyproject.toml"
+	@echo "target           needs besides Python           takes   purpose"
+	@echo "setup            Python 3.11, network           1 min   install everything into .venv"
+	@echo "demo             -                              20 s    thirteen years of prices through four processes over NATS"
+	@echo "demo-go          Go 1.24                        1 min   the demo with the strategy in Go, in three ways"
+	@echo "demo-java        JDK 17, Maven                  1 min   the demo with the strategy in Java"
+	@echo "demo-rust        cargo 1.89                     2 min   the demo with the strategy in Rust"
+	@echo "demo-typescript  Node.js 20, npm                1 min   the demo with the strategy in TypeScript"
+	@echo "test             Go, Node.js, JDK, cargo, tmux  20 min  the test suite; tests of other languages skip without their tools"
+	@echo "check            -                              2 min   lint, types, imports, schemas, generated code; changes nothing"
+	@echo "format           -                              1 s     format the Python code and apply safe lint fixes"
+	@echo "ci               Debian or Ubuntu               45 min  what the build runs, on a clean clone: setup, test, conformance, check, demo"
+	@echo "simulate         -                              10 min  the money path in SEEDS=20000 seeded worlds with faults; SEED=7 traces one"
+	@echo "chaos            -                              6 min   kill real processes under load CYCLES=100 times, then check the books"
+	@echo "endure           -                              60 min  an app under load for MINUTES=60: memory and disk use stay bounded"
+	@echo "conformance      as for test                    5 min   every runtime against every vector of the wire format"
+	@echo "differential     Go 1.24                        5 min   PAYLOADS=1000000 random payloads through the codec and through Go"
+	@echo "bench            network, C compiler            15 min  speed, as ratios to peers measured in the same run"
+	@echo "compile          C compiler                     1 min   compile the inner loop of backtests; COMPILE=0 removes the result"
+	@echo "generate         Go, cargo, npm                 1 min   regenerate code from proto/, and docs/asyncapi.yaml; skips absent tools"
+	@echo "lock             network                        1 min   renew python/requirements*.lock from pyproject.toml"
+	@echo "clean            -                              1 s     remove .venv, .ingenium, caches and compiled modules"
+	@echo "help             -                              1 s     this list"
 
 setup: $(READY)
 
@@ -75,6 +83,13 @@ check: $(READY)
 	cd python && ../$(BIN)/mypy ingenium ../tests ../examples/demo ../bench ../proto
 	cd python && ../$(BIN)/lint-imports
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/check.sh
+
+format: $(READY)
+	$(BIN)/ruff check --config python/pyproject.toml --fix $(CHECKED)
+	$(BIN)/ruff format --config python/pyproject.toml $(CHECKED)
+
+ci:
+	.ci/run
 
 generate: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" buf generate

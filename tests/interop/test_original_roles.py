@@ -21,7 +21,7 @@ from support.delivering import jetstream
 from support.running import ingenium, running
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "original"
-PEER = Path(__file__).parents[1] / "original_peer.py"
+PEER = Path(__file__).parents[1] / "support" / "original_peer.py"
 FOLDER = os.environ.get("INGENIUM_ORIGINAL_PROGRAMS", "")
 KINDS = ["peer", *(["original"] if FOLDER else [])]
 ROLES = ["ingestor", "strategy", "portfolio", "executor"]

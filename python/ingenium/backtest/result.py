@@ -18,7 +18,7 @@ from ingenium.backtest.stats import Statistics
 from ingenium.components import DataNote
 from ingenium.errors import BacktestError, MissingDependencyError
 from ingenium.events import Side
-from ingenium.exchange import FillCounters
+from ingenium.exchange import FillCounters, FillPolicy
 from ingenium.runtime.replay import OnStep, ReplayResult
 from ingenium.trading import Account, Fill, Trade
 
@@ -43,7 +43,8 @@ class BacktestResult:
         stats: The figures.
         equity: What the account was worth, step by step.
         replay: Counts, digest, account and fills of the run.
-        policy: Name of the rules by which the exchange filled; empty where it is not ours.
+        policy: Name of the rules by which the exchange filled, for people; empty where it is not
+            ours.
         notes: What the exchange counted.
         manifest: What went into the run.
         failure: Which component raised on what, when the run did not reach its end.
@@ -53,6 +54,8 @@ class BacktestResult:
         problems: What never happened, was not done or may be wrong, one line each with its likely
             cause: orders that were rejected, symbols that nobody sent, a strategy without signals,
             prices that jump as by a split. Empty for most runs.
+        fill_policy: The rules themselves; ``None`` where the exchange is not ours.
+        has_slippage: Whether fills at the market slip, as far as that is known.
     """
 
     stats: Statistics
@@ -66,6 +69,8 @@ class BacktestResult:
         default=None, repr=False, compare=False
     )
     problems: tuple[str, ...] = ()
+    fill_policy: FillPolicy | None = None
+    has_slippage: bool = False
 
     def __repr__(self) -> str:
         stats = self.stats
@@ -132,15 +137,15 @@ class BacktestResult:
 
     def flattering(self) -> list[str]:
         """Say what makes this result better than a market would."""
-        stats, notes = self.stats, self.notes
+        stats, notes, policy = self.stats, self.notes, self.fill_policy
         said: list[str] = []
         if stats.fills and not stats.commissions:
             said.append("no fees were paid")
-        if "slippage" not in self.policy:
+        if policy is not None and not self.has_slippage:
             said.append("fills at the market do not slip")
-        if "touch_fills=True" in self.policy:
+        if policy is not None and policy.touch_fills:
             said.append("limit orders fill when they are only touched")
-        if "volume_cap=None" in self.policy:
+        if policy is not None and policy.volume_cap is None:
             said.append("orders fill whatever the volume of the bar")
         if notes.uncapped_fills:
             said.append(

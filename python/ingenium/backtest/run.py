@@ -288,11 +288,13 @@ class _Backtest:
         log, asked = self._replay.log, self._asked
         replay = self._replay.result(complete=not failure)
         totals, policy = self._count(), ""
+        rules, has_slippage = None, False
         executor = self._app.executor
         if isinstance(executor, PaperExecutor):
             exchange = executor.exchange
-            policy = exchange.policy.name
-            if not isinstance(exchange.slippage, NoSlippage):
+            rules, has_slippage = exchange.policy, not isinstance(exchange.slippage, NoSlippage)
+            policy = rules.name
+            if has_slippage:
                 policy = f"{policy}, slippage {describe(exchange.slippage)}"
         curve, trades = self._curve, replay.trades
         if asked.figures_from is not None:
@@ -330,6 +332,8 @@ class _Backtest:
             failure,
             partial(_again, replace(asked, stressed=True)) if policy and can_run_again else None,
             problems=tuple(said),
+            fill_policy=rules,
+            has_slippage=has_slippage,
         )
 
 

@@ -60,7 +60,7 @@ def backtest(
         ),
     ] = None,
     no_stress: Annotated[
-        bool, typer.Option("--no-harsher", help="Leave that second run out of the report.")
+        bool, typer.Option("--no-stress", help="Leave the second run out of the report.")
     ] = False,
     check_lookahead: Annotated[
         bool,

@@ -111,7 +111,13 @@ class LiveFeed:
             raise ComponentError("ingest() has a yield: call self.send_data(event) instead")
         if not inspect.isawaitable(found):
             raise ComponentError("ingest() is no coroutine: write async def ingest(self)")
-        await found
+        try:
+            await found
+        except SystemExit as error:
+            # asyncio would end the whole run with this code, which may be 0.
+            raise ComponentError(
+                f"ingest() called sys.exit({error.code!r}): return, or raise an error"
+            ) from error
 
     def _report(self, text: str, error: Exception | None = None) -> None:
         self._bus.report(Incident(IncidentKind.FEED, text, error=error))

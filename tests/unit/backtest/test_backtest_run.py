@@ -28,7 +28,7 @@ from ingenium import (
 )
 from ingenium.backtest import BacktestResult
 from ingenium.brokers import PaperExecutor
-from ingenium.exchange import FeePerShare, FillPolicy
+from ingenium.exchange import FeePerShare, FillPolicy, SlippageBasisPoints
 from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
 from ingenium.strategies import SmaCross
@@ -104,6 +104,18 @@ def test_run_flattering_options_are_said() -> None:
     assert "whatever the volume" in said
     unknown = backtest.run(make("50", "50", "60", volume="0"))
     assert "1 of 1 fills are on bars without a volume" in " ".join(unknown.flattering())
+
+
+def test_run_flattering_options_are_those_of_the_policy_whatever_its_name() -> None:
+    policy = FillPolicy(touch_fills=True, volume_cap=None, name="house rules with slippage")
+    said = backtest.run(make("50", "50", "60", policy=policy)).flattering()
+    assert "limit orders fill when they are only touched" in said
+    assert "orders fill whatever the volume of the bar" in said
+    assert "fills at the market do not slip" in said
+    named = FillPolicy(name="never touch_fills=True, never volume_cap=None")
+    slips = make("50", "50", "60", policy=named, slippage=SlippageBasisPoints(Decimal(5)))
+    said = backtest.run(slips).flattering()
+    assert not {line for line in said if "touched" in line or "volume" in line or "slip" in line}
 
 
 def test_run_of_a_few_days_says_that_annual_figures_mean_little() -> None:

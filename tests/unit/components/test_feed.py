@@ -150,3 +150,14 @@ async def test_traceback_has_the_users_frames_once_and_then_a_count(
     [count] = others
     assert count.startswith("3 more (ValueError in test_feed.py, line ")
     assert count.endswith("ValueError: bar 4")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+async def test_feed_that_exits_has_failed_whatever_its_code(code: int) -> None:
+    class Exiting(Ingestor):
+        async def ingest(self) -> None:
+            raise SystemExit(code)
+
+    world = World(Exiting("exiting"), "stop")
+    with pytest.raises(FeedError, match=rf"ingest\(\) called sys.exit\({code}\): return, or raise"):
+        await world.feed.run()

@@ -132,3 +132,26 @@ async def test_program_that_is_stopped_while_it_waits_is_not_started_again() -> 
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
     assert len(world.children) == 1
+
+
+async def _run_feed(*, is_ready: bool) -> None:
+    def make() -> Child:
+        command = [sys.executable, "-c", ""]
+        return Child("feed", command, dict(os.environ), on_line=lambda *_: None)
+
+    part = Supervised(External("ingestor", ["feed"], name="feed"), make, lambda *_: None)
+    part.may_end = True
+    await part.start()
+    if is_ready:
+        part.ready()
+    async with asyncio.timeout(30):
+        await part.run()
+
+
+async def test_feed_that_the_app_ends_with_may_end_once_it_was_ready() -> None:
+    await _run_feed(is_ready=True)
+
+
+async def test_feed_that_ends_before_it_was_ready_has_failed_with_code_0_too() -> None:
+    with pytest.raises(DeployError, match="'feed' ended with 0 before the run did"):
+        await _run_feed(is_ready=False)

@@ -101,9 +101,9 @@ class Supervised:
             how = how_of(code)
             if code == FEED_FAILED and isinstance(self.component, Ingestor):
                 raise FeedError(f"{name!r} has failed: its output is above")
-            if code == 0 and self.may_end:
-                return
             if code == 0 and await self._was_all():
+                if self.may_end:
+                    return
                 self._on_line(name, f"{how}: it has sent what it had, and is not started again")
                 self.on_finished()
                 await asyncio.Event().wait()
@@ -128,7 +128,9 @@ class Supervised:
 
     async def _was_all(self) -> bool:
         """Whether the program was one that may end: an ingestor that has no more data."""
-        if not isinstance(self.component, External) or self.component.role != "ingestor":
+        if not isinstance(self.component, External):
+            return self.may_end
+        if self.component.role != "ingestor":
             return False
         # What it has sent may still be on its way.
         for _ in range(_ARRIVE_POLLS):
