@@ -23,7 +23,7 @@ from ingenium.brokers.journal_reports import (
 )
 from ingenium.brokers.journal_store import JournalStore, fill_key, signed
 from ingenium.brokers.open_questions import OpenQuestions
-from ingenium.brokers.order_outcomes import OrderOutcomes
+from ingenium.brokers.order_reporter import OrderReporter
 from ingenium.events import TradeUpdate
 from ingenium.trading.money import EXACT, ZERO
 
@@ -36,7 +36,7 @@ class JournalUpdates:
     Args:
         store: What follows is written into it.
         questions: What is answered, and what is to be asked.
-        outcomes: Reports what follows.
+        reporter: Reports what follows.
 
     Attributes:
         is_doubted: Whether all fills are to be read again, and positions compared; reset by who
@@ -46,11 +46,11 @@ class JournalUpdates:
     """
 
     def __init__(
-        self, store: JournalStore, questions: OpenQuestions, outcomes: OrderOutcomes
+        self, store: JournalStore, questions: OpenQuestions, reporter: OrderReporter
     ) -> None:
         self._store = store
         self._questions = questions
-        self._outcomes = outcomes
+        self._reporter = reporter
         self.is_doubted = False
         self.gaps: dict[str, None] = {}
         self.low: dict[str, Decimal] = {}
@@ -79,7 +79,7 @@ class JournalUpdates:
         self._adopt(entry, told)
         self._count(entry, told.filled)
         if told.update in {TradeUpdate.ACCEPTED, TradeUpdate.HELD}:
-            self._outcomes.say(entry, told.update)
+            self._reporter.say(entry, told.update)
         elif told.update not in ENDS:
             pass  # What is filled, the fills themselves say.
         elif entry.end is None and not (entry.has_ended and not entry.is_end_ours):
@@ -111,12 +111,12 @@ class JournalUpdates:
             entry.filled = EXACT.add(entry.filled, fill.quantity)
             self._note_gap(entry)
             self._store.move(fill.symbol, signed(fill.side, fill.quantity))
-            if self._outcomes.leaves(entry) < 0:
+            if self._reporter.leaves(entry) < 0:
                 problem = f"more is filled than the {entry.order.quantity:f} of its order"
         is_open = entry.end is None and not entry.has_ended
-        leaves = max(self._outcomes.leaves(entry), ZERO)
+        leaves = max(self._reporter.leaves(entry), ZERO)
         update = TradeUpdate.PARTIAL_FILL if leaves else TradeUpdate.FILLED
-        self._outcomes.report(
+        self._reporter.report(
             fill_event(
                 self._store.account, entry, fill, update, leaves if is_open else ZERO, problem
             )
@@ -132,7 +132,7 @@ class JournalUpdates:
         """A fill is listed after all whose quantity was taken over with the positions."""
         entry.filled = EXACT.add(entry.filled, fill.quantity)
         entry.excused = EXACT.subtract(entry.excused, fill.quantity)
-        self._outcomes.warn(
+        self._reporter.warn(
             f"fill {fill.id} of order {entry.order.id} ({fill_content(fill)}) is listed now: it is "
             "in the positions that the operator has taken over, and not booked again"
         )
@@ -155,7 +155,7 @@ class JournalUpdates:
 
     def doubt(self, symbol: str, problem: str) -> None:
         """Block a symbol, if it is known, and ask for a look at everything."""
-        self._outcomes.warn(problem)
+        self._reporter.warn(problem)
         self.is_doubted = True
         if symbol:
             self._store.block(symbol, problem)
@@ -178,8 +178,8 @@ class JournalUpdates:
                 "operator has taken its positions"
             )
             entry.state = ENDS[entry.end]
-            self._outcomes.say(entry, entry.end, entry.reason)
-            self._outcomes.forget_successor(entry)
+            self._reporter.say(entry, entry.end, entry.reason)
+            self._reporter.forget_successor(entry)
             self._store.prune()
 
     def tell_adopted(
@@ -194,7 +194,7 @@ class JournalUpdates:
             price: What it is worth, as far as that is known.
         """
         event = adoption_event(self._store.account, symbol, difference, cause, price)
-        self._outcomes.report(event)
+        self._reporter.report(event)
 
     def _count(self, entry: JournalEntry, filled: Decimal) -> None:
         """Take note of how much of an order the broker counts as filled."""
@@ -207,7 +207,7 @@ class JournalUpdates:
         if filled > entry.told:
             entry.told = filled
             self._store.touch(order_id)
-            most = EXACT.add(self._outcomes.leaves(entry), entry.counted)
+            most = EXACT.add(self._reporter.leaves(entry), entry.counted)
             if filled > most:
                 self.doubt(
                     entry.order.symbol,
@@ -267,7 +267,7 @@ class JournalUpdates:
         """An order is at the broker, whatever was thought of it."""
         order_id = entry.order.id
         if entry.is_end_ours:
-            self._outcomes.warn(
+            self._reporter.warn(
                 f"order {order_id} was given up as {entry.state}, and is at the broker after all: "
                 "it will be canceled"
             )
@@ -275,7 +275,7 @@ class JournalUpdates:
             entry.cancel, entry.is_cancel_sent = entry.cancel or HALT, False
         entry.state = OrderState.SUBMITTED
         self._clear_doubt(entry)
-        self._outcomes.say(entry, TradeUpdate.NEW)
+        self._reporter.say(entry, TradeUpdate.NEW)
         old = self._store.entries.get(entry.replaces)
         if old is not None and not old.has_ended and old.end is None:
             old.end = TradeUpdate.REPLACED
@@ -294,13 +294,13 @@ class JournalUpdates:
         if entry.has_ended or not (entry.is_at_broker or entry.end is not None):
             return
         before = entry.state
-        if self._outcomes.leaves(entry) <= 0:
+        if self._reporter.leaves(entry) <= 0:
             entry.state = OrderState.FILLED
         elif entry.end is not None and entry.counted >= entry.told:
             entry.state = ENDS[entry.end]
-            self._outcomes.note_end(entry)
-            self._outcomes.say(entry, entry.end, entry.reason)
-            self._outcomes.forget_successor(entry)
+            self._reporter.note_end(entry)
+            self._reporter.say(entry, entry.end, entry.reason)
+            self._reporter.forget_successor(entry)
         elif entry.filled:
             entry.state = OrderState.PARTIAL
         if entry.state is not before:
@@ -321,7 +321,7 @@ class JournalUpdates:
                 f"{fill_content(fill)}, and was {fill_content(known)} before",
             )
             return True
-        self._outcomes.warn(
+        self._reporter.warn(
             f"fill {fill.id} ({fill.side} {fill.quantity:f} {fill.symbol} at {fill.price:f}) is of "
             "an order that this app did not send"
         )

@@ -16,7 +16,7 @@ from ingenium.brokers.journal_entry import Call, CallKind, JournalEntry, OrderSt
 from ingenium.brokers.journal_store import JournalStore
 from ingenium.brokers.journal_updates import JournalUpdates
 from ingenium.brokers.open_questions import OpenQuestions
-from ingenium.brokers.order_outcomes import OrderOutcomes
+from ingenium.brokers.order_reporter import OrderReporter
 from ingenium.events import ExecutionEvent, TradeUpdate
 from ingenium.trading import Order
 
@@ -49,8 +49,8 @@ class OrderJournal:
     def __init__(self, account: str) -> None:
         self.store = JournalStore(account)
         self.questions = OpenQuestions()
-        self._outcomes = OrderOutcomes(self.store, self.questions)
-        self.updates = JournalUpdates(self.store, self.questions, self._outcomes)
+        self._reporter = OrderReporter(self.store, self.questions)
+        self.updates = JournalUpdates(self.store, self.questions, self._reporter)
         self.entries, self.open = self.store.entries, self.store.open
         self.positions, self.prices = self.store.positions, self.store.prices
         self.blocked = self.store.blocked
@@ -75,15 +75,15 @@ class OrderJournal:
 
     def take_events(self) -> list[ExecutionEvent]:
         """Return the reports that follow from what happened since the last call."""
-        return self._outcomes.take_events()
+        return self._reporter.take_events()
 
     def take_problems(self) -> list[str]:
         """Return what a person should know of what happened since the last call."""
-        return self._outcomes.take_problems()
+        return self._reporter.take_problems()
 
     def leaves(self, entry: JournalEntry) -> Decimal:
         """Return what is left of an order, less than nothing when it is over-filled."""
-        return self._outcomes.leaves(entry)
+        return self._reporter.leaves(entry)
 
     # What the broker says.
 
@@ -142,7 +142,7 @@ class OrderJournal:
             entry.cancel = who
             self.store.touch(order_id)
         if entry.state is OrderState.NEW:
-            self._outcomes.end(entry, TradeUpdate.CANCELED, "it was canceled before it left")
+            self._reporter.end(entry, TradeUpdate.CANCELED, "it was canceled before it left")
         return ""
 
     # What is to be done.
@@ -218,8 +218,8 @@ class OrderJournal:
         if entry.state is OrderState.NEW or (
             entry.state is OrderState.SUBMITTING and entry.unknown_since is None
         ):
-            self._outcomes.end(entry, update, reason)
-            self._outcomes.forget_successor(entry)
+            self._reporter.end(entry, update, reason)
+            self._reporter.forget_successor(entry)
         elif entry.state is OrderState.SUBMITTING:
             entry.state = OrderState.UNKNOWN
             self.store.touch(order_id)
@@ -228,7 +228,7 @@ class OrderJournal:
         """The broker refuses an order."""
         entry = self.entries[order_id]
         if entry.state is OrderState.SUBMITTING and entry.unknown_since is None:
-            self._outcomes.reject(entry, reason)
+            self._reporter.reject(entry, reason)
         elif entry.state is OrderState.SUBMITTING:
             # Perhaps just because the earlier attempt has taken the money.
             entry.state, entry.refusal = OrderState.UNKNOWN, reason
@@ -300,7 +300,7 @@ class OrderJournal:
             self._give_up(entry)
         elif is_late and not entry.needs_human:
             entry.needs_human = True
-            self._outcomes.warn(
+            self._reporter.warn(
                 f"order {order_id} ({entry.order.side} {entry.order.quantity:f} "
                 f"{entry.order.symbol}) had no answer, and the broker does not know it: look "
                 "there, then start with --adopt to take what the broker says as the truth"
@@ -321,7 +321,7 @@ class OrderJournal:
         misses, since = self.questions.missed.get(order.id, (0, now))
         self.questions.missed[order.id] = (misses + 1, since)
         if not misses:
-            self._outcomes.warn(f"the broker does not know order {order.id} any more: look there")
+            self._reporter.warn(f"the broker does not know order {order.id} any more: look there")
         if misses + 1 < _MISSES or now - since < timedelta(seconds=GRACE_SECONDS):
             # Lists of orders may lag behind.
             self.questions.to_check.add(order.id)
@@ -335,15 +335,15 @@ class OrderJournal:
 
     def _give_up(self, entry: JournalEntry) -> None:
         if entry.refusal:
-            self._outcomes.reject(entry, entry.refusal)
+            self._reporter.reject(entry, entry.refusal)
         elif entry.cancel:
-            self._outcomes.end(
+            self._reporter.end(
                 entry, TradeUpdate.CANCELED, "it was canceled before the broker got it"
             )
         else:
             reason = "the broker never got it, and it is too late to send it again"
-            self._outcomes.end(entry, TradeUpdate.EXPIRED, reason)
-        self._outcomes.forget_successor(entry)
+            self._reporter.end(entry, TradeUpdate.EXPIRED, reason)
+        self._reporter.forget_successor(entry)
 
     def keep_asking(self, order_id: str) -> None:
         """Do not send an order again for now."""
@@ -353,15 +353,15 @@ class OrderJournal:
         """A person says that an order is not at the broker."""
         entry = self.entries[order_id]
         if entry.state is OrderState.UNKNOWN:
-            self._outcomes.end(
+            self._reporter.end(
                 entry, TradeUpdate.REJECTED, "the broker does not know it, says the operator"
             )
-            self._outcomes.forget_successor(entry)
+            self._reporter.forget_successor(entry)
         elif entry.is_at_broker:
-            self._outcomes.end(
+            self._reporter.end(
                 entry, TradeUpdate.CANCELED, "the broker has forgotten it, says the operator"
             )
-            self._outcomes.forget_successor(entry)
+            self._reporter.forget_successor(entry)
 
     def cancel_sent(self, order_id: str) -> None:
         """The broker has taken a request to cancel."""
@@ -382,7 +382,7 @@ class OrderJournal:
             return ""
         who, entry.cancel = entry.cancel, ""
         self.store.touch(order_id)
-        self._outcomes.warn(f"the broker does not cancel order {order_id}: {reason}")
+        self._reporter.warn(f"the broker does not cancel order {order_id}: {reason}")
         return who
 
 

@@ -11,12 +11,12 @@ from ingenium.brokers.open_questions import OpenQuestions
 from ingenium.events import ExecutionEvent, TradeUpdate
 from ingenium.trading.money import EXACT
 
-__all__ = ["OrderOutcomes"]
+__all__ = ["OrderReporter"]
 
 _NO_REASON = "the broker gave no reason"
 
 
-class OrderOutcomes:
+class OrderReporter:
     """Ends orders, and collects the reports and problems that follow.
 
     Args:
