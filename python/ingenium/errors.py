@@ -25,6 +25,7 @@
     │   ├── DuplicateOrderError      it has an order of that id already
     │   └── BrokerTimeoutError (TimeoutError)  no answer: the outcome is unknown
     ├── ComponentError           a component raised, or is used wrongly
+    │   ├── EventRefusedError    a middleware kept an event from being handled
     │   ├── FeedError            an ingestor raised, and is not started again
     │   └── StateError           a saved state that does not fit what is to take it
     ├── LockstepError            a replay over the bus could not keep its components in step
@@ -181,6 +182,10 @@ class BrokerTimeoutError(BrokerError, TimeoutError):
 
 class ComponentError(IngeniumError):
     """A component raised in a handler, or is used wrongly."""
+
+
+class EventRefusedError(ComponentError):
+    """A middleware does not let a component handle an event."""
 
 
 class FeedError(ComponentError):

@@ -27,6 +27,7 @@ from ingenium.cli.rich_tables import print_lines
 from ingenium.cli.targets import AppTarget
 from ingenium.components import check_handlers, load_app
 from ingenium.errors import BacktestError
+from ingenium.trading.tally import counted
 
 __all__ = ["backtest"]
 
@@ -61,6 +62,13 @@ def backtest(
     ] = None,
     no_stress: Annotated[
         bool, typer.Option("--no-stress", help="Leave the second run out of the report.")
+    ] = False,
+    no_risk: Annotated[
+        bool,
+        typer.Option(
+            "--no-risk",
+            help="Do not hold orders against the risk limits of the app; the result says so.",
+        ),
     ] = False,
     check_lookahead: Annotated[
         bool,
@@ -104,6 +112,7 @@ def backtest(
                 end=last,
                 benchmark=benchmark,
                 timezone=timezone,
+                risk=not no_risk,
                 digest=digest,
                 on_step=progress.on_step,
                 on_app=check_handlers,
@@ -166,6 +175,13 @@ def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
         raise typer.Exit(1)
 
 
+def _limits(result: BacktestResult) -> list[tuple[str, str]]:
+    if result.limits == "none":
+        return []
+    denied = counted(result.denied_orders, "order")
+    return [("risk limits", "off" if result.limits == "off" else f"on, {denied} denied")]
+
+
 def _print(console: Console, result: BacktestResult, trades: int) -> None:
     if trades:
         print_trades(console, result.replay, trades, result.equity.zone)
@@ -174,6 +190,7 @@ def _print(console: Console, result: BacktestResult, trades: int) -> None:
         [
             *figures(result.stats, result.equity.zone),
             ("policy", result.policy or "-"),
+            *_limits(result),
             ("events digest", result.events_digest or "-"),
         ],
     )

@@ -178,5 +178,6 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
             for trade in result.trades
         ],
         "rejected_orders": result.rejected_orders,
+        "denials": [each.to_json() for each in result.denials],
         "problems": list(result.problems),
     }

@@ -276,6 +276,7 @@ def _as_json(
             "events_digest": each.events_digest,
             "bust": each.is_bust,
             "problems": list(each.problems),
+            "denied_orders": each.denied_orders,
         }
         for each in runs
     ]

@@ -102,6 +102,12 @@ def _print_problems(console: Console, runs: list[SweepRun], best: SweepRun | Non
             f"[yellow]problems:[/] {count:,} of {len(runs):,} runs have some, which --json lists",
             highlight=False,
         )
+    denied = sum(bool(run.denied_orders) for run in runs)
+    if denied:
+        console.print(
+            f"[yellow]risk limits[/] denied orders in {denied:,} of {len(runs):,} runs",
+            highlight=False,
+        )
 
 
 def _print_heat_map(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ingenium.components import load_app
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 
 __all__ = [
@@ -70,7 +71,7 @@ def app_and_roster(target: str | None) -> tuple[str | None, dict[str, str]]:
     if target is None or _NAME.fullmatch(target):
         return target, {}
     app = load_app(target)
-    return app.name, {component.name: component.role for component in app.components}
+    return app.name, {component.name: role_of(component) for component in app.components}
 
 
 def settings_with(server: str | None) -> Settings:

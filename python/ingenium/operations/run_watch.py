@@ -13,6 +13,7 @@ from ingenium.bus.base import Message, Subscription
 from ingenium.bus.envelope import unpack
 from ingenium.clock import SystemClock
 from ingenium.components import App
+from ingenium.components.base import role_of
 from ingenium.errors import BusError, BusPermissionError, DecodeError, IngeniumError
 from ingenium.events import DenialEvent, ExecutionEvent, OrderEvent, decode
 from ingenium.operations.account_money import AppMoney, money_of
@@ -86,7 +87,7 @@ class RunWatch:
             await self._look(bus)
 
     async def _look(self, bus: NatsBus) -> None:
-        components = [ComponentState(each.name, each.role) for each in self._app.components]
+        components = [ComponentState(each.name, role_of(each)) for each in self._app.components]
         now = monotonic()
         said = {name: Heard(status, now - at) for name, (status, at) in self._said.items()}
         money = self.money = money_of(components, said)

@@ -15,6 +15,7 @@ from ingenium.bus.base import Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream, StreamState, check_gap
 from ingenium.components import Executor, Portfolio
+from ingenium.components.handle_of import handle_of
 from ingenium.deploy.local.positions import (
     PORTFOLIO,
     STREAM,
@@ -143,9 +144,9 @@ async def verify(
     check_gap(stream.name, state, kept.position.sequence, kept.position.created)
     # Without its beginning the books cannot be made.
     check_gap(stream.name, state, 0, state.created)
-    portfolio.price_as(kept.priced)
+    handle_of(portfolio).books.price_as(kept.priced)
     # A portfolio that has booked nothing yet has written no account down.
-    kept.rows.setdefault("account", portfolio.book_rows()["account"])
+    kept.rows.setdefault("account", handle_of(portfolio).books.saved.rows()["account"])
     result = Verified(portfolio.name, kept.position.sequence, waiting=len(kept.outbox))
     learner = Learner(portfolio, stream.name, state.created, kept.position.sequence)
     census = _Census(portfolio.name)
@@ -164,7 +165,9 @@ async def verify(
     result.orders, result.executions = len(learner.sent), len(learner.seen)
     result.repeated = census.repeated
     rebuilt = {
-        key: data for key, data in portfolio.book_rows().items() if key.startswith(_COMPARED)
+        key: data
+        for key, data in handle_of(portfolio).books.saved.rows().items()
+        if key.startswith(_COMPARED)
     }
     result.digest = state_digest(rebuilt)
     result.differences = [

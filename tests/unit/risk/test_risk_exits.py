@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import Incident, IncidentKind, MemoryBus
-from ingenium.components import Executor, Portfolio, arm
+from ingenium.components import Executor, Portfolio, arm, handle_of
 from ingenium.events import (
     ControlEvent,
     DataEvent,
@@ -85,19 +85,22 @@ class Trader:
 
     @property
     def gate(self) -> RiskGate:
-        assert self.portfolio.gate is not None
-        return self.portfolio.gate
+        gate = handle_of(self.portfolio).risk.gate
+        assert gate is not None
+        return gate
 
     def begin(self) -> None:
         self.count += 1
-        self.portfolio.begin(f"cause {self.count}", self.now)
+        handle_of(self.portfolio).begin(f"cause {self.count}", self.now)
 
     def price(self, price: int) -> None:
         self.begin()
         text = str(price)
         ohlc = Ohlc(open=text, high=text, low=text, close=text)
-        self.portfolio.handle_data(DataEvent(symbol="A", timestamp=self.now.isoformat(), ohlc=ohlc))
-        self.portfolio.take()
+        handle_of(self.portfolio).handle_data(
+            DataEvent(symbol="A", timestamp=self.now.isoformat(), ohlc=ohlc)
+        )
+        handle_of(self.portfolio).take()
 
     def send(self, side: str, quantity: int, kind: str = "market", price: int = 100) -> Order:
         order, event = self.ask(side, quantity, kind, price)
@@ -110,7 +113,9 @@ class Trader:
         self.begin()
         arguments: dict[str, Any] = {"type": kind, **prices_of(kind, price), **more}
         order = self.portfolio.send_order("A", side, quantity, **arguments)
-        [event] = [e for e in self.portfolio.take() if isinstance(e, OrderEvent | DenialEvent)]
+        [event] = [
+            e for e in handle_of(self.portfolio).take() if isinstance(e, OrderEvent | DenialEvent)
+        ]
         return order, event
 
     def denied(self, side: str, quantity: int, kind: str = "market", **more: Any) -> DenialEvent:
@@ -123,17 +128,17 @@ class Trader:
 
     def report(self, order: Order, **fields: Any) -> None:
         self.begin()
-        self.portfolio.handle_execution(
+        handle_of(self.portfolio).handle_execution(
             ExecutionEvent(id=f"e{self.count}", order_id=order.id, timestamp=self.now, **fields)
         )
-        self.portfolio.take()
+        handle_of(self.portfolio).take()
 
     def control(self, state: str) -> None:
         self.begin()
-        self.portfolio.handle_control(
+        handle_of(self.portfolio).handle_control(
             ControlEvent(id=f"c{self.count}", state=state, sender="ann@trader-1", reason="why")
         )
-        self.portfolio.take()
+        handle_of(self.portfolio).take()
 
 
 # Every order of fills.
@@ -189,20 +194,20 @@ def test_gates_let_out_what_only_reduces_and_hold_what_goes_beyond_a_limit(
     trader = Trader(held)
     executor = Executor("executor")
     arm(executor, OFF)
-    executor.begin("start", NOW)
+    handle_of(executor).begin("start", NOW)
     if held:
-        executor.book.adopt("A", Decimal(held), Decimal(100))
+        handle_of(executor).risk.account.adopt("A", Decimal(held), Decimal(100))
     for (side, quantity), kind_ in zip(working, work, strict=False):
         order = trader.send(side, quantity, kind_)
-        assert executor.admit(order) is None
+        assert handle_of(executor).risk.admit(order) is None
     trader.price(price)
-    executor.book.account.mark("A", str(price))
+    handle_of(executor).risk.account.account.mark("A", str(price))
     if only_reduces(held, working, new):
         arm(trader.portfolio, RiskLimits(**TIGHT))
         arm(executor, RiskLimits(**TIGHT))
         order, event = trader.ask(*new, kind, price)
         assert isinstance(event, OrderEvent), event
-        assert executor.admit(order) is None
+        assert handle_of(executor).risk.admit(order) is None
         return
     # Beyond a limit when all the worst comes together, and it is this order that makes it worse.
     after, before = worst(held, [*working, new]), worst(held, working)
@@ -215,7 +220,11 @@ def test_gates_let_out_what_only_reduces_and_hold_what_goes_beyond_a_limit(
         assert isinstance(event, DenialEvent)
         assert event.reason == "max_symbol_notional"
         assert "EXIT" not in event.detail
-        denial = executor.admit(order.__class__.from_event(event.order)) if event.order else None
+        denial = (
+            handle_of(executor).risk.admit(order.__class__.from_event(event.order))
+            if event.order
+            else None
+        )
         assert denial is None or not denial.is_exit
 
 
@@ -313,13 +322,13 @@ def test_stop_is_moved_and_made_smaller_above_every_limit() -> None:
     arm(trader.portfolio, RiskLimits(**TIGHT))
     trader.begin()
     moved = trader.portfolio.replace_order(stop.id, stop_price=70)
-    [event] = trader.portfolio.take()
+    [event] = handle_of(trader.portfolio).take()
     assert isinstance(event, ReplaceEvent)
     trader.report(stop, update="replaced")
     for quantity in (10, 4):
         trader.begin()
         moved = trader.portfolio.replace_order(moved.id, stop_price=80, quantity=quantity)
-        [event] = trader.portfolio.take()
+        [event] = handle_of(trader.portfolio).take()
         assert isinstance(event, ReplaceEvent)
         trader.report(
             Order(id=event.order_id, symbol="A", side=Side.SELL, quantity=Decimal(1)),
@@ -327,7 +336,7 @@ def test_stop_is_moved_and_made_smaller_above_every_limit() -> None:
         )
     trader.begin()
     trader.portfolio.replace_order(moved.id, quantity=11)
-    events = trader.portfolio.take()
+    events = handle_of(trader.portfolio).take()
     assert [type(event) for event in events if not isinstance(event, ControlEvent)] == [DenialEvent]
 
 
@@ -348,7 +357,7 @@ def test_protection_of_a_bracket_is_moved_above_every_limit() -> None:
     arm(trader.portfolio, RiskLimits(**TIGHT))
     trader.begin()
     trader.portfolio.replace_order(stop.id, stop_price=50)
-    [event] = trader.portfolio.take()
+    [event] = handle_of(trader.portfolio).take()
     assert isinstance(event, ReplaceEvent)
 
 
@@ -359,17 +368,17 @@ def test_protection_is_moved_before_there_is_a_position(state: str) -> None:
     [stop] = order.protective_orders()
     executor = Executor("executor")
     arm(executor, OFF)
-    executor.begin("x", NOW)
-    assert executor.admit(order) is None
+    handle_of(executor).begin("x", NOW)
+    assert handle_of(executor).risk.admit(order) is None
     arm(trader.portfolio, RiskLimits(**TIGHT))
     arm(executor, RiskLimits(**TIGHT))
     trader.control(state)
-    executor.handle_control(ControlEvent(id="c", state=state, sender="ann@trader-1"))
+    handle_of(executor).handle_control(ControlEvent(id="c", state=state, sender="ann@trader-1"))
     trader.begin()
     moved = trader.portfolio.replace_order(stop.id, stop_price=50)
-    [event] = trader.portfolio.take()
+    [event] = handle_of(trader.portfolio).take()
     assert isinstance(event, ReplaceEvent)
-    assert executor.admit(moved, replaces=stop) is None
+    assert handle_of(executor).risk.admit(moved, replaces=stop) is None
 
 
 # The rate.
@@ -467,16 +476,20 @@ def test_loop_of_denied_exits_does_not_fill_the_log_nor_hides_another_symbol(
     trader = halted()
     executor = Executor("executor")
     arm(executor, RiskLimits())
-    executor.begin("x", NOW)
+    handle_of(executor).begin("x", NOW)
     for symbol in ("A", "B"):
-        executor.book.adopt(symbol, Decimal(10), Decimal(100))
-    executor.halt("a test")
+        handle_of(executor).risk.account.adopt(symbol, Decimal(10), Decimal(100))
+    handle_of(executor).risk.halt("a test")
     caplog.clear()
     with caplog.at_level(logging.ERROR):
         for number in range(100):
             trader.denied("sell", 10)
-            executor.admit(Order(id=f"o{number}", symbol="A", side=Side.SELL, quantity=Decimal(1)))
-        executor.admit(Order(id="other", symbol="B", side=Side.SELL, quantity=Decimal(1)))
+            handle_of(executor).risk.admit(
+                Order(id=f"o{number}", symbol="A", side=Side.SELL, quantity=Decimal(1))
+            )
+        handle_of(executor).risk.admit(
+            Order(id="other", symbol="B", side=Side.SELL, quantity=Decimal(1))
+        )
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 5 + 5 + 1
     assert "sell 1 B market" in lines[-1]
@@ -490,15 +503,15 @@ async def test_denied_exit_is_an_incident_of_the_bus() -> None:
     arm(executor, RiskLimits())
     member = LiveRunner(bus, executor)
     await member.start()
-    executor.book.adopt("A", Decimal(10), Decimal(100))
-    executor.halt("a test")
-    executor.begin("x", NOW)
+    handle_of(executor).risk.account.adopt("A", Decimal(10), Decimal(100))
+    handle_of(executor).risk.halt("a test")
+    handle_of(executor).begin("x", NOW)
     executor.on_order(
         Order(id="o", symbol="A", side=Side.SELL, quantity=Decimal(10), timestamp=NOW).to_event()
     )
     [incident] = [each for each in incidents if each.kind is IncidentKind.EXIT_DENIED]
     assert incident.detail.startswith("executor 'paper': EXIT DENIED, sell 10 A market")
-    [rejected] = [e for e in executor.take() if isinstance(e, ExecutionEvent)]
+    [rejected] = [e for e in handle_of(executor).take() if isinstance(e, ExecutionEvent)]
     assert rejected.update == "rejected"
     assert rejected.reason is not None
     assert rejected.reason.startswith("halted: EXIT DENIED, sell 10 A market")
@@ -508,12 +521,12 @@ async def test_denied_exit_is_an_incident_of_the_bus() -> None:
 def test_exit_that_comes_too_late_is_an_alarm(caplog: pytest.LogCaptureFixture) -> None:
     executor = Executor("executor")
     arm(executor, RiskLimits())
-    executor.begin("x", NOW)
-    executor.book.adopt("A", Decimal(10), Decimal(100))
+    handle_of(executor).begin("x", NOW)
+    handle_of(executor).risk.account.adopt("A", Decimal(10), Decimal(100))
     for side in ("buy", "sell"):
         event = OrderEvent(id=side, symbol="A", side=side, quantity="10", type="market")
         with caplog.at_level(logging.ERROR):
-            executor.handle_late(event, 45.0)
+            handle_of(executor).handle_late(event, 45.0)
     [record] = caplog.records
     assert "EXIT DENIED, sell 10 A" in record.getMessage()
     assert "it is 45.0 s old" in record.getMessage()
@@ -538,8 +551,10 @@ def test_signal_against_a_position_that_comes_too_late_is_an_alarm(
     trader = Trader(held)
     trader.begin()
     with caplog.at_level(logging.ERROR):
-        trader.portfolio.handle_late(SignalEvent(id="s1", symbol="A", signal=signal), 40.0)
-    [event] = trader.portfolio.take()
+        handle_of(trader.portfolio).handle_late(
+            SignalEvent(id="s1", symbol="A", signal=signal), 40.0
+        )
+    [event] = handle_of(trader.portfolio).take()
     assert isinstance(event, DenialEvent)
     assert event.reason == "late"
     assert event.detail.endswith("signal 's1' of A is 40 s old")

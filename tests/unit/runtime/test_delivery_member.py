@@ -17,7 +17,7 @@ from ingenium.bus import MemoryBus
 from ingenium.bus.envelope import headers_for
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
 from ingenium.clock import ManualClock
-from ingenium.components import Executor, Portfolio, Strategy
+from ingenium.components import Executor, Portfolio, Strategy, handle_of
 from ingenium.components.failpoints import Point
 from ingenium.errors import BusTimeoutError, ComponentError, StreamError
 from ingenium.events import (
@@ -127,7 +127,7 @@ async def test_portfolio_restarts_to_the_same_state(world: World) -> None:
         await orders_are(world, 3)
     second = FixedQuantity(10)
     async with world.running(second):
-        assert second.state_rows() == first.state_rows()
+        assert handle_of(second).state_rows() == handle_of(first).state_rows()
         assert second.position("AAPL").quantity == 4
         assert second.pending("AAPL") == first.pending("AAPL")
         await world.say(fill(one, 2, quantity="6", update="filled"), EXECUTION)
@@ -148,7 +148,7 @@ async def test_portfolio_without_its_file_learns_from_the_stream(world: World) -
     world.disk = sqlite3.connect(":memory:")
     second = FixedQuantity(10)
     async with world.running(second):
-        assert second.state_rows() == first.state_rows()
+        assert handle_of(second).state_rows() == handle_of(first).state_rows()
         # An execution that it has learned is known as one.
         await world.stream.append(EXECUTION, encode(fill(one, quantity="4", update="partial_fill")))
         await world.signal(3, Signal.SHORT)

@@ -8,7 +8,7 @@ from typing import Protocol
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.manifest import Manifest
 from ingenium.backtest.stats import Statistics
-from ingenium.runtime.replay import ReplayResult
+from ingenium.runtime.replay import DeniedOrders, ReplayResult
 from ingenium.trading import Account, Trade
 
 __all__ = ["ReportedRun"]
@@ -60,6 +60,21 @@ class ReportedRun(Protocol):
     @property
     def events_digest(self) -> str | None:
         """SHA-256 over the ordered event log; ``None`` where it was not asked for."""
+        ...
+
+    @property
+    def limits(self) -> str:
+        """Whether orders were held against limits of risk: ``none``, ``on`` or ``off``."""
+        ...
+
+    @property
+    def denials(self) -> Sequence[DeniedOrders]:
+        """The orders that limits of risk stopped, one entry for each limit."""
+        ...
+
+    @property
+    def denied_orders(self) -> int:
+        """How many orders limits of risk stopped."""
         ...
 
     def flattering(self) -> list[str]:

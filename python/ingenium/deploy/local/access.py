@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ingenium.components import App, External
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 from ingenium.nats_server import EmbeddedServer
 from ingenium.nats_server.accounts import Accounts
@@ -25,7 +26,7 @@ def accounts_of(app: App, settings: Settings, *, prefix: str = "") -> Accounts:
     """
     components: dict[str, list[str]] = {}
     for component in app.components:
-        components.setdefault(component.role, []).append(component.name)
+        components.setdefault(role_of(component), []).append(component.name)
     programs = [each.name for each in app.components if isinstance(each, External)]
     space = SubjectSpace(settings.prefix or app.prefix)
     return Accounts(app.name, components, settings.data_subjects, prefix, space, programs)

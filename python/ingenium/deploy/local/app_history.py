@@ -6,10 +6,19 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
-from ingenium.components import App, Component, External, Ingestor, Strategy
+from ingenium.components import (
+    App,
+    Component,
+    External,
+    Ingestor,
+    Middleware,
+    RunnerKind,
+    Strategy,
+)
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ConfigError
 from ingenium.events import DataEvent
-from ingenium.runtime.dispatch import start_component, stop_component
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.replay import Feed, Item, Turn, next_turn
 from ingenium.runtime.warm_up import WarmUp
 
@@ -21,10 +30,16 @@ class AppHistory:
 
     Args:
         ingestors: Which; each is read from its beginning every time.
+        middleware: Called when an ingestor starts and stops.
     """
 
-    def __init__(self, ingestors: Sequence[Ingestor]) -> None:
+    def __init__(
+        self, ingestors: Sequence[Ingestor], middleware: Sequence[Middleware] = ()
+    ) -> None:
         self._ingestors = ingestors
+        self._dispatchers = [
+            Dispatcher(ingestor, middleware, RunnerKind.WARM_UP) for ingestor in ingestors
+        ]
 
     @property
     def total(self) -> int | None:
@@ -57,12 +72,12 @@ class AppHistory:
             items: list[Item] = []
             if turn.feed not in begun:
                 begun.add(turn.feed)
-                feed.ingestor.first_time = time
-                sent = await start_component(feed.ingestor, time)
+                handle_of(feed.ingestor).first_time = time
+                sent = await self._dispatchers[turn.feed].start(time)
                 items += [event for event in sent if isinstance(event, DataEvent)]
             yield time, items + await feed.take(turn.until_symbol)
         for place in begun:
-            await stop_component(self._ingestors[place], feeds[place].read_until)
+            await self._dispatchers[place].stop(feeds[place].read_until)
 
 
 def warm_up_of(app: App, component: Component, report: Callable[[str], None]) -> WarmUp | None:
@@ -75,7 +90,8 @@ def warm_up_of(app: App, component: Component, report: Callable[[str], None]) ->
     """
     if not app.warm_up or not isinstance(component, Strategy):
         return None
-    return WarmUp(component, AppHistory(app.warm_up), report)
+    history = AppHistory(app.warm_up, app.middleware)
+    return WarmUp(component, history, report, app.middleware)
 
 
 async def check_history(app: App) -> str:
@@ -90,7 +106,7 @@ async def check_history(app: App) -> str:
     """
     if not app.warm_up:
         return ""
-    async with aclosing(AppHistory(app.warm_up).items()) as instants:
+    async with aclosing(AppHistory(app.warm_up, app.middleware).items()) as instants:
         if await anext(instants, None) is None:
             names = ", ".join(ingestor.name for ingestor in app.warm_up)
             raise ConfigError(

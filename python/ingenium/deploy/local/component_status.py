@@ -15,7 +15,8 @@ from ingenium.brokers import BrokerExecutor
 from ingenium.brokers.journal_entry import OrderState
 from ingenium.clock import SystemClock
 from ingenium.components import Component, Portfolio
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.base import role_of
+from ingenium.components.handle_of import risk_of
 from ingenium.deploy.local.account_status import account_status, working_orders_of
 from ingenium.errors import StoreError
 from ingenium.events import TradingState
@@ -82,7 +83,7 @@ class StatusMaker:
         status = ComponentStatus(
             app=self._app,
             component=component.name,
-            role=component.role,
+            role=role_of(component),
             language="python",
             version=_version.__version__,
             life=self._life,
@@ -131,11 +132,12 @@ class StatusMaker:
         return seen
 
     def _add_trading(self, status: ComponentStatus, component: Component) -> None:
-        if not isinstance(component, RiskGated) or component.gate is None:
+        risk = risk_of(component)
+        if risk is None or risk.gate is None:
             return
         # What is not yet seen of a kill file holds all the same from the next order on.
-        outside = component.kill_switch() if component.kill_switch is not None else None
-        switch = component.gate.switch
+        outside = risk.kill_switch() if risk.kill_switch is not None else None
+        switch = risk.gate.switch
         state, standing = switch.state, switch.standing
         reason = "" if standing is None else str(standing)
         if outside is not None and outside[0] is not state and state is not TradingState.HALTED:
@@ -153,12 +155,13 @@ def problems_of(component: Component) -> list[str]:
             for entry in component.journal.open.values()
             if entry.state is OrderState.UNKNOWN
         ]
-    if isinstance(component, RiskGated) and component.gate is not None:
+    risk = risk_of(component)
+    if risk is not None and risk.gate is not None:
         found += [
             f"{symbol} is halted: {standing.reason}"
-            for symbol, standing in sorted(component.gate.switch.halted_symbols.items())
+            for symbol, standing in sorted(risk.gate.switch.halted_symbols.items())
         ]
-        found += [f"EXIT DENIED in {symbol}" for symbol in sorted(component.gate.denied_exits)]
+        found += [f"EXIT DENIED in {symbol}" for symbol in sorted(risk.gate.denied_exits)]
     return found
 
 

@@ -21,7 +21,7 @@ class LagWatch:
     """
 
     def __init__(self, component: Component) -> None:
-        self._what = f"{component.role} {component.name!r}"
+        self._what = f"{component}"
         self._looks = 0
         self._said: float | None = None
 

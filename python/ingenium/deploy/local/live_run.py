@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ingenium._gen.ingenium.v1 import LockstepReport
+from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
-from ingenium.deploy.local.report_senders import may_report, report_patterns
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.server_care import ServerCare
 from ingenium.deploy.local.server_connections import ServerConnections
@@ -21,6 +21,7 @@ from ingenium.deploy.local.signals import Stop
 from ingenium.deploy.local.supervisor import CrashLoopError, Supervised
 from ingenium.errors import BusTimeoutError, DeployError
 from ingenium.events import decode
+from ingenium.subjects.names import status_subject
 from ingenium.subjects.space import DOCUMENTED
 
 __all__ = ["Halt", "run_live"]
@@ -71,13 +72,21 @@ async def run_live(
     external = {c.name for c in app.components if isinstance(c, External)}
     supervised = {part.component.name: part for part in parts if isinstance(part, Supervised)}
 
-    def on_report(message: Message) -> None:
-        name = decode(LockstepReport, message.payload).component
-        if not may_report(app, message.subject, name):
+    lives: dict[str, str] = {}
+
+    def on_status(message: Message) -> None:
+        status = decode(ComponentStatus, message.payload)
+        # A server with accounts lets each component publish on the subject of its own name only.
+        name = message.subject.rpartition(".")[2]
+        if status.component != name:
             _log.warning(
-                "a report in the name of %r is refused: it came on %s", name, message.subject
+                "a status of %r is refused: it came on %s", status.component, message.subject
             )
             return
+        # The same start of a component says so again every few seconds.
+        if status.state != "ready" or lives.get(name) == status.life:
+            return
+        lives[name] = status.life
         if name in ready and name not in external:
             ready[name].set()
         if name in supervised:
@@ -88,10 +97,9 @@ async def run_live(
     watch = ProgramWatch(
         bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
     )
-    reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
-    for subscription in reports:
-        subscription.is_spare = True  # a report that is lost is missing in nobody's data
-    ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
+    statuses = await bus.subscribe(status_subject(app.name, "*"), on_status)
+    statuses.is_spare = True  # the next status follows
+    ordered = sorted(parts, key=lambda part: _ORDER.index(role_of(part.component)))
     started: list[Runner] = []
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
@@ -113,7 +121,7 @@ async def run_live(
             tasks.append(asyncio.create_task(part.run()))
             if isinstance(part, Supervised):
                 # A warm-up takes as long as its history is, and says how far it is.
-                warms = bool(app.warm_up) and component.role == "strategy"
+                warms = bool(app.warm_up) and role_of(component) == "strategy"
                 limit = None if warms else _READY_SECONDS
                 await _until_ready(part, tasks[-1], asked, ready[component.name], limit)
         if not stop.asked:
@@ -136,8 +144,7 @@ async def run_live(
                 await asyncio.gather(task, return_exceptions=True)
                 await _stop(part, {bus, *buses})
             await watch.stop()
-            for subscription in reports:
-                await subscription.stop()
+            await statuses.stop()
         finally:
             # Until here, so that a server that dies while they stop is there again for them.
             for each in caring:
@@ -162,8 +169,8 @@ async def _until_end(
             return
         running -= done
         for component in (tasks[task].component for task in done):
-            if component.role != "ingestor":
-                raise DeployError(f"{component.role} {component.name!r} ended before the run did")
+            if role_of(component) != "ingestor":
+                raise DeployError(f"{component} ended before the run did")
             feeds.remove(component.name)
             rest = "the app ends with it, as its on_end='stop' asks"
             if feeds:
@@ -207,8 +214,7 @@ async def _until_ready(
         run.result()
     if not ready.is_set() and not asked.done() and not is_silent:
         raise DeployError(
-            f"{component.role} {component.name!r} did not become ready within "
-            f"{limit or 0:g} s{program.expectation}"
+            f"{component} did not become ready within {limit or 0:g} s{program.expectation}"
         )
     if (ready.is_set() or is_silent) and not program.is_ready:
         program.ready()
@@ -218,7 +224,7 @@ def _all_ready(app: App, watch: ProgramWatch) -> str:
     """Say who is connected and listens, and who does not yet."""
 
     def state(component: Component) -> str:
-        name = f"{component.role} {component.name}"
+        name = f"{role_of(component)} {component.name}"
         return f"{name} ({watch.state_of(component)})" if isinstance(component, External) else name
 
     there = [state(c) for c in app.components if watch.is_ready(c)]

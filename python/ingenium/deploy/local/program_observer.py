@@ -12,6 +12,7 @@ from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.clock import SystemClock
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.status_reporter import INTERVAL_SECONDS
 from ingenium.deploy.local.supervisor import Supervised
@@ -57,7 +58,7 @@ class _Observer:
             status = ComponentStatus(
                 app=self._app,
                 component=component.name,
-                role=component.role,
+                role=role_of(component),
                 # Ours say themselves how they are, once they are connected.
                 language="" if isinstance(component, External) else "python",
                 host=socket.gethostname(),

@@ -10,6 +10,7 @@ from ingenium.bus.base import Bus, Message, Subscription
 from ingenium.bus.envelope import source_of
 from ingenium.bus.roles import owner_of
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.deploy.local.program_subjects import described, output_of, subjects_needed
 from ingenium.deploy.local.server_connections import Connection, ServerConnections
 from ingenium.subjects.grammar import matches
@@ -47,7 +48,7 @@ class _Watched:
 
     @property
     def title(self) -> str:
-        return f"{self.component.role} {self.component.name!r}"
+        return f"{self.component}"
 
 
 class ProgramWatch:
@@ -356,7 +357,7 @@ def _taking_part(watched: _Watched) -> set[int]:
 def _may_be(component: Component, user: str) -> bool:
     """Whether a connection with a user may be a component's; one that is nobody's user may."""
     role, name = owner_of(user)
-    return not role or (role == component.role and name in {"", component.name})
+    return not role or (role == role_of(component) and name in {"", component.name})
 
 
 def _expectation(watched: _Watched) -> str:

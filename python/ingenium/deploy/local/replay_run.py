@@ -119,8 +119,7 @@ async def _let_end(app: App, parts: Sequence[Runner], tasks: Sequence[asyncio.Ta
     _, late = await asyncio.wait(reporting, timeout=_END_SECONDS)
     if late:
         slow = ", ".join(
-            f"{part.component.role} {part.component.name!r}"
-            f" ({handler_place(part.component, 'on_stop')})"
+            f"{part.component} ({handler_place(part.component, 'on_stop')})"
             for part, task in zip(parts, tasks, strict=True)
             if task in late
         )

@@ -17,16 +17,17 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, open_stream
 from ingenium.clock import SystemClock
 from ingenium.components import App, External, Strategy
 from ingenium.components.app import CONDUCTOR
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.base import role_of
+from ingenium.components.handle_of import risk_of
 from ingenium.config import Settings
 from ingenium.deploy.local.access import served
+from ingenium.deploy.local.account_check import check_accounts
 from ingenium.deploy.local.app_history import check_history
 from ingenium.deploy.local.app_space import remember_prefix, replay_lease, settings_of
 from ingenium.deploy.local.component_process import play_component
 from ingenium.deploy.local.live_run import run_live
 from ingenium.deploy.local.local_halt import halt_by_file
 from ingenium.deploy.local.program_observer import observed_programs
-from ingenium.deploy.local.ready_report import report_ready
 from ingenium.deploy.local.replay_run import run_replay
 from ingenium.deploy.local.run_lock import run_locked
 from ingenium.deploy.local.runner_factory import AT_MOST_ONCE, keeps_streams
@@ -148,7 +149,7 @@ async def run_app(
 
             if not app.historical:
                 if access.differs and (first := _first_reader(app)):
-                    reader = await connect(first.role, f"ingenium {app.name}", first.name)
+                    reader = await connect(role_of(first), f"ingenium {app.name}", first.name)
                 if not await make_streams():
                     on_notice(AT_MOST_ONCE)
                 if text := await start_notice(bus, app, settings):
@@ -160,16 +161,16 @@ async def run_app(
             for component in app.components:
                 own = bus
                 if access.differs and not processes and not isinstance(component, External):
-                    own = await connect(component.role, component.name, component.name)
+                    own = await connect(role_of(component), component.name, component.name)
                     buses.append(own)
                     if not app.historical:
                         # Before any part runs: accounts of another app are found here.
-                        await report_ready(own, app, component)
+                        await check_accounts(own, app, component)
                 part = await make_runner(
                     own,
                     app,
                     component,
-                    access.settings_for(component.role, component.name),
+                    access.settings_for(role_of(component), component.name),
                     target,
                     own_process=processes,
                     on_line=on_line,
@@ -260,7 +261,7 @@ async def run_component(
         if component is None:
             options = options_for(settings, OPERATOR)
         else:
-            options = options_for(settings, component.role, component=name)
+            options = options_for(settings, role_of(component), component=name)
         bus = await unless_stopped(
             stop, NatsBus.connect(settings.nats_server, name=name, options=options)
         )
@@ -273,7 +274,7 @@ async def run_component(
             if not app.historical:
                 remember_prefix(app, settings)
                 # A child's parent says it for all of them.
-                is_alone = isinstance(component, RiskGated) and not settings.stop_with_input
+                is_alone = risk_of(component) is not None and not settings.stop_with_input
                 if is_alone and (text := await start_notice(bus, app, settings)):
                     _log.warning("%s", text)
             await play_component(

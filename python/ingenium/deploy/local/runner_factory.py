@@ -25,9 +25,11 @@ from ingenium.components import (
     Strategy,
     arm,
 )
+from ingenium.components.base import role_of
 from ingenium.components.data_age import DataAge
 from ingenium.components.failpoints import Pass, kill_at, pass_by
-from ingenium.components.risk_gated import KillSwitch, RiskGated
+from ingenium.components.handle_of import handle_of, risk_of
+from ingenium.components.risk_control import KillSwitch
 from ingenium.config import Settings
 from ingenium.deploy.local.app_history import warm_up_of
 from ingenium.deploy.local.app_space import space_lease
@@ -105,28 +107,35 @@ async def _make_member(
 ) -> LiveRunner | LeasedRunner | DurableRunner:
     arm(component, app.risk)
     if isinstance(component, Portfolio) and isinstance(app.executor, External):
-        component.data_age = DataAge()
+        handle_of(component).risk.data_age = DataAge()
     if isinstance(app.executor, Executor) and isinstance(component, Strategy | Portfolio):
-        component.follows_data = app.executor.is_on_data_time
-    if isinstance(component, RiskGated):
-        component.kill_switch = _kill_switch(settings, app)
+        handle_of(component).follows_data = handle_of(app.executor).is_on_data_time
+    if (risk := risk_of(component)) is not None:
+        risk.kill_switch = _kill_switch(settings, app)
     limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
     warm_up = warm_up_of(app, component, lambda text: bus.report(Incident(IncidentKind.GAP, text)))
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
-        return LiveRunner(bus, component, limit=limit, warm_up=warm_up, on_end=app.on_end)
+        return LiveRunner(
+            bus,
+            component,
+            limit=limit,
+            warm_up=warm_up,
+            on_end=app.on_end,
+            middleware=app.middleware,
+        )
     exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
-        if isinstance(component, Executor) and component.works_at_broker:
+        if isinstance(component, Executor) and handle_of(component).works_at_broker:
             raise ConfigError(
                 f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
                 "no streams, so that orders could be lost: turn on JetStream there"
             )
-        member = LiveRunner(bus, component, limit=limit, warm_up=warm_up)
+        member = LiveRunner(bus, component, limit=limit, warm_up=warm_up, middleware=app.middleware)
         if not exclusive:
             return member
-        return LeasedRunner(member, await space_lease(bus, app, component.role))
+        return LeasedRunner(member, await space_lease(bus, app, role_of(component)))
     stream: Stream
-    labels = Labels(app.name, component.name, component.role)
+    labels = Labels(app.name, component.name, role_of(component))
     if isinstance(component, Strategy):
         # The stream is in an account that a strategy does not see; it can add to it.
         stream = NatsStream(bus, MONEY_STREAM.name, labels)
@@ -152,6 +161,7 @@ async def _make_member(
         lease=await _lease(bus, app, component, settings, adopt=adopt),
         secret=await id_secret(bus, store),
         warm_up=warm_up,
+        middleware=app.middleware,
     )
 
 
@@ -233,9 +243,9 @@ async def _lease(
         account = component.lease = await open_lease(bus, component.lease_key)
         if account is None:
             return None
-        return LeaseGroup(account, await space_lease(bus, app, component.role))
+        return LeaseGroup(account, await space_lease(bus, app, role_of(component)))
     if isinstance(component, Portfolio | Executor):
-        return await space_lease(bus, app, component.role)
+        return await space_lease(bus, app, role_of(component))
     return None
 
 

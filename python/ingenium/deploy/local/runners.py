@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ingenium.bus.base import Bus
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 from ingenium.deploy.local.child_process import Child
 from ingenium.deploy.local.program_output import ThinnedOutput
@@ -146,5 +147,5 @@ async def make_runner(
     if app.historical:
         return ProgramRunner(component, make_child())
     supervised = Supervised(component, make_child, on_line, restarts)
-    supervised.may_end = component.role == "ingestor" and app.on_end == "stop"
+    supervised.may_end = role_of(component) == "ingestor" and app.on_end == "stop"
     return supervised

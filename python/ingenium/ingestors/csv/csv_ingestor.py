@@ -186,7 +186,7 @@ class CsvIngestor(Ingestor):
         self._notes.clear()
         files = self._sources(self._notes)
         series = [
-            read_file(source, number, self._options, bad_rows, self._notes, self.name_bar)
+            read_file(source, number, self._options, bad_rows, self._notes, self._handle.name_bar)
             for number, source in enumerate(files)
         ]
         count = 0
