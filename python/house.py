@@ -27,9 +27,7 @@ DEEPEST = 3
 USERS_BASES = ("Component", "Ingestor", "Strategy", "Portfolio", "Executor", "External")
 """What users subclass, and the ready ones derive from: counting starts above them."""
 
-ALLOWED = {
-    "base": "the room's base class: `Bus` in bus/, `Component` in components/",
-}
+ALLOWED: dict[str, str] = {}
 """Modules that may have the name of another one, and why."""
 
 
@@ -75,15 +73,15 @@ def _is_named_after_another(place: Path, root: Path) -> bool:
 def deep_classes(classes: Iterable[type], package: str = PACKAGE) -> Iterator[str]:
     """Find classes with more than three of our own on top of each other.
 
-    Bases of libraries do not count, nor do exceptions, nor users' bases, from which counting starts
-    as it does from `object`: what else stands between two of them, or on top of one, counts.
+    Bases of libraries do not count, nor do exceptions. What derives from a users' base counts from
+    there, as that counts from `object`.
 
     Args:
         classes: Those of the package.
         package: Its name.
     """
     for cls in classes:
-        if cls.__name__ in USERS_BASES or issubclass(cls, BaseException):
+        if issubclass(cls, BaseException):
             continue
         chain = _chain(cls, package)
         if len(chain) > DEEPEST:

@@ -112,13 +112,16 @@ def test_base_of_a_library_does_not_count_and_the_longest_line_does() -> None:
     assert "4 deep (Mixed -> Three -> Two -> One)" in line
 
 
-def test_exceptions_and_what_users_subclass_do_not_count() -> None:
+def test_exceptions_do_not_count_and_what_users_subclass_counts_by_itself() -> None:
     errors: list[type] = [Exception]
     for name in "ABCDE":
         errors.append(type(name, (errors[-1],), {"__module__": __name__}))
-    base = type("Strategy", (Three,), {"__module__": __name__})
-    ready = type("Ready", (type("Common", (base,), {}),), {})
-    assert deep(*errors, base, ready) == []
+    base = type("Strategy", (Two,), {"__module__": __name__})
+    common = type("Common", (base,), {"__module__": __name__})
+    ready = type("Ready", (common,), {"__module__": __name__})
+    assert deep(*errors, base, common, ready) == []
+    [line] = deep(type("Portfolio", (Three,), {"__module__": __name__}))
+    assert "4 deep (Portfolio -> Three -> Two -> One)" in line
 
 
 def circles() -> list[str]:
