@@ -239,7 +239,7 @@ async def test_stream_or_store_that_is_not_there_says_so(
         await _verify(desk, stream)
     await _trade(desk, bus, 1)
     _change(desk, "UPDATE position SET created = 'yesterday'")
-    with pytest.raises(StreamError, match="was made anew"):
+    with pytest.raises(StreamError, match="was recreated"):
         await _verify(desk, stream)
 
 

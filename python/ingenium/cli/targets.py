@@ -1,4 +1,4 @@
-"""Which app a command is about: a name, or a file that defines it."""
+"""Resolve the app of a command: a name, or a file that defines the app."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ AppName = Annotated[
     str | None,
     typer.Argument(
         metavar="APP",
-        help="Name of the app, or the file or module that defines it; not needed where one app "
-        "only has run in this directory.",
+        help="Name of the app, or the file or module that defines it; optional if only one app "
+        "has run in this directory.",
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ServerOption = Annotated[
     str | None,
-    typer.Option("--server", metavar="URL", help="In place of NATS_SERVER."),
+    typer.Option("--server", metavar="URL", help="Server, instead of NATS_SERVER."),
 ]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
@@ -48,8 +48,8 @@ def app_name(target: str | None) -> str | None:
     """Return the name of an app.
 
     Args:
-        target: A name, which is taken as it is, so that a halt never fails over the app's own
-            code; or what ``ingenium run`` takes.
+        target: A name, which is used as given, so that a halt never fails because of an error in
+            the app's code; or a target of ``ingenium run``.
 
     Raises:
         ConfigError: There is no such app.
@@ -63,7 +63,7 @@ def app_and_roster(target: str | None) -> tuple[str | None, dict[str, str]]:
     """Return the name of an app, and the roles of its components by name.
 
     Args:
-        target: As for `app_name`; of a name alone no components are known.
+        target: As for `app_name`; a name alone gives no components.
 
     Raises:
         ConfigError: There is no such app.
@@ -75,16 +75,16 @@ def app_and_roster(target: str | None) -> tuple[str | None, dict[str, str]]:
 
 
 def settings_with(server: str | None) -> Settings:
-    """Return the settings, with a server that the command line names."""
+    """Return the settings with the server of the command line."""
     settings = Settings.from_environment()
     return settings.at_server(server) if server else settings
 
 
 def person() -> str:
-    """Return who uses the command line: ``"ann@trader-1"``."""
+    """Return user and host of the caller: ``"ann@trader-1"``."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
-        # No name for the number of this user, as in some containers.
+        # The user id has no name, as in some containers.
         user = "somebody"
     return f"{user}@{socket.gethostname() or 'here'}"

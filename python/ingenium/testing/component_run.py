@@ -17,7 +17,6 @@ from ingenium.components.external import External
 from ingenium.components.handle import event_of
 from ingenium.components.handle_of import handle_of
 from ingenium.components.ingestor import Ingestor, IngestorHandle
-from ingenium.components.middleware import RunnerKind
 from ingenium.errors import ComponentError, ConfigError
 from ingenium.events import DataEvent, Event
 from ingenium.risk import RiskLimits
@@ -130,7 +129,7 @@ async def _ingest(ingestor: Ingestor, items: Sequence[Event | Bar], *, stop: boo
     if history:
         await feed.start()
         time = time if feed.head is None else feed.head.time
-    dispatcher = Dispatcher(ingestor, runner=RunnerKind.BACKTEST)
+    dispatcher = Dispatcher(ingestor)
     found += await dispatcher.start(time)
     while history and feed.head is not None:
         time = feed.head.time
@@ -150,7 +149,7 @@ class _Run:
     def __init__(self, component: Component, source: str) -> None:
         self._component = component
         self._handle = handle_of(component)
-        self._dispatcher = Dispatcher(component, runner=RunnerKind.BACKTEST)
+        self._dispatcher = Dispatcher(component)
         self._symbols: Sequence[str] | None = getattr(component, "symbols", None)
         self._names = IngestorHandle(source, historical=True)
         self._sent: list[Event] = []
@@ -195,9 +194,8 @@ class _Run:
             event = item
         else:
             raise ConfigError(f"item {place} is {item!r}: pass bars and events")
-        handlers = self._dispatcher.handlers
-        if type(event) not in handlers:
-            known = ", ".join(each.__name__ for each in handlers)
+        if type(event) not in self._dispatcher.handlers:
+            known = ", ".join(each.__name__ for each in self._dispatcher.handlers)
             raise ComponentError(
                 f"item {place} is a {type(event).__name__}, which {self._component} does not "
                 f"handle: pass bars, or one of {known}"

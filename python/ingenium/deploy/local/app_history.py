@@ -1,4 +1,4 @@
-"""The history that warms up the strategies of a live app."""
+"""History for the warm-up of the strategies of a live app."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["AppHistory", "check_history", "warm_up_of"]
 
 
 class AppHistory:
-    """Reads ingestors of history as a backtest does.
+    """Reads ingestors of history like a backtest.
 
     Args:
-        ingestors: Which; each is read from its beginning every time.
+        ingestors: Ingestors; each is read from its beginning every time.
         middleware: Called when an ingestor starts and stops.
     """
 
@@ -43,7 +43,7 @@ class AppHistory:
 
     @property
     def total(self) -> int | None:
-        """How many events there are; ``None`` if unknown."""
+        """Number of events; ``None`` if unknown."""
         total = 0
         for ingestor in self._ingestors:
             count = ingestor.total()
@@ -81,12 +81,12 @@ class AppHistory:
 
 
 def warm_up_of(app: App, component: Component, report: Callable[[str], None]) -> WarmUp | None:
-    """Make the warm-up of a component; ``None`` for one that gets none.
+    """Return the warm-up of a component; ``None`` if it has none.
 
     Args:
-        app: Has the history.
-        component: One of its components; only strategies are warmed up.
-        report: Takes a line about what is missing between history and live data.
+        app: App with the history.
+        component: Component of the app; only strategies are warmed up.
+        report: Receives a line about a gap between history and live data.
     """
     if not app.warm_up or not isinstance(component, Strategy):
         return None
@@ -95,14 +95,14 @@ def warm_up_of(app: App, component: Component, report: Callable[[str], None]) ->
 
 
 async def check_history(app: App) -> str:
-    """Look at the history of an app before its components start.
+    """Check the history of an app before its components start.
 
     Returns:
-        What everybody must know: which strategies it cannot warm up; empty if it does all.
+        A notice of the strategies that cannot be warmed up; empty without any.
 
     Raises:
-        DataFileError: It cannot be read.
-        ConfigError: It is empty.
+        DataFileError: The history cannot be read.
+        ConfigError: The history is empty.
     """
     if not app.warm_up:
         return ""

@@ -1,4 +1,4 @@
-"""One component in a process of its own."""
+"""Runs one component in its own process."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ async def play_component(
     adopt: bool = False,
     on_ready: Callable[[str], None] = lambda _text: None,
 ) -> None:
-    """Play a component's part until its replay ends, it is asked to stop, or it fails.
+    """Run a component until its replay ends, a stop is requested, or it fails.
 
     Args:
-        bus: Its connection.
-        app: What it is one of.
-        component: Which.
-        stop: Says when to stop.
-        settings: Name the folder of its state.
+        bus: Connection of the component.
+        app: App of the component.
+        component: The component.
+        stop: Stop request.
+        settings: Settings with the folder of its state.
         adopt: See `make_live_runner`.
-        on_ready: Told when a live component is connected and listens.
+        on_ready: Called when a live component is connected and subscribed.
 
     Raises:
-        IngeniumError: It failed, or the connection is gone for good.
+        IngeniumError: The component failed, or the connection is gone for good.
     """
     part: Runner
     if app.historical:

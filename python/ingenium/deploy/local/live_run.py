@@ -1,4 +1,4 @@
-"""Runs the parts of an app on live data, from the first to the last of its life."""
+"""Runs the components of an app on live data: start, readiness, stop."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ __all__ = ["Halt", "run_live"]
 _log = logging.getLogger("ingenium.deploy")
 
 Halt = Callable[[str], Awaitable[None]]
-"""Halts trading, and says why; must not raise."""
+"""Halts trading with a reason; must not raise."""
 
 _READY_SECONDS = 30.0
 _ORDER = ("executor", "portfolio", "strategy", "ingestor")
-"""Who starts first: a component's readers are there before it sends, and stop after it."""
+"""Start order: readers of a component start before it and stop after it."""
 
 
 async def run_live(
@@ -50,23 +50,23 @@ async def run_live(
     on_ready: Callable[[str], None] = lambda _text: None,
     on_problem: Callable[[str], None] = lambda _text: None,
 ) -> None:
-    """Run until somebody asks to stop.
+    """Run until a stop is requested.
 
     Args:
-        bus: Where the components meet.
-        app: What they make.
-        parts: Its components.
-        stop: Says when.
+        bus: Bus of the operator.
+        app: The app.
+        parts: Runners of its components.
+        stop: Stop request.
         buses: Connections of components in this process, to the same server.
-        halt: Halts trading; called when a component dies again and again.
-        check: Called once all have started, beside them.
-        care: Looks after the server, beside them.
-        server: Says who is connected, so that programs which do not take part are named.
-        on_ready: Told once who is connected and listens, and then of who comes later.
-        on_problem: Told of programs that do not take part as they should, with the cure.
+        halt: Halts trading; called when a component crashes repeatedly.
+        check: Runs concurrently once all components have started.
+        care: Supervises the server concurrently.
+        server: Lists connections, so that programs that do not take part are reported.
+        on_ready: Called once with the ready components, and again for each later one.
+        on_problem: Called for programs that do not take part correctly, with advice.
 
     Raises:
-        IngeniumError: A component failed, or did not become ready.
+        IngeniumError: A component failed or did not become ready.
     """
     ready: dict[str, asyncio.Event] = {c.name: asyncio.Event() for c in app.components}
     external = {c.name for c in app.components if isinstance(c, External)}
@@ -120,7 +120,8 @@ async def run_live(
             started.append(part)
             tasks.append(asyncio.create_task(part.run()))
             if isinstance(part, Supervised):
-                # A warm-up takes as long as its history is, and says how far it is.
+                # No time limit: a warm-up depends on the length of its history and shows its
+                # progress.
                 warms = bool(app.warm_up) and role_of(component) == "strategy"
                 limit = None if warms else _READY_SECONDS
                 await _until_ready(part, tasks[-1], asked, ready[component.name], limit)
@@ -130,7 +131,7 @@ async def run_live(
                 checking = asyncio.ensure_future(check())
         await _until_end(app, dict(zip(tasks, started, strict=True)), [asked, *caring], on_problem)
     except CrashLoopError as error:
-        # What it has left undone nobody knows; the others are told before they stop.
+        # The crashed component may have left work unfinished; halt the others before they stop.
         await halt(str(error))
         raise
     finally:
@@ -146,7 +147,7 @@ async def run_live(
             await watch.stop()
             await statuses.stop()
         finally:
-            # Until here, so that a server that dies while they stop is there again for them.
+            # Canceled only here, so that a server that dies during the stop is restarted.
             for each in caring:
                 each.cancel()
             await asyncio.gather(*caring, return_exceptions=True)
@@ -158,7 +159,7 @@ async def _until_end(
     others: Collection[asyncio.Task[Any]],
     on_notice: Callable[[str], None],
 ) -> None:
-    """Wait until somebody asks to stop, all ingestors have ended, or something fails."""
+    """Wait for a stop request, the end of all ingestors, or a failure."""
     running = set(tasks)
     feeds = [ingestor.name for ingestor in app.ingestors]
     while feeds:
@@ -179,9 +180,10 @@ async def _until_end(
 
 
 async def _stop(part: Runner, buses: Collection[Bus]) -> None:
-    """Stop a part, and let its last messages go out before the next one stops.
+    """Stop a runner, and flush its last messages before the next one stops.
 
-    Without a server they stay where they are written down, and the others are stopped all the same.
+    Without a server the messages stay in the outbox, and the other runners are stopped all the
+    same.
     """
     try:
         await part.stop()
@@ -200,7 +202,7 @@ async def _until_ready(
     limit: float | None,
 ) -> None:
     component = program.component
-    # What one that reports nothing does cannot be seen for sure: it may read a stream.
+    # A program without reports cannot be observed reliably: it may read a stream.
     is_silent = isinstance(component, External) and not component.reports
     seconds = LISTEN_SECONDS if is_silent else limit
     waiting = asyncio.create_task(ready.wait())
@@ -221,7 +223,7 @@ async def _until_ready(
 
 
 def _all_ready(app: App, watch: ProgramWatch) -> str:
-    """Say who is connected and listens, and who does not yet."""
+    """Report which components are connected and subscribed, and which are not yet."""
 
     def state(component: Component) -> str:
         name = f"{role_of(component)} {component.name}"
