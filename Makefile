@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
-CHECKED := python/ingenium tests examples bench proto
+CHECKED := python/ingenium python/house.py tests examples bench proto
 
 .PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos endure check format ci generate compile bench differential conformance lock clean
 
@@ -80,9 +80,10 @@ endure: $(READY)
 check: $(READY)
 	$(BIN)/ruff check --config python/pyproject.toml $(CHECKED)
 	$(BIN)/ruff format --check --config python/pyproject.toml $(CHECKED)
-	cd python && ../$(BIN)/mypy ingenium ../tests ../examples/demo ../bench ../proto
+	cd python && ../$(BIN)/mypy ingenium house.py ../tests ../examples/demo ../bench ../proto
 	cd python && ../$(BIN)/lint-imports
 	PYTHONPATH=proto $(BIN)/python -m only_home
+	$(BIN)/python python/house.py
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh proto/check.sh
 
 format: $(READY)

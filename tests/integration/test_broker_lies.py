@@ -49,7 +49,7 @@ class LyingOffice(Office):
     async def until_booked(self, executor: BrokerExecutor) -> None:
         """Wait until all that is true is booked, and was compared."""
         await self.until(lambda: executor.journal.positions == self.lying.held, "the books")
-        await self.until(lambda: executor.journal.equal_at is not None, "a comparison")
+        await self.until(lambda: executor.journal.store.equal_at is not None, "a comparison")
 
     async def until_said(self, executor: BrokerExecutor, text: str) -> None:
         await self.until(lambda: any(text in each for each in executor.problems), text)
@@ -105,8 +105,8 @@ async def test_lie_is_said_and_stops_orders_until_a_person_has_looked(
         await office.until_reported("new", "filled", order_id="order_4")
         await office.until(lambda: executor.journal.positions == broker.held, "equal books")
         # For long enough to doubt all of it once more.
-        before = executor.journal.equal_at
-        await office.until(lambda: executor.journal.equal_at != before, "a comparison")
+        before = executor.journal.store.equal_at
+        await office.until(lambda: executor.journal.store.equal_at != before, "a comparison")
         assert not executor.journal.blocked
         assert not executor.is_halted
     held = {symbol: quantity for symbol, quantity in broker.held.items() if quantity}

@@ -33,7 +33,7 @@ from ingenium.operations.dead_letters import (
     resend,
 )
 from ingenium.subjects.names import DEAD_LETTER, EXECUTION, ORDER, SIGNAL, data_subject
-from ingenium.testing.events import data_event
+from ingenium.testing.event_builders import data_event
 
 
 class Broken(EverySignal):

@@ -26,7 +26,7 @@ from ingenium.nats_server.accounts import OPERATOR
 from ingenium.operations.verify import Verified, verify
 from ingenium.runtime.durable import Store
 from ingenium.subjects.names import EXECUTION, ORDER, data_subject
-from ingenium.testing.events import data_event
+from ingenium.testing.event_builders import data_event
 
 
 class Brackets(EverySignal):

@@ -22,7 +22,7 @@ from ingenium.components.order_contents import OrderContents, content_of
 from ingenium.events import ExecutionEvent, OrderEvent, ReplaceEvent, StopLoss, decode, encode
 from ingenium.runtime.live import LiveRunner
 from ingenium.subjects.names import EXECUTION, ORDER, data_subject, dead_letter_subject
-from ingenium.testing.events import data_event
+from ingenium.testing.event_builders import data_event
 
 WORDS = (
     "order id 'order_1' is that of 'LimitPrice 59, Quantity 5, Side buy, Symbol AAPL, TimeInForce "

@@ -16,9 +16,9 @@ from simulation.stream import NAME, SimStream
 
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.journal_entry import JournalEntry, OrderState
-from ingenium.brokers.journal_rows import PREFIX
+from ingenium.brokers.journal_store import PREFIX
 from ingenium.components import Component, Portfolio, arm
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.components.failpoints import Point
 from ingenium.errors import IngeniumError, StoreDamagedError, StreamError
 from ingenium.runtime.durable import DurableRunner, Store

@@ -157,9 +157,9 @@ def call_before_the_journal_is_written(patch):
     submitting = order_journal.OrderJournal.submitting
 
     def in_memory_only(self, order_id):
-        known = set(self._changed)
+        known = set(self.store._changed)
         submitting(self, order_id)
-        self._changed = known
+        self.store._changed = known
 
     patch.setattr(order_journal.OrderJournal, "submitting", in_memory_only)
 
@@ -168,7 +168,7 @@ def fills_are_booked_again(patch):
     fill = journal_updates.JournalUpdates.fill
 
     def forgetful(self, told):
-        entry = self.entries.get(told.client_order_id)
+        entry = self._store.entries.get(told.client_order_id)
         if entry is not None:
             entry.fills.clear()
         return fill(self, told)

@@ -23,7 +23,7 @@ from simulation.stream import SimServer
 from simulation.words import said
 
 from ingenium.brokers.broker_executor import BrokerExecutor
-from ingenium.brokers.journal_rows import fill_key
+from ingenium.brokers.journal_store import fill_key
 from ingenium.bus.lease import LeaseTable
 from ingenium.components.failpoints import Point
 from ingenium.events import TradingState
@@ -251,7 +251,7 @@ class SimWorld:
                 not entry.is_at_broker
                 or entry.is_cancel_sent
                 # What the broker has just refused to cancel is still to be looked up.
-                or entry.order.id in journal._to_check
+                or entry.order.id in journal.questions.to_check
                 or entry.end is not None
                 or entry.told != entry.filled
             )
@@ -259,8 +259,8 @@ class SimWorld:
         if exchange.is_busy:
             left.append("fills at the broker")
         last = fill_key(exchange.told[-1]) if exchange.told else ""
-        if journal.last_key != last:
-            left.append(f"fills from {journal.last_fill} on")
+        if journal.store.last_key != last:
+            left.append(f"fills from {journal.store.last_fill} on")
         return left
 
     def _troubles(self) -> list[Coroutine[None, None, None]]:

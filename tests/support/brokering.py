@@ -179,4 +179,4 @@ class Office:
         assert reported == fills
         ids = [event.id for event in self.executions()]
         assert len(ids) == len(set(ids))
-        assert self.executor.broker.account == self.executor.journal.account
+        assert self.executor.broker.account == self.executor.journal.store.account

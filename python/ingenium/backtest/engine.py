@@ -28,7 +28,7 @@ from ingenium.components import (
     RunnerKind,
     arm,
 )
-from ingenium.components.base import ran_already
+from ingenium.components.component import ran_already
 from ingenium.components.handle import Sent
 from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of

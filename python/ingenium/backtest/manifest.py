@@ -15,7 +15,7 @@ from pathlib import Path
 from ingenium._version import __version__
 from ingenium.brokers import PaperExecutor
 from ingenium.components import App, DataNote, External, Ingestor, collect_notes
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 
 __all__ = ["DataFile", "Manifest", "file_sha256", "make_manifest", "source_digest"]
 

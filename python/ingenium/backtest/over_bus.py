@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.components import App, External, Portfolio
-from ingenium.components.base import ran_already
+from ingenium.components.component import ran_already
 from ingenium.components.handle_of import handle_of
 from ingenium.config import Settings
 from ingenium.errors import BacktestError, ComponentError, DeployError, LockstepError

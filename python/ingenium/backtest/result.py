@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.formatting import figures, percent, ratio, session
 from ingenium.backtest.manifest import Manifest
+from ingenium.backtest.report import render
 from ingenium.backtest.stats import Statistics
 from ingenium.components import DataNote
 from ingenium.errors import BacktestError, MissingDependencyError
@@ -205,8 +206,6 @@ class BacktestResult:
         Raises:
             BacktestError: The file cannot be written.
         """
-        from ingenium.backtest.report import render
-
         beside = stressed if isinstance(stressed, BacktestResult) else None
         if stressed is True and self.run_stressed is not None:
             beside = self.run_stressed(None)

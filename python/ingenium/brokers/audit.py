@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from ingenium.brokers.answers import CheckedBroker
 from ingenium.brokers.broker import BrokerOrder
 from ingenium.brokers.calls import Delays, ask
+from ingenium.brokers.executor_port import ExecutorPort
 from ingenium.brokers.reconciler import Reconciler
 from ingenium.errors import BrokerError
-
-if TYPE_CHECKING:
-    from ingenium.brokers.broker_executor import BrokerExecutor
 
 __all__ = ["Audit"]
 
@@ -63,7 +60,7 @@ class Audit:
         reconciler: Reads fills and compares positions.
     """
 
-    def __init__(self, executor: BrokerExecutor, reconciler: Reconciler) -> None:
+    def __init__(self, executor: ExecutorPort, reconciler: Reconciler) -> None:
         self._executor = executor
         self._broker = CheckedBroker(executor.broker)
         self._journal = executor.journal
@@ -75,7 +72,7 @@ class Audit:
         self._reported: dict[str, tuple[Decimal, Decimal, Decimal | None]] = {}
         self._wanted = asyncio.Event()
         self._compared_at = self._loop.time()
-        self._changes = self._journal.changes
+        self._changes = self._journal.store.changes
         self._changed_at: float | None = None
 
     def want(self) -> None:
@@ -120,15 +117,17 @@ class Audit:
         journal, now = self._journal, self._loop.time()
         known, self._suspects = self._suspects, {}
         due: dict[str, _Suspect] = {}
-        for order_id in (*journal.gaps, *journal.low):
+        for order_id in (*journal.updates.gaps, *journal.updates.low):
             entry = journal.entries.get(order_id)
             if entry is None or order_id in self._suspects:
                 continue
-            state = (entry.told, entry.counted, journal.low.get(order_id))
+            state = (entry.told, entry.counted, journal.updates.low.get(order_id))
             if self._reported.get(order_id) == state:
                 continue
             suspect = known.get(order_id)
-            if suspect is None or (order_id not in journal.low and suspect.told <= entry.counted):
+            if suspect is None or (
+                order_id not in journal.updates.low and suspect.told <= entry.counted
+            ):
                 # What was missing has come, and something else is missing now.
                 suspect = _Suspect(now, entry.told)
             self._suspects[order_id] = suspect
@@ -144,22 +143,22 @@ class Audit:
         """
         journal, now = self._journal, self._loop.time()
         findings = await self._find(suspects) if suspects else {}
-        if findings or journal.is_doubted:
+        if findings or journal.updates.is_doubted:
             await self._reconciler.read_fills(1, whole=True)
             for order_id, finding in findings.items():
                 await self._judge(order_id, finding)
-        if self._is_time_to_compare(now) or findings or journal.is_doubted:
+        if self._is_time_to_compare(now) or findings or journal.updates.is_doubted:
             self._wanted.clear()
             await self._reconciler.compare(
                 adopt=False, patience_seconds=self._executor.grace_seconds
             )
             self._compared_at, self._changed_at = self._loop.time(), None
-            journal.is_doubted = False
+            journal.updates.is_doubted = False
 
     def _is_time_to_compare(self, now: float) -> bool:
         journal = self._journal
-        if journal.changes != self._changes:
-            self._changes, self._changed_at = journal.changes, now
+        if journal.store.changes != self._changes:
+            self._changes, self._changed_at = journal.store.changes, now
         is_quiet = self._changed_at is not None and now - self._changed_at >= _QUIET_SECONDS
         is_due = now - self._compared_at >= self._executor.compare_seconds
         return self._wanted.is_set() or is_quiet or is_due
@@ -208,7 +207,7 @@ class Audit:
             )
         else:
             return
-        self._reported[order_id] = (entry.told, entry.counted, journal.low.get(order_id))
+        self._reported[order_id] = (entry.told, entry.counted, journal.updates.low.get(order_id))
         await self._reconciler.record(
-            f"{order_id} doubted", partial(journal.doubt, entry.order.symbol, text)
+            f"{order_id} doubted", partial(journal.updates.doubt, entry.order.symbol, text)
         )

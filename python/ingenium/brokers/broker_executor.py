@@ -12,7 +12,7 @@ from typing import ClassVar
 from ingenium.brokers.answers import check_adapter
 from ingenium.brokers.broker import Broker
 from ingenium.brokers.journal_entry import HALT, JournalEntry, OrderState
-from ingenium.brokers.journal_rows import PREFIX
+from ingenium.brokers.journal_store import PREFIX
 from ingenium.brokers.order_journal import GRACE_SECONDS, OrderJournal
 from ingenium.brokers.reconciler import Reconciler
 from ingenium.brokers.worker import BrokerWorker

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -15,13 +15,11 @@ from ingenium.backoff import Backoff
 from ingenium.brokers.answers import BadAnswerError, BadFill, CheckedBroker, PositionList
 from ingenium.brokers.broker import BrokerFill, BrokerOrder
 from ingenium.brokers.calls import FIRST_DELAY_SECONDS, ask
+from ingenium.brokers.executor_port import ExecutorPort
 from ingenium.brokers.journal_entry import JournalEntry
-from ingenium.brokers.journal_rows import fill_key
+from ingenium.brokers.journal_store import fill_key
 from ingenium.components.external_work import UnitOfWork
 from ingenium.trading.money import EXACT, ZERO
-
-if TYPE_CHECKING:
-    from ingenium.brokers.broker_executor import BrokerExecutor
 
 __all__ = ["Reconciler"]
 
@@ -56,7 +54,7 @@ class Reconciler:
         unit_of_work: Where it is written down.
     """
 
-    def __init__(self, executor: BrokerExecutor, unit_of_work: UnitOfWork) -> None:
+    def __init__(self, executor: ExecutorPort, unit_of_work: UnitOfWork) -> None:
         self._executor = executor
         self._unit_of_work = unit_of_work
         self._account = executor.broker.account
@@ -77,7 +75,7 @@ class Reconciler:
         journal, unit_of_work, adopt = self._journal, self._unit_of_work, self._executor.adopt
         await self.record("start", lambda: journal.all_unanswered(unit_of_work.now))
         if adopt:
-            await self.record("unblock", journal.unblock_all)
+            await self.record("unblock", journal.store.unblock_all)
         if not self._broker.lists_positions:
             self._executor.report_problem(
                 "this broker lists no positions: they are never compared, and one that changes "
@@ -96,14 +94,14 @@ class Reconciler:
             if ended is not None and ended.has_ended and ended.is_end_ours:
                 await self.record(f"{order.client_order_id} at start", partial(journal.told, order))
         # What could not be booked before may be readable now.
-        await self._read_at_start(whole=bool(adopt or journal.blocked or journal.unbookable))
+        await self._read_at_start(whole=bool(adopt or journal.blocked or journal.store.unbookable))
         if adopt:
             await self._excuse(found)
         await self.compare(adopt=adopt)
         await self.record("reconciled", self._end)
 
     def _end(self) -> None:
-        self._journal.reconciled()
+        self._journal.store.reconciled()
         self._executor.adopt_book()
 
     async def read_fills(self, tries: int = _TRIES, *, whole: bool = False) -> bool:
@@ -122,16 +120,16 @@ class Reconciler:
             StoreError: They cannot be written down.
         """
         journal = self._journal
-        after = "" if whole else journal.last_fill
+        after = "" if whole else journal.store.last_fill
         answer = await self._ask("list fills", lambda: self._broker.fills(after), tries)
-        before = len(journal.strangers)
+        before = len(journal.store.strangers)
         if answer.fills:
             cause = f"fills to {fill_key(answer.fills[-1])}"
             await self.record(cause, lambda: self._book(answer.fills, whole=whole))
         for bad in answer.bad:
-            if bad.key not in journal.unbookable:
+            if bad.key not in journal.store.unbookable:
                 await self._refuse(bad)
-        return len(journal.strangers) > before or journal.is_doubted
+        return len(journal.store.strangers) > before or journal.updates.is_doubted
 
     async def compare(self, *, adopt: bool, patience_seconds: float = 0.0) -> None:
         """Compare positions, and halt trading or adopt the broker's where they differ.
@@ -187,7 +185,7 @@ class Reconciler:
             theirs = await self._ask("list positions", self._broker.positions)
             differences = self._differences(theirs)
             if not differences and not theirs.bad:
-                journal.was_equal(self._unit_of_work.now)
+                journal.store.was_equal(self._unit_of_work.now)
                 return {}, {}
             before, looks = looks, {}
             for symbol, (_, ours) in differences.items():
@@ -221,7 +219,7 @@ class Reconciler:
             f"{symbol}: {fault} there, {ours.get(symbol, ZERO):f} here"
             for symbol, fault in sorted(bad.items())
         ]
-        equal_at = self._journal.equal_at
+        equal_at = self._journal.store.equal_at
         since = "they were never equal" if equal_at is None else f"equal until {equal_at:%F %T} UTC"
         await self.halt(
             f"positions at account {self._account} are not what the orders of this app come to: "
@@ -231,7 +229,7 @@ class Reconciler:
 
     def _book(self, fills: Sequence[BrokerFill], *, whole: bool) -> None:
         journal = self._journal
-        last, last_key = journal.last_fill, journal.last_key
+        last, last_key = journal.store.last_fill, journal.store.last_key
         read_to = next(
             (
                 number
@@ -241,21 +239,21 @@ class Reconciler:
             None,
         )
         for number, fill in enumerate(fills):
-            journal.saw_price(fill.symbol, fill.price)
+            journal.store.saw_price(fill.symbol, fill.price)
             is_ours = fill.client_order_id in journal.entries
             was_read = read_to is not None and number <= read_to
             if not is_ours and (was_read or (whole and last and read_to is None)):
                 continue  # Known, or an order of ours that is so old that it was forgotten.
             # What the account did before this app first saw it is in its positions.
-            if not journal.is_reconciled and not is_ours:
+            if not journal.store.is_reconciled and not is_ours:
                 continue
             if journal.fill(fill) and was_read and is_ours:
-                journal.doubt(
+                journal.updates.doubt(
                     fill.symbol,
                     f"fill {fill.id} of order {fill.client_order_id} is listed before fills that "
                     "were read earlier: it is booked now",
                 )
-        journal.read_to(fills[-1])
+        journal.store.read_to(fills[-1])
 
     async def _refuse(self, bad: BadFill) -> None:
         """Keep a fill that cannot be booked, and block its symbol, or halt where it names none."""
@@ -263,7 +261,7 @@ class Reconciler:
 
         def refuse() -> None:
             nonlocal is_halt
-            is_halt = self._journal.refuse_fill(bad)
+            is_halt = self._journal.updates.refuse_fill(bad)
 
         await self.record(bad.key, refuse)
         if is_halt:
@@ -281,13 +279,13 @@ class Reconciler:
         backoff = Backoff(FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
         time = asyncio.get_running_loop().time
         ends_at = time() + self._executor.grace_seconds
-        while journal.gaps and time() < ends_at:
+        while journal.updates.gaps and time() < ends_at:
             # What is only listed late is booked as a fill.
             await asyncio.sleep(backoff.next())
             await self._read_at_start(whole=True)
         for order_id, order in found.items():
             await self.record(
-                f"{order_id} taken as it is", partial(journal.excuse, order_id, order)
+                f"{order_id} taken as it is", partial(journal.updates.excuse, order_id, order)
             )
 
     async def _list_orders(self) -> dict[str, BrokerOrder]:
@@ -305,7 +303,7 @@ class Reconciler:
             else:
                 symbol = entry.order.symbol
                 await self.record(
-                    f"{client_order_id} unreadable", partial(journal.doubt, symbol, text)
+                    f"{client_order_id} unreadable", partial(journal.updates.doubt, symbol, text)
                 )
         return {order.client_order_id: order for order in answer.orders}
 
@@ -325,7 +323,7 @@ class Reconciler:
                 f"find order {order_id}", lambda: self._broker.find(order_id)
             )
         except BadAnswerError as error:
-            act = partial(journal.doubt, entry.order.symbol, f"order {order_id}: {error}")
+            act = partial(journal.updates.doubt, entry.order.symbol, f"order {order_id}: {error}")
             await self.record(f"{order_id} unreadable", act)
             return None
 
@@ -351,11 +349,11 @@ class Reconciler:
 
     def _adopt(self, differences: Mapping[str, tuple[Decimal, Decimal]]) -> None:
         journal = self._journal
-        number = str(journal.count_adoption())
+        number = str(journal.store.count_adoption())
         for symbol, (theirs, ours) in sorted(differences.items()):
             change = EXACT.subtract(theirs, ours)
-            journal.move(symbol, change)
-            journal.tell_adopted(symbol, change, number, journal.prices.get(symbol))
+            journal.store.move(symbol, change)
+            journal.updates.tell_adopted(symbol, change, number, journal.store.prices.get(symbol))
             self._executor.report_problem(
                 f"position in {symbol} is {theirs:f} from now on, as the broker says: it was "
                 f"{ours:f}"

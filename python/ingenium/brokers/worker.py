@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from ingenium.brokers.answers import BadAnswerError, CheckedBroker
 from ingenium.brokers.audit import Audit
 from ingenium.brokers.broker import BrokerOrder
 from ingenium.brokers.calls import Answer, Delays, call
+from ingenium.brokers.executor_port import ExecutorPort
 from ingenium.brokers.journal_entry import Call, CallKind, JournalEntry, OrderState
 from ingenium.brokers.reconciler import Reconciler
 from ingenium.components.external_work import UnitOfWork
@@ -26,9 +27,6 @@ from ingenium.errors import (
     StoreError,
 )
 from ingenium.events import TradeUpdate
-
-if TYPE_CHECKING:
-    from ingenium.brokers.broker_executor import BrokerExecutor
 
 __all__ = ["BrokerWorker"]
 
@@ -47,7 +45,7 @@ class BrokerWorker:
         unit_of_work: Where it is written down.
     """
 
-    def __init__(self, executor: BrokerExecutor, unit_of_work: UnitOfWork) -> None:
+    def __init__(self, executor: ExecutorPort, unit_of_work: UnitOfWork) -> None:
         self._executor = executor
         self._unit_of_work = unit_of_work
         self._broker = CheckedBroker(executor.broker)
@@ -211,14 +209,14 @@ class BrokerWorker:
             problem = f"order {order_id} cannot be asked for: {answer.reason}"
             self._executor.report_problem(problem)
             if self._is_bad_for_long(order_id, answer.error):
-                act = partial(journal.doubt, entry.order.symbol, problem)
+                act = partial(journal.updates.doubt, entry.order.symbol, problem)
                 await self._record(f"{order_id} unreadable", act)
             return
         self._bad_since.pop(order_id, None)
         if told is None:
             await self._record(f"{order_id} missing", lambda: self._miss(entry))
         else:
-            if journal.is_news(told):
+            if journal.updates.is_news(told):
                 await self._record(f"{order_id} found", lambda: journal.told(told))
             self._look_for_fills(entry, told)
             if not entry.is_cancel_sent:
@@ -260,7 +258,7 @@ class BrokerWorker:
                         self._executor.woken.set()
                         continue
                     entry = self._journal.entries.get(told.client_order_id)
-                    if entry is not None and self._journal.is_news(told):
+                    if entry is not None and self._journal.updates.is_news(told):
                         await self._record(
                             f"{told.client_order_id} updated", partial(self._journal.told, told)
                         )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ingenium.components import load_app
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.config import Settings
 
 __all__ = [

@@ -5,8 +5,8 @@ from ingenium.components.app import App
 from ingenium.components.app_checks import check_handlers, missing_handlers
 from ingenium.components.app_loader import load_app, load_factory
 from ingenium.components.arm import arm
-from ingenium.components.base import Component
 from ingenium.components.by_symbol import BySymbol, Stateful
+from ingenium.components.component import Component
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.handle_of import handle_of

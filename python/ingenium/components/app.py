@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from ingenium.components.base import Component
 from ingenium.components.blame import line_of
+from ingenium.components.component import Component
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.handle_of import handle_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingenium.components.base import Component, role_of
+from ingenium.components.component import Component, role_of
 from ingenium.components.data_age import DataAge
 from ingenium.components.handle_of import risk_of
 from ingenium.risk import RiskGate, RiskLimits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingenium.components.base import StatefulComponent
+from ingenium.components.component import StatefulComponent
 from ingenium.components.executor_handle import ExecutorHandle
 from ingenium.components.executor_risk import ExecutorRisk
 from ingenium.components.handle import Handled

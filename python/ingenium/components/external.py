@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ingenium.components.base import Component
+from ingenium.components.component import Component
 from ingenium.components.handle import ComponentHandle
 from ingenium.errors import ConfigError
 from ingenium.subjects.names import check_symbol

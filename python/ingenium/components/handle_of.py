@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import overload
 
-from ingenium.components.base import Component
+from ingenium.components.component import Component
 from ingenium.components.executor import Executor
 from ingenium.components.executor_handle import ExecutorHandle
 from ingenium.components.handle import ComponentHandle

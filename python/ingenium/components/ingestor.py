@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ingenium.clock import format_time
-from ingenium.components.base import Component
+from ingenium.components.component import Component
 from ingenium.components.handle import ComponentHandle
 from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError

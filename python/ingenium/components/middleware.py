@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from ingenium.components.base import Component
+from ingenium.components.component import Component
 from ingenium.components.handle import Sent, event_of
 from ingenium.errors import EventRefusedError
 from ingenium.events import Event

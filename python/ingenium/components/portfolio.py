@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec.structs import force_setattr, replace
 
-from ingenium.components.base import StatefulComponent
+from ingenium.components.component import StatefulComponent
 from ingenium.components.handle import Handled
 from ingenium.components.overrides import overrides_of
 from ingenium.components.portfolio_handle import PortfolioHandle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from ingenium.components.base import StatefulComponent
+from ingenium.components.component import StatefulComponent
 from ingenium.components.handle import ComponentHandle, Handled
 from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError

@@ -14,7 +14,7 @@ from ingenium._gen.ingenium.v1 import (
     StopLoss,
 )
 from ingenium.events._google import full_name_of, own_type
-from ingenium.events.binary import decode_binary, encode_binary
+from ingenium.events.binary_form import decode_binary, encode_binary
 from ingenium.events.content import ContentType
 from ingenium.events.json_form import teach_wire
 from ingenium.events.plain import id_prefix_of, plain_text, write_plainly

@@ -15,7 +15,7 @@ from ingenium.events._fast_reading import compile_reader
 from ingenium.events._fast_writing import compile_writer
 from ingenium.events._google import google_reader, google_writer, is_google_message
 from ingenium.events._schema import SchemaError, schema_of
-from ingenium.events.binary import decode_binary, encode_binary
+from ingenium.events.binary_form import decode_binary, encode_binary
 
 __all__ = ["decode", "encode"]
 

@@ -22,7 +22,7 @@ from ingenium.exchange.trading_hours import (
     expiry,
     why_expired,
 )
-from ingenium.exchange.turn_order import Turn, in_order
+from ingenium.exchange.turn_order import OrderTurn, in_order
 from ingenium.trading import Bar
 from ingenium.trading.execution_report import ExecutionReport
 from ingenium.trading.money import ZERO
@@ -63,7 +63,7 @@ class MatchingEngine:
         # Looked up for each bar.
         self._orders, self._brackets = books.working.orders, books.working.brackets
         self._instant = _NEVER
-        self._held: list[Turn] = []
+        self._held: list[OrderTurn] = []
         """Orders that what else happens at this instant may still pay for."""
 
     @property
@@ -167,9 +167,11 @@ class MatchingEngine:
                 self._books.worked[symbol] = worked
         return reports
 
-    def _turns(self, symbol: str, bar: ExactBar, hours: BarHours, *, is_dry: bool) -> list[Turn]:
+    def _turns(
+        self, symbol: str, bar: ExactBar, hours: BarHours, *, is_dry: bool
+    ) -> list[OrderTurn]:
         """Match each order of a symbol whose turn it is."""
-        turns: list[Turn] = []
+        turns: list[OrderTurn] = []
         for resting in self._orders.get(symbol, {}).values():
             if bar.start < resting.submitted:
                 continue
@@ -181,7 +183,7 @@ class MatchingEngine:
                 order = resting.order
                 matcher = AUCTIONS.get(order.time_in_force) or MATCHERS[order.type]
                 match = matcher(resting, bar, self._booker.policy)
-            turns.append(Turn(resting, bar, hours, turn, match))
+            turns.append(OrderTurn(resting, bar, hours, turn, match))
         return turns
 
     def _is_covered(self, bar: Bar) -> bool:
@@ -198,7 +200,7 @@ class MatchingEngine:
         """Whether a bar fills nothing since nothing was traded in it."""
         return self._booker.policy.no_volume == "wait" and bar.volume <= 0
 
-    def _take_turn(self, turn: Turn, *, may_hold: bool) -> Iterator[ExecutionReport]:
+    def _take_turn(self, turn: OrderTurn, *, may_hold: bool) -> Iterator[ExecutionReport]:
         resting, bar = turn.resting, turn.bar
         order = resting.order
         if turn.turn is not _OVER:
@@ -221,7 +223,7 @@ class MatchingEngine:
         if turn.turn is not _WORK and self._works(resting):
             yield from self._expired(resting, bar)
 
-    def _take_turn_within(self, turn: Turn) -> list[ExecutionReport]:
+    def _take_turn_within(self, turn: OrderTurn) -> list[ExecutionReport]:
         """Take the turn of an order within a bar, after the protective orders that come before."""
         if turn.match is None or turn.resting.order.symbol not in self._brackets:
             return [*self._take_turn(turn, may_hold=True)]
@@ -267,7 +269,7 @@ class MatchingEngine:
 
     # What frees cash or shares comes before what needs it.
 
-    def _must_hold(self, turn: Turn, match: Match, quantity: Decimal) -> bool:
+    def _must_hold(self, turn: OrderTurn, match: Match, quantity: Decimal) -> bool:
         """Whether an order has to wait for what else happens at its instant."""
         if self._ledger.forbids_nothing:
             return False
@@ -303,7 +305,7 @@ class MatchingEngine:
                 reports += self._take_late_turn(self._held.pop(0))
         return reports
 
-    def _take_late_turn(self, turn: Turn) -> Iterator[ExecutionReport]:
+    def _take_late_turn(self, turn: OrderTurn) -> Iterator[ExecutionReport]:
         yield from self._take_turn(turn, may_hold=False)
         symbol = turn.resting.order.symbol
         if symbol in self._brackets:

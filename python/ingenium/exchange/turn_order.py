@@ -12,10 +12,10 @@ from ingenium.exchange.resting_order import RestingOrder
 from ingenium.exchange.trading_hours import BarHours, Eligibility
 from ingenium.trading.money import ZERO
 
-__all__ = ["Turn", "in_order"]
+__all__ = ["OrderTurn", "in_order"]
 
 
-class Turn(msgspec.Struct, frozen=True, gc=False):
+class OrderTurn(msgspec.Struct, frozen=True, gc=False):
     """An order whose turn it is, and what a bar is to it."""
 
     resting: RestingOrder
@@ -25,7 +25,7 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
     match: Match | None
 
 
-def in_order(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
+def in_order(turns: list[OrderTurn]) -> tuple[list[OrderTurn], list[OrderTurn]]:
     """Return the orders up to the last that is filled at the open, and those that come later.
 
     What is filled within the bar comes later: the nearer price first where the price falls or rises
@@ -38,8 +38,8 @@ def in_order(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
     for place, each in enumerate(turns):
         if each.match is not None and each.match.at_open:
             last = place
-    first: list[Turn] = []
-    within: list[Turn] = []
+    first: list[OrderTurn] = []
+    within: list[OrderTurn] = []
     for each in turns[: last + 1]:
         (first if each.match is None or each.match.at_open else within).append(each)
     within += turns[last + 1 :]
@@ -53,12 +53,12 @@ def in_order(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
     return first, within
 
 
-def _is_on_way(turn: Turn, is_rising: bool) -> bool:
+def _is_on_way(turn: OrderTurn, is_rising: bool) -> bool:
     match = turn.match
     if match is None or match.high_ahead == match.low_ahead:
         return False
     return match.high_ahead is is_rising
 
 
-def _price(turn: Turn) -> Decimal:
+def _price(turn: OrderTurn) -> Decimal:
     return ZERO if turn.match is None else turn.match.price

@@ -13,7 +13,7 @@ from ingenium.bus.base import Message, Subscription
 from ingenium.bus.envelope import unpack
 from ingenium.clock import SystemClock
 from ingenium.components import App
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.errors import BusError, BusPermissionError, DecodeError, IngeniumError
 from ingenium.events import DenialEvent, ExecutionEvent, OrderEvent, decode
 from ingenium.operations.account_money import AppMoney, money_of

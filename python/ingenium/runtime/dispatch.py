@@ -9,8 +9,8 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from ingenium.bus.base import Message
-from ingenium.components.base import Component
 from ingenium.components.blame import text_of, where
+from ingenium.components.component import Component
 from ingenium.components.data_time import event_time
 from ingenium.components.executor import Executor
 from ingenium.components.executor_handle import ExecutorHandle

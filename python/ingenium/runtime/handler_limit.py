@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ingenium.components.base import Component
 from ingenium.components.blame import line_of, where
+from ingenium.components.component import Component
 from ingenium.errors import ComponentError
 from ingenium.events import (
     CancelEvent,

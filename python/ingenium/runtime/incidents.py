@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ingenium.bus.base import Bus, Incident, IncidentKind
-from ingenium.components.base import Component
 from ingenium.components.blame import text_of, where
+from ingenium.components.component import Component
 from ingenium.components.handle_of import handle_of, risk_of
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import ControlEvent, DeadLetterEvent, Event

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.clock import Clock, SystemClock
-from ingenium.components.base import Component, role_of
 from ingenium.components.blame import text_of
+from ingenium.components.component import Component, role_of
 from ingenium.components.executor import Executor
 from ingenium.components.handle_of import handle_of
 from ingenium.components.ingestor import Ingestor

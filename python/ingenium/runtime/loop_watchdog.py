@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 from ingenium.bus.base import Bus, Incident, IncidentKind
-from ingenium.components.base import Component
+from ingenium.components.component import Component
 from ingenium.events import DataEvent, Event
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit, handler_place
 

@@ -8,8 +8,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
-from ingenium.components.base import Component
 from ingenium.components.blame import text_of, where
+from ingenium.components.component import Component
 from ingenium.components.handle import Handled
 from ingenium.components.handle_of import handle_of
 from ingenium.components.middleware import Handling, HandlingKind, Middleware, Outcome, RunnerKind

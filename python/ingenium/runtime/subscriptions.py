@@ -7,7 +7,7 @@ from datetime import datetime
 from ingenium.bus.base import Message
 from ingenium.bus.envelope import source_of
 from ingenium.clock import format_time
-from ingenium.components.base import Component
+from ingenium.components.component import Component
 from ingenium.events import CancelEvent, DataEvent, Event, OrderEvent, ReplaceEvent
 from ingenium.runtime.dispatch import handled_types
 from ingenium.subjects.names import PORTFOLIO, data_subject, share_subject, subject_for

@@ -6,7 +6,7 @@
 from ingenium.bus.memory import MemoryBus
 from ingenium.testing.bus_contract import BusContract
 from ingenium.testing.component_run import run
-from ingenium.testing.events import data_event, execution_event, order_event, signal_event
+from ingenium.testing.event_builders import data_event, execution_event, order_event, signal_event
 from ingenium.testing.values import bar, fill, order
 from ingenium.testing.waiting import Collector, IncidentLog, wait_until
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from ingenium.components.arm import arm
-from ingenium.components.base import Component, ran_already
+from ingenium.components.component import Component, ran_already
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
 from ingenium.components.handle import event_of

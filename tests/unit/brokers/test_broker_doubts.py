@@ -94,7 +94,7 @@ def test_two_fills_under_one_id_are_a_problem_and_never_a_duplicate(other: Broke
     assert "fill 7 of order o1 is buy" in problem
     assert "the second one is not booked" in problem
     assert journal.why_blocked("A")
-    assert journal.is_doubted
+    assert journal.updates.is_doubted
     assert journal.positions == {"A": 4}
     again = copy(journal)
     assert not again.fill(other), "it is said once, over restarts too"
@@ -129,12 +129,12 @@ def older(journal: OrderJournal) -> dict[str, bytes]:
 
 def test_fills_that_an_older_version_has_booked_are_not_reported_again() -> None:
     journal = journal_of(order())
-    journal.reconciled()
+    journal.store.reconciled()
     journal.fill(fill("7"))
-    journal.read_to(fill("7"))
+    journal.store.read_to(fill("7"))
     again = OrderJournal("U1")
     again.restore(older(journal))
-    assert (again.last_fill, again.last_key) == ("7", "")
+    assert (again.store.last_fill, again.store.last_key) == ("7", "")
     assert not again.fill(fill("7"))
     assert again.fill(fill("8"))
     [event] = again.take_events()
@@ -179,10 +179,10 @@ def test_fill_that_is_listed_after_it_was_taken_over_is_not_booked_again() -> No
     told = FakeBroker().put(order(), filled=D(10), update=TradeUpdate.FILLED)
     journal.told(told)
     journal.fill(fill("1"))
-    assert list(journal.gaps) == ["o1"]
-    journal.excuse("o1", told)
-    assert not journal.gaps
-    assert not copy(journal).gaps
+    assert list(journal.updates.gaps) == ["o1"]
+    journal.updates.excuse("o1", told)
+    assert not journal.updates.gaps
+    assert not copy(journal).updates.gaps
     events = journal.take_events()
     assert [event.update for event in events] == ["new", "partial_fill", "canceled"]
     assert "counts 10 as filled and lists 4" in (events[-1].reason or "")
@@ -193,7 +193,7 @@ def test_fill_that_is_listed_after_it_was_taken_over_is_not_booked_again() -> No
     assert again.take_events() == []
     [problem] = again.take_problems()
     assert "not booked again" in problem
-    assert not again.gaps
+    assert not again.updates.gaps
 
 
 def test_order_that_works_on_keeps_what_was_taken_over_out_of_its_rest() -> None:
@@ -201,7 +201,7 @@ def test_order_that_works_on_keeps_what_was_taken_over_out_of_its_rest() -> None
     told = FakeBroker().put(order(), filled=D(6), update=TradeUpdate.PARTIAL_FILL)
     journal.told(told)
     journal.fill(fill("1"))
-    journal.excuse("o1", told)
+    journal.updates.excuse("o1", told)
     entry = journal.entries["o1"]
     assert journal.leaves(entry) == 4
     assert "o1" in journal.open

@@ -471,7 +471,7 @@ async def test_exit_that_a_halt_holds_is_an_alarm(quantity: str) -> None:
 
 async def test_exit_in_a_blocked_symbol_is_an_alarm_and_an_entry_is_not() -> None:
     work = await held()
-    work.executor.journal.block("A", "over-filled")
+    work.executor.journal.store.block("A", "over-filled")
     work.order("entry_2")
     assert exits(work) == []
     work.order("exit", side="sell")

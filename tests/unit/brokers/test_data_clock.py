@@ -18,7 +18,7 @@ from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus, Message
 from ingenium.clock import ManualClock, format_time
 from ingenium.components import handle_of
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.config import Settings
 from ingenium.deploy.local.runner_factory import make_live_runner
 from ingenium.events import ExecutionEvent, OrderEvent, SignalEvent, decode, encode

@@ -218,7 +218,7 @@ def test_fill_that_makes_no_sense_is_told_once_and_blocks_the_symbol(
     assert text in working.why_blocked("AAPL")
     again = copy(working)
     assert text in again.why_blocked("AAPL")
-    again.unblock_all()
+    again.store.unblock_all()
     assert again.why_blocked("AAPL") == ""
     assert again.changed_rows() == {"broker/blocked/AAPL": None}
 
@@ -554,9 +554,9 @@ def test_replaced_order_is_looked_up_once_for_its_count(replaced: OrderJournal) 
     replaced.told(told(TradeUpdate.REPLACED, "4"))
     assert replaced.calls("AAPL") == []
     # Its fill is not listed.
-    assert list(replaced.gaps) == ["order_1"]
+    assert list(replaced.updates.gaps) == ["order_1"]
     replaced.fill(fill("f1", "4"))
-    assert not replaced.gaps
+    assert not replaced.updates.gaps
 
 
 def test_replaced_order_is_not_looked_up_when_its_count_has_come(working: OrderJournal) -> None:
@@ -607,15 +607,15 @@ def test_order_that_is_withheld_at_its_second_attempt_stays_unknown(unknown: Ord
 def test_rows_bring_everything_back(working: OrderJournal) -> None:
     working.fill(fill("f1", "4"))
     working.fill(fill("x", "4", "somebody"))
-    working.block("AAPL", "why")
-    working.read_to(fill("x", "4", "somebody"))
-    working.reconciled()
+    working.store.block("AAPL", "why")
+    working.store.read_to(fill("x", "4", "somebody"))
+    working.store.reconciled()
     again = copy(working)
     assert again.rows() == working.rows()
     assert msgspec.structs.asdict(again.entries["order_1"]) == msgspec.structs.asdict(
         working.entries["order_1"]
     )
-    assert (again.last_fill, again.is_reconciled) == ("x", True)
+    assert (again.store.last_fill, again.store.is_reconciled) == ("x", True)
     assert not again.fill(fill("f1", "4"))
     assert not again.fill(fill("x", "4", "somebody"))
 
@@ -643,7 +643,7 @@ def test_journal_of_another_account_is_refused(working: OrderJournal) -> None:
 def test_journal_forgets_the_oldest_orders_that_have_ended(
     monkeypatch: pytest.MonkeyPatch, working: OrderJournal
 ) -> None:
-    monkeypatch.setattr("ingenium.brokers.journal_rows._KEPT", 3)
+    monkeypatch.setattr("ingenium.brokers.journal_store._KEPT", 3)
     for number in range(2, 8):
         working.enter(order(f"order_{number}"), NOW)
         working.withhold(f"order_{number}", TradeUpdate.REJECTED, "no")

@@ -205,8 +205,8 @@ async def test_adopt_takes_the_positions_of_the_broker_and_says_so() -> None:
     work.broker.held = {"A": D(-3), "B": D(2)}
     work.broker.told = []
     work = Work(work.broker, adopt=True)
-    work.executor.journal.block("A", "a mismatch")
-    work.executor.journal.saw_price("A", D(50))
+    work.executor.journal.store.block("A", "a mismatch")
+    work.executor.journal.store.saw_price("A", D(50))
     await work.executor.prepare(work.desk)
     assert not work.executor.is_halted
     assert work.executor.journal.positions == {"A": -3, "B": 2}
@@ -224,7 +224,7 @@ async def test_adopt_takes_the_positions_of_the_broker_and_says_so() -> None:
 async def test_ids_of_what_is_adopted_differ_from_time_to_time() -> None:
     ids: list[str] = []
     work = Work(adopt=True)
-    work.executor.journal.saw_price("A", D(50))
+    work.executor.journal.store.saw_price("A", D(50))
     for quantity in (1, 3, 2):
         work.broker.held = {"A": D(quantity)}
         await work.reconciler.compare(adopt=True)
@@ -295,8 +295,8 @@ async def test_trades_of_others_before_the_first_start_are_nobodys_news() -> Non
     work = Work(broker)
     await work.executor.prepare(work.desk)
     assert work.executor.problems == []
-    assert not work.executor.journal.strangers
-    assert work.executor.journal.last_fill == "f2"
+    assert not work.executor.journal.store.strangers
+    assert work.executor.journal.store.last_fill == "f2"
     await work.reconciler.read_fills()
     assert broker.calls[-1] == ("fills", "f2")
 

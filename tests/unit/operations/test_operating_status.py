@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ingenium.cli import status as command
 from ingenium.components import Executor, Portfolio, arm, handle_of
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.config import Settings
 from ingenium.events import ControlEvent, ExecutionEvent, Side
 from ingenium.operations.apps import LocalApp

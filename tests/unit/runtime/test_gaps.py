@@ -10,7 +10,7 @@ from ingenium import Executor, Portfolio, Strategy
 from ingenium.bus import Incident, IncidentKind, MemoryBus
 from ingenium.bus.stream import StreamState
 from ingenium.components import Component
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.runtime.durable.gaps import Gaps
 from ingenium.runtime.durable.store import StreamPosition
 

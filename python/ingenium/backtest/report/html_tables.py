@@ -10,7 +10,7 @@ from html import escape
 
 from ingenium.backtest.formatting import figures, session
 from ingenium.backtest.manifest import Manifest
-from ingenium.backtest.result import BacktestResult
+from ingenium.backtest.report.reported_run import ReportedRun
 from ingenium.events import Side
 from ingenium.runtime.replay import DeniedOrders, ReplayResult
 from ingenium.trading import Position, Trade
@@ -22,7 +22,7 @@ SHOWN_TRADES = 25
 _NOTES = 50
 
 
-def figure_table(result: BacktestResult, stressed: BacktestResult | None) -> str:
+def figure_table(result: ReportedRun, stressed: ReportedRun | None) -> str:
     """Return all figures, those of the harsher run beside them."""
     zone = result.equity.zone
     rows = figures(result.stats, zone)

@@ -18,14 +18,14 @@ from ingenium.backtest.report.html_tables import (
 )
 from ingenium.backtest.report.months import month_table
 from ingenium.backtest.report.report_charts import MOST_TRADES, Pictures, draw
-from ingenium.backtest.result import BacktestResult
+from ingenium.backtest.report.reported_run import ReportedRun
 from ingenium.backtest.stress import STRESS
 from ingenium.trading.tally import counted
 
 __all__ = ["render"]
 
 
-def render(result: BacktestResult, stressed: BacktestResult | None = None) -> str:
+def render(result: ReportedRun, stressed: ReportedRun | None = None) -> str:
     """Return the report of a backtest as HTML, with everything that it needs in it.
 
     All that comes from outside, such as names of symbols, is escaped; and the page forbids
@@ -85,7 +85,7 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{body}</section>"
 
 
-def _head(title: str, result: BacktestResult) -> str:
+def _head(title: str, result: ReportedRun) -> str:
     stats = result.stats
     period = "no data"
     if stats.start is not None and stats.end is not None:
@@ -103,7 +103,7 @@ def _head(title: str, result: BacktestResult) -> str:
     return f"<header><h1>{escape(title)}</h1><p>{escape(said)}</p>{failure}</header>"
 
 
-def _tiles(result: BacktestResult) -> str:
+def _tiles(result: ReportedRun) -> str:
     stats = result.stats
     tiles = (
         ("Total return", percent(stats.total_return)),
@@ -125,7 +125,7 @@ def _tiles(result: BacktestResult) -> str:
     )
 
 
-def _honesty(result: BacktestResult, stressed: BacktestResult | None) -> str:
+def _honesty(result: ReportedRun, stressed: ReportedRun | None) -> str:
     said = result.flattering() or ["nothing that the exchange knows of"]
     lines = "".join(f"<li>{escape(line)}</li>" for line in said)
     if stressed is None:
@@ -147,11 +147,11 @@ def _honesty(result: BacktestResult, stressed: BacktestResult | None) -> str:
     return f"<ul>{lines}</ul><p>{beside}</p>"
 
 
-def _problems(result: BacktestResult) -> str:
+def _problems(result: ReportedRun) -> str:
     return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in result.problems)}</ul>"
 
 
-def _limits(result: BacktestResult) -> str:
+def _limits(result: ReportedRun) -> str:
     if result.limits == "off":
         return "<p>They were off, as asked: on live data orders may be denied that filled here.</p>"
     if not result.denials:
@@ -163,7 +163,7 @@ def _limits(result: BacktestResult) -> str:
     )
 
 
-def _equity(result: BacktestResult, stressed: BacktestResult | None, pictures: Pictures) -> str:
+def _equity(result: ReportedRun, stressed: ReportedRun | None, pictures: Pictures) -> str:
     keys = [_key("equity", "this run")]
     if stressed is not None:
         keys.append(_key("harsher", "harsher exchange"))
@@ -182,7 +182,7 @@ def _key(name: str, text: str, *, shown: bool = True) -> str:
     )
 
 
-def _prices(result: BacktestResult, pictures: Pictures) -> str:
+def _prices(result: ReportedRun, pictures: Pictures) -> str:
     # A reader without scripts sees all charts; the script shows one and offers the choice.
     charts = "".join(
         f'<div class="symbol"><h3>{escape(symbol)}</h3>{drawn}</div>'
@@ -204,7 +204,7 @@ def _prices(result: BacktestResult, pictures: Pictures) -> str:
     return f'<p class="keys">{keys}</p><p id="choice"></p>{charts}{left_out}'
 
 
-def _trades(result: BacktestResult) -> str:
+def _trades(result: ReportedRun) -> str:
     held = position_table(result.account.positions.values())
     held = f"<h3>Held at the end</h3>{held}" if held else ""
     if not result.trades:

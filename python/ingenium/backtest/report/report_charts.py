@@ -13,8 +13,8 @@ from typing import Any
 
 from ingenium.backtest.price_track import PriceTrack
 from ingenium.backtest.report.charts import Scale, chart, dots, line, span
+from ingenium.backtest.report.reported_run import ReportedRun
 from ingenium.backtest.report.thinning import extremes
-from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.statistics import underwater
 from ingenium.events import Side
 from ingenium.trading import Trade
@@ -52,7 +52,7 @@ class Pictures:
     data: dict[str, Any]
 
 
-def draw(result: BacktestResult, stressed: BacktestResult | None) -> Pictures:
+def draw(result: ReportedRun, stressed: ReportedRun | None) -> Pictures:
     """Draw a result, and the harsher run beside it."""
     curve = result.equity
     start = curve.starting_equity
@@ -134,11 +134,11 @@ def draw(result: BacktestResult, stressed: BacktestResult | None) -> Pictures:
     )
 
 
-def _name(result: BacktestResult) -> str:
+def _name(result: ReportedRun) -> str:
     return result.manifest.app
 
 
-def _chosen(result: BacktestResult) -> list[tuple[str, PriceTrack]]:
+def _chosen(result: ReportedRun) -> list[tuple[str, PriceTrack]]:
     """Return the symbols to draw, and their tracks, thinned so that all fit into a small file."""
     traded = Counter(trade.symbol for trade in result.trades)
     tracks = result.equity.prices.tracks

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ingenium.components import App, External
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.config import Settings
 from ingenium.nats_server import EmbeddedServer
 from ingenium.nats_server.accounts import Accounts

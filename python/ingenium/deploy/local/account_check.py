@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingenium.bus.base import Bus
 from ingenium.components import App, Component
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.errors import BusPermissionError, ConfigError
 from ingenium.subjects.names import ask_subject
 

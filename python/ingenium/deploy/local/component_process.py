@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components import App, Component
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.config import Settings
 from ingenium.deploy.local.account_check import check_accounts
 from ingenium.deploy.local.runner_factory import make_live_runner

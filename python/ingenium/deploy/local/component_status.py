@@ -15,7 +15,7 @@ from ingenium.brokers import BrokerExecutor
 from ingenium.brokers.journal_entry import OrderState
 from ingenium.clock import SystemClock
 from ingenium.components import Component, Portfolio
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.components.handle_of import risk_of
 from ingenium.deploy.local.account_status import account_status, working_orders_of
 from ingenium.errors import StoreError

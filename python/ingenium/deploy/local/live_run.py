@@ -12,7 +12,7 @@ from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.components import App, Component, External
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.server_care import ServerCare

@@ -15,7 +15,7 @@ import msgspec
 from ingenium.brokers import BrokerExecutor
 from ingenium.brokers.broker_books import read_broker
 from ingenium.brokers.journal_entry import JournalEntry, OrderState
-from ingenium.brokers.journal_rows import PREFIX
+from ingenium.brokers.journal_store import PREFIX
 from ingenium.bus.stream import Stream
 from ingenium.components import Executor
 from ingenium.errors import BrokerError, StoreDamagedError

@@ -12,7 +12,7 @@ from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.clock import SystemClock
 from ingenium.components import App, Component, External
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.status_reporter import INTERVAL_SECONDS
 from ingenium.deploy.local.supervisor import Supervised

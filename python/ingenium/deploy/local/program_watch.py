@@ -10,7 +10,7 @@ from ingenium.bus.base import Bus, Message, Subscription
 from ingenium.bus.envelope import source_of
 from ingenium.bus.roles import owner_of
 from ingenium.components import App, Component, External
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.deploy.local.program_subjects import described, output_of, subjects_needed
 from ingenium.deploy.local.server_connections import Connection, ServerConnections
 from ingenium.subjects.grammar import matches

@@ -17,7 +17,7 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, open_stream
 from ingenium.clock import SystemClock
 from ingenium.components import App, External, Strategy
 from ingenium.components.app import CONDUCTOR
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.components.handle_of import risk_of
 from ingenium.config import Settings
 from ingenium.deploy.local.access import served

@@ -25,7 +25,7 @@ from ingenium.components import (
     Strategy,
     arm,
 )
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.components.data_age import DataAge
 from ingenium.components.failpoints import Pass, kill_at, pass_by
 from ingenium.components.handle_of import handle_of, risk_of

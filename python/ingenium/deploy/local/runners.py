@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ingenium.bus.base import Bus
 from ingenium.components import App, Component, External
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.config import Settings
 from ingenium.deploy.local.child_process import Child
 from ingenium.deploy.local.program_output import ThinnedOutput

@@ -5,17 +5,17 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from ingenium.ingestors.csv._bar_times import BarTimes
+from ingenium.trading.bar import Bar
 from ingenium.trading.bar_length import DAY
 
-if TYPE_CHECKING:
-    from ingenium.ingestors.csv._rows import Item
+__all__ = ["HeldBars", "Item", "with_length"]
 
-__all__ = ["HeldBars", "with_length"]
+Item = tuple[datetime, str, int, int, Bar]
+"""End of the bar, symbol, number of the file, line and bar: sorts as bars go out."""
 
 _HOUR = timedelta(hours=1)
 

@@ -17,17 +17,14 @@ from ingenium.ingestors.csv._columns import Layout
 from ingenium.ingestors.csv._files import READ_ERRORS, BarFile
 from ingenium.ingestors.csv._groups import Rows
 from ingenium.ingestors.csv._header import NEEDED, known_fields
-from ingenium.ingestors.csv._held_bars import HeldBars
+from ingenium.ingestors.csv._held_bars import HeldBars, Item
 from ingenium.ingestors.csv._notes import ReadingNotes
 from ingenium.ingestors.csv._prices import OutsideError, PriceRules, Prices, make_prices_of
 from ingenium.ingestors.csv._tables import BrokenRow
 from ingenium.ingestors.csv._times import ReadTime
 from ingenium.trading.bar import Bar
 
-__all__ = ["Item", "RowReader"]
-
-Item = tuple[datetime, str, int, int, Bar]
-"""End of the bar, symbol, number of the file, line and bar: sorts as bars go out."""
+__all__ = ["RowReader"]
 
 
 _NO_PRICES: Prices = (("", "", "", "", ""), 0.0, 0.0, 0.0, 0.0, 0.0)

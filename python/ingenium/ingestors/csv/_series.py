@@ -21,10 +21,11 @@ from ingenium.ingestors.csv._columns import Columns, Layout, find_layout
 from ingenium.ingestors.csv._decimals import decimal_sign
 from ingenium.ingestors.csv._files import READ_ERRORS, BarFile, Source
 from ingenium.ingestors.csv._groups import ListRows, Rows
+from ingenium.ingestors.csv._held_bars import Item
 from ingenium.ingestors.csv._notes import ReadingNotes
 from ingenium.ingestors.csv._period import Lengths
 from ingenium.ingestors.csv._prices import PriceRules
-from ingenium.ingestors.csv._rows import Item, RowReader
+from ingenium.ingestors.csv._rows import RowReader
 from ingenium.ingestors.csv._sources import open_file
 from ingenium.ingestors.csv._times import Times, find_times
 from ingenium.ingestors.csv._zones import Zone

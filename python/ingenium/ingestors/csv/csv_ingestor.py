@@ -16,9 +16,9 @@ from ingenium.events import DataEvent
 from ingenium.ingestors.csv._bad_rows import BadRow, BadRows, OnBadRow
 from ingenium.ingestors.csv._columns import check_columns
 from ingenium.ingestors.csv._files import PathArgument, Source, absolute_paths
+from ingenium.ingestors.csv._held_bars import Item
 from ingenium.ingestors.csv._notes import ReadingNotes
 from ingenium.ingestors.csv._prices import Outside, PriceRules
-from ingenium.ingestors.csv._rows import Item
 from ingenium.ingestors.csv._series import Options, count_rows, read_file, why_not
 from ingenium.ingestors.csv._sources import find_sources
 from ingenium.ingestors.csv._zones import Zone, load_zone

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components import Component
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.components.handle_of import handle_of
 from ingenium.runtime.durable.inbox import Inbox
 from ingenium.runtime.durable.resume import remembers

@@ -13,7 +13,7 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
 from ingenium.bus.stream import Record, Stream
 from ingenium.clock import Clock, SystemClock
 from ingenium.components import Component, Executor, Middleware, Portfolio, RunnerKind
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.components.external_work import ExternalWorker
 from ingenium.components.failpoints import Pass, Point, pass_by
 from ingenium.components.handle_of import handle_of

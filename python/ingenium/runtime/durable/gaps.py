@@ -8,7 +8,7 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.stream import StreamState
 from ingenium.clock import format_second
 from ingenium.components import Component, Executor
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.components.handle_of import handle_of
 from ingenium.runtime.durable.store import Store, StreamPosition
 

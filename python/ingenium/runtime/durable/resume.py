@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Component, Executor, Portfolio
-from ingenium.components.base import StatefulComponent
+from ingenium.components.component import StatefulComponent
 from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
 from ingenium.errors import StreamError

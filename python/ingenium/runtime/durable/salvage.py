@@ -14,7 +14,7 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.nats.stream_layout import MONEY_STREAM
 from ingenium.clock import SystemClock
 from ingenium.components import Component, Executor, Portfolio
-from ingenium.components.base import StatefulComponent
+from ingenium.components.component import StatefulComponent
 from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
 from ingenium.errors import StoreDamagedError, StoreError

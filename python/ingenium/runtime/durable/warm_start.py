@@ -10,7 +10,7 @@ from datetime import datetime
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream, StreamState
 from ingenium.components import Component, Strategy
-from ingenium.components.base import role_of
+from ingenium.components.component import role_of
 from ingenium.components.handle_of import handle_of
 from ingenium.components.saved_parts import SAVED
 from ingenium.errors import DecodeError, StreamError

@@ -21,7 +21,7 @@ from ingenium.components import (
     Strategy,
     arm,
 )
-from ingenium.components.base import ran_already, role_of
+from ingenium.components.component import ran_already, role_of
 from ingenium.components.handle import event_of
 from ingenium.components.handle_of import handle_of
 from ingenium.errors import (

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ingenium.components import App, Component, External, Portfolio, Strategy
 from ingenium.components.app_checks import meant_handler
 from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
 from ingenium.indicators import Indicator
+from ingenium.runtime.replay.outcomes import OrderOutcomes
 from ingenium.trading.tally import counted
 
-if TYPE_CHECKING:
-    from ingenium.runtime.replay.event_log import EventLog
-
-__all__ = ["replay_problems", "unheard_symbols", "why_nothing_came"]
+__all__ = ["ReplayCounts", "replay_problems", "unheard_symbols", "why_nothing_came"]
 
 _LISTED = 10
 _MOST_LINES = 8
@@ -24,8 +22,32 @@ _DEEPEST = 4
 _MOST_LOOKED_AT = 100
 
 
+class ReplayCounts(Protocol):
+    """What a replay has counted; `EventLog` has it.
+
+    Attributes:
+        symbols: The symbols that there was data of.
+        signals_of: Signals by the name of the strategy.
+        outcomes: What became of the orders.
+    """
+
+    symbols: dict[str, None]
+    signals_of: dict[str, int]
+    outcomes: OrderOutcomes
+
+    @property
+    def data(self) -> int:
+        """How many data events there were."""
+        ...
+
+    @property
+    def signals(self) -> int:
+        """How many signals there were."""
+        ...
+
+
 def replay_problems(
-    log: EventLog,
+    log: ReplayCounts,
     app: App,
     *,
     complete: bool,
@@ -81,7 +103,7 @@ def unheard_symbols(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
         yield f"strategy {strategy.name!r} waits for {left:,} more symbols that nobody sent"
 
 
-def why_nothing_came(log: EventLog, app: App) -> str:
+def why_nothing_came(log: ReplayCounts, app: App) -> str:
     """Say why nothing could come of a replay, whatever its prices; empty when something could.
 
     That is when there was no data, or each strategy waited only for symbols that nobody sent, and
@@ -111,7 +133,7 @@ def _meant(symbol: str, symbols: list[str]) -> str:
 
 
 def _silent(
-    log: EventLog,
+    log: ReplayCounts,
     strategy: Strategy | External,
     bars_of: Mapping[str, int] | None,
     *,
@@ -180,7 +202,7 @@ def _indicators(owner: object, depth: int = 0) -> Iterator[Indicator]:
         yield from _indicators(each, depth + 1)
 
 
-def _no_orders(log: EventLog, app: App, portfolio: Component) -> Iterator[str]:
+def _no_orders(log: ReplayCounts, app: App, portfolio: Component) -> Iterator[str]:
     if not log.signals and any(type(each) is not Strategy for each in app.strategies):
         return  # said by the strategies
     if not log.signals:

@@ -1,4 +1,4 @@
-"""The journal's memory: entries, positions and what is blocked, as small rows to be saved."""
+"""What the journal holds: entries, positions and blocked symbols, and the rows of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingenium.events import Side
 from ingenium.ids import make_id
 from ingenium.trading.money import EXACT, ZERO
 
-__all__ = ["PREFIX", "JournalRows", "fill_key", "signed"]
+__all__ = ["PREFIX", "JournalStore", "fill_key", "signed"]
 
 PREFIX = "broker/"
 """What the keys of all rows begin with."""
@@ -38,7 +38,7 @@ class _Head(msgspec.Struct, omit_defaults=True):
     equal_at: datetime | None = None
 
 
-class JournalRows:
+class JournalStore:
     """What is known of one account, and which of it has changed since it was saved.
 
     Args:
@@ -233,8 +233,12 @@ class JournalRows:
                 self.unbookable[name] = _read(data, str, key)
             else:
                 raise ComponentError(f"the saved row {key!r} is of an unknown kind")
-        self.entries = dict(sorted(self.entries.items(), key=lambda item: item[1].number))
-        self.open = {i: entry for i, entry in self.entries.items() if not entry.has_ended}
+        # The same dictionaries stay, as others hold them.
+        entries = sorted(self.entries.items(), key=lambda item: item[1].number)
+        self.entries.clear()
+        self.entries.update(entries)
+        self.open.clear()
+        self.open.update((i, entry) for i, entry in entries if not entry.has_ended)
         self._changed = renamed
 
     def _table(self, kind: str) -> Mapping[str, object]:

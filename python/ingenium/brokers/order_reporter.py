@@ -1,0 +1,106 @@
+"""How orders end, and what is reported of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ingenium.brokers.journal_entry import ENDS, JournalEntry
+from ingenium.brokers.journal_reports import update_event
+from ingenium.brokers.journal_store import JournalStore
+from ingenium.brokers.open_questions import OpenQuestions
+from ingenium.events import ExecutionEvent, TradeUpdate
+from ingenium.trading.money import EXACT
+
+__all__ = ["OrderReporter"]
+
+_NO_REASON = "the broker gave no reason"
+
+
+class OrderReporter:
+    """Ends orders, and collects the reports and problems that follow.
+
+    Args:
+        store: Has the orders.
+        questions: What the broker is to be asked about them.
+    """
+
+    def __init__(self, store: JournalStore, questions: OpenQuestions) -> None:
+        self._store = store
+        self._questions = questions
+        self._events: list[ExecutionEvent] = []
+        self._problems: list[str] = []
+
+    def take_events(self) -> list[ExecutionEvent]:
+        """Return the reports that follow from what happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def take_problems(self) -> list[str]:
+        """Return what a person should know of what happened since the last call."""
+        problems, self._problems = self._problems, []
+        return problems
+
+    def report(self, event: ExecutionEvent) -> None:
+        """Add a report."""
+        self._events.append(event)
+
+    def warn(self, problem: str) -> None:
+        """Add what a person should know."""
+        self._problems.append(problem)
+
+    def leaves(self, entry: JournalEntry) -> Decimal:
+        """Return what is left of an order, less than nothing when it is over-filled.
+
+        What was filled of an order whose place it took counts as its own.
+        """
+        left = EXACT.subtract(entry.order.quantity, entry.counted)
+        seen = {entry.order.id}
+        before = self._store.entries.get(entry.replaces)
+        while before is not None and before.order.id not in seen:
+            seen.add(before.order.id)
+            left = EXACT.subtract(left, before.counted)
+            before = self._store.entries.get(before.replaces)
+        return left
+
+    def say(self, entry: JournalEntry, update: TradeUpdate, reason: str = "") -> None:
+        """Report how an order stands; once for each update."""
+        if update in entry.said:
+            return
+        entry.said.append(update.value)
+        self._store.touch(entry.order.id)
+        account = self._store.account
+        self.report(update_event(account, entry.order, update, self.leaves(entry), reason))
+
+    def note_end(self, entry: JournalEntry) -> None:
+        """Tell people of an order that the broker has ended, when nobody here asked for that."""
+        order = entry.order
+        what = f"order {order.id} ({order.side} {order.quantity:f} {order.symbol})"
+        if entry.end is TradeUpdate.REJECTED:
+            entry.reason = entry.reason or _NO_REASON
+            self.warn(f"{what} was rejected by the broker: {entry.reason}")
+        elif entry.reason and not entry.cancel:
+            self.warn(f"{what} was {entry.end} by the broker: {entry.reason}")
+
+    def end(self, entry: JournalEntry, update: TradeUpdate, reason: str) -> None:
+        """End an order without a word of the broker."""
+        entry.state, entry.reason, entry.is_end_ours = ENDS[update], reason, True
+        entry.needs_human = False
+        self._questions.to_resend.discard(entry.order.id)
+        self._store.touch(entry.order.id)
+        self.say(entry, update, reason)
+        self._store.prune()
+
+    def reject(self, entry: JournalEntry, reason: str) -> None:
+        """End an order that the broker has refused."""
+        entry.end, entry.reason = TradeUpdate.REJECTED, reason
+        self.note_end(entry)
+        entry.end = None
+        self.end(entry, TradeUpdate.REJECTED, entry.reason)
+        self.forget_successor(entry)
+
+    def forget_successor(self, entry: JournalEntry) -> None:
+        """An order that was to take another's place does not; the other may get a new one."""
+        old = self._store.entries.get(entry.replaces)
+        if old is not None and old.successor == entry.order.id and not old.has_ended:
+            old.successor = ""
+            self._store.touch(old.order.id)
