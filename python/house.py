@@ -107,7 +107,8 @@ def own_classes(package: str = PACKAGE) -> list[type]:
     """Import all modules of a package, and return the classes that they define."""
     found: dict[type, None] = {}
     for info in walk_packages(import_module(package).__path__, f"{package}."):
-        if "._gen" in info.name or info.name.endswith("__main__"):
+        # Alembic's scripts run only within a migration.
+        if "._gen" in info.name or ".migrations." in info.name or info.name.endswith("__main__"):
             continue
         for _, cls in getmembers(import_module(info.name), isclass):
             if cls.__module__ == info.name:

@@ -262,7 +262,8 @@ class Accounts:
     def _direct_gets(self) -> list[str]:
         """Return where messages of the streams are asked for by sequence."""
         return [
-            direct_get_subject(self.space.stream(name)) for name in (_MONEY_STREAM, _DATA_STREAM)
+            direct_get_subject(self.space.stream(name))
+            for name in (MONEY_STREAM_NAME, DATA_STREAM_NAME)
         ]
 
     def _on_server(self, *subjects: str) -> list[str]:
