@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 
-from ingenium.bus.base import Message, MessageHandler, Subscription
+from ingenium.bus.base import BusGuarantee, Message, MessageHandler, Subscription
 from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.subscription import QueuedSubscription, ReportingBus
 from ingenium.clock import Clock
@@ -35,6 +35,8 @@ class MemoryBus(ReportingBus):
         clock: Tells the time of dead letters; the machine's when left out.
         content_type: The form in which events are published.
     """
+
+    guarantees = frozenset(BusGuarantee)
 
     def __init__(
         self,
