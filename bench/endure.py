@@ -37,8 +37,8 @@ APP_FILLS_UP_TO = 20_000
 APP_BYTES_AN_ORDER = 4096
 SERVER_FILLS_UP_TO = 35_000
 SERVER_BYTES_A_BAR = 1536
-SERVER_BYTES_OF_IDS = 1536
-"""Those of signal, order and execution."""
+SERVER_BYTES_OF_IDS = 2048
+"""Those of signal, order and execution for an hour, with what Go's collector leaves for a while."""
 SERVER_BLOCKS = 16 * _MEBIBYTE
 """Buffers of its store, which come when they are first needed."""
 _HOUR = 3600.0

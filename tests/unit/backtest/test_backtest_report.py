@@ -372,10 +372,10 @@ def test_command_line_report_prints_what_the_harsher_exchange_leaves(tmp_path: P
     assert ended.code == 0, ended.err
     assert re.search(r"on a harsher exchange: total return -?\d+\.\d\d%", ended.out)
     assert "report: r.html" in ended.out
-    plain = ingenium("backtest", demo, "--report", "p.html", "--no-harsher", cwd=tmp_path)
+    plain = ingenium("backtest", demo, "--report", "p.html", "--no-stress", cwd=tmp_path)
     assert "harsher exchange:" not in plain.out
     assert (tmp_path / "p.html").stat().st_size < (tmp_path / "r.html").stat().st_size
-    gone = ingenium("backtest", demo, "--report", "no/r.html", "--no-harsher", cwd=tmp_path)
+    gone = ingenium("backtest", demo, "--report", "no/r.html", "--no-stress", cwd=tmp_path)
     assert gone.code == 2
     assert "--report no/r.html: there is no folder no" in gone.err
 
