@@ -37,6 +37,8 @@ _FUNCTIONS = {"min": "max", "max": "min", "any": "all", "all": "any"}
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 # Keywords of classes and decorators that change speed or memory, not what the code does.
 _TUNING = {"frozen", "gc", "slots", "kw_only", "order", "cache_hash"}
+# Calls in which the order of the first two arguments makes no difference, or only in a text.
+_SYMMETRIC = {"add", "cast", "isinstance", "max", "min", "multiply", "warning"}
 _LOGGERS = {"_log", "log", "_logger", "logger"}
 
 
@@ -218,7 +220,7 @@ class _Finder:
                 yield from self._replace(self._span(function), _FUNCTIONS[name])
             case ast.Call(args=[first, second, *_]) if not (
                 isinstance(first, ast.Starred) or isinstance(second, ast.Starred)
-            ) and not _is_text(node.func):
+            ) and not (_is_symmetric(node.func) or ast.dump(first) == ast.dump(second)):
                 between = self._source[self._span(first)[1] : self._span(second)[0]].decode()
                 yield from self._replace(
                     (self._span(first)[0], self._span(second)[1]),
@@ -235,12 +237,5 @@ class _Finder:
                     yield from self._replace(self._span(node), f"{name}.{other}")
 
 
-def _is_text(function: ast.expr) -> bool:
-    """Whether a call's first two arguments may be swapped without any effect, or only in a text."""
-    return ast.unparse(function).rpartition(".")[2] in {
-        "isinstance",
-        "cast",
-        "min",
-        "max",
-        "warning",
-    }
+def _is_symmetric(function: ast.expr) -> bool:
+    return ast.unparse(function).rpartition(".")[2] in _SYMMETRIC
