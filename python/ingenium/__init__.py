@@ -7,6 +7,7 @@ and executors turn orders into executions. Each is a component; an `App` puts th
 
 # Before the other imports, which take most of a second.
 from ingenium import _interrupt, _native  # noqa: F401, I001
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ingenium._version import __version__
@@ -17,6 +18,7 @@ from ingenium.components import (
     Executor,
     External,
     Ingestor,
+    Middleware,
     Portfolio,
     Strategy,
 )
@@ -38,6 +40,7 @@ from ingenium.errors import (
     DeployError,
     DuplicateOrderError,
     EncodeError,
+    EventRefusedError,
     EventTooLargeError,
     FeedError,
     IngeniumError,
@@ -119,6 +122,7 @@ __all__ = [
     "DuplicateOrderError",
     "EncodeError",
     "EventBus",
+    "EventRefusedError",
     "EventTooLargeError",
     "ExecutionEvent",
     "Executor",
@@ -131,6 +135,7 @@ __all__ = [
     "LeaseHeldError",
     "LeaseLostError",
     "LockstepError",
+    "Middleware",
     "MissingDependencyError",
     "NoListenerError",
     "Ohlc",
@@ -172,4 +177,6 @@ def __getattr__(name: str) -> object:
         from ingenium import connection
 
         return getattr(connection, name)
+    if name in {"backtest", "testing"}:
+        return import_module(f"ingenium.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,6 @@
-"""Time, as something that is handed in.
+"""Clocks, passed in as arguments.
 
-Nothing else in the package reads the wall clock, so a test or a replay can stand time where it
-wants it.
+No other module reads the wall clock, so a test or a replay can control the time.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _clocks: dict[int, str] = {}
 
 
 def format_time(time: datetime) -> str:
-    """Write an aware time as RFC 3339 in UTC, as ``DataEvent.timestamp`` holds it."""
+    """Format an aware time as RFC 3339 in UTC, as in ``DataEvent.timestamp``."""
     since = time - _EPOCH
     if since.microseconds:
         return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -45,7 +44,7 @@ def _remember(time: datetime, since: timedelta) -> str:
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Source of the current time."""
 
     def now(self) -> datetime:
         """Return the present time, aware and in UTC."""
@@ -61,10 +60,10 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until it is set: the simulated time of replays and tests.
+    """Clock that changes only when set: the simulated time of replays and tests.
 
     Args:
-        start: Where it stands at first; aware.
+        start: Initial time; aware.
     """
 
     __slots__ = ("_now",)
@@ -77,11 +76,11 @@ class ManualClock:
         return self._now
 
     def set(self, now: datetime) -> None:
-        """Stand at ``now``, which must be aware; going back is allowed."""
+        """Set the time to ``now``, which must be aware; going back is allowed."""
         if now.tzinfo is None:
             raise ValueError(f"time {now} has no zone: pass an aware datetime, such as one in UTC")
         self._now = now
 
     def advance(self, by: timedelta) -> None:
-        """Go on by ``by``."""
+        """Advance the time by ``by``."""
         self._now += by

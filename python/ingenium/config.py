@@ -1,4 +1,4 @@
-"""Settings, read from the environment; nothing else in the package looks there."""
+"""Settings from the environment; no other module reads it."""
 
 from __future__ import annotations
 
@@ -35,42 +35,42 @@ _HALT_AWAY_SECONDS = "INGENIUM_HALT_AWAY_SECONDS"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says.
+    """Settings of a process, from environment variables.
 
     Attributes:
         nats_server: ``NATS_SERVER``, the URL of the server to use; empty for an embedded one.
         data_directory: ``INGENIUM_DATA_DIR``, where an embedded server keeps its store and
             components keep theirs; ``.ingenium`` in the working directory when not set.
         stop_with_input: ``INGENIUM_STOP_WITH_INPUT``, set for a child whose standard input is a
-            pipe of its parent's: when that ends, the parent is gone.
+            pipe of its parent: a closed pipe means that the parent is gone.
         credentials: ``INGENIUM_NATS_CREDENTIALS``, a ``.creds`` file, or one with an nkey's seed or
             ``user:password``. In its path, and in those of certificate and key, ``{role}`` stands
-            for the role of who connects.
+            for the role of the connecting component.
         ca_file: ``INGENIUM_NATS_CA``, the authorities to trust; the system's when not set.
         certificate_file: ``INGENIUM_NATS_CERT``, a certificate to show to the server.
         key_file: ``INGENIUM_NATS_KEY``, its key; in the certificate's file when not set.
-        allow_plaintext: ``INGENIUM_ALLOW_PLAINTEXT=1``: a server on another machine may be spoken
-            to without TLS.
+        allow_plaintext: ``INGENIUM_ALLOW_PLAINTEXT=1``, allow connections to other machines
+            without TLS.
         server_binary: ``INGENIUM_NATS_SERVER_BINARY``, a nats-server to trust for the embedded one;
             a known build is searched for when not set.
         data_subjects: ``INGENIUM_DATA_SUBJECTS``, with commas between them: further subjects that
             ingestors publish and every component may read, such as ``acme.news.>``.
         content_type: ``INGENIUM_CONTENT_TYPE``, the form in which events are published:
             ``application/json``, which is the default, or ``application/protobuf``.
-        prefix: ``INGENIUM_PREFIX``, what all subjects begin with on the server, which keeps apps on
-            one server apart; empty for the documented subjects, ``None`` when it does not say. See
+        prefix: ``INGENIUM_PREFIX``, the prefix of all subjects on the server, which keeps apps
+            on one server apart; empty for the documented subjects, ``None`` if not set. See
             `ingenium.subjects.space.SubjectSpace`.
         all_output: ``INGENIUM_ALL_OUTPUT=1``: every line that programs in other languages print is
             shown, not only the first ones and ten every five seconds.
-        crash_at: ``INGENIUM_CRASH_AT``, for tests: where which component ends as if it were killed,
+        crash_at: ``INGENIUM_CRASH_AT``, for tests: component and failpoint of a simulated kill,
             ``"portfolio/committed:3"``.
-        handler_seconds: ``INGENIUM_HANDLER_SECONDS``, how long a handler may take in a replay over
-            a server; 30 when not set.
-        blocked_seconds: ``INGENIUM_BLOCKED_SECONDS``, from when on a handler of a live app that
-            keeps its process from doing anything else is reported; 1 when not set.
-        halt_away_seconds: ``INGENIUM_HALT_AWAY_SECONDS``, after how many seconds without its server
-            a live app halts trading by its file; never when not set.
-        environment: All variables, to hand on to children.
+        handler_seconds: ``INGENIUM_HANDLER_SECONDS``, time limit of a handler in a replay over
+            a server; 30 by default.
+        blocked_seconds: ``INGENIUM_BLOCKED_SECONDS``, time after which a handler of a live app
+            that blocks the event loop is reported; 1 by default.
+        halt_away_seconds: ``INGENIUM_HALT_AWAY_SECONDS``, seconds without its server after
+            which a live app halts trading by its kill file; never by default.
+        environment: All variables, to pass on to children.
     """
 
     nats_server: str = field(default="", repr=False)
@@ -97,10 +97,10 @@ class Settings:
         """Read the settings.
 
         Args:
-            environment: Variables; those of the process when left out.
+            environment: Variables; those of the process by default.
 
         Raises:
-            ConfigError: A number of seconds is none.
+            ConfigError: A number of seconds is invalid.
         """
         variables = dict(os.environ if environment is None else environment)
         return cls(
@@ -125,7 +125,7 @@ class Settings:
         )
 
     def with_server(self, url: str) -> Settings:
-        """Return these settings with another server, without what is meant for this one."""
+        """Return these settings with another server, without the credentials of this one."""
         own = (_CREDENTIALS, _CA, _CERTIFICATE, _KEY)
         return replace(
             self,
@@ -138,7 +138,7 @@ class Settings:
         )
 
     def at_server(self, url: str) -> Settings:
-        """Return these settings with another server, and what is meant for it."""
+        """Return these settings with another server, including its credentials."""
         return replace(self, nats_server=url)
 
     def with_prefix(self, prefix: str) -> Settings:
@@ -149,9 +149,9 @@ class Settings:
         """Return these settings with the files of a role, or of a component.
 
         Args:
-            role: ``"strategy"`` or another one; takes the place of ``{role}`` in paths.
-            component: Its name. Where there is a file with ``strategy.<name>`` in that place, it is
-                taken.
+            role: ``"strategy"`` or another role; replaces ``{role}`` in paths.
+            component: Name of the component. A file with ``strategy.<name>`` in that place
+                takes precedence.
         """
         return replace(
             self,
@@ -161,7 +161,7 @@ class Settings:
         )
 
     def for_child(self, *, app: str, component: str) -> dict[str, str]:
-        """Return the environment of a program that plays a component.
+        """Return the environment of a program that runs a component.
 
         Args:
             app: Name of the app.
@@ -176,12 +176,12 @@ class Settings:
             **self.environment,
             **{name: str(path) for name, path in files.items() if path is not None},
             _SERVER: self.nats_server,
-            # Also where it is empty, so that a child does not choose for itself.
+            # Set even if empty, so that a child does not choose its own.
             _PREFIX: self.prefix or "",
             _APP: app,
             _COMPONENT: component,
             _STOP_WITH_INPUT: "1",
-            # A component's prints are shown as they come, not when a buffer is full.
+            # Unbuffered, so that output of a component appears at once.
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -1,4 +1,4 @@
-"""``ingenium.connect()``: the small SDK, without any component."""
+"""``ingenium.connect()``: the bus without components."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OWN_SERVER = "shared"
 
 
 class Connecting:
-    """What `connect` returns: await it, or enter it with ``async with``."""
+    """Result of `connect`: await it, or use ``async with``."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Connecting:
         try:
             await server.__aenter__()
         except BusConnectError:
-            # Another program may have started one at the same moment.
+            # Another program may have started a server at the same moment.
             if not (url := _find_running(settings)):
                 raise
             return self._typed(await self._nats(settings.with_server(url)))
@@ -134,22 +134,21 @@ def connect(
         url: Address of a NATS server, or ``"memory:"`` for a bus within this process. When left
             out: the one that ``NATS_SERVER`` names, else the embedded server that a program of
             this directory runs, else an embedded server for the life of the connection.
-        name: Who publishes; letters, digits, ``-`` and ``_``.
-        options: Credentials, limits and times; the defaults when left out.
-        settings: In place of those of the environment.
-        clock: Tells the time for events that are published without one; the machine's when left
-            out.
+        name: Name of the publisher; letters, digits, ``-`` and ``_``.
+        options: Credentials, limits and timeouts; the defaults if omitted.
+        settings: Settings to use instead of those of the environment.
+        clock: Source of the time of events published without one; the system clock by default.
         content_type: The form in which events are published, ``application/json`` or
             ``application/protobuf``; when left out, what ``INGENIUM_CONTENT_TYPE`` says, else JSON.
             What arrives is read in the form that it says it has.
 
     Returns:
-        Something to await or to enter that gives an `EventBus`.
+        An awaitable and async context manager that gives an `EventBus`.
 
     Raises:
         BusConnectError: On entering: the server cannot be reached, or none can be started; the
             text says why.
-        ConfigError: The content type is none of ours.
+        ConfigError: The content type is unknown.
     """
     if content_type is not None:
         options = replace(options or NatsOptions(), content_type=content_type_named(content_type))

@@ -11,28 +11,29 @@
     │   ├── BusConnectError      no server, wrong credentials, no nats-server binary
     │   ├── BusAwayError         no connection now, and no room to wait for one
     │   ├── BusTimeoutError (TimeoutError)
-    │   ├── BusClosedError       the connection is gone for good
+    │   ├── BusClosedError       the connection was closed for good
     │   ├── BusPermissionError   the server forbids the subject
-    │   ├── EventTooLargeError   payload and headers exceed what the server takes
+    │   ├── EventTooLargeError   payload and headers exceed the server's limit
     │   ├── StreamError          a stream is missing, is another one, or has lost messages
-    │   ├── LeaseHeldError       another process does what only one may do
-    │   └── LeaseLostError       it may by now; this process must end
+    │   ├── LeaseHeldError       another process holds the lease
+    │   └── LeaseLostError       the lease is lost; this process must end
     ├── InvalidOrderError (ValueError)
     ├── StoreError               a component's own database is in use, full or cannot be read
-    │   └── StoreDamagedError    it holds something else than what was written
-    ├── BrokerError              a broker cannot be reached, so that nothing was done
-    │   ├── BrokerRefusedError       it refuses what was asked, for good
-    │   ├── DuplicateOrderError      it has an order of that id already
+    │   └── StoreDamagedError    the content differs from what was written
+    ├── BrokerError              a broker cannot be reached; nothing was done
+    │   ├── BrokerRefusedError       a definite refusal of a request
+    │   ├── DuplicateOrderError      an order of that id exists already
     │   └── BrokerTimeoutError (TimeoutError)  no answer: the outcome is unknown
     ├── ComponentError           a component raised, or is used wrongly
-    │   ├── FeedError            an ingestor raised, and is not started again
-    │   └── StateError           a saved state that does not fit what is to take it
-    ├── LockstepError            a replay over the bus could not keep its components in step
+    │   ├── EventRefusedError    a middleware kept an event from being handled
+    │   ├── FeedError            an ingestor raised, and is not restarted
+    │   └── StateError           a saved state that does not fit its component
+    ├── LockstepError            a replay over the bus lost lockstep
     ├── DataFileError (ValueError)  a file of market data that cannot be read
     ├── BacktestError
     ├── RecorderError
     ├── DeployError
-    ├── ConfigError (ValueError)   a setting or an app definition that makes no sense
+    ├── ConfigError (ValueError)   an invalid setting or app definition
     └── MissingDependencyError (ImportError)  an extra is not installed
 
 Facts are attributes; texts are lower case, without a full stop, and name the value and the cure.
@@ -88,19 +89,19 @@ class BusError(IngeniumError):
 
 
 class BusConnectError(BusError):
-    """The bus cannot be reached; the text holds the address and the true reason."""
+    """The bus cannot be reached; the text has the address and the reason."""
 
 
 class BusAwayError(BusError):
-    """There is no connection now, and the buffer for that time is full; nothing was sent."""
+    """There is no connection, and the reconnect buffer is full; nothing was sent."""
 
 
 class BusTimeoutError(BusError, TimeoutError):
-    """The bus did not answer in time; the outcome of what was asked is unknown."""
+    """The bus did not answer in time; the outcome of the request is unknown."""
 
 
 class NoListenerError(BusTimeoutError):
-    """Nobody takes what was sent: there is no stream for it, and no subscriber."""
+    """A message has no receiver: neither a stream nor a subscriber."""
 
 
 class BusClosedError(BusError):
@@ -123,11 +124,11 @@ class BusPermissionError(BusError):
 
 
 class EventTooLargeError(BusError, ValueError):
-    """Payload and headers together exceed what the server takes; nothing was sent.
+    """Payload and headers together exceed the server's limit; nothing was sent.
 
     Attributes:
         size: Bytes of payload and headers.
-        limit: Bytes that the server takes.
+        limit: Maximum size in bytes.
     """
 
     def __init__(self, message: str, size: int, limit: int) -> None:
@@ -140,59 +141,63 @@ class EventTooLargeError(BusError, ValueError):
 
 
 class StreamError(BusError):
-    """A stream is missing, is not as it should be, or has lost messages that nobody handled."""
+    """A stream is missing, has another configuration, or has lost unhandled messages."""
 
 
 class LeaseHeldError(BusError):
-    """Another process does what only one may do at a time; the text names it."""
+    """Another process holds the lease; the text names it."""
 
 
 class LeaseLostError(BusError):
-    """What only one process may do, another one may be doing by now: this one must end."""
+    """The lease is lost, and another process may hold it: this process must end."""
 
 
 class InvalidOrderError(IngeniumError, ValueError):
-    """An order that cannot be worked; the text names field, value and cure."""
+    """An invalid order; the text names field, value and cure."""
 
 
 class StoreError(IngeniumError):
-    """A component's own database is damaged, in use, full, or somebody else's."""
+    """A component's database is damaged, in use, full, or belongs to another component."""
 
 
 class StoreDamagedError(StoreError):
-    """A component's own database holds something else than what was written into it."""
+    """The content of a component's database differs from what was written."""
 
 
 class BrokerError(IngeniumError):
-    """A broker cannot be reached, or is busy: nothing was done, and it may be asked again."""
+    """A broker cannot be reached or is busy; nothing was done, and a retry is safe."""
 
 
 class BrokerRefusedError(BrokerError):
-    """A broker refuses what was asked for good, such as an order without the cash for it."""
+    """A broker definitely refuses a request, such as an order without sufficient cash."""
 
 
 class DuplicateOrderError(BrokerError):
-    """A broker has an order of that client id already, and took no second one."""
+    """A broker has an order with that client order id already, and accepted no second one."""
 
 
 class BrokerTimeoutError(BrokerError, TimeoutError):
-    """A broker did not answer; what was asked may have been done or not."""
+    """A broker did not answer; the request may have been executed or not."""
 
 
 class ComponentError(IngeniumError):
     """A component raised in a handler, or is used wrongly."""
 
 
+class EventRefusedError(ComponentError):
+    """A middleware does not let a component handle an event."""
+
+
 class FeedError(ComponentError):
-    """An ingestor's `ingest` raised, and is not started again."""
+    """An ingestor's `ingest` raised, and is not restarted."""
 
 
 class StateError(ComponentError):
-    """A saved state that does not fit what is to take it, as with other parameters."""
+    """A saved state that does not fit its component, for example after a change of parameters."""
 
 
 class LockstepError(IngeniumError):
-    """A replay could not keep its components in step; its result would not be valid."""
+    """A replay lost lockstep; its result would not be valid."""
 
 
 class DataFileError(IngeniumError, ValueError):
@@ -200,10 +205,11 @@ class DataFileError(IngeniumError, ValueError):
 
 
 class BacktestError(IngeniumError):
-    """A backtest that cannot start or go on.
+    """A backtest that cannot start or continue.
 
     Attributes:
-        partial: What came out until then, a ``BacktestResult``; ``None`` when it did not start.
+        partial: Result up to the failure, a ``BacktestResult``; ``None`` if the backtest did
+            not start.
     """
 
     def __init__(self, message: str, partial: object = None) -> None:
@@ -223,8 +229,8 @@ class DeployError(IngeniumError):
 
 
 class ConfigError(IngeniumError, ValueError):
-    """A setting or an app definition that makes no sense."""
+    """An invalid setting or app definition."""
 
 
 class MissingDependencyError(IngeniumError, ImportError):
-    """A part that needs an extra which is not installed; the text holds the install command."""
+    """A required extra is not installed; the text has the install command."""

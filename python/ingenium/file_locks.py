@@ -1,7 +1,7 @@
-"""Files that a process keeps locked while it needs them, with its number inside.
+"""Lock files that contain the id of the process that holds them.
 
-The system releases such a lock when the process ends in whatever way, kill -9 included, so it says
-reliably that a process lives, which a number alone does not.
+The system releases the lock when the process ends in any way, kill -9 included, so the lock shows
+reliably that a process lives, which a process id alone does not.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _POLL_SECONDS = 0.05
 
 
 def lock_file(path: Path, *, wait_seconds: float) -> int | None:
-    """Lock a file, and write the number of this process into it.
+    """Lock a file, and write the id of this process into it.
 
     Args:
-        path: The file; it is made if need be, in a folder that exists.
-        wait_seconds: How long to wait for a process that is just ending.
+        path: The file, created if missing, in an existing folder.
+        wait_seconds: Time to wait for a process that is about to end.
 
     Returns:
         A file descriptor, locked until it and all its copies are closed; ``None`` when another
         process has it.
 
     Raises:
-        OSError: The file cannot be made, or locked.
+        OSError: The file cannot be created or locked.
     """
     descriptor = open_private(path, os.O_RDWR)
     ends_at = time.monotonic() + wait_seconds
@@ -53,17 +53,17 @@ def lock_file(path: Path, *, wait_seconds: float) -> int | None:
 
 
 def holder_of(path: Path) -> int | None:
-    """Return the number of the process that has locked a file.
+    """Return the id of the process that has locked a file.
 
     Returns:
-        ``None`` when no process has; 0 when one has and its number cannot be read.
+        ``None`` if the file is not locked; 0 if it is and the id cannot be read.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        # Shared, so that two who look do not take each other for the holder.
+        # A shared lock, so that two readers do not take each other for the holder.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()

@@ -1,4 +1,4 @@
-"""Keeps a log readable when the same thing happens thousands of times."""
+"""Throttle for repeated log lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WINDOW = timedelta(seconds=60)
 
 
 class _Period:
-    """What has happened of one kind since a time."""
+    """Counts of one kind of line in a period."""
 
     __slots__ = ("began", "last", "more", "shown")
 
@@ -23,13 +23,13 @@ class _Period:
 
 
 class LogThrottle:
-    """Lets the first five lines of a kind through, and counts what comes behind them.
+    """Passes the first five lines of a kind, and counts the rest.
 
-    The count comes out after a minute, and then each minute as long as it goes on; lines come out
-    again when a minute was quiet.
+    The count is reported after a minute and then each minute while lines keep coming; after a quiet
+    minute lines pass again.
 
     Args:
-        shown: How many lines to let through instead of five.
+        shown: Number of lines to pass instead of five.
     """
 
     def __init__(self, shown: int = _SHOWN) -> None:
@@ -40,10 +40,10 @@ class LogThrottle:
         return bool(self._periods)
 
     def note(self, kind: str, line: str, now: datetime) -> list[str]:
-        """Take a line.
+        """Process a line.
 
         Returns:
-            What is to be told.
+            Lines to log.
         """
         told = self.due(now)
         period = self._periods.setdefault(kind, _Period(now))
@@ -56,7 +56,7 @@ class LogThrottle:
         return told
 
     def due(self, now: datetime) -> list[str]:
-        """Return the counts that are to be told by now."""
+        """Return the counts that are due."""
         told: list[str] = []
         for kind, period in list(self._periods.items()):
             if timedelta() <= now - period.began < _WINDOW:
@@ -69,7 +69,7 @@ class LogThrottle:
         return told
 
     def end(self) -> list[str]:
-        """Begin anew, and return all counts: what comes now comes of something else."""
+        """Reset, and return all counts: later lines have another cause."""
         told = [line for kind, period in self._periods.items() for line in _count(kind, period)]
         self._periods.clear()
         return told

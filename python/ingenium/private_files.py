@@ -1,4 +1,4 @@
-"""Files and folders that only their owner may change, whatever the umask is."""
+"""Create files and folders that only their owner may change, independent of the umask."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _READABLE = 0o644
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it that are missing, for their owner only.
+    """Create a folder and its missing parents, for their owner only.
 
-    One that is there already keeps its mode: whoever made it decided that.
+    An existing folder keeps its mode, which was chosen by its creator.
 
     Args:
         path: The folder.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The folder cannot be created.
     """
     missing = []
     while not path.is_dir():
@@ -36,17 +36,17 @@ def make_folder(path: Path) -> None:
         except FileExistsError:
             if not folder.is_dir():
                 raise
-            continue  # Another process has made it in this moment.
+            continue  # Another process has just created it.
         if stat.S_IMODE(folder.stat().st_mode) != _FOLDER:
-            folder.chmod(_FOLDER)  # A umask such as 777 has taken the owner's own rights.
+            folder.chmod(_FOLDER)  # A umask such as 777 has removed the owner's rights.
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file that only its owner may read and write; make it if need be.
+    """Open or create a file that only its owner may read and write.
 
     Args:
-        path: The file. One that others may read or write is closed to them.
-        flags: Those of `os.open`, such as ``os.O_RDWR``.
+        path: The file; access of others is removed.
+        flags: Flags of `os.open`, such as ``os.O_RDWR``.
 
     Returns:
         A file descriptor.
@@ -57,7 +57,7 @@ def open_private(path: Path, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
     try:
         found = os.fstat(descriptor)
-        # A file of another owner is left as it is: that one may have shared it on purpose.
+        # A file of another owner is not changed, since it may be shared on purpose.
         if stat.S_IMODE(found.st_mode) != _PRIVATE and found.st_uid == os.geteuid():
             os.fchmod(descriptor, _PRIVATE)
     except BaseException:
@@ -67,9 +67,9 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def open_readable(path: Path) -> int:
-    """Make a file, or empty the one that is there, that others may read but never write.
+    """Create or truncate a file that others may read but not write.
 
-    The umask may take the right to read from others; the owner keeps both rights.
+    The umask may remove the read right of others; the owner keeps both rights.
 
     Args:
         path: The file.

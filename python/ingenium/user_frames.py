@@ -1,4 +1,4 @@
-"""The part of a traceback that is of a user's own code."""
+"""Extract the frames of user code from a traceback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OTHERS = tuple(
 
 
 def is_own(file: str) -> bool:
-    """Whether a file is a user's own, and none of a library."""
+    """Whether a file belongs to the user and not to a library."""
     return not file.startswith("<") and not str(Path(file).resolve()).startswith(_OTHERS)
 
 
@@ -35,7 +35,7 @@ def frames_of(error: BaseException) -> str:
     """Return the traceback of an error, without the frames of libraries.
 
     Returns:
-        As Python prints it; the whole one when no frame is the user's.
+        The traceback as Python prints it; the whole one if it has no frame of the user.
     """
     found = traceback.TracebackException.from_exception(root_of(error))
     if not _keep_own(found):
@@ -50,7 +50,7 @@ def _has_own(error: BaseException) -> bool:
 
 
 def _keep_own(error: traceback.TracebackException) -> bool:
-    """Take out the frames of libraries; return whether any are left."""
+    """Remove the frames of libraries; return whether any are left."""
     kept = [frame for frame in error.stack if is_own(frame.filename)]
     error.stack = traceback.StackSummary.from_list(kept)
     others = [each for each in (error.__cause__, error.__context__) if each is not None]

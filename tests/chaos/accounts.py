@@ -19,7 +19,7 @@ from support.http_broker import HttpBroker
 
 from ingenium.brokers import BrokerExecutor
 from ingenium.bus.nats.stream_layout import MONEY_STREAM
-from ingenium.components import Component, arm
+from ingenium.components import Component, arm, handle_of
 from ingenium.errors import StoreError
 from ingenium.runtime.durable import Store
 from ingenium.subjects.names import EXECUTION, ORDER, SIGNAL
@@ -61,7 +61,7 @@ def _restored(folder: Path, component: Component) -> None:
     arm(component)
     store = Store.read(_path(folder, component.name))
     try:
-        component.restore_rows(store.rows())
+        handle_of(component).restore_rows(store.rows())
     finally:
         store.close()
 

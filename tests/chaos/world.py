@@ -18,7 +18,7 @@ from support.http_broker import BrokerProcess
 from support.plain_server import PlainServer
 from support.proxy import Proxy
 
-from ingenium._gen.ingenium.v1 import LockstepReport
+from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus import NatsBus, NatsOptions
 from ingenium.bus.base import Message
 from ingenium.bus.nats.stream import NatsStream
@@ -26,7 +26,7 @@ from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.errors import BrokerError, BusTimeoutError
 from ingenium.events import Signal, SignalEvent, decode, encode
-from ingenium.subjects.names import ALL_EVENTS, SIGNAL, report_subject
+from ingenium.subjects.names import ALL_EVENTS, SIGNAL, status_subject
 
 __all__ = ["World"]
 
@@ -69,6 +69,7 @@ class World:
         self.duplicates = self.timeouts = self.repeated = 0
         self.ready_seconds: list[float] = []
         self.ready: dict[str, int] = {PORTFOLIO: 0, EXECUTOR: 0}
+        self._lives: set[str] = set()
         self.programs: dict[str, Program] = {}
         self._started: list[Program] = []
         self.environment: dict[str, str] = {}
@@ -90,7 +91,7 @@ class World:
             await self.proxy.__aenter__()
         self._bus = await NatsBus.connect(self.server.url, name="chaos", options=_OPTIONS)
         self._stream = await open_stream(self._bus, MONEY_STREAM)
-        await self._bus.subscribe(f"{report_subject(NAME)}.*", self._on_report)
+        await self._bus.subscribe(status_subject(NAME, "*"), self._on_status)
         self._tasks.append(asyncio.create_task(self._observe()))
         self._tasks.append(asyncio.create_task(self._load()))
         self.environment = {
@@ -145,8 +146,12 @@ class World:
             self.facts.take(record)
             self._changed.set()
 
-    def _on_report(self, message: Message) -> None:
-        name = decode(LockstepReport, message.payload).component
+    def _on_status(self, message: Message) -> None:
+        status = decode(ComponentStatus, message.payload)
+        name = status.component
+        if status.state != "ready" or status.life in self._lives:
+            return
+        self._lives.add(status.life)
         self.ready[name] += 1
         killed_at = self._killed_at.pop(name, None)
         if killed_at is not None:

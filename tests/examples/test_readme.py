@@ -13,6 +13,7 @@ import pytest
 TOP = Path(__file__).parents[2]
 PAGES = [
     "README.md",
+    "docs/architecture.md",
     "docs/backtest.md",
     "docs/brokers.md",
     "docs/components-in-python.md",

@@ -295,7 +295,7 @@ def test_halt_by_the_name_of_another_app_reaches_nobody_and_says_so(
 
     code, done = switched("halt", "second", INGENIUM_PREFIX="wrong")
     assert (code, done["reached"]) == (1, "nobody")
-    assert "nobody listens to wrong.ingenium.> on" in str(done["server_error"])
+    assert "no component is subscribed to wrong.ingenium.> on" in str(done["server_error"])
 
     code, done = switched("halt", "first")
     assert (code, done["server_error"]) == (0, "")

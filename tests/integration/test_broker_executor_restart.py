@@ -12,6 +12,7 @@ from support.brokering import Office
 from support.http_broker import BrokerProcess
 
 from ingenium.bus.lease import LeaseTable, MemoryLease
+from ingenium.components import handle_of
 from ingenium.components.failpoints import Point
 from ingenium.errors import BrokerError, LeaseHeldError, LeaseLostError
 from ingenium.events import TradingState
@@ -223,5 +224,5 @@ async def test_gate_knows_positions_and_orders_after_a_restart(office: Office) -
         office.broker.control("fill/order_2", qty="4")
         await office.until_reported("new", "partial_fill", order_id="order_2")
     async with office.open() as executor:
-        assert executor.book.position("AAPL") == 14
-        assert executor.book.orders.working["order_2"].leaves == 6
+        assert handle_of(executor).risk.account.position("AAPL") == 14
+        assert handle_of(executor).risk.account.orders.working["order_2"].leaves == 6

@@ -14,12 +14,12 @@ from support.delivering import connected, jetstream
 from support.http_broker import BrokerProcess
 from support.running import Ended, Running, ingenium, running
 
+from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus import Message, NatsBus
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.events import ExecutionEvent, OrderEvent, decode, encode
-from ingenium.subjects.names import EXECUTION, ORDER, own_report_subject
-from ingenium.testing import Collector
+from ingenium.subjects.names import EXECUTION, ORDER, status_subject
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -74,12 +74,18 @@ class Shop:
         self, *arguments: str, state: str = "a", **more: str
     ) -> AsyncIterator[Running]:
         """Run an executor that is ready."""
-        reports: Collector[Message] = Collector()
-        listening = await self.bus.subscribe(own_report_subject("shop", "broker"), reports)
+        is_ready = asyncio.Event()
+
+        def hear(message: Message) -> None:
+            if decode(ComponentStatus, message.payload).state == "ready":
+                is_ready.set()
+
+        listening = await self.bus.subscribe(status_subject("shop", "broker"), hear)
         await self.bus.flush()
         command = ("run", "app.py", "--component", "broker", *arguments)
         with running(*command, cwd=self.folder, env=self.env(state, **more)) as process:
-            await reports.wait(1, timeout_seconds=40)
+            async with asyncio.timeout(40):
+                await is_ready.wait()
             await listening.stop()
             yield process
 

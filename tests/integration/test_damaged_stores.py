@@ -18,7 +18,7 @@ from ingenium.brokers import BrokerExecutor, PaperExecutor
 from ingenium.bus import MemoryBus, NatsBus
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Stream
-from ingenium.components import Strategy
+from ingenium.components import Strategy, handle_of
 from ingenium.errors import StoreDamagedError
 from ingenium.events import ExecutionEvent, OrderEvent, encode
 from ingenium.operations.verify import verify
@@ -119,12 +119,12 @@ async def test_all_that_is_whole_is_kept(desk: Desk, bus: NatsBus, stream: Strea
                          limit_price="90")  # fmt: skip
     store = Store.open(path, owner="every-signal")
     counting = Counting()
-    counting.restore_rows(store.rows())
-    counting.recall(waiting)
+    handle_of(counting).restore_rows(store.rows())
+    handle_of(counting).books.recall(waiting)
     sent = (await desk.records(bus, ORDER))[0]
     headers = {k: v for k, v in sent.message.headers.items() if k != MESSAGE_ID}
     outgoing = [Outgoing("order_9", ORDER, encode(waiting), headers)]
-    store.commit(Change(rows=counting.changed_rows(), outbox=outgoing))
+    store.commit(Change(rows=handle_of(counting).changed_rows(), outbox=outgoing))
     lives = store.meta("lives")
     store.close()
     await desk.signal(bus, 3)

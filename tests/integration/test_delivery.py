@@ -208,7 +208,7 @@ async def test_emptied_server_is_refused(desk: Desk, server: Any, folder: Path) 
     server.kill()
     shutil.rmtree(folder)
     server.start()
-    with pytest.raises(StreamError, match=r"'every-signal' cannot go on: .*was made anew"):
+    with pytest.raises(StreamError, match=r"'every-signal' cannot go on: .*was recreated"):
         async with desk.running(EverySignal()):
             pass
 

@@ -344,7 +344,7 @@ async def test_redirected_message_is_refused_by_who_receives_it(
     )
     assert b'"error"' not in made.data, made.data
     [incident] = await incidents.wait_for(IncidentKind.UNDECODABLE)
-    assert f"a message of '{PRICE}' was sent on to who listens to" in incident.detail
+    assert f"a message of '{PRICE}' was redirected to subscribers of" in incident.detail
     assert got.items == []
 
 

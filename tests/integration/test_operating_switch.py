@@ -138,7 +138,7 @@ def test_halt_without_a_server_holds_by_the_file_and_says_so(
     assert "has no server that runs" in status.server_error
     ended = ingenium("resume", "live", "--yes", "live", cwd=tmp_path, env=env)
     assert ended.code == 1
-    assert "what was said on the bus still holds" in ended.out
+    assert "the last control event still applies" in ended.out
     assert file.state() is TradingState.ACTIVE
 
 

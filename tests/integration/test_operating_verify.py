@@ -18,7 +18,7 @@ from ingenium.bus import NatsBus
 from ingenium.bus.envelope import headers_for
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Stream
-from ingenium.components import Portfolio
+from ingenium.components import Portfolio, handle_of
 from ingenium.errors import StoreError, StreamError
 from ingenium.events import ExecutionEvent, OrderEvent, Side, SignalEvent, encode
 from ingenium.nats_server import running_servers
@@ -112,7 +112,9 @@ async def test_books_agree_with_brackets_replaced_and_canceled_orders(
 
         await desk.until(has_ordered, "orders")
         first, _, second, third = [working.order for working in portfolio.orders.values()]
-        asked = portfolio._orders.active(portfolio._orders._successors[second.id])
+        asked = handle_of(portfolio).books.orders.active(
+            handle_of(portfolio).books.orders._successors[second.id]
+        )
         assert asked is not None
         take_profit, _stop = first.protective_orders()
         reports: list[dict[str, Any]] = [
@@ -209,13 +211,13 @@ async def test_order_in_the_outbox_is_not_lost(desk: Desk, bus: NatsBus, stream:
     order = OrderEvent(id="order_next", symbol="AAPL", side="buy", quantity="1", type="market")
     store = Store.open(desk.folder / "every-signal.db", owner="every-signal")
     portfolio = EverySignal()
-    portfolio.restore_rows(store.rows())
-    portfolio.recall(order)
+    handle_of(portfolio).restore_rows(store.rows())
+    handle_of(portfolio).books.recall(order)
     from ingenium.runtime.durable import Change, Outgoing
 
     headers = {k: v for k, v in sent.message.headers.items() if k != MESSAGE_ID}
     outgoing = Outgoing("order_next", ORDER, encode(order), headers)
-    store.commit(Change(rows=portfolio.changed_rows(), outbox=[outgoing]))
+    store.commit(Change(rows=handle_of(portfolio).changed_rows(), outbox=[outgoing]))
     store.close()
     result = await _verify(desk, stream)
     assert result.differences == []
@@ -237,7 +239,7 @@ async def test_stream_or_store_that_is_not_there_says_so(
         await _verify(desk, stream)
     await _trade(desk, bus, 1)
     _change(desk, "UPDATE position SET created = 'yesterday'")
-    with pytest.raises(StreamError, match="was made anew"):
+    with pytest.raises(StreamError, match="was recreated"):
         await _verify(desk, stream)
 
 

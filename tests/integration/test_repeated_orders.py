@@ -17,7 +17,7 @@ from ingenium.bus import MemoryBus, NatsBus
 from ingenium.bus.envelope import unpack
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Stream
-from ingenium.components import Executor, Portfolio, arm
+from ingenium.components import Executor, Portfolio, arm, handle_of
 from ingenium.components.order_contents import OrderContents, content_of
 from ingenium.events import ExecutionEvent, OrderEvent, ReplaceEvent, StopLoss, decode, encode
 from ingenium.runtime.live import LiveRunner
@@ -74,7 +74,7 @@ async def test_second_order_under_a_known_id_is_rejected_and_the_first_works_on(
 
     async def has_price() -> bool:
         # Data and orders come on streams of their own.
-        return made[0].book.account.price("AAPL") is not None
+        return handle_of(made[0]).risk.account.account.price("AAPL") is not None
 
     async def send(event: OrderEvent, message_id: str) -> None:
         await stream.append(ORDER, encode(event), {MESSAGE_ID: message_id})
@@ -82,7 +82,7 @@ async def test_second_order_under_a_known_id_is_rejected_and_the_first_works_on(
     async with both() as portfolio:
         await bus.publish(data_subject("AAPL"), encode(data_event("AAPL", close="60")))
         await desk.until(has_price, "the price")
-        portfolio.recall(order())
+        handle_of(portfolio).books.recall(order())
         await asyncio.sleep(0)
         await send(order(), "order_1")
         await desk.until(lambda: count(1), "that it works")
@@ -171,17 +171,17 @@ def test_orders_that_nobody_saves_are_held_in_part_only() -> None:
 
 def test_portfolio_keeps_an_order_that_works_on() -> None:
     portfolio = Portfolio()
-    portfolio.begin("x", datetime(2024, 1, 2, tzinfo=UTC))
+    handle_of(portfolio).begin("x", datetime(2024, 1, 2, tzinfo=UTC))
     sent = portfolio.send_order("AAPL", "buy", 5, type="limit", limit_price=50)
     report = ExecutionEvent(id="e", order_id=sent.id, symbol="AAPL", quantity="0",
                             update="rejected", leaves_quantity="5", reason="no")  # fmt: skip
-    portfolio.handle_execution(report)
+    handle_of(portfolio).handle_execution(report)
     assert sent.id in portfolio.orders
     # With nothing left it is the order's end, as ever; and where nothing is stated.
     for number, left in enumerate(("0", "0.000", None)):
         ended = ExecutionEvent(id=f"e{number}", order_id=sent.id, symbol="AAPL", quantity="0")
         ended.update, ended.leaves_quantity = "rejected", left
-        portfolio.handle_execution(ended)
+        handle_of(portfolio).handle_execution(ended)
         assert sent.id not in portfolio.orders
 
 

@@ -14,7 +14,7 @@ from ingenium.bus import NatsBus
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID
 from ingenium.components import Component, arm
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.handle_of import risk_of
 from ingenium.events import ControlEvent, DenialEvent, TradingState, decode, encode
 from ingenium.risk import RiskLimits
 from ingenium.subjects.names import DENIAL, ORDER, TRADING
@@ -34,9 +34,10 @@ def armed(component: Any) -> Any:
 
 
 def state(component: Component) -> TradingState:
-    assert isinstance(component, RiskGated)
-    assert component.gate is not None
-    return component.gate.switch.state
+    risk = risk_of(component)
+    assert risk is not None
+    assert risk.gate is not None
+    return risk.gate.switch.state
 
 
 async def say(bus: NatsBus, id: str, word: str) -> None:

@@ -286,7 +286,7 @@ def test_run_verify_component_that_is_random_is_found(folder: Path) -> None:
     _add(folder, RANDOM)
     ended = ingenium("run", "app.py", "--verify", cwd=folder)
     assert ended.code == 1
-    assert "depends on something else than its events" in ended.err
+    assert "depends on more than its events" in ended.err
 
 
 def test_run_by_hand_each_component_alone_gives_equal_bytes(

@@ -17,6 +17,7 @@ from ingenium import App, External
 from ingenium.brokers import PaperExecutor
 from ingenium.ingestors import CsvIngestor
 from ingenium.portfolios import FixedQuantity
+from ingenium.components import handle_of
 from ingenium.strategies import RsiStrategy
 
 def make(strategy):
@@ -53,6 +54,7 @@ def deaf():
 RSI = """
 import asyncio, sys
 from ingenium import Bar, DataEvent, SignalEvent, connect
+from ingenium.components import handle_of
 from ingenium.strategies import RsiStrategy
 
 async def main():
@@ -61,9 +63,9 @@ async def main():
 
     async def on_data(event):
         bar = Bar.from_event(event)
-        strategy.begin(event.id, bar.end)
+        handle_of(strategy).begin(event.id, bar.end)
         strategy.on_bar(bar)
-        for signal in strategy.take():
+        for signal in handle_of(strategy).take():
             await bus.publish(SignalEvent(symbol=signal.symbol, signal=signal.signal))
 
     for symbol in ("AAPL", "IBM"):
@@ -79,6 +81,7 @@ STALLING = """
 import asyncio, json, os, sys, time
 import nats
 from ingenium import Bar, DataEvent, decode
+from ingenium.components import handle_of
 from ingenium.strategies import RsiStrategy
 
 async def main():
@@ -90,11 +93,11 @@ async def main():
         nonlocal count
         count += 1
         bar = Bar.from_event(decode(DataEvent, message.data))
-        strategy.begin(str(count), bar.end)
+        handle_of(strategy).begin(str(count), bar.end)
         strategy.on_bar(bar)
         if count % 100 == 0:
             time.sleep(float(sys.argv[1]))
-        for signal in strategy.take():
+        for signal in handle_of(strategy).take():
             words = {"Symbol": signal.symbol, "Signal": signal.signal}
             await client.publish("ingenium.strategy.signal", json.dumps(words).encode())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from support.delivering import Desk, EverySignal
 
 from ingenium.bus import NatsBus
-from ingenium.components import arm
+from ingenium.components import arm, handle_of
 from ingenium.events import ControlEvent, TradingState, decode
 from ingenium.runtime.durable.checksum import checksum
 from ingenium.subjects.names import TRADING
@@ -50,8 +50,8 @@ async def words(desk: Desk, bus: NatsBus) -> list[ControlEvent]:
 async def test_portfolio_that_is_as_the_stream_says_trades_on(desk: Desk, bus: NatsBus) -> None:
     await trade(desk, bus, 3)
     async with desk.running(armed(), checked=20_000) as portfolio:
-        assert portfolio.gate is not None
-        assert portfolio.gate.switch.state is TradingState.ACTIVE
+        assert handle_of(portfolio).risk.gate is not None
+        assert handle_of(portfolio).risk.gate.switch.state is TradingState.ACTIVE
     assert await words(desk, bus) == []
 
 
@@ -59,8 +59,8 @@ async def test_portfolio_that_holds_something_else_halts_trading(desk: Desk, bus
     await trade(desk, bus, 3)
     rewrite(desk.folder / "every-signal.db", "4")
     async with desk.running(armed(), checked=20_000) as portfolio:
-        assert portfolio.gate is not None
-        assert portfolio.gate.switch.state is TradingState.HALTED
+        assert handle_of(portfolio).risk.gate is not None
+        assert handle_of(portfolio).risk.gate.switch.state is TradingState.HALTED
 
         async def said() -> bool:
             return bool(await words(desk, bus))
@@ -80,18 +80,18 @@ async def test_difference_that_was_adopted_is_not_told_again(desk: Desk, bus: Na
     rewrite(path, "4")
     for adopt in (True, False):
         async with desk.running(armed(), checked=20_000, adopt=adopt) as portfolio:
-            assert portfolio.gate is not None
-            assert portfolio.gate.switch.state is TradingState.ACTIVE
+            assert handle_of(portfolio).risk.gate is not None
+            assert handle_of(portfolio).risk.gate.switch.state is TradingState.ACTIVE
     # Another one is.
     rewrite(path, "9")
     async with desk.running(armed(), checked=20_000) as portfolio:
-        assert portfolio.gate is not None
-        assert portfolio.gate.switch.state is TradingState.HALTED
+        assert handle_of(portfolio).risk.gate is not None
+        assert handle_of(portfolio).risk.gate.switch.state is TradingState.HALTED
 
 
 async def test_long_stream_is_not_read_at_the_start(desk: Desk, bus: NatsBus) -> None:
     await trade(desk, bus, 3)
     rewrite(desk.folder / "every-signal.db", "4")
     async with desk.running(armed(), checked=5) as portfolio:
-        assert portfolio.gate is not None
-        assert portfolio.gate.switch.state is TradingState.ACTIVE
+        assert handle_of(portfolio).risk.gate is not None
+        assert handle_of(portfolio).risk.gate.switch.state is TradingState.ACTIVE

@@ -272,7 +272,7 @@ def test_halted_app_that_is_gone_with_its_server_is_halted_and_nothing_runs(fold
         until(lambda: _status(folder).is_well, "all that runs")
         ended = ingenium("halt", "live", "--reason", "odd fills", cwd=folder)
         assert ended.code == 0, ended.err
-        # Somebody takes the file away; what was said on the bus holds all the same.
+        # Somebody takes the file away; the last control event applies all the same.
         place.kill_file.remove()
         assert _status(folder).trading == "halted"
         it.send(signal.SIGKILL)
@@ -331,7 +331,7 @@ def test_halt_that_halts_nothing_says_so_first(
     (tmp_path / ".ingenium").write_text("")
     ended = command("halt", "app")
     assert ended.exit_code == 1
-    assert ended.stdout == "app: NOT HALTED: neither file nor server have taken it\n"
+    assert ended.stdout == "app: NOT HALTED: neither file nor server accepted it\n"
     assert "cannot write" in ended.stderr
     assert command("reduce", "app").stdout.startswith("app: NOT REDUCING: ")
 

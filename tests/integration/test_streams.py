@@ -244,7 +244,7 @@ async def test_read_stops_when_the_stream_is_made_anew(bus: NatsBus) -> None:
                 await bus.client.jetstream().delete_stream("INGENIUM_DATA")
                 await open_stream(bus, DATA_STREAM)
 
-    with pytest.raises(StreamError, match="was made anew"):
+    with pytest.raises(StreamError, match="was recreated"):
         async with asyncio.timeout(20):
             await read_on()
 

@@ -72,7 +72,7 @@ def test_sweep_over_nats_with_a_killed_worker_keeps_what_a_local_one_keeps(folde
             second.send(signal.SIGINT)
             stopped = second.wait()
     assert ended.code == 0, ended.err
-    assert (stopped.code, "what was under way is left to others" in stopped.err) == (0, True)
+    assert (stopped.code, "unfinished runs are left to other workers" in stopped.err) == (0, True)
     assert rows(folder, "remote") == local(folder)
     assert len(json.loads(ended.out)["runs"]) == COUNT
     assert "RuntimeError: four is not for me (app.py, line 11)" in ended.out

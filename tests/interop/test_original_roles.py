@@ -199,7 +199,7 @@ def test_role_of_the_original_takes_part_live(
         if role != "portfolio":
             it.until_line("all executions")
         if role == "ingestor":
-            it.until_line("peer | ended with 0: it has sent what it had, and is not started again")
+            it.until_line("peer | ended with 0: all its data is sent, so it is not restarted")
         it.send(signal.SIGTERM)
         ended = it.wait()
     assert ended.code == 0, ended.out + ended.err

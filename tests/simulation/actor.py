@@ -17,9 +17,9 @@ from simulation.stream import NAME, SimStream
 from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.journal_entry import JournalEntry, OrderState
 from ingenium.brokers.journal_rows import PREFIX
-from ingenium.components import Component, Portfolio
+from ingenium.components import Component, Portfolio, arm
+from ingenium.components.base import role_of
 from ingenium.components.failpoints import Point
-from ingenium.components.risk_gated import arm
 from ingenium.errors import IngeniumError, StoreDamagedError, StreamError
 from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.runtime.durable.salvage import put_parts, whole_parts
@@ -91,7 +91,7 @@ class Actor:
             if isinstance(component, BrokerExecutor):
                 lease = component.lease = self._world.lease(component.lease_key, process)
             else:
-                lease = self._world.lease(component.role, process)
+                lease = self._world.lease(role_of(component), process)
             store = self._open(component)
             member = DurableRunner(
                 bus,

@@ -13,8 +13,8 @@ from ingenium.brokers.broker_executor import BrokerExecutor
 from ingenium.brokers.journal_entry import OrderState
 from ingenium.brokers.order_journal import OrderJournal
 from ingenium.bus.stream import MESSAGE_ID, Record
-from ingenium.components import Portfolio
-from ingenium.components.risk_gated import RiskGated, arm
+from ingenium.components import Portfolio, arm, handle_of
+from ingenium.components.handle_of import risk_of
 from ingenium.events import (
     DeadLetterEvent,
     DenialEvent,
@@ -228,9 +228,11 @@ class _Check:
         """What an operator has said last holds for all."""
         for actor in (self.world.portfolio, self.world.executor):
             component = actor.component
-            assert isinstance(component, RiskGated)
-            assert component.gate is not None
-            state = component.gate.switch.state
+            assert component is not None
+            risk = risk_of(component)
+            assert risk is not None
+            assert risk.gate is not None
+            state = risk.gate.switch.state
             last = said(self.world.server.records)
             if state != last:
                 self.fail(f"trading is {state} for {actor.name}, and {last} in the stream")
@@ -382,10 +384,10 @@ class _Check:
         store = actor.store()
         again = make_portfolio(self.world.chaos.options.is_busy)
         arm(again, self.world.limits)
-        for kind, count in again.log_kept.items():
-            again.restore_log([(kind, i, v) for i, v in store.log(kind, count)])
-        again.restore_rows(store.rows())
-        written, living = again.state_rows(), component.state_rows()
+        for kind, count in handle_of(again).log_kept.items():
+            handle_of(again).restore_log([(kind, i, v) for i, v in store.log(kind, count)])
+        handle_of(again).restore_rows(store.rows())
+        written, living = handle_of(again).state_rows(), handle_of(component).state_rows()
         for key in sorted(written.keys() | living.keys()):
             if written.get(key) != living.get(key):
                 self.fail(

@@ -24,7 +24,7 @@ from ingenium.brokers import (
 )
 from ingenium.brokers.calls import Answer
 from ingenium.bus.stream import MESSAGE_ID
-from ingenium.components import Portfolio
+from ingenium.components.portfolio_handle import PortfolioHandle
 from ingenium.errors import BrokerRefusedError, BrokerTimeoutError, BusTimeoutError
 from ingenium.ids import make_id
 from ingenium.risk import TradingSwitch, gate
@@ -213,7 +213,7 @@ def late_by_own_age_only(patch):
 
 
 def halts_are_not_heard(patch):
-    patch.setattr(broker_executor.BrokerExecutor, "handle_control", lambda self, event: None)
+    patch.setattr(broker_executor.BrokerHandle, "handle_control", lambda self, event: None)
 
 
 def words_about_trading_count_again(patch):
@@ -232,7 +232,7 @@ def words_about_trading_count_again(patch):
 
 
 def portfolio_forgets_its_state(patch):
-    patch.setattr(Portfolio, "changed_rows", lambda self: {})
+    patch.setattr(PortfolioHandle, "changed_rows", lambda self: {})
 
 
 def checksums_are_not_looked_at(patch):

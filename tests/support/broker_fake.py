@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ingenium.brokers import Broker, BrokerExecutor, BrokerFill, BrokerOrder
 from ingenium.brokers.reconciler import Reconciler
 from ingenium.brokers.worker import BrokerWorker
-from ingenium.components import arm
+from ingenium.components import arm, handle_of
 from ingenium.components.failpoints import Point
 from ingenium.events import Event, ExecutionEvent, OrderEvent, Side, TradeUpdate
 from ingenium.risk import RiskLimits
@@ -163,9 +163,9 @@ class FakeDesk:
 
     async def record(self, cause: str, act: Callable[[], None]) -> None:
         """Let the executor change and send."""
-        self.executor.begin(cause, self.now)
+        handle_of(self.executor).begin(cause, self.now)
         act()
-        self.sent += self.executor.take()
+        self.sent += handle_of(self.executor).take()
         self.on_record(cause)
 
     def at(self, point: Point) -> None:
@@ -204,9 +204,9 @@ class Work:
 
     def ask(self, event: Any) -> None:
         """Take what a portfolio asks for."""
-        self.executor.begin(event.id, self.desk.now)
-        self.executor.handle_request(event)
-        self.desk.sent += self.executor.take()
+        handle_of(self.executor).begin(event.id, self.desk.now)
+        handle_of(self.executor).handle_request(event)
+        self.desk.sent += handle_of(self.executor).take()
 
     async def step(self, symbol: str = "A") -> list[str]:
         """Make the calls that are due now; return which."""

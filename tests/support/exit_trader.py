@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ingenium.components import Portfolio, arm
+from ingenium.components import Portfolio, arm, handle_of
 from ingenium.events import (
     ControlEvent,
     DataEvent,
@@ -48,19 +48,22 @@ class Trader:
 
     @property
     def gate(self) -> RiskGate:
-        assert self.portfolio.gate is not None
-        return self.portfolio.gate
+        gate = handle_of(self.portfolio).risk.gate
+        assert gate is not None
+        return gate
 
     def begin(self) -> None:
         self.count += 1
-        self.portfolio.begin(f"cause {self.count}", self.now)
+        handle_of(self.portfolio).begin(f"cause {self.count}", self.now)
 
     def price(self, price: int) -> None:
         self.begin()
         text = str(price)
         ohlc = Ohlc(open=text, high=text, low=text, close=text)
-        self.portfolio.handle_data(DataEvent(symbol="A", timestamp=self.now.isoformat(), ohlc=ohlc))
-        self.portfolio.take()
+        handle_of(self.portfolio).handle_data(
+            DataEvent(symbol="A", timestamp=self.now.isoformat(), ohlc=ohlc)
+        )
+        handle_of(self.portfolio).take()
 
     def send(self, side: str, quantity: int, kind: str = "market", price: int = 100) -> Order:
         order, event = self.ask(side, quantity, kind, price)
@@ -73,7 +76,9 @@ class Trader:
         self.begin()
         arguments: dict[str, Any] = {"type": kind, **prices_of(kind, price), **more}
         order = self.portfolio.send_order("A", side, quantity, **arguments)
-        [event] = [e for e in self.portfolio.take() if isinstance(e, OrderEvent | DenialEvent)]
+        [event] = [
+            e for e in handle_of(self.portfolio).take() if isinstance(e, OrderEvent | DenialEvent)
+        ]
         return order, event
 
     def denied(self, side: str, quantity: int, kind: str = "market", **more: Any) -> DenialEvent:
@@ -86,14 +91,14 @@ class Trader:
 
     def report(self, order: Order, **fields: Any) -> None:
         self.begin()
-        self.portfolio.handle_execution(
+        handle_of(self.portfolio).handle_execution(
             ExecutionEvent(id=f"e{self.count}", order_id=order.id, timestamp=self.now, **fields)
         )
-        self.portfolio.take()
+        handle_of(self.portfolio).take()
 
     def control(self, state: str) -> None:
         self.begin()
-        self.portfolio.handle_control(
+        handle_of(self.portfolio).handle_control(
             ControlEvent(id=f"c{self.count}", state=state, sender="ann@trader-1", reason="why")
         )
-        self.portfolio.take()
+        handle_of(self.portfolio).take()

@@ -62,7 +62,8 @@ _FORMS: dict[str, dict[str, str]] = {
     | dict.fromkeys(("Stream", "StreamSequence", "ContentType"), "text"),
     "LockstepReport": {"Component": "text", "Role": "text"}
     | dict.fromkeys((*_COUNTS, "Total"), "count")
-    | {"NextTime": "time", "NextSymbol": "text", "Error": "text", "Holding": "flag"},
+    | {"NextTime": "time", "NextSymbol": "text", "Error": "text", "Holding": "flag"}
+    | dict.fromkeys(("DenialsSent", "ControlsSent", "ControlsHandled"), "count"),
 }
 
 EVENT_NAMES = tuple(_FORMS)

@@ -20,6 +20,7 @@ from ingenium import App, Ingestor, Portfolio, Strategy
 from ingenium.backtest import replay
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus, Message
+from ingenium.components import handle_of
 from ingenium.errors import DecodeError
 from ingenium.events import (
     DataEvent,
@@ -31,9 +32,9 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.runtime.dispatch import note_arrival, wants
 from ingenium.runtime.live import LiveRunner
 from ingenium.runtime.replay.feed import time_of
+from ingenium.runtime.subscriptions import note_arrival, wants
 from ingenium.testing import IncidentLog
 from ingenium.trading import Bar, Fill, Order
 from ingenium.trading import log_once as once_module
@@ -346,8 +347,8 @@ def test_fill_with_exponents_is_booked_to_the_last_digit(field: str) -> None:
     numbers = {"quantity": "2", "price": "100", "commission": "1"} | {field: "1.2345E-05"}
     event = ExecutionEvent(order_id="o", symbol="AAPL", side="buy", **numbers)  # type: ignore[arg-type]
     portfolio = Portfolio(1_000)
-    portfolio.begin("cause", ARRIVED)
-    portfolio.handle_execution(event)
+    handle_of(portfolio).begin("cause", ARRIVED)
+    handle_of(portfolio).handle_execution(event)
     quantity, price, commission = (
         Fraction(numbers[n]) for n in ("quantity", "price", "commission")
     )
@@ -362,9 +363,9 @@ class Sender(Strategy):
 
 def test_numbers_are_sent_plainly() -> None:
     strategy = Sender()
-    strategy.begin("cause", ARRIVED)
+    handle_of(strategy).begin("cause", ARRIVED)
     strategy.on_data(data("1257894000", close="1e-05"))
-    assert encode(strategy.take()[0]).endswith(b'"Strength":"0.25"}')
+    assert encode(handle_of(strategy).take()[0]).endswith(b'"Strength":"0.25"}')
     bar = Bar.make(
         "AAPL", ARRIVED, open="1e-05", high="1E+6", low="1e-05", close="1e-05", volume="2e3"
     )

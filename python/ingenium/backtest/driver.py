@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import length_hint
 
-from ingenium.components import Component, Executor, Portfolio
-from ingenium.components.base import Handled, Sent, event_of
+from ingenium.components.handle import ComponentHandle, Sent, event_of
+from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
 from ingenium.events import DataEvent, Event, encode
-from ingenium.runtime.dispatch import bar_handler_of, failed_on, handlers_of, start_component
+from ingenium.runtime.dispatch import Dispatcher
+from ingenium.runtime.incidents import failed_on
 from ingenium.trading import Bar, LazyExecution, Order
 
 __all__ = ["ComponentDriver"]
-
-
-def _ignore(_item: Order | LazyExecution) -> Handled:
-    return None
 
 
 class ComponentDriver:
@@ -27,7 +25,7 @@ class ComponentDriver:
     that nobody asks for.
 
     Args:
-        component: The component.
+        dispatcher: Calls the component's handlers.
     """
 
     __slots__ = (
@@ -40,26 +38,27 @@ class ComponentDriver:
         "_symbols",
         "component",
         "count",
+        "dispatcher",
+        "handle",
         "started",
     )
 
-    def __init__(self, component: Component) -> None:
-        self.component = component
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self.dispatcher = dispatcher
+        component = self.component = dispatcher.component
         self.started = False
         """Whether `on_start` has been called."""
         self.count = 0
         """How much it has sent."""
-        self._handlers = handlers_of(component)
-        self._on_bar = bar_handler_of(component)
-        self._on_order: Callable[[Order], Handled] = _ignore
-        self._on_report: Callable[[LazyExecution], Handled] = _ignore
-        if isinstance(component, Executor):
-            self._on_order = component.handle_order
-        elif isinstance(component, Portfolio):
-            self._on_report = component.handle_report
-        component.hand_over()
-        self._begin = component.begin
-        self._begins_as_usual = getattr(component.begin, "__func__", None) is Component.begin
+        # Chosen once, so that nothing stands between the loop and the handler itself.
+        self._handlers = dispatcher.handlers
+        self._on_bar = dispatcher.bar_handler()
+        self._on_order = dispatcher.order_handler()
+        self._on_report = dispatcher.report_handler()
+        handle = self.handle = handle_of(component)
+        handle.hand_over()
+        self._begin = handle.begin
+        self._begins_as_usual = "begin" not in overrides_of(handle, ComponentHandle)
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def deliver(
@@ -95,19 +94,24 @@ class ComponentDriver:
                     self._begin(item.id, time)
                     awaitable = self._on_order(item)
                 else:
-                    self._begin(item.id or component.name_cause(encode(item), time), time)
+                    self._begin(item.id or self.handle.name_cause(encode(item), time), time)
                     awaitable = handler(item)
             except Exception as error:
                 raise failed_on(component, _event_of(item), error) from error
             if awaitable is not None:
                 return self._finish(kind, awaitable, items[place:], time, sent)
-            if component.outbox:
+            if self.handle.outbox:
                 self._take(sent)
         return None
 
     def sees(self, symbol: str) -> bool:
         """Whether the component sees the bars of a symbol."""
         return self._symbols is None or symbol in self._symbols
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether the component holds orders against limits of risk."""
+        return self.dispatcher.is_gated
 
     def deliver_bars(
         self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
@@ -132,7 +136,7 @@ class ComponentDriver:
             raise failed_on(self.component, _event_of(bar), error) from error
         if awaitable is not None:
             return self._finish(DataEvent, awaitable, [bar], time, sent)
-        if self.component.outbox:
+        if self.handle.outbox:
             self._take(sent)
         return None
 
@@ -164,20 +168,22 @@ class ComponentDriver:
         """
         component = self.component
         try:
-            awaitable = Component.handle_run(component, left, self._on_bar, bars[0].symbol, marks)
+            awaitable = ComponentHandle.handle_run(
+                self.handle, left, self._on_bar, bars[0].symbol, marks
+            )
         except Exception as error:
             bar = bars[-length_hint(left) - 1]
             raise failed_on(component, _event_of(bar), error) from error
         if awaitable is not None:
             bar = bars[-length_hint(left) - 1]
             return self._finish(DataEvent, awaitable, [bar], bar.end, sent)
-        if component.outbox:
+        if self.handle.outbox:
             self._take(sent)
         return None
 
     def _take(self, sent: list[Sent]) -> None:
         """Put what the component has sent behind ``sent``."""
-        found = self.component.take_sent()
+        found = self.handle.take_sent()
         self.count += len(found)
         sent += found
 
@@ -193,7 +199,7 @@ class ComponentDriver:
         self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
     ) -> None:
         self.started = True
-        found = await start_component(self.component, time)
+        found = await self.dispatcher.start(time)
         self.count += len(found)
         sent += found
         if pending := self.deliver(kind, items, time, sent):

@@ -16,11 +16,33 @@ from time import monotonic
 from ingenium.backtest.driver import ComponentDriver
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.fast_loop import FastLoop
-from ingenium.components import App, Component, Executor, External, Ingestor, Portfolio
-from ingenium.components.base import Sent, ran_already
-from ingenium.errors import BacktestError
-from ingenium.events import DataEvent, Event, ExecutionEvent, OrderEvent, SignalEvent
-from ingenium.runtime.dispatch import end_instant, start_component, stop_component
+from ingenium.components import (
+    App,
+    Component,
+    Executor,
+    External,
+    Handling,
+    Ingestor,
+    Middleware,
+    Portfolio,
+    RunnerKind,
+    arm,
+)
+from ingenium.components.base import ran_already
+from ingenium.components.handle import Sent
+from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
+from ingenium.errors import BacktestError, EventRefusedError
+from ingenium.events import (
+    ControlEvent,
+    DataEvent,
+    DenialEvent,
+    Event,
+    ExecutionEvent,
+    OrderEvent,
+    SignalEvent,
+)
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.replay import EventLog, Feed, Item, OnStep, ReplayResult, merged, next_turn
 from ingenium.trading import Bar
 
@@ -71,6 +93,7 @@ class Replay:
         checkpoint: A time, and what is called once before the first step from it on that may book
             something.
         digest: Whether to digest the events.
+        middleware: Called around each handler, outside of that of the app.
 
     Raises:
         BacktestError: The app has live or foreign components, or ones that have run already.
@@ -86,14 +109,15 @@ class Replay:
         end: datetime | None = None,
         checkpoint: tuple[datetime, Callable[[], None]] | None = None,
         digest: bool = True,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         for component in app.components:
             if isinstance(component, External):
                 raise BacktestError(
-                    f"{component.role} {component.name!r} is another program, and this runs what "
+                    f"{component} is another program, and this runs what "
                     "is in Python: use ingenium backtest or ingenium run"
                 )
-            if component.has_run:
+            if handle_of(component).has_run:
                 raise BacktestError(
                     f"{ran_already(component)}: make a new App with new components for each run, "
                     "or pass a function that makes it"
@@ -103,6 +127,9 @@ class Replay:
                 "app has live ingestors: give it ones that read history, such as CsvIngestor"
             )
         self._app = app
+        if app.limits_history:
+            for component in app.components:
+                arm(component, app.risk, is_simulated=True)
         self._on_step = on_step
         self._curve = curve
         self._from, self._until = start or _EARLIEST, end or _LATEST
@@ -110,18 +137,37 @@ class Replay:
         self._ingestors = [i for i in app.ingestors if isinstance(i, Ingestor)]
         self._feeds = [Feed(ingestor) for ingestor in self._ingestors]
         self._feeding: list[Ingestor] = []
-        self._strategies = [ComponentDriver(strategy) for strategy in app.strategies]
-        self._portfolio, self._executor = _part(app.portfolio), _part(app.executor)
+        self._middleware = (*middleware, *app.middleware)
+        self._openers = [self._dispatcher(ingestor) for ingestor in self._ingestors]
+        self._strategies = [ComponentDriver(self._dispatcher(each)) for each in app.strategies]
+        self._portfolio, self._executor = self._part(app.portfolio), self._part(app.executor)
+        self._is_gated = any(
+            part is not None and part.is_gated for part in (self._portfolio, self._executor)
+        )
+        # Denials and control events of the present instant: the portfolio's, and the executor's.
+        self._notices: tuple[list[Event], list[Event]] = ([], [])
         self._deliver_to_portfolio = _ignore if self._portfolio is None else self._portfolio.deliver
         self._deliver_to_executor = _ignore if self._executor is None else self._executor.deliver
-        self._holder = app.executor if isinstance(app.executor, Executor) else None
+        self._holder = handle_of(app.executor) if isinstance(app.executor, Executor) else None
         if self._holder is not None:
             self._holder.knows_instants = True
         portfolio = app.portfolio
         cash = portfolio.account.cash if isinstance(portfolio, Portfolio) else Decimal(0)
         self.log = EventLog(cash, digest=digest)
+        self.log.outcomes.denied.is_gated = self._is_gated
         self._total: int | None = None
         self._gave_way = 0.0
+
+    def _dispatcher(self, component: Component) -> Dispatcher:
+        return Dispatcher(
+            component, self._middleware, RunnerKind.BACKTEST, on_refusal=self._note_refusal
+        )
+
+    def _part(self, component: Component | None) -> ComponentDriver | None:
+        return None if component is None else ComponentDriver(self._dispatcher(component))
+
+    def _note_refusal(self, handling: Handling, error: EventRefusedError) -> None:
+        self.log.add_refusal(handling.component, handling.event, handling.time, str(error))
 
     async def run(self) -> ReplayResult:
         """Run to the end of history, and return what came out.
@@ -136,7 +182,7 @@ class Replay:
             await feed.start()
         for component in self._app.components:
             # Ingestors may be shared by apps: each run has them read from the beginning.
-            component.has_run = not isinstance(component, Ingestor)
+            handle_of(component).has_run = not isinstance(component, Ingestor)
         for ingestor, feed in zip(self._ingestors, self._feeds, strict=True):
             self._check_beginning(ingestor, None if feed.head is None else feed.head.time)
         while (time := self.next_time()) is not None and time <= self._until:
@@ -153,10 +199,10 @@ class Replay:
         last = self.log.last
         if last is not None:
             for ingestor in self._feeding:
-                await stop_component(ingestor, last)
+                await self._openers[self._ingestors.index(ingestor)].stop(last)
             for part in (*self._strategies, self._portfolio, self._executor):
                 if part is not None and part.started:
-                    await stop_component(part.component, last)
+                    await part.dispatcher.stop(last)
         return self.result(complete=True)
 
     def result(self, *, complete: bool) -> ReplayResult:
@@ -175,18 +221,21 @@ class Replay:
 
     def _check_beginning(self, ingestor: Ingestor, time: datetime | None) -> None:
         """Refuse an ingestor that goes on where its last run ended."""
-        before = ingestor.first_time
+        before = handle_of(ingestor).first_time
         if before is not None and time != before:
             begins = "gives nothing now" if time is None else f"begins at {time} now"
             raise BacktestError(
                 f"ingestor {ingestor.name!r} {begins}, and began at {before} in its last run: let "
                 "read() or read_bars() begin from the start each time, or make a new ingestor"
             )
-        ingestor.first_time = time
+        handle_of(ingestor).first_time = time
 
     def _may_be_quick(self) -> bool:
-        """Whether all that is left can be read without waiting, and no ingestor has to start."""
-        return all(
+        """Whether all that is left can be read without waiting, and no ingestor has to start.
+
+        A middleware sees each bar, so there is nothing to be left out.
+        """
+        return not self._middleware and all(
             feed.is_plain
             and (feed.head is None or ingestor in self._feeding or not _has_hooks(ingestor))
             for feed, ingestor in zip(self._feeds, self._ingestors, strict=True)
@@ -236,7 +285,7 @@ class Replay:
         if ingestor in self._feeding:
             return await feed.take(until_symbol)
         self._feeding.append(ingestor)
-        sent = await start_component(ingestor, time)
+        sent = await self._openers[place].start(time)
         events: list[Item] = [event for event in sent if isinstance(event, DataEvent)]
         return events + await feed.take(until_symbol)
 
@@ -248,12 +297,16 @@ class Replay:
         asked: list[Sent] = []
         if pending := self._deliver_to_executor(DataEvent, data, time, filled):
             await pending
-        if self._holder is not None and self._holder.is_holding:
-            await end_instant(self._holder)
-            filled += self._holder.take_sent()
+        if self._holder is not None and self._holder.is_holding and self._executor is not None:
+            filled += await self._executor.dispatcher.end_instant()
+        controls = self._take_notices(filled, self._notices[1]) if self._is_gated else ()
         if pending := self._deliver_to_portfolio(DataEvent, data, time, asked):
             await pending
         if filled and (pending := self._deliver_to_portfolio(ExecutionEvent, filled, time, asked)):
+            await pending
+        if controls and (
+            pending := self._deliver_to_portfolio(ControlEvent, controls, time, asked)
+        ):
             await pending
         await self.go_on(time, data, [], None, 0, asked, filled)
 
@@ -277,7 +330,7 @@ class Replay:
                 await pending
         if time < self._from:
             signals = []
-        if signals or asked or filled:
+        if signals or asked or filled or self._notices[1]:
             await self._settle(time, data, signals, [*asked], [*filled])
         else:
             self.log.add_data(time, data)
@@ -313,28 +366,44 @@ class Replay:
         if signals and (pending := self._deliver_to_portfolio(SignalEvent, signals, time, asked)):
             await pending
         while asked:
+            controls = self._take_notices(asked, self._notices[0]) if self._is_gated else ()
             orders += asked
             reported: list[Sent] = []
             if pending := self._deliver_to_executor(OrderEvent, asked, time, reported):
                 await pending
+            if controls and (
+                pending := self._deliver_to_executor(ControlEvent, controls, time, reported)
+            ):
+                await pending
+            controls = self._take_notices(reported, self._notices[1]) if self._is_gated else ()
             executions += reported
             asked = []
             if pending := self._deliver_to_portfolio(ExecutionEvent, reported, time, asked):
                 await pending
+            if controls and (
+                pending := self._deliver_to_portfolio(ControlEvent, controls, time, asked)
+            ):
+                await pending
         self.log.add_data(time, data)
         self.log.add_events(signals, orders, executions)
+        if self._is_gated:
+            of_portfolio, of_executor = self._notices
+            self._notices = ([], [])
+            self.log.add_notices([*of_portfolio, *of_executor])
 
-
-def _part(component: Component | None) -> ComponentDriver | None:
-    return None if component is None else ComponentDriver(component)
+    def _take_notices(self, sent: list[Sent], notices: list[Event]) -> Sequence[ControlEvent]:
+        """Move denials and control events from what was sent; return the control events."""
+        found = [each for each in sent if isinstance(each, ControlEvent | DenialEvent)]
+        if not found:
+            return ()
+        sent[:] = [each for each in sent if not isinstance(each, ControlEvent | DenialEvent)]
+        notices += found
+        return [each for each in found if isinstance(each, ControlEvent)]
 
 
 def _has_hooks(component: Component) -> bool:
-    """Whether a component wants to be told when it starts and stops."""
-    return any(
-        getattr(getattr(component, name), "__func__", None) is not getattr(Component, name)
-        for name in ("on_start", "on_stop")
-    )
+    """Whether a component has code for its start or its end."""
+    return bool(overrides_of(component, Component) & {"on_start", "on_stop"})
 
 
 def _ignore(

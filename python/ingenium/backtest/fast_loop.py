@@ -13,7 +13,9 @@ from ingenium.backtest.driver import ComponentDriver
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.brokers import PaperExecutor
 from ingenium.components import Executor, Portfolio
-from ingenium.components.base import Sent
+from ingenium.components.handle import Sent
+from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
 from ingenium.exchange import PaperExchange
 from ingenium.runtime.replay import EventLog, Instant, Item, OnStep, Run
 from ingenium.trading import Bar
@@ -24,6 +26,7 @@ __all__ = ["FastLoop", "SlowSteps"]
 _LOOK_EVERY = 64
 """Steps between two looks at the time."""
 _LATEST = datetime.max.replace(tzinfo=UTC)
+_DATA_HANDLERS = frozenset({"on_bar", "on_data"})
 
 
 class SlowSteps(Protocol):
@@ -113,15 +116,15 @@ class FastLoop:
         self._marks: dict[str, str | Decimal | Bar] | None = None
         self._unread: dict[str, str | Decimal | Bar] = {}
         worker = None if executor is None else executor.component
-        if isinstance(worker, PaperExecutor) and _looks_as(PaperExecutor, worker, "on_data"):
+        if isinstance(worker, PaperExecutor) and _is_plain(executor, PaperExecutor):
             self._exchange = worker.exchange
         elif isinstance(worker, Executor):
-            self._looks.append(worker.observe)
+            self._looks.append(handle_of(worker).observe)
         owner = None if portfolio is None else portfolio.component
-        if isinstance(owner, Portfolio) and _looks_as(Portfolio, owner, "on_data", "on_bar"):
+        if isinstance(owner, Portfolio) and _is_plain(portfolio, Portfolio):
             self._portfolio = owner
         elif isinstance(owner, Portfolio):
-            self._looks.append(owner.observe)
+            self._looks.append(handle_of(owner).observe)
 
     def run(self) -> Awaitable[None] | None:
         """Do steps until one causes something, or other tasks are due.
@@ -328,7 +331,13 @@ class FastLoop:
         return True
 
 
-def _looks_as(base: type, component: object, *handlers: str) -> bool:
-    """Whether a component takes its looks as its base class does."""
-    cls = type(component)
-    return all(getattr(cls, name) is getattr(base, name) for name in ("observe", *handlers))
+def _data_overrides(component: object, base: type) -> frozenset[str]:
+    """Return what a component overrides of all that this loop leaves out for a quiet bar."""
+    return overrides_of(component, base) & _DATA_HANDLERS
+
+
+def _is_plain(driver: ComponentDriver | None, base: type) -> bool:
+    """Whether a bar that causes nothing may be left out: no handler and no gate is to see it."""
+    return (
+        driver is not None and not driver.is_gated and not _data_overrides(driver.component, base)
+    )

@@ -20,13 +20,19 @@ from random import Random
 from ingenium.backtest.early_bars import EarlyBars
 from ingenium.backtest.engine import Replay
 from ingenium.backtest.file_watch import FileWatch
-from ingenium.components import App, Component, Ingestor, load_app
-from ingenium.components.base import Sent, event_of
+from ingenium.components import (
+    App,
+    Handling,
+    HandlingKind,
+    Ingestor,
+    Middleware,
+    Outcome,
+    load_app,
+)
+from ingenium.components.handle import event_of
 from ingenium.errors import BacktestError, ConfigError
 from ingenium.events import DataEvent, Ohlc, encode
-from ingenium.runtime.dispatch import STOP
 from ingenium.runtime.replay import time_of
-from ingenium.trading import Bar, LazyExecution
 from ingenium.trading.numbers import format_decimal, parse_price
 
 __all__ = ["Lookahead", "check_lookahead"]
@@ -116,45 +122,41 @@ def _decisions(
     early: EarlyBars | None = None,
 ) -> tuple[list[_Decision], list[datetime]]:
     """Run an app, with what follows a cut scrambled, and return what was decided up to the cut."""
-    decisions: list[_Decision] = []
+    recorder = _DecisionRecorder(watch)
     times: list[datetime] = []
     with watch.at_work(_LOADING):
         app = make()
     for component in app.components:
         if isinstance(component, Ingestor):
             _feed(component, watch, cut, seed, early)
-        else:
-            _record(component, watch, decisions)
 
     def on_step(step: int, time: datetime, count: int, total: int | None) -> None:
         times.append(time)
 
-    asyncio.run(Replay(app, on_step=on_step, end=cut).run())
-    return decisions, times
+    asyncio.run(Replay(app, on_step=on_step, end=cut, middleware=[recorder]).run())
+    return recorder.decisions, times
 
 
-def _record(component: Component, watch: FileWatch, decisions: list[_Decision]) -> None:
-    """Write down what a component sends, and let the watch know when it is at work."""
-    begin, take = component.begin, component.take_sent
-    at: list[datetime] = []
+class _DecisionRecorder(Middleware):
+    """Records what components send, and tells the watch which of them is at work."""
 
-    def begin_watched(cause: str | Bar | LazyExecution, now: datetime) -> None:
-        watch.by = component.name
+    def __init__(self, watch: FileWatch) -> None:
+        self._watch = watch
+        self.decisions: list[_Decision] = []
+
+    def before(self, handling: Handling) -> None:
+        if not isinstance(handling.component, Ingestor):
+            self._watch.by = handling.component.name
+
+    def after(self, handling: Handling, outcome: Outcome) -> None:
+        self._watch.by = ""
+        component = handling.component
         # A run up to a cut stops there, which is nothing that was decided.
-        at[:] = [] if cause == STOP else [now]
-        begin(cause, now)
-
-    def take_recorded() -> list[Sent]:
-        sent = take()
-        watch.by = ""
-        decisions.extend(
-            _Decision(time, component.name, encode(event_of(each))) for time in at for each in sent
-        )
-        return sent
-
-    # On the object, so that the class stays as it is.
-    component.begin = begin_watched  # type: ignore[method-assign]
-    component.take_sent = take_recorded  # type: ignore[method-assign]
+        if handling.kind is not HandlingKind.STOP and not isinstance(component, Ingestor):
+            self.decisions.extend(
+                _Decision(handling.time, component.name, encode(event_of(each)))
+                for each in outcome.sent
+            )
 
 
 def _feed(

@@ -15,6 +15,7 @@ from pathlib import Path
 from ingenium._version import __version__
 from ingenium.brokers import PaperExecutor
 from ingenium.components import App, DataNote, External, Ingestor, collect_notes
+from ingenium.components.base import role_of
 
 __all__ = ["DataFile", "Manifest", "file_sha256", "make_manifest", "source_digest"]
 
@@ -106,7 +107,7 @@ def make_manifest(
     return Manifest(
         app=_name_of(source),
         app_digest=source_digest(source),
-        components=tuple((c.role, c.name, type(c).__qualname__) for c in app.components),
+        components=tuple((role_of(c), c.name, type(c).__qualname__) for c in app.components),
         data=tuple(sorted(map(_data_file, paths), key=lambda file: (file.name, file.sha256))),
         start=start,
         end=end,

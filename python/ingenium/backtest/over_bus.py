@@ -10,6 +10,7 @@ from decimal import Decimal
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.components import App, External, Portfolio
 from ingenium.components.base import ran_already
+from ingenium.components.handle_of import handle_of
 from ingenium.config import Settings
 from ingenium.errors import BacktestError, ComponentError, DeployError, LockstepError
 from ingenium.events import DataEvent
@@ -146,14 +147,14 @@ class _Log(EventLog):
 def _check(app: App, start: datetime | None) -> None:
     """Refuse what no backtest can run."""
     for component in app.components:
-        if component.has_run:
+        if handle_of(component).has_run:
             raise BacktestError(
                 f"{ran_already(component)}: make a new App with new components for each run, or "
                 "pass a function that makes it"
             )
         if isinstance(component, External) and component.command is None:
             raise BacktestError(
-                f"{component.role} {component.name!r} is a program that somebody else starts: give "
+                f"{component} is a program that somebody else starts: give "
                 "its command to External, so that the backtest can start it"
             )
     if not app.historical:

@@ -9,7 +9,7 @@ from html import escape
 from math import isfinite, isnan
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.formatting import figures, percent, ratio, session
@@ -19,14 +19,16 @@ from ingenium.components import DataNote
 from ingenium.errors import BacktestError, MissingDependencyError
 from ingenium.events import Side
 from ingenium.exchange import FillCounters, FillPolicy
-from ingenium.runtime.replay import OnStep, ReplayResult
+from ingenium.runtime.replay import DeniedOrders, OnStep, ReplayResult
 from ingenium.trading import Account, Fill, Trade
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["BacktestResult"]
+__all__ = ["BacktestResult", "Limits"]
+
+Limits = Literal["none", "on", "off"]
 
 _FILL_COLUMNS = ("symbol", "side", "quantity", "price", "commission", "time", "order_id")
 _TRADE_COLUMNS = (*Trade.__struct_fields__, "net_pnl")
@@ -54,6 +56,8 @@ class BacktestResult:
         problems: What never happened, was not done or may be wrong, one line each with its likely
             cause: orders that were rejected, symbols that nobody sent, a strategy without signals,
             prices that jump as by a split. Empty for most runs.
+        limits: Whether orders were held against the limits of ``App(risk=...)``: ``"none"`` where
+            the app states none, ``"off"`` where that was asked for.
         fill_policy: The rules themselves; ``None`` where the exchange is not ours.
         has_slippage: Whether fills at the market slip, as far as that is known.
     """
@@ -69,6 +73,7 @@ class BacktestResult:
         default=None, repr=False, compare=False
     )
     problems: tuple[str, ...] = ()
+    limits: Limits = "none"
     fill_policy: FillPolicy | None = None
     has_slippage: bool = False
 
@@ -112,6 +117,16 @@ class BacktestResult:
     def events_digest(self) -> str:
         """SHA-256 over all events in their order: equal for equal runs."""
         return self.replay.events_digest
+
+    @property
+    def denials(self) -> Sequence[DeniedOrders]:
+        """The orders that limits of risk stopped, one entry for each limit, largest count first."""
+        return self.replay.denials
+
+    @property
+    def denied_orders(self) -> int:
+        """How many orders limits of risk stopped."""
+        return sum(each.count for each in self.replay.denials)
 
     @property
     def hopeless(self) -> str:
@@ -217,6 +232,8 @@ class BacktestResult:
             "stats": {name: _plain(value) for name, value in asdict(self.stats).items()},
             "flattering": self.flattering(),
             "problems": list(self.problems),
+            "limits": self.limits,
+            "denials": [each.to_json() for each in self.denials],
         }
         if trades:
             values["trades"] = [

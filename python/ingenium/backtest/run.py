@@ -16,7 +16,7 @@ from ingenium.backtest.engine import Replay
 from ingenium.backtest.equity_curve import EquityCurve
 from ingenium.backtest.manifest import describe, make_manifest
 from ingenium.backtest.over_bus import BusReplay, OnLine
-from ingenium.backtest.result import BacktestResult
+from ingenium.backtest.result import BacktestResult, Limits
 from ingenium.backtest.result_problems import as_asked, backtest_problems
 from ingenium.backtest.stats import summarize
 from ingenium.backtest.stress import stress_exchange
@@ -45,6 +45,7 @@ def run(
     timezone: str | None = None,
     figures_from: datetime | None = None,
     stressed: bool = False,
+    risk: bool = True,
     digest: bool = True,
     on_step: OnStep | None = None,
     on_app: OnApp | None = None,
@@ -66,6 +67,8 @@ def run(
             with their whole profit. Aware.
         stressed: Whether the app's paper exchange is to be harsher than the app asks for; see
             `ingenium.backtest.STRESS`.
+        risk: Whether orders are held against the limits of ``App(risk=...)``, as on live data; an
+            app that states none has none here. ``False`` turns them off, and the result says so.
         digest: Whether to digest every event, by which equal runs are known; it takes half of the
             time of a fast run.
         on_step: Called after each step with its number, its time, the bars so far, and how many
@@ -89,6 +92,7 @@ def run(
             timezone=timezone,
             figures_from=figures_from,
             stressed=stressed,
+            risk=risk,
             digest=digest,
             on_step=on_step,
             on_app=on_app,
@@ -106,6 +110,7 @@ async def run_async(
     timezone: str | None = None,
     figures_from: datetime | None = None,
     stressed: bool = False,
+    risk: bool = True,
     digest: bool = True,
     on_step: OnStep | None = None,
     on_app: OnApp | None = None,
@@ -117,7 +122,7 @@ async def run_async(
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
     zone = None if timezone is None else _zone(timezone)
     asked = _RunOptions(
-        app, start, end, benchmark, zone, figures_from, stressed, digest, on_app, on_line
+        app, start, end, benchmark, zone, figures_from, stressed, digest, on_app, on_line, risk
     )
     return await _run(asked, on_step)
 
@@ -174,6 +179,7 @@ class _RunOptions:
     digest: bool
     on_app: OnApp | None = None
     on_line: OnLine | None = None
+    risk: bool = True
 
     def make_app(self) -> App:
         app = self.source
@@ -220,6 +226,9 @@ class _Backtest:
     def __init__(self, asked: _RunOptions, on_step: OnStep | None) -> None:
         self._asked = asked
         self._app = asked.make_app()
+        self._limits: Limits = "on" if self._app.limits_history else "none"
+        if self._limits == "on" and not asked.risk:
+            self._app.limits_history, self._limits = False, "off"
         zone = _zone_of(self._app) if asked.zone is None else asked.zone
         self._start, self._end = _instant(asked.start, zone, 0), _instant(asked.end, zone, 1)
         if self._start is not None and self._end is not None and self._end < self._start:
@@ -319,6 +328,11 @@ class _Backtest:
         )
         said = own if own and not log.data else [*replay.problems, *own]
         said += [f"not exact: {reason}" for reason in replay.inexact]
+        if self._limits == "off":
+            said.append(
+                "the risk limits of the app were off, as asked: on live data they may deny orders "
+                "that were worked here"
+            )
         can_run_again = not isinstance(asked.source, App) and not asked.stressed and not failure
         return BacktestResult(
             stats,
@@ -332,6 +346,7 @@ class _Backtest:
             failure,
             partial(_again, replace(asked, stressed=True)) if policy and can_run_again else None,
             problems=tuple(said),
+            limits=self._limits,
             fill_policy=rules,
             has_slippage=has_slippage,
         )

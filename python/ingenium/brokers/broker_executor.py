@@ -17,7 +17,12 @@ from ingenium.brokers.order_journal import GRACE_SECONDS, OrderJournal
 from ingenium.brokers.reconciler import Reconciler
 from ingenium.brokers.worker import BrokerWorker
 from ingenium.bus.lease import Lease
-from ingenium.components.executor import Executor, unseen_reason
+from ingenium.components.executor import Executor
+from ingenium.components.executor_handle import (
+    MAX_ORDER_AGE_SECONDS,
+    ExecutorHandle,
+    unseen_reason,
+)
 from ingenium.components.external_work import UnitOfWork
 from ingenium.components.failpoints import Point
 from ingenium.errors import InvalidOrderError, LeaseLostError, SubjectError
@@ -74,7 +79,10 @@ class BrokerExecutor(Executor):
         ConfigError: An attribute of the broker is missing or of another type.
     """
 
-    works_at_broker: ClassVar[bool] = True
+    _handle: BrokerHandle
+
+    max_order_age_seconds: float = MAX_ORDER_AGE_SECONDS
+    """Older orders do not leave: they were meant for another market."""
 
     def __init__(
         self,
@@ -87,7 +95,6 @@ class BrokerExecutor(Executor):
         grace_seconds: float = GRACE_SECONDS,
         compare_seconds: float = 60.0,
     ) -> None:
-        super().__init__(name)
         check_adapter(broker)
         self.broker = broker
         self.adopt = adopt
@@ -101,6 +108,11 @@ class BrokerExecutor(Executor):
         self.grace_seconds = grace_seconds
         self.compare_seconds = compare_seconds
         self.woken = asyncio.Event()
+        super().__init__(name)
+        self.risk.alarm_log = self._keep_problem
+
+    def _make_handle(self) -> BrokerHandle:
+        return BrokerHandle(self, self.journal, self.balance)
 
     @property
     def lease_key(self) -> str:
@@ -121,11 +133,11 @@ class BrokerExecutor(Executor):
                 event, "no brackets are placed at a broker: send protective orders yourself"
             )
         elif reason := self.journal.why_blocked(order.symbol):
-            self._alarm_if_exit(order, reason)
+            self.risk.alarm_if_exit(order, reason)
             self.reject(event, reason)
         else:
             self.balance.enter(order.id)
-            self.journal.enter(order, self.cause_time or self.now)
+            self.journal.enter(order, self._handle.cause_time or self.now)
 
     def on_cancel(self, event: CancelEvent) -> None:
         """Write down that an order is to be canceled."""
@@ -150,44 +162,17 @@ class BrokerExecutor(Executor):
             self.reject(event, str(error))
             return
         if reason := self.journal.why_blocked(order.symbol):
-            self._alarm_if_exit(order, reason, old.order)
+            self.risk.alarm_if_exit(order, reason, old.order)
             self.reject(event, reason)
             return
         self.balance.enter(order.id)
-        self.journal.enter(order, self.cause_time or self.now, replaces=old.order.id)
+        self.journal.enter(order, self._handle.cause_time or self.now, replaces=old.order.id)
 
     def send_execution(self, event: ExecutionEvent) -> ExecutionEvent:
         """Send a report; its id follows from the account and what it says, not from who asks."""
         if not event.id:
             event.id = make_id("exec", self.broker.account, event.order_id, event.update or "")
         return super().send_execution(event)
-
-    def left_of(self, order_id: str) -> Decimal:
-        """Return what is left of an order that has not ended; 0 for others."""
-        entry = self.journal.open.get(order_id)
-        return ZERO if entry is None else max(self.journal.leaves(entry), ZERO)
-
-    # What is remembered.
-
-    def state_rows(self) -> dict[str, bytes]:
-        """Return all that this executor must remember."""
-        return super().state_rows() | self.journal.rows()
-
-    def changed_rows(self) -> dict[str, bytes | None]:
-        """Return the rows that have changed since the last call; all of them the first time."""
-        return super().changed_rows() | self.journal.changed_rows()
-
-    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `state_rows` returned.
-
-        Raises:
-            ConfigError: It is the journal of another account.
-            ComponentError: A row cannot be read.
-        """
-        self.journal.restore({k: v for k, v in rows.items() if k.startswith(PREFIX)})
-        for entry in self.journal.open.values():
-            self.balance.enter(entry.order.id)
-        super().restore_rows({k: v for k, v in rows.items() if not k.startswith(PREFIX)})
 
     # What follows is called by those who run components.
 
@@ -230,37 +215,12 @@ class BrokerExecutor(Executor):
     def report_problem(self, text: str) -> None:
         """Log a line and keep it in `problems`; once as long as nothing else comes between."""
         if text not in self.problems[-10:]:
-            self.problems.append(text)
-            del self.problems[:-_LISTED]
+            self._keep_problem(text)
             _log.warning("%s: %s", self.name, text)
 
-    def report_alarm(self, text: str) -> None:
-        """Raise an alarm and keep it in `problems`."""
+    def _keep_problem(self, text: str) -> None:
         self.problems.append(text)
         del self.problems[:-_LISTED]
-        super().report_alarm(text)
-
-    def learn_positions(self, positions: Mapping[str, Decimal]) -> None:
-        """Begin the journal with what portfolios hold, so that it is not adopted a second time."""
-        for symbol, quantity in positions.items():
-            self.journal.move(symbol, quantity)
-
-    def end_unseen(self, order: Order, update: TradeUpdate, reports: Sequence[str]) -> None:
-        """Take in an order of before the first start: the broker may have it, but is not sent it.
-
-        One that was reported on is asked for. Another one is reported as expired, and canceled
-        should it be there.
-        """
-        if update is not TradeUpdate.EXPIRED or order.id in self.journal.entries:
-            super().end_unseen(order, update, reports)
-            return
-        self.balance.enter(order.id)
-        self.journal.enter(order, self.now)
-        if reports:
-            self.journal.seen_elsewhere(order.id, self.now, reports)
-        else:
-            self.journal.withhold(order.id, update, unseen_reason(was_reported=False))
-        self.send_reports()
 
     def withhold(self, entry: JournalEntry, now: datetime) -> bool:
         """Decide at the last moment whether a new order may leave, and end it if not.
@@ -277,7 +237,7 @@ class BrokerExecutor(Executor):
         else:
             reason = self.why_not_now(entry.order.symbol)
         if reason:
-            self._alarm_if_exit(entry.order, reason, self._replaced_by(entry))
+            self.risk.alarm_if_exit(entry.order, reason, self._replaced_by(entry))
         else:
             reason = self._why_not(entry)
         if reason:
@@ -308,8 +268,8 @@ class BrokerExecutor(Executor):
         self.check_lease()
         if self.is_halted:
             return "trading is halted"
-        if self.gate is not None and symbol in self.gate.switch.halted_symbols:
-            return f"{symbol} is halted: {self.gate.switch.halted_symbols[symbol].reason}"
+        if self.risk.gate is not None and symbol in self.risk.gate.switch.halted_symbols:
+            return f"{symbol} is halted: {self.risk.gate.switch.halted_symbols[symbol].reason}"
         return self.journal.why_blocked(symbol)
 
     def may_send_again(self, entry: JournalEntry, now: datetime) -> bool:
@@ -333,7 +293,7 @@ class BrokerExecutor(Executor):
     @property
     def is_halted(self) -> bool:
         """Whether no order may leave, and the working ones are to be canceled."""
-        if self.gate is not None and self.gate.switch.state is TradingState.HALTED:
+        if self.risk.gate is not None and self.risk.gate.switch.state is TradingState.HALTED:
             return True
         return self.kill_state() is TradingState.HALTED
 
@@ -341,7 +301,7 @@ class BrokerExecutor(Executor):
         """Ask to cancel what works, and end what has not left: trading is halted."""
         for order_id, entry in list(self.journal.open.items()):
             if entry.state is OrderState.NEW:
-                self._alarm_if_exit(entry.order, "trading is halted", self._replaced_by(entry))
+                self.risk.alarm_if_exit(entry.order, "trading is halted", self._replaced_by(entry))
                 self.journal.withhold(order_id, TradeUpdate.REJECTED, "trading is halted")
             elif not entry.cancel:
                 self.journal.ask_cancel(order_id, HALT)
@@ -357,18 +317,18 @@ class BrokerExecutor(Executor):
     def halt_all(self, reason: str) -> None:
         """Halt all trading: what is true at the broker is not what we think."""
         self.report_problem(reason)
-        self.halt(reason)
+        self.risk.halt(reason)
 
     def adopt_book(self) -> None:
         """Show the gate what the journal knows of positions."""
-        if self.gate is None:
+        if self.risk.gate is None:
             return
-        for symbol in {*self.journal.positions, *self.book.account.positions}:
-            price = self.journal.prices.get(symbol) or self.book.account.price(symbol)
+        for symbol in {*self.journal.positions, *self.risk.account.account.positions}:
+            price = self.journal.prices.get(symbol) or self.risk.account.account.price(symbol)
             if price is None:
                 self.report_problem(f"position in {symbol} has no price yet: limits leave it out")
             else:
-                self.book.adopt(symbol, self.journal.positions.get(symbol, ZERO), price)
+                self.risk.account.adopt(symbol, self.journal.positions.get(symbol, ZERO), price)
 
     def reject_cancel(self, entry: JournalEntry, request: str, reason: str) -> None:
         """Report that an order was not canceled."""
@@ -382,12 +342,12 @@ class BrokerExecutor(Executor):
 
     def _show_open_orders(self) -> None:
         """Show the gate the orders that left before a restart."""
-        orders = self.book.orders
+        orders = self.risk.account.orders
         for order_id, entry in self.journal.open.items():
             is_new = entry.state is OrderState.NEW
-            if self.gate is None or is_new or orders.active(order_id) is not None:
+            if self.risk.gate is None or is_new or orders.active(order_id) is not None:
                 continue
-            self.book.take(entry.order)
+            self.risk.account.take(entry.order)
             orders.working.fill(order_id, entry.filled)
 
     def _why_not(self, entry: JournalEntry) -> str:
@@ -395,9 +355,82 @@ class BrokerExecutor(Executor):
         old = self.journal.entries.get(entry.replaces)
         if old is not None and (not old.is_at_broker or old.end is not None):
             return f"order {entry.replaces!r} has ended: it is {old.end or old.state}"
-        if denial := self.admit(entry.order, replaces=None if old is None else old.order):
+        if denial := self.risk.admit(entry.order, replaces=None if old is None else old.order):
             return str(denial)
         if problem := self.balance.submit(entry.order.id):
             self.halt_all(problem)
             return problem
         return ""
+
+
+class BrokerHandle(ExecutorHandle):
+    """What the runtime holds of an executor at a broker.
+
+    Its rows, beside those of every executor, are those of the journal.
+
+    Args:
+        executor: The executor.
+        journal: Its orders.
+        balance: Orders that left, against those that came in.
+    """
+
+    works_at_broker: ClassVar[bool] = True
+
+    def __init__(
+        self, executor: BrokerExecutor, journal: OrderJournal, balance: OrderBalance
+    ) -> None:
+        super().__init__(executor)
+        self._broker_executor = executor
+        self._journal = journal
+        self._balance = balance
+
+    def report_problem(self, text: str) -> None:
+        """Log a line and keep it in `BrokerExecutor.problems`."""
+        self._broker_executor.report_problem(text)
+
+    def left_of(self, order_id: str) -> Decimal:
+        """Return what is left of an order that has not ended; 0 for others."""
+        entry = self._journal.open.get(order_id)
+        return ZERO if entry is None else max(self._journal.leaves(entry), ZERO)
+
+    def state_rows(self) -> dict[str, bytes]:
+        """Return all that this executor must remember."""
+        return super().state_rows() | self._journal.rows()
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Return the rows that have changed since the last call; all of them the first time."""
+        return super().changed_rows() | self._journal.changed_rows()
+
+    def restore_rows(self, rows: Mapping[str, bytes]) -> None:
+        """Take back what `state_rows` returned.
+
+        Raises:
+            ConfigError: It is the journal of another account.
+            ComponentError: A row cannot be read.
+        """
+        self._journal.restore({k: v for k, v in rows.items() if k.startswith(PREFIX)})
+        for entry in self._journal.open.values():
+            self._balance.enter(entry.order.id)
+        super().restore_rows({k: v for k, v in rows.items() if not k.startswith(PREFIX)})
+
+    def learn_positions(self, positions: Mapping[str, Decimal]) -> None:
+        """Begin the journal with what portfolios hold, so that it is not adopted a second time."""
+        for symbol, quantity in positions.items():
+            self._journal.move(symbol, quantity)
+
+    def end_unseen(self, order: Order, update: TradeUpdate, reports: Sequence[str]) -> None:
+        """Take in an order of before the first start: the broker may have it, but is not sent it.
+
+        One that was reported on is asked for. Another one is reported as expired, and canceled
+        should it be there.
+        """
+        if update is not TradeUpdate.EXPIRED or order.id in self._journal.entries:
+            super().end_unseen(order, update, reports)
+            return
+        self._balance.enter(order.id)
+        self._journal.enter(order, self.now)
+        if reports:
+            self._journal.seen_elsewhere(order.id, self.now, reports)
+        else:
+            self._journal.withhold(order.id, update, unseen_reason(was_reported=False))
+        self._broker_executor.send_reports()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from ingenium.components.base import Handled
 from ingenium.components.data_time import DataTime, is_of_the_past
 from ingenium.components.executor import Executor
+from ingenium.components.executor_handle import ExecutorHandle, ExecutorHandlers
+from ingenium.components.handle import Handled
 from ingenium.components.order_contents import CONTENT
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ConfigError, InvalidOrderError
 from ingenium.events import CancelEvent, DataEvent, OrderEvent, ReplaceEvent
 from ingenium.exchange import (
@@ -24,6 +26,7 @@ from ingenium.exchange import (
 )
 from ingenium.state.rows import LogRow, format_time, read_row, write_json
 from ingenium.trading import Bar, Order
+from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.money import Number
 
 __all__ = ["PaperExecutor"]
@@ -65,11 +68,7 @@ class PaperExecutor(Executor):
             ``clock`` is another word.
     """
 
-    own_rows: ClassVar[Collection[str]] = (_TIME, *Executor.own_rows)
-    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(
-        {"seen": 10_000} | dict(Executor.log_kept)
-    )
-    """How many of the last ids of orders are to be restored; older ones count as unknown."""
+    _handle: PaperHandle
 
     def __init__(
         self,
@@ -84,23 +83,10 @@ class PaperExecutor(Executor):
         clock: Literal["wall", "data"] = "wall",
         name: str = "paper",
     ) -> None:
-        super().__init__(name)
         if clock not in ("wall", "data"):
             raise ConfigError(
                 f"clock is {clock!r}: use 'wall', or 'data' for history that is sent live"
             )
-        self.is_on_data_time = clock == "data"
-        """Whether orders are worked on the time of the bars on live data, too."""
-        self.effect_of_old_data = _WORKED if self.is_on_data_time else _NOT_FILLED
-        self._data_time = DataTime()
-        self._saved_time: datetime | None = None
-        self._placed_by_wall: dict[str, dict[str, datetime]] = {}
-        cls = type(self)
-        self._takes_bars = cls.on_data is PaperExecutor.on_data
-        self._takes_orders = (
-            cls.on_order is PaperExecutor.on_order
-            and cls.handle_request is PaperExecutor.handle_request
-        )
         self.exchange = PaperExchange(
             policy,
             fees=fees,
@@ -110,39 +96,39 @@ class PaperExecutor(Executor):
             allow_short=allow_short,
             on_insufficient_cash=on_insufficient_cash,
         )
+        self._data_time = DataTime()
+        self._placed_by_wall: dict[str, dict[str, datetime]] = {}
+        super().__init__(name)
+        self._handle.is_on_data_time = clock == "data"
+        self.risk.effect_of_old_data = _WORKED if clock == "data" else _NOT_FILLED
+
+    def _make_handle(self) -> PaperHandle:
+        own = overrides_of(self, PaperExecutor)
+        return PaperHandle(
+            self,
+            self.exchange,
+            self._data_time,
+            self._work,
+            own_data="on_data" in own,
+            own_bars="on_bar" in own,
+            own_orders="on_order" in own,
+            own_sends="send_execution" in own,
+        )
 
     def on_data(self, event: DataEvent) -> Handled:
         """Match a bar against the orders of its symbol; parses it only if there are any."""
         ohlc = event.ohlc
         if ohlc is not None and self._follows_data:
             self._see(Bar.from_event(event, self.now))
-        if ohlc is not None and self.exchange.is_waiting(event.symbol, ohlc.close):
+        if ohlc is not None and (
+            self.exchange.is_waiting(event.symbol, ohlc.close) or self._handle.reads_all_bars
+        ):
             return self.on_bar(Bar.from_event(event, self.now))
         return None
 
-    def observe(self, bar: Bar) -> bool:
-        """Take note of the last price, and say whether an order waits for the bar."""
-        return self.exchange.is_waiting(bar.symbol, bar) or not self._takes_bars
-
-    def handle_bar(self, bar: Bar) -> Handled:
-        """Match a bar against the orders of its symbol, if there are any."""
-        if not self._takes_bars:
-            return self.on_data(bar.event)
-        return self.on_bar(bar) if self.exchange.is_waiting(bar.symbol, bar) else None
-
     def on_bar(self, bar: Bar) -> Handled:
         """Match a bar against the orders of its symbol."""
-        self._send_all(self.exchange.on_bar(bar, knows_instants=self.knows_instants))
-        return None
-
-    @property
-    def is_holding(self) -> bool:
-        """Whether orders wait for what else happens at this instant."""
-        return self.exchange.is_holding
-
-    def end_instant(self) -> Handled:
-        """Work the orders that waited for what else happened at this instant."""
-        self._send_all(self.exchange.end_instant())
+        self._send_all(self.exchange.on_bar(bar, knows_instants=self._handle.knows_instants))
         return None
 
     def on_order(self, event: OrderEvent) -> None:
@@ -155,15 +141,8 @@ class PaperExecutor(Executor):
             return
         self._work(order)
 
-    def handle_order(self, order: Order) -> Handled:
-        """Take an order that is known to be one."""
-        if not self._takes_orders:
-            return super().handle_order(order)
-        self._work(order)
-        return None
-
     def _work(self, order: Order) -> None:
-        if denial := self.admit(order):
+        if denial := self.risk.admit(order):
             self.exchange.notes.rejected_orders += 1
             self.reject(order.to_event(), str(denial))
         elif not self._follows_data:
@@ -190,7 +169,7 @@ class PaperExecutor(Executor):
         except InvalidOrderError as error:
             self.reject(event, str(error))
             return
-        if denial := self.admit(order, replaces=old):
+        if denial := self.risk.admit(order, replaces=old):
             self.reject(event, str(denial))
             return
         self._send_all(self.exchange.replace(old.id, order, self._exchange_time))
@@ -200,7 +179,7 @@ class PaperExecutor(Executor):
     @property
     def _follows_data(self) -> bool:
         # In a replay the present time is that of the data.
-        return self.is_on_data_time and self.clock is not None
+        return self._handle.is_on_data_time and self._handle.clock is not None
 
     @property
     def _exchange_time(self) -> datetime:
@@ -231,18 +210,104 @@ class PaperExecutor(Executor):
         if not is_stated:
             self._placed_by_wall.setdefault(order.symbol, {})[order.id] = made
 
+    def _send_all(self, reports: Iterable[ExecutionReport]) -> None:
+        for report in reports:
+            self._handle.send_report(report)
+
+
+class PaperHandle(ExecutorHandle):
+    """What the runtime holds of a paper executor.
+
+    Its rows, beside those of every executor, are those of `PaperExchange`, and ``time``: the latest
+    end of a bar.
+
+    Args:
+        executor: The executor.
+        exchange: Its exchange.
+        data_time: The time of the bars.
+        work: Takes an order that is known to be one.
+        own_data: Whether the class overrides ``on_data``.
+        own_bars: Whether the class overrides ``on_bar``.
+        own_orders: Whether the class overrides ``on_order``.
+        own_sends: Whether the class overrides ``send_execution``.
+    """
+
+    own_rows: ClassVar[Collection[str]] = (_TIME, *ExecutorHandle.own_rows)
+    log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"seen": 10_000} | dict(ExecutorHandle.log_kept)
+    )
+    """How many of the last ids of orders are to be restored; older ones count as unknown."""
+
+    def __init__(
+        self,
+        executor: ExecutorHandlers,
+        exchange: PaperExchange,
+        data_time: DataTime,
+        work: Callable[[Order], None],
+        *,
+        own_data: bool,
+        own_bars: bool,
+        own_orders: bool,
+        own_sends: bool,
+    ) -> None:
+        super().__init__(executor, own_data=own_data, own_sends=own_sends)
+        self.takes_bars = not own_data
+        """Whether a bar that no order waits for needs no handler."""
+        self.reads_all_bars = own_bars
+        """Whether a handler wants each bar, not only those that an order waits for."""
+        self._takes_orders = not own_orders
+        self._exchange = exchange
+        self._data_time = data_time
+        self._work = work
+        self._saved_time: datetime | None = None
+
+    def observe(self, bar: Bar) -> bool:
+        """Take the last price; return whether an order waits for the bar."""
+        gate = self.risk.gate
+        if gate is not None:
+            if gate.watches_data or bar.close >= LARGEST_PRICE:
+                return True
+            self.risk.account.account.mark_bar(bar)
+        waits = self._exchange.is_waiting(bar.symbol, bar)
+        return waits or self.reads_all_bars or not self.takes_bars
+
+    def handle_bar(self, bar: Bar) -> Handled:
+        """Match a bar against the orders of its symbol, if there are any."""
+        if not self.takes_bars:
+            return self._executor.on_data(bar.event)
+        waits = self._exchange.is_waiting(bar.symbol, bar)
+        return self._executor.on_bar(bar) if waits or self.reads_all_bars else None
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether orders wait for what else happens at this instant."""
+        return self._exchange.is_holding
+
+    def end_instant(self) -> Handled:
+        """Work the orders that waited for what else happened at this instant."""
+        for report in self._exchange.end_instant():
+            self.send_report(report)
+        return None
+
+    def handle_order(self, order: Order) -> Handled:
+        """Take an order that is known to be one."""
+        if not self._takes_orders:
+            return super().handle_order(order)
+        self._work(order)
+        return None
+
     # Saving; `ExchangeBooks` names the rows.
 
     def state_rows(self) -> dict[str, bytes]:
         """Return all that this executor and its exchange must remember."""
-        rows = super().state_rows() | self.exchange.state_rows()
+        rows = super().state_rows() | self._exchange.state_rows()
         if self._data_time.latest is not None:
             rows[_TIME] = write_json(format_time(self._data_time.latest))
         return rows
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time."""
-        changes = super().changed_rows() | self.exchange.changed_rows()
+        changes = super().changed_rows() | self._exchange.changed_rows()
         latest = self._data_time.latest
         if latest is not None and latest != self._saved_time:
             self._saved_time = latest
@@ -250,9 +315,9 @@ class PaperExecutor(Executor):
         return changes
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `state_rows` returned, on an executor that has handled nothing."""
+        """Restore what `state_rows` returned, on an executor that has handled nothing."""
         own = {k: data for k, data in rows.items() if k.partition("/")[0] in self.own_rows}
-        self.exchange.restore_rows({key: rows[key] for key in rows if key not in own})
+        self._exchange.restore_rows({key: rows[key] for key in rows if key not in own})
         super().restore_rows(own)
 
     def _restore_row(self, key: str, data: bytes) -> None:
@@ -263,18 +328,14 @@ class PaperExecutor(Executor):
 
     def take_log(self) -> list[LogRow]:
         """Return ids of orders that have been here first since the last call, as ``seen``."""
-        return self.exchange.take_log() + super().take_log()
+        return self._exchange.take_log() + super().take_log()
 
     def left_of(self, order_id: str) -> Decimal:
         """Return what is left of an order that works here; 0 when none of that id does."""
-        return self.exchange.left_of(order_id)
+        return self._exchange.left_of(order_id)
 
     def restore_log(self, rows: Iterable[LogRow]) -> None:
-        """Take back rows of `take_log`; an order that is left out counts as unknown."""
+        """Restore rows of `take_log`; an order that is left out counts as unknown."""
         rows = list(rows)
-        self.exchange.restore_log(row for row in rows if row[0] != CONTENT)
+        self._exchange.restore_log(row for row in rows if row[0] != CONTENT)
         super().restore_log(row for row in rows if row[0] == CONTENT)
-
-    def _send_all(self, reports: Iterable[ExecutionReport]) -> None:
-        for report in reports:
-            self.send_report(report)

@@ -1,4 +1,4 @@
-"""The bus: how components meet."""
+"""Messaging between components: the bus, streams, leases, and the typed client."""
 
 from ingenium.bus.base import (
     Bus,

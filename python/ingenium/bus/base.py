@@ -1,17 +1,17 @@
-"""What a bus is: the contract that `MemoryBus` and `NatsBus` both keep.
+"""Contract of a bus, kept by `MemoryBus` and `NatsBus`.
 
-Promised by every bus:
+Every bus guarantees:
 
 * One subscription runs its handler for one message at a time.
-* A handler that raises, or a payload that cannot be read, never ends the subscription: it becomes
-  an `Incident`.
-* What a subscriber may have missed becomes an `Incident` of kind ``GAP``.
+* A handler that raises, or a payload that cannot be read, never ends the subscription: the failure
+  becomes an `Incident`.
+* Messages that a subscriber may have missed become an `Incident` of kind ``GAP``.
 
-Promised by a bus that declares it: each `BusGuarantee` in `Bus.guarantees`. `MemoryBus` and
+A bus that declares it guarantees more: each `BusGuarantee` in `Bus.guarantees`. `MemoryBus` and
 `NatsBus` declare all of them, and components rely on all of them.
 
-Not promised: that a message arrives at all (`NatsBus` over a lost connection), that it arrives
-once, or any order between publishers or subjects.
+Not guaranteed: delivery (`NatsBus` may lose messages over a lost connection), delivery exactly
+once, and any order between publishers or subjects.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ __all__ = [
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """One message as it travels.
+    """One message on the bus.
 
-    A Struct, since one is made for every message and frozen dataclasses are slow to make.
+    A Struct, since one is created per message and frozen dataclasses are slow to create.
 
     Attributes:
-        subject: Where it was published.
-        payload: Its bytes.
-        headers: NATS headers; empty when it has none.
-        reply: Subject on which the publisher waits for an answer; empty when it does not.
+        subject: Subject that the message was published on.
+        payload: Payload bytes.
+        headers: NATS headers; empty without headers.
+        reply: Reply subject of the publisher; empty if no reply is expected.
     """
 
     subject: str
@@ -72,10 +72,10 @@ class BusGuarantee(StrEnum):
 
 
 class IncidentKind(StrEnum):
-    """What can go wrong without an exception at the place where one could be caught."""
+    """Kinds of failures that no caller can catch as an exception."""
 
     GAP = "gap"
-    """Messages may have been missed: a slow consumer, or a connection that was lost."""
+    """Messages may have been missed: a slow consumer, or a lost connection."""
     UNDECODABLE = "undecodable"
     """A message could not be read."""
     HANDLER_ERROR = "handler_error"
@@ -83,35 +83,35 @@ class IncidentKind(StrEnum):
     FEED = "feed"
     """An ingestor has ended or failed, or could not send its data."""
     CONFLICT = "conflict"
-    """Two events that differ have one id: the second one was not acted upon."""
+    """Two different events have the same id; the second one was not processed."""
     BLOCKED = "blocked"
-    """A handler kept everything else from running for too long."""
+    """A handler blocked the event loop for too long."""
     BEHIND = "behind"
-    """A component handles what came a while ago."""
+    """A component is behind: it handles events that arrived a while ago."""
     EXIT_DENIED = "exit_denied"
-    """An order that only reduces a position did not leave: a person should look at once."""
+    """An order that only reduces a position was not sent: alert an operator at once."""
     PERMISSION = "permission"
     """The server refused a subject."""
     DISCONNECTED = "disconnected"
     RECONNECTED = "reconnected"
     CLOSED = "closed"
-    """The connection is gone for good, and not by our own close."""
+    """The connection was closed for good, and not by this program."""
 
     @property
     def loses_messages(self) -> bool:
-        """Whether messages may have been missed, so that a replay cannot go on."""
+        """Whether messages may have been missed, which makes a replay invalid."""
         return self in {IncidentKind.GAP, IncidentKind.DISCONNECTED, IncidentKind.CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that went wrong on the bus.
+    """A failure on the bus.
 
     Attributes:
-        kind: What sort of thing.
-        detail: One line for a person.
-        subject: Where, or empty.
-        error: The exception, where there was one.
+        kind: Kind of the failure.
+        detail: Description, one line.
+        subject: Subject concerned, or empty.
+        error: The exception, if any.
     """
 
     kind: IncidentKind
@@ -124,7 +124,7 @@ class Subscription(ABC):
     """A running subscription to messages."""
 
     is_spare = False
-    """Whether what it brings comes another way too, so that a lost connection is no gap in it."""
+    """Whether messages are also delivered another way, so that a lost connection is not a gap."""
 
     @property
     @abstractmethod
@@ -133,14 +133,14 @@ class Subscription(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """Handle what has already arrived, then end. Stopping twice does no harm."""
+        """Handle what has already arrived, then end. Stopping twice has no effect."""
 
 
 class Bus(ABC):
-    """Carries messages between components.
+    """Carries messages between components, at most once.
 
-    This is the level that the component runtime works on. `EventBus` (``ingenium.connect()``)
-    stands on it and speaks of typed events.
+    The component runtime works on this level. `EventBus` (``ingenium.connect()``) is built on it
+    and handles typed events.
     """
 
     guarantees: ClassVar[frozenset[BusGuarantee]] = frozenset()
@@ -149,33 +149,33 @@ class Bus(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where the bus is, without credentials: ``"nats://127.0.0.1:4222"``, ``"memory:"``."""
+        """Address without credentials: ``"nats://127.0.0.1:4222"`` or ``"memory:"``."""
 
     @property
     def content_type(self) -> ContentType:
-        """The form in which events are published here; what arrives says itself what it is."""
+        """Encoding of published events; received messages state their own."""
         return ContentType.JSON
 
     @property
     @abstractmethod
     def max_payload(self) -> int:
-        """Bytes that one message may have, headers included."""
+        """Maximum size of a message in bytes, headers included."""
 
     @abstractmethod
     async def publish(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Hand a message to the bus.
+        """Publish a message.
 
-        Returning means that the bus has taken it, not that anybody received it; `flush` waits
-        until the server has. What the bus has taken goes out before it closes, as far as there is
-        a connection then; what is lost is an `Incident` of kind ``GAP``, and a `publish` that
-        still waits raises.
+        Returning means that the bus has accepted the message, not that a subscriber has received
+        it; `flush` waits until the server has received it. Accepted messages are sent before the
+        bus closes, as far as there is a connection; lost ones become an `Incident` of kind ``GAP``,
+        and a `publish` that still waits raises.
 
         Args:
-            subject: Where to; without wildcards.
-            payload: Bytes, at most `max_payload` with the headers.
-            headers: ASCII names to one-line values.
+            subject: Subject without wildcards.
+            payload: Payload bytes, at most `max_payload` with the headers.
+            headers: Values of one line by ASCII name.
 
         Raises:
             EventTooLargeError: Payload and headers exceed `max_payload`; nothing was sent.
@@ -187,14 +187,14 @@ class Bus(ABC):
     async def subscribe(
         self, subject: str, handler: MessageHandler, *, queue_group: str = ""
     ) -> Subscription:
-        """Run ``handler`` for every message on ``subject`` from now on.
+        """Call ``handler`` for every message on ``subject``.
 
-        When this returns, a message that is published afterwards, by anybody, reaches the handler.
+        When this returns, the subscription is active for messages of every publisher.
 
         Args:
-            subject: A subject, or a wildcard: ``*`` for one part, ``>`` for all that follow.
-            handler: Plain or async. It runs for one message at a time.
-            queue_group: Of the subscriptions with one group name, one gets each message.
+            subject: A subject, or a wildcard: ``*`` for one token, ``>`` for all further tokens.
+            handler: Plain or async function, called for one message at a time.
+            queue_group: Each message is delivered to one subscription of the group.
 
         Raises:
             BusPermissionError: The server forbids the subject.
@@ -203,23 +203,23 @@ class Bus(ABC):
 
     @abstractmethod
     async def flush(self, timeout_seconds: float = 5.0) -> None:
-        """Wait until the server has processed all that was published before.
+        """Wait until the server has processed all earlier publishes.
 
         Raises:
-            BusTimeoutError: It did not say so in time.
-            BusPermissionError: It refused a subject since the last flush.
+            BusTimeoutError: The server did not answer in time.
+            BusPermissionError: The server refused a subject since the last flush.
         """
 
     @abstractmethod
     async def drain(self) -> None:
-        """End all subscriptions after what has arrived is handled, flush, and close.
+        """Handle the messages that have arrived, end all subscriptions, flush, and close.
 
         Safe while reconnecting and when called twice; bounded in time.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """Close at once. Closing twice does no harm."""
+        """Close at once. Closing twice has no effect."""
 
     @abstractmethod
     def on_incident(self, callback: Callable[[Incident], None]) -> None:
@@ -230,4 +230,4 @@ class Bus(ABC):
 
     @abstractmethod
     def report(self, incident: Incident) -> None:
-        """Log an incident and hand it to the callbacks; for layers that stand on the bus."""
+        """Log an incident and pass it to the callbacks; for layers above the bus."""

@@ -59,10 +59,10 @@ class EventBus:
     """Publishes and subscribes to typed events. Made by `ingenium.connect`.
 
     Args:
-        bus: Carries them; closed with this one.
-        name: Who publishes, as the header ``Ingenium-Source`` says.
-        clock: Tells the time for events that are published without one.
-        resources: Closed after the bus, such as the server that was started for it.
+        bus: Transport of the messages, closed together with this object.
+        name: Name of the publisher, sent as the header ``Ingenium-Source``.
+        clock: Source of the time of events that are published without one.
+        resources: Closed after the bus, such as an embedded server.
     """
 
     def __init__(
@@ -82,30 +82,30 @@ class EventBus:
 
     @property
     def bus(self) -> ReportingBus:
-        """The bus below, which carries messages of any kind."""
+        """The underlying bus, which carries messages of any kind."""
         return self._bus
 
     @property
     def url(self) -> str:
-        """Where the bus is, without credentials."""
+        """Address of the bus, without credentials."""
         return self._bus.url
 
     async def publish(self, event: Any, *, subject: str | None = None) -> None:
         """Publish an event on its subject.
 
-        An empty ``id`` and ``timestamp`` are filled in; an id that is set is kept.
+        An empty ``id`` and ``timestamp`` are filled in; an existing id is kept.
 
         Args:
             event: ``DataEvent``, ``SignalEvent``, ``OrderEvent`` or ``ExecutionEvent``, or a
                 message of your own schema together with ``subject``. An event of another generated
-                class, such as ``events_pb2.OrderEvent``, is taken by the full name of its message;
-                what is filled in is not put into it.
-            subject: Where to, instead of the event's own subject.
+                class, such as ``events_pb2.OrderEvent``, is recognized by the full name of its
+                message; filled-in values are not written back to it.
+            subject: Subject to publish on, instead of the event's own.
 
         Raises:
-            SubjectError: Its symbol, or ``subject``, cannot be published to.
-            EncodeError: A field holds what the wire format cannot carry.
-            EventTooLargeError: It is too large; nothing was sent.
+            SubjectError: The symbol is not valid in a subject, or ``subject`` is not valid.
+            EncodeError: The wire format cannot represent the value of a field.
+            EventTooLargeError: The event is too large; nothing was sent.
             BusClosedError: The bus was closed.
             BusError: There is no connection now, and the buffer for that time is full.
         """
@@ -145,22 +145,24 @@ class EventBus:
 
             await bus.subscribe(DataEvent, handler=on_data)
 
-        Without one, iterate over it; await it before, where nothing may be missed between::
+        Without a handler, iterate over the result; await it first if no event may be missed in
+        between::
 
             async for event in bus.subscribe(DataEvent, symbol="AAPL"):
                 ...
 
         A payload that cannot be read, or a handler that raises, becomes an incident and a dead
-        letter, and the subscription goes on.
+        letter, and the subscription continues.
 
         Args:
             event_type: ``DataEvent``, ``SignalEvent``, ``OrderEvent``, ``ExecutionEvent`` or
                 ``DeadLetterEvent``, or a message of your own schema together with ``subject``. A
-                generated class of your own for one of these events is taken by its full name.
-            symbol: Only this symbol's events, in any case, as subjects have it; ``None`` for all.
-            handler: Gets the events, one at a time; plain or async.
-            subject: What to subscribe to, instead of the type's own subject.
-            queue_group: Of the subscriptions with one group name, one gets each event.
+                generated class of your own for one of these events is recognized by its full name.
+            symbol: Only events of this symbol, in any letter case, as in subjects; ``None`` for
+                all.
+            handler: Plain or async function, called for one event at a time.
+            subject: Subject to subscribe to, instead of the type's own.
+            queue_group: Each event is delivered to one subscription of the group.
 
         Raises:
             SubjectError: The symbol cannot be part of a subject, or the type has none.
@@ -181,23 +183,23 @@ class EventBus:
         )
 
     def on_incident(self, callback: Callable[[Incident], None]) -> None:
-        """Call ``callback`` for every incident: gaps, payloads and handlers that failed, and so on.
+        """Call ``callback`` for every incident, such as a gap, a bad payload or a failed handler.
 
-        It must not block. Incidents are logged to ``ingenium.bus`` as well.
+        The callback must not block. Incidents are also logged to ``ingenium.bus``.
         """
         self._bus.on_incident(callback)
 
     async def flush(self, timeout_seconds: float = 5.0) -> None:
-        """Wait until the server has processed all that was published before.
+        """Wait until the server has processed all earlier publishes.
 
         Raises:
-            BusTimeoutError: It did not say so in time.
-            BusPermissionError: It refused a subject since the last flush.
+            BusTimeoutError: The server did not answer in time.
+            BusPermissionError: The server refused a subject since the last flush.
         """
         await self._bus.flush(timeout_seconds)
 
     async def drain(self) -> None:
-        """Handle what has arrived, flush and close; bounded in time."""
+        """Handle the events that have arrived, flush and close; bounded in time."""
         for buffer in list(self._buffers):
             buffer.open_wide()
         await self._bus.drain()

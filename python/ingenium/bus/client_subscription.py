@@ -1,4 +1,4 @@
-"""A subscription to typed events: with a handler, or as something to iterate over."""
+"""Subscriptions to typed events, with a handler or as an async iterator."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _ROOM = 1024
 
 
 class EventBuffer(Generic[EventT]):
-    """Events between a subscription and the loop that iterates over it.
+    """Buffer between a subscription and the loop that iterates over it.
 
-    When it is full it makes the subscription wait, so that what piles up does so in one place,
-    where it is counted and limited.
+    A full buffer makes the subscription wait, so that waiting messages are counted and limited in
+    one place only.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class EventBuffer(Generic[EventT]):
         self._error: BusError | None = None
 
     def put(self, event: EventT) -> Awaitable[None] | None:
-        """Take an event; what is returned is to be awaited before the next one."""
+        """Add an event; await the result before adding the next one."""
         self._events.append(event)
         _wake(self._getter)
         return self._wait_for_room() if len(self._events) >= self._room else None
@@ -54,8 +54,8 @@ class EventBuffer(Generic[EventT]):
         """Return the next event.
 
         Raises:
-            StopAsyncIteration: There will be none.
-            BusClosedError: There will be none, since the connection was lost for good.
+            StopAsyncIteration: There are no more events.
+            BusClosedError: There are no more events, since the connection was lost for good.
         """
         while not self._events:
             if self._error is not None:
@@ -69,12 +69,12 @@ class EventBuffer(Generic[EventT]):
         return event
 
     def open_wide(self) -> None:
-        """Let nobody wait for room any more: the end is near, and the loop may be gone."""
+        """Stop limiting the buffer: the subscription is ending, and the loop may be gone."""
         self._room = float("inf")
         _wake(self._putter)
 
     def end(self, error: BusError | None = None) -> None:
-        """Let the loop end after the events that are here, with ``error`` if there is one."""
+        """End the loop after the buffered events, with ``error`` if given."""
         self.open_wide()
         self._ended = True
         self._error = error
@@ -92,14 +92,14 @@ def receiver(
     symbol: str | None,
     handler: EventHandler[EventT],
 ) -> MessageHandler:
-    """Make the handler of messages that hands on what it reads in them.
+    """Return a message handler that decodes events and passes them on.
 
     Args:
-        bus: Takes what cannot be read.
-        event_type: What the messages hold.
-        symbol: Only events of this symbol, its case as given unless the sender does not say who it
-            is; ``None`` for all.
-        handler: Gets the events.
+        bus: Receives payloads that cannot be read.
+        event_type: Type of the events.
+        symbol: Only events of this symbol, case-sensitive if the sender states its name; ``None``
+            for all.
+        handler: Receives the events.
     """
 
     def receive(message: Message) -> Awaitable[None] | None:
@@ -107,10 +107,10 @@ def receiver(
             event = unpack(event_type, message)
         except DecodeError as error:
             return bus.refuse(message, error)
-        # Subjects are in lower case: two symbols may share one.
+        # Subjects are lower case, so two symbols may share a subject.
         if symbol is None or (found := getattr(event, "symbol", symbol)) == symbol:
             return handler(event)
-        # One who does not say who he is, as the original Go library, knows only the subject.
+        # A sender without a name, such as the original Go library, knows only the subject.
         if source_of(message) or not share_subject(symbol, found):
             return None
         return handler(event)
@@ -119,10 +119,10 @@ def receiver(
 
 
 class EventSubscription(Generic[EventT]):
-    """A subscription to events of one type; made by `EventBus.subscribe`.
+    """Subscription to events of one type; created by `EventBus.subscribe`.
 
-    Await it, or enter it with ``async with``, to be subscribed before going on. Iterate over it
-    with ``async for``; the first step subscribes, where that was not done before.
+    Await it, or use ``async with``, to subscribe before continuing. Iterating with ``async for``
+    subscribes on the first step otherwise.
     """
 
     def __init__(
@@ -145,8 +145,8 @@ class EventSubscription(Generic[EventT]):
         async with self._starting:
             if self._subscription is None and not self._stopped:
                 if self._handler is None:
-                    # The bus holds the buffer and not this object, so that a loop that is left
-                    # lets go of it, and the subscription ends.
+                    # The bus references the buffer and not this object, so that leaving a loop
+                    # frees this object and ends the subscription.
                     self._buffer = EventBuffer()
                     self._on_buffer(self._buffer)
                     deliver: EventHandler[EventT] = self._buffer.put
@@ -179,7 +179,7 @@ class EventSubscription(Generic[EventT]):
         """Return the next event.
 
         Raises:
-            StopAsyncIteration: The subscription was stopped, or the bus closed by this program.
+            StopAsyncIteration: The subscription was stopped, or this program closed the bus.
             BusClosedError: The connection is gone for good.
         """
         buffer = self._buffer
@@ -191,9 +191,9 @@ class EventSubscription(Generic[EventT]):
         return await buffer.get()
 
     async def stop(self) -> None:
-        """Handle what has already arrived, then end. Stopping twice does no harm.
+        """Handle what has already arrived, then end. Stopping twice has no effect.
 
-        A loop over it still gets the events that are here, and then ends.
+        An iterating loop still receives the buffered events, and then ends.
         """
         self._stopped = True
         if self._buffer is not None:
@@ -212,7 +212,7 @@ class EventSubscription(Generic[EventT]):
                 warnings.warn(text, RuntimeWarning, source=self, stacklevel=1)
             return
         if self._handler is None:
-            # Nobody can get its events any more. Without a running loop the bus is gone too.
+            # The events have no receiver any more. Without a running loop the bus is gone too.
             with contextlib.suppress(RuntimeError):
                 _stop_later(self._subscription, self._buffer)
 

@@ -1,4 +1,4 @@
-"""What an event says, as a few bytes: whether two with one id are the same."""
+"""Content hashes of events, to compare two events with the same id."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _HEX = 32
 
 
 def digest_of(event: Event) -> bytes:
-    """Return 16 bytes that are equal for two events of one kind that say the same.
+    """Return 16 bytes that are equal for two events of one kind with equal content.
 
-    The first byte is the kind. When it was said does not count, except for market data: a strategy
-    that is fed a bar again says the same later. Of a report of an executor only that counts which
-    is booked: one that tells it again, after it has lost its file or lost its lease to another
-    machine, may do so in other words and with another update.
+    The first byte is the kind. The timestamp is left out, except for market data: a strategy that
+    handles a bar a second time sends the same signal later. Of an execution report only the booked
+    fields count: an executor that reports a fill again, after losing its file or its lease, may use
+    another text and another update.
     """
     if isinstance(event, ExecutionEvent):
         parts: list[object] = [event.order_id, event.symbol]
@@ -42,7 +42,7 @@ def digest_of(event: Event) -> bytes:
 
 
 def same_content(kept: Message, sent: Message) -> bool:
-    """Tell whether a message is the one that was kept under its id."""
+    """Return whether a message equals the one stored under its id."""
     if kept.subject != sent.subject:
         return False
     if kept.payload == sent.payload:
@@ -59,17 +59,17 @@ def same_content(kept: Message, sent: Message) -> bool:
 def message_id(
     identifier: str, subject: str, payload: bytes, headers: Mapping[str, str], secret: str
 ) -> str:
-    """Return the id of a message that nobody else can have sent before.
+    """Return a message id that no other sender can have used before.
 
-    The stream knows a message by its id alone. With a keyed hash of all that is sent behind the
-    event's id, what it takes for the same message is the same.
+    The stream deduplicates by id alone. With a keyed hash of the whole message appended to the
+    event's id, messages with equal ids are equal.
 
     Args:
-        identifier: Id of the event; empty for one without.
-        subject: Where the message goes.
-        payload: Its bytes.
-        headers: Its headers.
-        secret: Of the component.
+        identifier: Id of the event, or empty.
+        subject: Subject of the message.
+        payload: Payload bytes.
+        headers: Headers of the message.
+        secret: Secret of the component.
     """
     if not identifier:
         return ""

@@ -1,4 +1,4 @@
-"""What goes around a payload: the headers of an event, and dead letters."""
+"""Headers around a payload, encoding and decoding of messages, and dead letters."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ EventT = TypeVar("EventT")
 
 
 def content_type_named(text: str) -> ContentType:
-    """Return the content type of a setting; JSON when it is empty.
+    """Return the content type of a setting; JSON for an empty one.
 
     Raises:
-        ConfigError: It is none of ours.
+        ConfigError: The content type is unknown.
     """
     try:
         return _TYPES[text]
@@ -67,15 +67,15 @@ def content_type_named(text: str) -> ContentType:
 
 
 def pack(event: Any, source: str, content_type: ContentType) -> tuple[bytes, Mapping[str, str]]:
-    """Write an event as it travels.
+    """Encode an event into payload and headers.
 
     Args:
         event: An event or a user's own message; its id becomes ``Nats-Msg-Id``.
         source: Name of the component that sends it.
-        content_type: In which form.
+        content_type: Encoding of the payload.
 
     Returns:
-        The payload, and its headers.
+        Payload and headers.
 
     Raises:
         EncodeError: A field holds what the wire format cannot carry.
@@ -85,14 +85,14 @@ def pack(event: Any, source: str, content_type: ContentType) -> tuple[bytes, Map
 
 
 def unpack(event_type: type[EventT], message: Message) -> EventT:
-    """Read the event in a message, in the form that the message says it has.
+    """Decode the event in a message, in the encoding that the message states.
 
     Raises:
-        DecodeError: It is no such event, or its ``Content-Type`` is none of ours.
+        DecodeError: The payload is not such an event, or its ``Content-Type`` is unknown.
     """
     headers = message.headers
-    # Most messages are JSON and say so once; to take their headers apart would cost as much as to
-    # read the event.
+    # Most messages are JSON and state that once; parsing their headers would cost as much as
+    # decoding the event.
     plain = (
         type(headers) is RawHeaders
         and _TYPE_JSON in headers.raw
@@ -113,20 +113,20 @@ def unpack(event_type: type[EventT], message: Message) -> EventT:
 
 
 def content_type_of(event_type: type[Any], message: Message) -> ContentType:
-    """Return the form that a message says it has; JSON when it says nothing.
+    """Return the encoding that a message states; JSON by default.
 
     Args:
-        event_type: What it is expected to hold, for the error's text.
+        event_type: Expected type, for the error text.
         message: The message.
 
     Raises:
-        DecodeError: The form is none of ours.
+        DecodeError: The encoding is unknown.
     """
     headers = message.headers
     if type(headers) is RawHeaders:
         raw = headers.raw
         if raw.count(_TYPE_START) > 1:
-            # Two readers could disagree on what such a message is.
+            # Two readers could choose different headers.
             raise DecodeError(
                 event_type.__name__, "", f"the header {_TYPE} is there twice: send it once"
             )
@@ -142,15 +142,15 @@ def content_type_of(event_type: type[Any], message: Message) -> ContentType:
 def headers_for(
     event: Any, source: str, content_type: ContentType = ContentType.JSON
 ) -> Mapping[str, str]:
-    """Make the headers of an event.
+    """Return the headers of an event.
 
     Args:
         event: An event or a user's own message; its id becomes ``Nats-Msg-Id``.
         source: Name of the component that sends it.
-        content_type: The form of its payload.
+        content_type: Encoding of the payload.
 
     Returns:
-        The headers, written out already: all but the id is the same from event to event.
+        Encoded headers: all but the id is equal for all events of a component.
     """
     start = _starts.get((source, content_type))
     if start is None:
@@ -160,7 +160,7 @@ def headers_for(
             _starts[source, content_type] = start
     identifier = getattr(event, "id", None)
     if not identifier or not isinstance(identifier, str):
-        return RawHeaders(start + b"\r\n")  # A user's own message may have none, or a number.
+        return RawHeaders(start + b"\r\n")  # A user's message may have no id, or a number as id.
     if not (identifier.isascii() and identifier.isprintable()):
         headers = {_SOURCE: source, _TYPE: content_type.value, _ID: identifier}
         return RawHeaders(encode_headers(headers))
@@ -168,14 +168,14 @@ def headers_for(
 
 
 def source_of(message: Message) -> str:
-    """Return the name of the component that sent ``message``; empty when it does not say."""
+    """Return the name of the component that sent ``message``; empty if not stated."""
     return message.headers.get(_SOURCE, "")
 
 
 def is_from(message: Message, source: str) -> bool:
-    """Whether a component sent a message, as that says itself."""
+    """Whether a message names a component as its sender."""
     headers = message.headers
-    # Who reads a whole stream would spend a tenth of the time on taking headers apart.
+    # Parsing headers would take a tenth of the time of reading a whole stream.
     if type(headers) is RawHeaders and f"\r\n{_SOURCE}: {source}\r\n".encode() in headers.raw:
         return True
     return headers.get(_SOURCE, "") == source
@@ -184,16 +184,16 @@ def is_from(message: Message, source: str) -> bool:
 async def dead_letter(
     bus: Bus, component: str, message: Message, error: Exception, clock: Clock | None = None
 ) -> None:
-    """Publish a payload that a component could not take, so that nothing is lost.
+    """Publish a dead letter for a payload that a component could not handle.
 
-    Never raises: it runs where something has already gone wrong.
+    Never raises, since the caller is already handling an error.
 
     Args:
-        bus: Where to.
-        component: Name of the one that could not take it.
-        message: What it could not take.
-        error: Why.
-        clock: Tells the time; the machine's when left out.
+        bus: Bus to publish on.
+        component: Name of the component that failed on the message.
+        message: The message.
+        error: Cause of the failure.
+        clock: Tells the time; the system clock by default.
     """
     letter = make_letter(component, message, error, clock, max_payload=bus.max_payload)
     if letter is None:
@@ -202,7 +202,7 @@ async def dead_letter(
         payload, headers = pack(letter, component, bus.content_type)
         await bus.publish(dead_letter_subject(component), payload, headers)
     except BusError:
-        # Reporting must not raise in its turn; the incident of the original error is logged.
+        # Reporting must not raise; the incident of the original error is already logged.
         return
 
 
@@ -215,18 +215,18 @@ def make_letter(
     max_payload: int,
     kept: tuple[str, int] | None = None,
 ) -> DeadLetterEvent | None:
-    """Make the dead letter of a payload that a component could not take.
+    """Return the dead letter of a payload that a component could not handle.
 
     Args:
-        component: Name of the one that could not take it.
-        message: What it could not take.
-        error: Why.
-        clock: Tells the time; the machine's when left out.
-        max_payload: Bytes that a message may have; the payload is cut where it would not fit.
-        kept: Stream and sequence where the message is kept.
+        component: Name of the component that failed on the message.
+        message: The message.
+        error: Cause of the failure.
+        clock: Tells the time; the system clock by default.
+        max_payload: Maximum size of a message in bytes; a larger payload is truncated.
+        kept: Stream and sequence of the stored message.
 
     Returns:
-        The letter; ``None`` for what is a dead letter itself, which is never answered with another.
+        The dead letter; ``None`` for a dead letter, which never causes another one.
     """
     undecodable = isinstance(error, DecodeError)
     place = () if kept is None else (kept[0], str(kept[1]))
@@ -238,7 +238,7 @@ def make_letter(
         timestamp=(clock or SystemClock()).now(),
         component=component,
         reason=DeadLetterReason.UNDECODABLE if undecodable else DeadLetterReason.HANDLER_ERROR,
-        # A server's limit counts the whole letter; base64 grows the payload by a third.
+        # The server limits the whole message, and base64 makes the payload a third larger.
         error=text[-8192:],
         original_subject=message.subject,
         data=message.payload[: max(0, (max_payload - 16_384) * 3 // 4)],

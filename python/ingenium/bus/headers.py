@@ -1,4 +1,4 @@
-"""NATS headers: written once per message, read only when somebody looks."""
+"""Encoding and lazy decoding of NATS headers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _good_names: set[str] = set()
 
 
 def encode_headers(headers: Mapping[str, str]) -> bytes:
-    """Write headers as they travel.
+    """Encode headers in the NATS wire format.
 
     Args:
-        headers: ASCII names to one-line values.
+        headers: Values of one line by ASCII name.
 
     Returns:
-        The block in front of a payload, with its closing empty line; `RawHeaders` as they are.
+        The header block with its closing empty line; `RawHeaders` unchanged.
 
     Raises:
-        BusError: A name is no token, or a value holds a line break; it could end the block early.
+        BusError: A name is not a token, or a value contains a line break, which could end the block
+            early.
     """
     if type(headers) is RawHeaders:
         return headers.raw
@@ -36,7 +37,7 @@ def encode_headers(headers: Mapping[str, str]) -> bytes:
         lines.append(f"{name}: {value}")
     text = "\r\n".join(lines)
     breaks = len(lines) - 1
-    # Two counts over the whole are cheaper than a look at each value.
+    # Two counts over the whole block are cheaper than checking each value.
     if text.count("\n") != breaks or text.count("\r") != breaks:
         bad = next(name for name, value in headers.items() if "\n" in value or "\r" in value)
         raise BusError(f"header {bad} holds a line break: pass a value of one line")
@@ -51,15 +52,15 @@ def _check_name(name: str) -> None:
 
 
 class RawHeaders(Mapping[str, str]):
-    """Headers as they arrived, taken apart on the first look.
+    """Received headers, parsed on first access.
 
-    Most handlers never look, and taking three headers apart costs as much as reading the event.
-    Nothing in them can make reading fail: bytes that are no UTF-8 become U+FFFD, a line without
-    a colon is left out, and a status behind the version is not taken for a header, so that no
-    publisher can pass off a message as one of the server's.
+    Most handlers never read headers, and parsing three headers costs as much as decoding the event.
+    Parsing never fails: invalid UTF-8 becomes U+FFFD, a line without a colon is skipped, and a
+    status after the version is not treated as a header, so that no publisher can forge a message of
+    the server.
 
     Args:
-        raw: The block as it travels, from the version to the empty line at its end.
+        raw: The header block, from the version to the closing empty line.
     """
 
     __slots__ = ("_parsed", "raw")
@@ -82,7 +83,7 @@ class RawHeaders(Mapping[str, str]):
         return parsed
 
     def __bool__(self) -> bool:
-        # Without this a mere `if headers` would take them apart.
+        # Without this method a plain `if headers` would parse them.
         return len(self.raw) > _SHORTEST
 
     def __getitem__(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Writes incidents into the log, and errors with the lines of the user's code that raised them."""
+"""Logs incidents, and errors with the lines of user code that raised them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _COUNT_SECONDS = 60.0
 
 
 class IncidentWriter:
-    """A line for each incident; a traceback for the first error of a line of code, then a count.
+    """Logs one line per incident; a traceback for the first error of a code line, then a count.
 
-    A handler that raises on each bar would bury everything else.
+    Otherwise a handler that raises on each bar would flood the log.
 
     Args:
-        now: Returns the present time, UTC.
+        now: Returns the current time, UTC.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -40,14 +40,14 @@ class IncidentWriter:
         self._counting: asyncio.TimerHandle | None = None
 
     def write(self, incident: Incident) -> None:
-        """Write an incident."""
-        # Texts may come from a stranger's message: no line of theirs may pass for one of ours.
+        """Log an incident."""
+        # Texts may come from foreign messages: none of their lines may look like a log entry.
         place = f" [{incident.subject}]" if incident.subject else ""
         line = _printable(f"{incident.kind.value}{place}: {incident.detail}")
         level = _LEVELS.get(incident.kind, logging.WARNING)
         error = incident.error
         if error is not None and incident.kind is IncidentKind.FEED:
-            # A restart is said each time; its pauses keep it rare.
+            # Every restart is logged; its growing delay keeps restarts rare.
             origin = _origin_of(error)
             frames = "" if origin in self._feeds else f"\n{_indented(frames_of(error))}"
             self._feeds.add(origin)
@@ -62,7 +62,7 @@ class IncidentWriter:
         self._count_later()
 
     def end(self) -> None:
-        """Write the counts that are left."""
+        """Log the remaining counts."""
         if self._counting is not None:
             self._counting.cancel()
             self._counting = None
@@ -77,7 +77,7 @@ class IncidentWriter:
             self._count_later()
 
     def _count_later(self) -> None:
-        # The count is told when nothing comes after it, too.
+        # The count is also logged when no further error follows.
         if self._counting is None:
             try:
                 loop = asyncio.get_running_loop()
@@ -87,7 +87,7 @@ class IncidentWriter:
 
 
 def _origin_of(error: BaseException) -> str:
-    """Return what tells errors of one line of code from those of another."""
+    """Return a key that is equal for errors of the same code line."""
     root = root_of(error)
     frames = traceback.extract_tb(root.__traceback__)
     own = [frame for frame in frames if is_own(frame.filename)] or list(frames)
@@ -96,7 +96,7 @@ def _origin_of(error: BaseException) -> str:
 
 
 def _indented(text: str) -> str:
-    """Return lines none of which can pass for the first line of an entry."""
+    """Indent lines, so that none looks like the first line of a log entry."""
     return "\n".join(f"    {_printable(line)}" for line in text.split("\n") if line)
 
 

@@ -1,10 +1,11 @@
-"""A lease: what only one process may do at a time, and how it knows that it still may.
+"""Leases: at most one process holds a lease, and the holder can tell when it expires.
 
-Promised by every lease:
+Every lease guarantees:
 
-* While `Lease.is_valid` holds, no other process has the lease, as long as clocks run equally fast.
-* It stops to hold by itself, without any message: a process that was stopped for long, or is cut
-  off, sees that it must not act before another one may.
+* While `Lease.is_valid` is true, no other process has the lease, as long as clocks run equally
+  fast.
+* A lease expires without a message: a process that was paused for long, or is cut off, sees that
+  its lease is invalid before another process can acquire it.
 """
 
 from __future__ import annotations
@@ -40,28 +41,28 @@ __all__ = [
 ]
 
 TTL_SECONDS = 10.0
-"""How long a lease lasts that is not renewed."""
+"""Duration of a lease that is not renewed."""
 RENEW_SECONDS = 3.0
-"""How often it is renewed."""
+"""Interval of renewals."""
 MARGIN_SECONDS = 2.0
-"""How much earlier its holder takes it for lost than others may have it."""
+"""Margin by which the holder treats the lease as lost before others can acquire it."""
 
 ONE_ONLY = ", and only one may: stop that one, or this one"
-"""What is said to the second one where nothing better is known."""
+"""Default advice for a process that is refused a lease."""
 
 _OTHER = re.compile(r"[^A-Za-z0-9_=/-]", re.ASCII)
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who has a lease.
+    """Holder of a lease.
 
     Attributes:
         name: Host and process, ``"trader-1:4711"``.
-        token: Tells this life of the process from all others.
-        machine: Names the table of processes that `process` is a number of; empty if unknown.
-        process: Number of the process.
-        started: When it began, in the machine's own units.
-        app: Name of the app that it is of; empty if not stated.
+        token: Unique per start of a process.
+        machine: Identifies the process table that `process` refers to; empty if unknown.
+        process: Process id.
+        started: Start time of the process, in units of the machine.
+        app: Name of the app of the process; empty if not stated.
     """
 
     name: str
@@ -73,10 +74,10 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def this_process(cls, app: str = "") -> Holder:
-        """Return who we are.
+        """Return this process as a holder.
 
         Args:
-            app: Name of the app that we are of, for those who are refused.
+            app: Name of the app, shown to processes that are refused.
         """
         process = os.getpid()
         place = f"{socket.gethostname()}:{process}"
@@ -90,9 +91,9 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
     def is_gone(self) -> bool:
-        """Whether it surely runs no more: it ran on this very machine, and is not there.
+        """Whether the holder certainly no longer runs: it ran on this machine and is gone.
 
-        Then nobody has to wait until its lease runs out.
+        Its lease can then be taken over without waiting for expiry.
         """
         if not self.machine or not self.started or self.machine != _machine():
             return False
@@ -100,43 +101,43 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NOBODY = Holder("nobody", "")
-"""Has what was given back, or never taken."""
+"""Holder of a lease that was released or never acquired."""
 
 
 class Lease(ABC):
-    """One thing that only one process may do."""
+    """The right to a role that only one process may have."""
 
     key: str
 
     @abstractmethod
     async def acquire(self) -> None:
-        """Get the lease; waits for one that seems to be left over to run out.
+        """Acquire the lease; waits until a lease that seems abandoned expires.
 
         Raises:
-            LeaseHeldError: Somebody has it and renews it; the text says who.
+            LeaseHeldError: Another process holds and renews the lease; the text names it.
             BusTimeoutError: The server does not answer.
         """
 
     @property
     @abstractmethod
     def is_valid(self) -> bool:
-        """Whether we have it, certainly: look right before each act."""
+        """Whether this process certainly holds the lease; check before each protected action."""
 
     @abstractmethod
     async def keep(self) -> None:
         """Renew it until canceled.
 
         Raises:
-            LeaseLostError: It is lost; this process must end.
+            LeaseLostError: The lease is lost; this process must end.
         """
 
     @abstractmethod
     async def release(self) -> None:
-        """Give it back, so that the next one need not wait."""
+        """Release the lease, so that the next process need not wait."""
 
 
 class LeaseGroup(Lease):
-    """Several leases that are held together, got in their order.
+    """Several leases held together, acquired in order.
 
     Args:
         leases: At least one.
@@ -148,11 +149,11 @@ class LeaseGroup(Lease):
 
     @property
     def is_valid(self) -> bool:
-        """Whether we have all of them."""
+        """Whether all leases are certainly held."""
         return all(lease.is_valid for lease in self._leases)
 
     async def acquire(self) -> None:
-        """Get all of them, or none; see `Lease.acquire`."""
+        """Acquire all leases, or none; see `Lease.acquire`."""
         held: list[Lease] = []
         try:
             for lease in self._leases:
@@ -164,7 +165,7 @@ class LeaseGroup(Lease):
             raise
 
     async def keep(self) -> None:
-        """Renew all of them; see `Lease.keep`."""
+        """Renew all leases; see `Lease.keep`."""
         tasks = [asyncio.create_task(lease.keep()) for lease in self._leases]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -176,22 +177,22 @@ class LeaseGroup(Lease):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def release(self) -> None:
-        """Give all of them back."""
+        """Release all leases."""
         for lease in reversed(self._leases):
             await lease.release()
 
 
 class TimedLease(Lease):
-    """A lease that is a value in a table which forgets what is not written anew.
+    """Lease stored as a value that expires unless it is rewritten.
 
     Args:
         key: What it is for.
-        ttl_seconds: How long the table remembers.
-        elapsed: Seconds, by a clock that goes on while this process or the machine stands still.
-        holder: Who asks; this process when left out.
-        may_lapse: Whether it is taken up again after it has run out, if nobody else has it. That is
-            for those whose acts are known again by their ids, such as a portfolio's orders.
-        cure: What to do when another one has it, as the end of the error.
+        ttl_seconds: Seconds until a stored value expires.
+        elapsed: Clock in seconds that keeps running while the process or the machine is suspended.
+        holder: Requester of the lease; this process by default.
+        may_lapse: Whether an expired lease is acquired again if no other process holds it. Use it
+            where ids make repeated actions harmless, as for the orders of a portfolio.
+        cure: Advice for the error when another process holds the lease.
     """
 
     def __init__(
@@ -217,11 +218,11 @@ class TimedLease(Lease):
 
     @property
     def is_valid(self) -> bool:
-        """Whether we have it, certainly."""
+        """Whether this process certainly holds the lease."""
         return self._elapsed() < self._valid_until
 
     async def acquire(self) -> None:
-        """Get the lease; see `Lease.acquire`."""
+        """Acquire the lease; see `Lease.acquire`."""
         ends_at = self._elapsed() + 2 * self._ttl
         first: tuple[Holder, int] | None = None
         while True:
@@ -234,32 +235,32 @@ class TimedLease(Lease):
                     return
             else:
                 first = first or found
-                # One that was renewed meanwhile is alive; one that was not runs out soon.
+                # A renewed lease has a live holder; any other expires soon.
                 if found != first or self._elapsed() > ends_at:
                     raise LeaseHeldError(f"{self.key} is led by {holder.name}{self._cure}")
             await asyncio.sleep(self._pause / 6)
 
     async def keep(self) -> None:
-        """Renew it until canceled; see `Lease.keep`."""
+        """Renew the lease until canceled; see `Lease.keep`."""
         while True:
             await asyncio.sleep(self._pause)
             await self.renew()
 
     async def renew(self) -> None:
-        """Renew it once; without an answer it goes on as long as it is valid.
+        """Renew the lease once; without an answer the lease stays valid until it expires.
 
         Raises:
-            LeaseLostError: It is lost.
+            LeaseLostError: The lease is lost.
         """
         began = self._elapsed()
         try:
             written = await self._write(self.holder, self._revision)
             if not written:
-                # An earlier try that had no answer may have come through.
+                # An earlier write without an answer may have succeeded.
                 holder, revision = await self._read()
                 is_free = holder.token == NOBODY.token and self._may_lapse
                 if holder.token != self.holder.token and not is_free:
-                    # Nothing of it is ours, so that `release` must not give it back.
+                    # Another process holds the lease, so `release` must not delete it.
                     self._valid_until, self._revision = float("-inf"), 0
                     raise LeaseLostError(
                         f"{self.key} is lost, and led by {holder.name} now: this process ends"
@@ -274,40 +275,41 @@ class TimedLease(Lease):
                 ) from error
 
     async def release(self) -> None:
-        """Give it back; see `Lease.release`."""
+        """Release the lease; see `Lease.release`."""
         self._valid_until = float("-inf")
         if self._revision:
-            # Where the server cannot be asked any more, it runs out by itself.
+            # Without a connection the lease expires by itself.
             with suppress(BusError):
                 await self._write(NOBODY, self._revision)
             self._revision = 0
 
     def _hold(self, revision: int, began: float) -> None:
-        # From before it was asked for: the table may have written it at any moment since.
+        # Counted from before the request, since the value may have been written at any time after
+        # it.
         self._revision = revision
         self._valid_until = began + self._ttl - self._margin
 
     @abstractmethod
     async def _read(self) -> tuple[Holder, int]:
-        """Return who has it, and the revision of that; `NOBODY` and 0 where there is nothing."""
+        """Return holder and revision; `NOBODY` and 0 without a stored value."""
 
     @abstractmethod
     async def _write(self, holder: Holder, revision: int) -> int:
-        """Write a name over a revision, 0 for nothing.
+        """Replace a revision by a new holder; revision 0 for no value.
 
         Returns:
-            The new revision; 0 if another one is there.
+            The new revision; 0 if the stored revision differs.
 
         Raises:
-            BusTimeoutError: No answer; it may be written or not.
+            BusTimeoutError: No answer; the value may be written or not.
         """
 
 
 class LeaseTable:
-    """Where leases within one process are, for tests.
+    """Table of leases within one process, for tests.
 
     Args:
-        elapsed: Seconds, by the clock of the test.
+        elapsed: Clock of the test, in seconds.
     """
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
@@ -316,12 +318,12 @@ class LeaseTable:
         self._revision = 0
 
     def read(self, key: str) -> tuple[Holder, int]:
-        """Return who has a lease that has not run out, and its revision."""
+        """Return the holder of an unexpired lease, and its revision."""
         holder, revision, until = self._rows.get(key, (NOBODY, 0, 0.0))
         return (NOBODY, 0) if until <= self.elapsed() else (holder, revision)
 
     def write(self, key: str, holder: Holder, revision: int, ttl_seconds: float) -> int:
-        """Write a lease over a revision; returns 0 if another one is there."""
+        """Replace a revision of a lease; returns 0 if the stored revision differs."""
         if self.read(key)[1] != revision:
             return 0
         self._revision += 1
@@ -330,13 +332,13 @@ class LeaseTable:
 
 
 class MemoryLease(TimedLease):
-    """A lease within one process, for tests.
+    """Lease within one process, for tests.
 
     Args:
-        table: Where it is.
+        table: Table that stores the lease.
         key: What it is for.
-        holder: Who asks; this process when left out.
-        ttl_seconds: How long it lasts.
+        holder: Requester of the lease; this process by default.
+        ttl_seconds: Duration of the lease.
         may_lapse: See `TimedLease`.
     """
 
@@ -360,7 +362,7 @@ class MemoryLease(TimedLease):
 
 
 def key_of(text: str) -> str:
-    """Return a key that the table takes; different texts have different ones."""
+    """Encode a text as a valid key; different texts give different keys."""
     plain = ".".join(_OTHER.sub("_", part) for part in text.split(".") if part)
     if plain == text:
         return plain
@@ -368,13 +370,13 @@ def key_of(text: str) -> str:
 
 
 def _elapsed() -> float:
-    # CLOCK_MONOTONIC stands still while the machine sleeps, and the server's clock does not.
+    # CLOCK_MONOTONIC stops while the machine sleeps, and the server's clock does not.
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(clock)
 
 
 def _machine() -> str:
-    """Name this machine and its table of processes, of which a container has its own."""
+    """Identify this machine and its process table; a container has its own."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
@@ -383,11 +385,11 @@ def _machine() -> str:
 
 
 def _start_of(process: int) -> str:
-    """Return when a process began, in ticks since the machine's start; empty if there is none."""
+    """Return the start time of a process in ticks since boot; empty if there is none."""
     try:
         text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    # The name in the second field may hold spaces and brackets. A zombie does nothing any more.
+    # The name in the second field may contain spaces and brackets. A zombie counts as gone.
     fields = text.rpartition(")")[2].split()
     return "" if fields[0] in {"Z", "X"} else fields[19]

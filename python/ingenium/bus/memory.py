@@ -1,4 +1,4 @@
-"""The bus within one process."""
+"""In-memory bus within one process."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class MemoryBus(ReportingBus):
-    """A bus without a server: for tests, and for apps whose components share a process.
+    """Bus without a server, for tests and for apps in one process.
 
-    It keeps the same contract as `NatsBus` and refuses the same subjects, headers and sizes, so
-    that what runs on it runs on a server too. Make it inside a running event loop.
+    Keeps the same contract as `NatsBus` and refuses the same subjects, headers and sizes, so that a
+    program that works on this bus works on a server too. Create it inside a running event loop.
 
     Args:
-        name: As of a connection; dead letters carry it.
-        max_payload: Bytes that a message may have, headers included.
-        pending_bytes: How much may wait for one handler, payloads and 512 bytes a message.
-        drain_timeout_seconds: How long `drain` waits for the handlers.
-        clock: Tells the time of dead letters; the machine's when left out.
-        content_type: The form in which events are published.
+        name: Name of the connection, recorded in dead letters.
+        max_payload: Maximum size of a message in bytes, headers included.
+        pending_bytes: Maximum bytes waiting for one handler: payloads plus 512 per message.
+        drain_timeout_seconds: Maximum time that `drain` waits for handlers.
+        clock: Source of the time of dead letters; the system clock by default.
+        content_type: Encoding of published events.
     """
 
     guarantees = frozenset(BusGuarantee)
@@ -53,7 +53,7 @@ class MemoryBus(ReportingBus):
         self._pending_bytes = pending_bytes
         self._drain_timeout = drain_timeout_seconds
         self._subscriptions: dict[QueuedSubscription, str] = {}
-        # Subject to what gets each of its messages, and the groups of which one does.
+        # By subject: subscriptions that get each message, and groups of which one member does.
         self._routes: dict[str, tuple[list[QueuedSubscription], list[list[QueuedSubscription]]]]
         self._routes = {}
         self._turn = 0
@@ -68,13 +68,13 @@ class MemoryBus(ReportingBus):
 
     @property
     def max_payload(self) -> int:
-        """Bytes that one message may have, headers included."""
+        """Maximum size of a message in bytes, headers included."""
         return self._max_payload
 
     def hand_over(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     ) -> Awaitable[None] | None:
-        """Put a message into the queues of the subscriptions; see `ReportingBus.hand_over`."""
+        """Queue a message for the subscriptions; see `ReportingBus.hand_over`."""
         self._check_open()
         route = self._routes.get(subject)
         if route is None:
@@ -96,7 +96,7 @@ class MemoryBus(ReportingBus):
             self._turn += 1
             group[self._turn % len(group)].offer(message)
         self._published += 1
-        # A publisher that never waits would fill the queues before any handler runs.
+        # Yield, or a publisher that never waits would fill the queues before any handler runs.
         return self._turn_to_others(message) if self._published % _MESSAGES_PER_TURN == 0 else None
 
     async def _turn_to_others(self, message: Message) -> None:
@@ -125,7 +125,7 @@ class MemoryBus(ReportingBus):
     async def subscribe(
         self, subject: str, handler: MessageHandler, *, queue_group: str = ""
     ) -> Subscription:
-        """Run ``handler`` for every message on ``subject`` from now on; see `Bus.subscribe`."""
+        """Run ``handler`` for every message on ``subject``; see `Bus.subscribe`."""
         check_pattern(subject)
         check_queue_group(queue_group)
         self._check_open()
@@ -146,10 +146,10 @@ class MemoryBus(ReportingBus):
         self._routes.clear()
 
     async def flush(self, timeout_seconds: float = 5.0) -> None:
-        """Return after the other tasks had a turn: all that was published is in the queues.
+        """Yield to other tasks once; all published messages are in the queues then.
 
         Raises:
-            BusTimeoutError: The time is not above zero.
+            BusTimeoutError: The timeout is not positive.
             BusClosedError: The bus was closed.
         """
         self._check_open()
@@ -158,7 +158,7 @@ class MemoryBus(ReportingBus):
         await asyncio.sleep(0)
 
     async def drain(self) -> None:
-        """End all subscriptions after what has arrived is handled, and close; see `Bus.drain`."""
+        """Handle the messages that have arrived, and close; see `Bus.drain`."""
         subscriptions = list(self._subscriptions)
         for subscription in subscriptions:
             subscription.leave_out(asyncio.current_task())
@@ -168,7 +168,7 @@ class MemoryBus(ReportingBus):
         await self.close()
 
     async def close(self) -> None:
-        """Close at once. Closing twice does no harm."""
+        """Close at once. Closing twice has no effect."""
         self._closed = True
         self._incidents.end()
         subscriptions = list(self._subscriptions)

@@ -1,4 +1,4 @@
-"""A lease on a server that keeps nothing: its holder answers everyone who asks for it."""
+"""Lease on a server without JetStream: the holder answers requests for it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ ANSWER_SECONDS = 0.5
 
 
 _LARGEST = "~"
-"""A token behind those of all others."""
+"""A token that sorts after all others."""
 
 
 class _Claim(msgspec.Struct, frozen=True):
-    """What is said about a lease.
+    """Message about a lease.
 
     Attributes:
-        holder: Who says it.
-        held: Whether it has the lease, or asks for it.
+        holder: Sender of the message.
+        held: Whether the sender holds the lease, or requests it.
     """
 
     holder: Holder
@@ -34,17 +34,18 @@ class _Claim(msgspec.Struct, frozen=True):
 
 
 class PresenceLease(Lease):
-    """A lease that is held by being there, for servers without JetStream.
+    """Lease held by answering requests, for servers without JetStream.
 
-    Whoever wants it asks, and whoever has it answers. Of two that ask at once the one with the
-    smaller token gets it. It holds as long as both reach the same server: two that were cut off
-    from each other both have it until they meet again, when the one with the larger token loses it.
+    A process that wants the lease sends a request, and the holder answers. Of two simultaneous
+    requests the smaller token wins. The lease is exclusive while both processes reach the same
+    server: two processes cut off from each other both hold it until they are connected again, and
+    then the one with the larger token loses it.
 
     Args:
-        bus: The connection.
-        key: What it is for, one part of a subject: ``"portfolio"``.
+        bus: Connection to the server.
+        key: Key of the lease, one token of a subject: ``"portfolio"``.
         holder: Who asks.
-        cure: What to do when another one has it, as the end of the error.
+        cure: Advice for the error when another process holds the lease.
         answer_seconds: How long the present holder has to answer.
     """
 
@@ -69,11 +70,11 @@ class PresenceLease(Lease):
 
     @property
     def is_valid(self) -> bool:
-        """Whether we have it."""
+        """Whether this process holds the lease."""
         return self._held and self._rival is None
 
     async def acquire(self) -> None:
-        """Get the lease; see `Lease.acquire`."""
+        """Acquire the lease; see `Lease.acquire`."""
         self._subscription = await self._bus.subscribe(self._subject, self._hear)
         try:
             await self._say(held=False)
@@ -90,7 +91,7 @@ class PresenceLease(Lease):
         self._held = True
 
     async def keep(self) -> None:
-        """Say now and then that we have it; see `Lease.keep`."""
+        """Announce the lease periodically; see `Lease.keep`."""
         while True:
             try:
                 async with asyncio.timeout(RENEW_SECONDS):
@@ -102,7 +103,7 @@ class PresenceLease(Lease):
             raise LeaseLostError(f"{self.key} is led by {name} as well: this process ends")
 
     async def release(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._held = False
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
@@ -119,7 +120,7 @@ class PresenceLease(Lease):
         other = claim.holder
         if other.token == self.holder.token:
             return
-        # Of two that both have it, or both ask, the smaller token stays.
+        # Between two holders, or two requests, the smaller token wins.
         if claim.held > self._held or (
             claim.held == self._held and other.token < self.holder.token
         ):
@@ -130,11 +131,11 @@ class PresenceLease(Lease):
 
 
 async def ask_holder(bus: Bus, key: str, answer_seconds: float = ANSWER_SECONDS) -> Holder:
-    """Return who has a lease; `NOBODY` if nobody says so in time.
+    """Return the holder of a lease; `NOBODY` without an answer in time.
 
     Args:
-        bus: The connection.
-        key: What it is for, as for `PresenceLease`.
+        bus: Connection to the server.
+        key: Key, as for `PresenceLease`.
         answer_seconds: How long the holder has to answer.
     """
     answer: asyncio.Future[Holder] = asyncio.get_running_loop().create_future()
@@ -150,7 +151,7 @@ async def ask_holder(bus: Bus, key: str, answer_seconds: float = ANSWER_SECONDS)
     subject = space_subject(key)
     subscription = await bus.subscribe(subject, hear)
     try:
-        # With the largest token, so that it is in nobody's way who starts in this moment.
+        # The largest token, so that the request never wins against a starting process.
         question = _Claim(Holder("operator", _LARGEST), held=False)
         await bus.publish(subject, msgspec.json.encode(question))
         async with asyncio.timeout(answer_seconds):

@@ -1,13 +1,14 @@
-"""A stream: what is published is kept, in one order, and can be read from any position.
+"""Contract of a stream: messages are stored in one order and read from any position.
 
-Promised by every stream:
+Every stream guarantees:
 
-* What `Stream.append` acknowledged is kept, and every reader gets it, in the order of sequences.
-* A message with an id that the stream has taken within its window is acknowledged as a duplicate
-  and kept once; one that differs from what was kept under the id is an error.
-* `Stream.read` never leaves out a message in silence: where one is gone, it raises.
+* A message acknowledged by `Stream.append` is stored, and every reader gets it, in sequence order.
+* A message with an id seen within the duplicate window is acknowledged as a duplicate and stored
+  once; a different message under that id is an error.
+* `Stream.read` never skips a message silently: if one is gone, it raises.
 
-Not promised: that a message whose append timed out was not kept. Append it again, with the same id.
+Not guaranteed: that a message whose append timed out was not stored. Append it again, with the same
+id.
 """
 
 from __future__ import annotations
@@ -38,16 +39,16 @@ __all__ = [
 ]
 
 MESSAGE_ID = "Nats-Msg-Id"
-"""Header by which a stream knows a message that it has taken before."""
+"""Header with the id by which a stream detects duplicates."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A message as a stream keeps it.
+    """Message stored in a stream.
 
     Attributes:
-        sequence: Its place, from 1 on.
-        time: When it was kept, UTC, by the server's clock.
-        message: What was published.
+        sequence: Sequence number, from 1.
+        time: Time of storage, UTC, by the server's clock.
+        message: The published message.
     """
 
     sequence: int
@@ -56,19 +57,19 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def mark(self) -> str:
-        """What tells it from another message that may come to stand in its place.
+        """Fingerprint that differs from any other message at the same sequence.
 
-        A stream that loses its end gives the numbers of what is lost to what comes next.
+        A stream that loses its last messages reuses their sequence numbers.
         """
         return self.time.isoformat()
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """The acknowledgement of a message.
+    """Acknowledgement of a message.
 
     Attributes:
-        sequence: Its place in the stream.
-        duplicate: Whether it had been kept before.
+        sequence: Sequence number in the stream.
+        duplicate: Whether the message had been stored before.
     """
 
     sequence: int
@@ -76,15 +77,15 @@ class Appended(msgspec.Struct, frozen=True):
 
 
 class StreamState(msgspec.Struct, frozen=True):
-    """What a stream holds.
+    """State of a stream.
 
     Attributes:
-        created: When it was made; one that was deleted and made anew has another.
-        first: Sequence of the oldest message that is kept; one above `last` when there is none.
-        last: Sequence of the newest message, kept or not.
-        time: When it held that, by the server's clock, UTC; ``None`` when the server does not say.
-        missing: Sequences between `first` and `last` that are not there, in order: nobody may
-            delete them, so the files are damaged.
+        created: Creation time; it differs after the stream was deleted and recreated.
+        first: Sequence of the oldest stored message; `last` + 1 for an empty stream.
+        last: Sequence of the newest message, even if it is no longer stored.
+        time: Time of this state by the server's clock, UTC; ``None`` if not stated.
+        missing: Missing sequences between `first` and `last`, in order; deleting is denied, so the
+            files are damaged.
     """
 
     created: str
@@ -95,7 +96,7 @@ class StreamState(msgspec.Struct, frozen=True):
 
 
 class Stream(ABC):
-    """Keeps messages in one order."""
+    """Stores messages in one order."""
 
     name: str
 
@@ -103,30 +104,30 @@ class Stream(ABC):
     async def append(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     ) -> Appended:
-        """Publish a message and wait until it is kept.
+        """Publish a message and wait for the acknowledgement.
 
         Args:
-            subject: Where to, without wildcards.
+            subject: Subject without wildcards.
             payload: Bytes.
-            headers: Header `MESSAGE_ID` makes it safe to try again.
+            headers: Headers; with `MESSAGE_ID` a retry is safe.
 
         Raises:
-            BusTimeoutError: No answer; the message may be kept or not. Try again with the same id.
-            EventTooLargeError: Too large; it is not kept.
-            StreamError: The stream refuses it for good, or there is none.
+            BusTimeoutError: No answer; the message may be stored or not. Retry with the same id.
+            EventTooLargeError: Too large; the message is not stored.
+            StreamError: The stream refuses the message for good, or does not exist.
         """
 
     async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
-        """Publish messages one behind the other, and wait for all acknowledgements together.
+        """Publish messages in order, and wait for all acknowledgements together.
 
-        They are kept in their order; when a connection breaks, the end of them is missing.
+        Messages are stored in order; if the connection breaks, only the last ones are missing.
 
         Args:
             messages: Each with its own `MESSAGE_ID`.
 
         Returns:
-            The acknowledgement of each. ``None`` says nothing of whether a message was kept:
-            `append` it, which finds out, or says why it is not.
+            The acknowledgement of each message. ``None`` leaves open whether a message was stored:
+            `append` it to find out, or to get the reason.
         """
         return [None] * len(messages)
 
@@ -134,26 +135,26 @@ class Stream(ABC):
     def read(
         self, subjects: Sequence[str], after: int, *, mark: str = ""
     ) -> AsyncGenerator[Record, None]:
-        """Yield the messages on some subjects behind a position, without an end.
+        """Yield the messages on some subjects after a position, without end.
 
-        It lives through lost connections and restarts of the server.
+        Survives lost connections and restarts of the server.
 
         Args:
             subjects: Subjects or wildcards.
-            after: Sequence of the last message that is not wanted; 0 for all that is kept.
-            mark: The `Record.mark` of that message, whatever its subject; empty if unknown. As long
-                as nothing has come, it is compared with each new connection.
+            after: Sequence of the last message to skip; 0 for all stored messages.
+            mark: The `Record.mark` of that message, whatever its subject; empty if unknown. Until
+                the first message arrives, the mark is checked on each new connection.
 
         Raises:
-            StreamError: Messages behind the position are gone, or the stream was made anew.
+            StreamError: Messages after the position are gone, or the stream was recreated.
         """
 
     async def read_many(
         self, subjects: Sequence[str], after: int, *, mark: str = ""
     ) -> AsyncGenerator[list[Record], None]:
-        """Yield the same as `read`, as many messages at a time as have arrived.
+        """Yield the same as `read`, in batches of the messages that have arrived.
 
-        For who reads a long history: a stream may do this for much less a message.
+        For long histories: a batch may cost much less per message.
         """
         async with aclosing(self.read(subjects, after, mark=mark)) as records:
             async for record in records:
@@ -161,7 +162,7 @@ class Stream(ABC):
 
     @abstractmethod
     async def state(self) -> StreamState:
-        """Return what the stream holds.
+        """Return the state of the stream.
 
         Raises:
             BusTimeoutError: The server does not answer.
@@ -169,18 +170,17 @@ class Stream(ABC):
         """
 
     async def pause(self, seconds: float) -> bool:
-        """Wait before something is tried again: so long at most.
+        """Wait before a retry, for at most this time.
 
         Returns:
-            Whether it makes sense to try at once, and the wait ended early for that: a connection
-            that was lost is back.
+            Whether the wait ended early because a lost connection was restored.
         """
         await asyncio.sleep(seconds)
         return False
 
     @abstractmethod
     async def at(self, sequence: int) -> Record | None:
-        """Return the message at a place; ``None`` when none is kept there.
+        """Return the message at a sequence; ``None`` if not stored.
 
         Raises:
             BusTimeoutError: The server does not answer.
@@ -188,7 +188,7 @@ class Stream(ABC):
 
     @abstractmethod
     async def last(self, subject: str) -> Record | None:
-        """Return the newest message on a subject; ``None`` when none is kept.
+        """Return the newest message on a subject; ``None`` if not stored.
 
         Raises:
             BusTimeoutError: The server does not answer.
@@ -196,29 +196,29 @@ class Stream(ABC):
 
 
 def check_gap(name: str, state: StreamState, after: int, created: str = "") -> None:
-    """Make sure that a stream still holds all that follows a position.
+    """Check that a stream still has all messages after a position.
 
     Args:
         name: Of the stream, for the text.
-        state: What it holds.
-        after: The position.
-        created: When the stream was made that the position is of; empty if unknown, and then
-            nothing is missing behind position 0.
+        state: State of the stream.
+        after: Position.
+        created: Creation time of the stream that the position refers to; empty if unknown, and then
+            nothing is missing after position 0.
 
     Raises:
-        StreamError: Messages are missing; the text says which.
+        StreamError: Messages are missing; the text lists them.
     """
     if created and created != state.created:
         raise StreamError(
-            f"stream {name} was made anew at {state.created}, and what the one of {created} held "
-            "is gone"
+            f"stream {name} was recreated at {state.created}, and the messages of the stream of "
+            f"{created} are gone"
         )
     if state.last < after:
         raise StreamError(
             f"stream {name} ends at message {state.last}, before message {after} that was handled: "
             "its end is lost, as after a power failure or an older copy of its files"
         )
-    # Without knowing the stream, 0 means all that it keeps.
+    # Without a known stream, 0 means all stored messages.
     if (after or created) and state.first > after + 1:
         raise StreamError(
             f"stream {name} no longer holds messages {after + 1} to {state.first - 1}, which were "
@@ -228,21 +228,21 @@ def check_gap(name: str, state: StreamState, after: int, created: str = "") -> N
         gone = [sequence for sequence in state.missing if sequence > after]
         raise StreamError(
             f"stream {name} no longer holds {len(gone):,} messages between {gone[0]} and "
-            f"{gone[-1]}, which were not handled: its files are damaged, or somebody deleted them"
+            f"{gone[-1]}, which were not handled: its files are damaged, or they were deleted"
         )
 
 
 def check_mark(name: str, sequence: int, mark: str, found: Record | None) -> None:
-    """Make sure that a message is still the one in its place.
+    """Check that the message at a sequence is still the same.
 
     Args:
         name: Of the stream, for the text.
-        sequence: The place.
-        mark: Of the message that was there.
-        found: What is there now; ``None``, when it fell out, shows nothing.
+        sequence: Sequence of the message.
+        mark: Mark of the expected message.
+        found: Message found at the sequence; ``None``, if removed by a limit, proves nothing.
 
     Raises:
-        StreamError: It is not.
+        StreamError: The message differs.
     """
     if found is not None and (found.sequence, found.mark) != (sequence, mark):
         raise StreamError(
@@ -252,11 +252,11 @@ def check_mark(name: str, sequence: int, mark: str, found: Record | None) -> Non
 
 
 class MemoryStream(Stream):
-    """A stream within one process, for tests.
+    """Stream within one process, for tests.
 
     Args:
-        name: As of a stream on a server.
-        clock: Tells when a message was kept; the machine's when left out.
+        name: Name, as of a stream on a server.
+        clock: Source of the time of storage; the system clock by default.
     """
 
     def __init__(self, name: str = "MEMORY", *, clock: Clock | None = None) -> None:
@@ -270,7 +270,7 @@ class MemoryStream(Stream):
     async def append(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     ) -> Appended:
-        """Keep a message; see `Stream.append`."""
+        """Store a message; see `Stream.append`."""
         check_subject(subject)
         headers = dict(headers or {})
         identifier = headers.get(MESSAGE_ID, "")
@@ -280,7 +280,7 @@ class MemoryStream(Stream):
             if not same_content(kept, Message(subject, payload, headers)):
                 raise StreamError(
                     f"the message on {subject} is not kept: its id {identifier!r} is that of "
-                    f"message {sequence} on {kept.subject}, which says something else"
+                    f"message {sequence} on {kept.subject}, whose content differs"
                 )
             return Appended(sequence, duplicate=True)
         sequence = len(self._records) + 1
@@ -292,7 +292,7 @@ class MemoryStream(Stream):
         return Appended(sequence)
 
     async def append_many(self, messages: Sequence[Message]) -> list[Appended | None]:
-        """Keep messages; see `Stream.append_many`."""
+        """Store messages; see `Stream.append_many`."""
         answers: list[Appended | None] = []
         for each in messages:
             try:
@@ -304,7 +304,7 @@ class MemoryStream(Stream):
     async def read(
         self, subjects: Sequence[str], after: int, *, mark: str = ""
     ) -> AsyncGenerator[Record, None]:
-        """Yield what follows a position; see `Stream.read`."""
+        """Yield the messages after a position; see `Stream.read`."""
         for subject in subjects:
             check_pattern(subject)
         if mark:
@@ -319,11 +319,11 @@ class MemoryStream(Stream):
                 await self._grown.wait()
 
     async def state(self) -> StreamState:
-        """Return what it holds."""
+        """Return the state of the stream."""
         return StreamState(self._created, 1, len(self._records), self._clock.now())
 
     async def at(self, sequence: int) -> Record | None:
-        """Return the message at a place."""
+        """Return the message at a sequence."""
         return self._records[sequence - 1] if 0 < sequence <= len(self._records) else None
 
     async def last(self, subject: str) -> Record | None:

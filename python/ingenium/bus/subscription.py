@@ -1,4 +1,4 @@
-"""What both buses share: incidents, and the queue and task behind each subscription."""
+"""Shared by both buses: incident reporting, and the queue and task of a subscription."""
 
 from __future__ import annotations
 
@@ -28,21 +28,20 @@ __all__ = ["MESSAGE_OVERHEAD", "QueuedSubscription", "ReportingBus"]
 _log = logging.getLogger("ingenium.bus")
 
 MESSAGE_OVERHEAD = 512
-"""Bytes that a waiting message takes beside its payload: its object, subject and headers."""
+"""Bytes of a waiting message besides its payload: object, subject and headers."""
 
-# A handler that never waits would otherwise keep everything else in the process from running
-# while it works through a backlog.
+# A handler that never awaits would otherwise block the event loop while it works through a backlog.
 _MESSAGES_PER_TURN = 128
 _SECONDS_PER_TURN = 0.02
 
 
 class ReportingBus(Bus):
-    """The part of a bus that tells people and callbacks what went wrong.
+    """The part of a bus that logs incidents and calls the callbacks.
 
     Args:
-        name: Of the connection; dead letters carry it as their component's.
-        clock: Tells the time of dead letters; the machine's when left out.
-        content_type: The form in which events are published.
+        name: Name of the connection, recorded as the component in dead letters.
+        clock: Source of the time of dead letters; the system clock by default.
+        content_type: Encoding of published events.
     """
 
     def __init__(
@@ -61,23 +60,23 @@ class ReportingBus(Bus):
 
     @property
     def content_type(self) -> ContentType:
-        """The form in which events are published here."""
+        """Encoding of published events."""
         return self._content_type
 
     @abstractmethod
     def hand_over(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     ) -> Awaitable[None] | None:
-        """Do as `publish`, without a coroutine where nothing has to be waited for.
+        """Publish like `publish`, without a coroutine where there is nothing to wait for.
 
         Returns:
-            What to await before the next message, if anything.
+            An awaitable to await before the next message, or ``None``.
         """
 
     async def publish(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Hand a message to the bus; see `Bus.publish`.
+        """Publish a message; see `Bus.publish`.
 
         Raises:
             EventTooLargeError: Payload and headers exceed `max_payload`; nothing was sent.
@@ -95,11 +94,11 @@ class ReportingBus(Bus):
         self._callbacks.append(callback)
 
     def forget_incident(self, callback: Callable[[Incident], None]) -> None:
-        """Call ``callback`` no more."""
+        """Remove a callback."""
         self._callbacks = [known for known in self._callbacks if known != callback]
 
     def report(self, incident: Incident) -> None:
-        """Log an incident and hand it to the callbacks."""
+        """Log an incident and pass it to the callbacks."""
         self._incidents.write(incident)
         for callback in self._callbacks:
             try:
@@ -108,7 +107,7 @@ class ReportingBus(Bus):
                 _log.exception("a callback for incidents failed")
 
     async def refuse(self, message: Message, error: Exception) -> None:
-        """Report what a handler could not take, and send it on as a dead letter."""
+        """Report a message that a handler failed on, and publish it as a dead letter."""
         kind = (
             IncidentKind.UNDECODABLE
             if isinstance(error, DecodeError)
@@ -121,22 +120,22 @@ class ReportingBus(Bus):
         await dead_letter(self, self._component, message, error, self._clock)
 
     def refuse_soon(self, message: Message, error: Exception) -> None:
-        """Do as `refuse`, from where nothing can be awaited."""
+        """Call `refuse` in a task, for callers that cannot await."""
         task = asyncio.get_running_loop().create_task(self.refuse(message, error))
         self._letters.add(task)
         task.add_done_callback(self._letters.discard)
 
 
 class QueuedSubscription(Subscription):
-    """Hands messages to a handler, one at a time and in the order of their arrival.
+    """Passes messages to a handler, one at a time, in order of arrival.
 
     Args:
-        bus: Takes the incidents.
-        subject: What was subscribed to.
+        bus: Receives the incidents.
+        subject: Subject or wildcard of the subscription.
         handler: Plain or async.
-        limit_bytes: How much may wait; what arrives beyond it is dropped and reported.
-        leave: Ends the arrival of messages; when it returns, all have arrived.
-        timeout_seconds: How long `stop` waits for the handler.
+        limit_bytes: Maximum bytes waiting; further messages are dropped and reported.
+        leave: Unsubscribes; when it returns, no more messages arrive.
+        timeout_seconds: Maximum time that `stop` waits for the handler.
     """
 
     def __init__(
@@ -173,11 +172,11 @@ class QueuedSubscription(Subscription):
 
     @property
     def waiting(self) -> tuple[Message, ...]:
-        """What has arrived and is not handled."""
+        """Messages that have arrived and are not handled."""
         return tuple(self._queue)
 
     def offer(self, message: Message) -> None:
-        """Take a message that has arrived."""
+        """Queue a message that has arrived."""
         waiting = self._waiting_bytes + len(message.payload) + MESSAGE_OVERHEAD
         if waiting > self._limit:
             self._drop()
@@ -216,7 +215,7 @@ class QueuedSubscription(Subscription):
                     task = asyncio.current_task()
                     if task is None or task.cancelling():
                         raise
-                    # Something that the handler waited for was canceled, not this task.
+                    # An awaitable of the handler was canceled, not this task.
                     await self._bus.refuse(message, RuntimeError(f"handler was canceled: {error}"))
                 except Exception as error:  # noqa: BLE001 - other people's code
                     await self._bus.refuse(message, error)
@@ -238,26 +237,26 @@ class QueuedSubscription(Subscription):
                 self._waiter = None
 
     def leave_out(self, caller: asyncio.Task[object] | None) -> None:
-        """Do not wait for the handler if ``caller``, who wants the end, is the handler itself."""
+        """Do not wait for the handler if ``caller`` is the handler itself."""
         self._asked_from_handler = self._asked_from_handler or caller is self._task
 
     def _is_caller(self) -> bool:
         return self._asked_from_handler or self._task is asyncio.current_task()
 
     async def stop(self) -> None:
-        """Handle what has already arrived, then end. Stopping twice does no harm."""
+        """Handle what has already arrived, then end. Stopping twice has no effect."""
         if not self._left:
             self._left = True
             await self._leave(self)
         await self.finish(self._timeout)
 
     async def finish(self, timeout_seconds: float) -> None:
-        """Handle what waits, and end; what is not handled in time is reported as a gap."""
+        """Handle the waiting messages and end; after a timeout the rest is reported as a gap."""
         self._left = self._ending = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         if self._is_caller():
-            return  # Its own handler stops it: it ends when that returns.
+            return  # The handler stops its own subscription, which ends when the handler returns.
         done, _ = await asyncio.wait({self._task}, timeout=timeout_seconds)
         if not done:
             detail = (
@@ -269,7 +268,7 @@ class QueuedSubscription(Subscription):
             await self.abort()
 
     async def abort(self) -> None:
-        """End at once; what waits is not handled."""
+        """End at once; waiting messages are not handled."""
         self._left = self._ending = True
         self._queue.clear()
         if not (self._is_caller() or self._task.done()):

@@ -28,18 +28,22 @@ def accounts(
     ] = None,
     keys: Annotated[
         bool,
-        typer.Option("--keys", help="With nkeys, of which the server knows only the public half."),
+        typer.Option("--keys", help="Use nkeys; the server knows only their public keys."),
     ] = False,
     prefix: Annotated[
         str,
-        typer.Option("--prefix", help="Tells apps on one server apart: 'paper' makes PAPER_DATA."),
+        typer.Option(
+            "--prefix",
+            help="Prefix of the account names, to separate apps on one server: 'paper' gives "
+            "PAPER_DATA.",
+        ),
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the accounts of an app for a NATS server of your own, with fresh secrets.
+    """Print the NATS accounts of an app, with new secrets, for a NATS server of your own.
 
-    These are the users and rights that live apps have on the embedded server: each role may do its
-    job, and no more.
+    Users and rights are those of live apps on the embedded server: each role has the rights of its
+    job and no others.
     """
     from ingenium.deploy.local.access import accounts_of
     from ingenium.nats_server.account_files import make_accounts

@@ -27,6 +27,7 @@ from ingenium.cli.rich_tables import print_lines
 from ingenium.cli.targets import AppTarget
 from ingenium.components import check_handlers, load_app
 from ingenium.errors import BacktestError
+from ingenium.trading.tally import counted
 
 __all__ = ["backtest"]
 
@@ -35,56 +36,68 @@ def backtest(
     app: AppTarget,
     start: Annotated[
         str | None,
-        typer.Option("--start", help="First day that counts; earlier bars are a warm-up."),
+        typer.Option("--start", help="First day of the result; earlier bars are the warm-up."),
     ] = None,
     end: Annotated[str | None, typer.Option("--end", help="Last day.")] = None,
     benchmark: Annotated[
         str | None,
-        typer.Option("--benchmark", help="Symbol to hold for comparison; the first one if not."),
+        typer.Option(
+            "--benchmark",
+            help="Symbol of the buy-and-hold comparison; the first symbol if omitted.",
+        ),
     ] = None,
     timezone: Annotated[
         str | None,
         typer.Option(
             "--timezone",
-            help="Zone of days and months, such as America/New_York; that of the data if not.",
+            help="Time zone of days and months, such as America/New_York; the zone of the data "
+            "if omitted.",
         ),
     ] = None,
     trades: Annotated[
-        int, typer.Option("--trades", min=0, help="How many of the last trades to print.")
+        int, typer.Option("--trades", min=0, help="Number of recent trades to print.")
     ] = 0,
     report: Annotated[
         Path | None,
         typer.Option(
             "--report",
-            help="Write a report to this HTML file; runs the app once more, on a harsher exchange.",
+            help="Write a report to this HTML file; the app runs a second time, on a harsher "
+            "exchange.",
         ),
     ] = None,
     no_stress: Annotated[
         bool, typer.Option("--no-stress", help="Leave the second run out of the report.")
     ] = False,
+    no_risk: Annotated[
+        bool,
+        typer.Option(
+            "--no-risk",
+            help="Switch off the risk limits of the app; the result reports that.",
+        ),
+    ] = False,
     check_lookahead: Annotated[
         bool,
         typer.Option(
             "--check-lookahead",
-            help="Look for components that know the future, by scrambling it, and for bars that "
-            "are known before they are over.",
+            help="Look for look-ahead: scramble future data and compare decisions, and find bars "
+            "whose timestamp is before their end.",
         ),
     ] = False,
     digest: Annotated[
         bool,
         typer.Option(
             "--digest/--no-digest",
-            help="Whether to digest every event, by which equal runs are known; faster without.",
+            help="Compute the events digest, which identifies equal runs; faster without.",
         ),
     ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Run an app over its history in one process, and print what came out.
+    """Run an app over its history in one process, and print the result.
 
-    Components in other languages are started, and meet the others on an embedded server.
+    Components in other languages are started and connected through an embedded server.
 
-    A component that raises ends the backtest with code 1; what came out until then is printed all
-    the same.
+    A component that raises ends the backtest with code 1, and the result up to that point is
+    printed.
     """
     messages = make_console(stderr=True)
     if check_lookahead:
@@ -104,6 +117,7 @@ def backtest(
                 end=last,
                 benchmark=benchmark,
                 timezone=timezone,
+                risk=not no_risk,
                 digest=digest,
                 on_step=progress.on_step,
                 on_app=check_handlers,
@@ -166,6 +180,13 @@ def _check_lookahead(app: str, console: Console, *, json: bool) -> None:
         raise typer.Exit(1)
 
 
+def _limits(result: BacktestResult) -> list[tuple[str, str]]:
+    if result.limits == "none":
+        return []
+    denied = counted(result.denied_orders, "order")
+    return [("risk limits", "off" if result.limits == "off" else f"on, {denied} denied")]
+
+
 def _print(console: Console, result: BacktestResult, trades: int) -> None:
     if trades:
         print_trades(console, result.replay, trades, result.equity.zone)
@@ -174,6 +195,7 @@ def _print(console: Console, result: BacktestResult, trades: int) -> None:
         [
             *figures(result.stats, result.equity.zone),
             ("policy", result.policy or "-"),
+            *_limits(result),
             ("events digest", result.events_digest or "-"),
         ],
     )

@@ -1,4 +1,4 @@
-"""Results as lines and tables for a person."""
+"""Text output of results."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def _with(number: Decimal, remark: str) -> Text:
 
 
 def print_problems(console: Console, problems: Sequence[str]) -> None:
-    """Print the first problems of a result, and how many more there are."""
+    """Print the first problems of a result, and the number of the others."""
     for problem in problems[:_SHOWN_PROBLEMS]:
-        # Not as markup: it may hold brackets.
+        # Not as markup: the text may contain brackets.
         console.print(Text.assemble(("problem:", "yellow"), " ", printable(problem)))
     if len(problems) > _SHOWN_PROBLEMS:
         left = len(problems) - _SHOWN_PROBLEMS
@@ -88,18 +88,18 @@ def print_problems(console: Console, problems: Sequence[str]) -> None:
 def _period(result: ReplayResult) -> str:
     if result.first is None or result.last is None:
         return "no data"
-    # A bar that ends at midnight is of the day before.
+    # A bar that ends at midnight belongs to the previous day.
     first, last = (time - timedelta.resolution for time in (result.first, result.last))
     return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {result.steps:,} steps"
 
 
 def _moment(time: datetime) -> str:
-    """Write a time as short as it can be: daily bars carry no time of day."""
+    """Format a time without its time of day when that is midnight, as for daily bars."""
     return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
 
 
 def print_trades(console: Console, result: ReplayResult, most: int, zone: tzinfo = UTC) -> None:
-    """Print the last trades of a result as a table; nothing when there are none."""
+    """Print the last trades of a result as a table; print nothing without trades."""
     trades = result.trades
     shown = min(most, len(trades))
     if not shown:
@@ -134,13 +134,13 @@ def print_trades(console: Console, result: ReplayResult, most: int, zone: tzinfo
 
 
 def _price(number: Decimal) -> str:
-    """Write a price with two decimals, or with as many as it has."""
+    """Format a price with two decimals, or with more when the price has more."""
     decimals = -int(number.normalize().as_tuple().exponent)
     return f"{number:,.{min(max(decimals, 2), 8)}f}"
 
 
 def result_as_json(result: ReplayResult) -> dict[str, object]:
-    """Return what came out of a replay as JSON values; money is a decimal string."""
+    """Return the result of a replay as JSON values; money is a decimal string."""
     account = result.account
     return {
         "complete": result.complete,
@@ -178,5 +178,6 @@ def result_as_json(result: ReplayResult) -> dict[str, object]:
             for trade in result.trades
         ],
         "rejected_orders": result.rejected_orders,
+        "denials": [each.to_json() for each in result.denials],
         "problems": list(result.problems),
     }

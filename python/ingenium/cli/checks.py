@@ -1,4 +1,4 @@
-"""What is checked before a run, since it would otherwise be known only after it."""
+"""Checks before a run of problems that would otherwise appear only at its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LISTED = 10
 
 
 def check_report(path: Path) -> None:
-    """Check that a report can be written.
+    """Check that a report file can be written.
 
     Raises:
         ConfigError: Its folder is missing, or cannot be written to.
@@ -24,13 +24,15 @@ def check_report(path: Path) -> None:
     """
     if path.is_dir():
         raise ConfigError(
-            f"--report {path} is a folder: name a file, such as {path / 'report.html'}"
+            f"--report {path} is a folder: pass a file, such as {path / 'report.html'}"
         )
     folder = path.parent
     if not folder.exists():
-        raise ConfigError(f"--report {path}: there is no folder {folder}: make it, or name another")
+        raise ConfigError(
+            f"--report {path}: folder {folder} does not exist: create it, or pass another"
+        )
     if not folder.is_dir():
-        raise ConfigError(f"--report {path}: {folder} is no folder: name another")
+        raise ConfigError(f"--report {path}: {folder} is not a folder: pass another")
     if path.exists() and not path.is_file():
         return  # such as /dev/stdout
     probe = path.resolve().with_name(f".{path.name}.probe")
@@ -51,14 +53,14 @@ def check_report(path: Path) -> None:
 
 
 def check_benchmark(app: App, symbol: str) -> None:
-    """Check that the data has a symbol, by reading until it comes.
+    """Check that the data contains a symbol, by reading until its first bar.
 
     Args:
-        app: Whose ingestors are read; it is not to be run after that.
-        symbol: What is looked for.
+        app: App whose ingestors are read; it cannot run afterwards.
+        symbol: Symbol to look for.
 
     Raises:
-        BacktestError: No ingestor has it; the text names those that there are.
+        BacktestError: No ingestor has the symbol; the text lists the available ones.
         DataFileError: The history cannot be read.
     """
     seen: dict[str, None] = {}
@@ -67,7 +69,7 @@ def check_benchmark(app: App, symbol: str) -> None:
         if isinstance(ingestor, Ingestor) and prefers_bars(ingestor):
             bars = ingestor.read_bars()
         if bars is None:
-            return  # what it has is known only when it is run
+            return  # the symbols of a program are known only while the program runs
         for bar in bars:
             if bar.symbol == symbol:
                 return

@@ -1,4 +1,4 @@
-"""Where commands print, and how texts of others are printed: as they are."""
+"""Consoles of the commands, and escaping of text from outside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FREE_WIDTH = 10_000
 
 
 def printable(text: str) -> str:
-    """Escape what could steer a terminal, such as colours or line breaks in a symbol."""
+    """Escape control characters, such as color codes or line breaks in a symbol."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
@@ -21,14 +21,14 @@ def printable(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Escape what could steer a terminal, or be taken for markup, such as ``[x]``."""
+    """Escape control characters and markup, such as ``[x]``."""
     return escape(printable(text))
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """Return where a command prints; ``:b:`` in a text stays as it is.
+    """Return the console of a command, without emoji codes such as ``:b:``.
 
-    What is no terminal is as wide as its lines are, unless COLUMNS says otherwise.
+    Output that is not a terminal is as wide as its lines, unless COLUMNS is set.
     """
     console = Console(stderr=stderr, emoji=False)
     if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
@@ -40,5 +40,5 @@ def print_error(error: Exception | str) -> None:
     """Print an error as one line on standard error."""
     console = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/] ", end="")
-    # Not as markup: an error may hold brackets, such as App(ingestors=[...]).
+    # Not as markup: an error may contain brackets, such as App(ingestors=[...]).
     console.print(printable(str(error)), markup=False)

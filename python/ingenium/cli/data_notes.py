@@ -1,4 +1,4 @@
-"""What reading the data did to it, in a few lines."""
+"""Summary of what the ingestors skipped, clipped or guessed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["notes_as_json", "print_notes"]
 _LINES = 3
 _NOUNS = {"skipped": "row", "clipped": "value", "guessed": "file", "unread": "file"}
 _WHOLE = {"guessed", "unread"}
-"""Kinds that concern a whole file, so that files are not counted beside."""
+"""Kinds that concern a whole file, so that their files are not counted separately."""
 
 
 def print_notes(console: Console, notes: Sequence[DataNote]) -> None:
-    """Print one line for each kind of note, of guesses and clipped values one for each reason."""
+    """Print one line per kind of note, and per reason for guesses and clipped values."""
     for kind in _NOUNS:
         own = [note for note in notes if note.kind == kind]
         colour = "dim" if kind == "guessed" else "yellow"
         for group in _groups(kind, own):
             console.print(f"[{colour}]{kind}:[/] ", end="")
-            # Not as markup: the name of a file may hold brackets.
+            # Not as markup: a file name may contain brackets.
             console.print(printable(_line(kind, group)), markup=False, highlight=False)
 
 
 def _groups(kind: str, notes: Sequence[DataNote]) -> list[list[DataNote]]:
-    """Return what is said in one line each."""
+    """Group notes that share a line."""
     by_reason: dict[str, list[DataNote]] = {}
     for note in notes:
         reason = note.text if kind == "guessed" else ""

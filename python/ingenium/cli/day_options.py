@@ -1,4 +1,4 @@
-"""Days on the command line."""
+"""Options that are days."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["day"]
 
 
 def day(name: str, text: str | None) -> date | None:
-    """Return a day that an option names; ``None`` when it is left out.
+    """Parse the day of an option; ``None`` when the option is omitted.
 
     Raises:
-        ConfigError: It is no day.
+        ConfigError: The text is not a day.
     """
     if text is None:
         return None
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"--{name} {text!r} is no day: write it as 2024-01-31") from None
+        raise ConfigError(f"--{name} {text!r} is not a day: write it as 2024-01-31") from None

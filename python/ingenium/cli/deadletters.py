@@ -35,36 +35,44 @@ def deadletters(
         list[str] | None,
         typer.Argument(
             metavar="[APP] | show SEQUENCE | resend SEQUENCE...",
-            help="Lists the dead letters, shows all of one, or puts what they are about back.",
+            help="List dead letters, show one in full, or resend their messages.",
         ),
     ] = None,
     app: Annotated[
-        str | None, typer.Option("--app", metavar="APP", help="For show and resend: which app.")
+        str | None,
+        typer.Option("--app", metavar="APP", help="For show and resend: name of the app."),
     ] = None,
     component: Annotated[
-        str | None, typer.Option("--component", metavar="NAME", help="Only those of this one.")
+        str | None,
+        typer.Option("--component", metavar="NAME", help="Only dead letters of this component."),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="RFC 3339, or how long ago: 30m, 2h, 7d."),
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Only later ones: an RFC 3339 time, or an age such as 30m, 2h, 7d.",
+        ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="resend: all that --component and --since leave.")
+        bool,
+        typer.Option("--all", help="resend: all dead letters that --component and --since select."),
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="resend: do not ask before orders are sent again.")
+        bool,
+        typer.Option("--yes", help="resend: do not ask for confirmation before orders are resent."),
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """List what components could not take; show it; put it back where it came from.
+    """List, show or resend messages that components could not handle.
 
-    What was put back is handled by the component that could not take it before, and passed over by
-    those that could. Nothing is kept twice, however often it is put back.
+    A resent message is handled by the component that failed on it, and skipped by the components
+    that handled it before. Resending a message twice has no further effect.
     """
     action, *rest = words or [""]
     if action not in {_SHOW, _RESEND}:
         if rest or (action and app is not None):
-            raise ConfigError(f"{words} makes no sense: use one app, 'show' or 'resend'")
+            raise ConfigError(f"{words} is not understood: pass one app, 'show' or 'resend'")
         action, app = "", action or app
     numbers = [_number(text) for text in rest]
     if action == _SHOW and len(numbers) != 1:
@@ -209,7 +217,7 @@ def _as_json(letter: DeadLetter) -> dict[str, object]:
 
 
 def _first_line(error: str) -> str:
-    """Return what a traceback ends with, which says more than what it begins with."""
+    """Return the last line of a traceback, which names the error."""
     lines = [line for line in error.splitlines() if line.strip()]
     if not lines:
         return ""
@@ -219,7 +227,7 @@ def _first_line(error: str) -> str:
 def _payload_lines(original: Original) -> list[str]:
     payload = original.payload
     try:
-        # With escapes for all that is not ASCII, no terminal is steered by it.
+        # All but ASCII is escaped, so that no control sequence reaches a terminal.
         return jsonlib.dumps(jsonlib.loads(payload), indent=2).splitlines()
     except (ValueError, RecursionError):
         pass
@@ -235,7 +243,7 @@ def _payload_lines(original: Original) -> list[str]:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 19):
-        raise ConfigError(f"{text!r} is no sequence: take one that ingenium deadletters lists")
+        raise ConfigError(f"{text!r} is not a sequence: use one listed by ingenium deadletters")
     return int(text)
 
 

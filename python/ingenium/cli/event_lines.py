@@ -1,4 +1,4 @@
-"""Messages of the bus as lines: aligned for a person, or JSON."""
+"""Format bus messages as aligned text or JSON lines."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from ingenium.subjects.names import event_type_of
 
 __all__ = ["EventLines", "message_as_json"]
 
-# By its name, or by kind and place where each kind of event has columns of its own.
+# By column name, or by kind and position where each kind of event has its own columns.
 _Column = tuple[str, int] | str
 
 _SEPARATOR = "  "
-# As wide as a time to the microsecond; times of daily bars are shorter.
+# The width of a time to the microsecond; times of daily bars are shorter.
 _WIDTHS: dict[_Column, int] = {"kind": 10, "time": 27, "source": 14, "symbol": 6}
-# One long text would push what is right of it out of every terminal.
+# One long text would push the columns to its right off the terminal.
 _WIDEST = 40
 
 
 class EventLines:
-    """Writes messages as lines whose columns are aligned.
+    """Formats messages as lines with aligned columns.
 
-    A column is as wide as the widest value so far: the lines are written as the messages come.
+    A column is as wide as its widest value so far, since lines are printed as messages arrive.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -52,9 +52,9 @@ class EventLines:
         self._widths = dict(_WIDTHS)
 
     def line(self, message: Message) -> str:
-        """Say in one line what a message is, readable or not.
+        """Format a message as one line, readable or not.
 
-        An event without a time of its own shows when it was seen, with a ``~`` behind it.
+        An event without a time shows its time of arrival, followed by ``~``.
         """
         kind = event_type_of(message.subject)
         if kind is None:
@@ -74,7 +74,7 @@ class EventLines:
             self._padded("symbol", symbol or "-"),
         ]
         rest = [self._padded((name, place), cell or "") for place, cell in enumerate(cells)]
-        # A column that has been empty so far takes no room.
+        # A column without a value so far takes no space.
         return _SEPARATOR.join([*start, *filter(None, rest)]).rstrip()
 
     def _padded(self, column: _Column, text: str) -> str:
@@ -94,7 +94,7 @@ def _time(event: Event) -> str:
 
 
 def _cells(event: Event) -> tuple[str, list[str | None]]:
-    """Return the kind of an event, its symbol, and what else it says, each at its place."""
+    """Return kind, symbol and further fields of an event, each in its column."""
     if isinstance(event, DataEvent):
         bar = event.ohlc
         if bar is None:
@@ -165,7 +165,7 @@ def _named(name: str, value: str | None) -> str | None:
 
 
 def _own_event(payload: bytes) -> dict[str, object] | None:
-    """Read an event of a user's own type; ``None`` when the payload is no object of JSON."""
+    """Decode an event of a user's type; ``None`` when the payload is not a JSON object."""
     try:
         event = json.loads(payload.decode(), parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
@@ -175,9 +175,9 @@ def _own_event(payload: bytes) -> dict[str, object] | None:
 
 def _finite(text: str) -> float:
     number = float(text)
-    # It would be written as a word that is not JSON.
+    # The encoder would write a token that is not JSON.
     if not isfinite(number):
-        raise ValueError(f"{text} is no number of JSON")
+        raise ValueError(f"{text} is not a JSON number")
     return number
 
 
@@ -187,11 +187,11 @@ def _preview(payload: bytes, most: int = 120) -> str:
 
 
 def message_as_json(message: Message) -> str:
-    """Write a message as one line of JSON, readable or not.
+    """Format a message as one line of JSON, readable or not.
 
     Returns:
-        ``{"subject", "type", "headers", "event"}``, the type ``null`` for one that is
-        not ours, or with ``"error"`` and ``"data_base64"`` in place of ``"event"`` when the payload
+        ``{"subject", "type", "headers", "event"}``, the type ``null`` for a foreign type, or with
+        ``"error"`` and ``"data_base64"`` in place of ``"event"`` when the payload
         is no event.
     """
     kind = event_type_of(message.subject)
@@ -203,7 +203,7 @@ def message_as_json(message: Message) -> str:
     try:
         if kind is not None:
             event = unpack(kind, message)
-            # What is JSON already may have keys that the schema does not know.
+            # A JSON payload may have keys that the schema does not know.
             is_json = content_type_of(kind, message) is ContentType.JSON
             line["event"] = json.loads(message.payload if is_json else encode(event))
         elif (own := _own_event(message.payload)) is not None:

@@ -1,4 +1,4 @@
-"""Docstrings as help on the command line."""
+"""Command-line help from docstrings."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
 def help_of(command: Callable[..., object]) -> str:
-    """Return a docstring with a line for each paragraph, which the terminal then breaks.
+    """Return a docstring with one line per paragraph, for the terminal to wrap.
 
-    Marks of code are left out: a terminal would show them.
+    Backticks are removed, since a terminal would show them.
     """
     text = inspect.cleandoc(command.__doc__ or "").replace("``", "")
     return "\n\n".join(" ".join(each.split()) for each in _PARAGRAPHS.split(text))

@@ -1,4 +1,4 @@
-"""The ``ingenium`` command and its errors."""
+"""Entry point of the ``ingenium`` command: commands, exit codes and error output."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _WRONG_USE = 2
 
 application = typer.Typer(
     name="ingenium",
-    help="Event-driven trading systems out of parts that meet on NATS.",
+    help="Build, backtest and run event-driven trading systems on NATS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    # Plain, so that no text of a user is taken for markup or emoji, in errors too.
+    # Plain text, so that user text is never parsed as markup or emoji, in errors too.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -87,7 +87,7 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Handle options given before the command."""
 
 
 @application.command(short_help="Print the version, and whether backtests are compiled.")
@@ -106,21 +106,20 @@ def version(
 def main() -> None:
     """Run the command line; errors become one line on standard error and an exit code.
 
-    The code is 0 when all went well, 1 when a run failed, 2 when it was asked for wrongly, 130
-    after Ctrl+C.
+    The exit code is 0 on success, 1 on failure, 2 on wrong usage and 130 after Ctrl+C.
     """
-    # Not the default handler, which asyncio replaces by one that waits for the next await: the code
-    # of a user, such as the reading of a file, may be long without one.
+    # asyncio replaces the default handler with one that waits for the next await, and user code,
+    # such as reading a file, may run long without one.
     signal.signal(signal.SIGINT, _interrupt)
     try:
         code = _run()
     except KeyboardInterrupt:
         code = INTERRUPTED
-    # Nothing is left to do that an interrupt could save.
+    # From here on an interrupt would only cut the exit short.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if code == INTERRUPTED:
         _discard_output()
-        # Without waiting for threads that may never end.
+        # Do not wait for threads, which may never end.
         os._exit(code)
     sys.exit(code)
 
@@ -140,10 +139,10 @@ def _run() -> int:
         wrong = isinstance(error, ConfigError | SubjectError | MissingDependencyError)
         code = _WRONG_USE if wrong else _FAILED
     except BrokenPipeError:
-        # The reader, such as head, has seen enough.
+        # The reader, such as head, has closed the pipe.
         _discard_output()
     except OSError as error:
-        # Such as a full disk below standard output.
+        # For example a full disk under standard output.
         name = f"{error.filename}: " if error.filename else ""
         print_error(error if error.strerror is None else f"{name}{error.strerror}")
         _discard_output()
@@ -152,7 +151,7 @@ def _run() -> int:
 
 
 def _flush() -> int:
-    """Write out what was printed; its disk may be full."""
+    """Flush standard output, whose disk may be full."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -166,7 +165,7 @@ def _flush() -> int:
 
 
 def _discard_output() -> None:
-    """Flush what can be flushed, and let the rest go nowhere, so that the end is quiet."""
+    """Flush the output streams, and discard output that cannot be flushed."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

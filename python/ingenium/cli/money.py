@@ -1,4 +1,4 @@
-"""The money of an app as tables for a person."""
+"""Text output of account, positions, orders, fills and denials."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def print_money(console: Console, money: AppMoney) -> None:
         )
         _print_positions(console, money, say)
     if not money.working_source:
-        say("working orders are unknown: neither executor nor portfolio says them")
+        say("working orders are unknown: neither executor nor portfolio reports them")
     elif not money.working_count:
         say(f"no orders work, by the {money.working_source}")
     else:
@@ -98,7 +98,7 @@ def print_money(console: Console, money: AppMoney) -> None:
 
 
 def fill_line(fill: FillView) -> str:
-    """Say a fill in one line."""
+    """Format a fill as one line."""
     price = f" at {fill.price}" if fill.price else ", no price stated"
     fee = f", commission {fill.commission}" if fill.commission.strip("0.") else ""
     what = " ".join(filter(None, (fill.side, fill.quantity, fill.symbol or "of order")))
@@ -106,7 +106,7 @@ def fill_line(fill: FillView) -> str:
 
 
 def denial_line(denial: DenialView) -> str:
-    """Say in one line which order was not sent, and why."""
+    """Format a denied order and its reason as one line."""
     what = " ".join(filter(None, (denial.side, denial.quantity, denial.symbol)))
     return printable(
         f"{_time(denial.time)}  DENIED  {what}: {denial.reason} ({denial.component}): "
@@ -115,7 +115,7 @@ def denial_line(denial: DenialView) -> str:
 
 
 def amount(text: str | None) -> str:
-    """Write an exact decimal for a person, with all its digits: ``1,234.50``."""
+    """Format an exact decimal with all its digits: ``1,234.50``."""
     if text is None:
         return _UNKNOWN
     try:
@@ -128,7 +128,7 @@ def amount(text: str | None) -> str:
 
 
 def quantity(text: str) -> str:
-    """Write shares or units for a person: ``1,000`` or ``0.5``."""
+    """Format a number of shares or units: ``1,000`` or ``0.5``."""
     return amount(text).removesuffix(".00")
 
 
@@ -236,7 +236,7 @@ def _last(rows: Sequence[object], count: int, what: str) -> str:
 
 
 def _average(text: str) -> str:
-    """An average may have no end: eight digits behind the point, and all of them in JSON."""
+    """Round an average cost, which may not terminate, to eight decimals; JSON has all digits."""
     number = Decimal(text)
     exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -8:

@@ -1,4 +1,4 @@
-"""The live line of a replay."""
+"""Progress display of replays, backtests and sweeps."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _EVERY_SECONDS_IN_A_FILE = 10.0
 
 
 class StepProgress:
-    """Shows how far a replay is: a bar on a terminal, a line now and then in a file.
+    """Shows progress: a bar on a terminal, an occasional line in a file.
 
     Args:
-        console: Where to.
-        title: What is run.
-        what: What is counted.
+        console: Output console.
+        title: Name of the run.
+        what: Unit that is counted.
     """
 
     def __init__(self, console: Console, title: str, what: str = "bars") -> None:
@@ -65,13 +65,13 @@ class StepProgress:
         self._progress.stop()
 
     def on_step(self, step: int, time: datetime, count: int, total: int | None) -> None:
-        """Take what a replay says after each step."""
+        """Update from a step of a replay."""
         if step == 1:
             self._began = monotonic()
         self.on_count(count, total, f"{time:%Y-%m-%d}")
 
     def on_count(self, count: int, total: int | None, at: str = "") -> None:
-        """Take how far it is, and where that is."""
+        """Update from a count and a label of the current place."""
         now = monotonic()
         if now - self._shown < self._every and count != total:
             return

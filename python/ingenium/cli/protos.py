@@ -17,23 +17,23 @@ __all__ = ["protos"]
 
 def protos(
     directory: Annotated[
-        Path | None, typer.Argument(help="Your project; made if it is not there.")
+        Path | None, typer.Argument(help="Folder of your project; created if missing.")
     ] = None,
     language: Annotated[
         str,
         typer.Option("--language", help=f"Write a buf.gen.yaml as well: {', '.join(LANGUAGES)}."),
     ] = "",
     module: Annotated[
-        str, typer.Option("--module", help="Your Go module, where there is no go.mod yet.")
+        str, typer.Option("--module", help="Name of your Go module, if there is no go.mod.")
     ] = "",
     path: Annotated[
-        bool, typer.Option("--path", help="Print the folder of the files, for protoc -I.")
+        bool, typer.Option("--path", help="Print the folder of the .proto files, for protoc -I.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write the .proto files of the bus into a project, with a buf.yaml to generate code from them.
+    """Write the .proto files of the bus and a buf.yaml into a project, to generate code from.
 
-    A buf.yaml or buf.gen.yaml that is there already is left as it is.
+    An existing buf.yaml or buf.gen.yaml is not changed.
     """
     if path:
         typer.echo(jsonlib.dumps({"path": str(FOLDER)}) if json else str(FOLDER))

@@ -1,4 +1,4 @@
-"""Tables that never cut a value: on a narrow terminal columns are left out, or rows turned."""
+"""Tables that never truncate a value; a narrow terminal gets fewer columns, or lines."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table.
+    """Column of a table.
 
     Attributes:
-        name: Its head.
-        right: Whether it is aligned to the right, as numbers are.
-        rank: Columns of a higher rank are left out first where there is no room; 0 is never left
-            out.
-        folds: The least width to which its texts may be broken into lines; 0 for one line each.
+        name: Heading.
+        right: Whether the column is aligned to the right, as numbers are.
+        rank: Columns of a higher rank are omitted first when space is short; rank 0 is never
+            omitted.
+        folds: Minimum width to which texts may be wrapped; 0 for no wrapping.
     """
 
     name: str
@@ -43,16 +43,16 @@ def print_table(
     *,
     title: str = "",
 ) -> None:
-    """Print a table as wide as its values are, where the terminal has that width.
+    """Print a table as wide as its values, if the terminal is wide enough.
 
-    Where it has not, columns are left out by their rank and named below, and where that is not
-    enough each row is printed as lines of name and value. No value is ever cut.
+    On a narrower terminal columns are omitted by rank and listed below the table; if that is not
+    enough, each row is printed as lines of name and value. No value is truncated.
 
     Args:
         console: Where to.
-        columns: The columns.
-        rows: Their cells; plain text is printed as it is, without markup.
-        title: Stands above.
+        columns: Columns of the table.
+        rows: Cells of each row; a plain string is printed without markup.
+        title: Text above the table.
     """
     texts = [[_text(cell) for cell in row] for row in rows]
     shown = list(range(len(columns)))
@@ -93,7 +93,7 @@ def print_table(
 
 
 def print_lines(console: Console, lines: Sequence[tuple[str, str | Text]]) -> None:
-    """Print names and values, a line each; a value is broken where the line ends, and never cut."""
+    """Print one name and value per line; long values are wrapped, not truncated."""
     width = max(cell_len(name) for name, _ in lines)
     for name, value in lines:
         line = Text(f"{printable(name):{width}}  ", style="dim")

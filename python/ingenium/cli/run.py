@@ -47,45 +47,46 @@ __all__ = ["run"]
 def run(
     app: AppTarget,
     processes: Annotated[
-        bool, typer.Option("--processes", help="Give each component a process of its own.")
+        bool, typer.Option("--processes", help="Run each component in its own process.")
     ] = False,
     component: Annotated[
         str | None,
         typer.Option(
             "--component",
             metavar="NAME",
-            help="Run just this one, on the server that NATS_SERVER names. 'conductor' is the "
-            "part that keeps a replay of history in step.",
+            help="Run only this component, on the server that NATS_SERVER names. 'conductor' is "
+            "the process that keeps a replay in lockstep.",
         ),
     ] = None,
     verify: Annotated[
         bool,
         typer.Option(
-            "--verify", help="Replay again in this process, without a server, and compare."
+            "--verify",
+            help="Repeat the replay in one process, without a server, and compare the digests.",
         ),
     ] = False,
     exact: Annotated[
         bool,
         typer.Option(
             "--exact",
-            help="Refuse a replay whose result may depend on the speed of a program that reports "
-            "nothing.",
+            help="Refuse a replay whose result may depend on the speed of a program without "
+            "lockstep reports.",
         ),
     ] = False,
     adopt: Annotated[
         bool,
         typer.Option(
             "--adopt",
-            help="Live: you have looked. Take a stream that has lost messages, and what a broker "
-            "says, as they are now, and let orders leave in blocked symbols again.",
+            help="Live: accept the present state after a manual check. Continue with a stream "
+            "that has lost messages, adopt the positions of the broker, and unblock symbols.",
         ),
     ] = False,
     all_output: Annotated[
         bool,
         typer.Option(
             "--all-output",
-            help="Show every line that programs in other languages print, not only the first ones "
-            "and ten every five seconds.",
+            help="Show all output of programs in other languages, instead of the first lines and "
+            "ten every five seconds.",
         ),
     ] = False,
     trades: Annotated[
@@ -93,22 +94,25 @@ def run(
         typer.Option(
             "--trades",
             min=0,
-            help="History: how many of the last trades to print; 10 when left out.",
+            help="History: number of recent trades to print; 10 if omitted.",
         ),
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Live: print no line for each fill and denial.")
+        bool, typer.Option("--quiet", help="Live: do not print a line per fill and denial.")
     ] = False,
     json: Annotated[
         bool,
-        typer.Option("--json", help="Print the result, or a live app's money at the end, as JSON."),
+        typer.Option(
+            "--json", help="Print the result, or the final account of a live app, as JSON."
+        ),
     ] = False,
 ) -> None:
     """Run an app over NATS: history to its end, live data until Ctrl+C.
 
-    On live data each fill and denial is printed as it comes, and the account at the end. The
-    server is the one that NATS_SERVER names, or an embedded one. Ctrl+C or SIGTERM drains; the
-    code is 0 for a live app and 130 for a part of history. A second one exits at once.
+    On live data each fill and denial is printed as it arrives, and the account at the end. The
+    server is the one that NATS_SERVER names, or an embedded one. Ctrl+C or SIGTERM drains the app;
+    the exit code is then 0 for a live app and 130 for incomplete history. A second Ctrl+C exits at
+    once.
     """
     loaded = load_app(app)
     check_handlers(loaded)
@@ -130,7 +134,7 @@ def run(
         result = _run_component(loaded, component, settings, adopt=adopt, console=messages)
         verify = False
         if result is None and loaded.historical:
-            # In a process of its own: whoever started it passes on what it prints.
+            # A child process: the parent forwards its output.
             print_notes(messages, collect_notes([loaded.component(component)]))
     else:
         if not loaded.historical:
@@ -180,7 +184,7 @@ def _check_flags(
     of_live: Mapping[str, bool],
     of_whole: Mapping[str, bool],
 ) -> None:
-    """Refuse flags that would do nothing, each with whether it was given."""
+    """Refuse flags that have no effect in this run."""
     others, kind, other = of_live, "history", "live data"
     if not app.historical:
         others, kind, other = of_history, "live data", "history"
@@ -197,13 +201,13 @@ def _check_flags(
 
 
 def _hide_logged_denials() -> None:
-    """Keep the lines of the log about denials away, where the run prints each one."""
+    """Drop log lines about denials, since the run prints each denial."""
     for name in ("ingenium.portfolio", "ingenium.executor", "ingenium.brokers"):
         logging.getLogger(name).addFilter(lambda record: " is denied" not in record.getMessage())
 
 
 def _watch(app: App, console: Console, *, quiet: bool) -> RunWatch:
-    """Return what prints fills and denials while a live app runs."""
+    """Return a task that prints fills and denials while a live app runs."""
     from ingenium.operations.run_watch import RunWatch
 
     def say(text: str) -> None:
@@ -245,14 +249,14 @@ def _run_component(
         _hide_logged_denials()
 
     def on_ready(text: str) -> None:
-        # The parent of a component says it of all of them.
+        # The parent process reports this once for all components.
         if not settings.stop_with_input:
             console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
 
     try:
         return asyncio.run(run_component(app, component, settings, adopt=adopt, on_ready=on_ready))
     except FeedError as error:
-        # Whoever started it learns so that starting it again does not help.
+        # The exit code tells a supervisor that a restart does not help.
         print_error(error)
         raise typer.Exit(FEED_FAILED) from error
 
@@ -307,7 +311,7 @@ def _run_app(
 
 
 def _verify(target: str, result: ReplayResult, console: Console) -> bool | None:
-    """Hold a result against the same app in one process.
+    """Compare a result with the same app in one process.
 
     Returns:
         ``True``; ``None`` when the app cannot run in one process.
@@ -315,7 +319,7 @@ def _verify(target: str, result: ReplayResult, console: Console) -> bool | None:
     Raises:
         LockstepError: They differ.
     """
-    # Components keep what they have learned, so the second run needs fresh ones.
+    # Components keep their state, so the second run needs new ones.
     app = load_app(target)
     if any(isinstance(component, External) for component in app.components):
         console.print("[yellow]not compared:[/] a component is another program")
@@ -325,7 +329,7 @@ def _verify(target: str, result: ReplayResult, console: Console) -> bool | None:
     if again.events_digest != result.events_digest:
         raise LockstepError(
             f"the run over the bus gave events {result.events_digest}, the same app in one process "
-            f"{again.events_digest}: a component depends on something else than its events, such "
+            f"{again.events_digest}: a component depends on more than its events, such "
             "as the time of day, a random number or the order of a set"
         )
     return True

@@ -30,21 +30,19 @@ _Looker = Callable[[], Awaitable[list["AppStatus"]]]
 def status(
     app: AppName = None,
     server: ServerOption = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again and again, until Ctrl+C.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl+C.")] = False,
     every: Annotated[
-        float, typer.Option("--every", min=0.1, metavar="SECONDS", help="How often, with --watch.")
+        float, typer.Option("--every", min=0.1, metavar="SECONDS", help="Interval of --watch.")
     ] = 2.0,
     json: JsonFlag = False,
 ) -> None:
-    """Show whether an app runs and trades, its money, and how each of its components is.
+    """Show the state of an app: trading, account, orders, and each component.
 
-    Its account, positions, working orders, and the fills and denials of the present day (UTC).
-    Without APP, all live apps that have run in this directory. With --watch and --json, one JSON
-    object a line. The code is 0 when all that is shown runs, 3 when nothing runs, and 1 when a
-    component is dead or does not answer, or when the server cannot be reached; with --watch it is
-    that of the last look.
+    Shows account, positions, working orders, and the fills and denials of the current day (UTC).
+    Without APP, all live apps that have run in this directory are shown. With --watch and --json,
+    one JSON object is printed per line. The exit code is 0 when everything shown runs, 3 when
+    nothing runs, and 1 when a component is dead or does not answer, or when the server cannot be
+    reached; with --watch, the code of the last update.
     """
     from ingenium.operations.apps import find_apps
     from ingenium.operations.status import status_of
@@ -55,7 +53,7 @@ def status(
     readers = [TodayReader() for _ in places]
 
     async def observe() -> list[AppStatus]:
-        # Found again each time: an embedded server has another port after a restart.
+        # Looked up each time, since an embedded server gets a new port on restart.
         here = find_apps(settings_with(server), name) if watch else places
         readers.extend(TodayReader() for _ in here[len(readers) :])
         return await asyncio.gather(
@@ -75,7 +73,7 @@ def status(
 
 
 async def _watch(observe: _Looker, every: float, *, as_json: bool) -> list[AppStatus]:
-    """Show how apps are until somebody asks to stop; return the last that was seen."""
+    """Show the state of apps until interrupted, and return the last state."""
     from ingenium.deploy.local.signals import stop_signals
 
     console = make_console()
@@ -103,7 +101,7 @@ def _show(console: Console, found: list[AppStatus], *, as_json: bool) -> None:
 
     if as_json:
         sys.stdout.write(jsonlib.dumps({"apps": msgspec.to_builtins(found)}) + "\n")
-        # Who reads it wants each look when it comes.
+        # Flush, so that a reader of the pipe gets each update at once.
         sys.stdout.flush()
         return
     for each in found:
@@ -124,12 +122,12 @@ def _print(console: Console, status: AppStatus) -> None:
     if status.stream_end is not None:
         end = f", stream {status.stream} ends at {status.stream_end:,}"
     say(f"  server      {status.server or 'none'}{end}")
-    # That nothing runs is said already.
+    # The headline already says that nothing runs.
     if status.server_error and status.runs is True:
         say(f"  problem     {status.server_error}")
     for component in status.components:
         for text in _alarms(component):
-            # Not below its component, where it would be one line of many.
+            # Separate from its component, where the line would be lost among others.
             say(f"  {text}")
     if not status.components:
         return
@@ -138,7 +136,7 @@ def _print(console: Console, status: AppStatus) -> None:
         (each.name, each.role or "?", each.liveness.value, _last(each))
         for each in status.components
     ]
-    # Lines, and no table: a terminal wraps them, and nothing is cut.
+    # Lines instead of a table: a terminal wraps them, and nothing is truncated.
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row, component in zip(rows, status.components, strict=True):
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
@@ -171,7 +169,7 @@ def _alarms(component: ComponentState) -> list[str]:
 
 
 def _last(component: ComponentState) -> str:
-    """Say what a component handled last, or sent, and how far it is."""
+    """Describe the last event that a component handled or sent, and its progress."""
     if component.handled is None and component.last_sent is not None:
         sent = component.last_sent
         doubt = "" if sent.is_certain else ", by its role"
@@ -202,7 +200,7 @@ def _last(component: ComponentState) -> str:
 
 
 def _notes(component: ComponentState) -> list[str]:
-    """Say what else there is to know of a component, one text each."""
+    """Return further facts about a component, one text each."""
     found = [component.why] if component.why else []
     if component.error:
         found.append(component.error)

@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl+C does."""
+"""Handle SIGTERM like Ctrl+C."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contextlib import contextmanager
 __all__ = ["INTERRUPTED", "asked_to_stop"]
 
 INTERRUPTED = 130
-"""Exit code of a command that Ctrl+C or SIGTERM has ended."""
+"""Exit code of a command stopped by Ctrl+C or SIGTERM."""
 
 
 @contextmanager
 def asked_to_stop() -> Iterator[None]:
-    """Let SIGTERM raise `KeyboardInterrupt`, too, so that what is done is printed and kept."""
+    """Raise `KeyboardInterrupt` on SIGTERM, so that finished work is printed and kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def on_signal(_number: int, _frame: object) -> None:
-        # By way of SIGINT, for which a running event loop has a handler of its own.
+        # Raised as SIGINT, for which a running event loop has its own handler.
         signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, on_signal)

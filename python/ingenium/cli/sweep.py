@@ -40,14 +40,18 @@ __all__ = ["sweep"]
 
 def sweep(
     app: Annotated[
-        str, typer.Argument(metavar="APP", help="file.py:function, called with the parameters")
+        str,
+        typer.Argument(
+            metavar="APP",
+            help="file.py:function; the function is called with the parameters and returns an App",
+        ),
     ],
     param: Annotated[
         list[str],
         typer.Option(
             "--param",
             metavar="NAME=VALUES",
-            help="fast=5:50:5 (from, to, step) or kind=a,b; again for more.",
+            help="fast=5:50:5 (from, to, step) or kind=a,b; repeat for more parameters.",
         ),
     ],
     by: Annotated[
@@ -55,7 +59,7 @@ def sweep(
         typer.Option(
             "--by",
             metavar="FIGURE",
-            help=f"The figure to rank by, the higher the better: {', '.join(FIGURES)}.",
+            help=f"Statistic to rank by, highest first: {', '.join(FIGURES)}.",
         ),
     ] = "sharpe",
     where: Annotated[
@@ -63,28 +67,30 @@ def sweep(
         typer.Option(
             "--where",
             metavar="CONDITION",
-            help="Run only points that meet it, such as 'fast < slow'; again for more.",
+            help="Run only combinations that meet the condition, such as 'fast < slow'; repeat "
+            "for more.",
         ),
     ] = None,
     start: Annotated[
         str | None,
         typer.Option(
-            "--start", metavar="DAY", help="First day that counts; earlier bars are a warm-up."
+            "--start", metavar="DAY", help="First day of the result; earlier bars are the warm-up."
         ),
     ] = None,
     end: Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day.")] = None,
     random: Annotated[
         int | None,
-        typer.Option("--random", min=1, help="Run only so many, chosen at random."),
+        typer.Option("--random", min=1, help="Run this many combinations, chosen at random."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of what is chosen at random.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random choice.")] = 1,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")
+        int | None,
+        typer.Option("--workers", min=1, help="Number of processes; one per core if omitted."),
     ] = None,
     bayesian: Annotated[
         int | None,
         typer.Option(
-            "--bayesian", min=1, help="Run only so many, each chosen by what the others gave."
+            "--bayesian", min=1, help="Run this many combinations, chosen by Bayesian search."
         ),
     ] = None,
     walk_forward: Annotated[
@@ -92,18 +98,22 @@ def sweep(
         typer.Option(
             "--walk-forward",
             min=1,
-            help="Choose parameters on the past and judge them on what came after, so many times.",
+            help="Walk forward over this many folds: choose parameters in sample, judge them out "
+            "of sample.",
         ),
     ] = None,
     anchored: Annotated[
-        bool, typer.Option("--anchored", help="Walk forward with all history before each split.")
+        bool,
+        typer.Option(
+            "--anchored", help="Walk forward with all history before each split in sample."
+        ),
     ] = False,
     nats: Annotated[
         bool,
         typer.Option(
             "--nats",
-            help="Let workers (ingenium worker) run them, on any machine: over the server that "
-            "NATS_SERVER names, or an embedded one.",
+            help="Let workers (ingenium worker) on any machine run the backtests, over the "
+            "server that NATS_SERVER names, or an embedded one.",
         ),
     ] = False,
     report: Annotated[
@@ -111,19 +121,20 @@ def sweep(
         typer.Option(
             "--report",
             metavar="FILE",
-            help="Write a report of the best run to this HTML file; runs it twice more, once on a "
-            "harsher exchange.",
+            help="Write a report of the best run to this HTML file; that run is repeated twice, "
+            "once on a harsher exchange.",
         ),
     ] = None,
-    folder: Annotated[Path, typer.Option("--folder", help="Where the runs are kept.")] = Path(
+    folder: Annotated[Path, typer.Option("--folder", help="Folder of the results.")] = Path(
         ".ingenium/sweep"
     ),
-    top: Annotated[int, typer.Option("--top", min=0, help="How many of the best to print.")] = 10,
+    top: Annotated[int, typer.Option("--top", min=0, help="Number of best runs to print.")] = 10,
     json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON lines.")] = False,
 ) -> None:
-    """Backtest an app with many choices of its parameters, on all cores.
+    """Run many backtests of an app with different parameters, on all cores.
 
-    Each run is kept as soon as it is done: a sweep that was stopped goes on where it was.
+    Each result is stored as soon as the run is done, so a stopped sweep continues with the
+    remaining runs.
     """
     messages = make_console(stderr=True)
     _check_figure(by)
@@ -195,7 +206,7 @@ def sweep(
     if folds is not None:
         print_failures(messages, folds)
     if not json:
-        # All runs read the same data, the one that was stored as well.
+        # All runs read the same data, including the stored one.
         noted = next((each.manifest for each in runs if each.manifest.get("notes")), {})
         print_notes(messages, [DataNote(**row) for row in noted.get("notes", ())])
     if json:
@@ -256,8 +267,8 @@ def _each_once(pieces: Sequence[Sweep]) -> list[SweepRun]:
 def _say_stopped(console: Console, work: Sweep, *, walk_forward: int | None) -> None:
     done = "" if walk_forward is not None else f" after {work.count:,} of {work.total:,} runs"
     console.print(
-        f"stopped{done}: what is done is kept in {printable(str(work.path))}, and the same command "
-        "goes on from there",
+        f"stopped{done}: finished runs are kept in {printable(str(work.path))}, and the same "
+        "command continues from there",
         style="yellow",
         markup=False,
         highlight=False,
@@ -276,6 +287,7 @@ def _as_json(
             "events_digest": each.events_digest,
             "bust": each.is_bust,
             "problems": list(each.problems),
+            "denied_orders": each.denied_orders,
         }
         for each in runs
     ]
@@ -340,7 +352,7 @@ def _walk(
 def _history(
     make: Callable[..., Sweep], points: list[Point], pool: Pool
 ) -> tuple[datetime, datetime]:
-    """Return the first and the last instant of the data, as a run of any of the points has it."""
+    """Return the first and the last instant of the data, equal for all points."""
     runs = make(points[:1]).run(pool=pool)
     if runs[0].error and len(points) > 1:
         runs = make(points).run(pool=pool)

@@ -1,4 +1,4 @@
-"""What a sweep prints."""
+"""Text output of sweeps and walk-forward runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REASONS = 3
 
 
 def all_failed(runs: Sequence[SweepRun]) -> str:
-    """Say that all of some runs failed, with the reasons counted, in one line."""
+    """Summarize in one line that all runs failed, with counted reasons."""
     tally = Tally()
     for run in runs:
         tally.add(run.error)
@@ -48,7 +48,7 @@ def print_runs(
     by: str,
     top: int,
 ) -> None:
-    """Print the best runs, a heat map for two parameters, what failed, and how much is luck."""
+    """Print the best runs, a heat map of two parameters, failures, and the odds of luck."""
     scored = [(value, run) for run in runs if (value := run.score(by)) is not None]
     failed = [run for run in runs if run.error]
     busts = [run for run in runs if run.is_bust and not run.error]
@@ -93,13 +93,19 @@ def print_runs(
 
 
 def _print_problems(console: Console, runs: list[SweepRun], best: SweepRun | None) -> None:
-    """Print the problems of the best run, and how many other runs have some."""
+    """Print the problems of the best run, and the number of runs with problems."""
     if best is not None and best.problems:
         print_problems(console, best.problems)
     count = sum(bool(run.problems) for run in runs)
     if count:
         console.print(
             f"[yellow]problems:[/] {count:,} of {len(runs):,} runs have some, which --json lists",
+            highlight=False,
+        )
+    denied = sum(bool(run.denied_orders) for run in runs)
+    if denied:
+        console.print(
+            f"[yellow]risk limits[/] denied orders in {denied:,} of {len(runs):,} runs",
             highlight=False,
         )
 
@@ -179,7 +185,7 @@ def _warn_of_luck(console: Console, runs: list[SweepRun], best: SweepRun) -> Non
 
 
 def print_failures(console: Console, walk: WalkForward) -> None:
-    """Name the folds that failed or say little; what is said of all is of those that did not."""
+    """Print the folds that failed or traded nothing; summaries leave the failed ones out."""
     for number, fold in enumerate(walk.folds, 1):
         if fold.error:
             text = escaped(fold.error)
@@ -201,7 +207,7 @@ def print_failures(console: Console, walk: WalkForward) -> None:
 
 
 def print_folds(console: Console, messages: Console, walk: WalkForward, by: str) -> None:
-    """Print what each fold chose and gave, and what that says of the choice."""
+    """Print the choice and the result of each fold, and the walk-forward efficiency."""
     columns = [
         Column("chosen until", right=True, rank=1),
         Column("judged until", right=True),
@@ -214,7 +220,7 @@ def print_folds(console: Console, messages: Console, walk: WalkForward, by: str)
     rows: list[list[str | Text]] = [
         [
             *(f"{time:%Y-%m-%d}" for time in (fold.window.split, fold.window.end)),
-            # A line each, so that names of parameters are not broken.
+            # One per line, so that parameter names are not broken.
             Text("\n".join(printable(f"{name}={value}") for name, value in fold.point.items())),
             figure_text(by, fold.inside.figure(by)),
             figure_text(by, fold.outside.figure(by)),

@@ -16,7 +16,7 @@ __all__ = ["run_remotely"]
 
 
 def run_remotely(messages: Console, work: Sweep, on_run: OnRun) -> list[SweepRun]:
-    """Put what is not done on a queue, and return all runs in the order of the points."""
+    """Queue the runs that are not done, and return all runs in the order of the points."""
     return asyncio.run(_coordinate(messages, work, on_run, Settings.from_environment()))
 
 

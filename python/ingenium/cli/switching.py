@@ -20,19 +20,22 @@ if TYPE_CHECKING:
 
 __all__ = ["halt", "reduce", "resume"]
 
-Reason = Annotated[str, typer.Option("--reason", help="Why, in words; everybody is told.")]
+Reason = Annotated[
+    str, typer.Option("--reason", help="Reason, shown to all components and in ingenium status.")
+]
 
 
 def halt(
     app: AppName = None, reason: Reason = "", server: ServerOption = None, json: JsonFlag = False
 ) -> None:
-    """Halt trading: no order leaves any more, and working ones are canceled.
+    """Halt trading: send no more orders, and cancel working ones.
 
-    Writes the file HALT into the folder of the app, which halts it on this machine with or without
-    a server, and says so on the bus. Then portfolio and executor are asked whether it holds for
-    them. The first line says what holds. Without APP, all live apps that have run in this
-    directory. The code is 0 only when it holds everywhere; 1 when the word did not reach a server
-    or a component does not confirm it, though the file may hold.
+    Writes the file HALT into the folder of the app, which halts the app on this machine with or
+    without a server, and publishes a control event. Portfolio and executor are then asked to
+    confirm. The first line of the output says what is halted. Without APP, all live apps that have
+    run in this directory are halted. The exit code is 0 only when the halt is confirmed everywhere,
+    and 1 when the event did not reach a server or a component does not confirm, even though the
+    file may be in effect.
     """
     _restrict(TradingState.HALTED, app, reason, server, as_json=json)
 
@@ -40,7 +43,7 @@ def halt(
 def reduce(
     app: AppName = None, reason: Reason = "", server: ServerOption = None, json: JsonFlag = False
 ) -> None:
-    """Let only orders through that make positions smaller; otherwise as halt."""
+    """Restrict trading to orders that reduce positions; otherwise like halt."""
     _restrict(TradingState.REDUCING, app, reason, server, as_json=json)
 
 
@@ -50,11 +53,13 @@ def resume(
     server: ServerOption = None,
     yes: Annotated[
         str | None,
-        typer.Option("--yes", metavar="NAME", help="The app's name, in place of typing it."),
+        typer.Option(
+            "--yes", metavar="NAME", help="Name of the app, instead of typing it at the prompt."
+        ),
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Let trading go on after halt or reduce, or after a limit of risk has stopped it."""
+    """Resume trading after halt or reduce, or after a risk limit stopped it."""
     from ingenium.operations import release
     from ingenium.operations.apps import find_app
 
@@ -112,7 +117,7 @@ def _show(results: list[SwitchResult], *, as_json: bool) -> None:
 
 
 def _print(console: Console, errors: Console, done: SwitchResult) -> None:
-    """Say what holds now, and then what does not."""
+    """Print the parts that confirmed, then the parts that did not."""
     from ingenium.runtime.durable.control import ControlDelivery
 
     is_release = done.state is TradingState.ACTIVE
@@ -126,23 +131,26 @@ def _print(console: Console, errors: Console, done: SwitchResult) -> None:
     elif is_release and not done.file_error:
         say(f"  file    {done.file} was not there")
     if done.reached is ControlDelivery.STREAM:
-        say(f"  stream  {done.stream} at {done.server} has kept it: all get it, later ones too")
+        say(
+            f"  stream  {done.stream} at {done.server} has stored it: all components get it, also "
+            "later ones"
+        )
     elif done.reached is ControlDelivery.SUBSCRIBERS:
-        say(f"  server  {done.server} gave it to those who are connected, and keeps nothing")
+        say(f"  server  {done.server} sent it to connected components, and stores nothing")
     for name in done.confirmed:
-        say(f"  holds   for {name}, which says so")
+        say(f"  holds   for {name}, confirmed")
     for name in done.unheard:
-        say(f"  unknown {name} runs, and never says whether it trades")
+        say(f"  unknown {name} runs, and never reports whether it trades")
     for name, why in done.unconfirmed.items():
         say(f"  not     {name} {why}", errors)
     for error in filter(None, (done.file_error, done.server_error)):
         say(f"  error   {error}", errors)
     if not done.is_complete:
-        say("  say it again when that is mended", errors)
+        say("  repeat the command when that is fixed", errors)
 
 
 def _headline(done: SwitchResult) -> str:
-    """Say in the first line whether it holds."""
+    """Return the first line of the output, which says whether the state is in effect."""
     from ingenium.runtime.durable.control import ControlDelivery
 
     state = done.state.value
@@ -150,13 +158,13 @@ def _headline(done: SwitchResult) -> str:
         return state
     if done.state is TradingState.ACTIVE:
         if done.file_error:
-            return "NOT ACTIVE: the file still restricts trading, and nothing was said"
+            return "NOT ACTIVE: the file still restricts trading, and no event was sent"
         if done.reached is ControlDelivery.NOBODY:
             gone = "the file is removed, but " if done.file_changed else ""
-            return f"NOT ACTIVE: {gone}what was said on the bus still holds"
+            return f"NOT ACTIVE: {gone}the last control event still applies"
         return f"NOT ACTIVE everywhere: {_what_lacks(done)}"
     if not done.holds_anywhere:
-        return f"NOT {state.upper()}: neither file nor server have taken it"
+        return f"NOT {state.upper()}: neither file nor server accepted it"
     if done.reached is ControlDelivery.NOBODY:
         return f"{state} on this machine only, by the file"
     return f"{state}, but not everywhere: {_what_lacks(done)}"
@@ -165,5 +173,5 @@ def _headline(done: SwitchResult) -> str:
 def _what_lacks(done: SwitchResult) -> str:
     lacks = ["the file is not written"] if done.file_error else []
     lacks += [f"{name} {why}" for name, why in done.unconfirmed.items()]
-    lacks += [f"{name} never says whether it trades" for name in done.unheard]
+    lacks += [f"{name} never reports whether it trades" for name in done.unheard]
     return "; ".join(lacks)

@@ -25,16 +25,17 @@ def tap(
         str, typer.Argument(help="A subject, or a wildcard such as 'ingenium.ingestor.data.>'.")
     ] = ALL_EVENTS,
     json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line, unreadable ones too.")
+        bool,
+        typer.Option("--json", help="Print one JSON object per line, for unreadable messages too."),
     ] = False,
     count: Annotated[
-        int | None, typer.Option("--count", min=1, help="Stop after this many.")
+        int | None, typer.Option("--count", min=1, help="Stop after this many events.")
     ] = None,
 ) -> None:
     """Print every event on the bus, until Ctrl+C.
 
-    A line says kind, time, sender and symbol, and then what the event is about. A time with a ~ is
-    that of its arrival, of an event without one.
+    A line shows kind, time, sender and symbol, and then the content of the event. A time followed
+    by ~ is the time of arrival of an event without a time.
 
     The server is the one that NATS_SERVER names, or the embedded one of an app that runs in this
     directory.
@@ -70,7 +71,7 @@ async def _tap(subject: str, settings: Settings, *, as_json: bool, count: int | 
             sys.stdout.write(write(message) + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
-            # The reader, such as head, has seen enough; what is still in the buffer goes nowhere.
+            # The reader, such as head, has closed the pipe; discard the buffer.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             done.set_result(None)
             return

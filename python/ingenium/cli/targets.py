@@ -1,4 +1,4 @@
-"""Which app a command is about: a name, or a file that defines it."""
+"""Resolve the app of a command: a name, or a file that defines the app."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ingenium.components import load_app
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 
 __all__ = [
@@ -30,14 +31,14 @@ AppName = Annotated[
     str | None,
     typer.Argument(
         metavar="APP",
-        help="Name of the app, or the file or module that defines it; not needed where one app "
-        "only has run in this directory.",
+        help="Name of the app, or the file or module that defines it; optional if only one app "
+        "has run in this directory.",
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ServerOption = Annotated[
     str | None,
-    typer.Option("--server", metavar="URL", help="In place of NATS_SERVER."),
+    typer.Option("--server", metavar="URL", help="Server, instead of NATS_SERVER."),
 ]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
@@ -47,8 +48,8 @@ def app_name(target: str | None) -> str | None:
     """Return the name of an app.
 
     Args:
-        target: A name, which is taken as it is, so that a halt never fails over the app's own
-            code; or what ``ingenium run`` takes.
+        target: A name, which is used as given, so that a halt never fails because of an error in
+            the app's code; or a target of ``ingenium run``.
 
     Raises:
         ConfigError: There is no such app.
@@ -62,7 +63,7 @@ def app_and_roster(target: str | None) -> tuple[str | None, dict[str, str]]:
     """Return the name of an app, and the roles of its components by name.
 
     Args:
-        target: As for `app_name`; of a name alone no components are known.
+        target: As for `app_name`; a name alone gives no components.
 
     Raises:
         ConfigError: There is no such app.
@@ -70,20 +71,20 @@ def app_and_roster(target: str | None) -> tuple[str | None, dict[str, str]]:
     if target is None or _NAME.fullmatch(target):
         return target, {}
     app = load_app(target)
-    return app.name, {component.name: component.role for component in app.components}
+    return app.name, {component.name: role_of(component) for component in app.components}
 
 
 def settings_with(server: str | None) -> Settings:
-    """Return the settings, with a server that the command line names."""
+    """Return the settings with the server of the command line."""
     settings = Settings.from_environment()
     return settings.at_server(server) if server else settings
 
 
 def person() -> str:
-    """Return who uses the command line: ``"ann@trader-1"``."""
+    """Return user and host of the caller: ``"ann@trader-1"``."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
-        # No name for the number of this user, as in some containers.
+        # The user id has no name, as in some containers.
         user = "somebody"
     return f"{user}@{socket.gethostname() or 'here'}"

@@ -29,10 +29,10 @@ def verify(
     app: AppTarget,
     json: JsonFlag = False,
 ) -> None:
-    """Make the books of a live app anew from the stream alone, and compare them with its own.
+    """Rebuild the books of a live app from the stream, and compare them with its stored books.
 
-    Positions and working orders are compared with the executor's journal and its broker, too. The
-    app may run meanwhile. The code is 1 when anything differs, or cannot be compared.
+    Positions and working orders are also compared with the executor's journal and its broker. The
+    app may be running. The exit code is 1 when anything differs or cannot be compared.
     """
     import msgspec
 
@@ -45,7 +45,7 @@ def verify(
     place = find_app(Settings.from_environment(), loaded.name)
     began = monotonic()
     messages = make_console(stderr=True)
-    # A million orders are kept meanwhile, and looking through them for circles finds none.
+    # A million orders are alive at once, and the garbage collector would find no cycles among them.
     gc.disable()
     with StepProgress(messages, f"books of {portfolio.name}", "messages") as progress:
         executor = loaded.executor if isinstance(loaded.executor, Executor) else None

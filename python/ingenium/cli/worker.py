@@ -18,17 +18,18 @@ __all__ = ["worker"]
 
 def worker(
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")
+        int | None,
+        typer.Option("--workers", min=1, help="Number of processes; one per core if omitted."),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line, for each run.")
+        bool, typer.Option("--json", help="Print one JSON object per line, for each run.")
     ] = False,
 ) -> None:
     """Run the backtests of ``ingenium sweep --nats``, until Ctrl+C.
 
-    Start it where the app's file is, under the same name as there. The server is the one that
-    NATS_SERVER names, or the embedded one of a sweep that runs in this directory. What is under way
-    when it ends is done by another worker.
+    Start the worker where the app's file is, under the same name as in the sweep. The server is the
+    one that NATS_SERVER names, or the embedded one of a sweep that runs in this directory. A run
+    that is unfinished when the worker stops is taken over by another worker.
     """
     settings = Settings.from_environment()
     asyncio.run(_work(workers or os.cpu_count() or 1, settings, as_json=json))
@@ -88,4 +89,4 @@ async def _work(processes: int, settings: Settings, *, as_json: bool) -> None:
             try:
                 await working
             except asyncio.CancelledError:
-                messages.print("stopped; what was under way is left to others")
+                messages.print("stopped; unfinished runs are left to other workers")

@@ -10,9 +10,11 @@ from ingenium.components.base import Component
 from ingenium.components.blame import line_of
 from ingenium.components.executor import Executor
 from ingenium.components.external import External
+from ingenium.components.handle_of import handle_of
 from ingenium.components.histories import check_warm_up, histories_of
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.ingestor_feed import OnEnd
+from ingenium.components.middleware import Middleware
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ConfigError
@@ -40,20 +42,22 @@ class App:
             the order of a backtest: one or several ingestors that read history. What strategies
             say meanwhile is dropped. Ignored by portfolio and executor, and by strategies in other
             languages. None when left out.
-        risk: What orders are held against on live data; the standard limits when left out.
-            Backtests and replays do without; so does an app whose executor is on the time of the
-            data, ``PaperExecutor(clock="data")``, unless limits are given.
+        risk: Limits that orders are held against, on live data, in backtests and in replays. When
+            left out, live data has the standard limits, unless the executor is on the time of the
+            data, ``PaperExecutor(clock="data")``, and backtests and replays have none.
         name: Lower-case letters, digits, ``-`` and ``_``; several apps on one server need several.
         prefix: What all subjects of the app begin with on the server, so that several apps on one
             server do not work each other's orders: ``"paper"`` makes ``ingenium.strategy.signal``
             ``paper.ingenium.strategy.signal`` there. None when left out.
+        middleware: Called around each handler of the app's components, in backtests and on a bus;
+            see `Middleware`. None when left out.
         on_end: What follows when `Ingestor.ingest` has ended, on live data. ``"restart"``: it is
             started again, a little later each time. ``"stop"``: the app ends, once the `ingest` of
             each of its ingestors has returned, or with an error when one has raised.
 
     Raises:
-        ConfigError: A component is missing, has the wrong role, or two have one name; or the
-            limits are none.
+        ConfigError: A component is missing, has the wrong role, or two have one name; or limits
+            or middleware are of another type.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class App:
         executor: Executor | External | None = None,
         warm_up: Ingestor | Sequence[Ingestor] | None = None,
         risk: RiskLimits | None = None,
+        middleware: Sequence[Middleware] = (),
         name: str = "app",
         prefix: str = "",
         on_end: OnEnd = "restart",
@@ -83,6 +88,10 @@ class App:
             raise ConfigError(f"on_end is {on_end!r}: use 'restart' or 'stop'")
         self.on_end: OnEnd = on_end
         self.risk = _limits(risk, self.executor)
+        self.limits_history = risk is not None
+        """Whether `risk` holds in backtests and replays, too; ``backtest.run(app, risk=False)``
+        turns it off."""
+        self.middleware = _middleware(middleware)
         self.warm_up = histories_of(warm_up)
         self.components: tuple[Component, ...] = (
             *self.ingestors,
@@ -114,7 +123,7 @@ class App:
             )
         if (
             isinstance(self.executor, Executor)
-            and self.executor.works_at_broker
+            and handle_of(self.executor).works_at_broker
             and self.historical
         ):
             raise ConfigError(
@@ -140,7 +149,9 @@ class App:
                     f"{type(component).__name__}: pass name= to one of them"
                 )
         kinds = {
-            ingestor.historical for ingestor in self.ingestors if isinstance(ingestor, Ingestor)
+            handle_of(ingestor).historical
+            for ingestor in self.ingestors
+            if isinstance(ingestor, Ingestor)
         }
         if len(kinds) > 1:
             raise ConfigError(
@@ -162,7 +173,7 @@ class App:
     def historical(self) -> bool:
         """Whether the app replays history, in lockstep and with an end, or runs on live data."""
         return all(
-            ingestor.historical if isinstance(ingestor, Ingestor) else ingestor.reports
+            handle_of(ingestor).historical if isinstance(ingestor, Ingestor) else ingestor.reports
             for ingestor in self.ingestors
         )
 
@@ -203,9 +214,20 @@ def _one_of(role: str, component: _ComponentT | None) -> _ComponentT | None:
     return component
 
 
+def _middleware(middleware: object) -> tuple[Middleware, ...]:
+    found = tuple(middleware) if isinstance(middleware, Iterable) else (middleware,)
+    for each in found:
+        if not isinstance(each, Middleware):
+            raise ConfigError(
+                f"middleware holds {each!r}: pass a list of objects whose class is a subclass of "
+                "ingenium.Middleware, such as [Tracing()]"
+            )
+    return found
+
+
 def _limits(risk: object, executor: Component | None) -> RiskLimits:
     if risk is None:
-        if isinstance(executor, Executor) and executor.is_on_data_time:
+        if isinstance(executor, Executor) and handle_of(executor).is_on_data_time:
             # History comes faster than it happened, and the last price may be ahead of an order.
             return RiskLimits(price_collar=None, max_orders_per_second=None, duplicate_seconds=None)
         return RiskLimits()
@@ -220,14 +242,25 @@ def _check_role(role: str, argument: str, component: object) -> None:
     if isinstance(component, type) and issubclass(component, Component):
         name = component.__name__
         raise ConfigError(f"{argument} holds the class {name}: pass {name}(), not the class")
-    if not isinstance(component, Component) or component.role != role:
-        what = "an object" if not isinstance(component, Component) else f"a {component.role}"
+    kind = _kind_of(component)
+    if kind != role:
+        what = "an object" if not kind else f"a {kind}"
         raise ConfigError(
             f"{argument} holds {what} of type {type(component).__name__}: pass a {role}"
         )
-    if not hasattr(component, "outbox"):
+    if not hasattr(component, "_handle"):
         cls = type(component)
         raise ConfigError(
             f"{cls.__name__}.__init__{line_of(cls.__init__)} does not call that of its base class: "
             "write super().__init__() as its first line"
         )
+
+
+def _kind_of(component: object) -> str:
+    """Return the role of a component; empty for another object."""
+    if isinstance(component, External):
+        return component.role
+    for base in (Ingestor, Strategy, Portfolio, Executor):
+        if isinstance(component, base):
+            return base.__name__.lower()
+    return "component" if isinstance(component, Component) else ""

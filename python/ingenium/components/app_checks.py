@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from ingenium.components.app import App
 from ingenium.components.blame import line_of
+from ingenium.components.overrides import overrides_of
 from ingenium.components.portfolio import Portfolio
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError
@@ -15,8 +16,8 @@ __all__ = ["check_handlers", "meant_handler", "missing_handlers"]
 _HANDLERS = ("on_", "handle_")
 
 
-def _handlers(base: type) -> tuple[str, ...]:
-    return tuple(n for n in dir(base) if n.startswith(_HANDLERS) and n != "on_stop")
+def _handlers(base: type) -> frozenset[str]:
+    return frozenset(n for n in dir(base) if n.startswith(_HANDLERS) and n != "on_stop")
 
 
 _OF_STRATEGY = _handlers(Strategy)
@@ -51,22 +52,14 @@ def missing_handlers(app: App) -> list[str]:
 
 
 def _is_silent(strategy: Strategy) -> bool:
-    return type(strategy) is not Strategy and not _overrides(strategy, Strategy, _OF_STRATEGY)
+    return type(strategy) is not Strategy and not overrides_of(strategy, Strategy) & _OF_STRATEGY
 
 
 def _is_deaf(portfolio: object) -> bool:
     return (
         isinstance(portfolio, Portfolio)
         and type(portfolio) is not Portfolio
-        and not _overrides(portfolio, Portfolio, _OF_PORTFOLIO)
-    )
-
-
-def _overrides(component: object, base: type, names: tuple[str, ...]) -> bool:
-    cls = type(component)
-    return any(
-        name in vars(component) or getattr(cls, name, None) is not getattr(base, name, None)
-        for name in names
+        and not overrides_of(portfolio, Portfolio) & _OF_PORTFOLIO
     )
 
 
@@ -74,7 +67,7 @@ def meant_handler(component: Strategy | Portfolio) -> str:
     """Say which method of a class was meant to be a handler; empty when none looks like one."""
     base: type = Strategy if isinstance(component, Strategy) else Portfolio
     names = _OF_STRATEGY if base is Strategy else _OF_PORTFOLIO
-    public = {each.replace("_", ""): each for each in names if each.startswith("on_")}
+    public = {each.replace("_", ""): each for each in sorted(names) if each.startswith("on_")}
     cls = type(component)
     for each in cls.__mro__[: cls.__mro__.index(base)]:
         for name, value in vars(each).items():
@@ -89,6 +82,6 @@ def meant_handler(component: Strategy | Portfolio) -> str:
 def _said(component: Strategy | Portfolio, wanted: str) -> str:
     meant = meant_handler(component)
     return (
-        f"{component.role} {component.name!r} can do nothing, since {type(component).__name__} "
+        f"{component} can do nothing, since {type(component).__name__} "
         f"overrides neither {wanted}{f': {meant}' if meant else ''}"
     )

@@ -14,6 +14,7 @@ from types import ModuleType
 from ingenium.components.app import App
 from ingenium.components.app_source import check_source
 from ingenium.components.blame import text_of, where
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ConfigError
 
 __all__ = ["load_app", "load_factory"]
@@ -33,7 +34,7 @@ def load_app(target: str) -> App:
     """
     found = _find(target)
     place, _ = _split(target)
-    has_run = isinstance(found, App) and any(each.has_run for each in found.components)
+    has_run = isinstance(found, App) and any(handle_of(each).has_run for each in found.components)
     if has_run and not place.endswith(".py"):
         # A module is imported once only, and its app is good for one run.
         importlib.reload(_import_module(place))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ingenium.components.base import Component
+from ingenium.components.handle import ComponentHandle
 from ingenium.errors import ConfigError
 from ingenium.subjects.names import check_symbol
 
@@ -27,9 +28,9 @@ class External(Component):
     ingestor that reports nothing cannot be replayed, since nothing tells when it has sent all of an
     instant: an app with one runs on live data.
 
-    In a live app a program is ready when it has said so in a report, or when the server shows its
-    subscriptions. What it prints is thinned; all of it is in ``<name>.out`` in the app's data
-    folder.
+    In a live app a program is ready when its status says so, or, if it reports nothing, when the
+    server shows its subscriptions. What it prints is thinned; all of it is in ``<name>.out`` in the
+    app's data folder.
 
     Args:
         role: ``"strategy"``, ``"portfolio"``, ``"executor"`` or ``"ingestor"``.
@@ -37,7 +38,7 @@ class External(Component):
         name: See `Component`.
         symbols: The symbols that it subscribes to, or that an ingestor sends; ``None`` for all.
             The replay starts when the server knows its subscriptions.
-        reports: Whether it publishes reports.
+        reports: Whether it publishes reports in a replay, and its status on live data.
         settle_seconds: How long to wait for one that does not report. Too short, and what it
             sends late is counted to a later instant.
         follows_prefix: Whether it reads ``INGENIUM_PREFIX`` and puts it, and a dot, before every
@@ -63,6 +64,7 @@ class External(Component):
         directory: str | Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        self.role = role
         super().__init__(name or role)
         if role not in _ROLES:
             raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(_ROLES)}")
@@ -74,7 +76,6 @@ class External(Component):
             raise ConfigError("command is empty: pass program and arguments, or None")
         if not settle_seconds > 0:
             raise ConfigError(f"settle_seconds {settle_seconds} is not positive: try 0.02")
-        self.role = role
         self.command = None if command is None else tuple(command)
         self.symbols = None if symbols is None else tuple(symbols)
         for symbol in self.symbols or ():
@@ -84,3 +85,6 @@ class External(Component):
         self.follows_prefix = follows_prefix
         self.directory = None if directory is None else Path(directory)
         self.environment = dict(environment or {})
+
+    def _make_handle(self) -> ComponentHandle:
+        return ComponentHandle(self.name, self.role)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingenium.components.handle_of import handle_of
 from ingenium.components.ingestor import Ingestor
 from ingenium.errors import ConfigError
 
@@ -30,7 +31,7 @@ def histories_of(warm_up: Ingestor | Sequence[Ingestor] | None) -> tuple[Ingesto
                 f"warm_up holds an object of type {type(ingestor).__name__}: pass ingestors of "
                 "history, such as CsvIngestor('history.csv')"
             )
-        if not ingestor.historical:
+        if not handle_of(ingestor).historical:
             raise ConfigError(
                 f"warm_up holds {ingestor.name!r}, which is an ingestor of live data: pass one "
                 "that overrides read() or read_bars(), such as CsvIngestor('history.csv')"

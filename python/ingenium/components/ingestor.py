@@ -8,10 +8,10 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from ingenium.clock import format_time
 from ingenium.components.base import Component
+from ingenium.components.handle import ComponentHandle
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, write_plainly
 from ingenium.ids import make_id
@@ -40,6 +40,43 @@ class DataNote:
     text: str
 
 
+class IngestorHandle(ComponentHandle):
+    """What the runtime holds of an ingestor.
+
+    Args:
+        name: Name of the ingestor.
+        historical: Whether it reads history, rather than live data.
+    """
+
+    def __init__(self, name: str, *, historical: bool) -> None:
+        super().__init__(name, "ingestor")
+        self.historical = historical
+        """Whether it reads history, rather than live data."""
+        self.first_time: datetime | None = None
+        """When the first event of its last run was known: `Ingestor.read` begins there in each
+        run."""
+
+    def identify(self, event: DataEvent) -> None:
+        """Fill the empty id of an event from what it says: source, symbol, time and length.
+
+        So a bar that is read again, in another run or from another start, has the same id.
+        """
+        if event.id:
+            return
+        ohlc = event.ohlc
+        if ohlc is None:
+            event.id = make_id("data", self.name, event.symbol, event.timestamp, event.type)
+        else:
+            event.id = make_id(
+                "data", self.name, event.symbol, event.timestamp, ohlc.period or "", ohlc.close
+            )
+
+    def name_bar(self, bar: Bar) -> str:
+        """Return the id of a bar's event, as `identify` makes it, without making the event."""
+        period = format_period(bar.period) if bar.period else ""
+        return make_id("data", self.name, bar.symbol, format_time(bar.end), period, bar.close_text)
+
+
 class Ingestor(Component):
     """Feeds market data into the system.
 
@@ -52,19 +89,17 @@ class Ingestor(Component):
     ``on_end`` of `App`.
     """
 
-    role = "ingestor"
+    _handle: IngestorHandle
 
     zone: tzinfo = UTC
     """Zone of the market's days: a backtest puts shorter bars together by days of this zone."""
 
-    first_time: datetime | None = None
-    """When the first event of its last run was known: `read` begins there in each run."""
-
-    @property
-    def historical(self) -> bool:
-        """Whether this ingestor reads history, rather than live data."""
-        cls = type(self)
-        return cls.read is not Ingestor.read or cls.read_bars is not Ingestor.read_bars
+    def _make_handle(self) -> IngestorHandle:
+        own = overrides_of(self, Ingestor)
+        return IngestorHandle(
+            self.name,
+            historical=bool(own & {"read", "read_bars"}),
+        )
 
     def read(self) -> Iterator[DataEvent] | AsyncIterator[DataEvent]:
         """Yield the events of history in the order of the time at which each was known.
@@ -120,32 +155,8 @@ class Ingestor(Component):
             SubjectError: Its symbol cannot be part of a subject; nothing is sent.
         """
         write_plainly(event)
-        self.identify(event)
-        return self._send(event, "data")
-
-    def identify(self, event: DataEvent) -> None:
-        """Fill the empty id of an event from what it says: source, symbol, time and length.
-
-        So a bar that is read again, in another run or from another start, has the same id.
-        """
-        if event.id:
-            return
-        ohlc = event.ohlc
-        if ohlc is None:
-            event.id = make_id("data", self.name, event.symbol, event.timestamp, event.type)
-        else:
-            event.id = make_id(
-                "data", self.name, event.symbol, event.timestamp, ohlc.period or "", ohlc.close
-            )
-
-    def name_bar(self, bar: Bar) -> str:
-        """Return the id of a bar's event, as `identify` makes it, without making the event."""
-        if type(self).identify is not Ingestor.identify:
-            event = msgspec.structs.replace(bar, name=None).event
-            self.identify(event)
-            return event.id or ""
-        period = format_period(bar.period) if bar.period else ""
-        return make_id("data", self.name, bar.symbol, format_time(bar.end), period, bar.close_text)
+        self._handle.identify(event)
+        return self._handle.send(event, "data")
 
 
 def collect_notes(components: Iterable[object]) -> tuple[DataNote, ...]:
@@ -160,16 +171,13 @@ def collect_notes(components: Iterable[object]) -> tuple[DataNote, ...]:
 
 
 def source_named_by(namer: Callable[[Bar], str] | None) -> str | None:
-    """Return the name of the ingestor whose `name_bar` this is.
+    """Return the name of the ingestor whose `IngestorHandle.name_bar` this is.
 
     Returns:
-        The name; ``None`` where the ingestor has a way of its own to name events, or for any other
-        function. With a name, the id of a bar's event is `make_id` of ``data``, that name, symbol,
-        end, length and close.
+        The name; ``None`` for any other function. With a name, the id of a bar's event is
+        `make_id` of ``data``, that name, symbol, end, length and close.
     """
-    if getattr(namer, "__func__", None) is not Ingestor.name_bar:
+    if getattr(namer, "__func__", None) is not IngestorHandle.name_bar:
         return None
-    ingestor = getattr(namer, "__self__", None)
-    if not isinstance(ingestor, Ingestor) or type(ingestor).identify is not Ingestor.identify:
-        return None
-    return ingestor.name
+    handle = getattr(namer, "__self__", None)
+    return handle.name if isinstance(handle, IngestorHandle) else None

@@ -11,6 +11,7 @@ from ingenium.backoff import Backoff, RestartPolicy
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components.blame import text_of, where
 from ingenium.components.ingestor import Ingestor
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError, FeedError
 
 __all__ = ["FEED_RESTARTS", "LiveFeed", "OnEnd"]
@@ -65,6 +66,7 @@ class LiveFeed:
         now = asyncio.get_running_loop().time
         backoff = Backoff(self._policy)
         name = f"ingestor {self._ingestor.name!r}"
+        own = overrides_of(self._ingestor, Ingestor)
         while True:
             began = now()
             error = await self._ingest()
@@ -77,7 +79,7 @@ class LiveFeed:
                 seconds: float | None = backoff.pause(ran)
             else:
                 text = f"{name} failed: {text_of(error)}{where(error)}"
-                if self._on_end == "stop" or type(self._ingestor).ingest is Ingestor.ingest:
+                if self._on_end == "stop" or "ingest" not in own:
                     raise FeedError(text) from error
                 seconds = backoff.pause(ran) if self._has_sent() else backoff.crashed(ran, now())
             if seconds is None:

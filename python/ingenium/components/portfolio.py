@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec.structs import force_setattr, replace
 
-from ingenium.components.base import Handled
-from ingenium.components.execution_booking import BookingPortfolio
-from ingenium.errors import DecodeError, InvalidOrderError
+from ingenium.components.base import StatefulComponent
+from ingenium.components.handle import Handled
+from ingenium.components.overrides import overrides_of
+from ingenium.components.portfolio_handle import PortfolioHandle
+from ingenium.errors import InvalidOrderError
 from ingenium.events import (
     CancelEvent,
     DataEvent,
-    DenialReason,
-    Event,
+    DenialEvent,
     ExecutionEvent,
     OrderType,
     ReplaceEvent,
     Side,
-    Signal,
     SignalEvent,
     TimeInForce,
+    TradingState,
 )
 from ingenium.subjects.names import data_subject
-from ingenium.trading.account import LARGEST_PRICE
+from ingenium.trading.account import Account
 from ingenium.trading.arguments import exact, exact_or_none, text_of, token
 from ingenium.trading.bar import Bar
-from ingenium.trading.execution_report import LazyExecution
 from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.position import Position
@@ -36,7 +37,7 @@ from ingenium.trading.working_orders import WorkingOrder
 __all__ = ["Portfolio"]
 
 
-class Portfolio(BookingPortfolio):
+class Portfolio(StatefulComponent):
     """Turns signals into orders, and keeps the account.
 
     Override `on_signal`; it reads `position`, `pending`, `price` and `account`, and calls
@@ -55,19 +56,28 @@ class Portfolio(BookingPortfolio):
         ComponentError: The name does not fit.
     """
 
-    role = "portfolio"
+    _handle: PortfolioHandle
+
+    max_data_age_seconds: float | None = None
+    """Live market data older than this is skipped, up to the newest of each symbol: seconds since
+    the server took it; ``None`` for never. It needs a server with JetStream."""
 
     def __init__(self, cash: Number = Decimal(100_000), *, name: str | None = None) -> None:
-        super().__init__(cash, name)
-        cls = type(self)
-        self._takes_reports = (
-            cls.on_execution is Portfolio.on_execution
-            and cls.handle_execution is Portfolio.handle_execution
-            and cls.book_execution is Portfolio.book_execution
-        )
-        self._takes_bars = cls.on_data is Portfolio.on_data
-        self._reads_data = (
-            cls.on_data is not Portfolio.on_data or cls.on_bar is not Portfolio.on_bar
+        self._cash = cash
+        super().__init__(name)
+        self.account: Account = self._handle.books.account
+        """Cash, positions and trades, booked from the executions."""
+        self.problems: deque[str] = self._handle.problems
+        """What could not be booked or acted upon, one line each; the last 1,000."""
+
+    def _make_handle(self) -> PortfolioHandle:
+        own = overrides_of(self, Portfolio)
+        return PortfolioHandle(
+            self,
+            self._cash,
+            own_data="on_data" in own,
+            own_bars="on_bar" in own,
+            own_executions="on_execution" in own,
         )
 
     def on_signal(self, event: SignalEvent) -> Handled:
@@ -88,10 +98,22 @@ class Portfolio(BookingPortfolio):
         """Handle a bar; its close is the symbol's `price` already."""
         return None
 
+    def on_denied(self, event: DenialEvent) -> Handled:
+        """Handle that an order was not sent; called when the handler that sent it is done."""
+        return None
+
+    def on_trading_state(self, state: TradingState) -> Handled:
+        """Handle that trading has become active, reducing or halted."""
+        return None
+
+    def report_problem(self, text: str) -> None:
+        """Log a line and keep it in `problems`."""
+        self._handle.note_problem(text)
+
     @property
     def orders(self) -> Mapping[str, WorkingOrder]:
         """The orders that are still working, by id; without the protective ones of brackets."""
-        return self._orders.working
+        return self._handle.books.orders.working
 
     def position(self, symbol: str) -> Position:
         """Return the position in a symbol, flat when there is none."""
@@ -99,7 +121,7 @@ class Portfolio(BookingPortfolio):
 
     def pending(self, symbol: str) -> Decimal:
         """Return what the working orders would still add to the position, negative for sells."""
-        return self._orders.working.pending(symbol)
+        return self._handle.books.orders.working.pending(symbol)
 
     def price(self, symbol: str) -> Decimal | None:
         """Return the last price of a symbol; ``None`` before the first one."""
@@ -163,18 +185,19 @@ class Portfolio(BookingPortfolio):
             stop_loss_limit=exact_or_none(stop_loss_limit, "stop_loss_limit"),
             extended_hours=extended_hours,
         ).as_written()
-        if self.gate is not None:
-            order = self._cut(order)
-            if (denied := self._denied(order)) is not None:
+        handle = self._handle
+        if handle.risk.gate is not None:
+            order = handle.risk.cut(order)
+            if (denied := handle.risk.denied(order)) is not None:
                 return denied
-        # Nobody else has it yet, and it has been checked.
-        force_setattr(order, "id", self._next_id("order"))
-        force_setattr(order, "timestamp", self.data_time or self.now)
-        if self.hands_over:
-            self._hand_over(order)
+        # Not shared yet, and checked already.
+        force_setattr(order, "id", handle.next_id("order"))
+        force_setattr(order, "timestamp", handle.data_time or self.now)
+        if handle.hands_over:
+            handle.send_as_is(order)
         else:
-            self._send(order.to_event(), "order")
-        self._orders.add(order)
+            handle.send(order.to_event(), "order")
+        handle.books.orders.add(order)
         return order
 
     def cancel_order(self, order_id: str) -> CancelEvent | None:
@@ -190,13 +213,13 @@ class Portfolio(BookingPortfolio):
         Raises:
             InvalidOrderError: This portfolio has sent no such order.
         """
-        order = self._orders.active(order_id)
+        order = self._handle.books.orders.active(order_id)
         if order is None:
-            if self._orders.has_ended(order_id):
+            if self._handle.books.orders.has_ended(order_id):
                 return None
             raise InvalidOrderError(_unknown(order_id))
-        event = self._send(CancelEvent(order_id=order_id, symbol=order.symbol), "cancel")
-        self._note_cancel(event.id)
+        event = self._handle.send(CancelEvent(order_id=order_id, symbol=order.symbol), "cancel")
+        self._handle.books.note_cancel(event.id)
         return event
 
     def replace_order(
@@ -230,9 +253,9 @@ class Portfolio(BookingPortfolio):
             InvalidOrderError: The order has ended or is not of this portfolio, or the new one
                 makes no sense; nothing is sent.
         """
-        old = self._orders.active(order_id)
+        old = self._handle.books.orders.active(order_id)
         if old is None:
-            if self._orders.has_ended(order_id):
+            if self._handle.books.orders.has_ended(order_id):
                 raise InvalidOrderError(f"order {order_id!r} has ended: send a new one")
             raise InvalidOrderError(_unknown(order_id))
         event = ReplaceEvent(
@@ -246,84 +269,13 @@ class Portfolio(BookingPortfolio):
             time_in_force="" if time_in_force is None else time_in_force,
         )
         order = old.replaced_by(event)  # raises before anything is sent
-        if self.gate is not None and (denied := self._denied(order, order_id)) is not None:
+        risk = self._handle.risk
+        if risk.gate is not None and (denied := risk.denied(order, order_id)) is not None:
             return denied
-        event = self._send(event, "order")
+        event = self._handle.send(event, "order")
         order = replace(order, id=event.id, timestamp=event.timestamp)
-        self._orders.ask(order_id, order)
+        self._handle.books.orders.ask(order_id, order)
         return order
-
-    # What follows is called by those who run components.
-
-    def handle_data(self, event: DataEvent) -> Handled:
-        """Take note of the price, then call `on_data` if it or `on_bar` is overridden."""
-        ohlc = event.ohlc
-        if ohlc is not None:
-            try:
-                self.account.mark(event.symbol, ohlc.close)
-            except DecodeError as error:
-                self.report_problem(f"price of {event.symbol!r} is left as it was: {error}")
-            if self.gate is not None:
-                self._look(event)
-        return self.on_data(event) if self._reads_data else None
-
-    def observe(self, bar: Bar) -> bool:
-        """Take note of a bar's price, and say whether `handle_bar` has more to do with it."""
-        if self._reads_data or bar.close >= LARGEST_PRICE:
-            return True
-        self.account.mark_bar(bar)
-        return False
-
-    def handle_bar(self, bar: Bar) -> Handled:
-        """Do as `handle_data` with the bar's event."""
-        try:
-            self.account.mark_bar(bar)
-        except DecodeError as error:
-            self.report_problem(f"price of {bar.symbol!r} is left as it was: {error}")
-        if not self._reads_data:
-            return None
-        return self.on_bar(bar) if self._takes_bars else self.on_data(bar.event)
-
-    def handle_signal(self, event: SignalEvent) -> Handled:
-        """Call `on_signal`."""
-        return self.on_signal(event)
-
-    def handle_execution(self, event: ExecutionEvent) -> Handled:
-        """Book the fill and follow the order, then call `on_execution`.
-
-        One of the last 100,000 that comes again, by its id, is passed over. Who runs a portfolio
-        on a stream knows all that were ever handled, from its file.
-        """
-        return self.on_execution(event) if self.book_execution(event) else None
-
-    def handle_report(self, sent: LazyExecution) -> Handled:
-        """Do as `handle_execution` with the event that a report stands for."""
-        if self._takes_reports and self.gate is None and self._book_report(sent):
-            return None
-        return self.handle_execution(sent.event)
-
-    def hand_over(self) -> None:
-        """Hand over orders as they are, unless a gate wants their events."""
-        self.hands_over = self.gate is None
-
-    def handle_late(self, event: Event, age_seconds: float) -> Handled:
-        """Pass over a signal that is too old to trade on, and say so."""
-        if isinstance(event, SignalEvent):
-            text = f"signal {event.id!r} of {event.symbol} is {age_seconds:.0f} s old"
-            if closes := self._would_close(event):
-                text = f"EXIT DENIED, {closes}: {text}"
-                self._raise_exit_alarm(event.symbol, DenialReason.LATE.value, text)
-            self._report_denial(DenialReason.LATE, f"{text}: it is not acted upon")
-            self._send_denial(DenialReason.LATE, text, event.symbol)
-        return None
-
-    def _would_close(self, event: SignalEvent) -> str:
-        """Say which position a signal is against; empty for none."""
-        held = self.account.position(event.symbol).quantity
-        if not held or event.signal == (Signal.LONG if held > 0 else Signal.SHORT):
-            return ""
-        word = event.signal.rpartition(".")[2]
-        return f"signal {word} at a position of {held:f} {event.symbol}"
 
 
 def _unknown(order_id: str) -> str:

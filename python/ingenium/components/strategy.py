@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from ingenium.components.base import Component, Handled
+from ingenium.components.base import StatefulComponent
+from ingenium.components.handle import ComponentHandle, Handled
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError
 from ingenium.events import DataEvent, Signal, SignalEvent
 from ingenium.subjects.names import check_symbol
@@ -24,7 +26,32 @@ _MEANT = {
 }
 
 
-class Strategy(Component):
+class StrategyHandle(ComponentHandle):
+    """What the runtime holds of a strategy.
+
+    Args:
+        strategy: The strategy.
+    """
+
+    def __init__(self, strategy: Strategy) -> None:
+        super().__init__(strategy.name, "strategy")
+        self._strategy = strategy
+        self.reads_bars = "on_data" not in overrides_of(strategy, Strategy)
+        """Whether data that is a bar goes to `Strategy.on_bar`, without the bar's event."""
+
+    @property
+    def max_data_age_seconds(self) -> float | None:
+        """Age above which live market data is skipped, in seconds; ``None`` for never."""
+        return self._strategy.max_data_age_seconds
+
+    def handle_bar(self, bar: Bar) -> Handled:
+        """Call the handler for a bar whose event has not been made yet."""
+        if self.reads_bars:
+            return self._strategy.on_bar(bar)
+        return self._strategy.on_data(bar.event)
+
+
+class Strategy(StatefulComponent):
     """Turns market data into signals.
 
     Args:
@@ -36,7 +63,11 @@ class Strategy(Component):
         ComponentError: The name does not fit.
     """
 
-    role = "strategy"
+    _handle: StrategyHandle
+
+    max_data_age_seconds: float | None = None
+    """Live market data older than this is skipped, up to the newest of each symbol: seconds since
+    the server took it; ``None`` for never. It needs a server with JetStream."""
 
     def __init__(self, symbols: Sequence[str] | None = None, *, name: str | None = None) -> None:
         super().__init__(name)
@@ -45,7 +76,9 @@ class Strategy(Component):
         self.symbols = None if symbols is None else tuple(symbols)
         for symbol in self.symbols or ():
             check_symbol(symbol)
-        self._takes_bars = type(self).on_data is Strategy.on_data
+
+    def _make_handle(self) -> StrategyHandle:
+        return StrategyHandle(self)
 
     def on_data(self, event: DataEvent) -> Handled:
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden.
@@ -59,12 +92,6 @@ class Strategy(Component):
     def on_bar(self, bar: Bar) -> Handled:
         """Handle a bar."""
         return None
-
-    def handle_bar(self, bar: Bar) -> Handled:
-        """Do as `on_data` with the bar's event; for those who run components."""
-        if self._takes_bars:
-            return self.on_bar(bar)
-        return self.on_data(bar.event)
 
     def send_signal(
         self, symbol: str, signal: Signal | str, *, strength: Decimal | int | str | None = None
@@ -94,4 +121,4 @@ class Strategy(Component):
         if strength is not None and not isinstance(strength, str):
             strength = format_decimal(Decimal(strength))
         event = SignalEvent(symbol=symbol, signal=known, strength=strength)
-        return self._send(event, "signal")
+        return self._handle.send(event, "signal")

@@ -1,1 +1,1 @@
-"""Starts the components of an app where they are to run."""
+"""Deployment: starts the components of an app."""

@@ -1,4 +1,4 @@
-"""What all indicators share."""
+"""Base class of indicators, saved state, and argument checks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ingenium.errors import ConfigError, StateError
 __all__ = ["Indicator", "Period", "bad_input", "check_period"]
 
 _VERSION = 1
-"""Of the form of `Indicator.state`."""
+"""Version of the format of `Indicator.state`."""
 
 Period = SupportsIndex
-"""A whole number. Compiled code would refuse another one itself, with another error."""
+"""A whole number. Compiled code would refuse any other value itself, with another error."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -47,15 +47,14 @@ class Indicator:
         return value == value  # noqa: PLR0124
 
     def state(self) -> dict[str, Any]:
-        """Return all that updates have made of it, for `restore`.
+        """Return the state that updates have produced, for `restore`.
 
         Returns:
-            What ``json.dumps`` takes and ``json.loads`` gives back unchanged, floats exactly:
+            A value that survives ``json.dumps`` and ``json.loads`` unchanged, floats exactly:
             ``kind`` and ``version``, the ``parameters``, and ``fields`` by their names.
 
         Raises:
-            StateError: It is of a class that does not say what it keeps, or a value cannot be
-                saved.
+            StateError: The class does not declare its state fields, or a value cannot be saved.
         """
         self._check_saved()
         names = ("value", *type(self).state_fields)
@@ -67,14 +66,14 @@ class Indicator:
         }
 
     def restore(self, state: Any) -> None:
-        """Take back what `state` returned; what follows is the same as without a break.
+        """Restore the result of `state`; later values equal those of an uninterrupted indicator.
 
         Args:
-            state: Of an indicator of the same class and parameters.
+            state: State of an indicator of the same class and parameters.
 
         Raises:
-            StateError: It is of another class, version or other parameters, or is no state; the
-                indicator is as it was.
+            StateError: The state has another class, version or parameters, or is malformed; the
+                indicator is unchanged.
         """
         self._check_saved()
         kind = type(self).__name__
@@ -130,7 +129,7 @@ class Indicator:
 
 
 def _saved(value: Any) -> Any:
-    """Return a value as JSON has it; what is not known yet is ``None``."""
+    """Return a value in JSON form; an unknown value is ``None``."""
     if isinstance(value, Indicator):
         return value.state()
     if isinstance(value, list | deque):
@@ -147,7 +146,7 @@ def _saved(value: Any) -> Any:
 
 
 def _restored(name: str, current: Any, value: Any) -> Any:
-    """Return a saved value with the type of the one that it takes the place of."""
+    """Return a saved value with the type of the value that it replaces."""
     if isinstance(current, bool):
         if not isinstance(value, bool):
             raise StateError(f"{name} is {value!r}")
@@ -179,10 +178,10 @@ def check_period(owner: str, period: object, *, name: str = "period", least: int
         owner: The indicator, for the error.
         period: The argument.
         name: The argument's name, for the error.
-        least: The smallest that makes sense.
+        least: Smallest valid period.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: The period is invalid.
     """
     if isinstance(period, bool) or not isinstance(period, int) or period < least:
         raise ConfigError(
@@ -192,7 +191,7 @@ def check_period(owner: str, period: object, *, name: str = "period", least: int
 
 
 def bad_input(indicator: Indicator, **inputs: float) -> ValueError:
-    """Return the error for inputs of which one is not finite, or makes no sense."""
+    """Return the error for inputs with an invalid or non-finite value."""
     given = ", ".join(f"{name} {number!r}" for name, number in inputs.items())
     return ValueError(
         f"cannot update {type(indicator).__name__} with {given}: pass finite numbers that fit, and "

@@ -15,9 +15,9 @@ __all__ = ["Sma"]
 class Sma(Indicator):
     """Simple moving average: the mean of the last ``period`` numbers.
 
-    A running sum gathers rounding errors without end. Here it is summed anew each time the window
-    has gone round, and when it has fallen far below what it was, since that is where rounding would
-    show; the cost per update is constant on average.
+    A running sum accumulates rounding errors. The sum is therefore recomputed once per window
+    length, and when it has fallen far below its earlier value, where rounding would show; the cost
+    per update is constant on average.
 
     Args:
         period: Numbers in the window.

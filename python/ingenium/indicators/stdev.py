@@ -17,9 +17,9 @@ class RollingStdev(Indicator):
 
     ``sqrt(sum((x - mean) ** 2) / period)``, or over ``period - 1`` for ``sample=True``. Kept are
     the sums of ``x - shift`` and its square, with the shift close to the mean, so that prices of
-    1e9 that move by cents lose no digits (Chan, Golub and LeVeque). Shift and sums are worked out
-    anew each time the window has gone round, and when the sum of squares has fallen far below what
-    it was, since that is where rounding would show; the cost per update is constant on average.
+    1e9 that move by cents lose no digits (Chan, Golub and LeVeque). Shift and sums are recomputed
+    once per window length, and when the sum of squares has fallen far below its earlier value,
+    where rounding would show; the cost per update is constant on average.
 
     Args:
         period: Numbers in the window.

@@ -20,8 +20,8 @@ class Vwap(Indicator):
     """Volume-weighted average price since a start: of the session, or of any event.
 
     ``sum(typical price * volume) / sum(volume)``, with the typical price ``(high + low + close) /
-    3``. It starts anew when the ``session`` of an update differs from the last one's, and on
-    `reset`. Bars without volume leave it as it is.
+    3``. It restarts when the ``session`` of an update differs from the last one, and on `reset`.
+    Bars without volume do not change it.
 
     References:
         S. A. Berkowitz, D. E. Logue, E. A. Noser, "The Total Cost of Transactions on the NYSE", The
@@ -38,7 +38,7 @@ class Vwap(Indicator):
         self._session: Hashable = None
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` takes; see `Indicator.state`.
+        """Return the state for `restore`; see `Indicator.state`.
 
         Raises:
             StateError: The session is of a type that cannot be saved.
@@ -48,7 +48,7 @@ class Vwap(Indicator):
         return state
 
     def restore(self, state: Any) -> None:
-        """Take back what `state` returned; see `Indicator.restore`."""
+        """Restore the result of `state`; see `Indicator.restore`."""
         fields = state.get("fields") if isinstance(state, Mapping) else None
         if not isinstance(fields, Mapping):
             super().restore(state)  # says what is wrong
@@ -59,7 +59,7 @@ class Vwap(Indicator):
         self._session = session
 
     def reset(self) -> None:
-        """Start anew: the next bar is the first one."""
+        """Restart with the next bar."""
         self._money = 0.0
         self._volume = 0.0
         self.value = nan
@@ -74,7 +74,7 @@ class Vwap(Indicator):
             low: Lowest price.
             close: Last price.
             volume: Quantity traded, 0 or more.
-            session: What tells sessions apart, such as ``bar.start.date()``; none: no session ends.
+            session: Key of the session, such as ``bar.start.date()``; without one, no session ends.
 
         Returns:
             The average; ``nan`` until there has been volume.

@@ -1,4 +1,4 @@
-"""A nats-server of one's own, its files, accounts and users."""
+"""Embedded nats-server, its files, accounts and users."""
 
 from ingenium.nats_server.embedded import EmbeddedServer, running_servers
 

@@ -1,12 +1,12 @@
-"""Runs a program, such as a nats-server, for as long as another process lives.
+"""Process guard: runs a program, such as a nats-server, only while its owner lives.
 
-Started by `ingenium.nats_server.process_guard` as a script of its own, with the standard library
-only. Its standard input is a pipe whose other end the owner holds. When the owner ends in whatever
-way, kill -9 included, the system closes that end, and the program is ended here. So the owner needs
-no handler that could be skipped, and its threads do not matter, as they would to the parent-death
-signal of Linux, which macOS does not have.
+Started by `ingenium.nats_server.process_guard` as a separate script with the standard library only.
+Its standard input is a pipe held open by the owner. When the owner ends in any way, kill -9
+included, the system closes the pipe, and the guard ends the program. The owner therefore needs no
+handler that could be skipped, and its threads do not matter, as they would for the parent-death
+signal of Linux, which macOS lacks.
 
-Arguments: seconds for an orderly end, number of a lock's file descriptor or -1, and the command.
+Arguments: seconds for an orderly end, file descriptor of a lock or -1, and the command.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _NOT_STARTED = 127
 
 
 def _end_with_parent() -> None:
-    """Let Linux end the program if this guard itself is killed; this process has no threads."""
+    """Have Linux end the program if the guard is killed; this process has no threads."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
 
 
 def _wait(program: subprocess.Popen[bytes], woken: socket.socket, owner: int) -> None:
-    """Return when the program has ended, the owner is gone, or somebody asks for the end."""
+    """Return when the program has ended, the owner is gone, or a signal requests the end."""
     inputs: list[int | socket.socket] = [0, woken]
     while program.poll() is None:
-        # The look at the parent is for a pipe that a fork of the owner still holds open.
+        # The parent is checked too, since a fork of the owner may keep the pipe open.
         ready, _, _ = select.select(inputs, [], [], _POLL_SECONDS)
         if os.getppid() != owner:
             return
@@ -46,7 +46,7 @@ def _wait(program: subprocess.Popen[bytes], woken: socket.socket, owner: int) ->
 
 
 def main(arguments: list[str]) -> int:
-    """Run the program; return its exit code, as a shell gives it."""
+    """Run the program; return its exit code as a shell reports it."""
     end_seconds, lock = float(arguments[0]), int(arguments[1])
     owner = os.getppid()
     woken, wake = socket.socketpair()
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
 
     def ignore(number: int, frame: FrameType | None) -> None:
-        """Do nothing here: the number arrives through the wake-up socket."""
+        """Do nothing: the signal number arrives through the wake-up socket."""
 
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ignore)
@@ -78,7 +78,7 @@ def _start(command: list[str], lock: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
-        # As long as a server lives, whoever started it, its data folder stays locked.
+        # The data folder stays locked while the server lives, even without its owner.
         pass_fds=[lock] if lock >= 0 else [],
         preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
     )
@@ -86,7 +86,7 @@ def _start(command: list[str], lock: int) -> subprocess.Popen[bytes]:
 
 def _ask_to_end(program: subprocess.Popen[bytes]) -> None:
     if os.getpgrp() == os.getpid():
-        # All that the program has started too: `go run` leaves what it runs behind.
+        # Kill the children as well: `go run` leaves its program behind.
         os.killpg(0, signal.SIGTERM)
     else:
         program.terminate()

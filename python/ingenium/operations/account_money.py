@@ -1,4 +1,4 @@
-"""Money of an app: its account, positions and working orders, and where that is known from."""
+"""Account, positions and working orders of an app, with the source of each."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class PositionView(msgspec.Struct):
         symbol: Name of the instrument.
         quantity: Shares or units, negative for a short, ``"0"`` when flat.
         average_cost: Cost of one share or unit, to 28 digits; ``None`` when flat.
-        last_price: The last price that the portfolio has seen; ``None`` when not known.
-        last_price_time: When the portfolio handled the last data of the symbol, UTC; ``None`` when
-            not known.
-        unrealized_pnl: Of what is open, before commissions; ``None`` without a last price.
-        realized_pnl: Of what was closed, before commissions.
+        last_price: Last price seen by the portfolio; ``None`` if unknown.
+        last_price_time: Time at which the portfolio handled the last data of the symbol, UTC;
+            ``None`` if unknown.
+        unrealized_pnl: Unrealized P&L before commissions; ``None`` without a last price.
+        realized_pnl: Realized P&L before commissions.
     """
 
     symbol: str
@@ -49,18 +49,18 @@ class PositionView(msgspec.Struct):
 
 
 class WorkingView(msgspec.Struct):
-    """An order that works; all amounts are exact decimals.
+    """A working order; all amounts are exact decimals.
 
     Attributes:
-        order_id: Its id.
+        order_id: Id of the order.
         symbol: Name of the instrument.
         side: ``"buy"`` or ``"sell"``.
         type: ``"market"``, ``"limit"`` and so on.
         quantity: Shares or units.
-        filled: How much of it is filled.
-        limit_price: ``None`` for none.
-        stop_price: ``None`` for none.
-        state: How it stands at a broker, as far as its executor knows; empty when it does not say.
+        filled: Filled quantity.
+        limit_price: Limit price, or ``None``.
+        stop_price: Stop price, or ``None``.
+        state: State at the broker, as known to the executor; empty if not stated.
     """
 
     order_id: str
@@ -75,29 +75,29 @@ class WorkingView(msgspec.Struct):
 
 
 class AppMoney(msgspec.Struct):
-    """The money of an app; all amounts are exact decimals in the account's currency.
+    """Account of an app; all amounts are exact decimals in the account's currency.
 
     Attributes:
-        source: Who says so: ``"portfolio"`` that answered just now; ``"portfolio at its end"``, in
-            the last message before it stopped; ``"last status"`` that the
-            server has kept of it; ``"state file"`` of it on this machine, where it does not
-            answer; empty when nothing is known.
-        age_seconds: How old that is; ``None`` for an answer of now, and for the state file.
-        why: Why nothing is known; empty when it is.
-        starting_cash: Cash that the account began with.
-        cash: Cash now, after commissions.
-        equity: Cash and the market value of all positions; ``None`` when a last price is missing.
-        unrealized_pnl: Of what is open, before commissions; ``None`` when a last price is missing.
-        realized_pnl: Of what was closed since the account began, before commissions.
-        commissions: Paid since the account began.
-        open_positions: How many positions are open, listed or not.
-        positions: Open positions, then symbols that were traded and are flat; at most 200.
-        working_source: Who says which orders work: ``"executor"``, or ``"portfolio"`` where the
-            executor does not say; ``"last status of the executor"`` or of the portfolio where
-            nobody answers; ``"state file"`` of the portfolio; empty when nobody does.
-        working_count: How many orders work; ``None`` when nobody says.
-        working_orders: The first 100 of them.
-        today: Fills and denials of the day; ``None`` when the stream of orders cannot be read.
+        source: Source of the account: ``"portfolio"`` for a current answer; ``"portfolio at its
+            end"`` for its last message before the stop; ``"last status"`` for the one stored on the
+            server; ``"state file"`` for its file on this machine, if it does not answer; empty if
+            nothing is known.
+        age_seconds: Age of the account; ``None`` for a current answer and for the state file.
+        why: Reason why the account is unknown; empty if known.
+        starting_cash: Initial cash.
+        cash: Current cash, after commissions.
+        equity: Cash plus market value of all positions; ``None`` if a last price is missing.
+        unrealized_pnl: Unrealized P&L before commissions; ``None`` if a last price is missing.
+        realized_pnl: Realized P&L since the account began, before commissions.
+        commissions: Commissions paid since the account began.
+        open_positions: Number of open positions, listed or not.
+        positions: Open positions, then flat symbols that were traded; at most 200.
+        working_source: Source of the working orders: ``"executor"``, or ``"portfolio"`` if the
+            executor does not report them; ``"last status of the executor"`` or of the portfolio if
+            neither answers; ``"state file"`` of the portfolio; empty if unknown.
+        working_count: Number of working orders; ``None`` if unknown.
+        working_orders: The first 100 working orders.
+        today: Fills and denials of the day; ``None`` if the stream of orders cannot be read.
     """
 
     source: str = ""
@@ -120,19 +120,19 @@ class AppMoney(msgspec.Struct):
 def money_of(
     components: Sequence[ComponentState], said: Mapping[str, Heard], states: Sequence[Path] = ()
 ) -> AppMoney:
-    """Return the money of an app.
+    """Return account, positions and orders of an app.
 
     Args:
-        components: All that are known of it.
-        said: What they have said of themselves, by name.
-        states: The files of those on this machine.
+        components: All known components of the app.
+        said: Statuses published by components, by name.
+        states: State files on this machine.
     """
     money = AppMoney()
     portfolio = _of_role(components, "portfolio", said)
     executor = _of_role(components, "executor", said)
     heard = said.get(portfolio)
     if heard is None or not heard.answered or heard.status.account is None:
-        # What is written down counts for more than what was said last, which may be older.
+        # The state file takes precedence over the last status, which may be older.
         last = None if heard is None else heard.status.account
         if _add_file(money, portfolio, states, last):
             return money
@@ -151,7 +151,7 @@ def money_of(
         each = said.get(name)
         if each is None or each.status.working_orders is None or money.working_source:
             continue
-        # What one has said that no longer answers is only of use where nobody does.
+        # The last status of a silent component is used only if no component answers.
         if each.answered or not anybody:
             money.working_source = source if each.answered else f"last status of the {source}"
             _add_orders(money, each.status.working_orders)
@@ -159,7 +159,7 @@ def money_of(
 
 
 def _of_role(components: Sequence[ComponentState], role: str, said: Mapping[str, Heard]) -> str:
-    """Return the name of the component of a role; of several, that of one that is there."""
+    """Return the component of a role, preferring one that is alive."""
     found = [each for each in components if each.role == role]
     found.sort(key=lambda each: (each.liveness is not Liveness.ALIVE, each.name not in said))
     return found[0].name if found else ""
@@ -170,14 +170,14 @@ def _why(components: Sequence[ComponentState], portfolio: str) -> str:
         return "no portfolio is known"
     (state,) = [each for each in components if each.name == portfolio][:1]
     if state.liveness is Liveness.ALIVE:
-        return f"portfolio {portfolio!r} does not say what it holds"
+        return f"portfolio {portfolio!r} does not publish its account"
     return f"portfolio {portfolio!r} does not answer, and has no file on this machine"
 
 
 def _add_file(
     money: AppMoney, portfolio: str, states: Sequence[Path], last: AccountStatus | None
 ) -> bool:
-    """Take what the file of a portfolio says, with the last prices that it has told."""
+    """Use the state file of a portfolio, with the last prices from its status."""
     path = next((path for path in states if path.stem == portfolio), None)
     if path is None:
         return False
@@ -239,7 +239,7 @@ def _position(said: PositionStatus) -> PositionView:
 
 
 def _number(text: str, name: str) -> Decimal:
-    # A sum or product has more digits than a number of the wire.
+    # Sums and products have more digits than the wire format allows.
     try:
         number = Decimal(text)
     except ArithmeticError as error:

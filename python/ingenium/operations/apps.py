@@ -1,4 +1,4 @@
-"""Where apps are: their folders on this machine, and the servers on which they meet."""
+"""Locate apps: their folders on this machine, and their servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ingenium.runtime.durable.kill_file import HALT_FILE, KillFile
 __all__ = ["LocalApp", "as_operator", "find_app", "find_apps", "stream_of"]
 
 _CONNECT_SECONDS = 3.0
-# A replay leaves none of these: it has an embedded server and no state.
+# A replay has none of these files: it uses an embedded server and stores no state.
 _OF_LIVE_APPS = (PREFIX_FILE, "state", HALT_FILE)
 
 
@@ -32,12 +32,12 @@ class LocalApp:
     """An app on this machine.
 
     Attributes:
-        app: Its name.
-        directory: Its folder below the data folder.
-        settings: Name its server: that of ``NATS_SERVER``, the embedded one that runs here, or the
-            one that it used when it last ran here; none when there is none of these.
-        is_told: Whether the server was named by whoever asks, so that it may be another one than
-            the one that the app runs on here.
+        app: Name of the app.
+        directory: Folder of the app in the data folder.
+        settings: Settings with its server: ``NATS_SERVER``, the embedded server running here,
+            or the server of its last run here; no server if none of these exists.
+        is_told: Whether the caller named the server, which may differ from the one that the app
+            uses here.
     """
 
     app: str
@@ -47,12 +47,12 @@ class LocalApp:
 
     @property
     def kill_file(self) -> KillFile:
-        """The file that halts it."""
+        """Kill file of the app."""
         return KillFile.of(self.directory)
 
     @property
     def run(self) -> int | None:
-        """The process that runs it here and on this server; ``None`` when there is none."""
+        """Process id of its run here on this server; ``None`` without a run."""
         if self.is_told:
             server = parse_address(self.settings.nats_server).text
             if server != _kept(self.directory / SERVER_FILE):
@@ -61,19 +61,19 @@ class LocalApp:
 
     @property
     def states(self) -> list[Path]:
-        """The databases of its components on this machine, by name."""
+        """Databases of its components on this machine, by name."""
         return sorted((self.directory / "state").glob("*.db"))
 
 
 def find_apps(settings: Settings, app: str | None = None) -> list[LocalApp]:
-    """Find the live apps that have run with this data folder, or the one of a name.
+    """Return the live apps that have run with this data folder, or the named one.
 
     Args:
-        settings: Name the data folder, and the server if it is not an embedded one.
-        app: A name; it need not have run here.
+        settings: Settings with the data folder, and the server if not embedded.
+        app: Name of an app, which need not have run here.
 
     Raises:
-        ConfigError: No name is given, and nothing has run here.
+        ConfigError: No name is given, and no app has run here.
     """
     top = settings.data_directory
     if app is not None:
@@ -92,10 +92,10 @@ def find_apps(settings: Settings, app: str | None = None) -> list[LocalApp]:
 
 
 def find_app(settings: Settings, app: str | None = None) -> LocalApp:
-    """Find the app of a name, or the only one that has run with this data folder.
+    """Return the named app, or the only one that has run with this data folder.
 
     Raises:
-        ConfigError: There is none, or there are several.
+        ConfigError: There is no such app, or there are several.
     """
     places = find_apps(settings, app)
     if len(places) > 1:
@@ -120,7 +120,7 @@ def _place(settings: Settings, app: str) -> LocalApp:
 
 
 def _kept(file: Path) -> str:
-    """Return what an app wrote down when it last ran on this machine; empty for nothing."""
+    """Return a value that an app stored in its last run on this machine; empty if none."""
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
@@ -132,7 +132,7 @@ async def as_operator(place: LocalApp) -> AsyncIterator[NatsBus]:
     """Connect to an app's server with the rights of an operator.
 
     Raises:
-        BusConnectError: There is none, or it cannot be reached.
+        BusConnectError: There is no server, or it cannot be reached.
     """
     settings = place.settings
     if not settings.nats_server:
@@ -145,7 +145,7 @@ async def as_operator(place: LocalApp) -> AsyncIterator[NatsBus]:
             f"app {place.app!r} has no server that runs: start it with ingenium run in this "
             "directory, or set NATS_SERVER"
         )
-    # Somebody waits for it, perhaps to halt: a server that is there answers soon.
+    # Short timeout: a command waits for it, perhaps a halt, and a running server answers soon.
     options = NatsOptions(connect_timeout_seconds=_CONNECT_SECONDS)
     bus = await NatsBus.connect(
         settings.nats_server,
@@ -162,7 +162,8 @@ async def stream_of(bus: NatsBus) -> Stream:
     """Return the stream of signals, orders and executions.
 
     Raises:
-        StreamError: The server keeps no streams, or it is not there, or not as it should be.
+        StreamError: The server has no JetStream, or the stream is missing or has another
+            configuration.
         BusTimeoutError: The server does not answer.
     """
     if not await has_streams(bus):

@@ -1,4 +1,4 @@
-"""How one component of an app stands, from all that can be known of it."""
+"""State of one component, combined from bus, files and processes."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ __all__ = ["Liveness", "ComponentState", "LastSent", "Word", "add_view"]
 
 
 class Liveness(StrEnum):
-    """Whether a component is there."""
+    """Liveness of a component."""
 
     ALIVE = "alive"
-    """It answers; of a program that says nothing, its process runs."""
+    """The component answers; for a program without a status, its process runs."""
     SILENT = "silent"
-    """It is connected, or its process runs, and it does not answer."""
+    """The component is connected or its process runs, but it does not answer."""
     DEAD = "dead"
-    """It is not there, and did not say that it would go: it died, or was killed."""
+    """The component is gone without a final status: it crashed or was killed."""
     STOPPED = "stopped"
-    """It has said that it stops."""
+    """The component has published its final status."""
     NOT_RUNNING = "not running"
-    """Nothing of the app runs, or the app as it runs now has no such component."""
+    """The app is not running, or the running app has no such component."""
     UNKNOWN = "unknown"
-    """Nobody can tell: it says nothing, and somebody else starts it."""
+    """Not observable: the component publishes no status and is started externally."""
 
 
 class Word(msgspec.Struct):
-    """Something that was said about trading.
+    """A statement about the state of trading.
 
     Attributes:
-        state: As a token.
-        reason: Why, in words.
-        sender: Who said so.
-        time: When, UTC; ``None`` when not stated.
+        state: State as a token.
+        reason: Reason.
+        sender: Sender.
+        time: Time, UTC; ``None`` if not stated.
     """
 
     state: str
@@ -49,13 +49,13 @@ class Word(msgspec.Struct):
 
 
 class LastSent(msgspec.Struct):
-    """The last message of a component that a stream keeps.
+    """The last stored message of a component.
 
     Attributes:
-        subject: Where it was sent.
-        age_seconds: How old it is, by the server's clock.
-        is_certain: Whether the message names its sender; if not, no other component of the app
-            could have sent it.
+        subject: Subject of the message.
+        age_seconds: Age by the server's clock.
+        is_certain: Whether the message names its sender; otherwise the sender follows from the
+            role.
     """
 
     subject: str
@@ -64,47 +64,47 @@ class LastSent(msgspec.Struct):
 
 
 class ComponentState(msgspec.Struct):
-    """How a component stands.
+    """State of a component.
 
     Attributes:
-        name: Its name.
-        role: Its role; empty when nothing says it.
-        liveness: Whether it is there.
-        why: What that is concluded from, in words.
-        language: In which it is written; empty when it does not say.
-        version: Of its SDK; empty when it does not say.
-        host: Machine that it runs on, or ran; empty when not known.
-        process: Number of its process there; 0 when not known.
-        started: When it was started, UTC; ``None`` when not known.
-        restarts: How often it was started again in this run; ``None`` when not known.
-        heard_seconds: How long ago it was heard of last; ``None`` for never.
-        handled: Events handled since it was started; ``None`` when it does not say.
-        sent: Events sent since then; ``None`` when it does not say.
-        last_event: Type of the last event that it handled, or an ingestor sent; empty for none.
-        last_symbol: Its symbol.
-        last_seconds: How long ago that was; ``None`` for never, or not known.
-        last_sent: The last message of it that a stream keeps; ``None`` when none is known.
-        offset: Sequence of the last message of the stream of orders that it handled; ``None`` for
-            none.
+        name: Name of the component.
+        role: Role; empty if unknown.
+        liveness: Liveness of the component.
+        why: Evidence for the liveness.
+        language: Programming language; empty if not stated.
+        version: Version of its SDK; empty if not stated.
+        host: Machine that it runs on or ran on; empty if unknown.
+        process: Process id on that machine; 0 if unknown.
+        started: Start time, UTC; ``None`` if unknown.
+        restarts: Number of restarts in this run; ``None`` if unknown.
+        heard_seconds: Age of its last status; ``None`` without one.
+        handled: Events handled since the start; ``None`` if not stated.
+        sent: Events sent since the start; ``None`` if not stated.
+        last_event: Type of the last event handled, or sent by an ingestor; empty for none.
+        last_symbol: Symbol of that event.
+        last_seconds: Age of that event; ``None`` for none or unknown.
+        last_sent: Its last stored message; ``None`` if unknown.
+        offset: Sequence of the last handled message of the stream of orders; ``None`` for none.
         data_offset: The same for the stream of market data.
-        unhandled_to: Sequence of the newest message of the stream of orders that concerns it and is
-            not handled; ``None`` when there is none, or that is not known.
-        waiting: Messages that have reached it and wait; ``None`` when it does not say.
-        outbox: How many messages it still has to send.
-        lag_seconds: How far behind it is; ``None`` when that is not known.
+        unhandled_to: Sequence of the newest relevant and unhandled message of the stream of
+            orders; ``None`` for none or unknown.
+        waiting: Number of received and unhandled messages; ``None`` if not stated.
+        outbox: Number of messages still to be sent.
+        lag_seconds: Lag; ``None`` if unknown.
         cause_age_seconds: Age of the bar behind the last signal or order, when that was sent or
-            handled; ``None`` when that is not known.
-        late: Signals and orders that came too late to be acted upon, since it was started.
-        busy: What it is handling for longer than a second; empty for nothing.
-        busy_seconds: For how long.
-        trading: What holds for it; ``None`` for components that no order passes, or not known.
-        problem: What it says that a person should look at; empty for nothing.
-        lives: How often it has been started, by its file.
-        written: When its file was written last, UTC; ``None`` when it has none on this machine.
-        unknown_orders: Orders of which nobody knows whether the broker has them.
-        halted_symbols: Symbols in which no order may leave, and why.
-        denied_exits: Symbols with an open position whose exit was denied, and why.
-        error: Why its file cannot be read; empty when it can.
+            handled; ``None`` if unknown.
+        late: Number of signals and orders refused as too late since the start.
+        busy: Handler that has been running for more than a second; empty for none.
+        busy_seconds: Duration of that handler.
+        trading: State of trading in the component; ``None`` if unknown, or for components that
+            no order passes.
+        problem: Reported problem for the operator; empty for none.
+        lives: Number of starts recorded in its file.
+        written: Time of the last write of its file, UTC; ``None`` without a file on this machine.
+        unknown_orders: Orders whose state at the broker is unknown.
+        halted_symbols: Halted symbols with the reason.
+        denied_exits: Symbols with an open position whose exit was denied, with the reason.
+        error: Why its file cannot be read; empty if readable.
     """
 
     name: str
@@ -145,12 +145,12 @@ class ComponentState(msgspec.Struct):
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing says that it is not there."""
+        """Whether there is no sign of a failure."""
         return self.liveness in {Liveness.ALIVE, Liveness.UNKNOWN, Liveness.NOT_RUNNING}
 
 
 def add_view(state: ComponentState, view: LiveView) -> None:
-    """Add what the component itself, and who started it, say on the bus; see `look_at`."""
+    """Add the status of the component and of the program that started it."""
     said, observed = view.said.get(state.name), view.observed.get(state.name)
     if observed is not None:
         state.role = state.role or observed.status.role
@@ -171,7 +171,7 @@ def _add_status(state: ComponentState, heard: Heard) -> None:
     state.handled, state.sent, state.late = status.handled, status.sent, status.late
     state.last_event, state.last_symbol = status.last_event or "", status.last_symbol or ""
     if status.last_time is not None and status.timestamp is not None:
-        # Both by the sender's clock, whatever that shows.
+        # Both times are by the sender's clock, so their difference is valid.
         age = (status.timestamp - status.last_time).total_seconds()
         state.last_seconds = max(0.0, age) + heard.age_seconds
     state.offset = _number(status.offset, state.offset)
@@ -190,7 +190,7 @@ def _add_status(state: ComponentState, heard: Heard) -> None:
 def _judge(
     state: ComponentState, view: LiveView, said: Heard | None, observed: Heard | None
 ) -> tuple[Liveness, str]:
-    """Say whether a component is there, and what that is concluded from."""
+    """Return the liveness of a component, with the evidence."""
     program = observed.status if observed is not None and observed.answered else None
     if said is not None and said.answered:
         if said.status.state in {"stopped", "failed"}:
@@ -215,11 +215,11 @@ def _judge(
     if program is not None and program.state == "running" and program.language:
         return Liveness.SILENT, f"its process {program.process} runs, and is not connected yet"
     if program is not None and program.state == "running":
-        return Liveness.ALIVE, f"its process {program.process} runs; it says nothing itself"
+        return Liveness.ALIVE, f"its process {program.process} runs; no status is published"
     if program is not None:
-        return Liveness.UNKNOWN, "started by somebody else, and says nothing"
+        return Liveness.UNKNOWN, "started externally, and publishes no status"
     if view.run is not None and not any(each.answered for each in view.observed.values()):
-        # All reconnect by themselves once their server is back.
+        # Components reconnect by themselves once the server is back.
         return Liveness.UNKNOWN, f"process {view.run} runs the app, and is not connected"
     if not view.runs:
         return Liveness.NOT_RUNNING, ""
@@ -229,7 +229,7 @@ def _judge(
 
 
 def _runs_here(status: ComponentStatus) -> bool:
-    """Whether the process of a component is there, on this very machine."""
+    """Whether the process of a component runs on this machine."""
     if not status.process or status.host != socket.gethostname():
         return False
     try:
@@ -237,7 +237,7 @@ def _runs_here(status: ComponentStatus) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # Of another user.
+        return True  # A process of another user.
     return True
 
 

@@ -1,4 +1,4 @@
-"""Dead letters: what components could not take, shown, and put back where it came from."""
+"""List, show and resend dead letters."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from ingenium.subjects.names import DEAD_LETTER, dead_letter_subject, event_type
 __all__ = ["RESENT", "DeadLetter", "find_dead_letter", "dead_letters_of", "original_of", "resend"]
 
 RESENT = "Ingenium-Resent"
-"""Header of what was put back: the id of the dead letter."""
+"""Header of a resent message: the id of the dead letter."""
 
 _RESENDABLE = {SignalEvent, OrderEvent, CancelEvent, ReplaceEvent, ExecutionEvent}
 _KEPT_HEADERS = ("Content-Type", "Ingenium-Source")
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """A dead letter as the stream keeps it.
+    """Dead letter stored in the stream.
 
     Attributes:
-        sequence: Its place in the stream.
-        time: When the stream kept it, UTC.
-        event: What it says.
+        sequence: Sequence number in the stream.
+        time: Time of storage, UTC.
+        event: Content of the dead letter.
     """
 
     sequence: int
@@ -47,18 +47,19 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
     @property
     def moves_orders(self) -> bool:
-        """Whether its payload is an order, or a request about one."""
+        """Whether the payload is an order, or a request to cancel or replace one."""
         kind = event_type_of(self.event.original_subject)
         return kind in {OrderEvent, CancelEvent, ReplaceEvent}
 
 
 class Original(msgspec.Struct, frozen=True):
-    """What a component could not take.
+    """The message that a component failed on.
 
     Attributes:
-        payload: Its bytes.
-        headers: Its headers, as far as they are known.
-        is_kept: Whether it comes from the stream itself; from the letter, and perhaps cut, if not.
+        payload: Payload bytes.
+        headers: Headers, as far as known.
+        is_kept: Whether it was read from the stream; otherwise from the dead letter, perhaps
+            truncated.
     """
 
     payload: bytes
@@ -69,14 +70,14 @@ class Original(msgspec.Struct, frozen=True):
 async def dead_letters_of(
     stream: Stream, *, component: str | None = None, since: datetime | None = None
 ) -> AsyncGenerator[DeadLetter, None]:
-    """Yield the dead letters that a stream keeps, oldest first.
+    """Yield the dead letters of a stream, oldest first.
 
-    What is on their subjects and is none is left out.
+    Other messages on the subjects of dead letters are skipped.
 
     Args:
-        stream: Keeps them.
-        component: Only those of this one.
-        since: Only those that were kept at this time or later.
+        stream: Stream to read.
+        component: Only dead letters of this component.
+        since: Only dead letters stored at this time or later.
 
     Raises:
         StreamError: The stream cannot be read.
@@ -96,10 +97,10 @@ async def dead_letters_of(
 
 
 async def find_dead_letter(stream: Stream, sequence: int) -> DeadLetter:
-    """Return the dead letter at a place of the stream.
+    """Return the dead letter at a sequence of the stream.
 
     Raises:
-        StreamError: There is none.
+        StreamError: There is no dead letter at this sequence.
     """
     record = await _at(stream, sequence)
     letter = None if record is None else _read(record)
@@ -112,7 +113,7 @@ async def find_dead_letter(stream: Stream, sequence: int) -> DeadLetter:
 
 
 async def original_of(stream: Stream, letter: DeadLetter) -> Original:
-    """Return what a dead letter is about, from the stream where that keeps it."""
+    """Return the original message of a dead letter, from the stream if stored there."""
     event = letter.event
     number = event.stream_sequence or ""
     if event.stream == stream.name and number.isascii() and number.isdigit():
@@ -126,22 +127,22 @@ async def original_of(stream: Stream, letter: DeadLetter) -> Original:
 
 
 async def resend(stream: Stream, letter: DeadLetter) -> bool:
-    """Put what a dead letter is about back on its subject, as it was.
+    """Resend the original message of a dead letter on its subject, unchanged.
 
-    Its id is a function of the letter, so that it is kept once, however often this is done within
-    the time for which the stream knows ids.
+    The id is a function of the dead letter, so repeated calls within the stream's duplicate window
+    store the message once.
 
     Args:
         stream: Keeps it.
         letter: The dead letter.
 
     Returns:
-        Whether it was kept now; ``False`` when it had been put back before.
+        Whether the message was stored; ``False`` if it had been resent before.
 
     Raises:
-        StreamError: It is no signal, order or execution, the stream does not keep it, or refuses
-            it.
-        BusTimeoutError: No answer; do it again.
+        StreamError: The message is not a signal, order or execution, is not in the stream, or
+            is refused.
+        BusTimeoutError: No answer; a retry is safe.
     """
     event = letter.event
     if event_type_of(event.original_subject) not in _RESENDABLE:
@@ -151,10 +152,10 @@ async def resend(stream: Stream, letter: DeadLetter) -> bool:
         )
     original = await original_of(stream, letter)
     if not original.is_kept:
-        # A letter alone proves nothing: a strategy can write one, and put an order into it.
+        # A dead letter alone proves nothing: a strategy can forge one that contains an order.
         raise StreamError(
-            f"stream {stream.name} does not keep what dead letter {letter.sequence} is about, so "
-            f"nobody knows that it ever was on {event.original_subject}: it is not sent again"
+            f"stream {stream.name} does not have the message of dead letter {letter.sequence}, so "
+            f"there is no proof that it was on {event.original_subject}: it is not sent again"
         )
     headers = original.headers | {
         MESSAGE_ID: make_id("resent", event.id, str(letter.sequence)),

@@ -1,4 +1,4 @@
-"""Halts trading, lets it only reduce, and releases it: on this machine, and on the bus."""
+"""Halt, reduce and resume trading, on this machine and over the bus."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from ingenium.runtime.durable.kill_file import Restriction
 __all__ = ["SwitchResult", "release", "restrict"]
 
 _LOOK_SECONDS = 1.5
-"""How long a halt waits to learn whose subjects these are."""
+"""Time that a halt waits to learn which app holds the subject space."""
 _CONFIRM_SECONDS = 3.0
-"""How long portfolio and executor have to say that they have heard it."""
+"""Time for portfolio and executor to confirm."""
 _AGAIN_SECONDS = 0.05
 
 
 class SwitchResult(msgspec.Struct):
-    """What became of a word of an operator.
+    """Delivery result of a control event.
 
     Attributes:
-        app: Whose trading it is about.
-        state: What is to hold.
+        app: Name of the app.
+        state: Requested state.
         file: The kill file.
-        file_changed: Whether it was written, or taken away.
-        file_error: Why it could not be; empty when it was.
-        reached: Who took the event.
-        server: Where that was; empty when no server was reached.
+        file_changed: Whether the kill file was written or removed.
+        file_error: Why the kill file could not be changed; empty on success.
+        reached: Reach of the control event.
+        server: Server that received the event; empty if none.
         stream: Name of the stream there.
-        server_error: Why nobody took it; empty when somebody did.
-        confirmed: Components that say that it holds for them.
-        unconfirmed: Components that run and for which it does not hold yet, or that do not answer,
-            and what is known of each.
-        unheard: Components that run and never say whether they trade, such as programs in other
-            languages.
+        server_error: Why the event was not delivered; empty on success.
+        confirmed: Components that confirmed the state.
+        unconfirmed: Running components that are in another state or do not answer, with what is
+            known of each.
+        unheard: Running components that never report their state of trading, such as programs
+            in other languages.
     """
 
     app: str
@@ -63,9 +63,9 @@ class SwitchResult(msgspec.Struct):
 
     @property
     def is_complete(self) -> bool:
-        """Whether it holds: by the file, on the server, and for all that run there.
+        """Whether the state is in effect in the file, on the server, and in all components.
 
-        Orders pass two components, so one of them is enough where the other one never says.
+        Orders pass two components, so one confirmation suffices if the other never reports.
         """
         if self.file_error or self.reached is ControlDelivery.NOBODY or self.unconfirmed:
             return False
@@ -73,26 +73,26 @@ class SwitchResult(msgspec.Struct):
 
     @property
     def holds_anywhere(self) -> bool:
-        """Whether anything is as it should be."""
+        """Whether the state is in effect anywhere."""
         if self.reached is not ControlDelivery.NOBODY:
             return True
-        # A file that is gone releases nothing that was said on the bus.
+        # Removing the file does not undo a control event.
         return self.file_changed and self.state is not TradingState.ACTIVE
 
 
 async def restrict(
     place: LocalApp, state: TradingState, reason: str, sender: str, now: datetime
 ) -> SwitchResult:
-    """Halt trading, or let it only reduce.
+    """Halt trading, or restrict it to reducing orders.
 
-    The file comes first: it holds on this machine whatever the server does.
+    The file is written first, since it works on this machine without the server.
 
     Args:
         place: The app.
         state: ``HALTED`` or ``REDUCING``.
-        reason: Why, in words.
-        sender: Who says so, ``"ann@trader-1"``.
-        now: The present time, UTC.
+        reason: Reason, as text.
+        sender: Sender, ``"ann@trader-1"``.
+        now: Current time, UTC.
     """
     done = SwitchResult(place.app, state, str(place.kill_file.path))
     try:
@@ -100,16 +100,17 @@ async def restrict(
         done.file_changed = True
     except StoreError as error:
         done.file_error = str(error)
-        # It may be there all the same, empty: a disk that is full has room for that.
+        # An empty file may exist all the same: a full disk still has space for it.
         done.file_changed = place.kill_file.is_there() and place.kill_file.state() is state
     await _publish(place, done, reason, sender, now)
     return done
 
 
 async def release(place: LocalApp, reason: str, sender: str, now: datetime) -> SwitchResult:
-    """Let trading go on; arguments as for `restrict`.
+    """Resume trading; arguments as for `restrict`.
 
-    The file goes first: who still saw it when the word comes would stay halted.
+    The file is removed first: a component that still sees it when the event arrives would stay
+    halted.
     """
     done = SwitchResult(place.app, TradingState.ACTIVE, str(place.kill_file.path))
     try:
@@ -133,7 +134,7 @@ async def _publish(
             done.server, done.stream = bus.url, bus.space.stream(MONEY_STREAM.name)
             if done.reached is ControlDelivery.NOBODY:
                 done.server_error = (
-                    f"nobody listens to {bus.space} on the server at {bus.url}: if app "
+                    f"no component is subscribed to {bus.space} on the server at {bus.url}: if app "
                     f"{done.app!r} runs there, set INGENIUM_PREFIX to its prefix"
                 )
                 return
@@ -147,7 +148,7 @@ async def _publish(
 
 
 async def _confirm(bus: NatsBus, done: SwitchResult, known: list[str]) -> None:
-    """Ask portfolio and executor whether they have heard it, until they say so."""
+    """Poll portfolio and executor until they confirm."""
     loop = asyncio.get_running_loop()
     end = loop.time() + _CONFIRM_SECONDS
     while True:
@@ -158,7 +159,7 @@ async def _confirm(bus: NatsBus, done: SwitchResult, known: list[str]) -> None:
 
 
 def _compare(done: SwitchResult, view: LiveView) -> None:
-    """Sort the components by whether they say that it holds."""
+    """Sort the components by whether they confirm the state."""
     done.confirmed, done.unconfirmed, done.unheard = [], {}, []
     for name in sorted({*view.said, *view.observed, *view.connected}):
         heard = view.said.get(name)
@@ -192,16 +193,16 @@ def _holds(wanted: TradingState, found: str | None) -> bool:
 
 
 async def _check_leader(bus: NatsBus, app: str) -> None:
-    """Refuse to speak to another app.
+    """Refuse to send a control event to another app.
 
     Raises:
-        ConfigError: Another one has these subjects.
+        ConfigError: Another app holds these subjects.
     """
     try:
         async with asyncio.timeout(_LOOK_SECONDS):
             leader = await leader_of(bus)
     except (BusError, TimeoutError):
-        return  # A halt must not fail over this.
+        return  # This check must not prevent a halt.
     if leader not in {"", app}:
         raise ConfigError(
             f"{bus.space} on the server at {bus.url} is led by app {leader!r}, and nothing was "

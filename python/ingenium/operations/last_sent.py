@@ -1,4 +1,4 @@
-"""What a component sent last, for those that say nothing of themselves."""
+"""Last stored message of components that publish no status."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SENT_BY = {
 
 
 async def add_last_sent(bus: NatsBus, components: Sequence[ComponentState]) -> None:
-    """Add the last message of each component that says nothing of itself.
+    """Add the last message of each component without a status.
 
-    Only the last message of its role is looked at. It is taken for the component's when it names
-    it, or when it names nobody and no other component of that role could have sent it.
+    Only the last message of the role is read. It is attributed to the component if it names the
+    component, or if it names no sender and no other component of that role could have sent it.
 
     Args:
-        bus: A connection with the rights of an operator.
-        components: All of the app.
+        bus: Connection with operator rights.
+        components: All components of the app.
     """
     for component in components:
         if component.handled is not None or component.role not in _SENT_BY:

@@ -1,4 +1,4 @@
-"""What the components of an app say of themselves at this moment, wherever they run."""
+"""Current statuses of the components of an app, wherever they run."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from ingenium.subjects.names import ask_subject, observed_subject, status_subjec
 __all__ = ["Heard", "LiveView", "read_live_view"]
 
 ANSWER_SECONDS = 1.0
-"""How long components have to answer."""
+"""Time for components to answer."""
 
 _SETTLE_SECONDS = 0.25
-"""How long to wait for components that nothing is known of yet."""
+"""Time to wait for components that are not known yet."""
 _POLL_SECONDS = 0.01
 
 
 class Heard(msgspec.Struct):
-    """The last that was heard of a component.
+    """Last status of a component.
 
     Attributes:
-        status: What was said.
-        age_seconds: How long ago, by the server's clock.
-        answered: Whether it was said just now.
+        status: The status.
+        age_seconds: Age by the server's clock.
+        answered: Whether it answers the current request.
     """
 
     status: ComponentStatus
@@ -42,15 +42,15 @@ class Heard(msgspec.Struct):
 
 
 class LiveView(msgspec.Struct):
-    """What can be seen of an app on its server.
+    """View of an app on its server.
 
     Attributes:
-        runs: Whether anybody of the app is connected.
-        said: What components have said of themselves, by name.
-        observed: What the program that started them says of them, by name.
-        connected: Names of the components that are connected and listen.
-        run: The process on this machine that runs the app as a whole; ``None`` for none. It lives
-            also while it has no connection.
+        runs: Whether any component of the app is connected.
+        said: Statuses published by components, by name.
+        observed: Observations by the program that started them, by name.
+        connected: Names of connected and subscribed components.
+        run: Process id of the run of the whole app on this machine; ``None`` for none. The run
+            exists even while disconnected.
     """
 
     runs: bool = False
@@ -61,15 +61,15 @@ class LiveView(msgspec.Struct):
 
 
 async def read_live_view(bus: NatsBus, app: str, known: Collection[str] = ()) -> LiveView:
-    """Ask all components of an app how they are.
+    """Request the status of all components of an app.
 
     Args:
-        bus: A connection with the rights of an operator.
+        bus: Connection with operator rights.
         app: Name of the app.
-        known: Names of components that may run.
+        known: Names of components that may be running.
 
     Returns:
-        What they say, and what the server has kept of those who say nothing.
+        The answers, and the stored statuses of components that do not answer.
 
     Raises:
         BusError: The server does not answer.
@@ -91,7 +91,7 @@ async def read_live_view(bus: NatsBus, app: str, known: Collection[str] = ()) ->
         for record in kept.records:
             _note(view, app, record.message, _age(record.time, kept.now), answered=False)
         names = sorted({*known, *view.said, *view.observed})
-        # A server knows at once who is not there; of who is there, the rest of the second tells.
+        # The server reports absent components at once; present ones answer within the second.
         connecting = asyncio.ensure_future(_connected(bus, app, names))
         tasks.append(connecting)
         while (elapsed := loop.time() - began) < ANSWER_SECONDS:
@@ -114,7 +114,7 @@ async def read_live_view(bus: NatsBus, app: str, known: Collection[str] = ()) ->
 
 
 async def _connected(bus: NatsBus, app: str, names: list[str]) -> set[str]:
-    """Return who of some components listens; the server says at once who does not."""
+    """Return the components that are subscribed; the server reports the others at once."""
     found = await asyncio.gather(
         *(ask(bus, ask_subject(app, name), _SETTLE_SECONDS) for name in names)
     )
@@ -127,7 +127,7 @@ def _has_answered(view: LiveView, name: str) -> bool:
 
 
 def _note(view: LiveView, app: str, message: Message, age: float, *, answered: bool) -> None:
-    """Take note of a status; the subject says whose it is, since the server watches over that."""
+    """Store a status; the subject identifies the sender, since the server enforces it."""
     name = message.subject.rpartition(".")[2]
     try:
         status = decode(ComponentStatus, message.payload)

@@ -1,4 +1,4 @@
-"""What a person sees of an app while it runs and when it ends: fills, denials and the money."""
+"""Fills and denials of a running app, and its account at the end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ingenium.bus.base import Message, Subscription
 from ingenium.bus.envelope import unpack
 from ingenium.clock import SystemClock
 from ingenium.components import App
+from ingenium.components.base import role_of
 from ingenium.errors import BusError, BusPermissionError, DecodeError, IngeniumError
 from ingenium.events import DenialEvent, ExecutionEvent, OrderEvent, decode
 from ingenium.operations.account_money import AppMoney, money_of
@@ -30,15 +31,15 @@ _REMEMBERED = 10_000
 
 
 class RunWatch:
-    """Watches the money of an app that runs.
+    """Watches fills, denials and the account of a running app.
 
     Args:
-        app: Which.
-        on_fill: Takes each fill as it comes.
-        on_denial: Takes each order that was not sent.
+        app: The app.
+        on_fill: Receives each fill.
+        on_denial: Receives each denial.
 
     Attributes:
-        money: How it stood at the end; ``None`` before.
+        money: Account at the end; ``None`` before.
     """
 
     def __init__(
@@ -58,10 +59,10 @@ class RunWatch:
 
     @asynccontextmanager
     async def watch(self, bus: NatsBus) -> AsyncIterator[None]:
-        """Watch for as long as the app runs; its components must have stopped at the end.
+        """Watch for the duration of the context; the components must have stopped at its end.
 
         Args:
-            bus: A connection with the rights of an operator.
+            bus: Connection with operator rights.
         """
         subscriptions: list[Subscription] = []
         for subject, handler in (
@@ -73,7 +74,7 @@ class RunWatch:
             try:
                 subscriptions.append(await bus.subscribe(subject, handler))
             except BusPermissionError as error:
-                # Accounts that were made by hand. It is no reason not to trade.
+                # Manually configured accounts may lack the right; trading continues.
                 _log.warning("fills, denials or the account at the end are not shown: %s", error)
         try:
             yield
@@ -86,11 +87,11 @@ class RunWatch:
             await self._look(bus)
 
     async def _look(self, bus: NatsBus) -> None:
-        components = [ComponentState(each.name, each.role) for each in self._app.components]
+        components = [ComponentState(each.name, role_of(each)) for each in self._app.components]
         now = monotonic()
         said = {name: Heard(status, now - at) for name, (status, at) in self._said.items()}
         money = self.money = money_of(components, said)
-        # A server that is gone or keeps nothing is no reason not to show the rest.
+        # Without the server or its stream the rest is still shown.
         with suppress(IngeniumError):
             money.today = await self._reader.observe(await stream_of(bus))
 
@@ -106,7 +107,7 @@ class RunWatch:
             event = unpack(ExecutionEvent, message)
             order = self._orders.get(event.order_id, ("", ""))
             fill = fill_of(event, SystemClock().now(), order)
-            # What was sent again after a lost acknowledgement comes twice.
+            # A message resent after a lost acknowledgement arrives twice.
             if fill is not None and (not fill.id or self._seen.add(fill.id)):
                 self._on_fill(fill)
 

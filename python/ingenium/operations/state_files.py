@@ -1,4 +1,4 @@
-"""What the files of an app's components say, whether they run or not."""
+"""Read the state files of components, running or not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["read_state"]
 
 
 def read_state(path: Path) -> ComponentState:
-    """Return what the file of a component says."""
+    """Return the state in the file of a component."""
     state = ComponentState(path.stem, written=_written(path))
     try:
         store = Store.read(path)
@@ -57,21 +57,21 @@ def read_state(path: Path) -> ComponentState:
 
 
 def _written(path: Path) -> datetime | None:
-    """Return when a database, or the journal beside it, was written last."""
+    """Return the time of the last write of a database or its journal."""
     times = []
     for file in (path, path.with_name(f"{path.name}-wal")):
         with suppress(OSError):
             found = file.stat()
-            # Who only reads makes an empty journal.
+            # A reader creates an empty journal.
             if found.st_size:
                 times.append(found.st_mtime)
     return datetime.fromtimestamp(max(times), UTC) if times else None
 
 
 def _trading(gate: Mapping[str, Any]) -> Word:
-    """Return what held for a component when it wrote down its state last."""
+    """Return the state of trading that a component stored last."""
     switch = TradingSwitch()
-    # What cannot be read halts, there as here.
+    # An unreadable state counts as halted, as in the component.
     switch.restore(gate.get("switch"), SystemClock().now())
     standing = switch.standing
     if standing is None:
@@ -80,7 +80,7 @@ def _trading(gate: Mapping[str, Any]) -> Word:
 
 
 def _halted_by_gate(gate: Mapping[str, Any]) -> dict[str, str]:
-    """Return the symbols that the risk gate of a component has halted."""
+    """Return the symbols halted by the risk gate of a component."""
     switch = gate.get("switch")
     symbols = switch.get("symbols") if isinstance(switch, dict) else None
     if not isinstance(symbols, dict):
@@ -92,7 +92,7 @@ def _halted_by_gate(gate: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _denied_exits(gate: Mapping[str, Any]) -> dict[str, str]:
-    """Return the exits that the risk gate of a component has denied, by symbol."""
+    """Return the exits denied by the risk gate of a component, by symbol."""
     denied = gate.get("denied_exits")
     if not isinstance(denied, dict):
         return {}

@@ -1,4 +1,4 @@
-"""How an app stands: whether it runs and trades, and how each component is."""
+"""Status of an app: trading, components and account."""
 
 from __future__ import annotations
 
@@ -27,35 +27,35 @@ from ingenium.subjects.names import EXECUTION, PORTFOLIO, SIGNAL, TRADING
 __all__ = ["NOTHING_RUNS", "UNKNOWN", "AppStatus", "ComponentState", "Word", "status_of"]
 
 NOTHING_RUNS = "nothing runs"
-"""Trading of an app that does not run, and that nothing restricts."""
+"""State of trading of an unrestricted app that does not run."""
 UNKNOWN = "unknown"
-"""Trading of an app of which nobody tells."""
+"""State of trading when it is unknown."""
 
 GATED = ("portfolio", "executor")
-"""Roles whose components orders pass, and which halt."""
+"""Roles that orders pass and that enforce halts."""
 _READ_BY = {"portfolio": (SIGNAL, EXECUTION, TRADING), "executor": (PORTFOLIO, TRADING)}
 
 
 class AppStatus(msgspec.Struct):
-    """How an app stands.
+    """Status of an app.
 
     Attributes:
-        app: Its name.
-        trading: ``"active"``, ``"reducing"`` or ``"halted"``, as its portfolio and executor say;
-            when they do not run, as the next start will find it, or `NOTHING_RUNS`. `UNKNOWN`
-            when neither is known.
-        runs: Whether any part of it runs; ``None`` when its server cannot be reached and the app is
-            not run as a whole on this machine.
-        run: The process that runs it as a whole on this machine; ``None`` for none.
-        why: What `trading` is concluded from where components do not say it; empty otherwise.
-        kill_file: What the file says; ``None`` when there is none.
-        said: The last control event of the stream; ``None`` when there is none.
-        server: Where its server is; empty when none is reached.
-        server_error: Why nothing is known of the stream; empty when it is.
+        app: Name of the app.
+        trading: ``"active"``, ``"reducing"`` or ``"halted"``, as reported by portfolio and
+            executor; if they do not run, the state that the next start will find, or
+            `NOTHING_RUNS`. `UNKNOWN` if neither is known.
+        runs: Whether any component runs; ``None`` if the server cannot be reached and there is
+            no run on this machine.
+        run: Process id of its run on this machine; ``None`` for none.
+        why: Evidence for `trading` if components do not report it; empty otherwise.
+        kill_file: Content of the kill file; ``None`` without one.
+        said: The last control event of the stream; ``None`` without one.
+        server: Address of its server; empty if not reached.
+        server_error: Why the stream is unknown; empty if known.
         stream: Name of the stream there.
         stream_end: Sequence of the newest message of the stream.
-        components: Those that are known from the bus, from files or from the app's definition.
-        money: Its account, positions, working orders, and the day's fills and denials.
+        components: Components known from the bus, files or the definition of the app.
+        money: Account, positions, working orders, and the day's fills and denials.
     """
 
     app: str
@@ -74,7 +74,7 @@ class AppStatus(msgspec.Struct):
 
     @property
     def is_well(self) -> bool:
-        """Whether it runs with all its components, and it is known whether it trades."""
+        """Whether all components run, and the state of trading is known."""
         return (
             self.runs is True
             and bool(self.server)
@@ -86,12 +86,12 @@ class AppStatus(msgspec.Struct):
 async def status_of(
     place: LocalApp, roster: Mapping[str, str] | None = None, reader: TodayReader | None = None
 ) -> AppStatus:
-    """Look at an app from outside, whether it runs or not.
+    """Return the status of an app, running or not.
 
     Args:
         place: The app.
-        roster: Roles of its components by name, where its definition is at hand.
-        reader: Has read the day's fills and denials up to an earlier look.
+        roster: Roles of its components by name, if its definition is available.
+        reader: Reader of the day's fills and denials, reused between calls.
     """
     status = AppStatus(place.app)
     found = place.kill_file.observe()
@@ -104,7 +104,7 @@ async def status_of(
     said: dict[str, Heard] = {}
     today: Today | None = None
     if not place.settings.nats_server:
-        # An embedded server lives and dies with its app.
+        # An embedded server starts and ends with its app.
         status.runs = False
     try:
         async with as_operator(place) as bus:
@@ -123,7 +123,7 @@ async def status_of(
     except IngeniumError as error:
         status.server_error = str(error)
     if status.runs is not True and (run := place.run) is not None:
-        # The run lives, and its server does not answer.
+        # The app runs, but its server does not answer.
         status.server = ""
         _add_view(status, states, LiveView(runs=True, run=run))
     if status.runs is not True:
@@ -144,7 +144,7 @@ def _add_view(status: AppStatus, states: dict[str, ComponentState], view: LiveVi
     for name in (*view.said, *view.observed):
         states.setdefault(name, ComponentState(name))
     for state in states.values():
-        # What a file says about trading counts only when nobody says it.
+        # The state file counts only if no component reports the state of trading.
         if view.runs:
             state.trading = None
         add_view(state, view)
@@ -152,7 +152,7 @@ def _add_view(status: AppStatus, states: dict[str, ComponentState], view: LiveVi
 
 
 async def _add_stream(bus: NatsBus, status: AppStatus) -> Word | None:
-    """Add what the stream of orders has; return what holds of all that was said there."""
+    """Add the state of the stream of orders; return the control state that results from it."""
     stream = await stream_of(bus)
     status.stream = bus.space.stream(stream.name)
     state = await stream.state()
@@ -170,9 +170,9 @@ async def _add_stream(bus: NatsBus, status: AppStatus) -> Word | None:
 
 
 def _trading(status: AppStatus, heard: Word | None) -> tuple[str, str]:
-    """Say whether there is trading, and what that is concluded from."""
+    """Return the state of trading, with the evidence."""
     gated = [each for each in status.components if each.role in GATED]
-    # What a component said before it died is over; what is written down holds at its next start.
+    # The last status of a dead component is outdated; its stored state applies at its next start.
     if status.runs:
         telling = [each for each in gated if each.liveness is Liveness.ALIVE and each.trading]
         words = [each.trading for each in telling if each.trading is not None]
@@ -215,13 +215,13 @@ def _said(message: Message) -> Word:
         event = unpack(ControlEvent, message)
         state = TradingState(event.state)
     except (DecodeError, ValueError) as error:
-        # A gate takes a word that it does not know for a halt.
-        return Word(TradingState.HALTED.value, f"the last word cannot be read: {error}")
+        # The risk gate treats an unknown state as a halt.
+        return Word(TradingState.HALTED.value, f"the last control event cannot be read: {error}")
     return Word(state.value, event.reason, event.sender, event.timestamp)
 
 
 async def _hold_against(stream: Stream, state: StreamState, component: ComponentState) -> None:
-    """Find out whether a component has messages before it."""
+    """Check whether a component has unhandled messages."""
     for subject in _READ_BY.get(component.role, ()):
         record = await stream.last(subject)
         if record is not None and state.first <= record.sequence > (component.offset or 0):

@@ -1,4 +1,4 @@
-"""Fills and denials of the present day, from the stream of orders."""
+"""Fills and denials of the current day, from the stream of orders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ingenium.subjects.names import DENIAL, EXECUTION, ORDER, event_type_of
 __all__ = ["DenialView", "FillView", "Today", "TodayReader", "fill_of"]
 
 READ_SECONDS = 5.0
-"""How long the messages of a day may take to be read."""
+"""Time limit for reading the messages of a day."""
 
 _LISTED = 100
 _SUBJECTS = (EXECUTION, DENIAL, ORDER)
@@ -31,15 +31,15 @@ _NOT_FILLING = frozenset(update.value for update in TradeUpdate) - {
 
 
 class FillView(msgspec.Struct):
-    """A fill as its execution states it; what it does not state is empty.
+    """A fill as stated by its execution; fields not stated are empty.
 
     Attributes:
-        time: When the stream kept it, UTC, by the server's clock.
+        time: Time of storage, UTC, by the server's clock.
         symbol: Name of the instrument.
         side: ``"buy"`` or ``"sell"``.
         quantity: Shares or units.
-        price: Of one share or unit.
-        commission: What it cost.
+        price: Price of one share or unit.
+        commission: Commission.
         order_id: Id of the order.
         id: Id of the execution.
     """
@@ -55,16 +55,16 @@ class FillView(msgspec.Struct):
 
 
 class DenialView(msgspec.Struct):
-    """An order that was not sent.
+    """A denied order.
 
     Attributes:
-        time: When the stream kept the denial, UTC, by the server's clock.
+        time: Time at which the denial was stored, UTC, by the server's clock.
         symbol: Name of the instrument.
         side: ``"buy"`` or ``"sell"``; empty when not stated.
         quantity: Shares or units; empty when not stated.
-        component: Who stopped it.
-        reason: Which limit, as a token.
-        detail: The same in words.
+        component: Component that denied the order.
+        reason: Limit, as a token.
+        detail: Description.
         id: Id of the denial.
     """
 
@@ -79,15 +79,15 @@ class DenialView(msgspec.Struct):
 
 
 class Today(msgspec.Struct):
-    """What happened on the present day, from 00:00 UTC on.
+    """Fills and denials of the current day, from 00:00 UTC.
 
     Attributes:
-        day: Which day, UTC, by the server's clock.
-        fill_count: How many fills there were.
-        fills: The last 100 of them, oldest first.
-        denial_count: How many orders were denied.
-        denials: The last 100 of them, oldest first.
-        complete: Whether all of the day was read; when not, there are more of both.
+        day: Day, UTC, by the server's clock.
+        fill_count: Number of fills.
+        fills: The last 100 fills, oldest first.
+        denial_count: Number of denials.
+        denials: The last 100 denials, oldest first.
+        complete: Whether the whole day was read; otherwise the counts are lower bounds.
     """
 
     day: date
@@ -101,12 +101,12 @@ class Today(msgspec.Struct):
 def fill_of(
     event: ExecutionEvent, time: datetime, order: tuple[str, str] = ("", "")
 ) -> FillView | None:
-    """Return the fill of an execution; ``None`` for a report that fills nothing.
+    """Return the fill of an execution; ``None`` for a report without a fill.
 
     Args:
         event: The execution.
-        time: When it came, UTC.
-        order: Symbol and side of its order, for executions that do not state them.
+        time: Time of arrival, UTC.
+        order: Symbol and side of the order, for executions without them.
     """
     if event.update in _NOT_FILLING or not event.quantity.strip("0.+- "):
         return None
@@ -123,7 +123,7 @@ def fill_of(
 
 
 def denial_of(event: DenialEvent, time: datetime) -> DenialView:
-    """Return a denial as a person reads it; `time` is when it came, UTC."""
+    """Return the view of a denial; `time` is its time of arrival, UTC."""
     order = event.order
     return DenialView(
         time,
@@ -138,7 +138,7 @@ def denial_of(event: DenialEvent, time: datetime) -> DenialView:
 
 
 class TodayReader:
-    """Reads a day's fills and denials; each further look reads only what is new."""
+    """Reads a day's fills and denials incrementally."""
 
     def __init__(self) -> None:
         self._created = ""
@@ -153,14 +153,14 @@ class TodayReader:
         self._seen: set[str] = set()
 
     async def observe(self, stream: Stream, seconds: float = READ_SECONDS) -> Today:
-        """Return what has happened today up to now.
+        """Return the fills and denials of today up to now.
 
         Args:
-            stream: Keeps signals, orders, executions and denials.
-            seconds: How long to read at most.
+            stream: Stream of signals, orders, executions and denials.
+            seconds: Time limit.
 
         Raises:
-            StreamError: It cannot be read.
+            StreamError: The stream cannot be read.
             BusTimeoutError: The server does not answer.
         """
         state = await stream.state()
@@ -198,7 +198,7 @@ class TodayReader:
         try:
             event = _event_of(message)
         except DecodeError:
-            return  # A dead letter says so.
+            return  # A dead letter reports the unreadable payload.
         today = self._today
         if event is None or today is None:
             return
@@ -229,14 +229,14 @@ def _event_of(message: Message) -> OrderEvent | ExecutionEvent | DenialEvent | N
 
 
 async def _before(stream: Stream, first: int, last: int, time: datetime) -> int:
-    """Return the first place whose message was kept at a time or later; one above the last."""
-    # A stream that has never had a message begins at 0, which is no place.
+    """Return the first sequence stored at a time or later; last + 1 for none."""
+    # An unused stream starts at 0, which is not a sequence.
     low, high = max(first, 1), last + 1
     while low < high:
         middle = (low + high) // 2
         record = None
         place = middle
-        # A place may be empty in a file that was damaged.
+        # A damaged file may lack a sequence.
         while record is None and place < high:
             record = await stream.at(place)
             place += 1

@@ -1,4 +1,4 @@
-"""Holds what a portfolio has written down against the stream, the executor and its broker."""
+"""Compare the books of a portfolio with the stream, the executor and its broker."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ingenium.bus.base import Message
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream, StreamState, check_gap
 from ingenium.components import Executor, Portfolio
+from ingenium.components.handle_of import handle_of
 from ingenium.deploy.local.positions import (
     PORTFOLIO,
     STREAM,
@@ -43,7 +44,7 @@ from ingenium.trading.order import protective_ids
 __all__ = ["OnProgress", "Verified", "verify"]
 
 OnProgress = Callable[[int, int], None]
-"""Takes how many messages of the stream have been read, and how many there are."""
+"""Receives the number of messages read, and the total."""
 
 _ATTEMPTS = 200
 _PAUSE_SECONDS = 0.02
@@ -55,21 +56,21 @@ _WITH_IDS = {SignalEvent, OrderEvent, ReplaceEvent, CancelEvent, ExecutionEvent,
 
 
 class Verified(msgspec.Struct):
-    """What came out.
+    """Result of `verify`.
 
     Attributes:
-        portfolio: Its name.
-        position: Sequence of the last message that it had handled.
-        messages: How many messages of the stream were read.
-        orders: How many orders, and requests to replace or cancel one, it has sent.
-        executions: How many executions were handled.
-        waiting: How many of its messages were still in its outbox.
-        digest: SHA-256 of account, holdings and working orders as the stream gives them.
-        differences: What does not agree, in words; empty when all does.
-        repeated: How many messages are there twice with the same bytes, which every reader passes
-            over.
-        compared: Whose positions were compared: ``portfolio``, ``stream``, ``journal``, ``broker``.
-        not_compared: Why executor and broker were not; empty when they were, or there are none.
+        portfolio: Name of the portfolio.
+        position: Sequence of the last handled message.
+        messages: Number of messages read.
+        orders: Number of orders sent, and of requests to replace or cancel one.
+        executions: Number of executions handled.
+        waiting: Number of messages still in its outbox.
+        digest: SHA-256 of account, holdings and working orders as rebuilt from the stream.
+        differences: Differences as text; empty if all agree.
+        repeated: Number of messages stored twice with equal bytes, which every reader skips.
+        compared: Parties whose positions were compared: ``portfolio``, ``stream``, ``journal``,
+            ``broker``.
+        not_compared: Why executor and broker were not compared; empty if compared or absent.
     """
 
     portfolio: str
@@ -86,12 +87,12 @@ class Verified(msgspec.Struct):
 
     @property
     def is_equal(self) -> bool:
-        """Whether all agrees, and could be compared."""
+        """Whether everything was compared and agrees."""
         return not self.differences and not self.not_compared
 
 
 class _Kept(msgspec.Struct):
-    """What a store holds at one moment."""
+    """Content of a store at one moment."""
 
     position: StreamPosition | None
     rows: dict[str, bytes]
@@ -109,21 +110,22 @@ async def verify(
     *,
     executor: Executor | None = None,
 ) -> Verified:
-    """Make a portfolio's books anew from the stream alone, and compare.
+    """Rebuild a portfolio's books from the stream, and compare.
 
-    It may run meanwhile: what it holds is looked at as of one moment.
+    The portfolio may be running: its store is read as of one moment.
 
     Args:
-        portfolio: A fresh object.
-        stream: Has the history.
-        path: The database of the portfolio.
-        on_progress: Called now and then.
-        executor: The app's, whose journal is beside the portfolio's file: it is compared too, and
-            its broker. A `PaperExecutor` has a simulated exchange; others keep no positions.
+        portfolio: A new portfolio object.
+        stream: Stream with the history.
+        path: Database of the portfolio.
+        on_progress: Called periodically.
+        executor: Executor of the app, whose journal is in the same folder and is compared as
+            well, with its broker. A `PaperExecutor` has a simulated exchange; other executors keep
+            no positions.
 
     Raises:
-        StoreError: The database cannot be read, or does not stand still for a moment.
-        StreamError: The stream no longer has all of the history, or is another one.
+        StoreError: The database cannot be read, or is never quiet long enough.
+        StreamError: The stream no longer has the whole history, or is another one.
         BusTimeoutError: The server does not answer.
     """
     store = Store.read(path)
@@ -131,7 +133,7 @@ async def verify(
         with store.standing():
             damage = [f"{path.name}: {each}" for each in store.damage()]
         if damage:
-            # What it holds all the same is compared, as far as it can be read.
+            # The readable rest is still compared.
             store.overlook()
         kept, state = await _still(store, stream)
     except StoreDamagedError as error:
@@ -141,11 +143,11 @@ async def verify(
     if kept.position is None:
         raise StoreError(f"{path} has handled nothing of stream {stream.name} yet")
     check_gap(stream.name, state, kept.position.sequence, kept.position.created)
-    # Without its beginning the books cannot be made.
+    # Without the beginning of the stream the books cannot be rebuilt.
     check_gap(stream.name, state, 0, state.created)
-    portfolio.price_as(kept.priced)
-    # A portfolio that has booked nothing yet has written no account down.
-    kept.rows.setdefault("account", portfolio.book_rows()["account"])
+    handle_of(portfolio).books.price_as(kept.priced)
+    # A portfolio without bookings has not stored an account.
+    kept.rows.setdefault("account", handle_of(portfolio).books.saved.rows()["account"])
     result = Verified(portfolio.name, kept.position.sequence, waiting=len(kept.outbox))
     learner = Learner(portfolio, stream.name, state.created, kept.position.sequence)
     census = _Census(portfolio.name)
@@ -164,7 +166,9 @@ async def verify(
     result.orders, result.executions = len(learner.sent), len(learner.seen)
     result.repeated = census.repeated
     rebuilt = {
-        key: data for key, data in portfolio.book_rows().items() if key.startswith(_COMPARED)
+        key: data
+        for key, data in handle_of(portfolio).books.saved.rows().items()
+        if key.startswith(_COMPARED)
     }
     result.digest = state_digest(rebuilt)
     result.differences = [
@@ -190,7 +194,8 @@ async def _hold_against(
     async def observe() -> PositionReport:
         said = await read_positions(path, beside, executor, ask_broker=True)
         ours = said.positions.pop(PORTFOLIO)
-        # As far as the portfolio was from the stream, it still is: it goes on from its own books.
+        # A difference between portfolio and stream persists, since the portfolio continues from its
+        # own books.
         theirs = {s: EXACT.add(ours.get(s, ZERO), off.get(s, ZERO)) for s in {*ours, *off}}
         stream = {symbol: held for symbol, held in theirs.items() if held}
         said.positions = {PORTFOLIO: ours, STREAM: stream, **said.positions}
@@ -204,7 +209,7 @@ async def _hold_against(
 
 
 def _off(kept: Mapping[str, bytes], rebuilt: Mapping[str, bytes]) -> dict[str, Decimal]:
-    """Return how much more of each symbol is held by the stream than by the store."""
+    """Return by symbol the position of the stream minus that of the store."""
 
     def held(rows: Mapping[str, bytes], key: str) -> Decimal:
         try:
@@ -220,9 +225,9 @@ def _off(kept: Mapping[str, bytes], rebuilt: Mapping[str, bytes]) -> dict[str, D
 
 
 async def _still(store: Store, stream: Stream) -> tuple[_Kept, StreamState]:
-    """Look at a store and at its stream while nothing is sent.
+    """Read a store and the end of its stream while nothing is sent.
 
-    Then the stream and the outbox together have all that led to the state, and nothing else.
+    Stream and outbox together then contain exactly the messages that led to the state.
     """
     for _ in range(_ATTEMPTS):
         with store.standing():
@@ -242,18 +247,18 @@ async def _still(store: Store, stream: Stream) -> tuple[_Kept, StreamState]:
 
 
 class _Census:
-    """Counts who is in the stream, and how often."""
+    """Counts ids in the stream, to detect duplicates."""
 
     def __init__(self, portfolio: str) -> None:
         self.problems: list[str] = []
         self.repeated = 0
         self.denied: set[str] = set()
         self._portfolio = portfolio
-        # Hashes of 64 bits: texts of a million ids and payloads would take ten times the room.
+        # 64-bit hashes: a million ids and payloads would take ten times the memory.
         self._ids: dict[int, int] = {}
 
     def count(self, record: Record, event: Event | None) -> None:
-        """Take in a message, and what it holds if that is known already."""
+        """Count a message, and its event if already decoded."""
         if event is None and (event := _read(record.message)) is None:
             return
         self.note(event)
@@ -268,7 +273,7 @@ class _Census:
             self._report(record, event, same=known == digest)
 
     def note(self, event: Event) -> None:
-        """Take note of ids that belong to orders of the portfolio without being theirs."""
+        """Record ids that refer to orders of the portfolio, such as protective orders."""
         if isinstance(event, DenialEvent) and event.order and event.component == self._portfolio:
             self.denied.add(event.order.id)
 
@@ -323,13 +328,13 @@ def _filled(data: bytes) -> Decimal:
 
 
 def _missing(kept: _Kept, learner: Learner, census: _Census) -> list[str]:
-    """Return which orders of the store are neither in the stream nor in the outbox."""
+    """Return the orders of the store that are neither in the stream nor in the outbox."""
     known = learner.sent
     ids = dict.fromkeys(kept.ended)
     ids |= {key.partition("/")[2]: None for key in kept.rows if key.startswith("order/")}
     missing = [id for id in ids if id not in known and id not in census.denied]
     if missing:
-        # Protective orders are in no event of their own.
+        # Protective orders have no event of their own.
         legs = {leg for id in known for leg in protective_ids(id)}
         missing = [id for id in missing if id not in legs]
     found = [

@@ -62,6 +62,7 @@ class TargetPortfolio(Portfolio):
                 "two percent of equity"
             )
         self._unsized = Tally()
+        self._handle.add_complaints(self._unsized_lines)
         self.saved("prices", LastPrices(self.account))
         self.allow_short = allow_short
 
@@ -159,14 +160,12 @@ class TargetPortfolio(Portfolio):
         if self._unsized.add(text, self.now, symbol) == 1:
             _log.warning("%s: no position in %s: %s", self.name, symbol, text)
 
-    def complaints(self, most: int) -> list[str]:
-        """Return what could not be booked, acted upon or sized, as lines for a result."""
-        lines = [
+    def _unsized_lines(self, most: int) -> list[str]:
+        return [
             f"{counted(found.count, 'signal')} of {found.kind} opened no position, "
             f"the first on {day_of(found.time)}: {found.text}"
             for found in self._unsized.most(most)
         ]
-        return lines + super().complaints(most)
 
 
 def positive(value: Number, name: str) -> Decimal:

@@ -1,4 +1,4 @@
-"""The ``.proto`` files of the bus, and what a project needs to generate code from them."""
+"""The ``.proto`` files of the bus, and templates to generate code from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingenium.errors import ConfigError
 __all__ = ["FOLDER", "LANGUAGES", "Written", "write_protos"]
 
 FOLDER = Path(__file__).parent
-"""Where the files are: an import path for ``protoc -I``."""
+"""Folder of the files: an import path for ``protoc -I``."""
 
 _BUF = """\
 # Your own messages go beside proto/ingenium, such as proto/acme/v1/news.proto, and may import
@@ -95,7 +95,7 @@ _TEMPLATES = {
 }
 
 LANGUAGES: Sequence[str] = tuple(_TEMPLATES)
-"""Languages for which there is a ``buf.gen.yaml``."""
+"""Languages with a ``buf.gen.yaml`` template."""
 
 _MODULE = re.compile(r"^module\s+(\S+)", re.MULTILINE)
 _ANY_MODULE = "example.com/acme"
@@ -103,11 +103,11 @@ _ANY_MODULE = "example.com/acme"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `write_protos` did.
+    """Result of `write_protos`.
 
     Attributes:
-        written: Files that are new, or other than they were.
-        kept: Files that were there already and were left as they are.
+        written: New or changed files.
+        kept: Existing files that were not changed.
     """
 
     written: list[Path]
@@ -118,10 +118,10 @@ def write_protos(directory: Path, language: str = "", module: str = "") -> Writt
     """Write the ``.proto`` files, ``buf.yaml`` and ``buf.gen.yaml`` into a folder.
 
     The ``.proto`` files below ``proto/ingenium`` are always those of this version. The other two
-    are yours: one that is there already is left as it is.
+    are yours: an existing one is not changed.
 
     Args:
-        directory: The folder; made if it is not there.
+        directory: The folder, created if missing.
         language: One of `LANGUAGES`; empty for no ``buf.gen.yaml``.
         module: Name of your Go module; that of ``go.mod`` in the folder when empty.
 

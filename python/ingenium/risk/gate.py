@@ -176,6 +176,12 @@ class RiskGate:
             if not view.position(symbol):
                 del self.denied_exits[symbol]
 
+    @property
+    def watches_data(self) -> bool:
+        """Whether each event of market data has to be shown to it, by `saw_price` or `observe`."""
+        limits = self.limits
+        return limits.max_daily_loss is not None or limits.stale_data_seconds is not None
+
     def saw_price(self, symbol: str, time: datetime) -> None:
         """Take note of when the last price of a symbol was known.
 

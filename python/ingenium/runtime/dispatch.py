@@ -1,26 +1,31 @@
-"""Runs one handler of one component for one event, and takes what it sends."""
+"""The only caller of handlers: runs one component for one event, and takes what it sends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
+from functools import partial
+from time import perf_counter
+from typing import Any, TypeVar
 
-from ingenium.bus.base import Bus, Incident, IncidentKind, Message
-from ingenium.bus.envelope import source_of
-from ingenium.clock import format_time
-from ingenium.components.base import Component, Handled
+from ingenium.bus.base import Message
+from ingenium.components.base import Component
 from ingenium.components.blame import text_of, where
 from ingenium.components.data_time import event_time
 from ingenium.components.executor import Executor
+from ingenium.components.executor_handle import ExecutorHandle
+from ingenium.components.handle import Handled, Sent
+from ingenium.components.handle_of import handle_of, risk_of
+from ingenium.components.middleware import Handling, HandlingKind, Middleware, RunnerKind
 from ingenium.components.portfolio import Portfolio
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.portfolio_handle import PortfolioHandle
+from ingenium.components.risk_control import RiskControl
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError, DecodeError
 from ingenium.events import (
     CancelEvent,
     ControlEvent,
     DataEvent,
-    DeadLetterEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
@@ -28,252 +33,338 @@ from ingenium.events import (
     SignalEvent,
     encode,
 )
-from ingenium.subjects.names import PORTFOLIO, data_subject, share_subject, subject_for
+from ingenium.runtime.incidents import failed_on
+from ingenium.runtime.middleware_chain import MiddlewareChain, OnRefusal
 from ingenium.trading.bar import Bar
-from ingenium.trading.timestamp import is_stated
+from ingenium.trading.execution_report import LazyExecution
+from ingenium.trading.order import Order
 
-__all__ = [
-    "STOP",
-    "BarHandler",
-    "Handler",
-    "bar_handler_of",
-    "describe",
-    "failed_on",
-    "handle",
-    "handlers_of",
-    "incident_of",
-    "note_arrival",
-    "start_component",
-    "stop_component",
-    "subscriptions_of",
-    "wants",
-]
+__all__ = ["STOP", "BarHandler", "Dispatcher", "Handler", "handled_types"]
 
 STOP = "stop"
 """The cause of what a component sends when it stops."""
 
 Handler = Callable[..., Handled]
 BarHandler = Callable[[Bar], Handled]
+_SentT = TypeVar("_SentT", bound=Event | Order | LazyExecution)
+_ItemT = TypeVar("_ItemT", bound=Event | Bar | Order | LazyExecution)
 
-_OF_PORTFOLIOS: tuple[type[Event], ...] = (OrderEvent, CancelEvent, ReplaceEvent)
+_REQUESTS: tuple[type[Event], ...] = (OrderEvent, CancelEvent, ReplaceEvent)
 
 
-def handlers_of(component: Component) -> dict[type[Event], Handler]:
-    """Return what a component handles: a handler for each type of event it wants to see."""
+def handled_types(component: Component) -> tuple[type[Event], ...]:
+    """Return the types of events that a component handles."""
+    return tuple(_handlers_of(component))
+
+
+def _handlers_of(component: Component) -> dict[type[Event], Handler]:
     if isinstance(component, Strategy):
         return {DataEvent: component.on_data}
     if isinstance(component, Portfolio):
+        portfolio = handle_of(component)
         return {
-            DataEvent: component.handle_data,
-            SignalEvent: component.handle_signal,
-            ExecutionEvent: component.handle_execution,
-            **_controls_of(component),
+            DataEvent: portfolio.handle_data,
+            SignalEvent: portfolio.handle_signal,
+            ExecutionEvent: portfolio.handle_execution,
+            **_controls_of(portfolio),
         }
     if isinstance(component, Executor):
+        executor = handle_of(component)
         return {
-            DataEvent: component.on_data if component.gate is None else component.handle_data,
-            **dict.fromkeys(_OF_PORTFOLIOS, component.handle_request),
-            **_controls_of(component),
+            DataEvent: component.on_data if executor.risk.gate is None else executor.handle_data,
+            **dict.fromkeys(_REQUESTS, executor.handle_request),
+            **_controls_of(executor),
         }
     return {}
 
 
-def _controls_of(component: RiskGated) -> dict[type[Event], Handler]:
-    return {} if component.gate is None else {ControlEvent: component.handle_control}
+def _controls_of(handle: PortfolioHandle | ExecutorHandle) -> dict[type[Event], Handler]:
+    return {} if handle.risk.gate is None else {ControlEvent: handle.handle_control}
 
 
-def bar_handler_of(component: Component) -> BarHandler:
-    """Return what a component does with a bar whose event nobody has made yet.
+class Dispatcher:
+    """Calls the handlers of one component, whatever runs it.
 
-    It does the same as the handler of `DataEvent` with the bar's event.
-    """
-    if isinstance(component, Strategy):
-        cls = type(component)
-        is_plain = cls.on_data is Strategy.on_data and cls.handle_bar is Strategy.handle_bar
-        return component.on_bar if is_plain else component.handle_bar
-    if isinstance(component, Portfolio | Executor):
-        return component.handle_bar
-    return lambda bar: None
-
-
-def subscriptions_of(component: Component) -> list[tuple[str, type[Event] | None]]:
-    """Return the subjects that a component subscribes to, and the type of what arrives there.
-
-    Returns:
-        Subjects and types; a type of ``None`` depends on each message's own subject.
-
-    Raises:
-        SubjectError: A symbol of it cannot be part of a subject.
-    """
-    symbols = getattr(component, "symbols", None)
-    found: dict[str, type[Event] | None] = {}
-    for event_type in handlers_of(component):
-        if event_type is DataEvent and symbols is not None:
-            # Two spellings of one symbol share a subject, and one subscription is enough.
-            found.update(dict.fromkeys((data_subject(s) for s in symbols), event_type))
-        elif event_type in _OF_PORTFOLIOS:
-            # Only within one subscription an order and its cancellation surely keep their order.
-            found[PORTFOLIO] = None
-        else:
-            found[subject_for(event_type)] = event_type
-    return list(found.items())
-
-
-def wants(component: Component, event: Event, message: Message) -> bool:
-    """Whether a component has asked for an event.
-
-    A symbol counts as it is written: ``"aapl"`` is not ``"AAPL"``, although both have one subject.
-    A program that does not say who it is, as those of the original Go library, knows only the
-    subject: of its data the case does not count.
+    Runners on a bus await `handle`, `start`, `stop` and `end_instant`. A backtest calls
+    `bar_handler` and the others directly: they are chosen once, so that without a middleware there
+    is nothing between it and the user's own method.
 
     Args:
-        component: The one that may handle it.
-        event: What came.
-        message: The message that it came in.
+        component: The one whose handlers it calls.
+        middleware: Called around each call; see `Middleware`.
+        runner: What runs the component.
+        on_refusal: Takes refusals of the handlers that are called directly.
+        elapsed: Seconds, by a clock that only goes forward.
+
+    Attributes:
+        handlers: What handles an event, by its type; called directly in a backtest.
+        unbooked: Why the last event could not be taken in, though its handler went on.
     """
-    symbols = getattr(component, "symbols", None)
-    if symbols is None or not isinstance(event, DataEvent) or event.symbol in symbols:
-        return True
-    if source_of(message):
-        return False
-    return any(share_subject(event.symbol, symbol) for symbol in symbols)
+
+    def __init__(
+        self,
+        component: Component,
+        middleware: Sequence[Middleware] = (),
+        runner: RunnerKind = RunnerKind.LIVE,
+        *,
+        on_refusal: OnRefusal = lambda _handling, _error: None,
+        elapsed: Callable[[], float] = perf_counter,
+    ) -> None:
+        self.component = component
+        self.unbooked: DecodeError | None = None
+        self._runner = runner
+        self._chain: MiddlewareChain | None = None
+        if middleware:
+            self._chain = MiddlewareChain(component, middleware, runner, on_refusal, elapsed)
+        self._handle = handle_of(component)
+        self._risk = risk_of(component)
+        self._handlers = _handlers_of(component)
+        self.handlers = {kind: self._direct(each) for kind, each in self._handlers.items()}
+
+    @property
+    def has_middleware(self) -> bool:
+        """Whether a middleware has to see each event."""
+        return self._chain is not None
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether the component holds orders against limits of risk."""
+        return self._risk is not None and self._risk.gate is not None
+
+    # For runners on a bus.
+
+    def handle(
+        self,
+        event: Event,
+        now: datetime,
+        cause: str = "",
+        message: Message | None = None,
+        *,
+        age_seconds: float | None = None,
+        is_repeated: bool = False,
+    ) -> Coroutine[Any, Any, list[Event]]:
+        """Let the component handle one event, of one of the types that it handles.
+
+        Args:
+            event: What it handles.
+            now: The present time, UTC.
+            cause: What ids follow from when the event has none; a name is made when left out.
+            message: What it came in.
+            age_seconds: How old it is, for one that is too old to act upon.
+            is_repeated: Whether it is an order or a replacement under an id that an executor has
+                handled before.
+
+        Returns:
+            What it sent, in order; to be awaited.
+
+        Raises:
+            EventRefusedError: A middleware refused; the component has not been called.
+            ComponentError: The handler raised; what it had sent before is dropped.
+        """
+        running, kind = self._handle, HandlingKind.EVENT
+        handler = self._handlers.get(type(event), running.handle_control)
+        if age_seconds is not None:
+            kind = HandlingKind.LATE
+            handler = partial(running.handle_late, age_seconds=age_seconds)
+        elif is_repeated and isinstance(running, ExecutorHandle):
+            kind, handler = HandlingKind.REPEATED, running.handle_repeated
+        work = self._handle_event(handler, event, now, cause)
+        return self._watched(kind, event, now, cause, message, work)
+
+    def start(self, now: datetime, life: str = "") -> Coroutine[Any, Any, list[Event]]:
+        """Run ``on_start`` and return what it sent; to be awaited.
+
+        Args:
+            now: The present time, UTC.
+            life: Tells one start of a component that remembers from its next one.
+
+        Raises:
+            ComponentError: It raised, or a middleware refused.
+        """
+        cause = f"start/{life}" if life else "start"
+        work = self._run_hook(self.component.on_start, "start", cause, now)
+        return self._watched(HandlingKind.START, None, now, cause, None, work)
+
+    def stop(self, now: datetime, life: str = "") -> Coroutine[Any, Any, list[Event]]:
+        """Run ``on_stop`` and return what it sent; arguments and errors as for `start`."""
+        cause = f"{STOP}/{life}" if life else STOP
+        work = self._run_hook(self.component.on_stop, STOP, cause, now)
+        return self._watched(HandlingKind.STOP, None, now, cause, None, work)
+
+    def end_instant(self) -> Coroutine[Any, Any, list[Sent]]:
+        """Let an executor finish what waited for the rest of an instant's data.
+
+        Ids of what it sends follow from the last event that it handled.
+
+        Returns:
+            What it sent; to be awaited.
+
+        Raises:
+            ComponentError: It raised; what it had sent is dropped.
+        """
+        now = self._handle.now
+        return self._watched(HandlingKind.INSTANT_END, None, now, "", None, self._end_instant())
+
+    def apply(self, cause: str, act: Callable[[], None], now: datetime) -> list[Event]:
+        """Let a component take in a change from outside of the bus, and return what it sent.
+
+        Args:
+            cause: What ids of what is sent follow from.
+            act: Changes the component, and sends.
+            now: The present time, UTC.
+
+        Raises:
+            Exception: What ``act`` raised; what it had sent before is dropped.
+            EventRefusedError: A middleware refused; nothing has changed.
+        """
+        running = self._handle
+
+        def work() -> list[Event]:
+            running.begin(cause, now)
+            try:
+                act()
+            except Exception:
+                running.withdraw()
+                raise
+            return running.take()
+
+        if self._chain is None:
+            return work()
+        handling = Handling(self.component, None, HandlingKind.EXTERNAL, self._runner, now, cause)
+        return self._chain.apply(handling, work)
+
+    def apply_control(self, event: ControlEvent) -> None:
+        """Let a component take in what an operator says about trading; for use within `apply`."""
+        self._handle.handle_control(event)
+
+    # For a backtest and a warm-up, which call `begin` of the component first.
+
+    def bar_handler(self) -> Callable[[Bar], Handled]:
+        """Return what handles a bar, as the handler of `DataEvent` would handle its event."""
+        component = self.component
+        if isinstance(component, Strategy):
+            strategy = handle_of(component)
+            return self._direct(component.on_bar if strategy.reads_bars else strategy.handle_bar)
+        running = self._handle
+        if isinstance(running, PortfolioHandle | ExecutorHandle):
+            if running.risk.gate is None:
+                return self._direct(running.handle_bar)
+            handle_data = running.handle_data  # which shows the gate what it has to see
+            return self._direct(lambda bar: handle_data(bar.event))
+        return self._direct(_skip)
+
+    def order_handler(self) -> Callable[[Order], Handled]:
+        """Return what handles an order whose event has not been made."""
+        running = self._handle
+        return self._direct(running.handle_order if isinstance(running, ExecutorHandle) else _skip)
+
+    def report_handler(self) -> Callable[[LazyExecution], Handled]:
+        """Return what handles an execution whose event has not been made."""
+        running = self._handle
+        return self._direct(
+            running.handle_report if isinstance(running, PortfolioHandle) else _skip
+        )
+
+    def _direct(self, handler: Callable[[_ItemT], Handled]) -> Callable[[_ItemT], Handled]:
+        """Return a handler with what surrounds it: the handler itself, where that is nothing."""
+        if self._risk is not None and self.is_gated:
+            handler = partial(_then_share_news, self._risk, handler)
+        return handler if self._chain is None else self._chain.around(handler)
+
+    # How it is done.
+
+    async def _handle_event(
+        self, handler: Handler, event: Event, now: datetime, cause: str
+    ) -> list[Event]:
+        running, risk = self._handle, self._risk
+        running.begin(event.id or cause or running.name_cause(encode(event), now), now)
+        if running.follows_data:
+            running.data_time = event_time(event, running.now)
+        try:
+            result = handler(event)
+            if result is not None:
+                await result
+            if risk is not None and risk.news:
+                await risk.share_news()
+        except MemoryError:
+            # No fault of the event: the process ends, and the next one handles it.
+            raise
+        except Exception as error:
+            raise failed_on(self.component, event, error) from error
+        self.unbooked = running.take_refusal()
+        return running.take()
+
+    async def _run_hook(
+        self, hook: Callable[[], Handled], what: str, cause: str, now: datetime
+    ) -> list[Event]:
+        running, risk = self._handle, self._risk
+        running.begin(cause, now)
+        try:
+            result = hook()
+            if result is not None:
+                await result
+            if risk is not None and risk.news:
+                await risk.share_news()
+        except Exception as error:
+            running.withdraw()
+            raise ComponentError(
+                f"{self.component} failed to {what}: {type(error).__name__}: {error}{where(error)}"
+            ) from error
+        return running.take()
+
+    async def _end_instant(self) -> list[Sent]:
+        running = self._handle
+        if not isinstance(running, ExecutorHandle):
+            return []
+        try:
+            result = running.end_instant()
+            if result is not None:
+                await result
+            if running.risk.news:
+                await running.risk.share_news()
+        except Exception as error:
+            running.withdraw()
+            raise ComponentError(
+                f"{self.component} failed at the end of an instant: {text_of(error)}{where(error)}"
+            ) from error
+        return running.take_sent()
+
+    def _watched(
+        self,
+        kind: HandlingKind,
+        event: Event | None,
+        now: datetime,
+        cause: str,
+        message: Message | None,
+        work: Coroutine[Any, Any, list[_SentT]],
+    ) -> Coroutine[Any, Any, list[_SentT]]:
+        """Return some work with the middleware around it: the work itself, where there is none."""
+        chain = self._chain
+        if chain is None:
+            return work
+        handling = Handling(self.component, event, kind, self._runner, now, cause)
+        if message is not None:
+            handling.subject, handling.headers = message.subject, message.headers
+        if kind is not HandlingKind.EVENT:
+            return chain.watch(handling, work)
+        return chain.watch(handling, work, lambda: self.unbooked)
 
 
-def note_arrival(event: Event, now: datetime) -> None:
-    """Put the time of arrival into live market data that states no time."""
-    if isinstance(event, DataEvent) and not is_stated(event.timestamp):
-        event.timestamp = format_time(now)
+def _skip(_item: object) -> Handled:
+    return None
 
 
-async def handle(
-    component: Component, handler: Handler, event: Event, now: datetime, cause: str = ""
-) -> list[Event]:
-    """Let a component handle one event.
-
-    Args:
-        component: The one whose handler it is.
-        handler: One of `handlers_of`.
-        event: What it handles.
-        now: The present time, UTC.
-        cause: What ids follow from when the event has none; a name is made when left out.
-
-    Returns:
-        What it sent, in order.
-
-    Raises:
-        ComponentError: The handler raised; what it had sent before is dropped.
-    """
-    component.begin(event.id or cause or component.name_cause(encode(event), now), now)
-    if component.follows_data:
-        component.data_time = event_time(event, component.now)
-    try:
-        result = handler(event)
-        if result is not None:
-            await result
-        if isinstance(component, RiskGated) and component.news:
-            await component.share_news()
-    except MemoryError:
-        # No fault of the event: the process ends, and the next one handles it.
-        raise
-    except Exception as error:
-        raise failed_on(component, event, error) from error
-    return component.take()
+def _then_share_news(
+    risk: RiskControl, handler: Callable[[_ItemT], Handled], item: _ItemT
+) -> Handled:
+    """Call a handler, and then the handlers of what the risk gate has decided."""
+    result = handler(item)
+    if result is not None:
+        return _finish_and_share(risk, result)
+    return risk.share_news() if risk.news else None
 
 
-async def end_instant(executor: Executor) -> None:
-    """Let an executor finish what waited for the rest of an instant's data; `take` what it sent.
-
-    Args:
-        executor: Which; ids of what it sends follow from the last event that it handled.
-
-    Raises:
-        ComponentError: It raised; what it had sent is dropped.
-    """
-    try:
-        result = executor.end_instant()
-        if result is not None:
-            await result
-        if executor.news:
-            await executor.share_news()
-    except Exception as error:
-        executor.withdraw()
-        raise ComponentError(
-            f"{executor.role} {executor.name!r} failed at the end of an instant: "
-            f"{text_of(error)}{where(error)}"
-        ) from error
-
-
-def failed_on(component: Component, event: Event, error: Exception) -> ComponentError:
-    """Make the error of a handler that raised; what it had sent is dropped."""
-    component.withdraw()
-    return ComponentError(
-        f"{component.role} {component.name!r} failed on {describe(event)}: "
-        f"{text_of(error)}{where(error)}"
-    )
-
-
-def incident_of(error: DecodeError | ComponentError, subject: str) -> Incident:
-    """Make the incident of an event that could not be read or handled."""
-    undecodable = isinstance(error, DecodeError)
-    kind = IncidentKind.UNDECODABLE if undecodable else IncidentKind.HANDLER_ERROR
-    return Incident(kind, str(error), subject, error)
-
-
-def report_alarms(bus: Bus, component: Component) -> None:
-    """Let the alarms of a component be incidents of a bus."""
-    if isinstance(component, RiskGated):
-        component.on_alarm = lambda text: bus.report(Incident(IncidentKind.EXIT_DENIED, text))
-
-
-def describe(event: Event) -> str:
-    """Say in a few words which event this is."""
-    if isinstance(event, DeadLetterEvent):
-        return f"DeadLetterEvent of {event.component}"
-    parts = [type(event).__name__]
-    if not isinstance(event, ControlEvent):
-        parts += ["of", event.symbol or "no symbol"]
-    if event.timestamp:
-        parts += ["at", str(event.timestamp)]
-    return " ".join(parts)
-
-
-async def start_component(component: Component, now: datetime, life: str = "") -> list[Event]:
-    """Run ``on_start`` and return what it sent.
-
-    Args:
-        component: Which.
-        now: The present time, UTC.
-        life: Tells one start of a component that remembers from its next one.
-
-    Raises:
-        ComponentError: It raised.
-    """
-    return await _run_hook(component, component.on_start, "start", now, life)
-
-
-async def stop_component(component: Component, now: datetime, life: str = "") -> list[Event]:
-    """Run ``on_stop`` and return what it sent; arguments as for `start_component`.
-
-    Raises:
-        ComponentError: It raised.
-    """
-    return await _run_hook(component, component.on_stop, STOP, now, life)
-
-
-async def _run_hook(
-    component: Component, hook: Callable[[], Handled], what: str, now: datetime, life: str
-) -> list[Event]:
-    component.begin(f"{what}/{life}" if life else what, now)
-    try:
-        result = hook()
-        if result is not None:
-            await result
-        if isinstance(component, RiskGated) and component.news:
-            await component.share_news()
-    except Exception as error:
-        component.withdraw()
-        raise ComponentError(
-            f"{component.role} {component.name!r} failed to {what}: {type(error).__name__}: "
-            f"{error}{where(error)}"
-        ) from error
-    return component.take()
+async def _finish_and_share(risk: RiskControl, result: Awaitable[None]) -> None:
+    await result
+    if risk.news:
+        await risk.share_news()

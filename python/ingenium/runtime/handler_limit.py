@@ -150,7 +150,4 @@ def _too_slow(
     component: Component, kind: type[Event] | str, limit: HandlerLimit, took: float, waits: str
 ) -> str:
     waiting = f", waiting{waits}" if waits else ""
-    return (
-        f"{component.role} {component.name!r}: {handler_place(component, kind)} took {took:.1f} s"
-        f"{waiting}: {limit}"
-    )
+    return f"{component}: {handler_place(component, kind)} took {took:.1f} s{waiting}: {limit}"

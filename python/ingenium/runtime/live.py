@@ -9,27 +9,21 @@ from collections.abc import Sequence
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
 from ingenium.bus.envelope import dead_letter, pack, unpack
 from ingenium.clock import Clock, SystemClock
-from ingenium.components.base import Component
+from ingenium.components.base import Component, role_of
 from ingenium.components.blame import text_of
 from ingenium.components.executor import Executor
+from ingenium.components.handle_of import handle_of
 from ingenium.components.ingestor import Ingestor
 from ingenium.components.ingestor_feed import LiveFeed, OnEnd
+from ingenium.components.middleware import Middleware, RunnerKind
 from ingenium.errors import BusAwayError, ComponentError, DecodeError, FeedError
 from ingenium.events import Event, OrderEvent, ReplaceEvent
-from ingenium.runtime.dispatch import (
-    handle,
-    handlers_of,
-    incident_of,
-    note_arrival,
-    report_alarms,
-    start_component,
-    stop_component,
-    subscriptions_of,
-    wants,
-)
+from ingenium.runtime.dispatch import Dispatcher, handled_types
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
+from ingenium.runtime.incidents import incident_of, report_alarms
 from ingenium.runtime.loop_watchdog import timed
 from ingenium.runtime.progress import Observation, Progress
+from ingenium.runtime.subscriptions import note_arrival, subscriptions_of, wants
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.subjects.names import event_type_of, subject_of
 
@@ -51,6 +45,7 @@ class LiveRunner:
         limit: From when on a handler that blocks everything else is reported.
         warm_up: Feeds it history before its first live data; none when left out.
         on_end: What follows when an ingestor has ended.
+        middleware: Called around each handler.
 
     Attributes:
         progress: What was handled and sent so far.
@@ -65,6 +60,7 @@ class LiveRunner:
         limit: HandlerLimit = BLOCKED_LIMIT,
         warm_up: WarmUp | None = None,
         on_end: OnEnd = "restart",
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         self.progress = Progress()
         self._limit = limit
@@ -72,7 +68,8 @@ class LiveRunner:
         self.component = component
         self._bus = bus
         self._clock = clock or SystemClock()
-        self._handlers = handlers_of(component)
+        self._dispatcher = Dispatcher(component, middleware, RunnerKind.LIVE)
+        self._handled = frozenset(handled_types(component))
         self._subscriptions: list[Subscription] = []
         self._sent = asyncio.Event()
         # Subscriptions each have a task of their own; the component sees one event at a time.
@@ -92,18 +89,18 @@ class LiveRunner:
             DataFileError: The history of the warm-up cannot be read.
             ConfigError: It has nothing that the component wants.
         """
-        self.component.clock = self._clock
-        self.component.notify = self._sent.set
+        handle_of(self.component).clock = self._clock
+        handle_of(self.component).notify = self._sent.set
         report_alarms(self._bus, self.component)
         if isinstance(self.component, Executor):
-            self.component.remember_orders()
-        if self.component.max_data_age_seconds is not None:
+            handle_of(self.component).remember_orders()
+        if handle_of(self.component).max_data_age_seconds is not None:
             _log.warning(
                 "%s %r: max_data_age_seconds has no effect here: it needs a server with JetStream",
-                self.component.role,
+                role_of(self.component),
                 self.component.name,
             )
-        await self._publish(await start_component(self.component, self._clock.now()))
+        await self._publish(await self._dispatcher.start(self._clock.now()))
         # What arrives during a warm-up waits until that is over.
         async with self._one_at_a_time:
             for subject, event_type in subscriptions_of(self.component):
@@ -134,21 +131,19 @@ class LiveRunner:
                 if isinstance(error, FeedError):
                     raise error
                 if error is not None:
-                    raise ComponentError(
-                        f"{component.role} {component.name!r} failed: {text_of(error)}"
-                    ) from error
+                    raise ComponentError(f"{component} failed: {text_of(error)}") from error
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._publish(component.take())
+            await self._publish(handle_of(component).take())
 
     async def stop(self) -> None:
         """Handle what has arrived, stop the component, and publish what it still sends."""
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.stop()
-        await self._publish(await stop_component(self.component, self._clock.now()))
+        await self._publish(await self._dispatcher.stop(self._clock.now()))
 
     def lag(self) -> float | None:
         """Return how far behind it is: over a plain bus that is not known."""
@@ -164,12 +159,12 @@ class LiveRunner:
             await self._sent.wait()
             self._sent.clear()
             async with self._one_at_a_time:
-                await self._publish(self.component.take())
+                await self._publish(handle_of(self.component).take())
 
     def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
         async def receive(message: Message) -> None:
             kind = event_type or event_type_of(message.subject)
-            if kind in self._handlers:
+            if kind in self._handled:
                 self._waiting += 1
                 try:
                     async with self._one_at_a_time:
@@ -189,22 +184,20 @@ class LiveRunner:
             if self._warm_up is not None and self._warm_up.repeats(event, now):
                 return
             note_arrival(event, now)
-            handler = self._handlers[event_type]
-            if (
+            is_repeated = (
                 isinstance(component, Executor)
                 and isinstance(event, OrderEvent | ReplaceEvent)
-                and component.remembers(event.id)
-            ):
-                handler = component.handle_repeated
-            work = handle(component, handler, event, now)
+                and handle_of(component).remembers(event.id)
+            )
+            work = self._dispatcher.handle(event, now, "", message, is_repeated=is_repeated)
             self.progress.begin(event, now)
             try:
                 sent = await timed(self._bus, component, work, event_type, self._limit)
             finally:
                 self.progress.end()
             await self._publish(sent)
-            if (refusal := component.take_refusal()) is not None:
-                raise refusal
+            if self._dispatcher.unbooked is not None:
+                raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
             self._bus.report(incident_of(error, message.subject))
             await dead_letter(self._bus, component.name, message, error, self._clock)
@@ -221,7 +214,7 @@ class LiveRunner:
                 continue
             if self._dropped:
                 self._tell_dropped()
-            if self._handlers:
+            if self._handled:
                 self.progress.sent += 1
             else:
                 self.progress.ingest(event, self._clock.now())

@@ -92,7 +92,7 @@ def timed(
     def on_step(seconds: float) -> None:
         if seconds >= limit.seconds:
             detail = (
-                f"{component.role} {component.name!r} blocked the loop for {seconds:.1f} s in "
+                f"{component} blocked the loop for {seconds:.1f} s in "
                 f"{handler_place(component, kind)}: let it await what takes long, or do it in "
                 f"another process; {limit}"
             )

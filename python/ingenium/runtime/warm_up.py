@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Protocol
 
 from ingenium.clock import format_time
+from ingenium.components.handle_of import handle_of
+from ingenium.components.middleware import Middleware, RunnerKind
 from ingenium.components.strategy import Strategy
 from ingenium.errors import ComponentError, ConfigError, IngeniumError
 from ingenium.events import DataEvent, Event
-from ingenium.runtime.dispatch import bar_handler_of, failed_on, handlers_of
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.history_join import HistoryJoin
+from ingenium.runtime.incidents import failed_on
 from ingenium.trading.bar import Bar
 from ingenium.trading.period import read_period
 
@@ -47,15 +50,28 @@ class WarmUp:
         strategy: Which; nothing has been restored yet.
         history: What it is fed.
         report: Takes a line about what is missing between history and live data.
+        middleware: Called around each handler.
     """
 
-    def __init__(self, strategy: Strategy, history: History, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        history: History,
+        report: Callable[[str], None],
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
         self._strategy = strategy
         self._history = history
-        self._on_bar = bar_handler_of(strategy)
-        self._on_data = handlers_of(strategy)[DataEvent]
+        dispatcher = Dispatcher(
+            strategy,
+            middleware,
+            RunnerKind.WARM_UP,
+            on_refusal=lambda _handling, error: report(str(error)),
+        )
+        self._on_bar = dispatcher.bar_handler()
+        self._on_data = dispatcher.handlers[DataEvent]
         self.join = HistoryJoin(strategy.name, report)
-        strategy.saved_parts.add("~history", self.join.seen, own=False)
+        handle_of(strategy).saved_parts.add("~history", self.join.seen, own=False)
         self._symbols = None if strategy.symbols is None else frozenset(strategy.symbols)
         self._others: dict[str, None] = {}
         self._count = 0
@@ -154,29 +170,30 @@ class WarmUp:
     @contextmanager
     def _in_the_past(self) -> Iterator[None]:
         """Let the strategy live in the time of the data, and nobody know that it has sent."""
-        strategy = self._strategy
-        clock, strategy.clock = strategy.clock, None
-        notify, strategy.notify = strategy.notify, None
+        handle = handle_of(self._strategy)
+        clock, handle.clock = handle.clock, None
+        notify, handle.notify = handle.notify, None
         try:
             yield
         finally:
-            strategy.clock, strategy.notify = clock, notify
+            handle.clock, handle.notify = clock, notify
 
     async def _let(self, item: DataEvent | Bar, time: datetime) -> None:
         strategy = self._strategy
+        handle = handle_of(strategy)
         try:
             if isinstance(item, Bar):
-                strategy.begin(item, time)
+                handle.begin(item, time)
                 result = self._on_bar(item)
             else:
-                strategy.begin(item.id or "history", time)
+                handle.begin(item.id or "history", time)
                 result = self._on_data(item)
             if result is not None:
                 await result
         except Exception as error:
             event = item.event if isinstance(item, Bar) else item
             raise failed_on(strategy, event, error) from error
-        strategy.withdraw()
+        handle.withdraw()
         self._count += 1
         self._first = self._first or time
         self._time = time

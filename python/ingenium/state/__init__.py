@@ -1,1 +1,1 @@
-"""What is saved of components and accounts, and how: rows of JSON."""
+"""Saved state of components and accounts, as rows of JSON."""

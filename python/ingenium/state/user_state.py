@@ -1,4 +1,4 @@
-"""The state that users keep in components, as JSON that gives back the same values."""
+"""Serialization of user state as JSON that restores equal values."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ingenium.state.rows import format_time, read_row, write_json
 
 __all__ = ["read_user_state", "write_user_state"]
 
-# JSON has no such values, so each stands in an object of its own: {"$decimal": "1.50"}.
+# Types without a JSON form are encoded as tagged objects: {"$decimal": "1.50"}.
 _DECIMAL, _TIME, _FLOAT, _DICT = "$decimal", "$time", "$float", "$dict"
 
 
 def write_user_state(state: object, name: str) -> bytes:
-    """Write what a component's ``get_state`` returned.
+    """Serialize the result of a component's ``get_state``.
 
     Args:
         state: See `Component.get_state`.
         name: Name of the component, for the error.
 
     Raises:
-        ComponentError: It holds something that cannot be saved; the text says where.
+        ComponentError: A value cannot be saved; the text says where.
     """
     try:
         return write_json(_plain(state, ""))
@@ -41,16 +41,16 @@ def write_user_state(state: object, name: str) -> bytes:
 
 
 def read_user_state(data: bytes, name: str) -> Any:
-    """Read what `write_user_state` wrote.
+    """Deserialize the output of `write_user_state`.
 
     Raises:
-        ComponentError: It cannot be read.
+        ComponentError: The data cannot be read.
     """
     return _value(read_row(object, data, f"user of {name}"))
 
 
 class _NotSavableError(Exception):
-    """A value is of a kind that is not saved."""
+    """A value of an unsupported type."""
 
 
 def _plain(value: object, path: str) -> object:
@@ -69,7 +69,7 @@ def _plain(value: object, path: str) -> object:
             raise _NotSavableError(f"{_at(path)} is {value}, a time without a zone: use one in UTC")
         return {_TIME: format_time(value)}
     if isinstance(value, list | tuple):
-        # The windows of indicators: many numbers that stay as they are.
+        # Fast path for windows of indicators: many numbers that need no encoding.
         if set(map(type, value)) == {float} and all(map(isfinite, value)):
             return value
         return [_plain(item, f"{path}[{place}]") for place, item in enumerate(value)]

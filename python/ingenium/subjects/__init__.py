@@ -1,1 +1,1 @@
-"""The subjects and streams of the bus: their names, and what NATS allows as one."""
+"""Names of subjects and streams, and the subject grammar of NATS."""

@@ -1,4 +1,4 @@
-"""What NATS allows as a subject, and which subjects a wildcard covers.
+"""Validation of NATS subjects, and matching of wildcards.
 
 `ingenium.subjects.names` knows which subjects the events have; this module knows what any subject
 may look like, so that both buses refuse the same ones before anything is sent.
@@ -47,7 +47,7 @@ def _check(subject: str, what: str) -> list[str]:
 
 
 def check_subject(subject: str) -> None:
-    """Refuse a subject that nothing can be published to.
+    """Refuse a subject that is invalid for publishing.
 
     Raises:
         SubjectError: It is empty or too long, or holds whitespace, control characters, an empty
@@ -61,7 +61,7 @@ def check_subject(subject: str) -> None:
 
 
 def check_pattern(pattern: str) -> None:
-    """Refuse a subject or wildcard that cannot be subscribed to.
+    """Refuse a subject or wildcard that is invalid for subscribing.
 
     Raises:
         SubjectError: It is no subject, or a ``*`` or ``>`` stands where it means nothing.
@@ -87,7 +87,7 @@ def check_queue_group(queue_group: str) -> None:
 
 
 def matches(pattern: str, subject: str) -> bool:
-    """Tell whether ``pattern``, with or without wildcards, covers ``subject``."""
+    """Return whether ``pattern``, with or without wildcards, matches ``subject``."""
     if pattern == subject:
         return True
     wanted = pattern.split(".")

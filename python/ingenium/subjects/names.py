@@ -1,4 +1,4 @@
-"""Builds, parses and checks subjects; the only home of subject text.
+"""Build, parse and check subjects and stream names; no other module contains them.
 
 Market data goes to ``ingenium.ingestor.data.<symbol>``, the symbol in lower case as the Go clients
 write it; signals, orders, executions, requests to cancel or replace an order, denials, and the
@@ -63,14 +63,14 @@ ORDER = "ingenium.portfolio.order"
 CANCEL = "ingenium.portfolio.cancel"
 REPLACE = "ingenium.portfolio.replace"
 PORTFOLIO = "ingenium.portfolio.*"
-"""All that portfolios send: orders, and requests to cancel or replace one, in one order."""
+"""All messages of portfolios: orders, and requests to cancel or replace one, in one order."""
 EXECUTION = "ingenium.executor.execution"
 DEAD_LETTER = "ingenium.deadletter"
 DENIAL = "ingenium.risk.denial"
 CONTROL = "ingenium.control"
-"""What operators say begins with this."""
+"""Prefix of control subjects."""
 TRADING = "ingenium.control.trading"
-"""Whether there is to be trading; the last message holds."""
+"""State of trading; the last message counts."""
 
 MAX_SYMBOL_LENGTH = 64
 """Characters; longer ones are refused, far below what a server takes for a subject."""
@@ -132,7 +132,7 @@ def _check(what: str, name: str, spaces: str) -> None:
 
 
 def check_symbol(symbol: str) -> None:
-    """Refuse a symbol that cannot be part of a subject.
+    """Refuse a symbol that is invalid in a subject.
 
     Raises:
         SubjectError: The symbol is empty or too long, begins or ends with a space, holds other
@@ -181,7 +181,7 @@ def share_subject(symbol: str, other: str) -> bool:
 
 
 def dead_letter_subject(component: str) -> str:
-    """Return the subject of the payloads that ``component`` could not take.
+    """Return the subject of the dead letters of ``component``.
 
     Raises:
         SubjectError: The name cannot be part of a subject.
@@ -213,7 +213,7 @@ def own_report_subject(app: str, component: str) -> str:
 
 
 def role_report_subject(app: str, role: str) -> str:
-    """Return where reports arrive that came from another account: it tells their sender's role.
+    """Return the subject of reports from another account, which contains the sender's role.
 
     Raises:
         SubjectError: A name cannot be part of a subject.
@@ -247,7 +247,7 @@ def status_subject(app: str, component: str) -> str:
 
 
 def observed_subject(app: str, component: str) -> str:
-    """Return the subject on which the program that starts a component publishes what it sees of it.
+    """Return the subject of a starting program's observations of a component.
 
     Args:
         app: As for `status_subject`.
@@ -290,7 +290,7 @@ def _part(what: str, name: str) -> str:
 
 
 def space_subject(role: str) -> str:
-    """Return the subject on which those who play a role in a subject space answer each other.
+    """Return the subject for lease requests of a role in a subject space.
 
     Args:
         role: ``"portfolio"`` or ``"executor"``.
@@ -349,7 +349,7 @@ def subject_for(event_type: type[Event], symbol: str | None = None) -> str:
 
 
 def event_type_of(subject: str) -> type[Event] | None:
-    """Return the type of the events on ``subject``; ``None`` when it is not one of ours."""
+    """Return the type of the events on ``subject``; ``None`` for a foreign subject."""
     found = _TYPES.get(subject)
     if found is None:
         if subject.startswith(f"{DATA}."):

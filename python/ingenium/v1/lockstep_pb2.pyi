@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LockstepReport(_message.Message):
-    __slots__ = ("component", "role", "data_handled", "signals_handled", "orders_handled", "executions_handled", "data_sent", "signals_sent", "orders_sent", "executions_sent", "next_time", "next_symbol", "total", "error", "holding")
+    __slots__ = ("component", "role", "data_handled", "signals_handled", "orders_handled", "executions_handled", "data_sent", "signals_sent", "orders_sent", "executions_sent", "next_time", "next_symbol", "total", "error", "holding", "denials_sent", "controls_sent", "controls_handled")
     COMPONENT_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     DATA_HANDLED_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,9 @@ class LockstepReport(_message.Message):
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     HOLDING_FIELD_NUMBER: _ClassVar[int]
+    DENIALS_SENT_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_SENT_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_HANDLED_FIELD_NUMBER: _ClassVar[int]
     component: str
     role: str
     data_handled: int
@@ -40,10 +43,13 @@ class LockstepReport(_message.Message):
     total: int
     error: str
     holding: bool
-    def __init__(self, component: _Optional[str] = ..., role: _Optional[str] = ..., data_handled: _Optional[int] = ..., signals_handled: _Optional[int] = ..., orders_handled: _Optional[int] = ..., executions_handled: _Optional[int] = ..., data_sent: _Optional[int] = ..., signals_sent: _Optional[int] = ..., orders_sent: _Optional[int] = ..., executions_sent: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_symbol: _Optional[str] = ..., total: _Optional[int] = ..., error: _Optional[str] = ..., holding: _Optional[bool] = ...) -> None: ...
+    denials_sent: int
+    controls_sent: int
+    controls_handled: int
+    def __init__(self, component: _Optional[str] = ..., role: _Optional[str] = ..., data_handled: _Optional[int] = ..., signals_handled: _Optional[int] = ..., orders_handled: _Optional[int] = ..., executions_handled: _Optional[int] = ..., data_sent: _Optional[int] = ..., signals_sent: _Optional[int] = ..., orders_sent: _Optional[int] = ..., executions_sent: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_symbol: _Optional[str] = ..., total: _Optional[int] = ..., error: _Optional[str] = ..., holding: _Optional[bool] = ..., denials_sent: _Optional[int] = ..., controls_sent: _Optional[int] = ..., controls_handled: _Optional[int] = ...) -> None: ...
 
 class LockstepGrant(_message.Message):
-    __slots__ = ("step", "time", "component", "until_time", "until_symbol", "data", "executions", "signals", "end")
+    __slots__ = ("step", "time", "component", "until_time", "until_symbol", "data", "executions", "signals", "end", "controls")
     STEP_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     COMPONENT_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +59,7 @@ class LockstepGrant(_message.Message):
     EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_FIELD_NUMBER: _ClassVar[int]
     step: int
     time: _timestamp_pb2.Timestamp
     component: str
@@ -62,4 +69,5 @@ class LockstepGrant(_message.Message):
     executions: int
     signals: int
     end: bool
-    def __init__(self, step: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., component: _Optional[str] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_symbol: _Optional[str] = ..., data: _Optional[int] = ..., executions: _Optional[int] = ..., signals: _Optional[int] = ..., end: _Optional[bool] = ...) -> None: ...
+    controls: int
+    def __init__(self, step: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., component: _Optional[str] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_symbol: _Optional[str] = ..., data: _Optional[int] = ..., executions: _Optional[int] = ..., signals: _Optional[int] = ..., end: _Optional[bool] = ..., controls: _Optional[int] = ...) -> None: ...

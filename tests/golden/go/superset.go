@@ -159,4 +159,5 @@ type supersetReport struct {
 	Total                                                         count
 	Error                                                         string
 	Holding                                                       flag
+	DenialsSent, ControlsSent, ControlsHandled                    count
 }

@@ -307,7 +307,7 @@ def test_report_and_command_show_times_of_the_zone(
     assert said["manifest"]["end"] == "2024-01-11T00:00:00+00:00"
     with pytest.raises(ConfigError, match="'Mars' is not known"):
         command(f"{path}:app", timezone="Mars")
-    with pytest.raises(ConfigError, match="--start '2024-13-01' is no day"):
+    with pytest.raises(ConfigError, match="--start '2024-13-01' is not a day"):
         command(f"{path}:app", start="2024-13-01")
 
 

@@ -10,7 +10,7 @@ from support.problem_runs import BUY, Prices, Says, Sends, run
 
 from ingenium import Bar, Portfolio, Signal, SignalEvent, Strategy
 from ingenium.brokers import PaperExecutor
-from ingenium.components import arm
+from ingenium.components import arm, handle_of
 from ingenium.errors import BacktestError
 from ingenium.events import OrderType
 from ingenium.indicators import Sma
@@ -68,7 +68,7 @@ def test_orders_that_a_risk_limit_stops_are_said_by_limit() -> None:
     assert (result.stats.fills, result.stats.rejected_orders) == (2, 0)
     [line] = result.problems
     assert line == (
-        "2 orders of AAA were denied by a risk limit, first on 2024-01-04: max_order_quantity: "
+        "2 orders were denied by the risk limit max_order_quantity, first AAA on 2024-01-04: "
         "quantity 3 is above 2"
     )
 
@@ -320,7 +320,7 @@ def test_signal_of_an_unknown_word_is_said_once_with_its_count() -> None:
         """Sends what `send_signal` refuses, as a program in another language may."""
 
         def send_signal(self, symbol: str, signal: Any, **_: Any) -> SignalEvent:
-            return self._send(SignalEvent(symbol=symbol, signal=signal), "signal")
+            return handle_of(self).send(SignalEvent(symbol=symbol, signal=signal), "signal")
 
     [line] = run(strategy=Foreign(dict.fromkeys(range(1, 5), "buy"))).problems
     assert "is 'buy', which is unknown: use one of ingenium.signal.long" in line

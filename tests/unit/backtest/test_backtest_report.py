@@ -377,7 +377,7 @@ def test_command_line_report_prints_what_the_harsher_exchange_leaves(tmp_path: P
     assert (tmp_path / "p.html").stat().st_size < (tmp_path / "r.html").stat().st_size
     gone = ingenium("backtest", demo, "--report", "no/r.html", "--no-stress", cwd=tmp_path)
     assert gone.code == 2
-    assert "--report no/r.html: there is no folder no" in gone.err
+    assert "--report no/r.html: folder no does not exist" in gone.err
 
 
 # Parts.

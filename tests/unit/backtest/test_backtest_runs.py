@@ -14,6 +14,7 @@ import pytest
 from ingenium import App, Bar, DataEvent, Ingestor, Signal, Strategy, backtest
 from ingenium.backtest import BacktestResult
 from ingenium.brokers import PaperExecutor
+from ingenium.components import handle_of
 from ingenium.errors import BacktestError, DataFileError
 from ingenium.exchange import FillPolicy
 from ingenium.portfolios import FixedQuantity
@@ -264,7 +265,7 @@ def test_merged_feeds_have_the_order_of_next_turn() -> None:
     [instant] = merged(feeds)
     assert not isinstance(instant, Run)
     items = [item for item in instant[1] if isinstance(item, Bar)]
-    sources = {id(feed.ingestor): place for place, feed in enumerate(feeds)}
+    sources = {id(handle_of(feed.ingestor)): place for place, feed in enumerate(feeds)}
     assert [
         f"{item.symbol} of {sources[id(getattr(item.name, '__self__'))]}"  # noqa: B009
         for item in items
@@ -325,7 +326,7 @@ def test_stamps_of_run_are_timestamps(zone: ZoneInfo, step: float, microseconds:
     ends = [(first + timedelta(seconds=step) * i).astimezone(zone) for i in range(150)]
     feed = Feed(Given([]))
     bars = [
-        Bar("A", end, end, 1.0, 1.0, 1.0, 1.0, 1.0, MINUTE, None, feed.ingestor.name_bar)
+        Bar("A", end, end, 1.0, 1.0, 1.0, 1.0, 1.0, MINUTE, None, handle_of(feed.ingestor).name_bar)
         for end in ends
     ]
     feed = Feed(Bare(bars))

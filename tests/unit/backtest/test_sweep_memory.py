@@ -202,11 +202,11 @@ def test_command_whose_runs_all_fail_counts_the_reasons_in_one_line(folder: Path
 def test_command_refuses_what_could_not_be_written_before_it_runs(folder: Path) -> None:
     (folder / "in_the_way").write_text("")
     cases = {
-        ("--report", "missing/best.html"): (2, "there is no folder missing"),
+        ("--report", "missing/best.html"): (2, "folder missing does not exist"),
         ("--report", "data"): (2, "is a folder"),
         ("--folder", "in_the_way"): (1, "cannot "),
         ("--where", "quantity > 9"): (2, "meets every --where"),
-        ("--start", "soon"): (2, "--start 'soon' is no day"),
+        ("--start", "soon"): (2, "--start 'soon' is not a day"),
     }
     for options, (code, says) in cases.items():
         ended = sweep(folder, "--param", "quantity=1,2", *options)

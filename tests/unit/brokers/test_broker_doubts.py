@@ -16,6 +16,7 @@ from support.lying_broker import LyingBroker
 from ingenium.brokers import BrokerExecutor, BrokerFill, audit, read_broker, reconciler
 from ingenium.brokers.answers import BadAnswerError
 from ingenium.brokers.order_journal import OrderJournal
+from ingenium.components import handle_of
 from ingenium.errors import BrokerError, ConfigError
 from ingenium.events import Side, TradeUpdate
 from ingenium.ids import make_id
@@ -220,7 +221,7 @@ async def test_adopt_ends_an_order_that_the_broker_has_forgotten() -> None:
         work.desk.now += timedelta(seconds=3)
     assert "has forgotten order o1 (buy 10 A, 0 filled)" in work.executor.journal.why_blocked("A")
     again = Work(work.broker, adopt=True)
-    again.executor.restore_rows(work.executor.state_rows())
+    handle_of(again.executor).restore_rows(handle_of(work.executor).state_rows())
     await again.executor.prepare(again.desk)
     assert again.updates() == ["canceled"]
     assert not again.executor.journal.why_blocked("A")

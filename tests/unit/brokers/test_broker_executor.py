@@ -12,7 +12,7 @@ import pytest
 from ingenium import backtest
 from ingenium.brokers import Broker, BrokerExecutor, BrokerFill, BrokerOrder, PaperExecutor
 from ingenium.brokers.calls import Delays, ask, call
-from ingenium.components import App, Executor, Ingestor, arm
+from ingenium.components import App, Executor, Ingestor, arm, handle_of
 from ingenium.errors import (
     BrokerError,
     BrokerRefusedError,
@@ -71,7 +71,7 @@ class NoBroker(Broker):
 def executor() -> BrokerExecutor:
     executor = BrokerExecutor(NoBroker())
     arm(executor)
-    executor.begin("cause", NOW)
+    handle_of(executor).begin("cause", NOW)
     return executor
 
 
@@ -115,10 +115,12 @@ def test_app_on_live_data_takes_an_executor_at_a_broker() -> None:
 @pytest.mark.parametrize("make", [PaperExecutor, lambda: BrokerExecutor(NoBroker())])
 def test_order_that_comes_late_is_reported_as_expired(make: type[Executor]) -> None:
     executor = make()
-    executor.begin("cause", NOW)
-    executor.handle_late(order(), 31.25)
-    executor.handle_late(ReplaceEvent(id="order_2", order_id="order_1", symbol="AAPL"), 40)
-    first, second = executor.take()
+    handle_of(executor).begin("cause", NOW)
+    handle_of(executor).handle_late(order(), 31.25)
+    handle_of(executor).handle_late(
+        ReplaceEvent(id="order_2", order_id="order_1", symbol="AAPL"), 40
+    )
+    first, second = handle_of(executor).take()
     assert isinstance(first, ExecutionEvent)
     assert (first.order_id, first.update) == ("order_1", "expired")
     assert first.reason == "it is 31.2 s old, and no order is worked after 30 s"
@@ -128,15 +130,17 @@ def test_order_that_comes_late_is_reported_as_expired(make: type[Executor]) -> N
 
 def test_request_to_cancel_is_never_late(executor: BrokerExecutor) -> None:
     executor.on_order(order())
-    executor.handle_late(CancelEvent(id="cancel_1", order_id="order_1", symbol="AAPL"), 600)
-    [event] = executor.take()
+    handle_of(executor).handle_late(
+        CancelEvent(id="cancel_1", order_id="order_1", symbol="AAPL"), 600
+    )
+    [event] = handle_of(executor).take()
     assert isinstance(event, ExecutionEvent)
     assert (event.order_id, event.update) == ("order_1", "canceled")
 
 
 def test_ids_of_reports_follow_from_account_order_and_update(executor: BrokerExecutor) -> None:
     executor.on_order(order(quantity="-1"))
-    [event] = executor.take()
+    [event] = handle_of(executor).take()
     assert event.id == make_id("exec", "U1", "order_1", "rejected")
 
 
@@ -144,7 +148,7 @@ def test_new_order_may_leave_until_it_is_too_old(executor: BrokerExecutor) -> No
     executor.on_order(order())
     entry = executor.journal.entries["order_1"]
     assert executor.withhold(entry, NOW + timedelta(seconds=31))
-    [event] = executor.take()
+    [event] = handle_of(executor).take()
     assert isinstance(event, ExecutionEvent)
     assert (event.update, event.reason) == (
         "expired",
@@ -156,7 +160,7 @@ def test_order_that_leaves_and_never_came_in_halts_trading(executor: BrokerExecu
     stray = Order(id="order_9", symbol="AAPL", side=Side.BUY, quantity=Decimal(1))
     executor.journal.enter(stray, NOW)
     assert executor.withhold(executor.journal.entries["order_9"], NOW)
-    control, report = executor.take()
+    control, report = handle_of(executor).take()
     assert isinstance(control, ControlEvent)
     assert control.state == "halted"
     assert "'order_9' went to the broker and never came in" in control.reason
@@ -168,18 +172,18 @@ def test_orders_of_a_run_before_count_as_having_come_in(executor: BrokerExecutor
     executor.on_order(order())
     again = BrokerExecutor(NoBroker())
     arm(again)
-    again.restore_rows(executor.state_rows())
-    again.begin("cause", NOW)
+    handle_of(again).restore_rows(handle_of(executor).state_rows())
+    handle_of(again).begin("cause", NOW)
     assert not again.withhold(again.journal.entries["order_1"], NOW)
-    assert again.take() == []
+    assert handle_of(again).take() == []
 
 
 def test_saved_state_comes_in_changes_and_as_a_whole(executor: BrokerExecutor) -> None:
-    rows = dict(executor.changed_rows())
+    rows = dict(handle_of(executor).changed_rows())
     executor.on_order(order())
-    rows |= executor.changed_rows()
-    assert rows == executor.state_rows()
-    assert executor.changed_rows() == {}
+    rows |= handle_of(executor).changed_rows()
+    assert rows == handle_of(executor).state_rows()
+    assert handle_of(executor).changed_rows() == {}
 
 
 def test_kill_switch_outside_stops_what_is_about_to_leave(executor: BrokerExecutor) -> None:
@@ -195,10 +199,10 @@ def test_replacement_of_what_is_about_to_change_is_rejected(executor: BrokerExec
     executor.on_order(order())
     replace = ReplaceEvent(id="order_2", order_id="order_1", symbol="AAPL", quantity="20")
     executor.on_replace(replace)
-    assert executor.take() == []
+    assert handle_of(executor).take() == []
     replace.id = "order_3"
     executor.on_replace(replace)
-    [event] = executor.take()
+    [event] = handle_of(executor).take()
     assert isinstance(event, ExecutionEvent)
     assert event.reason == "order 'order_1' is about to be replaced by 'order_2'"
 

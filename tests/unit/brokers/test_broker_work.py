@@ -11,6 +11,7 @@ import pytest
 from support.broker_fake import FakeBroker, Work
 
 from ingenium.brokers import reconciler
+from ingenium.components import handle_of
 from ingenium.components.failpoints import Point
 from ingenium.errors import (
     BrokerError,
@@ -198,7 +199,7 @@ async def test_new_order_that_has_waited_too_long_expires_and_is_never_sent() ->
 async def test_halt_that_comes_while_it_is_written_down_still_stops_the_order() -> None:
     work = Work()
     work.order()
-    work.desk.on_record = lambda cause: work.executor.halt("a test")
+    work.desk.on_record = lambda cause: handle_of(work.executor).risk.halt("a test")
     await work.step()
     assert work.broker.calls == []
     assert rejections(work) == [("o1", "trading is halted")]
@@ -211,7 +212,7 @@ async def test_second_attempt_that_is_halted_leaves_the_order_unknown() -> None:
     work.broker.faults["submit"] = [BrokerTimeoutError("no answer")]
     await work.step()
     await work.step()
-    work.desk.on_record = lambda cause: work.executor.halt("a test")
+    work.desk.on_record = lambda cause: handle_of(work.executor).risk.halt("a test")
     await work.step()
     assert work.submits() == ["o1"]
     assert work.state() == "unknown", "the first attempt may have arrived"
@@ -274,8 +275,8 @@ async def test_replacement_names_the_order_in_whose_place_it_comes() -> None:
     work.broker.fill("o2", 6)
     await work.reconciler.read_fills()
     assert work.updates("o2") == ["new", "filled 6"]
-    assert work.executor.book.position("A") == 10
-    assert work.executor.book.leaves("A", Side.BUY) == 0
+    assert handle_of(work.executor).risk.account.position("A") == 10
+    assert handle_of(work.executor).risk.account.leaves("A", Side.BUY) == 0
 
 
 async def test_replacement_of_an_order_that_has_ended_meanwhile_is_rejected() -> None:
@@ -401,7 +402,7 @@ async def test_halt_ends_what_has_not_left_and_cancels_what_works() -> None:
     work.order("o1")
     await work.step()
     work.order("o2", symbol="B")
-    work.executor.halt("a test")
+    handle_of(work.executor).risk.halt("a test")
     await drive(work, lambda: work.state("o1") == "canceled")
     assert work.state("o2") == "rejected"
     assert work.submits() == ["o1"]
@@ -429,7 +430,7 @@ async def held(quantity: int = 10) -> Work:
     await work.step()
     work.broker.fill("entry", quantity)
     await work.reconciler.read_fills()
-    assert work.executor.book.position("A") == quantity
+    assert handle_of(work.executor).risk.account.position("A") == quantity
     return work
 
 
@@ -442,7 +443,7 @@ async def test_exit_that_waits_too_long_is_an_alarm() -> None:
     work.order("exit", side="sell")
     work.order("more")
     work.desk.now += timedelta(seconds=31)
-    work.executor.begin("late", work.desk.now)
+    handle_of(work.executor).begin("late", work.desk.now)
     work.executor.withhold_late(work.desk.now)
     assert (work.state("exit"), work.state("more")) == ("expired", "expired")
     assert len(exits(work)) == 1
@@ -456,14 +457,14 @@ async def test_exit_that_waits_too_long_is_an_alarm() -> None:
 async def test_exit_that_a_halt_holds_is_an_alarm(quantity: str) -> None:
     work = await held()
     work.order("exit", quantity, side="sell")
-    work.executor.handle_control(
+    handle_of(work.executor).handle_control(
         ControlEvent(id="c", state=TradingState.HALTED.value, sender="ann@trader-1", reason="why")
     )
-    work.executor.begin("halt", work.desk.now)
+    handle_of(work.executor).begin("halt", work.desk.now)
     work.executor.cancel_all()
     assert work.state("exit") == "rejected"
     assert len(exits(work)) == 1
-    gate = work.executor.gate
+    gate = handle_of(work.executor).risk.gate
     assert gate is not None
     assert gate.denied_exits["A"].detail.endswith("trading is halted")
 
@@ -482,7 +483,7 @@ async def test_stop_that_cannot_be_moved_is_an_alarm() -> None:
     work = await held()
     work.order("stop", side="sell", type="stop", stop_price="90", time_in_force="gtc")
     await work.step()
-    work.executor.halt("a test")
+    handle_of(work.executor).risk.halt("a test")
     work.ask(ReplaceEvent(id="stop_2", order_id="stop", symbol="A", stop_price="95"))
     await work.step()
     assert work.state("stop_2") == "rejected"

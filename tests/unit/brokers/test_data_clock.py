@@ -17,6 +17,8 @@ from ingenium.backtest import run as backtest
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus, Message
 from ingenium.clock import ManualClock, format_time
+from ingenium.components import handle_of
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 from ingenium.deploy.local.runner_factory import make_live_runner
 from ingenium.events import ExecutionEvent, OrderEvent, SignalEvent, decode, encode
@@ -181,7 +183,7 @@ async def fills_live(
     members = [
         await make_live_runner(wire.bus, app, component, settings)
         for component in app.components
-        if component.role != "ingestor"
+        if role_of(component) != "ingestor"
     ]
     for member in members:
         await member.start()
@@ -263,7 +265,7 @@ class Exchange:
     def __init__(self) -> None:
         self.clock = ManualClock(NOW)
         self.executor = PaperExecutor(clock="data")
-        self.executor.clock = self.clock
+        handle_of(self.executor).clock = self.clock
         self.sent: list[tuple[str | None, str | None]] = []
 
     def bar(self, number: int, published: float) -> list[tuple[str | None, str | None]]:
@@ -283,9 +285,9 @@ class Exchange:
         return self._handle(order_id, lambda: self.executor.on_order(event))
 
     def _handle(self, cause: str, act: Any) -> list[tuple[str | None, str | None]]:
-        self.executor.begin(cause, NOW)
+        handle_of(self.executor).begin(cause, NOW)
         act()
-        events = self.executor.take()
+        events = handle_of(self.executor).take()
         return [(e.update, e.price) for e in events if isinstance(e, ExecutionEvent)]
 
 
@@ -317,7 +319,7 @@ def test_time_of_the_data_outlives_a_restart() -> None:
     for number in range(3):
         before.bar(number, published=number)
     after = Exchange()
-    after.executor.restore_rows(before.executor.state_rows())
+    handle_of(after.executor).restore_rows(handle_of(before.executor).state_rows())
     assert after.order(made=10) == [("new", None)]
     # The bar that was there before the restart comes again, and is behind the order.
     assert after.bar(2, published=11) == []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ingenium.brokers import PaperExecutor
+from ingenium.components import handle_of
 from ingenium.events import DataEvent, ExecutionEvent, OrderEvent, decode, encode
 from ingenium.exchange import FeePerShare, FillPolicy, SlippageTicks
 from ingenium.trading import Bar
@@ -50,17 +51,19 @@ class Run:
         self.executor = executor
 
     def data(self, event: DataEvent, day: int) -> list[ExecutionEvent]:
-        self.executor.begin(f"bar {day}", START + (day + 1) * DAY)
+        handle_of(self.executor).begin(f"bar {day}", START + (day + 1) * DAY)
         self.executor.on_data(event)
         return self.sent()
 
     def order(self, event: OrderEvent) -> list[ExecutionEvent]:
-        self.executor.begin(f"order {event.id}", START + DAY)
+        handle_of(self.executor).begin(f"order {event.id}", START + DAY)
         self.executor.on_order(event)
         return self.sent()
 
     def sent(self) -> list[ExecutionEvent]:
-        events = [event for event in self.executor.take() if isinstance(event, ExecutionEvent)]
+        events = [
+            event for event in handle_of(self.executor).take() if isinstance(event, ExecutionEvent)
+        ]
         return [decode(ExecutionEvent, encode(event)) for event in events]
 
 

@@ -10,7 +10,7 @@ import pytest
 from support.broker_fake import FakeBroker, Work
 
 from ingenium.brokers import BrokerExecutor, reconciler
-from ingenium.components import arm
+from ingenium.components import arm, handle_of
 from ingenium.errors import BrokerError, BrokerRefusedError, BrokerTimeoutError
 from ingenium.events import ExecutionEvent, Side, TradeUpdate
 from ingenium.risk import RiskLimits
@@ -28,7 +28,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def again(work: Work, **options: Any) -> Work:
     """Start the executor once more, from what it had written down."""
     new = Work(work.broker, **options)
-    new.executor.restore_rows(work.executor.state_rows())
+    handle_of(new.executor).restore_rows(handle_of(work.executor).state_rows())
     new.desk.now = work.desk.now
     return new
 
@@ -52,8 +52,8 @@ async def test_order_under_way_at_the_crash_is_found_and_its_fills_are_booked() 
     assert work.state() == "partial"
     assert work.updates() == ["new", "partial_fill 4"]
     assert work.executor.journal.positions == {"A": 4}
-    assert work.executor.book.position("A") == 4
-    assert work.executor.book.leaves("A", Side.BUY) == 6
+    assert handle_of(work.executor).risk.account.position("A") == 4
+    assert handle_of(work.executor).risk.account.leaves("A", Side.BUY) == 6
     assert work.submits() == []
     assert not work.executor.is_halted
 
@@ -218,7 +218,7 @@ async def test_adopt_takes_the_positions_of_the_broker_and_says_so() -> None:
     ]
     assert adopted == [("A", "sell", "3", "50"), ("B", "buy", "2", None)]
     assert "position in A is -3 from now on, as the broker says: it was 0" in work.executor.problems
-    assert work.executor.book.position("A") == -3
+    assert handle_of(work.executor).risk.account.position("A") == -3
 
 
 async def test_ids_of_what_is_adopted_differ_from_time_to_time() -> None:
@@ -255,13 +255,15 @@ async def test_gate_knows_of_working_orders_and_positions_after_a_restart() -> N
     work.broker.fill("o1", 4)
     await work.reconciler.read_fills()
     # Without the rows of its book, as after an upgrade.
-    rows = {k: v for k, v in work.executor.state_rows().items() if not k.startswith("book/")}
+    rows = {
+        k: v for k, v in handle_of(work.executor).state_rows().items() if not k.startswith("book/")
+    }
     executor = BrokerExecutor(work.broker)
     arm(executor)
-    executor.restore_rows(rows)
+    handle_of(executor).restore_rows(rows)
     await executor.prepare(work.desk.__class__(executor))
-    assert executor.book.position("A") == 4
-    assert executor.book.leaves("A", Side.BUY) == 6
+    assert handle_of(executor).risk.account.position("A") == 4
+    assert handle_of(executor).risk.account.leaves("A", Side.BUY) == 6
 
 
 async def test_order_that_worked_and_has_ended_while_the_executor_was_down_is_looked_up() -> None:

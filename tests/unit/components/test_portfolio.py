@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingenium.components import Portfolio
+from ingenium.components import Portfolio, handle_of
 from ingenium.errors import ConfigError, InvalidOrderError, SubjectError
 from ingenium.events import (
     DataEvent,
@@ -20,7 +20,7 @@ from ingenium.events import (
     SignalEvent,
     TimeInForce,
 )
-from ingenium.runtime.dispatch import handlers_of
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.trading import Bar, Order
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
@@ -46,7 +46,7 @@ class Recording(Portfolio):
 @pytest.fixture
 def portfolio() -> Recording:
     portfolio = Recording(cash=Decimal(10_000))
-    portfolio.begin("a test", NOW)
+    handle_of(portfolio).begin("a test", NOW)
     return portfolio
 
 
@@ -84,7 +84,7 @@ def test_send_order_goes_out_as_an_event_and_works(portfolio: Recording) -> None
         stop_loss_limit="94.5",
         take_profit=Decimal(120),
     )
-    [event] = portfolio.take()
+    [event] = handle_of(portfolio).take()
     assert isinstance(event, OrderEvent)
     assert event.id == order.id
     assert event.id.startswith("order_")
@@ -112,7 +112,7 @@ def test_send_order_that_makes_no_sense_is_refused_and_not_sent(
     with pytest.raises(InvalidOrderError) as caught:
         portfolio.send_order(*arguments)
     assert text in str(caught.value)
-    assert portfolio.take() == []
+    assert handle_of(portfolio).take() == []
     assert portfolio.orders == {}
 
 
@@ -132,28 +132,28 @@ def test_cash_that_is_no_number_is_refused() -> None:
 
 
 def test_data_marks_the_price_before_the_handler_sees_the_bar(portfolio: Recording) -> None:
-    portfolio.handle_data(data("101.5"))
+    handle_of(portfolio).handle_data(data("101.5"))
     assert portfolio.seen == [(101.5, Decimal("101.5"))]
 
 
 def test_data_is_not_parsed_for_a_portfolio_that_does_not_read_it() -> None:
     portfolio = Portfolio()
-    portfolio.begin("a test", NOW)
+    handle_of(portfolio).begin("a test", NOW)
     event = data("100")
     assert event.ohlc is not None
     event.ohlc.open = "broken"
-    portfolio.handle_data(event)
+    handle_of(portfolio).handle_data(event)
     assert portfolio.price("AAPL") == 100
 
 
 def test_data_with_an_unreadable_close_is_reported_and_the_price_stays() -> None:
     portfolio = Portfolio()
-    portfolio.begin("a test", NOW)
-    portfolio.handle_data(data("100"))
+    handle_of(portfolio).begin("a test", NOW)
+    handle_of(portfolio).handle_data(data("100"))
     event = data("100")
     assert event.ohlc is not None
     event.ohlc.close = "?"
-    portfolio.handle_data(event)
+    handle_of(portfolio).handle_data(event)
     assert portfolio.price("AAPL") == 100
     [problem] = portfolio.problems
     assert "price of 'AAPL' is left as it was" in problem
@@ -161,7 +161,9 @@ def test_data_with_an_unreadable_close_is_reported_and_the_price_stays() -> None
 
 def test_execution_is_booked_before_the_handler_sees_it(portfolio: Recording) -> None:
     order = bought(portfolio)
-    portfolio.handle_execution(execution("exec_1", order, "10", update="filled", side="buy"))
+    handle_of(portfolio).handle_execution(
+        execution("exec_1", order, "10", update="filled", side="buy")
+    )
     assert portfolio.seen == [("exec_1", Decimal(10))]
     assert portfolio.account.cash == 9_000
     assert portfolio.orders == {}
@@ -171,18 +173,18 @@ def test_execution_is_booked_before_the_handler_sees_it(portfolio: Recording) ->
 
 def test_execution_partial_leaves_the_rest_pending(portfolio: Recording) -> None:
     order = bought(portfolio, 100)
-    portfolio.handle_execution(execution("exec_1", order, "30", update="partial_fill"))
+    handle_of(portfolio).handle_execution(execution("exec_1", order, "30", update="partial_fill"))
     assert portfolio.orders[order.id].filled == 30
     assert portfolio.orders[order.id].leaves == 70
     assert portfolio.pending("AAPL") == 70
-    portfolio.handle_execution(execution("exec_2", order, "70", update="filled"))
+    handle_of(portfolio).handle_execution(execution("exec_2", order, "70", update="filled"))
     assert portfolio.pending("AAPL") == 0
     assert portfolio.position("AAPL").quantity == 100
 
 
 def test_execution_of_the_original_executor_is_found_by_its_order(portfolio: Recording) -> None:
     order = bought(portfolio)
-    portfolio.handle_execution(
+    handle_of(portfolio).handle_execution(
         ExecutionEvent(id="exec_1", timestamp=NOW, order_id=order.id, quantity="10", price="99")
     )
     assert portfolio.position("AAPL").quantity == 10
@@ -193,9 +195,9 @@ def test_execution_of_the_original_executor_is_found_by_its_order(portfolio: Rec
 def test_execution_without_a_price_is_booked_at_the_last_one_and_reported(
     portfolio: Recording,
 ) -> None:
-    portfolio.handle_data(data("101"))
+    handle_of(portfolio).handle_data(data("101"))
     order = bought(portfolio)
-    portfolio.handle_execution(execution("exec_1", order, "10", price=None))
+    handle_of(portfolio).handle_execution(execution("exec_1", order, "10", price=None))
     assert portfolio.position("AAPL").average_price == 101
     [problem] = portfolio.problems
     assert "states no price: booked 10 AAPL at 101, the nearest" in problem
@@ -203,7 +205,7 @@ def test_execution_without_a_price_is_booked_at_the_last_one_and_reported(
 
 def test_execution_without_any_price_is_reported_not_booked(portfolio: Recording) -> None:
     order = bought(portfolio)
-    portfolio.handle_execution(execution("exec_1", order, "10", price=None))
+    handle_of(portfolio).handle_execution(execution("exec_1", order, "10", price=None))
     assert portfolio.position("AAPL").quantity == 0
     [problem] = portfolio.problems
     assert "ExecutionEvent.Price: expected the price of the fill" in problem
@@ -216,22 +218,22 @@ def test_execution_without_a_price_takes_that_of_its_order_before_the_first_bar(
     portfolio: Recording, prices: dict[str, object]
 ) -> None:
     order = portfolio.send_order("AAPL", Side.BUY, 10, **prices)  # type: ignore[arg-type]
-    portfolio.handle_execution(execution("exec_1", order, "10", price=None))
+    handle_of(portfolio).handle_execution(execution("exec_1", order, "10", price=None))
     assert portfolio.position("AAPL").average_price == 98
-    assert portfolio.take_refusal() is None
-    [(kind, key, row)] = [row for row in portfolio.take_log() if row[0] == "priced"]
+    assert handle_of(portfolio).take_refusal() is None
+    [(kind, key, row)] = [row for row in handle_of(portfolio).take_log() if row[0] == "priced"]
     assert (kind, key, row) == ("priced", "exec_1", b'{"bookings":0,"price":"98"}')
 
 
 def test_execution_that_was_refused_is_booked_when_it_comes_again(portfolio: Recording) -> None:
     order = bought(portfolio)
     unpriced = execution("exec_1", order, "10", price=None)
-    portfolio.handle_execution(unpriced)
-    assert "expected the price of the fill" in str(portfolio.take_refusal())
-    assert portfolio.take_refusal() is None
-    portfolio.handle_data(data("101"))
-    portfolio.handle_execution(unpriced)
-    assert portfolio.take_refusal() is None
+    handle_of(portfolio).handle_execution(unpriced)
+    assert "expected the price of the fill" in str(handle_of(portfolio).take_refusal())
+    assert handle_of(portfolio).take_refusal() is None
+    handle_of(portfolio).handle_data(data("101"))
+    handle_of(portfolio).handle_execution(unpriced)
+    assert handle_of(portfolio).take_refusal() is None
     assert portfolio.position("AAPL").quantity == 10
 
 
@@ -245,24 +247,28 @@ def test_books_are_made_again_with_the_prices_of_the_first_time(portfolio: Recor
         execution("exec_3", order, "5", update="partial_fill", price=None),
     ]
     for event in story[:2]:
-        portfolio.book_execution(event)
-    portfolio.handle_data(data("104"))
+        handle_of(portfolio).booker.book(event)
+    handle_of(portfolio).handle_data(data("104"))
     for event in story[2:]:
-        portfolio.book_execution(event)
+        handle_of(portfolio).booker.book(event)
     again = Recording(cash=Decimal(10_000))
-    again.price_as(row for row in portfolio.take_log() if row[0] == "priced")
-    again.recall(order.to_event())
+    handle_of(again).books.price_as(
+        row for row in handle_of(portfolio).take_log() if row[0] == "priced"
+    )
+    handle_of(again).books.recall(order.to_event())
     for event in story:
-        again.book_execution(event)
-    assert again.book_rows() == portfolio.book_rows()
+        handle_of(again).booker.book(event)
+    assert handle_of(again).books.saved.rows() == handle_of(portfolio).books.saved.rows()
     assert again.position("AAPL").quantity == 25
 
 
 def test_execution_that_comes_twice_is_handled_once(portfolio: Recording) -> None:
     order = bought(portfolio, 100)
     for _ in range(2):
-        portfolio.handle_execution(execution("exec_0", order, update="new", price=None))
-        portfolio.handle_execution(execution("exec_1", order, "30", update="partial_fill"))
+        handle_of(portfolio).handle_execution(execution("exec_0", order, update="new", price=None))
+        handle_of(portfolio).handle_execution(
+            execution("exec_1", order, "30", update="partial_fill")
+        )
     assert portfolio.seen == [("exec_0", Decimal(0)), ("exec_1", Decimal(30))]
     assert portfolio.pending("AAPL") == 70
 
@@ -272,7 +278,9 @@ def test_execution_that_ends_an_order_leaves_nothing_pending(
     portfolio: Recording, update: str
 ) -> None:
     order = bought(portfolio)
-    portfolio.handle_execution(execution("exec_1", order, update=update, reason="for a test"))
+    handle_of(portfolio).handle_execution(
+        execution("exec_1", order, update=update, reason="for a test")
+    )
     assert portfolio.orders == {}
     assert portfolio.pending("AAPL") == 0
     assert portfolio.position("AAPL").quantity == 0
@@ -280,8 +288,8 @@ def test_execution_that_ends_an_order_leaves_nothing_pending(
 
 def test_execution_after_the_end_of_its_order_is_still_booked(portfolio: Recording) -> None:
     order = bought(portfolio, 100)
-    portfolio.handle_execution(execution("exec_2", order, update="canceled"))
-    portfolio.handle_execution(execution("exec_1", order, "30", update="partial_fill"))
+    handle_of(portfolio).handle_execution(execution("exec_2", order, update="canceled"))
+    handle_of(portfolio).handle_execution(execution("exec_1", order, "30", update="partial_fill"))
     assert portfolio.position("AAPL").quantity == 30
     assert portfolio.pending("AAPL") == 0
     assert not portfolio.problems
@@ -289,7 +297,7 @@ def test_execution_after_the_end_of_its_order_is_still_booked(portfolio: Recordi
 
 def test_execution_over_the_order_is_booked_and_reported(portfolio: Recording) -> None:
     order = bought(portfolio)
-    portfolio.handle_execution(execution("exec_1", order, "12"))
+    handle_of(portfolio).handle_execution(execution("exec_1", order, "12"))
     assert portfolio.position("AAPL").quantity == 12
     assert portfolio.pending("AAPL") == 0
     [problem] = portfolio.problems
@@ -299,7 +307,7 @@ def test_execution_over_the_order_is_booked_and_reported(portfolio: Recording) -
 def test_execution_of_an_unknown_order_that_states_all_is_booked_and_reported(
     portfolio: Recording,
 ) -> None:
-    portfolio.handle_execution(
+    handle_of(portfolio).handle_execution(
         ExecutionEvent(
             id="exec_1", order_id="order_x", symbol="AAPL", side="sell", quantity="5", price="9"
         )
@@ -324,7 +332,7 @@ def test_execution_of_an_unknown_order_that_states_all_is_booked_and_reported(
 def test_execution_that_cannot_be_told_is_reported_and_changes_nothing(
     portfolio: Recording, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    portfolio.handle_execution(ExecutionEvent(id="exec_1", order_id="order_x", **fields))
+    handle_of(portfolio).handle_execution(ExecutionEvent(id="exec_1", order_id="order_x", **fields))
     assert portfolio.account.cash == 10_000
     assert portfolio.account.positions == {}
     [problem] = portfolio.problems
@@ -333,11 +341,11 @@ def test_execution_that_cannot_be_told_is_reported_and_changes_nothing(
 
 
 def test_handlers_are_those_that_keep_the_account(portfolio: Recording) -> None:
-    handlers = handlers_of(portfolio)
+    handlers = Dispatcher(portfolio).handlers
     assert handlers == {
-        DataEvent: portfolio.handle_data,
-        SignalEvent: portfolio.handle_signal,
-        ExecutionEvent: portfolio.handle_execution,
+        DataEvent: handle_of(portfolio).handle_data,
+        SignalEvent: handle_of(portfolio).handle_signal,
+        ExecutionEvent: handle_of(portfolio).handle_execution,
     }
     handlers[SignalEvent](SignalEvent(symbol="AAPL", signal=Signal.LONG))
     assert portfolio.seen == [Signal.LONG]

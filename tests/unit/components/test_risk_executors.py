@@ -6,13 +6,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from support.risk_components import ANN, NOW, control, data, kinds
+import pytest
+from support.risk_components import ANN, NOW, control, data, gate_of, kinds
 
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus
 from ingenium.bus.base import Message
 from ingenium.clock import ManualClock
-from ingenium.components import Portfolio, Strategy, arm
+from ingenium.components import Portfolio, Strategy, arm, handle_of
 from ingenium.events import (
     CancelEvent,
     ControlEvent,
@@ -27,8 +28,9 @@ from ingenium.events import (
 )
 from ingenium.portfolios import FixedQuantity
 from ingenium.risk import RiskLimits
-from ingenium.runtime.dispatch import handlers_of, subscriptions_of
+from ingenium.runtime.dispatch import Dispatcher, handled_types
 from ingenium.runtime.live import LiveRunner
+from ingenium.runtime.subscriptions import subscriptions_of
 from ingenium.subjects.names import ALL_EVENTS, TRADING, event_type_of, subject_of
 from ingenium.testing import wait_until
 
@@ -36,11 +38,11 @@ from ingenium.testing import wait_until
 def test_only_portfolios_and_executors_have_gates_and_those_listen_to_control() -> None:
     assert arm(Strategy()) is None
     for component in (Portfolio(), PaperExecutor()):
-        assert ControlEvent not in handlers_of(component)
+        assert ControlEvent not in handled_types(component)
         assert TRADING not in dict(subscriptions_of(component))
         gate = arm(component)
-        assert component.gate is gate is not None
-        assert ControlEvent in handlers_of(component)
+        assert gate_of(component) is gate is not None
+        assert ControlEvent in handled_types(component)
         assert (TRADING, ControlEvent) in subscriptions_of(component)
     assert arm(Portfolio()).limits == RiskLimits()
     assert arm(PaperExecutor()).limits == RiskLimits().for_executor()
@@ -56,10 +58,11 @@ class Paper:
 
     def send(self, event: Event, seconds: float = 0) -> list[ExecutionEvent]:
         self.count += 1
-        self.executor.begin(f"cause {self.count}", NOW + timedelta(seconds=seconds))
-        handler: Any = handlers_of(self.executor)[type(event)]
-        handler(event)
-        return [event for event in self.executor.take() if isinstance(event, ExecutionEvent)]
+        now = NOW + timedelta(seconds=seconds)
+        handling = Dispatcher(self.executor).handle(event, now, f"cause {self.count}")
+        with pytest.raises(StopIteration) as end:
+            handling.send(None)  # it waits for nothing
+        return [each for each in end.value.value if isinstance(each, ExecutionEvent)]
 
     def order(self, id: str, quantity: str = "10", **fields: Any) -> list[ExecutionEvent]:
         values = {"symbol": "AAPL", "side": "buy", "type": "market", "time_in_force": "gtc"}
@@ -82,7 +85,7 @@ def test_executor_counts_its_own_fills_and_working_orders() -> None:
     assert [e.update for e in paper.order("order_1")] == ["new"]
     [filled] = paper.send(data(seconds=60))
     assert filled.update == "filled"
-    assert paper.executor.book.position("AAPL") == 10
+    assert handle_of(paper.executor).risk.account.position("AAPL") == 10
     assert [e.update for e in paper.order("order_2")] == ["new"]
     [report] = paper.order("order_3", "1")
     assert report.reason == "max_symbol_notional: up to 21 AAPL at 100 is 2100, above 2000"
@@ -96,11 +99,11 @@ def test_executor_gets_back_the_report_that_it_has_sent() -> None:
         executor = PaperExecutor()
         if arms:
             arm(executor)
-        executor.begin("a test", NOW)
+        handle_of(executor).begin("a test", NOW)
         event = ExecutionEvent(order_id="o", symbol="AAPL", update="new")
         assert executor.send_execution(event) is event
         assert event.id.startswith("exec_")
-        assert executor.take() == [event]
+        assert handle_of(executor).take() == [event]
 
 
 def test_executor_holds_replacements_against_its_gate() -> None:
@@ -112,7 +115,7 @@ def test_executor_holds_replacements_against_its_gate() -> None:
     assert report.reason == "max_order_quantity: quantity 16 is above 15"
     replace = ReplaceEvent(id="order_3", order_id="order_1", symbol="AAPL", quantity="15")
     assert [e.update for e in paper.send(replace)] == ["replaced", "new"]
-    assert list(paper.executor.book.orders.working) == ["order_3"]
+    assert list(handle_of(paper.executor).risk.account.orders.working) == ["order_3"]
 
 
 def test_executor_passes_over_an_order_that_is_sent_again() -> None:
@@ -128,7 +131,7 @@ def test_executor_passes_over_an_order_that_is_sent_again() -> None:
 
 
 def test_executor_adopts_what_the_broker_holds() -> None:
-    book = Paper().executor.book
+    book = handle_of(Paper().executor).risk.account
     book.adopt("AAPL", Decimal(-7), Decimal(100))
     assert book.position("AAPL") == -7
     assert book.equity == 0
@@ -143,10 +146,10 @@ def test_executor_adopts_what_the_broker_holds() -> None:
 def test_executor_halts_all_trading_by_its_own_decision() -> None:
     paper = Paper()
     paper.send(data())
-    paper.executor.begin("check", NOW)
-    paper.executor.halt("3 orders went to the broker, but 2 came in")
-    paper.executor.halt("again")
-    [event] = paper.executor.take()
+    handle_of(paper.executor).begin("check", NOW)
+    handle_of(paper.executor).risk.halt("3 orders went to the broker, but 2 came in")
+    handle_of(paper.executor).risk.halt("again")
+    [event] = handle_of(paper.executor).take()
     assert isinstance(event, ControlEvent)
     assert (event.state, event.sender) == ("halted", "paper")
     [report] = paper.order("order_1")
@@ -156,21 +159,21 @@ def test_executor_halts_all_trading_by_its_own_decision() -> None:
 
 def test_without_a_gate_nothing_is_held_back_or_kept() -> None:
     portfolio = Portfolio()
-    portfolio.begin("a test", NOW)
+    handle_of(portfolio).begin("a test", NOW)
     for number in range(100):
         portfolio.send_order("AAPL", "buy", number + 1)
-    portfolio.handle_control(control("halted"))
-    portfolio.halt("no gate, no halt")
-    portfolio.hold("HALT", "no gate, no halt")
-    assert kinds(portfolio.take()) == [OrderEvent] * 100
+    handle_of(portfolio).handle_control(control("halted"))
+    handle_of(portfolio).risk.halt("no gate, no halt")
+    handle_of(portfolio).risk.hold("HALT", "no gate, no halt")
+    assert kinds(handle_of(portfolio).take()) == [OrderEvent] * 100
     executor = PaperExecutor()
-    executor.begin("a test", NOW)
+    handle_of(executor).begin("a test", NOW)
     executor.on_data(data())
     executor.on_order(
         OrderEvent(id="order_1", symbol="AAPL", side="buy", quantity="1", type="market")
     )
-    assert kinds(executor.take()) == [ExecutionEvent]
-    assert not executor.book.orders.working
+    assert kinds(handle_of(executor).take()) == [ExecutionEvent]
+    assert not handle_of(executor).risk.account.orders.working
 
 
 async def test_kill_switch_on_a_bus_stops_portfolio_and_executor_until_released() -> None:
@@ -197,7 +200,7 @@ async def test_kill_switch_on_a_bus_stops_portfolio_and_executor_until_released(
         return SignalEvent(id=id, symbol="AAPL", signal=Signal.LONG)
 
     await publish(data())
-    await wait_until(lambda: executor.book.price("AAPL") is not None)
+    await wait_until(lambda: handle_of(executor).risk.account.price("AAPL") is not None)
     await publish(signal("s1"), "OrderEvent", "ExecutionEvent")
     await switch(control("halted"), "CancelEvent", "ExecutionEvent canceled by its owner")
     await publish(signal("s2"), "DenialEvent halted")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.exchanging import DAY, START, D
 from support.saving import Store
 
-from ingenium.components import Portfolio
+from ingenium.components import Portfolio, handle_of
 from ingenium.errors import ComponentError, InvalidOrderError
 from ingenium.events import (
     ExecutionEvent,
@@ -118,13 +118,13 @@ class Life:
         cause = f"step {self.number}"
         if kind == "signal":
             # An event without an id.
-            cause = portfolio.name_cause(b"the same", START)
-        portfolio.begin(cause, START + self.number * timedelta(minutes=1))
+            cause = handle_of(portfolio).name_cause(b"the same", START)
+        handle_of(portfolio).begin(cause, START + self.number * timedelta(minutes=1))
         try:
             getattr(self, kind)(*arguments)
         except InvalidOrderError as error:
             return [str(error).encode()]
-        sent = portfolio.take()
+        sent = handle_of(portfolio).take()
         self.ids += [event.id or "" for event in sent]
         seen = [encode(event) for event in sent]
         return seen + [text.encode() for text in list(portfolio.problems)[problems:]]
@@ -132,10 +132,12 @@ class Life:
     def bar(self, symbol: str, price: Decimal) -> None:
         text = str(price)
         bar = Bar.make(symbol, START, open=text, high=text, low=text, close=text, period=DAY)
-        self.portfolio.handle_data(bar.event)
+        handle_of(self.portfolio).handle_data(bar.event)
 
     def signal(self, symbol: str, signal: Signal, strength: str | None) -> None:
-        self.portfolio.handle_signal(SignalEvent(symbol=symbol, signal=signal, strength=strength))
+        handle_of(self.portfolio).handle_signal(
+            SignalEvent(symbol=symbol, signal=signal, strength=strength)
+        )
 
     def order(self, symbol: str, side: Side, quantity: Decimal, kind: str) -> None:
         fields: dict[str, Any] = {}
@@ -164,7 +166,7 @@ class Life:
     def report(
         self, pick: int, update: str | None, quantity: str, price: str, symbol: str, side: Side
     ) -> None:
-        self.portfolio.handle_execution(
+        handle_of(self.portfolio).handle_execution(
             ExecutionEvent(
                 id=f"exec_{self.number}",
                 timestamp=self.portfolio.now,
@@ -182,7 +184,7 @@ class Life:
 def what_shows(portfolio: Portfolio) -> list[object]:
     account = portfolio.account
     return [
-        state_digest(portfolio.state_rows()),
+        state_digest(handle_of(portfolio).state_rows()),
         list(portfolio.orders.items()),
         [portfolio.pending(symbol) for symbol in SYMBOLS],
         list(account.positions.items()),
@@ -208,14 +210,16 @@ def test_restored_portfolio_goes_on_as_one_that_never_stopped(
         for step in history[:cut]:
             life.step(step)
             if data.draw(st.booleans(), label="saved"):
-                store.save(life.portfolio)
-        store.save(life.portfolio)
-        assert store.rows == life.portfolio.state_rows()
+                store.save(handle_of(life.portfolio))
+        store.save(handle_of(life.portfolio))
+        assert store.rows == handle_of(life.portfolio).state_rows()
 
         restored = maker()
-        kept = {**restored.log_kept, "ended": 3, "trade": trades_kept}
-        restored.restore_log([row for kind in kept for row in store.last(kind, kept[kind])])
-        restored.restore_rows(dict(sorted(store.rows.items(), reverse=True)))
+        kept = {**handle_of(restored).log_kept, "ended": 3, "trade": trades_kept}
+        handle_of(restored).restore_log(
+            [row for kind in kept for row in store.last(kind, kept[kind])]
+        )
+        handle_of(restored).restore_rows(dict(sorted(store.rows.items(), reverse=True)))
         assert restored.account.trades == life.portfolio.account.trades[-trades_kept:][:trades_kept]
         for symbol in SYMBOLS:
             price = life.portfolio.price(symbol)
@@ -233,33 +237,35 @@ def test_restored_portfolio_goes_on_as_one_that_never_stopped(
             assert other.step(step) == life.step(step)
             assert what_shows(restored) == what_shows(life.portfolio)
         for each, portfolio in ((store, life.portfolio), (other_store, restored)):
-            each.save(portfolio)
-            assert each.rows == portfolio.state_rows()
+            each.save(handle_of(portfolio))
+            assert each.rows == handle_of(portfolio).state_rows()
         assert store.log == other_store.log
 
 
 def test_second_request_to_replace_an_order_is_still_the_one_that_counts() -> None:
     portfolio = Portfolio()
-    portfolio.begin("a test", START)
+    handle_of(portfolio).begin("a test", START)
     old = portfolio.send_order("AAPL", "buy", 5)
     first = portfolio.replace_order(old.id, quantity=6)
     second = portfolio.replace_order(old.id, quantity=7)
     restored = Portfolio()
-    restored.restore_rows(dict(sorted(portfolio.state_rows().items(), reverse=True)))
+    handle_of(restored).restore_rows(
+        dict(sorted(handle_of(portfolio).state_rows().items(), reverse=True))
+    )
     for each in (portfolio, restored):
         event = ExecutionEvent(id="e", order_id=old.id, update="replaced", timestamp=START)
-        each.handle_execution(event)
+        handle_of(each).handle_execution(event)
         assert second.id in each.orders
         assert first.id not in each.orders
 
 
 def test_portfolio_that_nobody_saves_keeps_no_account_of_changes() -> None:
     portfolio = Portfolio()
-    portfolio.begin("a test", START)
+    handle_of(portfolio).begin("a test", START)
     for _ in range(3):
         portfolio.send_order("AAPL", "buy", 1)
-    assert portfolio._orders._touched is None
-    assert portfolio._orders._log is None
+    assert handle_of(portfolio).books.orders._touched is None
+    assert handle_of(portfolio).books.orders._log is None
     assert portfolio.account._touched is None
 
 
@@ -267,25 +273,27 @@ def test_changed_rows_are_only_those_of_what_has_changed() -> None:
     portfolio = Portfolio()
     life = Life(portfolio)
     for place in range(20):
-        portfolio.begin(f"start {place}", START)
+        handle_of(portfolio).begin(f"start {place}", START)
         portfolio.send_order(f"S{place}", "buy", 5)
-    first = portfolio.changed_rows()
+    first = handle_of(portfolio).changed_rows()
     assert len(first) == 22
-    assert portfolio.changed_rows() == {}
+    assert handle_of(portfolio).changed_rows() == {}
     order: Order = next(iter(portfolio.orders.values())).order
     event = ExecutionEvent(id="e", order_id=order.id, quantity="2", price="10", timestamp=START)
-    portfolio.handle_execution(event)
-    changes = portfolio.changed_rows()
+    handle_of(portfolio).handle_execution(event)
+    changes = handle_of(portfolio).changed_rows()
     assert set(changes) == {"account", "holding/S0", f"order/{order.id}"}
     assert changes["holding/S0"] == (
         b'{"commission":"0","cost":"20","entry_time":"2024-01-02T00:00:00.000000Z",'
         b'"number":0,"quantity":"2","realized_pnl":"0"}'
     )
     event = ExecutionEvent(id="f", order_id=order.id, quantity="3", price="10", timestamp=START)
-    portfolio.handle_execution(event)
-    assert portfolio.changed_rows()[f"order/{order.id}"] is None
-    assert [(kind, row_id) for kind, row_id, _ in portfolio.take_log()] == [("ended", order.id)]
-    assert portfolio.take_log() == []
+    handle_of(portfolio).handle_execution(event)
+    assert handle_of(portfolio).changed_rows()[f"order/{order.id}"] is None
+    assert [(kind, row_id) for kind, row_id, _ in handle_of(portfolio).take_log()] == [
+        ("ended", order.id)
+    ]
+    assert handle_of(portfolio).take_log() == []
     assert life.portfolio is portfolio
 
 
@@ -293,18 +301,18 @@ def test_ready_portfolios_save_the_last_prices_beside_account_and_orders() -> No
     for name in ("fixed_quantity", "fixed_fraction", "target_weight"):
         portfolio = MAKERS[name]()
         Life(portfolio).bar("AAPL", D("101.50"))
-        rows = portfolio.state_rows()
+        rows = handle_of(portfolio).state_rows()
         assert set(rows) == {"account", "orders", "saved", "saved/prices"}
         assert rows["saved/prices"] == b'{"AAPL":"101.50"}'
 
 
 def test_restoring_into_a_portfolio_that_has_worked_is_refused() -> None:
-    rows = Portfolio().state_rows()
+    rows = handle_of(Portfolio()).state_rows()
     used = Portfolio()
-    used.begin("a test", START)
+    handle_of(used).begin("a test", START)
     used.send_order("AAPL", "buy", 1)
     with pytest.raises(ComponentError, match="has sent 1 orders already: restore into a new one"):
-        used.restore_rows(rows)
+        handle_of(used).restore_rows(rows)
 
 
 @pytest.mark.parametrize(
@@ -318,10 +326,10 @@ def test_restoring_into_a_portfolio_that_has_worked_is_refused() -> None:
 )
 def test_rows_that_do_not_fit_are_refused(rows: dict[str, bytes], text: str) -> None:
     with pytest.raises(ComponentError) as caught:
-        Portfolio().restore_rows(rows)
+        handle_of(Portfolio()).restore_rows(rows)
     assert text in str(caught.value)
 
 
 def test_log_row_of_another_kind_is_refused() -> None:
     with pytest.raises(ComponentError, match="no place for the saved row 'x' of kind 'seen'"):
-        Portfolio().restore_log([("seen", "x", b"{}")])
+        handle_of(Portfolio()).restore_log([("seen", "x", b"{}")])

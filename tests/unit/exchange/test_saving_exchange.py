@@ -16,6 +16,7 @@ from support.exchanging import DAY, D, bar, opened, order, submit, told
 from support.saving import Store
 
 from ingenium.brokers import PaperExecutor
+from ingenium.components import handle_of
 from ingenium.errors import ComponentError
 from ingenium.events import (
     CancelEvent,
@@ -119,10 +120,10 @@ class Life:
     def step(self, step: Sequence[Any]) -> list[bytes]:
         """Let it handle a step; return what it sends."""
         self.number += 1
-        self.executor.begin(f"step {self.number}", self.now)
+        handle_of(self.executor).begin(f"step {self.number}", self.now)
         kind, *arguments = step
         getattr(self, kind)(*arguments)
-        return [encode(event) for event in self.executor.take()]
+        return [encode(event) for event in handle_of(self.executor).take()]
 
     def bar(self, symbol: str, prices: tuple[Decimal, ...], volume: str, hours: int) -> None:
         made = Bar.make(
@@ -137,9 +138,9 @@ class Life:
         )
         if symbol == SYMBOLS[1]:
             self.now += hours * HOUR
-        self.executor.begin(f"step {self.number}", self.now)
+        handle_of(self.executor).begin(f"step {self.number}", self.now)
         if self.number % 2:
-            self.executor.handle_bar(made)
+            handle_of(self.executor).handle_bar(made)
         else:
             self.executor.on_data(made.event)
 
@@ -185,7 +186,7 @@ class Life:
     def hand_in(self, event: OrderEvent | ReplaceEvent) -> None:
         self.events.append(event)
         self.ids.append(event.id)
-        self.executor.handle_request(event)
+        handle_of(self.executor).handle_request(event)
 
     def pick(self, pick: int) -> str:
         return self.ids[-(pick % len(self.ids))]
@@ -193,7 +194,7 @@ class Life:
     def cancel(self, pick: int) -> None:
         order = self.executor.exchange.order(self.pick(pick))
         symbol = "AAPL" if order is None else order.symbol
-        self.executor.handle_request(
+        handle_of(self.executor).handle_request(
             CancelEvent(id=f"cancel_{self.number}", order_id=self.pick(pick), symbol=symbol)
         )
 
@@ -212,14 +213,14 @@ class Life:
     def again(self, pick: int) -> None:
         """Hand in an event that has been handed in before."""
         if self.events:
-            self.executor.handle_request(self.events[-(pick % len(self.events))])
+            handle_of(self.executor).handle_request(self.events[-(pick % len(self.events))])
 
 
 def what_shows(executor: PaperExecutor) -> list[object]:
     exchange = executor.exchange
     working = exchange.working
     return [
-        state_digest(executor.state_rows()),
+        state_digest(handle_of(executor).state_rows()),
         # Between symbols, those of a restored exchange may stand in another order.
         [[order for order in working if order.symbol == symbol] for symbol in SYMBOLS],
         exchange.notes,
@@ -238,22 +239,22 @@ def test_restored_executor_goes_on_as_one_that_never_stopped(
     for step in history[:cut]:
         life.step(step)
         if data.draw(st.booleans(), label="saved"):
-            store.save(life.executor)
-            assert store.rows == life.executor.state_rows()
-    store.save(life.executor)
-    assert store.rows == life.executor.state_rows()
+            store.save(handle_of(life.executor))
+            assert store.rows == handle_of(life.executor).state_rows()
+    store.save(handle_of(life.executor))
+    assert store.rows == handle_of(life.executor).state_rows()
 
     restored = PaperExecutor(**options())
-    restored.restore_rows(dict(sorted(store.rows.items(), reverse=True)))
-    restored.restore_log(store.last("seen", 1_000))
+    handle_of(restored).restore_rows(dict(sorted(store.rows.items(), reverse=True)))
+    handle_of(restored).restore_log(store.last("seen", 1_000))
     other, other_store = life.copy(restored), deepcopy(store)
     assert what_shows(restored) == what_shows(life.executor)
     for step in history[cut:]:
         assert other.step(step) == life.step(step)
         assert what_shows(restored) == what_shows(life.executor)
     for each, executor in ((store, life.executor), (other_store, restored)):
-        each.save(executor)
-        assert each.rows == executor.state_rows()
+        each.save(handle_of(executor))
+        assert each.rows == handle_of(executor).state_rows()
     assert store.log == other_store.log
 
 
@@ -319,10 +320,14 @@ def test_restored_brackets_protect_what_is_left_in_the_order_in_which_they_came(
 
 def test_bar_without_orders_changes_the_last_close_only() -> None:
     life = Life(PaperExecutor())
-    assert set(life.executor.changed_rows()) == {"exchange", "close/AAPL", "close/EUR/USD"}
+    assert set(handle_of(life.executor).changed_rows()) == {
+        "exchange",
+        "close/AAPL",
+        "close/EUR/USD",
+    }
     life.step(("bar", "AAPL", (D(100), D(101), D(99), D("100.50")), "", 1))
-    assert life.executor.changed_rows() == {"close/AAPL": b'"100.50"'}
-    assert life.executor.changed_rows() == {}
+    assert handle_of(life.executor).changed_rows() == {"close/AAPL": b'"100.50"'}
+    assert handle_of(life.executor).changed_rows() == {}
 
 
 def test_exchange_that_nobody_saves_keeps_no_account_of_changes() -> None:
@@ -366,10 +371,10 @@ def test_order_that_came_before_the_kill_is_known_after_it() -> None:
     life = Life(PaperExecutor())
     life.step(orders_of("bracket"))
     store = Store()
-    store.save(life.executor)
+    store.save(handle_of(life.executor))
     restored = PaperExecutor()
-    restored.restore_log(store.last("seen", PaperExecutor.log_kept["seen"]))
-    restored.restore_rows(store.rows)
+    handle_of(restored).restore_log(store.last("seen", handle_of(restored).log_kept["seen"]))
+    handle_of(restored).restore_rows(store.rows)
     other = life.copy(restored)
     assert other.step(("again", 1)) == []
     assert restored.exchange.notes.repeated_orders == 1
@@ -388,19 +393,19 @@ def test_order_that_came_before_the_kill_is_known_after_it() -> None:
 )
 def test_rows_that_do_not_fit_are_refused(rows: dict[str, bytes], text: str) -> None:
     with pytest.raises(ComponentError) as caught:
-        PaperExecutor().restore_rows(rows)
+        handle_of(PaperExecutor()).restore_rows(rows)
     assert text in str(caught.value)
 
 
 def test_restoring_into_an_exchange_that_has_worked_is_refused() -> None:
     life = Life(PaperExecutor())
     with pytest.raises(ComponentError, match="restore into a new one"):
-        life.executor.restore_rows(life.executor.state_rows())
+        handle_of(life.executor).restore_rows(handle_of(life.executor).state_rows())
 
 
 def test_log_row_of_another_kind_is_refused() -> None:
     with pytest.raises(ComponentError, match="no place for the saved row 'x' of kind 'trade'"):
-        PaperExecutor().restore_log([("trade", "x", b"{}")])
+        handle_of(PaperExecutor()).restore_log([("trade", "x", b"{}")])
 
 
 def test_restored_order_remembers_that_its_minimum_was_charged() -> None:

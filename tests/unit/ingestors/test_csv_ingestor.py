@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingenium.components import App
+from ingenium.components import App, handle_of
 from ingenium.errors import ComponentError, ConfigError, DataFileError, SubjectError
 from ingenium.events import DataEvent, DataType, decode, encode
 from ingenium.ingestors import CsvIngestor
@@ -67,7 +67,7 @@ def test_event_equals_what_bar_make_gives_and_survives_the_wire():
         volume="10807800",
         period=timedelta(days=1),
     )
-    ingestor.identify(bar.event)
+    handle_of(ingestor).identify(bar.event)
     assert event == bar.event
     assert decode(DataEvent, encode(event)) == event
     assert Bar.from_event(event) == bar
@@ -393,6 +393,6 @@ def test_app_of_history_takes_it_and_its_ids_do_not_depend_on_the_path(tmp_path)
     assert App(ingestors=[ingestor]).historical
     copy = CsvIngestor(write(tmp_path, "IBM.csv", (DATA / "IBM.csv").read_text()), name="prices")
     first, second = next(ingestor.read()), next(copy.read())
-    ingestor.identify(first)
-    copy.identify(second)
+    handle_of(ingestor).identify(first)
+    handle_of(copy).identify(second)
     assert first.id == second.id

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from ingenium.cli import status as command
-from ingenium.components import Executor, Portfolio, arm
+from ingenium.components import Executor, Portfolio, arm, handle_of
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 from ingenium.events import ControlEvent, ExecutionEvent, Side
 from ingenium.operations.apps import LocalApp
@@ -25,8 +26,8 @@ NOW = datetime(2024, 1, 2, 15, tzinfo=UTC)
 def keep(folder: Path, component: Portfolio | Executor) -> None:
     """Write down a component's state, as one who runs it does."""
     store = Store.open(folder / "state" / f"{component.name}.db", owner="a test")
-    store.set_meta("role", component.role)
-    store.commit(Change(rows=dict(component.state_rows())))
+    store.set_meta("role", role_of(component))
+    store.commit(Change(rows=dict(handle_of(component).state_rows())))
     store.close()
 
 
@@ -34,9 +35,9 @@ def holding(quantity: str) -> Portfolio:
     """A portfolio that has bought, behind a gate."""
     portfolio = Portfolio(100_000)
     arm(portfolio)
-    portfolio.begin("bought", NOW)
+    handle_of(portfolio).begin("bought", NOW)
     order = portfolio.send_order("A", "buy", quantity)
-    portfolio.handle_execution(
+    handle_of(portfolio).handle_execution(
         ExecutionEvent(
             id="e1",
             order_id=order.id,
@@ -46,7 +47,7 @@ def holding(quantity: str) -> Portfolio:
             timestamp=NOW,
         )
     )
-    portfolio.take()
+    handle_of(portfolio).take()
     return portfolio
 
 
@@ -54,16 +55,16 @@ async def test_denied_exits_are_shown_until_somebody_has_looked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     portfolio, executor = holding("10"), Executor("broker")
-    portfolio.handle_control(
+    handle_of(portfolio).handle_control(
         ControlEvent(id="c1", state="halted", sender="ann@trader-1", reason="lunch")
     )
-    portfolio.begin("closes", NOW)
+    handle_of(portfolio).begin("closes", NOW)
     portfolio.send_order("A", "sell", "10")
     arm(executor)
-    executor.begin("x", NOW)
-    executor.book.adopt("A", Decimal(10), Decimal(10))
-    executor.halt("a test")
-    executor.admit(Order(id="o", symbol="A", side=Side.SELL, quantity=Decimal(4)))
+    handle_of(executor).begin("x", NOW)
+    handle_of(executor).risk.account.adopt("A", Decimal(10), Decimal(10))
+    handle_of(executor).risk.halt("a test")
+    handle_of(executor).risk.admit(Order(id="o", symbol="A", side=Side.SELL, quantity=Decimal(4)))
     for component in (portfolio, executor):
         keep(tmp_path, component)
     place = LocalApp("desk", tmp_path, Settings())
@@ -86,11 +87,13 @@ async def test_denied_exits_are_shown_until_somebody_has_looked(
         f"  ALARM       portfolio, A: {denied['portfolio']['A']}",
         f"  ALARM       broker, A: {denied['broker']['A']}",
     ]
-    for event in executor.take():
+    for event in handle_of(executor).take():
         if isinstance(event, ControlEvent):
-            executor.handle_control(event)  # comes back from the stream
-    portfolio.handle_control(ControlEvent(id="c2", state="active", sender="ann@trader-1"))
-    executor.handle_control(ControlEvent(id="c2", state="active", sender="ann@trader-1"))
+            handle_of(executor).handle_control(event)  # comes back from the stream
+    handle_of(portfolio).handle_control(
+        ControlEvent(id="c2", state="active", sender="ann@trader-1")
+    )
+    handle_of(executor).handle_control(ControlEvent(id="c2", state="active", sender="ann@trader-1"))
     for component in (portfolio, executor):
         keep(tmp_path, component)
     found = await status_of(place)

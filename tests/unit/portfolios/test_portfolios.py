@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from ingenium.components import handle_of
 from ingenium.errors import ConfigError
-from ingenium.events import ExecutionEvent, OrderEvent, Signal, SignalEvent
+from ingenium.events import OrderEvent, Signal
 from ingenium.portfolios import FixedFraction, FixedQuantity, TargetPortfolio, TargetWeight
-from ingenium.trading import Bar
+from ingenium.testing import bar, fill, run, signal_event
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 
@@ -23,44 +24,25 @@ class Desk:
     def __init__(self, portfolio: TargetPortfolio, price: str = "") -> None:
         self.portfolio = portfolio
         self.executions = 0
-        portfolio.begin("a test", NOW)
         if price:
             self.price(price)
 
     def price(self, close: str) -> None:
-        bar = Bar.make(
-            "AAPL",
-            NOW,
-            open=close,
-            high=close,
-            low=close,
-            close=close,
-            period=timedelta(days=1),
-        )
-        self.portfolio.handle_data(bar.event)
+        run(self.portfolio, [bar(close=close)], stop=False)
 
     def signal(self, signal: str, strength: str | None = None) -> list[str]:
         """Send a signal, fill what it orders at the last price, and return the orders."""
         orders = self.unfilled(signal, strength)
         for order in orders:
             self.executions += 1
-            self.portfolio.handle_execution(
-                ExecutionEvent(
-                    id=f"exec_{self.executions}",
-                    timestamp=NOW,
-                    order_id=order.id,
-                    quantity=order.quantity,
-                    price=f"{self.portfolio.price('AAPL') or 1:f}",
-                )
-            )
+            price = self.portfolio.price("AAPL") or 1
+            run(self.portfolio, [fill(order, price, id=f"exec_{self.executions}")], stop=False)
         return [f"{order.side} {order.quantity} {order.type}" for order in orders]
 
     def unfilled(self, signal: str, strength: str | None = None) -> list[OrderEvent]:
         """Send a signal, and return the orders, which stay working."""
-        self.portfolio.handle_signal(
-            SignalEvent(id="signal_1", symbol="AAPL", signal=signal, strength=strength)
-        )
-        return [event for event in self.portfolio.take() if isinstance(event, OrderEvent)]
+        sent = run(self.portfolio, [signal_event(signal=signal, strength=strength)], stop=False)
+        return [event for event in sent if isinstance(event, OrderEvent)]
 
 
 def test_fixed_quantity_goes_long_short_and_flat() -> None:
@@ -97,8 +79,7 @@ def test_unknown_signal_is_reported_and_makes_no_order() -> None:
 
 def test_signal_with_a_symbol_no_subject_can_hold_is_reported() -> None:
     desk = Desk(FixedQuantity(10))
-    desk.portfolio.handle_signal(SignalEvent(id="signal_1", symbol="A\nB", signal=Signal.LONG))
-    assert desk.portfolio.take() == []
+    assert run(desk.portfolio, [signal_event("A\nB")]) == []
     assert "symbol 'A\\nB' holds '\\n'" in desk.portfolio.problems[0]
 
 
@@ -205,7 +186,7 @@ def test_target_weight_rebalances_only_beyond_the_tolerance() -> None:
 def test_target_weight_of_zero_is_reached_whatever_the_tolerance() -> None:
     desk = Desk(TargetWeight("0.5", tolerance="0.9", cash=10_000, step=1), "10")
     desk.portfolio.send_order("AAPL", "buy", 3)
-    desk.portfolio.take()
+    handle_of(desk.portfolio).take()
     assert desk.signal(Signal.FLAT) == ["sell 3 market"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ingenium import Portfolio
-from ingenium.components import arm
+from ingenium.components import arm, handle_of
 from ingenium.events import (
     ControlEvent,
     DenialEvent,
@@ -41,17 +41,17 @@ class Desk:
 
     def begin(self) -> None:
         self.count += 1
-        self.portfolio.begin(f"cause {self.count}", NOW)
+        handle_of(self.portfolio).begin(f"cause {self.count}", NOW)
 
     def ask(self, side: str, quantity: int, **more: Any) -> tuple[Order, Any]:
         self.begin()
         order = self.portfolio.send_order("A", side, quantity, **more)
-        [event] = self.portfolio.take()
+        [event] = handle_of(self.portfolio).take()
         return order, event
 
     def fill(self, order: Order, quantity: int) -> None:
         self.begin()
-        self.portfolio.handle_execution(
+        handle_of(self.portfolio).handle_execution(
             ExecutionEvent(
                 id=f"exec_{self.count}",
                 order_id=order.id,
@@ -63,13 +63,13 @@ class Desk:
                 update="filled" if quantity == order.quantity else "partially_filled",
             )
         )
-        self.portfolio.take()
+        handle_of(self.portfolio).take()
 
     def say(self, state: TradingState) -> None:
         self.begin()
         event = ControlEvent(id=f"c{self.count}", state=state, sender="ann@desk", reason="news")
-        self.portfolio.handle_control(event)
-        self.portfolio.take()
+        handle_of(self.portfolio).handle_control(event)
+        handle_of(self.portfolio).take()
 
 
 @pytest.mark.parametrize(
@@ -137,16 +137,16 @@ def test_portfolio_that_turns_over_ends_flat() -> None:
     desk = Desk(10, FixedQuantity(10, cash=1_000_000))
     desk.say(TradingState.REDUCING)
     desk.begin()
-    desk.portfolio.handle_signal(SignalEvent(id="s", symbol="A", signal=Signal.SHORT))
-    [event] = desk.portfolio.take()
+    handle_of(desk.portfolio).handle_signal(SignalEvent(id="s", symbol="A", signal=Signal.SHORT))
+    [event] = handle_of(desk.portfolio).take()
     assert isinstance(event, OrderEvent)
     assert (event.side, event.quantity) == ("sell", "10")
     [working] = desk.portfolio.orders.values()
     desk.fill(working.order, 10)
     assert desk.portfolio.position("A").quantity == 0
     desk.begin()
-    desk.portfolio.handle_signal(SignalEvent(id="t", symbol="A", signal=Signal.SHORT))
-    [event] = desk.portfolio.take()
+    handle_of(desk.portfolio).handle_signal(SignalEvent(id="t", symbol="A", signal=Signal.SHORT))
+    [event] = handle_of(desk.portfolio).take()
     assert isinstance(event, DenialEvent)
 
 

@@ -12,7 +12,7 @@ from support.exit_trader import NOW, Trader
 
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import Incident, IncidentKind, MemoryBus
-from ingenium.components import Executor, arm
+from ingenium.components import Executor, arm, handle_of
 from ingenium.events import (
     DenialEvent,
     ExecutionEvent,
@@ -121,16 +121,20 @@ def test_loop_of_denied_exits_does_not_fill_the_log_nor_hides_another_symbol(
     trader = halted()
     executor = Executor("executor")
     arm(executor, RiskLimits())
-    executor.begin("x", NOW)
+    handle_of(executor).begin("x", NOW)
     for symbol in ("A", "B"):
-        executor.book.adopt(symbol, Decimal(10), Decimal(100))
-    executor.halt("a test")
+        handle_of(executor).risk.account.adopt(symbol, Decimal(10), Decimal(100))
+    handle_of(executor).risk.halt("a test")
     caplog.clear()
     with caplog.at_level(logging.ERROR):
         for number in range(100):
             trader.denied("sell", 10)
-            executor.admit(Order(id=f"o{number}", symbol="A", side=Side.SELL, quantity=Decimal(1)))
-        executor.admit(Order(id="other", symbol="B", side=Side.SELL, quantity=Decimal(1)))
+            handle_of(executor).risk.admit(
+                Order(id=f"o{number}", symbol="A", side=Side.SELL, quantity=Decimal(1))
+            )
+        handle_of(executor).risk.admit(
+            Order(id="other", symbol="B", side=Side.SELL, quantity=Decimal(1))
+        )
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 5 + 5 + 1
     assert "sell 1 B market" in lines[-1]
@@ -144,15 +148,15 @@ async def test_denied_exit_is_an_incident_of_the_bus() -> None:
     arm(executor, RiskLimits())
     member = LiveRunner(bus, executor)
     await member.start()
-    executor.book.adopt("A", Decimal(10), Decimal(100))
-    executor.halt("a test")
-    executor.begin("x", NOW)
+    handle_of(executor).risk.account.adopt("A", Decimal(10), Decimal(100))
+    handle_of(executor).risk.halt("a test")
+    handle_of(executor).begin("x", NOW)
     executor.on_order(
         Order(id="o", symbol="A", side=Side.SELL, quantity=Decimal(10), timestamp=NOW).to_event()
     )
     [incident] = [each for each in incidents if each.kind is IncidentKind.EXIT_DENIED]
     assert incident.detail.startswith("executor 'paper': EXIT DENIED, sell 10 A market")
-    [rejected] = [e for e in executor.take() if isinstance(e, ExecutionEvent)]
+    [rejected] = [e for e in handle_of(executor).take() if isinstance(e, ExecutionEvent)]
     assert rejected.update == "rejected"
     assert rejected.reason is not None
     assert rejected.reason.startswith("halted: EXIT DENIED, sell 10 A market")
@@ -162,12 +166,12 @@ async def test_denied_exit_is_an_incident_of_the_bus() -> None:
 def test_exit_that_comes_too_late_is_an_alarm(caplog: pytest.LogCaptureFixture) -> None:
     executor = Executor("executor")
     arm(executor, RiskLimits())
-    executor.begin("x", NOW)
-    executor.book.adopt("A", Decimal(10), Decimal(100))
+    handle_of(executor).begin("x", NOW)
+    handle_of(executor).risk.account.adopt("A", Decimal(10), Decimal(100))
     for side in ("buy", "sell"):
         event = OrderEvent(id=side, symbol="A", side=side, quantity="10", type="market")
         with caplog.at_level(logging.ERROR):
-            executor.handle_late(event, 45.0)
+            handle_of(executor).handle_late(event, 45.0)
     [record] = caplog.records
     assert "EXIT DENIED, sell 10 A" in record.getMessage()
     assert "it is 45.0 s old" in record.getMessage()
@@ -192,8 +196,10 @@ def test_signal_against_a_position_that_comes_too_late_is_an_alarm(
     trader = Trader(held)
     trader.begin()
     with caplog.at_level(logging.ERROR):
-        trader.portfolio.handle_late(SignalEvent(id="s1", symbol="A", signal=signal), 40.0)
-    [event] = trader.portfolio.take()
+        handle_of(trader.portfolio).handle_late(
+            SignalEvent(id="s1", symbol="A", signal=signal), 40.0
+        )
+    [event] = handle_of(trader.portfolio).take()
     assert isinstance(event, DenialEvent)
     assert event.reason == "late"
     assert event.detail.endswith("signal 's1' of A is 40 s old")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.exit_trader import NOW, OFF, Trader
 
-from ingenium.components import Executor, arm
+from ingenium.components import Executor, arm, handle_of
 from ingenium.events import (
     ControlEvent,
     DenialEvent,
@@ -98,20 +98,20 @@ def test_gates_let_out_what_only_reduces_and_hold_what_goes_beyond_a_limit(
     trader = Trader(held)
     executor = Executor("executor")
     arm(executor, OFF)
-    executor.begin("start", NOW)
+    handle_of(executor).begin("start", NOW)
     if held:
-        executor.book.adopt("A", Decimal(held), Decimal(100))
+        handle_of(executor).risk.account.adopt("A", Decimal(held), Decimal(100))
     for (side, quantity), kind_ in zip(working, work, strict=False):
         order = trader.send(side, quantity, kind_)
-        assert executor.admit(order) is None
+        assert handle_of(executor).risk.admit(order) is None
     trader.price(price)
-    executor.book.account.mark("A", str(price))
+    handle_of(executor).risk.account.account.mark("A", str(price))
     if only_reduces(held, working, new):
         arm(trader.portfolio, RiskLimits(**TIGHT))
         arm(executor, RiskLimits(**TIGHT))
         order, event = trader.ask(*new, kind, price)
         assert isinstance(event, OrderEvent), event
-        assert executor.admit(order) is None
+        assert handle_of(executor).risk.admit(order) is None
         return
     # Beyond a limit when all the worst comes together, and it is this order that makes it worse.
     after, before = worst(held, [*working, new]), worst(held, working)
@@ -124,7 +124,11 @@ def test_gates_let_out_what_only_reduces_and_hold_what_goes_beyond_a_limit(
         assert isinstance(event, DenialEvent)
         assert event.reason == "max_symbol_notional"
         assert "EXIT" not in event.detail
-        denial = executor.admit(order.__class__.from_event(event.order)) if event.order else None
+        denial = (
+            handle_of(executor).risk.admit(order.__class__.from_event(event.order))
+            if event.order
+            else None
+        )
         assert denial is None or not denial.is_exit
 
 
@@ -222,13 +226,13 @@ def test_stop_is_moved_and_made_smaller_above_every_limit() -> None:
     arm(trader.portfolio, RiskLimits(**TIGHT))
     trader.begin()
     moved = trader.portfolio.replace_order(stop.id, stop_price=70)
-    [event] = trader.portfolio.take()
+    [event] = handle_of(trader.portfolio).take()
     assert isinstance(event, ReplaceEvent)
     trader.report(stop, update="replaced")
     for quantity in (10, 4):
         trader.begin()
         moved = trader.portfolio.replace_order(moved.id, stop_price=80, quantity=quantity)
-        [event] = trader.portfolio.take()
+        [event] = handle_of(trader.portfolio).take()
         assert isinstance(event, ReplaceEvent)
         trader.report(
             Order(id=event.order_id, symbol="A", side=Side.SELL, quantity=Decimal(1)),
@@ -236,7 +240,7 @@ def test_stop_is_moved_and_made_smaller_above_every_limit() -> None:
         )
     trader.begin()
     trader.portfolio.replace_order(moved.id, quantity=11)
-    events = trader.portfolio.take()
+    events = handle_of(trader.portfolio).take()
     assert [type(event) for event in events if not isinstance(event, ControlEvent)] == [DenialEvent]
 
 
@@ -257,7 +261,7 @@ def test_protection_of_a_bracket_is_moved_above_every_limit() -> None:
     arm(trader.portfolio, RiskLimits(**TIGHT))
     trader.begin()
     trader.portfolio.replace_order(stop.id, stop_price=50)
-    [event] = trader.portfolio.take()
+    [event] = handle_of(trader.portfolio).take()
     assert isinstance(event, ReplaceEvent)
 
 
@@ -268,14 +272,14 @@ def test_protection_is_moved_before_there_is_a_position(state: str) -> None:
     [stop] = order.protective_orders()
     executor = Executor("executor")
     arm(executor, OFF)
-    executor.begin("x", NOW)
-    assert executor.admit(order) is None
+    handle_of(executor).begin("x", NOW)
+    assert handle_of(executor).risk.admit(order) is None
     arm(trader.portfolio, RiskLimits(**TIGHT))
     arm(executor, RiskLimits(**TIGHT))
     trader.control(state)
-    executor.handle_control(ControlEvent(id="c", state=state, sender="ann@trader-1"))
+    handle_of(executor).handle_control(ControlEvent(id="c", state=state, sender="ann@trader-1"))
     trader.begin()
     moved = trader.portfolio.replace_order(stop.id, stop_price=50)
-    [event] = trader.portfolio.take()
+    [event] = handle_of(trader.portfolio).take()
     assert isinstance(event, ReplaceEvent)
-    assert executor.admit(moved, replaces=stop) is None
+    assert handle_of(executor).risk.admit(moved, replaces=stop) is None

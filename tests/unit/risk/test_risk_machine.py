@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from ingenium.components import Portfolio, arm
+from ingenium.components import Portfolio, arm, handle_of
 from ingenium.errors import InvalidOrderError
 from ingenium.events import (
     CancelEvent,
@@ -101,12 +101,13 @@ class Gated(RuleBasedStateMachine):
 
     @property
     def gate(self) -> RiskGate:
-        assert self.portfolio.gate is not None
-        return self.portfolio.gate
+        gate = handle_of(self.portfolio).risk.gate
+        assert gate is not None
+        return gate
 
     def begin(self) -> None:
         self.count += 1
-        self.portfolio.begin(f"cause {self.count}", self.now)
+        handle_of(self.portfolio).begin(f"cause {self.count}", self.now)
 
     # What the model thinks of the account.
 
@@ -156,7 +157,7 @@ class Gated(RuleBasedStateMachine):
         text = str(price)
         ohlc = Ohlc(open=text, high=text, low=text, close=text)
         self.begin()
-        self.portfolio.handle_data(
+        handle_of(self.portfolio).handle_data(
             DataEvent(symbol=symbol, timestamp=self.now.isoformat(), ohlc=ohlc)
         )
         self.observe()
@@ -345,7 +346,7 @@ class Gated(RuleBasedStateMachine):
 
     def report(self, order_id: str, update: str, quantity: str = "", price: str = "") -> None:
         self.begin()
-        self.portfolio.handle_execution(
+        handle_of(self.portfolio).handle_execution(
             ExecutionEvent(
                 id=f"exec_{self.count}",
                 order_id=order_id,
@@ -361,7 +362,7 @@ class Gated(RuleBasedStateMachine):
     def control(self, state: str, ann: bool) -> None:
         before = self.gate.switch.state
         self.begin()
-        self.portfolio.handle_control(
+        handle_of(self.portfolio).handle_control(
             ControlEvent(
                 id=f"control_{self.count}",
                 state=state,
@@ -393,10 +394,10 @@ class Gated(RuleBasedStateMachine):
 
     def take(self) -> list[object]:
         """Return what was sent of orders and denials; what follows from a halt is checked here."""
-        events = self.portfolio.take()
+        events = handle_of(self.portfolio).take()
         controls = [event for event in events if isinstance(event, ControlEvent)]
         for control in controls:
-            self.portfolio.handle_control(control)  # comes back from the stream
+            handle_of(self.portfolio).handle_control(control)  # comes back from the stream
         for event in events:
             if isinstance(event, CancelEvent):
                 assert self.gate.switch.state is TradingState.HALTED

@@ -11,6 +11,7 @@ from support.durable_world import EverySignal, World, fill, orders_are
 
 from ingenium.bus import IncidentKind
 from ingenium.bus.content_hash import message_id
+from ingenium.components import handle_of
 from ingenium.errors import StreamError
 from ingenium.events import DeadLetterEvent, OrderEvent, Signal, SignalEvent, encode
 from ingenium.subjects.names import EXECUTION, SIGNAL, dead_letter_subject
@@ -109,11 +110,11 @@ async def test_publisher_learns_that_its_message_was_not_kept(world: World) -> N
     member = world.member(portfolio)
     await member.start()
     await world.signal(1)
-    portfolio.begin("signal_1", datetime(2024, 1, 2, tzinfo=UTC))
-    guess = portfolio._next_id("order")
+    handle_of(portfolio).begin("signal_1", datetime(2024, 1, 2, tzinfo=UTC))
+    guess = handle_of(portfolio).next_id("order")
     forged = OrderEvent(id=guess, symbol="AAPL", side="buy", quantity="99", type="market")
     await world.say(forged, "ingenium.portfolio.order")
-    with pytest.raises(StreamError, match="which says something else"):
+    with pytest.raises(StreamError, match="whose content differs"):
         await member.run()
     await member.stop()
 
@@ -126,9 +127,9 @@ async def test_ids_with_a_secret_differ_and_stay_the_same(world: World) -> None:
     found = []
     for secret in ("s1", "s2", ""):
         portfolio = EverySignal()
-        portfolio.id_secret = secret
-        portfolio.begin("signal_1", datetime(2024, 1, 2, tzinfo=UTC))
-        found.append(portfolio._next_id("order"))
+        handle_of(portfolio).id_secret = secret
+        handle_of(portfolio).begin("signal_1", datetime(2024, 1, 2, tzinfo=UTC))
+        found.append(handle_of(portfolio).next_id("order"))
     assert found[0] == order.id
     assert len(set(found)) == 3
     # What the stream knows the message by has a hash behind it.

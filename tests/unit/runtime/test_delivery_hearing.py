@@ -13,6 +13,7 @@ from ingenium.bus.base import Message
 from ingenium.bus.stream import Record
 from ingenium.components import Portfolio, arm
 from ingenium.events import ControlEvent, TradingState, encode
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.durable.halt_listener import listen_for_halts
 from ingenium.runtime.durable.inbox import Data, ExternalChange, Inbox
 from ingenium.subjects.names import TRADING
@@ -38,7 +39,9 @@ class World:
 @pytest.fixture
 async def world() -> World:
     world = World()
-    await world.bus.subscribe(TRADING, listen_for_halts(world.portfolio, world.arrivals))
+    await world.bus.subscribe(
+        TRADING, listen_for_halts(Dispatcher(world.portfolio), world.arrivals)
+    )
     return world
 
 

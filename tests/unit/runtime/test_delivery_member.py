@@ -12,6 +12,7 @@ import pytest
 from support.durable_world import NOW, EverySignal, World, fill, orders_are
 
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream
+from ingenium.components import handle_of
 from ingenium.components.failpoints import Point
 from ingenium.errors import BusTimeoutError
 from ingenium.events import (
@@ -116,7 +117,7 @@ async def test_portfolio_restarts_to_the_same_state(world: World) -> None:
         await orders_are(world, 3)
     second = FixedQuantity(10)
     async with world.running(second):
-        assert second.state_rows() == first.state_rows()
+        assert handle_of(second).state_rows() == handle_of(first).state_rows()
         assert second.position("AAPL").quantity == 4
         assert second.pending("AAPL") == first.pending("AAPL")
         await world.say(fill(one, 2, quantity="6", update="filled"), EXECUTION)
@@ -137,7 +138,7 @@ async def test_portfolio_without_its_file_learns_from_the_stream(world: World) -
     world.disk = sqlite3.connect(":memory:")
     second = FixedQuantity(10)
     async with world.running(second):
-        assert second.state_rows() == first.state_rows()
+        assert handle_of(second).state_rows() == handle_of(first).state_rows()
         # An execution that it has learned is known as one.
         await world.stream.append(EXECUTION, encode(fill(one, quantity="4", update="partial_fill")))
         await world.signal(3, Signal.SHORT)

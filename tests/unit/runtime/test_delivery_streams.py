@@ -57,7 +57,7 @@ async def test_stream_that_lost_what_was_handled_is_refused(world: World) -> Non
     await member.stop()
     world.stream = MemoryStream("INGENIUM", clock=ManualClock(NOW + timedelta(days=1)))
     member = world.member(EverySignal())
-    with pytest.raises(StreamError, match="was made anew"):
+    with pytest.raises(StreamError, match="was recreated"):
         await member.start()
     await member.stop()
     async with world.running(component := EverySignal(), adopt=True):

@@ -10,6 +10,7 @@ from ingenium import Executor, Portfolio, Strategy
 from ingenium.bus import Incident, IncidentKind, MemoryBus
 from ingenium.bus.stream import StreamState
 from ingenium.components import Component
+from ingenium.components.base import role_of
 from ingenium.runtime.durable.gaps import Gaps
 from ingenium.runtime.durable.store import StreamPosition
 
@@ -52,7 +53,7 @@ def test_gap_names_stream_times_cause_and_what_it_means(component: Component, ef
     world = World(component)
     assert world.start("tuesday", 1, 7) == 0
     assert world.text == (
-        f"{component.role} 'rsi' has missed market data of stream INGENIUM_DATA from "
+        f"{role_of(component)} 'rsi' has missed market data of stream INGENIUM_DATA from "
         "2026-11-30T15:04:04Z (message 1,042) to 2026-11-30T15:04:09Z: the server was started "
         f"again without that data; {effect}"
     )

@@ -14,6 +14,7 @@ import pytest
 from ingenium import App, Bar, Ingestor, Portfolio, Strategy
 from ingenium.backtest import replay
 from ingenium.brokers import PaperExecutor
+from ingenium.components import handle_of
 from ingenium.errors import ComponentError, InvalidOrderError
 from ingenium.events import DenialReason, ExecutionEvent, OrderEvent, Signal, SignalEvent
 from ingenium.exchange import (
@@ -121,10 +122,16 @@ class ReportSeeing(PaperExecutor):
 class Refusing(PaperExecutor):
     """Says no to some orders, by an event beside the reports of the others."""
 
-    def admit(self, order: Order, replaces: Order | None = None) -> Denial | None:
-        if order.quantity == 3:
-            return Denial(DenialReason.MAX_ORDER_QUANTITY, "three is too many")
-        return super().admit(order, replaces)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        admit = self.risk.admit
+
+        def refuse(order: Order, replaces: Order | None = None) -> Denial | None:
+            if order.quantity == 3:
+                return Denial(DenialReason.MAX_ORDER_QUANTITY, "three is too many")
+            return admit(order, replaces)
+
+        self.risk.admit = refuse  # type: ignore[method-assign]
 
 
 class RefusingOrderSeeing(Refusing, OrderSeeing):
@@ -162,7 +169,7 @@ def said(result: ReplayResult, portfolio: Trader) -> list[str]:
             repr((account.cash, account.commissions, account.positions, list(account.trades)))
             for account in (result.account, portfolio.account)
         ),
-        repr(portfolio.state_rows()),
+        repr(handle_of(portfolio).state_rows()),
         repr(list(portfolio.problems)),
     ]
 
@@ -236,7 +243,7 @@ def test_order_of_a_handler_that_raises_is_withdrawn() -> None:
 
 def test_order_has_the_numbers_of_its_event() -> None:
     portfolio = Trader(1)
-    portfolio.begin("cause", START)
+    handle_of(portfolio).begin("cause", START)
     order = portfolio.send_order(
         "A", "buy", Decimal("20.00"), type="limit", limit_price=Decimal("1.10")
     )

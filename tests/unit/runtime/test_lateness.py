@@ -16,7 +16,7 @@ from ingenium.bus import MemoryBus
 from ingenium.bus.base import Message
 from ingenium.bus.stream import MESSAGE_ID, MemoryStream, Record
 from ingenium.clock import ManualClock
-from ingenium.components import Component, Executor, Portfolio, Strategy, arm
+from ingenium.components import Component, Executor, Portfolio, Strategy, arm, handle_of
 from ingenium.events import (
     CancelEvent,
     DenialEvent,
@@ -275,8 +275,8 @@ def test_order_that_waits_at_the_executor_counts_from_its_cause(
     executor = BrokerExecutor(broker)
     arm(executor)
     came = START + timedelta(seconds=25)
-    executor.begin("order_1", came)
-    executor.cause_time = START
+    handle_of(executor).begin("order_1", came)
+    handle_of(executor).cause_time = START
     executor.on_order(OrderEvent(id="order_1", symbol="A", side="buy", quantity="1", type="market"))
     late = executor.late_ones(came + timedelta(seconds=waited))
     assert [entry.order.id for entry in late] == (["order_1"] if is_late else [])

@@ -16,8 +16,8 @@ from msgspec.structs import astuple, replace
 from ingenium.bus import Message
 from ingenium.bus.envelope import pack
 from ingenium.clock import format_time
-from ingenium.components import Ingestor
-from ingenium.events import ContentType, DataEvent, Event, encode
+from ingenium.components import Ingestor, handle_of
+from ingenium.events import ContentType, Event, encode
 from ingenium.runtime.replay import EventLog
 from ingenium.runtime.replay.digest_lines import BarLines, line_of
 from ingenium.runtime.replay.event_log import Step
@@ -55,8 +55,8 @@ def test_line_of_bar_equals_the_line_of_its_event(
             symbol, start, open=price, high=price, low=price, close=price, volume=volume,
             period=period,
         )  # fmt: skip
-        named = replace(bar, name=source.name_bar)
-        source.identify(bar.event)
+        named = replace(bar, name=handle_of(source).name_bar)
+        handle_of(source).identify(bar.event)
         assert named.id == bar.event.id
         wanted += line_of(bar.event)
         given_bars.append(named)
@@ -66,27 +66,26 @@ def test_line_of_bar_equals_the_line_of_its_event(
     assert lines.lines_of(given_bars) == wanted
 
 
-class OwnIds(Ingestor):
-    """Has ids of its own."""
-
-    def identify(self, event: DataEvent) -> None:
-        event.id = f"data_{event.symbol}"
+def own_id(bar: Bar) -> str:
+    """Name a bar as an ingestor may that gives its bars ids of its own."""
+    return f"data_{bar.symbol}"
 
 
 def test_bar_of_ingestor_with_ids_of_its_own_has_them() -> None:
     bar = Bar.make("A", datetime(2024, 1, 1, tzinfo=UTC), open="1", high="1", low="1", close="1")
-    named = replace(bar, name=OwnIds().name_bar)
+    named = replace(bar, name=own_id)
     assert named.id == named.event.id == "data_A"
 
 
 def test_lines_of_bars_of_several_ingestors_have_the_ids_of_each() -> None:
     start = datetime(2024, 1, 1, tzinfo=UTC)
+    one, two = (handle_of(Source(name=name)) for name in ("one", "two"))
     bars = [
         replace(
             Bar.make("A", start, open="1", high="1", low="1", close="1", period=timedelta(1)),
-            name=source.name_bar,
+            name=namer,
         )
-        for source in (Source(name="one"), OwnIds(), Source(name="two"), Source(name="one"))
+        for namer in (one.name_bar, own_id, two.name_bar, one.name_bar)
     ]
     lines = BarLines().lines_of(bars)
     assert lines == b"".join(line_of(bar.event) for bar in bars)
@@ -130,7 +129,7 @@ def make_bars(start: datetime, rows: list[Row]) -> list[Bar]:
             symbol, start, open="1", high=price, low="0.5", close=price, volume=volume,
             period=period,
         )  # fmt: skip
-        bars.append(replace(bar, name=source.name_bar))
+        bars.append(replace(bar, name=handle_of(source).name_bar))
         start = bar.end
     return bars
 
@@ -174,7 +173,7 @@ def in_zone(bar: Bar, zone: tzinfo) -> Bar:
 
 
 def renamed(bar: Bar, name: str) -> Bar:
-    source = Source()
+    source = handle_of(Source())
     source.name = name
     return replace(bar, name=source.name_bar)
 
@@ -219,7 +218,7 @@ ODD_BARS: dict[str, Callable[[Bar], Bar]] = {
     "number beyond ASCII": lambda bar: with_number(bar, "١"),
     "number with what ends causes": lambda bar: with_number(bar, "1\x00\x1f"),
     "no name": lambda bar: replace(bar, name=None),
-    "name of an ingestor's own": lambda bar: replace(bar, name=OwnIds().name_bar),
+    "name of an ingestor's own": lambda bar: replace(bar, name=own_id),
     "name by a function": lambda bar: replace(bar, name=lambda _: "id"),
     "name with a quote": lambda bar: replace(bar, name=lambda _: 'a"b'),
     "empty name": lambda bar: replace(bar, name=lambda _: ""),

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ingenium import BySymbol, Portfolio, Signal, SignalEvent, StateError, Strategy, indicators
-from ingenium.components import Component
+from ingenium.components import Component, handle_of
 from ingenium.errors import ConfigError
 from ingenium.events import ExecutionEvent, OrderEvent, encode
 from ingenium.portfolios import FixedFraction, FixedQuantity, TargetWeight
@@ -71,21 +71,24 @@ class Disk:
         self.store = Store(connection, str(path))
 
     def save(self, component: Component) -> None:
-        self.store.commit(Change(rows=component.changed_rows(), log=component.take_log()))
+        self.store.commit(
+            Change(rows=handle_of(component).changed_rows(), log=handle_of(component).take_log())
+        )
 
     def restored(self, make: Callable[[], Any]) -> Any:
         component = make()
-        for kind, count in component.log_kept.items():
-            component.restore_log([(kind, i, v) for i, v in self.store.log(kind, count)])
-        component.restore_rows(self.store.rows())
-        assert not component.state_refused
+        handle = handle_of(component)
+        for kind, count in handle.log_kept.items():
+            handle.restore_log([(kind, i, v) for i, v in self.store.log(kind, count)])
+        handle.restore_rows(self.store.rows())
+        assert not handle.state_refused
         return component
 
 
 def says(strategy: Strategy, bar: Bar, number: int) -> list[bytes]:
-    strategy.begin(f"bar {number}", bar.end)
-    strategy.handle_bar(bar)
-    return [encode(event) for event in strategy.take()]
+    handle_of(strategy).begin(f"bar {number}", bar.end)
+    handle_of(strategy).handle_bar(bar)
+    return [encode(event) for event in handle_of(strategy).take()]
 
 
 def cuts_of(seed: int, count: int) -> set[int]:
@@ -112,19 +115,19 @@ def test_strategy_restarted_at_random_bars_says_what_one_that_never_was_says(kin
 
 def trade(portfolio: Portfolio, bar: Bar, signal: Signal | None, number: int) -> list[bytes]:
     """Show a portfolio a bar, fill what it orders, and return all that it sent."""
-    portfolio.begin(f"bar {number}", bar.end)
-    portfolio.handle_data(bar.event)
+    handle_of(portfolio).begin(f"bar {number}", bar.end)
+    handle_of(portfolio).handle_data(bar.event)
     if signal is None:
         return []
-    portfolio.begin(f"signal {number}", bar.end)
+    handle_of(portfolio).begin(f"signal {number}", bar.end)
     # Of another symbol than the bar, so that its size rests on prices of bars before.
     symbol = SYMBOLS[number % len(SYMBOLS)]
-    portfolio.handle_signal(SignalEvent(symbol=symbol, signal=signal))
-    sent = portfolio.take()
+    handle_of(portfolio).handle_signal(SignalEvent(symbol=symbol, signal=signal))
+    sent = handle_of(portfolio).take()
     for place, order in enumerate(sent):
         assert isinstance(order, OrderEvent)
-        portfolio.begin(f"fill {number} {place}", bar.end)
-        portfolio.handle_execution(
+        handle_of(portfolio).begin(f"fill {number} {place}", bar.end)
+        handle_of(portfolio).handle_execution(
             ExecutionEvent(
                 id=f"fill_{number}_{place}",
                 order_id=order.id,
@@ -202,19 +205,22 @@ def test_only_symbols_that_have_moved_are_written_again():
     bars = [next(bar for bar in walk(14, 100) if bar.symbol == symbol) for symbol in SYMBOLS]
     for number, bar in enumerate(bars):
         says(strategy, bar, number)
-    assert set(strategy.changed_rows()) == {"saved", *(f"saved/rsi/{each}" for each in SYMBOLS)}
+    assert set(handle_of(strategy).changed_rows()) == {
+        "saved",
+        *(f"saved/rsi/{each}" for each in SYMBOLS),
+    }
     says(strategy, bars[1], 4)
-    assert set(strategy.changed_rows()) == {"saved/rsi/BTC/USD"}
-    assert strategy.changed_rows() == {}
+    assert set(handle_of(strategy).changed_rows()) == {"saved/rsi/BTC/USD"}
+    assert handle_of(strategy).changed_rows() == {}
 
 
 def test_part_that_a_strategy_holds_on_to_is_saved_each_time_it_changes():
     strategy = Channel()
     held = strategy.average["AAPL"]
-    strategy.changed_rows()
+    handle_of(strategy).changed_rows()
     for _ in range(3):
         held.update(100.0)
-        assert "saved/average/AAPL" in strategy.changed_rows()
+        assert "saved/average/AAPL" in handle_of(strategy).changed_rows()
 
 
 def test_looking_into_a_mapping_makes_no_part_and_sees_all():
@@ -245,15 +251,16 @@ def test_state_of_other_parameters_is_refused_and_the_next_restart_has_the_new_o
         says(strategy, bar, number)
     disk.save(strategy)
     other = changed()
-    other.restore_rows(disk.store.rows())
-    assert re.search(word, other.state_refused)
+    handle_of(other).restore_rows(disk.store.rows())
+    assert re.search(word, handle_of(other).state_refused)
     # It starts as a new one would.
     fresh = changed()
     for number, bar in enumerate(walk(16, 60)):
         assert says(other, bar, number) == says(fresh, bar, number)
     disk.save(other)
     again = disk.restored(changed)
-    assert again.state_rows() == other.state_rows() == disk.store.rows()
+    rows = handle_of(again).state_rows()
+    assert rows == handle_of(other).state_rows() == disk.store.rows()
 
 
 def test_refused_part_takes_nothing_of_the_others_with_it(tmp_path):
@@ -263,8 +270,8 @@ def test_refused_part_takes_nothing_of_the_others_with_it(tmp_path):
         says(strategy, bar, number)
     disk.save(strategy)
     other = Channel(6)
-    other.restore_rows(disk.store.rows())
-    assert "period" in other.state_refused or "alpha" in other.state_refused
+    handle_of(other).restore_rows(disk.store.rows())
+    assert "period" in handle_of(other).state_refused or "alpha" in handle_of(other).state_refused
     assert (len(other.average), other.bars, other.width.ready) == (0, 0, False)
 
 
@@ -279,8 +286,8 @@ def test_users_own_state_can_be_refused_by_a_state_error(tmp_path):
         says(strategy, bar, number)
     disk.save(strategy)
     other = Strict()
-    other.restore_rows(disk.store.rows())
-    assert other.state_refused == "written by another program"
+    handle_of(other).restore_rows(disk.store.rows())
+    assert handle_of(other).state_refused == "written by another program"
     assert not other.width.ready
     disk.save(other)
     assert disk.store.rows()["user"] == b'{"bars":0}'

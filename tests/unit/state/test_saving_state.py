@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingenium.components import Component, Strategy
+from ingenium.components import Strategy, handle_of
+from ingenium.components.handle import ComponentHandle
 from ingenium.errors import ComponentError
 from ingenium.trading import state_digest
 
@@ -38,7 +39,7 @@ class Forgetful(Strategy):
 
 def restored(component: Keeper) -> Keeper:
     other = Keeper()
-    other.restore_rows(component.state_rows())
+    handle_of(other).restore_rows(handle_of(component).state_rows())
     return other
 
 
@@ -64,12 +65,17 @@ def test_state_comes_back_as_the_same_values_and_types(state: object) -> None:
     found = restored(Keeper(state)).state
     assert found == state
     assert repr(type(found)) == repr(type(state))
-    assert restored(Keeper([state])).state_rows() == Keeper([state]).state_rows()
+    rows = handle_of(Keeper([state])).state_rows()
+    assert handle_of(restored(Keeper([state]))).state_rows() == rows
 
 
 def test_state_of_equal_dicts_is_equal_to_the_byte() -> None:
     one, other = Keeper({"a": 1, "b": D(1)}), Keeper({"b": D(1), "a": 1})
-    assert one.state_rows() == other.state_rows() == {"user": b'{"a":1,"b":{"$decimal":"1"}}'}
+    assert (
+        handle_of(one).state_rows()
+        == handle_of(other).state_rows()
+        == {"user": b'{"a":1,"b":{"$decimal":"1"}}'}
+    )
 
 
 def D(value: int | str) -> Decimal:
@@ -78,7 +84,7 @@ def D(value: int | str) -> Decimal:
 
 def test_window_of_numbers_is_saved_as_it_is() -> None:
     keeper = Keeper({"window": [1.5, -2.25, 0.1]})
-    assert keeper.state_rows() == {"user": b'{"window":[1.5,-2.25,0.1]}'}
+    assert handle_of(keeper).state_rows() == {"user": b'{"window":[1.5,-2.25,0.1]}'}
     assert restored(keeper).state == {"window": [1.5, -2.25, 0.1]}
 
 
@@ -95,7 +101,9 @@ def test_time_of_another_zone_comes_back_in_utc() -> None:
     assert isinstance(found, datetime)
     assert found == NOON
     assert found.utcoffset() == timedelta(0)
-    assert Keeper(tokyo).state_rows()["user"] == b'{"$time":"2024-01-02T12:00:00.000000Z"}'
+    assert (
+        handle_of(Keeper(tokyo)).state_rows()["user"] == b'{"$time":"2024-01-02T12:00:00.000000Z"}'
+    )
 
 
 SELF: list[Any] = []
@@ -115,7 +123,7 @@ SELF.append(SELF)
 )
 def test_state_that_cannot_be_saved_is_refused_with_its_place(state: object, text: str) -> None:
     with pytest.raises(ComponentError) as caught:
-        Keeper(state).state_rows()
+        handle_of(Keeper(state)).state_rows()
     assert "state of 'keeper' cannot be saved: " in str(caught.value)
     assert text in str(caught.value)
 
@@ -123,33 +131,33 @@ def test_state_that_cannot_be_saved_is_refused_with_its_place(state: object, tex
 def test_state_without_set_state_is_refused_when_it_is_saved_first() -> None:
     text = "Forgetful 'forgetful' keeps a state of its own, but has no set_state"
     with pytest.raises(ComponentError, match=text):
-        Forgetful().state_rows()
+        handle_of(Forgetful()).state_rows()
     with pytest.raises(ComponentError, match=text):
-        Forgetful().restore_rows({"user": b"1"})
+        handle_of(Forgetful()).restore_rows({"user": b"1"})
 
 
 def test_component_without_state_has_no_rows() -> None:
-    assert Strategy().state_rows() == {}
-    assert Strategy().changed_rows() == {}
-    assert Strategy().take_log() == []
+    assert handle_of(Strategy()).state_rows() == {}
+    assert handle_of(Strategy()).changed_rows() == {}
+    assert handle_of(Strategy()).take_log() == []
 
 
 def test_changed_rows_give_the_state_when_it_differs() -> None:
     keeper = Keeper(1)
-    assert keeper.changed_rows() == {"user": b"1"}
-    assert keeper.changed_rows() == {}
+    assert handle_of(keeper).changed_rows() == {"user": b"1"}
+    assert handle_of(keeper).changed_rows() == {}
     keeper.state = 2
-    assert keeper.changed_rows() == {"user": b"2"}
+    assert handle_of(keeper).changed_rows() == {"user": b"2"}
     keeper.state = None
-    assert keeper.changed_rows() == {"user": None}
-    assert restored(Keeper(3)).changed_rows() == {}, "restoring counts as a call"
+    assert handle_of(keeper).changed_rows() == {"user": None}
+    assert handle_of(restored(Keeper(3))).changed_rows() == {}, "restoring counts as a call"
 
 
-class Counting(Component):
+class Counting(ComponentHandle):
     """Has rows of its own and says nothing of changes, as an executor of a broker may."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("counting", "component")
         self.rows: dict[str, bytes] = {}
 
     def state_rows(self) -> dict[str, bytes]:
@@ -157,27 +165,27 @@ class Counting(Component):
 
 
 def test_component_with_rows_of_its_own_gets_their_changes() -> None:
-    component = Counting()
-    component.rows = {"a": b"1", "b": b"1"}
-    assert component.changed_rows() == {"a": b"1", "b": b"1"}
-    component.rows = {"b": b"2"}
-    assert component.changed_rows() == {"b": b"2", "a": None}
+    handle = Counting()
+    handle.rows = {"a": b"1", "b": b"1"}
+    assert handle.changed_rows() == {"a": b"1", "b": b"1"}
+    handle.rows = {"b": b"2"}
+    assert handle.changed_rows() == {"b": b"2", "a": None}
 
 
 def test_events_without_ids_go_on_being_counted() -> None:
     first = Strategy()
-    first.name_cause(b"{}", NOON)
+    handle_of(first).name_cause(b"{}", NOON)
     other = Strategy()
-    other.restore_rows(first.state_rows())
-    assert other.name_cause(b"{}", NOON) == first.name_cause(b"{}", NOON)
+    handle_of(other).restore_rows(handle_of(first).state_rows())
+    assert handle_of(other).name_cause(b"{}", NOON) == handle_of(first).name_cause(b"{}", NOON)
 
 
 def test_row_of_another_component_is_refused() -> None:
     text = "strategy 'strategy' has no place for the saved row 'account': run the kind of component"
     with pytest.raises(ComponentError, match=text):
-        Strategy().restore_rows({"account": b"{}"})
+        handle_of(Strategy()).restore_rows({"account": b"{}"})
     with pytest.raises(ComponentError, match="no place for the saved row 'e' of kind 'ended'"):
-        Strategy().restore_log([("ended", "e", b"{}")])
+        handle_of(Strategy()).restore_log([("ended", "e", b"{}")])
 
 
 def test_digest_is_sha_256_of_lengths_names_and_contents() -> None:

@@ -15,6 +15,7 @@ from ingenium.components import Strategy
 from ingenium.errors import ConfigError, SubjectError
 from ingenium.events import Signal, SignalEvent
 from ingenium.strategies import RsiStrategy, SmaCross
+from ingenium.testing import run
 from ingenium.trading import Bar
 
 ROOT = Path(__file__).parents[3]
@@ -44,15 +45,12 @@ def real_bars(symbol: str) -> list[Bar]:
 
 def signals_of(strategy: Strategy, bars: list[Bar]) -> list[tuple[int, str, Signal]]:
     """Return position of the bar, symbol and signal of all that the strategy sent."""
+    places = {(bar.symbol, bar.end): place for place, bar in enumerate(bars)}
     sent: list[tuple[int, str, Signal]] = []
-    for place, bar in enumerate(bars):
-        strategy.begin(f"bar {place}", bar.end)
-        strategy.on_bar(bar)
-        for event in strategy.take():
-            assert isinstance(event, SignalEvent)
-            assert event.timestamp == bar.end
-            assert event.symbol == bar.symbol
-            sent.append((place, event.symbol, Signal(event.signal)))
+    for event in run(strategy, bars):
+        assert isinstance(event, SignalEvent)
+        assert isinstance(event.timestamp, datetime)
+        sent.append((places[event.symbol, event.timestamp], event.symbol, Signal(event.signal)))
     return sent
 
 

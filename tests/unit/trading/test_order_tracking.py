@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingenium.components import Portfolio
+from ingenium.components import Portfolio, handle_of
 from ingenium.events import ExecutionEvent, Side
 from ingenium.trading import Order
 
@@ -30,7 +30,7 @@ class Story:
 
     def begin(self) -> None:
         self.count += 1
-        self.portfolio.begin(f"cause {self.count}", NOW)
+        handle_of(self.portfolio).begin(f"cause {self.count}", NOW)
 
     def replace(self, old_id: str = "", **changes: Any) -> Order:
         self.begin()
@@ -39,7 +39,7 @@ class Story:
 
     def report(self, order_id: str, update: str, quantity: int = 0) -> None:
         self.begin()
-        self.portfolio.handle_execution(
+        handle_of(self.portfolio).handle_execution(
             ExecutionEvent(
                 id=f"exec_{self.count}",
                 order_id=order_id,
@@ -52,8 +52,8 @@ class Story:
 
     def restart(self) -> None:
         again = Portfolio(100_000)
-        again.restore_log(self.portfolio.take_log())
-        again.restore_rows(self.portfolio.state_rows())
+        handle_of(again).restore_log(handle_of(self.portfolio).take_log())
+        handle_of(again).restore_rows(handle_of(self.portfolio).state_rows())
         self.portfolio = again
 
     @property
@@ -91,11 +91,13 @@ def test_successor_of_a_half_filled_protective_order_protects_what_is_left(first
     for update in ("new", "replaced") if first == "new" else ("replaced", "new"):
         story.report(new.id if update == "new" else stop.id, update)
     assert story.leaves == {}, "protective orders count as pending for nobody"
-    legs = {k: v for k, v in story.portfolio.state_rows().items() if k.startswith("leg/")}
+    legs = {
+        k: v for k, v in handle_of(story.portfolio).state_rows().items() if k.startswith("leg/")
+    }
     assert list(legs) == [f"leg/{new.id}"]
     assert b'"filled":"4"' in legs[f"leg/{new.id}"]
     story.report(new.id, "partial_fill", 6)
-    assert not any(k.startswith(("leg/", "heir/")) for k in story.portfolio.state_rows())
+    assert not any(k.startswith(("leg/", "heir/")) for k in handle_of(story.portfolio).state_rows())
     assert story.portfolio.position("A").quantity == 0
     assert not story.portfolio.problems
 
@@ -120,7 +122,7 @@ def test_fill_of_the_old_order_that_comes_late_counts_for_those_in_its_place(
     story.report(first.id, "partial_fill", 4)
     assert story.leaves == {}
     assert story.portfolio.position("A").quantity == 10
-    assert not any(k.startswith("heir/") for k in story.portfolio.state_rows())
+    assert not any(k.startswith("heir/") for k in handle_of(story.portfolio).state_rows())
 
 
 def test_order_whose_replacement_is_rejected_works_on() -> None:

@@ -61,9 +61,16 @@ type LockstepReport struct {
 	Error string `protobuf:"bytes,14,opt,name=error,json=Error,proto3" json:"error,omitempty"`
 	// For an executor: whether orders wait for the end of the instant, so that it needs a grant to
 	// work them. Absent once it has had it, and for other roles.
-	Holding       *bool `protobuf:"varint,15,opt,name=holding,json=Holding,proto3,oneof" json:"holding,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Holding *bool `protobuf:"varint,15,opt,name=holding,json=Holding,proto3,oneof" json:"holding,omitempty"`
+	// For a portfolio with a risk gate, the orders that it denied. Absent for none.
+	DenialsSent *uint32 `protobuf:"varint,16,opt,name=denials_sent,json=DenialsSent,proto3,oneof" json:"denials_sent,omitempty"`
+	// For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+	ControlsSent *uint32 `protobuf:"varint,17,opt,name=controls_sent,json=ControlsSent,proto3,oneof" json:"controls_sent,omitempty"`
+	// For a portfolio or executor with a risk gate, the control events of the other one that it has
+	// handled. Absent for none.
+	ControlsHandled *uint32 `protobuf:"varint,18,opt,name=controls_handled,json=ControlsHandled,proto3,oneof" json:"controls_handled,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *LockstepReport) Reset() {
@@ -201,6 +208,27 @@ func (x *LockstepReport) GetHolding() bool {
 	return false
 }
 
+func (x *LockstepReport) GetDenialsSent() uint32 {
+	if x != nil && x.DenialsSent != nil {
+		return *x.DenialsSent
+	}
+	return 0
+}
+
+func (x *LockstepReport) GetControlsSent() uint32 {
+	if x != nil && x.ControlsSent != nil {
+		return *x.ControlsSent
+	}
+	return 0
+}
+
+func (x *LockstepReport) GetControlsHandled() uint32 {
+	if x != nil && x.ControlsHandled != nil {
+		return *x.ControlsHandled
+	}
+	return 0
+}
+
 // What a component may do now, published on _ingenium.<app>.grant. Strategies need none: they
 // handle what arrives. Nor do executors, except for the end of an instant when they ask for it.
 type LockstepGrant struct {
@@ -220,10 +248,14 @@ type LockstepGrant struct {
 	Data uint32 `protobuf:"varint,6,opt,name=data,json=Data,proto3" json:"data,omitempty"`
 	// For a portfolio: then handle executions until this many.
 	Executions uint32 `protobuf:"varint,7,opt,name=executions,json=Executions,proto3" json:"executions,omitempty"`
-	// For a portfolio: then handle signals until this many.
+	// For a portfolio: then handle signals until this many, once the control events are handled.
 	Signals uint32 `protobuf:"varint,8,opt,name=signals,json=Signals,proto3" json:"signals,omitempty"`
 	// Whether the replay is over: components stop.
-	End           bool `protobuf:"varint,9,opt,name=end,json=End,proto3" json:"end,omitempty"`
+	End bool `protobuf:"varint,9,opt,name=end,json=End,proto3" json:"end,omitempty"`
+	// For a portfolio: after the executions, handle control events of the executor until this many.
+	// For an executor: handle those of the portfolio until this many; the grant says nothing of the
+	// instant's data then. Absent where there is no risk gate.
+	Controls      *uint32 `protobuf:"varint,10,opt,name=controls,json=Controls,proto3,oneof" json:"controls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -321,11 +353,18 @@ func (x *LockstepGrant) GetEnd() bool {
 	return false
 }
 
+func (x *LockstepGrant) GetControls() uint32 {
+	if x != nil && x.Controls != nil {
+		return *x.Controls
+	}
+	return 0
+}
+
 var File_ingenium_v1_lockstep_proto protoreflect.FileDescriptor
 
 const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"\n" +
-	"\x1aingenium/v1/lockstep.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x04\n" +
+	"\x1aingenium/v1/lockstep.proto\x12\vingenium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x05\n" +
 	"\x0eLockstepReport\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\tR\tComponent\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04Role\x12!\n" +
@@ -344,10 +383,16 @@ const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"NextSymbol\x12\x19\n" +
 	"\x05total\x18\r \x01(\rH\x00R\x05Total\x88\x01\x01\x12\x14\n" +
 	"\x05error\x18\x0e \x01(\tR\x05Error\x12\x1d\n" +
-	"\aholding\x18\x0f \x01(\bH\x01R\aHolding\x88\x01\x01B\b\n" +
+	"\aholding\x18\x0f \x01(\bH\x01R\aHolding\x88\x01\x01\x12&\n" +
+	"\fdenials_sent\x18\x10 \x01(\rH\x02R\vDenialsSent\x88\x01\x01\x12(\n" +
+	"\rcontrols_sent\x18\x11 \x01(\rH\x03R\fControlsSent\x88\x01\x01\x12.\n" +
+	"\x10controls_handled\x18\x12 \x01(\rH\x04R\x0fControlsHandled\x88\x01\x01B\b\n" +
 	"\x06_totalB\n" +
 	"\n" +
-	"\b_holding\"\xaf\x02\n" +
+	"\b_holdingB\x0f\n" +
+	"\r_denials_sentB\x10\n" +
+	"\x0e_controls_sentB\x13\n" +
+	"\x11_controls_handled\"\xdd\x02\n" +
 	"\rLockstepGrant\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\rR\x04Step\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04Time\x12\x1c\n" +
@@ -360,7 +405,10 @@ const file_ingenium_v1_lockstep_proto_rawDesc = "" +
 	"executions\x18\a \x01(\rR\n" +
 	"Executions\x12\x18\n" +
 	"\asignals\x18\b \x01(\rR\aSignals\x12\x10\n" +
-	"\x03end\x18\t \x01(\bR\x03EndB\xab\x01\n" +
+	"\x03end\x18\t \x01(\bR\x03End\x12\x1f\n" +
+	"\bcontrols\x18\n" +
+	" \x01(\rH\x00R\bControls\x88\x01\x01B\v\n" +
+	"\t_controlsB\xab\x01\n" +
 	"\x0fcom.ingenium.v1B\rLockstepProtoP\x01Z<github.com/markwinter/ingenium/go/gen/ingenium/v1;ingeniumv1\xa2\x02\x03IXX\xaa\x02\vIngenium.V1\xca\x02\vIngenium\\V1\xe2\x02\x17Ingenium\\V1\\GPBMetadata\xea\x02\fIngenium::V1b\x06proto3"
 
 var (
@@ -398,6 +446,7 @@ func file_ingenium_v1_lockstep_proto_init() {
 		return
 	}
 	file_ingenium_v1_lockstep_proto_msgTypes[0].OneofWrappers = []any{}
+	file_ingenium_v1_lockstep_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -12,10 +12,10 @@ from ingenium.backtest.formatting import figures, session
 from ingenium.backtest.manifest import Manifest
 from ingenium.backtest.result import BacktestResult
 from ingenium.events import Side
-from ingenium.runtime.replay import ReplayResult
+from ingenium.runtime.replay import DeniedOrders, ReplayResult
 from ingenium.trading import Position, Trade
 
-__all__ = ["figure_table", "manifest_table", "position_table", "trade_table"]
+__all__ = ["denial_table", "figure_table", "manifest_table", "position_table", "trade_table"]
 
 _MIDNIGHT = time_of_day(0)
 SHOWN_TRADES = 25
@@ -126,6 +126,23 @@ def position_table(positions: Iterable[Position]) -> str:
     ]
     heads = ("symbol", "quantity", "average price", "last price", "unrealized P&L")
     return _table(heads, rows) if rows else ""
+
+
+def denial_table(denials: Iterable[DeniedOrders], zone: tzinfo) -> str:
+    """Return the orders that limits of risk stopped, by limit."""
+    rows = [
+        (
+            each.reason,
+            (
+                f"{each.count:,}",
+                "-" if each.time is None else moment(each.time, zone),
+                each.symbol,
+                each.detail,
+            ),
+        )
+        for each in denials
+    ]
+    return _table(("limit", "orders denied", "first", "symbol", "what was compared"), rows)
 
 
 def _table(

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from ingenium.backtest.formatting import percent, ratio, session
 from ingenium.backtest.report.html_tables import (
+    denial_table,
     figure_table,
     manifest_table,
     position_table,
@@ -19,6 +20,7 @@ from ingenium.backtest.report.months import month_table
 from ingenium.backtest.report.report_charts import MOST_TRADES, Pictures, draw
 from ingenium.backtest.result import BacktestResult
 from ingenium.backtest.stress import STRESS
+from ingenium.trading.tally import counted
 
 __all__ = ["render"]
 
@@ -43,6 +45,7 @@ def render(result: BacktestResult, stressed: BacktestResult | None = None) -> st
         _tiles(result),
         _section("What flatters this result", _honesty(result, stressed)),
         _section("Problems", _problems(result)) if result.problems else "",
+        _section("Risk limits", _limits(result)) if result.limits != "none" else "",
         _section("Equity", _equity(result, stressed, pictures)),
         _section("Prices and trades", _prices(result, pictures)) if pictures.prices else "",
         _section(
@@ -146,6 +149,18 @@ def _honesty(result: BacktestResult, stressed: BacktestResult | None) -> str:
 
 def _problems(result: BacktestResult) -> str:
     return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in result.problems)}</ul>"
+
+
+def _limits(result: BacktestResult) -> str:
+    if result.limits == "off":
+        return "<p>They were off, as asked: on live data orders may be denied that filled here.</p>"
+    if not result.denials:
+        return "<p>They were on, as on live data, and denied no order.</p>"
+    denied = counted(result.denied_orders, "order")
+    return (
+        f"<p>They were on, as on live data, and denied {denied}.</p>"
+        f"{denial_table(result.denials, result.equity.zone)}"
+    )
 
 
 def _equity(result: BacktestResult, stressed: BacktestResult | None, pictures: Pictures) -> str:

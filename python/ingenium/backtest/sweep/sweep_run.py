@@ -128,6 +128,7 @@ class SweepRun:
         manifest: What went into it, as JSON values; empty when it failed.
         problems: What its result says never happened or may be wrong; see `BacktestResult`.
         inputs: The files that it has read, with their digests; empty when it failed.
+        denied_orders: How many orders limits of risk stopped.
     """
 
     point: Point
@@ -138,6 +139,7 @@ class SweepRun:
     manifest: dict[str, Any] = field(default_factory=dict, compare=False)
     problems: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = field(default=(), compare=False)
+    denied_orders: int = 0
 
     @classmethod
     def failed(cls, point: Point, error: str) -> SweepRun:
@@ -178,7 +180,8 @@ class SweepRun:
 
     def to_json(self, task: Task) -> dict[str, Any]:
         """Return the run, and what was asked for, as JSON values."""
-        return {
+        denied = {"denied_orders": self.denied_orders} if self.denied_orders else {}
+        return denied | {
             "key": task.key_with(self.inputs),
             "task": task.key,
             **task.to_json(),
@@ -211,6 +214,7 @@ class SweepRun:
             row.get("manifest", {}),
             tuple(map(str, row.get("problems", ()))),
             tuple((str(name), str(digest)) for name, digest in row["inputs"]),
+            int(row.get("denied_orders", 0)),
         )
         return row["task"], run
 
@@ -255,6 +259,7 @@ def run_task(task: Task) -> SweepRun:
         manifest,
         tuple(values["problems"]),
         watch.inputs(),
+        result.denied_orders,
     )
 
 

@@ -1,4 +1,4 @@
-"""Server addresses, with and without credentials, and why one could not be reached."""
+"""Parse server addresses and describe connection failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SCHEMES = ("nats", "tls")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is, or several of one cluster.
+    """Address of a server, or of several servers of one cluster.
 
     Attributes:
         servers: URLs without credentials.
@@ -33,7 +33,7 @@ class Address:
 
     @property
     def text(self) -> str:
-        """What people may see: the servers without credentials."""
+        """The servers without credentials, for display."""
         return ",".join(self.servers)
 
 
@@ -44,14 +44,14 @@ _UNREADABLE = (
 
 
 def parse_address(url: str) -> Address:
-    """Read an address as ``NATS_SERVER`` holds it.
+    """Parse an address in the format of ``NATS_SERVER``.
 
     Args:
         url: ``nats://user:password@host:port``, ``tls://host``, ``host:port`` or ``host``;
             several of one cluster with commas between them, which share their credentials.
 
     Raises:
-        BusConnectError: It cannot be read; the text does not repeat a password.
+        BusConnectError: The address is malformed; the text never contains a password.
     """
     servers: list[str] = []
     user = password = token = ""
@@ -63,7 +63,7 @@ def parse_address(url: str) -> Address:
             split = urlsplit(text if "://" in text else f"nats://{text}")
             host, port = split.hostname, split.port or 4222
         except ValueError:
-            # The reason repeats what it could not read, which may be a part of the password.
+            # The reason quotes the malformed part, which may be part of the password.
             raise BusConnectError(_UNREADABLE) from None
         if "@" in f"{split.path}{split.query}{split.fragment}":
             raise BusConnectError(_UNREADABLE)
@@ -85,7 +85,7 @@ def parse_address(url: str) -> Address:
 
 
 def is_final(error: BaseException) -> bool:
-    """Tell whether trying again cannot help."""
+    """Return whether a retry is pointless."""
     if isinstance(error, socket.gaierror):
         return error.errno != socket.EAI_AGAIN
     if isinstance(error, ssl.SSLError | ValueError):
@@ -95,14 +95,14 @@ def is_final(error: BaseException) -> bool:
 
 
 def is_hang_up(error: BaseException) -> bool:
-    """Tell whether a server ended a connection before it could be read why."""
+    """Return whether a server ended a connection before its reason could be read."""
     return isinstance(error, BrokenPipeError | ConnectionResetError) or (
         "unexpected eof" in str(error).lower()
     )
 
 
 def reason_of(error: BaseException | None) -> str:
-    """Say in a few words why a connection failed, without an address."""
+    """Describe why a connection failed, without the address."""
     if error is None:
         return "no answer"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -130,7 +130,7 @@ def _of_system(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused: no server listens there"
     if isinstance(error, BrokenPipeError | ConnectionResetError):
-        # A server says why in the same moment, which is seldom read in time.
+        # The server sends its reason at the same moment, which is rarely read in time.
         return "the server hung up at once: it may have as many as its max_connections"
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return "no route to that host"

@@ -1,4 +1,4 @@
-"""The bus over a NATS server: core NATS, at most once, with what may be missing reported."""
+"""Bus over core NATS: at most once, with possible losses reported."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ _CLOSE_SECONDS = 2.0
 
 
 class NatsBus(ReportingBus):
-    """A connection to a NATS server. Made by `connect`.
+    """Connection to a NATS server; created by `connect`.
 
-    After a lost connection it reconnects for ever, and reports what each subscription may have
-    missed. It closes by itself only when the server no longer takes its credentials.
+    After a lost connection it reconnects without limit, and reports what each subscription may have
+    missed. It closes by itself only when the server no longer accepts its credentials.
     """
 
     guarantees = frozenset(BusGuarantee)
@@ -64,7 +64,7 @@ class NatsBus(ReportingBus):
         self._address = address
         self._options = options
         self.space = options.space
-        """Where its subjects are on the server."""
+        """Subject space on the server."""
         self._subscriptions: dict[int, QueuedSubscription] = {}
         self._ids: dict[QueuedSubscription, int] = {}
         self._refused_subjects: dict[str, str] | None = None
@@ -93,17 +93,17 @@ class NatsBus(ReportingBus):
         """Connect to a server.
 
         Args:
-            url: As ``NATS_SERVER`` holds it: ``nats://127.0.0.1:4222``, with user and password
-                or without.
-            name: Of the connection, as the server's monitoring and dead letters show it.
-            options: Settings; the defaults when left out.
-            clock: Tells the time of dead letters; the machine's when left out.
+            url: Address in the format of ``NATS_SERVER``: ``nats://127.0.0.1:4222``, with or
+                without user and password.
+            name: Name of the connection, shown in the server's monitoring and in dead letters.
+            options: Settings; the defaults if omitted.
+            clock: Source of the time of dead letters; the system clock by default.
 
         Returns:
-            A bus that is connected.
+            The connected bus.
 
         Raises:
-            BusConnectError: It could not; the text holds the address and the reason.
+            BusConnectError: No connection; the text has the address and the reason.
         """
         from ingenium.bus.nats.nats_client import SafeClient
 
@@ -128,34 +128,34 @@ class NatsBus(ReportingBus):
 
     @property
     def url(self) -> str:
-        """Where the server is, without credentials."""
+        """Address of the server, without credentials."""
         return self._address.text
 
     @property
     def client(self) -> SafeClient:
-        """The connection itself, for streams."""
+        """The underlying connection, for streams."""
         return self._client
 
     def refused(self, subject: str) -> str:
-        """Return what the server said when it last refused a subject that begins so."""
+        """Return the server's last refusal of a subject with this prefix."""
         found = next((name for name in self._refused_publishes if name.startswith(subject)), "")
         return self._refused_publishes.pop(found, "")
 
     @property
     def max_payload(self) -> int:
-        """Bytes that one message may have, headers included, as the server says."""
+        """Maximum size of a message in bytes, headers included, as the server says."""
         return self._client.max_payload
 
     def hand_over(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     ) -> Awaitable[None] | None:
-        """Put a message behind those that wait to be sent; see `ReportingBus.hand_over`."""
+        """Queue a message for sending; see `ReportingBus.hand_over`."""
         target = self._subjects.get(subject)
         if target is None:
             target = self._admit(subject)
         client = self._client
         if headers is not None and (type(headers) is RawHeaders or headers):
-            # The headers of an event are written out already.
+            # The headers of an event are already encoded.
             block = headers.raw if type(headers) is RawHeaders else encode_headers(headers)
             size = len(block) + len(payload)
             frame = b"HPUB %b %d %d\r\n%b%b\r\n" % (target, len(block), size, block, payload)
@@ -176,13 +176,13 @@ class NatsBus(ReportingBus):
         return self._room(client.taken_bytes) if client.send(frame) else None
 
     async def _room(self, end: int) -> None:
-        """Wait until there is room for more.
+        """Wait until the send buffer has space.
 
         Args:
-            end: Where what was given to the client last ends.
+            end: Position of the end of the last frame given to the client.
 
         Raises:
-            BusClosedError: The bus was closed before that was sent.
+            BusClosedError: The bus was closed before that frame was sent.
         """
         client = self._client
         await client.room()
@@ -220,12 +220,12 @@ class NatsBus(ReportingBus):
     async def subscribe(
         self, subject: str, handler: MessageHandler, *, queue_group: str = ""
     ) -> Subscription:
-        """Run ``handler`` for every message on ``subject`` from now on; see `Bus.subscribe`.
+        """Run ``handler`` for every message on ``subject``; see `Bus.subscribe`.
 
         Raises:
-            SubjectError: The subject is none.
+            SubjectError: The subject is invalid.
             BusPermissionError: The server forbids the subject.
-            BusTimeoutError: The server did not confirm it in time.
+            BusTimeoutError: The server did not confirm in time.
             BusClosedError: The bus was closed.
         """
         check_pattern(subject)
@@ -282,11 +282,11 @@ class NatsBus(ReportingBus):
         self._forget(subscription)
 
     async def flush(self, timeout_seconds: float = 5.0) -> None:
-        """Wait until the server has processed all that was published before; see `Bus.flush`.
+        """Wait until the server has processed all earlier publishes; see `Bus.flush`.
 
         Raises:
             BusTimeoutError: It did not say so in time, or the connection was lost meanwhile.
-            BusPermissionError: It refused a subject since the last flush.
+            BusPermissionError: The server refused a subject since the last flush.
             BusClosedError: The bus was closed.
         """
         await self._sync(timeout_seconds)
@@ -317,13 +317,13 @@ class NatsBus(ReportingBus):
             )
 
     async def wait_for_reconnect(self, seconds: float) -> bool:
-        """Wait until a lost connection is back, or the bus is closed.
+        """Wait until a lost connection is restored, or the bus is closed.
 
         Args:
-            seconds: How long at most.
+            seconds: Maximum time to wait.
 
         Returns:
-            Whether it is back; no when the time is over.
+            Whether the connection is restored; false after the timeout.
         """
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reconnected.add(waiting)
@@ -339,12 +339,12 @@ class NatsBus(ReportingBus):
                 waiting.set_result(None)
 
     async def drain(self) -> None:
-        """Handle what has arrived, flush and close; see `Bus.drain`."""
+        """Handle the messages that have arrived, flush and close; see `Bus.drain`."""
         for subscription in self._subscriptions.values():
             subscription.leave_out(asyncio.current_task())
         if self._drain is None:
             self._drain = asyncio.get_running_loop().create_task(self._drain_now())
-        # Shielded, since a second caller may wait for it too.
+        # Shielded, since a second caller may be waiting for the same drain.
         await asyncio.shield(self._drain)
 
     async def _drain_now(self) -> None:
@@ -369,10 +369,10 @@ class NatsBus(ReportingBus):
         await self.close()
 
     async def close(self) -> None:
-        """Close at once. Closing twice does no harm."""
+        """Close at once. Closing twice has no effect."""
         self._own_close = True
         self._incidents.end()
-        self._connected.set()  # Those who wait for a connection see that there will be none.
+        self._connected.set()  # Wake the callers that wait for a reconnect.
         self._wake()
         subscriptions = list(self._subscriptions.values())
         self._subscriptions.clear()
@@ -392,7 +392,7 @@ class NatsBus(ReportingBus):
             )
             self.report(Incident(IncidentKind.GAP, detail))
 
-    # What the client tells
+    # Callbacks of the client
 
     def _on_refusal(self, text: str) -> None:
         found = _REFUSED.search(text)

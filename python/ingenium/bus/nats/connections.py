@@ -1,4 +1,4 @@
-"""Asks a server who is connected to the account of a connection."""
+"""Query the connections of an account from the server."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["CONNECTION_LIMIT", "account_connections"]
 
 CONNECTION_LIMIT = 1024
 _TIMEOUT_SECONDS = 2.0
-# Every account may ask this about itself, on every server since 2.8.
+# Allowed for every account about itself, on servers since 2.8.
 _SUBJECT = "$SYS.REQ.ACCOUNT.PING.CONNZ"
 
 
 async def account_connections(bus: NatsBus) -> list[Mapping[str, Any]] | None:
-    """Return the connections of an account, as the server's ``/connz`` describes them.
+    """Return the connections of an account, in the format of the server's ``/connz``.
 
     Returns:
-        Of the server that answers first, with subscriptions; ``None`` when none answers.
+        The answer of the first server, with subscriptions; ``None`` without an answer.
     """
     options = {"subscriptions": True, "auth": True, "limit": CONNECTION_LIMIT}
     try:
@@ -31,6 +31,6 @@ async def account_connections(bus: NatsBus) -> list[Mapping[str, Any]] | None:
         )
         return list(json.loads(answer.data)["data"]["connections"] or ())
     except (NatsError, TimeoutError, ValueError, KeyError, TypeError):
-        # A user that may not ask is no reason for the next flush to fail.
+        # Clear the refusal, so that the next flush does not raise for it.
         bus.refused(_SUBJECT)
         return None

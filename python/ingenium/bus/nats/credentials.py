@@ -1,4 +1,4 @@
-"""How to prove to a server who one is, and how to know the server, from files."""
+"""Load credentials and TLS settings from files."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _KINDS = (
 def options_for(
     settings: Settings, role: str, options: NatsOptions | None = None, *, component: str = ""
 ) -> NatsOptions:
-    """Return how a role connects to the server that the settings name.
+    """Return the connection options of a role for the configured server.
 
     Args:
-        settings: Name files of credentials, authorities and certificates.
-        role: One of `ingenium.nats_server.accounts.ROLES`; empty when it is not known.
-        options: What they say goes before the settings.
-        component: The component that connects, which may have credentials of its own.
+        settings: Settings with the paths of credentials, authorities and certificates.
+        role: One of `ingenium.nats_server.accounts.ROLES`; empty if unknown.
+        options: Options that take precedence over the settings.
+        component: The connecting component, which may have its own credentials.
 
     Raises:
         BusConnectError: A file cannot be read.
-        ConfigError: The content type is none of ours.
+        ConfigError: The content type is unknown.
     """
     own = settings.for_role(role, component) if role else settings
     options = options or NatsOptions()
@@ -65,15 +65,15 @@ def options_for(
 def tls_context(
     ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None
 ) -> ssl.SSLContext:
-    """Return how to check a server's certificate, and which one to show.
+    """Return the TLS context: trusted authorities and own certificate.
 
     Args:
-        ca_file: Certificates of the authorities to trust, PEM; the system's when left out.
-        certificate_file: Own certificate and those above it, PEM, for a server that asks for one.
-        key_file: Its private key, PEM; in ``certificate_file`` when left out.
+        ca_file: Certificates of the trusted authorities, PEM; those of the system by default.
+        certificate_file: Own certificate chain, PEM, for a server that requires one.
+        key_file: Private key, PEM; in ``certificate_file`` by default.
 
     Raises:
-        BusConnectError: A file cannot be read, or makes no sense.
+        BusConnectError: A file cannot be read or is invalid.
     """
     for path in (ca_file, certificate_file, key_file):
         if path is not None and not path.is_file():
@@ -84,7 +84,7 @@ def tls_context(
         raise BusConnectError(f"{ca_file} holds no certificates in PEM form: {error}") from error
     if certificate_file is not None:
         try:
-            # Without this a key with a passphrase would be asked for at the terminal.
+            # Without this OpenSSL would prompt for the passphrase of a key.
             context.load_cert_chain(certificate_file, key_file, password=lambda: "")
         except (OSError, ValueError) as error:
             raise BusConnectError(
@@ -95,14 +95,14 @@ def tls_context(
 
 
 def read_credentials(path: Path) -> dict[str, Any]:
-    """Return the settings of nats-py for a file of credentials.
+    """Return the nats-py options for a credentials file.
 
     Args:
-        path: A ``.creds`` file, a file with the seed of an nkey, or one with ``user:password``.
+        path: A ``.creds`` file, a file with an nkey seed, or a file with ``user:password``.
 
     Raises:
-        BusConnectError: It cannot be read, or holds none of these; the text repeats nothing of it.
-        MissingDependencyError: Keys need a library that is not installed.
+        BusConnectError: The file cannot be read or has another format; the text never quotes it.
+        MissingDependencyError: The library for keys is not installed.
     """
     try:
         with path.open("rb") as file:
@@ -133,12 +133,12 @@ def _check_seed(path: Path, seed: str) -> None:
     try:
         nkeys.from_seed(bytearray(seed.encode())).wipe()
     except (nkeys.NkeysError, ValueError):
-        # The reason may repeat what it could not read.
+        # The reason may quote the content of the file.
         raise BusConnectError(f"{path} holds a seed that is none: {_KINDS}") from None
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself."""
+    """Return whether a host is a loopback address."""
     if host == "localhost":
         return True
     try:
@@ -148,10 +148,10 @@ def is_loopback(host: str) -> bool:
 
 
 def check_encrypted(address: Address, options: NatsOptions) -> None:
-    """Refuse to send passwords and orders over a network for all to read and change.
+    """Refuse unencrypted connections to other machines.
 
     Raises:
-        BusConnectError: A server is on another machine, and its address does not ask for TLS.
+        BusConnectError: A server is on another machine, and its address is not ``tls://``.
     """
     if options.tls is not None or options.allow_plaintext:
         return

@@ -1,4 +1,4 @@
-"""The first connection to a NATS server, bounded in time and honest about why it failed."""
+"""First connection to a NATS server, bounded in time, with the reason of a failure."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _Callback = Callable[[], Awaitable[None]]
 
 
 class _Progress:
-    """What the client's error callback tells: nats-py itself goes on trying in silence.
+    """Collects errors of connection attempts, which nats-py retries silently.
 
     Args:
-        client: Takes note of later errors.
+        client: Receives later errors.
         address: Where to.
-        seconds: How long the first connection may take.
+        seconds: Timeout of the first connection.
     """
 
     def __init__(self, client: SafeClient, address: Address, seconds: float) -> None:
@@ -43,14 +43,14 @@ class _Progress:
         self.hopeless: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def on_error(self, error: Exception) -> None:
-        """Take an error of the client's; called within its read loop, so it must not wait."""
+        """Record an error; called within the read loop of the client, so it must not wait."""
         self._client.note_error(error)
         if self.connected:
             _log.debug("%s: %s", self._address.text, reason_of(error))
             return
         if self.hopeless.done():
-            return  # What comes now is the noise of the connection's end.
-        # One of several servers that is hopeless says nothing about the others.
+            return  # Errors after this point only follow from closing the connection.
+        # A final error of one server of a cluster says nothing about the others.
         final = is_final(error) and len(self._address.servers) == 1
         if self.last_error is None and not final:
             _log.warning(
@@ -64,7 +64,7 @@ class _Progress:
             self.hopeless.set_result(None)
 
     def note(self, error: BaseException) -> None:
-        """Keep an error as the reason; of several attempts, one that says why goes first."""
+        """Keep an error as the reason, preferring one that explains the failure."""
         if self.last_error is None or not is_hang_up(error):
             self.last_error = error
 
@@ -82,18 +82,18 @@ async def first_connect(
     """Connect a client.
 
     Args:
-        client: A new one.
+        client: A new client.
         address: Where to.
         name: Of the connection.
         options: Settings.
-        on_disconnected: Called when the connection is lost, and when it is closed.
-        on_reconnected: Called when there is one again.
-        on_closed: Called when there will be none again.
+        on_disconnected: Called when the connection is lost or closed.
+        on_reconnected: Called after a reconnect.
+        on_closed: Called when the connection is closed for good.
 
     Raises:
-        BusConnectError: It failed, or took too long, or would not be encrypted; the client is
+        BusConnectError: The connection failed, timed out or would be unencrypted; the client is
             closed.
-        MissingDependencyError: The credentials need a library that is not installed.
+        MissingDependencyError: The library for the credentials is not installed.
     """
     check_encrypted(address, options)
     client.plaintext_elsewhere = options.allow_plaintext
@@ -143,7 +143,7 @@ def _settings(address: Address, name: str, options: NatsOptions) -> dict[str, An
         "servers": list(address.servers),
         "name": name,
         "connect_timeout": min(_ATTEMPT_SECONDS, options.connect_timeout_seconds),
-        # The client adds a delay of its own, which grows.
+        # The client adds its own growing delay.
         "reconnect_time_wait": 0.01,
         "max_reconnect_attempts": -1,
         "ping_interval": options.ping_interval_seconds,
@@ -162,6 +162,6 @@ def _settings(address: Address, name: str, options: NatsOptions) -> dict[str, An
     if options.tls is not None:
         settings["tls"] = options.tls
     elif any(server.startswith("tls:") for server in address.servers):
-        # With it in its settings, the client goes on with no server that offers none.
+        # With a TLS context set, the client refuses servers without TLS.
         settings["tls"] = ssl.create_default_context()
     return settings

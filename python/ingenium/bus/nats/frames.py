@@ -1,4 +1,4 @@
-"""Reads the frames that a NATS server sends.
+"""Parser of the frames that a NATS server sends.
 
 nats-py's own parser searches each frame with regular expressions that take a vertical tab or a
 form feed for the end of a subject. A publisher may put either into a subject, and can so make a
@@ -18,19 +18,19 @@ from nats.errors import ProtocolError
 __all__ = ["Deliver", "FrameParser", "FrameReader", "Listener"]
 
 Deliver = Callable[[bytes, bytes, bytes, bytes], None]
-"""Takes subject, reply subject, headers and payload of a message; must not raise."""
+"""Receives subject, reply subject, headers and payload of a message; must not raise."""
 
-_MAX_LINE = 1_048_576  # An INFO that names a large cluster's servers is the longest line.
+_MAX_LINE = 1_048_576  # The longest line is an INFO with the servers of a large cluster.
 _MAX_FRAME = 256 * 1_048_576
 
 
 class Listener:
-    """What nats-py has to know of a subscription to renew it after a reconnect.
+    """Data that nats-py needs to renew a subscription after a reconnect.
 
     Args:
         subject: Subject or wildcard.
         queue_group: Empty for none.
-        deliver: Takes its messages.
+        deliver: Receives the messages.
     """
 
     # The names are those of nats-py's own Subscription, which it reads when it reconnects and
@@ -51,7 +51,7 @@ class Listener:
 
 
 class FrameReader(Protocol):
-    """What the parser calls: the client."""
+    """Callbacks of the parser, implemented by the client."""
 
     deliveries: dict[bytes, Deliver]
 
@@ -69,10 +69,10 @@ class FrameReader(Protocol):
 
 
 class FrameParser:
-    """Takes the bytes of a connection apart.
+    """Incremental parser of the bytes of a connection.
 
     Args:
-        client: Gets what was read; messages go to its ``deliveries`` by subscription.
+        client: Receives parsed frames; messages go to its ``deliveries`` by subscription.
     """
 
     def __init__(self, client: FrameReader) -> None:
@@ -81,17 +81,17 @@ class FrameParser:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was read of an unfinished frame: the connection is a new one."""
+        """Discard an unfinished frame, for a new connection."""
         self._resets += 1
         self._held: list[bytes] = []
         self._held_size = 0
         self._needed = 0
 
     async def parse(self, data: bytes = b"") -> None:
-        """Read what has arrived.
+        """Parse received bytes.
 
         Raises:
-            ProtocolError: It is not what a NATS server sends.
+            ProtocolError: The bytes are not valid NATS protocol.
         """
         if self._held:
             self._held.append(data)

@@ -1,4 +1,4 @@
-"""Takes messages from a server, and passes on only those that belong to the subscription."""
+"""Receive messages, and pass on only those whose subject matches the subscription."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 def deliver_to(bus: ReportingBus, subscription: QueuedSubscription, space: SubjectSpace) -> Deliver:
-    """Return what takes the messages of a subscription as they are on the wire.
+    """Return the receiver of raw messages of a subscription.
 
-    A message whose subject cannot be read, or is none that was subscribed to, becomes a dead
-    letter. A server delivers the latter when somebody has it answer onto a foreign subject, as a
-    way around what he may publish.
+    A message whose subject is unreadable or does not match the subscription becomes a dead letter.
+    The latter arrives when a user has the server reply to a foreign subject, to get around publish
+    permissions.
 
     Args:
-        bus: Where the subscription is.
-        subscription: Gets the messages.
-        space: Where the subjects are on the server.
+        bus: Bus of the subscription.
+        subscription: Receives the messages.
+        space: Subject space on the server.
     """
-    # Reading a subject and holding it against the pattern once is enough.
+    # Cached: decoding a subject and matching the pattern once is enough.
     names: dict[bytes, str] = {}
     offer = subscription.offer
 
@@ -69,8 +69,8 @@ def _read(
             return space.from_server(name)
         message = Message(name, payload)
         problem = (
-            f"a message of {name[:80]!r} was sent on to who listens to {pattern!r}: somebody "
-            "tries to get around what he may publish"
+            f"a message of {name[:80]!r} was redirected to subscribers of {pattern!r}: a "
+            "client tries to get around its publish permissions"
         )
     bus.refuse_soon(message, DecodeError("message", "", problem))
     return None

@@ -1,4 +1,4 @@
-"""What streams and consumers on a server say of themselves, to who looks with NATS tools."""
+"""Descriptions and metadata of streams and consumers, for NATS tools."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["NO_LABELS", "Labels"]
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Whose something on the server is.
+    """Owner of a stream or consumer.
 
     Attributes:
         app: Name of the app; empty if unknown.
-        component: Name of the component; empty for what belongs to all of them.
-        role: Its role.
+        component: Name of the component; empty for something shared by all.
+        role: Role of the component.
     """
 
     app: str = ""
@@ -24,13 +24,13 @@ class Labels:
     def metadata(self, purpose: str) -> dict[str, str]:
         """Return metadata of a stream or consumer: ``app``, ``component``, ``role``, ``purpose``.
 
-        Servers before 2.10 know no metadata, and pass over it.
+        Servers before 2.10 ignore metadata.
         """
         labels = {"app": self.app, "component": self.component, "role": self.role}
         return {name: text for name, text in labels.items() if text} | {"purpose": purpose}
 
     def describe(self, text: str) -> str:
-        """Return a description: whose it is, and what it does."""
+        """Return a description with owner and purpose."""
         who = " ".join(filter(None, (self.role, self.component)))
         if self.app:
             who = f"{who} of app {self.app}" if who else f"app {self.app}"

@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 class NatsLease(TimedLease):
-    """A lease in a bucket; made by `open_lease`."""
+    """Lease in a key-value bucket; created by `open_lease`."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class NatsLease(TimedLease):
                 self._bus, f"tell of lease {self.key}", lambda: self._bucket.get(self._name)
             )
         except KeyNotFoundError as error:
-            # Somebody may have deleted it by hand; the next one is written over that.
+            # The key may have been deleted by hand; the next value replaces the delete marker.
             return NOBODY, (error.entry.revision or 0) if error.entry else 0
         return msgspec.json.decode(found.value or b"", type=Holder), found.revision or 0
 
@@ -82,23 +82,23 @@ async def open_lease(
     may_lapse: bool = False,
     cure: str = ONE_ONLY,
 ) -> Lease | None:
-    """Return the lease of a key, not acquired yet.
+    """Return the lease of a key, not yet acquired.
 
     Args:
-        bus: The connection.
-        key: What it is for, such as ``"executor.U12345"``.
-        ttl_seconds: How long it lasts; the same for all on a server.
-        holder: Who asks; this process when left out.
+        bus: Connection to the server.
+        key: Key, such as ``"executor.U12345"``.
+        ttl_seconds: Duration; equal for all leases on a server.
+        holder: Requester of the lease; this process by default.
         may_lapse: See `TimedLease`.
-        cure: What to do when another one has it, as the end of the error.
+        cure: Advice for the error when another process holds the lease.
 
     Returns:
-        The lease; ``None`` on a server without JetStream, which can keep none.
+        The lease; ``None`` on a server without JetStream.
 
     Raises:
-        StreamError: The server makes no bucket for it.
-        BusTimeoutError: It does not answer.
-        BusPermissionError: It forbids this user to.
+        StreamError: The server does not create the bucket.
+        BusTimeoutError: The server does not answer.
+        BusPermissionError: The user may not do this.
     """
     if not await has_streams(bus):
         return None
@@ -120,16 +120,16 @@ async def open_lease(
 
 
 async def find_holder(bus: NatsBus, key: str) -> Holder:
-    """Return who has a lease that JetStream keeps; `NOBODY` if nobody has it.
+    """Return the holder of a lease in JetStream; `NOBODY` without a holder.
 
     Args:
-        bus: The connection.
-        key: What it is for.
+        bus: Connection to the server.
+        key: Key of the lease.
 
     Raises:
-        StreamError: The server does not tell.
-        BusTimeoutError: It does not answer.
-        BusPermissionError: It forbids this user to ask.
+        StreamError: The server reports an error.
+        BusTimeoutError: The server does not answer.
+        BusPermissionError: The server denies this request to the user.
     """
     js = bus.client.jetstream(timeout=CALL_SECONDS)
 

@@ -1,4 +1,4 @@
-"""How much memory the machine has, and what of it market data may take on a server."""
+"""Memory of the machine, and the share of it for market data on a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def machine_memory() -> int:
-    """Return the bytes of memory of this machine, or of the container that this runs in."""
+    """Return the memory of this machine or container, in bytes."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         return min(machine, int(_CGROUP_LIMIT.read_text("ascii")))
@@ -24,19 +24,20 @@ def machine_memory() -> int:
 
 
 def data_bytes(memory: int) -> int:
-    """Return the bytes of market data that a stream in memory keeps.
+    """Return the size limit of the in-memory stream of market data, in bytes.
 
-    A server needs about two times as much for it, up to five in a flood, and with accounts it has
-    two such streams. So 32 MiB may become 300 MiB, and less on a machine of less than 1 GiB.
+    A server needs about twice that memory, up to five times under load, and with accounts it has
+    two such streams. 32 MiB may therefore become 300 MiB; the limit is lower on a machine with less
+    than 1 GiB.
 
     Args:
-        memory: What the machine has, bytes.
+        memory: Memory of the machine, bytes.
     """
     return max(_LEAST_BYTES, min(_MOST_BYTES, memory // _PART))
 
 
 def server_environment() -> dict[str, str]:
-    """Return the environment of an embedded server, whose memory other programs need too."""
-    # Settings of the Go runtime; who has set them knows better.
+    """Return the environment of an embedded server, with its memory use limited."""
+    # Settings of the Go runtime; values of the user take precedence.
     settings = {"GOGC": "50", "GOMEMLIMIT": str(machine_memory() // 4)}
     return settings | dict(os.environ)

@@ -1,6 +1,6 @@
 """nats-py's client with its faults repaired. Only this module and `frames` know its internals.
 
-Each override below says which fault of nats-py 2.16.0 it repairs; the tests in
+Each override below states the fault of nats-py 2.16.0 that it repairs; the tests in
 ``tests/integration/test_nats_faults.py`` and ``test_nats_connection.py`` fail without it. The
 version is pinned for that reason.
 """
@@ -29,21 +29,21 @@ _PING = b"PING\r\n"
 _WRITE_CHUNK = 32_768
 _READ_BYTES = 131_072
 _FIRST_DELAY_SECONDS = 0.1
-# A server that comes back is found within half a second, however long it was away.
+# A server that returns is found within half a second, however long it was away.
 _LONGEST_DELAY_SECONDS = 0.5
 
-# Of a server that comes back with other users; one refusal may be a server that is still starting.
+# Refusals before giving up: a single one may come from a server that is still starting.
 _REFUSALS_BEFORE_CLOSE = 2
 
 
 def is_authorization_error(error: BaseException | str) -> bool:
-    """Tell whether a server refused the credentials."""
+    """Return whether a server refused the credentials."""
     text = str(error).lower()
     return "authorization violation" in text or "authentication revoked" in text
 
 
 class _WideTransport(TcpTransport):
-    """Reads what has arrived in one piece.
+    """Transport that reads all received bytes at once.
 
     nats-py reads 32 KiB at a time; asyncio then stops and starts the socket for every burst.
     """
@@ -53,13 +53,13 @@ class _WideTransport(TcpTransport):
 
 
 class SafeClient(Client):
-    """A client of a NATS server that does not go silent.
+    """NATS client that reports every lost connection instead of going silent.
 
     Attributes:
-        deliveries: Where messages go, by subscription id as it is on the wire.
-        on_refusal: Called with what the server says when it refuses a subject.
-        plaintext_elsewhere: Whether servers on other machines may be spoken to without TLS.
-        reason: Why the connection was lost or closed, in the server's or the system's words.
+        deliveries: Receivers of messages, by subscription id as on the wire.
+        on_refusal: Called with the server's text when it refuses a subject.
+        plaintext_elsewhere: Whether connections to other machines may lack TLS.
+        reason: Reason for the lost or closed connection, from the server or the system.
     """
 
     def __init__(self) -> None:
@@ -81,32 +81,32 @@ class SafeClient(Client):
 
     @property
     def is_up(self) -> bool:
-        """Whether what is sent now goes out now."""
+        """Whether frames are sent immediately."""
         return self._status == _CONNECTED or self.is_draining
 
     @property
     def buffered_bytes(self) -> int:
-        """How much waits to be written."""
+        """Bytes waiting to be written."""
         return self._pending_data_size
 
     @property
     def taken_bytes(self) -> int:
-        """How much was ever given to `send`: where the last frame of it ends."""
+        """Total bytes given to `send`: the position of the end of the last frame."""
         return self._taken
 
     @property
     def unsent_bytes(self) -> int:
-        """How much of it had not gone out when the connection was closed."""
+        """Bytes that were not sent when the connection was closed."""
         return self._unsent
 
     def send(self, frame: bytes) -> bool:
-        """Put a frame behind those that wait to be written.
+        """Queue a frame for writing.
 
-        nats-py hands each message to a task over a queue. Here all frames of one turn of the
-        event loop go out in one write.
+        nats-py passes each message to a task through a queue. Here all frames of one iteration of
+        the event loop go out in one write.
 
         Returns:
-            Whether so much was waiting that the caller should await `room`.
+            Whether the buffer is so full that the caller should await `room`.
         """
         self._pending.append(frame)
         size = len(frame)
@@ -125,29 +125,29 @@ class SafeClient(Client):
         self.write_pending()
 
     def write_pending(self) -> None:
-        """Write all frames that wait, unless there is no connection."""
+        """Write all queued frames if connected."""
         if self._pending and self.is_up and self._transport is not None:
             pending, self._pending = self._pending, []
             self._pending_data_size = 0
             self._transport.writelines(pending)
 
     async def room(self) -> None:
-        """Wait until the system has taken most of what was written, and let others run."""
+        """Wait until the system has accepted most written bytes, and yield to other tasks."""
         if self.is_up and self._transport is not None:
-            # A connection that ends meanwhile is reported by the read loop.
+            # The read loop reports a connection that ends here.
             with contextlib.suppress(OSError):
                 await self._transport.drain()  # type: ignore[no-untyped-call]
         await asyncio.sleep(0)
 
     def _count_unsent(self) -> None:
-        """Count what waits to go out and never will."""
+        """Count the queued bytes that will never be sent."""
         writer = getattr(self._transport, "_io_writer", None)
         waiting = 0 if writer is None else writer.transport.get_write_buffer_size()
         self._unsent = self._pending_data_size + waiting
 
     async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
-        # nats-py writes PING ahead of the messages that still wait in its queue, so that the
-        # answer to a flush proves nothing about them.
+        # nats-py writes PING ahead of the messages that are still in its queue, so that the answer
+        # to a flush proves nothing about them.
         if future is None:
             future = asyncio.get_running_loop().create_future()
         self._pongs.append(future)
@@ -156,10 +156,10 @@ class SafeClient(Client):
         self.write_pending()
 
     async def ping(self) -> bool:
-        """Wait for the server's answer to a PING behind all that was sent.
+        """Wait for the answer to a PING sent after all earlier frames.
 
         Returns:
-            Whether it came; no means that the connection was lost meanwhile.
+            Whether the answer came; false if the connection was lost.
         """
         future = asyncio.get_running_loop().create_future()
         await self._send_ping(future)
@@ -168,9 +168,9 @@ class SafeClient(Client):
     # Listening
 
     async def request(self, *arguments: Any, **options: Any) -> Msg:
-        """Ask for something, and stay canceled where that meets the answer.
+        """Send a request; a cancel that arrives with the answer is kept.
 
-        nats-py waits by `asyncio.wait_for`, which in Python 3.11 forgets a cancel then.
+        nats-py uses `asyncio.wait_for`, which in Python 3.11 loses such a cancel.
         """
         task = asyncio.current_task()
         before = 0 if task is None else task.cancelling()
@@ -181,11 +181,11 @@ class SafeClient(Client):
 
     @property
     def inbox_prefix(self) -> str:
-        """What the subjects begin with on which answers come."""
+        """Prefix of the reply subjects."""
         return self._inbox_prefix.decode()
 
     def listen(self, subject: str, queue_group: str, deliver: Deliver) -> int:
-        """Subscribe, now or when there is a connection; return the subscription's id."""
+        """Subscribe, now or once connected; return the subscription's id."""
         self._sid += 1
         sid = self._sid
         self._subs[sid] = Listener(subject, queue_group, deliver)  # type: ignore[assignment]
@@ -195,20 +195,20 @@ class SafeClient(Client):
         return sid
 
     def unsubscribe(self, sid: int) -> None:
-        """Tell the server to send no more; what it has sent already still arrives."""
+        """Unsubscribe at the server; messages already sent still arrive."""
         if self._subs.pop(sid, None) is not None and self.is_up:
             self.send(b"UNSUB %d\r\n" % sid)
 
     def forget(self, sid: int) -> None:
-        """Deliver nothing more for a subscription."""
+        """Stop delivering messages of a subscription."""
         self.unsubscribe(sid)
         self.deliveries.pop(b"%d" % sid, None)
 
-    # What the server says
+    # Messages from the server
 
     async def _process_pong(self) -> None:
-        # The future of a flush that timed out is done; nats-py sets it again, which raises and
-        # ends the read loop while the client goes on saying that it is connected.
+        # The future of a flush that timed out is done; nats-py sets it again, which raises and ends
+        # the read loop while the client still claims to be connected.
         if self._pongs:
             future = self._pongs.pop(0)
             if not future.done():
@@ -219,15 +219,15 @@ class SafeClient(Client):
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
     ) -> None:
-        # One subject that is no UTF-8 ends the read loop of every nats-py client that hears it.
+        # One subject that is not UTF-8 ends the read loop of every nats-py client that receives it.
         try:
             await super()._process_msg(sid, subject, reply, data, headers)
         except Exception as error:  # noqa: BLE001 - a stranger's message must not end the loop
             await self._error_cb(errors.Error(f"nats: unreadable message on {subject!r}: {error}"))
 
     async def _process_err(self, err_msg: str) -> None:
-        # nats-py closes for good on whatever it does not know, among them a message that is too
-        # large, and lower-cases the subject of what it knows.
+        # nats-py closes for good on every error it does not know, such as a message that is too
+        # large, and lower-cases the subject in those it knows.
         text = err_msg.strip().strip("'")
         lowered = text.lower()
         if lowered.startswith(("permissions violation", "maximum subscriptions exceeded")):
@@ -247,7 +247,7 @@ class SafeClient(Client):
             )
 
     def note_error(self, error: Exception) -> None:
-        """Take note of what nats-py hands to its error callback."""
+        """Record an error from the nats-py error callback."""
         if self._status == Client.CLOSED:
             return
         self.reason = error
@@ -256,10 +256,10 @@ class SafeClient(Client):
             if self._refusals >= _REFUSALS_BEFORE_CLOSE:
                 self._close_for_good(error)
 
-    # The life of the connection
+    # Life cycle of the connection
 
     async def _read_loop(self) -> None:
-        # Whatever else ends the loop must end the connection too, or nobody would ever notice.
+        # Any other end of the loop must end the connection too, or it would go unnoticed.
         await super()._read_loop()
         ended = asyncio.current_task() is self._reading_task
         if ended and not (self.is_closed or self.is_reconnecting):
@@ -273,8 +273,8 @@ class SafeClient(Client):
     async def _attempt_reconnect(self) -> None:
         self._give_up_pongs()
         self._give_up_requests()
-        # nats-py waits until the old connection has sent what it holds: for ever, where the peer
-        # is gone without a word.
+        # nats-py waits until the old connection has sent its buffer, which never happens if the
+        # peer vanished.
         self.abort_transport()
         await super()._attempt_reconnect()
 
@@ -285,20 +285,20 @@ class SafeClient(Client):
         self._pongs = []
 
     def _give_up_requests(self) -> None:
-        # nats-py lets those wait for their whole time whose answer went to the old connection.
+        # nats-py lets requests whose answer went to the old connection wait for their full timeout.
         for future in list(self._resp_map.values()):
             if not future.done():
                 future.set_exception(errors.ConnectionReconnectingError())
-                future.exception()  # nobody waits for one that could not even be sent
+                future.exception()  # a request that was never sent has no waiter
 
     def abort_transport(self) -> None:
-        """End the connection without sending what waits."""
+        """End the connection without sending the buffer."""
         writer = getattr(self._transport, "_io_writer", None)
         if writer is not None:
             writer.transport.abort()
 
     async def _connect_to_server(self, s: Srv) -> None:
-        # Many clients must not come back to a server in step, nor a hundred times a second.
+        # Jitter, so that many clients do not reconnect in step or too often.
         delay = 0.0
         if s.reconnects:
             delay = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** min(s.reconnects, 8))
@@ -309,16 +309,16 @@ class SafeClient(Client):
         if not (
             self.plaintext_elsewhere or "tls" in self.options or is_loopback(s.uri.hostname or "")
         ):
-            # A server names others of its cluster, and nats-py takes its word.
+            # A server announces other servers of its cluster, and nats-py trusts it.
             raise errors.Error("nats: without TLS, only servers on this machine are spoken to")
-        # Of an attempt that failed in the handshake nats-py leaves the socket open.
+        # nats-py leaves the socket of a failed handshake open.
         self.abort_transport()
         s.last_attempt = time.monotonic()
         self._transport = _WideTransport()  # type: ignore[no-untyped-call]
         await self._transport.connect(s.uri, _READ_BYTES, self.options["connect_timeout"])
 
     def _connect_command(self) -> bytes:
-        # nats-py goes on without encryption where the URL asks for it and the server offers none.
+        # nats-py continues without encryption where the URL asks for TLS and the server has none.
         server = self._current_server
         wanted = "tls" in self.options or (server is not None and server.uri.scheme == "tls")
         if wanted and not self._server_info.get("tls_required"):
@@ -326,7 +326,7 @@ class SafeClient(Client):
         return super()._connect_command()
 
     async def _process_connect_init(self) -> None:
-        # A server that hangs up during the handshake leaves nats-py "connecting" for ever.
+        # A server that hangs up during the handshake leaves nats-py in the state "connecting".
         await super()._process_connect_init()
         if self._status != Client.CONNECTED:
             for task in (self._reading_task, self._ping_interval_task, self._flusher_task):
@@ -338,21 +338,21 @@ class SafeClient(Client):
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         if self._flush_queue is None:
-            return  # It was never begun, and nats-py's own close would not have that.
+            return  # The flusher was never started, and nats-py's close would raise.
         self._give_up_pongs()
         if self.is_up:
             self.write_pending()
         if status == Client.CLOSED:
-            # What could not be written never will be; nats-py's try would raise out of its close.
+            # Drop the unwritten bytes; nats-py would try to write them and raise from its close.
             self._pending = []
             self._pending_data_size = 0
         with contextlib.suppress(OSError):
             await super()._close(status, do_cbs)
 
     async def shut(self, timeout_seconds: float) -> None:
-        """Close within a time, whatever the peer does; what waits goes out if it can."""
+        """Close within a time limit; queued bytes are sent if possible."""
         if not (self.is_closed or self.is_up):
-            # nats-py writes what waits to the connection that is gone.
+            # nats-py would write the queue to the lost connection.
             self._count_unsent()
             self._pending, self._pending_data_size = [], 0
         try:
@@ -361,6 +361,6 @@ class SafeClient(Client):
             self._count_unsent()
             self.abort_transport()
         except OSError:
-            # The connection was lost while the rest of it went out.
+            # The connection was lost while the rest was being sent.
             self._unsent = max(self._unsent, 1)
             self.abort_transport()

@@ -1,4 +1,4 @@
-"""How to connect to a NATS server."""
+"""Options of a connection to a NATS server."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ _MIB = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class NatsOptions:
-    """Settings of a connection; the defaults suit a component on a loopback or local network.
+    """Options of a connection; the defaults suit a loopback or local network.
 
     Attributes:
-        user: User name; one in the URL is used when this is empty.
-        password: Its password.
-        token: A token, for a server that asks for one.
+        user: User name; if empty, the one in the URL is used.
+        password: Password of the user.
+        token: Token, for a server that requires one.
         credentials_file: A ``.creds`` file with a JWT and an nkey seed, a file with such a seed
             alone, or one with a line ``user:password``; read at each connection.
-        tls: How to check the server's certificate, and which one to show; the system's
-            authorities when left out and the address or the server asks for TLS.
-        allow_plaintext: Whether a server on another machine may be spoken to without TLS.
-        inbox_prefix: What the subjects begin with on which answers come.
-        connect_timeout_seconds: How long the first connection may take. A server that refuses
-            the connection may still be starting, so it is tried again within this time; wrong
-            credentials, an unknown host and a bad certificate fail at once.
-        flush_timeout_seconds: How long `subscribe` and `stop` wait for the server.
-        drain_timeout_seconds: How long `drain` may take, and `stop` wait for a handler.
-        reconnect_buffer_bytes: How much may be published while the connection is lost; it is
-            sent when there is one again. Orders must not come out of it minutes later: the
-            connection that carries them takes 0, and `publish` then raises `BusError` at once.
-        pending_bytes: How much may wait for one handler, payloads and 512 bytes a message. Beyond
-            it messages are dropped and reported as a gap. 256 MiB are 300,000 bars: a reader
-            that falls behind a replay at full speed has minutes to catch up, and a handler that
-            hangs cannot fill the machine.
-        ping_interval_seconds: How often a silent server is asked for a sign of life. After two
-            intervals without one the connection counts as lost.
-        content_type: The form in which events are published; JSON when left out. What arrives is
-            read in whatever form it says it has.
-        space: The subject space; that of the documented subjects when left out.
+        tls: TLS context; by default the system's authorities, if the address or the server requires
+            TLS.
+        allow_plaintext: Whether a connection to another machine may lack TLS.
+        inbox_prefix: Prefix of the reply subjects.
+        connect_timeout_seconds: Timeout of the first connection. A refused connection is retried
+            within this time, since the server may still be starting; wrong credentials, an unknown
+            host and a bad certificate fail at once.
+        flush_timeout_seconds: Maximum time that `subscribe` and `stop` wait for the server.
+        drain_timeout_seconds: Maximum time of `drain`, and that `stop` waits for a handler.
+        reconnect_buffer_bytes: Maximum bytes published while disconnected, which are sent after the
+            reconnect. Orders must not be sent minutes late: their connection uses 0, and `publish`
+            then raises `BusError` at once.
+        pending_bytes: Maximum bytes waiting for one handler: payloads plus 512 per message. Further
+            messages are dropped and reported as a gap. 256 MiB hold 300,000 bars: a slow reader of
+            a replay at full speed has minutes to catch up, and a hanging handler cannot fill the
+            memory.
+        ping_interval_seconds: Interval of PINGs to a silent server. After two intervals without an
+            answer the connection counts as lost.
+        content_type: Encoding of published events; JSON by default. Received messages are decoded
+            as they state.
+        space: Subject space; by default the documented subjects.
     """
 
     user: str = ""

@@ -1,4 +1,4 @@
-"""Asks a server for something of its streams, and says what became of it."""
+"""Requests to the JetStream API, with errors that state the outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingenium.errors import BusPermissionError, BusTimeoutError, NoListenerError
 __all__ = ["CALL_SECONDS", "call_server", "unanswered"]
 
 CALL_SECONDS = 2.0
-"""How long an answer may take."""
+"""Timeout of an answer."""
 
 _T = TypeVar("_T")
 
@@ -27,13 +27,13 @@ async def call_server(
     call: Callable[[], Awaitable[_T]],
     subject: str = "$JS.",
 ) -> _T:
-    """Ask the server.
+    """Send a request to the server.
 
     Raises:
-        APIError: It says something definite about the request.
-        BusPermissionError: It forbids the subject.
-        NoListenerError: Nobody takes what was asked: no stream, and no subscriber.
-        BusTimeoutError: No answer, or none of a stream: JetStream may still be starting.
+        APIError: The server returned a definite error.
+        BusPermissionError: The server forbids the subject.
+        NoListenerError: The request has no receiver: no stream and no subscriber.
+        BusTimeoutError: No answer, or no stream: JetStream may still be starting.
     """
     try:
         return await call()
@@ -50,13 +50,13 @@ async def call_server(
 
 
 def unanswered(bus: NatsBus, what: str, error: Exception, *subjects: str) -> Exception:
-    """Return what says why a server did not answer.
+    """Return the error that explains why a server did not answer.
 
     Args:
-        bus: The connection.
-        what: It was asked for, behind "did not".
-        error: What the client says.
-        subjects: Beginnings of the subjects that this needs, that of the request first.
+        bus: Connection to the server.
+        what: The request, as it follows "did not".
+        error: Error of the client.
+        subjects: Prefixes of the subjects that the request needs, its own first.
     """
     if isinstance(error, ConnectionReconnectingError):
         return BusTimeoutError(

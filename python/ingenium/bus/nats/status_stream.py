@@ -1,4 +1,4 @@
-"""The last status of each component, kept on the server, and questions for a new one."""
+"""Stream of the last status of each component, and requests for a new one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ingenium.subjects.names import observed_subject, status_subject
 __all__ = ["STATUS_STREAM", "KeptStatuses", "ask", "keep_statuses", "kept_statuses"]
 
 STATUS_STREAM = "INGENIUM_STATUS"
-"""Name of the stream, in memory, which keeps the last message of each subject."""
+"""Name of the in-memory stream that keeps the last message per subject."""
 
 _log = logging.getLogger("ingenium.bus")
 _MAX_BYTES = 4_194_304
@@ -33,10 +33,10 @@ _WEEK_SECONDS = 7 * 86_400
 
 
 class KeptStatuses(msgspec.Struct):
-    """What the server has kept.
+    """Statuses stored by the server.
 
     Attributes:
-        now: The present time by its clock; ``None`` when it does not say.
+        now: Current time by the server's clock; ``None`` if not stated.
         records: The last message of each subject.
     """
 
@@ -45,10 +45,10 @@ class KeptStatuses(msgspec.Struct):
 
 
 async def keep_statuses(bus: NatsBus) -> None:
-    """Let the server keep the last status of each component.
+    """Create the stream that keeps the last status of each component.
 
-    A server that will not is no reason not to trade: then a component that has died is only known
-    from the files beside it.
+    Trading does not depend on it: without the stream, a dead component is known only from its local
+    files.
     """
     js = bus.client.jetstream(timeout=CALL_SECONDS)
     name = bus.space.stream(STATUS_STREAM)
@@ -67,7 +67,8 @@ async def keep_statuses(bus: NatsBus) -> None:
         max_msg_size=_MAX_MESSAGE_BYTES,
         num_replicas=1,
         allow_direct=True,
-        # As for market data: who publishes may be of an account that must not name an answer.
+        # No acknowledgements, as for market data: publishers choose the reply subject, and may be
+        # of an untrusted account.
         no_ack=True,
     )
     try:
@@ -80,7 +81,7 @@ async def keep_statuses(bus: NatsBus) -> None:
 
 
 async def kept_statuses(bus: NatsBus, app: str) -> KeptStatuses:
-    """Return what the server has kept of an app's components; nothing where it keeps none."""
+    """Return the stored statuses of an app's components; empty without the stream."""
     stream = NatsStream(bus, STATUS_STREAM)
     wanted = [bus.space.to_server(make(app, "*")) for make in (status_subject, observed_subject)]
     try:
@@ -106,17 +107,17 @@ async def _subjects(bus: NatsBus, pattern: str) -> list[str]:
 
 
 async def ask(bus: NatsBus, subject: str, seconds: float) -> bool:
-    """Send an empty message, and find out whether anybody is subscribed.
+    """Send an empty request, and return whether there is a subscriber.
 
-    What those who are say to it, they publish elsewhere.
+    Subscribers publish their answers on another subject.
 
     Args:
-        bus: The connection.
-        subject: Where to.
-        seconds: How long the server has to say that nobody is.
+        bus: Connection to the server.
+        subject: Subject of the request.
+        seconds: Time that the server has to report that there is no subscriber.
 
     Returns:
-        Whether somebody is, at the latest after that time.
+        Whether there is a subscriber, after that time at the latest.
     """
     try:
         await bus.client.request(bus.space.to_server(subject), b"", timeout=seconds)

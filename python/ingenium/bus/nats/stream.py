@@ -1,8 +1,8 @@
-"""Streams on a NATS server with JetStream, read by position and without acknowledgements.
+"""Streams on JetStream, read by position and without acknowledgements.
 
-A reader keeps its own position, in its own database, since the server's own memory of what was
-acknowledged does not survive being killed. So consumers here are throw-away: after anything that
-might have lost a message, the next one begins behind the last message that arrived.
+A reader stores its position in its own database, since a killed server forgets recent
+acknowledgements. Consumers are therefore disposable: after any possible loss of a message, a new
+consumer starts after the last message that arrived.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ _T = TypeVar("_T")
 
 
 class NatsStream(Stream):
-    """A stream on the server of a bus; see `ingenium.bus.nats.stream_layout.open_stream`.
+    """Stream on the server of a bus; see `ingenium.bus.nats.stream_layout.open_stream`.
 
     Args:
-        bus: The connection.
-        name: Of the stream.
-        labels: Who reads it.
+        bus: Connection to the server.
+        name: Name of the stream.
+        labels: Reader of the stream, for NATS tools.
     """
 
     def __init__(self, bus: NatsBus, name: str, labels: Labels = NO_LABELS) -> None:
@@ -75,7 +75,7 @@ class NatsStream(Stream):
     async def append(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     ) -> Appended:
-        """Publish a message and wait until it is kept; see `Stream.append`."""
+        """Publish a message and wait for the acknowledgement; see `Stream.append`."""
         headers = dict(headers or {})
         size = len(payload) + len(encode_headers(headers)) if headers else len(payload)
         if size > self._client.max_payload:
@@ -90,7 +90,7 @@ class NatsStream(Stream):
         try:
             ack = await self._call(
                 f"keep a message on {subject}",
-                # Made anew for each call, since nats-py changes it.
+                # Copied for each call, since nats-py modifies it.
                 lambda: self._js.publish(
                     self._space.to_server(subject),
                     payload,
@@ -114,12 +114,12 @@ class NatsStream(Stream):
         return await self._writer.write(messages)
 
     async def _check_same(self, sequence: int, sent: Message, identifier: str) -> None:
-        """Refuse an id that somebody else has used first, which would make a message vanish.
+        """Raise if another sender has used the id before, in which case the message was not kept.
 
-        Ids are functions of their cause. Who may publish on one subject of the stream can work out
-        the id that will come on another one, such as that of an order. A component whose ids have a
-        secret puts a hash of the message into its id, which is all that counts where the stream is
-        in another account.
+        Ids are functions of their cause. A user who may publish on one subject of the stream can
+        compute the next id on another subject, such as that of an order. A component with a secret
+        includes a keyed hash of the message in the id, which is sufficient where the stream is in
+        another account.
         """
 
         async def find() -> Message:
@@ -128,7 +128,9 @@ class NatsStream(Stream):
                 subject = self._space.from_server(found.subject or "")
                 return Message(subject, found.data or b"", dict(found.headers or {}))
             except NotFoundError:
-                return sent  # It fell out, or another account has the stream.
+                return (
+                    sent  # The message was removed by a limit, or the stream is in another account.
+                )
             except ServiceUnavailableError as error:
                 if error.err_code in _NO_STREAMS_HERE:
                     return sent
@@ -139,16 +141,16 @@ class NatsStream(Stream):
         except APIError as error:
             raise StreamError(f"stream {self.name} gives no message: {error}") from error
         if not same_content(kept, sent):
-            what = "" if kept.subject != sent.subject else ", which says something else"
+            what = "" if kept.subject != sent.subject else ", whose content differs"
             raise StreamError(
                 f"the message on {sent.subject} is not kept: its id {identifier!r} is that of "
-                f"message {sequence} on {kept.subject}{what}: somebody has sent it to make this "
-                "one vanish, or two programs send under one name; look at both, and stop one"
+                f"message {sequence} on {kept.subject}{what}: a sender has used that id to "
+                "suppress this one, or two programs send under one name; look at both, and stop one"
             )
 
     async def state(self) -> StreamState:
-        """Return what the stream holds; see `Stream.state`."""
-        # nats-py leaves out when a stream was made, so this asks for itself.
+        """Return the state of the stream; see `Stream.state`."""
+        # nats-py omits the creation time of a stream, so the request is sent directly.
         answer = await self._call(
             "tell of its stream",
             lambda: self._client.request(
@@ -173,11 +175,11 @@ class NatsStream(Stream):
         )
 
     async def pause(self, seconds: float) -> bool:
-        """Wait until the connection is back, or a time is over; see `Stream.pause`."""
+        """Wait until the connection is restored, or for a maximum time; see `Stream.pause`."""
         return await self._bus.wait_for_reconnect(seconds)
 
     async def at(self, sequence: int) -> Record | None:
-        """Return the message at a place; see `Stream.at`."""
+        """Return the message at a sequence; see `Stream.at`."""
         return await self._find(lambda: self._js.get_msg(self._server_name, sequence))
 
     async def last(self, subject: str) -> Record | None:
@@ -200,7 +202,7 @@ class NatsStream(Stream):
     async def read(
         self, subjects: Sequence[str], after: int, *, mark: str = ""
     ) -> AsyncGenerator[Record, None]:
-        """Yield what follows a position; see `Stream.read`."""
+        """Yield the messages after a position; see `Stream.read`."""
         async with aclosing(self.read_many(subjects, after, mark=mark)) as arriving:
             async for records in arriving:
                 for record in records:
@@ -209,7 +211,7 @@ class NatsStream(Stream):
     async def read_many(
         self, subjects: Sequence[str], after: int, *, mark: str = ""
     ) -> AsyncGenerator[list[Record], None]:
-        """Yield what follows a position, many at a time; see `Stream.read_many`."""
+        """Yield batches of messages after a position; see `Stream.read_many`."""
         created = ""
         is_of_these = False
         while True:
@@ -218,12 +220,12 @@ class NatsStream(Stream):
                 state = await self.state()
                 check_gap(self.name, state, after, created)
                 created = state.created
-                # The last one comes once more, to see that it is still in its place.
+                # The last message is read again, to check that it is still at its sequence.
                 comes_again = is_of_these and state.first <= after
                 await reader.start(after - 1 if comes_again else after)
                 if mark and not comes_again:
-                    # It may be on another subject. The consumer is there: what changes from now on
-                    # breaks it.
+                    # The last message may be on another subject. The consumer exists, so later
+                    # changes break it.
                     check_mark(self.name, after, mark, await self.at(after))
                 while True:
                     records = await reader.next()
@@ -248,7 +250,7 @@ class NatsStream(Stream):
 def _time_of(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
-    # Nine digits behind the point are more than Python reads.
+    # Python parses at most six decimals of a second, and the server sends nine.
     whole, _, fraction = text.removesuffix("Z").partition(".")
     try:
         return datetime.fromisoformat(f"{whole}.{fraction[:6]:0<6}+00:00")

@@ -1,4 +1,4 @@
-"""The two streams of a running app, and how they are made or checked."""
+"""Layout of the two streams of an app; creates and checks them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _log = logging.getLogger("ingenium.bus")
 _MIB = 1_048_576
 _CALL_SECONDS = 5.0
 _CALLS = "$JS."
-_NO_JETSTREAM = (10039, 10076)  # not enabled, for the account or at all
+_NO_JETSTREAM = (10039, 10076)  # JetStream is not enabled, for the account or the server
 _NAME_IN_USE = 10058
 _NO_ROOM = (10028, 10047)  # in memory, in files
 _SMALLEST_PART = 16
@@ -43,21 +43,21 @@ _BATCHES_SINCE = (2, 12)
 
 @dataclass(frozen=True, slots=True)
 class StreamLayout:
-    """How a stream has to be.
+    """Required configuration of a stream.
 
     Attributes:
-        name: Of the stream.
-        subjects: What it keeps.
-        in_files: Whether it outlives its server; in memory otherwise.
-        max_bytes: How much it keeps; the oldest falls out. A server reserves that when the stream
-            is made; where it has less room, the stream gets a half of it, a quarter, and so on down
-            to a sixteenth.
-        max_age_seconds: How long it keeps a message; 0 for no limit.
-        max_message_bytes: The largest message that it takes.
-        duplicate_window_seconds: How long an id is known, so that the same message is kept once.
-        is_final: Whether nobody may delete a message.
-        answers: Whether it acknowledges what it keeps.
-        description: What it is for, as the server shows it.
+        name: Name of the stream.
+        subjects: Subjects that it stores.
+        in_files: Whether it is stored in files, and survives a restart of the server; in memory
+            otherwise.
+        max_bytes: Size limit; the oldest messages are removed. The server reserves the space when
+            the stream is created; with less space available, the limit is halved up to four times.
+        max_age_seconds: Maximum age of a message; 0 for no limit.
+        max_message_bytes: Maximum size of a message.
+        duplicate_window_seconds: Time during which a message with a known id is a duplicate.
+        is_final: Whether deleting and purging messages is denied.
+        answers: Whether it acknowledges stored messages.
+        description: Purpose, shown by NATS tools.
     """
 
     name: str
@@ -72,14 +72,14 @@ class StreamLayout:
     description: str = ""
 
     def within(self, space: SubjectSpace) -> StreamLayout:
-        """Return the layout as it is on the server, for a subject space."""
+        """Return the layout within a subject space."""
         subjects = tuple(map(space.to_server, self.subjects))
         return replace(self, name=space.stream(self.name), subjects=subjects)
 
 
 MONEY_STREAM = StreamLayout(
     name="INGENIUM",
-    # One stream, so that signals, orders and executions have one order, which a replay repeats.
+    # One stream, so that signals, orders and executions have a total order, which a replay repeats.
     subjects=(
         SIGNAL,
         "ingenium.portfolio.>",
@@ -96,35 +96,35 @@ MONEY_STREAM = StreamLayout(
     is_final=True,
     description="Ingenium: signals, orders, executions, denials, dead letters, control",
 )
-"""Signals, orders, executions, denials, dead letters, and whether there is to be trading."""
+"""Signals, orders, executions, denials, dead letters and control events."""
 
 DATA_STREAM = StreamLayout(
     name="INGENIUM_DATA",
     subjects=(f"{DATA}.>",),
     in_files=False,
-    # The server needs about twice as much for it, and has one for portfolio and executor, and with
-    # accounts another one for strategies.
+    # The server needs about twice that memory, and with accounts has two such streams: for
+    # portfolio and executor, and for strategies.
     max_bytes=data_bytes(machine_memory()),
     max_age_seconds=86_400,
     max_message_bytes=65_536,
-    # An id takes as much memory as a bar, and data is not sent again: nobody acknowledges it.
+    # An id takes as much memory as a bar, and market data is never resent, since it is not
+    # acknowledged.
     duplicate_window_seconds=2,
     is_final=False,
-    # The one who sends data says where the answer goes. It would be published within the account
-    # of the stream, so a data source could reach the subject of orders.
+    # The sender of data chooses the reply subject. The acknowledgement would be published within
+    # the account of the stream, so a data source could publish on the subject of orders.
     answers=False,
     description="Ingenium: market data of the last day",
 )
-"""Market data of the last day, as far as there is room; it comes from plain publishes, and nothing
-is acknowledged."""
+"""Market data of the last day, within the size limit: plain publishes, not acknowledged."""
 
 
 async def has_streams(bus: NatsBus) -> bool:
-    """Whether the server, and the account on it, has JetStream.
+    """Return whether JetStream is enabled for the account.
 
     Raises:
-        BusTimeoutError: It does not answer.
-        BusPermissionError: It forbids this user to ask.
+        BusTimeoutError: The server does not answer.
+        BusPermissionError: The server denies this request to the user.
     """
     try:
         await bus.client.jetstream(timeout=_CALL_SECONDS).account_info()
@@ -144,14 +144,14 @@ async def has_streams(bus: NatsBus) -> bool:
 
 
 async def streams_on(bus: NatsBus, subject: str) -> list[str]:
-    """Return the names of the streams that keep a subject, or a part of a pattern.
+    """Return the names of the streams that store a subject or part of a pattern.
 
     Args:
-        bus: The connection.
-        subject: As components know it, such as ``"ingenium.>"``.
+        bus: Connection to the server.
+        subject: Subject without prefix, such as ``"ingenium.>"``.
 
     Returns:
-        Their names; empty on a server without JetStream.
+        Names of the streams; empty on a server without JetStream.
 
     Raises:
         BusError: The server does not answer.
@@ -169,19 +169,19 @@ async def streams_on(bus: NatsBus, subject: str) -> list[str]:
 async def open_stream(
     bus: NatsBus, layout: StreamLayout, labels: Labels = NO_LABELS, *, is_labeled: bool = False
 ) -> NatsStream:
-    """Make a stream, or make sure that the one that is there is as it should be.
+    """Create a stream, or check the configuration of the existing one.
 
     Args:
-        bus: The connection.
-        layout: How it should be.
-        labels: Who reads it.
-        is_labeled: Whether one that is there gets the description and metadata that a new one has,
-            and stays as it is in all else. The user needs the right to change streams.
+        bus: Connection to the server.
+        layout: Required configuration.
+        labels: Reader of the stream, for NATS tools.
+        is_labeled: Whether an existing stream gets the description and metadata of a new one,
+            without other changes. The user needs the right to update streams.
 
     Raises:
-        StreamError: Another one is in its place; the text says what differs.
+        StreamError: The existing stream differs; the text lists the differences.
         BusTimeoutError: The server does not answer.
-        BusPermissionError: It forbids this user to make or to see it.
+        BusPermissionError: The user may not create or read the stream.
     """
     stream = await _open(bus, layout, labels, is_made=True)
     if is_labeled:
@@ -190,12 +190,12 @@ async def open_stream(
 
 
 async def find_stream(bus: NatsBus, layout: StreamLayout) -> NatsStream:
-    """Return a stream that is there, as `open_stream` does, and make none.
+    """Return an existing stream, checked like `open_stream`; never creates one.
 
     Raises:
-        StreamError: There is none, or another one is in its place.
+        StreamError: The stream does not exist or differs.
         BusTimeoutError: The server does not answer.
-        BusPermissionError: It forbids this user to see it.
+        BusPermissionError: The user may not read the stream.
     """
     return await _open(bus, layout, NO_LABELS, is_made=False)
 
@@ -231,23 +231,23 @@ async def _open(bus: NatsBus, layout: StreamLayout, labels: Labels, *, is_made: 
 
 
 async def _label(bus: NatsBus, layout: StreamLayout, labels: Labels) -> None:
-    """Give a stream the description and metadata that a new one has, where it has others."""
+    """Update description and metadata of a stream if they differ."""
     name = layout.within(bus.space).name
     info = await _ask(bus, f"$JS.API.STREAM.INFO.{name}", {})
-    # As the server tells it: the client's own class would drop what it does not know.
+    # The raw configuration: the client's class would drop unknown fields.
     config: dict[str, Any] = info.get("config") or {}
     known = config.get("metadata") or {}
     wanted = {"description": layout.description, "metadata": known | _metadata(labels)}
     if not config or all(config.get(name) == value for name, value in wanted.items()):
         return
-    # A server that knows no metadata passes over it, so this happens there at each start.
+    # A server without metadata ignores them, so the update is repeated at each start.
     answer = await _ask(bus, f"$JS.API.STREAM.UPDATE.{name}", config | wanted)
     if "error" in answer:
         _log.info("stream %s keeps its description: %s", name, answer["error"].get("description"))
 
 
 def _metadata(labels: Labels) -> dict[str, str]:
-    # Of the app only: a stream is that of all its components.
+    # Only the app: a stream belongs to all its components.
     return Labels(labels.app).metadata("events")
 
 
@@ -275,7 +275,8 @@ async def _make(bus: NatsBus, js: Any, layout: StreamLayout, labels: Labels) -> 
         subjects=list(layout.subjects),
         storage=StorageType.FILE if layout.in_files else StorageType.MEMORY,
         retention=RetentionPolicy.LIMITS,
-        # New messages are never refused: a Go component publishes without waiting for an answer.
+        # Discard old rather than refuse new messages: a Go component publishes without waiting for
+        # an answer.
         discard=DiscardPolicy.OLD,
         max_bytes=layout.max_bytes,
         max_age=layout.max_age_seconds,
@@ -286,7 +287,7 @@ async def _make(bus: NatsBus, js: Any, layout: StreamLayout, labels: Labels) -> 
         deny_purge=layout.is_final,
         allow_direct=True,
         no_ack=not layout.answers,
-        # What a component sends together, the server writes to the disk together.
+        # A batch of a component is written to disk together.
         allow_atomic=True if layout.answers and _knows_batches(bus) else None,
     )
     while True:
@@ -299,7 +300,7 @@ async def _make(bus: NatsBus, js: Any, layout: StreamLayout, labels: Labels) -> 
                 continue
             if error.err_code != _NAME_IN_USE:
                 raise
-            # Another component has made it in this moment.
+            # Another component has just created it.
             made = await js.stream_info(layout.name)
             break
         if config.max_bytes != layout.max_bytes:
@@ -315,7 +316,7 @@ async def _make(bus: NatsBus, js: Any, layout: StreamLayout, labels: Labels) -> 
 
 
 def _no_room(layout: StreamLayout) -> str:
-    """Say what to do about a server that has too little room for a stream."""
+    """Return advice for a server without enough space for a stream."""
     what, setting = (
         ("disk", "max_file_store") if layout.in_files else ("memory", "max_memory_store")
     )
@@ -326,9 +327,9 @@ def _no_room(layout: StreamLayout) -> str:
 
 
 def _check(bus: NatsBus, layout: StreamLayout, info: StreamInfo) -> None:
-    """Refuse a stream that would lose what this one must keep.
+    """Refuse a stream whose configuration would lose messages.
 
-    A larger limit, more replicas or files in place of memory are an operator's good right.
+    Larger limits, more replicas, or files instead of memory are allowed.
     """
     config = info.config
     wrong: list[str] = []

@@ -1,4 +1,4 @@
-"""Reads a stream on a NATS server through a consumer that is thrown away."""
+"""Read a JetStream stream through a disposable consumer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DESCRIPTION = 4096
 _SUBJECTS_KNOWN = 1024
 _EXPIRES_SECONDS = 10
 _HEARTBEAT_SECONDS = 1
-# Three heartbeats: a consumer that is silent for so long is gone.
+# Three heartbeats: a consumer silent for longer is gone.
 _SILENCE_SECONDS = 3.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_HEADERS: Mapping[str, str] = {}
@@ -40,18 +40,18 @@ _Arrived = tuple[bytes, bytes, bytes, bytes]
 
 
 class BrokenError(Exception):
-    """A consumer that may have lost a message, or is gone."""
+    """The consumer may have lost a message, or is gone."""
 
 
 class StreamReader:
-    """One consumer of its own, from its making to its first sign of trouble.
+    """One consumer, used until its first failure.
 
     Args:
-        bus: The connection.
-        js: Makes the consumer.
+        bus: Connection to the server.
+        js: JetStream context that creates the consumer.
         stream: Name of the stream on the server.
-        subjects: What is wanted.
-        labels: Who reads.
+        subjects: Subjects to read.
+        labels: Reader, for NATS tools.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class StreamReader:
         self._wanted = 0
         self._delivered = 0
         self._broken = False
-        # Of most messages the subject is one of a few.
+        # Most messages have one of a few subjects.
         self._subjects_read: dict[bytes, str] = {}
 
     async def start(self, after: int) -> None:
-        """Make the consumer, and ask for what follows a position.
+        """Create the consumer, and request the messages after a position.
 
         Raises:
             StreamError: The stream cannot be read.
@@ -113,7 +113,7 @@ class StreamReader:
         self._ask()
 
     async def stop(self) -> None:
-        """Take the consumer away."""
+        """Delete the consumer."""
         self._bus.forget_incident(self._on_incident)
         if self._sid:
             self._client.forget(self._sid)
@@ -122,7 +122,7 @@ class StreamReader:
                 await self._js.delete_consumer(self._stream, self._consumer)
 
     def _on_incident(self, incident: Incident) -> None:
-        # The server gave the consumer what the old connection did not bring.
+        # The server counts messages as delivered that the old connection lost.
         if incident.kind in {IncidentKind.DISCONNECTED, IncidentKind.RECONNECTED}:
             self._broken = True
             self._woken.set()
@@ -137,7 +137,7 @@ class StreamReader:
         self._woken.set()
 
     def _ask_in_time(self) -> None:
-        # The server looks for the next messages while these are handled, and no more than twice
+        # Prefetch: the server looks up the next messages while these are handled, and at most twice
         # as many wait here.
         if not self._wanted and len(self._arrived) <= _BATCH:
             self._ask()
@@ -156,10 +156,10 @@ class StreamReader:
         )
 
     async def next(self) -> list[Record]:
-        """Return what has arrived, at least one message.
+        """Return the messages that have arrived, at least one.
 
         Raises:
-            BrokenError: There will be nothing more, or one went missing.
+            BrokenError: The consumer is gone, or a message is missing.
         """
         while True:
             if records := self._records():
@@ -175,7 +175,7 @@ class StreamReader:
                 raise BrokenError from None
 
     def _apply_answer(self, headers: bytes) -> None:
-        """Take note of what the server says in place of a message."""
+        """Process a status message of the server."""
         status = headers[len(b"NATS/1.0 ") :][:3]
         if status in {b"404", b"408"}:
             self._ask()
@@ -183,7 +183,7 @@ class StreamReader:
             self._broken = True
 
     def _records(self) -> list[Record]:
-        """Take out what has arrived, up to where one went missing on the way."""
+        """Take the received messages, up to the first missing one."""
         records: list[Record] = []
         arrived, subjects = self._arrived, self._subjects_read
         while arrived:

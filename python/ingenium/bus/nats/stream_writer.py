@@ -1,4 +1,4 @@
-"""Publishes many messages to a stream before it waits for the first acknowledgement."""
+"""Pipelined publishing to a stream: many messages, then all acknowledgements."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ingenium.ids import random_id
 __all__ = ["StreamWriter"]
 
 _EXPECTED = "Nats-Expected-Stream"
-# The server writes an atomic batch to the disk with four calls, and other messages with one each.
+# The server writes an atomic batch to disk with four calls, and other messages with one each.
 _ATOMIC_FROM = 5
 _NO_BATCHES = 10174
 
 
 class _Batch:
-    """The acknowledgements of messages that were published together.
+    """Acknowledgements of messages published together.
 
     Attributes:
-        answers: What has been acknowledged, by place; ``None`` for what has not, or was refused.
-        left: How many answers are still to come.
-        is_atomic: Whether one answer stands for all.
+        answers: Acknowledgements by position; ``None`` if missing or refused.
+        left: Number of outstanding answers.
+        is_atomic: Whether one answer acknowledges all messages.
         broken: Whether the connection was lost.
-        moved: Set whenever an answer came, or none will.
+        moved: Set on every answer, and when no answer will come.
     """
 
     __slots__ = ("answers", "broken", "is_atomic", "left", "moved")
@@ -43,15 +43,15 @@ class _Batch:
 
 
 class StreamWriter:
-    """Writes to one stream over one connection, so that the server keeps the order of writing.
+    """Writes to one stream over one connection; the server preserves the order.
 
-    Where the stream takes atomic batches, the server writes all of one to the disk together. It
-    refuses one that holds a message it knows.
+    If the stream supports atomic batches, the server writes a batch to disk together. It refuses a
+    batch that contains a duplicate.
 
-    What this tells was acknowledged plainly. Why something was not, `Stream.append` finds out.
+    Only plain acknowledgements are returned. `Stream.append` resolves all other cases.
 
     Args:
-        bus: The connection.
+        bus: Connection to the server.
         stream: Name of the stream on the server.
     """
 
@@ -66,11 +66,11 @@ class StreamWriter:
         self._waiting: dict[int, tuple[_Batch, int]] = {}
 
     async def write(self, messages: Sequence[Message]) -> list[Appended | None]:
-        """Publish messages, in one go and in their order, and wait for the answers.
+        """Publish messages in order without waiting in between, then wait for the answers.
 
         Returns:
             The acknowledgement of each message. ``None``: no answer, a refusal, or a duplicate,
-            which has to be looked at.
+            each to be resolved by the caller.
         """
         atomic = self._takes_batches and len(messages) >= _ATOMIC_FROM
         batch = _Batch(len(messages), is_atomic=atomic)
@@ -91,8 +91,8 @@ class StreamWriter:
             batch.left = len(frames)
             for place in range(len(frames)):
                 self._waiting[first + place] = (batch, place)
-        # In one piece: a connection that is lost takes the end of them, and never leaves a hole
-        # that the next connection would fill too late.
+        # One write: a lost connection drops the last messages, and never leaves a hole that the
+        # next connection would fill out of order.
         self._client.send(b"".join(frames))
         try:
             await self._collect(batch)
@@ -102,7 +102,7 @@ class StreamWriter:
         return batch.answers
 
     async def _collect(self, batch: _Batch) -> None:
-        """Wait until all have answered, or nothing has come for as long as an answer may take."""
+        """Wait until all answers have come, or none has come within the timeout of one answer."""
         while batch.left and not batch.broken:
             batch.moved.clear()
             try:
@@ -112,11 +112,11 @@ class StreamWriter:
                 return
 
     def _frames(self, messages: Sequence[Message], batch: str) -> list[bytes]:
-        """Write messages as they travel, up to one that is too large for the server.
+        """Encode messages, up to the first that is too large for the server.
 
         Args:
-            messages: Which.
-            batch: Id of the atomic batch that they are; empty for none.
+            messages: Messages to encode.
+            batch: Id of the atomic batch, or empty.
         """
         frames: list[bytes] = []
         for place, message in enumerate(messages, 1):
@@ -153,7 +153,8 @@ class StreamWriter:
         answer = _read(payload)
         sequence = answer.get("seq")
         if "error" in answer or answer.get("duplicate") or not isinstance(sequence, int):
-            # A batch that was refused shows nothing of the next one, unless none is taken at all.
+            # A refused batch says nothing about the next one, unless the stream has batches
+            # disabled.
             self._takes_batches &= _error_code(answer) != _NO_BATCHES
         elif not batch.is_atomic:
             batch.answers[place] = Appended(sequence)
@@ -161,7 +162,7 @@ class StreamWriter:
             first = sequence - place
             batch.answers = [Appended(first + each) for each in range(place + 1)]
         else:
-            # A server that knows no batches has kept the last message, like any other.
+            # A server without batch support has stored the last message like any other.
             self._takes_batches = False
 
     def _on_incident(self, incident: Incident) -> None:

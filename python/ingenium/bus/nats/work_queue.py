@@ -1,7 +1,7 @@
-"""Work that is done once, by whoever has time: a queue on JetStream, and the results beside it.
+"""Work queue on JetStream: jobs for many workers, and a stream of results.
 
-A job that is taken is somebody's for `TAKEN_SECONDS`, which `Job.still_at_it` begins anew. When
-that time passes in silence, since its worker was killed, the next one gets it; so a result may come
+A job belongs to a worker for `TAKEN_SECONDS`, which `Job.still_at_it` restarts. After that time
+without a sign, as when the worker was killed, another worker gets the job; so a result may arrive
 twice.
 """
 
@@ -43,7 +43,7 @@ from ingenium.ids import random_id
 __all__ = ["TAKEN_SECONDS", "Job", "WorkQueue"]
 
 TAKEN_SECONDS = 10.0
-"""How long a silent worker keeps a job."""
+"""Seconds that a silent worker keeps a job."""
 
 _JOBS, _RESULTS = "INGENIUM_SWEEP_JOBS", "INGENIUM_SWEEP_RESULTS"
 _JOB, _RESULT = "_ingenium.sweep.job", "_ingenium.sweep.result"
@@ -55,12 +55,12 @@ _T = TypeVar("_T")
 
 
 class Job:
-    """A job that this worker has taken.
+    """Job taken by this worker.
 
     Attributes:
-        work: Name of the work that it is part of.
+        work: Name of the work that the job belongs to.
         payload: What it is.
-        attempts: How many workers have taken it, this one included.
+        attempts: Number of workers that have taken the job, this one included.
     """
 
     def __init__(self, queue: WorkQueue, message: Msg) -> None:
@@ -75,32 +75,32 @@ class Job:
         await _call("keep a job", self._message.in_progress)
 
     async def give_back(self, seconds: float = 0.0) -> None:
-        """Leave the job to others, after some seconds."""
+        """Return the job to the queue, after some seconds."""
         await _call("give a job back", lambda: self._message.nak(seconds or None))
 
     async def drop(self) -> None:
-        """Take a job that makes no sense off the queue."""
+        """Remove an invalid job from the queue."""
         await _call("end a job", self._message.term)
 
     async def finish(self, result: bytes) -> None:
-        """Send the result, and only then take the job off the queue.
+        """Send the result, and then remove the job from the queue.
 
         Raises:
-            BusError: The server did not take it; the job is somebody's again after a while.
+            BusError: The server did not accept the result; another worker gets the job later.
         """
         await self._queue.send_result(self.work, result)
         await _call("end a job", lambda: self._message.ack_sync(timeout=_CALL_SECONDS))
 
 
 class WorkQueue:
-    """Jobs and results on a NATS server with JetStream. Made by `connect`."""
+    """Jobs and results on JetStream; created by `connect`."""
 
     def __init__(self, client: SafeClient, url: str) -> None:
         self._client = client
         self._stream: JetStreamContext = client.jetstream(timeout=_CALL_SECONDS)
         self.url = url
-        """Where the server is, without credentials."""
-        # Jobs that were taken back may be put again at once, so only a repeated send is one.
+        """Address of the server, without credentials."""
+        # Withdrawn jobs may be queued again at once, so only a repeated send is a duplicate.
         self._id = random_id("queue")
 
     @classmethod
@@ -108,12 +108,12 @@ class WorkQueue:
     async def connect(
         cls, url: str, *, name: str, options: NatsOptions | None = None
     ) -> AsyncIterator[WorkQueue]:
-        """Connect to a server, and make the streams that are missing.
+        """Connect to a server, and create missing streams.
 
         Args:
             url: As ``NATS_SERVER`` holds it.
             name: Of the connection.
-            options: Settings; the defaults when left out.
+            options: Settings; the defaults if omitted.
 
         Raises:
             BusConnectError: There is no connection.
@@ -143,7 +143,7 @@ class WorkQueue:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the server is there; when not, it is looked for again and again."""
+        """Whether the server is connected; if not, the client keeps reconnecting."""
         return self._client.is_connected
 
     async def _make_streams(self) -> None:
@@ -180,17 +180,17 @@ class WorkQueue:
         try:
             await self._stream.add_stream(config)
         except BadRequestError:
-            # It is there as another version made it.
+            # The stream exists with the configuration of another version.
             await self._stream.update_stream(config)
 
-    # For the one who has work.
+    # Submitting side.
 
     async def put(self, work: str, key: str, payload: bytes) -> None:
-        """Put a job on the queue.
+        """Add a job to the queue.
 
         Args:
             work: Name of the work that it is part of, letters and digits.
-            key: What tells it from other jobs; put again on this connection, it stays one.
+            key: Unique key of the job; a repeated put on this connection has no effect.
             payload: What it is.
 
         Raises:
@@ -204,20 +204,20 @@ class WorkQueue:
         )
 
     async def take_back(self, work: str) -> None:
-        """Take the jobs of some work off the queue that nobody has taken yet."""
+        """Remove the jobs of a work that no worker has taken yet."""
         subject = f"{_JOB}.{_checked(work)}"
         await _call("forget jobs", lambda: self._stream.purge_stream(_JOBS, subject=subject))
 
     async def forget_results(self, work: str) -> None:
-        """Forget the results of some work."""
+        """Delete the results of a work."""
         subject = f"{_RESULT}.{_checked(work)}"
         await _call("forget results", lambda: self._stream.purge_stream(_RESULTS, subject=subject))
 
     async def results(self, work: str) -> AsyncIterator[bytes | None]:
-        """Yield the results of some work, from the first one on, without an end.
+        """Yield the results of a work from the first, without end.
 
         Yields:
-            A result, or ``None`` about once a second while none comes.
+            A result, or ``None`` about once a second without a new one.
 
         Raises:
             BusError: The server does not answer.
@@ -242,10 +242,10 @@ class WorkQueue:
             with suppress(NatsError):
                 await subscription.unsubscribe()
 
-    # For the one who has time.
+    # Worker side.
 
     async def take(self) -> Job | None:
-        """Take a job; ``None`` when there is none for about a second.
+        """Take a job; ``None`` after about a second without a job.
 
         Raises:
             BusError: The server does not answer.
@@ -262,7 +262,7 @@ class WorkQueue:
                 await subscription.unsubscribe()
 
     async def send_result(self, work: str, result: bytes) -> None:
-        """Send the result of a job; who reads them passes over those that come twice.
+        """Send the result of a job; readers skip duplicates.
 
         Raises:
             BusError: The server did not take it.

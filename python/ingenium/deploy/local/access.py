@@ -1,4 +1,4 @@
-"""What each component of an app may do on the server of a run."""
+"""Rights of each component of an app on the server of a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ingenium.components import App, External
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 from ingenium.nats_server import EmbeddedServer
 from ingenium.nats_server.accounts import Accounts
@@ -19,13 +20,13 @@ def accounts_of(app: App, settings: Settings, *, prefix: str = "") -> Accounts:
     """Return the accounts of an app.
 
     Args:
-        app: Its components may send dead letters in their own names.
-        settings: Name further subjects of data.
+        app: App whose components may send dead letters in their own names.
+        settings: Settings with additional data subjects.
         prefix: See `Accounts`.
     """
     components: dict[str, list[str]] = {}
     for component in app.components:
-        components.setdefault(component.role, []).append(component.name)
+        components.setdefault(role_of(component), []).append(component.name)
     programs = [each.name for each in app.components if isinstance(each, External)]
     space = SubjectSpace(settings.prefix or app.prefix)
     return Accounts(app.name, components, settings.data_subjects, prefix, space, programs)
@@ -33,10 +34,10 @@ def accounts_of(app: App, settings: Settings, *, prefix: str = "") -> Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A server, and how each role gets there.
+    """A server, and the connection settings of each role.
 
     Attributes:
-        monitor_url: Its monitoring address; ``None`` when none is known.
+        monitor_url: Monitoring URL; ``None`` if unknown.
     """
 
     monitor_url: str | None
@@ -45,16 +46,16 @@ class Access:
 
     @property
     def server(self) -> EmbeddedServer | None:
-        """The embedded server; ``None`` for one that somebody else runs."""
+        """The embedded server; ``None`` for an external one."""
         return self._server
 
     @property
     def differs(self) -> bool:
-        """Whether roles have users of their own, so that they cannot share a connection."""
+        """Whether each role has its own user, so that roles cannot share a connection."""
         return self.settings_for("strategy") != self.settings_for("executor")
 
     def settings_for(self, role: str, component: str = "") -> Settings:
-        """Return the settings with which a role connects, or one component of it."""
+        """Return the connection settings of a role, or of one component."""
         if self._server is None:
             return self._settings.for_role(role, component)
         return self._settings.with_server(self._server.url_for(role, component))
@@ -62,10 +63,10 @@ class Access:
 
 @asynccontextmanager
 async def served(app: App, settings: Settings) -> AsyncIterator[Access]:
-    """Use the server that the settings name, or one of our own for as long as this lasts.
+    """Use the configured server, or an embedded one for the duration of the context.
 
-    On a server of our own, live trading has a user for each role. A replay has one for all: its
-    conductor speaks to every component, and no money is at stake.
+    On an embedded server, live trading has one user per role. A replay has a single user: its
+    conductor communicates with every component, and no money is at stake.
     """
     if settings.nats_server:
         yield Access(None, settings, None)

@@ -1,4 +1,4 @@
-"""What a portfolio and an executor say about money and orders, for the status message."""
+"""Account and working orders of a portfolio or executor, for the status message."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["account_status", "working_orders_of"]
 
 MOST_POSITIONS = 200
 MOST_ORDERS = 100
-"""More would not fit into a status message."""
+"""Limit, since more would not fit into a status message."""
 
 
 def account_status(account: Account, seen: Mapping[str, datetime]) -> AccountStatus:
-    """Return an account as it stands now.
+    """Return the current state of an account.
 
     Args:
-        account: Which.
-        seen: When the last market data of each symbol was handled, UTC.
+        account: The account.
+        seen: Time of the last market data per symbol, UTC.
     """
     held = account.quantities
     symbols = [symbol for symbol in account.sections() if symbol]
-    # Open positions first, and each part in the order in which the symbols were first traded.
+    # Open positions first, both parts in the order of the first trade of the symbols.
     symbols.sort(key=lambda symbol: symbol not in held)
     positions = []
     for symbol in symbols[:MOST_POSITIONS]:
@@ -49,7 +49,7 @@ def account_status(account: Account, seen: Mapping[str, datetime]) -> AccountSta
                 realized_pnl=_text(position.realized_pnl),
             )
         )
-    # Without the price of one, the account's own sums count that position as worth nothing.
+    # The account's sums value a position without a price at zero.
     is_valued = all(account.price(symbol) is not None for symbol in held)
     return AccountStatus(
         starting_cash=_text(account.starting_cash),
@@ -64,7 +64,7 @@ def account_status(account: Account, seen: Mapping[str, datetime]) -> AccountSta
 
 
 def working_orders_of(component: Component) -> WorkingOrdersStatus | None:
-    """Return the orders that work, as a component knows them; ``None`` where it knows none."""
+    """Return the working orders known to a component; ``None`` if it tracks none."""
     if isinstance(component, Portfolio):
         orders = [(each.order, each.filled, None) for each in component.orders.values()]
         return working_orders(orders)
@@ -85,7 +85,7 @@ def working_orders_of(component: Component) -> WorkingOrdersStatus | None:
 def working_orders(
     orders: Sequence[tuple[Order, Decimal, str | None]],
 ) -> WorkingOrdersStatus:
-    """Return orders with what is filled of each, and how it stands, as a part of a status."""
+    """Return orders with filled quantity and state, as part of a status."""
     return WorkingOrdersStatus(
         count=len(orders),
         orders=[_order(order, filled, state) for order, filled, state in orders[:MOST_ORDERS]],

@@ -1,4 +1,4 @@
-"""The history that warms up the strategies of a live app."""
+"""History for the warm-up of the strategies of a live app."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
-from ingenium.components import App, Component, External, Ingestor, Strategy
+from ingenium.components import (
+    App,
+    Component,
+    External,
+    Ingestor,
+    Middleware,
+    RunnerKind,
+    Strategy,
+)
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ConfigError
 from ingenium.events import DataEvent
-from ingenium.runtime.dispatch import start_component, stop_component
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.replay import Feed, Item, Turn, next_turn
 from ingenium.runtime.warm_up import WarmUp
 
@@ -17,18 +26,24 @@ __all__ = ["AppHistory", "check_history", "warm_up_of"]
 
 
 class AppHistory:
-    """Reads ingestors of history as a backtest does.
+    """Reads ingestors of history like a backtest.
 
     Args:
-        ingestors: Which; each is read from its beginning every time.
+        ingestors: Ingestors; each is read from its beginning every time.
+        middleware: Called when an ingestor starts and stops.
     """
 
-    def __init__(self, ingestors: Sequence[Ingestor]) -> None:
+    def __init__(
+        self, ingestors: Sequence[Ingestor], middleware: Sequence[Middleware] = ()
+    ) -> None:
         self._ingestors = ingestors
+        self._dispatchers = [
+            Dispatcher(ingestor, middleware, RunnerKind.WARM_UP) for ingestor in ingestors
+        ]
 
     @property
     def total(self) -> int | None:
-        """How many events there are; ``None`` if unknown."""
+        """Number of events; ``None`` if unknown."""
         total = 0
         for ingestor in self._ingestors:
             count = ingestor.total()
@@ -57,40 +72,41 @@ class AppHistory:
             items: list[Item] = []
             if turn.feed not in begun:
                 begun.add(turn.feed)
-                feed.ingestor.first_time = time
-                sent = await start_component(feed.ingestor, time)
+                handle_of(feed.ingestor).first_time = time
+                sent = await self._dispatchers[turn.feed].start(time)
                 items += [event for event in sent if isinstance(event, DataEvent)]
             yield time, items + await feed.take(turn.until_symbol)
         for place in begun:
-            await stop_component(self._ingestors[place], feeds[place].read_until)
+            await self._dispatchers[place].stop(feeds[place].read_until)
 
 
 def warm_up_of(app: App, component: Component, report: Callable[[str], None]) -> WarmUp | None:
-    """Make the warm-up of a component; ``None`` for one that gets none.
+    """Return the warm-up of a component; ``None`` if it has none.
 
     Args:
-        app: Has the history.
-        component: One of its components; only strategies are warmed up.
-        report: Takes a line about what is missing between history and live data.
+        app: App with the history.
+        component: Component of the app; only strategies are warmed up.
+        report: Receives a line about a gap between history and live data.
     """
     if not app.warm_up or not isinstance(component, Strategy):
         return None
-    return WarmUp(component, AppHistory(app.warm_up), report)
+    history = AppHistory(app.warm_up, app.middleware)
+    return WarmUp(component, history, report, app.middleware)
 
 
 async def check_history(app: App) -> str:
-    """Look at the history of an app before its components start.
+    """Check the history of an app before its components start.
 
     Returns:
-        What everybody must know: which strategies it cannot warm up; empty if it does all.
+        A notice of the strategies that cannot be warmed up; empty without any.
 
     Raises:
-        DataFileError: It cannot be read.
-        ConfigError: It is empty.
+        DataFileError: The history cannot be read.
+        ConfigError: The history is empty.
     """
     if not app.warm_up:
         return ""
-    async with aclosing(AppHistory(app.warm_up).items()) as instants:
+    async with aclosing(AppHistory(app.warm_up, app.middleware).items()) as instants:
         if await anext(instants, None) is None:
             names = ", ".join(ingestor.name for ingestor in app.warm_up)
             raise ConfigError(

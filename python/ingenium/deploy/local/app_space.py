@@ -1,4 +1,4 @@
-"""Which subjects an app has on a server, and how it keeps other apps out of them."""
+"""Subject space of an app on a server, and the leases that keep other apps out of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 PREFIX_FILE = "prefix"
-"""In an app's folder: its prefix, for those who halt it by its name alone."""
+"""File in an app's folder with its prefix, for commands that know only the app's name."""
 
 _CURE = (
     ", and both would work the same signals and orders: stop that one, or give this app subjects "
@@ -38,18 +38,18 @@ _CURE = (
 
 
 def settings_of(app: App, settings: Settings) -> Settings:
-    """Return the settings with the prefix that an app has on the server.
+    """Return the settings with the prefix of an app on the server.
 
-    ``INGENIUM_PREFIX`` goes before ``App(prefix=...)``, so that who starts an app can move it. A
-    replay on a server that others use gets subjects of its own, ``replay-<app>``, unless one of its
-    programs cannot follow it there.
+    ``INGENIUM_PREFIX`` takes precedence over ``App(prefix=...)``, so that the caller can move an
+    app. A replay on a shared server gets its own prefix, ``replay-<app>``, unless one of its
+    programs cannot follow a prefix.
 
     Args:
-        app: What is to run.
-        settings: Those of the environment.
+        app: App to run.
+        settings: Settings of the environment.
 
     Raises:
-        ConfigError: A program of the app cannot be told of the prefix.
+        ConfigError: A program of the app does not follow prefixes.
     """
     fixed = [c.name for c in app.components if isinstance(c, External) and not c.follows_prefix]
     prefix = app.prefix
@@ -59,20 +59,20 @@ def settings_of(app: App, settings: Settings) -> Settings:
         prefix = f"replay-{app.name}"
     if prefix and fixed:
         raise ConfigError(
-            f"app {app.name!r} has the prefix {prefix!r}, and {', '.join(fixed)} would not hear of "
+            f"app {app.name!r} has the prefix {prefix!r}, and {', '.join(fixed)} would not follow "
             "it: pass External(..., follows_prefix=True) if the program reads INGENIUM_PREFIX, or "
             "if the server maps its subjects"
         )
-    SubjectSpace(prefix)  # checks it before anything is connected
+    SubjectSpace(prefix)  # validates the prefix before any connection is made
     return settings.with_prefix(prefix)
 
 
 SERVER_FILE = "server"
-"""In an app's folder: the server that it used when it last ran, empty for an embedded one."""
+"""File in an app's folder with the server of its last run; empty for an embedded one."""
 
 
 def remember_prefix(app: App, settings: Settings) -> None:
-    """Write down the prefix of a live app and its server, where ``ingenium halt NAME`` finds them.
+    """Store the prefix and the server of a live app, where ``ingenium halt NAME`` finds them.
 
     Raises:
         ConfigError: The data folder cannot be written.
@@ -83,7 +83,7 @@ def remember_prefix(app: App, settings: Settings) -> None:
         with os.fdopen(open_readable(directory / PREFIX_FILE), "w", encoding="ascii") as file:
             file.write(f"{settings.prefix or ''}\n")
         if not settings.stop_with_input:
-            # A child is told of its parent's server, which may be an embedded one.
+            # A child inherits its parent's server, which may be an embedded one.
             url = settings.nats_server
             server = parse_address(url).text if url else ""
             with os.fdopen(open_readable(directory / SERVER_FILE), "w", encoding="utf-8") as file:
@@ -110,13 +110,13 @@ def _lease_key(bus: NatsBus, role: str) -> str:
 
 
 async def space_lease(bus: Bus, app: App, role: str) -> Lease:
-    """Return the lease that makes an app the only one that plays a role in its subject space.
+    """Return the lease of a role in the subject space of an app.
 
-    On a server with JetStream it is kept there. On any other one its holder answers who asks.
+    The lease is stored in JetStream if available; otherwise its holder answers requests.
 
     Args:
-        bus: The connection of who plays it.
-        app: Which app.
+        bus: Connection of the component.
+        app: The app.
         role: ``"portfolio"`` or ``"executor"``.
 
     Raises:
@@ -124,8 +124,8 @@ async def space_lease(bus: Bus, app: App, role: str) -> Lease:
     """
     holder = Holder.this_process(app.name)
     if isinstance(bus, NatsBus):
-        # A server that is away for long takes the lease with it. What these send is known again by
-        # its ids, so they may go on if nobody has taken their place.
+        # The lease expires while the server is away. Ids make repeated messages of these roles
+        # harmless, so they may continue if no other process has acquired the lease.
         lease = await open_lease(
             bus, _lease_key(bus, role), holder=holder, may_lapse=True, cure=_CURE
         )
@@ -135,7 +135,7 @@ async def space_lease(bus: Bus, app: App, role: str) -> Lease:
 
 
 async def leader_of(bus: NatsBus) -> str:
-    """Return the name of the app whose portfolio or executor is in a subject space; empty if none.
+    """Return the app whose portfolio or executor holds a subject space; empty if none.
 
     Raises:
         BusError: The server does not answer.
@@ -155,7 +155,7 @@ async def replay_lease(bus: NatsBus, app: App) -> Lease:
     """Return the lease that keeps live apps and other replays out of the space of a replay.
 
     Raises:
-        ConfigError: A stream keeps what is in the space.
+        ConfigError: A stream stores subjects of the space.
         BusError: The server does not answer.
     """
     await _check_empty(bus)

@@ -1,4 +1,4 @@
-"""Programs that a run starts, shows the output of, and never leaves behind."""
+"""Child processes of a run: started, monitored and always ended with it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ _LONGEST_LINE = 1 << 16
 
 
 class Child:
-    """One program.
+    """One child process.
 
-    It runs in a session of its own, so that Ctrl+C reaches only the parent, which then stops its
-    children in order. Its standard input is a pipe that nobody writes to: the components of this
-    package stop when it ends, so they do not outlive a parent that was killed.
+    The process runs in its own session, so that Ctrl+C reaches only the parent, which then stops
+    its children in order. Its standard input is a pipe without a writer: components of this package
+    stop when the pipe closes, so they do not outlive a killed parent.
 
     Args:
-        name: Name of the component that it is.
+        name: Name of the component.
         command: Program and arguments.
-        environment: All of its environment.
-        directory: Where it runs; the parent's when left out.
-        on_line: Called with the name and each line of its output.
-        on_end: Called when it has ended and its output is read, with whether that was unexpected.
+        environment: Complete environment of the process.
+        directory: Working directory; that of the parent by default.
+        on_line: Called with the name and each line of output.
+        on_end: Called after the process has ended and its output is read, with whether the end
+            was unexpected.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Child:
 
     @property
     def process(self) -> int:
-        """Number of its process; 0 when it does not run."""
+        """Process id; 0 when not running."""
         process = self._process
         return 0 if process is None or process.returncode is not None else process.pid
 
@@ -61,7 +62,7 @@ class Child:
         """Start the program.
 
         Raises:
-            DeployError: It cannot be started.
+            DeployError: The program cannot be started.
         """
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -85,20 +86,20 @@ class Child:
         if self._process is None or self._pump is None:
             return 0
         code = await self._process.wait()
-        # A grandchild may hold the pipe open; the program itself has ended.
+        # A grandchild may keep the pipe open after the program has ended.
         await asyncio.wait([self._pump], timeout=1)
         self._on_end(not self._stopping)
         return code
 
     async def ended(self) -> str:
-        """Wait for the end, and say how it came: ``"was killed by SIGKILL"``."""
+        """Wait for the end, and describe it: ``"was killed by SIGKILL"``."""
         return how_of(await self.wait())
 
     async def expect_running(self) -> None:
-        """Wait for the program to end, which it must not before `stop`.
+        """Raise when the program ends before `stop`.
 
         Raises:
-            DeployError: It ended.
+            DeployError: The program ended.
         """
         how = await self.ended()
         if self._stopping:
@@ -106,11 +107,11 @@ class Child:
         raise DeployError(f"{self.name!r} {how} before the run did: its output is above")
 
     def expect_end(self) -> None:
-        """From now on the program may end."""
+        """Treat the end of the program as expected from here on."""
         self._stopping = True
 
     async def stop(self, timeout_seconds: float = 15.0) -> None:
-        """Ask the program to end, and end it when it does not."""
+        """Terminate the program, and kill it after a timeout."""
         self._stopping = True
         process = self._process
         if process is None:
@@ -125,7 +126,7 @@ class Child:
         await self.wait()
 
     def kill(self) -> None:
-        """End the program, and all that it started, at once."""
+        """Kill the program and its children at once."""
         self._stopping = True
         self._signal(signal.SIGKILL)
 
@@ -134,7 +135,8 @@ class Child:
         if process is None or process.returncode is not None:
             return
         try:
-            # The group: a command such as `go run` starts the real program as its child.
+            # The whole process group: a command such as `go run` starts the real program as its
+            # child.
             os.killpg(process.pid, number)
         except ProcessLookupError:
             return
@@ -156,7 +158,7 @@ class Child:
 
 
 def how_of(code: int) -> str:
-    """Say how a program ended; a guard gives the signal that killed it as a shell does."""
+    """Describe how a program ended; a process guard reports a signal as a shell does."""
     number = -code if code < 0 else code - 128
     try:
         return f"was killed by {signal.Signals(number).name}"

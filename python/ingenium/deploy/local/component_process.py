@@ -1,4 +1,4 @@
-"""One component in a process of its own."""
+"""Runs one component in its own process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components import App, Component
+from ingenium.components.base import role_of
 from ingenium.config import Settings
-from ingenium.deploy.local.ready_report import report_ready
+from ingenium.deploy.local.account_check import check_accounts
 from ingenium.deploy.local.runner_factory import make_live_runner
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.signals import Stop, stop_when_input_ends
@@ -29,25 +30,26 @@ async def play_component(
     adopt: bool = False,
     on_ready: Callable[[str], None] = lambda _text: None,
 ) -> None:
-    """Play a component's part until its replay ends, it is asked to stop, or it fails.
+    """Run a component until its replay ends, a stop is requested, or it fails.
 
     Args:
-        bus: Its connection.
-        app: What it is one of.
-        component: Which.
-        stop: Says when to stop.
-        settings: Name the folder of its state.
+        bus: Connection of the component.
+        app: App of the component.
+        component: The component.
+        stop: Stop request.
+        settings: Settings with the folder of its state.
         adopt: See `make_live_runner`.
-        on_ready: Told when a live component is connected and listens.
+        on_ready: Called when a live component is connected and subscribed.
 
     Raises:
-        IngeniumError: It failed, or the connection is gone for good.
+        IngeniumError: The component failed, or the connection is gone for good.
     """
     part: Runner
     if app.historical:
         limit = HandlerLimit(settings.handler_seconds, REPLAY_LIMIT.setting)
         part = make_replay_runner(bus, app, component, limit)
     else:
+        await check_accounts(bus, app, component)
         part = await make_live_runner(bus, app, component, settings, adopt=adopt)
     lost = asyncio.get_running_loop().create_future()
 
@@ -58,9 +60,7 @@ async def play_component(
     bus.on_incident(on_incident)
     await part.start()
     if not app.historical:
-        # In a replay the member itself says that it is ready.
-        await report_ready(bus, app, component)
-        on_ready(f"{component.role} {component.name} is ready on {bus.url}")
+        on_ready(f"{role_of(component)} {component.name} is ready on {bus.url}")
     run = asyncio.create_task(part.run())
     waits = [run, lost, asyncio.create_task(stop.wait())]
     if settings.stop_with_input:
@@ -70,8 +70,8 @@ async def play_component(
         for ended in (lost, run):
             if ended.done():
                 ended.result()
-        if run.done() and not app.historical and component.role != "ingestor":
-            raise ComponentError(f"{component.role} {component.name!r} ended before it was asked")
+        if run.done() and not app.historical and role_of(component) != "ingestor":
+            raise ComponentError(f"{component} ended before it was asked")
     finally:
         for task in waits:
             task.cancel()

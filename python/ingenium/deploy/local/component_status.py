@@ -1,4 +1,4 @@
-"""Makes the status message of a component that runs in this process."""
+"""Builds the status message of a component in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ingenium.brokers import BrokerExecutor
 from ingenium.brokers.journal_entry import OrderState
 from ingenium.clock import SystemClock
 from ingenium.components import Component, Portfolio
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.base import role_of
+from ingenium.components.handle_of import risk_of
 from ingenium.deploy.local.account_status import account_status, working_orders_of
 from ingenium.errors import StoreError
 from ingenium.events import TradingState
@@ -26,14 +27,14 @@ from ingenium.runtime.progress import Observation, Progress
 __all__ = ["Observed", "StatusMaker", "problems_of"]
 
 BUSY_SECONDS = 1.0
-"""From when on a handler that has not returned is named."""
+"""Seconds after which a running handler is reported."""
 
 _LONGEST_TEXT = 2000
 _UINT32 = 2**32 - 1
 
 
 class Observed(Protocol):
-    """Runs a component, and tells how it stands."""
+    """Runner of a component, as seen by the status."""
 
     @property
     def component(self) -> Component:
@@ -41,21 +42,21 @@ class Observed(Protocol):
 
     @property
     def progress(self) -> Progress:
-        """What was handled and sent so far."""
+        """Counts of handled and sent events."""
 
     def lag(self) -> float | None:
-        """Return how far behind it is, in seconds; ``None`` when that is not known."""
+        """Return the lag in seconds; ``None`` if unknown."""
 
     def observe(self) -> Observation:
-        """Return how it stands."""
+        """Return an observation of the runner."""
 
 
 class StatusMaker:
-    """Makes one status after another.
+    """Builds the statuses of one component.
 
     Args:
         app: Name of the app.
-        member: Runs the component.
+        member: Runner of the component.
     """
 
     def __init__(self, app: str, member: Observed) -> None:
@@ -66,15 +67,15 @@ class StatusMaker:
         self._seen: Observation | None = None
 
     def make(self, state: str, interval_seconds: int, problem: str = "") -> ComponentStatus:
-        """Make the status of now.
+        """Return the current status.
 
         Args:
-            state: Where the component is in its life.
-            interval_seconds: Until the next one at most.
-            problem: What a person should know beside what the component says itself.
+            state: Life-cycle state of the component.
+            interval_seconds: Maximum time until the next status.
+            problem: Additional problem for the operator.
 
         Raises:
-            StoreError: The component's store cannot be read, as when it is closed.
+            StoreError: The component's store cannot be read, for example after closing.
         """
         member = self._member
         component, progress, seen = member.component, member.progress, self._observe()
@@ -82,7 +83,7 @@ class StatusMaker:
         status = ComponentStatus(
             app=self._app,
             component=component.name,
-            role=component.role,
+            role=role_of(component),
             language="python",
             version=_version.__version__,
             life=self._life,
@@ -124,18 +125,19 @@ class StatusMaker:
         try:
             seen = self._seen = self._member.observe()
         except StoreError:
-            # It has stopped, and its store is closed.
+            # The component has stopped, and its store is closed.
             if self._seen is None:
                 raise
             seen = replace(self._seen, now=SystemClock().now())
         return seen
 
     def _add_trading(self, status: ComponentStatus, component: Component) -> None:
-        if not isinstance(component, RiskGated) or component.gate is None:
+        risk = risk_of(component)
+        if risk is None or risk.gate is None:
             return
-        # What is not yet seen of a kill file holds all the same from the next order on.
-        outside = component.kill_switch() if component.kill_switch is not None else None
-        switch = component.gate.switch
+        # A kill file not yet seen by the component takes effect from the next order on.
+        outside = risk.kill_switch() if risk.kill_switch is not None else None
+        switch = risk.gate.switch
         state, standing = switch.state, switch.standing
         reason = "" if standing is None else str(standing)
         if outside is not None and outside[0] is not state and state is not TradingState.HALTED:
@@ -145,7 +147,7 @@ class StatusMaker:
 
 
 def problems_of(component: Component) -> list[str]:
-    """Return what a person should look at, one text each."""
+    """Return the problems that need an operator, one text each."""
     found: list[str] = []
     if isinstance(component, BrokerExecutor):
         found += [
@@ -153,12 +155,13 @@ def problems_of(component: Component) -> list[str]:
             for entry in component.journal.open.values()
             if entry.state is OrderState.UNKNOWN
         ]
-    if isinstance(component, RiskGated) and component.gate is not None:
+    risk = risk_of(component)
+    if risk is not None and risk.gate is not None:
         found += [
             f"{symbol} is halted: {standing.reason}"
-            for symbol, standing in sorted(component.gate.switch.halted_symbols.items())
+            for symbol, standing in sorted(risk.gate.switch.halted_symbols.items())
         ]
-        found += [f"EXIT DENIED in {symbol}" for symbol in sorted(component.gate.denied_exits)]
+        found += [f"EXIT DENIED in {symbol}" for symbol in sorted(risk.gate.denied_exits)]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Notices that a component is behind."""
+"""Detects components that lag behind."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ from ingenium.components import Component
 __all__ = ["BEHIND_SECONDS", "LagWatch"]
 
 BEHIND_SECONDS = 2.0
-"""From which age on of what it handles a component counts as behind."""
+"""Age of the oldest unhandled event above which a component is behind."""
 
 
 class LagWatch:
-    """Says when a component is behind, and when it is no longer.
+    """Reports when a component falls behind and when it has caught up.
 
-    A component that was down for a while is behind when it starts and has caught up a moment later,
-    which is worth no word. So it must be behind at two looks, a second apart.
+    A restarted component is behind for a moment, which is not worth a report. A component must
+    therefore be behind in two observations, one second apart.
 
     Args:
         component: Which.
     """
 
     def __init__(self, component: Component) -> None:
-        self._what = f"{component.role} {component.name!r}"
+        self._what = f"{component}"
         self._looks = 0
         self._said: float | None = None
 
     def observe(self, lag_seconds: float | None) -> str:
-        """Look at how far behind it is; to be called once a second.
+        """Observe the lag; call once per second.
 
         Args:
-            lag_seconds: Age of the oldest that it has not handled; ``None`` when not known.
+            lag_seconds: Age of the oldest unhandled event; ``None`` if unknown.
 
         Returns:
-            What a person should know; empty for nothing new. It is said once more whenever the lag
-            has doubled.
+            A notice, or an empty text. The notice is repeated whenever the lag has doubled.
         """
         lag = lag_seconds or 0.0
         if lag < BEHIND_SECONDS:

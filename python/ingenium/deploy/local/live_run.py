@@ -1,4 +1,4 @@
-"""Runs the parts of an app on live data, from the first to the last of its life."""
+"""Runs the components of an app on live data: start, readiness, stop."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ingenium._gen.ingenium.v1 import LockstepReport
+from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.deploy.local.program_watch import LISTEN_SECONDS, ProgramWatch
-from ingenium.deploy.local.report_senders import may_report, report_patterns
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.server_care import ServerCare
 from ingenium.deploy.local.server_connections import ServerConnections
@@ -21,6 +21,7 @@ from ingenium.deploy.local.signals import Stop
 from ingenium.deploy.local.supervisor import CrashLoopError, Supervised
 from ingenium.errors import BusTimeoutError, DeployError
 from ingenium.events import decode
+from ingenium.subjects.names import status_subject
 from ingenium.subjects.space import DOCUMENTED
 
 __all__ = ["Halt", "run_live"]
@@ -28,11 +29,11 @@ __all__ = ["Halt", "run_live"]
 _log = logging.getLogger("ingenium.deploy")
 
 Halt = Callable[[str], Awaitable[None]]
-"""Halts trading, and says why; must not raise."""
+"""Halts trading with a reason; must not raise."""
 
 _READY_SECONDS = 30.0
 _ORDER = ("executor", "portfolio", "strategy", "ingestor")
-"""Who starts first: a component's readers are there before it sends, and stop after it."""
+"""Start order: readers of a component start before it and stop after it."""
 
 
 async def run_live(
@@ -49,35 +50,43 @@ async def run_live(
     on_ready: Callable[[str], None] = lambda _text: None,
     on_problem: Callable[[str], None] = lambda _text: None,
 ) -> None:
-    """Run until somebody asks to stop.
+    """Run until a stop is requested.
 
     Args:
-        bus: Where the components meet.
-        app: What they make.
-        parts: Its components.
-        stop: Says when.
+        bus: Bus of the operator.
+        app: The app.
+        parts: Runners of its components.
+        stop: Stop request.
         buses: Connections of components in this process, to the same server.
-        halt: Halts trading; called when a component dies again and again.
-        check: Called once all have started, beside them.
-        care: Looks after the server, beside them.
-        server: Says who is connected, so that programs which do not take part are named.
-        on_ready: Told once who is connected and listens, and then of who comes later.
-        on_problem: Told of programs that do not take part as they should, with the cure.
+        halt: Halts trading; called when a component crashes repeatedly.
+        check: Runs concurrently once all components have started.
+        care: Supervises the server concurrently.
+        server: Lists connections, so that programs that do not take part are reported.
+        on_ready: Called once with the ready components, and again for each later one.
+        on_problem: Called for programs that do not take part correctly, with advice.
 
     Raises:
-        IngeniumError: A component failed, or did not become ready.
+        IngeniumError: A component failed or did not become ready.
     """
     ready: dict[str, asyncio.Event] = {c.name: asyncio.Event() for c in app.components}
     external = {c.name for c in app.components if isinstance(c, External)}
     supervised = {part.component.name: part for part in parts if isinstance(part, Supervised)}
 
-    def on_report(message: Message) -> None:
-        name = decode(LockstepReport, message.payload).component
-        if not may_report(app, message.subject, name):
+    lives: dict[str, str] = {}
+
+    def on_status(message: Message) -> None:
+        status = decode(ComponentStatus, message.payload)
+        # A server with accounts lets each component publish on the subject of its own name only.
+        name = message.subject.rpartition(".")[2]
+        if status.component != name:
             _log.warning(
-                "a report in the name of %r is refused: it came on %s", name, message.subject
+                "a status of %r is refused: it came on %s", status.component, message.subject
             )
             return
+        # The same start of a component says so again every few seconds.
+        if status.state != "ready" or lives.get(name) == status.life:
+            return
+        lives[name] = status.life
         if name in ready and name not in external:
             ready[name].set()
         if name in supervised:
@@ -88,10 +97,9 @@ async def run_live(
     watch = ProgramWatch(
         bus, app, server or ServerConnections(bus, None), on_problem, on_ready, space
     )
-    reports = [await bus.subscribe(subject, on_report) for subject in report_patterns(app)]
-    for subscription in reports:
-        subscription.is_spare = True  # a report that is lost is missing in nobody's data
-    ordered = sorted(parts, key=lambda part: _ORDER.index(part.component.role))
+    statuses = await bus.subscribe(status_subject(app.name, "*"), on_status)
+    statuses.is_spare = True  # the next status follows
+    ordered = sorted(parts, key=lambda part: _ORDER.index(role_of(part.component)))
     started: list[Runner] = []
     tasks: list[asyncio.Task[None]] = []
     asked = asyncio.create_task(stop.wait())
@@ -112,8 +120,9 @@ async def run_live(
             started.append(part)
             tasks.append(asyncio.create_task(part.run()))
             if isinstance(part, Supervised):
-                # A warm-up takes as long as its history is, and says how far it is.
-                warms = bool(app.warm_up) and component.role == "strategy"
+                # No time limit: a warm-up depends on the length of its history and shows its
+                # progress.
+                warms = bool(app.warm_up) and role_of(component) == "strategy"
                 limit = None if warms else _READY_SECONDS
                 await _until_ready(part, tasks[-1], asked, ready[component.name], limit)
         if not stop.asked:
@@ -122,7 +131,7 @@ async def run_live(
                 checking = asyncio.ensure_future(check())
         await _until_end(app, dict(zip(tasks, started, strict=True)), [asked, *caring], on_problem)
     except CrashLoopError as error:
-        # What it has left undone nobody knows; the others are told before they stop.
+        # The crashed component may have left work unfinished; halt the others before they stop.
         await halt(str(error))
         raise
     finally:
@@ -136,10 +145,9 @@ async def run_live(
                 await asyncio.gather(task, return_exceptions=True)
                 await _stop(part, {bus, *buses})
             await watch.stop()
-            for subscription in reports:
-                await subscription.stop()
+            await statuses.stop()
         finally:
-            # Until here, so that a server that dies while they stop is there again for them.
+            # Canceled only here, so that a server that dies during the stop is restarted.
             for each in caring:
                 each.cancel()
             await asyncio.gather(*caring, return_exceptions=True)
@@ -151,7 +159,7 @@ async def _until_end(
     others: Collection[asyncio.Task[Any]],
     on_notice: Callable[[str], None],
 ) -> None:
-    """Wait until somebody asks to stop, all ingestors have ended, or something fails."""
+    """Wait for a stop request, the end of all ingestors, or a failure."""
     running = set(tasks)
     feeds = [ingestor.name for ingestor in app.ingestors]
     while feeds:
@@ -162,8 +170,8 @@ async def _until_end(
             return
         running -= done
         for component in (tasks[task].component for task in done):
-            if component.role != "ingestor":
-                raise DeployError(f"{component.role} {component.name!r} ended before the run did")
+            if role_of(component) != "ingestor":
+                raise DeployError(f"{component} ended before the run did")
             feeds.remove(component.name)
             rest = "the app ends with it, as its on_end='stop' asks"
             if feeds:
@@ -172,9 +180,10 @@ async def _until_end(
 
 
 async def _stop(part: Runner, buses: Collection[Bus]) -> None:
-    """Stop a part, and let its last messages go out before the next one stops.
+    """Stop a runner, and flush its last messages before the next one stops.
 
-    Without a server they stay where they are written down, and the others are stopped all the same.
+    Without a server the messages stay in the outbox, and the other runners are stopped all the
+    same.
     """
     try:
         await part.stop()
@@ -193,7 +202,7 @@ async def _until_ready(
     limit: float | None,
 ) -> None:
     component = program.component
-    # What one that reports nothing does cannot be seen for sure: it may read a stream.
+    # A program without reports cannot be observed reliably: it may read a stream.
     is_silent = isinstance(component, External) and not component.reports
     seconds = LISTEN_SECONDS if is_silent else limit
     waiting = asyncio.create_task(ready.wait())
@@ -207,18 +216,17 @@ async def _until_ready(
         run.result()
     if not ready.is_set() and not asked.done() and not is_silent:
         raise DeployError(
-            f"{component.role} {component.name!r} did not become ready within "
-            f"{limit or 0:g} s{program.expectation}"
+            f"{component} did not become ready within {limit or 0:g} s{program.expectation}"
         )
     if (ready.is_set() or is_silent) and not program.is_ready:
         program.ready()
 
 
 def _all_ready(app: App, watch: ProgramWatch) -> str:
-    """Say who is connected and listens, and who does not yet."""
+    """Report which components are connected and subscribed, and which are not yet."""
 
     def state(component: Component) -> str:
-        name = f"{component.role} {component.name}"
+        name = f"{role_of(component)} {component.name}"
         return f"{name} ({watch.state_of(component)})" if isinstance(component, External) else name
 
     there = [state(c) for c in app.components if watch.is_ready(c)]

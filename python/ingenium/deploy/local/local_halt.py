@@ -1,4 +1,4 @@
-"""Halts a live app where no server takes the word: by the file that its gates look for."""
+"""Halts a live app without a server, by the kill file that its gates check."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["halt_by_file"]
 def halt_by_file(
     app: App, settings: Settings, reason: str, sender: str, on_notice: Callable[[str], None]
 ) -> None:
-    """Halt trading on this machine, for this run and the next one.
+    """Halt trading on this machine, for this run and later ones.
 
     Args:
         app: Which.
-        settings: Name the data folder.
-        reason: Why, in words.
-        sender: Who says so.
-        on_notice: Told that it is halted, or that it is not and why.
+        settings: Settings with the data folder.
+        reason: Reason of the halt.
+        sender: Sender of the halt.
+        on_notice: Receives the outcome: halted, or not halted and why.
     """
     file = KillFile.of(settings.data_directory / app.name)
     try:

@@ -1,4 +1,4 @@
-"""The monitoring pages of a NATS server."""
+"""Requests to the monitoring endpoints of a NATS server."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["ask_page"]
 
 
 def ask_page(url: str, timeout_seconds: float = 2.0) -> dict[str, Any]:
-    """Return what a page says; empty when that is no object.
+    """Return the JSON object of an endpoint; empty if the answer is not an object.
 
     Raises:
         OSError: The server does not answer; `urllib.error.HTTPError` when it answers with an error.
-        ValueError: The answer is no JSON.
+        ValueError: The answer is not JSON.
     """
     with urlopen(url, timeout=timeout_seconds) as answer:  # noqa: S310 - our own server's
         found = json.load(answer)

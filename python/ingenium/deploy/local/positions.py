@@ -1,4 +1,4 @@
-"""What portfolio, stream, journal and broker say is held and works, and which of them differs."""
+"""Compares positions and working orders of portfolio, stream, journal and broker."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ _PAUSE_SECONDS = 0.5
 
 
 class PositionReport(msgspec.Struct):
-    """What each of several parties says at one moment.
+    """Positions and working orders of several parties at one moment.
 
     Attributes:
-        positions: By party, what is held by symbol; without what is zero.
-        working: By party, ids of the orders that work.
+        positions: By party, non-zero positions by symbol.
+        working: By party, ids of working orders.
     """
 
     positions: dict[str, dict[str, Decimal]] = {}
     working: dict[str, set[str]] = {}
 
     def differences(self) -> dict[str, str]:
-        """Return what does not agree, in words, by symbol or order."""
+        """Return the differences as text, by symbol or order."""
         found: dict[str, str] = {}
         symbols = {symbol for held in self.positions.values() for symbol in held}
         for symbol in sorted(symbols):
@@ -73,16 +73,16 @@ class PositionReport(msgspec.Struct):
 
 
 def in_words(symbol: str, says: Mapping[str, Decimal]) -> str:
-    """Say who says what of a position, and who is the odd one out.
+    """Describe the positions of each party, and name the one that differs.
 
     Args:
         symbol: Name of the instrument.
-        says: What is held, by party.
+        says: Position by party.
     """
     text = f"{symbol}: " + ", ".join(f"{who} {held:f}" for who, held in says.items())
     (most, count), *others = Counter(says.values()).most_common()
     if count * 2 <= len(says):
-        return text  # As many say one thing as say another.
+        return text  # No majority.
     odd = [
         f"the {who} differs by {EXACT.subtract(held, most):+f}"
         for who, held in says.items()
@@ -94,17 +94,17 @@ def in_words(symbol: str, says: Mapping[str, Decimal]) -> str:
 async def read_positions(
     portfolio: Path, executor: Path, component: Executor, *, ask_broker: bool
 ) -> PositionReport:
-    """Look at what a portfolio and an executor have written down, and at the broker.
+    """Read positions and working orders of portfolio, executor and broker.
 
     Args:
-        portfolio: Its file.
-        executor: Its file.
-        component: The executor; one at no broker has a simulated exchange in place of a journal.
-        ask_broker: Whether its broker is asked, too.
+        portfolio: Store file of the portfolio.
+        executor: Store file of the executor.
+        component: The executor; without a broker it has a simulated exchange instead of a journal.
+        ask_broker: Whether to query the broker as well.
 
     Raises:
         StoreError: A file cannot be read.
-        BrokerError: The broker cannot be asked.
+        BrokerError: The broker cannot be queried.
     """
     said = PositionReport()
     rows = _rows(portfolio)
@@ -134,7 +134,7 @@ async def read_positions(
     said.working[JOURNAL] = {
         entry.order.id
         for entry in entries
-        # What is to take another's place works for the portfolio when that is known.
+        # A replacement counts as working for the portfolio once it is confirmed.
         if not entry.has_ended and not (entry.replaces and not entry.is_at_broker)
     }
     if ask_broker:
@@ -143,8 +143,8 @@ async def read_positions(
             raise BrokerError(f"the broker's answer cannot be used: {'; '.join(books.problems)}")
         if books.positions is not None:
             said.positions[BROKER] = books.positions
-        # Those that have not left, or of which nobody knows yet, it need not have; those of others
-        # are left alone.
+        # The broker need not have orders that are unsent or of unknown state; foreign orders are
+        # ignored.
         ours = {entry.order.id for entry in entries}
         excused = {
             entry.order.id
@@ -158,14 +158,14 @@ async def read_positions(
 
 
 async def settled(observe: Callable[[], Awaitable[PositionReport]], looks: int) -> list[str]:
-    """Return the differences that stay, in words.
+    """Return the differences that persist, as text.
 
-    What is just on its way from one to the other is none, so each is looked at several times,
-    after 0.1 s and then each time twice as long.
+    A message in transit is not a difference, so differences are checked several times, after 0.1 s
+    and then at doubling intervals.
 
     Args:
-        observe: Looks at all of them.
-        looks: How often at most.
+        observe: Reads all parties.
+        looks: Maximum number of observations.
     """
     pause = _FIRST_PAUSE_SECONDS
     before: dict[str, str] | None = None
@@ -192,23 +192,23 @@ async def settled(observe: Callable[[], Awaitable[PositionReport]], looks: int) 
 async def disagreement(
     stream: Stream, portfolio: Path, executor: Path, component: Executor, *, seconds: float
 ) -> str:
-    """Compare portfolio and journal when an app has started, once nothing is under way.
+    """Compare portfolio and journal after the start of an app, once nothing is in transit.
 
     The executor has compared its journal with the broker before it was ready.
 
     Args:
-        stream: Has the executions.
+        stream: Stream with the executions.
         portfolio: The file of the portfolio.
         executor: That of the executor.
         component: The executor.
-        seconds: How long to wait until nothing is under way.
+        seconds: Maximum time to wait until nothing is in transit.
 
     Returns:
-        What does not agree, in words; empty when all does, or something is always under way.
+        The differences as text; empty if all agree, or if something is always in transit.
 
     Raises:
         StoreError: A file cannot be read.
-        BusError: The stream cannot be asked.
+        BusError: The stream cannot be read.
     """
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + seconds

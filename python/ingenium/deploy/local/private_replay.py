@@ -1,4 +1,4 @@
-"""Replays history through an app of programs, on a server that nobody else sees."""
+"""Replays history of an app with external programs over a private embedded server."""
 
 from __future__ import annotations
 
@@ -31,19 +31,18 @@ async def run_history(
     on_step: OnStep | None = None,
     on_line: OnLine = lambda _name, _line: None,
 ) -> ReplayResult:
-    """Replay history over an embedded server of its own, so that several can run side by side.
+    """Replay history over a private embedded server, so that several replays can run in parallel.
 
     Args:
-        app: What to run; all of its programs have commands.
-        settings: Those of the environment; the server that they name is not used.
-        log: Takes what happened.
-        window: The part of history to run.
+        app: App to run; all its programs have commands.
+        settings: Settings of the environment; their server is not used.
+        log: Event log to fill.
+        window: Part of history to run.
         on_step: Called after each step.
-        on_line: Takes name and output lines of the programs.
+        on_line: Receives name and output lines of the programs.
 
     Raises:
-        IngeniumError: A program cannot be started, a component failed, or the replay could not be
-            kept in step.
+        IngeniumError: A program cannot be started, a component failed, or the replay lost lockstep.
     """
     with TemporaryDirectory(prefix="ingenium-backtest-", ignore_cleanup_errors=True) as folder:
         own = replace(settings.with_server(""), data_directory=Path(folder), prefix="")

@@ -1,4 +1,4 @@
-"""Says on the bus which components a live app has, and whether the programs run that it started."""
+"""Publishes the components of a live app, and the state of the programs it started."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ingenium._gen.ingenium.v1 import ComponentStatus
 from ingenium.bus.base import Bus, Message
 from ingenium.clock import SystemClock
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.deploy.local.runners import Runner
 from ingenium.deploy.local.status_reporter import INTERVAL_SECONDS
 from ingenium.deploy.local.supervisor import Supervised
@@ -35,7 +36,7 @@ class _Observer:
         self._clock = SystemClock()
 
     async def run(self) -> None:
-        """Publish when something changes, and every few seconds, until canceled."""
+        """Publish on changes, and every few seconds, until canceled."""
         said: list[tuple[bool, int]] = []
         ticks = 0
         while True:
@@ -47,18 +48,18 @@ class _Observer:
             await asyncio.sleep(_TICK_SECONDS)
 
     async def answer(self, message: Message) -> None:
-        """Answer who asks how the app is."""
+        """Answer a status request."""
         await self.publish()
 
     async def publish(self) -> None:
-        """Say of each program what can be seen of it."""
+        """Publish the observed state of each program."""
         for component in self._components:
             state, process, restarts = self._see(component)
             status = ComponentStatus(
                 app=self._app,
                 component=component.name,
-                role=component.role,
-                # Ours say themselves how they are, once they are connected.
+                role=role_of(component),
+                # Components in Python publish their own status once connected.
                 language="" if isinstance(component, External) else "python",
                 host=socket.gethostname(),
                 process=process,
@@ -70,10 +71,10 @@ class _Observer:
             try:
                 await self._bus.publish(observed_subject(self._app, component.name), encode(status))
             except BusError:
-                return  # Said again soon.
+                return  # Published again soon.
 
     def _see(self, component: Component) -> tuple[str, int, int | None]:
-        """Return whether a component runs, in which process, and how often it was restarted."""
+        """Return state, process id and number of restarts of a component."""
         part = self._supervised.get(component.name)
         if part is not None:
             return "running" if part.process else "ended", part.process, part.restarts
@@ -84,14 +85,14 @@ class _Observer:
 
 @asynccontextmanager
 async def observed_programs(bus: Bus, app: App, parts: Sequence[Runner]) -> AsyncIterator[None]:
-    """Say how the programs of an app are, for as long as this lasts.
+    """Publish the state of the programs of an app for the duration of the context.
 
-    A program that says nothing itself, as many in other languages, is seen from its process only.
+    A program without its own status, as in many other languages, is observed by its process only.
 
     Args:
         bus: The operator's connection.
-        app: Which app. Who asks learns from this which components it has.
-        parts: What was made of its components.
+        app: The app. A status request returns its components.
+        parts: Runners of its components.
     """
     observer = _Observer(bus, app, parts)
     questions = await bus.subscribe(ask_subject(app.name), observer.answer)

@@ -1,4 +1,4 @@
-"""Thins what a program prints, and keeps all of it in a file."""
+"""Throttles the output of a program, and stores all of it in a file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _FILE_BYTES = 16 << 20
 
 
 class ThinnedOutput:
-    """Passes on the first lines of a program, then ten every five seconds and a count of the rest.
+    """Passes on the first lines of output, then ten every five seconds and a count of the rest.
 
-    Programs that print each of their events or spans would bury everything else. When one ends
-    unexpectedly, `show_last` passes on the last lines that were left out.
+    Programs that print each event would flood the terminal. When a program ends unexpectedly,
+    `show_last` passes on the last suppressed lines.
 
     Args:
-        on_line: Takes the name of the component and a line.
-        path: The file that gets all lines; at 16 MiB it becomes ``<path>.1`` and begins again.
+        on_line: Receives the name of the component and a line.
+        path: File for all lines; rotated to ``<path>.1`` at 16 MiB.
         elapsed: Seconds, by a clock that only goes forward; the event loop's when left out.
     """
 
@@ -50,11 +50,11 @@ class ThinnedOutput:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Show the first lines again: the program was started."""
+        """Reset for a new start of the program."""
         self._first = _FIRST_LINES
 
     def line(self, name: str, line: str) -> None:
-        """Take a line of the program."""
+        """Process a line of output."""
         self._keep(line)
         if self._first:
             self._first -= 1
@@ -73,14 +73,14 @@ class ThinnedOutput:
         self._on_line(name, line)
 
     def show_last(self, name: str) -> None:
-        """Pass on the last lines that were left out."""
+        """Pass on the last suppressed lines."""
         last = list(self._last)
         self._tell_count(name)
         for line in last:
             self._show(name, line)
 
     def close(self, name: str) -> None:
-        """Tell the last count, and close the file."""
+        """Report the last count, and close the file."""
         self._tell_count(name)
         if self._file is not None:
             os.close(self._file)

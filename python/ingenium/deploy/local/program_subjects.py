@@ -1,4 +1,4 @@
-"""What a program in another language has to listen to, and what it is to send, by its role."""
+"""Subjects that a program in another language must subscribe to and publish on, by role."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _OUTPUTS = {
 
 
 def subjects_needed(program: External) -> list[str]:
-    """Return the subjects that a program has to subscribe to; none for an ingestor.
+    """Return the subjects that a program must subscribe to; none for an ingestor.
 
-    For a strategy of all symbols it is one that only a wildcard covers.
+    For a strategy of all symbols, a subject that only a wildcard matches.
     """
     if program.role == "strategy":
         symbols = (_ANY_SYMBOL,) if program.symbols is None else program.symbols
@@ -30,7 +30,7 @@ def subjects_needed(program: External) -> list[str]:
 
 
 def described(subject: str) -> str:
-    """Return a needed subject, or that on the server, as a person writes it."""
+    """Return a required subject, or its name on the server, for display."""
     return f"{subject.removesuffix(_ANY_SYMBOL)}>" if subject.endswith(_ANY_SYMBOL) else subject
 
 

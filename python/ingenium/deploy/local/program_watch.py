@@ -1,4 +1,4 @@
-"""Watches the programs of a live app: whether each one listens where it should, and sends."""
+"""Monitors whether the programs of a live app subscribe and publish as required."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ingenium.bus.base import Bus, Message, Subscription
 from ingenium.bus.envelope import source_of
 from ingenium.bus.roles import owner_of
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.deploy.local.program_subjects import described, output_of, subjects_needed
 from ingenium.deploy.local.server_connections import Connection, ServerConnections
 from ingenium.subjects.grammar import matches
@@ -24,12 +25,12 @@ LISTEN_SECONDS = 5.0
 _SEND_SECONDS = 10.0
 _BLIND_SECONDS = 2.0
 _SHOWN = 6
-"""Subjects of a program that are named."""
+"""Maximum number of subjects listed per program."""
 
 
 @dataclass(slots=True)
 class _Watched:
-    """What is known of one program."""
+    """Known facts about one program."""
 
     component: External
     needed: list[str]
@@ -47,25 +48,24 @@ class _Watched:
 
     @property
     def title(self) -> str:
-        return f"{self.component.role} {self.component.name!r}"
+        return f"{self.component}"
 
 
 class ProgramWatch:
-    """Finds out whether programs of other languages take part in a live app, and says what lacks.
+    """Detects programs in other languages that do not take part in a live app.
 
-    It asks the server for its connections and subscriptions, and listens for the first event that
-    each program sends. What it cannot know it does not claim: a program that sends nothing may have
-    nothing to say.
+    Queries connections and subscriptions of the server, and waits for the first event of each
+    program. Reports only certain facts: a program that sends nothing may have nothing to send.
 
     Args:
         bus: Where the components meet.
-        app: Its `External` components are watched.
-        server: Says who is connected.
-        on_problem: Takes what is wrong, with the cure.
-        on_ready: Takes that a program which was not there at the start is ready.
+        app: App whose `External` components are watched.
+        server: Lists connections.
+        on_problem: Receives a problem with advice.
+        on_ready: Called when a program becomes ready after the start.
         space: Where the subjects are on the server.
-        listen_seconds: How long a program may take to subscribe before that is said.
-        send_seconds: How long one may send nothing before that is said.
+        listen_seconds: Seconds until a missing subscription is reported.
+        send_seconds: Seconds without a sent event until that is reported.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ProgramWatch:
         self._send_seconds = send_seconds
         self._space = space
         self._own = {c.name for c in app.components if not isinstance(c, External)}
-        # Connections of this package's own tools, which only look on.
+        # Connections of this package's own read-only tools.
         self._own |= {f"ingenium {app.name}", "ingenium tap", f"operator of {app.name}"}
         self._watched = {
             c.name: _Watched(c, list(map(space.to_server, subjects_needed(c))), output_of(c))
@@ -102,7 +102,7 @@ class ProgramWatch:
         self._is_complete = False
 
     async def start(self) -> None:
-        """Begin to watch; programs that others start count as started now."""
+        """Start watching; externally started programs count as started now."""
         if not self._watched:
             return
         for output in {each.output for each in self._watched.values()}:
@@ -115,7 +115,7 @@ class ProgramWatch:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -123,7 +123,7 @@ class ProgramWatch:
             await subscription.stop()
 
     async def starts(self, name: str) -> None:
-        """Note that a program is about to be started: connections of before are not its own."""
+        """Record that a program is about to start: earlier connections are not its own."""
         if (watched := self._watched.get(name)) is not None:
             found = await self._server.ask()
             self._newest = max((each.number for each in found or ()), default=self._newest)
@@ -131,30 +131,30 @@ class ProgramWatch:
             watched.began = asyncio.get_running_loop().time()
 
     def reported(self, name: str) -> None:
-        """Note that a program has said that it is ready."""
+        """Record that a program has reported ready."""
         if (watched := self._watched.get(name)) is not None:
             self._now_ready(watched)
 
     def ended(self, name: str) -> None:
-        """Note that a program has ended as it may, and is expected no more."""
+        """Record that a program has ended as permitted."""
         if (watched := self._watched.get(name)) is not None:
             watched.has_ended = True
 
     def ready(self, name: str) -> asyncio.Event:
-        """Return what is set when a program is ready."""
+        """Return the event that is set when a program is ready."""
         return self._watched[name].ready
 
     def is_ready(self, component: Component) -> bool:
-        """Whether a component takes part; one of this package's own does."""
+        """Whether a component takes part; always true for components in Python."""
         watched = self._watched.get(component.name)
         return watched is None or watched.ready.is_set()
 
     def expectation(self, name: str) -> str:
-        """Say what a program is to do, for an error about it."""
+        """Describe what a program must do, for an error."""
         return _expectation(self._watched[name])
 
     def missing(self) -> list[str]:
-        """Return who is not ready, in words; after this, who becomes ready later is told."""
+        """Describe the programs that are not ready; later ones are reported from then on."""
         self._is_complete = True
         return [
             f"{each.title}, which {_expectation(each)}"
@@ -163,7 +163,7 @@ class ProgramWatch:
         ]
 
     def state_of(self, component: External) -> str:
-        """Say in a few words what is known of a program that counts as ready."""
+        """Describe what is known of a ready program."""
         watched = self._watched[component.name]
         if not watched.is_visible and not watched.has_sent:
             return "another program, which cannot be seen on this server"
@@ -171,13 +171,13 @@ class ProgramWatch:
             return "another program, listening"
         return "another program"
 
-    # What arrives.
+    # Received events.
 
     def _hearer(self, output: str) -> Callable[[Message], None]:
         def hear(message: Message) -> None:
             source = source_of(message)
             for watched in self._watched.values():
-                # The original library's programs do not say who they are.
+                # Programs of the original library do not send their name.
                 mine = source == watched.component.name or not source
                 if watched.output == output and mine and not watched.has_sent:
                     watched.has_sent = True
@@ -185,7 +185,7 @@ class ProgramWatch:
 
         return hear
 
-    # What the server says.
+    # Data from the server.
 
     async def _run(self) -> None:
         while True:
@@ -200,7 +200,7 @@ class ProgramWatch:
         found = await self._server.ask()
         now = asyncio.get_running_loop().time()
         taken: set[int] = set()
-        # Any connection may be an ingestor's, so those that have to listen are looked for first.
+        # Any connection may be an ingestor's, so programs that must subscribe are matched first.
         for watched in sorted(self._watched.values(), key=lambda each: not each.needed):
             if watched.began is None or watched.has_ended:
                 continue
@@ -219,20 +219,20 @@ class ProgramWatch:
                 elif not is_elsewhere:
                     self._missed(watched, now)
             if not watched.is_visible and now - watched.began >= _BLIND_SECONDS and is_started_here:
-                # Nothing here tells when it is ready.
+                # The server offers no way to tell when the program is ready.
                 self._is_seen(watched)
             self._look_at_output(watched, now)
         self._known = {each.number for each in found or ()}
 
     def _may_be_seen(self, watched: _Watched) -> bool:
-        """Whether the program would be among the connections if it listened."""
+        """Whether the program would appear in the connections if subscribed."""
         changed = {"NATS_SERVER", "INGENIUM_NATS_CREDENTIALS"} & set(watched.component.environment)
         return self._server.sees_all and not changed
 
     def _candidates(
         self, watched: _Watched, found: Sequence[Connection], taken: set[int]
     ) -> list[Connection]:
-        """Return the connections that may be the program's."""
+        """Return the connections that may belong to the program."""
         component = watched.component
         named = [each for each in found if each.name == component.name]
         if named:
@@ -246,7 +246,7 @@ class ProgramWatch:
             and each.name not in self._own
             and each.name not in others
             and _may_be(component, each.user)
-            # One that has just connected may be about to subscribe, as another program.
+            # A new connection may be another program that is about to subscribe.
             and (watched.needed or each.number in self._known)
         ]
 
@@ -258,7 +258,7 @@ class ProgramWatch:
         watched.said -= problems
 
     def _is_seen(self, watched: _Watched) -> None:
-        # One that reports says itself when it is ready.
+        # A program with reports reports ready itself.
         if not watched.component.reports:
             self._now_ready(watched)
 
@@ -271,7 +271,7 @@ class ProgramWatch:
             self._on_ready(f"{watched.title} is ready now: {self.state_of(watched.component)}")
 
     def _missed(self, watched: _Watched, now: float) -> None:
-        """Say that a program does not listen, once it has had the time to."""
+        """Report a missing subscription after the allowed time."""
         if watched.missed_since is None:
             watched.missed_since = now if watched.ready.is_set() else watched.began
         if now - (watched.missed_since or now) < self._listen_seconds:
@@ -297,8 +297,8 @@ class ProgramWatch:
             self._say(
                 watched,
                 "missing",
-                f"is not seen on {self._bus.url}: start the program that is to be it, with "
-                f"NATS_SERVER naming this server; it {_expectation(watched)}",
+                f"is not seen on {self._bus.url}: start its program, with NATS_SERVER naming this "
+                f"server; it {_expectation(watched)}",
             )
         else:
             self._say(
@@ -335,7 +335,7 @@ class ProgramWatch:
 
 
 def _listen(connections: Sequence[Connection], needed: Sequence[str]) -> bool:
-    """Whether there are connections, and together they subscribe to all that is needed."""
+    """Whether the connections together subscribe to all required subjects."""
     subjects = {subject for each in connections for subject in each.subjects}
     return bool(connections) and all(
         any(matches(own, subject) for own in subjects) for subject in needed
@@ -343,7 +343,7 @@ def _listen(connections: Sequence[Connection], needed: Sequence[str]) -> bool:
 
 
 def _taking_part(watched: _Watched) -> set[int]:
-    """Return the numbers of the connections that are the program's, as far as that can be told."""
+    """Return the ids of the connections that belong to the program, as far as known."""
     if not watched.needed:
         return {watched.connections[0].number}
     return {
@@ -354,9 +354,9 @@ def _taking_part(watched: _Watched) -> set[int]:
 
 
 def _may_be(component: Component, user: str) -> bool:
-    """Whether a connection with a user may be a component's; one that is nobody's user may."""
+    """Whether a user may be that of a component; a user of no app may be."""
     role, name = owner_of(user)
-    return not role or (role == component.role and name in {"", component.name})
+    return not role or (role == role_of(component) and name in {"", component.name})
 
 
 def _expectation(watched: _Watched) -> str:

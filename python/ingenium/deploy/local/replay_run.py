@@ -1,4 +1,4 @@
-"""Runs the parts of an app over its history, in step."""
+"""Runs the components of an app over its history, in lockstep."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ async def run_replay(
     log: EventLog | None = None,
     window: Window | None = None,
 ) -> ReplayResult:
-    """Run until the end of history, or until somebody asks to stop.
+    """Run until the end of history or a stop request.
 
     Args:
         bus: Where the components meet.
         app: What they make.
-        parts: Those of its components that are started here.
-        probe: Tells when programs that report nothing have subscribed.
-        stop: Says when to stop before the end.
+        parts: Runners of the components started here.
+        probe: Detects the subscriptions of programs without reports.
+        stop: Stop request.
         on_step: Called after each step.
-        limit: How long a handler may take.
-        lease: Keeps other apps out of the subjects of the replay; ``None`` on a server of its own.
-        log: Takes what happened; one of the replay's own when left out.
-        window: The part of history to run; all of it when left out.
+        limit: Time limit of a handler.
+        lease: Keeps other apps out of the subjects of the replay; ``None`` on a private server.
+        log: Event log; a new one by default.
+        window: Part of history to run; all of it by default.
 
     Raises:
-        IngeniumError: A component failed, or the replay could not be kept in step.
+        IngeniumError: A component failed, or the replay lost lockstep.
     """
     if log is None:
         portfolio = app.portfolio
@@ -71,7 +71,7 @@ async def run_replay(
 
     hold = LeaseKeeper(lease)
     silent = [part for part in parts if isinstance(part, ProgramRunner) and _is_silent(part)]
-    # Programs that report nothing come last: the server's subscriptions tell when they are ready.
+    # Programs without reports come last: the server's subscriptions show when they are ready.
     parts = [*(part for part in parts if part not in silent), *silent]
     try:
         await hold.begin()
@@ -82,7 +82,7 @@ async def run_replay(
         for part in parts[: len(parts) - len(silent)]:
             await start(part)
         await conductor.wait_ready()
-        # Who is not there yet would miss the end, and is stopped below instead.
+        # Components that are not ready would miss the end message, and are stopped below instead.
         all_ready = not stop.asked
         await probe.observe()
         for part in silent:
@@ -90,7 +90,8 @@ async def run_replay(
         await probe.wait(conductor.check)
         for part in parts:
             if isinstance(part, ProgramRunner):
-                # The conductor's end lets them go, and a part may be quicker than this function.
+                # The conductor's end releases the components, and one may end before this function
+                # continues.
                 conductor.on_end(part.expect_end)
         complete = await conductor.run()
         if all_ready:
@@ -108,7 +109,7 @@ async def run_replay(
 
 
 async def _let_end(app: App, parts: Sequence[Runner], tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Wait until the components have stopped by themselves, as the conductor told them to."""
+    """Wait until the components have stopped at the conductor's request."""
     reporting = [
         task
         for part, task in zip(parts, tasks, strict=True)
@@ -119,8 +120,7 @@ async def _let_end(app: App, parts: Sequence[Runner], tasks: Sequence[asyncio.Ta
     _, late = await asyncio.wait(reporting, timeout=_END_SECONDS)
     if late:
         slow = ", ".join(
-            f"{part.component.role} {part.component.name!r}"
-            f" ({handler_place(part.component, 'on_stop')})"
+            f"{part.component} ({handler_place(part.component, 'on_stop')})"
             for part, task in zip(parts, tasks, strict=True)
             if task in late
         )

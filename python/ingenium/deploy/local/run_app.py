@@ -1,7 +1,7 @@
 """Runs an app on this machine, over a NATS server.
 
-A run of history has an end and a result; one on live data goes on until somebody asks it to stop.
-Either way the life of a component is: start, ready, drain, stop.
+A run of history has an end and a result; a live run continues until a stop is requested. In both
+the life cycle of a component is: start, ready, drain, stop.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from ingenium.bus.nats.stream_layout import DATA_STREAM, open_stream
 from ingenium.clock import SystemClock
 from ingenium.components import App, External, Strategy
 from ingenium.components.app import CONDUCTOR
-from ingenium.components.risk_gated import RiskGated
+from ingenium.components.base import role_of
+from ingenium.components.handle_of import risk_of
 from ingenium.config import Settings
 from ingenium.deploy.local.access import served
+from ingenium.deploy.local.account_check import check_accounts
 from ingenium.deploy.local.app_history import check_history
 from ingenium.deploy.local.app_space import remember_prefix, replay_lease, settings_of
 from ingenium.deploy.local.component_process import play_component
 from ingenium.deploy.local.live_run import run_live
 from ingenium.deploy.local.local_halt import halt_by_file
 from ingenium.deploy.local.program_observer import observed_programs
-from ingenium.deploy.local.ready_report import report_ready
 from ingenium.deploy.local.replay_run import run_replay
 from ingenium.deploy.local.run_lock import run_locked
 from ingenium.deploy.local.runner_factory import AT_MOST_ONCE, keeps_streams
@@ -50,7 +51,7 @@ from ingenium.runtime.replay import OnStep, ReplayResult
 __all__ = ["run_app", "run_component"]
 
 Attend = Callable[[NatsBus], AbstractAsyncContextManager[None]]
-"""Makes what watches a live app for as long as it runs."""
+"""Creates an observer of a live app for the duration of the run."""
 
 _log = logging.getLogger("ingenium.deploy")
 
@@ -71,32 +72,32 @@ async def run_app(
     server_restarts: RestartPolicy | None = None,
     attend: Attend | None = None,
 ) -> ReplayResult | None:
-    """Run an app until the end of its history, or until it is asked to stop.
+    """Run an app until the end of its history or a stop request.
 
     Args:
-        app: What to run.
-        target: The app as the command line names it, for the processes of its components.
-        settings: Name the server, if there is one.
-        processes: Whether each component gets a process of its own.
-        adopt: Whether live components take a stream that lost messages, and a broker's positions,
-            as they are.
+        app: App to run.
+        target: The app as given on the command line, for the processes of its components.
+        settings: Settings with the server, if any.
+        processes: Whether each component runs in its own process.
+        adopt: Whether live components accept a stream that lost messages, and the positions of
+            the broker.
         on_step: Called after each step of a replay.
-        on_line: Takes name and output lines of the programs that are started.
-        on_stop: Called when somebody asks to stop.
-        on_notice: Takes what everybody must know about the server, and about programs that do not
-            take part in a live app as they should.
-        on_ready: Told once when all components of a live app are ready, or which are not; then of
-            each one that is ready later.
-        restarts: When a program of a live app that died is started again.
-        server_restarts: When the embedded server of a live app that died is started again.
-        attend: Opened with an operator's connection before the components of a live app start, and
-            closed when they have stopped.
+        on_line: Receives name and output lines of started programs.
+        on_stop: Called on a stop request.
+        on_notice: Receives notices about the server, and about programs that do not take part
+            in a live app correctly.
+        on_ready: Called once with the ready components of a live app and the missing ones; then
+            for each that becomes ready later.
+        restarts: Restart policy of the programs of a live app.
+        server_restarts: Restart policy of the embedded server of a live app.
+        attend: Context opened with the operator's connection before the components of a live
+            app start, and closed after they have stopped.
 
     Returns:
-        What came out of history; ``None`` for live data.
+        Result of a run over history; ``None`` for live data.
 
     Raises:
-        IngeniumError: The app cannot be started, or failed.
+        IngeniumError: The app cannot be started or failed.
     """
     settings = settings_of(app, settings)
     programs: list[ProgramRunner | Supervised] = []
@@ -120,7 +121,7 @@ async def run_app(
                     timestamp=SystemClock().now(),
                     state=TradingState.HALTED.value,
                     reason=reason,
-                    # No person: it can stop trading, and not release it.
+                    # Not a person: may halt trading, but not release it.
                     sender=bus.name,
                 )
                 if not bus.client.is_up:
@@ -132,23 +133,25 @@ async def run_app(
                         f"TRADING IS HALTED: {reason}; ingenium resume {app.name} releases it"
                     )
                 except IngeniumError as error:
-                    on_notice(f"trading is to be halted, and the server does not take it: {error}")
+                    on_notice(
+                        f"trading should halt, but the server refuses the control event: {error}"
+                    )
                     halt_by_file(app, settings, reason, bus.name, on_notice)
 
             bus = await connect(OPERATOR, f"ingenium {app.name}")
             reader: NatsBus | None = None
 
             async def make_streams() -> bool:
-                # Roles with rights of their own must not change a stream, not even an operator.
+                # With accounts no role may update a stream, not even an operator.
                 are_kept = await keeps_streams(bus, app, is_labeled=not access.differs)
                 if are_kept and reader is not None:
-                    # Before any strategy does, so that none can make another one in its place.
+                    # Before any strategy starts, so that none can create a different stream.
                     await open_stream(reader, DATA_STREAM, Labels(app.name))
                 return are_kept
 
             if not app.historical:
                 if access.differs and (first := _first_reader(app)):
-                    reader = await connect(first.role, f"ingenium {app.name}", first.name)
+                    reader = await connect(role_of(first), f"ingenium {app.name}", first.name)
                 if not await make_streams():
                     on_notice(AT_MOST_ONCE)
                 if text := await start_notice(bus, app, settings):
@@ -160,16 +163,16 @@ async def run_app(
             for component in app.components:
                 own = bus
                 if access.differs and not processes and not isinstance(component, External):
-                    own = await connect(component.role, component.name, component.name)
+                    own = await connect(role_of(component), component.name, component.name)
                     buses.append(own)
                     if not app.historical:
-                        # Before any part runs: accounts of another app are found here.
-                        await report_ready(own, app, component)
+                        # Before any component runs: detects accounts of another app.
+                        await check_accounts(own, app, component)
                 part = await make_runner(
                     own,
                     app,
                     component,
-                    access.settings_for(component.role, component.name),
+                    access.settings_for(role_of(component), component.name),
                     target,
                     own_process=processes,
                     on_line=on_line,
@@ -229,21 +232,21 @@ async def run_component(
     adopt: bool = False,
     on_ready: Callable[[str], None] = lambda _text: None,
 ) -> ReplayResult | None:
-    """Run one component of an app; the others run elsewhere, on the same server.
+    """Run one component of an app; the others run elsewhere on the same server.
 
     Args:
         app: What it is one of.
-        name: Its name; ``"conductor"`` for the part that keeps a replay in step.
-        settings: Name the server.
+        name: Name of the component; ``"conductor"`` for the conductor of a replay.
+        settings: Settings with the server.
         adopt: See `run_app`.
         on_ready: Told when a live component is connected and listens.
 
     Returns:
-        For the conductor what came out; ``None`` for the others.
+        The result for the conductor; ``None`` for components.
 
     Raises:
-        ConfigError: No server is named, or there is no such component here.
-        IngeniumError: It failed.
+        ConfigError: No server is configured, or the app has no such component in Python.
+        IngeniumError: The component failed.
     """
     component = None if name == CONDUCTOR else app.component(name)
     if isinstance(component, External):
@@ -256,11 +259,11 @@ async def run_component(
         )
     settings = settings_of(app, settings)
     with stop_signals() as stop:
-        # Its own name, under which it may send dead letters.
+        # The component's own name, under which it may send dead letters.
         if component is None:
             options = options_for(settings, OPERATOR)
         else:
-            options = options_for(settings, component.role, component=name)
+            options = options_for(settings, role_of(component), component=name)
         bus = await unless_stopped(
             stop, NatsBus.connect(settings.nats_server, name=name, options=options)
         )
@@ -272,8 +275,8 @@ async def run_component(
                 return await run_replay(bus, app, [], probe, stop, None, limit, lease=lease)
             if not app.historical:
                 remember_prefix(app, settings)
-                # A child's parent says it for all of them.
-                is_alone = isinstance(component, RiskGated) and not settings.stop_with_input
+                # The parent process reports this once for all.
+                is_alone = risk_of(component) is not None and not settings.stop_with_input
                 if is_alone and (text := await start_notice(bus, app, settings)):
                     _log.warning("%s", text)
             await play_component(

@@ -1,4 +1,4 @@
-"""Says on this machine that the run of a live app lives, whatever its server does."""
+"""Lock file that shows on this machine that a live app runs, independent of its server."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _WAIT_SECONDS = 1.0
 
 @contextmanager
 def run_locked(directory: Path) -> Iterator[None]:
-    """Keep the lock of a run for as long as this lasts.
+    """Hold the lock of a run for the duration of the context.
 
-    It keeps nobody out, and a folder without room for it is no reason not to run: other parts say
-    so where they cannot do without the folder.
+    The lock excludes no other run, and an unwritable folder does not prevent a run: modules that
+    need the folder report that themselves.
 
     Args:
         directory: The app's folder.
@@ -40,13 +40,13 @@ def run_locked(directory: Path) -> Iterator[None]:
 
 
 def run_of(directory: Path) -> int | None:
-    """Return the process that runs a live app from its folder on this machine.
+    """Return the process id of the live run of an app folder on this machine.
 
     Args:
         directory: The app's folder.
 
     Returns:
-        Its number, 0 when that cannot be read, or ``None`` when there is none. Components that
-        were started one by one are not seen.
+        The process id, 0 if unreadable, or ``None`` without a run. Components that were started
+        individually are not detected.
     """
     return holder_of(directory / _FILE)

@@ -1,4 +1,4 @@
-"""Makes the part that plays a component of a live app, by what its server can keep."""
+"""Creates the runner of a live component: durable with JetStream, otherwise at most once."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from ingenium.components import (
     Strategy,
     arm,
 )
+from ingenium.components.base import role_of
 from ingenium.components.data_age import DataAge
 from ingenium.components.failpoints import Pass, kill_at, pass_by
-from ingenium.components.risk_gated import KillSwitch, RiskGated
+from ingenium.components.handle_of import handle_of, risk_of
+from ingenium.components.risk_control import KillSwitch
 from ingenium.config import Settings
 from ingenium.deploy.local.app_history import warm_up_of
 from ingenium.deploy.local.app_space import space_lease
@@ -50,24 +52,24 @@ AT_MOST_ONCE = (
     "AT MOST ONCE: the server keeps no streams (JetStream is off), so signals, orders and "
     "executions can be lost in silence, and nothing is remembered over a restart"
 )
-"""What everybody is told who runs without streams."""
+"""Banner shown when JetStream is off."""
 
 
 def state_path(settings: Settings, app: App, component: Component) -> Path:
-    """Return the file in which a component keeps what it must not forget."""
+    """Return the store file of a component."""
     return settings.data_directory / app.name / "state" / f"{component.name}.db"
 
 
 async def keeps_streams(bus: NatsBus, app: App, *, is_labeled: bool = False) -> bool:
-    """Whether the server keeps streams; the one of orders is made or checked.
+    """Return whether the server has JetStream; create or check the stream of orders.
 
     Args:
         bus: The connection.
-        app: Whose streams they are.
+        app: App of the streams.
         is_labeled: See `open_stream`.
 
     Raises:
-        StreamError: It is not as it should be.
+        StreamError: The stream has another configuration.
         BusTimeoutError: The server does not answer.
     """
     if not await has_streams(bus):
@@ -80,18 +82,18 @@ async def keeps_streams(bus: NatsBus, app: App, *, is_labeled: bool = False) -> 
 async def make_live_runner(
     bus: Bus, app: App, component: Component, settings: Settings, *, adopt: bool = False
 ) -> LiveRunner | LeasedRunner | DurableRunner | ReportingRunner:
-    """Make what plays a component on live data, and says on the bus how it is.
+    """Return the runner of a live component, which also publishes its status.
 
     Args:
-        bus: Its own connection.
+        bus: Connection of the component.
         app: What it is one of.
         component: Which.
         settings: Name the folder of its state.
-        adopt: Whether a stream that lost messages, and a broker's positions, are taken as they are.
+        adopt: Whether to accept a stream that lost messages, and the positions of the broker.
 
     Raises:
-        ConfigError: An executor is to work at a broker, and the server cannot keep its orders.
-        StreamError: A stream is not as it should be.
+        ConfigError: An executor at a broker needs JetStream, which the server lacks.
+        StreamError: A stream has another configuration.
         StoreError: The component's state cannot be used.
     """
     member = await _make_member(bus, app, component, settings, adopt=adopt)
@@ -105,30 +107,37 @@ async def _make_member(
 ) -> LiveRunner | LeasedRunner | DurableRunner:
     arm(component, app.risk)
     if isinstance(component, Portfolio) and isinstance(app.executor, External):
-        component.data_age = DataAge()
+        handle_of(component).risk.data_age = DataAge()
     if isinstance(app.executor, Executor) and isinstance(component, Strategy | Portfolio):
-        component.follows_data = app.executor.is_on_data_time
-    if isinstance(component, RiskGated):
-        component.kill_switch = _kill_switch(settings, app)
+        handle_of(component).follows_data = handle_of(app.executor).is_on_data_time
+    if (risk := risk_of(component)) is not None:
+        risk.kill_switch = _kill_switch(settings, app)
     limit = HandlerLimit(settings.blocked_seconds, BLOCKED_LIMIT.setting)
     warm_up = warm_up_of(app, component, lambda text: bus.report(Incident(IncidentKind.GAP, text)))
     if isinstance(component, Ingestor) or not isinstance(bus, NatsBus):
-        return LiveRunner(bus, component, limit=limit, warm_up=warm_up, on_end=app.on_end)
+        return LiveRunner(
+            bus,
+            component,
+            limit=limit,
+            warm_up=warm_up,
+            on_end=app.on_end,
+            middleware=app.middleware,
+        )
     exclusive = isinstance(component, Portfolio | Executor)
     if not await has_streams(bus):
-        if isinstance(component, Executor) and component.works_at_broker:
+        if isinstance(component, Executor) and handle_of(component).works_at_broker:
             raise ConfigError(
                 f"executor {component.name!r} works at a broker, and the server at {bus.url} keeps "
                 "no streams, so that orders could be lost: turn on JetStream there"
             )
-        member = LiveRunner(bus, component, limit=limit, warm_up=warm_up)
+        member = LiveRunner(bus, component, limit=limit, warm_up=warm_up, middleware=app.middleware)
         if not exclusive:
             return member
-        return LeasedRunner(member, await space_lease(bus, app, component.role))
+        return LeasedRunner(member, await space_lease(bus, app, role_of(component)))
     stream: Stream
-    labels = Labels(app.name, component.name, component.role)
+    labels = Labels(app.name, component.name, role_of(component))
     if isinstance(component, Strategy):
-        # The stream is in an account that a strategy does not see; it can add to it.
+        # The stream is in an account that a strategy can publish to but not read.
         stream = NatsStream(bus, MONEY_STREAM.name, labels)
     else:
         stream = await open_stream(bus, MONEY_STREAM, labels)
@@ -152,15 +161,16 @@ async def _make_member(
         lease=await _lease(bus, app, component, settings, adopt=adopt),
         secret=await id_secret(bus, store),
         warm_up=warm_up,
+        middleware=app.middleware,
     )
 
 
 class LeasedRunner:
-    """A component that runs for as long as it holds a lease.
+    """Runs a component while its lease is held.
 
     Args:
-        member: Runs it.
-        lease: Its lease.
+        member: Runner of the component.
+        lease: Lease of the component.
     """
 
     def __init__(self, member: LiveRunner, lease: Lease) -> None:
@@ -170,7 +180,7 @@ class LeasedRunner:
         self._hold = LeaseKeeper(lease)
 
     def lag(self) -> float | None:
-        """Return how far behind it is; see `LiveRunner.lag`."""
+        """Return the lag; see `LiveRunner.lag`."""
         return self._member.lag()
 
     def observe(self) -> Observation:
@@ -178,10 +188,10 @@ class LeasedRunner:
         return self._member.observe()
 
     async def start(self) -> None:
-        """Get the lease, then start; see `LiveRunner.start`.
+        """Acquire the lease, then start; see `LiveRunner.start`.
 
         Raises:
-            LeaseHeldError: Another app has it.
+            LeaseHeldError: Another app holds the lease.
         """
         await self._hold.begin()
         await self._member.start()
@@ -205,20 +215,20 @@ class LeasedRunner:
             await asyncio.gather(tasks[0], return_exceptions=True)
 
     async def stop(self) -> None:
-        """Handle what has arrived, stop, and give the lease back."""
+        """Handle the events that have arrived, stop, and release the lease."""
         await self._member.stop()
         await self._hold.end()
 
 
 def _kill_switch(settings: Settings, app: App) -> KillSwitch:
-    """Return what asks the file that halts an app on this machine."""
+    """Return the check of the kill file of an app on this machine."""
     file = KillFile.of(settings.data_directory / app.name)
 
     def ask() -> tuple[TradingState, str] | None:
         found = file.observe()
         if found is None:
             return None
-        return found.state, f"{found.reason or file.path} by {found.sender or 'somebody'}"
+        return found.state, f"{found.reason or file.path} by {found.sender or 'an unknown sender'}"
 
     return ask
 
@@ -226,20 +236,20 @@ def _kill_switch(settings: Settings, app: App) -> KillSwitch:
 async def _lease(
     bus: NatsBus, app: App, component: Component, settings: Settings, *, adopt: bool
 ) -> Lease | None:
-    """Return what makes a component the only one of its kind; ``None`` where many may be."""
+    """Return the lease that makes a component unique; ``None`` where several may run."""
     if isinstance(component, BrokerExecutor):
         component.adopt = component.adopt or adopt
         component.kill_state = KillFile.of(settings.data_directory / app.name).state
         account = component.lease = await open_lease(bus, component.lease_key)
         if account is None:
             return None
-        return LeaseGroup(account, await space_lease(bus, app, component.role))
+        return LeaseGroup(account, await space_lease(bus, app, role_of(component)))
     if isinstance(component, Portfolio | Executor):
-        return await space_lease(bus, app, component.role)
+        return await space_lease(bus, app, role_of(component))
     return None
 
 
 def _crash(settings: Settings, component: Component) -> Pass:
-    """Return where the environment wants this component to crash, for tests of what follows."""
+    """Return the failpoint of this component from the environment, for crash tests."""
     name, _, where = settings.crash_at.partition("/")
     return kill_at(where) if name == component.name else pass_by

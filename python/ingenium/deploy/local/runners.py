@@ -1,4 +1,4 @@
-"""The parts of a run: components in this process, and programs beside it."""
+"""Runners of a run: components in this process, and child processes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ingenium.bus.base import Bus
 from ingenium.components import App, Component, External
+from ingenium.components.base import role_of
 from ingenium.config import Settings
 from ingenium.deploy.local.child_process import Child
 from ingenium.deploy.local.program_output import ThinnedOutput
@@ -22,30 +23,30 @@ __all__ = ["OnLine", "Runner", "make_runner"]
 _END_SECONDS = 10.0
 
 OnLine = Callable[[str, str], None]
-"""Takes the name of a component and a line of its output."""
+"""Receives the name of a component and a line of its output."""
 
 
 class Runner(Protocol):
-    """One component of a run, wherever it is."""
+    """Runner of one component, in this process or a child process."""
 
     component: Component
 
     async def start(self) -> None:
-        """Start it; in this process, it is ready when this returns."""
+        """Start the component; a component in this process is ready on return."""
 
     async def run(self) -> None:
-        """Return when it has ended as it should; raise when it has not."""
+        """Return after a regular end; raise otherwise."""
 
     async def stop(self) -> None:
-        """Handle what has arrived, and end."""
+        """Handle the events that have arrived, and end."""
 
 
 class ProgramRunner:
-    """A component in a process of its own.
+    """Component in its own process.
 
     Args:
-        component: The one that it is.
-        child: Its process.
+        component: The component.
+        child: Process of the component.
     """
 
     def __init__(self, component: Component, child: Child) -> None:
@@ -53,14 +54,14 @@ class ProgramRunner:
         self._child = child
 
     async def start(self) -> None:
-        """Start the process; it is not ready yet when this returns."""
+        """Start the process; the component is not ready yet on return."""
         await self._child.start()
 
     async def run(self) -> None:
-        """Wait for its end.
+        """Wait for the end of the process.
 
         Raises:
-            DeployError: It ended before the run did.
+            DeployError: The process ended before the run.
         """
         await self._child.expect_running()
 
@@ -69,7 +70,7 @@ class ProgramRunner:
         await self._child.stop()
 
     def expect_end(self) -> None:
-        """From now on it may end."""
+        """Treat the end of the process as expected from here on."""
         self._child.expect_end()
 
     def kill(self) -> None:
@@ -89,26 +90,26 @@ async def make_runner(
     adopt: bool = False,
     restarts: RestartPolicy | None = None,
 ) -> Runner | None:
-    """Make the part that plays a component.
+    """Create the runner of a component.
 
     Args:
-        bus: Where components in this process meet.
-        app: What the component is one of.
-        component: The one to play.
-        settings: Name the server and the environment of programs.
-        target: The app as the command line names it.
-        own_process: Whether a component in Python gets a process of its own.
-        on_line: Takes the output of programs.
+        bus: Bus of the components in this process.
+        app: App of the component.
+        component: Component to run.
+        settings: Settings with the server and the environment of programs.
+        target: The app as given on the command line.
+        own_process: Whether a component in Python runs in its own process.
+        on_line: Receives the output of programs.
         adopt: See `make_live_runner`.
-        restarts: When a program of a live app that died is started again.
+        restarts: Restart policy of the programs of a live app.
 
     Returns:
-        The part; ``None`` for another program that somebody else starts.
+        The runner; ``None`` for a program that is started externally.
     """
     if isinstance(component, External):
         if component.command is None:
             return None
-        # A program in another language cannot be expected to watch its standard input.
+        # A program in another language need not watch its standard input.
         command = guarded(component.command, end_seconds=_END_SECONDS)
         directory = component.directory
         extra = component.environment
@@ -146,5 +147,5 @@ async def make_runner(
     if app.historical:
         return ProgramRunner(component, make_child())
     supervised = Supervised(component, make_child, on_line, restarts)
-    supervised.may_end = component.role == "ingestor" and app.on_end == "stop"
+    supervised.may_end = role_of(component) == "ingestor" and app.on_end == "stop"
     return supervised

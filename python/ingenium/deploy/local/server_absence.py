@@ -1,4 +1,4 @@
-"""Says that the server of a live app is away, for as long as it is."""
+"""Reports while the server of a live app is unreachable."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _LONGEST_SECONDS = 300.0
 
 
 class ServerAbsence:
-    """Watches the connections of a run to a server that somebody else runs.
+    """Watches the connections of a run to an external server.
 
-    They reconnect by themselves, however long it takes. Meanwhile nothing is sent or received,
-    which must be seen.
+    Connections reconnect by themselves without limit. Until then nothing is sent or received, which
+    must be visible.
 
     Args:
-        buses: The connections; the first one is asked whether the server is there.
-        on_notice: Told after 2 s that it is away, again each time that has doubled but at least
-            every five minutes, and once when it is back.
-        on_back: Called when it is back.
+        buses: Connections; the first one determines whether the server is reachable.
+        on_notice: Called after 2 s of absence, then whenever the absence has doubled but at
+            least every five minutes, and once on return.
+        on_back: Called when the server is back.
         halt: Halts trading on this machine; called with the reason.
-        halt_seconds: After how long away to call it; never when left out.
-        clock: Tells the time of the texts.
+        halt_seconds: Absence after which `halt` is called; never by default.
+        clock: Source of the times in the texts.
         elapsed: Seconds, by a clock that only goes forward; the event loop's when left out.
     """
 
@@ -66,7 +66,7 @@ class ServerAbsence:
             bus.on_incident(self._on_close)
 
     def is_away(self) -> bool:
-        """Whether there is no connection now."""
+        """Whether there is no connection."""
         return self._since is not None
 
     def _on_incident(self, incident: Incident) -> None:
@@ -86,8 +86,8 @@ class ServerAbsence:
         """Watch, until canceled.
 
         Raises:
-            BusClosedError: A connection is gone for good, such as when the server no longer takes
-                its password.
+            BusClosedError: A connection is gone for good, for example because the server no
+                longer accepts its password.
         """
         while True:
             if self._closed is not None:
@@ -101,7 +101,7 @@ class ServerAbsence:
             self._woken.clear()
 
     async def observe(self) -> None:
-        """Say what is to be said by now."""
+        """Send the notices that are due."""
         if self._since is None:
             if self._was_away:
                 away, self._was_away = self._was_away, 0.0

@@ -1,4 +1,4 @@
-"""Chooses who looks after the server of a live app."""
+"""Chooses how the server of a live app is supervised."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _log = logging.getLogger("ingenium.deploy")
 
 
 class ServerCare(Protocol):
-    """Looks after a server."""
+    """Supervision of a server."""
 
     def is_away(self) -> bool:
-        """Whether the server is not there now."""
+        """Whether the server is unreachable."""
 
     async def run(self) -> None:
-        """Look after it, until canceled; raise when the run cannot go on without it."""
+        """Supervise the server until canceled; raise when the run cannot continue."""
 
 
 def server_care(
@@ -41,17 +41,17 @@ def server_care(
     make_streams: Callable[[], Awaitable[object]],
     restarts: RestartPolicy | None = None,
 ) -> ServerCare:
-    """Return what looks after the server of a live app.
+    """Return the supervision of the server of a live app.
 
     Args:
-        server: The embedded one, which is started again; ``None`` for one of somebody else, whose
-            absence is said.
-        buses: Connections to it; the first one is the operator's.
+        server: The embedded server, which is restarted; ``None`` for an external one, whose
+            absence is reported.
+        buses: Connections to the server; the first one is the operator's.
         app: Which app.
-        settings: Name the data folder, and when an absent server halts trading.
-        on_notice: Takes what everybody must know.
-        make_streams: Makes streams that are missing; those in memory go with the server.
-        restarts: When the embedded server is started again.
+        settings: Settings with the data folder, and the absence that halts trading.
+        on_notice: Receives notices for the operator.
+        make_streams: Creates missing streams; in-memory streams are lost with the server.
+        restarts: Restart policy of the embedded server.
     """
     bus = buses[0]
 

@@ -1,4 +1,4 @@
-"""Who is connected to a server, and what each one subscribes to."""
+"""Connections and subscriptions of a server."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["Connection", "ServerConnections"]
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One client of a server.
+    """Connection of one client.
 
     Attributes:
-        number: Given by the server, larger for each new connection.
-        name: As the client states it; empty for one that states none.
-        user: Its user; empty where there are none.
-        where: Its address.
-        subjects: What it subscribes to, without inboxes.
-        received: Messages that the server has sent to it.
+        number: Id assigned by the server, increasing.
+        name: Name stated by the client; empty if not stated.
+        user: User of the connection; empty on a server without users.
+        where: Address of the client.
+        subjects: Subscribed subjects, without inboxes.
+        received: Number of messages delivered to the client.
     """
 
     number: int
@@ -37,11 +37,11 @@ class Connection:
 
 
 class ServerConnections:
-    """Asks a server who is connected.
+    """Queries the connections of a server.
 
     Args:
-        bus: A connection to it; is asked where there are no monitoring pages.
-        monitor_url: Where its monitoring pages are; ``None`` when that is not known.
+        bus: Connection to the server; queried if there is no monitoring URL.
+        monitor_url: Monitoring URL; ``None`` if unknown.
         sees_all: Whether all components are in the account of ``bus``.
     """
 
@@ -52,12 +52,12 @@ class ServerConnections:
         self._answers = True
 
     async def ask(self) -> list[Connection] | None:
-        """Return who is connected; ``None`` when the server does not say."""
+        """Return the connections; ``None`` if the server does not answer."""
         if self._monitor_url is not None:
             found = await asyncio.to_thread(_ask_page, self._monitor_url)
         elif isinstance(self._bus, NatsBus) and self._answers:
             found = await account_connections(self._bus)
-            # A server that does not know the question is not asked again.
+            # A server that does not support the request is not asked again.
             self._answers = found is not None
         else:
             return None

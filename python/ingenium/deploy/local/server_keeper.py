@@ -1,4 +1,4 @@
-"""Starts the embedded server of a live app again when it has ended."""
+"""Restarts the embedded server of a live app after a crash."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ingenium.nats_server import EmbeddedServer
 
 __all__ = ["SERVER_RESTARTS", "ServerKeeper"]
 
-# The first death is no failure of a restart yet: five restarts that fail come after it.
+# Five failed restarts follow the first crash, which is not a failed restart itself.
 SERVER_RESTARTS = RestartPolicy(first_seconds=0.25, crashes=6)
-"""When the server is started again."""
+"""Restart policy of the server."""
 
 
 class ServerKeeper:
-    """Watches an embedded server, and starts it again on its store and its port.
+    """Watches an embedded server, and restarts it with its store and port.
 
     Args:
-        server: One that runs.
-        on_notice: Told that it ended, and that it is back.
-        on_restarted: Called when it runs again.
-        policy: When to start it again, and when to give up.
-        pause: Waits for some seconds.
+        server: A running server.
+        on_notice: Receives notices of a crash and a restart.
+        on_restarted: Called after a restart.
+        policy: Restart delays, and when to give up.
+        pause: Sleeps for some seconds.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class ServerKeeper:
         self._is_away = False
 
     def is_away(self) -> bool:
-        """Whether the server has ended and does not run again yet."""
+        """Whether the server has ended and is not running again yet."""
         return self._is_away
 
     async def run(self) -> None:
         """Keep the server running, until canceled.
 
         Raises:
-            CrashLoopError: It cannot be started again, or ends again and again.
+            CrashLoopError: The server cannot be restarted, or crashes repeatedly.
         """
         now = asyncio.get_running_loop().time
         backoff = Backoff(self._policy)

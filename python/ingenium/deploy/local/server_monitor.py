@@ -1,4 +1,4 @@
-"""Watches the server of a live app: whether it is well, and who else takes orders from it."""
+"""Monitors the health of the server of a live app, and foreign subscribers to orders."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _READERS_EVERY = 10
 
 
 class ServerMonitor:
-    """Asks a server's monitoring pages once a second how it is.
+    """Polls the health endpoint of a server once per second.
 
-    One whose disk is full takes no orders into its stream any more, but still brings messages to
-    those who are connected. So it can tell them to stop.
+    A server with a full disk stores no more orders, but still delivers messages to connected
+    clients, so a halt still reaches them.
 
     Args:
-        monitor_url: Where the pages are.
-        app: Whose server it is.
-        halt: Halts trading, and says why.
+        monitor_url: Monitoring URL.
+        app: App of the server.
+        halt: Halts trading with a reason.
         on_notice: Takes what everybody must know.
-        is_away: Whether the server has ended and is being started again, which is not illness.
-        pause: Waits until the next look.
+        is_away: Whether the server is being restarted, which does not count as unhealthy.
+        pause: Waits until the next poll.
         elapsed: Seconds, by a clock that only goes forward; the event loop's when left out.
     """
 
@@ -71,7 +71,7 @@ class ServerMonitor:
             await self._pause(_EVERY_SECONDS)
 
     async def check_health(self) -> None:
-        """Ask once; halt trading when it has been ill for too long."""
+        """Poll once; halt trading after the server has been unhealthy for too long."""
         if self._is_away():
             self._ill_since = None
             return
@@ -89,9 +89,9 @@ class ServerMonitor:
             await self._halt(f"the server is not well: {problem}")
 
     async def check_readers(self) -> None:
-        """Warn of each program that takes orders beside the app's executor, once."""
+        """Warn once of each program that subscribes to orders besides the app's executor."""
         if not isinstance(self._app.executor, Executor):
-            return  # A program of one's own is just what is expected there.
+            return  # An external executor of the app is expected to subscribe.
         own = {component.name for component in self._app.components}
         for reader in await asyncio.to_thread(foreign_readers, self._url, own):
             if reader not in self._warned:
@@ -110,10 +110,10 @@ async def watched_server(
     on_notice: Callable[[str], None],
     is_away: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[None]:
-    """Watch a server for as long as this lasts; arguments as for `ServerMonitor`.
+    """Monitor a server for the duration of the context; arguments as for `ServerMonitor`.
 
     Args:
-        monitor_url: ``None`` for a server of somebody else, who watches it.
+        monitor_url: ``None`` for an external server, which is not monitored.
         app: See there.
         halt: See there.
         on_notice: See there.
@@ -132,14 +132,14 @@ async def watched_server(
 
 
 def foreign_readers(monitor_url: str, own: set[str]) -> list[str]:
-    """Return who else is subscribed to orders, beside readers and operators who only look on.
+    """Return foreign subscribers to orders, without readers and operators.
 
     Args:
-        monitor_url: Where the server's monitoring pages are.
+        monitor_url: Monitoring URL of the server.
         own: Names of the connections of the app's components.
 
     Returns:
-        Descriptions; nothing when the server does not answer.
+        Descriptions; empty if the server does not answer.
     """
     try:
         query = f"subs=1&limit=4096&test={quote(ORDER, safe='')}"
@@ -147,7 +147,7 @@ def foreign_readers(monitor_url: str, own: set[str]) -> list[str]:
         connections = ask_page(f"{monitor_url}/connz?auth=1&limit=4096").get("connections") or ()
     except (URLError, OSError, ValueError):
         return []
-    # What is in no connection is the server's own: the stream that keeps orders.
+    # A subscription without a connection is that of the stream of orders.
     by_number = {each["cid"]: each for each in connections}
     found: dict[int, str] = {}
     for subscription in subscriptions:
@@ -168,7 +168,7 @@ def _describe(connection: dict[str, Any], user: str) -> str:
 
 
 def _problem_of(monitor_url: str) -> str | None:
-    """Return why the server is not well; ``None`` when it is."""
+    """Return why the server is unhealthy; ``None`` if healthy."""
     try:
         answer = ask_page(f"{monitor_url}/healthz")
     except HTTPError as error:

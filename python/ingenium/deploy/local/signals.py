@@ -1,4 +1,4 @@
-"""Asks to stop: the first one drains, the second one ends at once."""
+"""Stop requests from signals: the first drains, the second exits at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class Stop:
-    """Whether somebody asked to stop."""
+    """A stop request."""
 
     def __init__(self) -> None:
         self._asked = asyncio.Event()
@@ -25,32 +25,32 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        """Whether somebody did."""
+        """Whether a stop was requested."""
         return self._asked.is_set()
 
     def ask(self) -> None:
-        """Ask; once is enough."""
+        """Request a stop; repeated calls have no effect."""
         if not self._asked.is_set():
             self._asked.set()
             for callback in self._callbacks:
                 callback()
 
     def on_ask(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` when somebody asks."""
+        """Call ``callback`` on a request."""
         self._callbacks.append(callback)
         if self.asked:
             callback()
 
     async def wait(self) -> None:
-        """Wait until somebody asks."""
+        """Wait for a request."""
         await self._asked.wait()
 
 
 async def unless_stopped(stop: Stop, work: Coroutine[object, object, _T]) -> _T:
-    """Wait for something, such as a connection, that is not worth waiting for after Ctrl+C.
+    """Await something, such as a connection, and abort on a stop request.
 
     Raises:
-        KeyboardInterrupt: Somebody asked to stop.
+        KeyboardInterrupt: A stop was requested.
     """
     working = asyncio.ensure_future(work)
     asked = asyncio.create_task(stop.wait())
@@ -67,10 +67,10 @@ async def unless_stopped(stop: Stop, work: Coroutine[object, object, _T]) -> _T:
 
 @contextmanager
 def stop_signals(at_once: Callable[[], None] = lambda: None) -> Iterator[Stop]:
-    """Turn SIGINT and SIGTERM into a `Stop`; a second one ends the process at once.
+    """Turn SIGINT and SIGTERM into a `Stop`; a second signal exits at once.
 
     Args:
-        at_once: Called before the process ends at once, to end what it has started.
+        at_once: Called before an immediate exit, to kill child processes.
     """
     stop = Stop()
     loop = asyncio.get_running_loop()
@@ -79,7 +79,7 @@ def stop_signals(at_once: Callable[[], None] = lambda: None) -> Iterator[Stop]:
         if stop.asked:
             at_once()
             sys.stdout.flush()
-            # Not sys.exit: handlers, drains and threads are what the second signal is to cut off.
+            # Not sys.exit: the second signal must also cut off handlers, drains and threads.
             os._exit(_SECOND_EXIT_CODE)
         stop.ask()
 
@@ -94,7 +94,7 @@ def stop_signals(at_once: Callable[[], None] = lambda: None) -> Iterator[Stop]:
 
 
 async def stop_when_input_ends(stop: Stop) -> None:
-    """Ask to stop when standard input ends: the parent that held the pipe is gone."""
+    """Request a stop when standard input closes, which means that the parent is gone."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)

@@ -1,4 +1,4 @@
-"""Compares what portfolio and executor of a live app hold, once it has started."""
+"""Compares the positions of portfolio and executor after the start of a live app."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def positions_check(
     *,
     adopt: bool,
 ) -> Callable[[], Awaitable[None]] | None:
-    """Return what compares portfolio and journal, and halts trading where they differ.
+    """Return a check that compares portfolio and journal, and halts trading on a difference.
 
-    It reads two files on this machine, and no history.
+    The check reads two files on this machine, and no history.
 
     Args:
-        bus: Has the stream of executions.
+        bus: Connection with access to the stream of executions.
         app: Which.
         settings: Name the folder of its state.
         halt: Halts trading, and says why.
         on_notice: Takes what everybody must know.
-        adopt: Whether a difference is said only.
+        adopt: Whether to report a difference without halting.
 
     Returns:
-        ``None`` for an app without a portfolio of ours, or without an executor at a broker.
+        ``None`` for an app without a portfolio in Python, or without an executor at a broker.
     """
     portfolio, executor = app.portfolio, app.executor
     if not isinstance(portfolio, Portfolio) or not isinstance(executor, BrokerExecutor):
@@ -49,7 +49,7 @@ def positions_check(
     async def check() -> None:
         files = state_path(settings, app, portfolio), state_path(settings, app, executor)
         if not all(path.exists() for path in files):
-            return  # One of them runs on another machine.
+            return  # One of the components runs on another machine.
         try:
             stream = await find_stream(bus, MONEY_STREAM)
             off = await disagreement(stream, *files, executor, seconds=_SECONDS)

@@ -1,4 +1,4 @@
-"""What everybody must know who starts an app: that its trading is restricted already."""
+"""Notice at the start of an app whose trading is restricted already."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["start_notice"]
 
 
 async def start_notice(bus: NatsBus, app: App, settings: Settings) -> str:
-    """Say that a live app starts while its trading is restricted; empty when it is not.
+    """Return a notice if trading of a starting live app is restricted; otherwise empty.
 
     Args:
-        bus: A connection that may read the stream of orders.
-        app: What starts.
-        settings: Name the folder of its kill file.
+        bus: Connection that may read the stream of orders.
+        app: App that starts.
+        settings: Settings with the folder of its kill file.
 
     Raises:
         BusError: The server does not answer.

@@ -1,4 +1,4 @@
-"""Says on the bus how a component is: when it starts and stops, every few seconds, when asked."""
+"""Publishes the status of a component: on start and stop, periodically, and on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ingenium.subjects.names import ask_subject, status_subject
 __all__ = ["INTERVAL_SECONDS", "ReportingRunner", "StatusReporter"]
 
 INTERVAL_SECONDS = 5
-"""How often a status is published."""
+"""Interval of published statuses."""
 
 _TICK_SECONDS = 1.0
 _PUBLISH_SECONDS = 2.0
@@ -36,7 +36,7 @@ class _Member(Observed, Protocol):
 class StatusReporter:
     """Publishes the status of one component.
 
-    Whatever goes wrong with a status is no reason to stop trading.
+    Failures of the status never stop trading.
 
     Args:
         bus: The component's own connection.
@@ -56,40 +56,40 @@ class StatusReporter:
         self._is_refused = False
 
     async def begin(self) -> None:
-        """Say that the component starts, and answer from now on who asks."""
+        """Publish that the component starts, and answer status requests from then on."""
         name = self._member.component.name
         try:
             for subject in (ask_subject(self._app), ask_subject(self._app, name)):
                 self._subscriptions.append(await self._bus.subscribe(subject, self._answer))
         except BusPermissionError as error:
-            # Accounts that were printed before there was a status.
+            # Accounts printed by a version without statuses.
             self._is_refused = True
             _log.warning(
-                "%s tells nobody how it is: %s: print the accounts of app %r again",
+                "%s cannot publish its status: %s: print the accounts of app %r again",
                 name,
                 error,
                 self._app,
             )
             return
         except BusError as error:
-            _log.warning("%s does not hear when it is asked how it is: %s", name, error)
+            _log.warning("%s cannot receive status requests: %s", name, error)
         await self.say("starting")
         self._tick = asyncio.create_task(self._run())
 
     async def say(self, state: str, problem: str = "") -> None:
-        """Say where the component is in its life, now and from now on.
+        """Publish the life-cycle state of the component, and use it in later statuses.
 
         Args:
             state: ``"starting"``, ``"ready"``, ``"stopping"``, ``"stopped"`` or ``"failed"``,
-                after which nothing else is said.
-            problem: What a person should know.
+                which are final.
+            problem: Problem for the operator.
         """
         if self._state != "failed":
             self._state, self._problem = state, problem
         await self._publish()
 
     async def end(self) -> None:
-        """Say that the component has stopped, for the last time."""
+        """Publish the final status."""
         if self._tick is not None:
             self._tick.cancel()
             await asyncio.gather(self._tick, return_exceptions=True)
@@ -126,11 +126,11 @@ class StatusReporter:
 
 
 class ReportingRunner:
-    """Runs a component, and says on the bus how it is.
+    """Runs a component, and publishes its status.
 
     Args:
         member: Runs it.
-        reporter: Says how it is.
+        reporter: Publishes the status.
     """
 
     def __init__(self, member: _Member, reporter: StatusReporter) -> None:
@@ -139,10 +139,10 @@ class ReportingRunner:
         self._reporter = reporter
 
     async def start(self) -> None:
-        """Start it.
+        """Start the component.
 
         Raises:
-            IngeniumError: It cannot be started.
+            IngeniumError: The component cannot be started.
         """
         await self._reporter.begin()
         try:
@@ -153,7 +153,7 @@ class ReportingRunner:
         await self._reporter.say("ready")
 
     async def run(self) -> None:
-        """Run it until canceled.
+        """Run the component until canceled.
 
         Raises:
             IngeniumError: It failed.
@@ -166,7 +166,7 @@ class ReportingRunner:
         await self._reporter.say("stopped")
 
     async def stop(self) -> None:
-        """Stop it, and say so."""
+        """Stop the component, and publish the final status."""
         await self._reporter.say("stopping")
         try:
             await self._member.stop()

@@ -1,4 +1,4 @@
-"""Finds out when a program that reports nothing has subscribed, by asking the server."""
+"""Detects, from the server's subscriptions, when a program without reports is ready."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BLIND_SECONDS = 2.0
 
 
 class SubscriptionProbe:
-    """Watches how many subscriptions a server has on the subjects of silent programs.
+    """Counts the server's subscriptions on the subjects of programs without reports.
 
     Args:
-        monitor_url: The server's monitoring address; ``None`` when it has none that is known, as
-            with a server of somebody else. Then `wait` can only give the programs some time.
-        app: Its programs that report nothing are watched.
-        space: Where its subjects are on the server.
+        monitor_url: Monitoring URL; ``None`` if unknown, as for an external server. `wait` then
+            only waits for a fixed time.
+        app: App whose programs without reports are watched.
+        space: Subject space on the server.
     """
 
     def __init__(self, monitor_url: str | None, app: App, space: SubjectSpace = DOCUMENTED) -> None:
@@ -37,7 +37,7 @@ class SubscriptionProbe:
         self._before: dict[str, int] = {}
 
     async def observe(self) -> None:
-        """Count the subscriptions that are there before the programs start."""
+        """Count the subscriptions before the programs start."""
         for subject in self._wanted():
             self._before[subject] = await self._count(subject)
 
@@ -45,16 +45,16 @@ class SubscriptionProbe:
         """Wait until the programs have subscribed.
 
         Args:
-            go_on: Asked now and then whether to wait on; it may raise.
-            timeout_seconds: How long at most.
+            go_on: Polled for whether to keep waiting; may raise.
+            timeout_seconds: Maximum time to wait.
 
         Raises:
-            DeployError: They have not in time.
+            DeployError: The programs have not subscribed in time.
         """
         loop = asyncio.get_running_loop()
         if self._monitor_url is None:
             end = loop.time() + (_BLIND_SECONDS if self._programs else 0)
-            # Nothing here tells when they are ready.
+            # There is no way to tell when the programs are ready.
             while loop.time() < end and go_on():  # noqa: ASYNC110
                 await asyncio.sleep(_POLL_SECONDS)
             return
@@ -72,7 +72,7 @@ class SubscriptionProbe:
                 await asyncio.sleep(_POLL_SECONDS)
 
     def _wanted(self) -> dict[str, int]:
-        """How many subscriptions to wait for on each subject."""
+        """Return the number of subscriptions to wait for, by subject."""
         wanted: dict[str, int] = {}
         for program in self._programs:
             for subject in subjects_needed(program):

@@ -1,4 +1,4 @@
-"""Starts a program again that has died, a little later each time, and gives up on one in a loop."""
+"""Restarts crashed programs with growing delays, and gives up on a crash loop."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ __all__ = ["FEED_FAILED", "Backoff", "CrashLoopError", "RestartPolicy", "Supervi
 
 
 FEED_FAILED = 3
-"""Exit code of an ingestor's process whose feed is not to be started again."""
+"""Exit code of an ingestor's process whose feed must not be restarted."""
 _ARRIVE_POLL_SECONDS = 0.05
 _ARRIVE_POLLS = 20
 
 
 class CrashLoopError(DeployError):
-    """A program dies again and again: whatever it does may be half done."""
+    """A program crashes repeatedly, and may have left its work unfinished."""
 
 
 class Supervised:
-    """A component of a live app in a process of its own, which is started again when it dies.
+    """Component of a live app in its own process, restarted after a crash.
 
-    Until it was ready once, its death is an error: somebody sits there and can mend it. A foreign
-    ingestor that ends with 0 after it was ready has sent all its data, and is left at that.
+    A crash before the component was ready for the first time is an error, since the user is present
+    and can fix it. A foreign ingestor that exits with 0 after it was ready has sent all its data,
+    and is not restarted.
 
     Args:
         component: The one that it is.
-        make_child: Makes its process.
-        on_line: Told when it died and is started again, with its name.
-        policy: When to start it again.
-        pause: Waits for some seconds.
+        make_child: Creates the process.
+        on_line: Receives name and text on a crash and a restart.
+        policy: Restart policy.
+        pause: Sleeps for some seconds.
     """
 
     def __init__(
@@ -54,41 +55,42 @@ class Supervised:
         self._is_ready = False
         self._stopping = False
         self.restarts = 0
-        """How often it was started again."""
+        """Number of restarts."""
         self.on_finished: Callable[[], None] = lambda: None
-        """Called when it has ended as it may, and is expected no more."""
+        """Called after a permitted end."""
         self.may_end = False
-        """Whether it is an ingestor that is not started again when it has ended with 0."""
+        """Whether the component is an ingestor that may exit with 0."""
         self.expectation = ""
-        """What it was to do, for the error when it ends before it was ready."""
+        """What the program must do, for the error when it ends before it was ready."""
 
     @property
     def process(self) -> int:
-        """Number of its process; 0 when none runs."""
+        """Process id; 0 when not running."""
         return self._child.process
 
     async def start(self) -> None:
-        """Start the process; it is not ready yet when this returns."""
+        """Start the process; the component is not ready yet on return."""
         await self._child.start()
 
     def ready(self) -> None:
-        """Take note that it is ready; from the first time on it is started again."""
+        """Record that the component is ready; later crashes lead to a restart."""
         if self._is_ready:
             self._on_line(self.component.name, "is ready again")
         self._is_ready = True
 
     @property
     def is_ready(self) -> bool:
-        """Whether it was ready once."""
+        """Whether the component was ready at least once."""
         return self._is_ready
 
     async def run(self) -> None:
-        """Start it again whenever it dies, until it is stopped, or has ended as it may.
+        """Restart the component after each crash, until it is stopped or has ended as permitted.
 
         Raises:
-            CrashLoopError: It died too often.
-            FeedError: It is an ingestor that cannot go on, as it says itself.
-            DeployError: It died before it was ready for the first time, or cannot be started.
+            CrashLoopError: The component crashed too often.
+            FeedError: An ingestor reported that it cannot continue.
+            DeployError: The component crashed before it was ready for the first time, or cannot
+                be started.
         """
         now = asyncio.get_running_loop().time
         backoff = Backoff(self._policy)
@@ -104,7 +106,7 @@ class Supervised:
             if code == 0 and await self._was_all():
                 if self.may_end:
                     return
-                self._on_line(name, f"{how}: it has sent what it had, and is not started again")
+                self._on_line(name, f"{how}: all its data is sent, so it is not restarted")
                 self.on_finished()
                 await asyncio.Event().wait()
             if not self._is_ready:
@@ -127,12 +129,12 @@ class Supervised:
             await self._child.start()
 
     async def _was_all(self) -> bool:
-        """Whether the program was one that may end: an ingestor that has no more data."""
+        """Whether the program was permitted to end: an ingestor without further data."""
         if not isinstance(self.component, External):
             return self.may_end
         if self.component.role != "ingestor":
             return False
-        # What it has sent may still be on its way.
+        # Its last messages may still be in transit.
         for _ in range(_ARRIVE_POLLS):
             if self._is_ready:
                 break
@@ -140,11 +142,11 @@ class Supervised:
         return self._is_ready
 
     def _is_over(self) -> bool:
-        # Others set it while this one waits, which a type checker cannot know.
+        # Set by other tasks during the wait, which a type checker cannot know.
         return self._stopping
 
     def expect_end(self) -> None:
-        """From now on it may end."""
+        """Treat the end of the process as expected from here on."""
         self._stopping = True
         self._child.expect_end()
 

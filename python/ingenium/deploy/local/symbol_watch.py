@@ -1,4 +1,4 @@
-"""Names the symbols that strategies of a live app wait for, and nobody sends."""
+"""Reports symbols that strategies of a live app subscribe to and no ingestor sends."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _WAIT_SECONDS = 10.0
 async def watched_symbols(
     bus: Bus, app: App, on_notice: Callable[[str], None], wait_seconds: float = _WAIT_SECONDS
 ) -> AsyncIterator[None]:
-    """Look at the first data that comes, and say once what is waited for in vain.
+    """Watch the first market data, and report once the symbols that are missing.
 
     Args:
-        bus: Where data comes.
-        app: Whose strategies wait.
-        on_notice: Takes a line for each symbol.
-        wait_seconds: How long after the first event the other symbols may come.
+        bus: Bus with the market data.
+        app: App with the strategies.
+        on_notice: Receives a line per symbol.
+        wait_seconds: Time after the first event within which the other symbols must arrive.
     """
     strategies = [each for each in app.strategies if isinstance(each, Strategy) and each.symbols]
     wanted = {symbol for each in strategies for symbol in each.symbols or ()}

@@ -1,4 +1,4 @@
-"""What an adjusted close that is not used says: splits and dividends that nothing will book."""
+"""Detect splits and dividends from an unused adjusted close."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BETWEEN = 7
 def watch_adjustments(
     prices_of: PricesOf, layout: Layout, rules: PriceRules, source: str, notes: ReadingNotes
 ) -> PricesOf:
-    """Make a function that reads prices, and notes what the adjusted close says beside them.
+    """Wrap a price reader so that it notes splits and dividends shown by the adjusted close.
 
     From row to row, the ratio of the adjusted close to the close changes by splits and dividends
     only, and by what both were rounded.
@@ -47,7 +47,7 @@ def watch_adjustments(
         try:
             adjusted = float(text)
         except ValueError:
-            return  # nobody has asked for it
+            return  # the column is not requested
         if not (adjusted > 0.0 and close > 0.0):
             return
         factor = adjusted / close

@@ -1,4 +1,4 @@
-"""Zip archives: their members as files."""
+"""Members of zip archives as files."""
 
 from __future__ import annotations
 

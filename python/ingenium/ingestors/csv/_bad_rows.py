@@ -1,4 +1,4 @@
-"""Rows that cannot be used: refused, or counted and passed over."""
+"""Bad rows: refused, or counted and skipped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEPT = 1_000
 
 
 class BadRow(NamedTuple):
-    """A row that was passed over.
+    """A skipped row.
 
     Attributes:
         file: Name of its file.
@@ -33,7 +33,7 @@ class BadRow(NamedTuple):
 
 
 class BadRows:
-    """Where bad rows are reported.
+    """Collects and reports bad rows.
 
     Args:
         on_bad_row: ``"raise"`` to stop at the first one, ``"skip"`` to go on.
@@ -49,7 +49,7 @@ class BadRows:
         self._notes: dict[str, DataNote] = {}
 
     def clear(self) -> None:
-        """Forget what was reported."""
+        """Discard all reports."""
         self.rows.clear()
         self.count = 0
         self._notes.clear()
@@ -59,7 +59,7 @@ class BadRows:
         return tuple(self._notes.values())
 
     def report(self, file: str, line: int, reason: str) -> None:
-        """Report one.
+        """Report a bad row.
 
         Raises:
             DataFileError: Bad rows are not to be skipped.
@@ -71,7 +71,7 @@ class BadRows:
         self.drop(file, line, reason)
 
     def drop(self, file: str, line: int, reason: str) -> None:
-        """Pass over a row that the user said to leave out, whatever becomes of bad ones."""
+        """Skip a row that the user excluded, independent of the handling of bad rows."""
         self.count += 1
         first = self._notes.get(file) or DataNote(file, "skipped", 0, f"line {line}: {reason}")
         self._notes[file] = replace(first, count=first.count + 1)
@@ -81,6 +81,6 @@ class BadRows:
             _log.warning("skipped %s, line %d: %s", file, line, reason)
 
     def summarize(self) -> None:
-        """Log how many there were, where not each was logged."""
+        """Log the number of bad rows, if not each was logged."""
         if self.count > _LOGGED:
             _log.warning("skipped %d rows in all; the first %d are above", self.count, _LOGGED)

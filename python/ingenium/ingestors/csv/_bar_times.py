@@ -1,4 +1,4 @@
-"""Where each bar of a series begins and ends."""
+"""Start and end of each bar of a series."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHORT = "begins before the bar before it has its full length, which ends that b
 
 
 class BarTimes:
-    """Says how long each bar of one series lasts.
+    """Lengths of the bars of one series.
 
     Bars of one series do not overlap, so a bar is over when the next one begins, however long the
     others are; before a gap it gets the length of the longest. A length that the user gave is kept
@@ -61,7 +61,7 @@ class BarTimes:
         self._overlaps = False
 
     def longest(self, time: datetime) -> timedelta:
-        """Return how long a bar with this time may last.
+        """Return the maximum length of a bar at this time.
 
         Args:
             time: Its start, or its end where times are that.
@@ -80,7 +80,7 @@ class BarTimes:
         return max(period, by_clock)
 
     def length(self, time: datetime, gap: timedelta, line: int) -> timedelta:
-        """Return the length of a bar with another one beside it.
+        """Return the length of a bar next to another one.
 
         Args:
             time: Its start and the distance to the next start; or its end and the one from the
@@ -121,7 +121,7 @@ class BarTimes:
             )
 
     def _look(self, start: datetime, gap: timedelta, line: int) -> None:
-        """Raise where rows come so regularly far apart that bars must be longer."""
+        """Raise if regular distances between rows show that bars must be longer."""
         if self._first is None:
             self._first = start
         kind = self._longer.add(start, gap)

@@ -1,4 +1,4 @@
-"""The cells of a row to the time and the symbol of a bar."""
+"""Convert the cells of a row into time and symbol of a bar."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_time_of(layout: Layout, read_time: ReadTime) -> TimeOf:
     clocks: dict[str, str] = {}
 
     def failed(text: str, last: datetime | None, error: Exception) -> datetime:
-        """Try again without spaces around; else say what is wrong."""
+        """Retry with stripped cells; otherwise return the error."""
         stripped = text.strip()
         if not stripped:
             raise ValueError("time is empty")
@@ -95,7 +95,7 @@ def _is_clock_number(text: str) -> bool:
 
 
 def _clock_of(text: str, digits: int) -> str:
-    """Write 93000 and 0930 as others do."""
+    """Convert 93000 and 0930 to the usual form."""
     if not _is_clock_number(text):
         return text
     if len(text) > digits or (len(text) != digits and text[0] == "0" and int(text)):
@@ -107,7 +107,7 @@ def _clock_of(text: str, digits: int) -> str:
 
 
 def check_ticker(symbol: str) -> None:
-    """Refuse what a column holds as a symbol but no subject can hold.
+    """Refuse a symbol that is invalid in a subject.
 
     Raises:
         ValueError: It cannot be one.

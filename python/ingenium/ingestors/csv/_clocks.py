@@ -1,4 +1,4 @@
-"""Times of day as files write them, and the zones behind them."""
+"""Parse times of day and their zones."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _place_of(text: str) -> timedelta | Zone | None:
 
 
 def _plain(clock: str) -> str:
-    """Write the times of day of Chinese, Japanese and Korean as others do."""
+    """Convert Chinese, Japanese and Korean times of day to the usual form."""
     half = next((half for half in _HALVES if half in clock), "")
     text = clock.replace(half, "").translate(_EASTERN).strip().rstrip(":")
     return f"{text} {_HALVES[half]}" if half else text

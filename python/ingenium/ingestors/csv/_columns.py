@@ -1,4 +1,4 @@
-"""Which column of a file holds what: by its header, or by its place where there is none."""
+"""Assign the columns of a file to fields, by header or by position."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _KLINE = 12
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is laid out.
+    """Layout of a file.
 
     Attributes:
         delimiter: What stands between columns.
@@ -64,7 +64,7 @@ class Layout:
 
 
 class _Line(NamedTuple):
-    """A line of the head, split."""
+    """A split line of the head."""
 
     place: int
     delimiter: str
@@ -72,7 +72,7 @@ class _Line(NamedTuple):
 
 
 def check_columns(columns: Mapping[str, object]) -> dict[str, str | int | None]:
-    """Return a copy of what a user says of columns.
+    """Return a validated copy of the argument `columns`.
 
     Raises:
         ConfigError: It names a field that there is not, or a place below 0.
@@ -95,7 +95,7 @@ def check_columns(columns: Mapping[str, object]) -> dict[str, str | int | None]:
 
 
 def find_layout(name: str, head: str, columns: Columns, symbols: Sequence[str] = ()) -> Layout:
-    """Find out how a file is laid out.
+    """Detect the layout of a file.
 
     Args:
         name: The file, for errors.
@@ -145,7 +145,7 @@ def find_layout(name: str, head: str, columns: Columns, symbols: Sequence[str] =
 
 
 def _split(line: str, forced: str, columns: Columns) -> tuple[str, list[str]]:
-    """Split a line by the delimiter that makes most sense of it."""
+    """Split a line by the most plausible delimiter."""
     best: tuple[int, int, str, list[str]] = (-1, 0, ",", [])
     others = any(line.count(delimiter) >= 4 for delimiter in _DELIMITERS[1:])
     for delimiter in (forced,) if forced else _DELIMITERS:
@@ -160,7 +160,7 @@ def _split(line: str, forced: str, columns: Columns) -> tuple[str, list[str]]:
 
 
 def _is_data(cells: Sequence[str], columns: Columns) -> bool:
-    """Tell whether a line is a row: a time, and numbers where prices are."""
+    """Return whether a line is a row: a time, and numbers as prices."""
     places = [columns.get(field) for field in NEEDED]
     if all(isinstance(place, int) for place in places):
         time, *prices = cast("list[int]", places)
@@ -171,7 +171,7 @@ def _is_data(cells: Sequence[str], columns: Columns) -> bool:
 
 
 def _best(lines: Sequence[_Line], columns: Columns) -> _Line | None:
-    """Return the line that is most of a header, to say what it lacks; or ``None``."""
+    """Return the line most similar to a header, for the error; or ``None``."""
     named = {field: column for field, column in columns.items() if isinstance(column, str)}
     counts = [len(known_fields(line.cells, named)) for line in lines]
     if not counts or max(counts) < (1 if named else 2):
@@ -211,7 +211,7 @@ def _at_data(
     columns: Columns,
     symbols: Sequence[str],
 ) -> Layout:
-    """Decide about a file whose rows begin before a whole header was found."""
+    """Handle a file whose rows start before a complete header was found."""
     header = _best(passed, columns)
     if all(isinstance(columns.get(field), int) for field in NEEDED):
         if header is not None and len(header.cells) == len(row.cells):
@@ -299,7 +299,7 @@ def _has_tickers_below(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> b
 
 
 def _by_place(name: str, row: _Line, columns: Columns) -> Layout:
-    """Lay out a file whose columns the user counts."""
+    """Return the layout of a file with columns given by position."""
     found = {
         field: place_of(name, field, column, row.cells)
         for field, column in columns.items()
@@ -315,7 +315,7 @@ def _by_place(name: str, row: _Line, columns: Columns) -> Layout:
 
 
 def _without_header(name: str, lines: Sequence[str], row: _Line, columns: Columns) -> Layout:
-    """Lay out a file that begins with data, in one of the forms that are known."""
+    """Return the layout of a file without a header, in one of the known forms."""
     cells = row.cells
     while len(cells) > len(NEEDED) and not cells[-1]:
         cells = cells[:-1]
@@ -349,7 +349,7 @@ def _without_header(name: str, lines: Sequence[str], row: _Line, columns: Column
 
 
 def _check_order(name: str, lines: Sequence[str], row: _Line, found: Mapping[str, int]) -> None:
-    """Refuse a file whose columns stand in another order: what is high has to be highest."""
+    """Refuse a file whose columns are in another order, where high is not the highest price."""
     rows = list(csv.reader(lines[row.place : row.place + _ROWS], delimiter=row.delimiter))
     wrong = count = 0
     for cells in rows:

@@ -1,4 +1,4 @@
-"""Whether a file writes 1.5 or 1,5: seen by one number that can only be one of them."""
+"""Detect the decimal sign of a file, 1.5 or 1,5, from unambiguous numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"[0-9]*([.,]?)[0-9]*", re.ASCII)
 def decimal_sign(
     prices: Sequence[str], volumes: Sequence[str], others: Iterable[str], delimiter: str
 ) -> str | None:
-    """Return what stands before decimals, ``"."`` or ``","``; ``None`` where it may be either.
+    """Return the decimal sign, ``"."`` or ``","``; ``None`` if ambiguous.
 
     Args:
         prices: Prices of the file.

@@ -1,4 +1,4 @@
-"""Times as counts: of seconds, or parts of them, since 1970, or of days in a spreadsheet."""
+"""Times as numbers: seconds or fractions since 1970, or spreadsheet days."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CALENDAR = ((27, 34), (88, 95), (179, 187), (361, 370))
 def find_count(
     name: str, sample: Sequence[str], zone: Zone, today: date
 ) -> tuple[ReadTime, bool, str] | None:
-    """Find out what a file's numbers count; ``None`` when they are no numbers.
+    """Detect the unit of a file's time numbers; ``None`` if they are not numbers.
 
     A number that is large enough shows its unit by its size. Smaller ones, near 1970, show it by
     the distances between them: those have to be the length of a bar.
@@ -103,7 +103,7 @@ def _timestamp(day: date) -> float:
 
 
 def _is_bar(seconds: float) -> bool:
-    """Whether bars last so long, a minute or more."""
+    """Whether a duration is a plausible bar length, a minute or more."""
     if seconds < 60 or seconds % 60:
         return False
     if seconds < _DAY:
@@ -115,7 +115,7 @@ def _is_bar(seconds: float) -> bool:
 
 
 def _is_serial_step(days: float) -> bool:
-    """Whether rows of a spreadsheet are so many days apart."""
+    """Whether a number of days is a plausible distance of spreadsheet rows."""
     if days >= 1:
         return _is_bar(days * _DAY)
     minutes = days * 1_440

@@ -1,4 +1,4 @@
-"""Opens files of text, compressed or not, alone or in an archive."""
+"""Open text files, compressed or not, alone or in an archive."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ PathArgument = str | PathLike[str]
 
 
 def absolute_paths(paths: PathArgument | Sequence[PathArgument]) -> list[Path]:
-    """Return the paths, a relative one as seen from the folder that is current now.
+    """Return absolute paths, relative ones resolved against the current folder.
 
     Raises:
         ConfigError: There is none.
@@ -88,12 +88,12 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What errors and notes call it: ``"AAPL.csv"`` or ``"archive.zip/AAPL.csv"``."""
+        """Name in errors and notes: ``"AAPL.csv"`` or ``"archive.zip/AAPL.csv"``."""
         return f"{self.path.name}/{self.member}" if self.archive else self.path.name
 
     @property
     def stem(self) -> str:
-        """Its name without folder and the suffixes of its format: ``"BRK.B"``."""
+        """Name without folder and suffixes of the format: ``"BRK.B"``."""
         name = PurePosixPath(self.member or self.path.name).name
         for suffix in COMPRESSED:
             if name.lower().endswith(suffix):
@@ -105,7 +105,7 @@ class Source:
         return name
 
     def open(self) -> IO[bytes]:
-        """Open its bytes, as they are stored.
+        """Open the stored bytes.
 
         Raises:
             DataFileError: A member of an archive cannot be unpacked.
@@ -159,10 +159,10 @@ class BarFile(ABC):
 
 
 class TextFile(BarFile):
-    """A file of text: its compression and encoding, found out by its first bytes.
+    """Text file, with compression and encoding detected from its first bytes.
 
     A letter in another encoding than UTF-8 becomes a mark that no number or symbol may hold, so
-    names in columns that nobody reads do no harm; `other_encodings` tells which ones are possible.
+    names in unread columns do no harm; `other_encodings` lists the possible encodings.
 
     Args:
         source: Where it is.

@@ -1,4 +1,4 @@
-"""Files whose rows are grouped by symbol: read as one series for each, side by side."""
+"""Files with rows grouped by symbol, read as one series per symbol in parallel."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Block(NamedTuple):
 
 
 class ListRows:
-    """Rows that are in memory, each with its line."""
+    """Rows in memory, each with its line number."""
 
     def __init__(self, rows: Iterable[tuple[int, list[str]]]) -> None:
         self._rows = rows

@@ -1,4 +1,4 @@
-"""Which column is which, by the words of a header."""
+"""Match header words to fields."""
 
 from __future__ import annotations
 

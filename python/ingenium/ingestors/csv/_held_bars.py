@@ -1,4 +1,4 @@
-"""Bars of many symbols, held until their ends are known and put in the order of their ends."""
+"""Holds bars of many symbols until their ends are known, and sorts them by end."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class HeldBars:
             self._hold(item[0], item)
 
     def flush(self) -> Iterator[Item]:
-        """Yield the bars that are left, when no row comes after them."""
+        """Yield the remaining bars after the last row."""
         yield from sorted(self._ending)
         self._ending = []
         for end in sorted(self._instants):

@@ -1,4 +1,4 @@
-"""Rows of JSON: a line for each, or one document."""
+"""Rows of JSON lines, or of one JSON document."""
 
 from __future__ import annotations
 

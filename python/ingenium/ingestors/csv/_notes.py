@@ -1,4 +1,4 @@
-"""What reading did to the data, or took for granted, file by file."""
+"""Notes on reading: skipped, clipped and guessed values, by file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class ReadingNotes:
         self._notes: dict[tuple[str, str, str], DataNote] = {}
 
     def clear(self) -> None:
-        """Forget what was collected."""
+        """Discard all notes."""
         self._notes.clear()
 
     def guess(self, source: str, text: str) -> None:
-        """Note what was taken for granted about a file.
+        """Note an assumption about a file.
 
         Args:
             source: Name of the file.
@@ -29,7 +29,7 @@ class ReadingNotes:
         self._notes[source, "guessed", text] = DataNote(source, "guessed", 1, text)
 
     def remark(self, source: str, topic: str, text: str) -> None:
-        """Note what was taken for granted, in place of what was noted of that topic before.
+        """Note an assumption, replacing the earlier note on that topic.
 
         Args:
             source: Name of the file.
@@ -54,7 +54,7 @@ class ReadingNotes:
             self._notes[key] = replace(known, count=known.count + 1)
 
     def leave(self, source: str, reason: str) -> None:
-        """Note a file that was there and not read.
+        """Note a file that was not read.
 
         Args:
             source: Its name.

@@ -1,4 +1,4 @@
-"""Numbers as files write them, to the plain decimal text of the wire."""
+"""Convert numbers of files to plain decimal text of the wire format."""
 
 # Currencies in other scripts.
 # ruff: noqa: RUF001

@@ -1,4 +1,4 @@
-"""The lengths of the bars of one file, symbol by symbol."""
+"""Bar lengths of one file, per symbol."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Lengths:
             self.learn(symbol, times)
 
     def learn(self, symbol: str, times: Sequence[datetime]) -> None:
-        """Look at the times of a symbol, unless as many were seen before."""
+        """Learn from the times of a symbol, unless as many were seen before."""
         if len(times) <= self.rows_of(symbol):
             return
         self._rows[symbol] = len(times)
@@ -93,7 +93,7 @@ class Lengths:
         return length
 
     def said(self, length: timedelta) -> str:
-        """Say for a note what a length rests on."""
+        """Describe the evidence for a length, for a note."""
         until = "up to " if length in MONTHS else ""
         why = "as far apart as rows are" if self._kinds else "as the only time is a date"
         return f"bars last {until}{format_length(length)}, {why}"

@@ -1,4 +1,4 @@
-"""The numbers of a row to the prices and the volume of a bar."""
+"""Convert the numbers of a row into prices and volume of a bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of files, opened only while they are read and unpacked on the way."""
+"""File bytes, opened only while read, and decompressed on the fly."""
 
 from __future__ import annotations
 

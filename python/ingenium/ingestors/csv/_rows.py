@@ -1,4 +1,4 @@
-"""The rows of one file, or of one symbol in it, as bars in the order of time."""
+"""Convert the rows of one file or symbol into bars in time order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file as bars in the order of time."""
+"""Read one file as bars in time order."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Learn = Callable[[str, Iterable[list[str]]], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What a user asks for; see `CsvIngestor`."""
+    """Options of the user; see `CsvIngestor`."""
 
     symbol: str | None
     period: timedelta | None
@@ -65,7 +65,7 @@ def count_rows(source: Source, options: Options) -> int:
 
 
 def why_not(source: Source, options: Options) -> str:
-    """Return why a file holds no bars; empty when it does."""
+    """Return why a file has no bars; empty if it has."""
     try:
         _layout(open_file(source), options)
     except DataFileError as error:
@@ -133,7 +133,7 @@ def read_file(
         )
 
     def learn(symbol: str, rows: Iterable[list[str]]) -> None:
-        """Look at the first rows of a symbol, which the sample may not hold."""
+        """Learn from the first rows of a symbol, which the sample may lack."""
         if lengths is not None and lengths.rows_of(symbol) < _SAMPLE_OF_SYMBOL:
             first = [row for row in islice(rows, _SAMPLE_OF_SYMBOL) if len(row) >= layout.width]
             read = _series(layout, times, first)
@@ -177,7 +177,7 @@ def _layout(file: BarFile, options: Options, notes: ReadingNotes | None = None) 
 
 
 def _in_stated_zone(name: str, layout: Layout, options: Options, notes: ReadingNotes) -> Options:
-    """Heed the zone that the names of the columns of times state."""
+    """Apply the time zone in the names of time columns."""
     for field in ("time", "clock"):
         if field not in layout.columns or not layout.header:
             continue

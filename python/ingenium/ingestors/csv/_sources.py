@@ -1,4 +1,4 @@
-"""Finds the files that paths, folders, patterns and archives name."""
+"""Find the files of paths, folders, patterns and archives."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class _FileSearch:
         return [source for source in sources if self._holds_bars(source)]
 
     def _holds_bars(self, source: Source) -> bool:
-        """Tell whether a file that nobody named is to be read; note why not."""
+        """Return whether to read a file found in a folder or archive; note why not."""
         name = (source.member or source.path.name).lower()
         if _plain(name).endswith(_DATA):
             return True

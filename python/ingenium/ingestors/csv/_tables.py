@@ -1,4 +1,4 @@
-"""Rows of other formats than CSV, as cells of text."""
+"""Rows of formats other than CSV, as text cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as files write them: which form a file uses, and how to read it."""
+"""Detect and parse the time format of a file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _AHEAD = timedelta(days=31)
 
 
 class Times:
-    """How the times of one file are read.
+    """Parser of the times of one file.
 
     Attributes:
         read: Reads one.
@@ -81,7 +81,7 @@ def find_times(
     *,
     beside_clock: bool = False,
 ) -> Times:
-    """Find out in which form a file writes its times.
+    """Detect the time format of a file.
 
     Args:
         name: The file, for errors.
@@ -121,7 +121,7 @@ def find_times(
             return _found(_EASTERN, _by_pattern(_EASTERN, (1, 2, 3), zone, today), sample)
         if _C_TIME.fullmatch(text):
             return Times(_c_time(zone, today), False)
-    # Says so where digits have been lost.
+    # Raises if digits were lost.
     find_count(name, sample, zone, today)
     found = repr(sample[0]) if sample else "none"
     raise DataFileError(

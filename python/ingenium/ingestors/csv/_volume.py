@@ -1,4 +1,4 @@
-"""Which column counts what was traded: shares, contracts or coins, and not money."""
+"""Find the volume column: shares, contracts or coins, and not money."""
 
 # Words of other scripts.
 # ruff: noqa: RUF001

@@ -1,4 +1,4 @@
-"""Local times to UTC, with care where clocks change."""
+"""Convert local times to UTC, with care at clock changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads history from files."""
+"""Ingestor of history from files."""
 
 from __future__ import annotations
 
@@ -137,12 +137,12 @@ class CsvIngestor(Ingestor):
 
     @property
     def skipped(self) -> list[BadRow]:
-        """The rows that the last reading passed over, at most the first thousand."""
+        """Rows skipped by the last reading, at most the first thousand."""
         return list(self._bad_rows.rows)
 
     @property
     def skipped_count(self) -> int:
-        """How many rows the last reading passed over."""
+        """Number of rows skipped by the last reading."""
         return self._bad_rows.count
 
     def notes(self) -> Sequence[DataNote]:
@@ -186,7 +186,7 @@ class CsvIngestor(Ingestor):
         self._notes.clear()
         files = self._sources(self._notes)
         series = [
-            read_file(source, number, self._options, bad_rows, self._notes, self.name_bar)
+            read_file(source, number, self._options, bad_rows, self._notes, self._handle.name_bar)
             for number, source in enumerate(files)
         ]
         count = 0
@@ -210,7 +210,7 @@ class CsvIngestor(Ingestor):
             )
 
     def _without_repeats(self, items: Iterator[Item], names: Sequence[str]) -> Iterator[Item]:
-        """Pass on what comes once, and report bars that several files have."""
+        """Pass on unique bars, and report bars that occur in several files."""
         last: tuple[datetime, str] | None = None
         seen: dict[timedelta, int] = {}
         for item in items:

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.components import Component
+from ingenium.components.base import role_of
+from ingenium.components.handle_of import handle_of
 from ingenium.runtime.durable.inbox import Inbox
 from ingenium.runtime.durable.resume import remembers
 from ingenium.runtime.durable.stream_clock import StreamClock
@@ -26,7 +28,7 @@ def report_left(bus: Bus, component: Component, arrivals: Inbox) -> None:
         component: Which.
         arrivals: What is left.
     """
-    name = f"{component.role} {component.name!r}"
+    name = f"{component}"
     if records := len(arrivals.records):
         _log.info("%s stops with %d events that it handles at its next start", name, records)
     if data := len(arrivals.data):
@@ -60,7 +62,7 @@ class OldData:
 
     def skip(self) -> None:
         """Pass over market data that is too old, up to the newest of each subject."""
-        limit = self._component.max_data_age_seconds
+        limit = handle_of(self._component).max_data_age_seconds
         if limit is None or not self._arrivals.data:
             return
         self.skipped += self._arrivals.skip_data(self._clock.present() - timedelta(seconds=limit))
@@ -74,10 +76,10 @@ class OldData:
             return
         _log.warning(
             "%s %r skipped %d events of market data older than %g s, %d since its start",
-            self._component.role,
+            role_of(self._component),
             self._component.name,
             self.skipped - self._said,
-            self._component.max_data_age_seconds or 0.0,
+            handle_of(self._component).max_data_age_seconds or 0.0,
             self.skipped,
         )
         self._said, self._said_at = self.skipped, now

@@ -38,10 +38,8 @@ async def positions_off(
 
     Returns:
         What differs, in words; empty where nothing does, or the stream cannot tell: it has lost its
-        beginning, or the portfolio books in a way of its own.
+        beginning.
     """
-    if type(portfolio).book_execution is not Portfolio.book_execution:
-        return ""
     try:
         check_gap(stream.name, state, 0, state.created)
     except StreamError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 
@@ -12,16 +12,13 @@ from ingenium.bus.lease import Lease
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
 from ingenium.bus.stream import Record, Stream
 from ingenium.clock import Clock, SystemClock
-from ingenium.components import Component, Executor, Portfolio
+from ingenium.components import Component, Executor, Middleware, Portfolio, RunnerKind
+from ingenium.components.base import role_of
 from ingenium.components.external_work import ExternalWorker
 from ingenium.components.failpoints import Pass, Point, pass_by
+from ingenium.components.handle_of import handle_of
 from ingenium.events import DataEvent
-from ingenium.runtime.dispatch import (
-    report_alarms,
-    start_component,
-    stop_component,
-    subscriptions_of,
-)
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.durable.backlog import OldData, report_left
 from ingenium.runtime.durable.book_check import positions_off
 from ingenium.runtime.durable.data_reader import OpenStream, read_data
@@ -43,7 +40,9 @@ from ingenium.runtime.durable.stream_clock import StreamClock
 from ingenium.runtime.durable.transaction import Transaction
 from ingenium.runtime.durable.warm_start import warm_start
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
+from ingenium.runtime.incidents import report_alarms
 from ingenium.runtime.progress import Observation, Progress
+from ingenium.runtime.subscriptions import subscriptions_of
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.subjects.names import TRADING
 
@@ -82,6 +81,7 @@ class DurableRunner:
             against it at the start.
         secret: Of the component, for its ids; none where all on the server are trusted.
         warm_up: Feeds it history before its first live data; none when left out.
+        middleware: Called around each handler.
     """
 
     def __init__(
@@ -100,10 +100,11 @@ class DurableRunner:
         checked: int = 0,
         secret: str = "",
         warm_up: WarmUp | None = None,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         self._checked = checked
         self.component = component
-        component.id_secret = secret
+        handle_of(component).id_secret = secret
         self._warm_up = warm_up
         # Asked once: a check against a protocol is slow, and each commit would make it.
         self._outgoer = component if isinstance(component, ExternalWorker) else None
@@ -125,8 +126,9 @@ class DurableRunner:
             bus.content_type,
             secret,
         )
+        self._dispatcher = Dispatcher(component, middleware, RunnerKind.DURABLE)
         self._taker = RecordHandler(
-            bus, component, self._transaction, self._clock, stream.name, limit, warm_up
+            bus, self._dispatcher, self._transaction, self._clock, stream.name, limit, warm_up
         )
         wanted = subscriptions_of(component)
         self._data_subjects = [subject for subject, kind in wanted if kind is DataEvent]
@@ -160,20 +162,20 @@ class DurableRunner:
         """
         component = self.component
         await self._lease.begin()
-        component.clock = self._clock
-        component.notify = self._arrivals.wake
+        handle_of(component).clock = self._clock
+        handle_of(component).notify = self._arrivals.wake
         report_alarms(self._bus, component)
         if isinstance(component, Executor):
-            component.remember_orders()
+            handle_of(component).remember_orders()
         restore(component, self._store, self._warm_up)
         self._was_stopped = take_stopped(self._store)
         self._life = str(self._store.begin_life())
         # For those who look at the file from outside.
-        self._store.set_meta("role", component.role)
+        self._store.set_meta("role", role_of(component))
         if self._subjects:
             await self._find_position()
         self._transaction.send(
-            await start_component(component, self._clock.now(), self._life), self._clock.present()
+            await self._dispatcher.start(self._clock.now(), self._life), self._clock.present()
         )
         if self._warm_up is not None:
             position = await warm_start(
@@ -188,7 +190,7 @@ class DurableRunner:
             await self._outgoer.prepare(self)
         if self._subjects:
             self._begin(self._read())
-            hear = listen_for_halts(component, self._arrivals)
+            hear = listen_for_halts(self._dispatcher, self._arrivals)
             self._subscriptions.append(await self._bus.subscribe(TRADING, hear))
             self._subscriptions[-1].is_spare = True  # the stream brings it too
         await self._follow_data()
@@ -241,17 +243,14 @@ class DurableRunner:
             return
         await asyncio.wait({self._turning}, timeout=_BUSY_SECONDS)
         if not self._turning.done():
-            detail = (
-                f"stopped with a handler of {component.role} {component.name!r} still busy after "
-                f"{_BUSY_SECONDS:g} s"
-            )
+            detail = f"stopped with a handler of {component} still busy after {_BUSY_SECONDS:g} s"
             self._bus.report(Incident(IncidentKind.GAP, detail))
             return
         if self._broken:
             return
         report_left(self._bus, component, self._arrivals)
         self._transaction.send(
-            await stop_component(component, self._clock.now(), self._life), self._clock.present()
+            await self._dispatcher.stop(self._clock.now(), self._life), self._clock.present()
         )
         self._commit()
         if not self._arrivals.data:
@@ -347,9 +346,10 @@ class DurableRunner:
             )
             if off:
                 self._bus.report(Incident(IncidentKind.GAP, off))
-                component.begin(f"{component.name}/books/{self._life}", self._clock.present())
-                component.halt(off)
-                self._transaction.send(component.take(), self._clock.present())
+                handle = handle_of(component)
+                handle.begin(f"{component.name}/books/{self._life}", self._clock.present())
+                handle.risk.halt(off)
+                self._transaction.send(handle.take(), self._clock.present())
         self._move(self._after, self._mark)
 
     async def _hear_all(self, last: int) -> None:
@@ -445,7 +445,7 @@ class DurableRunner:
             if now() - began > _BATCH_SECONDS:
                 break
         # What was sent outside of a handler, by a timer of the component's own.
-        self._transaction.send(self.component.take(), self._clock.present())
+        self._transaction.send(handle_of(self.component).take(), self._clock.present())
         if urgent or self._transaction.sends or self._seconds_to_commit() == 0:
             self._at(Point.HANDLED)
             self._commit()
@@ -472,16 +472,13 @@ class DurableRunner:
         return max(0.0, _DATA_COMMIT_SECONDS - waited)
 
     def _act(self, item: ExternalChange) -> None:
-        component = self.component
-        component.begin(item.cause, self._clock.present())
         try:
-            item.act()
+            sent = self._dispatcher.apply(item.cause, item.act, self._clock.present())
         except Exception as error:  # noqa: BLE001 - told to whoever asked for it
             if not item.done.done():
                 item.done.set_exception(error)
-            component.withdraw()
             return
-        self._transaction.send(component.take(), self._clock.present())
+        self._transaction.send(sent, self._clock.present())
 
     async def _handle_record(self, record: Record) -> None:
         await self._taker.take_record(record, self._created)

@@ -13,7 +13,7 @@ def failure_of(component: Component, error: BaseException) -> BaseException:
     """Return what to raise: our own errors as they are, others with the component's name."""
     if isinstance(error, IngeniumError) or not isinstance(error, Exception):
         return error
-    name = f"{component.role} {component.name!r}"
+    name = f"{component}"
     if isinstance(error, MemoryError):
         return ComponentError(
             f"{name} has no memory left: start it again, and it goes on from what is written"

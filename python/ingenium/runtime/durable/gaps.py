@@ -8,6 +8,8 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.stream import StreamState
 from ingenium.clock import format_second
 from ingenium.components import Component, Executor
+from ingenium.components.base import role_of
+from ingenium.components.handle_of import handle_of
 from ingenium.runtime.durable.store import Store, StreamPosition
 
 __all__ = ["Gaps", "note_stopped", "take_stopped"]
@@ -92,11 +94,11 @@ class Gaps:
         begin = f"message {known.sequence:,}"
         if known.mark:
             begin = f"{_time(datetime.fromisoformat(known.mark))} ({begin})"
-        effect = _EFFECTS.get(component.role, "")
-        if isinstance(component, Executor) and component.works_at_broker:
+        effect = _EFFECTS.get(role_of(component), "")
+        if isinstance(component, Executor) and handle_of(component).works_at_broker:
             effect = _OLDER
         text = (
-            f"{component.role} {component.name!r} has missed market data of stream {name} from "
+            f"{component} has missed market data of stream {name} from "
             f"{begin} to {to}: {why}; {effect}"
         )
         self._bus.report(Incident(IncidentKind.GAP, text))

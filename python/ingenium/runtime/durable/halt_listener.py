@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 from ingenium.bus.base import Message
 from ingenium.bus.envelope import unpack
-from ingenium.components import Component
 from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, TradingState
+from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.durable.inbox import ExternalChange, Inbox
 
 __all__ = ["listen_for_halts"]
 
 
-def listen_for_halts(component: Component, arrivals: Inbox) -> Callable[[Message], None]:
+def listen_for_halts(dispatcher: Dispatcher, arrivals: Inbox) -> Callable[[Message], None]:
     """Return what handles control events as they come over the plain bus.
 
     One that restricts trading takes effect before all that waits, and once more when it comes out
@@ -23,7 +23,7 @@ def listen_for_halts(component: Component, arrivals: Inbox) -> Callable[[Message
     stream. What cannot be read is reported when it comes from there.
 
     Args:
-        component: Is told.
+        dispatcher: Calls the component that is to halt.
         arrivals: Where it waits for its turn.
     """
 
@@ -36,7 +36,7 @@ def listen_for_halts(component: Component, arrivals: Inbox) -> Callable[[Message
             return
 
         def act() -> None:
-            component.handle_control(event)
+            dispatcher.apply_control(event)
 
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -10,6 +10,7 @@ import msgspec
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.components import Executor
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import IngeniumError
 from ingenium.events import Event, ExecutionEvent, OrderEvent, ReplaceEvent, TradeUpdate
 from ingenium.runtime.durable.rebuild import history
@@ -72,12 +73,12 @@ async def end_orphans(
         clock: Tells the time of the reports.
     """
     unseen = await find_orphans(stream, last)
-    executor.learn_positions(unseen.positions)
+    handle_of(executor).learn_positions(unseen.positions)
     for order, update, reports in unseen.orders:
-        executor.begin(order.id, clock.present())
-        executor.end_unseen(order, update, reports)
+        handle_of(executor).begin(order.id, clock.present())
+        handle_of(executor).end_unseen(order, update, reports)
         transaction.see(order.id)
-        transaction.send(executor.take(), clock.present())
+        transaction.send(handle_of(executor).take(), clock.present())
 
 
 class _OrphanSearch:

@@ -10,6 +10,7 @@ from ingenium.bus.base import Message
 from ingenium.bus.envelope import is_from, unpack
 from ingenium.bus.stream import Record, Stream
 from ingenium.components import Component, Portfolio
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import IngeniumError
 from ingenium.events import CancelEvent, Event, ExecutionEvent, OrderEvent, ReplaceEvent
 from ingenium.runtime.durable.store import Outgoing, Store
@@ -50,14 +51,15 @@ async def rebuild(
     if not isinstance(component, Portfolio):
         return []
     until = last if executions_until is None else executions_until
+    handle = handle_of(component)
     learner = Learner(component, stream.name, (await stream.state()).created, until)
     # Books must not depend on when they are made: the time is that of each message.
-    clock, component.clock = component.clock, None
+    clock, handle.clock = handle.clock, None
     waiting: list[Outgoing] = []
     if store is not None:
         waiting = store.outbox(limit=-1)
         if priced := [("priced", id, data) for id, data in store.log("priced")]:
-            component.price_as(priced)
+            handle.books.price_as(priced)
     said = 0
     async with aclosing(history(stream, last)) as arriving:
         async for records in arriving:
@@ -70,9 +72,9 @@ async def rebuild(
                 )
     for problem in learner.recall_waiting(waiting):
         _log.warning("%s: %s", component.name, problem)
-    component.price_as(None)
-    component.clock = clock
-    component.take()
+    handle.books.price_as(None)
+    handle.clock = clock
+    handle.take()
     return list(learner.seen)
 
 
@@ -111,6 +113,7 @@ class Learner:
         self.seen: dict[str, None] = {}
         self.sent: dict[str, None] = {}
         self._portfolio = portfolio
+        self._handle = handle_of(portfolio)
         self._cause = f"{stream}/{created}/"
         self._until = until
 
@@ -152,7 +155,7 @@ class Learner:
                     and event.id not in self.sent
                 ):
                     self.sent[event.id] = None
-                    self._portfolio.recall(event)
+                    self._handle.books.recall(event)
             except (IngeniumError, ValueError) as error:
                 problems.append(f"order {outgoing.id!r} in the outbox: {error}")
         return problems
@@ -163,14 +166,14 @@ class Learner:
         if isinstance(event, ExecutionEvent):
             if record.sequence > self._until or identifier in self.seen:
                 return
-            portfolio.begin(identifier or f"{self._cause}{record.sequence}", record.time)
-            portfolio.book_execution(event)
+            self._handle.begin(identifier or f"{self._cause}{record.sequence}", record.time)
+            self._handle.booker.book(event)
             # One that could not be booked may come again.
-            if identifier and portfolio.take_refusal() is None:
+            if identifier and self._handle.take_refusal() is None:
                 self.seen[identifier] = None
             return
         # One that was put back from a dead letter is there twice.
         is_own = identifier not in self.sent and is_from(record.message, portfolio.name)
         if is_own and isinstance(event, OrderEvent | ReplaceEvent | CancelEvent):
             self.sent[identifier] = None
-            portfolio.recall(event)
+            self._handle.books.recall(event)

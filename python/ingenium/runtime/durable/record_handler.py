@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message
 from ingenium.bus.content_hash import digest_of
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record
-from ingenium.components import Component, Executor
-from ingenium.errors import ComponentError, DecodeError
+from ingenium.components import Executor
+from ingenium.components.handle_of import handle_of
+from ingenium.errors import ComponentError, DecodeError, EventRefusedError
 from ingenium.events import (
     ControlEvent,
     DataEvent,
@@ -20,21 +19,16 @@ from ingenium.events import (
     OrderEvent,
     ReplaceEvent,
 )
-from ingenium.runtime.dispatch import (
-    describe,
-    handle,
-    handlers_of,
-    incident_of,
-    note_arrival,
-    wants,
-)
+from ingenium.runtime.dispatch import Dispatcher, handled_types
 from ingenium.runtime.durable.causes import cause_of
 from ingenium.runtime.durable.deadline import lateness
 from ingenium.runtime.durable.stream_clock import StreamClock
 from ingenium.runtime.durable.transaction import Transaction
 from ingenium.runtime.handler_limit import BLOCKED_LIMIT, HandlerLimit
+from ingenium.runtime.incidents import describe, incident_of
 from ingenium.runtime.loop_watchdog import timed
 from ingenium.runtime.progress import HURRIED, Progress
+from ingenium.runtime.subscriptions import note_arrival, wants
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.subjects.names import TRADING, event_type_of
 
@@ -46,7 +40,7 @@ class RecordHandler:
 
     Args:
         bus: Takes incidents.
-        component: Handles.
+        dispatcher: Calls the component's handlers.
         transaction: Takes what comes of it.
         clock: Tells the server's time.
         stream: Name of the stream of orders.
@@ -60,7 +54,7 @@ class RecordHandler:
     def __init__(
         self,
         bus: Bus,
-        component: Component,
+        dispatcher: Dispatcher,
         transaction: Transaction,
         clock: StreamClock,
         stream: str,
@@ -71,11 +65,12 @@ class RecordHandler:
         self.progress = Progress()
         self._limit = limit
         self._bus = bus
-        self._component = component
+        self._dispatcher = dispatcher
+        self._component = dispatcher.component
         self._transaction = transaction
         self._clock = clock
         self._stream = stream
-        self._handlers = handlers_of(component)
+        self._handled = frozenset(handled_types(dispatcher.component))
 
     async def take_record(self, record: Record, created: str) -> None:
         """Take a message of the stream of orders.
@@ -87,7 +82,7 @@ class RecordHandler:
         self._clock.see(record.time)
         message = record.message
         kind = ControlEvent if message.subject == TRADING else event_type_of(message.subject)
-        if kind is not ControlEvent and kind not in self._handlers:
+        if kind is not ControlEvent and kind not in self._handled:
             return
         # All who replay the stream see the same time.
         self._clock.standing = record.time
@@ -129,22 +124,25 @@ class RecordHandler:
                 if known is not None:
                     await self._take_repeated(event, message, record, known, digest)
                     return
-            since = component.cause_time = cause_of(event, message.headers, kept_at)
+            since = handle_of(component).cause_time = cause_of(event, message.headers, kept_at)
             self.progress.begin(event, self._clock.present(), kept_at)
             try:
-                sent = await self._let_handle(event, message.headers, record, cause)
+                sent = await self._let_handle(event, message, record, cause)
             finally:
                 self.progress.end()
-                component.cause_time = None
-            if (refusal := component.take_refusal()) is not None:
+                handle_of(component).cause_time = None
+            if self._dispatcher.unbooked is not None:
                 # Not marked as handled, so that it may come again when what it needs is known.
                 self._send(sent, since)
-                raise refusal
+                raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
             self._bus.report(incident_of(error, message.subject))
             kept = None if record is None else (self._stream, record)
             self._transaction.dead_letter(message, error, kept, self._clock)
-            if isinstance(event, ExecutionEvent) and isinstance(error, ComponentError) and event.id:
+            was_called = isinstance(error, ComponentError) and not isinstance(
+                error, EventRefusedError
+            )
+            if was_called and isinstance(event, ExecutionEvent) and event.id:
                 # Its fill is booked, whatever the handler did then.
                 self._transaction.see(key, digest)
             return
@@ -176,10 +174,10 @@ class RecordHandler:
         if (
             isinstance(component, Executor)
             and isinstance(event, OrderEvent | ReplaceEvent)
-            and component.remembers(event.id)
+            and handle_of(component).remembers(event.id)
         ):
             # It tells another order from the same one in other words, and rejects that.
-            sent = await handle(component, component.handle_repeated, event, record.time)
+            sent = await self._dispatcher.handle(event, record.time, "", message, is_repeated=True)
             self._transaction.send(sent, self._clock.present())
         elif known:
             self._refuse(event, message, record)
@@ -200,7 +198,7 @@ class RecordHandler:
         """Report an event that differs from the one that was handled under its id."""
         component = self._component
         error = ComponentError(
-            f"{component.role} {component.name!r} does not act upon {describe(event)}, message "
+            f"{component} does not act upon {describe(event)}, message "
             f"{record.sequence}: its id {event.id!r} is that of another one that it has handled, "
             "and that says something else: two programs send under one name, or one of them forges"
         )
@@ -208,20 +206,19 @@ class RecordHandler:
         self._transaction.dead_letter(message, error, (self._stream, record), self._clock)
 
     async def _let_handle(
-        self, event: Event, headers: Mapping[str, str], record: Record | None, cause: str
+        self, event: Event, message: Message, record: Record | None, cause: str
     ) -> list[Event]:
-        component = self._component
+        component, dispatcher = self._component, self._dispatcher
         now = self._clock.present()
         if record is None:
             note_arrival(event, now)
-            work = handle(component, self._handlers[DataEvent], event, now)
+            work = dispatcher.handle(event, now, "", message)
             return await timed(self._bus, component, work, type(event), self._limit)
-        handler = self._handlers.get(type(event), component.handle_control)
-        late = lateness(event, headers, record.time, now)
-        if isinstance(event, HURRIED) and component.cause_time is not None:
-            self.progress.cause_age_seconds = (now - component.cause_time).total_seconds()
+        late = lateness(event, message.headers, record.time, now)
+        since = handle_of(component).cause_time
+        if isinstance(event, HURRIED) and since is not None:
+            self.progress.cause_age_seconds = (now - since).total_seconds()
         if late is not None:
             self.progress.late += 1
-            handler = partial(component.handle_late, age_seconds=late)
-        work = handle(component, handler, event, record.time, cause)
+        work = dispatcher.handle(event, record.time, cause, message, age_seconds=late)
         return await timed(self._bus, component, work, type(event), self._limit)

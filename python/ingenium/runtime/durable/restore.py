@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingenium.components import Component
 from ingenium.components.blame import text_of
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ComponentError, IngeniumError
 from ingenium.runtime.durable.store import STATE_CURE, Store
 from ingenium.runtime.durable.warm_start import check_state, say_refused
@@ -19,12 +20,14 @@ def restore(component: Component, store: Store, warm_up: WarmUp | None) -> None:
         ComponentError: What is there does not fit the component.
         StoreError: The file cannot be read.
     """
+    handle = handle_of(component)
+    handle = handle_of(component)
     try:
-        for kind, count in component.log_kept.items():
-            component.restore_log([(kind, i, v) for i, v in store.log(kind, count)])
+        for kind, count in handle.log_kept.items():
+            handle.restore_log([(kind, i, v) for i, v in store.log(kind, count)])
         rows = store.rows()
         check_state(component, rows, warm_up)
-        component.restore_rows(rows)
+        handle.restore_rows(rows)
         say_refused(component, warm_up)
     except ComponentError as error:
         raise ComponentError(f"{store.name}, table state: {error}: {STATE_CURE}") from error
@@ -32,6 +35,6 @@ def restore(component: Component, store: Store, warm_up: WarmUp | None) -> None:
         if isinstance(error, IngeniumError):
             raise
         raise ComponentError(
-            f"{store.name}, table state: {component.role} {component.name!r} cannot take it "
+            f"{store.name}, table state: {component} cannot take it "
             f"back: {text_of(error)}: {STATE_CURE}"
         ) from error

@@ -5,6 +5,9 @@ from __future__ import annotations
 from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.stream import Stream, StreamState, check_gap
 from ingenium.components import Component, Executor, Portfolio
+from ingenium.components.base import StatefulComponent
+from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import StreamError
 from ingenium.runtime.durable.store import StreamPosition
 
@@ -45,7 +48,7 @@ async def resume_position(
         is_refilled = isinstance(error, _RefilledError)
         if not adopt:
             raise StreamError(
-                f"{component.role} {component.name!r} cannot go on: {error}: compare its positions "
+                f"{component} cannot go on: {error}: compare its positions "
                 "with the broker's, then start with --adopt"
             ) from error
         bus.report(Incident(IncidentKind.GAP, f"{error}: taken as it is"))
@@ -100,7 +103,7 @@ def check_history(
     except StreamError as error:
         if not adopt:
             raise StreamError(
-                f"the books of {component.role} {component.name!r} cannot be made anew: {error}: "
+                f"the books of {component} cannot be made anew: {error}: "
                 "put its state file back, or compare with the broker and start with --adopt"
             ) from error
         bus.report(Incident(IncidentKind.GAP, f"{error}: taken as it is"))
@@ -110,7 +113,9 @@ def remembers(component: Component) -> bool:
     """Whether a component has a state that data of the past belongs to."""
     if isinstance(component, Portfolio | Executor):
         return True
-    if component.state_refused:
+    if handle_of(component).state_refused:
         return False
-    saves = type(component).get_state is not Component.get_state
-    return saves or bool(component.saved_parts.names)
+    saves = isinstance(component, StatefulComponent) and "get_state" in overrides_of(
+        component, StatefulComponent
+    )
+    return saves or bool(handle_of(component).saved_parts.names)

@@ -14,6 +14,9 @@ from ingenium.bus.base import Bus, Incident, IncidentKind
 from ingenium.bus.nats.stream_layout import MONEY_STREAM
 from ingenium.clock import SystemClock
 from ingenium.components import Component, Executor, Portfolio
+from ingenium.components.base import StatefulComponent
+from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import StoreDamagedError, StoreError
 from ingenium.runtime.durable.damage import Damage
 from ingenium.runtime.durable.secret import META_KEY
@@ -42,7 +45,7 @@ class Kept(msgspec.Struct):
         id_secret: Goes into its ids; empty when there was none, or it is lost.
         seen: Ids that it had handled, and what those events said.
         outbox: What it had still to send.
-        priced: See `BookKeeper.price_as`.
+        priced: See `PortfolioBooks.price_as`.
         lost: What is not here, in words.
     """
 
@@ -105,7 +108,7 @@ def position_before_damage(store: Store) -> StreamPosition | None:
 
 def _cure(component: Component, path: Path) -> str:
     """Say what a person can do about a file that cannot be made anew."""
-    if isinstance(component, Executor) and component.works_at_broker:
+    if isinstance(component, Executor) and handle_of(component).works_at_broker:
         return (
             "The journal of an executor is not in the stream. Compare orders and positions with "
             f"the broker's; then move {path.name} and {path.name}-wal away, and start with "
@@ -119,7 +122,7 @@ def _cure(component: Component, path: Path) -> str:
             "orders that work are reported as expired"
         )
     return (
-        f"What {component.role} {component.name!r} remembers is not in the stream. Moving "
+        f"What {component} remembers is not in the stream. Moving "
         f"{path.name} and {path.name}-wal away lets it begin without: what it has not sent yet is "
         "lost"
     )
@@ -209,7 +212,7 @@ def whole_parts(
         kept.lives = _unused(now)
     else:
         _read_parts(kept, store, damage, portfolio, now)
-    keeps_state = type(portfolio).get_state is not Component.get_state
+    keeps_state = "get_state" in overrides_of(portfolio, StatefulComponent)
     if keeps_state and kept.has_lost("user"):
         raise StoreDamagedError(
             f"{error}. The books of portfolio {portfolio.name!r} are in the stream, and what its "
@@ -230,13 +233,14 @@ def _read_parts(
     bad_rows = {each.row for each in damage if each.table == "state"}
     kept.lives = _unused(now) if "meta" in bad else old.meta("lives")
     kept.id_secret = "" if "meta" in bad else old.meta(META_KEY)
+    own_rows = handle_of(portfolio).own_rows
     # A row of which not even the key is known may have been any.
     kept.is_state_doubtful = any(
-        each.table == "state" and not str(each.row).startswith((*_OF_BOOKS, *portfolio.own_rows))
+        each.table == "state" and not str(each.row).startswith((*_OF_BOOKS, *own_rows))
         for each in damage
     )
     kept.bad_rows = bad_rows
-    for key in portfolio.own_rows:
+    for key in own_rows:
         if key not in bad_rows and (row := _row(old, key)) is not None:
             kept.rows[key] = row
     if "position" not in bad:
@@ -251,7 +255,7 @@ def _read_parts(
         kept.outbox = old.outbox(limit=-1)
     if "log" not in bad:
         kept.priced = [("priced", id, data) for id, data in old.log("priced")]
-    is_gate_lost = portfolio.gate is not None and kept.has_lost("gate")
+    is_gate_lost = handle_of(portfolio).risk.gate is not None and kept.has_lost("gate")
     if is_gate_lost:
         kept.lost.append("what its risk limits had counted")
     if "inbox" in bad:

@@ -10,7 +10,9 @@ from ingenium.bus.content_hash import message_id
 from ingenium.bus.envelope import make_letter, pack
 from ingenium.bus.stream import MESSAGE_ID, Record
 from ingenium.clock import Clock, format_time
-from ingenium.components import Component, Executor
+from ingenium.components import Component
+from ingenium.components.executor_handle import MAX_ORDER_AGE_SECONDS
+from ingenium.components.handle_of import handle_of
 from ingenium.events import ContentType, Event
 from ingenium.runtime.durable.causes import CAUSE_TIME
 from ingenium.runtime.durable.store import Change, Outgoing, Store, StreamPosition
@@ -21,7 +23,7 @@ __all__ = ["DEADLINE", "DEADLINE_SECONDS", "Transaction"]
 
 DEADLINE = "Ingenium-Deadline"
 """Header of what must not be acted upon after a time, RFC 3339."""
-DEADLINE_SECONDS = Executor.max_order_age_seconds
+DEADLINE_SECONDS = MAX_ORDER_AGE_SECONDS
 """How long a signal or an order may take from its cause to where it is acted upon."""
 
 
@@ -134,8 +136,8 @@ class Transaction:
             positions=list(self._positions.values()),
             seen=list(self._seen),
             digests={known: digest for known, digest in self._seen.items() if digest},
-            rows=component.changed_rows(),
-            log=component.take_log(),
+            rows=handle_of(component).changed_rows(),
+            log=handle_of(component).take_log(),
             outbox=self._outbox,
         )
         if change:

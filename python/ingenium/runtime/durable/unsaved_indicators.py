@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ingenium.components import BySymbol, Component
+from ingenium.components.handle import ComponentHandle
+from ingenium.components.handle_of import handle_of
 from ingenium.indicators import Indicator
 
 __all__ = ["unsaved_indicators"]
@@ -20,13 +22,13 @@ def unsaved_indicators(component: Component) -> list[str]:
         component: Which; what it holds in attributes, lists and dicts is looked at, as far as it is
             there already.
     """
-    saved = {id(part) for part in component.saved_parts.parts}
+    saved = {id(part) for part in handle_of(component).saved_parts.parts}
     found = {type(each).__name__ for each in _indicators(component, saved)}
     return sorted(found)
 
 
 def _indicators(owner: object, saved: set[int], depth: int = 0) -> Iterator[Indicator]:
-    if id(owner) in saved:
+    if id(owner) in saved or isinstance(owner, ComponentHandle):
         return
     if isinstance(owner, Indicator):
         yield owner

@@ -10,13 +10,15 @@ from datetime import datetime
 from ingenium.bus.envelope import unpack
 from ingenium.bus.stream import Record, Stream, StreamState
 from ingenium.components import Component, Strategy
+from ingenium.components.base import role_of
+from ingenium.components.handle_of import handle_of
 from ingenium.components.saved_parts import SAVED
 from ingenium.errors import DecodeError, StreamError
 from ingenium.events import DataEvent
-from ingenium.runtime.dispatch import wants
 from ingenium.runtime.durable.data_reader import OpenStream
 from ingenium.runtime.durable.store import Store, StreamPosition
 from ingenium.runtime.durable.unsaved_indicators import unsaved_indicators
+from ingenium.runtime.subscriptions import wants
 from ingenium.runtime.warm_up import WarmUp
 from ingenium.trading.bar import Bar
 
@@ -33,14 +35,16 @@ def check_state(component: Component, rows: Mapping[str, bytes], warm_up: WarmUp
     if warm_up is None or not _has_state(rows):
         return
     if not any(key.startswith(f"{SAVED}/~history/") for key in rows):
-        component.state_refused = (
+        handle_of(
+            component
+        ).state_refused = (
             "it was saved without App(warm_up=...), and does not say which data it has seen"
         )
 
 
 def say_refused(component: Component, warm_up: WarmUp | None) -> None:
     """Say that a component starts without what it had saved, if it does."""
-    if not component.state_refused:
+    if not handle_of(component).state_refused:
         return
     if not isinstance(component, Strategy):
         then = "account and orders are restored all the same"
@@ -50,9 +54,9 @@ def say_refused(component: Component, warm_up: WarmUp | None) -> None:
         then = "it is warmed up again"
     _log.warning(
         "saved state of %s %r is not used: %s; %s",
-        component.role,
+        role_of(component),
         component.name,
-        component.state_refused,
+        handle_of(component).state_refused,
         then,
     )
 
@@ -84,12 +88,14 @@ async def warm_start(
         ConfigError: It has nothing that the strategy wants.
         ComponentError: A handler raised.
     """
-    has_state = not component.state_refused and _has_state(store.rows(SAVED) | store.rows("user"))
+    has_state = not handle_of(component).state_refused and _has_state(
+        store.rows(SAVED) | store.rows("user")
+    )
     if has_state and (cold := unsaved_indicators(component)):
         _log.warning(
             "%s %r goes on from its saved state, and does not save its %s, which begin anew: give "
             "them to self.saved(name, ...) in its constructor",
-            component.role,
+            role_of(component),
             component.name,
             " and ".join(cold),
         )

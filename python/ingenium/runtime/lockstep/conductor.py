@@ -26,6 +26,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit, handler_place
+from ingenium.runtime.lockstep.gate_notices import GateNotices
 from ingenium.runtime.lockstep.reports import Reports
 from ingenium.runtime.lockstep.settle_timer import SettleTimer
 from ingenium.runtime.lockstep.step_counts import StepCounts
@@ -83,6 +84,8 @@ class Conductor:
         self._ending: list[Callable[[], None]] = []
         self._reports = Reports(app)
         self._arrived = StepCounts()
+        self._notices = GateNotices(app, self._reports)
+        log.outcomes.denied.is_gated = app.limits_history
         self._signal_order = SignalOrder(app)
         self._step = 0
         self._orders_settled = 0
@@ -253,7 +256,7 @@ class Conductor:
 
         def what() -> str:
             return "; ".join(
-                f"{c.role} {c.name!r} handled {self._reports[c.name].data_handled} of "
+                f"{c} handled {self._reports[c.name].data_handled} of "
                 f"{self._arrived.data_for(c)} data events, in {handler_place(c, DataEvent)}"
                 for c in behind()
             )
@@ -286,6 +289,7 @@ class Conductor:
         while True:
             executions = self._executions_so_far(executor)
             signals = self._arrived.total(SignalEvent)
+            controls = self._notices.controls_between(executor, portfolio)
             grant = LockstepGrant(
                 step=self._step,
                 time=time,
@@ -293,13 +297,17 @@ class Conductor:
                 data=self._arrived.total(DataEvent),
                 executions=executions,
                 signals=signals,
+                controls=controls,
             )
             await self._let_order(portfolio, grant)
             await self._let_execute(executor, self._orders_so_far(portfolio))
+            await self._let_hear(executor, portfolio, time)
             if (
                 self._executions_so_far(executor) == executions
                 and self._arrived.total(SignalEvent) == signals
+                and self._notices.controls_between(executor, portfolio) == controls
             ):
+                await self._until(lambda: not self._notices.missing(), self._notices.missing)
                 return
 
     async def _let_order(self, portfolio: Component, grant: LockstepGrant) -> None:
@@ -341,6 +349,21 @@ class Conductor:
             lambda: "orders or executions did not arrive here",
         )
 
+    async def _let_hear(self, executor: Component, portfolio: Component, time: datetime) -> None:
+        """Have the executor handle the control events of the portfolio, and await what follows."""
+        controls = self._notices.controls_between(portfolio, executor)
+        if controls is None or self._notices.has_handled(executor, controls):
+            return
+        name = executor.name
+        await self._grant(
+            LockstepGrant(step=self._step, time=time, component=name, controls=controls)
+        )
+        await self._until(
+            lambda: self._notices.has_handled(executor, controls),
+            lambda: f"executor {name!r} does not handle that trading is restricted",
+        )
+        await self._until_sent("executions", ExecutionEvent)
+
     def _orders_so_far(self, portfolio: Component) -> int:
         if portfolio in self._silent:
             return self._arrived.total(OrderEvent)
@@ -357,13 +380,18 @@ class Conductor:
 
     def _close(self, time: datetime) -> None:
         data, signals, orders, executions = self._arrived.take_step()
-        self._log.add(Step(time, data, self._signal_order.sort(signals), orders, executions))
+        signals = self._signal_order.sort(signals)
+        notices = self._notices.take_step()
+        self._log.add(Step(time, data, signals, orders, executions, notices))
 
     # What arrives.
 
     def _on_event(self, message: Message) -> None:
         kind = event_type_of(message.subject)
         if kind is None:
+            return
+        if self._notices.add(kind, message):
+            self._changed.set()
             return
         if not self._arrived.add(kind, message):
             self._log.add_dead_letter(message)
@@ -448,4 +476,5 @@ def has_handled(report: LockstepReport, grant: LockstepGrant) -> bool:
         report.data_handled >= grant.data
         and report.executions_handled >= grant.executions
         and report.signals_handled >= grant.signals
+        and (report.controls_handled or 0) >= (grant.controls or 0)
     )

@@ -10,13 +10,33 @@ from datetime import UTC, datetime
 
 from ingenium._gen.ingenium.v1 import LockstepGrant, LockstepReport
 from ingenium.bus.base import Bus, Incident, Message, MessageHandler, Subscription
-from ingenium.bus.envelope import dead_letter, pack, unpack
-from ingenium.components import App, Component, Executor, Ingestor, Portfolio, Strategy
-from ingenium.components.base import ran_already
-from ingenium.errors import BusError, ComponentError, ConfigError, DecodeError, LockstepError
+from ingenium.bus.envelope import dead_letter, pack, source_of, unpack
+from ingenium.components import (
+    App,
+    Component,
+    Executor,
+    Ingestor,
+    Portfolio,
+    RunnerKind,
+    Strategy,
+    arm,
+)
+from ingenium.components.base import ran_already, role_of
+from ingenium.components.handle import event_of
+from ingenium.components.handle_of import handle_of
+from ingenium.errors import (
+    BusError,
+    ComponentError,
+    ConfigError,
+    DecodeError,
+    EventRefusedError,
+    LockstepError,
+)
 from ingenium.events import (
     CancelEvent,
+    ControlEvent,
     DataEvent,
+    DenialEvent,
     Event,
     ExecutionEvent,
     OrderEvent,
@@ -25,19 +45,12 @@ from ingenium.events import (
     decode,
     encode,
 )
-from ingenium.runtime.dispatch import (
-    end_instant,
-    handle,
-    handlers_of,
-    start_component,
-    stop_component,
-    subscriptions_of,
-    wants,
-)
+from ingenium.runtime.dispatch import Dispatcher, handled_types
 from ingenium.runtime.handler_limit import REPLAY_LIMIT, HandlerLimit, limited
 from ingenium.runtime.replay.feed import Feed, time_of
 from ingenium.runtime.replay.signal_order import SignalOrder
 from ingenium.runtime.replay.window import Window
+from ingenium.runtime.subscriptions import subscriptions_of, wants
 from ingenium.subjects.names import event_type_of, grant_subject, report_subject, subject_of
 from ingenium.trading import Bar
 
@@ -50,6 +63,8 @@ _NAMES: dict[type[Event], str] = {
     CancelEvent: "orders",
     ReplaceEvent: "orders",
     ExecutionEvent: "executions",
+    DenialEvent: "denials",
+    ControlEvent: "controls",
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,8 +88,10 @@ def make_replay_runner(
     Raises:
         ConfigError: The component is another program's, or has run already.
     """
-    if component.has_run:
+    if handle_of(component).has_run:
         raise ConfigError(f"{ran_already(component)}: make a new App for each run")
+    if app.limits_history:
+        arm(component, app.risk, is_simulated=True)
     if isinstance(component, Ingestor):
         return _Feeder(bus, app, component, limit)
     if isinstance(component, Portfolio):
@@ -97,8 +114,9 @@ class ReplayRunner(ABC):
         self._limit = limit
         self._bus = bus
         self._app = app
-        self._handlers = handlers_of(component)
-        self._state = LockstepReport(component=component.name, role=component.role)
+        self._dispatcher = Dispatcher(component, app.middleware, RunnerKind.REPLAY)
+        self._handled = handled_types(component)
+        self._state = LockstepReport(component=component.name, role=role_of(component))
         self._report_subject = report_subject(app.name)
         self._subscriptions: list[Subscription] = []
         self._wake = asyncio.Event()
@@ -107,6 +125,9 @@ class ReplayRunner(ABC):
         self._lost = ""
         self._started = False
         self._now = _EPOCH
+        gated = {app.portfolio, app.executor} - {component, None}
+        self._other_gate = next((c.name for c in gated if c is not None), "")
+        """Name of the component whose control events this one handles."""
 
     async def start(self) -> None:
         """Subscribe, and tell the conductor that this component is ready.
@@ -138,7 +159,7 @@ class ReplayRunner(ABC):
                 if await self._work():
                     await self._send_report()
             if self._started:
-                await stop_component(self.component, self._now)
+                await self._dispatcher.stop(self._now)
         except Exception as error:
             await self._tell(error)
             raise
@@ -160,7 +181,9 @@ class ReplayRunner(ABC):
     def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
         def receive(message: Message) -> None:
             kind = event_type or event_type_of(message.subject)
-            if kind in self._handlers:
+            if kind is ControlEvent and source_of(message) != self._other_gate:
+                return  # its own, or none of this replay
+            if kind in self._handled:
                 self._take_in(kind, message)
                 self._wake.set()
 
@@ -179,7 +202,7 @@ class ReplayRunner(ABC):
     def _on_incident(self, incident: Incident) -> None:
         if incident.kind.loses_messages:
             self._lost = (
-                f"{self.component.role} {self.component.name!r} may have missed messages "
+                f"{self.component} may have missed messages "
                 f"({incident.detail}), so the replay would not be valid: run it again"
             )
             self._wake.set()
@@ -196,7 +219,7 @@ class ReplayRunner(ABC):
     ) -> None:
         """Handle one message and publish what follows from it; count it, readable or not."""
         name = f"{_NAMES[event_type]}_handled"
-        setattr(self._state, name, getattr(self._state, name) + 1)
+        setattr(self._state, name, (getattr(self._state, name) or 0) + 1)
         try:
             event = unpack(event_type, message)
             if now is None:
@@ -207,15 +230,20 @@ class ReplayRunner(ABC):
         if not wants(self.component, event, message):
             return
         await self._begin(now)
-        work = handle(self.component, self._handlers[event_type], event, now)
-        await self._publish(await limited(self.component, event_type, work, self._limit))
+        work = self._dispatcher.handle(event, now, "", message)
+        try:
+            sent = await limited(self.component, event_type, work, self._limit)
+        except EventRefusedError as error:
+            await dead_letter(self._bus, self.component.name, message, error)
+            return
+        await self._publish(sent)
 
     async def _begin(self, now: datetime) -> None:
         self._now = now
         if not self._started:
             self._started = True
-            self.component.has_run = not isinstance(self.component, Ingestor)
-            work = start_component(self.component, now)
+            handle_of(self.component).has_run = not isinstance(self.component, Ingestor)
+            work = self._dispatcher.start(now)
             await self._publish(await limited(self.component, "on_start", work, self._limit))
 
     async def _publish(self, events: Sequence[Event]) -> None:
@@ -224,7 +252,7 @@ class ReplayRunner(ABC):
             name = f"{_NAMES[type(event)]}_sent"
             payload, headers = pack(event, self.component.name, self._bus.content_type)
             await self._bus.publish(subject_of(event), payload, headers)
-            setattr(state, name, getattr(state, name) + 1)
+            setattr(state, name, (getattr(state, name) or 0) + 1)
 
     async def _send_report(self) -> None:
         await self._bus.publish(self._report_subject, encode(self._state))
@@ -264,16 +292,33 @@ class _Trader(_Worker):
     def __init__(self, bus: Bus, app: App, component: Executor, limit: HandlerLimit) -> None:
         super().__init__(bus, app, component, limit)
         self._executor = component
-        component.knows_instants = True
+        self._controls: deque[Message] = deque()
+        handle_of(component).knows_instants = True
+
+    def _take_in(self, event_type: type[Event], message: Message) -> None:
+        if event_type is ControlEvent:
+            self._controls.append(message)
+        else:
+            super()._take_in(event_type, message)
 
     async def _work(self) -> bool:
         worked = await super()._work()
         while self._grants and self._state.data_handled >= self._grants[0].data:
+            controls = self._grants[0].controls
+            if controls is not None:
+                missing = controls - (self._state.controls_handled or 0)
+                if missing > len(self._controls):
+                    break  # granted before it arrived; the arrival wakes us again
+                now = self._grants.popleft().time or self._now
+                for _ in range(missing):
+                    await self._handle(ControlEvent, self._controls.popleft(), now)
+                worked = True
+                continue
             self._grants.popleft()
-            await end_instant(self._executor)
-            await self._publish(self._executor.take())
+            sent = await self._dispatcher.end_instant()
+            await self._publish([event_of(each) for each in sent])
             worked = True
-        self._state.holding = self._executor.is_holding or None
+        self._state.holding = handle_of(self._executor).is_holding or None
         return worked
 
 
@@ -285,7 +330,7 @@ class _Gated(ReplayRunner):
     ) -> None:
         super().__init__(bus, app, component, limit)
         self._inboxes: dict[type[Event], deque[Message]] = {
-            event_type: deque() for event_type in self._handlers
+            event_type: deque() for event_type in self._handled
         }
         self._signal_order = SignalOrder(app)
         self._start = window.start
@@ -295,17 +340,19 @@ class _Gated(ReplayRunner):
 
     def _missing(self, event_type: type[Event], granted: int) -> int:
         """How many granted messages are still to be handled."""
-        return granted - int(getattr(self._state, f"{_NAMES[event_type]}_handled"))
+        return granted - int(getattr(self._state, f"{_NAMES[event_type]}_handled") or 0)
 
     async def _work(self) -> bool:
         worked = self._was_roll_call()
         while self._grants:
             grant = self._grants[0]
-            steps = (
+            steps: list[tuple[type[Event], int]] = [
                 (DataEvent, grant.data),
                 (ExecutionEvent, grant.executions),
                 (SignalEvent, grant.signals),
-            )
+            ]
+            if grant.controls is not None:
+                steps.insert(2, (ControlEvent, grant.controls))
             if any(self._missing(kind, count) > len(self._inboxes[kind]) for kind, count in steps):
                 break  # granted before it arrived; the arrival wakes us again
             self._grants.popleft()

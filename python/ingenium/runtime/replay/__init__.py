@@ -1,5 +1,6 @@
 """History as feeds in one order, and the log, digest and result of a replay. No bus in it."""
 
+from ingenium.runtime.replay.denials import DeniedOrders
 from ingenium.runtime.replay.event_log import EventLog, OnStep, ReplayResult, Step
 from ingenium.runtime.replay.feed import Feed, Head, Instant, Item, Run, Turn, next_turn, time_of
 from ingenium.runtime.replay.merge import merged
@@ -7,6 +8,7 @@ from ingenium.runtime.replay.signal_order import SignalOrder
 from ingenium.runtime.replay.window import Window
 
 __all__ = [
+    "DeniedOrders",
     "EventLog",
     "Feed",
     "Head",

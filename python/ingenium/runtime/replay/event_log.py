@@ -12,10 +12,11 @@ from hashlib import sha256
 from ingenium.bus.base import Message
 from ingenium.bus.envelope import source_of, unpack
 from ingenium.components import App, Component
-from ingenium.components.base import Sent, event_of
+from ingenium.components.handle import Sent, event_of
 from ingenium.errors import IngeniumError, InvalidOrderError
 from ingenium.events import (
     CancelEvent,
+    ControlEvent,
     DataEvent,
     DenialEvent,
     Event,
@@ -25,6 +26,8 @@ from ingenium.events import (
     TradeUpdate,
     encode,
 )
+from ingenium.runtime.incidents import describe
+from ingenium.runtime.replay.denials import DeniedOrders
 from ingenium.runtime.replay.digest_lines import BarLines, line_of
 from ingenium.runtime.replay.feed import Item
 from ingenium.runtime.replay.outcomes import OrderOutcomes
@@ -59,6 +62,7 @@ class Step:
         signals: Messages of strategies.
         orders: Messages of the portfolio: orders, and requests to cancel or replace one.
         executions: Messages of the executor.
+        notices: Denials and control events of the risk gates, the portfolio's first.
     """
 
     time: datetime
@@ -66,6 +70,7 @@ class Step:
     signals: Sequence[Message]
     orders: Sequence[Message]
     executions: Sequence[Message]
+    notices: Sequence[Message] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class ReplayResult:
         fills: What was traded, one by one; `account` puts them together to trades.
         fill_steps: The instant at which each of the fills was booked.
         rejected_orders: Orders that the executor did not take.
+        denials: Orders that a risk limit stopped, by limit.
         inexact: Why another run may give another result, one line each; empty when it cannot.
         hopeless: Why nothing could come of it, such as a symbol that nobody sends; empty when
             something could.
@@ -110,6 +116,7 @@ class ReplayResult:
     fills: Sequence[Fill] = ()
     fill_steps: Sequence[datetime] = ()
     rejected_orders: int = 0
+    denials: tuple[DeniedOrders, ...] = ()
     inexact: tuple[str, ...] = ()
     hopeless: str = ""
 
@@ -123,9 +130,10 @@ class EventLog:
     """Collects a replay's events.
 
     The digest is over subject and JSON of every event: step by step, and within a step data,
-    signals, orders, executions. So it does not depend on the way in which the messages of
-    different components mixed on their way, nor on the form in which they travelled: what is
-    digested is what `encode` gives, or the payload itself where it is no event.
+    signals, orders, executions, and denials and control events of risk gates. So it does not depend
+    on the way in which the messages of different components mixed on their way, nor on the form in
+    which they travelled: what is digested is what `encode` gives, or the payload itself where it is
+    no event.
 
     Args:
         cash: What the account starts with.
@@ -169,6 +177,8 @@ class EventLog:
             self._counts[place] += len(messages)
             for message in messages:
                 self._add_message(message, book=messages is not step.signals)
+        for message in step.notices:
+            self._add_message(message, book=True)
         self._count_signals(step.signals)
 
     def _count_signals(self, signals: Sequence[Message]) -> None:
@@ -242,6 +252,12 @@ class EventLog:
                     order.id, order.symbol, report.update.value, report.reason, self.last
                 )
 
+    def add_notices(self, notices: Sequence[Event]) -> None:
+        """Add denials and control events of the instant, the portfolio's first."""
+        for event in notices:
+            self._digest(event)
+            self._book(event)
+
     def _digest(self, event: Event) -> None:
         if self._hash is not None:
             self._hash.update(line_of(event))
@@ -274,6 +290,13 @@ class EventLog:
     def add_dead_letter(self, message: Message) -> None:
         """Count a payload that a component could not take."""
         self._dead_letters += 1
+
+    def add_refusal(
+        self, component: Component, event: Event | None, time: datetime, reason: str
+    ) -> None:
+        """Count an event that a middleware kept from a component, and keep why as a problem."""
+        self._dead_letters += 1
+        self.problems.add(f"{component} was not given {describe(event)}: {reason}", time)
 
     def result(
         self,
@@ -311,6 +334,7 @@ class EventLog:
             fills=self.fills,
             fill_steps=self.fill_times,
             rejected_orders=self.outcomes.rejected.count,
+            denials=self.outcomes.denied.listed(),
             hopeless=why_nothing_came(self, app) if complete and app is not None else "",
         )
 
@@ -344,8 +368,12 @@ class EventLog:
                 case ReplaceEvent():
                     self.outcomes.send(event)
                     self._replace(event)
-                case CancelEvent() | DenialEvent():
+                case CancelEvent():
                     self.outcomes.send(event)
+                case DenialEvent():
+                    self.outcomes.denied.add(event.reason, event.detail, event.symbol, self.last)
+                case ControlEvent():
+                    self.outcomes.denied.restrict(event, self.last)
         except IngeniumError as error:
             # A result that leaves out a fill must say so.
             self.problems.add(f"{subject_of(event)}: {error}", self.last)

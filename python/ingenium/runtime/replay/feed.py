@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 from msgspec.structs import force_setattr
 
 from ingenium.components import Ingestor
+from ingenium.components.handle_of import handle_of
 from ingenium.errors import ComponentError, IngeniumError
 from ingenium.events import DataEvent, write_plainly
 from ingenium.trading import Bar
@@ -140,6 +141,7 @@ class Feed:
 
     def __init__(self, ingestor: Ingestor) -> None:
         self.ingestor = ingestor
+        self._handle = handle_of(ingestor)
         self.head: Head | None = None
         """What comes next; ``None`` before `start` and after the end."""
         self._item: Item | None = None
@@ -277,7 +279,7 @@ class Feed:
             if type(item) is not kind or item.symbol != symbol:
                 return None
             if item.name is None:
-                force_setattr(item, "name", self.ingestor.name_bar)
+                force_setattr(item, "name", self._handle.name_bar)
             before, end, close = end, item.end, item.close
             if close >= largest:
                 return None
@@ -328,7 +330,7 @@ class Feed:
             if item.end != self._last_time:
                 self._go_on(item.end, item.symbol)
             if item.name is None:
-                force_setattr(item, "name", self.ingestor.name_bar)
+                force_setattr(item, "name", self._handle.name_bar)
         else:
             # Bars of several symbols share their time, so most texts are parsed once.
             if item.timestamp != self._last_text or not item.timestamp:
@@ -336,7 +338,7 @@ class Feed:
                 self._last_text = item.timestamp if is_time(item.timestamp) else ""
             write_plainly(item)
             if not item.id:
-                self.ingestor.identify(item)
+                self._handle.identify(item)
         self.head = Head(self._last_time, item.symbol)
 
     def _go_on(self, time: datetime, symbol: str) -> None:

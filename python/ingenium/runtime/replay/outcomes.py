@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from ingenium.events import CancelEvent, DenialEvent, Event, OrderEvent, ReplaceEvent, TradeUpdate
+from ingenium.events import CancelEvent, Event, OrderEvent, ReplaceEvent, TradeUpdate
+from ingenium.runtime.replay.denials import Denials
 from ingenium.trading import Order
 from ingenium.trading.tally import Tally, day_of
 
@@ -33,13 +34,13 @@ class OrderOutcomes:
     Attributes:
         sent: Orders; requests to cancel or replace one are no orders.
         rejected: Orders that the executor did not take.
-        denials: Orders that a risk limit stopped, by limit and symbol.
+        denied: Orders that a risk limit stopped, by limit.
     """
 
     def __init__(self) -> None:
         self.sent = 0
         self.rejected = Tally()
-        self.denials = Tally()
+        self.denied = Denials()
         self._rejected_replacements = Tally()
         self._unfilled: dict[str, tuple[str, str]] = {}
         self._times: dict[str, datetime] = {}
@@ -55,8 +56,6 @@ class OrderOutcomes:
             self._replacements.add(sent.id)
         elif isinstance(sent, CancelEvent):
             self._cancels.add(sent.id)
-        elif isinstance(sent, DenialEvent):
-            self.denials.add(f"{sent.reason}: {sent.detail}", sent.timestamp, sent.symbol)
 
     def fill(self, order_id: str) -> None:
         """Take a fill of an order."""
@@ -80,6 +79,8 @@ class OrderOutcomes:
                 self._times[order_id] = time
         elif update == _REJECTED and order_id not in self._cancels:
             # A request to cancel that comes too late is nothing to speak of.
+            if self.denied.add_rejection(reason, symbol, time):
+                return
             tally = self._rejected_replacements if order_id in self._replacements else self.rejected
             tally.add(reason or "no reason was given", time, symbol)
 
@@ -96,7 +97,7 @@ class OrderOutcomes:
                 "replacing order",
                 "rejected, so that the old one worked on",
             ),
-            *_told(self.denials, "order", "denied by a risk limit"),
+            *self.denied.lines(),
         ]
         if complete and self.sent and not self._filled:
             lines.append(self._nothing_filled())

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from ingenium.components import App, Component, External, Portfolio, Strategy
 from ingenium.components.app_checks import meant_handler
+from ingenium.components.handle_of import handle_of
+from ingenium.components.overrides import overrides_of
 from ingenium.indicators import Indicator
 from ingenium.trading.tally import counted
 
@@ -53,10 +55,10 @@ def replay_problems(
             lines += _silent(log, strategy, bars_of, ran_here=strategy in known)
     portfolio = app.portfolio
     outcomes = log.outcomes
-    denied = len(outcomes.denials)
+    denied = outcomes.denied.count
     complaints: list[str] = []
     if isinstance(portfolio, Portfolio):
-        complaints = portfolio.complaints(_MOST_LINES)
+        complaints = handle_of(portfolio).complaints(_MOST_LINES)
         # Denials are counted by limit below.
         lines += [each for each in complaints if not (denied and " is denied: " in each)]
     if complete and portfolio is not None and not (outcomes.sent or denied or complaints):
@@ -134,12 +136,11 @@ def _silent(
     heard = [each for each in log.symbols if symbols is None or each in symbols]
     if not heard:
         return  # said by the symbols
-    cls = type(strategy)
-    if cls.on_bar is Strategy.on_bar and cls.on_data is Strategy.on_data:
+    if not overrides_of(strategy, Strategy) & {"on_bar", "on_data"}:
         meant = meant_handler(strategy)
         yield (
-            f"strategy {strategy.name!r} sent no signal: {cls.__name__} overrides neither "
-            f"on_bar(self, bar) nor on_data(self, event){f'; {meant}' if meant else ''}"
+            f"strategy {strategy.name!r} sent no signal: {type(strategy).__name__} overrides "
+            f"neither on_bar(self, bar) nor on_data(self, event){f'; {meant}' if meant else ''}"
         )
         return
     if len(heard) == len(log.symbols):
@@ -186,7 +187,7 @@ def _no_orders(log: EventLog, app: App, portfolio: Component) -> Iterator[str]:
         yield f"portfolio {portfolio.name!r} sent no order"
         return
     text = f"portfolio {portfolio.name!r} sent no order for {counted(log.signals, 'signal')}"
-    if isinstance(portfolio, Portfolio) and type(portfolio).on_signal is Portfolio.on_signal:
+    if isinstance(portfolio, Portfolio) and "on_signal" not in overrides_of(portfolio, Portfolio):
         yield f"{text}: {type(portfolio).__name__} does not override on_signal(self, event)"
     else:
         yield f"{text}: signals to be flat make none while nothing is held"

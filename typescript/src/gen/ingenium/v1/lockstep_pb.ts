@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ingenium/v1/lockstep.proto.
  */
 export const file_ingenium_v1_lockstep: GenFile = /*@__PURE__*/
-  fileDesc("Chppbmdlbml1bS92MS9sb2Nrc3RlcC5wcm90bxILaW5nZW5pdW0udjEirgQKDkxvY2tzdGVwUmVwb3J0EhwKCWNvbXBvbmVudBgBIAEoCVIJQ29tcG9uZW50EhIKBHJvbGUYAiABKAlSBFJvbGUSIQoMZGF0YV9oYW5kbGVkGAMgASgNUgtEYXRhSGFuZGxlZBInCg9zaWduYWxzX2hhbmRsZWQYBCABKA1SDlNpZ25hbHNIYW5kbGVkEiUKDm9yZGVyc19oYW5kbGVkGAUgASgNUg1PcmRlcnNIYW5kbGVkEi0KEmV4ZWN1dGlvbnNfaGFuZGxlZBgGIAEoDVIRRXhlY3V0aW9uc0hhbmRsZWQSGwoJZGF0YV9zZW50GAcgASgNUghEYXRhU2VudBIhCgxzaWduYWxzX3NlbnQYCCABKA1SC1NpZ25hbHNTZW50Eh8KC29yZGVyc19zZW50GAkgASgNUgpPcmRlcnNTZW50EicKD2V4ZWN1dGlvbnNfc2VudBgKIAEoDVIORXhlY3V0aW9uc1NlbnQSNwoJbmV4dF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIITmV4dFRpbWUSHwoLbmV4dF9zeW1ib2wYDCABKAlSCk5leHRTeW1ib2wSGQoFdG90YWwYDSABKA1IAFIFVG90YWyIAQESFAoFZXJyb3IYDiABKAlSBUVycm9yEh0KB2hvbGRpbmcYDyABKAhIAVIHSG9sZGluZ4gBAUIICgZfdG90YWxCCgoIX2hvbGRpbmcirwIKDUxvY2tzdGVwR3JhbnQSEgoEc3RlcBgBIAEoDVIEU3RlcBIuCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIEVGltZRIcCgljb21wb25lbnQYAyABKAlSCUNvbXBvbmVudBI5Cgp1bnRpbF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJVW50aWxUaW1lEiEKDHVudGlsX3N5bWJvbBgFIAEoCVILVW50aWxTeW1ib2wSEgoEZGF0YRgGIAEoDVIERGF0YRIeCgpleGVjdXRpb25zGAcgASgNUgpFeGVjdXRpb25zEhgKB3NpZ25hbHMYCCABKA1SB1NpZ25hbHMSEAoDZW5kGAkgASgIUgNFbmRCWQoLaW5nZW5pdW0udjFCDUxvY2tzdGVwUHJvdG9QAVo5Z2l0aHViLmNvbS9tYXJrd2ludGVyL2luZ2VuaXVtL2dlbi9pbmdlbml1bS92MTtpbmdlbml1bXYxYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Chppbmdlbml1bS92MS9sb2Nrc3RlcC5wcm90bxILaW5nZW5pdW0udjEi6AUKDkxvY2tzdGVwUmVwb3J0EhwKCWNvbXBvbmVudBgBIAEoCVIJQ29tcG9uZW50EhIKBHJvbGUYAiABKAlSBFJvbGUSIQoMZGF0YV9oYW5kbGVkGAMgASgNUgtEYXRhSGFuZGxlZBInCg9zaWduYWxzX2hhbmRsZWQYBCABKA1SDlNpZ25hbHNIYW5kbGVkEiUKDm9yZGVyc19oYW5kbGVkGAUgASgNUg1PcmRlcnNIYW5kbGVkEi0KEmV4ZWN1dGlvbnNfaGFuZGxlZBgGIAEoDVIRRXhlY3V0aW9uc0hhbmRsZWQSGwoJZGF0YV9zZW50GAcgASgNUghEYXRhU2VudBIhCgxzaWduYWxzX3NlbnQYCCABKA1SC1NpZ25hbHNTZW50Eh8KC29yZGVyc19zZW50GAkgASgNUgpPcmRlcnNTZW50EicKD2V4ZWN1dGlvbnNfc2VudBgKIAEoDVIORXhlY3V0aW9uc1NlbnQSNwoJbmV4dF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIITmV4dFRpbWUSHwoLbmV4dF9zeW1ib2wYDCABKAlSCk5leHRTeW1ib2wSGQoFdG90YWwYDSABKA1IAFIFVG90YWyIAQESFAoFZXJyb3IYDiABKAlSBUVycm9yEh0KB2hvbGRpbmcYDyABKAhIAVIHSG9sZGluZ4gBARImCgxkZW5pYWxzX3NlbnQYECABKA1IAlILRGVuaWFsc1NlbnSIAQESKAoNY29udHJvbHNfc2VudBgRIAEoDUgDUgxDb250cm9sc1NlbnSIAQESLgoQY29udHJvbHNfaGFuZGxlZBgSIAEoDUgEUg9Db250cm9sc0hhbmRsZWSIAQFCCAoGX3RvdGFsQgoKCF9ob2xkaW5nQg8KDV9kZW5pYWxzX3NlbnRCEAoOX2NvbnRyb2xzX3NlbnRCEwoRX2NvbnRyb2xzX2hhbmRsZWQi3QIKDUxvY2tzdGVwR3JhbnQSEgoEc3RlcBgBIAEoDVIEU3RlcBIuCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIEVGltZRIcCgljb21wb25lbnQYAyABKAlSCUNvbXBvbmVudBI5Cgp1bnRpbF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJVW50aWxUaW1lEiEKDHVudGlsX3N5bWJvbBgFIAEoCVILVW50aWxTeW1ib2wSEgoEZGF0YRgGIAEoDVIERGF0YRIeCgpleGVjdXRpb25zGAcgASgNUgpFeGVjdXRpb25zEhgKB3NpZ25hbHMYCCABKA1SB1NpZ25hbHMSEAoDZW5kGAkgASgIUgNFbmQSHwoIY29udHJvbHMYCiABKA1IAFIIQ29udHJvbHOIAQFCCwoJX2NvbnRyb2xzQlkKC2luZ2VuaXVtLnYxQg1Mb2Nrc3RlcFByb3RvUAFaOWdpdGh1Yi5jb20vbWFya3dpbnRlci9pbmdlbml1bS9nZW4vaW5nZW5pdW0vdjE7aW5nZW5pdW12MWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * What a component has handled and sent so far, published on _ingenium.<app>.report: once when it
@@ -131,6 +131,28 @@ export type LockstepReport = Message<"ingenium.v1.LockstepReport"> & {
    * @generated from field: optional bool holding = 15 [json_name = "Holding"];
    */
   holding?: boolean | undefined;
+
+  /**
+   * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+   *
+   * @generated from field: optional uint32 denials_sent = 16 [json_name = "DenialsSent"];
+   */
+  denialsSent?: number | undefined;
+
+  /**
+   * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+   *
+   * @generated from field: optional uint32 controls_sent = 17 [json_name = "ControlsSent"];
+   */
+  controlsSent?: number | undefined;
+
+  /**
+   * For a portfolio or executor with a risk gate, the control events of the other one that it has
+   * handled. Absent for none.
+   *
+   * @generated from field: optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];
+   */
+  controlsHandled?: number | undefined;
 };
 
 /**
@@ -198,7 +220,7 @@ export type LockstepGrant = Message<"ingenium.v1.LockstepGrant"> & {
   executions: number;
 
   /**
-   * For a portfolio: then handle signals until this many.
+   * For a portfolio: then handle signals until this many, once the control events are handled.
    *
    * @generated from field: uint32 signals = 8 [json_name = "Signals"];
    */
@@ -210,6 +232,15 @@ export type LockstepGrant = Message<"ingenium.v1.LockstepGrant"> & {
    * @generated from field: bool end = 9 [json_name = "End"];
    */
   end: boolean;
+
+  /**
+   * For a portfolio: after the executions, handle control events of the executor until this many.
+   * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+   * instant's data then. Absent where there is no risk gate.
+   *
+   * @generated from field: optional uint32 controls = 10 [json_name = "Controls"];
+   */
+  controls?: number | undefined;
 };
 
 /**

@@ -276,7 +276,7 @@ private static final long serialVersionUID = 0L;
   private int signals_ = 0;
   /**
    * <pre>
-   * For a portfolio: then handle signals until this many.
+   * For a portfolio: then handle signals until this many, once the control events are handled.
    * </pre>
    *
    * <code>uint32 signals = 8 [json_name = "Signals"];</code>
@@ -300,6 +300,37 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public boolean getEnd() {
     return end_;
+  }
+
+  public static final int CONTROLS_FIELD_NUMBER = 10;
+  private int controls_ = 0;
+  /**
+   * <pre>
+   * For a portfolio: after the executions, handle control events of the executor until this many.
+   * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+   * instant's data then. Absent where there is no risk gate.
+   * </pre>
+   *
+   * <code>optional uint32 controls = 10 [json_name = "Controls"];</code>
+   * @return Whether the controls field is set.
+   */
+  @java.lang.Override
+  public boolean hasControls() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * For a portfolio: after the executions, handle control events of the executor until this many.
+   * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+   * instant's data then. Absent where there is no risk gate.
+   * </pre>
+   *
+   * <code>optional uint32 controls = 10 [json_name = "Controls"];</code>
+   * @return The controls.
+   */
+  @java.lang.Override
+  public int getControls() {
+    return controls_;
   }
 
   private byte memoizedIsInitialized = -1;
@@ -343,6 +374,9 @@ private static final long serialVersionUID = 0L;
     if (end_ != false) {
       output.writeBool(9, end_);
     }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      output.writeUInt32(10, controls_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -380,6 +414,10 @@ private static final long serialVersionUID = 0L;
     if (end_ != false) {
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(9, end_);
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeUInt32Size(10, controls_);
     }
     return size;
   }
@@ -429,6 +467,11 @@ private static final long serialVersionUID = 0L;
         != other.getSignals()) return false;
     if (getEnd()
         != other.getEnd()) return false;
+    if (hasControls() != other.hasControls()) return false;
+    if (hasControls()) {
+      if (getControls()
+          != other.getControls()) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -463,6 +506,10 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + END_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
         getEnd());
+    if (hasControls()) {
+      hash = (37 * hash) + CONTROLS_FIELD_NUMBER;
+      hash = (53 * hash) + getControls();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -623,6 +670,7 @@ private static final long serialVersionUID = 0L;
       executions_ = 0;
       signals_ = 0;
       end_ = false;
+      controls_ = 0;
       return this;
     }
 
@@ -690,6 +738,10 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000100) != 0)) {
         result.end_ = end_;
       }
+      if (((from_bitField0_ & 0x00000200) != 0)) {
+        result.controls_ = controls_;
+        to_bitField0_ |= 0x00000004;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -735,6 +787,9 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getEnd() != false) {
         setEnd(other.getEnd());
+      }
+      if (other.hasControls()) {
+        setControls(other.getControls());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -809,6 +864,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000100;
               break;
             } // case 72
+            case 80: {
+              controls_ = input.readUInt32();
+              bitField0_ |= 0x00000200;
+              break;
+            } // case 80
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1458,7 +1518,7 @@ private static final long serialVersionUID = 0L;
     private int signals_ ;
     /**
      * <pre>
-     * For a portfolio: then handle signals until this many.
+     * For a portfolio: then handle signals until this many, once the control events are handled.
      * </pre>
      *
      * <code>uint32 signals = 8 [json_name = "Signals"];</code>
@@ -1470,7 +1530,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For a portfolio: then handle signals until this many.
+     * For a portfolio: then handle signals until this many, once the control events are handled.
      * </pre>
      *
      * <code>uint32 signals = 8 [json_name = "Signals"];</code>
@@ -1486,7 +1546,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For a portfolio: then handle signals until this many.
+     * For a portfolio: then handle signals until this many, once the control events are handled.
      * </pre>
      *
      * <code>uint32 signals = 8 [json_name = "Signals"];</code>
@@ -1539,6 +1599,70 @@ private static final long serialVersionUID = 0L;
     public Builder clearEnd() {
       bitField0_ = (bitField0_ & ~0x00000100);
       end_ = false;
+      onChanged();
+      return this;
+    }
+
+    private int controls_ ;
+    /**
+     * <pre>
+     * For a portfolio: after the executions, handle control events of the executor until this many.
+     * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+     * instant's data then. Absent where there is no risk gate.
+     * </pre>
+     *
+     * <code>optional uint32 controls = 10 [json_name = "Controls"];</code>
+     * @return Whether the controls field is set.
+     */
+    @java.lang.Override
+    public boolean hasControls() {
+      return ((bitField0_ & 0x00000200) != 0);
+    }
+    /**
+     * <pre>
+     * For a portfolio: after the executions, handle control events of the executor until this many.
+     * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+     * instant's data then. Absent where there is no risk gate.
+     * </pre>
+     *
+     * <code>optional uint32 controls = 10 [json_name = "Controls"];</code>
+     * @return The controls.
+     */
+    @java.lang.Override
+    public int getControls() {
+      return controls_;
+    }
+    /**
+     * <pre>
+     * For a portfolio: after the executions, handle control events of the executor until this many.
+     * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+     * instant's data then. Absent where there is no risk gate.
+     * </pre>
+     *
+     * <code>optional uint32 controls = 10 [json_name = "Controls"];</code>
+     * @param value The controls to set.
+     * @return This builder for chaining.
+     */
+    public Builder setControls(int value) {
+
+      controls_ = value;
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * For a portfolio: after the executions, handle control events of the executor until this many.
+     * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+     * instant's data then. Absent where there is no risk gate.
+     * </pre>
+     *
+     * <code>optional uint32 controls = 10 [json_name = "Controls"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearControls() {
+      bitField0_ = (bitField0_ & ~0x00000200);
+      controls_ = 0;
       onChanged();
       return this;
     }

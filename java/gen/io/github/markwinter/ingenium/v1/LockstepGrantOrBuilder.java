@@ -137,7 +137,7 @@ public interface LockstepGrantOrBuilder extends
 
   /**
    * <pre>
-   * For a portfolio: then handle signals until this many.
+   * For a portfolio: then handle signals until this many, once the control events are handled.
    * </pre>
    *
    * <code>uint32 signals = 8 [json_name = "Signals"];</code>
@@ -154,4 +154,27 @@ public interface LockstepGrantOrBuilder extends
    * @return The end.
    */
   boolean getEnd();
+
+  /**
+   * <pre>
+   * For a portfolio: after the executions, handle control events of the executor until this many.
+   * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+   * instant's data then. Absent where there is no risk gate.
+   * </pre>
+   *
+   * <code>optional uint32 controls = 10 [json_name = "Controls"];</code>
+   * @return Whether the controls field is set.
+   */
+  boolean hasControls();
+  /**
+   * <pre>
+   * For a portfolio: after the executions, handle control events of the executor until this many.
+   * For an executor: handle those of the portfolio until this many; the grant says nothing of the
+   * instant's data then. Absent where there is no risk gate.
+   * </pre>
+   *
+   * <code>optional uint32 controls = 10 [json_name = "Controls"];</code>
+   * @return The controls.
+   */
+  int getControls();
 }

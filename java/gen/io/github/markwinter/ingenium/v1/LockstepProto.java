@@ -46,7 +46,7 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
   static {
     java.lang.String[] descriptorData = {
       "\n\032ingenium/v1/lockstep.proto\022\013ingenium.v" +
-      "1\032\037google/protobuf/timestamp.proto\"\256\004\n\016L" +
+      "1\032\037google/protobuf/timestamp.proto\"\350\005\n\016L" +
       "ockstepReport\022\034\n\tcomponent\030\001 \001(\tR\tCompon" +
       "ent\022\022\n\004role\030\002 \001(\tR\004Role\022!\n\014data_handled\030" +
       "\003 \001(\rR\013DataHandled\022\'\n\017signals_handled\030\004 " +
@@ -60,20 +60,26 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
       ".TimestampR\010NextTime\022\037\n\013next_symbol\030\014 \001(" +
       "\tR\nNextSymbol\022\031\n\005total\030\r \001(\rH\000R\005Total\210\001\001" +
       "\022\024\n\005error\030\016 \001(\tR\005Error\022\035\n\007holding\030\017 \001(\010H" +
-      "\001R\007Holding\210\001\001B\010\n\006_totalB\n\n\010_holding\"\257\002\n\r" +
-      "LockstepGrant\022\022\n\004step\030\001 \001(\rR\004Step\022.\n\004tim" +
-      "e\030\002 \001(\0132\032.google.protobuf.TimestampR\004Tim" +
-      "e\022\034\n\tcomponent\030\003 \001(\tR\tComponent\0229\n\nuntil" +
-      "_time\030\004 \001(\0132\032.google.protobuf.TimestampR" +
-      "\tUntilTime\022!\n\014until_symbol\030\005 \001(\tR\013UntilS" +
-      "ymbol\022\022\n\004data\030\006 \001(\rR\004Data\022\036\n\nexecutions\030" +
-      "\007 \001(\rR\nExecutions\022\030\n\007signals\030\010 \001(\rR\007Sign" +
-      "als\022\020\n\003end\030\t \001(\010R\003EndB\271\001\n io.github.mark" +
-      "winter.ingenium.v1B\rLockstepProtoP\001Z9git" +
-      "hub.com/markwinter/ingenium/gen/ingenium" +
-      "/v1;ingeniumv1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ing" +
-      "enium\\V1\342\002\027Ingenium\\V1\\GPBMetadata\352\002\014Ing" +
-      "enium::V1b\006proto3"
+      "\001R\007Holding\210\001\001\022&\n\014denials_sent\030\020 \001(\rH\002R\013D" +
+      "enialsSent\210\001\001\022(\n\rcontrols_sent\030\021 \001(\rH\003R\014" +
+      "ControlsSent\210\001\001\022.\n\020controls_handled\030\022 \001(" +
+      "\rH\004R\017ControlsHandled\210\001\001B\010\n\006_totalB\n\n\010_ho" +
+      "ldingB\017\n\r_denials_sentB\020\n\016_controls_sent" +
+      "B\023\n\021_controls_handled\"\335\002\n\rLockstepGrant\022" +
+      "\022\n\004step\030\001 \001(\rR\004Step\022.\n\004time\030\002 \001(\0132\032.goog" +
+      "le.protobuf.TimestampR\004Time\022\034\n\tcomponent" +
+      "\030\003 \001(\tR\tComponent\0229\n\nuntil_time\030\004 \001(\0132\032." +
+      "google.protobuf.TimestampR\tUntilTime\022!\n\014" +
+      "until_symbol\030\005 \001(\tR\013UntilSymbol\022\022\n\004data\030" +
+      "\006 \001(\rR\004Data\022\036\n\nexecutions\030\007 \001(\rR\nExecuti" +
+      "ons\022\030\n\007signals\030\010 \001(\rR\007Signals\022\020\n\003end\030\t \001" +
+      "(\010R\003End\022\037\n\010controls\030\n \001(\rH\000R\010Controls\210\001\001" +
+      "B\013\n\t_controlsB\271\001\n io.github.markwinter.i" +
+      "ngenium.v1B\rLockstepProtoP\001Z9github.com/" +
+      "markwinter/ingenium/gen/ingenium/v1;inge" +
+      "niumv1\242\002\003IXX\252\002\013Ingenium.V1\312\002\013Ingenium\\V1" +
+      "\342\002\027Ingenium\\V1\\GPBMetadata\352\002\014Ingenium::V" +
+      "1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -85,13 +91,13 @@ public final class LockstepProto extends com.google.protobuf.GeneratedFile {
     internal_static_ingenium_v1_LockstepReport_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_ingenium_v1_LockstepReport_descriptor,
-        new java.lang.String[] { "Component", "Role", "DataHandled", "SignalsHandled", "OrdersHandled", "ExecutionsHandled", "DataSent", "SignalsSent", "OrdersSent", "ExecutionsSent", "NextTime", "NextSymbol", "Total", "Error", "Holding", });
+        new java.lang.String[] { "Component", "Role", "DataHandled", "SignalsHandled", "OrdersHandled", "ExecutionsHandled", "DataSent", "SignalsSent", "OrdersSent", "ExecutionsSent", "NextTime", "NextSymbol", "Total", "Error", "Holding", "DenialsSent", "ControlsSent", "ControlsHandled", });
     internal_static_ingenium_v1_LockstepGrant_descriptor =
       getDescriptor().getMessageType(1);
     internal_static_ingenium_v1_LockstepGrant_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_ingenium_v1_LockstepGrant_descriptor,
-        new java.lang.String[] { "Step", "Time", "Component", "UntilTime", "UntilSymbol", "Data", "Executions", "Signals", "End", });
+        new java.lang.String[] { "Step", "Time", "Component", "UntilTime", "UntilSymbol", "Data", "Executions", "Signals", "End", "Controls", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.protobuf.TimestampProto.getDescriptor();
   }

@@ -461,6 +461,89 @@ private static final long serialVersionUID = 0L;
     return holding_;
   }
 
+  public static final int DENIALS_SENT_FIELD_NUMBER = 16;
+  private int denialsSent_ = 0;
+  /**
+   * <pre>
+   * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 denials_sent = 16 [json_name = "DenialsSent"];</code>
+   * @return Whether the denialsSent field is set.
+   */
+  @java.lang.Override
+  public boolean hasDenialsSent() {
+    return ((bitField0_ & 0x00000008) != 0);
+  }
+  /**
+   * <pre>
+   * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 denials_sent = 16 [json_name = "DenialsSent"];</code>
+   * @return The denialsSent.
+   */
+  @java.lang.Override
+  public int getDenialsSent() {
+    return denialsSent_;
+  }
+
+  public static final int CONTROLS_SENT_FIELD_NUMBER = 17;
+  private int controlsSent_ = 0;
+  /**
+   * <pre>
+   * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 controls_sent = 17 [json_name = "ControlsSent"];</code>
+   * @return Whether the controlsSent field is set.
+   */
+  @java.lang.Override
+  public boolean hasControlsSent() {
+    return ((bitField0_ & 0x00000010) != 0);
+  }
+  /**
+   * <pre>
+   * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 controls_sent = 17 [json_name = "ControlsSent"];</code>
+   * @return The controlsSent.
+   */
+  @java.lang.Override
+  public int getControlsSent() {
+    return controlsSent_;
+  }
+
+  public static final int CONTROLS_HANDLED_FIELD_NUMBER = 18;
+  private int controlsHandled_ = 0;
+  /**
+   * <pre>
+   * For a portfolio or executor with a risk gate, the control events of the other one that it has
+   * handled. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];</code>
+   * @return Whether the controlsHandled field is set.
+   */
+  @java.lang.Override
+  public boolean hasControlsHandled() {
+    return ((bitField0_ & 0x00000020) != 0);
+  }
+  /**
+   * <pre>
+   * For a portfolio or executor with a risk gate, the control events of the other one that it has
+   * handled. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];</code>
+   * @return The controlsHandled.
+   */
+  @java.lang.Override
+  public int getControlsHandled() {
+    return controlsHandled_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -519,6 +602,15 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000004) != 0)) {
       output.writeBool(15, holding_);
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      output.writeUInt32(16, denialsSent_);
+    }
+    if (((bitField0_ & 0x00000010) != 0)) {
+      output.writeUInt32(17, controlsSent_);
+    }
+    if (((bitField0_ & 0x00000020) != 0)) {
+      output.writeUInt32(18, controlsHandled_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -579,6 +671,18 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000004) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(15, holding_);
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeUInt32Size(16, denialsSent_);
+    }
+    if (((bitField0_ & 0x00000010) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeUInt32Size(17, controlsSent_);
+    }
+    if (((bitField0_ & 0x00000020) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeUInt32Size(18, controlsHandled_);
     }
     return size;
   }
@@ -643,6 +747,21 @@ private static final long serialVersionUID = 0L;
       if (getHolding()
           != other.getHolding()) return false;
     }
+    if (hasDenialsSent() != other.hasDenialsSent()) return false;
+    if (hasDenialsSent()) {
+      if (getDenialsSent()
+          != other.getDenialsSent()) return false;
+    }
+    if (hasControlsSent() != other.hasControlsSent()) return false;
+    if (hasControlsSent()) {
+      if (getControlsSent()
+          != other.getControlsSent()) return false;
+    }
+    if (hasControlsHandled() != other.hasControlsHandled()) return false;
+    if (hasControlsHandled()) {
+      if (getControlsHandled()
+          != other.getControlsHandled()) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -690,6 +809,18 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + HOLDING_FIELD_NUMBER;
       hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
           getHolding());
+    }
+    if (hasDenialsSent()) {
+      hash = (37 * hash) + DENIALS_SENT_FIELD_NUMBER;
+      hash = (53 * hash) + getDenialsSent();
+    }
+    if (hasControlsSent()) {
+      hash = (37 * hash) + CONTROLS_SENT_FIELD_NUMBER;
+      hash = (53 * hash) + getControlsSent();
+    }
+    if (hasControlsHandled()) {
+      hash = (37 * hash) + CONTROLS_HANDLED_FIELD_NUMBER;
+      hash = (53 * hash) + getControlsHandled();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -853,6 +984,9 @@ private static final long serialVersionUID = 0L;
       total_ = 0;
       error_ = "";
       holding_ = false;
+      denialsSent_ = 0;
+      controlsSent_ = 0;
+      controlsHandled_ = 0;
       return this;
     }
 
@@ -937,6 +1071,18 @@ private static final long serialVersionUID = 0L;
         result.holding_ = holding_;
         to_bitField0_ |= 0x00000004;
       }
+      if (((from_bitField0_ & 0x00008000) != 0)) {
+        result.denialsSent_ = denialsSent_;
+        to_bitField0_ |= 0x00000008;
+      }
+      if (((from_bitField0_ & 0x00010000) != 0)) {
+        result.controlsSent_ = controlsSent_;
+        to_bitField0_ |= 0x00000010;
+      }
+      if (((from_bitField0_ & 0x00020000) != 0)) {
+        result.controlsHandled_ = controlsHandled_;
+        to_bitField0_ |= 0x00000020;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1004,6 +1150,15 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasHolding()) {
         setHolding(other.getHolding());
+      }
+      if (other.hasDenialsSent()) {
+        setDenialsSent(other.getDenialsSent());
+      }
+      if (other.hasControlsSent()) {
+        setControlsSent(other.getControlsSent());
+      }
+      if (other.hasControlsHandled()) {
+        setControlsHandled(other.getControlsHandled());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1106,6 +1261,21 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00004000;
               break;
             } // case 120
+            case 128: {
+              denialsSent_ = input.readUInt32();
+              bitField0_ |= 0x00008000;
+              break;
+            } // case 128
+            case 136: {
+              controlsSent_ = input.readUInt32();
+              bitField0_ |= 0x00010000;
+              break;
+            } // case 136
+            case 144: {
+              controlsHandled_ = input.readUInt32();
+              bitField0_ |= 0x00020000;
+              break;
+            } // case 144
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2110,6 +2280,178 @@ private static final long serialVersionUID = 0L;
     public Builder clearHolding() {
       bitField0_ = (bitField0_ & ~0x00004000);
       holding_ = false;
+      onChanged();
+      return this;
+    }
+
+    private int denialsSent_ ;
+    /**
+     * <pre>
+     * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 denials_sent = 16 [json_name = "DenialsSent"];</code>
+     * @return Whether the denialsSent field is set.
+     */
+    @java.lang.Override
+    public boolean hasDenialsSent() {
+      return ((bitField0_ & 0x00008000) != 0);
+    }
+    /**
+     * <pre>
+     * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 denials_sent = 16 [json_name = "DenialsSent"];</code>
+     * @return The denialsSent.
+     */
+    @java.lang.Override
+    public int getDenialsSent() {
+      return denialsSent_;
+    }
+    /**
+     * <pre>
+     * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 denials_sent = 16 [json_name = "DenialsSent"];</code>
+     * @param value The denialsSent to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDenialsSent(int value) {
+
+      denialsSent_ = value;
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 denials_sent = 16 [json_name = "DenialsSent"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDenialsSent() {
+      bitField0_ = (bitField0_ & ~0x00008000);
+      denialsSent_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int controlsSent_ ;
+    /**
+     * <pre>
+     * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 controls_sent = 17 [json_name = "ControlsSent"];</code>
+     * @return Whether the controlsSent field is set.
+     */
+    @java.lang.Override
+    public boolean hasControlsSent() {
+      return ((bitField0_ & 0x00010000) != 0);
+    }
+    /**
+     * <pre>
+     * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 controls_sent = 17 [json_name = "ControlsSent"];</code>
+     * @return The controlsSent.
+     */
+    @java.lang.Override
+    public int getControlsSent() {
+      return controlsSent_;
+    }
+    /**
+     * <pre>
+     * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 controls_sent = 17 [json_name = "ControlsSent"];</code>
+     * @param value The controlsSent to set.
+     * @return This builder for chaining.
+     */
+    public Builder setControlsSent(int value) {
+
+      controlsSent_ = value;
+      bitField0_ |= 0x00010000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 controls_sent = 17 [json_name = "ControlsSent"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearControlsSent() {
+      bitField0_ = (bitField0_ & ~0x00010000);
+      controlsSent_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int controlsHandled_ ;
+    /**
+     * <pre>
+     * For a portfolio or executor with a risk gate, the control events of the other one that it has
+     * handled. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];</code>
+     * @return Whether the controlsHandled field is set.
+     */
+    @java.lang.Override
+    public boolean hasControlsHandled() {
+      return ((bitField0_ & 0x00020000) != 0);
+    }
+    /**
+     * <pre>
+     * For a portfolio or executor with a risk gate, the control events of the other one that it has
+     * handled. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];</code>
+     * @return The controlsHandled.
+     */
+    @java.lang.Override
+    public int getControlsHandled() {
+      return controlsHandled_;
+    }
+    /**
+     * <pre>
+     * For a portfolio or executor with a risk gate, the control events of the other one that it has
+     * handled. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];</code>
+     * @param value The controlsHandled to set.
+     * @return This builder for chaining.
+     */
+    public Builder setControlsHandled(int value) {
+
+      controlsHandled_ = value;
+      bitField0_ |= 0x00020000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * For a portfolio or executor with a risk gate, the control events of the other one that it has
+     * handled. Absent for none.
+     * </pre>
+     *
+     * <code>optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearControlsHandled() {
+      bitField0_ = (bitField0_ & ~0x00020000);
+      controlsHandled_ = 0;
       onChanged();
       return this;
     }

@@ -236,4 +236,63 @@ public interface LockstepReportOrBuilder extends
    * @return The holding.
    */
   boolean getHolding();
+
+  /**
+   * <pre>
+   * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 denials_sent = 16 [json_name = "DenialsSent"];</code>
+   * @return Whether the denialsSent field is set.
+   */
+  boolean hasDenialsSent();
+  /**
+   * <pre>
+   * For a portfolio with a risk gate, the orders that it denied. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 denials_sent = 16 [json_name = "DenialsSent"];</code>
+   * @return The denialsSent.
+   */
+  int getDenialsSent();
+
+  /**
+   * <pre>
+   * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 controls_sent = 17 [json_name = "ControlsSent"];</code>
+   * @return Whether the controlsSent field is set.
+   */
+  boolean hasControlsSent();
+  /**
+   * <pre>
+   * For a portfolio or executor with a risk gate, the control events that it sent. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 controls_sent = 17 [json_name = "ControlsSent"];</code>
+   * @return The controlsSent.
+   */
+  int getControlsSent();
+
+  /**
+   * <pre>
+   * For a portfolio or executor with a risk gate, the control events of the other one that it has
+   * handled. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];</code>
+   * @return Whether the controlsHandled field is set.
+   */
+  boolean hasControlsHandled();
+  /**
+   * <pre>
+   * For a portfolio or executor with a risk gate, the control events of the other one that it has
+   * handled. Absent for none.
+   * </pre>
+   *
+   * <code>optional uint32 controls_handled = 18 [json_name = "ControlsHandled"];</code>
+   * @return The controlsHandled.
+   */
+  int getControlsHandled();
 }

@@ -1,83 +1,93 @@
-"""What a risk gate does for the component that it stands in front of."""
+"""Holds the orders of a component against its risk gate, and carries the state of trading."""
 
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
-from collections.abc import Callable, Collection
-from typing import ClassVar
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
 
-from ingenium.components.base import Component, Handled
 from ingenium.components.data_age import DataAge
+from ingenium.components.handle import ComponentHandle, Handled
 from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, DataEvent, DenialEvent, DenialReason, TradingState
 from ingenium.log_throttle import LogThrottle
-from ingenium.risk import AccountView, Denial, RiskGate, RiskLimits, exit_note
-from ingenium.state.rows import read_row, write_json
+from ingenium.risk import AccountView, Denial, RiskGate, exit_note
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order
 
-__all__ = ["RiskGated", "arm"]
+__all__ = ["RiskControl", "RiskHandlers"]
 
 _log = logging.getLogger("ingenium.risk")
 
 
 KillSwitch = Callable[[], tuple[TradingState, str] | None]
 KILL_SWITCH = "kill switch"
-"""Who says so, where one outside restricts trading."""
+"""Source of a restriction that comes from outside, such as a file."""
 
 
-class RiskGated(Component):
-    """Base of the components whose orders a risk gate may stop.
+def _ignore(_event: DenialEvent) -> Handled:
+    return None
 
-    Without a gate, as in backtests and replays, none of this happens.
-    """
 
-    gate: RiskGate | None = None
-    """Holds orders against limits; `arm` sets it before the first event."""
-
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.news: list[DenialEvent | TradingState] = []
-        """What `share_news` has still to tell."""
-        self.on_alarm: Callable[[str], None] | None = None
-        """Told of what a person must look at now, such as an exit that was denied; set by who runs
-        the component. Without it that is a line of the log only."""
-        self.kill_switch: KillSwitch | None = None
-        """Says how far something outside restricts trading, and why; ``None`` for not at all."""
-        self.data_age: DataAge | None = None
-        """Notices bars that are history; `arm` sets it where this component says so."""
-        # Each denial is an event, so that the log need not have a line of each.
-        self._denials = LogThrottle()
-        # Not yet asked: what a life before saw may be gone.
-        self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
-
-    own_rows: ClassVar[Collection[str]] = ("gate", *Component.own_rows)
-    effect_of_old_data: str = "orders are worked at the prices of today"
-    """What becomes of orders when the bars of a live app are history, in words."""
-
-    def state_rows(self) -> dict[str, bytes]:
-        """Return all that this component must remember; ``"gate"`` is what its gate does."""
-        rows = super().state_rows()
-        if self.gate is not None:
-            rows["gate"] = write_json(self.gate.state_row())
-        return rows
-
-    def _restore_row(self, key: str, data: bytes) -> None:
-        if key != "gate":
-            super()._restore_row(key, data)
-        elif self.gate is not None:
-            self.gate.restore(read_row(object, data, key), self.now)
-
-    def on_denied(self, event: DenialEvent) -> Handled:
-        """Handle that an order was not sent; called when the handler that sent it is done."""
-        return None
+class RiskHandlers(Protocol):
+    """What a component does with what its risk gate decides."""
 
     def on_trading_state(self, state: TradingState) -> Handled:
         """Handle that trading has become active, reducing or halted."""
-        return None
+        ...
 
-    # What follows is called by those who run components.
+
+class RiskControl:
+    """The risk gate of a portfolio or executor, and what follows from its decisions.
+
+    Without a gate, none of this does anything.
+
+    Args:
+        handle: Of the component: sends what is decided.
+        view: Returns the account as the gate is to see it.
+        report_problem: Tells people about something that is wrong.
+        handlers: Of the component.
+    """
+
+    def __init__(
+        self,
+        handle: ComponentHandle,
+        view: Callable[[], AccountView],
+        report_problem: Callable[[str], None],
+        handlers: RiskHandlers,
+    ) -> None:
+        self.gate: RiskGate | None = None
+        """Holds orders against limits; `arm` sets it before the first event."""
+        self.news: list[DenialEvent | TradingState] = []
+        """What handlers have still to be called for; see `share_news`."""
+        self.on_alarm: Callable[[str], None] | None = None
+        """Told of what a person must look at now, such as an exit that was denied; set by who runs
+        the component. Without it, that is a line of the log only."""
+        self.alarm_log: Callable[[str], None] | None = None
+        """Takes each alarm as well, for a component that keeps them."""
+        self.kill_switch: KillSwitch | None = None
+        """Says how far something outside restricts trading, and why; ``None`` for not at all."""
+        self.data_age: DataAge | None = None
+        """Notices bars that are history; `arm` sets it where this component reports them."""
+        self.effect_of_old_data = "orders are worked at the prices of today"
+        """What becomes of orders when the bars of a live app are history, in words."""
+        self._handle = handle
+        self._view = view
+        self._report_problem = report_problem
+        self._handlers = handlers
+        self._on_denied: Callable[[DenialEvent], Handled] = _ignore
+        # Each denial is an event, so that the log need not have a line of each.
+        self._denials = LogThrottle()
+        self.is_simulated = False
+        """Whether this is a backtest or replay, whose result counts the denials; `arm` sets it."""
+        # Not yet asked: what a life before saw may be gone.
+        self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
+
+    @property
+    def now(self) -> datetime:
+        """The present time, UTC."""
+        return self._handle.now
 
     def handle_control(self, event: ControlEvent) -> None:
         """Take note of what an operator or another component says about trading."""
@@ -88,7 +98,7 @@ class RiskGated(Component):
         self.check_outside()
         before = gate.switch.state
         if not gate.switch.apply(event):
-            self.report_problem(
+            self._report_problem(
                 f"control event {event.id!r} of {event.sender!r} says {event.state!r}, which only "
                 "an operator may: send it as person@machine"
             )
@@ -105,8 +115,8 @@ class RiskGated(Component):
         """
         if self.gate is not None:
             before = self.gate.switch.state
-            self.gate.switch.decide(TradingState.HALTED, reason, self.name, self.now)
-            self._announce(before)
+            self.gate.switch.decide(TradingState.HALTED, reason, self._handle.name, self.now)
+            self.announce(before)
 
     def check_outside(self) -> None:
         """Ask `kill_switch`; called before each order, word about trading and piece of data."""
@@ -135,62 +145,52 @@ class RiskGated(Component):
             switch.let_go(source)
         else:
             # What is seen here only is said to the others, too.
-            switch.decide(state, f"{source}: {reason}", self.name, self.now)
+            switch.decide(state, f"{source}: {reason}", self._handle.name, self.now)
             switch.hold(source, state, reason, self.now)
-        self._announce(before)
-
-    def withdraw(self) -> None:
-        """Drop what was sent and not yet taken, and what follows from it."""
-        self._retract()
-        super().withdraw()
+        self.announce(before)
 
     async def share_news(self) -> None:
         """Call `on_denied` and `on_trading_state` for what has happened.
 
-        A denial that comes while they run is not told: it could go on for ever.
+        They are not called for a denial of what they send themselves, which could repeat without
+        end.
         """
         news, self.news = self.news, []
         for each in news:
             if isinstance(each, DenialEvent):
-                result = self.on_denied(each)
+                result = self._on_denied(each)
             else:
-                result = self.on_trading_state(each)
+                result = self._handlers.on_trading_state(each)
             if result is not None:
                 await result
         self.news = [each for each in self.news if not isinstance(each, DenialEvent)]
 
-    @abstractmethod
-    def report_problem(self, text: str) -> None:
-        """Tell people about something that is wrong."""
-
     def report_alarm(self, text: str) -> None:
         """Tell people about something that they must look at now."""
+        if self.alarm_log is not None:
+            self.alarm_log(text)
         if self.on_alarm is None:
-            _log.error("%s: %s", self.name, text)
+            _log.error("%s: %s", self._handle.name, text)
         else:
-            self.on_alarm(f"{self.role} {self.name!r}: {text}")
-
-    @abstractmethod
-    def _view(self) -> AccountView:
-        """Return the account as the gate is to see it."""
+            self.on_alarm(f"{self._handle.role} {self._handle.name!r}: {text}")
 
     def _on_halt(self) -> None:
         """Do at once what has to be done when trading is halted."""
 
-    def _retract(self) -> None:
-        """Take note that nobody is told of what has happened; own decisions hold all the same."""
+    def retract(self) -> None:
+        """Forget what handlers have still to be called for; own decisions stay in force."""
         self.news.clear()
         if self.gate is not None:
-            for event in self.outbox or ():
+            for event in self._handle.outbox or ():
                 if isinstance(event, ControlEvent):
                     self.gate.switch.retracted(event.id)
 
-    def _check(
+    def check(
         self, order: Order, old: Order | None = None, *, protective: bool = False
     ) -> Denial | None:
         """Hold an order, or what is to take the place of an old one, against the gate.
 
-        To be followed by `_announce`, since the gate may have decided something.
+        To be followed by `announce`, since the gate may have decided something.
         """
         gate = self.gate
         if gate is None:
@@ -199,34 +199,39 @@ class RiskGated(Component):
             return gate.check(order, self._view(), self.now)
         return gate.check_replace(old, order, self._view(), self.now, protective=protective)
 
-    def _note_denied_exit(self, order: Order, reason: str, detail: str) -> str:
+    def note_denied_exit(self, order: Order, reason: str, detail: str) -> str:
         """Raise the alarm that an exit does not leave.
 
         Returns:
             What was denied, and why, in words.
         """
         text = f"{exit_note(order, self._view())}: {detail}"
-        self._raise_exit_alarm(order.symbol, reason, text)
+        self.raise_exit_alarm(order.symbol, reason, text)
         return text
 
-    def _raise_exit_alarm(self, symbol: str, reason: str, text: str) -> None:
+    def raise_exit_alarm(self, symbol: str, reason: str, text: str) -> None:
+        """Raise the alarm that an exit of a symbol does not leave."""
+        if self.is_simulated:
+            return
         if self.gate is not None:
             self.gate.note_denied_exit(symbol, reason, text, self.now)
         # By symbol, so that a loop in one of them hides no exit of another.
         for line in self._denials.note(f"exit {reason} {symbol}", text, self.now):
             self.report_alarm(line)
 
-    def _report_denial(self, reason: DenialReason, text: str) -> None:
+    def report_denial(self, reason: DenialReason, text: str) -> None:
         """Tell people that something was denied; of many, the first ones and how many more."""
+        if self.is_simulated:
+            return
         for line in self._denials.note(reason.value, text, self.now):
-            self.report_problem(line)
+            self._report_problem(line)
 
-    def _look(self, event: DataEvent) -> None:
+    def look(self, event: DataEvent) -> None:
         """Show the gate an event of market data whose price is noted already."""
         self.check_outside()
         if self._denials:
             for line in self._denials.due(self.now):
-                self.report_problem(line)
+                self._report_problem(line)
         gate = self.gate
         if gate is None:
             return
@@ -244,7 +249,7 @@ class RiskGated(Component):
             gate.saw_price(event.symbol, min(known, self.now))
         if gate.limits.max_daily_loss is not None:
             gate.observe(self._view(), self.now)
-        self._announce(before)
+        self.announce(before)
 
     def _look_at_age(self, data_age: DataAge, event: DataEvent) -> None:
         if event.ohlc is None:
@@ -254,28 +259,31 @@ class RiskGated(Component):
         except DecodeError:
             return
         if text := data_age.observe(bar, self.now, self.effect_of_old_data):
-            _log.warning("%s: %s", self.name, text)
+            _log.warning("%s: %s", self._handle.name, text)
 
-    def _distrust(self, symbol: str, reason: str) -> None:
+    def distrust(self, symbol: str, reason: str) -> None:
         """Halt a symbol."""
         gate = self.gate
-        if gate is not None and gate.switch.halt_symbol(symbol, reason, self.name, self.now):
-            self.report_problem(f"{symbol} is halted: {reason}")
+        if gate is not None and gate.switch.halt_symbol(
+            symbol, reason, self._handle.name, self.now
+        ):
+            self._report_problem(f"{symbol} is halted: {reason}")
 
-    def _announce(self, before: TradingState) -> None:
+    def announce(self, before: TradingState) -> None:
         """Send the events of own decisions, and act on what has changed since ``before``."""
         gate = self.gate
         if gate is None:
             return
         for standing in gate.switch.unannounced():
-            event = self._send(
+            event = self._handle.send(
                 ControlEvent(
                     state=standing.state.value, reason=standing.reason, sender=standing.sender
                 ),
                 "control",
             )
             gate.switch.announced(standing, event.id)
-            self.report_problem(f"trading is {standing.state.value}: {standing.reason}")
+            if not self.is_simulated:
+                self._report_problem(f"trading is {standing.state.value}: {standing.reason}")
         self._compare(before)
 
     def _compare(self, before: TradingState) -> None:
@@ -284,28 +292,7 @@ class RiskGated(Component):
             return
         state = gate.switch.state
         for line in self._denials.end():
-            self.report_problem(line)
+            self._report_problem(line)
         self.news.append(state)
         if state is TradingState.HALTED:
             self._on_halt()
-
-
-def arm(component: Component, limits: RiskLimits | None = None) -> RiskGate | None:
-    """Give a component its risk gate, if it is one that orders pass; before its first event.
-
-    Args:
-        component: Portfolios and executors get one.
-        limits: Those of the app; the standard ones when left out.
-
-    Returns:
-        The gate, whose state of a run before can be restored; ``None`` for other components.
-    """
-    if not isinstance(component, RiskGated):
-        return None
-    limits = RiskLimits() if limits is None else limits
-    if component.role == "executor":
-        limits = limits.for_executor()
-    component.gate = RiskGate(limits, component.name)
-    if component.role == "executor":
-        component.data_age = DataAge()
-    return component.gate

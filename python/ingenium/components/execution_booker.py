@@ -1,84 +1,91 @@
-"""How a portfolio books executions and follows its orders by them."""
+"""Books the executions of a portfolio, and follows its orders by them."""
 
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections.abc import Callable
 from decimal import Decimal
 
-from ingenium.components.risk_gated_portfolio import RiskGatedPortfolio
+from ingenium.components.handle import ComponentHandle
+from ingenium.components.portfolio_books import PortfolioBooks
+from ingenium.components.portfolio_risk import PortfolioRisk
 from ingenium.errors import DecodeError
 from ingenium.events import ExecutionEvent, TradeUpdate
 from ingenium.trading.execution_report import LazyExecution
 from ingenium.trading.fill import Fill
-from ingenium.trading.money import Number
 from ingenium.trading.order import Order
 from ingenium.trading.order_tracker import works_on
 from ingenium.trading.recent_ids import RecentIds
-from ingenium.trading.tally import Tally
 from ingenium.trading.working_orders import WorkingOrder
 
-__all__ = ["BookingPortfolio"]
+__all__ = ["ExecutionBooker"]
 
 _log = logging.getLogger("ingenium.portfolio")
 
 _REJECTED = TradeUpdate.REJECTED.value
-_REMEMBERED_PROBLEMS = 1_000
 
 
-class BookingPortfolio(RiskGatedPortfolio):
-    """Base of `Portfolio`: takes executions into its books.
+class ExecutionBooker:
+    """Takes executions into the books of a portfolio.
 
     Args:
-        cash: What the account starts with.
-        name: See `Component`.
+        handle: Of the portfolio.
+        books: Its account and orders.
+        risk: Looks at what was booked.
+        report_problem: Tells people what could not be booked.
     """
 
-    def __init__(self, cash: Number, name: str | None) -> None:
-        super().__init__(cash, name)
-        self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
-        """What could not be booked or acted upon, one line each; the last 1,000."""
-        self._complaints = Tally()
+    def __init__(
+        self,
+        handle: ComponentHandle,
+        books: PortfolioBooks,
+        risk: PortfolioRisk,
+        report_problem: Callable[[str], None],
+    ) -> None:
+        self._handle = handle
+        self._books = books
+        self._risk = risk
+        self._report_problem = report_problem
         self._reports = RecentIds()
         self._refusal: DecodeError | None = None
 
-    def book_execution(self, event: ExecutionEvent) -> bool:
+    def book(self, event: ExecutionEvent) -> bool:
         """Book the fill and follow the order.
 
         Returns:
             Whether it is new: ``False`` for one that has been handled before, by its id.
         """
         self._refusal = None
-        if event.id and (self.account.has_booked(event.id) or event.id in self._reports):
+        if event.id and (self._books.account.has_booked(event.id) or event.id in self._reports):
             return False
         if works_on(event):
             if event.id:
                 self._reports.add(event.id)
-            self.report_problem(f"order {event.order_id!r} works on: {event.reason}")
+            self._report_problem(f"order {event.order_id!r} works on: {event.reason}")
             return True
-        working = self._orders.find(event.order_id, event.update)
+        working = self._books.orders.find(event.order_id, event.update)
         fill = self._fill_of(event, working)
         if fill is not None:
-            self.account.book(fill)
+            self._books.account.book(fill)
         elif event.id and self._refusal is None:
             self._reports.add(event.id)
         if working is None:
             self._report_stranger(event, fill)
         else:
             self._follow(working, event.update, event.reason, fill)
-        if self.gate is not None:
-            self._inspect(event, working, fill)
+        if self._risk.gate is not None:
+            self._risk.inspect(event, working, fill)
         return True
 
-    def _book_report(self, sent: LazyExecution) -> bool:
-        """Do as `book_execution` with the event of a report; whether it is of an order of ours."""
+    def book_report(self, sent: LazyExecution) -> bool:
+        """Book the fill of a report like `book`; return whether it is of an order of ours."""
         report = sent.report
         update: str = report.update._value_
-        working = self._orders.find(report.order.id, update)
+        working = self._books.orders.find(report.order.id, update)
         if working is None:
             return False
         if sent.fill is not None:
-            self.account.book(sent.fill)
+            self._books.account.book(sent.fill)
         self._follow(working, update, report.reason, sent.fill)
         return True
 
@@ -87,33 +94,19 @@ class BookingPortfolio(RiskGatedPortfolio):
         refusal, self._refusal = self._refusal, None
         return refusal
 
-    def report_problem(self, text: str) -> None:
-        """Log a line and keep it in `problems`."""
-        self.problems.append(text)
-        self._complaints.add(text, self.now)
-        _log.warning("%s: %s", self.name, text)
-
-    def complaints(self, most: int) -> list[str]:
-        """Return what is in `problems` and was there, put together, as lines for a result.
-
-        Args:
-            most: How many kinds of them.
-        """
-        return self._complaints.lines(most)
-
     def _fill_of(self, event: ExecutionEvent, working: WorkingOrder | None) -> Fill | None:
         order = None if working is None else working.order
-        key = event.id or (self._cause if isinstance(self._cause, str) else self._cause.id)
+        key = event.id or self._handle.cause_id
         price = None if event.price else self._price_for(event, order, key)
         try:
-            fill = Fill.from_event(event, order, price=price, time=self.now)
+            fill = Fill.from_event(event, order, price=price, time=self._handle.now)
         except DecodeError as error:
-            self.report_problem(f"execution {event.id!r} of order {event.order_id!r}: {error}")
+            self._report_problem(f"execution {event.id!r} of order {event.order_id!r}: {error}")
             self._refusal = error
             return None
         if fill is not None and not event.price:
-            self._note_price(key, fill.price)
-            self.report_problem(
+            self._books.note_price(key, fill.price)
+            self._report_problem(
                 f"execution {event.id!r} of order {event.order_id!r} states no price: booked "
                 f"{fill.quantity:f} {fill.symbol} at {fill.price:f}, the nearest that is known"
             )
@@ -124,36 +117,41 @@ class BookingPortfolio(RiskGatedPortfolio):
 
         It has changed the position all the same.
         """
-        if self._prices is not None:
-            return self._known_price(key)
+        if self._books.has_known_prices:
+            return self._books.known_price(key)
         symbol = event.symbol or ("" if order is None else order.symbol)
-        price = self.account.price(symbol)
+        price = self._books.account.price(symbol)
         if price is None and order is not None:
             price = order.limit_price or order.stop_price
         return price
 
     def _report_stranger(self, event: ExecutionEvent, fill: Fill | None) -> None:
         if fill is not None:
-            self.report_problem(
+            self._report_problem(
                 f"execution {event.id!r} is of order {event.order_id!r}, which this portfolio did "
                 f"not send: booked {fill.side.value} {fill.quantity:f} {fill.symbol} all the same"
             )
-        elif event.order_id in self._cancels:
-            _log.warning("%s: %s was not canceled: %s", self.name, event.order_id, event.reason)
+        elif event.order_id in self._books.cancels:
+            _log.warning(
+                "%s: %s was not canceled: %s", self._handle.name, event.order_id, event.reason
+            )
         else:
             _log.info(
-                "%s: report %s on order %s of somebody else", self.name, event.id, event.order_id
+                "%s: report %s on order %s of another portfolio",
+                self._handle.name,
+                event.id,
+                event.order_id,
             )
 
     def _follow(
         self, working: WorkingOrder, update: str | None, reason: str | None, fill: Fill | None
     ) -> None:
         order = working.order
-        self._orders.follow(working, update, fill)
+        self._books.orders.follow(working, update, fill)
         if fill is not None and working.filled > order.quantity:
-            self.report_problem(
+            self._report_problem(
                 f"order {order.id!r} of {order.quantity:f} {order.symbol} has been filled "
                 f"with {working.filled:f}"
             )
         if update == _REJECTED:
-            _log.warning("%s: order %s was rejected: %s", self.name, order.id, reason)
+            _log.warning("%s: order %s was rejected: %s", self._handle.name, order.id, reason)
