@@ -5,7 +5,7 @@ READY := .venv/.ready
 READY_TO_BENCH := .venv/.ready-to-bench
 CHECKED := python/ingenium python/house.py tests examples bench proto
 
-.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos endure check format ci generate compile bench differential conformance lock clean
+.PHONY: help setup demo demo-go demo-java demo-rust demo-typescript test simulate chaos mutate endure check format ci generate compile bench differential conformance lock clean
 
 # A test compares this list with the targets. Times are of a machine with two cores.
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "ci               Debian or Ubuntu               45 min  what the build runs, on a clean clone: setup, test, conformance, check, demo"
 	@echo "simulate         -                              10 min  the money path in SEEDS=20000 seeded worlds with faults; SEED=7 traces one"
 	@echo "chaos            -                              6 min   kill real processes under load CYCLES=100 times, then check the books"
+	@echo "mutate           -                              20 min  change the code in N=50 places of ROOMS, one at a time, and count what tests find"
 	@echo "endure           -                              60 min  an app under load for MINUTES=60: memory and disk use stay bounded"
 	@echo "conformance      as for test                    5 min   every runtime against every vector of the wire format"
 	@echo "differential     Go 1.24                        5 min   PAYLOADS=1000000 random payloads through the codec and through Go"
@@ -70,6 +71,13 @@ simulate: $(READY)
 chaos: $(READY)
 	@cd tests && ../$(BIN)/python -m chaos --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
 	@cd tests && ../$(BIN)/python -m pytest -q chaos/test_network.py -m minutes
+
+ROOMS ?= trading risk exchange brokers components runtime state
+N ?= 50
+MIN ?= 90
+
+mutate: $(READY)
+	@cd tests && ../$(BIN)/python -m mutation --rooms "$(ROOMS)" -n $(N) --seed $(or $(SEED),1) --min $(MIN)
 
 MINUTES ?= 60
 RATE ?= 50

@@ -9,7 +9,7 @@ from ingenium.errors import BusClosedError
 from ingenium.testing import BusContract, MemoryBus
 
 
-class TestMemoryBus(BusContract):
+class TestMemoryBus(BusContract, guarantees=MemoryBus.guarantees):
     @pytest.fixture(params=ContentType)
     async def bus(self, request):
         bus = MemoryBus("test", content_type=request.param)

@@ -7,7 +7,7 @@ from ingenium.bus import NatsBus, NatsOptions
 from ingenium.testing import BusContract
 
 
-class TestNatsBus(BusContract):
+class TestNatsBus(BusContract, guarantees=NatsBus.guarantees):
     @pytest.fixture(params=ContentType)
     async def bus(self, request, nats_server):
         options = NatsOptions(content_type=request.param)

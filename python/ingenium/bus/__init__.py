@@ -2,6 +2,7 @@
 
 from ingenium.bus.base import (
     Bus,
+    BusGuarantee,
     Incident,
     IncidentKind,
     Message,
@@ -14,6 +15,7 @@ from ingenium.bus.nats.options import NatsOptions
 
 __all__ = [
     "Bus",
+    "BusGuarantee",
     "Incident",
     "IncidentKind",
     "MemoryBus",

@@ -2,11 +2,13 @@
 
 Every bus guarantees:
 
-* Messages of one publisher on one subject arrive in the order in which they were published.
 * One subscription runs its handler for one message at a time.
 * A handler that raises, or a payload that cannot be read, never ends the subscription: the failure
-  becomes an `Incident` and, where a payload was refused, a dead letter.
+  becomes an `Incident`.
 * Messages that a subscriber may have missed become an `Incident` of kind ``GAP``.
+
+A bus that declares it guarantees more: each `BusGuarantee` in `Bus.guarantees`. `MemoryBus` and
+`NatsBus` declare all of them, and components rely on all of them.
 
 Not guaranteed: delivery (`NatsBus` may lose messages over a lost connection), delivery exactly
 once, and any order between publishers or subjects.
@@ -18,12 +20,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 import msgspec
 
 from ingenium.events import ContentType
 
-__all__ = ["Bus", "Incident", "IncidentKind", "Message", "MessageHandler", "Subscription"]
+__all__ = [
+    "Bus",
+    "BusGuarantee",
+    "Incident",
+    "IncidentKind",
+    "Message",
+    "MessageHandler",
+    "Subscription",
+]
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +56,19 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 MessageHandler = Callable[[Message], Awaitable[None] | None]
+
+
+class BusGuarantee(StrEnum):
+    """What a bus may promise beyond the contract of every bus; `BusContract` tests each of them."""
+
+    ORDERED = "ordered"
+    """Messages of one publisher on one subject arrive in the order in which they were published."""
+    QUEUE_GROUPS = "queue_groups"
+    """Of the subscriptions with one group name, one gets each message."""
+    DEAD_LETTERS = "dead_letters"
+    """A message that a handler or the bus refused becomes a `DeadLetterEvent`."""
+    SIZE_LIMIT = "size_limit"
+    """A message of ``max_payload`` bytes passes, and one more byte is refused before it is sent."""
 
 
 class IncidentKind(StrEnum):
@@ -118,6 +142,9 @@ class Bus(ABC):
     The component runtime works on this level. `EventBus` (``ingenium.connect()``) is built on it
     and handles typed events.
     """
+
+    guarantees: ClassVar[frozenset[BusGuarantee]] = frozenset()
+    """What this kind of bus promises beyond the contract of every bus."""
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 
-from ingenium.bus.base import Message, MessageHandler, Subscription
+from ingenium.bus.base import BusGuarantee, Message, MessageHandler, Subscription
 from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.subscription import QueuedSubscription, ReportingBus
 from ingenium.clock import Clock
@@ -35,6 +35,8 @@ class MemoryBus(ReportingBus):
         clock: Source of the time of dead letters; the system clock by default.
         content_type: Encoding of published events.
     """
+
+    guarantees = frozenset(BusGuarantee)
 
     def __init__(
         self,

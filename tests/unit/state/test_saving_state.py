@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from hashlib import sha256
 from math import inf, isnan, nan
 from typing import Any
 
@@ -79,6 +80,12 @@ def test_state_of_equal_dicts_is_equal_to_the_byte() -> None:
 
 def D(value: int | str) -> Decimal:
     return Decimal(value)
+
+
+def test_window_of_numbers_is_saved_as_it_is() -> None:
+    keeper = Keeper({"window": [1.5, -2.25, 0.1]})
+    assert handle_of(keeper).state_rows() == {"user": b'{"window":[1.5,-2.25,0.1]}'}
+    assert restored(keeper).state == {"window": [1.5, -2.25, 0.1]}
 
 
 def test_state_keeps_what_json_has_no_word_for() -> None:
@@ -179,6 +186,11 @@ def test_row_of_another_component_is_refused() -> None:
         handle_of(Strategy()).restore_rows({"account": b"{}"})
     with pytest.raises(ComponentError, match="no place for the saved row 'e' of kind 'ended'"):
         handle_of(Strategy()).restore_log([("ended", "e", b"{}")])
+
+
+def test_digest_is_sha_256_of_lengths_names_and_contents() -> None:
+    text = b"1 5 a[1.5]2 0 bc"
+    assert state_digest({"bc": b"", "a": b"[1.5]"}) == sha256(text).hexdigest()
 
 
 def test_digest_is_one_of_all_rows_whatever_their_order() -> None:

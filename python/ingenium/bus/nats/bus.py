@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ingenium.bus.base import Incident, IncidentKind, MessageHandler, Subscription
+from ingenium.bus.base import BusGuarantee, Incident, IncidentKind, MessageHandler, Subscription
 from ingenium.bus.headers import RawHeaders, encode_headers
 from ingenium.bus.nats.addresses import Address, parse_address, reason_of
 from ingenium.bus.nats.first_connection import first_connect
@@ -48,6 +48,8 @@ class NatsBus(ReportingBus):
     After a lost connection it reconnects without limit, and reports what each subscription may have
     missed. It closes by itself only when the server no longer accepts its credentials.
     """
+
+    guarantees = frozenset(BusGuarantee)
 
     def __init__(
         self,
