@@ -38,12 +38,14 @@ from ingenium.bus.stream import MESSAGE_ID
 from ingenium.events import DataEvent, ExecutionEvent, Ohlc, OrderEvent, encode
 from ingenium.nats_server import EmbeddedServer
 from ingenium.recorder.batch import RecordedStream, WriteBatch
+from ingenium.recorder.event_recorder import Recorder
 from ingenium.recorder.live_recording import open_database
-from ingenium.recorder.recorder import Recorder
+from ingenium.recorder.open_writer import open_writer
 from ingenium.recorder.records import Records
+from ingenium.recorder.schema import Rows
 from ingenium.recorder.trading_rows import TradingRows
-from ingenium.recorder.typed_rows import Rows, TypedRows
-from ingenium.recorder.writer import BatchWriter, open_writer
+from ingenium.recorder.typed_rows import TypedRows
+from ingenium.recorder.writer import BatchWriter
 from ingenium.subjects.names import subject_of
 
 MIN_OF_SQLITE = 0.7

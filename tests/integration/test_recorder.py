@@ -36,10 +36,10 @@ from ingenium.nats_server.accounts import OPERATOR, READER, Accounts
 from ingenium.recorder import schema
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.database import Database
+from ingenium.recorder.event_recorder import Recorder, RecorderCounts
 from ingenium.recorder.live_recording import open_database
-from ingenium.recorder.rebuild import rebuild
-from ingenium.recorder.recorder import Recorder, RecorderCounts
-from ingenium.recorder.writer import open_writer
+from ingenium.recorder.open_writer import open_writer
+from ingenium.recorder.rebuild_tables import rebuild
 from ingenium.runtime.durable.causes import CAUSE_TIME
 from ingenium.subjects.names import ORDER, data_subject, subject_of
 

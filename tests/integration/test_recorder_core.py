@@ -16,8 +16,8 @@ from ingenium.recorder import schema
 from ingenium.recorder.batch import RecordedStream
 from ingenium.recorder.core_feed import CoreFeed
 from ingenium.recorder.database import Database
+from ingenium.recorder.event_recorder import Recorder
 from ingenium.recorder.live_recording import open_database
-from ingenium.recorder.recorder import Recorder
 from ingenium.subjects.names import ORDER
 from ingenium.testing import wait_until
 

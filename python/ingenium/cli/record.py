@@ -70,7 +70,7 @@ def record(
     if migrate:
         return
     if rebuild:
-        from ingenium.recorder.rebuild import rebuild as make_again
+        from ingenium.recorder.rebuild_tables import rebuild as make_again
 
         count = make_again(opened, place.app)
         console.print(f"made again from {count:,} events", markup=False, highlight=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ingenium.recorder.typed_rows import Rows
+from ingenium.recorder.schema import Rows
 
 __all__ = ["RecordedStream", "WriteBatch"]
 

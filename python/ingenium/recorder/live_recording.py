@@ -14,7 +14,7 @@ from ingenium.config import Settings
 from ingenium.errors import ConfigError
 from ingenium.nats_server import running_servers
 from ingenium.recorder.database import Database
-from ingenium.recorder.recorder import Recorder, RecorderCounts
+from ingenium.recorder.event_recorder import Recorder, RecorderCounts
 from ingenium.recorder.runs import begin_run, end_run
 
 __all__ = ["default_url", "open_database", "record_app", "recorded_beside"]

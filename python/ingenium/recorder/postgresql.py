@@ -17,7 +17,7 @@ from ingenium.recorder import schema
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.columns import Money
 from ingenium.recorder.database import Database, failures
-from ingenium.recorder.typed_rows import Row
+from ingenium.recorder.schema import Row
 from ingenium.recorder.writer import DAY, BatchWriter, claim_row, money_columns, with_decimals
 
 __all__ = ["COLUMN_TYPES", "PostgresqlWriter"]

@@ -8,6 +8,8 @@ All but `EVENTS`, `POSITION`, `GAPS` and `RUNS` are made of the events alone, an
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Column, Index, MetaData, Table
 
 from ingenium.recorder.columns import amount, blob, moment, number, text
@@ -31,7 +33,13 @@ __all__ = [
     "SIGNALS",
     "TRADES",
     "VIEWED",
+    "Row",
+    "Rows",
 ]
+
+Row = tuple[Any, ...]
+Rows = dict[str, list[Row]]
+"""Rows by the name of their table, in the order of its columns; money as text."""
 
 METADATA = MetaData()
 _BY_DAY = "RANGE (received)"

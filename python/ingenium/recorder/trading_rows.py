@@ -5,18 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from ingenium.errors import DecodeError
 from ingenium.events import ExecutionEvent, OrderEvent
+from ingenium.recorder.schema import Rows
 from ingenium.state.rows import read_row
 from ingenium.trading.account import Account
 from ingenium.trading.fill import Fill
 from ingenium.trading.recent_ids import RecentIds
 from ingenium.trading.trade import Trade
-
-if TYPE_CHECKING:
-    from ingenium.recorder.typed_rows import Rows
 
 __all__ = ["TradingRows"]
 

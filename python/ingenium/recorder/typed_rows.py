@@ -24,16 +24,13 @@ from ingenium.events import (
     ReplaceEvent,
     SignalEvent,
 )
+from ingenium.recorder.schema import Rows
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.runtime.durable.causes import CAUSE_TIME
 from ingenium.subjects.names import event_type_of
 from ingenium.trading.timestamp import parse_time
 
-__all__ = ["Row", "Rows", "TypedRows", "nanoseconds"]
-
-Row = tuple[Any, ...]
-Rows = dict[str, list[Row]]
-"""Rows by the name of their table, in the order of its columns; money as text."""
+__all__ = ["TypedRows", "nanoseconds"]
 
 _log = logging.getLogger("ingenium.recorder")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

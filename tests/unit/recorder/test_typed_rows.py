@@ -20,9 +20,9 @@ from ingenium.events import (
     encode,
     encode_binary,
 )
-from ingenium.recorder.schema import METADATA
+from ingenium.recorder.schema import METADATA, Rows
 from ingenium.recorder.trading_rows import TradingRows
-from ingenium.recorder.typed_rows import Rows, TypedRows
+from ingenium.recorder.typed_rows import TypedRows
 from ingenium.subjects.names import subject_of
 
 T0 = datetime(2024, 1, 2, 15, 30, tzinfo=UTC)

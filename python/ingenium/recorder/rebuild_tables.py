@@ -7,8 +7,9 @@ from sqlalchemy import delete, insert, select
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.recorder import schema
 from ingenium.recorder.database import Database, failures
+from ingenium.recorder.schema import Row, Rows
 from ingenium.recorder.trading_rows import TradingRows
-from ingenium.recorder.typed_rows import Row, Rows, TypedRows
+from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import money_columns, with_decimals
 
 __all__ = ["rebuild"]

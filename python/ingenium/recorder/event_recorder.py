@@ -20,9 +20,10 @@ from ingenium.errors import BusTimeoutError, NoListenerError
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.core_feed import CoreFeed
 from ingenium.recorder.database import Database
+from ingenium.recorder.open_writer import open_writer
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
-from ingenium.recorder.writer import BatchWriter, open_writer
+from ingenium.recorder.writer import BatchWriter
 from ingenium.subjects.names import ALL_EVENTS
 
 __all__ = ["Recorder", "RecorderCounts"]

@@ -1,0 +1,100 @@
+"""Writes batches into SQLite, by one ``INSERT`` for many tuples."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from ingenium.errors import RecorderError
+from ingenium.file_locks import holder_of, lock_file
+from ingenium.recorder import schema
+from ingenium.recorder.batch import RecordedStream, WriteBatch
+from ingenium.recorder.database import Database, failures
+from ingenium.recorder.writer import BatchWriter, claim_row
+
+__all__ = ["SqliteWriter"]
+
+_LOCK_SECONDS = 1.0
+_TABLES = {table.name: table for table in schema.METADATA.sorted_tables}
+
+
+class SqliteWriter(BatchWriter):
+    """Writes into a file."""
+
+    def __init__(self, database: Database, scope: str) -> None:
+        super().__init__(database, scope)
+        self._connection: sqlite3.Connection | None = None
+        self._lock = -1
+        self._inserts = {
+            name: f"INSERT INTO {name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608
+            for name, table in _TABLES.items()
+        }
+
+    def open(self) -> None:
+        """Connect; see `BatchWriter.open`."""
+        path = self._database.path
+        assert path is not None  # noqa: S101 - a writer of files
+        lock = path.with_name(f"{path.name}.{self._scope}.lock")
+        with failures(self._database, "be opened"):
+            connection = self._database.engine.raw_connection()
+            self._connection = connection.driver_connection
+            connection.detach()
+        found = lock_file(lock, wait_seconds=_LOCK_SECONDS)
+        if found is None:
+            error = self._held(holder_of(lock))
+            self.close()
+            raise error
+        self._lock = found
+
+    def close(self) -> None:
+        """Let others in."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise RecorderError("the writer is closed")
+        return self._connection
+
+    def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with failures(self._database, "be read"):
+            return self._open.execute(statement, values).fetchall()
+
+    def claim(self, stream: RecordedStream) -> None:
+        """Make the row of a position; see `BatchWriter.claim`."""
+        with failures(self._database, "be written"):
+            self._open.execute(
+                "INSERT INTO position VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (stream) DO UPDATE SET holder = excluded.holder, "
+                "since = excluded.since",
+                claim_row(stream),
+            )
+
+    def write(self, batch: WriteBatch) -> None:
+        """Write a batch; see `BatchWriter.write`."""
+        connection = self._open
+        with failures(self._database, "be written"):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                moved = connection.execute(
+                    "UPDATE position SET sequence = ?, mark = ? WHERE stream = ? AND sequence = ?",
+                    (batch.after, batch.mark, batch.stream, batch.before),
+                )
+                if moved.rowcount != 1:
+                    raise self._lost(batch)
+                for name, rows in batch.rows.items():
+                    connection.executemany(self._inserts[name], rows)
+                connection.executemany("INSERT OR REPLACE INTO books VALUES (?, ?, ?)", batch.books)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
