@@ -228,7 +228,7 @@ class BusContract:
             raise ValueError("no such thing")
 
         await bus.subscribe("a.b", handler)
-        await bus.subscribe("ingenium.deadletter.>", letters)
+        await bus.subscribe(f"{DEAD_LETTER}.>", letters)
         await bus.publish("a.b", b"bad")
         (message,) = await letters.wait(1)
         letter = unpack(DeadLetterEvent, message)
