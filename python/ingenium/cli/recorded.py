@@ -11,6 +11,7 @@ import typer
 
 from ingenium.cli.backtest_output import make_console, printable
 from ingenium.cli.record import DatabaseOption
+from ingenium.cli.rich_tables import Column, print_table
 from ingenium.cli.targets import AppName, JsonFlag, app_name
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
@@ -29,6 +30,21 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help="Before: a day, or a time.")
 ]
+
+_NUMBERS = {
+    "quantity",
+    "price",
+    "commission",
+    "commissions",
+    "average_cost",
+    "cost",
+    "realized_pnl",
+    "net_pnl",
+    "fills",
+    "sequence",
+}
+# What a narrow terminal does without; JSON and CSV have all.
+_RANKS = {"stream": 4, "id": 3, "sequence": 2, "order_id": 1, "since": 1, "parameters": 1}
 
 
 def transactions(
@@ -164,14 +180,17 @@ def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
     if as_csv:
         typer.echo(table.csv(), nl=False)
         return
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False)
-    for name in table.columns:
-        shown.add_column(name.replace("_", " "), overflow="fold")
-    for row in table.texts():
-        shown.add_row(*("" if value is None else printable(str(value)) for value in row.values()))
-    make_console().print(shown, markup=False)
+    if not table.rows:
+        make_console(stderr=True).print("nothing that was recorded fits", markup=False)
+        return
+    columns = [
+        Column(name.replace("_", " "), right=name in _NUMBERS, rank=_RANKS.get(name, 0))
+        for name in table.columns
+    ]
+    rows = [
+        ["" if value is None else str(value) for value in row.values()] for row in table.texts()
+    ]
+    print_table(make_console(), columns, rows)
     if table.next:
         make_console(stderr=True).print(
             f"more: --after {printable(table.next)}", markup=False, highlight=False
