@@ -77,7 +77,7 @@ def test_only_these_subjects_cross_between_accounts() -> None:
     for source in ("DATA", "STRAT", "MONEY"):
         kinds = crossing(accounts, source, "READ")
         services = {subject for kind, subject in kinds if kind == "service"}
-        # The recorder asks for single messages of the streams by their number, and for nothing else.
+        # The recorder asks for single messages of the streams by number, and for nothing else.
         assert services == (STREAMS_BY_NUMBER if source == "MONEY" else set())
         assert kinds - {("service", subject) for subject in services}
 
