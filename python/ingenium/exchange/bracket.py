@@ -1,4 +1,4 @@
-"""The protective orders of a bracket: they live off its fills, and off each other."""
+"""Brackets: the protective orders of an entry, which share its filled quantity."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ __all__ = ["Bracket"]
 
 @dataclass(slots=True)
 class _BarState:
-    """What a bracket has found in one bar.
+    """The state of a bracket within one bar.
 
     Attributes:
         bar: The bar; ``None`` before there is one.
-        exit: What happens after its open to the shares that were there before it.
-        untaken: Whether those may have reached their target.
-        acted: The leg that its open filled.
-        is_stop_ahead: Whether that was the target, so that what it left may be stopped later.
-        fresh: The shares that it brings.
-        rest: What of it comes after them; ``None`` where they come at its end.
-        found: What it does after its open, once that has been worked out.
+        exit: The exit after the open, of the shares held before the bar.
+        untaken: Whether those shares may have reached their target.
+        acted: The leg filled at the open.
+        is_stop_ahead: Whether that was the target, so that the remaining shares may be stopped
+            later.
+        fresh: The shares that the entry fills in this bar.
+        rest: The part of the bar after that fill; ``None`` for a fill at its end.
+        found: The exits after the open, once computed.
     """
 
     bar: ExactBar | None
@@ -46,19 +47,19 @@ class _BarState:
 class Bracket:
     """The take-profit and the stop-loss of one order.
 
-    Both are for the shares that the order has filled and that neither has closed yet, so a fill
-    of one takes away from the other. They only ever reduce a position.
+    Both cover the shares that the order has filled and neither has closed yet, so a fill of one
+    reduces the other. They only ever reduce a position.
 
     Args:
-        entry: The order that they belong to.
-        now: When it came, UTC.
+        entry: The order that they protect.
+        now: When that order arrived, UTC.
     """
 
     def __init__(self, entry: Order, now: datetime) -> None:
         self.entry = entry
         self.is_entry_working = True
         self.number = 0
-        """Place among all orders and brackets that came."""
+        """Sequence number among all orders and brackets."""
         self.legs = [RestingOrder(leg, now) for leg in entry.protective_orders()]
         self.side = self.legs[0].order.side
         for leg in self.legs:
@@ -70,10 +71,7 @@ class Bracket:
 
     @property
     def entered(self) -> tuple[datetime | None, bool, bool]:
-        """Return the bar that filled the entry last: its start, and what is known of the rest.
-
-        Whether what came after the fill is sure, and whether nothing came after it.
-        """
+        """Last entry fill: start of its bar, whether it was at the open, whether at the close."""
         return self._entered_at, self._is_sure, self._is_over
 
     def restore(
@@ -84,28 +82,28 @@ class Bracket:
         is_entry_working: bool,
         number: int,
     ) -> None:
-        """Let it be as it was when it was saved."""
+        """Restore saved state."""
         self.legs, self.number = legs, number
         self.is_entry_working = is_entry_working
         self._entered_at, self._is_sure, self._is_over = entered
 
     @property
     def exposure(self) -> Decimal:
-        """How many shares are filled and not closed."""
+        """Number of shares filled and not closed."""
         return self.legs[0].leaves if self.legs else ZERO
 
     @property
     def is_entered(self) -> bool:
-        """Whether anything of the entry has been filled."""
+        """Whether any part of the entry has been filled."""
         return self._entered_at is not None
 
     def enter(self, quantity: Decimal, bar: ExactBar, match: Match) -> bool:
-        """Take in shares that the entry has filled; return whether they are the first.
+        """Add shares that the entry has filled; return whether they are the first.
 
         Args:
-            quantity: How many.
+            quantity: Number of shares.
             bar: The bar that filled them.
-            match: When and at which price.
+            match: Time and price of the fill.
         """
         is_first = self._entered_at is None
         self._entered_at = bar.start
@@ -118,16 +116,16 @@ class Bracket:
         return is_first
 
     def reduce(self, quantity: Decimal, by: RestingOrder | None = None) -> None:
-        """Take out shares that are closed; the leg that closed them has counted them already."""
+        """Remove closed shares; the leg that closed them has counted them already."""
         for leg in self.legs:
             if leg is not by:
                 leg.leaves = max(EXACT.subtract(leg.leaves, quantity), ZERO)
 
     def limit_to(self, position: Decimal) -> Decimal:
-        """Protect no more than there is left of a position; return what is left for others.
+        """Limit the protected shares to a position; return what is left for other brackets.
 
         Args:
-            position: The position that other brackets do not protect, negative when short.
+            position: The position not protected by other brackets, negative when short.
         """
         held = position if self.side is Side.SELL else position.copy_negate()
         excess = EXACT.subtract(self.exposure, max(held, ZERO))
@@ -137,11 +135,11 @@ class Bracket:
         return EXACT.subtract(position, kept if self.side is Side.SELL else kept.copy_negate())
 
     def exit_at_open(self, bar: ExactBar, policy: FillPolicy) -> tuple[BracketExit, Decimal] | None:
-        """Match the legs against a bar for the shares that were there before it.
+        """Match the legs against a bar, for the shares held before the bar.
 
         Returns:
-            The leg that is filled at the open, and for how many shares at the most; what comes
-            later is for `exits_after_open`.
+            The leg filled at the open, and the maximum number of shares; `exits_after_open` has the
+            later exits.
         """
         exposure = self.exposure
         if not exposure or not any(_may_fill(leg, bar) for leg in self.legs):
@@ -156,20 +154,20 @@ class Bracket:
             state.exit = found
             return None
         state.acted = found.leg
-        # What the volume cap leaves of a target at the open may still be stopped.
+        # Shares that the volume cap leaves of a target at the open may still be stopped.
         state.is_stop_ahead = found.leg is profit
         if found.leg is loss and state.rest is not None and state.rest.at_open:
-            # What came at the open is stopped there too.
+            # Shares filled at the open are stopped there too.
             state.fresh, old = ZERO, self.exposure
         return found, old
 
     def exits_after_open(
         self, bar: ExactBar, policy: FillPolicy
     ) -> list[tuple[BracketExit, Decimal]]:
-        """Return what the bar does after its open, and to the shares that it brought.
+        """Return the exits after the open of a bar, and those of the shares filled in it.
 
         Returns:
-            Each leg that is filled and for how many shares at the most.
+            Each leg that is filled, and the maximum number of shares.
         """
         state = self._state(bar)
         if state.found is None:
@@ -179,11 +177,11 @@ class Bracket:
     def take_exits(
         self, bar: ExactBar, policy: FillPolicy
     ) -> tuple[list[tuple[BracketExit, Decimal]], bool]:
-        """Return the same once: a bar does it once.
+        """Return the result of `exits_after_open` and clear it, since it applies once per bar.
 
         Returns:
-            The exits, and whether the target was not taken although some ways of the price through
-            the bar reach it.
+            The exits, and whether the target was not filled although some price paths through the
+            bar reach it.
         """
         exits = self.exits_after_open(bar, policy)
         state = self._now
@@ -205,35 +203,35 @@ class Bracket:
         if not fresh or rest is None:
             return exits, untaken
         if exits and exits[0][0].leg is loss:
-            # What came within the bar came at a limit, on the way to the stop.
+            # Shares filled within the bar were filled at a limit, on the way to the stop.
             return [(exits[0][0], self.exposure)], untaken
         later, is_untaken = find_exit(profit, loss, bar, rest, policy)
         if later is None:
             return exits, untaken or is_untaken
         if exits and exits[0][0].leg is later.leg:
             return [(later, self.exposure)], untaken
-        # Where there is a cap, that leg has had its part of the bar's volume.
+        # With a cap, that leg has already used its part of the bar's volume.
         if later.leg is not state.acted or policy.volume_cap is None:
             exits.append((later, fresh))
         return exits, untaken
 
     def is_concerned(self, bar: ExactBar) -> bool:
-        """Whether `take_exits` has anything to say of a bar."""
+        """Return whether `take_exits` may have a result for a bar."""
         return self._now.bar is bar
 
     def _state(self, bar: ExactBar) -> _BarState:
-        """Return what is known of a bar; a new one has not done anything yet."""
+        """Return the state of a bar, empty for a new bar."""
         if self._now.bar is not bar:
             self._now = _BarState(bar)
         return self._now
 
     def _live_legs(self, bar: ExactBar) -> tuple[RestingOrder | None, RestingOrder | None]:
-        """Return take-profit and stop-loss, as far as they were there when the bar began."""
+        """Return take-profit and stop-loss, if they worked when the bar began."""
         profit: RestingOrder | None = None
         loss: RestingOrder | None = None
         for leg in self.legs:
             if bar.start < leg.submitted:
-                continue  # it took the place of another while the bar went on
+                continue  # it replaced another leg during the bar
             if leg.order.type is OrderType.LIMIT:
                 profit = leg
             else:
@@ -242,7 +240,7 @@ class Bracket:
 
 
 def _may_fill(leg: RestingOrder, bar: ExactBar) -> bool:
-    """Whether the range of a bar touches a leg at all, as most do not."""
+    """Return whether the range of a bar touches a leg at all, which most bars do not."""
     if leg.is_triggered:
         return True
     is_profit = leg.order.type is OrderType.LIMIT

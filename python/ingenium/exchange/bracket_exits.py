@@ -1,7 +1,8 @@
-"""Which protective order of a bracket a bar fills, whatever way the price takes through it.
+"""Bracket exits: which protective order a bar fills, over all price paths through the bar.
 
-A way of the price begins at the open, touches high and low, and ends at the close. What all ways
-share is the result; where they differ, the one that is worse for the owner is, as ambiguous.
+A price path begins at the open, touches high and low, and ends at the close. An outcome shared by
+all paths is the result; where paths differ, the outcome worse for the owner is the result, marked
+as ambiguous.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ __all__ = ["BracketExit", "Rest", "find_exit"]
 
 
 class Rest(msgspec.Struct, frozen=True, gc=False):
-    """What is known of the way of the price from a point within a bar to its close.
+    """The price path from a point within a bar to its close, as far as known.
 
     Attributes:
-        price: Where it begins.
-        at_open: Whether that is the open of the bar.
-        high_ahead: Whether it touches the bar's high for sure.
-        low_ahead: Whether it touches the bar's low for sure.
-        is_entry: Whether it begins with the fill of the entry, which lets the orders go live.
+        price: Price at that point.
+        at_open: Whether that point is the open of the bar.
+        high_ahead: Whether the path certainly touches the bar's high.
+        low_ahead: Whether the path certainly touches the bar's low.
+        is_entry: Whether the path begins with the fill of the entry, which activates the orders.
     """
 
     price: Decimal
@@ -38,24 +39,24 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def after(cls, entry: Match, bar: ExactBar) -> Rest:
-        """Return what is left of a bar after a fill."""
-        # Without price improvement an entry at the open has a price that the bar may not hold.
+        """Return the rest of a bar after a fill."""
+        # Without price improvement, the entry price at the open may lie outside the bar.
         price = bar.open if entry.at_open else entry.price
         return cls(price, entry.at_open, entry.high_ahead, entry.low_ahead, is_entry=True)
 
     @classmethod
     def whole(cls, bar: ExactBar) -> Rest:
-        """Return a whole bar."""
+        """Return the whole bar as a rest."""
         return cls(bar.open, at_open=True, high_ahead=True, low_ahead=True, is_entry=False)
 
 
 class BracketExit(msgspec.Struct, frozen=True, gc=False):
-    """What a bar does to the protective orders of a position.
+    """The exit that a bar causes.
 
     Attributes:
         leg: The protective order that is filled.
-        match: At which price, and whether other ways of the price do something else.
-        instead: The target, where other ways fill that first.
+        match: Price of the fill, and whether other price paths have another outcome.
+        instead: The match of the target, if other paths fill that first.
     """
 
     leg: RestingOrder
@@ -72,17 +73,17 @@ def find_exit(
 ) -> tuple[BracketExit | None, bool]:
     """Find which of two protective orders is filled.
 
-    Notes in the stop-loss that it has been triggered.
+    Marks the stop-loss as triggered if it is.
 
     Args:
         profit: The take-profit, if it works.
         loss: The stop-loss, if it works.
         bar: The bar.
-        rest: The part of the bar that they work in.
-        policy: The rules of filling.
+        rest: The part of the bar in which they work.
+        policy: The fill policy.
 
     Returns:
-        What is filled, and whether the target was not although some ways of the price reach it.
+        The exit, and whether the target was not filled although some price paths reach it.
     """
     target = None if profit is None else _target(profit, bar, rest, policy)
     if loss is None:
@@ -98,7 +99,8 @@ def find_exit(
         bar.close <= stop if is_sell else bar.close >= stop
     )
     begins_beyond = rest.price <= stop if is_sell else rest.price >= stop
-    # An entry beyond its own target was made for a price that is gone: nothing is sure of it.
+    # An entry beyond its own target was meant for a price that is gone, so no target fill is
+    # certain.
     if profit is not None and target is not None and target.is_first and not rest.is_entry:
         return BracketExit(profit, target.match), False
     loss.is_triggered = True
@@ -112,8 +114,8 @@ def find_exit(
     )
     limit = loss.order.limit_price
     if limit is not None and not is_through(limit, price, loss.order.side, policy):
-        # It has to come back to its limit; on the way to a high that is ahead it does, unless that
-        # came before the stop and so filled the target.
+        # The price has to return to the limit; it does on the way to an extreme that is ahead,
+        # unless that extreme came before the stop and so filled the target.
         extreme, is_ahead = (bar.high, rest.high_ahead) if is_sell else (bar.low, rest.low_ahead)
         comes_back = is_through(limit, bar.close, loss.order.side, policy) or (
             is_ahead
@@ -131,7 +133,7 @@ def find_exit(
 
 
 class _Target(msgspec.Struct, frozen=True, gc=False):
-    """A target that can be reached: whether it surely is, and before all else."""
+    """A reachable target: whether every path reaches it, and whether before anything else."""
 
     match: Match
     is_certain: bool
@@ -170,7 +172,7 @@ def _triggered(
     rest: Rest,
     policy: FillPolicy,
 ) -> tuple[BracketExit | None, bool]:
-    """Match a stop-loss that has been triggered before: at the market, or at its limit."""
+    """Match a stop-loss that was triggered earlier: at the market, or at its limit."""
     if loss.order.type is OrderType.STOP:
         match = Match(rest.price, at_open=rest.at_open, slips=True)
         return BracketExit(loss, match), False

@@ -1,4 +1,4 @@
-"""When an exchange trades: its sessions, as calendars that depend on no library."""
+"""Trading calendars: the sessions of an exchange, without external dependencies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Session:
     Attributes:
         open: Start of regular hours, UTC.
         close: End of regular hours, UTC.
-        extended_close: End of all trading, UTC; the close where there are no later hours.
+        extended_close: End of all trading, UTC; the close if there are no later hours.
     """
 
     open: datetime
@@ -32,26 +32,26 @@ class Session:
 
 
 class Calendar(Protocol):
-    """Says when an exchange trades. Your own is a class with this one method."""
+    """Trading calendar of an exchange. A custom calendar needs only this one method."""
 
     def session(self, time: datetime, *, extended_hours: bool = False) -> Session:
-        """Return the session that is under way at a time, else the next one.
+        """Return the session in progress at a time, else the next one.
 
-        That is the first one whose close is after the time.
+        That is the first session whose close is after the time.
 
         Args:
             time: The time, UTC.
-            extended_hours: Whether to look at the end of all trading instead of the close.
+            extended_hours: Whether to use the end of all trading instead of the close.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AlwaysOpen:
-    """Trading without a pause, as crypto exchanges have it. A session is a day in UTC."""
+    """Trading without a pause, as on crypto exchanges. A session is a day in UTC."""
 
     def session(self, time: datetime, *, extended_hours: bool = False) -> Session:
-        """Return the day in UTC that a time lies in."""
+        """Return the UTC day of a time."""
         start = time.replace(hour=0, minute=0, second=0, microsecond=0)
         end = start + _DAY
         return Session(start, end, end)
@@ -61,21 +61,22 @@ class AlwaysOpen:
 class RegularHours:
     """The same hours on every trading day, in the exchange's own time.
 
-    Hours that end before they begin, or when they begin, begin on the evening before: futures
+    Hours whose end is not after their start begin on the evening before: futures
     from 18:00 to 17:00 are ``RegularHours("America/New_York", time(18), time(17))``.
 
     Attributes:
-        timezone: Name of the zone: ``"America/New_York"``. Its summer time is followed.
+        timezone: Name of the zone: ``"America/New_York"``. Daylight saving time is applied.
         open: Start of regular hours.
         close: End of regular hours.
         holidays: Days without a session.
-        early_closes: Days that close earlier, and when.
-        extended_close: End of all trading; the close when left out. An order with extended hours
+        early_closes: Closing times of the days that close early.
+        extended_close: End of all trading; the close when omitted. An order with extended hours
             and the time in force ``day`` works until then.
         weekdays: Days of the week that have a session, 0 for Monday.
 
     Raises:
-        ConfigError: No such zone, no weekday, or a time or day that is none.
+        ConfigError: The zone is unknown, the weekdays are empty or invalid, or a time or day is
+            invalid.
     """
 
     timezone: str
@@ -114,8 +115,8 @@ class RegularHours:
         object.__setattr__(self, "_holidays", frozenset(self.holidays))
 
     def session(self, time: datetime, *, extended_hours: bool = False) -> Session:
-        """Return the session that is under way at a time, else the next one."""
-        # Trading that ends after midnight belongs to the day before.
+        """Return the session in progress at a time, else the next one."""
+        # Trading that ends after midnight belongs to the previous day.
         day = time.astimezone(self._zone).date() - _DAY
         while True:
             session = self._on(day)
@@ -158,6 +159,6 @@ def _check_time(name: str, value: object, *, allow_none: bool = False) -> None:
 
 
 def _check_day(name: str, value: object) -> None:
-    # A datetime is a date, but never equal to one.
+    # A datetime is a date, but never equals one.
     if not isinstance(value, date) or isinstance(value, datetime):
         raise ConfigError(f"calendar {name} holds {value!r}: use a day, such as date(2024, 12, 25)")

@@ -1,4 +1,4 @@
-"""A bar in exact numbers, as the exchange matches against it."""
+"""Bars with exact decimals, for matching."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _NUMBERS = ("open", "high", "low", "close", "volume")
 class ExactBar:
     """The prices of a bar as decimals.
 
-    Most fills need one or two of them, so they are parsed when they are asked for.
+    Most fills need one or two of them, so each is parsed on first access.
 
     Attributes:
         start: Start of the bar, UTC.
-        end: When it was complete, UTC.
+        end: End of the bar, UTC.
         open: First price.
         high: Highest price.
         low: Lowest price.
         close: Last price.
         volume: Quantity traded; zero when unknown.
-        is_consistent: Whether the source had open and close between low and high. Where it had
-            not, high and low are widened to hold them.
+        is_consistent: Whether open and close of the source are between low and high. If not, high
+            and low are widened to include them.
 
     Raises:
         DecodeError: A number cannot be read.
@@ -53,14 +53,14 @@ class ExactBar:
             self._look_closer()
 
     def _look_closer(self) -> None:
-        """Parse all numbers, as floats that are equal or very large do not say enough of them."""
+        """Parse all numbers, since equal or very large floats are not precise enough to compare."""
         first, high, low, last, _ = (getattr(self, name) for name in _NUMBERS)
         if not (low <= first <= high and low <= last <= high):
             self.is_consistent = False
             self.high, self.low = max(first, high, low, last), min(first, high, low, last)
 
     def __getattr__(self, name: str) -> Decimal:
-        """Parse a number that nobody has asked for yet."""
+        """Parse a number on first access."""
         if name not in _NUMBERS:
             raise AttributeError(f"ExactBar has no {name}")
         number = self._bar.exact(name)

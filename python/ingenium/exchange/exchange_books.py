@@ -1,4 +1,4 @@
-"""What a simulated exchange remembers: orders, brackets, positions, cash and last closes."""
+"""State of a simulated exchange: orders, brackets, positions, cash and last closes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class WorkedBar(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
     """The last bar of a symbol that orders were matched against.
 
     Attributes:
-        end: Its end, UTC.
-        period: Its length.
+        end: End of the bar, UTC.
+        period: Length of the bar.
     """
 
     end: datetime
@@ -31,19 +31,19 @@ class WorkedBar(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
 
 
 class ExchangeBooks:
-    """The state of one exchange; `PaperExchange` and its parts share it.
+    """The state of one exchange; shared by `PaperExchange` and its parts.
 
     Args:
-        ledger: Cash and positions, and what they allow.
+        ledger: Cash and positions, and the limits on them.
 
     Attributes:
         ledger: As above.
-        notes: Counts of what flatters the result, or casts doubt on it.
+        notes: Counts of events that flatter the result or make it doubtful.
         working: Working orders and brackets.
         positions: Shares or units by symbol, negative when short.
-        closes: The last close of each symbol as its event writes it, or the bar that holds it;
-            changed by `set_close` and `set_closes` only.
-        worked: The last bar by symbol that orders were matched against.
+        closes: The last close of each symbol in the wire format, or the bar with it; changed by
+            `set_close` and `set_closes` only.
+        worked: The last matched bar by symbol.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -55,28 +55,28 @@ class ExchangeBooks:
         self.worked: dict[str, WorkedBar] = {}
 
     def set_close(self, symbol: str, close: str | Bar) -> None:
-        """Keep the last close of a symbol: as its event writes it, or the bar that holds it."""
+        """Set the last close of a symbol: in the wire format, or the bar with it."""
         self.closes[symbol] = close
         if self.working.touched is not None:
             self.working.touched.add(symbol)
 
     def set_closes(self, closes: Mapping[str, str | Bar]) -> None:
-        """Keep the last closes of several symbols."""
+        """Set the last closes of several symbols."""
         self.closes.update(closes)
         if self.working.touched is not None:
             self.working.touched.update(closes)
 
     def close(self, symbol: str) -> str | None:
-        """Return the last close of a symbol as a text; ``None`` when it has had no data."""
+        """Return the last close of a symbol as a text; ``None`` before its first data."""
         close = self.closes.get(symbol)
         return close.close_text if isinstance(close, Bar) else close
 
     def last_price(self, symbol: str) -> Decimal | None:
-        """Return the last price of a symbol; ``None`` when there is none that can be read."""
+        """Return the last price of a symbol; ``None`` if missing or unreadable."""
         return last_price(self.close(symbol))
 
     def move(self, symbol: str, quantity: Decimal) -> None:
-        """Change a position by a quantity, which is negative for a sale."""
+        """Change a position by a signed quantity, negative for a sale."""
         self.positions[symbol] = EXACT.add(self.positions.get(symbol, ZERO), quantity)
         if self.working.touched is not None:
             self.working.touched.add(symbol)

@@ -1,4 +1,4 @@
-"""The calendars of real exchanges, from the library exchange_calendars."""
+"""Calendars of real exchanges, from the exchange_calendars library."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _YEARS_AFTER = 10
 class ExchangeCalendar:
     """The sessions of a real exchange, with its holidays and early closes.
 
-    The library knows some fifty exchanges by their market identifier code (ISO 10383). Pauses for
-    lunch are not kept: an order works on a bar that lies in one.
+    The library knows some fifty exchanges by their market identifier code (ISO 10383). Lunch breaks
+    are ignored: an order works on a bar within one.
 
     Args:
         code: ``"XNYS"`` for New York, ``"XLON"`` for London, ``"CMES"`` for the CME's futures.
-        extended_close: End of all trading, in the exchange's own time; the close when left out.
+        extended_close: End of all trading, in the exchange's own time; the close when omitted.
 
     Raises:
         MissingDependencyError: The library is not installed.
-        ConfigError: It knows no exchange of that code.
+        ConfigError: The library knows no exchange with that code.
     """
 
     def __init__(self, code: str, *, extended_close: time | None = None) -> None:
@@ -61,7 +61,7 @@ class ExchangeCalendar:
         """Return the session that is under way at a time, else the next one.
 
         Raises:
-            ConfigError: The library does not know that far into the past or the future.
+            ConfigError: The time is outside the range of the library.
         """
         if not self._from <= time < self._until:
             self._load(time)
@@ -72,7 +72,7 @@ class ExchangeCalendar:
         return self._sessions[place]
 
     def _load(self, time: datetime) -> None:
-        """Take the sessions of the years around a time, all those known before included."""
+        """Load the sessions of the years around a time, in addition to those loaded before."""
         first = date(time.year - _YEARS_BEFORE, 1, 1)
         last = date(time.year + _YEARS_AFTER, 12, 31)
         if self._sessions:
@@ -91,13 +91,13 @@ class ExchangeCalendar:
         if not self._sessions:
             raise self._unknown(time)
         self._from = datetime.combine(first, datetime.min.time(), UTC)
-        # What comes after the last close needs the sessions of later years.
+        # Times after the last close need the sessions of later years.
         self._until = self._ends[-1]
 
     def _get(self, **bounds: date) -> Any:
         with warnings.catch_warnings():
-            # The library and the pandas below it are not always of the same age, and there is
-            # nothing that a user of ours could do about it.
+            # Versions of the library and of pandas may not match, and users cannot fix the
+            # warnings.
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
             return self._library.get_calendar(self.code, **bounds)

@@ -1,4 +1,4 @@
-"""What the simulated exchange charges for a fill."""
+"""Fee models of the simulated exchange."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _STEP = Decimal("0.00000001")
 
 
 class OrderFill(msgspec.Struct, frozen=True, gc=False):
-    """A fill and the order that it belongs to, as a fee model sees them.
+    """A fill and its order, as the input of a fee model.
 
     Attributes:
         order: The order.
-        quantity: Of this fill, in shares or units, positive.
-        price: Of one share or unit.
+        quantity: Quantity of this fill, in shares or units, positive.
+        price: Price of one share or unit.
         filled: Quantity of the order's fills before this one; zero for the first.
         value: Quantity times price of the fills before this one, in the instrument's currency.
     """
@@ -46,8 +46,8 @@ class OrderFill(msgspec.Struct, frozen=True, gc=False):
 class FeeModel(ABC):
     """Charges commissions, in the account's currency and to 8 decimals.
 
-    Your own defines `fee`. One that depends on the whole order, such as a minimum per order,
-    overrides `commission` too.
+    A custom model defines `fee`. A model that depends on the whole order, such as a minimum per
+    order, overrides `commission` too.
     """
 
     @abstractmethod
@@ -56,17 +56,17 @@ class FeeModel(ABC):
 
         Args:
             quantity: Shares or units, positive.
-            price: Of one share or unit.
-            is_first: Whether it is the first fill of its order.
+            price: Price of one share or unit.
+            is_first: Whether this is the first fill of its order.
         """
 
     def commission(self, fill: OrderFill) -> Decimal:
         """Return the commission of one fill, which may depend on its order; `fee` by default.
 
-        It must not change the model: the exchange also asks what a fill would cost.
+        This must not change the model: the exchange also asks for the cost of hypothetical fills.
 
         Args:
-            fill: The fill, and what its order had filled before.
+            fill: The fill, with the earlier fills of its order.
         """
         return self.fee(fill.quantity, fill.price, is_first=not fill.filled)
 
@@ -85,8 +85,8 @@ class FeePerShare(FeeModel):
     """Charges for each share or unit.
 
     Attributes:
-        rate: For one share or unit, such as ``Decimal("0.005")``.
-        minimum: The least that one order costs, whatever the number of its fills.
+        rate: Fee for one share or unit, such as ``Decimal("0.005")``.
+        minimum: Minimum fee of one order, whatever the number of its fills.
     """
 
     rate: Decimal
@@ -97,20 +97,20 @@ class FeePerShare(FeeModel):
         _check("minimum", self.minimum)
 
     def fee(self, quantity: Decimal, price: Decimal, *, is_first: bool) -> Decimal:
-        """Return rate times quantity, or the minimum: the cost of an order with this fill alone."""
+        """Return rate times quantity, or the minimum: the fee of an order with this fill only."""
         return _round(max(EXACT.multiply(self.rate, quantity), self.minimum))
 
     def commission(self, fill: OrderFill) -> Decimal:
-        """Return what the fill adds to the cost of its order."""
+        """Return the amount that the fill adds to the fee of its order."""
         return _added(self, fill)
 
 
 @dataclass(frozen=True, slots=True)
 class FeePerOrder(FeeModel):
-    """Charges once for an order, with its first fill.
+    """Charges once per order, with its first fill.
 
     Attributes:
-        amount: For one order, such as ``Decimal("1.00")``.
+        amount: Fee for one order, such as ``Decimal("1.00")``.
     """
 
     amount: Decimal
@@ -125,7 +125,7 @@ class FeePerOrder(FeeModel):
 
 @dataclass(frozen=True, slots=True)
 class FeeBasisPoints(FeeModel):
-    """Charges a part of what was traded.
+    """Charges a fraction of the traded value.
 
     Attributes:
         rate: In hundredths of a percent of the traded value: ``Decimal("1.5")`` is 0.015 %.
@@ -143,7 +143,7 @@ class FeeBasisPoints(FeeModel):
 
 
 def commission(model: FeeModel, fill: OrderFill) -> Decimal:
-    """Return what a model charges for a fill; also one that has `FeeModel.fee` and nothing else."""
+    """Return a model's fee for a fill; also for a model that has `fee` only."""
     by_order = getattr(model, "commission", None)
     if by_order is None:
         return model.fee(fill.quantity, fill.price, is_first=not fill.filled)
@@ -152,7 +152,7 @@ def commission(model: FeeModel, fill: OrderFill) -> Decimal:
 
 
 def _added(model: FeeModel, fill: OrderFill) -> Decimal:
-    """Return by how much a fill raises what a model charges for an order that is one fill."""
+    """Return how much a fill raises the fee of its order, charged as if it were a single fill."""
     if not fill.filled:
         return model.fee(fill.quantity, fill.price, is_first=True)
     before = model.fee(fill.filled, fill.price, is_first=True)

@@ -1,4 +1,4 @@
-"""What a fill costs on the simulated exchange, and what it changes in the books."""
+"""Sizing, pricing and booking of fills on the simulated exchange."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingenium.trading.money import EXACT, ZERO
 
 __all__ = ["FillBooker"]
 
-# A member of an enumeration is looked up slowly.
+# Enum member lookup is slow.
 _BUY = Side.BUY
 _FILLED, _PARTIAL_FILL = TradeUpdate.FILLED, TradeUpdate.PARTIAL_FILL
 
@@ -28,14 +28,14 @@ class FillBooker:
     """Sizes, prices and books fills.
 
     Args:
-        books: Where fills are booked.
-        policy: The rules of filling.
-        fees: What a fill costs.
-        slippage: How far market fills slip.
+        books: The books in which fills are booked.
+        policy: The fill policy.
+        fees: The fee model.
+        slippage: The slippage model of market fills.
 
     Attributes:
-        freed_later: Cash that fills within the bars of this instant have freed; it was not
-            available at their open.
+        freed_later: Cash freed by fills within the bars of this instant, which was not available at
+            their open.
     """
 
     def __init__(
@@ -53,12 +53,13 @@ class FillBooker:
         self._ledger = books.ledger
 
     def largest(self, resting: RestingOrder, bar: ExactBar, *, counts: bool = True) -> Decimal:
-        """Return how much of an order a bar can fill.
+        """Return the quantity of an order that a bar can fill.
 
         Args:
             resting: The order.
             bar: The bar.
-            counts: Whether a volume cap that held, or could not, is counted in the notes.
+            counts: Whether a cap that limited the fill, or could not be applied, is counted in the
+                notes.
         """
         notes = self._books.notes if counts else FillCounters()
         return fillable(resting, bar, self.policy, notes)
@@ -74,7 +75,7 @@ class FillBooker:
         return price, self.fee(resting, quantity, price)
 
     def fee(self, resting: RestingOrder, quantity: Decimal, price: Decimal) -> Decimal:
-        """Return what the next fill of an order costs."""
+        """Return the fee of the next fill of an order."""
         if type(self.fees) is NoFees:
             return ZERO
         fill = OrderFill(resting.order, quantity, price, resting.filled, resting.value)
@@ -89,14 +90,14 @@ class FillBooker:
         price: Decimal,
         fee: Decimal,
     ) -> ExecutionReport:
-        """Book a fill, and return the report of it.
+        """Book a fill, and return its report.
 
         Args:
             resting: The order.
             bar: The bar that fills it.
-            match: When and at which price before slippage.
-            quantity: How much is filled.
-            price: Of one share, with slippage.
+            match: Time of the fill, and its price before slippage.
+            quantity: Quantity of the fill.
+            price: Price of one share, with slippage.
             fee: The commission of the fill.
         """
         order, books = resting.order, self._books

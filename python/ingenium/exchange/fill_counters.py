@@ -1,4 +1,4 @@
-"""What happened on the exchange that a reader of its results should know of."""
+"""Counters of exchange events that matter for judging a result."""
 
 from __future__ import annotations
 
@@ -9,27 +9,23 @@ __all__ = ["FillCounters"]
 
 @dataclass(slots=True)
 class FillCounters:
-    """Counts of what flatters a result, or casts doubt on it.
+    """Counts of events that flatter a result or make it doubtful.
 
     Attributes:
         fills: Fills, for comparison.
-        uncapped_fills: Fills on bars whose volume is unknown or zero, so that no cap held.
-        capped_fills: Fills that the volume cap made smaller.
-        skipped_fills: Fills that did not happen since the cap allowed less than the order's
-            smallest step, which is one share for an order of whole shares.
-        ambiguous_fills: Fills where the bar left a doubt, decided against the owner.
-        inconsistent_bars: Bars matched against whose open or close is outside of low and high.
-        repeated_orders: Orders that came again with an id that was known, and were passed over.
-        rejected_orders: Orders that were rejected, when they came or by the bar that would have
-            filled them.
-        reduced_orders: Orders that were filled as far as the account allowed, and the rest of
-            which was canceled.
-        untaken_targets: Targets that the bar of the entry may have reached after the entry, and
-            that were not filled since not every way of the price reaches them.
-        bars_without_volume: Bars without volume on which an order waited, where the policy has
-            them fill nothing.
-        overlapping_bars: Bars that filled nothing since bars of another length had covered their
-            time.
+        uncapped_fills: Fills on bars with unknown or zero volume, to which no cap applied.
+        capped_fills: Fills reduced by the volume cap.
+        skipped_fills: Fills skipped because the cap allowed less than the order's smallest step,
+            which is one share for an order of whole shares.
+        ambiguous_fills: Fills where the bar allowed several outcomes and the worst one was taken.
+        inconsistent_bars: Matched bars whose open or close is outside low and high.
+        repeated_orders: Orders that arrived again with a known id, and were ignored.
+        rejected_orders: Orders rejected on arrival or by the bar that would have filled them.
+        reduced_orders: Orders filled as far as the account allowed, with the rest canceled.
+        untaken_targets: Targets that the bar of the entry may have reached after the entry, not
+            filled since not every price path reaches them.
+        bars_without_volume: Bars without volume on which an order waited because of the policy.
+        overlapping_bars: Bars that filled nothing since other bars had already covered their time.
     """
 
     fills: int = 0

@@ -1,4 +1,4 @@
-"""How the simulated exchange fills: the options of docs/exchange.md, frozen and named."""
+"""Fill policy of the simulated exchange: the options of docs/exchange.md, frozen and named."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _STANDARD = "conservative-v1"
 
 @dataclass(frozen=True, slots=True)
 class FillPolicy:
-    """The rules of filling that can be chosen.
+    """The configurable fill rules.
 
     Attributes:
-        touch_fills: Whether a limit order fills when the bar only touches its limit. Off: the
-            price must go through, since at the limit others stand in front in the queue.
+        touch_fills: Whether a limit order fills when the bar only touches its limit. Off: the price
+            must go through the limit, since at the limit other orders are ahead in the queue.
         price_improvement: Whether a limit order fills at the open when the bar opens better. Off:
-            at its limit, a price that such a bar may not even hold.
-        volume_cap: Largest part of a bar's volume that one order gets, above 0 and at most 1;
+            at its limit, a price that may lie outside the bar.
+        volume_cap: Largest fraction of a bar's volume that one order gets, above 0 and at most 1;
             ``None`` for no cap.
-        name: How reports call it; made of what differs from the standard when left out.
-        no_volume: What a bar does whose volume is zero or unknown: ``"fill"`` orders without a cap,
-            or let them ``"wait"``, since nothing was traded. An ``ioc`` or ``fok`` order is
-            canceled by a bar that fills nothing.
+        name: Name in reports; derived from the non-default options when omitted.
+        no_volume: Effect of a bar with zero or unknown volume: ``"fill"`` orders without a cap, or
+            make them ``"wait"``, since nothing was traded. An ``ioc`` or ``fok`` order is canceled
+            by a bar that fills nothing.
 
     Raises:
-        ConfigError: The volume cap is not above 0 and at most 1, or ``no_volume`` is another word.
+        ConfigError: The volume cap is not above 0 and at most 1, or ``no_volume`` is invalid.
     """
 
     touch_fills: bool = False

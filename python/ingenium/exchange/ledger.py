@@ -1,4 +1,4 @@
-"""What an account may do, where its owner wants the exchange to hold it to that."""
+"""Limits on cash and shorts that the exchange enforces for an account."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _TWO = Decimal(2)
 
 
 class Ledger:
-    """Cash and positions, and what they allow.
+    """Cash and positions, and the limits on them.
 
-    With an amount of cash there is no margin: what opens or adds to a position must be paid for,
-    and a short sale blocks its proceeds and as much again until it is bought back. What reduces a
-    position is always allowed.
+    With limited cash there is no margin: an order that opens or adds to a position must be paid
+    for, and a short sale blocks its proceeds and the same amount again until it is bought back.
+    Reducing a position is always allowed.
 
     Args:
-        cash: What the account starts with; ``None`` for as much as it takes.
-        allow_short: Whether it may sell what it does not hold.
-        on_insufficient_cash: What becomes of an order that cash or shares do not allow in full
-            when a bar fills it: ``"reduce"`` it to what they allow, or ``"reject"`` it.
+        cash: Starting cash; ``None`` for no limit.
+        allow_short: Whether the account may sell more than it holds.
+        on_insufficient_cash: Treatment of an order that cash or shares do not allow in full when a
+            bar fills it: ``"reduce"`` it to what they allow, or ``"reject"`` it.
 
     Raises:
-        ConfigError: The cash is no finite number, or negative; ``on_insufficient_cash`` is another
-            word.
+        ConfigError: The cash is not a finite number, or negative; ``on_insufficient_cash`` is
+            invalid.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Ledger:
 
     @property
     def account(self) -> Account:
-        """Cash and positions, which are kept where something is forbidden."""
+        """Cash and positions, tracked only if something is limited."""
         return self._account
 
     @property
     def forbids_nothing(self) -> bool:
-        """Whether every order is allowed, so that there is nothing to keep books for."""
+        """Whether every order is allowed, so that no books are needed."""
         return self._allow_short and not self._is_limited
 
     def book(self, order: Order, quantity: Decimal, price: Decimal, commission: Decimal) -> None:
@@ -80,20 +80,20 @@ class Ledger:
 
     @property
     def free_cash(self) -> Decimal:
-        """Cash that no short sale blocks."""
+        """Cash not blocked by short sales."""
         blocked = _sum(min(p.cost, ZERO) for p in self._account.positions.values())
         return EXACT.add(self._account.cash, EXACT.multiply(blocked, _TWO))
 
     def lacks_shares(self, order: Order) -> bool:
-        """Whether it is shares that an order may lack, rather than cash."""
+        """Return whether an order may lack shares rather than cash."""
         return order.side is Side.SELL and not self._allow_short
 
     def takes_cash(self, order: Order, quantity: Decimal) -> bool:
-        """Whether a fill opens a position that must be paid for."""
+        """Return whether a fill opens a position that must be paid for."""
         return self._is_limited and quantity > self._closable(order)
 
     def frees(self, order: Order) -> bool:
-        """Whether an order closes a position, which frees cash or shares."""
+        """Return whether an order closes a position, which frees cash or shares."""
         return self._closable(order) > 0
 
     def admit(
@@ -104,20 +104,20 @@ class Ledger:
         working: Iterable[RestingOrder],
         price_of: Callable[[str], Decimal | None],
     ) -> str:
-        """Say why an order cannot be taken, beside those that work; empty when it can.
+        """Return why an order cannot be accepted beside the working ones; empty when it can.
 
-        What the sale of other positions would bring counts as free, as that sale may come with the
-        same bars. Where orders are reduced by the bar that fills them, fees are left to that, and
-        so is the rest of an order that closes a position.
+        The proceeds of closing other positions count as free, since the same bars may close them.
+        With ``"reduce"``, fees and the rest of an order that closes a position are checked only by
+        the bar that fills it.
 
-        Takes note in the order of what it sets aside.
+        Stores the reserved quantity and its price in the order.
 
         Args:
             resting: The order.
-            price: At which it is expected to be filled.
-            fee: What that would cost.
-            working: The orders that work, without protective ones.
-            price_of: Gives the last price of a symbol.
+            price: Expected fill price.
+            fee: Expected fee.
+            working: The working orders, without protective ones.
+            price_of: Returns the last price of a symbol.
         """
         if self.forbids_nothing:
             return ""
@@ -147,14 +147,14 @@ class Ledger:
     def admit_fill(
         self, order: Order, quantity: Decimal, price: Decimal, fee: Decimal, later: Decimal = ZERO
     ) -> str:
-        """Say why a fill cannot happen; empty when it can.
+        """Return why a fill cannot happen; empty when it can.
 
         Args:
             order: The order.
-            quantity: Of the fill.
-            price: Of one share.
-            fee: What it costs.
-            later: Cash that was not there yet when the fill happens.
+            quantity: Quantity of the fill.
+            price: Price of one share.
+            fee: Fee of the fill.
+            later: Cash that is not yet available at the time of the fill.
         """
         if self.forbids_nothing:
             return ""
@@ -173,12 +173,12 @@ class Ledger:
 
         Args:
             resting: The order.
-            quantity: Of the fill that is not allowed.
-            cost: Gives price and fee of a quantity.
-            later: Cash that was not there yet when the fill happens.
+            quantity: Quantity of the fill that is not allowed.
+            cost: Returns price and fee of a quantity.
+            later: Cash that is not yet available at the time of the fill.
 
         Returns:
-            Zero where nothing is allowed, or an order may not be reduced.
+            Zero if nothing is allowed, or orders may not be reduced.
         """
         if not self._reduces:
             return ZERO
@@ -194,7 +194,7 @@ class Ledger:
         return EXACT.multiply(step, Decimal(allowed))
 
     def _redeemable(self, symbol: str, price_of: Callable[[str], Decimal | None]) -> Decimal:
-        """Return what closing the positions in other symbols would free at their last prices."""
+        """Return the cash that closing the other positions would free at their last prices."""
         freed: list[Decimal] = []
         for other, position in self._account.positions.items():
             price = price_of(other)
@@ -207,7 +207,7 @@ class Ledger:
         return _sum(freed)
 
     def _closable(self, order: Order) -> Decimal:
-        """How much of a position an order in the other direction could close."""
+        """Return how much of the position an order against it could close."""
         held = self._account.position(order.symbol).quantity
         return max(held if order.side is Side.SELL else held.copy_negate(), ZERO)
 
@@ -255,5 +255,5 @@ class Ledger:
 
 
 def _sum(numbers: Iterable[Decimal]) -> Decimal:
-    # The built-in sum would round to the digits of the caller's context.
+    # The built-in sum would round to the precision of the caller's context.
     return reduce(EXACT.add, numbers, ZERO)

@@ -1,4 +1,4 @@
-"""At which price a bar fills an order: one function for each type of order."""
+"""Matching: the price at which a bar fills an order, with one function per order type."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ __all__ = [
 ]
 
 _FINEST = 12
-"""Decimals of a stop that a percentage made."""
+"""Maximum decimals of a stop derived from a percentage."""
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
-    """A price at which a bar fills an order, whatever the quantity.
+    """The price at which a bar fills an order, whatever the quantity.
 
     Attributes:
-        price: Before slippage; within the bar.
-        at_open: Whether it happens at the bar's start; else at some time within the bar.
-        slips: Whether slippage applies: at the market it does, at a limit never.
-        is_ambiguous: Whether another way of the price through the bar gives another price, so that
-            this is the worse one for the owner.
-        high_ahead: Whether the bar's high comes after the fill on every way of the price.
-        low_ahead: Whether its low does.
-        at_close: Whether it happens at the bar's end, after all else.
+        price: Price before slippage; within the bar.
+        at_open: Whether the fill is at the bar's start; otherwise at some time within the bar.
+        slips: Whether slippage applies: always at the market, never at a limit.
+        is_ambiguous: Whether another price path through the bar gives another price, so that this
+            is the worse one for the owner.
+        high_ahead: Whether the bar's high comes after the fill on every price path.
+        low_ahead: Whether the bar's low comes after the fill on every price path.
+        at_close: Whether the fill is at the bar's end, after all others.
     """
 
     price: Decimal
@@ -55,7 +55,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     def within(cls, price: Decimal, *, slips: bool, is_falling: bool) -> Match:
         """Return a fill at a price that a bar falls or rises to from its open.
 
-        The extreme behind that price is still ahead.
+        The extreme beyond that price is still ahead.
         """
         return cls(price, False, slips, high_ahead=not is_falling, low_ahead=is_falling)
 
@@ -69,9 +69,9 @@ def match_market(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Ma
 
 
 def match_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
-    """Match a limit order: where the bar goes through the limit, or opens beyond it.
+    """Match a limit order: if the bar goes through the limit, or opens beyond it.
 
-    The open decides about a better price than the limit, never the bar's far extreme.
+    Only the open can give a better price than the limit, never the bar's far extreme.
     """
     limit = resting.order.limit_price
     if limit is None:
@@ -89,7 +89,7 @@ def match_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Mat
 def match_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
     """Match a stop order: at the worse of open and stop on the bar that triggers it.
 
-    What that bar does not fill is a market order from then on.
+    The part that this bar leaves unfilled is a market order from then on.
     """
     if resting.is_triggered:
         return match_market(resting, bar, policy)
@@ -99,8 +99,8 @@ def match_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Matc
 def match_stop_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
     """Match a stop-limit order: a limit order from its trigger on.
 
-    On the bar that triggers it the limit counts only where every way of the price goes through it
-    after the trigger: at the trigger itself, at the close, or at the extreme behind the limit if
+    On the bar that triggers it, the order fills only if every price path goes through the limit
+    after the trigger: at the trigger itself, at the close, or at the extreme beyond the limit if
     the bar opens beyond the stop.
     """
     order, limit = resting.order, resting.order.limit_price
@@ -120,10 +120,10 @@ def match_stop_limit(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -
 
 
 def match_trailing_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
-    """Match a trailing stop: against the stop as the open leaves it, which the bar then moves.
+    """Match a trailing stop: against the stop set by the open, which the bar then moves.
 
-    Where the bar ends beyond the stop that its best price makes, every way of the price is stopped
-    somewhere between the two.
+    If the bar ends beyond the stop set by its best price, every price path is stopped somewhere
+    between the two stops.
     """
     if resting.is_triggered:
         return match_market(resting, bar, policy)
@@ -145,12 +145,12 @@ def match_trailing_stop(resting: RestingOrder, bar: ExactBar, policy: FillPolicy
 
 
 def match_opening(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
-    """Match an order for the opening auction: at the open, where its limit allows that."""
+    """Match an order for the opening auction: at the open, if its limit allows that."""
     return _match_auction(resting, bar.open, policy, at_open=True)
 
 
 def match_closing(resting: RestingOrder, bar: ExactBar, policy: FillPolicy) -> Match | None:
-    """Match an order for the closing auction: at the close, where its limit allows that."""
+    """Match an order for the closing auction: at the close, if its limit allows that."""
     return _match_auction(resting, bar.close, policy, at_open=False)
 
 
@@ -169,7 +169,7 @@ def _match_auction(
 
 
 def trail(resting: RestingOrder, price: Decimal) -> None:
-    """Let a trailing stop follow a price, which never moves it back."""
+    """Move a trailing stop after a price; never backwards."""
     best = resting.best
     is_sell = resting.order.side is Side.SELL
     if best is not None and (price <= best if is_sell else price >= best):
@@ -178,7 +178,7 @@ def trail(resting: RestingOrder, price: Decimal) -> None:
 
 
 def retrail(resting: RestingOrder, price: Decimal) -> None:
-    """Let a trailing stop trail a price from now on."""
+    """Set the price that a trailing stop trails, in either direction."""
     order = resting.order
     is_sell = order.side is Side.SELL
     resting.best = price
@@ -191,21 +191,22 @@ def retrail(resting: RestingOrder, price: Decimal) -> None:
     stop = EXACT.subtract(price, distance) if is_sell else EXACT.add(price, distance)
     exponent = stop.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -_FINEST:
-        # A percentage of a fine price is finer still; away from the price is against the owner.
+        # A percentage of a fine price has even more decimals; rounding away from the price is
+        # against the owner.
         rounding = ROUND_FLOOR if is_sell else ROUND_CEILING
         stop = stop.quantize(Decimal(1).scaleb(-_FINEST), rounding=rounding, context=EXACT)
     resting.stop = stop
 
 
 def is_through(limit: Decimal, price: Decimal, side: Side, policy: FillPolicy) -> bool:
-    """Whether a price fills a limit order of a side: beyond the limit, or at it where that does."""
+    """Return whether a price fills a limit order: beyond the limit, or at it if that fills."""
     if price == limit:
         return policy.touch_fills
     return price < limit if side is Side.BUY else price > limit
 
 
 def is_earlier(one: Match, other: Match) -> bool | None:
-    """Whether a fill within a bar comes before another; ``None`` where ways of the price differ."""
+    """Return whether a fill within a bar precedes another; ``None`` where price paths differ."""
     if one.at_close or other.at_close:
         return other.at_close
     directions = one.high_ahead - one.low_ahead, other.high_ahead - other.low_ahead
@@ -215,7 +216,7 @@ def is_earlier(one: Match, other: Match) -> bool | None:
 
 
 def _trigger(resting: RestingOrder, bar: ExactBar) -> Match | None:
-    """Say at which price a bar triggers a stop, the worse of open and stop; note that it does."""
+    """Match a stop at its trigger, the worse of open and stop; mark it as triggered."""
     stop = resting.stop
     if stop is None:
         return None
@@ -239,10 +240,10 @@ MATCHERS: dict[OrderType, Matcher] = {
     OrderType.STOP_LIMIT: match_stop_limit,
     OrderType.TRAILING_STOP: match_trailing_stop,
 }
-"""The types of orders that the exchange works."""
+"""The order types that the exchange supports."""
 
 AUCTIONS: dict[TimeInForce, Matcher] = {
     TimeInForce.OPG: match_opening,
     TimeInForce.CLS: match_closing,
 }
-"""Times in force that are filled in an auction, whatever the type of the order."""
+"""Times in force that are filled in an auction, whatever the order type."""

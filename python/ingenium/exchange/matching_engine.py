@@ -1,4 +1,4 @@
-"""The part of the simulated exchange that bars drive: they fill orders, or end them."""
+"""The bar-driven part of the simulated exchange: bars fill orders, or end them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from ingenium.trading.money import ZERO
 
 __all__ = ["MatchingEngine"]
 
-# A tuple, as the hash of a member is slow.
+# A tuple, since hashing an enum member is slow.
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
-# A member of an enumeration is looked up slowly.
+# Enum member lookup is slow.
 _SLEEP, _WORK, _OVER = Eligibility.SLEEP, Eligibility.WORK, Eligibility.OVER
 _FOK = TimeInForce.FOK
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -41,10 +41,10 @@ class MatchingEngine:
     """Matches working orders against bars.
 
     Args:
-        books: The orders, and what they are booked in.
+        books: The orders, and the books for fills.
         booker: Books fills.
         protection: Fills protective orders.
-        hours: When there is trading.
+        hours: The trading hours.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class MatchingEngine:
         self._hours = hours
         self._ledger = books.ledger
         self._book = books.working
-        # Looked up for each bar.
+        # Cached, since they are read for each bar.
         self._orders, self._brackets = books.working.orders, books.working.brackets
         self._instant = _NEVER
         self._held: list[OrderTurn] = []
-        """Orders that what else happens at this instant may still pay for."""
+        """Orders for which other fills of this instant may still free cash or shares."""
 
     @property
     def is_holding(self) -> bool:
-        """Whether orders wait for `end_instant`."""
+        """Whether orders are waiting for `end_instant`."""
         return bool(self._held)
 
     def on_bar(self, bar: Bar, *, knows_instants: bool = False) -> list[ExecutionReport]:
@@ -76,15 +76,15 @@ class MatchingEngine:
 
         Args:
             bar: The bar.
-            knows_instants: Whether `end_instant` is called once all bars of an instant are here,
-                where `is_holding` asks for it.
+            knows_instants: Whether the caller calls `end_instant` after all bars of an instant if
+                `is_holding` is set.
 
         Returns:
-            Fills, and what ended without being filled: what happens at the open first, and else in
-            the order in which the orders came.
+            Fills, and orders ended without a fill: those at the open first, the others in order of
+            arrival.
 
         Raises:
-            DecodeError: A number of the bar cannot be read exactly; no order has been touched.
+            DecodeError: A number of the bar cannot be parsed exactly; no order has changed.
         """
         symbol, books, protection = bar.symbol, self._books, self._protection
         books.set_close(symbol, bar)
@@ -106,7 +106,7 @@ class MatchingEngine:
         turns = self._turns(symbol, exact, hours, is_dry=is_dry)
         is_protected = any(each.is_entered for each in self._brackets.get(symbol, {}).values())
         books.notes.bars_without_volume += is_dry and bool(turns or is_protected)
-        # An order that sleeps, as one for the close does, has been here before a longer bar too.
+        # Sleeping orders, such as those for the close, count too: a longer bar may follow.
         if is_protected or any(
             each.submitted <= exact.start for each in self._orders.get(symbol, {}).values()
         ):
@@ -125,7 +125,7 @@ class MatchingEngine:
         return reports
 
     def end_instant(self) -> list[ExecutionReport]:
-        """Work the orders that waited for what else happens at their instant.
+        """Process the orders that waited for the other fills of their instant.
 
         Returns:
             Fills, as far as cash and shares allow them now, and rejections.
@@ -133,14 +133,15 @@ class MatchingEngine:
         return self._settle(is_over=True)
 
     def catch_up(self, order_id: str, bars: Iterable[Bar]) -> list[ExecutionReport]:
-        """Match one order against bars that were here before it came.
+        """Match one order against bars processed before it arrived.
 
         Args:
-            order_id: The order; its bracket is matched too.
-            bars: Of its symbol, in the order of time.
+            order_id: Id of the order; its bracket is matched too.
+            bars: Bars of its symbol, in time order.
 
         Returns:
-            What the bars do to it; the other orders have had their turn.
+            The reports of this order; the other orders have been matched against these bars
+            already.
         """
         resting = self._book.get(order_id)
         if resting is None:
@@ -170,7 +171,7 @@ class MatchingEngine:
     def _turns(
         self, symbol: str, bar: ExactBar, hours: BarHours, *, is_dry: bool
     ) -> list[OrderTurn]:
-        """Match each order of a symbol whose turn it is."""
+        """Match each eligible order of a symbol."""
         turns: list[OrderTurn] = []
         for resting in self._orders.get(symbol, {}).values():
             if bar.start < resting.submitted:
@@ -187,9 +188,10 @@ class MatchingEngine:
         return turns
 
     def _is_covered(self, bar: Bar) -> bool:
-        """Whether other bars have covered the time of a bar: longer, shorter, or the same again.
+        """Return whether longer, shorter or repeated bars have already covered the time of a bar.
 
-        Each moment fills an order once, and a longer bar has prices from before the shorter ones.
+        Each moment fills an order once, and a longer bar contains prices from before the shorter
+        ones.
         """
         worked = self._books.worked.get(bar.symbol)
         if worked is None:
@@ -197,7 +199,7 @@ class MatchingEngine:
         return bar.start < worked.end if bar.period != worked.period else bar.end <= worked.end
 
     def _is_dry(self, bar: ExactBar) -> bool:
-        """Whether a bar fills nothing since nothing was traded in it."""
+        """Return whether a bar fills nothing because it has no volume."""
         return self._booker.policy.no_volume == "wait" and bar.volume <= 0
 
     def _take_turn(self, turn: OrderTurn, *, may_hold: bool) -> Iterator[ExecutionReport]:
@@ -208,7 +210,7 @@ class MatchingEngine:
                 resting.is_announced = True
                 yield ExecutionReport(order, TradeUpdate.NEW, bar.start, resting.leaves)
             if turn.match is not None:
-                # An order that was held has been counted.
+                # A held order has been counted already.
                 quantity = self._booker.largest(resting, bar, counts=may_hold)
                 if order.time_in_force is _FOK and quantity < resting.leaves:
                     quantity = ZERO
@@ -224,7 +226,7 @@ class MatchingEngine:
             yield from self._expired(resting, bar)
 
     def _take_turn_within(self, turn: OrderTurn) -> list[ExecutionReport]:
-        """Take the turn of an order within a bar, after the protective orders that come before."""
+        """Process an order within a bar, after the protective orders that precede it."""
         if turn.match is None or turn.resting.order.symbol not in self._brackets:
             return [*self._take_turn(turn, may_hold=True)]
         match, reports = self._protection.protect_before(
@@ -238,7 +240,7 @@ class MatchingEngine:
     def _fill(
         self, resting: RestingOrder, bar: ExactBar, match: Match, quantity: Decimal
     ) -> Iterator[ExecutionReport]:
-        """Fill an order as far as the account allows, and end it if that is not all."""
+        """Fill an order as far as the account allows; cancel or reject the rest."""
         order = resting.order
         price, fee = self._booker.cost(resting, bar, match, quantity)
         later = self._later(match)
@@ -267,26 +269,26 @@ class MatchingEngine:
                 resting, TradeUpdate.CANCELED, bar.end, f"reduced to {quantity:f}: {reason}"
             )
 
-    # What frees cash or shares comes before what needs it.
+    # Fills that free cash or shares are processed before fills that need them.
 
     def _must_hold(self, turn: OrderTurn, match: Match, quantity: Decimal) -> bool:
-        """Whether an order has to wait for what else happens at its instant."""
+        """Return whether an order has to wait for the other fills of its instant."""
         if self._ledger.forbids_nothing:
             return False
         order = turn.resting.order
         price, fee = self._booker.cost(turn.resting, turn.bar, match, quantity)
         if self._ledger.admit_fill(order, quantity, price, fee, self._later(match)):
             return True
-        # What comes first is paid first.
+        # Orders held earlier are paid first.
         return any(
             not self._ledger.lacks_shares(each.resting.order) for each in self._held
         ) and self._ledger.takes_cash(order, quantity)
 
     def _settle(self, *, is_over: bool) -> list[ExecutionReport]:
-        """Work the orders that are held, in their order, as far as they are paid for now.
+        """Process the held orders in order, as far as the account can pay for them now.
 
         Args:
-            is_over: Whether nothing more is freed at their instant, so that none goes on waiting.
+            is_over: Whether nothing more is freed at this instant, so that no order keeps waiting.
         """
         reports: list[ExecutionReport] = []
         while self._held:
@@ -312,7 +314,7 @@ class MatchingEngine:
             yield from self._protection.protect(symbol, turn.bar, turn.hours)
 
     def _may_free(self, bar: ExactBar) -> bool:
-        """Whether an order at the market in another symbol, whose bar is still to come, may pay."""
+        """Return whether a market order of another symbol, its bar still to come, may free cash."""
         symbols = {each.resting.order.symbol for each in self._held}
         return any(
             resting.order.symbol not in symbols
@@ -323,7 +325,7 @@ class MatchingEngine:
         )
 
     def _later(self, match: Match) -> Decimal:
-        """Return how much of the cash was not there yet when a fill happens."""
+        """Return how much of the cash is not yet available at the time of a fill."""
         return self._booker.freed_later if match.at_open else ZERO
 
     def _expired(self, resting: RestingOrder, bar: ExactBar) -> Iterator[ExecutionReport]:
@@ -333,13 +335,13 @@ class MatchingEngine:
     def end(
         self, resting: RestingOrder, update: TradeUpdate, now: datetime, reason: str
     ) -> Iterator[ExecutionReport]:
-        """End an order that works, and the protective orders that it leaves without use.
+        """End a working order, and the protective orders that it leaves without use.
 
         Args:
             resting: The order.
-            update: What has become of it.
-            now: The present time, UTC.
-            reason: What the report says.
+            update: The order update to report.
+            now: The current time, UTC.
+            reason: Reason in the report.
         """
         order = resting.order
         self._book.remove(order)

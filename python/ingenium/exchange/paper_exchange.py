@@ -1,4 +1,4 @@
-"""The simulated exchange: orders in, bars in, reports out. No I/O and no clock of its own."""
+"""The simulated exchange: takes orders and bars, returns reports. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ _NEW, _ACCEPTED = TradeUpdate.NEW, TradeUpdate.ACCEPTED
 class PaperExchange:
     """Fills orders from bars, by the rules of ``docs/exchange.md``.
 
-    An order that comes at a time t can be filled by bars of its symbol that start at t or later,
-    so never by the bar whose end caused it. Orders of one symbol are matched in the order in
-    which they came. Every report that an order causes is returned by the call that causes it.
+    An order that arrives at a time t can be filled by bars of its symbol that start at t or later,
+    so never by the bar whose end caused it. Orders of one symbol are matched in order of arrival.
+    Every report that an order causes is returned by the call that causes it.
 
     Args:
-        policy: The rules that can be chosen.
-        fees: What a fill costs; nothing when left out.
-        slippage: How far market fills slip; not at all when left out.
-        calendar: When there is trading, for all symbols or by symbol. A symbol without one is
-            traded whenever it has a bar, and its sessions are days in UTC.
-        cash: What the account may spend; ``None`` for no limit.
-        allow_short: Whether the account may sell what it does not hold.
-        on_insufficient_cash: What becomes of an order that the account cannot pay for in full at
-            the price of its fill, or that sells more than is held where that is not allowed:
-            ``"reduce"`` fills what it can pay for, in whole shares for an order of whole shares,
-            and cancels the rest; ``"reject"`` rejects it.
+        policy: The fill policy.
+        fees: The fee model; no fees when omitted.
+        slippage: The slippage model of market fills; no slippage when omitted.
+        calendar: Trading calendar, for all symbols or by symbol. A symbol without one is traded
+            whenever it has a bar, and its sessions are days in UTC.
+        cash: Cash that the account may spend; ``None`` for no limit.
+        allow_short: Whether the account may sell more than it holds.
+        on_insufficient_cash: Treatment of an order that the account cannot pay for in full at the
+            price of its fill, or that sells more than is held where that is not allowed:
+            ``"reduce"`` fills the part it can pay for, in whole shares for an order of whole
+            shares, and cancels the rest; ``"reject"`` rejects the order.
 
     Raises:
-        ConfigError: The cash is negative or no finite number; ``on_insufficient_cash`` is another
-            word.
+        ConfigError: The cash is negative or not a finite number; ``on_insufficient_cash`` is
+            invalid.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class PaperExchange:
         ledger = Ledger(cash, allow_short=allow_short, on_insufficient_cash=on_insufficient_cash)
         self._books = ExchangeBooks(ledger)
         self._book = self._books.working
-        # Looked up for each bar.
+        # Cached, since they are read for each bar.
         self._orders, self._brackets = self._book.orders, self._book.brackets
         self._hours = TradingHours(calendar)
         self._booker = FillBooker(
@@ -87,7 +87,7 @@ class PaperExchange:
 
     @property
     def policy(self) -> FillPolicy:
-        """The rules of filling; another one counts from the next bar on."""
+        """The fill policy; a new one takes effect from the next bar on."""
         return self._booker.policy
 
     @policy.setter
@@ -96,7 +96,7 @@ class PaperExchange:
 
     @property
     def fees(self) -> FeeModel:
-        """What a fill costs."""
+        """The fee model."""
         return self._booker.fees
 
     @fees.setter
@@ -105,7 +105,7 @@ class PaperExchange:
 
     @property
     def slippage(self) -> SlippageModel:
-        """How far market fills slip."""
+        """The slippage model of market fills."""
         return self._booker.slippage
 
     @slippage.setter
@@ -114,27 +114,27 @@ class PaperExchange:
 
     @property
     def notes(self) -> FillCounters:
-        """Counts of what flatters the result, or casts doubt on it."""
+        """Counts of events that flatter the result or make it doubtful."""
         return self._books.notes
 
     @property
     def working(self) -> Sequence[Order]:
-        """The orders that work now, by symbol and in the order in which they came."""
+        """The working orders, by symbol and in order of arrival."""
         book = self._book
         return [resting.order for resting in (*book.working(), *book.protective())]
 
     def order(self, order_id: str) -> Order | None:
-        """Return an order that works or is held; ``None`` when there is none of that id."""
+        """Return a working or held order; ``None`` for an unknown id."""
         found = self._book.get(order_id) or (self._book.leg(order_id) or (None, None))[1]
         return None if found is None else found.order
 
     def left_of(self, order_id: str) -> Decimal:
-        """Return what is left of an order that works or is held; 0 for others."""
+        """Return the leaves quantity of a working or held order; 0 for others."""
         found = self._book.get(order_id) or (self._book.leg(order_id) or (None, None))[1]
         return ZERO if found is None else found.leaves
 
     def why_unknown(self, order_id: str) -> str:
-        """Say why `order` does not know an id."""
+        """Return why `order` does not know an id."""
         return (
             f"order {order_id!r} {'has ended' if self._book.has_seen(order_id) else 'is unknown'}"
         )
@@ -143,24 +143,24 @@ class PaperExchange:
 
     @property
     def is_holding(self) -> bool:
-        """Whether orders wait for `end_instant`."""
+        """Whether orders are waiting for `end_instant`."""
         return self._engine.is_holding
 
     def waiting_symbols(self) -> list[KeysView[str]]:
-        """Return live, read-only views of the symbols whose bars an order waits for.
+        """Return live, read-only views of the symbols for whose bars an order waits.
 
-        With them a backtest asks what `is_waiting` answers, without a call.
+        A backtest uses them to check `is_waiting` without a call.
         """
         return [self._orders.keys(), self._brackets.keys()]
 
     def is_waiting(self, symbol: str, close: str | Bar = "") -> bool:
-        """Keep a symbol's last price, and return whether an order waits for its bars.
+        """Set a symbol's last price, and return whether an order waits for its bars.
 
-        Where none does, the bar need not be parsed and `on_bar` need not be called.
+        If none does, the bar need not be parsed and `on_bar` need not be called.
 
         Args:
-            symbol: The symbol that has a bar.
-            close: Its close as the event writes it, or the bar that holds it.
+            symbol: The symbol of the bar.
+            close: The close in the wire format, or the bar with it.
         """
         self._books.set_close(symbol, close)
         return symbol in self._orders or symbol in self._brackets
@@ -169,7 +169,7 @@ class PaperExchange:
         """Set the last closes of several symbols, as `is_waiting` does for one.
 
         Args:
-            closes: By symbol, the close as the event writes it, or the bar that holds it.
+            closes: By symbol, the close in the wire format, or the bar with it.
         """
         self._books.set_closes(closes)
 
@@ -178,20 +178,20 @@ class PaperExchange:
 
         Args:
             bar: The bar.
-            knows_instants: Whether `end_instant` is called once all bars of an instant are here,
-                where `is_holding` asks for it.
+            knows_instants: Whether the caller calls `end_instant` after all bars of an instant if
+                `is_holding` is set.
 
         Returns:
-            Fills, and what ended without being filled: what happens at the open first, and else in
-            the order in which the orders came.
+            Fills, and orders ended without a fill: those at the open first, the others in order of
+            arrival.
 
         Raises:
-            DecodeError: A number of the bar cannot be read exactly; no order has been touched.
+            DecodeError: A number of the bar cannot be parsed exactly; no order has changed.
         """
         return self._engine.on_bar(bar, knows_instants=knows_instants)
 
     def end_instant(self) -> list[ExecutionReport]:
-        """Work the orders that waited for what else happens at their instant.
+        """Process the orders that waited for the other fills of their instant.
 
         Returns:
             Fills, as far as cash and shares allow them now, and rejections.
@@ -201,16 +201,16 @@ class PaperExchange:
     # Requests.
 
     def submit(self, order: Order, now: datetime) -> list[ExecutionReport]:
-        """Take an order.
+        """Submit an order.
 
-        An order whose id has been here before is passed over: it was sent again.
+        An order with a known id is ignored: it was sent again.
 
         Args:
-            order: The order; it has an id.
-            now: When it comes, UTC.
+            order: The order, with an id.
+            now: Time of arrival, UTC.
 
         Returns:
-            That it works, waits for its exchange to open, or is rejected and why.
+            A report that the order works, waits for its exchange to open, or is rejected and why.
         """
         if not self._book.is_new(order.id):
             self._books.notes.repeated_orders += 1
@@ -235,15 +235,15 @@ class PaperExchange:
     def submit_late(
         self, order: Order, time: datetime, bars: Sequence[Bar]
     ) -> list[ExecutionReport]:
-        """Take an order that comes after bars which may fill it.
+        """Submit an order that arrives after bars that may fill it.
 
         Args:
-            order: The order; it has an id.
-            time: When it counts as come, UTC.
-            bars: Those of its symbol that are kept, in the order of time.
+            order: The order, with an id.
+            time: Effective time of arrival, UTC.
+            bars: The retained bars of its symbol, in time order.
 
         Returns:
-            What `submit` returns at that time, and what the bars since then do to the order.
+            The reports of `submit` at that time, and those caused by the bars since then.
         """
         symbol = order.symbol
         last = self._books.closes.get(symbol)
@@ -264,12 +264,12 @@ class PaperExchange:
         """Cancel an order.
 
         Args:
-            order_id: Its id.
-            now: The present time, UTC.
-            reason: What the report says.
+            order_id: Id of the order.
+            now: The current time, UTC.
+            reason: Reason in the report.
 
         Returns:
-            That it is canceled; nothing when no such order works.
+            A report that the order is canceled; nothing when no such order works.
         """
         resting = self._book.get(order_id)
         if resting is not None:
@@ -283,19 +283,19 @@ class PaperExchange:
         return [report, *self._protection.tidy(bracket, now)]
 
     def replace(self, order_id: str, order: Order, now: datetime) -> list[ExecutionReport]:
-        """Put an order in the place of one that works, as if it had come now.
+        """Replace a working order, as if the new one had arrived now.
 
-        It keeps what was filled, and what a trailing stop has seen. Its quantity is the one in
-        all. A protective order may only change its prices.
+        The new order keeps the filled quantity, and the best price of a trailing stop. Its quantity
+        is the total, including the filled part. A protective order may only change its prices.
 
         Args:
             order_id: Id of the order to replace.
-            order: The one that takes its place; it has an id of its own.
-            now: The present time, UTC.
+            order: The replacement, with its own id.
+            now: The current time, UTC.
 
         Returns:
-            That the one is replaced and the other works, or that the other is rejected and why:
-            the one works on then.
+            Reports that the old order is replaced and the new one works, or that the new one is
+            rejected and why; the old one then keeps working.
         """
         if not self._book.is_new(order.id):
             self._books.notes.repeated_orders += 1
@@ -330,45 +330,45 @@ class PaperExchange:
         return [ExecutionReport(order, TradeUpdate.REJECTED, now, reason=reason)]
 
     def postpone(self, order_id: str, time: datetime) -> bool:
-        """Let an order count as come at a time, if that is later; return whether it works."""
+        """Move an order's effective time of arrival to a later time; return whether it works."""
         resting = self._book.get(order_id)
         if resting is not None:
             resting.submitted = max(resting.submitted, time)
         return resting is not None
 
-    # Saving; `ExchangeSnapshot` names the rows.
+    # Persistence; `ExchangeSnapshot` documents the rows.
 
     def state_rows(self) -> dict[str, bytes]:
-        """Return all that this exchange must remember, as small rows of JSON by key."""
+        """Return the complete state of the exchange, as small JSON rows by key."""
         return self._snapshot.state_rows()
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time.
 
-        It costs as much as the symbols that had a bar or a request since.
+        The cost is proportional to the symbols that had a bar or a request since.
 
         Returns:
-            Rows by key; ``None`` for one that is to be deleted.
+            Rows by key; ``None`` for a row to delete.
         """
         return self._snapshot.changed_rows()
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `state_rows` returned, on an exchange that has handled nothing.
+        """Restore the result of `state_rows` into an exchange that has handled nothing.
 
         Raises:
-            ComponentError: A row has no place here, or cannot be read; the exchange is not new, or
-                was not made with the same limits on cash and shorts.
+            ComponentError: A row is unknown or unreadable; the exchange is not new, or has other
+                limits on cash and shorts.
         """
         self._snapshot.restore_rows(rows)
 
     def take_log(self) -> list[LogRow]:
-        """Return ids that have been here first since the last call, of kind ``seen``."""
+        """Return the order ids first seen since the last call, as rows of kind ``seen``."""
         return self._snapshot.take_log()
 
     def restore_log(self, rows: Iterable[LogRow]) -> None:
-        """Take back rows of `take_log`; all, or the newest.
+        """Restore rows of `take_log`; all, or the newest.
 
-        An order that is older than those counts as unknown from then on.
+        Older orders count as unknown from then on.
 
         Raises:
             ComponentError: A row is of another kind.
@@ -381,7 +381,7 @@ class PaperExchange:
         last: str | None,
         working: Iterator[RestingOrder] | None = None,
     ) -> str:
-        """Say why the account may not send an order; empty when it may."""
+        """Return why the account may not send an order; empty when it may."""
         if self._books.ledger.forbids_nothing:
             return ""
         price = expected_price(resting.order, last_price(last))

@@ -1,4 +1,4 @@
-"""Fills and ends the protective orders of brackets on the simulated exchange."""
+"""Filling and ending of protective orders on the simulated exchange."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProtectiveOrders:
     """Take-profits and stop-losses: bars fill them, and a closed position ends them.
 
     Args:
-        books: Has the brackets and the positions that they protect.
+        books: The books with the brackets and the positions that they protect.
         booker: Books their fills.
     """
 
@@ -38,13 +38,13 @@ class ProtectiveOrders:
         self._books = books
         self._booker = booker
         self._book = books.working
-        # Looked up for each bar.
+        # Cached, since they are read for each bar.
         self._brackets = books.working.brackets
 
     def enter(
         self, order: Order, quantity: Decimal, bar: ExactBar, match: Match, now: datetime
     ) -> Iterator[ExecutionReport]:
-        """Let the protective orders of an order go live for what it has filled."""
+        """Activate the protective orders of an order for the quantity it has filled."""
         bracket = self._book.bracket(order)
         if bracket is None:
             return
@@ -56,7 +56,7 @@ class ProtectiveOrders:
     def protect_at_open(
         self, symbol: str, bar: ExactBar, hours: BarHours
     ) -> Iterator[ExecutionReport]:
-        """Fill the protective orders that the open of a bar reaches: that comes before all else."""
+        """Fill the protective orders reached at the open of a bar, before anything within it."""
         position = self._books.positions.get(symbol, ZERO)
         for bracket in list(self._brackets[symbol].values()):
             if not bracket.exposure:
@@ -69,11 +69,11 @@ class ProtectiveOrders:
                 yield from self._exit(bracket, found[0], bar, found[1])
 
     def is_concerned(self, symbol: str, bar: ExactBar) -> bool:
-        """Whether a bar does anything to protective orders after its open."""
+        """Return whether a bar may affect protective orders after its open."""
         return any(each.is_concerned(bar) for each in self._brackets[symbol].values())
 
     def protect(self, symbol: str, bar: ExactBar, hours: BarHours) -> Iterator[ExecutionReport]:
-        """Fill the protective orders of a symbol, and end those that have nothing to protect."""
+        """Fill the protective orders of a symbol, and end those with nothing to protect."""
         position = self._books.positions.get(symbol, ZERO)
         for bracket in list(self._brackets[symbol].values()):
             position = bracket.limit_to(position)
@@ -95,19 +95,19 @@ class ProtectiveOrders:
     def protect_before(
         self, resting: RestingOrder, match: Match, bar: ExactBar, hours: BarHours
     ) -> tuple[Match, list[ExecutionReport]]:
-        """Fill the protective orders that act before an order that closes the same position.
+        """Fill the protective orders that precede an order that closes the same position.
 
-        Where it depends on the way of the price, they act if that is the worse for the owner.
+        If the sequence depends on the price path, they go first if that is worse for the owner.
 
         Args:
             resting: The order.
-            match: Where it is filled within the bar.
+            match: Its match within the bar.
             bar: The bar.
-            hours: Of the bar.
+            hours: Hours of the bar.
 
         Returns:
-            The match of the order, ambiguous where the protective orders might have come first;
-            and what they have done.
+            The match of the order, ambiguous if the protective orders might have come first; and
+            the reports of the protective orders.
         """
         order, reports = resting.order, list[ExecutionReport]()
         position = self._books.positions.get(order.symbol, ZERO)
@@ -128,10 +128,12 @@ class ProtectiveOrders:
                 reports += self._act(bracket, bar)
                 continue
             if is_first is False:
-                # It may be the stop of two orders that the bar reaches, and the target came first.
+                # The exit may be the stop of a bar that reaches both legs, with the target first on
+                # another path.
                 match = replace(match, is_ambiguous=match.is_ambiguous or other.is_ambiguous)
                 continue
-            # An order that may only close would find nothing left; any other opens a position.
+            # An order that may only close would have nothing left to close; any other opens a
+            # position.
             beside = match.price if self._books.ledger.lacks_shares(order) else bar.close
             if other.price < beside if order.side is Side.SELL else other.price > beside:
                 reports += self._act(bracket, bar, is_ambiguous=True)
@@ -151,7 +153,7 @@ class ProtectiveOrders:
         report = self._booker.book(leg, bar, match, quantity, price, fee)
         bracket.reduce(quantity, by=leg)
         if bracket.is_entry_working and not leg.leaves:
-            # More of the entry may come, and this order protects it too.
+            # The entry may fill further, and this order protects those shares too.
             report = replace(report, update=_PARTIAL_FILL)
         yield report
         if not leg.leaves and not bracket.is_entry_working:
@@ -164,7 +166,7 @@ class ProtectiveOrders:
         now: datetime,
         reason: str = "the other order of its bracket was filled",
     ) -> Iterator[ExecutionReport]:
-        """End the protective orders of a bracket that has nothing left to protect."""
+        """End the protective orders of a bracket with nothing left to protect."""
         if bracket.legs and (bracket.is_entry_working or bracket.exposure):
             return
         if not bracket.is_entered:
@@ -174,7 +176,7 @@ class ProtectiveOrders:
         self._book.remove_bracket(bracket)
 
     def end_entry(self, entry: Order, now: datetime) -> Iterator[ExecutionReport]:
-        """End the protective orders of an entry that works no more, unless they protect shares."""
+        """End the protective orders of an entry that has ended, unless they protect shares."""
         bracket = self._book.bracket(entry)
         if bracket is not None:
             bracket.is_entry_working = False

@@ -1,4 +1,4 @@
-"""Orders in the place of others: what may change, and what is kept."""
+"""Order replacement: which fields may change, and which state is kept."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["replaced_leg", "replaced_order"]
 def replaced_order(
     old: RestingOrder, order: Order, now: datetime, close: str | None
 ) -> tuple[RestingOrder, str]:
-    """Make the resting order that takes the place of another.
+    """Return the resting order that replaces another.
 
     Args:
-        old: The one that works.
-        order: What takes its place.
-        now: The present time, UTC.
-        close: Last close of the symbol, as its event writes it.
+        old: The working order.
+        order: The replacement.
+        now: The current time, UTC.
+        close: Last close of the symbol, in the wire format.
 
     Returns:
-        The new one, and why it cannot be; empty when it can.
+        The new order, and the reason to reject it; empty when it is valid.
     """
     new = _successor(old, order, now)
     if new.leaves <= 0:
@@ -50,14 +50,14 @@ def replaced_leg(
     is_live: bool,
     others: Iterable[RestingOrder] = (),
 ) -> tuple[RestingOrder, str]:
-    """Make the protective order that takes the place of another; see `replaced_order`.
+    """Return the protective order that replaces another; see `replaced_order`.
 
     Args:
-        old: The one that works or is held.
-        order: What takes its place.
-        now: The present time, UTC.
-        close: Last close of the symbol, as its event writes it.
-        is_live: Whether there is something to protect; before that, any stop will do.
+        old: The working or held order.
+        order: The replacement.
+        now: The current time, UTC.
+        close: Last close of the symbol, in the wire format.
+        is_live: Whether there are shares to protect; before that, any stop is valid.
         others: The other protective order of its bracket, if there is one.
     """
     new = _successor(old, order, now)
@@ -87,7 +87,7 @@ def _successor(old: RestingOrder, order: Order, now: datetime) -> RestingOrder:
 
 
 def _crossed(order: Order, other: Order) -> str:
-    """Say that take-profit and stop-loss would be on the wrong sides of each other."""
+    """Return the error of a take-profit and a stop-loss on the wrong sides of each other."""
     profit, loss = (order, other) if order.type is OrderType.LIMIT else (other, order)
     target, stop = profit.limit_price, loss.stop_price
     if target is None or stop is None:

@@ -1,4 +1,4 @@
-"""An order on the exchange while it works."""
+"""Resting orders: orders on the exchange while they work."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _ONE = Decimal(1)
 
 @dataclass(slots=True)
 class RestingOrder:
-    """An order and what the exchange remembers of it from bar to bar.
+    """An order, and its state from bar to bar.
 
     Attributes:
         order: The order.
-        submitted: When it came, UTC; only bars that start then or later can fill it.
+        submitted: Time of arrival, UTC; only bars that start then or later can fill the order.
         leaves: Quantity still to be filled.
         filled: Quantity filled so far.
-        value: Quantity times price of what is filled, which fees may depend on.
-        step: The smallest quantity that it is filled in: one share for an order of whole shares,
-            0.1 for one with a decimal.
-        stop: The price that triggers it, moving for a trailing stop; ``None`` where it has none,
-            or has not seen the price that it trails.
+        value: Quantity times price of all fills so far, on which fees may depend.
+        step: Fills are multiples of it: one share for an order of whole shares, 0.1 for a quantity
+            with one decimal.
+        stop: Trigger price, moving for a trailing stop; ``None`` without one, or before the first
+            price that it trails.
         best: The most favourable price that a trailing stop has seen.
         is_triggered: Whether a stop order has been triggered, by this bar or an earlier one.
-        is_announced: Whether it has been reported as new; one that came while its exchange was
-            closed is not until that opens.
-        session: The session that it is for; ``None`` for any, and before that is known.
-        opening: How much of it was not there to close a position when it came.
-        expected_price: At which it was expected to be filled when it came.
-        number: Place among all that came; 0 for a protective order.
+        is_announced: Whether the order has been reported as new; an order that arrives while its
+            exchange is closed is reported when it opens.
+        session: The session of the order; ``None`` for any, and before it is known.
+        opening: Quantity that would open rather than close a position, as of arrival.
+        expected_price: Expected fill price, as of arrival.
+        number: Sequence number among all orders; 0 for a protective order.
     """
 
     order: Order
@@ -59,7 +59,7 @@ class RestingOrder:
         self.stop = self.order.stop_price
         self.step = _ONE
         if str(self.order.quantity).isdigit():
-            return  # as most are
+            return  # the common case
         exponent = self.order.quantity.normalize(EXACT).as_tuple().exponent
         self.step = Decimal(1).scaleb(min(exponent, 0) if isinstance(exponent, int) else 0)
 

@@ -1,4 +1,4 @@
-"""How far a fill at the market slips against the owner of the order."""
+"""Slippage models of market fills, always against the owner of the order."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _FURTHER_DECIMALS = 4
 
 
 class SlippageModel(ABC):
-    """Says how far a price slips."""
+    """Computes the slippage of a price."""
 
     @abstractmethod
     def distance(self, price: Decimal, quantity: Decimal, volume: Decimal) -> Decimal:
         """Return how far the price slips, zero or more, in the instrument's currency.
 
         Args:
-            price: Before slippage.
-            quantity: Of the fill, in shares or units.
-            volume: Of the bar, in shares or units; zero when unknown.
+            price: Price before slippage.
+            quantity: Quantity of the fill, in shares or units.
+            volume: Volume of the bar, in shares or units; zero when unknown.
         """
 
 
@@ -51,8 +51,8 @@ class SlippageTicks(SlippageModel):
     """A number of ticks.
 
     Attributes:
-        ticks: How many.
-        tick_size: In the instrument's currency.
+        ticks: Number of ticks.
+        tick_size: Size of a tick, in the instrument's currency.
     """
 
     ticks: int
@@ -69,7 +69,7 @@ class SlippageTicks(SlippageModel):
 
 @dataclass(frozen=True, slots=True)
 class SlippageBasisPoints(SlippageModel):
-    """A part of the price.
+    """A fraction of the price.
 
     Attributes:
         rate: In hundredths of a percent of the price: ``Decimal(5)`` is 0.05 %.
@@ -87,13 +87,13 @@ class SlippageBasisPoints(SlippageModel):
 
 @dataclass(frozen=True, slots=True)
 class SlippageVolumeShare(SlippageModel):
-    """Grows with the square of the part of the bar's volume that the fill takes.
+    """Grows with the square of the fill's share of the bar's volume.
 
     The form of Zipline's ``VolumeShareSlippage``: ``price * impact * share ** 2``.
 
     Attributes:
-        impact: Part of the price that taking the whole volume would move.
-        unknown_share: The share that is assumed where the volume is unknown.
+        impact: Slippage for taking the whole volume, as a fraction of the price.
+        unknown_share: The share assumed when the volume is unknown.
     """
 
     impact: Decimal = Decimal("0.1")
@@ -106,7 +106,8 @@ class SlippageVolumeShare(SlippageModel):
     def distance(self, price: Decimal, quantity: Decimal, volume: Decimal) -> Decimal:
         """Return price times impact times the square of the share.
 
-        Rounded up to four decimals more than the price has, since a share may have no end.
+        Rounded up to four decimals more than the price has, since a share may be a non-terminating
+        decimal.
         """
         share = QUOTIENT.divide(quantity, volume) if volume > 0 else self.unknown_share
         moved = QUOTIENT.multiply(self.impact, QUOTIENT.multiply(share, share))
@@ -117,13 +118,13 @@ class SlippageVolumeShare(SlippageModel):
 def slipped(price: Decimal, side: Side, distance: Decimal) -> Decimal:
     """Return a price after slippage against the owner.
 
-    It never has more than 18 decimals, rounded against the owner, and a sell never slips below
+    The result has at most 18 decimals, rounded against the owner, and a sell never slips below
     zero.
 
     Args:
-        price: Before slippage.
-        side: Of the order.
-        distance: How far it slips, zero or more.
+        price: Price before slippage.
+        side: Side of the order.
+        distance: Slippage, zero or more.
     """
     if not distance:
         return price

@@ -1,4 +1,4 @@
-"""How the books of a simulated exchange are saved and restored."""
+"""Persistence of the books of a simulated exchange."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CURE = "start it with the arguments that it was saved with, or with an empty st
 
 
 class _Resting(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What is saved of a `RestingOrder`."""
+    """The saved state of a `RestingOrder`."""
 
     order: Order
     submitted: datetime
@@ -54,7 +54,7 @@ class _Resting(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
 
 
 class _Bracket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What is saved of a `Bracket`."""
+    """The saved state of a `Bracket`."""
 
     entry: Order
     legs: list[_Resting]
@@ -72,7 +72,7 @@ class _Bracket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
         return cls(bracket.entry, legs, working, is_sure, is_over, bracket.number, at)
 
     def make(self) -> Bracket:
-        bracket = Bracket(self.entry, _NEVER)  # the time is that of the legs
+        bracket = Bracket(self.entry, _NEVER)  # the legs have the actual time
         bracket.restore(
             [leg.make() for leg in self.legs],
             (self.entered_at, self.is_sure, self.is_over),
@@ -83,7 +83,7 @@ class _Bracket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
 
 
 class _Exchange(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What is saved of an exchange as a whole."""
+    """The saved state of the exchange as a whole."""
 
     added: int
     notes: FillCounters
@@ -93,21 +93,21 @@ class _Exchange(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
 class ExchangeSnapshot:
     """Saves and restores the books of an exchange, as rows and a log.
 
-    Its rows:
+    The rows:
 
     - ``exchange``: the notes, and counts.
-    - ``order/<id>``: a working order with all that was seen and filled, and its place.
+    - ``order/<id>``: a working order with its fills, state and sequence number.
     - ``bracket/<id of the entry>``: the protective orders of an order.
-    - ``close/<symbol>``, ``position/<symbol>``: the last close, and what is held.
-    - ``bar/<symbol>``: end and length of the last bar that was matched.
-    - ``ledger/account``, ``ledger/holding/<symbol>``: cash and shares, where they are limited.
+    - ``close/<symbol>``, ``position/<symbol>``: the last close, and the position.
+    - ``bar/<symbol>``: end and length of the last matched bar.
+    - ``ledger/account``, ``ledger/holding/<symbol>``: cash and shares, if they are limited.
 
-    Its log has one kind, ``seen``: ids of orders that have been here, so that one that comes again
-    is known. Policy, fees, slippage and calendars are no part of it: they are arguments, and are
-    to be the same when it goes on.
+    The log has one kind, ``seen``: known order ids, by which repeated orders are recognized.
+    Policy, fees, slippage and calendars are not saved: they are arguments, and must be the same
+    after a restart.
 
     Args:
-        books: What is saved.
+        books: The books to save.
     """
 
     def __init__(self, books: ExchangeBooks) -> None:
@@ -115,25 +115,25 @@ class ExchangeSnapshot:
         self._watch = RowWatch(self)
 
     def state_rows(self) -> dict[str, bytes]:
-        """Return all that this exchange must remember, as small rows of JSON by key."""
+        """Return the complete state of the exchange, as small JSON rows by key."""
         return self._watch.rows()
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time.
 
-        It costs as much as the symbols that had a bar or a request since.
+        The cost is proportional to the symbols that had a bar or a request since.
 
         Returns:
-            Rows by key; ``None`` for one that is to be deleted.
+            Rows by key; ``None`` for a row to delete.
         """
         return self._watch.changes()
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `state_rows` returned, on an exchange that has handled nothing.
+        """Restore the result of `state_rows` into an exchange that has handled nothing.
 
         Raises:
-            ComponentError: A row has no place here, or cannot be read; the exchange is not new, or
-                was not made with the same limits on cash and shorts.
+            ComponentError: A row is unknown or unreadable; the exchange is not new, or has other
+                limits on cash and shorts.
         """
         books, book = self._books, self._books.working
         if books.closes or book.added:
@@ -170,13 +170,13 @@ class ExchangeSnapshot:
         self.changed_rows()
 
     def take_log(self) -> list[LogRow]:
-        """Return ids that have been here first since the last call, of kind ``seen``."""
+        """Return the order ids first seen since the last call, as rows of kind ``seen``."""
         return [("seen", order_id, b"{}") for order_id in self._books.working.take_known()]
 
     def restore_log(self, rows: Iterable[LogRow]) -> None:
-        """Take back rows of `take_log`; all, or the newest.
+        """Restore rows of `take_log`; all, or the newest.
 
-        An order that is older than those counts as unknown from then on.
+        Older orders count as unknown from then on.
 
         Raises:
             ComponentError: A row is of another kind.
@@ -191,15 +191,15 @@ class ExchangeSnapshot:
             ids.append(order_id)
         self._books.working.restore_known(ids)
 
-    # What follows is for `RowWatch`.
+    # The interface for `RowWatch`.
 
     def sections(self) -> Iterable[str]:
-        """Return the sections of its rows: the symbols, and ``""`` for the whole."""
-        # Before a symbol has had data, no order of it is taken.
+        """Return the row sections: the symbols, and ``""`` for the exchange itself."""
+        # No order is accepted before its symbol has had data.
         return ["", *self._books.closes]
 
     def rows_of(self, section: str) -> dict[str, bytes]:
-        """Return the present rows of a section."""
+        """Return the current rows of a section."""
         books, book, ledger = self._books, self._books.working, self._books.ledger
         rows: dict[str, bytes] = {}
         if not section:
@@ -224,7 +224,7 @@ class ExchangeSnapshot:
         return rows
 
     def take_touched(self) -> Iterable[str] | None:
-        """Return the sections that may have changed since the last call; see `Watched`."""
+        """Return the sections that may have changed since the last call; see `SectionedRows`."""
         book = self._books.working
         touched, book.touched = book.touched, set()
         return None if touched is None else touched | {""}

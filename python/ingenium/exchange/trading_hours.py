@@ -1,4 +1,4 @@
-"""When an order may be filled: sessions, and what each time in force makes of them."""
+"""Trading hours: sessions, and the effect of each time in force."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingenium.trading import Bar, Order
 __all__ = ["BarHours", "TradingHours", "Eligibility", "expiry", "why_expired"]
 
 _SHORTEST_DAY = timedelta(hours=23)
-"""A day on which clocks go forward."""
+"""The length of a day on which clocks go forward."""
 _UTC_DAYS = AlwaysOpen()
 _EXPIRED = {
     TimeInForce.DAY: "day: the session is over",
@@ -28,30 +28,30 @@ _OPG, _CLS, _DAY_ORDER = TimeInForce.OPG, TimeInForce.CLS, TimeInForce.DAY
 
 
 class Eligibility(Enum):
-    """What a bar is to an order."""
+    """The eligibility of an order for a bar."""
 
     SLEEP = auto()
-    """It cannot fill the order."""
+    """The bar cannot fill the order."""
     WORK = auto()
-    """It can."""
+    """The bar can fill the order."""
     LAST = auto()
-    """It can, and what it leaves expires."""
+    """The bar can fill the order, and the rest expires."""
     OVER = auto()
-    """The order had expired when it began."""
+    """The order had expired when the bar began."""
 
 
 _SLEEP, _WORK = Eligibility.SLEEP, Eligibility.WORK
 
 
 class BarHours(msgspec.Struct, frozen=True, gc=False):
-    """Where a bar lies in the hours of its exchange.
+    """The position of a bar in the hours of its exchange.
 
     Attributes:
         start: Start of the bar, UTC.
-        end: Its end.
-        session: The session that it lies in, or that follows.
-        is_regular: Whether it starts within regular hours.
-        is_whole: Whether it is a session, or several, by itself.
+        end: End of the bar, UTC.
+        session: The session that contains the bar, or the next one.
+        is_regular: Whether the bar starts within regular hours.
+        is_whole: Whether the bar is one or more whole sessions.
     """
 
     start: datetime
@@ -61,18 +61,18 @@ class BarHours(msgspec.Struct, frozen=True, gc=False):
     is_whole: bool
 
     def admits(self, order: Order) -> bool:
-        """Whether an order is awake in these hours."""
+        """Return whether an order may be filled in these hours."""
         return self.is_regular or order.extended_hours
 
 
 class TradingHours:
-    """Holds bars and orders against calendars.
+    """Decides from calendars which bars may fill which orders.
 
-    Without a calendar the bars say when there is trading: each is in regular hours, and an
-    order's session is the day in UTC of the first bar that could fill it.
+    Without a calendar the bars define the trading hours: each is in regular hours, and an order's
+    session is the UTC day of the first bar that could fill it.
 
     Args:
-        calendar: That of all symbols, or one for each; a symbol without one follows its bars.
+        calendar: One for all symbols, or one for each; a symbol without one follows its bars.
     """
 
     def __init__(self, calendar: Calendar | Mapping[str, Calendar] | None) -> None:
@@ -81,7 +81,7 @@ class TradingHours:
         self._last: dict[str, Session] = {}
 
     def of(self, bar: Bar) -> BarHours:
-        """Say where a bar lies; one of a day or more is a whole session."""
+        """Return the hours of a bar; a bar of a day or more is a whole session."""
         start, end = bar.start, bar.end
         if bar.period >= _SHORTEST_DAY:
             return BarHours(start, end, Session(start, end, end), True, True)
@@ -92,16 +92,16 @@ class TradingHours:
         return BarHours(start, end, session, session.open <= start, False)
 
     def is_open(self, order: Order, time: datetime) -> bool:
-        """Whether an order is awake at a time."""
+        """Return whether an order may be filled at a time."""
         calendar = self._calendar(order.symbol)
         return calendar is None or order.extended_hours or calendar.session(time).open <= time
 
     def turn(self, resting: RestingOrder, hours: BarHours) -> Eligibility:
-        """Say what a bar is to an order.
+        """Return the eligibility of an order for a bar.
 
         Args:
-            resting: The order; takes note of the session that it belongs to.
-            hours: Of the bar, which starts when the order has come or later.
+            resting: The order; its session is set once known.
+            hours: Hours of the bar, which starts when the order arrives or later.
         """
         order = resting.order
         time_in_force = order.time_in_force
@@ -129,16 +129,16 @@ class TradingHours:
         return Eligibility.LAST if is_last else _WORK
 
     def _session_of(self, resting: RestingOrder, hours: BarHours) -> Session | None:
-        """Return the session that an order is for, at the first bar that could be part of it."""
+        """Return the session of an order, at the first bar that could be part of it."""
         order, submitted = resting.order, resting.submitted
         is_opening = order.time_in_force is _OPG
         calendar = self._calendar(order.symbol)
         if hours.is_whole:
-            # A session of the calendar that passed without a bar was the one that it was for.
+            # If a session of the calendar passed without a bar, that was the order's session.
             due = None if calendar is None else _opening_after(calendar, submitted)
             return due if due is not None and hours.start >= _end(order, due) else hours.session
         if calendar is None:
-            # An opening that has begun is missed, and the next one is that of a later day.
+            # An opening that has begun is missed; the next one is on a later day.
             return None if is_opening and hours.session.open < submitted else hours.session
         if not is_opening:
             extended = order.extended_hours and order.time_in_force is _DAY_ORDER
@@ -150,12 +150,12 @@ class TradingHours:
 
 
 def expiry(resting: RestingOrder) -> datetime | None:
-    """Return when an order ends with its session, once that is known."""
+    """Return when an order expires with its session; ``None`` before the session is known."""
     return None if resting.session is None else _end(resting.order, resting.session)
 
 
 def why_expired(order: Order) -> str:
-    """Say why an order has ended with its session."""
+    """Return why an order has expired with its session."""
     return _EXPIRED[order.time_in_force]
 
 

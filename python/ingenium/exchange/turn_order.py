@@ -1,4 +1,4 @@
-"""The orders whose turn a bar is, and in which order they are matched."""
+"""Sequence in which the eligible orders of a bar are matched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["OrderTurn", "in_order"]
 
 
 class OrderTurn(msgspec.Struct, frozen=True, gc=False):
-    """An order whose turn it is, and what a bar is to it."""
+    """An eligible order, with its match against a bar."""
 
     resting: RestingOrder
     bar: ExactBar
@@ -26,10 +26,10 @@ class OrderTurn(msgspec.Struct, frozen=True, gc=False):
 
 
 def in_order(turns: list[OrderTurn]) -> tuple[list[OrderTurn], list[OrderTurn]]:
-    """Return the orders up to the last that is filled at the open, and those that come later.
+    """Split orders into those up to the last filled at the open, and later ones.
 
-    What is filled within the bar comes later: the nearer price first where the price falls or rises
-    to both. Else the orders stay as they came.
+    Orders filled within the bar come later: the nearer price first if the price falls or rises to
+    both. Otherwise the order of arrival is kept.
     """
     if len(turns) < 2:
         is_within = any(each.match is not None and not each.match.at_open for each in turns)

@@ -1,4 +1,4 @@
-"""Which orders the exchange takes, and why it does not take the others."""
+"""Validation of orders, with the reason of each rejection."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ingenium.trading.numbers import parse_price
 
 __all__ = ["expected_price", "last_price", "objection", "wrong_side"]
 
-# Tuples, as the hash of a member is slow.
+# Tuples, since hashing an enum member is slow.
 _ONCE = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS)
 _MARKETABLE = (OrderType.MARKET, OrderType.LIMIT)
 
 
 def last_price(close: str | None) -> Decimal | None:
-    """Read the last price of a symbol; ``None`` when there is none that can be read."""
+    """Parse the last price of a symbol; ``None`` if missing or unreadable."""
     if not close:
         return None
     try:
@@ -28,13 +28,12 @@ def last_price(close: str | None) -> Decimal | None:
 
 
 def objection(order: Order, close: str | None, *, check_stop: bool = True) -> str:
-    """Say why an order is not taken; empty when it is.
+    """Return why an order is rejected; empty when it is accepted.
 
     Args:
         order: The order.
-        close: The last close of its symbol, as its event writes it; ``None`` when the symbol has
-            had no data.
-        check_stop: Whether to look on which side of that its stop is.
+        close: Last close of its symbol, in the wire format; ``None`` before its first data.
+        check_stop: Whether to check on which side of that close its stop is.
     """
     if not order.id:
         return "order Id is missing: executions could not name it"
@@ -54,7 +53,7 @@ def objection(order: Order, close: str | None, *, check_stop: bool = True) -> st
 
 
 def expected_price(order: Order, last: Decimal | None) -> Decimal:
-    """Return the price at which an order is expected to be filled, or a worse one.
+    """Return the expected fill price of an order, or a worse one.
 
     Args:
         order: The order.
@@ -64,11 +63,11 @@ def expected_price(order: Order, last: Decimal | None) -> Decimal:
 
 
 def wrong_side(order: Order, stop: Decimal | None, price: Decimal | None) -> str:
-    """Say that a stop is on the wrong side of a price; empty when it is not.
+    """Return the error of a stop on the wrong side of a price; empty when it is valid.
 
     Args:
-        order: Whose stop it is.
-        stop: The price that triggers.
+        order: The order with the stop.
+        stop: The trigger price.
         price: Last price of the symbol.
     """
     if stop is None or price is None:

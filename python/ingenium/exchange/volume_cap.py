@@ -1,4 +1,4 @@
-"""How much of an order a bar can fill."""
+"""The volume cap on fills."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["fillable"]
 def fillable(
     resting: RestingOrder, bar: ExactBar, policy: FillPolicy, notes: FillCounters
 ) -> Decimal:
-    """Return how much of an order a bar can fill: at most what the volume cap allows.
+    """Return the quantity of an order that a bar can fill, limited by the volume cap.
 
     Args:
         resting: The order.
         bar: The bar.
-        policy: Has the cap.
-        notes: Where a cap that held, or could not, is counted.
+        policy: The fill policy with the cap.
+        notes: Counts caps that limited a fill, or could not be applied.
     """
     if policy.volume_cap is None:
         return resting.leaves

@@ -1,4 +1,4 @@
-"""The orders that work on the exchange, and where to find each."""
+"""Working orders and brackets of the exchange, with lookup by id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["WorkingBook"]
 
 
 class WorkingBook:
-    """Working orders and brackets by symbol, each in the order in which they came.
+    """Working orders and brackets by symbol, each in order of arrival.
 
     Attributes:
         orders: Working orders by symbol and id, without protective ones.
@@ -26,20 +26,20 @@ class WorkingBook:
         self._bracket_of_leg: dict[str, Bracket] = {}
         self._known: set[str] = set()
         self.added = 0
-        """How many orders and brackets have ever been put in."""
-        # For those who save the book; nobody does in a backtest.
+        """Number of orders and brackets ever added."""
+        # Tracked only when the book is saved, which a backtest never does.
         self.touched: set[str] | None = None
         self._log: list[str] | None = None
 
     def is_new(self, order_id: str) -> bool:
-        """Take note of an id, and say whether it has not been here before."""
+        """Record an order id, and return whether it is new."""
         if order_id and order_id in self._known:
             return False
         self._know(order_id)
         return True
 
     def has_seen(self, order_id: str) -> bool:
-        """Whether an order of that id has ever been here."""
+        """Return whether an order with this id was ever received."""
         return order_id in self._known
 
     def working(self) -> Iterator[RestingOrder]:
@@ -48,18 +48,18 @@ class WorkingBook:
             yield from orders.values()
 
     def protective(self) -> Iterator[RestingOrder]:
-        """Return the protective orders of all symbols that have something to protect."""
+        """Return the protective orders of all symbols that protect shares."""
         for brackets in self.brackets.values():
             for bracket in brackets.values():
                 yield from (leg for leg in bracket.legs if leg.leaves)
 
     def get(self, order_id: str) -> RestingOrder | None:
-        """Return a working order that is no protective one."""
+        """Return a working order, unless it is a protective one."""
         symbol = self._symbols.get(order_id)
         return None if symbol is None else self.orders[symbol][order_id]
 
     def leg(self, order_id: str) -> tuple[Bracket, RestingOrder] | None:
-        """Return a protective order that works or is held, and its bracket."""
+        """Return a working or held protective order, and its bracket."""
         bracket = self._bracket_of_leg.get(order_id)
         if bracket is None:
             return None
@@ -74,13 +74,13 @@ class WorkingBook:
         return None if brackets is None else brackets.get(order.id)
 
     def add(self, resting: RestingOrder) -> None:
-        """Put an order behind the others of its symbol."""
+        """Append an order to those of its symbol, with a new sequence number."""
         self.added += 1
         resting.number = self.added
         self.put(resting)
 
     def add_bracket(self, bracket: Bracket) -> None:
-        """Put a bracket behind the others of its symbol."""
+        """Append a bracket to those of its symbol, with a new sequence number."""
         self.added += 1
         bracket.number = self.added
         self.put_bracket(bracket)
@@ -88,14 +88,14 @@ class WorkingBook:
             self._know(leg.order.id)
 
     def put(self, resting: RestingOrder) -> None:
-        """Put an order behind the others, as it is."""
+        """Append an order unchanged."""
         order = resting.order
         self.orders.setdefault(order.symbol, {})[order.id] = resting
         self._symbols[order.id] = order.symbol
         self._touch(order.symbol)
 
     def put_bracket(self, bracket: Bracket) -> None:
-        """Put a bracket behind the others, as it is."""
+        """Append a bracket unchanged."""
         entry = bracket.entry
         self.brackets.setdefault(entry.symbol, {})[entry.id] = bracket
         for leg in bracket.legs:
@@ -103,13 +103,13 @@ class WorkingBook:
         self._touch(entry.symbol)
 
     def remove_leg(self, bracket: Bracket, leg: RestingOrder) -> None:
-        """Take a protective order out of its bracket."""
+        """Remove a protective order from its bracket."""
         bracket.legs.remove(leg)
         del self._bracket_of_leg[leg.order.id]
         self._touch(leg.order.symbol)
 
     def replace_leg(self, bracket: Bracket, leg: RestingOrder, new: RestingOrder) -> None:
-        """Put a protective order in the place of another."""
+        """Replace a protective order."""
         bracket.legs[bracket.legs.index(leg)] = new
         del self._bracket_of_leg[leg.order.id]
         self._know(new.order.id)
@@ -117,7 +117,7 @@ class WorkingBook:
         self._touch(leg.order.symbol)
 
     def replace(self, old: RestingOrder, new: RestingOrder) -> None:
-        """Put an order behind the others, in the place of one; its bracket comes along."""
+        """Replace an order with one behind the others; its bracket moves along."""
         bracket = self.bracket(old.order)
         self.remove(old.order)
         self.add(new)
@@ -130,7 +130,7 @@ class WorkingBook:
             bracket.number = self.added
 
     def remove(self, order: Order) -> None:
-        """Take an order out, if it is there."""
+        """Remove an order, if it is there."""
         if self._symbols.pop(order.id, None) is None:
             return
         self._touch(order.symbol)
@@ -140,7 +140,7 @@ class WorkingBook:
             del self.orders[order.symbol]
 
     def remove_bracket(self, bracket: Bracket) -> None:
-        """Take a bracket out."""
+        """Remove a bracket."""
         entry = bracket.entry
         brackets = self.brackets[entry.symbol]
         del brackets[entry.id]
@@ -149,7 +149,7 @@ class WorkingBook:
         for leg in bracket.legs:
             del self._bracket_of_leg[leg.order.id]
 
-    # Saving.
+    # Persistence.
 
     def _touch(self, symbol: str) -> None:
         if self.touched is not None:
@@ -161,12 +161,12 @@ class WorkingBook:
         self._known.add(order_id)
 
     def take_known(self) -> list[str]:
-        """Return the ids that have been here first since the last call; all the first time."""
+        """Return the ids first seen since the last call; all of them the first time."""
         known = sorted(self._known) if self._log is None else self._log
         self._log = []
         return known
 
     def restore_known(self, order_ids: Iterable[str]) -> None:
-        """Take back ids that have been here."""
+        """Restore known ids."""
         self._known.update(order_ids)
         self._log = []

@@ -1,9 +1,9 @@
 """Streaming indicators: one number in, one number out, in constant time per bar.
 
-All of them work alike. ``update(...)`` takes what one bar adds, as floats, and returns ``value``:
-``math.nan`` until the indicator is ``ready``, which is after ``warm_up`` updates. One with several
-lines returns its main one and has the others as attributes. A number that is not finite raises
-``ValueError`` and leaves the indicator as it was.
+All indicators have the same interface. ``update(...)`` takes what one bar adds, as floats, and
+returns ``value``: ``math.nan`` until the indicator is ``ready``, which is after ``warm_up``
+updates. An indicator with several lines returns the main line and has the others as attributes. A
+number that is not finite raises ``ValueError`` and leaves the indicator unchanged.
 """
 
 from ingenium.indicators._base import Indicator

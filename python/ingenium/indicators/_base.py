@@ -16,7 +16,7 @@ _VERSION = 1
 """Version of the format of `Indicator.state`."""
 
 Period = SupportsIndex
-"""A whole number. Compiled code would refuse any other value itself, with another error."""
+"""A whole number. With ``int``, compiled code would reject other values with its own error."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -31,9 +31,9 @@ class Indicator:
     __slots__ = ("value", "warm_up")
 
     state_parameters: ClassVar[tuple[str, ...]] = ()
-    """Attributes that the constructor sets and updates leave alone, for `state`."""
+    """Attributes set by the constructor and not changed by updates, for `state`."""
     state_fields: ClassVar[tuple[str, ...]] = ()
-    """Attributes that updates change, beside `value`, for `state`."""
+    """Attributes changed by updates, besides `value`, for `state`."""
 
     def __init__(self, warm_up: int) -> None:
         self.value = nan
@@ -129,13 +129,13 @@ class Indicator:
 
 
 def _saved(value: Any) -> Any:
-    """Return a value in JSON form; an unknown value is ``None``."""
+    """Return a value in JSON form; ``None`` for nan."""
     if isinstance(value, Indicator):
         return value.state()
     if isinstance(value, list | deque):
         return [each if isinstance(each, int) else float(each) for each in value]
     if isinstance(value, bool):
-        return value  # A compiled int would make it 0 or 1.
+        return value  # Compiled code would turn a bool into 0 or 1.
     if isinstance(value, int):
         return value
     number = float(value)
@@ -158,7 +158,8 @@ def _restored(name: str, current: Any, value: Any) -> Any:
     if isinstance(current, float):
         return nan if value is None else float(value)
     if isinstance(current, deque):
-        # The two queues of an extreme hold numbers and places; JSON tells them apart.
+        # The two queues of `RollingHigh` and `RollingLow` hold floats and integer positions; JSON
+        # tells them apart.
         return deque([each if isinstance(each, int) else float(each) for each in value])
     if len(value) != len(current):
         raise StateError(f"{name} has {len(value)} numbers, not {len(current)}")

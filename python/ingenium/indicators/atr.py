@@ -16,9 +16,9 @@ class Atr(Indicator):
     """Average true range after Wilder, in the price's unit.
 
     The true range is ``max(high - low, |high - last close|, |low - last close|)``. Its average
-    starts at the simple mean of the first ``period`` ranges and goes on as
-    ``atr += (range - atr) / period``. The very first bar has no last close: TA-Lib leaves its range
-    out, StockCharts takes ``high - low``.
+    starts at the simple mean of the first ``period`` ranges and continues as
+    ``atr += (range - atr) / period``. The first bar has no last close: TA-Lib omits its range,
+    StockCharts uses ``high - low``.
 
     Args:
         period: Length, in bars.
@@ -49,7 +49,7 @@ class Atr(Indicator):
         """Add a bar.
 
         Returns:
-            The average; ``nan`` until `warm_up` bars have come.
+            The average; ``nan`` until `warm_up` bars were added.
 
         Raises:
             ValueError: A price is not finite, or high is below low.

@@ -17,8 +17,8 @@ __all__ = ["BollingerBands"]
 class BollingerBands(Indicator):
     """Bollinger Bands: a simple moving average, and lines some standard deviations off it.
 
-    The deviation is that of the population, over ``period``, as Bollinger, TA-Lib and StockCharts
-    have it.
+    The deviation is that of the population, over ``period``, as in Bollinger, TA-Lib and
+    StockCharts.
 
     Args:
         period: Closes in the window.
@@ -30,7 +30,7 @@ class BollingerBands(Indicator):
         lower: Middle minus ``deviations`` standard deviations; ``math.nan`` until `ready`.
 
     Raises:
-        ConfigError: ``period`` is below 1, or ``deviations`` is no positive number.
+        ConfigError: ``period`` is below 1, or ``deviations`` is not a positive number.
 
     References:
         J. Bollinger, "Bollinger on Bollinger Bands", 2001; TA-Lib, ``ta_BBANDS.c``.
@@ -61,7 +61,7 @@ class BollingerBands(Indicator):
         """Add a close.
 
         Returns:
-            The middle line; ``nan`` until ``period`` closes have come.
+            The middle line; ``nan`` until ``period`` closes were added.
 
         Raises:
             ValueError: The close is not finite.

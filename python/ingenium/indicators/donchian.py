@@ -54,7 +54,7 @@ class Donchian(Indicator):
         """Add a bar.
 
         Returns:
-            The middle line; ``nan`` until ``period`` bars have come.
+            The middle line; ``nan`` until ``period`` bars were added.
 
         Raises:
             ValueError: A price is not finite, or high is below low.

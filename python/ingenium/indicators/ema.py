@@ -12,24 +12,24 @@ from ingenium.indicators._base import Indicator, Period, bad_input, check_period
 __all__ = ["Ema", "Seed"]
 
 Seed = Literal["sma", "first"]
-"""Where an average starts: at the mean of its first numbers, or at the first one."""
+"""Initial value of an average: the mean of its first numbers, or the first number."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Ema(Indicator):
     """Exponential moving average: ``ema += 2 / (period + 1) * (number - ema)``.
 
-    Libraries differ in where they start, and early values with them. ``seed="sma"`` starts at the
-    simple mean of the first ``period`` numbers, as TA-Lib and StockCharts do. ``seed="first"``
+    Libraries differ in the initial value, and therefore in early values. ``seed="sma"`` starts at
+    the simple mean of the first ``period`` numbers, as TA-Lib and StockCharts do. ``seed="first"``
     starts at the first number, as pandas does with ``ewm(span=period, adjust=False)``; its values
-    lean on that one number for some three periods.
+    depend heavily on that one number for about three periods.
 
     Args:
         period: Length, in updates.
         seed: ``"sma"`` or ``"first"``.
 
     Raises:
-        ConfigError: ``period`` is below 1, or ``seed`` is another word.
+        ConfigError: ``period`` is below 1, or ``seed`` is invalid.
 
     References:
         TA-Lib, ``ta_EMA.c``, default compatibility; StockCharts ChartSchool, "Moving Averages -
@@ -52,7 +52,7 @@ class Ema(Indicator):
         """Add a number, such as a close.
 
         Returns:
-            The average; ``nan`` until `warm_up` numbers have come.
+            The average; ``nan`` until `warm_up` numbers were added.
 
         Raises:
             ValueError: The number is not finite.
@@ -72,10 +72,10 @@ class Ema(Indicator):
 
 
 def check_seed(owner: str, seed: str) -> None:
-    """Refuse another word than those of `Seed`.
+    """Check that a seed is one of `Seed`.
 
     Raises:
-        ConfigError: It is another.
+        ConfigError: The seed is invalid.
     """
     if seed not in {"sma", "first"}:
         raise ConfigError(f"seed {seed!r} of {owner} does not fit: pass 'sma' or 'first'")

@@ -46,7 +46,7 @@ class RollingHigh(Indicator):
         """Add a number, such as a high.
 
         Returns:
-            The highest; ``nan`` until ``period`` numbers have come.
+            The highest; ``nan`` until ``period`` numbers were added.
 
         Raises:
             ValueError: The number is not finite.
@@ -97,7 +97,7 @@ class RollingLow(Indicator):
         """Add a number, such as a low.
 
         Returns:
-            The lowest; ``nan`` until ``period`` numbers have come.
+            The lowest; ``nan`` until ``period`` numbers were added.
 
         Raises:
             ValueError: The number is not finite.

@@ -18,7 +18,7 @@ class Rsi(Indicator):
     ``100 * gain / (gain + loss)``, which is ``100 - 100 / (1 + gain / loss)``. ``gain`` and
     ``loss`` are the mean rise and the mean fall from close to close: simple means of the first
     ``period`` changes, then smoothed as ``mean += (new - mean) / period``. A market that has not
-    moved at all has 50; TA-Lib says 0 there, which a strategy would take for the deepest fall.
+    moved at all has 50; TA-Lib returns 0, which a strategy would read as the deepest fall.
 
     Args:
         period: Length, in closes.
@@ -49,7 +49,7 @@ class Rsi(Indicator):
         """Add a close.
 
         Returns:
-            The index; ``nan`` until ``period + 1`` closes have come.
+            The index; ``nan`` until ``period + 1`` closes were added.
 
         Raises:
             ValueError: The close is not finite.
@@ -74,7 +74,7 @@ class Rsi(Indicator):
 
     def _warm(self, change: float) -> float:
         self._missing -= 1
-        # The first close has none before it, so no change.
+        # The first close has no predecessor, so no change.
         if self._missing < self._period:
             if change > 0.0:
                 self._gain += change

@@ -43,7 +43,7 @@ class Sma(Indicator):
         """Add a number, such as a close.
 
         Returns:
-            The mean; ``nan`` until ``period`` numbers have come.
+            The mean; ``nan`` until ``period`` numbers were added.
 
         Raises:
             ValueError: The number is not finite.

@@ -15,15 +15,15 @@ __all__ = ["RollingStdev"]
 class RollingStdev(Indicator):
     """Standard deviation of the last ``period`` numbers.
 
-    ``sqrt(sum((x - mean) ** 2) / period)``, or over ``period - 1`` for ``sample=True``. Kept are
-    the sums of ``x - shift`` and its square, with the shift close to the mean, so that prices of
-    1e9 that move by cents lose no digits (Chan, Golub and LeVeque). Shift and sums are recomputed
-    once per window length, and when the sum of squares has fallen far below its earlier value,
-    where rounding would show; the cost per update is constant on average.
+    ``sqrt(sum((x - mean) ** 2) / period)``, or over ``period - 1`` for ``sample=True``. The
+    indicator keeps the sums of ``x - shift`` and of its square, with the shift close to the mean,
+    so that prices of 1e9 that move by cents lose no digits (Chan, Golub and LeVeque). Shift and
+    sums are recomputed once per window length, and when the sum of squares has fallen far below its
+    earlier value, where rounding would show; the cost per update is constant on average.
 
     Args:
         period: Numbers in the window.
-        sample: Whether to divide by ``period - 1``, as for a sample of something larger.
+        sample: Whether to divide by ``period - 1``, as for a sample of a larger population.
 
     Attributes:
         mean: Mean of the window; ``math.nan`` until `ready`.
@@ -75,7 +75,7 @@ class RollingStdev(Indicator):
         """Add a number, such as a close.
 
         Returns:
-            The deviation; ``nan`` until ``period`` numbers have come.
+            The deviation; ``nan`` until ``period`` numbers were added.
 
         Raises:
             ValueError: The number is not finite.
@@ -112,7 +112,8 @@ class RollingStdev(Indicator):
     def _anew(self) -> float:
         window = self._window
         period = self._period
-        # Going by way of one of the numbers gives a flat window a deviation of 0, not of 1e-17.
+        # Computing the mean relative to one of the numbers gives a flat window a deviation of 0,
+        # not 1e-17.
         first = window[0]
         self._shift = shift = first + fsum([number - first for number in window]) / period
         offsets = [number - shift for number in window]

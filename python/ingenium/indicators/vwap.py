@@ -1,4 +1,4 @@
-"""The price weighted by volume."""
+"""Volume-weighted average price."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Vwap(Indicator):
     """Volume-weighted average price since a start: of the session, or of any event.
 
     ``sum(typical price * volume) / sum(volume)``, with the typical price ``(high + low + close) /
-    3``. It restarts when the ``session`` of an update differs from the last one, and on `reset`.
-    Bars without volume do not change it.
+    3``. The average restarts when the ``session`` of an update differs from the last one, and on
+    `reset`. Bars without volume do not change it.
 
     References:
         S. A. Berkowitz, D. E. Logue, E. A. Noser, "The Total Cost of Transactions on the NYSE", The
@@ -51,7 +51,7 @@ class Vwap(Indicator):
         """Restore the result of `state`; see `Indicator.restore`."""
         fields = state.get("fields") if isinstance(state, Mapping) else None
         if not isinstance(fields, Mapping):
-            super().restore(state)  # says what is wrong
+            super().restore(state)  # raises the specific error
             return
         session = _read_session(fields.get("session"))
         rest = {name: value for name, value in fields.items() if name != "session"}
@@ -74,7 +74,8 @@ class Vwap(Indicator):
             low: Lowest price.
             close: Last price.
             volume: Quantity traded, 0 or more.
-            session: Key of the session, such as ``bar.start.date()``; without one, no session ends.
+            session: Key of the session, such as ``bar.start.date()``; without one, there is no
+                restart.
 
         Returns:
             The average; ``nan`` until there has been volume.
@@ -118,7 +119,7 @@ class RollingVwap(Indicator):
         """Add a bar.
 
         Returns:
-            The average; ``nan`` until ``period`` bars have come, and for a window without volume.
+            The average; ``nan`` until ``period`` bars were added, and for a window without volume.
 
         Raises:
             ValueError: A number is not finite, high is below low, or the volume is negative.

@@ -1,4 +1,4 @@
-"""Ready portfolios: from signals to market orders, with three ways to size a position."""
+"""Built-in portfolios: signals to market orders, with three ways to size a position."""
 
 from ingenium.portfolios.fixed_fraction import FixedFraction
 from ingenium.portfolios.fixed_quantity import FixedQuantity

@@ -14,23 +14,23 @@ __all__ = ["FixedFraction"]
 class FixedFraction(TargetPortfolio):
     """Puts a fixed fraction of equity into a position when it is opened.
 
-    The quantity follows from equity and the last price at the time of the signal. A position
-    that is held in the signal's direction is left as it is; `TargetWeight` re-balances.
+    The quantity follows from equity and the last price at the time of the signal. A position in the
+    signal's direction is left unchanged; `TargetWeight` re-balances.
 
     Args:
-        fraction: Part of equity for one position, above 0 and at most 1.
-        cash: What the account starts with.
+        fraction: Fraction of equity for one position, above 0 and at most 1.
+        cash: Starting cash.
         step: Quantities are whole multiples of it: 1 for whole shares, 0.0001 for a coin.
-        cash_buffer: Part of equity that is never put into positions, such as 0.02: room for what
-            the sizing does not know, a gap before the fill, slippage and fees. With it, an account
-            without credit can put all that is left into one position.
+        cash_buffer: Fraction of equity that is never invested, such as 0.02: room for a gap before
+            the fill, slippage and fees, which the sizing does not know. With it, an account without
+            credit can put all the rest into one position.
         allow_short: Whether a short signal opens a short; otherwise it closes the long.
         name: See `Component`.
 
     Raises:
         ConfigError: The fraction is not above 0 and at most 1, the step not positive,
             or the buffer not from 0 to below 1.
-        ComponentError: The name does not fit.
+        ComponentError: The name is invalid.
     """
 
     def __init__(

@@ -12,17 +12,17 @@ __all__ = ["FixedQuantity"]
 
 
 class FixedQuantity(TargetPortfolio):
-    """Holds a fixed quantity of each symbol: long, short or none, as the last signal says.
+    """Holds a fixed quantity of each symbol: long, short or none, as set by the last signal.
 
     Args:
         quantity: In shares or units, positive.
-        cash: What the account starts with.
+        cash: Starting cash.
         allow_short: Whether a short signal opens a short; otherwise it closes the long.
         name: See `Component`.
 
     Raises:
         ConfigError: The quantity is not positive.
-        ComponentError: The name does not fit.
+        ComponentError: The name is invalid.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The last prices that an account has seen, saved with its portfolio."""
+"""The last prices of an account, saved with its portfolio."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LastPrices:
     Equity needs the prices of all positions, and a signal may come before their next bars.
 
     Args:
-        account: Has the prices.
+        account: The account with the prices.
     """
 
     def __init__(self, account: Account) -> None:
@@ -27,10 +27,10 @@ class LastPrices:
         return {symbol: _text(mark) for symbol, mark in self._account.marks.items()}
 
     def restore(self, state: dict[str, str]) -> None:
-        """Take back what `state` returned.
+        """Restore the result of `state`.
 
         Raises:
-            StateError: It holds something else than prices.
+            StateError: The state holds anything but prices.
         """
         try:
             for symbol, price in state.items():

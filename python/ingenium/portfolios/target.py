@@ -1,4 +1,4 @@
-"""What the ready portfolios share: from a signal to a target, from a target to an order."""
+"""Base of the built-in portfolios: from a signal to a target, from a target to an order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingenium.trading.tally import Tally, counted, day_of
 
 __all__ = ["TargetPortfolio"]
 
-# A member of an enumeration is looked up slowly.
+# Enum member lookup is slow.
 _LONG, _SHORT, _FLAT = Signal.LONG, Signal.SHORT, Signal.FLAT
 _BUY, _SELL = Side.BUY, Side.SELL
 _ONE, _HUNDRED = Decimal(1), Decimal(100)
@@ -27,21 +27,21 @@ _log = logging.getLogger("ingenium.portfolio")
 class TargetPortfolio(Portfolio):
     """Moves the position in a symbol to a target with each signal, by one market order.
 
-    What working orders would still add counts as held, so that a signal that comes twice makes
-    one order. A signal that cannot be acted upon makes none and is kept in `problems`.
+    The quantity that working orders would still add counts as held, so that a repeated signal makes
+    one order. A signal that cannot be acted upon makes no order and is recorded in `problems`.
 
     Args:
-        cash: What the account starts with.
+        cash: Starting cash.
         step: Targets are whole multiples of it: 1 for whole shares, 0.0001 for a coin.
-        cash_buffer: Part of equity that is never put into positions, from 0 to below 1: what a
-            gap before the fill, slippage and fees may cost, none of which the sizing knows.
+        cash_buffer: Fraction of equity that is never invested, from 0 to below 1: room for a gap
+            before the fill, slippage and fees, which the sizing does not know.
         allow_short: Whether a short signal opens a short; otherwise it closes the long.
         name: See `Component`.
 
     Raises:
-        ConfigError: Cash or step is no finite number, the step is not positive, or the buffer not
-            from 0 to below 1.
-        ComponentError: The name does not fit.
+        ConfigError: Cash or step is not a finite number, the step is not positive, or the buffer
+            not from 0 to below 1.
+        ComponentError: The name is invalid.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class TargetPortfolio(Portfolio):
 
     @abstractmethod
     def target(self, event: SignalEvent, direction: int) -> Decimal | None:
-        """Return the quantity to hold, negative for a short; ``None`` to leave it as it is.
+        """Return the quantity to hold, negative for a short; ``None`` to keep the position.
 
         Args:
             event: The signal.
-            direction: 1 for a long, -1 for a short that is allowed. Flat never asks.
+            direction: 1 for a long, -1 for an allowed short. Not called for flat.
         """
 
     def on_signal(self, event: SignalEvent) -> None:
@@ -110,17 +110,17 @@ class TargetPortfolio(Portfolio):
         return EXACT.add(self.position(symbol).quantity, self.pending(symbol))
 
     def quantity_for(self, event: SignalEvent, weight: Decimal) -> Decimal | None:
-        """Return how much a part of equity buys at the last price, in whole steps.
+        """Return the quantity that a fraction of equity buys at the last price, in whole steps.
 
         The price of the fill, slippage and fees are not known yet; `cash_buffer` leaves room.
 
         Args:
             event: The signal, for its symbol and the text of a problem.
-            weight: Part of equity, the buffer left out; negative for a short.
+            weight: Fraction of equity after the buffer; negative for a short.
 
         Returns:
             The quantity, rounded towards zero; ``None``, with a problem reported, when price or
-            equity say nothing.
+            equity are not usable.
         """
         price = self.price(event.symbol)
         equity = self.account.equity
@@ -143,7 +143,7 @@ class TargetPortfolio(Portfolio):
         return None
 
     def invested(self, weight: Decimal) -> Decimal:
-        """Return the part of equity that a weight stands for, once the buffer is left out."""
+        """Return the fraction of total equity for a weight of the equity after the buffer."""
         if not self.cash_buffer:
             return weight
         return EXACT.multiply(weight, EXACT.subtract(_ONE, self.cash_buffer))
@@ -151,7 +151,7 @@ class TargetPortfolio(Portfolio):
     def _report_unsized(
         self, symbol: str, weight: Decimal, equity: Decimal, price: Decimal
     ) -> None:
-        """Count a position that would be smaller than one step, and log the first of a symbol."""
+        """Count a position smaller than one step, and log the first one of a symbol."""
         percent = EXACT.multiply(self.invested(weight).copy_abs(), _HUNDRED)
         text = (
             f"{percent.normalize():f} % of {equity:,.2f} is less than {self.step:f} at {price:f}; "
@@ -169,10 +169,10 @@ class TargetPortfolio(Portfolio):
 
 
 def positive(value: Number, name: str) -> Decimal:
-    """Take a positive number that a user passed.
+    """Return a positive number passed by a user as an exact decimal.
 
     Raises:
-        ConfigError: It is no finite number, or not positive.
+        ConfigError: The value is not a finite number, or not positive.
     """
     number = to_decimal(value, name)
     if number <= 0:
@@ -181,10 +181,10 @@ def positive(value: Number, name: str) -> Decimal:
 
 
 def part(value: Number, name: str) -> Decimal:
-    """Take a number above 0 and at most 1 that a user passed.
+    """Return a number passed by a user, above 0 and at most 1, as an exact decimal.
 
     Raises:
-        ConfigError: It is no such number.
+        ConfigError: The value is not such a number.
     """
     number = to_decimal(value, name)
     if not 0 < number <= 1:
@@ -196,7 +196,7 @@ def strength_of(event: SignalEvent, default: Decimal) -> Decimal:
     """Return the strength of a signal, or the default when it states none.
 
     Raises:
-        DecodeError: It is no decimal from 0 to 1.
+        DecodeError: The strength is not a decimal from 0 to 1.
     """
     if not event.strength:
         return default

@@ -13,27 +13,27 @@ __all__ = ["TargetWeight"]
 
 
 class TargetWeight(TargetPortfolio):
-    """Gives each position the part of equity that its signal's strength states.
+    """Gives each position the fraction of equity that its signal's strength states.
 
     Each signal re-balances its symbol, unless the position is within the tolerance of its target.
 
     Args:
         weight: For signals that state no strength, above 0 and at most 1; for three symbols that
             share the equity, ``Decimal(1) / 3``.
-        tolerance: No order while target and present weight are closer than this, such as 0.01
-            for one percent of equity. A target of zero is always reached.
-        cash: What the account starts with.
+        tolerance: No order while target and current weight are closer than this, such as 0.01 for
+            one percent of equity. A target of zero is always reached.
+        cash: Starting cash.
         step: Quantities are whole multiples of it: 1 for whole shares, 0.0001 for a coin.
-        cash_buffer: Part of equity that is never put into positions, such as 0.02: room for what
-            the sizing does not know, a gap before the fill, slippage and fees. With it, an account
-            without credit can put all that is left into one position.
+        cash_buffer: Fraction of equity that is never invested, such as 0.02: room for a gap before
+            the fill, slippage and fees, which the sizing does not know. With it, an account without
+            credit can put all the rest into one position.
         allow_short: Whether a short signal opens a short; otherwise it closes the long.
         name: See `Component`.
 
     Raises:
         ConfigError: The weight is not above 0 and at most 1, the tolerance not from 0 to below 1,
             the step not positive, or the buffer not from 0 to below 1.
-        ComponentError: The name does not fit.
+        ComponentError: The name is invalid.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TargetWeight(TargetPortfolio):
             raise ConfigError(f"tolerance is {tolerance!r}: use a number from 0 to below 1")
 
     def target(self, event: SignalEvent, direction: int) -> Decimal | None:
-        """Return the quantity that has the weight, unless the position is near it."""
+        """Return the quantity for the weight, unless the position is near it."""
         strength = strength_of(event, self.weight)
         if not strength:
             return ZERO
@@ -67,6 +67,6 @@ class TargetWeight(TargetPortfolio):
             return None
         value = EXACT.multiply(self.held(event.symbol), price)
         present = QUOTIENT.divide(value, self.account.equity)
-        # Compared by weight, not by the quantity that the step has rounded.
+        # Compared by weight, since the step rounds the quantity.
         near = EXACT.subtract(self.invested(weight), present).copy_abs() < self.tolerance
         return None if near else quantity

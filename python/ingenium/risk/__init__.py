@@ -1,4 +1,4 @@
-"""Limits of risk, the gate that holds orders against them, and the switch of trading."""
+"""Risk limits, the risk gate that checks orders against them, and the trading switch."""
 
 from ingenium.risk.account_view import AccountView, TrackedView
 from ingenium.risk.denial import Denial

@@ -1,4 +1,4 @@
-"""What a risk gate looks at: positions, working orders and prices."""
+"""The input of a risk gate: positions, working orders and prices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["AccountView", "TrackedView"]
 
 
 class AccountView(Protocol):
-    """An account as a risk gate sees it."""
+    """Read-only view of an account for a risk gate."""
 
     @property
     def equity(self) -> Decimal:
@@ -24,7 +24,7 @@ class AccountView(Protocol):
 
     @property
     def open_orders(self) -> int:
-        """How many orders work, protective ones apart."""
+        """Number of working orders, without protective ones."""
         ...
 
     def symbols(self) -> Iterable[str]:
@@ -38,11 +38,11 @@ class AccountView(Protocol):
     def leaves(
         self, symbol: str, side: Side, types: Collection[OrderType] | None = None
     ) -> Decimal:
-        """Return what the working orders of one side may still fill, never negative.
+        """Return the quantity that the working orders of one side may still fill, never negative.
 
         Args:
             symbol: Name of the instrument.
-            side: Which side.
+            side: Side of the orders.
             types: Only orders of these types; all when left out.
         """
         ...
@@ -53,11 +53,11 @@ class AccountView(Protocol):
 
 
 class TrackedView:
-    """The view of those who follow their orders and book the fills.
+    """The view of a component that tracks its orders and books their fills.
 
     Args:
-        account: Where the fills are booked.
-        orders: What became of the orders.
+        account: The account in which the fills are booked.
+        orders: The tracker of the orders.
     """
 
     __slots__ = ("_account", "_orders")
@@ -73,7 +73,7 @@ class TrackedView:
 
     @property
     def open_orders(self) -> int:
-        """How many orders work, protective ones apart."""
+        """Number of working orders, without protective ones."""
         return len(self._orders.working)
 
     def symbols(self) -> set[str]:
@@ -87,9 +87,9 @@ class TrackedView:
     def leaves(
         self, symbol: str, side: Side, types: Collection[OrderType] | None = None
     ) -> Decimal:
-        """Return what the working orders of one side may still fill, never negative.
+        """Return the quantity that the working orders of one side may still fill, never negative.
 
-        An order that is asked to grow counts as grown.
+        A requested replacement with a larger quantity counts as accepted.
         """
         working = self._orders.working.leaves(symbol, side, types)
         return EXACT.add(working, self._orders.growth(symbol, side, types))

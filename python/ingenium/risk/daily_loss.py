@@ -1,4 +1,4 @@
-"""The loss since the trading day began."""
+"""Loss since the start of the trading day."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["DailyLoss"]
 
 
 class DailyLoss:
-    """Follows equity from day to day.
+    """Tracks equity from day to day.
 
-    A day begins with the last equity of the day before, so that a gap between the two counts as
-    a loss of the new day.
+    A day begins with the last equity of the day before, so that a gap between the two counts as a
+    loss of the new day.
 
     Args:
-        zone: Zone of the clock by which days begin.
-        start: When a day begins on that clock, also on days when clocks change.
+        zone: Time zone in which days begin.
+        start: Wall-clock time at which a day begins, also on days when clocks change.
 
     Attributes:
-        day: The present day, by the date on which it began; ``None`` before the first look.
-        began: Equity when it began.
-        last: Equity at the last look.
+        day: The current day, by the date on which it began; ``None`` before the first observation.
+        began: Equity at the start of the day.
+        last: Equity at the last observation.
     """
 
     __slots__ = ("_start", "_zone", "began", "day", "last")
@@ -42,11 +42,11 @@ class DailyLoss:
 
     def day_of(self, now: datetime) -> date:
         """Return the day to which a time belongs, by the date on which it began."""
-        # Without its zone, since a day begins at the same time of the clock in summer and winter.
+        # Naive, since a day begins at the same wall-clock time in summer and winter.
         return (now.astimezone(self._zone).replace(tzinfo=None) - self._start).date()
 
     def observe(self, equity: Decimal, now: datetime) -> Decimal:
-        """Take note of the equity.
+        """Record the equity.
 
         Returns:
             The loss since the day began, negative for a profit.
@@ -55,18 +55,18 @@ class DailyLoss:
         if self.day is None:
             self.began = equity
             self.day = day
-        elif day > self.day:  # a clock that goes back begins no day
+        elif day > self.day:  # a clock that moves backwards begins no day
             self.began = self.last
             self.day = day
         self.last = equity
         return EXACT.subtract(self.began, equity)
 
     def restore(self, day: date | None, began: Decimal, last: Decimal) -> None:
-        """Go on from what was kept.
+        """Restore saved state.
 
         Args:
-            day: The day as it was kept.
-            began: Equity when it began.
-            last: Equity at the last look.
+            day: The saved day.
+            began: Equity at the start of that day.
+            last: Equity at the last observation.
         """
         self.day, self.began, self.last = day, began, last

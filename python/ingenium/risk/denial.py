@@ -1,4 +1,4 @@
-"""Why an order was stopped."""
+"""Denials of orders."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["Denial"]
 
 
 class Denial(msgspec.Struct, frozen=True, gc=False):
-    """What a risk gate says of an order that does not pass.
+    """The reason for which a risk gate stopped an order.
 
     Attributes:
-        reason: Which limit it was.
-        detail: The same in words, with the numbers that were compared.
-        is_exit: Whether the order would only have made a position smaller: then a person should
-            look, since the position stays as it is.
+        reason: The limit that was violated.
+        detail: Description with the numbers that were compared.
+        is_exit: Whether the order would only have reduced a position: a person should check, since
+            the position stays open.
     """
 
     reason: DenialReason

@@ -1,4 +1,4 @@
-"""The limits of size, price and market, which hold what may make a position larger."""
+"""Limits of size, price and market, for orders that may increase a position."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["EntryLimits"]
 
 
 class EntryLimits:
-    """Holds an order against the limits that need no memory but the age of prices.
+    """Checks an order against the limits whose only state is the age of prices.
 
     Args:
-        limits: What to hold orders against.
+        limits: The limits to check.
     """
 
     __slots__ = ("_limits", "_price_times")
@@ -30,19 +30,19 @@ class EntryLimits:
         self._price_times: dict[str, datetime] = {}
 
     def saw_price(self, symbol: str, time: datetime) -> None:
-        """Take note of when the last price of a symbol was known, UTC."""
+        """Record when the last price of a symbol was known, UTC."""
         self._price_times[symbol] = time
 
     def check(
         self, order: Order, added: Decimal, view: AccountView, now: datetime
     ) -> Denial | None:
-        """Hold an order against market, size, collar and exposure, in this order.
+        """Check an order against market, size, collar and exposure, in this order.
 
         Args:
             order: The order.
-            added: The quantity that it adds to what works already.
-            view: The account before it.
-            now: The present time, UTC.
+            added: The quantity that the order adds to the working orders.
+            view: The account before the order.
+            now: The current time, UTC.
         """
         return (
             self._check_market(order, view, now)
@@ -52,7 +52,7 @@ class EntryLimits:
         )
 
     def check_open_orders(self, view: AccountView) -> Denial | None:
-        """Count the orders that work; replacements need no place of their own."""
+        """Check the number of working orders; replacements do not count as additional orders."""
         most = self._limits.max_open_orders
         if most is None or view.open_orders < most:
             return None
@@ -162,7 +162,7 @@ class EntryLimits:
             )
         most = limits.max_gross_notional
         if most is None or after <= exposure(view, symbol):
-            return None  # the sum cannot become larger than it may become anyway
+            return None  # the largest possible gross value does not increase
         return self._check_gross(symbol, value, most, view)
 
     def _check_gross(

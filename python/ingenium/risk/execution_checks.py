@@ -1,4 +1,4 @@
-"""Executions that must not be, and after which a symbol is halted."""
+"""Checks for invalid executions, after which a symbol is halted."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ _FILLING = frozenset({"", TradeUpdate.PARTIAL_FILL.value, TradeUpdate.FILLED.val
 
 
 def oddity(event: ExecutionEvent, working: WorkingOrder | None, fill: Fill | None) -> str | None:
-    """Say what is wrong with an execution, so that its symbol must not be traded on.
+    """Return the fault of an execution that requires halting its symbol.
 
     Args:
         event: The execution.
-        working: The order that it reports on, with this fill counted; ``None`` for a stranger's.
-        fill: What it filled, if that could be read.
+        working: The order that it reports on, with this fill counted; ``None`` for an unknown
+            order.
+        fill: The fill, if it could be parsed.
 
     Returns:
-        An over-fill, a quantity or a price that is not positive, or one that cannot be read;
-        ``None`` when nothing is wrong.
+        An over-fill, a quantity or price that is not positive or cannot be read; ``None`` for a
+        valid execution.
     """
     name = f"execution {event.id!r} of order {event.order_id!r}"
     if fill is not None:

@@ -1,4 +1,4 @@
-"""What an executor knows of its account: its own executions, and prices from market data."""
+"""The account of an executor, from its own executions and prices of market data."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _log = logging.getLogger("ingenium.risk")
 
 
 class ExecutorAccount(TrackedView):
-    """The account as an executor sees it.
+    """The account of an executor.
 
-    It begins flat; an executor that finds positions or working orders at its broker, or had some
-    before a restart, adopts them. Cash is that of its own fills only, so that of its equity just
-    the changes mean something.
+    It starts flat; an executor adopts positions and working orders that it finds at its broker, or
+    had before a restart. Cash comes from its own fills only, so only changes of the equity are
+    meaningful.
 
     Attributes:
         account: Positions and prices.
-        orders: What became of the orders.
-        saved: The two as rows, prices apart.
+        orders: The tracker of the orders.
+        saved: Rows of both, without prices.
     """
 
     __slots__ = ("account", "orders", "saved")
@@ -43,7 +43,7 @@ class ExecutorAccount(TrackedView):
         super().__init__(self.account, self.orders)
 
     def adopt(self, symbol: str, quantity: Decimal, price: Decimal) -> None:
-        """Set the position in a symbol to what the broker says.
+        """Set the position in a symbol to the broker's.
 
         Args:
             symbol: Name of the instrument.
@@ -59,7 +59,7 @@ class ExecutorAccount(TrackedView):
             )
 
     def mark(self, event: DataEvent) -> None:
-        """Take note of the price in an event of market data; one that cannot be read is left."""
+        """Record the price of a market data event; an unreadable price is ignored."""
         if event.ohlc is not None:
             try:
                 self.account.mark(event.symbol, event.ohlc.close)
@@ -67,18 +67,18 @@ class ExecutorAccount(TrackedView):
                 _log.warning("price of %s is left as it was: %s", event.symbol, error)
 
     def take(self, order: Order) -> None:
-        """Take note of an order that works from now on."""
+        """Record an order that works from now on."""
         self.orders.add(order)
 
     def ask(self, old: Order, new: Order) -> None:
-        """Take note that an order is asked to take the place of another."""
+        """Record a request to replace an order."""
         self.orders.ask(old.id, new)
 
     def follow(self, event: ExecutionEvent) -> tuple[str, str] | None:
-        """Book what an execution fills, and follow its order.
+        """Book the fill of an execution, and track its order.
 
         Returns:
-            The symbol and what is wrong with the execution; ``None`` when nothing is.
+            The symbol and the fault of an invalid execution; ``None`` for a valid one.
         """
         if works_on(event) or (event.id and self.account.has_booked(event.id)):
             return None
@@ -93,7 +93,7 @@ class ExecutorAccount(TrackedView):
             fill = None
         if fill is not None:
             self.account.book(fill)
-            # An executor needs positions and prices.
+            # An executor needs only positions and prices.
             self.account.trim()
         if working is not None:
             self.orders.follow(working, event.update, fill)

@@ -1,4 +1,4 @@
-"""What is measured of an order, and of the account that it would change."""
+"""Measures of an order, and of the account that it would change."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def exposure(view: AccountView, symbol: str) -> Decimal:
 
 
 def reach(order: Order, added: Decimal, view: AccountView) -> Decimal:
-    """Return how far the position may go in the direction of an order.
+    """Return the largest position that an order may lead to, in its own direction.
 
     Args:
         order: The order.
-        added: The quantity that it adds to what works already.
-        view: The account before it.
+        added: The quantity that the order adds to the working orders.
+        view: The account before the order.
 
     Returns:
-        The position if all that works on the order's side fills and nothing of the other side
-        does, positive in the order's direction. Zero or less means that it only makes the
-        position smaller.
+        The position if all working orders on the order's side fill and none on the other side does,
+        positive in the order's direction. Zero or less means that the order only reduces the
+        position.
     """
     held = view.position(order.symbol)
     towards = held if order.side is Side.BUY else held.copy_negate()
@@ -39,15 +39,16 @@ def reach(order: Order, added: Decimal, view: AccountView) -> Decimal:
 
 
 def stated_prices(order: Order) -> list[tuple[str, Decimal]]:
-    """Return the limit and stop price of an order, as far as it has them, with their names."""
+    """Return the limit and stop prices that an order has, with their names."""
     named = (("limit price", order.limit_price), ("stop price", order.stop_price))
     return [(name, price) for name, price in named if price is not None]
 
 
 def worst_price(order: Order, last: Decimal) -> Decimal:
-    """Return the highest price that an order is to fill at.
+    """Return the highest price at which an order is expected to fill.
 
-    That is a buy's limit, if it has one, and otherwise the highest of its prices and the last one.
+    That is the limit of a buy, if it has one, and otherwise the highest of its prices and the last
+    price.
     """
     if order.side is Side.BUY and order.limit_price is not None:
         return order.limit_price
@@ -55,7 +56,7 @@ def worst_price(order: Order, last: Decimal) -> Decimal:
 
 
 def content(order: Order) -> tuple[object, ...]:
-    """Return what two orders have in common if one is the other by mistake."""
+    """Return the fields by which an accidental duplicate of an order is recognized."""
     return (
         order.symbol,
         order.side,
@@ -69,6 +70,6 @@ def content(order: Order) -> tuple[object, ...]:
 
 
 def describe(order: Order) -> str:
-    """Say in a few words what an order is."""
+    """Return a short description of an order."""
     prices = "".join(f", {name} {price:f}" for name, price in stated_prices(order))
     return f"{order.side.value} {order.quantity:f} {order.symbol} {order.type.value}{prices}"

@@ -1,4 +1,4 @@
-"""The gate that every order has to pass before it leaves."""
+"""The risk gate: checks every order before it is sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REMEMBERED_ORDERS = 10_000
 
 
 class _GateRow(msgspec.Struct, forbid_unknown_fields=True):
-    """What is kept across restarts."""
+    """State that survives restarts."""
 
     switch: dict[str, object]
     breaches: list[Annotated[datetime, msgspec.Meta(tz=True)]] = []
@@ -43,26 +43,26 @@ _NO_ROW = _GateRow({})
 
 
 class RiskGate:
-    """Holds orders against limits, one after the other, in the order in which they would leave.
+    """Checks orders against limits, one after the other, in the order of sending.
 
     The checks, in this order: state of trading, halted symbol, rate, allowed symbols, hours,
     price, its age, quantity, notional, collar, symbol and gross notional, open orders, daily
-    loss, duplicate. The first that fails is the reason. Requests to cancel need no gate.
+    loss, duplicate. The first that fails is the reason. Cancel requests are not checked.
 
-    An exit, which is an order that only makes a position smaller (`only_reduces`), is held against
-    the first three only, and has a rate of its own for when the other one is used up.
+    An exit, an order that only reduces a position (`only_reduces`), is checked against the first
+    three only, and has its own rate for when the other one is used up.
 
-    An order that passes is taken as sent.
+    An order that passes is recorded as sent.
 
     Args:
-        limits: What to hold orders against.
-        name: Of the component whose gate it is; the sender of its own decisions.
+        limits: The limits to check.
+        name: Name of the gate's component; the sender of its own decisions.
 
     Attributes:
-        limits: What it holds orders against.
-        switch: Whether there is to be trading.
-        denied_exits: By symbol, the last exit that was denied. It is there until an exit of the
-            symbol passes, the position is closed, or an operator says ``active``.
+        limits: The limits to check.
+        switch: The trading switch.
+        denied_exits: By symbol, the last denied exit. An entry is removed when an exit of the
+            symbol passes, the position is closed, or an operator sets ``active``.
     """
 
     def __init__(self, limits: RiskLimits, name: str) -> None:
@@ -78,15 +78,15 @@ class RiskGate:
         self._sent: dict[tuple[object, ...], datetime] = {}
 
     def check(self, order: Order, view: AccountView, now: datetime) -> Denial | None:
-        """Hold an order against the limits.
+        """Check an order against the limits.
 
         Args:
-            order: The order; its timestamp, if it has one, says when it was made.
-            view: The account as it is before the order.
-            now: The present time, UTC.
+            order: The order; its timestamp, if set, is its creation time.
+            view: The account before the order.
+            now: The current time, UTC.
 
         Returns:
-            Why it must not leave; ``None`` when it may.
+            The denial; ``None`` when the order may be sent.
         """
         added = order.quantity
         if only_reduces(order, added, view):
@@ -104,11 +104,11 @@ class RiskGate:
         )
 
     def cut(self, order: Order, view: AccountView) -> Order | None:
-        """Return what may leave of an order that does more than reduce, while trading reduces.
+        """Return the closing part of an order that does more than reduce, in the reducing state.
 
         Args:
             order: The order.
-            view: The account as it is before the order.
+            view: The account before the order.
 
         Returns:
             The order that only closes; ``None`` when there is nothing to cut, or nothing is left.
@@ -123,18 +123,18 @@ class RiskGate:
     def check_replace(
         self, old: Order, new: Order, view: AccountView, now: datetime, *, protective: bool = False
     ) -> Denial | None:
-        """Hold an order that is to take the place of another against the limits.
+        """Check a replacement order against the limits.
 
         Args:
-            old: The order that works.
-            new: What is to take its place.
-            view: The account as it is, with the old order.
-            now: The present time, UTC.
-            protective: Whether it is the protective order of a bracket, which only ever makes a
-                position smaller.
+            old: The working order.
+            new: The replacement.
+            view: The account, with the old order.
+            now: The current time, UTC.
+            protective: Whether it is a protective order of a bracket, which only ever reduces a
+                position.
 
         Returns:
-            Why it must not leave; ``None`` when it may.
+            The denial; ``None`` when the replacement may be sent.
         """
         added = EXACT.subtract(new.quantity, old.quantity)
         if protective or only_reduces(new, added, view):
@@ -147,12 +147,12 @@ class RiskGate:
         )
 
     def is_exit(self, order: Order, view: AccountView, replaces: Order | None = None) -> bool:
-        """Whether an order that does not work yet would only make a position smaller.
+        """Return whether an order that does not work yet would only reduce a position.
 
         Args:
             order: The order.
-            view: The account without it.
-            replaces: The working order whose place it is to take.
+            view: The account without the order.
+            replaces: The working order that it is to replace.
         """
         added = order.quantity
         if replaces is not None:
@@ -160,43 +160,43 @@ class RiskGate:
         return only_reduces(order, added, view)
 
     def note_denied_exit(self, symbol: str, reason: str, detail: str, now: datetime) -> None:
-        """Keep in mind that an exit was denied.
+        """Record a denied exit.
 
         Args:
             symbol: Name of the instrument.
-            reason: Which limit, as a token.
-            detail: The same in words, with the order.
-            now: The present time, UTC.
+            reason: The violated limit, as a token.
+            detail: Description, with the order.
+            now: The current time, UTC.
         """
         self.denied_exits[symbol] = DeniedExit(reason, detail, now)
 
     def forget_closed(self, view: AccountView) -> None:
-        """Forget the denied exits of positions that are closed by now."""
+        """Remove the denied exits of positions that are closed by now."""
         for symbol in list(self.denied_exits):
             if not view.position(symbol):
                 del self.denied_exits[symbol]
 
     @property
     def watches_data(self) -> bool:
-        """Whether each event of market data has to be shown to it, by `saw_price` or `observe`."""
+        """Whether the gate needs every market data event, through `saw_price` or `observe`."""
         limits = self.limits
         return limits.max_daily_loss is not None or limits.stale_data_seconds is not None
 
     def saw_price(self, symbol: str, time: datetime) -> None:
-        """Take note of when the last price of a symbol was known.
+        """Record when the last price of a symbol was known.
 
         Args:
             symbol: Name of the instrument.
-            time: When the price was true, or when it came, whichever is earlier; UTC.
+            time: Time of the price or of its arrival, whichever is earlier; UTC.
         """
         self._entry_limits.saw_price(symbol, time)
 
     def observe(self, view: AccountView, now: datetime) -> None:
-        """Take note of the account; a loss at its limit lets trading only reduce."""
+        """Check the daily loss of the account; a loss at the limit sets trading to reducing."""
         self._hits_daily_loss(view, now)
 
     def state_row(self) -> dict[str, object]:
-        """Return what is to be kept across restarts, as JSON has it."""
+        """Return the state that survives restarts, as JSON values."""
         loss = self._daily_loss
         row = _GateRow(
             self.switch.state_row(),
@@ -211,15 +211,15 @@ class RiskGate:
         built: dict[str, object] = msgspec.to_builtins(row)
         for name in ("day_zone", "session_start", "denied_exits"):
             if getattr(row, name) == getattr(_NO_ROW, name):
-                del built[name]  # so that an older version reads what it can
+                del built[name]  # so that an older version can read the row
         return built
 
     def restore(self, row: object, now: datetime) -> None:
-        """Take up the state of a run before; a row that cannot be read halts trading.
+        """Restore the state of an earlier run; an unreadable row halts trading.
 
         Args:
-            row: What `state_row` returned.
-            now: The present time, UTC.
+            row: The result of `state_row`.
+            now: The current time, UTC.
         """
         try:
             kept = msgspec.convert(row, _GateRow)
@@ -232,12 +232,13 @@ class RiskGate:
         loss, limits, day = self._daily_loss, self.limits, kept.day
         is_same_day = (kept.day_zone, kept.session_start) == (limits.day_zone, limits.session_start)
         if day is not None and not is_same_day:
-            # Days began at another time then. The loss so far counts for the present day.
+            # The row is from a run with another start of the day. The loss so far counts for the
+            # current day.
             day = loss.day_of(now)
         loss.restore(day, kept.day_began, kept.equity)
 
     def _check_exit(self, order: Order, view: AccountView, now: datetime) -> Denial | None:
-        """Hold an order that only reduces against what holds even those."""
+        """Check an order that only reduces against the limits for exits."""
         denial = self._check_halt(order.symbol) or self._check_exit_rate(order.symbol, now)
         self._hits_daily_loss(view, now)
         if denial is not None:
@@ -254,7 +255,7 @@ class RiskGate:
         return None
 
     def _check_state(self, order: Order, view: AccountView) -> Denial | None:
-        """Hold an order that does more than reduce against the state of trading."""
+        """Check an order that does more than reduce against the trading state."""
         denial = self._check_halt(order.symbol)
         standing = self.switch.standing
         if denial is not None or standing is None:
@@ -291,10 +292,10 @@ class RiskGate:
         return Denial(DenialReason.MAX_ORDERS_PER_SECOND, text)
 
     def _check_exit_rate(self, symbol: str, now: datetime) -> Denial | None:
-        """Let an exit through while the rate of all orders, or that of exits, has room.
+        """Pass an exit while the rate of all orders, or that of exits, has room.
 
-        Only a loop comes to so many. It is slowed and does not halt trading, since that would
-        hold the exits of all other symbols.
+        Only a runaway loop sends so many exits. It is slowed down without a halt of trading, since
+        a halt would also block the exits of all other symbols.
         """
         if self._rate is None or self._exit_rate is None:
             return None
@@ -320,8 +321,8 @@ class RiskGate:
         if loss < most:
             return None
         text = f"the loss of {self.limits.day_text} is {loss:f}, which reaches {most:f}"
-        # Halting would leave the positions that lose to themselves: only what makes them smaller
-        # is still let through.
+        # A halt would leave losing positions open; the reducing state still passes orders that
+        # reduce them.
         self.switch.decide(TradingState.REDUCING, text, self._name, now)
         return text
 
@@ -340,8 +341,8 @@ class RiskGate:
 
     def _note_sent(self, order: Order, now: datetime) -> None:
         key = content(order)
-        self._sent.pop(key, None)  # so that the order of the keys is the order of sending
-        # Orders that were held up on their way arrive together; what counts is when they were made.
+        self._sent.pop(key, None)  # keeps the keys in the order of sending
+        # Delayed orders arrive together; their creation time counts.
         self._sent[key] = order.timestamp or now
         if len(self._sent) > _REMEMBERED_ORDERS:
             del self._sent[next(iter(self._sent))]

@@ -1,4 +1,4 @@
-"""How much risk is allowed."""
+"""Risk limits."""
 
 from __future__ import annotations
 
@@ -16,57 +16,58 @@ from ingenium.trading.money import Number, to_decimal
 __all__ = ["IsOpen", "RiskLimits"]
 
 IsOpen = Callable[[str, datetime], bool]
-"""Says whether a symbol is traded at a time, UTC."""
+"""Returns whether a symbol is traded at a time, UTC."""
 
-# What the way from a portfolio to an executor may shift orders against each other.
+# Allowance for delivery delays that bunch orders between a portfolio and an executor.
 _LATE_SECONDS = 2
 
 
 @dataclass(frozen=True, init=False)
 class RiskLimits:
-    """What a risk gate holds orders against; ``None`` turns a limit off.
+    """The limits of a risk gate; ``None`` turns a limit off.
 
-    The limits that hold for an account of any size are on unless turned off: the price collar, the
-    rate, and duplicates. Those in money and quantity are off until they are set, since only
-    the owner of the account knows its size. A value at its limit passes, but for the daily loss.
+    Limits that fit an account of any size are on by default: the price collar, the rate, and
+    duplicates. Limits in money and quantity are off by default, since only the owner of the account
+    knows its size. A value at its limit passes, except for the daily loss.
 
     Args:
         max_order_quantity: Shares or units of one order.
         max_order_notional: Value of one order at the worst price it may fill at.
-        max_symbol_notional: Value of the position in a symbol, at the last price, with all that
-            the working orders and this one may still add to it.
-        max_gross_notional: The same over all symbols, long and short added up.
+        max_symbol_notional: Value of the position in a symbol, at the last price, including
+            everything that the working orders and this order may still add.
+        max_gross_notional: The same value summed over all symbols, long and short.
         price_collar: How far limit and stop prices may be from the last price, as a fraction of
-            it: ``0.05`` for 5 %. Market orders and the protective prices of brackets state
-            nothing that could be compared.
-        max_orders_per_second: Orders asked for beyond those that each symbol has of its own, over
-            all symbols, in the long run; what other limits stop counts too, since a loop of
-            orders that are denied is a fault as well.
-        burst: How many of these may come at once.
-        symbol_burst: Orders that each symbol has of its own; 0 lets the rate count all orders.
-        symbol_seconds: Within what time.
-        max_breaches: How many orders over that rate halt all trading.
-        breach_window_seconds: Within what time.
-        duplicate_seconds: Time in which a second order of the same symbol, side, quantity, type
-            and prices is taken for a mistake.
-        max_open_orders: Orders that work at one time, protective ones apart.
+            it: ``0.05`` for 5 %. Market orders and the protective prices of brackets are not
+            checked.
+        max_orders_per_second: Long-run rate of orders over all symbols, beyond each symbol's own
+            allowance. Orders denied by other limits count too, since a loop of denied orders is
+            also a fault.
+        burst: How many of these may be sent at once.
+        symbol_burst: Each symbol's own allowance of orders; with 0 all orders count against the
+            rate.
+        symbol_seconds: Window of that allowance.
+        max_breaches: Number of orders over the rate that halts all trading.
+        breach_window_seconds: Window in which these are counted.
+        duplicate_seconds: Window in which a second order with the same symbol, side, quantity, type
+            and prices is denied as a duplicate.
+        max_open_orders: Number of orders working at one time, without protective ones.
         allowed_symbols: The only symbols that may be traded.
-        stale_data_seconds: Age of the last price at which a symbol is no longer traded.
-        is_open: Says whether a symbol may be traded at a time; a function of symbol and time.
-        max_daily_loss: Loss since the day began, in the account's currency, at which trading
+        stale_data_seconds: Age of the last price beyond which a symbol is not traded.
+        is_open: Function of symbol and time that returns whether the symbol may be traded.
+        max_daily_loss: Loss since the start of the day, in the account's currency, at which trading
             only reduces.
-        day_zone: Zone of the clock by which the day of the daily loss begins, such as
+        day_zone: Time zone of the daily loss, such as
             ``"America/New_York"``.
-        session_start: When that day begins on that clock, as a time or ``"17:00"``; midnight when
-            left out.
-        exit_burst: Exits that each symbol has within ``symbol_seconds`` when the rate lets no more
-            orders through: what only makes a position smaller must get out, and only a loop of
-            such orders comes to so many.
+        session_start: Wall-clock time at which that day begins, as a time or ``"17:00"``; midnight
+            when omitted.
+        exit_burst: Each symbol's allowance of exits within ``symbol_seconds`` once the rate is used
+            up: orders that only reduce a position must get through, and only a runaway loop sends
+            so many.
 
-    What only makes a position smaller is held against none of these but the rate; see `RiskGate`.
+    Orders that only reduce a position are exempt from all of these but the rate; see `RiskGate`.
 
     Raises:
-        ConfigError: A value makes no sense.
+        ConfigError: A value is invalid.
     """
 
     max_order_quantity: Decimal | None
@@ -114,7 +115,7 @@ class RiskLimits:
         session_start: time | str = time(),
         exit_burst: int = 100,
     ) -> None:
-        # A frozen dataclass has no other way.
+        # The only way to assign in a frozen dataclass.
         put = object.__setattr__
         put(self, "max_order_quantity", _money(max_order_quantity, "max_order_quantity"))
         put(self, "max_order_notional", _money(max_order_notional, "max_order_notional"))
@@ -157,22 +158,22 @@ class RiskLimits:
 
     @property
     def zone(self) -> tzinfo:
-        """The zone of the clock by which the day of the daily loss begins."""
+        """The time zone of the daily loss."""
         return _zone(self.day_zone)
 
     @property
     def day_text(self) -> str:
-        """When the day of the daily loss begins, in words."""
+        """Description of when the day of the daily loss begins."""
         if self.session_start == time():
             return f"this {self.day_zone} day"
         start = self.session_start.isoformat().removesuffix(":00")
         return f"the day since {start} {self.day_zone}"
 
     def for_executor(self) -> RiskLimits:
-        """Return the limits of an executor that stands behind a portfolio with these.
+        """Return the limits of an executor behind a portfolio with these limits.
 
-        Orders that left one after the other may arrive together, so its bursts are larger by what
-        two seconds may bring.
+        Orders sent one after the other may arrive together, so the bursts are larger by two
+        seconds' worth of orders.
         """
         if self.max_orders_per_second is None:
             return self
@@ -224,7 +225,7 @@ def _count(value: object, name: str, least: int = 1) -> int:
 
 def _zone(name: object) -> tzinfo:
     if name == "UTC":
-        return UTC  # is there without a database of zones
+        return UTC  # needs no time zone database
     try:
         return ZoneInfo(name)  # type: ignore[arg-type]
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):

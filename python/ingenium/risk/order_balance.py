@@ -1,7 +1,7 @@
-"""Compares the orders that leave with the orders that came in.
+"""Comparison of outgoing orders with incoming ones.
 
-What lost Knight Capital 460 million dollars in 45 minutes was a router that sent millions of orders
-for 212 that had come in; nothing compared the two numbers.
+Knight Capital lost 460 million dollars in 45 minutes through a router that sent millions of orders
+for 212 incoming ones; nothing compared the two numbers.
 
 References:
     SEC, Administrative Proceeding 3-15570, In the Matter of Knight Capital Americas LLC, 2013.
@@ -17,12 +17,12 @@ _REMEMBERED = 100_000
 
 
 class OrderBalance:
-    """Counts orders that came in and orders that left for the broker, each id once.
+    """Counts orders received and orders sent to the broker, each id once.
 
-    An order that is sent again under the same id, to be sure that it arrived, is the same order.
+    An order that is sent again under the same id, as a retry, is the same order.
 
     Args:
-        remembered: How many ids are known for sure; the oldest are forgotten first.
+        remembered: Number of ids remembered for sure; the oldest are forgotten first.
     """
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:
@@ -34,24 +34,24 @@ class OrderBalance:
 
     @property
     def entered(self) -> int:
-        """Orders that came in, each id once."""
+        """Number of orders received, each id once."""
         return self._entered
 
     @property
     def submitted(self) -> int:
-        """Orders that left, each id once."""
+        """Number of orders sent, each id once."""
         return self._submitted
 
     def enter(self, order_id: str) -> None:
-        """Count an order that came in, or a protective one that comes with it."""
+        """Count an order received, or one of its protective orders."""
         if self._entered_ids.add(order_id):
             self._entered += 1
 
     def submit(self, order_id: str) -> str | None:
-        """Count an order that leaves; call it before it does.
+        """Count an order about to be sent; call this before sending.
 
         Returns:
-            Why it must not leave and trading must halt; ``None`` when all is in order.
+            The reason not to send it and to halt trading; ``None`` when the balance holds.
         """
         if self._submitted_ids.add(order_id):
             self._submitted += 1
@@ -60,7 +60,7 @@ class OrderBalance:
         return self.problem()
 
     def problem(self) -> str | None:
-        """Say what does not add up; ``None`` when all is in order."""
+        """Describe the imbalance; ``None`` when the balance holds."""
         if self._strangers:
             return (
                 f"order {self._strangers[0]!r} went to the broker and never came in: "
@@ -71,7 +71,7 @@ class OrderBalance:
         return None
 
     def reset(self) -> None:
-        """Begin to count anew, once a person has found out what did not add up."""
+        """Restart the count, after a person has investigated the imbalance."""
         self._entered_ids.clear()
         self._submitted_ids.clear()
         self._strangers.clear()

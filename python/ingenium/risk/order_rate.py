@@ -1,4 +1,4 @@
-"""How often something happens: buckets of tokens, and breaches within a window."""
+"""Rate limits: token buckets, and breaches within a window."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _SYMBOLS = 10_000
 
 
 class TokenBucket:
-    """Lets ``burst`` through at once, and ``rate`` a second in the long run.
+    """Token bucket: allows ``burst`` at once, and ``rate`` a second in the long run.
 
-    Over any stretch of ``t`` seconds it lets at most ``burst + rate * t`` through. A clock that
-    goes back fills nothing.
+    Any ``t`` seconds see at most ``burst + rate * t`` passes. A clock that moves backwards adds no
+    tokens.
 
     Args:
         rate: Tokens a second, above 0.
-        burst: Tokens that it holds, and has at first.
+        burst: Capacity and initial number of tokens.
     """
 
     __slots__ = ("_burst", "_filled_at", "_rate", "_tokens")
@@ -30,7 +30,7 @@ class TokenBucket:
         self._filled_at: datetime | None = None
 
     def take(self, now: datetime) -> bool:
-        """Take a token; False when there is none."""
+        """Take a token; return False when there is none."""
         last = self._filled_at
         if last is None:
             self._filled_at = now
@@ -44,23 +44,23 @@ class TokenBucket:
         return True
 
     def is_idle(self, now: datetime, seconds: float) -> bool:
-        """Whether nothing was asked for within so many seconds."""
+        """Return whether no token was requested within the last ``seconds``."""
         return self._filled_at is None or now - self._filled_at >= timedelta(seconds=seconds)
 
 
 class OrderRate:
-    """Tells orders that many symbols are traded at one time from orders without an end.
+    """Order rate limit that separates trading of many symbols from a runaway loop.
 
-    Each symbol has a few orders of its own. What goes beyond them, in whatever symbols, takes from
-    one bucket that all share. So what may leave at once grows with the number of symbols, and not
-    with how often each of them is traded.
+    Each symbol has its own small allowance of orders. Orders beyond it, in any symbol, take from
+    one shared bucket. So the number of orders allowed at once grows with the number of symbols, not
+    with the order frequency of each.
 
     Args:
-        rate: Orders a second beyond those that symbols have of their own.
-        burst: How many of these may come at once.
-        symbol_burst: How many each symbol has of its own; 0 for none.
-        symbol_seconds: Within what time.
-        symbols: How many symbols are told apart at one time; others have none of their own.
+        rate: Orders a second beyond the symbols' own allowances.
+        burst: How many of these may be sent at once.
+        symbol_burst: Each symbol's own allowance; 0 for none.
+        symbol_seconds: Window of that allowance.
+        symbols: Number of symbols tracked at one time; others have no allowance of their own.
     """
 
     __slots__ = ("_own", "_seconds", "_shared", "_symbol_burst", "_symbols")
@@ -78,11 +78,11 @@ class OrderRate:
         self._symbol_burst = symbol_burst
         self._seconds = symbol_seconds
         self._symbols = symbols
-        # The one that was traded last comes last.
+        # In order of last trading, the latest last.
         self._own: dict[str, TokenBucket] = {}
 
     def take(self, symbol: str, now: datetime) -> bool:
-        """Count an order; False when it is one too many."""
+        """Count an order; return False when it exceeds the limit."""
         bucket = self._own.pop(symbol, None)
         if bucket is None and self._symbol_burst and self._has_room(now):
             bucket = TokenBucket(self._symbol_burst / self._seconds, self._symbol_burst)
@@ -95,7 +95,7 @@ class OrderRate:
     def _has_room(self, now: datetime) -> bool:
         if len(self._own) >= self._symbols:
             oldest = next(iter(self._own))
-            # One that is full again may as well be made anew.
+            # A bucket that is full again can be recreated later.
             if not self._own[oldest].is_idle(now, self._seconds):
                 return False
             del self._own[oldest]
@@ -103,11 +103,11 @@ class OrderRate:
 
 
 class Breaches:
-    """Counts what must not happen often.
+    """Counts breaches within a window.
 
     Args:
-        limit: How many are too many.
-        window_seconds: Within what time.
+        limit: Number of breaches that is too many.
+        window_seconds: Length of the window.
     """
 
     __slots__ = ("_limit", "_times", "_window")
@@ -119,11 +119,11 @@ class Breaches:
 
     @property
     def times(self) -> list[datetime]:
-        """When the last ones were, the oldest first."""
+        """Times of the last breaches, the oldest first."""
         return list(self._times)
 
     def add(self, now: datetime) -> bool:
-        """Count one, and say whether these are too many; the count begins anew then."""
+        """Count a breach, and return whether the limit is reached; the count restarts then."""
         times = self._times
         times.append(now)
         if len(times) < self._limit or now - times[0] > self._window:
@@ -132,6 +132,6 @@ class Breaches:
         return True
 
     def restore(self, times: list[datetime]) -> None:
-        """Count those of a run before."""
+        """Restore the breaches of an earlier run."""
         self._times.clear()
         self._times.extend(times)

@@ -1,4 +1,4 @@
-"""Which orders only make a position smaller, so that no limit of size or price denies them."""
+"""Detection of orders that only reduce a position, which no limit of size or price denies."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _KIND_OF = {type: kind for kind in _KINDS for type in kind}
 
 
 class DeniedExit(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """An exit that a gate has denied, and that no later exit in its symbol has made up for.
+    """An exit denied by a gate, with no later exit of its symbol that passed.
 
     Attributes:
-        reason: Which limit, as a token.
-        detail: The same in words, with the order.
-        time: When, UTC.
+        reason: The violated limit, as a token.
+        detail: Description, with the order.
+        time: Time of the denial, UTC.
     """
 
     reason: str
@@ -39,26 +39,26 @@ class DeniedExit(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
 
 
 def only_reduces(order: Order, added: Decimal, view: AccountView) -> bool:
-    """Whether an order can only make a position smaller: closes, covers or protects it.
+    """Return whether an order can only reduce a position: closes, covers or protects it.
 
-    It does when all that works on its side and this order together do not cross zero, in whatever
-    order they fill. A market order, a target (limit) and a stop are three ways out of the same
-    position, of which one is meant to fill: each of them may close all of it, as long as the
-    position could never become larger than it is, should more than one of them fill.
+    This holds when all working orders on its side and this order together cannot cross zero, in
+    whatever sequence they fill. A market order, a target (limit) and a stop are three ways out of
+    the same position, of which one is meant to fill: each of them may close all of it, as long as
+    the position could never become larger than it is if more than one of them fills.
 
     Working orders of the other side do not count: they may never fill.
 
     Args:
         order: The order.
-        added: The quantity that it adds to what works already: all of it, or for a replacement
-            the difference to the old one.
-        view: The account before it.
+        added: The quantity that the order adds to the working orders: all of it, or for a
+            replacement the difference to the old order.
+        view: The account before the order.
     """
     held = view.position(order.symbol)
     if held == ZERO or (held > ZERO) is (order.side is Side.BUY):
         return False
     if order.is_bracket:
-        return False  # its protective orders would open again
+        return False  # its protective orders would open a new position
     past_zero = reach(order, added, view)
     if past_zero <= ZERO:
         return True
@@ -71,12 +71,12 @@ def closing_part(order: Order, view: AccountView) -> Order | None:
     """Return the part of an order that only reduces, such as the close of a reversal.
 
     Args:
-        order: One that does more than that.
+        order: An order that does more than reduce.
         view: The account before it.
 
     Returns:
-        The largest order of that kind that `only_reduces`, without the protective orders of a
-        bracket, which would open again; ``None`` when there is none.
+        The largest part for which `only_reduces` holds, without the protective orders of a bracket,
+        which would open a new position; ``None`` when there is none.
     """
     held = view.position(order.symbol)
     if held == ZERO or (held > ZERO) is (order.side is Side.BUY):
@@ -101,6 +101,6 @@ def closing_part(order: Order, view: AccountView) -> Order | None:
 
 
 def exit_note(order: Order, view: AccountView) -> str:
-    """Say of an order that was denied that it was an exit."""
+    """Return the note that a denied order was an exit."""
     held = view.position(order.symbol)
     return f"EXIT DENIED, {describe(order)} only reduces the position of {held:f}"

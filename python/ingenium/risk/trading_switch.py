@@ -1,4 +1,4 @@
-"""The switch of trading: active, reducing or halted, for one component, across restarts."""
+"""The trading switch: active, reducing or halted, for one component, across restarts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REMEMBERED = 100
 
 
 def state_of(text: str) -> TradingState:
-    """Return the state that a text names: one that is unknown halts."""
+    """Return the trading state that a text names; halted for an unknown text."""
     try:
         return TradingState(text)
     except ValueError:
@@ -27,12 +27,12 @@ def state_of(text: str) -> TradingState:
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
-    """Something that restricts trading.
+    """A restriction of trading.
 
     Attributes:
-        state: How far.
+        state: The trading state it imposes.
         reason: Why, in words.
-        sender: Who says so.
+        sender: Who imposed it.
         time: Since when, UTC; ``None`` when not stated.
     """
 
@@ -46,7 +46,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class _SwitchRow(msgspec.Struct, forbid_unknown_fields=True):
-    """What is kept across restarts."""
+    """State that survives restarts."""
 
     said: Standing | None = None
     own: list[tuple[str, Standing]] = []
@@ -56,33 +56,33 @@ class _SwitchRow(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def is_operator(sender: str) -> bool:
-    """Whether a sender is a person at a machine, ``"ann@trader-1"``, rather than a component."""
+    """Return whether a sender is a person at a machine, ``"ann@trader-1"``, not a component."""
     person, _, machine = sender.partition("@")
     return bool(person.strip() and machine.strip())
 
 
 class TradingSwitch:
-    """Whether there is to be trading; of all that restrict it the strictest one wins.
+    """The state of trading; the strictest of all restrictions wins.
 
     There are four kinds of sources:
 
-    - what is *said* by control events, which the caller applies in the order of their stream:
-      an operator's sets the state, a component's only makes it stricter;
-    - *own* decisions, which hold at once and until their event comes back from the stream. An
-      operator's ``active`` that is older than the decision therefore never undoes it;
-    - what *holds* as long as it is there, such as a file; when it goes, its state stays said;
-    - symbols that are halted, each by itself.
+    - control events, *said*, which the caller applies in stream order: an operator's event sets the
+      state, a component's event only makes it stricter;
+    - *own* decisions, which take effect at once and hold until their event comes back from the
+      stream. An operator's ``active`` that is older than the decision therefore never undoes it;
+    - *held* conditions, in force while they exist, such as a file; when one ends, its state stays
+      as if said;
+    - individually halted symbols.
 
     Only an operator's control event with the state ``active`` makes trading active again, and it
-    releases the symbols that were halted before it, too. A word that is no state is taken for
-    ``halted``.
+    also releases the symbols that were halted before it. An unknown state counts as ``halted``.
     """
 
     __slots__ = ("_held", "_own", "_said", "_seen", "_state", "_symbols")
 
     def __init__(self) -> None:
         self._said: Standing | None = None
-        # Own decisions and the ids of their events; empty until one is announced.
+        # Own decisions and the ids of their events; an id is empty until its event is sent.
         self._own: list[tuple[str, Standing]] = []
         self._held: dict[str, Standing] = {}
         self._symbols: dict[str, Standing] = {}
@@ -91,7 +91,7 @@ class TradingSwitch:
 
     @property
     def state(self) -> TradingState:
-        """What holds now."""
+        """The trading state in force."""
         return self._state
 
     @property
@@ -101,15 +101,15 @@ class TradingSwitch:
 
     @property
     def halted_symbols(self) -> Mapping[str, Standing]:
-        """The symbols that are halted, each by itself."""
+        """The individually halted symbols, with their restrictions."""
         return self._symbols
 
     def apply(self, event: ControlEvent) -> bool:
-        """Take what an operator or a component says; one that comes again changes nothing.
+        """Apply a control event of an operator or a component; a repeated event changes nothing.
 
         Returns:
-            Whether it may be said: False for a component that says ``active``, which is for
-            operators only and changes nothing.
+            Whether the event is allowed: False for a component's ``active``, which is reserved for
+            operators and changes nothing.
         """
         if event.id:
             if event.id in self._seen:
@@ -118,7 +118,7 @@ class TradingSwitch:
             if len(self._seen) > _REMEMBERED:
                 del self._seen[next(iter(self._seen))]
         standing = _read(event)
-        # One of our own has come back, and its place in the order of the stream is known.
+        # An event of an own decision has come back, so its place in the stream is known.
         if event.id:
             self._own = [(id, own) for id, own in self._own if id != event.id]
         active = standing.state is TradingState.ACTIVE
@@ -136,7 +136,7 @@ class TradingSwitch:
         """Restrict trading by an own decision.
 
         Returns:
-            Whether that changes anything: False when trading is restricted as far already.
+            Whether the state changed: False when trading is already at least as restricted.
         """
         if STRICTNESS[state] <= STRICTNESS[self._state]:
             return False
@@ -149,21 +149,21 @@ class TradingSwitch:
         return [own for id, own in self._own if not id]
 
     def announced(self, standing: Standing, event_id: str) -> None:
-        """Take note of the id under which an own decision was sent."""
+        """Record the id of the event that announced an own decision."""
         self._own = [(event_id if not id and own is standing else id, own) for id, own in self._own]
 
     def retracted(self, event_id: str) -> None:
-        """Take note that the event of an own decision was not sent after all."""
+        """Record that the event of an own decision was not sent after all."""
         self._own = [("" if id == event_id else id, own) for id, own in self._own]
 
     def hold(self, source: str, state: TradingState, reason: str, now: datetime) -> None:
-        """Restrict trading as long as something is there, such as a file.
+        """Restrict trading while a condition exists, such as a file.
 
         Args:
-            source: What is there, such as the name of the file.
-            state: How far.
+            source: Name of the condition, such as that of the file.
+            state: The trading state it imposes.
             reason: Why, in words.
-            now: The present time, UTC.
+            now: The current time, UTC.
         """
         known = self._held.get(source)
         if known is None or known.state is not state or known.reason != reason:
@@ -171,37 +171,37 @@ class TradingSwitch:
             self._settle()
 
     def let_go(self, source: str) -> None:
-        """Take note that it is gone; an operator's ``active`` is needed all the same."""
+        """End a held condition; its state stays until an operator's ``active``."""
         standing = self._held.pop(source, None)
         if standing is not None and STRICTNESS[standing.state] > self._strictness_said():
             self._said = standing
         self._settle()
 
     def halt_symbol(self, symbol: str, reason: str, sender: str, now: datetime) -> bool:
-        """Halt one symbol; False when it is halted already."""
+        """Halt one symbol; return False when it is halted already."""
         if symbol in self._symbols:
             return False
         self._symbols[symbol] = Standing(TradingState.HALTED, reason, sender, now)
         return True
 
     def state_row(self) -> dict[str, object]:
-        """Return what is to be kept across restarts, as JSON has it."""
+        """Return the state that survives restarts, as JSON values."""
         row = _SwitchRow(self._said, self._own, self._held, self._symbols, list(self._seen))
         built = msgspec.to_builtins(row)
         assert isinstance(built, dict)  # noqa: S101 - for the type checker
         return built
 
     def restore(self, row: object, now: datetime) -> None:
-        """Take up the state of a run before; a row that cannot be read halts trading.
+        """Restore the state of an earlier run; an unreadable row halts trading.
 
         Args:
-            row: What `state_row` returned.
-            now: The present time, UTC.
+            row: The result of `state_row`.
+            now: The current time, UTC.
         """
         try:
             kept = msgspec.convert(row, _SwitchRow)
         except msgspec.ValidationError as error:
-            # To go on as if nothing had been halted is the one thing that must not be done.
+            # Trading must not continue as if nothing had been halted.
             reason = f"the stored state of trading cannot be read: {error}"
             kept = _SwitchRow(said=Standing(TradingState.HALTED, reason, "restart", now))
         self._said = kept.said
@@ -219,7 +219,8 @@ class TradingSwitch:
         return 0 if self._said is None else STRICTNESS[self._said.state]
 
     def _release_symbols(self, time: datetime | None) -> None:
-        # These are in no stream, so the operator's clock says which of them are meant.
+        # Symbol halts are in no stream, so the operator's clock decides which ones the event
+        # releases.
         if time is not None:
             self._symbols = {
                 symbol: standing

@@ -1,8 +1,8 @@
-"""Rows: what is to be saved, in small pieces of JSON that can be written one by one.
+"""Rows: saved state as small pieces of JSON that can be written one by one.
 
 Equal rows are equal to the byte: keys are sorted, decimals are plain texts that keep their zeros
-(``"1.50"``, since texts that are made of them do), times are RFC 3339 in UTC with microseconds,
-and what is not set is left out.
+(``"1.50"``, since texts derived from them do), times are RFC 3339 in UTC with microseconds, and
+unset fields are omitted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LogRow = tuple[str, str, bytes]
-"""Something that has come to an end, for a table that only grows: its kind, its id, and JSON."""
+"""A row of an append-only log: kind, id, and JSON."""
 
 _RowT = TypeVar("_RowT")
 
@@ -40,30 +40,30 @@ _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 def format_time(time: datetime) -> str:
-    """Write an aware time as RFC 3339 in UTC, always with microseconds."""
+    """Format an aware time as RFC 3339 in UTC, always with microseconds."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def write_row(row: object) -> bytes:
-    """Write a msgspec Struct or a dataclass as a row."""
+    """Serialize a msgspec Struct or a dataclass as a row."""
     return write_json(_plain(msgspec.to_builtins(row, builtin_types=_PASSED)))
 
 
 def write_json(value: object) -> bytes:
-    """Write what JSON has as JSON, with sorted keys."""
+    """Serialize a value of JSON types, with sorted keys."""
     return _encoder.encode(value)
 
 
 def read_row(kind: type[_RowT], data: bytes, key: str) -> _RowT:
-    """Read what `write_row` wrote.
+    """Deserialize the output of `write_row`.
 
     Args:
         kind: Type of the row.
         data: The row.
-        key: Its key, for the error.
+        key: Key of the row, for the error.
 
     Raises:
-        ComponentError: The row is none of this type.
+        ComponentError: The row is not of this type.
     """
     decoder = _decoders.get(kind)
     if decoder is None:
@@ -79,11 +79,11 @@ def read_row(kind: type[_RowT], data: bytes, key: str) -> _RowT:
 
 
 def state_digest(rows: Mapping[str, bytes]) -> str:
-    """Return a SHA-256 of rows, as 64 hexadecimal digits; their order does not matter."""
+    """Return the SHA-256 of rows, as 64 hexadecimal digits, independent of their order."""
     digest = sha256()
     for key, data in sorted(rows.items()):
         name = key.encode("utf-8", "surrogatepass")
-        # With their lengths, no two sets of rows make the same text.
+        # The lengths make the input unambiguous: no two sets of rows share it.
         digest.update(b"%d %d " % (len(name), len(data)))
         digest.update(name)
         digest.update(data)
@@ -104,20 +104,20 @@ def _plain(value: Any) -> Any:
 
 
 class GivenRows:
-    """The rows that were given out, to tell which ones differ now."""
+    """The rows returned last, to detect which ones have changed."""
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, bytes]] = {}
 
     def changes(self, section: str, rows: Mapping[str, bytes]) -> dict[str, bytes | None]:
-        """Return what differs from the last rows of a section, and remember the present ones.
+        """Return the changes from the last rows of a section, and remember the current rows.
 
         Args:
             section: Any name; sections do not share keys.
-            rows: All present rows of the section.
+            rows: All current rows of the section.
 
         Returns:
-            New and changed rows, and ``None`` for those that are no more.
+            New and changed rows, and ``None`` for removed ones.
         """
         given = self._rows.get(section, {})
         changed: dict[str, bytes | None] = {
@@ -131,40 +131,40 @@ class GivenRows:
         return changed
 
     def expect_change(self, section: str, keys: Iterable[str]) -> None:
-        """Let rows that are stored elsewhere differ from the present ones, or be no more."""
+        """Mark rows stored elsewhere as outdated, so that `changes` returns or removes them."""
         given = self._rows.setdefault(section, {})
         for key in keys:
             given[key] = b""
 
 
 class SectionedRows(Protocol):
-    """Something with rows in sections, such as one for each symbol."""
+    """An object with rows in sections, such as one for each symbol."""
 
     def sections(self) -> Iterable[str]:
         """Return the names of all sections that have rows."""
         ...
 
     def rows_of(self, section: str) -> dict[str, bytes]:
-        """Return the present rows of a section; none where there is no such section."""
+        """Return the current rows of a section; none for an unknown section."""
         ...
 
     def take_touched(self) -> Iterable[str] | None:
         """Return the sections that may have changed since the last call.
 
         Returns:
-            Their names; ``None`` the first time, from which on note is taken of them.
+            Their names; ``None`` the first time, which starts the tracking.
         """
         ...
 
 
 class RowWatch:
-    """Tells which rows of something have changed since it was asked last.
+    """Detects which rows of an object have changed since the last call.
 
-    Asking costs as much as the rows of the sections that were touched. Before the first time
-    nothing is noted, which costs nothing.
+    The cost is proportional to the rows of the changed sections. Nothing is tracked, at no cost,
+    before the first call.
 
     Args:
-        watched: What has the rows.
+        watched: The object with the rows.
     """
 
     def __init__(self, watched: SectionedRows) -> None:
@@ -180,7 +180,7 @@ class RowWatch:
         return rows
 
     def changes(self) -> dict[str, bytes | None]:
-        """Return what has changed since the last call, all rows the first time."""
+        """Return the rows changed since the last call; all rows the first time."""
         watched = self._watched
         touched = watched.take_touched()
         changes: dict[str, bytes | None] = {}

@@ -1,4 +1,4 @@
-"""Ready strategies: to start with, and to read before writing one."""
+"""Built-in strategies, for a quick start and as examples."""
 
 from ingenium.strategies.rsi_strategy import RsiStrategy
 from ingenium.strategies.sma_cross import SmaCross

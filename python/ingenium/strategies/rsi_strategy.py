@@ -1,4 +1,4 @@
-"""Buys what has fallen and sells what has risen, by the relative strength index."""
+"""Mean reversion by the relative strength index: buys weakness, sells strength."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ __all__ = ["RsiStrategy"]
 
 
 class RsiStrategy(Strategy):
-    """Says long when the index is below one line, short when it is above another.
+    """Signals long when the index is below one threshold, short when it is above another.
 
-    It says so on every bar for which it is true, and nothing in between.
+    The signal is repeated on every bar beyond a threshold; between them there is no signal.
 
     Args:
-        symbols: The symbols that it trades, each by its own closes; ``None`` for all it sees.
+        symbols: The traded symbols, each by its own closes; ``None`` for all symbols received.
         period: Length of the index, in bars.
         buy_below: Long below this, from 0 to 100.
         sell_above: Short above this, from 0 to 100; not below ``buy_below``.
         name: See `Component`.
 
     Raises:
-        ConfigError: An argument makes no sense.
+        ConfigError: An argument is invalid.
         SubjectError: A symbol cannot be part of a subject.
-        ComponentError: The name does not fit.
+        ComponentError: The name is invalid.
 
     References:
         L. Connors, C. Alvarez, "Short Term Trading Strategies That Work", 2008, for a period of 2.
@@ -44,7 +44,7 @@ class RsiStrategy(Strategy):
         name: str | None = None,
     ) -> None:
         super().__init__(symbols, name=name)
-        # A nan is in no range either.
+        # This also refuses nan.
         if not (0 <= buy_below <= 100 and 0 <= sell_above <= 100):
             raise ConfigError(
                 f"buy_below {buy_below!r} and sell_above {sell_above!r} of {self.name} do not fit: "
@@ -61,9 +61,9 @@ class RsiStrategy(Strategy):
         self._of_symbol = self.saved("rsi", BySymbol(lambda: Rsi(period)))
 
     def on_bar(self, bar: Bar) -> None:
-        """Update the symbol's index and say what it means."""
+        """Update the symbol's index and send a signal beyond a threshold."""
         value = self._of_symbol[bar.symbol].update(bar.close)
-        # Both are false for the nan of the warm-up.
+        # Both comparisons are false for the nan of the warm-up.
         if value < self._buy_below:
             self.send_signal(bar.symbol, Signal.LONG)
         elif value > self._sell_above:

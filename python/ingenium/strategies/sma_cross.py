@@ -1,4 +1,4 @@
-"""Follows the trend: a fast moving average that crosses a slow one."""
+"""Trend following by the crossing of a fast and a slow moving average."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ __all__ = ["SmaCross"]
 
 _LONG, _SHORT = Signal.LONG, Signal.SHORT
 _TIE = 1e-12
-"""Averages closer than this part of their size are equal; what is left is rounding."""
+"""Relative tolerance within which averages are equal; smaller differences are rounding errors."""
 
 
 class SmaCross(Strategy):
-    """Says long when the fast average crosses the slow one upwards, short when downwards.
+    """Signals long when the fast average crosses above the slow one, short when below.
 
-    It speaks on the bar of the cross only. The first bar that has both averages shows a side, not a
-    cross; averages that touch and part again on the same side have not crossed.
+    The signal is sent on the bar of the cross only. The first bar with both averages sets the side
+    and is no cross; averages that touch and part again on the same side have not crossed.
 
     Args:
-        symbols: The symbols that it trades, each by its own closes; ``None`` for all it sees.
+        symbols: The traded symbols, each by its own closes; ``None`` for all symbols received.
         fast: Bars of the fast average.
         slow: Bars of the slow average, more than ``fast``.
         name: See `Component`.
 
     Raises:
-        ConfigError: An argument makes no sense.
+        ConfigError: An argument is invalid.
         SubjectError: A symbol cannot be part of a subject.
-        ComponentError: The name does not fit.
+        ComponentError: The name is invalid.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class SmaCross(Strategy):
         self._of_symbol = self.saved("averages", BySymbol(lambda: _State(fast, slow)))
 
     def on_bar(self, bar: Bar) -> None:
-        """Update the symbol's averages and say when they cross."""
+        """Update the symbol's averages and send a signal when they cross."""
         symbol, close = bar.symbol, bar.close
         state = self._of_symbol[symbol]
         slow = state.slow.update(close)
@@ -74,7 +74,7 @@ class SmaCross(Strategy):
 
 
 class _State:
-    """What is known of one symbol."""
+    """The state of one symbol."""
 
     __slots__ = ("fast", "side", "slow")
 
@@ -82,18 +82,18 @@ class _State:
         self.fast = Sma(fast)
         self.slow = Sma(slow)
         self.side: Signal | None = None
-        """On which side of the slow average the fast one was last."""
+        """Last side of the slow average on which the fast one was."""
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` takes."""
+        """Return the state for `restore`."""
         side = None if self.side is None else self.side.value
         return {"fast": self.fast.state(), "slow": self.slow.state(), "side": side}
 
     def restore(self, state: Any) -> None:
-        """Take back what `state` returned.
+        """Restore the result of `state`.
 
         Raises:
-            StateError: It is of other periods, or is none.
+            StateError: The state has other periods, or is malformed.
         """
         try:
             fast, slow, side = state["fast"], state["slow"], state["side"]

@@ -1,4 +1,4 @@
-"""Trading values: what people write code with, parsed once from events."""
+"""Trading values: the types that user code works with, parsed once from events."""
 
 from ingenium.state.rows import state_digest
 from ingenium.trading.account import Account

@@ -1,4 +1,4 @@
-"""Accounts: cash, positions and what they earned, booked from fills."""
+"""Accounts: cash, positions and P&L, booked from fills."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from ingenium.trading.trade import Trade
 
 __all__ = ["LARGEST_PRICE", "Account"]
 
-# A member of an enumeration is looked up slowly.
+# Enum member lookup is slow.
 _BUY = Side.BUY
 
-# A run that never ends must not hold all of them.
+# Limits memory in a run without an end.
 _KEPT_TRADES = 1_000
 _KEPT_IDS = 10_000
 LARGEST_PRICE = float(NUMBER_LIMIT)
-"""Prices are below this."""
+"""Exclusive upper bound of prices."""
 
 
 class _Totals(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What is saved of an account beside its holdings."""
+    """The saved state of an account, without its holdings."""
 
     starting_cash: Decimal
     cash: Decimal
@@ -50,14 +50,14 @@ class Account:
         equity = cash + sum of market values
                = starting cash + realized_pnl + unrealized_pnl - commissions
 
-    Sums and products are exact. Where a part of a position is closed, its part of the cost is
-    rounded to 28 digits, and what was rounded off stays in the cost of the rest.
+    Sums and products are exact. A partial close takes its share of the cost rounded to 28 digits;
+    the rounding error stays in the cost of the remaining position.
 
     Args:
-        cash: What it starts with.
+        cash: Starting cash.
 
     Raises:
-        ConfigError: Cash is no finite number.
+        ConfigError: Cash is not a finite number.
     """
 
     __slots__ = (
@@ -85,7 +85,7 @@ class Account:
         self._trades: list[Trade] = []
         self._booked = RecentIds()
         self._bookings = 0
-        # For those who save the account; nobody does in a backtest.
+        # Tracked only when the account is saved, which a backtest never does.
         self._touched: set[str] | None = None
         self._logged = 0
         self._trades_before = 0
@@ -93,12 +93,12 @@ class Account:
 
     @property
     def starting_cash(self) -> Decimal:
-        """What it started with."""
+        """Starting cash."""
         return self._starting_cash
 
     @property
     def cash(self) -> Decimal:
-        """Cash, after commissions; shorts have added their proceeds."""
+        """Cash after commissions, including the proceeds of short sales."""
         return self._cash
 
     @property
@@ -108,12 +108,12 @@ class Account:
 
     @property
     def realized_pnl(self) -> Decimal:
-        """Profit and loss of what was closed, before commissions: the sum of ``pnl`` of trades."""
+        """Realized P&L before commissions: the sum of ``pnl`` of all trades."""
         return self._realized_pnl
 
     @property
     def unrealized_pnl(self) -> Decimal:
-        """Profit and loss of what is open at the last prices, before commissions."""
+        """P&L of open positions at the last prices, before commissions."""
         total = ZERO
         for symbol, holding in self._holdings.items():
             if holding.quantity:
@@ -143,17 +143,18 @@ class Account:
 
     @property
     def trades(self) -> Sequence[Trade]:
-        """Closed round trips, in the order in which their exits began; a live view.
+        """Closed round trips, ordered by the start of their exits; a live view.
 
-        The last one of a symbol grows while its exit order is filled bit by bit.
-        Those of before a restart are only counted, in `trades_before`, unless they were restored.
-        So are all but the last 1,000 to 2,000 where trades are saved as they come.
+        The last trade of a symbol grows with each partial fill of its exit order.
+        Trades from before a restart are only counted, in `trades_before`, unless they were
+        restored. The same holds for all but the last 1,000 to 2,000 where trades are saved as they
+        come.
         """
         return self._trades
 
     @property
     def trades_before(self) -> int:
-        """How many round trips were closed before the first of `trades`."""
+        """Number of round trips closed before the first of `trades`."""
         return self._trades_before
 
     @property
@@ -163,7 +164,7 @@ class Account:
 
     @property
     def quantities(self) -> dict[str, Decimal]:
-        """What is held of each symbol, negative for shorts; as `positions`, with less to make."""
+        """Quantity held by symbol, negative for shorts; cheaper than `positions`."""
         return {s: holding.quantity for s, holding in self._holdings.items() if holding.quantity}
 
     def position(self, symbol: str) -> Position:
@@ -176,7 +177,7 @@ class Account:
         )
 
     def price(self, symbol: str) -> Decimal | None:
-        """Return the last price of a symbol: its last mark, or before one the last fill's."""
+        """Return the last price of a symbol: its last mark, else its last fill price."""
         mark = self._marks.get(symbol)
         if mark is None or isinstance(mark, Decimal):
             return mark
@@ -185,17 +186,16 @@ class Account:
         return price
 
     def mark(self, symbol: str, price: Decimal | str) -> None:
-        """Take note of a price.
+        """Record the last price of a symbol.
 
-        Made to be called for each bar: a text is only looked over, and parsed when it is asked
-        for.
+        Cheap enough to call for each bar: a text is only checked, and parsed on demand.
 
         Args:
             symbol: Name of the instrument.
-            price: In its currency; a text as events hold it.
+            price: In the instrument's currency; a text in the wire format of events.
 
         Raises:
-            DecodeError: The text is no decimal; the last price stays.
+            DecodeError: The text is not a decimal; the last price is kept.
         """
         if isinstance(price, str) and not (
             len(price) < 16 and price.replace(".", "", 1).isdigit() and price.isascii()
@@ -205,14 +205,14 @@ class Account:
 
     @property
     def marks(self) -> dict[str, str | Decimal | Bar]:
-        """The last prices, live; a replay puts bars below `LARGEST_PRICE` into it, for speed."""
+        """Last prices by symbol, live; for speed, replays store bars below `LARGEST_PRICE` here."""
         return self._marks
 
     def mark_bar(self, bar: Bar) -> None:
-        """Take note of the close of a bar; the cheapest way.
+        """Record the close of a bar as the last price; the fastest way.
 
         Raises:
-            DecodeError: It is too large; the last price stays.
+            DecodeError: The close is too large; the last price is kept.
         """
         if bar.close < LARGEST_PRICE:
             self._marks[bar.symbol] = bar
@@ -221,19 +221,19 @@ class Account:
 
     @property
     def bookings(self) -> int:
-        """How many fills have been booked."""
+        """Number of fills booked."""
         return self._bookings
 
     def has_booked(self, fill_id: str) -> bool:
-        """Whether a fill of that id has been booked, as far as that is remembered."""
+        """Return whether a fill with this id is among those remembered as booked."""
         return fill_id in self._booked
 
     def book(self, fill: Fill) -> bool:
         """Book a fill.
 
         Returns:
-            False when a fill of that id is one of the last 100,000 that were booked; nothing
-            changes then. Fills without an id cannot be told apart and are all booked.
+            False when a fill with this id is among the last 100,000 booked; nothing changes then.
+            Fills without an id cannot be told apart and are all booked.
         """
         if fill.id and not self._booked.add(fill.id):
             return False
@@ -262,11 +262,11 @@ class Account:
             holding.open(fill, signed, EXACT.subtract(fill.commission, fee))
         return True
 
-    # Saving. Ids of booked fills are not part of it, and neither are last prices: those come with
-    # the next data.
+    # Persistence. Ids of booked fills and last prices are not saved; prices come with the next
+    # data.
 
     def sections(self) -> Iterable[str]:
-        """Return the sections of its rows: symbols, and ``""`` for the whole; see `RowWatch`."""
+        """Return the row sections: symbols, and ``""`` for the account itself; see `RowWatch`."""
         return ["", *self._holdings]
 
     def rows_of(self, section: str) -> dict[str, bytes]:
@@ -285,17 +285,17 @@ class Account:
         return {"account": write_row(totals)}
 
     def take_touched(self) -> Iterable[str] | None:
-        """Return the sections that fills have touched since the last call; see `Watched`."""
+        """Return the sections changed by fills since the last call; see `SectionedRows`."""
         touched, self._touched = self._touched, set()
         return None if touched is None else touched | {""}
 
     def restore(self, rows: Mapping[str, bytes]) -> None:
-        """Take back its rows, on an account that has booked nothing.
+        """Restore saved rows into an account that has booked nothing.
 
-        Until a mark or a fill of a symbol comes, its last price is not known.
+        The last price of a symbol is unknown until its next mark or fill.
 
         Raises:
-            ComponentError: The account has booked something, or a row cannot be read.
+            ComponentError: The account has booked a fill, or a row cannot be read.
         """
         if self._bookings:
             raise ComponentError(
@@ -317,8 +317,8 @@ class Account:
     def take_log(self) -> list[LogRow]:
         """Return the trades closed since the last call, of kind ``trade`` and numbered from 1.
 
-        One whose exit order has closed more of the position since then comes again; of several
-        rows with one number the last one counts.
+        A trade is returned again when its exit order has closed more of the position since; of
+        several rows with one number the last one counts.
         """
         first = self._logged
         rows = [("trade", str(n), write_row(trade)) for n, trade in self._regrown.items()]
@@ -332,7 +332,7 @@ class Account:
         return rows
 
     def trim(self) -> None:
-        """Hold only the last trades and ids, for who saves the others or does not need them."""
+        """Keep only the last trades and ids, when the others are saved elsewhere or not needed."""
         self._booked.keep(_KEPT_IDS)
         dropped = len(self._trades) - _KEPT_TRADES
         if dropped > _KEPT_TRADES:
@@ -341,10 +341,10 @@ class Account:
             del self._trades[:dropped]
 
     def restore_trades(self, rows: Iterable[LogRow]) -> None:
-        """Take back the last trades, so that they are in `trades` again.
+        """Restore the last trades into `trades`.
 
         Args:
-            rows: Those of the highest numbers; of several with one number the last one counts.
+            rows: Rows with the highest numbers; of several with one number the last one counts.
         """
         of_number = {int(number): (kind, number, data) for kind, number, data in rows}
         trades = [
@@ -366,7 +366,7 @@ class Account:
         if place >= 0:
             trades[place] = trade
         if place < self._logged:
-            # It is one of before a restart, or was given out by `take_log`.
+            # The trade is from before a restart, or was returned by `take_log`.
             self._regrown[number] = trade
 
     def _known_price(self, symbol: str) -> Decimal:

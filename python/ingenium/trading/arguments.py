@@ -1,4 +1,4 @@
-"""Reads the arguments of those who send orders."""
+"""Validation of the arguments of order methods."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TokenT = TypeVar("_TokenT", bound=StrEnum)
 
 
 def token(kind: type[_TokenT], name: str, value: str) -> _TokenT:
-    """Return the word that an argument is.
+    """Return an argument as its enum token.
 
     Raises:
-        InvalidOrderError: It is none of its kind.
+        InvalidOrderError: The value is not a token of this kind.
     """
     if isinstance(value, kind):
-        return value  # as most are; to look one up is slow
+        return value  # the common case; enum lookup is slow
     try:
         return kind(value)
     except ValueError:
@@ -32,10 +32,10 @@ def token(kind: type[_TokenT], name: str, value: str) -> _TokenT:
 
 
 def exact(value: Number, name: str) -> Decimal:
-    """Return a number that an argument is, exactly.
+    """Return a numeric argument as an exact decimal.
 
     Raises:
-        InvalidOrderError: It is no finite number.
+        InvalidOrderError: The value is not a finite number.
     """
     try:
         return to_decimal(value, f"order {name}")
@@ -44,10 +44,10 @@ def exact(value: Number, name: str) -> Decimal:
 
 
 def exact_or_none(value: Number | None, name: str) -> Decimal | None:
-    """Do as `exact` with what may be left out."""
+    """Return an optional numeric argument as an exact decimal."""
     return None if value is None else exact(value, name)
 
 
 def text_of(value: Number | None, name: str) -> str:
-    """Write a number as events hold it; empty for what is left out."""
+    """Return a number in the wire format of events; empty for ``None``."""
     return "" if value is None else format_decimal(exact(value, name))

@@ -1,4 +1,4 @@
-"""Bars of prices, as components work with them."""
+"""Price bars, as handlers receive them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Bar", "Texts", "format_period", "parse_period", "parse_time"]
 
 
 class Texts(NamedTuple):
-    """The numbers of a bar as decimals of the wire; an unknown volume is empty."""
+    """The numbers of a bar as wire decimals; an unknown volume is empty."""
 
     open: str
     high: str
@@ -39,8 +39,8 @@ class Texts(NamedTuple):
 
 _OHLC = str(DataType.OHLC)
 _FIELDS = ("Open", "High", "Low", "Close", "Volume")
-# One look at all five numbers together; what it does not know is looked at one by one, and may
-# still be right. The length keeps float from giving infinity.
+# Fast check of all five numbers together; on a mismatch each number is checked alone and may still
+# be valid. The length limit keeps float from returning infinity.
 _PLAIN = re.compile(r"[0-9.\n]{5,200}", re.ASCII).fullmatch
 
 
@@ -51,25 +51,24 @@ def _number(name: str, text: str) -> float:
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
-    """The prices of one symbol over one stretch of time.
+    """Prices of one symbol over one period.
 
-    A Struct, since one is made for every bar and frozen dataclasses are slow to make; so is its
-    event, which is made when somebody asks for it.
+    A Struct, since one is created per bar and frozen dataclasses are slow to create; its event is
+    created on first access for the same reason.
 
-    Prices are floats, made for indicators; where money is counted, `exact` gives the decimals of
-    the source.
+    Prices are floats, for indicators; for money, `exact` returns the decimals of the source.
 
     Attributes:
         symbol: Name of the instrument, case kept.
         start: Start of the bar, UTC.
-        end: When the bar was complete and so could be known, UTC; ``start`` plus the period.
+        end: When the bar was complete and could first be known, UTC; ``start`` plus the period.
         open: First price, in the instrument's currency.
         high: Highest price.
         low: Lowest price.
         close: Last price.
         volume: Quantity traded, in shares or units; 0 when unknown.
         period: Length; zero when the source does not state it.
-        name: Makes the id of its event; for ingestors.
+        name: Callable that makes the id of the event; for ingestors.
     """
 
     symbol: str
@@ -81,14 +80,14 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
     close: float
     volume: float
     period: timedelta
-    # The decimals of the source, where it had any.
+    # The decimals of the source, if any.
     _texts: tuple[str, str, str, str, str] | None = None
     name: Callable[[Bar], str] | None = None
     _event: DataEvent | None = None
 
     @property
     def event(self) -> DataEvent:
-        """The event that the bar came from, or that stands for it on the bus."""
+        """The event of the bar, created on first access unless the bar was parsed from one."""
         event = self._event
         if event is None:
             open_, high, low, close, volume = self.texts
@@ -120,22 +119,22 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     @property
     def close_text(self) -> str:
-        """The close as the event has it."""
+        """The close in the wire format of the event."""
         return self.texts.close if self._texts is None else self._texts[3]
 
     @property
     def has_event(self) -> bool:
-        """Whether the bar came from an event, or somebody has asked for its event."""
+        """Whether the bar was parsed from an event, or its event has been created."""
         return self._event is not None
 
     @property
     def number_texts(self) -> tuple[str, str, str, str, str]:
-        """The `texts`, without their names; quicker."""
+        """The `texts` as a plain tuple; faster."""
         if self._texts is not None:
             return self._texts
         if self._event is not None and (ohlc := self._event.ohlc) is not None:
             return ohlc.open, ohlc.high, ohlc.low, ohlc.close, ohlc.volume
-        # The shortest decimals that read as the same floats.
+        # The shortest decimals that parse to the same floats.
         open_, high, low, close, volume = (
             format_decimal(Decimal(repr(number)))
             for number in (self.open, self.high, self.low, self.close, self.volume)
@@ -144,19 +143,19 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
 
     @property
     def texts(self) -> Texts:
-        """The numbers as the event has them."""
+        """The numbers in the wire format of the event."""
         return Texts(*self.number_texts)
 
     @classmethod
     def from_event(cls, event: DataEvent, arrived: datetime | None = None) -> Bar:
         """Parse the bar of a data event.
 
-        A length that is not known counts as not stated; see `read_period`.
+        An unknown period counts as not stated; see `read_period`.
 
         Args:
             event: The event.
-            arrived: When it arrived, UTC: the end of a bar whose event states no time, or one that
-                cannot be read.
+            arrived: When the event arrived, UTC; used as the end of the bar when the event states
+                no time or an unreadable one.
 
         Raises:
             DecodeError: The event has no bar, a price that cannot be read, or no time.
@@ -208,7 +207,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
         volume: str = "",
         period: timedelta = timedelta(0),
     ) -> Bar:
-        """Make a bar, and its event, from decimal texts.
+        """Create a bar, and its event, from decimal texts.
 
         Args:
             symbol: Name of the instrument.
@@ -218,7 +217,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
             low: Lowest price.
             close: Last price.
             volume: Quantity traded, in shares or units; empty when unknown.
-            period: Any positive length, down to a microsecond; zero when it is not known.
+            period: Any positive length, down to a microsecond; zero when unknown.
 
         Raises:
             ConfigError: The period is negative.
@@ -259,6 +258,6 @@ class Bar(msgspec.Struct, frozen=True, gc=False, eq=False):
         return hash(self._said())
 
     def _said(self) -> tuple[object, ...]:
-        """Return what the bar says, whether its event has been made or not."""
+        """Return the bar's values for comparison, whether or not its event has been created."""
         prices = (self.open, self.high, self.low, self.close, self.volume)
         return (self.symbol, self.start, self.end, *prices, self.period)

@@ -1,4 +1,4 @@
-"""The length of bars, from the distances between their rows."""
+"""Bar length, inferred from the distances between rows."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _SECOND = timedelta(seconds=1)
 _ZERO = timedelta(0)
-# Length, and the shortest and longest distance between its bars. Holidays move the first or last
-# business day of weeks and months; days of a zone have 23 or 25 hours when clocks change.
+# Length, and the shortest and longest distance between bars of that length. Holidays move the first
+# or last business day of weeks and months; days have 23 or 25 hours when clocks change.
 _CALENDAR = (
     (DAY, DAY - _HOUR, DAY + _HOUR),
     (7 * DAY, 5 * DAY, 9 * DAY + _HOUR),
@@ -27,7 +27,7 @@ _CALENDAR = (
 )
 _CALENDAR_LENGTHS = frozenset(length for length, _, _ in _CALENDAR)
 MONTHS = {31 * DAY: 1, 92 * DAY: 3, 184 * DAY: 6, 366 * DAY: 12}
-"""How many months the longest bar of each calendar length spans."""
+"""Number of months that the longest bar of each calendar length spans."""
 _SESSION = timedelta(minutes=390)
 _RARE = 0.05
 _TOO_FEW = 0.02
@@ -37,7 +37,7 @@ _MOST = 0.95
 
 
 def kind_of(gap: timedelta) -> timedelta:
-    """Return the length that a distance stands for: 31 days for each distance of months."""
+    """Return the bar length that a distance indicates: 31 days for each distance of months."""
     if gap < DAY - _HOUR:
         return gap
     for length, least, most in _CALENDAR:
@@ -48,13 +48,13 @@ def kind_of(gap: timedelta) -> timedelta:
 
 
 class Distances:
-    """Distances between the rows of a series, and what they say of its bars."""
+    """Distances between the rows of a series, and the bar length inferred from them."""
 
     def __init__(self) -> None:
         self.kinds: Counter[timedelta] = Counter()
-        """How often each distance came."""
+        """Count of each distance."""
         self.pairs: Counter[timedelta] = Counter()
-        """How often each came twice in a row."""
+        """Count of each distance that occurred twice in a row."""
         self._longest: Counter[timedelta] = Counter()
         self._kind = _ZERO
         self._run = 0
@@ -75,15 +75,15 @@ class Distances:
         return kind
 
     def contradicts(self, kind: timedelta, period: timedelta, rows: float) -> bool:
-        """Whether a longer distance comes too regularly to be missing rows of shorter bars.
+        """Return whether a longer distance is too regular to be missing rows of shorter bars.
 
-        Where each bar is missing by chance, whatever the chance, two rows are ``k`` bars apart at
+        If bars are missing at random, whatever the probability, two rows are ``k`` bars apart at
         most ``(1 - 1 / k) ** (k - 1) / k`` of the time.
 
         Args:
             kind: The longer distance.
             period: The shorter length.
-            rows: How many rows there are, at most.
+            rows: Upper bound of the number of rows.
         """
         times = kind / period
         if times <= 1 or self.pairs[kind] < 2:
@@ -112,7 +112,7 @@ class Distances:
         return max([period, *longer])
 
     def _of_thin(self, total: int) -> timedelta | None:
-        """Return the smallest distance that divides the others, as in a market with few trades."""
+        """Return the smallest distance that divides the others, as in a thinly traded market."""
         for kind in sorted(kind for kind, count in self.pairs.items() if count >= _SOME):
             whole = sum(count for other, count in self.kinds.items() if not other % kind)
             if whole >= _MOST * total:
@@ -120,7 +120,7 @@ class Distances:
         return None
 
     def _by_calendar(self) -> timedelta | None:
-        """Return the longest calendar length, where no distance is of less than a day."""
+        """Return the longest calendar length, if no distance is below a day."""
         if min(self.kinds) < DAY or any(kind % DAY for kind in self.kinds):
             return None
         known = [kind for kind in self.kinds if kind in _CALENDAR_LENGTHS]
@@ -138,7 +138,7 @@ class Distances:
 
 
 def find_length(times: Sequence[datetime]) -> tuple[timedelta | None, Distances]:
-    """Return the length of the longest bars of a series, if it shows, and the distances.
+    """Return the length of the longest bars of a series, if it can be inferred, and the distances.
 
     Args:
         times: Times of its rows, in order.
@@ -151,7 +151,7 @@ def find_length(times: Sequence[datetime]) -> tuple[timedelta | None, Distances]
 
 
 def format_length(length: timedelta) -> str:
-    """Write a length of time for a reader: ``"150m"``; fractions of a second in seconds."""
+    """Format a duration for display: ``"150m"``; fractions of a second in seconds."""
     if length % _SECOND or length <= _ZERO:
         return f"{length.total_seconds()} s"
     return format_period(length)

@@ -18,9 +18,10 @@ class Books:
     """The rows of an account and its orders, and which of them have changed.
 
     Args:
-        account: Has the rows ``account`` and ``holding/<symbol>``.
-        orders: Has ``orders``, ``order/<id>``, ``leg/<id>``, ``asked/<id>`` and ``heir/<id>``.
-        prefix: What their keys begin with, where other rows stand beside them.
+        account: Account, saved as rows ``account`` and ``holding/<symbol>``.
+        orders: Orders, saved as rows ``orders``, ``order/<id>``, ``leg/<id>``, ``asked/<id>`` and
+            ``heir/<id>``.
+        prefix: Prefix of their keys, for a store that holds other rows too.
     """
 
     def __init__(self, account: Account, orders: OrderTracker, prefix: str = "") -> None:
@@ -37,7 +38,7 @@ class Books:
     def changes(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time.
 
-        It costs as much as the symbols and orders that were touched since.
+        The cost is proportional to the symbols and orders changed since then.
         """
         prefix = self._prefix
         return {
@@ -45,16 +46,16 @@ class Books:
         }
 
     def restore(self, rows: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Take back its rows, before anything else is noted.
+        """Restore saved rows, before any fill or order is recorded.
 
         Args:
-            rows: Its own, and others beside them.
+            rows: The rows of these books, possibly with others.
 
         Returns:
-            The others.
+            The other rows.
 
         Raises:
-            ComponentError: A row cannot be read, or something has been noted already.
+            ComponentError: A row cannot be read, or a fill or an order has been recorded already.
         """
         account: dict[str, bytes] = {}
         orders: dict[str, bytes] = {}

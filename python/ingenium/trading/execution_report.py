@@ -1,4 +1,4 @@
-"""What an exchange says about an order, and how that becomes an event."""
+"""Execution reports of an exchange, and their conversion to events."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ class ExecutionReport(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         order: The order.
-        update: What happened to it.
-        time: When, in the exchange's time, UTC.
-        leaves: Quantity that still works after this.
+        update: The change in the order's state.
+        time: Time of the report at the exchange, UTC.
+        leaves: Quantity still working after this report.
         quantity: Quantity that this report fills; zero when it fills nothing.
         price: Price of the fill, after slippage.
         commission: Fee for the fill.
         reason: Why it was rejected, canceled or expired; empty otherwise.
-        is_ambiguous: Whether the bar left a doubt, which was decided against the owner.
+        is_ambiguous: Whether the bar allowed several outcomes, so that the worst one for the owner
+            was taken.
     """
 
     order: Order
@@ -46,10 +47,10 @@ class ExecutionReport(msgspec.Struct, frozen=True, gc=False):
     is_ambiguous: bool = False
 
     def to_event(self) -> ExecutionEvent:
-        """Write the report as an event, its id and timestamp still empty."""
+        """Return the report as an event with empty id and timestamp."""
         event = ExecutionEvent(
             order_id=self.order.id,
-            # A reader in Go parses it before it looks at anything else.
+            # A Go reader parses this field before any other.
             quantity="0",
             symbol=self.order.symbol,
             side=self.order.side._value_,
@@ -65,10 +66,10 @@ class ExecutionReport(msgspec.Struct, frozen=True, gc=False):
         return event
 
     def fill(self) -> Fill | None:
-        """Return the fill, as one reads it from the event; ``None`` where nothing is filled.
+        """Return the fill as parsed from the event; ``None`` when nothing is filled.
 
         Raises:
-            DecodeError: The event would hold a number that nobody can read.
+            DecodeError: The event would hold a number that cannot be parsed.
         """
         if self.update not in _FILLING or self.price is None:
             return None
@@ -85,16 +86,16 @@ class ExecutionReport(msgspec.Struct, frozen=True, gc=False):
 
 
 class LazyExecution(msgspec.Struct):
-    """A report on its way to a portfolio in the same process.
+    """A report sent to a portfolio in the same process.
 
-    It stands for an event, as a bar does: most are booked without anybody asking for that.
+    The event is created on demand, as for a bar: most reports are booked without it.
 
     Attributes:
         report: The report.
-        fill: What it fills, or ``None``. Without an id, as none comes twice within a process.
+        fill: The fill, or ``None``. It has no id, since reports never repeat within a process.
         sender: Name of the executor.
-        cause: What the executor was handling: an id, or what has one.
-        number: How much that has caused before.
+        cause: The event that the executor was handling: its id, or an object with one.
+        number: Number of events that the cause had produced before this one.
         time: When it was sent, UTC.
     """
 

@@ -1,4 +1,4 @@
-"""Fills: executions that moved a quantity at a price."""
+"""Fills: executions with a quantity and a price."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         order_id: Id of the order.
         symbol: Name of the instrument, case kept.
         side: Buy or sell.
-        quantity: How much, positive, in shares or units.
+        quantity: Positive, in shares or units.
         price: Price of one share or unit, in the instrument's currency.
         commission: Fee paid for this fill, in the account's currency; negative for a rebate.
-        time: When the venue executed; where that is not stated, when it was reported. UTC.
+        time: Execution time of the venue, or the time of the report when that is not stated; UTC.
     """
 
     symbol: str
@@ -65,17 +65,17 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
         Args:
             event: The execution.
-            order: The order that it reports on; gives the symbol and side that the event leaves
-                out, as those of the original Go executor do.
-            price: Taken when the event states no price.
-            time: Taken when the event states no time.
+            order: The order that the event reports on; supplies the symbol and side when the event
+                omits them, as those of the original Go executor do.
+            price: Used when the event states no price.
+            time: Used when the event states no time.
 
         Returns:
             The fill; ``None`` for a report that fills nothing.
 
         Raises:
-            DecodeError: The execution fills something, but what, at which price or in which
-                direction is not stated, not readable, or not what the order says.
+            DecodeError: The execution is a fill, but its symbol, quantity, price or side is
+                missing, unreadable, or contradicts the order.
         """
         update = event.update or ""
         if update in _NOT_FILLING:

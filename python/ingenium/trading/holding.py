@@ -1,4 +1,4 @@
-"""What is held of one symbol, and how fills open and close it."""
+"""The mutable position in one symbol, opened and closed by fills."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingenium.trading.trade import Trade
 
 __all__ = ["Exit", "Holding", "part_of"]
 
-# A member of an enumeration is looked up slowly.
+# Enum member lookup is slow.
 _BUY = Side.BUY
 _SELL = Side.SELL
 _MOST_EXITS = 16
@@ -21,15 +21,15 @@ _MOST_EXITS = 16
 
 @dataclass(slots=True)
 class Exit:
-    """What the fills of one exit order have closed of a position that is still open.
+    """The part of an open position that the fills of one exit order have closed.
 
     Attributes:
-        number: Number of the trade that these fills make.
+        number: Number of the trade made by these fills.
         quantity: Shares or units closed, positive.
-        cost: Their part of the position's cost, negative for a short.
-        value: What they were closed for, negative for a short.
-        commission: Their part of the commissions of entry and exit.
-        fills: How many there were.
+        cost: Their share of the position's cost, negative for a short.
+        value: Proceeds of the close, negative for a short.
+        commission: Their share of the entry and exit commissions.
+        fills: Number of fills.
     """
 
     number: int
@@ -42,16 +42,16 @@ class Exit:
 
 @dataclass(slots=True)
 class Holding:
-    """What is held of one symbol, while it changes.
+    """The position in one symbol, while it changes.
 
     Attributes:
         entry_time: When the position was opened from flat.
         quantity: Shares or units, negative for a short.
-        cost: What was paid for them, commissions apart.
-        commission: Commissions of the entry that no trade has taken yet.
-        realized_pnl: Of what was closed, commissions apart.
-        number: How many symbols were traded before it.
-        exits: Exit orders that have closed a part of the present position, by id; at most 16.
+        cost: Amount paid, excluding commissions.
+        commission: Entry commissions not yet assigned to a trade.
+        realized_pnl: Realized P&L, excluding commissions.
+        number: Number of symbols traded before this one.
+        exits: Exit orders that have closed part of the present position, by id; at most 16.
     """
 
     entry_time: datetime
@@ -66,9 +66,9 @@ class Holding:
         """Open the position, or add to it.
 
         Args:
-            fill: Has price and time.
-            signed: Its quantity that opens, negative for a sell.
-            fee: Its commission for that.
+            fill: Supplies price and time.
+            signed: The opening part of its quantity, negative for a sell.
+            fee: The commission of that part.
         """
         if not self.quantity:
             self.entry_time = fill.time
@@ -83,13 +83,13 @@ class Holding:
         """Close a part of the position, or all of it.
 
         Args:
-            fill: Has price, time and order.
-            closing: Its quantity that closes, at most what is held.
-            fee: Its commission for that.
+            fill: Supplies price, time and order.
+            closing: The closing part of its quantity, at most the position.
+            fee: The commission of that part.
             next_number: Number of the trade, unless the order has begun one already.
 
         Returns:
-            Number of the trade, the trade as it is now, and the profit of this fill.
+            Number of the trade, the trade so far, and the realized P&L of this fill.
         """
         held = self.quantity.copy_abs()
         is_long = self.quantity > 0
@@ -147,7 +147,7 @@ class Holding:
 
 
 def part_of(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """Return the share of ``total`` that goes with ``part`` of ``whole``; all of it with all."""
+    """Return the share of ``total`` for ``part`` of ``whole``; all of it when they are equal."""
     if part == whole or not total:
         return total
     return QUOTIENT.divide(EXACT.multiply(total, part), whole)

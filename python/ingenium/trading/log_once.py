@@ -1,4 +1,4 @@
-"""Says what could not be read in market data, once for each text."""
+"""Logs unreadable texts in market data, once for each text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _said: set[tuple[str, str]] = set()
 
 
 def log_once(kind: str, text: str, message: str) -> None:
-    """Log a text that could not be read, if it is the first of its kind.
+    """Log an unreadable text the first time it occurs.
 
-    A program logs 100 texts at most: one that differs from event to event would fill the log.
+    A process logs 100 texts at most, since a text that differs in each event would fill the log.
 
     Args:
         kind: What the text should have been.
         text: What was found.
-        message: The line, with ``%r`` for the text.
+        message: The log message, with ``%r`` for the text.
     """
     key = kind, text[:_LONGEST]
     if key not in _said and len(_said) < _MOST_SAID:

@@ -1,4 +1,4 @@
-"""Arithmetic of money: exact sums and products, and one rounding rule for quotients."""
+"""Money arithmetic: exact sums and products, and one rounding rule for quotients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingenium.trading.numbers import parse_decimal
 __all__ = ["EXACT", "QUOTIENT", "ZERO", "Number", "to_decimal"]
 
 Number = Decimal | int | float | str
-"""What users may pass where money or quantities are meant."""
+"""Types accepted for money and quantities."""
 
 ZERO = Decimal(0)
 
@@ -28,16 +28,16 @@ QUOTIENT = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=_TRAPS)
 
 
 def to_decimal(value: Number, name: str) -> Decimal:
-    """Take a number that a user passed as an exact decimal.
+    """Convert a number passed by a user to an exact decimal.
 
-    A float is taken as Python writes it: 0.1 is a tenth.
+    A float is read as Python prints it: 0.1 is a tenth.
 
     Args:
         value: The number; a text must be a plain decimal.
-        name: What it is, for the error.
+        name: Name of the argument, for the error.
 
     Raises:
-        ConfigError: It is no finite number.
+        ConfigError: The value is not a finite number.
     """
     try:
         if isinstance(value, str):
@@ -46,7 +46,7 @@ def to_decimal(value: Number, name: str) -> Decimal:
             value = repr(value)
         number = Decimal(value)
         if number.is_finite() and not isinstance(value, bool):
-            # Adding zero writes 1E+5 out, so that no text of it ever holds an exponent.
+            # Adding zero expands 1E+5, so that its text never holds an exponent.
             return EXACT.add(number, ZERO)
     except (DecodeError, InvalidOperation, TypeError, ValueError):
         pass

@@ -1,9 +1,9 @@
-"""Decimal texts of the wire to numbers and back.
+"""Conversion of wire decimals to numbers and back.
 
-We write numbers as plain decimal strings. Others print floats and decimals as their language does,
-``"1e-05"`` or ``"1E+6"``, which is read as exactly. Python's own ``Decimal`` and ``float`` take
-more than that (``"1_000"``, ``"NaN"``, ``"1E+999999"``, Arabic digits), so every text is held
-against the rule first.
+Numbers are written as plain decimal strings. Other writers print floats and decimals as their
+language does, ``"1e-05"`` or ``"1E+6"``, which are read exactly too. Python's own ``Decimal`` and
+``float`` take more than that (``"1_000"``, ``"NaN"``, ``"1E+999999"``, Arabic digits), so every
+text is checked first.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ __all__ = [
 ]
 
 WHOLE_DIGITS = 15
-"""How many digits a number may have before the point."""
+"""Maximum number of digits before the point."""
 NUMBER_LIMIT = Decimal(10) ** WHOLE_DIGITS
-"""All prices, quantities and sums that come from outside are below this."""
+"""Exclusive upper bound of all prices, quantities and sums from outside."""
 
-# 28 digits behind the point: the cents of any market, the wei of a coin, and all 17 digits of a
+# 28 digits after the point hold the cents of any market, the wei of a coin, and all 17 digits of a
 # float as small as the price of the smallest coin.
 _FINEST_EXPONENT = 28
 _PLAIN = re.compile(rf"-?[0-9]{{1,{WHOLE_DIGITS}}}(\.[0-9]{{1,{_FINEST_EXPONENT}}})?", re.ASCII)
@@ -41,23 +41,23 @@ _FEW_DIGITS = 15
 _WIDE = Context(prec=64)
 _LONG = Context(prec=96)
 
-# What texts have been read as, and numbers written as: those of money come again and again.
+# Cache size for parsed texts and formatted numbers: amounts of money repeat often.
 _REMEMBERED = 4096
 _numbers: dict[str, Decimal] = {}
 _texts: dict[Decimal, str] = {}
 
 
 def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
-    """Parse a decimal of the money path, exactly; one with an exponent is taken.
+    """Parse a decimal of the money path exactly; an exponent is accepted.
 
     Args:
-        text: What the event holds.
+        text: The field's value.
         event_type: For the error, ``"OrderEvent"``.
         path: For the error, the field's wire name.
 
     Raises:
-        DecodeError: The text is empty or no decimal, or has more digits than 15 before the point
-            or 28 behind it.
+        DecodeError: The text is empty or not a decimal, or has more than 15 digits before the point
+            or 28 after it.
     """
     number = _plain(text)
     if number is None:
@@ -70,12 +70,12 @@ def parse_decimal(text: str, event_type: str, path: str) -> Decimal:
 
 
 def parse_price(text: str, event_type: str, path: str) -> Decimal:
-    """Parse a price or volume of market data exactly; takes what `parse_float` takes.
+    """Parse a price or volume of market data exactly; accepts the same texts as `parse_float`.
 
-    What is finer than the 28 decimals that an event of the money path can hold is rounded.
+    Numbers finer than the 28 decimals that an event of the money path can hold are rounded.
 
     Raises:
-        DecodeError: The text is empty, no finite decimal, or 10^15 or more.
+        DecodeError: The text is empty, not a finite decimal, or 10^15 or more.
     """
     exact = _plain(text) or _with_exponent(text)
     if exact is not None:
@@ -86,16 +86,16 @@ def parse_price(text: str, event_type: str, path: str) -> Decimal:
 
 
 def parse_float(text: str, event_type: str, path: str) -> float:
-    """Parse a price or volume of market data; an exponent, which some sources write, is taken.
+    """Parse a price or volume of market data; an exponent, which some sources write, is accepted.
 
     Raises:
-        DecodeError: The text is empty or no finite decimal.
+        DecodeError: The text is empty or not a finite decimal.
     """
     try:
         number = float(text)
     except ValueError:
         number = float("nan")
-    # float takes "1_0", " 1" and other digits too; the pattern is only paid for by odd texts.
+    # float accepts "1_0", " 1" and non-ASCII digits too; only unusual texts pay for the pattern.
     if not isfinite(number) or not (
         text.isascii() and (text.replace(".", "", 1).isdigit() or _EXPONENT.fullmatch(text))
     ):
@@ -104,7 +104,7 @@ def parse_float(text: str, event_type: str, path: str) -> float:
 
 
 def format_decimal(number: Decimal) -> str:
-    """Write a decimal plainly: no exponent, no trailing zeros behind the point, no ``-0``.
+    """Format a decimal plainly: no exponent, no trailing zeros after the point, no ``-0``.
 
     Raises:
         EncodeError: The number is not finite.
@@ -126,7 +126,7 @@ def format_decimal(number: Decimal) -> str:
 
 
 def as_written(number: Decimal) -> Decimal:
-    """Return a number as it is read back from its text: equal, and without zeros at its end.
+    """Return a number as parsed back from its text: equal, and without trailing zeros.
 
     Raises:
         DecodeError: No event can hold it.
@@ -136,12 +136,12 @@ def as_written(number: Decimal) -> Decimal:
     if len(text) <= _FEW_DIGITS and (
         text.isdigit() or (text[-1] != "0" and text.replace(".", "", 1).isdigit())
     ):
-        return number  # as most are
+        return number  # the common case
     return parse_decimal(format_decimal(number), "number", "")
 
 
 def _plain(text: str) -> Decimal | None:
-    """Read a plain decimal; ``None`` when it is none."""
+    """Parse a plain decimal; ``None`` for any other text."""
     number = _numbers.get(text)
     if number is None and _PLAIN.fullmatch(text) is not None:
         number = Decimal(text)
@@ -152,7 +152,7 @@ def _plain(text: str) -> Decimal | None:
 
 
 def _with_exponent(text: str) -> Decimal | None:
-    """Read a decimal with an exponent, or with zeros at its end; ``None`` when it is none."""
+    """Parse a decimal with an exponent or trailing zeros; ``None`` for any other text."""
     if _EXPONENT.fullmatch(text) is None:
         return None
     number = Decimal(text)
@@ -164,5 +164,5 @@ def _with_exponent(text: str) -> Decimal | None:
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < -_FINEST_EXPONENT:
         return None
-    # Written out, so that no text of it ever holds an exponent.
+    # Expanded, so that its text never holds an exponent.
     return number.quantize(_ONE, context=_WIDE) if exponent > 0 else number

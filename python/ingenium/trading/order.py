@@ -1,4 +1,4 @@
-"""Orders: what to trade, checked once and valid from then on."""
+"""Orders: validated once, on creation, and immutable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TokenT = TypeVar("_TokenT", bound=StrEnum)
 
 _NO_STOP_LOSS = StopLoss()
 
-# A member of an enumeration is looked up slowly, by its value too.
+# Enum member lookup is slow, also by value.
 _BUY = Side.BUY
 _MARKET = OrderType.MARKET
 _DAY = TimeInForce.DAY
@@ -53,29 +53,30 @@ _WANTED = {
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A request to trade; one that exists is valid.
+    """A request to trade; every instance is valid.
 
-    A Struct, as `Bar` is; `msgspec.structs.replace` makes one that differs.
+    A Struct, like `Bar`; `msgspec.structs.replace` returns a modified copy.
 
     Attributes:
-        id: Unique id that executions name; empty until the order is sent.
+        id: Unique id, named by executions; empty until the order is sent.
         symbol: Name of the instrument, case kept.
         side: Buy or sell.
-        quantity: How much, positive, in shares or units.
+        quantity: Positive, in shares or units.
         type: Market, limit, stop, stop-limit or trailing stop.
         time_in_force: How long the order works.
-        limit_price: Worst price accepted; limit and stop-limit orders have one.
-        stop_price: Price that triggers; stop and stop-limit orders have one.
+        limit_price: Worst price accepted; for limit and stop-limit orders.
+        stop_price: Trigger price; for stop and stop-limit orders.
         trail_price: Distance of a trailing stop from the best price, in currency.
-        trail_percent: The same in percent; a trailing stop has one of the two.
+        trail_percent: The same distance in percent; a trailing stop has one of the two.
         take_profit: Limit price of a bracket's profit-taking order.
         stop_loss: Trigger price of a bracket's protective order.
-        stop_loss_limit: Worst price accepted by the protective order; ``None`` for the market's.
-        extended_hours: Whether it may trade outside regular hours.
-        timestamp: When it was made, UTC; ``None`` when not stated.
+        stop_loss_limit: Worst price accepted by the protective order; ``None`` to fill at the
+            market.
+        extended_hours: Whether the order may trade outside regular hours.
+        timestamp: When the order was created, UTC; ``None`` when not stated.
 
     Raises:
-        InvalidOrderError: The fields make no order; the text names field, value and cure.
+        InvalidOrderError: The fields are not a valid order; the text names field, value and cure.
     """
 
     symbol: str
@@ -96,12 +97,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def __post_init__(self) -> None:
         try:
-            data_subject(self.symbol)  # checks the symbol, and remembers that it did
+            data_subject(self.symbol)  # checks the symbol and caches the result
         except SubjectError as error:
             raise InvalidOrderError(f"order Symbol cannot be used: {error}") from error
         _check_number("Quantity", self.quantity)
         if self.type is _MARKET and self.has_no_prices:
-            return  # as most are
+            return  # the common case
         for name, path in _PRICES.items():
             value = getattr(self, name)
             if value is not None:
@@ -161,7 +162,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def has_no_prices(self) -> bool:
-        """Whether it states none, as most market orders do."""
+        """Whether no price is set, as in most market orders."""
         return (
             self.limit_price is self.stop_price is self.trail_price is self.trail_percent is None
             and self.take_profit is self.stop_loss is self.stop_loss_limit is None
@@ -169,13 +170,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_bracket(self) -> bool:
-        """Whether protective orders come with it."""
+        """Whether the order has protective orders."""
         return self.take_profit is not None or self.stop_loss is not None
 
     def protective_orders(self) -> tuple[Order, ...]:
-        """Return the orders that protect what this one fills: take-profit, then stop-loss.
+        """Return the protective orders of this order's fills: take-profit, then stop-loss.
 
-        They are good till canceled, and their ids follow from this order's.
+        They are good till canceled, and their ids are derived from this order's.
         """
         if self.take_profit is None and self.stop_loss is None:
             return ()
@@ -222,14 +223,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def from_event(cls, event: OrderEvent) -> Order:
         """Parse the order of an event.
 
-        A price of ``"0"`` counts as empty where the type has none, since some writers cannot
-        leave a number out. An empty ``TimeInForce`` means day, the shortest-lived.
+        A price of ``"0"`` counts as empty if the order type has no such price, since some writers
+        cannot omit a number. An empty ``TimeInForce`` means day, the shortest-lived.
 
         Raises:
-            InvalidOrderError: A field is missing, unknown or not positive, or does not go with
-                the others.
+            InvalidOrderError: A field is missing, unknown or not positive, or contradicts the
+                others.
         """
-        # Compared to None, since the truth of a message is worked out field by field.
+        # Compared to None, since the truth value of a message is computed field by field.
         stop_loss = _NO_STOP_LOSS if event.stop_loss is None else event.stop_loss
         return cls(
             id=event.id,
@@ -260,11 +261,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         )
 
     def replaced_by(self, event: ReplaceEvent) -> Order:
-        """Return the order that takes this one's place; it has the event's id.
+        """Return the order that replaces this one; its id is the event's id.
 
         Raises:
-            InvalidOrderError: The event is about another symbol, changes nothing, or what it
-                changes makes no order.
+            InvalidOrderError: The event names another symbol, changes nothing, or the changed order
+                is invalid.
         """
         if event.symbol != self.symbol:
             raise InvalidOrderError(
@@ -290,7 +291,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return msgspec.structs.replace(self, id=event.id, timestamp=event.timestamp, **changes)
 
     def as_written(self) -> Order:
-        """Return the order as one reads it from its event: equal, its numbers without end zeros."""
+        """Return the order as parsed from its event: equal, its numbers without trailing zeros."""
         quantity = as_written(self.quantity)
         if quantity is self.quantity and self.has_no_prices:
             return self
@@ -298,7 +299,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return msgspec.structs.replace(self, quantity=quantity, **prices)
 
     def to_event(self) -> OrderEvent:
-        """Write the order as an event."""
+        """Return the order as an event."""
         return OrderEvent(
             id=self.id,
             timestamp=self.timestamp,
@@ -331,7 +332,7 @@ def protective_ids(order_id: str) -> tuple[str, str]:
 def _check_number(path: str, value: Decimal) -> None:
     text = str(value)
     if len(text) <= _FEW_DIGITS and text.isdigit() and value:
-        return  # as most quantities are
+        return  # the common case
     if not value.is_finite() or value <= 0:
         raise InvalidOrderError(f"order {path} is {value}: use a positive decimal like '12.50'")
     if value >= NUMBER_LIMIT:
@@ -374,7 +375,7 @@ def _price(event: OrderEvent, path: str, text: str) -> Decimal | None:
 
 
 def _needed(type_: str) -> tuple[str, ...]:
-    """Wire names of the prices that an order of this type must have."""
+    """Return the wire names of the prices that an order of this type must have."""
     if type_ == OrderType.TRAILING_STOP:
         return ()
     return tuple(_PRICES[name] for name in _WANTED[OrderType(type_)])

@@ -1,4 +1,4 @@
-"""What became of the orders that were sent: working, protective, replaced and ended ones."""
+"""State of the orders sent: working, protective, pending replacement, replaced and ended."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ _ENDED = frozenset(
     }
 )
 REMEMBERED = 10_000
-"""How many ended orders are kept in mind."""
+"""Number of ended orders that are remembered."""
 
 
 def works_on(event: ExecutionEvent) -> bool:
-    """Whether an execution rejects something else under the id of an order that works on.
+    """Return whether an order keeps working after a rejection under its id.
 
-    Such as a second order with that id: it states what is left of the first one.
+    One example is the rejection of a second order with that id: it states what is left of the
+    first.
     """
     if event.update != _REJECTED or event.quantity not in {"", "0"}:
         return False
@@ -44,12 +45,12 @@ def works_on(event: ExecutionEvent) -> bool:
 
 
 class _Asked(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What is saved of an order that is asked to take the place of another."""
+    """The saved state of a requested replacement order."""
 
     order: Order
     replaces: str
     is_latest: bool
-    """Whether no later one is asked to take the same place."""
+    """Whether this is the latest replacement requested for that order."""
 
 
 class _Added(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -61,32 +62,32 @@ class _Heir(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 class OrderTracker:
-    """Follows orders by the executions that report on them.
+    """Tracks orders by their executions.
 
     Attributes:
-        working: The orders that work, without protective ones.
+        working: The working orders, without protective ones.
     """
 
     def __init__(self) -> None:
         self.working = WorkingOrders()
-        # Protective orders: they only ever reduce what their order has filled, so they count as
-        # pending for nobody.
+        # Protective orders only ever reduce what their order has filled, so they never count as
+        # pending.
         self._legs: dict[str, WorkingOrder] = {}
-        # Orders that are to take the place of others, by their own ids and by those of the others.
+        # Requested replacement orders, by their own ids and by those of the orders to be replaced.
         self._asked: dict[str, tuple[str, Order]] = {}
         self._successors: dict[str, str] = {}
-        # Orders that have been replaced, with those in their place, as long as these work: what
-        # is filled of the old one late counts for the new one.
+        # Replaced orders and their replacements, while these work: a late fill of the old order
+        # counts for the new one.
         self._heirs: dict[str, str] = {}
-        # Executions may come after the end of their order, and name it only. A plain dict looks for
-        # its first key behind all that were deleted before it.
+        # Executions may arrive after the end of their order and name only its id. Finding the first
+        # key of a plain dict scans past all deleted entries.
         self._ended: OrderedDict[str, WorkingOrder] = OrderedDict()
-        # For those who save the orders; nobody does in a backtest.
+        # Tracked only when the orders are saved, which a backtest never does.
         self._touched: set[str] | None = None
         self._log: list[WorkingOrder] | None = None
 
     def add(self, order: Order) -> None:
-        """Take in an order that is sent, and the protective ones that come with it."""
+        """Add an order that is sent, with its protective orders."""
         self.working.add(order)
         self._touch(order.id)
         for leg in order.protective_orders():
@@ -94,7 +95,7 @@ class OrderTracker:
             self._touch(leg.id)
 
     def withdraw(self, order_id: str) -> None:
-        """Forget an order that was not sent after all."""
+        """Remove an order that was not sent after all."""
         if order_id in self._asked:
             replaces, _ = self._asked.pop(order_id)
             self._touch(self._successors.pop(replaces, ""))
@@ -107,7 +108,7 @@ class OrderTracker:
                 self._touch(leg.id)
 
     def active(self, order_id: str) -> Order | None:
-        """Return an order that works, protects, or is asked to take the place of another."""
+        """Return a working order, a protective order or a requested replacement."""
         working = self.working.get(order_id) or self._legs.get(order_id)
         if working is not None:
             return working.order
@@ -115,26 +116,26 @@ class OrderTracker:
         return None if asked is None else asked[1]
 
     def ended(self, order_id: str) -> Order | None:
-        """Return an order that has ended, as far as that is remembered."""
+        """Return an ended order, if it is still remembered."""
         working = self._ended.get(order_id)
         return None if working is None else working.order
 
     def has_ended(self, order_id: str) -> bool:
-        """Whether an order has ended, as far as that is remembered."""
+        """Return whether an order is remembered as ended."""
         return order_id in self._ended
 
     def protects(self, order_id: str) -> bool:
-        """Whether an order is the protective one of a bracket."""
+        """Return whether an order is a protective order of a bracket."""
         return order_id in self._legs
 
     def growth(
         self, symbol: str, side: Side, types: Collection[OrderType] | None = None
     ) -> Decimal:
-        """Return by how much orders of one side in a symbol are asked to grow.
+        """Return the quantity that requested replacements add to one side's orders in a symbol.
 
         Args:
             symbol: Name of the instrument.
-            side: Which side.
+            side: Side of the orders.
             types: Only orders of these types; all when left out.
         """
         total = ZERO
@@ -150,24 +151,24 @@ class OrderTracker:
         return total
 
     def end(self, order: Order) -> None:
-        """Take note of an order that ended before it worked."""
+        """Record an order that ended before it worked."""
         self._remember(WorkingOrder(order))
 
     def ask(self, order_id: str, order: Order) -> None:
-        """Take note that an order is asked to take the place of another."""
+        """Record a request to replace an order."""
         self._asked[order.id] = (order_id, order)
         self._touch(order.id)
         self._touch(self._successors.get(order_id, ""))
         self._successors[order_id] = order.id
 
     def find(self, order_id: str, update: str | None) -> WorkingOrder | None:
-        """Return the order that an execution is about; ``None`` for a stranger's.
+        """Return the order that an execution reports on; ``None`` for an unknown order.
 
-        One that took another's place is followed from then on.
+        A replacement becomes the working order with the first execution that confirms it.
 
         Args:
-            order_id: What the execution names.
-            update: What it says of the order; empty or ``None`` for a documented one.
+            order_id: The order id of the execution.
+            update: The order update of the execution; empty or ``None`` in the documented format.
         """
         if update == _REPLACED:
             self._promote(self._successors.get(order_id, ""))
@@ -181,7 +182,7 @@ class OrderTracker:
         return self.working.get(order_id) or self._legs.get(order_id) or self._ended.get(order_id)
 
     def follow(self, working: WorkingOrder, update: str | None, fill: Fill | None) -> None:
-        """Count what an execution fills, and end the order where its update says so."""
+        """Apply an execution's fill, and end the order if it is complete or the update says so."""
         if fill is not None:
             self._fill(working, fill.quantity)
             order_id = working.order.id
@@ -213,7 +214,7 @@ class OrderTracker:
                 self._touch(old_id)
 
     def _inherit(self, order_id: str, quantity: Decimal) -> None:
-        """Count what was filled of an order that was replaced for the one in its place, too."""
+        """Count a late fill of a replaced order for its replacement, too."""
         complete: list[str] = []
         while (heir_id := self._heirs.get(order_id)) is not None:
             heir = self.working.get(heir_id) or self._legs.get(heir_id)
@@ -228,7 +229,7 @@ class OrderTracker:
             self._end(heir_id)
 
     def _promote(self, order_id: str) -> None:
-        """Let an order that was asked for work in the place of the other one."""
+        """Make a requested replacement the working order."""
         if order_id not in self._asked:
             return
         old_id, order = self._asked.pop(order_id)
@@ -255,20 +256,20 @@ class OrderTracker:
             self._log.append(working)
         return working
 
-    # Saving.
+    # Persistence.
 
     def _touch(self, order_id: str) -> None:
         if self._touched is not None:
             self._touched.add(order_id)
 
     def sections(self) -> Iterable[str]:
-        """Return the sections of its rows: ids of orders, and ``""``; see `RowWatch`."""
+        """Return the row sections: ids of orders, and ``""``; see `RowWatch`."""
         return ["", *self.working, *self._legs, *self._asked, *self._heirs]
 
     def rows_of(self, section: str) -> dict[str, bytes]:
         """Return the rows of a section: ``orders``, or those of the order with that id.
 
-        They are ``order/``, ``leg/``, ``asked/`` and ``heir/<id>``.
+        The rows of an order are ``order/``, ``leg/``, ``asked/`` and ``heir/<id>``.
         """
         rows: dict[str, bytes] = {}
         if not section:
@@ -286,15 +287,15 @@ class OrderTracker:
         return rows
 
     def take_touched(self) -> Iterable[str] | None:
-        """Return the sections that may have changed since the last call; see `Watched`."""
+        """Return the sections that may have changed since the last call; see `SectionedRows`."""
         touched, self._touched = self._touched, set()
         return None if touched is None else touched | {""}
 
     def restore(self, rows: Mapping[str, bytes]) -> None:
-        """Take back its rows, on a tracker that has followed nothing.
+        """Restore saved rows into a tracker that has tracked nothing.
 
         Raises:
-            ComponentError: It has followed something, or a row cannot be read.
+            ComponentError: The tracker has tracked an order, or a row cannot be read.
         """
         if self.working.added or self._asked:
             raise ComponentError(
@@ -322,15 +323,15 @@ class OrderTracker:
     def take_log(self) -> list[LogRow]:
         """Return the orders that have ended since the last call, or were filled after their end.
 
-        They are of kind ``ended``; of several rows with one id the last one counts. The first call
-        returns all that are remembered.
+        The rows are of kind ``ended``; of several rows with one id the last one counts. The first
+        call returns all remembered orders.
         """
         log = list(self._ended.values()) if self._log is None else self._log
         self._log = []
         return [("ended", ended.order.id, write_row(ended)) for ended in log]
 
     def restore_ended(self, rows: Iterable[LogRow]) -> None:
-        """Take back the last ended orders, oldest first."""
+        """Restore the last ended orders, oldest first."""
         self._log = None
         for kind, order_id, data in rows:
             self._remember(read_row(WorkingOrder, data, f"{kind} {order_id}"))

@@ -1,4 +1,4 @@
-"""Lengths of bars, in the forms in which sources state them."""
+"""Lengths of bars, in the formats that sources use."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _UNITS = {
 _MONTHS = {"mo": 1, "q": 3, "y": 12}
 
 _OURS = re.compile(r"([1-9][0-9]{0,5}) ?([smhdw])", re.ASCII)
-# The words of Alpaca, Interactive Brokers, Polygon, pandas and others. Only m and M differ by
-# case: a minute and a month.
+# The units of Alpaca, Interactive Brokers, Polygon, pandas and others. Only m and M differ by case:
+# minute and month.
 _WORDS = {
     "us": "us usec microsecond microseconds",
     "ms": "ms msec millisecond milliseconds",
@@ -54,7 +54,7 @@ _WORDS = {
 }
 _UNIT_OF = {word: unit for unit, words in _WORDS.items() for word in words.split()}
 _NAMED = re.compile(r"([0-9]{1,15})?[ _-]?([a-z]+)", re.ASCII | re.IGNORECASE)
-# MetaTrader and OANDA put the unit first, where M stands for minutes: M5, H1, D1.
+# MetaTrader and OANDA put the unit first, where M means minutes: M5, H1, D1.
 _UNIT_FIRST = re.compile(r"(MN|[SMHDW])([1-9][0-9]{0,5})", re.ASCII)
 # time.Duration.String() of Go: 1h0m0s, 1.5s, 250ms, 100µs.
 _GO_PART = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(h|ms|m|us|µs|μs|ns|s)"
@@ -87,15 +87,15 @@ _texts: dict[timedelta, str] = {}
 
 
 def read_period(text: str) -> Length:
-    """Read the length of a bar as a source states it.
+    """Parse the length of a bar in any format that sources use.
 
     Args:
-        text: ``"5m"`` as we write it; ``"1Hour"`` and ``"5 mins"`` as brokers do; a duration of
-            Go, ``"1h0m0s"``; ISO 8601, ``"PT5M"``; a clock, ``"0:05:00"``.
+        text: ``"5m"``, the format of our events; ``"1Hour"`` and ``"5 mins"``, those of brokers; a
+            Go duration, ``"1h0m0s"``; ISO 8601, ``"PT5M"``; a clock, ``"0:05:00"``.
 
     Returns:
-        The length; a number of months for what is no fixed length of time; `NOT_STATED` for an
-        empty or unknown text, which is logged once.
+        The length; a number of months for calendar lengths; `NOT_STATED` for an empty or unknown
+        text. An unknown text is logged once.
     """
     try:
         found = _known[text]
@@ -115,7 +115,7 @@ def read_period(text: str) -> Length:
 
 
 def is_period(text: str) -> bool:
-    """Whether a text states a length that is known, or nothing."""
+    """Return whether a text is empty or a known length."""
     try:
         return _known[text] is not None
     except KeyError:
@@ -123,10 +123,10 @@ def is_period(text: str) -> bool:
 
 
 def parse_period(text: str) -> timedelta:
-    """Parse a length of time, ``"5m"`` or ``"1d"``; takes what `read_period` takes.
+    """Parse a length of time, ``"5m"`` or ``"1d"``; accepts the same texts as `read_period`.
 
     Raises:
-        DecodeError: It is none, or one of months, which have no fixed length.
+        DecodeError: The text is not a length, or is one of months, which have no fixed length.
     """
     found = _read(text)
     if isinstance(found, timedelta) and found:
@@ -139,7 +139,7 @@ def parse_period(text: str) -> timedelta:
 
 
 def format_period(period: timedelta) -> str:
-    """Write the length of a bar, in the largest unit that divides it below a week: ``"1d"``."""
+    """Format the length of a bar, in the largest unit below a week that divides it: ``"1d"``."""
     try:
         return _texts[period]
     except KeyError:
@@ -155,7 +155,7 @@ def format_period(period: timedelta) -> str:
 
 
 def end_of_period(start: datetime, length: Length) -> datetime:
-    """Return when a bar is complete; its start where no time can be that late."""
+    """Return when a bar is complete; its start if the end is beyond the range of datetime."""
     try:
         return start + length if isinstance(length, timedelta) else add_months(start, length)
     except (OverflowError, ValueError):
@@ -163,7 +163,7 @@ def end_of_period(start: datetime, length: Length) -> datetime:
 
 
 def start_of_period(end: datetime, length: Length) -> datetime:
-    """Return when a bar began; its end where no time can be that early."""
+    """Return when a bar began; its end if the start is beyond the range of datetime."""
     try:
         return end - length if isinstance(length, timedelta) else add_months(end, -length)
     except (OverflowError, ValueError):
@@ -174,7 +174,7 @@ def add_months(time: datetime, months: int) -> datetime:
     """Return the same day and hour some months later, or the last day of a shorter month.
 
     Raises:
-        ValueError: There is no such year.
+        ValueError: The year is out of range.
     """
     year, month = divmod(time.year * 12 + time.month - 1 + months, 12)
     for day in range(time.day, 27, -1):
@@ -266,7 +266,7 @@ def _seconds(whole: str, part: str | None) -> timedelta:
 
 
 def _from_nanos(nanos: int) -> timedelta | None:
-    """Return a length of nanoseconds; ``None`` where it has none in microseconds."""
+    """Return a length of nanoseconds; ``None`` if it is not representable in microseconds."""
     micros = nanos // 1_000
     return None if nanos and not micros else timedelta(microseconds=micros)
 

@@ -1,4 +1,4 @@
-"""Positions: what is held of one symbol."""
+"""Positions: the quantity and cost held in one symbol."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Position"]
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
-    """What an account holds of one symbol, at one moment.
+    """The position of an account in one symbol, at one moment.
 
     Attributes:
         symbol: Name of the instrument.
         quantity: Shares or units; negative when short, zero when flat.
-        cost: What was paid for it, commissions apart; negative when short.
-        last_price: Last price that the account knows; ``None`` before the first one.
-        realized_pnl: Profit and loss of what was closed so far, commissions apart.
+        cost: Amount paid, excluding commissions; negative when short.
+        last_price: Last known price; ``None`` before the first one.
+        realized_pnl: Realized P&L so far, excluding commissions.
     """
 
     symbol: str
@@ -42,5 +42,5 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def unrealized_pnl(self) -> Decimal:
-        """Market value less cost, commissions apart."""
+        """Market value less cost, excluding commissions."""
         return EXACT.subtract(self.market_value, self.cost)

@@ -1,4 +1,4 @@
-"""Ids of the last things that happened, in bounded memory."""
+"""Recent ids, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ _KEPT = 100_000
 
 
 class RecentIds:
-    """Knows so many of the last ids, and up to twice as many.
+    """Remembers at least the last ``kept`` ids, and at most twice as many.
 
-    An id that is older has to be known by somebody else: who runs a component on a stream looks it
-    up in the component's file.
+    Older ids have to be looked up elsewhere: the durable runner keeps them in the component's file.
 
     Args:
-        kept: How many are known for sure.
+        kept: Number of ids that are remembered for sure.
     """
 
     __slots__ = ("_kept", "_new", "_old")
 
     def __init__(self, kept: int = _KEPT) -> None:
         self._kept = kept
-        # Two sets that change places: to take out the oldest of one is slow.
+        # Two sets used in turn, since removing the oldest id of one set is slow.
         self._new: set[str] = set()
         self._old: set[str] = set()
 
@@ -29,7 +28,7 @@ class RecentIds:
         return identifier in self._new or identifier in self._old
 
     def add(self, identifier: str) -> bool:
-        """Take in an id; False when it is known."""
+        """Add an id; return False when it is known already."""
         if identifier in self:
             return False
         if len(self._new) >= self._kept:
@@ -38,10 +37,10 @@ class RecentIds:
         return True
 
     def keep(self, kept: int) -> None:
-        """Know so many of the last ids from now on, and up to twice as many."""
+        """Set how many of the last ids are remembered for sure from now on."""
         self._kept = kept
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all ids."""
         self._new.clear()
         self._old.clear()

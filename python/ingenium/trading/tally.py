@@ -1,4 +1,4 @@
-"""Counts of what happens again and again, with the first case of each kind."""
+"""Counts of recurring messages, with the first case of each kind."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MIDNIGHT = time(0)
 
 @dataclass(slots=True)
 class Tallied:
-    """Something that happened a number of times.
+    """A message that occurred a number of times.
 
     Attributes:
         text: The first case, in words.
-        time: When that was; ``None`` if unknown.
-        kind: What it was counted under, such as a symbol.
-        count: How many cases there were.
+        time: Time of the first case; ``None`` if unknown.
+        kind: The key it was counted under, such as a symbol.
+        count: Number of cases.
     """
 
     text: str
@@ -31,12 +31,12 @@ class Tallied:
 
 
 class Tally:
-    """Counts texts that differ in quoted names and in numbers only as the same."""
+    """Counts messages; texts that differ only in quoted names and numbers count as the same."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], Tallied] = {}
         self.count = 0
-        """How many cases there were of all kinds."""
+        """Number of cases of all kinds."""
 
     def __len__(self) -> int:
         return len(self._found)
@@ -45,12 +45,12 @@ class Tally:
         """Count a case.
 
         Args:
-            text: What happened; kept for the first one of its kind.
-            time: When.
-            kind: What tells it from other texts of the same form, such as the symbol.
+            text: The message; kept for the first case of its kind.
+            time: Time of the case.
+            kind: Key that separates texts of the same form, such as the symbol.
 
         Returns:
-            How many there have been of its kind; 0 when there are too many kinds.
+            Number of cases of its kind so far; 0 when there are too many kinds.
         """
         self.count += 1
         key = kind, _VARYING.sub("#", text)
@@ -64,11 +64,11 @@ class Tally:
         return 1
 
     def most(self, count: int) -> list[Tallied]:
-        """Return the kinds that happened most often, of equal ones the first."""
+        """Return the most frequent kinds; of equally frequent ones the first."""
         return sorted(self._found.values(), key=lambda found: -found.count)[:count]
 
     def lines(self, most: int) -> list[str]:
-        """Return the kinds that happened most often as texts, with a line for what is left out."""
+        """Return the most frequent kinds as texts, with a line that counts the omitted kinds."""
         lines = [
             found.text if found.count == 1 else f"{found.text} (and {found.count - 1:,} more such)"
             for found in self.most(most)
@@ -79,12 +79,12 @@ class Tally:
 
 
 def counted(count: int, noun: str) -> str:
-    """Write a number of things: "1 signal", "2,000 signals"."""
+    """Format a count with its noun: "1 signal", "2,000 signals"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def day_of(moment: datetime | None) -> str:
-    """Write a time as short as it can be, for a sentence: the day alone where it is midnight."""
+    """Format a time as briefly as possible, for a sentence: midnight as the day alone."""
     if moment is None:
         return "an unknown day"
     return f"{moment:%Y-%m-%d}" if moment.time() == _MIDNIGHT else f"{moment:%Y-%m-%d %H:%M}"

@@ -14,12 +14,12 @@ __all__ = ["is_stated", "is_time", "parse_time", "read_time"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO = datetime(1, 1, 1, tzinfo=UTC)
-# What Go writes for a time that was never set.
+# Go's formats of the zero time.
 _ZERO_TIMES = ("", "0001-01-01T00:00:00Z", "0001-01-01 00:00:00 +0000 UTC")
 
 _NUMBER = re.compile(r"[0-9]{9,20}(?:\.[0-9]{1,9})?|[0-9](?:\.[0-9]{1,18})?[eE]\+?[0-9]{1,2}")
-# Seconds, or a thousandth, a millionth, a billionth of one: by magnitude, which is clear for all
-# times between 1973 and 5138.
+# Seconds, milliseconds, microseconds or nanoseconds: told apart by magnitude, which is unambiguous
+# for all times between 1973 and 5138.
 _SCALES = (
     (Decimal(10) ** 11, 1),
     (Decimal(10) ** 14, 10**3),
@@ -29,14 +29,14 @@ _SCALES = (
 _FIRST_EPOCH = Decimal(10) ** 8
 _COMPACT = re.compile(r"(?:19|20)[0-9]{12}")
 
-# time.Time.String() of Go, which print and %v write: the zone twice, and where the time comes from
-# the machine's clock, what its monotonic clock said.
+# time.Time.String() of Go, which print and %v write: the zone twice, and for a time from the
+# machine's clock the monotonic reading.
 _GO = re.compile(
     r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})(\.\d{1,9})? ([+-]\d{2})(\d{2})"
     r"(?: [A-Za-z0-9+-]{1,10})?(?: m=[+-]?\d+(?:\.\d+)?)?",
     re.ASCII,
 )
-# Go's time.ANSIC and time.UnixDate, and date(1), where they say UTC.
+# Go's time.ANSIC and time.UnixDate, and date(1), if in UTC.
 _ANSI = re.compile(
     r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d{2}:\d{2}:\d{2})(?: (?:UTC|GMT))? (\d{4})",
     re.ASCII,
@@ -50,23 +50,23 @@ _MAIL = re.compile(
 
 
 def is_stated(text: str) -> bool:
-    """Whether a timestamp says anything: it is not empty, and not Go's zero time."""
+    """Return whether a timestamp is set: not empty, and not Go's zero time."""
     return text not in _ZERO_TIMES
 
 
 def is_time(text: str) -> bool:
-    """Whether a timestamp is one that `parse_time` takes."""
+    """Return whether `parse_time` accepts a timestamp."""
     return _read(text) is not None
 
 
 def parse_time(text: str) -> datetime:
     """Parse the timestamp of a data event; the result is in UTC.
 
-    Takes RFC 3339 and ISO 8601, seconds since 1970 and their thousandths, millionths and
-    billionths, and the forms of Go's ``time.Time``. A time without a zone is UTC.
+    Accepts RFC 3339 and ISO 8601, seconds, milliseconds, microseconds and nanoseconds since 1970,
+    and the formats of Go's ``time.Time``. A time without a zone is UTC.
 
     Raises:
-        DecodeError: It is no time.
+        DecodeError: The text is not a time.
     """
     time = _read(text)
     if time is None:
@@ -75,14 +75,14 @@ def parse_time(text: str) -> datetime:
 
 
 def read_time(text: str, arrived: datetime | None) -> datetime:
-    """Do as `parse_time`, and take another time for what is empty or no time.
+    """Parse a timestamp, with a fallback for an empty or unreadable one.
 
     Args:
-        text: What the event states; one that is no time is logged once.
-        arrived: When the event arrived, or its bar ended, UTC; ``None`` where that is not known.
+        text: The timestamp of the event; an unreadable one is logged once.
+        arrived: When the event arrived, or its bar ended, UTC; ``None`` when unknown.
 
     Raises:
-        DecodeError: It is no time, and there is no other.
+        DecodeError: The text is not a time, and there is no fallback.
     """
     if arrived is None:
         return parse_time(text)
@@ -101,7 +101,7 @@ def read_time(text: str, arrived: datetime | None) -> datetime:
 
 
 def _read(text: str) -> datetime | None:
-    """Return the time that a text states, in UTC; ``None`` when it is no time."""
+    """Return the time that a text states, in UTC; ``None`` for any other text."""
     try:
         if text[4:5] == "-":
             time = _in_utc(datetime.fromisoformat(text))

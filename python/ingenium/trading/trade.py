@@ -1,4 +1,4 @@
-"""Trades: round trips that are closed."""
+"""Trades: closed round trips."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["Trade"]
 class Trade(msgspec.Struct, frozen=True, gc=False):
     """A round trip, or the part of one that an exit order has closed.
 
-    A Struct, as `Order` is. The fills of one order that reduce one position make one trade, entered
-    at the position's average price; each fill without an order's id makes one of its own.
+    A Struct, like `Order`. The fills of one order that reduce one position make one trade, entered
+    at the position's average price; each fill without an order id makes its own trade.
 
     Attributes:
         symbol: Name of the instrument.
-        side: ``Side.BUY`` when it was long, ``Side.SELL`` when it was short.
+        side: ``Side.BUY`` for a long round trip, ``Side.SELL`` for a short one.
         entry_time: When the position was opened from flat, UTC.
         exit_time: When the last of these fills closed it, UTC.
         quantity: Shares or units closed, positive.
         entry_price: Average price paid, to 28 digits.
         exit_price: Average price of these fills, to 28 digits.
         pnl: Profit or loss before commissions, in the account's currency.
-        commission: This quantity's part of the commissions of entry and exit.
-        exit_fills: How many fills of the exit order closed it.
+        commission: This quantity's share of the entry and exit commissions.
+        exit_fills: Number of fills of the exit order that closed it.
     """
 
     symbol: str

@@ -1,4 +1,4 @@
-"""The orders that are still working, and how far each has come."""
+"""The working orders, and how much of each is filled."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SELL = Side.SELL
 
 @dataclass(slots=True)
 class WorkingOrder:
-    """An order and how far it has come.
+    """An order and its filled quantity.
 
     Attributes:
         order: The order.
         filled: Quantity filled so far, in shares or units.
-        number: Place among all that were sent; 0 for a protective order.
+        number: Sequence number among all orders sent; 0 for a protective order.
     """
 
     order: Order
@@ -36,20 +36,20 @@ class WorkingOrder:
         return max(EXACT.subtract(self.order.quantity, self.filled), ZERO)
 
     def fill(self, quantity: Decimal) -> None:
-        """Count a quantity as filled."""
+        """Add a filled quantity."""
         self.filled = EXACT.add(self.filled, quantity)
 
 
 class WorkingOrders(Mapping[str, WorkingOrder]):
-    """Working orders by id, in the order in which they were sent; `fill` them here only."""
+    """Working orders by id, in the order of sending; fill them through `fill` only."""
 
     def __init__(self) -> None:
         self._orders: dict[str, WorkingOrder] = {}
         self._of_symbol: dict[str, set[str]] = {}
-        # Kept as sums: a burst of orders works thousands at once, and each new one asks.
+        # Kept as sums: a burst puts thousands of orders to work, and each new one asks for the sum.
         self._leaves: dict[str, dict[tuple[Side, OrderType], Decimal]] = {}
         self.added = 0
-        """How many have ever been taken in."""
+        """Number of orders ever added."""
 
     def __getitem__(self, order_id: str) -> WorkingOrder:
         return self._orders[order_id]
@@ -61,7 +61,7 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
         return len(self._orders)
 
     def add(self, order: Order) -> WorkingOrder:
-        """Take in an order; one with a known id stays as it is."""
+        """Add an order; one with a known id is left unchanged."""
         known = self._orders.get(order.id)
         if known is not None:
             return known
@@ -71,7 +71,7 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
         return working
 
     def put(self, working: WorkingOrder) -> None:
-        """Take in an order as it is, behind the others."""
+        """Append an order unchanged."""
         order = working.order
         self.remove(order.id)
         self._orders[order.id] = working
@@ -79,14 +79,14 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
         self._count(order, working.leaves)
 
     def fill(self, order_id: str, quantity: Decimal) -> None:
-        """Count a quantity of a working order as filled."""
+        """Add a filled quantity to a working order."""
         working = self._orders[order_id]
         before = working.leaves
         working.fill(quantity)
         self._count(working.order, EXACT.subtract(working.leaves, before))
 
     def remove(self, order_id: str) -> WorkingOrder | None:
-        """Take an order out, and return it if it was there."""
+        """Remove an order, and return it if it was there."""
         working = self._orders.pop(order_id, None)
         if working is not None:
             symbol = working.order.symbol
@@ -109,17 +109,17 @@ class WorkingOrders(Mapping[str, WorkingOrder]):
         leaves[kind] = EXACT.add(leaves.get(kind, ZERO), change)
 
     def pending(self, symbol: str) -> Decimal:
-        """Return what the working orders in a symbol would still add to its position."""
+        """Return the signed quantity that working orders would still add to a symbol's position."""
         return EXACT.subtract(self.leaves(symbol, _BUY), self.leaves(symbol, _SELL))
 
     def leaves(
         self, symbol: str, side: Side, types: Collection[OrderType] | None = None
     ) -> Decimal:
-        """Return what the working orders of one side in a symbol may still fill.
+        """Return the quantity that the working orders of one side in a symbol may still fill.
 
         Args:
             symbol: Name of the instrument.
-            side: Which side.
+            side: Side of the orders.
             types: Only orders of these types; all when left out.
         """
         total = ZERO
