@@ -12,6 +12,7 @@ import pytest
 from support.delivering import connected, jetstream
 from support.proxy import Proxy
 
+from ingenium.backoff import Backoff
 from ingenium.bus.nats.stream import NatsStream
 from ingenium.bus.nats.stream_layout import MONEY_STREAM, open_stream
 from ingenium.bus.stream import MESSAGE_ID, Record, Stream
@@ -29,7 +30,8 @@ async def test_connection_cut_at_any_byte_loses_and_mangles_nothing(
     """Fault 11: 200 cuts, each somewhere within the next few frames that a client sends."""
     # How long it waits for an answer that will not come, and before it connects again.
     monkeypatch.setattr("ingenium.bus.nats.stream.CALL_SECONDS", 0.3)
-    monkeypatch.setattr("ingenium.bus.nats.nats_client._FIRST_DELAY_SECONDS", 0.02)
+    backoff = Backoff(first_seconds=0.02, longest_seconds=0.5)
+    monkeypatch.setattr("ingenium.bus.nats.nats_client._BACKOFF", backoff)
     server = make_server(jetstream(tmp_path / "store"))
     async with connected(server.url) as direct:
         await open_stream(direct, MONEY_STREAM)

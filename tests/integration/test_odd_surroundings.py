@@ -140,7 +140,7 @@ def test_reduce_on_a_full_disk_writes_no_file_that_halts(tmp_path: Path) -> None
         )  # fmt: skip
         assert done.returncode == 1
         assert "the file is not written" in done.stdout
-        assert "has kept it: all get it" in done.stdout
+        assert "has stored it: all components get it" in done.stdout
         assert "File too large" in done.stderr
         assert not (tmp_path / ".ingenium/live/HALT").exists()
 
