@@ -1,7 +1,7 @@
 """The answers of a broker's adapter, validated in one place before anything else sees them.
 
-An adapter translates somebody's JSON, and what it returns may be anything: a float, a naive time, a
-dict. Nothing behind this module has to expect that.
+An adapter translates a venue's JSON, and may return anything: a float, a naive time, a dict. Code
+behind this module need not expect that.
 """
 
 from __future__ import annotations
@@ -45,27 +45,27 @@ _LONGEST_ID = 200
 _LONGEST_REASON = 1000
 _LONGEST_SHOWN = 300
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
-# More digits than this before or behind the point are no number of a market, and writing them out
+# More digits than this before or after the point are no number of a market, and writing them out
 # would take memory without end.
 _SMALLEST_EXPONENT = -40
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class BadAnswerError(BrokerTimeoutError):
-    """An adapter returned what the `Broker` contract does not allow, or could not read an answer.
+    """An adapter broke the `Broker` contract with its return value, or could not read an answer.
 
-    The outcome of the call is unknown, and asking again will hardly help.
+    The outcome of the call is unknown, and a retry is unlikely to help.
     """
 
 
 class BadFill(msgspec.Struct, frozen=True):
-    """A fill that cannot be booked, since it is not what the contract says.
+    """A fill that cannot be booked, since it breaks the contract.
 
     Attributes:
         key: Identifies it; the same whenever it is returned.
-        order_id: The client id that it names; empty when that is not readable.
-        symbol: The instrument that it names; empty when that is not readable.
-        text: What is wrong with it.
+        order_id: The client id that it names; empty when unreadable.
+        symbol: The instrument that it names; empty when unreadable.
+        text: Its fault.
     """
 
     key: str
@@ -75,28 +75,28 @@ class BadFill(msgspec.Struct, frozen=True):
 
 
 class FillList(msgspec.Struct):
-    """What `Broker.fills` returned: the fills in order, and those that are none."""
+    """The result of `Broker.fills`: the fills in order, and the invalid ones."""
 
     fills: list[BrokerFill]
     bad: list[BadFill]
 
 
 class OrderList(msgspec.Struct):
-    """What `Broker.open_orders` returned, and what is wrong with the rest, by client id."""
+    """The result of `Broker.open_orders`, and the faults of invalid orders, by client id."""
 
     orders: list[BrokerOrder]
     bad: dict[str, str]
 
 
 class PositionList(msgspec.Struct):
-    """What `Broker.positions` returned, and what is wrong with the rest, by symbol."""
+    """The result of `Broker.positions`, and the faults of invalid positions, by symbol."""
 
     held: dict[str, Decimal]
     bad: dict[str, str]
 
 
 class CheckedBroker:
-    """A broker whose answers are what its contract says.
+    """A broker whose answers are checked against its contract.
 
     The methods are those of `Broker`; each raises `BadAnswerError` when its whole answer is not
     usable.
@@ -110,12 +110,12 @@ class CheckedBroker:
 
     @property
     def idempotent(self) -> bool:
-        """Whether the broker takes a client id only once."""
+        """Whether the broker accepts a client id only once."""
         return self._broker.idempotent
 
     @property
     def lists_positions(self) -> bool:
-        """Whether the broker can say what the account holds."""
+        """Whether the broker can list the account's positions."""
         return self._broker.lists_positions
 
     async def submit(self, order: Order) -> BrokerOrder:
@@ -127,7 +127,7 @@ class CheckedBroker:
         await self._broker.cancel(client_order_id)
 
     async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
-        """Put another order in the place of one that works."""
+        """Replace a working order."""
         return _checked_order(await self._broker.replace(client_order_id, order), "replace")
 
     async def find(self, client_order_id: str) -> BrokerOrder | None:
@@ -148,7 +148,7 @@ class CheckedBroker:
         for order in _checked_list(await self._broker.open_orders(), "open_orders", "BrokerOrder"):
             fault = order_fault(order)
             if fault:
-                # Those of others are left alone, so their faults may share the empty id.
+                # Orders of other clients are left alone, so their faults may share the empty id.
                 result.bad[_id_of(order, "client_order_id")] = (
                     f"open_orders returned an order: {fault}"
                 )
@@ -157,7 +157,7 @@ class CheckedBroker:
         return result
 
     async def fills(self, after: str) -> FillList:
-        """Return the fills behind one."""
+        """Return the fills after a given one."""
         result = FillList([], [])
         for fill in _checked_list(await self._broker.fills(after), "fills", "BrokerFill"):
             fault = fill_fault(fill)
@@ -168,7 +168,7 @@ class CheckedBroker:
         return result
 
     async def positions(self) -> PositionList:
-        """Return what the account holds."""
+        """Return the account's positions."""
         answer: object = await self._broker.positions()
         if not isinstance(answer, Mapping):
             raise BadAnswerError(
@@ -186,7 +186,7 @@ class CheckedBroker:
         return result
 
     async def updates(self) -> AsyncGenerator[BrokerOrder | str, None]:
-        """Yield orders as they change, and a text for what is no order."""
+        """Yield orders as they change, and a text for each invalid one."""
         stream: object = self._broker.updates()
         if not isinstance(stream, AsyncIterator):
             if inspect.iscoroutine(stream):
@@ -220,7 +220,7 @@ def check_adapter(broker: Broker) -> None:
 
 
 def fill_fault(fill: object) -> str:
-    """Say what is wrong with what should be a `BrokerFill`; empty for nothing."""
+    """Return the fault of a supposed `BrokerFill`; empty for none."""
     if not isinstance(fill, BrokerFill):
         return f"it is {shown(fill)}, not a BrokerFill"
     return (
@@ -236,7 +236,7 @@ def fill_fault(fill: object) -> str:
 
 
 def order_fault(order: object) -> str:
-    """Say what is wrong with what should be a `BrokerOrder`; empty for nothing."""
+    """Return the fault of a supposed `BrokerOrder`; empty for none."""
     if not isinstance(order, BrokerOrder):
         return f"it is {shown(order)}, not a BrokerOrder"
     fault = (

@@ -1,4 +1,4 @@
-"""Holds what a broker says against itself while an executor works: counts, fills and positions."""
+"""Cross-checks the counts, fills and positions of a broker while an executor works."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _AUDIT = "audit"
 
 
 class _Suspect(msgspec.Struct):
-    """An order whose count is not what its fills come to.
+    """An order whose filled count differs from the sum of its fills.
 
     Attributes:
         since: When that was first seen, by the event loop's clock.
-        told: What the broker counted then.
+        told: The broker's count then.
     """
 
     since: float
@@ -38,8 +38,8 @@ class _Finding(msgspec.Struct):
     """An order that was looked up.
 
     Attributes:
-        told: What the broker counted when it was first suspected.
-        counted: What was booked when it was asked for.
+        told: The broker's count when the order was first suspected.
+        counted: The booked quantity when the order was looked up.
         order: The answer; ``None`` when the broker does not know it.
     """
 
@@ -49,14 +49,14 @@ class _Finding(msgspec.Struct):
 
 
 class Audit:
-    """Looks into contradictions, and compares positions when all is quiet.
+    """Investigates contradictions, and compares positions when all is quiet.
 
     An order is looked up when its count and its fills have disagreed for longer than the lists of a
-    broker lag. If they still do, all fills are read again. What that does not explain is a problem,
-    blocks the symbol, and positions are compared.
+    broker lag. If they still do, all fills are read again. A difference that remains is reported
+    as a problem and blocks the symbol, and positions are compared.
 
     Args:
-        executor: Whose journal it is.
+        executor: The owner of the journal.
         reconciler: Reads fills and compares positions.
     """
 
@@ -68,7 +68,7 @@ class Audit:
         self._delays = Delays()
         self._loop = asyncio.get_running_loop()
         self._suspects: dict[str, _Suspect] = {}
-        # What was reported, so that it is reported once.
+        # Reported differences, so that each is reported once.
         self._reported: dict[str, tuple[Decimal, Decimal, Decimal | None]] = {}
         self._wanted = asyncio.Event()
         self._compared_at = self._loop.time()
@@ -76,14 +76,14 @@ class Audit:
         self._changed_at: float | None = None
 
     def want(self) -> None:
-        """Have positions compared at once."""
+        """Request an immediate comparison of positions."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Go on until canceled.
+        """Audit until canceled.
 
         Raises:
-            StoreError: What follows cannot be written down.
+            StoreError: The result cannot be stored.
         """
         while True:
             try:
@@ -128,7 +128,7 @@ class Audit:
             if suspect is None or (
                 order_id not in journal.updates.low and suspect.told <= entry.counted
             ):
-                # What was missing has come, and something else is missing now.
+                # The missing fills have come, and others are missing now.
                 suspect = _Suspect(now, entry.told)
             self._suspects[order_id] = suspect
             if now - suspect.since >= self._executor.grace_seconds:
@@ -136,7 +136,7 @@ class Audit:
         return due
 
     async def _look(self, suspects: dict[str, _Suspect]) -> None:
-        """Look into what is suspect, and compare positions if that is due.
+        """Investigate suspect orders, and compare positions if that is due.
 
         Raises:
             BrokerError: The broker cannot be asked.

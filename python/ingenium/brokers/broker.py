@@ -1,7 +1,7 @@
-"""What a broker is to an executor: the few questions and orders that every venue knows.
+"""The broker port: the few requests that every venue supports.
 
-An adapter for a broker's API implements `Broker`, and `BrokerExecutor` does all the rest: the
-journal, unknown outcomes, reconciliation, limits, executions.
+An adapter for a broker's API implements `Broker`; `BrokerExecutor` does all the rest: the journal,
+unknown outcomes, reconciliation, limits, executions.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ __all__ = ["Broker", "BrokerFill", "BrokerOrder"]
 
 
 class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as the broker knows it.
+    """An order as the broker reports it.
 
     Attributes:
-        client_order_id: The id that we gave it: that of the `Order`.
+        client_order_id: The id that the app gave it: that of the `Order`.
         venue_order_id: The broker's own id.
         symbol: Name of the instrument.
         side: Buy or sell.
-        quantity: In all.
-        filled: How much of it is filled, in fills that name this client id.
-        update: How it stands: ``NEW``, ``ACCEPTED``, ``PARTIAL_FILL``, ``FILLED``, ``CANCELED``,
+        quantity: Total quantity.
+        filled: The filled quantity, in fills that name this client id.
+        update: Its status: ``NEW``, ``ACCEPTED``, ``PARTIAL_FILL``, ``FILLED``, ``CANCELED``,
             ``REJECTED``, ``EXPIRED``, ``REPLACED`` or ``HELD``.
-        reason: Why it was rejected, canceled or expired; empty when not told.
+        reason: Why it was rejected, canceled or expired; empty when not given.
     """
 
     client_order_id: str
@@ -56,16 +56,16 @@ class BrokerOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrokerFill(msgspec.Struct, frozen=True, kw_only=True):
-    """A fill as the broker tells it.
+    """A fill as the broker reports it.
 
     Attributes:
-        id: The broker's id of the execution, unique among the fills of its order; the same whenever
-            it is told.
-        client_order_id: The id that we gave the order; empty when somebody else placed it.
+        id: The broker's id of the execution, unique among the fills of its order; the same in every
+            report of it.
+        client_order_id: The id that the app gave the order; empty for an order of another client.
         symbol: Name of the instrument.
         side: Buy or sell.
-        quantity: How much, positive.
-        price: Of one share or unit.
+        quantity: Quantity, positive.
+        price: Price of one share or unit.
         commission: Fee, in the account's currency.
         time: When it was executed, UTC.
     """
@@ -86,20 +86,20 @@ class Broker(ABC):
     Every method may raise:
 
     * `BrokerTimeoutError` when the outcome is unknown: no answer, a connection that broke after the
-      request was sent, or an answer that says that something went wrong in there (HTTP 5xx).
-    * `BrokerRefusedError` when the broker says no, for good.
-    * `BrokerError` when it has certainly done nothing, and may be asked again: it cannot be
-      reached, or is busy (HTTP 429).
+      request was sent, or an answer that reports an internal error (HTTP 5xx).
+    * `BrokerRefusedError` when the broker refuses permanently.
+    * `BrokerError` when the request certainly had no effect and may be repeated: the broker
+      cannot be reached, or is busy (HTTP 429).
 
-    Any other error counts as an unknown outcome. Nothing is to be tried again in here: that is for
-    the executor, which writes down what it does.
+    Any other error counts as an unknown outcome. An adapter must not retry: that is the task of the
+    executor, which records each attempt.
 
     Attributes:
         account: Its name or number; one account has one executor at a time.
-        idempotent: Whether the broker takes a client id only once, so that an order whose fate is
-            unknown can be sent again without ever being there twice.
-        lists_positions: Whether `positions` can be asked. Without it nothing shows a position that
-            changes without a fill.
+        idempotent: Whether the broker accepts a client id only once, so that an order whose outcome
+            is unknown can be sent again without ever being placed twice.
+        lists_positions: Whether `positions` is supported. Without it a position that changes
+            without a fill goes unnoticed.
     """
 
     account: str
@@ -111,7 +111,7 @@ class Broker(ABC):
         """Place an order under its own id as the client id.
 
         Returns:
-            How it stands.
+            The order as the broker reports it.
 
         Raises:
             DuplicateOrderError: The client id is known already; the executor then finds it.
@@ -119,19 +119,19 @@ class Broker(ABC):
 
     @abstractmethod
     async def cancel(self, client_order_id: str) -> None:
-        """Ask to cancel an order; an update tells whether it was."""
+        """Request to cancel an order; an update reports whether it was."""
 
     @abstractmethod
     async def replace(self, client_order_id: str, order: Order) -> BrokerOrder:
-        """Put another order in the place of one that works.
+        """Replace a working order.
 
         Args:
-            client_order_id: Of the one that works.
-            order: Takes its place; its id is the new client id, and its quantity includes what has
-                been filled already.
+            client_order_id: Client id of the working order.
+            order: The replacement; its id is the new client id, and its quantity includes the
+                already filled quantity.
 
         Returns:
-            How the new one stands. An update of the old one says ``REPLACED``.
+            The new order as the broker reports it. An update of the old one has ``REPLACED``.
 
         Raises:
             DuplicateOrderError: The new client id is known already.
@@ -143,7 +143,7 @@ class Broker(ABC):
 
     @abstractmethod
     async def open_orders(self) -> Sequence[BrokerOrder]:
-        """Return all orders of the account that may still be filled, ours or not."""
+        """Return all orders of the account that may still be filled, of any client."""
 
     @abstractmethod
     async def fills(self, after: str) -> Sequence[BrokerFill]:
@@ -151,22 +151,22 @@ class Broker(ABC):
 
         Args:
             after: Id of the last fill that was read; empty for all, from the beginning of the
-                account or as far back as the broker has them. Where ids repeat, begin behind the
+                account or as far back as the broker has them. Where ids repeat, begin after the
                 first one of that id.
 
         Returns:
-            Those behind it. One that is told again does no harm; one that is left out does. All of
-                them when the broker does not know the id.
+            The fills after it. A repeated fill is harmless; a missing one is not. All fills when
+            the broker does not know the id.
         """
 
     @abstractmethod
     async def positions(self) -> Mapping[str, Decimal]:
-        """Return what the account holds: shares or units by symbol, negative when short."""
+        """Return the account's positions: shares or units by symbol, negative when short."""
 
     @abstractmethod
     def updates(self) -> AsyncIterator[BrokerOrder]:
         """Yield orders as they change, until canceled.
 
-        A lost connection ends it with a `BrokerError`; the executor asks for what it has missed and
-        begins again.
+        A lost connection ends the iteration with a `BrokerError`; the executor requests the missed
+        updates and begins again.
         """

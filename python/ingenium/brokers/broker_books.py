@@ -1,4 +1,4 @@
-"""What a broker says of an account, for those who compare it with something."""
+"""Positions and working orders of an account at a broker, for comparison."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TRIES = 3
 
 
 class BrokerBooks(msgspec.Struct):
-    """What was there at one moment.
+    """Positions and working orders at one moment.
 
     Attributes:
         account: The account's name.
         positions: Shares or units by symbol, negative when short, without those of zero; ``None``
             for a broker that cannot list them.
-        orders: The orders that may still be filled, ours or not.
-        problems: What could not be read, in words.
+        orders: The orders that may still be filled, of any client.
+        problems: Unreadable parts of the answers, in words.
     """
 
     account: str
@@ -33,15 +33,15 @@ class BrokerBooks(msgspec.Struct):
 
 
 async def read_broker(broker: Broker, timeout_seconds: float = 10.0) -> BrokerBooks:
-    """Ask a broker for positions and working orders; nothing is changed there.
+    """Request positions and working orders from a broker; read-only.
 
     Args:
         broker: The account.
-        timeout_seconds: How long each question may take.
+        timeout_seconds: Time limit of each request.
 
     Raises:
-        BrokerError: The broker cannot be asked, or its adapter returned something else than the
-            contract says.
+        BrokerError: The broker cannot be asked, or its adapter broke the contract with its return
+            value.
     """
     checked = CheckedBroker(broker)
     listed = await ask(checked.open_orders, "list open orders", timeout_seconds, _TRIES)

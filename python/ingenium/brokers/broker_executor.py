@@ -1,4 +1,4 @@
-"""An executor at a broker: whatever happens, no order is there twice and no fill is lost."""
+"""An executor at a broker: in any failure, no order is placed twice and no fill is lost."""
 
 from __future__ import annotations
 
@@ -49,30 +49,30 @@ _LISTED = 1000
 class BrokerExecutor(Executor):
     """Works orders at a broker.
 
-    Handlers only write into a journal. Once that is on the disk, the broker is called, and what it
-    answers is written down before anybody is told. An order whose call had no answer is looked up,
-    and sent again only to a broker that takes an id once. It runs live only, on a server with
-    JetStream.
+    Handlers only write into a journal. Once that is on the disk, the broker is called, and its
+    answer is recorded before it is reported. An order whose call had no answer is looked up, and
+    sent again only to a broker that accepts an id once. This executor runs live only, on a server
+    with JetStream.
 
     Args:
         broker: The account.
-        adopt: Whether what the broker says is taken as the truth at the start, where it differs
-            from the journal: a person has looked, and wants to go on from there.
+        adopt: Whether the broker's state is adopted at the start where it differs from the
+        journal: an operator has checked it, and wants to continue from there.
         name: See `Component`.
-        timeout_seconds: How long a call of the broker may take.
-        poll_seconds: How often fills are asked for while orders work.
-        grace_seconds: How long the broker's fills, counts and orders may contradict each other, as
-            those that lag behind do, before that is a problem.
-        compare_seconds: How often positions are compared when nothing happens.
+        timeout_seconds: Time limit of a call of the broker.
+        poll_seconds: Interval at which fills are requested while orders work.
+        grace_seconds: How long the broker's fills, counts and orders may contradict each other,
+            because some lag behind, before that is a problem.
+        compare_seconds: Interval at which positions are compared when nothing happens.
 
     Attributes:
         adopt: As above; ``ingenium run APP --adopt`` sets it.
-        lease: Proves that this is the account's only executor; set by who runs it.
-        kill_state: Says what a kill switch outside, such as a file, allows; set by who runs it, and
-            asked right before each order.
+        lease: Proves that this is the account's only executor; set by the runner.
+        kill_state: Returns the trading state that an outside kill switch, such as a file, allows;
+            set by the runner, and called right before each order.
         journal: The orders.
-        balance: Orders that left, against those that came in.
-        problems: What a person should know, newest last.
+        balance: Orders sent, against orders received.
+        problems: Problems for an operator, newest last.
 
     Raises:
         ComponentError: The name does not fit.
@@ -82,7 +82,7 @@ class BrokerExecutor(Executor):
     _handle: BrokerHandle
 
     max_order_age_seconds: float = MAX_ORDER_AGE_SECONDS
-    """Older orders do not leave: they were meant for another market."""
+    """Older orders are not sent: they were meant for another market."""
 
     def __init__(
         self,
@@ -116,13 +116,13 @@ class BrokerExecutor(Executor):
 
     @property
     def lease_key(self) -> str:
-        """What the lease is for: only one executor may work at an account."""
+        """The key of the lease: only one executor may work at an account."""
         return f"executor.{self.broker.account}"
 
-    # What the portfolio asks for.
+    # Requests of the portfolio.
 
     def on_order(self, event: OrderEvent) -> None:
-        """Write an order down."""
+        """Record an order in the journal."""
         try:
             order = Order.from_event(event)
         except InvalidOrderError as error:
@@ -140,13 +140,13 @@ class BrokerExecutor(Executor):
             self.journal.enter(order, self._handle.cause_time or self.now)
 
     def on_cancel(self, event: CancelEvent) -> None:
-        """Write down that an order is to be canceled."""
+        """Record a request to cancel an order."""
         if reason := self.journal.ask_cancel(event.order_id, event.id):
             self.reject(event, reason)
         self.send_reports()
 
     def on_replace(self, event: ReplaceEvent) -> None:
-        """Write down what is to take the place of an order."""
+        """Record the replacement of an order."""
         old = self.journal.entries.get(event.order_id)
         if old is None or old.has_ended or old.end is not None:
             what = "is unknown here" if old is None else f"has ended: it is {old.end or old.state}"
@@ -169,19 +169,19 @@ class BrokerExecutor(Executor):
         self.journal.enter(order, self._handle.cause_time or self.now, replaces=old.order.id)
 
     def send_execution(self, event: ExecutionEvent) -> ExecutionEvent:
-        """Send a report; its id follows from the account and what it says, not from who asks."""
+        """Send a report; its id follows from the account and its content, not from its cause."""
         if not event.id:
             event.id = make_id("exec", self.broker.account, event.order_id, event.update or "")
         return super().send_execution(event)
 
-    # What follows is called by those who run components.
+    # The following is called by runners.
 
     def committed(self) -> None:
-        """Take note that what handlers have noted is on the disk now."""
+        """Wake the worker: the changes of handlers are on the disk now."""
         self.woken.set()
 
     async def prepare(self, unit_of_work: UnitOfWork) -> None:
-        """Hold the journal against the broker, before the first event.
+        """Reconcile the journal with the broker, before the first event.
 
         Raises:
             BrokerError: The broker cannot be asked.
@@ -191,18 +191,18 @@ class BrokerExecutor(Executor):
         await Reconciler(self, unit_of_work).prepare()
 
     async def work(self, unit_of_work: UnitOfWork) -> None:
-        """Call the broker for what is written down, and write down what it says, until canceled.
+        """Make the calls due in the journal, and record the broker's answers, until canceled.
 
         Raises:
             LeaseLostError: Another process may be this account's executor by now.
-            StoreError: It cannot be written down.
+            StoreError: The journal cannot be stored.
         """
         await BrokerWorker(self, unit_of_work).run()
 
-    # What follows is for the two above; all of it that sends is called within `UnitOfWork.record`.
+    # The following is for the two above; methods that send are called within `UnitOfWork.record`.
 
     def send_reports(self) -> None:
-        """Send the reports that follow from what the journal has heard."""
+        """Send the reports that follow from the journal's changes."""
         for event in self.journal.take_events():
             try:
                 check_symbol(event.symbol)
@@ -213,7 +213,7 @@ class BrokerExecutor(Executor):
             self.report_problem(problem)
 
     def report_problem(self, text: str) -> None:
-        """Log a line and keep it in `problems`; once as long as nothing else comes between."""
+        """Log a line and keep it in `problems`; once while no other line comes between."""
         if text not in self.problems[-10:]:
             self._keep_problem(text)
             _log.warning("%s: %s", self.name, text)
@@ -223,7 +223,7 @@ class BrokerExecutor(Executor):
         del self.problems[:-_LISTED]
 
     def withhold(self, entry: JournalEntry, now: datetime) -> bool:
-        """Decide at the last moment whether a new order may leave, and end it if not.
+        """Decide at the last moment whether a new order may be sent, and end it if not.
 
         Returns:
             Whether it was ended.
@@ -251,7 +251,7 @@ class BrokerExecutor(Executor):
             self.withhold(entry, now)
 
     def late_ones(self, now: datetime) -> list[JournalEntry]:
-        """Return the orders that have not left and are too old to."""
+        """Return the orders that have not been sent and are too old to be."""
         return [
             entry
             for entry in self.journal.open.values()
@@ -260,7 +260,7 @@ class BrokerExecutor(Executor):
         ]
 
     def why_not_now(self, symbol: str) -> str:
-        """Say why nothing may leave at this moment; empty when it may.
+        """Return why no order may be sent at this moment; empty when one may.
 
         Raises:
             LeaseLostError: Another process may be this account's executor by now.
@@ -279,7 +279,7 @@ class BrokerExecutor(Executor):
         return age <= self.max_order_age_seconds and not self.why_not_now(symbol)
 
     def check_lease(self) -> None:
-        """Make sure that this is the account's only executor.
+        """Check that this is the account's only executor.
 
         Raises:
             LeaseLostError: Another one may have taken its place.
@@ -292,13 +292,13 @@ class BrokerExecutor(Executor):
 
     @property
     def is_halted(self) -> bool:
-        """Whether no order may leave, and the working ones are to be canceled."""
+        """Whether no order may be sent, and the working ones are to be canceled."""
         if self.risk.gate is not None and self.risk.gate.switch.state is TradingState.HALTED:
             return True
         return self.kill_state() is TradingState.HALTED
 
     def cancel_all(self) -> None:
-        """Ask to cancel what works, and end what has not left: trading is halted."""
+        """Request to cancel working orders, and end unsent ones: trading is halted."""
         for order_id, entry in list(self.journal.open.items()):
             if entry.state is OrderState.NEW:
                 self.risk.alarm_if_exit(entry.order, "trading is halted", self._replaced_by(entry))
@@ -308,19 +308,19 @@ class BrokerExecutor(Executor):
         self.send_reports()
 
     def needs_cancel_all(self) -> bool:
-        """Whether something works that a halt has not reached yet."""
+        """Whether there is a working order that a halt has not reached yet."""
         return any(
             entry.state is OrderState.NEW or (not entry.cancel and entry.end is None)
             for entry in self.journal.open.values()
         )
 
     def halt_all(self, reason: str) -> None:
-        """Halt all trading: what is true at the broker is not what we think."""
+        """Halt all trading: the state at the broker differs from the journal."""
         self.report_problem(reason)
         self.risk.halt(reason)
 
     def adopt_book(self) -> None:
-        """Show the gate what the journal knows of positions."""
+        """Give the journal's positions to the risk gate."""
         if self.risk.gate is None:
             return
         for symbol in {*self.journal.positions, *self.risk.account.account.positions}:
@@ -341,7 +341,7 @@ class BrokerExecutor(Executor):
         return None if old is None else old.order
 
     def _show_open_orders(self) -> None:
-        """Show the gate the orders that left before a restart."""
+        """Give the orders sent before a restart to the risk gate."""
         orders = self.risk.account.orders
         for order_id, entry in self.journal.open.items():
             is_new = entry.state is OrderState.NEW
@@ -351,7 +351,7 @@ class BrokerExecutor(Executor):
             orders.working.fill(order_id, entry.filled)
 
     def _why_not(self, entry: JournalEntry) -> str:
-        """Say why an order may not leave; empty when it may, and it counts as left then."""
+        """Return why an order may not be sent; empty when it may, and it then counts as sent."""
         old = self.journal.entries.get(entry.replaces)
         if old is not None and (not old.is_at_broker or old.end is not None):
             return f"order {entry.replaces!r} has ended: it is {old.end or old.state}"
@@ -364,14 +364,14 @@ class BrokerExecutor(Executor):
 
 
 class BrokerHandle(ExecutorHandle):
-    """What the runtime holds of an executor at a broker.
+    """Handle of an executor at a broker.
 
     Its rows, beside those of every executor, are those of the journal.
 
     Args:
         executor: The executor.
         journal: Its orders.
-        balance: Orders that left, against those that came in.
+        balance: Orders sent, against orders received.
     """
 
     works_at_broker: ClassVar[bool] = True
@@ -389,12 +389,12 @@ class BrokerHandle(ExecutorHandle):
         self._broker_executor.report_problem(text)
 
     def left_of(self, order_id: str) -> Decimal:
-        """Return what is left of an order that has not ended; 0 for others."""
+        """Return the remaining quantity of an order that has not ended; 0 for others."""
         entry = self._journal.open.get(order_id)
         return ZERO if entry is None else max(self._journal.leaves(entry), ZERO)
 
     def state_rows(self) -> dict[str, bytes]:
-        """Return all that this executor must remember."""
+        """Return the complete state of this executor."""
         return super().state_rows() | self._journal.rows()
 
     def changed_rows(self) -> dict[str, bytes | None]:
@@ -402,10 +402,10 @@ class BrokerHandle(ExecutorHandle):
         return super().changed_rows() | self._journal.changed_rows()
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `state_rows` returned.
+        """Restore the rows of `state_rows`.
 
         Raises:
-            ConfigError: It is the journal of another account.
+            ConfigError: They are the journal of another account.
             ComponentError: A row cannot be read.
         """
         self._journal.restore({k: v for k, v in rows.items() if k.startswith(PREFIX)})
@@ -414,15 +414,15 @@ class BrokerHandle(ExecutorHandle):
         super().restore_rows({k: v for k, v in rows.items() if not k.startswith(PREFIX)})
 
     def learn_positions(self, positions: Mapping[str, Decimal]) -> None:
-        """Begin the journal with what portfolios hold, so that it is not adopted a second time."""
+        """Begin the journal with the portfolios' positions, so that they are not adopted twice."""
         for symbol, quantity in positions.items():
             self._journal.move(symbol, quantity)
 
     def end_unseen(self, order: Order, update: TradeUpdate, reports: Sequence[str]) -> None:
-        """Take in an order of before the first start: the broker may have it, but is not sent it.
+        """Take in an order from before the first start; it is not sent, but the broker may have it.
 
-        One that was reported on is asked for. Another one is reported as expired, and canceled
-        should it be there.
+        An order with reports is looked up. Any other is reported as expired, and canceled if the
+        broker has it.
         """
         if update is not TradeUpdate.EXPIRED or order.id in self._journal.entries:
             super().end_unseen(order, update, reports)

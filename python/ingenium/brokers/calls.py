@@ -1,4 +1,4 @@
-"""One call of a broker: within a limit of time, and with an answer that is one of a few."""
+"""One call of a broker, with a time limit and a small set of outcomes."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ _T = TypeVar("_T")
 
 
 class Answer(msgspec.Struct, Generic[_T]):
-    """What became of a call.
+    """The outcome of a call.
 
     Attributes:
-        value: What the broker answered; ``None`` if it did not.
-        error: Why it did not; ``None`` if it did. `BrokerTimeoutError` for an unknown outcome.
+        value: The broker's answer; ``None`` without one.
+        error: Why there is no answer; ``None`` with one. `BrokerTimeoutError` for an unknown
+            outcome.
     """
 
     value: _T | None = None
     error: BrokerError | None = None
 
     def get(self) -> _T:
-        """Return what the broker answered.
+        """Return the broker's answer.
 
         Raises:
-            BrokerError: It did not.
+            BrokerError: There is no answer.
         """
         if self.error is not None:
             raise self.error
@@ -57,11 +58,11 @@ async def call(what: Callable[[], Awaitable[_T]], name: str, timeout_seconds: fl
 
     Args:
         what: Makes the call.
-        name: What it is to do, for texts.
-        timeout_seconds: How long it may take.
+        name: Purpose of the call, for texts.
+        timeout_seconds: Its time limit.
 
     Returns:
-        The answer; anything but what the `Broker` contract names is an unknown outcome.
+        The outcome; anything that the `Broker` contract does not name is an unknown outcome.
     """
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -75,7 +76,7 @@ async def call(what: Callable[[], Awaitable[_T]], name: str, timeout_seconds: fl
         )
     except Exception as error:  # noqa: BLE001 - the call may have arrived all the same
         text = f"the broker's adapter failed to {name}: {type(error).__name__}: {error}"
-        # What is not of the network is an answer that the adapter could not read.
+        # An error that is not of the network is an answer that the adapter could not read.
         kind = BrokerTimeoutError if isinstance(error, OSError) else BadAnswerError
         return Answer(None, kind(text))
 
@@ -83,11 +84,11 @@ async def call(what: Callable[[], Awaitable[_T]], name: str, timeout_seconds: fl
 async def ask(
     what: Callable[[], Awaitable[_T]], name: str, timeout_seconds: float, tries: int
 ) -> _T:
-    """Ask the broker a question that changes nothing, several times if need be.
+    """Make a read-only request to the broker, with retries.
 
     Raises:
-        BadAnswerError: It gave five answers that cannot be read, or the last one was of that kind.
-        BrokerError: It gave no answer, for all the tries or for 20 s.
+        BadAnswerError: The broker gave five unreadable answers, or its last one was unreadable.
+        BrokerError: The broker gave no answer, in all the tries or for 20 s.
     """
     backoff = Backoff(FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS)
     bad = 0
@@ -104,22 +105,22 @@ async def ask(
 
 
 class Delays:
-    """When things may be tried again: after 0.1 s, and each time twice as long, up to 1.6 s."""
+    """Retry delays by key: 0.1 s, doubled each time, up to 1.6 s."""
 
     def __init__(self) -> None:
         self._until: dict[str, tuple[float, Backoff]] = {}
 
     def ready_at(self, key: str) -> float:
-        """Return when something may be tried, by the clock of the event loop; 0 for at once."""
+        """Return when the next try is allowed, by the clock of the event loop; 0 for at once."""
         return self._until[key][0] if key in self._until else 0.0
 
     def wait(self, key: str, now: float) -> float:
-        """Put off the next try, and return for how many seconds."""
+        """Delay the next try, and return the delay in seconds."""
         _, backoff = self._until.get(key, (0.0, Backoff(FIRST_DELAY_SECONDS, _LAST_DELAY_SECONDS)))
         delay = backoff.next()
         self._until[key] = (now + delay, backoff)
         return delay
 
     def clear(self, key: str) -> None:
-        """Something has worked."""
+        """Reset the delay after a success."""
         self._until.pop(key, None)

@@ -1,4 +1,4 @@
-"""What the work at a broker needs of the executor that it is done for.
+"""The interface of an executor to its broker worker and reconciler.
 
 `BrokerExecutor` implements it, and starts the worker and the reconciler, which know this port only.
 """
@@ -22,11 +22,11 @@ class ExecutorPort(Protocol):
     Attributes:
         broker: The account.
         journal: Its orders.
-        adopt: Whether what the broker says is taken as the truth at the start.
-        timeout_seconds: How long a call of the broker may take.
-        poll_seconds: How often fills are asked for while orders work.
+        adopt: Whether the broker's state is adopted at the start.
+        timeout_seconds: Time limit of a call of the broker.
+        poll_seconds: Interval at which fills are requested while orders work.
         grace_seconds: How long the broker's fills, counts and orders may contradict each other.
-        compare_seconds: How often positions are compared when nothing happens.
+        compare_seconds: Interval at which positions are compared when nothing happens.
         woken: Set when a call may be due.
     """
 
@@ -39,10 +39,10 @@ class ExecutorPort(Protocol):
     compare_seconds: float
     woken: asyncio.Event
 
-    # What may be sent, and when.
+    # Whether orders may be sent.
 
     def check_lease(self) -> None:
-        """Make sure that this is the account's only executor.
+        """Check that this is the account's only executor.
 
         Raises:
             LeaseLostError: Another one may have taken its place.
@@ -50,11 +50,11 @@ class ExecutorPort(Protocol):
 
     @property
     def is_halted(self) -> bool:
-        """Whether no order may leave, and the working ones are to be canceled."""
+        """Whether no order may be sent, and the working ones are to be canceled."""
         ...
 
     def why_not_now(self, symbol: str) -> str:
-        """Return why nothing may leave at this moment; empty when it may.
+        """Return why no order may be sent at this moment; empty when one may.
 
         Raises:
             LeaseLostError: Another executor may have taken the place of this one.
@@ -62,7 +62,7 @@ class ExecutorPort(Protocol):
         ...
 
     def withhold(self, entry: JournalEntry, now: datetime) -> bool:
-        """End a new order that may not leave, and return whether it was ended."""
+        """End a new order that may not be sent, and return whether it was ended."""
         ...
 
     def may_send_again(self, entry: JournalEntry, now: datetime) -> bool:
@@ -70,32 +70,32 @@ class ExecutorPort(Protocol):
         ...
 
     def late_ones(self, now: datetime) -> list[JournalEntry]:
-        """Return the orders that have not left and are too old to."""
+        """Return the orders that have not been sent and are too old to be."""
         ...
 
     def withhold_late(self, now: datetime) -> None:
         """End new orders that have waited too long."""
 
     def needs_cancel_all(self) -> bool:
-        """Return whether something works that a halt has not reached yet."""
+        """Return whether there is a working order that a halt has not reached yet."""
         ...
 
     def cancel_all(self) -> None:
-        """Ask to cancel what works, and end what has not left."""
+        """Request to cancel working orders, and end unsent ones."""
 
-    # What is reported.
+    # Reports.
 
     def send_reports(self) -> None:
-        """Send the reports that follow from what the journal has heard."""
+        """Send the reports that follow from the journal's changes."""
 
     def reject_cancel(self, entry: JournalEntry, request: str, reason: str) -> None:
         """Report that an order was not canceled."""
 
     def report_problem(self, text: str) -> None:
-        """Log what a person should know."""
+        """Log a problem for an operator."""
 
     def halt_all(self, reason: str) -> None:
-        """Halt all trading: what is true at the broker is not what the journal has."""
+        """Halt all trading: the state at the broker differs from the journal."""
 
     def adopt_book(self) -> None:
-        """Show the risk gate what the journal knows of positions."""
+        """Give the journal's positions to the risk gate."""

@@ -15,16 +15,16 @@ from ingenium.trading.money import EXACT, ZERO
 __all__ = ["ENDS", "HALT", "CallKind", "Call", "JournalEntry", "OrderState"]
 
 HALT = "halt"
-"""Who asks for a cancel when trading is halted."""
+"""Source of a cancel request when trading is halted."""
 
 
 class OrderState(StrEnum):
-    """How an order stands, as far as the executor knows."""
+    """Status of an order, as far as the executor knows."""
 
     NEW = "new"
-    """Taken, and not sent."""
+    """Accepted, and not sent."""
     SUBMITTING = "submitting"
-    """Written down before the broker is called; no answer yet."""
+    """Recorded before the broker is called; no answer yet."""
     UNKNOWN = "unknown"
     """The call had no answer: the order is at the broker, or not."""
     SUBMITTED = "submitted"
@@ -44,14 +44,14 @@ ENDS = {
     TradeUpdate.EXPIRED: OrderState.EXPIRED,
     TradeUpdate.REPLACED: OrderState.REPLACED,
 }
-"""The broker's last words, beside that all is filled, and the states that they lead to."""
+"""The broker's final updates, other than filled, and the states that they lead to."""
 
 _ENDED = {OrderState.FILLED, *ENDS.values()}
 _AT_BROKER = {OrderState.SUBMITTED, OrderState.PARTIAL}
 
 
 class CallKind(StrEnum):
-    """What may be asked of a broker about an order."""
+    """Kinds of calls of a broker for an order."""
 
     SUBMIT = "submit"
     REPLACE = "replace"
@@ -67,35 +67,35 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class JournalEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An order and all that is known of it.
+    """An order and all known facts about it.
 
     Attributes:
-        order: What was asked for.
-        state: How it stands.
+        order: The order as requested.
+        state: Its status.
         number: Its place among all orders that were ever entered.
-        entered: Since when its age counts, UTC, by the stream's clock: when what it goes back to
-            was known, or when it came where that is not known.
-        filled: Sum of the fills that were booked.
-        told: Sum of the fills that the broker says there are.
-        fills: The broker's ids of the fills that were booked.
-        contents: What was booked under each of them, as text; older journals have none.
+        entered: Start of its age, UTC, by the stream's clock: when its cause was known, or when it
+            arrived where that is unknown.
+        filled: Sum of the booked fills.
+        told: The filled quantity that the broker reports.
+        fills: The broker's ids of the booked fills.
+        contents: The booked content of each of them, as text; older journals have none.
         clashes: Fills that came under one of these ids with another content.
-        excused: How much more the broker counts as filled than it lists, less than nothing for the
-            contrary, where a person has taken that as it is.
+        excused: How much more the broker counts as filled than it lists, negative for the
+            contrary, where an operator has accepted that.
         reported: Ids of the reports on it that were in the stream before this journal began.
-        said: What was reported.
-        end: The broker's last word, which waits for the fills that it counts.
+        said: The reported updates.
+        end: The broker's final update, which waits for the fills that it counts.
         reason: Why it ended.
-        is_end_ours: Whether we ended it without a word of the broker.
-        replaces: Id of the order whose place it takes.
-        successor: Id of the order that is to take its place.
-        cancel: Who wants it canceled: the id of the request, or `HALT`; empty for nobody.
-        is_cancel_sent: Whether the broker has taken the request.
-        unknown_since: When its fate became unknown.
+        is_end_ours: Whether the executor ended it without an update of the broker.
+        replaces: Id of the order that it replaces.
+        successor: Id of the order that is to replace it.
+        cancel: Source of the cancel request: its id, or `HALT`; empty for none.
+        is_cancel_sent: Whether the broker has accepted the request.
+        unknown_since: When its outcome became unknown.
         misses: How often the broker did not know it since then.
-        refusal: Why the broker refused it, when an earlier attempt may have arrived all the same.
-        is_known_there: Whether the broker said that it has the id already.
-        needs_human: Whether nobody but a person can tell what became of it.
+        refusal: Why the broker refused it, when an earlier attempt may have arrived anyway.
+        is_known_there: Whether the broker reported that it has the id already.
+        needs_human: Whether only an operator can determine its outcome.
     """
 
     order: Order
@@ -125,12 +125,12 @@ class JournalEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def counted(self) -> Decimal:
-        """What the broker should count as filled."""
+        """The quantity that the broker should count as filled."""
         return EXACT.add(self.filled, self.excused)
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more is expected of it."""
+        """Whether no more updates are expected."""
         return self.state in _ENDED
 
     @property

@@ -1,4 +1,4 @@
-"""The execution events that an executor at a broker sends, and the ids that follow from them."""
+"""The execution events of an executor at a broker, and their deterministic ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["adoption_event", "fill_content", "fill_event", "update_event", "why_
 def update_event(
     account: str, order: Order, update: TradeUpdate, leaves: Decimal, reason: str
 ) -> ExecutionEvent:
-    """Return the report that an order has changed without a fill."""
+    """Return the report of an order's change without a fill."""
     return ExecutionEvent(
         id=make_id("exec", account, order.id, update.value),
         order_id=order.id,
@@ -42,12 +42,12 @@ def fill_event(
 ) -> ExecutionEvent:
     """Return the report of a fill.
 
-    Its id follows from account, symbol, order and fill: venues count fills by symbol or by order.
+    Its id follows from account, symbol, order and fill: venues number fills by symbol or by order.
     """
     order_id = entry.order.id
     identifier = make_id("exec", account, "fill", fill.symbol, order_id, fill.id)
     if entry.reported:
-        # Ids of older versions hold neither symbol nor order. A fill that was reported under one
+        # Ids of older versions have neither symbol nor order. A fill reported under such an id
         # keeps it, so that no portfolio books it twice.
         older = make_id("exec", account, fill.id)
         identifier = older if older in entry.reported else identifier
@@ -69,7 +69,7 @@ def fill_event(
 def adoption_event(
     account: str, symbol: str, difference: Decimal, cause: str, price: Decimal | None
 ) -> ExecutionEvent:
-    """Return the report of a part of a position that no order explains."""
+    """Return the report of the part of a position that no order explains."""
     return ExecutionEvent(
         id=make_id("exec", account, "adopted", symbol, cause),
         order_id="adopted",
@@ -82,14 +82,14 @@ def adoption_event(
 
 
 def fill_content(fill: BrokerFill) -> str:
-    """Return what two fills of one id must have in common; a fee may be told later."""
+    """Return the content that fills of one id must share; a fee may be reported later."""
     time = fill.time.astimezone(UTC).isoformat()
     quantity, price = format_decimal(fill.quantity), format_decimal(fill.price)
     return f"{fill.side} {quantity} {fill.symbol} at {price}, {time}"
 
 
 def why_impossible(order: Order, fill: BrokerFill) -> str:
-    """Say why a fill cannot be one of an order; empty when it can."""
+    """Return why a fill cannot belong to an order; empty when it can."""
     for name, value in (("quantity", fill.quantity), ("price", fill.price)):
         if value <= 0:
             return f"its {name} is {value}"

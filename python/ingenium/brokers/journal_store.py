@@ -1,4 +1,4 @@
-"""What the journal holds: entries, positions and blocked symbols, and the rows of them."""
+"""Contents of the journal: entries, positions and blocked symbols, and their rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingenium.trading.money import EXACT, ZERO
 __all__ = ["PREFIX", "JournalStore", "fill_key", "signed"]
 
 PREFIX = "broker/"
-"""What the keys of all rows begin with."""
+"""Prefix of the keys of all rows."""
 
 _KEPT = 10_000
 _HEAD = f"{PREFIX}journal"
@@ -39,20 +39,20 @@ class _Head(msgspec.Struct, omit_defaults=True):
 
 
 class JournalStore:
-    """What is known of one account, and which of it has changed since it was saved.
+    """The known state of one account, and its changes since it was saved.
 
     Args:
         account: Its name.
 
     Attributes:
         entries: Orders by id, oldest first: all that have not ended, and the newest that have.
-        open: Those that have not ended.
+        open: Orders that have not ended.
         positions: Shares or units by symbol that follow from the fills.
-        prices: Of the last fill that was read, by symbol.
-        blocked: Symbols in which no order may leave, and why.
-        strangers: Fills of orders that are not ours, by `fill_key`.
+        prices: Price of the last fill read, by symbol.
+        blocked: Symbols in which no order may be sent, and why.
+        strangers: Fills of orders of other clients, by `fill_key`.
         unbookable: Why fills cannot be booked, by `BadFill.key`.
-        changes: How often an order or a position has changed since the start.
+        changes: Number of changes of orders and positions since the start.
     """
 
     def __init__(self, account: str) -> None:
@@ -79,21 +79,21 @@ class JournalStore:
 
     @property
     def last_key(self) -> str:
-        """The `fill_key` of that fill, since ids may repeat; empty where it is not known."""
+        """The `fill_key` of that fill, since ids may repeat; empty where it is unknown."""
         return self._head.last_key
 
     @property
     def equal_at(self) -> datetime | None:
-        """When the broker's positions were last those of the journal, UTC; ``None`` for never."""
+        """When the broker's positions last equaled the journal's, UTC; ``None`` for never."""
         return self._head.equal_at
 
     @property
     def is_reconciled(self) -> bool:
-        """Whether it was ever held against the broker."""
+        """Whether the journal was ever reconciled with the broker."""
         return self._head.is_reconciled
 
     def add(self, entry: JournalEntry) -> None:
-        """Take in an order."""
+        """Add an order."""
         self._head.count += 1
         entry.number = self._head.count
         self._changed.add(_HEAD)
@@ -101,7 +101,7 @@ class JournalStore:
         self.touch(entry.order.id)
 
     def touch(self, order_id: str) -> None:
-        """Take note that an order has changed."""
+        """Mark an order as changed."""
         self.changes += 1
         entry = self.entries[order_id]
         if entry.has_ended:
@@ -118,30 +118,30 @@ class JournalStore:
             self._changed.add(f"{PREFIX}order/{order_id}")
 
     def read_to(self, fill: BrokerFill) -> None:
-        """Move the place up to which the broker's fills were read."""
+        """Advance the position up to which the broker's fills were read."""
         key = fill_key(fill)
         if (fill.id, key) != (self._head.last_fill, self._head.last_key):
             self._head.last_fill, self._head.last_key = fill.id, key
             self._changed.add(_HEAD)
 
     def was_equal(self, now: datetime) -> None:
-        """Keep when positions were compared and equal; written with whatever changes next."""
+        """Record when positions were compared and equal; written with the next change."""
         self._head.equal_at = now
         self._changed.add(_HEAD)
 
     def reconciled(self) -> None:
-        """Take note that the journal was held against the broker."""
+        """Record that the journal was reconciled with the broker."""
         self._head.is_reconciled = True
         self._changed.add(_HEAD)
 
     def count_adoption(self) -> int:
-        """Count and return how often a position was taken over from the broker."""
+        """Count an adoption of a broker's position, and return the number of adoptions."""
         self._head.adoptions += 1
         self._changed.add(_HEAD)
         return self._head.adoptions
 
     def move(self, symbol: str, quantity: Decimal) -> None:
-        """Change a position by a quantity with its sign."""
+        """Change a position by a signed quantity."""
         held = EXACT.add(self.positions.get(symbol, ZERO), quantity)
         if held:
             self.positions[symbol] = held
@@ -150,29 +150,29 @@ class JournalStore:
         self._changed.add(f"{PREFIX}position/{symbol}")
 
     def saw_price(self, symbol: str, price: Decimal) -> None:
-        """Take note of the price of a fill."""
+        """Record the price of a fill."""
         if price.is_finite() and price > 0 and self.prices.get(symbol) != price:
             self.prices[symbol] = price
             self._changed.add(f"{PREFIX}price/{symbol}")
 
     def block(self, symbol: str, reason: str) -> None:
-        """Let no order in a symbol leave any more."""
+        """Block a symbol: no more orders in it are sent."""
         self.blocked.setdefault(symbol, reason)
         self._changed.add(f"{PREFIX}blocked/{symbol}")
 
     def unblock_all(self) -> None:
-        """Let orders leave in all symbols: somebody has looked."""
+        """Unblock all symbols, after an operator has checked."""
         self._changed |= {f"{PREFIX}blocked/{symbol}" for symbol in self.blocked}
         self.blocked.clear()
 
     def add_stranger(self, fill: BrokerFill) -> None:
-        """Take note of a fill of somebody else's order."""
+        """Record a fill of an order of another client."""
         key = fill_key(fill)
         self.strangers[key] = fill
         self._changed.add(f"{PREFIX}stranger/{key}")
 
     def add_unbookable(self, key: str, text: str) -> None:
-        """Remember a fill that cannot be booked, so that it is reported once."""
+        """Record a fill that cannot be booked, so that it is reported once."""
         self.unbookable[key] = text
         self._changed.add(f"{PREFIX}unbookable/{key}")
         while len(self.unbookable) > _MOST_UNBOOKABLE:
@@ -189,7 +189,7 @@ class JournalStore:
         return {key: msgspec.json.encode(self._value(key)) for key in sorted(keys)}
 
     def changed_rows(self) -> dict[str, bytes | None]:
-        """Return the rows that have changed since the last call; ``None`` for one that is gone."""
+        """Return the rows changed since the last call; ``None`` for a deleted one."""
         changed, self._changed = self._changed, set()
         found: dict[str, bytes | None] = {}
         for key in sorted(changed):
@@ -198,10 +198,10 @@ class JournalStore:
         return found
 
     def restore(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `rows` returned.
+        """Restore the rows of `rows`.
 
         Raises:
-            ConfigError: It is the journal of another account.
+            ConfigError: They are the journal of another account.
             ComponentError: A row cannot be read.
         """
         renamed: set[str] = set()
@@ -233,7 +233,7 @@ class JournalStore:
                 self.unbookable[name] = _read(data, str, key)
             else:
                 raise ComponentError(f"the saved row {key!r} is of an unknown kind")
-        # The same dictionaries stay, as others hold them.
+        # The dictionaries are updated in place, as other objects hold them.
         entries = sorted(self.entries.items(), key=lambda item: item[1].number)
         self.entries.clear()
         self.entries.update(entries)
@@ -265,7 +265,7 @@ def signed(side: Side, quantity: Decimal) -> Decimal:
 
 
 def fill_key(fill: BrokerFill) -> str:
-    """Return what tells a fill from all others of the account: its id alone may repeat."""
+    """Return the key of a fill, unique in the account: its id alone may repeat."""
     return make_id("fill", fill.symbol, fill.client_order_id, fill.id)
 
 

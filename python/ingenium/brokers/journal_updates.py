@@ -1,11 +1,11 @@
-"""What a broker tells of orders, and what is reported to the app because of it.
+"""Applies a broker's order updates and fills to the journal, and collects the reports.
 
-Pure, as the journal that has it. Everything may be told twice, late and in any order: fills
-are known by their symbol, their order and the broker's id of the execution, and an order ends when
-the fills are booked that the broker's last word counts.
+Pure, like the journal. Updates may come twice, late and in any order: fills are identified by
+symbol, order and the broker's id of the execution, and an order ends when the fills counted by the
+broker's final update are booked.
 
-What contradicts itself blocks its symbol and sets `JournalUpdates.is_doubted`: all fills are read
-again, and positions are compared.
+A contradiction blocks its symbol and sets `JournalUpdates.is_doubted`: all fills are read again,
+and positions are compared.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ __all__ = ["JournalUpdates"]
 
 
 class JournalUpdates:
-    """Applies what the broker says of orders.
+    """Applies a broker's updates of orders.
 
     Args:
-        store: What follows is written into it.
-        questions: What is answered, and what is to be asked.
-        reporter: Reports what follows.
+        store: Written with the results.
+        questions: Open questions to the broker.
+        reporter: Collects the resulting reports.
 
     Attributes:
-        is_doubted: Whether all fills are to be read again, and positions compared; reset by who
-            does that.
+        is_doubted: Whether all fills are to be read again, and positions compared; reset by the
+            caller that does that.
         gaps: Orders of which the broker counts more than was booked.
-        low: What the broker counts of orders of which more was booked or counted before.
+        low: The broker's count of orders of which more was booked or counted before.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class JournalUpdates:
         self.low: dict[str, Decimal] = {}
 
     def find_gaps(self) -> None:
-        """Find the orders with gaps among those that were restored."""
+        """Find the orders with gaps among the restored ones."""
         for entry in self._store.entries.values():
             self._note_gap(entry)
 
@@ -71,7 +71,7 @@ class JournalUpdates:
         return not (is_same and is_said)
 
     def told(self, told: BrokerOrder) -> None:
-        """The broker says how an order stands; of orders of others, nothing follows."""
+        """Apply the broker's update of an order; orders of other clients are ignored."""
         entry = self._store.entries.get(told.client_order_id)
         if entry is None:
             return
@@ -81,7 +81,7 @@ class JournalUpdates:
         if told.update in {TradeUpdate.ACCEPTED, TradeUpdate.HELD}:
             self._reporter.say(entry, told.update)
         elif told.update not in ENDS:
-            pass  # What is filled, the fills themselves say.
+            pass  # The filled quantity follows from the fills themselves.
         elif entry.end is None and not (entry.has_ended and not entry.is_end_ours):
             entry.end = told.update
             entry.reason = told.reason
@@ -89,10 +89,10 @@ class JournalUpdates:
         self._settle(entry)
 
     def fill(self, fill: BrokerFill) -> bool:
-        """The broker tells a fill.
+        """Apply a fill from the broker.
 
         Returns:
-            Whether it is new, and changes a position.
+            Whether the fill is new, and changes a position.
         """
         entry = self._store.entries.get(fill.client_order_id) if fill.client_order_id else None
         if entry is None:
@@ -129,7 +129,7 @@ class JournalUpdates:
         return not problem
 
     def _book_excused(self, entry: JournalEntry, fill: BrokerFill) -> bool:
-        """A fill is listed after all whose quantity was taken over with the positions."""
+        """Record a late fill whose quantity was already adopted with the positions."""
         entry.filled = EXACT.add(entry.filled, fill.quantity)
         entry.excused = EXACT.subtract(entry.excused, fill.quantity)
         self._reporter.warn(
@@ -139,10 +139,10 @@ class JournalUpdates:
         return False
 
     def refuse_fill(self, bad: BadFill) -> bool:
-        """The broker's adapter returned a fill that cannot be booked.
+        """Record a fill of the broker's adapter that cannot be booked.
 
         Returns:
-            Whether it is new, and names no symbol that could be blocked.
+            Whether the fill is new, and names no symbol that could be blocked.
         """
         if bad.key in self._store.unbookable:
             return False
@@ -154,14 +154,14 @@ class JournalUpdates:
         return not symbol
 
     def doubt(self, symbol: str, problem: str) -> None:
-        """Block a symbol, if it is known, and ask for a look at everything."""
+        """Block a symbol, if it is known, and request a full check."""
         self._reporter.warn(problem)
         self.is_doubted = True
         if symbol:
             self._store.block(symbol, problem)
 
     def excuse(self, order_id: str, found: BrokerOrder) -> None:
-        """A person takes what the broker counts as filled as it is, whatever its fills come to."""
+        """Accept the broker's count as filled, by an operator's decision, whatever its fills."""
         entry = self._store.entries[order_id]
         if found.filled == entry.counted and entry.told <= found.filled:
             return
@@ -185,22 +185,22 @@ class JournalUpdates:
     def tell_adopted(
         self, symbol: str, difference: Decimal, cause: str, price: Decimal | None
     ) -> None:
-        """Report a part of a position that no order of ours explains.
+        """Report the part of a position that no order of this app explains.
 
         Args:
             symbol: Name of the instrument.
             difference: How much more the broker has than the journal.
-            cause: Tells this time from others.
-            price: What it is worth, as far as that is known.
+            cause: Distinguishes this adoption from others.
+            price: Its price, if known.
         """
         event = adoption_event(self._store.account, symbol, difference, cause, price)
         self._reporter.report(event)
 
     def _count(self, entry: JournalEntry, filled: Decimal) -> None:
-        """Take note of how much of an order the broker counts as filled."""
+        """Record the quantity of an order that the broker counts as filled."""
         order_id = entry.order.id
         if filled < entry.told or filled < entry.counted:
-            # Old news may come late, so that the order is asked for before this is a problem.
+            # An old update may come late, so the order is looked up before this is a problem.
             self.low[order_id] = filled
         else:
             self.low.pop(order_id, None)
@@ -223,10 +223,10 @@ class JournalUpdates:
             self.gaps.pop(entry.order.id, None)
 
     def _compare(self, entry: JournalEntry, fill: BrokerFill) -> bool:
-        """Compare a fill with what was booked under its id.
+        """Compare a fill with the booked content under its id.
 
         Returns:
-            Whether it is another one, and new.
+            Whether the fill is a different one, and new.
         """
         content = fill_content(fill)
         booked = entry.contents.get(fill.id, content)
@@ -243,7 +243,7 @@ class JournalUpdates:
         return True
 
     def _adopt(self, entry: JournalEntry, told: BrokerOrder) -> None:
-        """Take note that the broker has an order, which may have been in doubt."""
+        """Record that the broker has an order, which may have been in doubt."""
         order = entry.order
         if (told.symbol, told.side) != (order.symbol, order.side) or (
             told.quantity != order.quantity and not entry.replaces
@@ -264,7 +264,7 @@ class JournalUpdates:
             self._arrive(entry)
 
     def _arrive(self, entry: JournalEntry) -> None:
-        """An order is at the broker, whatever was thought of it."""
+        """Mark an order as at the broker, whatever its state was."""
         order_id = entry.order.id
         if entry.is_end_ours:
             self._reporter.warn(
@@ -290,7 +290,7 @@ class JournalUpdates:
         self._store.touch(entry.order.id)
 
     def _settle(self, entry: JournalEntry) -> None:
-        """Let the state follow from what is filled and the broker's last word."""
+        """Derive the state from the filled quantity and the broker's final update."""
         if entry.has_ended or not (entry.is_at_broker or entry.end is not None):
             return
         before = entry.state

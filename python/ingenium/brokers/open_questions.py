@@ -1,4 +1,4 @@
-"""What the broker is to be asked about orders, and what is to be sent again."""
+"""Orders to look up at the broker, and orders to send again."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ __all__ = ["OpenQuestions"]
 
 
 class OpenQuestions:
-    """Ids of orders by what is not known of them; after a restart everything is asked anyway.
+    """Ids of orders by open question; not saved, as a restart looks up all orders anyway.
 
     Attributes:
-        to_check: To be looked up, since an update may have been lost.
-        to_resend: To be sent again.
-        not_canceled: The broker would not cancel them: to be looked up before it is asked again.
-        uncounted: Replaced, and the broker has not said how much of them it had filled by then;
-            since when it does not know them.
-        missed: The broker had them, and does not know them now: how often, and since when.
-        forgotten: It has not known them for so long that it has forgotten them.
+        to_check: Orders to look up, since an update may have been lost.
+        to_resend: Orders to send again.
+        not_canceled: Orders that the broker did not cancel: looked up before the next request.
+        uncounted: Replaced orders whose filled quantity at that time is not reported; since when
+            the broker does not know them.
+        missed: Orders that the broker had, and does not know now: how often, and since when.
+        forgotten: Orders unknown for so long that the broker must have forgotten them.
     """
 
     def __init__(self) -> None:
@@ -29,13 +29,13 @@ class OpenQuestions:
         self.forgotten: set[str] = set()
 
     def answered(self, order_id: str) -> None:
-        """The broker has said how an order stands."""
+        """Close the questions about an order that the broker has reported on."""
         self.to_check.discard(order_id)
         self.missed.pop(order_id, None)
         self.forgotten.discard(order_id)
         self.uncounted.pop(order_id, None)
 
     def ended(self, order_id: str) -> None:
-        """An order has ended: it need not be looked up."""
+        """Drop an order that has ended: it need not be looked up."""
         self.to_check.discard(order_id)
         self.not_canceled.discard(order_id)

@@ -1,8 +1,8 @@
-"""What an executor knows of its orders at a broker, and what is to be done about them.
+"""Journal of an executor's orders at a broker, and the calls that are due for them.
 
-Pure: it takes what happened, changes its entries, and collects the reports that follow. Whoever
-uses it writes the changed rows and the reports in one transaction, and calls the broker only after
-the row that says so is on the disk.
+Pure: each method applies an event, changes entries, and collects the resulting reports. The caller
+writes the changed rows and the reports in one transaction, and calls the broker only after the row
+that announces the call is on the disk.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ingenium.trading import Order
 __all__ = ["GRACE_SECONDS", "OrderJournal"]
 
 GRACE_SECONDS = 5.0
-"""How long an order that the broker does not know may still turn up there."""
+"""Seconds in which an order unknown to the broker may still appear there."""
 
 _MISSES = 3
 
@@ -32,18 +32,18 @@ class OrderJournal:
     """The orders of one account.
 
     Args:
-        account: Its name; part of the ids of what is reported.
+        account: Its name; part of the ids of reports.
 
     Attributes:
-        store: All that is saved.
-        questions: What the broker is to be asked.
-        updates: Applies what the broker says of orders.
-        entries: Orders by id: those of the store, as the next four are.
-        open: Those that have not ended.
+        store: The saved state.
+        questions: Open questions to the broker.
+        updates: Applies the broker's updates of orders.
+        entries: Orders by id, of the store, as are the next four.
+        open: Orders that have not ended.
         positions: Shares or units by symbol that follow from the fills.
-        prices: Of the last fill that was read, by symbol.
-        blocked: Symbols in which no order may leave, and why.
-        held: Symbols in which no order may leave until the broker can be asked, and why.
+        prices: Price of the last fill read, by symbol.
+        blocked: Symbols in which no order may be sent, and why.
+        held: Symbols in which no order may be sent until the broker can be asked, and why.
     """
 
     def __init__(self, account: str) -> None:
@@ -61,42 +61,42 @@ class OrderJournal:
         return self.store.rows()
 
     def changed_rows(self) -> dict[str, bytes | None]:
-        """Return the rows that have changed since the last call; ``None`` for one that is gone."""
+        """Return the rows changed since the last call; ``None`` for a deleted one."""
         return self.store.changed_rows()
 
     def restore(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `rows` returned; raises as `JournalStore.restore` does."""
+        """Restore the rows of `rows`; raises as `JournalStore.restore` does."""
         self.store.restore(rows)
         self.updates.find_gaps()
 
     def move(self, symbol: str, quantity: Decimal) -> None:
-        """Change a position by a quantity with its sign that no fill explains."""
+        """Change a position by a signed quantity that no fill explains."""
         self.store.move(symbol, quantity)
 
     def take_events(self) -> list[ExecutionEvent]:
-        """Return the reports that follow from what happened since the last call."""
+        """Return the reports collected since the last call."""
         return self._reporter.take_events()
 
     def take_problems(self) -> list[str]:
-        """Return what a person should know of what happened since the last call."""
+        """Return the problems for an operator collected since the last call."""
         return self._reporter.take_problems()
 
     def leaves(self, entry: JournalEntry) -> Decimal:
-        """Return what is left of an order, less than nothing when it is over-filled."""
+        """Return the remaining quantity of an order, negative when it is over-filled."""
         return self._reporter.leaves(entry)
 
-    # What the broker says.
+    # Updates of the broker.
 
     def told(self, told: BrokerOrder) -> None:
-        """The broker says how an order stands; of orders of others, nothing follows."""
+        """Apply the broker's update of an order; orders of other clients are ignored."""
         self.updates.told(told)
 
     def fill(self, fill: BrokerFill) -> bool:
-        """The broker tells a fill; return whether it is new, and changes a position."""
+        """Apply a fill from the broker; return whether it is new, and changes a position."""
         return self.updates.fill(fill)
 
     def why_blocked(self, symbol: str) -> str:
-        """Say why no order in a symbol may leave; empty when one may."""
+        """Return why no order in a symbol may be sent; empty when one may."""
         if symbol in self.blocked:
             return f"{symbol} is blocked: {self.blocked[symbol]}"
         if symbol in self.held:
@@ -106,15 +106,15 @@ class OrderJournal:
                 return f"{symbol} is blocked: it is not known what became of {entry.order.id}"
         return ""
 
-    # What the portfolio asks for.
+    # Requests of the portfolio.
 
     def enter(self, order: Order, now: datetime, *, replaces: str = "") -> None:
-        """Take an order; one that is known already stays as it is.
+        """Enter an order; a known one stays as it is.
 
         Args:
-            order: What to submit.
-            now: Since when its age counts, UTC.
-            replaces: Id of the order, one of ours, whose place it is to take.
+            order: The order to submit.
+            now: Start of its age, UTC.
+            replaces: Id of the order of this journal that it is to replace.
         """
         if order.id in self.entries:
             return
@@ -124,14 +124,14 @@ class OrderJournal:
             self.store.touch(replaces)
 
     def ask_cancel(self, order_id: str, who: str) -> str:
-        """Take note that an order is to be canceled.
+        """Record a request to cancel an order.
 
         Args:
-            order_id: Which.
+            order_id: The order.
             who: Id of the request, or `HALT`.
 
         Returns:
-            Why that cannot be; empty when it can.
+            Why it cannot be canceled; empty when it can.
         """
         entry = self.entries.get(order_id)
         if entry is None:
@@ -145,17 +145,17 @@ class OrderJournal:
             self._reporter.end(entry, TradeUpdate.CANCELED, "it was canceled before it left")
         return ""
 
-    # What is to be done.
+    # Due calls.
 
     def symbols(self) -> list[str]:
-        """Return the symbols for which `calls` may have something."""
+        """Return the symbols for which calls may be due."""
         entries = [*self.open.values(), *self._uncounted_entries()]
         return list(dict.fromkeys(entry.order.symbol for entry in entries))
 
     def calls(self, symbol: str) -> list[Call]:
         """Return the calls that are due for a symbol, the most urgent first.
 
-        A new order waits until it is known what became of the ones before it.
+        A new order waits until the outcome of earlier ones is known.
         """
         finds: list[Call] = []
         cancels: list[Call] = []
@@ -174,7 +174,7 @@ class OrderJournal:
             elif entry.state is OrderState.NEW:
                 first_new = first_new or entry
             elif order_id in self.questions.to_check and order_id in self.questions.not_canceled:
-                # It may have ended without a word: to ask again and again would not tell.
+                # It may have ended without an update: repeated requests would not show that.
                 finds.append(Call(CallKind.FIND, order_id))
             elif entry.cancel and not entry.is_cancel_sent and entry.end is None:
                 cancels.append(Call(CallKind.CANCEL, order_id))
@@ -193,13 +193,13 @@ class OrderJournal:
         return [self.entries[i] for i in self.questions.uncounted if i in self.entries]
 
     def check_all(self) -> None:
-        """Ask again for all that is at the broker, since an update may have been lost."""
+        """Look up all orders at the broker again, since an update may have been lost."""
         self.questions.to_check |= {i for i, entry in self.open.items() if entry.is_at_broker}
 
-    # What becomes of calls.
+    # Outcomes of calls.
 
     def submitting(self, order_id: str) -> None:
-        """An order is about to be sent; the broker is called when this is on the disk."""
+        """Record that an order is about to be sent; the call follows once this is on the disk."""
         entry = self.entries[order_id]
         if entry.state in {OrderState.NEW, OrderState.UNKNOWN}:
             entry.state = OrderState.SUBMITTING
@@ -207,12 +207,12 @@ class OrderJournal:
             self.store.touch(order_id)
 
     def withhold(self, order_id: str, update: TradeUpdate, reason: str) -> None:
-        """End an order that has not left.
+        """End an order that has not been sent.
 
         Args:
-            order_id: One that is new, or that was to be sent for the first time.
+            order_id: An order that is new, or that was to be sent for the first time.
             update: ``REJECTED`` or ``EXPIRED``.
-            reason: Why, in words.
+            reason: The reason, in words.
         """
         entry = self.entries[order_id]
         if entry.state is OrderState.NEW or (
@@ -225,19 +225,19 @@ class OrderJournal:
             self.store.touch(order_id)
 
     def refused(self, order_id: str, reason: str) -> None:
-        """The broker refuses an order."""
+        """Record that the broker refused an order."""
         entry = self.entries[order_id]
         if entry.state is OrderState.SUBMITTING and entry.unknown_since is None:
             self._reporter.reject(entry, reason)
         elif entry.state is OrderState.SUBMITTING:
-            # Perhaps just because the earlier attempt has taken the money.
+            # Possibly only because the earlier attempt has used up the cash.
             entry.state, entry.refusal = OrderState.UNKNOWN, reason
             self.store.touch(order_id)
         elif entry.is_at_broker:
             self.questions.to_check.add(order_id)
 
     def not_sent(self, order_id: str) -> None:
-        """The broker could not be reached; it has certainly not got the order this time."""
+        """Record that the broker could not be reached; this attempt certainly had no effect."""
         entry = self.entries[order_id]
         if entry.state is OrderState.SUBMITTING:
             # An earlier attempt may have arrived.
@@ -246,7 +246,7 @@ class OrderJournal:
             self.store.touch(order_id)
 
     def unanswered(self, order_id: str, now: datetime, *, is_known_there: bool = False) -> None:
-        """There was no answer, or one that says that the id is known already."""
+        """Record a call without an answer, or with the answer that the id is known already."""
         entry = self.entries[order_id]
         if entry.state is OrderState.SUBMITTING:
             entry.state = OrderState.UNKNOWN
@@ -256,29 +256,29 @@ class OrderJournal:
             self.store.touch(order_id)
 
     def seen_elsewhere(self, order_id: str, now: datetime, reports: Sequence[str] = ()) -> None:
-        """A new order was sent by an executor whose journal is not here: it is looked up only.
+        """Mark a new order as sent by an executor whose journal is lost: it is looked up only.
 
         Args:
-            order_id: Which.
+            order_id: The order.
             now: The present time, UTC.
-            reports: Ids of the reports on it: a fill that they tell is reported under its id.
+            reports: Ids of the reports on it: a fill reported there is reported under its id.
         """
         self.entries[order_id].reported = list(reports)
         self.submitting(order_id)
         self.unanswered(order_id, now, is_known_there=True)
 
     def all_unanswered(self, now: datetime) -> None:
-        """The process was ended during its calls: none of them has an answer."""
+        """Mark all calls under way when the process ended as unanswered."""
         for entry in list(self.open.values()):
             self.unanswered(entry.order.id, now)
 
     def missing(self, order_id: str, now: datetime, *, idempotent: bool, may_send: bool) -> None:
-        """The broker does not know an order.
+        """Record that the broker does not know an order.
 
         Args:
-            order_id: Which.
+            order_id: The order.
             now: The present time, UTC.
-            idempotent: Whether the broker takes an id only once.
+            idempotent: Whether the broker accepts an id only once.
             may_send: Whether the order is still wanted, and not too old.
         """
         entry = self.entries[order_id]
@@ -310,11 +310,11 @@ class OrderJournal:
         since = self.questions.uncounted[order_id] or now
         self.questions.uncounted[order_id] = since
         if now - since >= timedelta(seconds=GRACE_SECONDS):
-            # A broker that keeps no replaced orders: positions are compared all the same.
+            # A broker that keeps no replaced orders: positions are compared anyway.
             del self.questions.uncounted[order_id]
 
     def _miss_known(self, entry: JournalEntry, now: datetime) -> None:
-        """The broker does not know an order that it had: ask again, and block its symbol."""
+        """Look up an order again that the broker had and does not know, and block its symbol."""
         order = entry.order
         if order.id in self.questions.forgotten:
             return
@@ -346,11 +346,11 @@ class OrderJournal:
         self._reporter.forget_successor(entry)
 
     def keep_asking(self, order_id: str) -> None:
-        """Do not send an order again for now."""
+        """Postpone sending an order again."""
         self.questions.to_resend.discard(order_id)
 
     def settle_by_hand(self, order_id: str) -> None:
-        """A person says that an order is not at the broker."""
+        """Record an operator's statement that an order is not at the broker."""
         entry = self.entries[order_id]
         if entry.state is OrderState.UNKNOWN:
             self._reporter.end(
@@ -364,16 +364,16 @@ class OrderJournal:
             self._reporter.forget_successor(entry)
 
     def cancel_sent(self, order_id: str) -> None:
-        """The broker has taken a request to cancel."""
+        """Record that the broker has accepted a request to cancel."""
         entry = self.entries[order_id]
         entry.is_cancel_sent = True
         self.store.touch(order_id)
 
     def cancel_refused(self, order_id: str, reason: str) -> str:
-        """The broker will not cancel an order.
+        """Record that the broker refused to cancel an order.
 
         Returns:
-            Id of the request, to be rejected; empty when nobody waits for an answer.
+            Id of the request to reject; empty when no answer is expected.
         """
         entry = self.entries[order_id]
         self.questions.to_check.add(order_id)

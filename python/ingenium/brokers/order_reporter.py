@@ -1,4 +1,4 @@
-"""How orders end, and what is reported of them."""
+"""Ends orders of the journal, and collects the reports on them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NO_REASON = "the broker gave no reason"
 
 
 class OrderReporter:
-    """Ends orders, and collects the reports and problems that follow.
+    """Ends orders, and collects the resulting reports and problems.
 
     Args:
         store: Has the orders.
-        questions: What the broker is to be asked about them.
+        questions: Open questions about them to the broker.
     """
 
     def __init__(self, store: JournalStore, questions: OpenQuestions) -> None:
@@ -31,12 +31,12 @@ class OrderReporter:
         self._problems: list[str] = []
 
     def take_events(self) -> list[ExecutionEvent]:
-        """Return the reports that follow from what happened since the last call."""
+        """Return the reports collected since the last call."""
         events, self._events = self._events, []
         return events
 
     def take_problems(self) -> list[str]:
-        """Return what a person should know of what happened since the last call."""
+        """Return the problems for an operator collected since the last call."""
         problems, self._problems = self._problems, []
         return problems
 
@@ -45,13 +45,13 @@ class OrderReporter:
         self._events.append(event)
 
     def warn(self, problem: str) -> None:
-        """Add what a person should know."""
+        """Add a problem for an operator."""
         self._problems.append(problem)
 
     def leaves(self, entry: JournalEntry) -> Decimal:
-        """Return what is left of an order, less than nothing when it is over-filled.
+        """Return the remaining quantity of an order, negative when it is over-filled.
 
-        What was filled of an order whose place it took counts as its own.
+        Filled quantity of an order that it replaced counts as its own.
         """
         left = EXACT.subtract(entry.order.quantity, entry.counted)
         seen = {entry.order.id}
@@ -63,7 +63,7 @@ class OrderReporter:
         return left
 
     def say(self, entry: JournalEntry, update: TradeUpdate, reason: str = "") -> None:
-        """Report how an order stands; once for each update."""
+        """Report the status of an order, once for each update."""
         if update in entry.said:
             return
         entry.said.append(update.value)
@@ -72,7 +72,7 @@ class OrderReporter:
         self.report(update_event(account, entry.order, update, self.leaves(entry), reason))
 
     def note_end(self, entry: JournalEntry) -> None:
-        """Tell people of an order that the broker has ended, when nobody here asked for that."""
+        """Warn of an order that the broker has ended without a request."""
         order = entry.order
         what = f"order {order.id} ({order.side} {order.quantity:f} {order.symbol})"
         if entry.end is TradeUpdate.REJECTED:
@@ -82,7 +82,7 @@ class OrderReporter:
             self.warn(f"{what} was {entry.end} by the broker: {entry.reason}")
 
     def end(self, entry: JournalEntry, update: TradeUpdate, reason: str) -> None:
-        """End an order without a word of the broker."""
+        """End an order without an update of the broker."""
         entry.state, entry.reason, entry.is_end_ours = ENDS[update], reason, True
         entry.needs_human = False
         self._questions.to_resend.discard(entry.order.id)
@@ -99,7 +99,7 @@ class OrderReporter:
         self.forget_successor(entry)
 
     def forget_successor(self, entry: JournalEntry) -> None:
-        """An order that was to take another's place does not; the other may get a new one."""
+        """Drop a replacement that failed, so that the other order may get a new one."""
         old = self._store.entries.get(entry.replaces)
         if old is not None and old.successor == entry.order.id and not old.has_ended:
             old.successor = ""

@@ -45,27 +45,27 @@ class PaperExecutor(Executor):
 
     Args:
         policy: The rules of filling; ``conservative-v1`` when left out.
-        fees: What a fill costs; nothing when left out.
-        slippage: How far market fills slip; not at all when left out.
-        calendar: When there is trading, for all symbols or by symbol; whenever there are bars
-            when left out.
-        cash: What the account may spend, without margin; no limit when left out. State what the
-            portfolio starts with.
-        allow_short: Whether the account may sell what it does not hold.
-        on_insufficient_cash: What becomes of an order that the account cannot pay for in full at
-            the price of its fill, or that sells more than is held where that is not allowed:
+        fees: Fees of a fill; none when left out.
+        slippage: Slippage of market fills; none when left out.
+        calendar: Trading hours, for all symbols or by symbol; whenever there are bars when left
+            out.
+        cash: Cash that the account may spend, without margin; no limit when left out. Use the
+            initial cash of the portfolio.
+        allow_short: Whether the account may sell short.
+        on_insufficient_cash: Treatment of an order that the account cannot pay for in full at the
+            price of its fill, or that sells more than is held where that is not allowed:
             ``"reduce"`` (the default) fills what it can pay for with fees, in whole shares for an
             order of whole shares, and cancels the rest; ``"reject"`` rejects the order.
-        clock: By which time orders are worked on live data. ``"wall"`` (the default): an order is
-            filled by bars that begin after it came. ``"data"``, for history that is sent live: the
-            time is the latest end of a bar, of any symbol, so an order is filled by the bars that
-            follow the last one before it. Backtests and replays are always by the data.
+        clock: The time by which orders are worked on live data. ``"wall"`` (the default): an order
+            is filled by bars that begin after it came. ``"data"``, for history that is sent live:
+            the time is the latest end of a bar, of any symbol, so an order is filled by the bars
+            that follow the last one before it. Backtests and replays are always by the data.
         name: See `Component`.
 
     Raises:
         ComponentError: The name does not fit.
         ConfigError: The cash is negative or no finite number; ``on_insufficient_cash`` or
-            ``clock`` is another word.
+            ``clock`` is unknown.
     """
 
     _handle: PaperHandle
@@ -132,7 +132,7 @@ class PaperExecutor(Executor):
         return None
 
     def on_order(self, event: OrderEvent) -> None:
-        """Take an order; one that cannot be read is rejected by an execution."""
+        """Work an order; an unreadable one is rejected by an execution."""
         try:
             order = Order.from_event(event)
         except InvalidOrderError as error:
@@ -159,7 +159,7 @@ class PaperExecutor(Executor):
             self.reject(event, self.exchange.why_unknown(event.order_id))
 
     def on_replace(self, event: ReplaceEvent) -> None:
-        """Replace an order; where that cannot be, the new one is rejected by an execution."""
+        """Replace an order; where that is impossible, the new one is rejected by an execution."""
         old = self.exchange.order(event.order_id)
         if old is None:
             self.reject(event, self.exchange.why_unknown(event.order_id))
@@ -186,7 +186,7 @@ class PaperExecutor(Executor):
         return (self._follows_data and self._data_time.latest) or self.now
 
     def _see(self, bar: Bar) -> None:
-        """Take note of a bar; an order that was made after it was published is behind it."""
+        """Record a bar; an order made after its publication comes after it."""
         published = self._data_time.see(bar, self.now)
         orders = self._placed_by_wall.get(bar.symbol)
         if not orders:
@@ -216,7 +216,7 @@ class PaperExecutor(Executor):
 
 
 class PaperHandle(ExecutorHandle):
-    """What the runtime holds of a paper executor.
+    """Handle of a paper executor.
 
     Its rows, beside those of every executor, are those of `PaperExchange`, and ``time``: the latest
     end of a bar.
@@ -225,7 +225,7 @@ class PaperHandle(ExecutorHandle):
         executor: The executor.
         exchange: Its exchange.
         data_time: The time of the bars.
-        work: Takes an order that is known to be one.
+        work: Works a validated order.
         own_data: Whether the class overrides ``on_data``.
         own_bars: Whether the class overrides ``on_bar``.
         own_orders: Whether the class overrides ``on_order``.
@@ -236,7 +236,7 @@ class PaperHandle(ExecutorHandle):
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(
         {"seen": 10_000} | dict(ExecutorHandle.log_kept)
     )
-    """How many of the last ids of orders are to be restored; older ones count as unknown."""
+    """Number of latest order ids to restore; older ones count as unknown."""
 
     def __init__(
         self,
@@ -280,17 +280,17 @@ class PaperHandle(ExecutorHandle):
 
     @property
     def is_holding(self) -> bool:
-        """Whether orders wait for what else happens at this instant."""
+        """Whether orders wait for the rest of this instant."""
         return self._exchange.is_holding
 
     def end_instant(self) -> Handled:
-        """Work the orders that waited for what else happened at this instant."""
+        """Work the orders that waited for the rest of this instant."""
         for report in self._exchange.end_instant():
             self.send_report(report)
         return None
 
     def handle_order(self, order: Order) -> Handled:
-        """Take an order that is known to be one."""
+        """Work a validated order."""
         if not self._takes_orders:
             return super().handle_order(order)
         self._work(order)
@@ -299,7 +299,7 @@ class PaperHandle(ExecutorHandle):
     # Saving; `ExchangeBooks` names the rows.
 
     def state_rows(self) -> dict[str, bytes]:
-        """Return all that this executor and its exchange must remember."""
+        """Return the complete state of this executor and its exchange."""
         rows = super().state_rows() | self._exchange.state_rows()
         if self._data_time.latest is not None:
             rows[_TIME] = write_json(format_time(self._data_time.latest))
@@ -315,7 +315,7 @@ class PaperHandle(ExecutorHandle):
         return changes
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Restore what `state_rows` returned, on an executor that has handled nothing."""
+        """Restore the rows of `state_rows`, on an executor that has handled nothing."""
         own = {k: data for k, data in rows.items() if k.partition("/")[0] in self.own_rows}
         self._exchange.restore_rows({key: rows[key] for key in rows if key not in own})
         super().restore_rows(own)
@@ -327,11 +327,11 @@ class PaperHandle(ExecutorHandle):
             super()._restore_row(key, data)
 
     def take_log(self) -> list[LogRow]:
-        """Return ids of orders that have been here first since the last call, as ``seen``."""
+        """Return ids of orders that are new since the last call, as ``seen``."""
         return self._exchange.take_log() + super().take_log()
 
     def left_of(self, order_id: str) -> Decimal:
-        """Return what is left of an order that works here; 0 when none of that id does."""
+        """Return the remaining quantity of a working order; 0 when none has that id."""
         return self._exchange.left_of(order_id)
 
     def restore_log(self, rows: Iterable[LogRow]) -> None:

@@ -1,4 +1,4 @@
-"""Holds an executor's journal against its broker: orders, fills, positions."""
+"""Reconciles an executor's journal with its broker: orders, fills, positions."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class _Difference(msgspec.Struct):
     """A symbol in which positions differ.
 
     Attributes:
-        ours: What the journal has.
+        ours: The position in the journal.
         since: When that was first seen, by the event loop's clock.
-        looks: How often it was seen.
+        looks: Number of observations.
     """
 
     ours: Decimal
@@ -47,11 +47,11 @@ class _Difference(msgspec.Struct):
 
 
 class Reconciler:
-    """Finds out what is true at the broker, and lets the journal follow.
+    """Reads the state at the broker, and updates the journal.
 
     Args:
-        executor: Whose journal it is.
-        unit_of_work: Where it is written down.
+        executor: The owner of the journal.
+        unit_of_work: Commits the changes.
     """
 
     def __init__(self, executor: ExecutorPort, unit_of_work: UnitOfWork) -> None:
@@ -66,8 +66,8 @@ class Reconciler:
     async def prepare(self) -> None:
         """Bring the journal up to date, before the first event.
 
-        Where positions differ, trading is halted, or the broker's are adopted. An answer that is
-        not what the contract says blocks a symbol or halts trading, and never ends the start.
+        Where positions differ, trading is halted, or the broker's are adopted. An answer that
+        breaks the contract blocks a symbol or halts trading, and never aborts the start.
 
         Raises:
             BrokerError: The broker cannot be asked.
@@ -93,7 +93,7 @@ class Reconciler:
             ended = journal.entries.get(order.client_order_id)
             if ended is not None and ended.has_ended and ended.is_end_ours:
                 await self.record(f"{order.client_order_id} at start", partial(journal.told, order))
-        # What could not be booked before may be readable now.
+        # Fills that could not be booked before may be readable now.
         await self._read_at_start(whole=bool(adopt or journal.blocked or journal.store.unbookable))
         if adopt:
             await self._excuse(found)
@@ -105,19 +105,19 @@ class Reconciler:
         self._executor.adopt_book()
 
     async def read_fills(self, tries: int = _TRIES, *, whole: bool = False) -> bool:
-        """Read the fills that are new, and book them.
+        """Read and book new fills.
 
         Args:
-            tries: How often the broker is asked when it does not answer.
-            whole: Whether all fills of the account are read, not only those behind the last one.
+            tries: Number of tries when the broker does not answer.
+            whole: Whether all fills of the account are read, not only those after the last one.
 
         Returns:
-            Whether positions are to be compared: there are some of orders that are not ours, or
-            some that make no sense.
+            Whether positions are to be compared: some fills are of other clients' orders, or make
+            no sense.
 
         Raises:
             BrokerError: The broker cannot be asked.
-            StoreError: They cannot be written down.
+            StoreError: The fills cannot be stored.
         """
         journal = self._journal
         after = "" if whole else journal.store.last_fill
@@ -134,16 +134,16 @@ class Reconciler:
     async def compare(self, *, adopt: bool, patience_seconds: float = 0.0) -> None:
         """Compare positions, and halt trading or adopt the broker's where they differ.
 
-        A difference counts when it is there in five looks one after the other, all fills are read
-        again before the last one, and no fill has changed our position meanwhile.
+        A difference counts when it is seen in five consecutive observations, all fills are read
+        again before the last one, and no fill has changed the journal's position meanwhile.
 
         Args:
-            adopt: Whether the broker's positions are taken.
-            patience_seconds: How long a difference has to last beside that.
+            adopt: Whether the broker's positions are adopted.
+            patience_seconds: How long a difference has to last in addition.
 
         Raises:
             BrokerError: The broker cannot be asked.
-            StoreError: What follows cannot be written down.
+            StoreError: The result cannot be stored.
         """
         if not self._broker.lists_positions:
             return
@@ -162,22 +162,22 @@ class Reconciler:
                 self._halted_for = ""
 
     async def halt(self, reason: str) -> None:
-        """Halt trading for a reason that does not go away by itself.
+        """Halt trading for a reason that does not resolve itself.
 
         Raises:
-            StoreError: It cannot be written down.
+            StoreError: The halt cannot be stored.
         """
         if self._executor.is_halted and reason == self._halted_for:
             return
         self._halted_for = reason
-        # A halt that comes again after somebody has resumed is another event.
+        # A repeated halt after an operator has resumed is another event.
         cause = f"halt at {self._unit_of_work.now.isoformat()}"
         await self.record(cause, lambda: self._executor.halt_all(reason))
 
     async def _look_at_positions(
         self, patience_seconds: float
     ) -> tuple[dict[str, tuple[Decimal, Decimal]], dict[str, str]]:
-        """Return where positions differ for longer than it takes to count a fill."""
+        """Return the positions that differ for longer than a broker takes to count a fill."""
         journal, time = self._journal, asyncio.get_running_loop().time
         backoff = Backoff(FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
         looks: dict[str, _Difference] = {}
@@ -202,7 +202,7 @@ class Reconciler:
             }
             if observe >= _LOOKS and (len(lasting) == len(differences) or observe >= _MOST_LOOKS):
                 break
-            # Something may have been filled in between, or the broker is slow to count it.
+            # An order may have been filled in between, or the broker is slow to count it.
             await asyncio.sleep(backoff.next())
             await self.read_fills(whole=observe == _LOOKS - 1)
         return lasting, theirs.bad
@@ -243,8 +243,7 @@ class Reconciler:
             is_ours = fill.client_order_id in journal.entries
             was_read = read_to is not None and number <= read_to
             if not is_ours and (was_read or (whole and last and read_to is None)):
-                continue  # Known, or an order of ours that is so old that it was forgotten.
-            # What the account did before this app first saw it is in its positions.
+                continue  # Known, or of an own order so old that it was forgotten.
             if not journal.store.is_reconciled and not is_ours:
                 continue
             if journal.fill(fill) and was_read and is_ours:
@@ -256,7 +255,7 @@ class Reconciler:
         journal.store.read_to(fills[-1])
 
     async def _refuse(self, bad: BadFill) -> None:
-        """Keep a fill that cannot be booked, and block its symbol, or halt where it names none."""
+        """Record a fill that cannot be booked, and block its symbol, or halt if it has none."""
         is_halt = False
 
         def refuse() -> None:
@@ -274,13 +273,13 @@ class Reconciler:
             await self.halt(f"the fills of account {self._account} cannot be read: {error}")
 
     async def _excuse(self, found: Mapping[str, BrokerOrder]) -> None:
-        """Take what the broker counts as filled, where its fills do not come to that."""
+        """Accept the broker's counts where they differ from the sums of its fills."""
         journal = self._journal
         backoff = Backoff(FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
         time = asyncio.get_running_loop().time
         ends_at = time() + self._executor.grace_seconds
         while journal.updates.gaps and time() < ends_at:
-            # What is only listed late is booked as a fill.
+            # A fill that is only listed late is booked.
             await asyncio.sleep(backoff.next())
             await self._read_at_start(whole=True)
         for order_id, order in found.items():
@@ -360,14 +359,14 @@ class Reconciler:
             )
 
     async def record(self, cause: str, act: Callable[[], object]) -> None:
-        """Let the journal change, and send the reports of it, as one transaction.
+        """Change the journal, and send the resulting reports, in one transaction.
 
         Args:
-            cause: What ids follow from, within the account.
+            cause: The seed of ids, within the account.
             act: Changes the journal; must not wait.
 
         Raises:
-            StoreError: It cannot be written down.
+            StoreError: The halt cannot be stored.
         """
 
         def act_and_tell() -> None:

@@ -1,4 +1,4 @@
-"""The work of an executor at a broker: calls that are due, updates, fills, and halts."""
+"""The background work of an executor at a broker: due calls, updates, fills, and halts."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _T = TypeVar("_T")
 
 
 class BrokerWorker:
-    """Does what the journal says is due, one call for each order at a time.
+    """Makes the calls due in the journal, one at a time for each order.
 
     Args:
-        executor: Whose journal it is.
-        unit_of_work: Where it is written down.
+        executor: The owner of the journal.
+        unit_of_work: Commits the changes.
     """
 
     def __init__(self, executor: ExecutorPort, unit_of_work: UnitOfWork) -> None:
@@ -63,7 +63,7 @@ class BrokerWorker:
 
         Raises:
             LeaseLostError: Another process may be this account's executor by now.
-            StoreError: Something cannot be written down.
+            StoreError: A change cannot be stored.
         """
         parts = (
             self._dispatch,
@@ -86,7 +86,7 @@ class BrokerWorker:
     # Calls.
 
     async def _dispatch(self) -> None:
-        """Begin each call that is due, and wait for the next."""
+        """Begin each due call, and wait for the next."""
         woken = self._executor.woken
         while True:
             woken.clear()
@@ -101,7 +101,7 @@ class BrokerWorker:
                     await woken.wait()
 
     def _begin_calls(self) -> float | None:
-        """Begin what is due now, and return when something will be; ``None`` for unknown."""
+        """Begin the calls due now, and return when the next is due; ``None`` for unknown."""
         now = self._loop.time()
         next_at: float | None = None
         for symbol in self._journal.symbols():
@@ -144,7 +144,7 @@ class BrokerWorker:
         await self._unit_of_work.record(f"{order.id} leaves", decide)
         if not leaves:
             return
-        # Writing took a while, and nothing may lie between this look and the call.
+        # Writing took a while, and nothing may come between this check and the call.
         if reason := executor.why_not_now(order.symbol):
             await self._record(
                 f"{order.id} stays",
@@ -164,7 +164,7 @@ class BrokerWorker:
         self._unit_of_work.at(Point.ANSWERED)
 
     def _apply_answer(self, entry: JournalEntry, answer: Answer[BrokerOrder]) -> None:
-        """Take note of what became of a call that sends an order."""
+        """Record the outcome of a call that sends an order."""
         journal, order_id, now = self._journal, entry.order.id, self._unit_of_work.now
         told, error = answer.value, answer.error
         if told is not None and told.client_order_id == order_id:
@@ -197,7 +197,7 @@ class BrokerWorker:
                 executor.reject_cancel(entry, request, answer.reason)
 
             await self._record(f"{order_id} cancel refused", refuse)
-        # To cancel twice does no harm, so it is tried until there is an answer.
+        # Canceling twice is harmless, so it is retried until there is an answer.
         self._delays.wait(order_id, self._loop.time())
 
     async def _find(self, entry: JournalEntry) -> None:
@@ -225,7 +225,7 @@ class BrokerWorker:
         self._delays.wait(order_id, self._loop.time())
 
     def _is_bad_for_long(self, key: str, error: BrokerError) -> bool:
-        """Whether answers have been unreadable for longer than a hiccup lasts; true once."""
+        """Whether answers have been unreadable for more than a short while; true once."""
         if not isinstance(error, BadAnswerError):
             return False
         now = self._loop.time()
@@ -244,7 +244,7 @@ class BrokerWorker:
             may_send=self._executor.may_send_again(entry, now),
         )
 
-    # What the broker says by itself.
+    # Updates pushed by the broker.
 
     async def _follow_updates(self) -> None:
         while True:
@@ -275,7 +275,7 @@ class BrokerWorker:
             finally:
                 await updates.aclose()
             await asyncio.sleep(self._delays.wait(_UPDATES, self._loop.time()))
-            # What was not told in between.
+            # Updates missed in between.
             self._journal.check_all()
             self._fills_wanted.set()
             self._executor.woken.set()
@@ -307,7 +307,7 @@ class BrokerWorker:
             self._executor.woken.set()
 
     async def _watch(self) -> None:
-        """Look after the lease, halts and late orders, and now and then at everything."""
+        """Check the lease, halts and late orders, and from time to time all orders."""
         executor, journal = self._executor, self._journal
         looks = 0
         while True:

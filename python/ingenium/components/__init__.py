@@ -1,4 +1,4 @@
-"""Components: what they are, and the app that they make."""
+"""The components of a trading system, and the app that they form."""
 
 from ingenium.clock import format_time
 from ingenium.components.app import App

@@ -1,4 +1,4 @@
-"""An app: which components make one trading system."""
+"""An app: the components of one trading system, and their settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["CONDUCTOR", "App"]
 
 _ComponentT = TypeVar("_ComponentT", bound=Component)
 CONDUCTOR = "conductor"
-"""Name of the part that keeps a replay in step; no component may take it."""
+"""Name of the conductor of a replay; no component may have it."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
@@ -34,24 +34,24 @@ class App:
     """The components of one trading system, and how they are named.
 
     Args:
-        ingestors: Where market data comes from.
-        strategies: What turns it into signals.
-        portfolio: What turns signals into orders.
-        executor: What turns orders into executions.
+        ingestors: Send market data.
+        strategies: Turn market data into signals.
+        portfolio: Turns signals into orders.
+        executor: Turns orders into executions.
         warm_up: History that the strategies of a live app are fed before the first live data, in
-            the order of a backtest: one or several ingestors that read history. What strategies
-            say meanwhile is dropped. Ignored by portfolio and executor, and by strategies in other
+            the order of a backtest: one or several ingestors that read history. Signals sent
+            meanwhile are dropped. Ignored by portfolio and executor, and by strategies in other
             languages. None when left out.
-        risk: Limits that orders are held against, on live data, in backtests and in replays. When
-            left out, live data has the standard limits, unless the executor is on the time of the
-            data, ``PaperExecutor(clock="data")``, and backtests and replays have none.
+        risk: Limits for orders, on live data, in backtests and in replays. When left out, live
+            data has the standard limits, unless the executor is on the time of the data,
+            ``PaperExecutor(clock="data")``, and backtests and replays have none.
         name: Lower-case letters, digits, ``-`` and ``_``; several apps on one server need several.
-        prefix: What all subjects of the app begin with on the server, so that several apps on one
+        prefix: Prefix of all subjects of the app on the server, so that several apps on one
             server do not work each other's orders: ``"paper"`` makes ``ingenium.strategy.signal``
             ``paper.ingenium.strategy.signal`` there. None when left out.
         middleware: Called around each handler of the app's components, in backtests and on a bus;
             see `Middleware`. None when left out.
-        on_end: What follows when `Ingestor.ingest` has ended, on live data. ``"restart"``: it is
+        on_end: The action when `Ingestor.ingest` has ended, on live data. ``"restart"``: it is
             started again, a little later each time. ``"stop"``: the app ends, once the `ingest` of
             each of its ingestors has returned, or with an error when one has raised.
 
@@ -89,7 +89,7 @@ class App:
         self.on_end: OnEnd = on_end
         self.risk = _limits(risk, self.executor)
         self.limits_history = risk is not None
-        """Whether `risk` holds in backtests and replays, too; ``backtest.run(app, risk=False)``
+        """Whether `risk` applies in backtests and replays, too; ``backtest.run(app, risk=False)``
         turns it off."""
         self.middleware = _middleware(middleware)
         self.warm_up = histories_of(warm_up)
@@ -181,7 +181,7 @@ class App:
         """Return the component of that name.
 
         Raises:
-            ConfigError: There is none; the text lists those that there are.
+            ConfigError: There is none; the text lists the existing ones.
         """
         for component in self.components:
             if component.name == name:

@@ -1,4 +1,4 @@
-"""Mistakes in the classes of an app, which would otherwise run and give nothing."""
+"""Checks for mistakes in the classes of an app that would otherwise run without effect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_PORTFOLIO = _handlers(Portfolio)
 
 
 def check_handlers(app: App) -> None:
-    """Check that something can come of an app.
+    """Check that the components of an app handle events.
 
     Raises:
         ComponentError: No strategy handles anything, or the portfolio does not.
@@ -64,7 +64,7 @@ def _is_deaf(portfolio: object) -> bool:
 
 
 def meant_handler(component: Strategy | Portfolio) -> str:
-    """Say which method of a class was meant to be a handler; empty when none looks like one."""
+    """Return the method of a class that was meant to be a handler; empty when there is none."""
     base: type = Strategy if isinstance(component, Strategy) else Portfolio
     names = _OF_STRATEGY if base is Strategy else _OF_PORTFOLIO
     public = {each.replace("_", ""): each for each in sorted(names) if each.startswith("on_")}

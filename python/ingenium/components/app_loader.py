@@ -1,4 +1,4 @@
-"""Finds the app that a command line names, as a file or as a module."""
+"""Loads the app that a command line names, as a file or as a module."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_app(target: str) -> App:
             arguments.
 
     Raises:
-        ConfigError: No such file or module, it does not run, or it holds no app; the text names
+        ConfigError: No such file or module, it does not run, or it has no app; the text names
             the line.
     """
     found = _find(target)
@@ -60,12 +60,12 @@ def load_factory(target: str, arguments: Mapping[str, object]) -> Callable[..., 
     """Import the module that ``target`` names and return its function that makes the app.
 
     Args:
-        target: As for `load_app`; what it names has to be a function.
-        arguments: What it will be called with, by name.
+        target: As for `load_app`; it has to name a function.
+        arguments: Its arguments, by name.
 
     Raises:
-        ConfigError: There is none, or it does not take these arguments; the text names those that
-            it takes.
+        ConfigError: There is none, or it does not take these arguments; the text names its
+            parameters.
     """
     found = _find(target)
     if isinstance(found, App) or not callable(found):
@@ -111,7 +111,7 @@ def _split(target: str) -> tuple[str, str]:
     if not target.strip() or "\0" in target:
         raise ConfigError(f"no such app: {target!r}: name a file such as app.py")
     place, colon, name = target.rpartition(":")
-    # A drive letter is no place: C:\app.py has a colon too.
+    # A drive letter is no module: C:\app.py has a colon too.
     if not colon or "/" in name or "\\" in name:
         return target, ""
     return place, name
@@ -200,11 +200,11 @@ def _import_module(name: str) -> ModuleType:
 def _why(place: object, error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename is not None:
         return f"{error.filename}, line {error.lineno or 1}: syntax error: {error.msg}"
-    # The deepest frame of the user's own file says more than the one in a library.
+    # The deepest frame of the user's own file is more useful than one in a library.
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(place)]
     line = f", line {frames[-1].lineno}" if frames else ""
     if isinstance(error, SyntaxError):
-        # Python names no file that it cannot read as text: it is one that is imported here.
+        # Python does not name a file that it cannot read as text: it is one imported here.
         return f"{place}{line}: a file that it imports is no text in UTF-8: {error.msg}"
     if isinstance(error, SystemExit):
         return f"{place}{line}: it exits (SystemExit: {error}) instead of making an app"

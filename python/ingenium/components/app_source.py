@@ -1,4 +1,4 @@
-"""Checks that a Python file can be read as one, before it is run."""
+"""Checks that a Python file is readable as source, before it is run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingenium.errors import ConfigError
 __all__ = ["check_source"]
 
 _MARKS = (
-    # The longer one first: that of UTF-16 is its beginning.
+    # The longer mark first: that of UTF-16 is its prefix.
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
@@ -24,7 +24,7 @@ def check_source(path: Path) -> None:
     """Check that a file is text in an encoding that Python reads.
 
     Raises:
-        ConfigError: It is not, or it cannot be read; the text names file, line and cure.
+        ConfigError: It is not, or it cannot be read; the text names file, line and remedy.
     """
     try:
         data = path.read_bytes()
@@ -50,7 +50,7 @@ def check_source(path: Path) -> None:
     except UnicodeDecodeError as error:
         raise ConfigError(_not_text(path, data, error)) from error
     except SyntaxError as error:
-        # It looks at the first two lines, and finds bytes in them that are not UTF-8, too.
+        # The first two lines are checked, which finds bytes in them that are not UTF-8, too.
         try:
             data.decode("utf-8")
         except UnicodeDecodeError as other:

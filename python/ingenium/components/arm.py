@@ -1,4 +1,4 @@
-"""Gives a component its risk gate."""
+"""Adds the risk gate to a component."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["arm"]
 def arm(
     component: Component, limits: RiskLimits | None = None, *, is_simulated: bool = False
 ) -> RiskGate | None:
-    """Give a component its risk gate, if it is one that orders pass; before its first event.
+    """Add the risk gate to a component that orders pass, before its first event.
 
     Args:
         component: Portfolios and executors get one.
-        limits: Those of the app; the standard ones when left out.
+        limits: Limits of the app; the standard ones when left out.
         is_simulated: Whether it is to run in a backtest or replay.
 
     Returns:
-        The gate, whose state of a run before can be restored; ``None`` for other components.
+        The gate, into which saved state can be restored; ``None`` for other components.
     """
     risk = risk_of(component)
     if risk is None:

@@ -1,4 +1,4 @@
-"""Names the line of a user's own code that an exception came from."""
+"""Locates the line of a user's own code that raised an exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["line_of", "text_of", "where"]
 
 
 def line_of(function: object) -> str:
-    """Return `` (app.py, line 31)``, where a function begins; empty for one of a library."""
+    """Return `` (app.py, line 31)``, the start of a function; empty for one of a library."""
     code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
     if code is None or not is_own(code.co_filename):
         return ""
@@ -20,7 +20,7 @@ def line_of(function: object) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """Return ``ValueError: its text``, also for an error that cannot be written as text."""
+    """Return ``ValueError: its text``, also for an error whose ``str()`` fails."""
     name = type(error).__name__
     try:
         return f"{name}: {error}"

@@ -1,4 +1,4 @@
-"""A part for each symbol, made when the symbol is first met."""
+"""A mapping with a part for each symbol, made at its first use."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ __all__ = ["BySymbol", "Stateful"]
 
 
 class Stateful(Protocol):
-    """What can be saved: an indicator, or a class of yours with these two methods."""
+    """An object that can be saved: an indicator, or a class of yours with these two methods."""
 
     def state(self) -> Any:
-        """Return what `restore` takes; what `Component.get_state` may return."""
+        """Return the state for `restore`, of types that `StatefulComponent.get_state` allows."""
         ...
 
     def restore(self, state: Any) -> None:
-        """Take back what `state` returned.
+        """Restore the result of `state`.
 
         Raises:
-            StateError: It does not fit, as with other parameters.
+            StateError: The state does not fit, as with other parameters.
         """
         ...
 
 
 _PartT = TypeVar("_PartT", bound=Stateful)
-# What only the mapping knows is referenced by a variable here and by the call that counts.
+# A part known only to the mapping has two references: a variable here, and the counting call.
 _SHARED_REFERENCES = 3
 
 
 class BySymbol(Mapping[str, _PartT], Generic[_PartT]):
-    """A mapping from symbols to parts; a symbol that has none yet gets a new one.
+    """A mapping from symbols to parts; a part is made at the first use of its symbol.
 
-    Passed through `Component.saved`, only the parts that were taken out since the last save are
-    looked at again, so that a thousand symbols cost no more than those that have moved.
+    Passed through `StatefulComponent.saved`, only the parts accessed since the last save are
+    checked again, so that the cost depends only on the symbols that have changed.
 
     Args:
         make: Makes the part of a symbol.
@@ -66,7 +66,7 @@ class BySymbol(Mapping[str, _PartT], Generic[_PartT]):
         return len(self._touched) + len(self._at_rest)
 
     def get(self, symbol: str, default: Any = None) -> Any:
-        """Return the part of a symbol; ``default`` if it has none, which makes none."""
+        """Return the part of a symbol, or ``default``, without making one."""
         return self[symbol] if symbol in self else default  # noqa: SIM401 - it would call itself
 
     def take_touched(self) -> dict[str, Any]:
@@ -76,16 +76,16 @@ class BySymbol(Mapping[str, _PartT], Generic[_PartT]):
         for symbol in list(touched):
             part = touched.pop(symbol)
             states[symbol] = part.state()
-            # One that something else holds may change without being taken out.
+            # A part held elsewhere may change without being accessed here.
             is_shared = sys.getrefcount(part) >= _SHARED_REFERENCES
             (self._touched if is_shared else self._at_rest)[symbol] = part
         return states
 
     def restore_part(self, symbol: str, state: Any) -> None:
-        """Take back the state of one symbol.
+        """Restore the state of one symbol.
 
         Raises:
-            StateError: It does not fit.
+            StateError: The state does not fit.
         """
         part = self._touched.get(symbol)
         if part is None:

@@ -1,4 +1,4 @@
-"""What all components share: a name and the clock, and for most a state that is saved."""
+"""Base classes of all components: name, clock, and for most a saved state."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Component:
         self._handle = self._make_handle()
 
     def _make_handle(self) -> ComponentHandle:
-        """Make what the runtime holds of this component."""
+        """Make the handle of this component."""
         return ComponentHandle(self.name, "component")
 
     def on_start(self) -> Handled:
@@ -54,8 +54,8 @@ class Component:
     def on_stop(self) -> Handled:
         """Clean up; called once, after the last event.
 
-        On live data, what is sent here still goes out; a replay has no instant left for it, and
-        drops it.
+        On live data, events sent here are still published; a replay has no instant left for them,
+        and drops them.
         """
         return None
 
@@ -85,9 +85,9 @@ class StatefulComponent(Component):
         self._handle.user_state = _OwnState(self)
 
     def get_state(self) -> object | None:
-        """Return what this component must remember over a restart, beside what its base class does.
+        """Return the state to keep over a restart, beside the state that the base class saves.
 
-        Override it together with `set_state`. It is called after each event, so keep it small.
+        Override it together with `set_state`. Called after each event, so keep the state small.
 
         Returns:
             Texts, numbers, ``bool``, ``None``, ``Decimal`` and aware ``datetime``, and lists and
@@ -96,10 +96,10 @@ class StatefulComponent(Component):
         return None
 
     def set_state(self, state: Any) -> None:
-        """Restore what `get_state` returned; called before `on_start`.
+        """Restore the result of `get_state`; called before `on_start`.
 
         Args:
-            state: Equal to what was returned. Tuples have become lists, the keys of dicts are
+            state: Equal to the returned state. Tuples have become lists, the keys of dicts are
                 sorted, and times are in UTC.
 
         Raises:
@@ -110,9 +110,9 @@ class StatefulComponent(Component):
     def saved(self, name: str, part: _PartT) -> _PartT:
         """Save a part of this component with it, so that a restart resumes with its state.
 
-        Call it in the constructor: ``self._rsi = self.saved("rsi", indicators.Rsi(14))``. After
-        each event that changes something it is saved, and it is restored before `on_start`.
-        A state of other parameters is refused, and the component starts without it.
+        Call it in the constructor: ``self._rsi = self.saved("rsi", indicators.Rsi(14))``. The part
+        is saved after each event that changes it, and restored before `on_start`. A state of other
+        parameters is refused, and the component starts without it.
 
         Args:
             name: Unique within the component.
@@ -129,7 +129,7 @@ class StatefulComponent(Component):
 
 
 class _OwnState:
-    """What a class saves itself, as its handle asks for it."""
+    """The state that a class saves itself, for its handle."""
 
     def __init__(self, component: StatefulComponent) -> None:
         self._component = component
@@ -140,7 +140,7 @@ class _OwnState:
         if state is None:
             return None
         if "set_state" not in overrides_of(component, StatefulComponent):
-            # Said when the state is saved first, not when it is needed.
+            # Raised when the state is first saved, not when it is needed.
             raise _no_set_state(component)
         return write_user_state(state, component.name)
 
@@ -161,5 +161,5 @@ def role_of(component: Component) -> str:
 
 
 def ran_already(component: Component) -> str:
-    """Say that a component cannot be run once more."""
+    """Return the error that a component cannot be run again."""
     return f"{component} has run already, and its next run would begin with what it remembers"

@@ -1,4 +1,4 @@
-"""Notices that the bars of a live app are history."""
+"""Detects that the bars of a live app are history."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _UNITS = (("year", 365), ("month", 30), ("week", 7), ("day", 1))
 
 
 class DataAge:
-    """Looks at the first bar of each symbol.
+    """Checks the age of the first bar of each symbol.
 
-    A bar is old when it ended more than an hour and two of its periods before it came: a bar of a
-    day may come the next morning.
+    A bar is old when it ended more than an hour and two of its periods before its arrival: a daily
+    bar may arrive the next morning.
     """
 
     def __init__(self) -> None:
@@ -31,15 +31,15 @@ class DataAge:
         return symbol in self._seen
 
     def observe(self, bar: Bar, now: datetime, effect: str) -> str | None:
-        """Take the first bar of a symbol.
+        """Check the first bar of a symbol.
 
         Args:
             bar: The bar.
-            now: When it came, UTC.
-            effect: What it means for orders that the bars are old, in words.
+            now: Time of its arrival, UTC.
+            effect: The effect of old bars on orders, in words.
 
         Returns:
-            What is to be said; ``None`` where the bar is not old, or many symbols were said.
+            The warning; ``None`` where the bar is not old, or many symbols were reported.
         """
         self._seen.add(bar.symbol)
         age = now - bar.end

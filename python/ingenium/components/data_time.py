@@ -13,24 +13,24 @@ from ingenium.trading.timestamp import is_stated, parse_time
 __all__ = ["DataTime", "event_time", "is_of_the_past"]
 
 _PRESENT = timedelta(minutes=1)
-"""A time that is nearer to the present is that of the machine which sent the event."""
+"""A time closer to the present is that of the machine that sent the event."""
 _KEPT_BARS = 10_000
 
 
 def is_of_the_past(time: datetime, now: datetime) -> bool:
-    """Whether a time is that of history, and not when an event was sent."""
+    """Whether a time belongs to history, and is not the time when an event was sent."""
     return now - time > _PRESENT
 
 
 def event_time(event: Event, now: datetime) -> datetime | None:
-    """Return the time of the data that an event is or follows from, UTC.
+    """Return the time of the data of an event, or of its cause, UTC.
 
     Args:
         event: Market data, a signal, or an execution.
         now: The present time, UTC.
 
     Returns:
-        The time; ``None`` where the event only says when it was sent.
+        The time; ``None`` where the event only states when it was sent.
     """
     if isinstance(event, DataEvent):
         try:
@@ -44,7 +44,7 @@ def event_time(event: Event, now: datetime) -> datetime | None:
 
 
 class DataTime:
-    """Remembers bars by their time, and when they were published where they say so.
+    """Records bars by their time, and their time of publication where stated.
 
     Attributes:
         latest: The latest end of a bar, of any symbol, UTC; ``None`` before the first one.
@@ -57,10 +57,10 @@ class DataTime:
         self._ends: list[datetime] = []
 
     def see(self, bar: Bar, now: datetime) -> datetime | None:
-        """Take a bar.
+        """Record a bar.
 
         Returns:
-            When it was published, UTC; ``None`` when it does not say.
+            When it was published, UTC; ``None`` when not stated.
         """
         self.latest = max(bar.end, self.latest or bar.end)
         bars = self._bars.setdefault(bar.symbol, [])
@@ -69,7 +69,7 @@ class DataTime:
             del bars[:_KEPT_BARS]
         published = _published(bar, now)
         if published is not None:
-            # In the order of arrival; one that was overtaken counts with the one before it.
+            # In the order of arrival; an overtaken bar counts with the one before it.
             self._published.append(
                 max(published, self._published[-1] if self._published else published)
             )
@@ -79,14 +79,14 @@ class DataTime:
         return published
 
     def at(self, time: datetime) -> datetime | None:
-        """Return the time of the data at a time of the clock on the wall.
+        """Return the time of the data at a wall-clock time.
 
         Args:
             time: When an order was made, UTC.
 
         Returns:
-            The end of the last bar that was published before, or the latest one where bars do not
-            say when they were published; ``None`` before the first bar.
+            The end of the last bar published before, or the latest one where bars do not state when
+            they were published; ``None`` before the first bar.
         """
         place = bisect_right(self._published, time)
         return self._ends[place - 1] if place else self.latest

@@ -1,4 +1,4 @@
-"""Books the executions of a portfolio, and follows its orders by them."""
+"""Books the executions of a portfolio, and updates its orders from them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _REJECTED = TradeUpdate.REJECTED.value
 
 
 class ExecutionBooker:
-    """Takes executions into the books of a portfolio.
+    """Books executions for a portfolio.
 
     Args:
-        handle: Of the portfolio.
+        handle: Handle of the portfolio.
         books: Its account and orders.
-        risk: Looks at what was booked.
-        report_problem: Tells people what could not be booked.
+        risk: Checks booked executions.
+        report_problem: Reports executions that could not be booked.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class ExecutionBooker:
         self._refusal: DecodeError | None = None
 
     def book(self, event: ExecutionEvent) -> bool:
-        """Book the fill and follow the order.
+        """Book the fill and update the order.
 
         Returns:
-            Whether it is new: ``False`` for one that has been handled before, by its id.
+            Whether it is new: ``False`` for an id that has been handled before.
         """
         self._refusal = None
         if event.id and (self._books.account.has_booked(event.id) or event.id in self._reports):
@@ -78,7 +78,7 @@ class ExecutionBooker:
         return True
 
     def book_report(self, sent: LazyExecution) -> bool:
-        """Book the fill of a report like `book`; return whether it is of an order of ours."""
+        """Book the fill of a report like `book`; return whether its order is the portfolio's."""
         report = sent.report
         update: str = report.update._value_
         working = self._books.orders.find(report.order.id, update)
@@ -113,9 +113,9 @@ class ExecutionBooker:
         return fill
 
     def _price_for(self, event: ExecutionEvent, order: Order | None, key: str) -> Decimal | None:
-        """Return the price of an execution that states none, as near as it is known.
+        """Return the nearest known price for an execution that states none.
 
-        It has changed the position all the same.
+        Such an execution has changed the position anyway.
         """
         if self._books.has_known_prices:
             return self._books.known_price(key)

@@ -41,8 +41,8 @@ class Executor(StatefulComponent):
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.risk: ExecutorRisk = self._handle.risk
-        """Admits orders right before the market, halts trading, and has the account as the gate
-        sees it."""
+        """Checks orders right before the market, halts trading, and has the risk gate's view of
+        the account."""
 
     def _make_handle(self) -> ExecutorHandle:
         own = overrides_of(self, Executor)
@@ -77,7 +77,7 @@ class Executor(StatefulComponent):
         return None
 
     def on_trading_state(self, state: TradingState) -> Handled:
-        """Handle that trading has become active, reducing or halted."""
+        """Handle a change of the trading state to active, reducing or halted."""
         return None
 
     def send_execution(self, event: ExecutionEvent) -> ExecutionEvent:
@@ -106,12 +106,12 @@ class Executor(StatefulComponent):
         reason: str,
         update: TradeUpdate = TradeUpdate.REJECTED,
     ) -> None:
-        """Send the report that an order, or a request about one, is rejected.
+        """Send a report that rejects an order, or a request about one.
 
         Args:
-            event: Whose id the report names. Its symbol may be one that no subject can hold.
-            reason: Why, in words.
-            update: What the report says.
+            event: The event whose id the report names. Its symbol may be invalid in a subject.
+            reason: The reason, in words.
+            update: The trade update of the report.
         """
         symbol = event.symbol
         try:

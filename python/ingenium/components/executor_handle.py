@@ -1,4 +1,4 @@
-"""What the runtime holds of an executor: its risk gate, and what orders said that came."""
+"""Handle of an executor: its risk gate, and the contents of orders received."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ __all__ = ["MAX_ORDER_AGE_SECONDS", "ExecutorHandle", "ExecutorHandlers", "unsee
 _log = logging.getLogger("ingenium.executor")
 
 MAX_ORDER_AGE_SECONDS = 30.0
-"""Older orders are not worked in live running: they were meant for another market."""
+"""Older orders are not worked on live data: they were meant for another market."""
 
 
 class ExecutorHandlers(RiskHandlers, Protocol):
-    """What an executor does with events."""
+    """The event handlers of an executor."""
 
     @property
     def name(self) -> str:
@@ -77,15 +77,15 @@ class ExecutorHandlers(RiskHandlers, Protocol):
         reason: str,
         update: TradeUpdate = TradeUpdate.REJECTED,
     ) -> None:
-        """Send the report that an order, or a request about one, is rejected."""
+        """Send a report that rejects an order, or a request about one."""
         ...
 
 
 class ExecutorHandle(ComponentHandle):
-    """What the runtime holds of an executor.
+    """Handle of an executor.
 
     Its rows, beside those of every component: ``gate``, the state of its risk gate, and ``book/``,
-    the account as the gate sees it.
+    the gate's view of the account.
 
     Args:
         executor: The executor.
@@ -96,7 +96,7 @@ class ExecutorHandle(ComponentHandle):
     own_rows: ClassVar[Collection[str]] = ("book", "gate", *ComponentHandle.own_rows)
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({CONTENT: KEPT})
     works_at_broker: ClassVar[bool] = False
-    """Whether orders leave for a real market, which no replay may do."""
+    """Whether orders go to a real market, which no replay may do."""
 
     def __init__(
         self, executor: ExecutorHandlers, *, own_data: bool = True, own_sends: bool = True
@@ -114,7 +114,7 @@ class ExecutorHandle(ComponentHandle):
         self.is_on_data_time = False
         """Whether orders are worked on the time of the bars on live data, too."""
         self.knows_instants = False
-        """Whether `end_instant` is called when all data of an instant is here, as in a replay."""
+        """Whether `end_instant` is called after all data of an instant, as in a replay."""
         self._contents: OrderContents | None = None
 
     def report_problem(self, text: str) -> None:
@@ -124,25 +124,25 @@ class ExecutorHandle(ComponentHandle):
     # Events.
 
     def handle_data(self, event: DataEvent) -> Handled:
-        """Show the gate the price, then call `on_data`."""
+        """Give the price to the gate, then call `on_data`."""
         if self.risk.gate is not None:
             self.risk.account.mark(event)
             self.risk.look(event)
         return self._executor.on_data(event)
 
     def observe(self, bar: Bar) -> bool:
-        """Look at a bar; return whether `handle_bar` has anything to do with it."""
+        """Observe a bar; return whether `handle_bar` has to be called."""
         return True
 
     @property
     def is_holding(self) -> bool:
-        """Whether something waits for the rest of the instant's data, and so for `end_instant`."""
+        """Whether work waits for the rest of the instant's data, and so for `end_instant`."""
         return False
 
     def end_instant(self) -> Handled:
-        """Finish what waited for the rest of the instant's data.
+        """Finish the work that waited for the rest of the instant's data.
 
-        What it sends counts as sent by the last event.
+        Events sent here count as sent by the last event.
         """
         return None
 
@@ -155,13 +155,13 @@ class ExecutorHandle(ComponentHandle):
     def handle_repeated(self, event: Event) -> Handled:
         """Handle an order or replacement whose id was handled before: it is never worked.
 
-        One with other content is reported as rejected, and the one that was first works on.
+        One with other content is reported as rejected, and the first one keeps working.
         """
         self._reject_other(event)
         return None
 
     def handle_request(self, event: Event) -> Handled:
-        """Call the handler for what a portfolio sent."""
+        """Call the handler of a request of a portfolio."""
         if self._reject_other(event):
             return None
         if isinstance(event, OrderEvent):
@@ -170,7 +170,7 @@ class ExecutorHandle(ComponentHandle):
             return self._executor.on_cancel(event)
         if isinstance(event, ReplaceEvent):
             return self._executor.on_replace(event)
-        return None  # a denial, which is for others to see
+        return None  # a denial, which other components handle
 
     def handle_order(self, order: Order) -> Handled:
         """Handle an order like `handle_request` its event, which has not been made yet."""
@@ -180,8 +180,8 @@ class ExecutorHandle(ComponentHandle):
         """Report an order that came too late as expired, and a replacement as rejected.
 
         Args:
-            event: An order that was under way for long, such as while this executor was down.
-            age_seconds: How old it is by the server's clock.
+            event: An order that was delayed, such as while this executor was down.
+            age_seconds: Its age by the server's clock.
         """
         reason = (
             f"it is {age_seconds:.1f} s old, and no order is worked after "
@@ -197,11 +197,11 @@ class ExecutorHandle(ComponentHandle):
         return None
 
     def handle_control(self, event: ControlEvent) -> None:
-        """Apply what an operator or another component says about trading."""
+        """Apply a control event of an operator or another component."""
         self.risk.handle_control(event)
 
     def withdraw(self) -> None:
-        """Drop what was sent and not yet taken, and what follows from it."""
+        """Drop events sent and not yet taken, and their effects."""
         self.risk.retract()
         super().withdraw()
 
@@ -210,7 +210,7 @@ class ExecutorHandle(ComponentHandle):
         self.hands_over = self.risk.gate is None and self._sends_as_is
 
     def send_report(self, report: ExecutionReport) -> None:
-        """Send a report, as it is where reports are handed over."""
+        """Send a report, without making its event where reports are handed over."""
         if self.hands_over:
             try:
                 fill = report.fill()
@@ -225,27 +225,27 @@ class ExecutorHandle(ComponentHandle):
         self._executor.send_execution(report.to_event())
 
     def learn_positions(self, positions: Mapping[str, Decimal]) -> None:
-        """Start from what the fills in the stream come to, on an executor without a state.
+        """Start from the sum of the fills in the stream, on an executor without a state.
 
         Args:
             positions: By symbol, without the fills of orders that `end_unseen` is called for.
         """
 
     def end_unseen(self, order: Order, update: TradeUpdate, reports: Sequence[str]) -> None:
-        """Report an order that is not worked: it was sent before this executor was first started.
+        """Report an order that is not worked, as it was sent before this executor's first start.
 
         Args:
-            order: Which.
-            update: ``EXPIRED``, or ``REJECTED`` for one that was to take another's place.
-            reports: Ids of the reports on it; where there are some, an executor had it whose state
-                is not here.
+            order: The order.
+            update: ``EXPIRED``, or ``REJECTED`` for a replacement.
+            reports: Ids of the reports on it; if there are any, an executor had it whose state is
+                lost.
         """
         self._executor.reject(order.to_event(), unseen_reason(was_reported=bool(reports)), update)
 
     def _reject_other(self, event: Event) -> bool:
         """Report that a second order under a known id is not worked; return whether it is one.
 
-        What is left of the first one is stated, since that works on.
+        The remaining quantity of the first one is stated, since that keeps working.
         """
         if self._contents is None or not isinstance(event, OrderEvent | ReplaceEvent):
             return False
@@ -274,19 +274,19 @@ class ExecutorHandle(ComponentHandle):
     # Saving.
 
     def remember_orders(self) -> None:
-        """Distinguish from now on an order that comes again from another one under its id.
+        """Distinguish from now on a repeated order from another one under its id.
 
-        Called in live running, where others may publish orders too.
+        Called on live data, where other programs may publish orders too.
         """
         self._contents = OrderContents()
 
     def left_of(self, order_id: str) -> Decimal:
-        """Return what is left of an order that works here; 0 when none of that id does."""
+        """Return the remaining quantity of a working order; 0 when none has that id."""
         working = self.risk.account.orders.working.get(order_id)
         return ZERO if working is None else working.leaves
 
     def remembers(self, order_id: str) -> bool:
-        """Whether what an order or replacement of that id said is known here."""
+        """Whether the content of an order or replacement of that id is known here."""
         return self._contents is not None and order_id in self._contents
 
     def _component_rows(self) -> dict[str, bytes]:
@@ -296,7 +296,7 @@ class ExecutorHandle(ComponentHandle):
         return rows
 
     def state_rows(self) -> dict[str, bytes]:
-        """Return all that this component must remember; ``book/`` is what its gate looks at."""
+        """Return the complete state of this component; ``book/`` is the gate's view."""
         rows = self._component_rows()
         return rows if self.risk.gate is None else rows | self.risk.account.saved.rows()
 
@@ -306,7 +306,7 @@ class ExecutorHandle(ComponentHandle):
         return changes if self.risk.gate is None else changes | self.risk.account.saved.changes()
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Restore what `state_rows` returned, on an executor that has handled nothing."""
+        """Restore the rows of `state_rows`, on an executor that has handled nothing."""
         super().restore_rows(self.risk.account.saved.restore(rows))
 
     def _restore_row(self, key: str, data: bytes) -> None:
@@ -316,7 +316,7 @@ class ExecutorHandle(ComponentHandle):
             self.risk.gate.restore(read_row(object, data, key), self.now)
 
     def take_log(self) -> list[LogRow]:
-        """Return what orders said that were new since the last call, of kind ``content``."""
+        """Return the contents of orders that are new since the last call, of kind ``content``."""
         return [] if self._contents is None else self._contents.take_log()
 
     def restore_log(self, rows: Iterable[LogRow]) -> None:
@@ -325,7 +325,7 @@ class ExecutorHandle(ComponentHandle):
 
 
 def unseen_reason(*, was_reported: bool) -> str:
-    """Say why an order that was sent before the first start of an executor is not worked."""
+    """Return why an order sent before the first start of an executor is not worked."""
     if was_reported:
         return "it was worked by an executor whose state is not here"
     return "it was sent before this executor was started for the first time"

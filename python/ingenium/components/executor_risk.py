@@ -15,12 +15,12 @@ __all__ = ["ExecutorRisk"]
 
 
 class ExecutorRisk(RiskControl):
-    """The risk gate of an executor, and the account as the gate sees it.
+    """The risk gate of an executor, and the gate's view of the account.
 
     Args:
-        handle: Of the executor.
-        report_problem: Tells people about something that is wrong.
-        handlers: Of the executor.
+        handle: Handle of the executor.
+        report_problem: Reports a problem to an operator.
+        handlers: Handlers of the executor.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class ExecutorRisk(RiskControl):
         super().__init__(handle, lambda: self.account, report_problem, handlers)
 
     def admit(self, order: Order, replaces: Order | None = None) -> Denial | None:
-        """Hold an order against the risk gate, as the last thing before the market.
+        """Check an order against the risk gate, as the last step before the market.
 
         Args:
-            order: The order, or what is to take the place of another.
-            replaces: That other one.
+            order: The order, or the replacement of another.
+            replaces: The replaced order.
 
         Returns:
             Why it must not go to the market: `Executor.reject` it with that text. ``None`` when it
@@ -66,7 +66,7 @@ class ExecutorRisk(RiskControl):
         return denial
 
     def follow(self, event: ExecutionEvent) -> None:
-        """Follow a report that was sent, and halt a symbol whose report cannot be true."""
+        """Apply a sent report, and halt a symbol whose report cannot be true."""
         if self.gate is not None and (found := self.account.follow(event)) is not None:
             self.distrust(*found)
 

@@ -1,4 +1,4 @@
-"""Components that are written elsewhere: another program, in any language."""
+"""External components: another program, in any language."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _ROLES = ("ingestor", "strategy", "portfolio", "executor")
 
 
 class External(Component):
-    """A component that another program is.
+    """A component that runs as another program.
 
     The app starts the program with ``NATS_SERVER``, ``INGENIUM_APP``, ``INGENIUM_COMPONENT`` and
-    ``INGENIUM_PREFIX`` in its environment and ends it with the run; without a command, somebody
-    else starts it.
+    ``INGENIUM_PREFIX`` in its environment and ends it with the run; without a command, the program
+    is started separately.
 
-    In a replay, a program that publishes a ``LockstepReport`` is a full member: the replay waits
+    In a replay, a program that publishes a ``LockstepReport`` takes part fully: the replay waits
     for it exactly. One that reports nothing, such as a component of the original Go library, is
-    given time instead: the replay goes on when it has sent nothing for ``settle_seconds``. An
-    ingestor that reports nothing cannot be replayed, since nothing tells when it has sent all of an
-    instant: an app with one runs on live data.
+    given time instead: the replay continues when it has sent nothing for ``settle_seconds``. An
+    ingestor that reports nothing cannot be replayed, since the end of its data of an instant is
+    unknown: an app with one runs on live data.
 
-    In a live app a program is ready when its status says so, or, if it reports nothing, when the
-    server shows its subscriptions. What it prints is thinned; all of it is in ``<name>.out`` in the
+    In a live app a program is ready when its status reports it, or, if it reports nothing, when the
+    server shows its subscriptions. Its output is thinned; all of it is in ``<name>.out`` in the
     app's data folder.
 
     Args:
         role: ``"strategy"``, ``"portfolio"``, ``"executor"`` or ``"ingestor"``.
-        command: Program and arguments; ``None`` when it is started by somebody else.
+        command: Program and arguments; ``None`` when it is started separately.
         name: See `Component`.
         symbols: The symbols that it subscribes to, or that an ingestor sends; ``None`` for all.
             The replay starts when the server knows its subscriptions.
         reports: Whether it publishes reports in a replay, and its status on live data.
-        settle_seconds: How long to wait for one that does not report. Too short, and what it
-            sends late is counted to a later instant.
+        settle_seconds: How long to wait for a program that does not report. If too short, events
+            that it sends late are counted to a later instant.
         follows_prefix: Whether it reads ``INGENIUM_PREFIX`` and puts it, and a dot, before every
             subject. One that does not can only be in an app without a prefix, unless the server
             maps its subjects.

@@ -1,4 +1,4 @@
-"""How a component acts outside of the bus, such as at a broker, without losing track of it."""
+"""Interfaces of a component that acts outside of the bus, such as at a broker."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ __all__ = ["UnitOfWork", "ExternalWorker"]
 
 
 class UnitOfWork(Protocol):
-    """Given to a component that acts outside; writes down what it did."""
+    """Commits the actions of a component outside of the bus."""
 
     @property
     def now(self) -> datetime:
-        """The present time, UTC, by the server's clock as far as that is known."""
+        """The present time, UTC, by the server's clock where known."""
         ...
 
     async def record(self, cause: str, act: Callable[[], None]) -> None:
-        """Let the component change and send, and write that down, as one transaction.
+        """Apply a change of the component and commit it with its sent events, in one transaction.
 
         Args:
-            cause: What the ids of what it sends follow from; equal for the same outside event, so
-                that telling it twice gives the same ids.
+            cause: The seed of the ids of sent events; equal for the same outside event, so that a
+                repeat gives the same ids.
             act: Changes the component and sends; must not wait. Never runs beside a handler.
 
         Raises:
-            StoreError: It cannot be written down; the process must end.
+            StoreError: The change cannot be stored; the process must end.
         """
         ...
 
     def at(self, point: Point) -> None:
-        """Pass a point where tests try a crash."""
+        """Pass a failpoint, at which tests crash."""
         ...
 
 
 @runtime_checkable
 class ExternalWorker(Protocol):
-    """A component that acts outside of the bus, from what it has written down.
+    """A component that acts outside of the bus, from its stored state.
 
-    Its handlers only note what is to be done, as rows of its state. Once they are on the disk,
-    `work` does it.
+    Its handlers only record the work to do, as rows of its state. Once they are on the disk, `work`
+    does it.
     """
 
     async def prepare(self, unit_of_work: UnitOfWork) -> None:
-        """Find out what is true outside, before the first event; raise if that cannot be."""
+        """Read the outside state, before the first event; raise if that is impossible."""
         ...
 
     async def work(self, unit_of_work: UnitOfWork) -> None:
@@ -54,5 +54,5 @@ class ExternalWorker(Protocol):
         ...
 
     def committed(self) -> None:
-        """Take note that what handlers have noted is on the disk now."""
+        """Continue after a commit: the changes of handlers are on the disk."""
         ...

@@ -1,7 +1,7 @@
-"""The places between two effects, where a crash would leave one done and the other not.
+"""Failpoints: the places between two effects, where a crash would leave only one of them done.
 
-Each effect of a component on the world outside (its database, the stream, a broker) lies between
-two of these points. A test ends the process, or a simulated one, at each of them.
+Each external effect of a component (its database, the stream, a broker) lies between two of these
+points. A test ends the process, or a simulated one, at each of them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["Pass", "Point", "kill_at", "pass_by"]
 
 
 class Point(StrEnum):
-    """A place at which a crash is tried."""
+    """A place at which a test crashes."""
 
     RECEIVED = "received"
-    """Messages have come from the stream; nothing is handled."""
+    """Messages have arrived from the stream; none is handled."""
     HANDLED = "handled"
     """They are handled; nothing is written."""
     COMMITTED = "committed"
@@ -29,15 +29,15 @@ class Point(StrEnum):
     SENT = "sent"
     """The stream has kept a message of the outbox; the outbox still holds it."""
     FORGOTTEN = "forgotten"
-    """The outbox holds it no more."""
+    """The message is removed from the outbox."""
     CALLING = "calling"
-    """The journal says that a broker is being called; it is not."""
+    """The journal states that a broker is being called; the call is not made."""
     CALLED = "called"
     """The broker has answered; the answer is not written."""
     ANSWERED = "answered"
-    """The answer is written; nobody has been told."""
+    """The answer is written; no report is sent."""
     LEASED = "leased"
-    """The account is leased; the broker was not asked yet what is true."""
+    """The account is leased; the broker has not been queried yet."""
 
 
 Pass = Callable[[Point], None]
@@ -45,17 +45,17 @@ Pass = Callable[[Point], None]
 
 
 def pass_by(point: Point) -> None:
-    """Go on."""
+    """Do nothing."""
 
 
 def kill_at(where: str) -> Pass:
-    """Make what ends this process at a point, as ``kill -9`` does: ``INGENIUM_CRASH_AT``.
+    """Return a function that ends this process at a point, as ``kill -9`` does.
 
     Args:
         where: A point and how many times it is passed first: ``"committed:3"``; empty for never.
 
     Raises:
-        ConfigError: There is no such point, or the number is none.
+        ConfigError: There is no such point, or the number is invalid.
     """
     if not where:
         return pass_by

@@ -1,8 +1,9 @@
 """The handle by which the runtime runs a component: clock, collected sends, saved state.
 
-Component logic does no I/O. A handler sees an event and the clock; what it sends is collected by
-the component's handle, and the runner (a backtest, a process on the bus, a test) takes it from
-there. So the same object runs everywhere, and its class shows only what its author needs.
+Component logic does no I/O. A handler sees an event and the clock; the events it sends are
+collected by the component's handle, from which the runner (a backtest, a process on the bus, a
+test) takes them. So the same object runs everywhere, and its class shows only what its author
+needs.
 """
 
 from __future__ import annotations
@@ -34,37 +35,37 @@ from ingenium.trading.order import Order
 __all__ = ["ComponentHandle", "Handled", "Sent", "UserState", "event_of"]
 
 Handled = Awaitable[None] | None
-"""What a handler returns: nothing, or something to await that gives nothing."""
+"""The result of a handler: ``None``, or an awaitable of ``None``."""
 
 Sent = Event | Order | LazyExecution
-"""What a component sends: an event, or within a process an order or a report that stands for it."""
+"""A sent event, or within a process an order or a report in its place."""
 
 _EventT = TypeVar("_EventT", bound=Event)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UserState(Protocol):
-    """What the class of a component saves itself, with ``get_state`` and ``set_state``."""
+    """The state that a component's class saves itself, with ``get_state`` and ``set_state``."""
 
     def row(self) -> bytes | None:
-        """Return it as a row; ``None`` for nothing.
+        """Return the state as a row; ``None`` without any.
 
         Raises:
-            ComponentError: It cannot be saved, or there is no ``set_state``.
+            ComponentError: The state cannot be saved, or there is no ``set_state``.
         """
         ...
 
     def restore(self, row: bytes) -> None:
-        """Restore what `row` returned.
+        """Restore the result of `row`.
 
         Raises:
-            StateError: The component refuses it.
+            StateError: The component refuses the state.
         """
         ...
 
 
 class ComponentHandle:
-    """What the runtime holds of a component: its clock, what it has sent, and what it saves.
+    """Runtime side of a component: its clock, the events it has sent, and its saved state.
 
     Args:
         name: Name of the component.
@@ -74,7 +75,7 @@ class ComponentHandle:
     own_rows: ClassVar[Collection[str]] = ("nameless", SAVED, "user")
     """Keys of the rows that every component may have; see `state_rows`."""
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({})
-    """How many of the last rows of each kind of `take_log` `restore_log` needs."""
+    """The number of last rows of each kind of `take_log` that `restore_log` needs."""
 
     def __init__(self, name: str, role: str) -> None:
         self.name = name
@@ -82,32 +83,32 @@ class ComponentHandle:
         self.has_run = False
         """Whether a backtest or replay has run it: its state is no longer that of a new object."""
         self.outbox: list[Sent] | None = None
-        """What was sent and not yet taken; ``None`` before the first `begin`."""
+        """Events sent and not yet taken; ``None`` before the first `begin`."""
         self.hands_over = False
-        """Whether orders and reports are handed over as they are; see `hand_over`."""
+        """Whether orders and reports are handed over without events; see `hand_over`."""
         self.time = _EPOCH
-        """The time of what is handled, UTC; see `now`."""
+        """Time of the handled event, UTC; see `now`."""
         self.cause: str | Bar | LazyExecution = ""
-        """What is handled: an id, or what has one."""
+        """The cause being handled: an id, or an object with one."""
         self._sent_of_cause = 0
         self._nameless_causes = 0
         self.id_secret = ""
-        """Part of the ids of what is sent, so that others on the server cannot guess them."""
+        """Part of the ids of sent events, so that others on the server cannot guess them."""
         self.notify: Callable[[], None] | None = None
-        """Called for each send; set where something may be sent outside of a handler."""
+        """Called for each send; set where events may be sent outside of a handler."""
         self.clock: Clock | None = None
-        """Tells the time in live running; a replay sets the time with `begin` instead."""
+        """Tells the time on live data; a replay sets the time with `begin` instead."""
         self.cause_time: datetime | None = None
-        """Since when what is handled, or what it goes back to, is known by the server's clock, UTC;
-        ``None`` when that is not known."""
+        """When the handled event, or its cause, was known by the server's clock, UTC; ``None`` when
+        unknown."""
         self.follows_data = False
-        """Whether what it sends on live data states the time of the data."""
+        """Whether events sent on live data state the time of the data."""
         self.data_time: datetime | None = None
-        """Time of the data that is handled, UTC, where it `follows_data` and that is known."""
+        """Time of the handled data, UTC, if `follows_data` is set and the time is known."""
         self.saved_parts = SavedParts(name)
-        """What the component's class saves with ``saved``, and who runs it beside that."""
+        """The parts that the component's class saves with ``saved``, and those of its runner."""
         self.user_state: UserState | None = None
-        """What the component's class saves with ``get_state``; ``None`` where it cannot."""
+        """The state that the class saves with ``get_state``; ``None`` for a class without it."""
         self.state_refused = ""
         """Why a saved state was not restored; empty if it was, or there is none."""
         self._given = GivenRows()
@@ -120,11 +121,11 @@ class ComponentHandle:
     # Sending.
 
     def begin(self, cause: str | Bar | LazyExecution, now: datetime) -> None:
-        """Set the time to ``now`` and start to collect what the handling of ``cause`` sends.
+        """Set the time to ``now`` and start to collect the events sent while handling ``cause``.
 
         Args:
-            cause: Id of the event that is about to be handled, or what stands for it; ids of what
-                is sent follow from it.
+            cause: Id of the event about to be handled, or the value in its place; ids of sent
+                events follow from it.
             now: The present time, UTC.
         """
         self.time = now
@@ -134,9 +135,9 @@ class ComponentHandle:
             self.outbox = []
 
     def hand_over(self) -> None:
-        """Put orders and reports into the outbox as they are, for `take_sent`.
+        """Put orders and reports into the outbox without events, for `take_sent`.
 
-        A runner calls it before the first event, and makes the events only where they are read.
+        Called by a runner before the first event; the runner makes events only where they are read.
         """
 
     def handle_run(
@@ -146,19 +147,19 @@ class ComponentHandle:
         symbol: str,
         marks: MutableMapping[str, Any],
     ) -> Handled:
-        """Let a handler handle bars until it sends something, or gives something to await.
+        """Call a handler for bars until it sends an event, or returns an awaitable.
 
-        The same as `begin` and the handler, one bar after another, with less between them. It is
-        not compiled, since plain Python calls plain Python faster than an extension module does.
+        Equals `begin` and the handler, one bar after another, with less overhead. Not compiled,
+        since plain Python calls plain Python faster than an extension module does.
 
         Args:
-            bars: All of one symbol, each handled at its end; what is left is left in it.
+            bars: Bars of one symbol, each handled at its end; unhandled bars stay in the iterator.
             handler: Handles a bar.
-            symbol: That of the bars.
-            marks: Takes each bar as the last price before it is handled.
+            symbol: Symbol of the bars.
+            marks: Receives each bar as the last price before it is handled.
 
         Returns:
-            What the handler gave to await.
+            The awaitable of the handler.
         """
         if self.outbox is None:
             self.outbox = []
@@ -173,21 +174,21 @@ class ComponentHandle:
         return None
 
     def name_cause(self, payload: bytes, now: datetime) -> str:
-        """Make a name for an event without an id, as the documented format has them.
+        """Make a name for an event without an id, which the documented format allows.
 
-        Two of them may be equal to the byte, and are still two; so their number counts.
+        Two such events may be equal to the byte, and are still two, so their number is part of it.
         """
         self._nameless_causes += 1
         text = payload.decode("utf-8", "backslashreplace")
         return make_id("cause", text, format_time(now), str(self._nameless_causes))
 
     def take(self) -> list[Event]:
-        """Return what was sent since the last call, in the order of sending."""
+        """Return the events sent since the last call, in the order of sending."""
         sent = self.take_sent()
         return [event_of(each) for each in sent] if self.hands_over else cast("list[Event]", sent)
 
     def take_sent(self) -> list[Sent]:
-        """Return the same as `take`, with orders and reports as they are where handed over."""
+        """Return the same as `take`, with handed-over orders and reports without events."""
         sent = self.outbox
         if not sent:
             return []
@@ -195,7 +196,7 @@ class ComponentHandle:
         return sent
 
     def withdraw(self) -> None:
-        """Drop what was sent and not yet taken: its handler has failed."""
+        """Drop events sent and not yet taken: their handler has failed."""
         self.take()
 
     def take_refusal(self) -> DecodeError | None:
@@ -207,16 +208,16 @@ class ComponentHandle:
 
         Args:
             event: Its empty id and timestamp are filled.
-            prefix: What its id begins with.
+            prefix: Prefix of its id.
 
         Raises:
             SubjectError: Its symbol cannot be part of a subject.
-            ComponentError: The component is not run.
+            ComponentError: The component is not running.
         """
         outbox = self.outbox
         if outbox is None:
             raise self._outside()
-        # Raises SubjectError for a symbol that no subject can hold, where the user can see it.
+        # Raises SubjectError for a symbol invalid in a subject, where the user can see it.
         subject_of(event)
         write_plainly(event)
         if not event.id:
@@ -233,13 +234,13 @@ class ComponentHandle:
         return event
 
     def send_as_is(self, sent: Order | LazyExecution) -> None:
-        """Collect what stands for an event; its id and its numbers are those of that event."""
+        """Collect a value in place of an event, with the id and the numbers of that event."""
         if self.outbox is None:
             raise self._outside()
         self.outbox.append(sent)
 
     def next_number(self) -> int:
-        """Count a send; return how many the present cause had before."""
+        """Count a send; return the number of earlier ones of the present cause."""
         number = self._sent_of_cause
         self._sent_of_cause = number + 1
         return number
@@ -249,13 +250,13 @@ class ComponentHandle:
         return self.id_about(prefix, str(self.next_number()))
 
     def id_about(self, prefix: str, what: str) -> str:
-        """Return the id of what the present cause says about something, whatever else it says."""
+        """Return the id of the cause's event about a thing, whatever other events it sends."""
         secret = (self.id_secret,) if self.id_secret else ()
         return make_id(prefix, self.name, self.cause_id, what, *secret)
 
     @property
     def cause_id(self) -> str:
-        """Id of what is handled."""
+        """Id of the cause being handled."""
         cause = self.cause
         if not isinstance(cause, str):
             cause = self.cause = cause.id
@@ -271,13 +272,13 @@ class ComponentHandle:
         """Handle a signal or an order that came too late to be acted upon.
 
         Args:
-            event: What came.
-            age_seconds: How old it is by the server's clock.
+            event: The event.
+            age_seconds: Its age by the server's clock.
         """
         return None
 
     def handle_control(self, event: ControlEvent) -> Handled:
-        """Apply what an operator says about trading."""
+        """Apply a control event of an operator."""
         return None
 
     @property
@@ -288,11 +289,11 @@ class ComponentHandle:
     # Saving.
 
     def state_rows(self) -> dict[str, bytes]:
-        """Return all that this component must remember, as small rows of JSON.
+        """Return the complete state of this component, as small rows of JSON.
 
         Returns:
-            Rows by key; the same bytes for the same state. ``"user"`` holds what
-            ``get_state`` returned.
+            Rows by key; the same bytes for the same state. ``"user"`` holds the result of
+            ``get_state``.
 
         Raises:
             ComponentError: The state of the class cannot be saved, or it has no ``set_state``.
@@ -302,7 +303,7 @@ class ComponentHandle:
         if state is not None:
             rows["user"] = state
         if self._nameless_causes:
-            # Ids of what is sent follow from it, so a repeated count would repeat an id.
+            # Ids of sent events follow from the count, so a repeated count would repeat an id.
             rows["nameless"] = write_json(self._nameless_causes)
         if self.saved_parts:
             rows |= self.saved_parts.rows()
@@ -317,7 +318,7 @@ class ComponentHandle:
         return self._given.changes("", self.state_rows())
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Restore what `state_rows` returned, on a component that has handled nothing.
+        """Restore the rows of `state_rows`, on a component that has handled nothing.
 
         Raises:
             ComponentError: A row has no place in this component, or cannot be read.
@@ -329,14 +330,14 @@ class ComponentHandle:
             if self.state_refused:
                 raise StateError(self.state_refused)
             self.saved_parts.restore(parts)
-            # Last, so that it may look at what its base class has.
+            # Last, so that it may use the state of its base class.
             if "user" in rows and self.user_state is not None:
                 self.user_state.restore(rows["user"])
         except StateError as error:
             self.state_refused = str(error)
             self.saved_parts.forget()
         present = {key for key in self.changed_rows() if key.partition("/")[0] == SAVED}
-        # What is stored and not there is deleted with the next change, the other way is written.
+        # The next change deletes stored rows that are missing here, and writes those missing there.
         stale = {*parts, "user"} & rows.keys() if self.state_refused else parts.keys() - present
         self._given.expect_change("", stale | (present - parts.keys()))
 
@@ -351,9 +352,9 @@ class ComponentHandle:
             )
 
     def take_log(self) -> list[LogRow]:
-        """Return what came to an end since the last call, for a table that only grows.
+        """Return entries completed since the last call, for an append-only table.
 
-        The first call returns all that there is. Handles of each role say which kinds they have.
+        The first call returns all entries. The handle of each role documents its kinds.
         """
         return []
 
@@ -371,7 +372,7 @@ class ComponentHandle:
 
 
 def event_of(sent: Sent) -> Event:
-    """Return the event that was sent, or that stands for what was."""
+    """Return the sent event, made from the value in its place if necessary."""
     if isinstance(sent, LazyExecution):
         return sent.event
     return sent.to_event() if isinstance(sent, Order) else sent

@@ -28,7 +28,7 @@ def handle_of(component: Executor) -> ExecutorHandle: ...
 @overload
 def handle_of(component: Component) -> ComponentHandle: ...
 def handle_of(component: Component) -> ComponentHandle:
-    """Return what the runtime holds of a component; for runners, and tests of them."""
+    """Return the handle of a component; for runners, and tests of them."""
     return component._handle  # noqa: SLF001 - the one way from a component to its handle
 
 

@@ -12,7 +12,7 @@ __all__ = ["check_warm_up", "histories_of"]
 
 
 def histories_of(warm_up: Ingestor | Sequence[Ingestor] | None) -> tuple[Ingestor, ...]:
-    """Return the ingestors that an app was given to warm up from.
+    """Return the ingestors of an app's warm-up.
 
     Raises:
         ConfigError: One is no ingestor of history.
@@ -40,7 +40,7 @@ def histories_of(warm_up: Ingestor | Sequence[Ingestor] | None) -> tuple[Ingesto
 
 
 def check_warm_up(histories: Sequence[Ingestor], *, historical: bool, has_strategies: bool) -> None:
-    """Make sure that an app has a use for its warm-up.
+    """Check that an app has a use for its warm-up.
 
     Raises:
         ConfigError: It replays history, or has no strategies.

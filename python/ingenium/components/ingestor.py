@@ -24,14 +24,14 @@ _NO_DATA = "{} has no data: override read() for history or ingest() for live"
 
 @dataclass(frozen=True, slots=True)
 class DataNote:
-    """Something that reading did to the data, or took for granted: rows skipped, prices clipped.
+    """A change or an assumption made while reading data: rows skipped, prices clipped.
 
     Attributes:
         source: Name of the file, without its folder.
-        kind: ``"skipped"`` rows, ``"clipped"`` values, what was ``"guessed"`` about the source, or
-            ``"unread"`` for a file of a folder that was passed over.
-        count: How many rows or values; 1 for what concerns the whole file.
-        text: What was done and why, with the first case: ``"line 17: close 'nan' is no number"``.
+        kind: ``"skipped"`` rows, ``"clipped"`` values, a ``"guessed"`` property of the source, or
+            ``"unread"`` for a skipped file of a folder.
+        count: Number of rows or values; 1 for a note on the whole file.
+        text: Action and reason, with the first case: ``"line 17: close 'nan' is no number"``.
     """
 
     source: str
@@ -41,7 +41,7 @@ class DataNote:
 
 
 class IngestorHandle(ComponentHandle):
-    """What the runtime holds of an ingestor.
+    """Handle of an ingestor.
 
     Args:
         name: Name of the ingestor.
@@ -57,7 +57,7 @@ class IngestorHandle(ComponentHandle):
         run."""
 
     def identify(self, event: DataEvent) -> None:
-        """Fill the empty id of an event from what it says: source, symbol, time and length.
+        """Fill the empty id of an event from its content: source, symbol, time and length.
 
         So a bar that is read again, in another run or from another start, has the same id.
         """
@@ -83,8 +83,8 @@ class Ingestor(Component):
     Override one of three methods. `read` is for history: it yields events in the order of their
     time and ends; an app whose ingestors all read history runs in lockstep, so that its
     result does not depend on the speed of its parts. `read_bars` is the same for history that is
-    all bars: a backtest makes no event of a bar until somebody asks for it, so it is faster.
-    `ingest` is for live data: it runs until it is canceled, and calls `send_data` when something
+    all bars: a backtest makes the event of a bar only when it is used, so it is faster.
+    `ingest` is for live data: it runs until it is canceled, and calls `send_data` when data
     arrives. When it returns or raises, it is called again after a pause, or its app ends: see
     ``on_end`` of `App`.
     """
@@ -92,7 +92,7 @@ class Ingestor(Component):
     _handle: IngestorHandle
 
     zone: tzinfo = UTC
-    """Zone of the market's days: a backtest puts shorter bars together by days of this zone."""
+    """Time zone of the market's days, by which a backtest aggregates shorter bars."""
 
     def _make_handle(self) -> IngestorHandle:
         own = overrides_of(self, Ingestor)
@@ -104,8 +104,8 @@ class Ingestor(Component):
     def read(self) -> Iterator[DataEvent] | AsyncIterator[DataEvent]:
         """Yield the events of history in the order of the time at which each was known.
 
-        ``timestamp`` of each must say that time; `Bar.make` and `CsvIngestor` write it so. The
-        runtime fills the ids.
+        ``timestamp`` of each must be that time; `Bar.make` and `CsvIngestor` set it so. The runtime
+        fills the ids.
 
         Raises:
             DataFileError: Depends on the ingestor: a source that cannot be read.
@@ -124,9 +124,9 @@ class Ingestor(Component):
         return None
 
     async def ingest(self) -> None:
-        """Run until canceled, calling `send_data` for what arrives.
+        """Run until canceled, calling `send_data` for arriving data.
 
-        It may be called again after it has returned or raised, such as when a connection is lost.
+        May be called again after it has returned or raised, such as when a connection is lost.
         """
         raise ComponentError(_NO_DATA.format(type(self).__name__))
 
@@ -139,7 +139,7 @@ class Ingestor(Component):
         return ()
 
     def notes(self) -> Sequence[DataNote]:
-        """Return what the last reading skipped, clipped or guessed; none by default."""
+        """Return notes on rows skipped, clipped or guessed in the last reading; none by default."""
         return ()
 
     def send_data(self, event: DataEvent) -> DataEvent:
@@ -163,7 +163,7 @@ def collect_notes(components: Iterable[object]) -> tuple[DataNote, ...]:
     """Return the notes of the ingestors among some components, in their order."""
     notes: list[DataNote] = []
     for component in components:
-        # An ingestor may have an attribute of that name that is something else.
+        # An ingestor may have an unrelated attribute of that name.
         own: object = getattr(component, "notes", None)
         if isinstance(component, Ingestor) and callable(own):
             notes += (note for note in own() if isinstance(note, DataNote))

@@ -1,4 +1,4 @@
-"""Runs what an ingestor of live data does, again and again if its app wants that."""
+"""Runs an ingestor of live data, and restarts it if its app is set to do so."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ingenium.errors import ComponentError, FeedError
 __all__ = ["FEED_RESTARTS", "LiveFeed", "OnEnd"]
 
 OnEnd = Literal["restart", "stop"]
-"""What follows when `Ingestor.ingest` has ended."""
+"""The action when `Ingestor.ingest` has ended."""
 
 FEED_RESTARTS = RestartPolicy(healthy_seconds=10.0)
 """When an ingestor is started again. One that ran for ten seconds has had a connection."""
@@ -26,15 +26,15 @@ FEED_RESTARTS = RestartPolicy(healthy_seconds=10.0)
 class LiveFeed:
     """Calls `Ingestor.ingest`, and calls it again when it has ended.
 
-    One that failed before it sent anything is given up after five times: its file, address or
-    password is wrong, or its code is. One that has sent data may have lost its source for a while,
-    and is started again without an end.
+    An ingestor that failed five times before it sent any data is not restarted: its file, address
+    or password is wrong, or its code is. One that has sent data may have lost its source for a
+    while, and is restarted without a limit.
 
     Args:
-        ingestor: Whose.
-        bus: Takes the incidents.
-        has_sent: Says whether it has sent any data.
-        on_end: What follows when it has ended.
+        ingestor: The ingestor.
+        bus: Receives the incidents.
+        has_sent: Returns whether it has sent any data.
+        on_end: The action when it has ended.
         policy: When to start it again.
         pause: Waits for some seconds.
     """
@@ -55,7 +55,7 @@ class LiveFeed:
         self._policy = policy
         self._pause = pause
         self.problem = ""
-        """Why no data comes now, in words; empty while it runs."""
+        """Why no data arrives now, in words; empty while it runs."""
 
     async def run(self) -> None:
         """Run until `ingest` has returned and the app stops with it, or until canceled.
@@ -93,7 +93,7 @@ class LiveFeed:
             self.problem = ""
 
     async def _ingest(self) -> Exception | None:
-        """Run it once; return what it raised."""
+        """Run `ingest` once; return the error it raised."""
         task = asyncio.create_task(self._call())
         try:
             await asyncio.wait({task})

@@ -1,4 +1,4 @@
-"""Middleware: what stands between the runtime and the handlers of components."""
+"""Middleware: hooks around the handlers of components."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Handling", "HandlingKind", "Middleware", "Outcome", "RunnerKind"]
 
 
 class RunnerKind(StrEnum):
-    """What runs a component."""
+    """The kinds of runners of a component."""
 
     BACKTEST = "backtest"
     """In one process, on simulated time."""
@@ -29,11 +29,11 @@ class RunnerKind(StrEnum):
     DURABLE = "durable"
     """Over streams: at least once, with effects written once."""
     WARM_UP = "warm-up"
-    """With history, before a live run; what is sent is dropped."""
+    """With history, before a live run; sent events are dropped."""
 
 
 class HandlingKind(StrEnum):
-    """What a component is called for."""
+    """The reasons for which a component is called."""
 
     EVENT = "event"
     START = "start"
@@ -45,7 +45,7 @@ class HandlingKind(StrEnum):
     INSTANT_END = "instant-end"
     """All market data of an instant has been handled."""
     EXTERNAL = "external"
-    """A change that comes from outside of the bus, such as a broker's answer."""
+    """A change from outside of the bus, such as a broker's answer."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,16 +53,16 @@ class Handling:
     """One call of a component.
 
     Attributes:
-        component: What is called.
-        item: The event; in a backtest and a warm-up the trading value that stands for it, a `Bar`,
-            an `Order` or a `LazyExecution`. ``None`` where no event is handled.
-        kind: What it is called for.
-        runner: What runs it.
+        component: The called component.
+        item: The event; in a backtest and a warm-up the trading value in its place, a `Bar`, an
+            `Order` or a `LazyExecution`. ``None`` where no event is handled.
+        kind: The reason of the call.
+        runner: The kind of its runner.
         time: The present time of the component, UTC: simulated in a backtest or replay.
-        cause: The id that ids of what is sent follow from, where that is not the event's own.
+        cause: The id from which ids of sent events follow, where that is not the event's own.
         subject: The subject of the message; empty where there is none.
         headers: The headers of the message.
-        notes: For a middleware to keep what it needs in `Middleware.after`.
+        notes: Storage of a middleware for use in `Middleware.after`.
     """
 
     component: Component
@@ -86,14 +86,14 @@ class Handling:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one call of a component.
+    """The outcome of one call of a component.
 
     Attributes:
-        sent: What the component has sent, in order: events, or trading values that stand for them.
-            Empty when it failed, since what a failed handler has sent is dropped.
-        error: What the handler has raised. `EventRefusedError` when a middleware refused;
-            `DecodeError` for an execution that could not be booked. ``None`` when all went well.
-        seconds: How long the handler took, with what it awaited; 0 when it was not called.
+        sent: Sent events in order, or trading values in their place. Empty when the handler failed,
+            since events sent by a failed handler are dropped.
+        error: The error that the handler raised. `EventRefusedError` when a middleware refused;
+            `DecodeError` for an execution that could not be booked. ``None`` on success.
+        seconds: Duration of the handler, with its awaits; 0 when it was not called.
     """
 
     sent: tuple[Sent, ...] = ()
@@ -102,7 +102,7 @@ class Outcome:
 
     @property
     def events(self) -> list[Event]:
-        """What was sent, as events."""
+        """The sent events, made from trading values where necessary."""
         return [event_of(each) for each in self.sent]
 
     @property
@@ -112,34 +112,34 @@ class Outcome:
 
 
 class Middleware:
-    """Stands between the runtime and the handlers of all components of an app.
+    """Hooks around the handlers of all components of an app.
 
     Override `before`, `after` or both, and pass it as ``App(middleware=[...])``. It is called
-    around each call of a component, in a backtest, a replay, live and durable running. Of several,
+    around each call of a component, in a backtest, a replay, and live and durable runs. Of several,
     `before` runs in the order of the list and `after` in the reverse order. Both are plain
     functions that must not wait, and run in the context (`contextvars`) of the handler.
 
-    With a middleware a backtest takes no shortcuts, since each bar has to pass it; without one,
-    nothing is spent on it.
+    With a middleware a backtest takes no shortcuts, since each bar has to pass it; without one
+    there is no cost.
 
-    What is not promised: `ingest` and `read` of an ingestor do not pass here, nor does what a
-    component sends outside of a handler, such as from a timer of its own.
+    Not covered: `ingest` and `read` of an ingestor, and events that a component sends outside of a
+    handler, such as from a timer of its own.
     """
 
     def before(self, handling: Handling) -> None:
-        """See what is about to be handled.
+        """Observe or refuse a call before it is made.
 
         Raises:
-            EventRefusedError: It must not be handled. `after` of this middleware and of those
-                before it is called; the component and the ones behind it see nothing. Live, it
-                becomes an incident and a dead letter, in a replay a dead letter, in a backtest a
-                problem of the result. A component whose start is refused does not start.
+            EventRefusedError: The event must not be handled. `after` of this middleware and of
+                those before it is called; the component and the middleware behind it are not. Live,
+                the event becomes an incident and a dead letter, in a replay a dead letter, in a
+                backtest a problem of the result. A component whose start is refused does not start.
         """
 
     def after(self, handling: Handling, outcome: Outcome) -> None:
-        """See what came of it. An exception is logged once of its kind, and changes nothing.
+        """Observe the outcome. An exception is logged once per kind, and has no effect.
 
         Args:
-            handling: The object that `before` was given.
-            outcome: What was sent or raised, and how long it took.
+            handling: The object passed to `before`.
+            outcome: Sent events or the error, and the duration.
         """

@@ -1,4 +1,4 @@
-"""What orders said that came before: tells one that comes again from another under its id."""
+"""Contents of earlier orders, to distinguish a repeated order from another one under its id."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ __all__ = ["CONTENT", "KEPT", "OrderContents", "content_of"]
 CONTENT = "content"
 """Kind of the rows in a log."""
 KEPT = 10_000
-"""How many of the newest are remembered."""
+"""Number of the newest orders that are kept."""
 
 _NO_CONTENT = {"Id", "Timestamp"}
 
 
 class OrderContents:
-    """The contents of orders by id: those of the newest."""
+    """The contents of the newest orders, by id."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
-        # Over a plain bus nobody saves them.
+        # Over a plain bus they are not saved.
         self._new: deque[LogRow] = deque(maxlen=KEPT)
 
     def note(self, event: OrderEvent | ReplaceEvent) -> str:
-        """Take note of an order, or compare it with the one of that id.
+        """Record an order, or compare it with the one of that id.
 
         Returns:
-            What the one of that id said, when this one says something else; empty otherwise.
+            The content of the known order, when this one differs; empty otherwise.
         """
         said = content_of(event)
         known = self._known.get(event.id)
@@ -43,17 +43,17 @@ class OrderContents:
         return "" if known in {None, said} else known or ""
 
     def __contains__(self, order_id: str) -> bool:
-        """Whether what an order of that id said is known."""
+        """Whether the content of an order of that id is known."""
         return order_id in self._known
 
     def take_log(self) -> list[LogRow]:
-        """Return what was noted since the last call."""
+        """Return the contents recorded since the last call."""
         new = list(self._new)
         self._new.clear()
         return new
 
     def restore_log(self, rows: Iterable[LogRow]) -> list[LogRow]:
-        """Take back rows of `take_log`; returns those of other kinds."""
+        """Restore rows of `take_log`; return those of other kinds."""
         others: list[LogRow] = []
         for row in rows:
             kind, order_id, data = row
@@ -70,9 +70,9 @@ class OrderContents:
 
 
 def content_of(event: OrderEvent | ReplaceEvent) -> str:
-    """Return what an order asks for, in words, the same for equal orders however they are written.
+    """Return the content of an order as text, the same for equal orders however written.
 
-    Its id and its time are no part of it.
+    Id and time are not included.
     """
     fields: dict[str, object] = msgspec.json.decode(encode(event))
     words = {name: _word(each) for name, each in fields.items() if name not in _NO_CONTENT}
@@ -87,5 +87,5 @@ def _word(value: object) -> str:
         number = Decimal(text)
     except InvalidOperation:
         return text
-    # "1.0" asks for the same as "1".
+    # "1.0" equals "1".
     return f"{number.normalize():f}" if number.is_finite() and abs(number.adjusted()) < 40 else text

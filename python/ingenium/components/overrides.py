@@ -13,12 +13,12 @@ _tables: WeakKeyDictionary[type, dict[type, frozenset[str]]] = WeakKeyDictionary
 def overrides_of(component: object, base: type) -> frozenset[str]:
     """Return the methods of a base class that a component replaces, by its class or by itself.
 
-    The one place that decides this: a shortcut that leaves a method out asks here whether the
-    method is still that of the base class. A class is looked at once.
+    The only place that decides this: a shortcut that skips a method checks here whether the method
+    is still that of the base class. Each class is inspected once.
 
     Args:
         component: An object, or its class.
-        base: The class whose methods count; one that ``component`` is of.
+        base: The class whose methods count, a base of ``component``.
 
     Returns:
         Names of methods, private ones included; empty where everything is inherited from ``base``.
@@ -43,5 +43,5 @@ def _of_class(cls: type, base: type) -> frozenset[str]:
 
 
 def _definer(cls: type, name: str) -> type | None:
-    """Return the class whose definition of a name a class uses."""
+    """Return the class that defines a name for a class."""
     return next((each for each in cls.__mro__ if name in vars(each)), None)

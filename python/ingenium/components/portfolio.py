@@ -42,13 +42,13 @@ class Portfolio(StatefulComponent):
 
     Override `on_signal`; it reads `position`, `pending`, `price` and `account`, and calls
     `send_order`. Within one instant a portfolio sees the market data first, then the executions,
-    then the signals: what was filled is booked before anything is decided.
+    then the signals: fills are booked before any decision.
 
     An execution that cannot be booked never stops a portfolio: it is logged and kept in
     `problems`.
 
     Args:
-        cash: What the account starts with.
+        cash: Initial cash of the account.
         name: See `Component`.
 
     Raises:
@@ -68,7 +68,7 @@ class Portfolio(StatefulComponent):
         self.account: Account = self._handle.books.account
         """Cash, positions and trades, booked from the executions."""
         self.problems: deque[str] = self._handle.problems
-        """What could not be booked or acted upon, one line each; the last 1,000."""
+        """Events that could not be booked or acted upon, one line each; the last 1,000."""
 
     def _make_handle(self) -> PortfolioHandle:
         own = overrides_of(self, Portfolio)
@@ -99,11 +99,11 @@ class Portfolio(StatefulComponent):
         return None
 
     def on_denied(self, event: DenialEvent) -> Handled:
-        """Handle that an order was not sent; called when the handler that sent it is done."""
+        """Handle a denial: an order was not sent; called after the handler that sent it."""
         return None
 
     def on_trading_state(self, state: TradingState) -> Handled:
-        """Handle that trading has become active, reducing or halted."""
+        """Handle a change of the trading state to active, reducing or halted."""
         return None
 
     def report_problem(self, text: str) -> None:
@@ -112,7 +112,7 @@ class Portfolio(StatefulComponent):
 
     @property
     def orders(self) -> Mapping[str, WorkingOrder]:
-        """The orders that are still working, by id; without the protective ones of brackets."""
+        """The working orders, by id; without the protective ones of brackets."""
         return self._handle.books.orders.working
 
     def position(self, symbol: str) -> Position:
@@ -120,7 +120,7 @@ class Portfolio(StatefulComponent):
         return self.account.position(symbol)
 
     def pending(self, symbol: str) -> Decimal:
-        """Return what the working orders would still add to the position, negative for sells."""
+        """Return the quantity that working orders would still add, negative for sells."""
         return self._handle.books.orders.working.pending(symbol)
 
     def price(self, symbol: str) -> Decimal | None:
@@ -149,8 +149,8 @@ class Portfolio(StatefulComponent):
         Args:
             symbol: Name of the instrument.
             side: ``Side.BUY`` or ``SELL``.
-            quantity: How much, positive, in shares or units.
-            type: Market unless said otherwise.
+            quantity: Quantity, positive, in shares or units.
+            type: Order type; market when left out.
             limit_price: Worst price accepted; for limit and stop-limit orders.
             stop_price: Price that triggers; for stop and stop-limit orders.
             trail_price: Distance of a trailing stop in currency.
@@ -162,14 +162,14 @@ class Portfolio(StatefulComponent):
             extended_hours: Whether it may trade outside regular hours.
 
         Returns:
-            The order that goes out, with its id; a gate's `on_denied` tells of one that does not.
-            While trading only reduces, a gate cuts it to what closes.
+            The order to be sent, with its id; for a denied one the risk gate calls `on_denied`.
+            While trading is reducing, the gate cuts it to the closing quantity.
 
         Raises:
-            InvalidOrderError: The order makes no sense; nothing is sent.
+            InvalidOrderError: The order is invalid; nothing is sent.
             SubjectError: The symbol cannot be part of a subject; nothing is sent.
         """
-        data_subject(symbol)  # checks it, and remembers that it did
+        data_subject(symbol)  # checks it, and records that
         order = Order(
             symbol=symbol,
             side=token(Side, "side", side),
@@ -201,14 +201,14 @@ class Portfolio(StatefulComponent):
         return order
 
     def cancel_order(self, order_id: str) -> CancelEvent | None:
-        """Ask to cancel an order; whether that comes in time, an execution says.
+        """Request to cancel an order; an execution reports whether that was in time.
 
         Args:
             order_id: Its id; that of a bracket's protective order, too
                 (`Order.protective_orders`).
 
         Returns:
-            The event that goes out; ``None`` when the order has ended already.
+            The event to be sent; ``None`` when the order has ended already.
 
         Raises:
             InvalidOrderError: This portfolio has sent no such order.
@@ -233,12 +233,12 @@ class Portfolio(StatefulComponent):
         trail_percent: Number | None = None,
         time_in_force: TimeInForce | str | None = None,
     ) -> Order:
-        """Ask to put another order in the place of one that works; what is left out stays.
+        """Request to replace a working order; parameters left out stay unchanged.
 
         Args:
             order_id: Id of the order to replace; of a bracket's protective order only the prices
                 may change.
-            quantity: How much in all, what has been filled already included.
+            quantity: Total quantity, including the already filled quantity.
             limit_price: Worst price accepted.
             stop_price: Price that triggers.
             trail_price: Distance of a trailing stop in currency.
@@ -246,12 +246,12 @@ class Portfolio(StatefulComponent):
             time_in_force: How long the order works.
 
         Returns:
-            The order that is to take its place, with an id of its own. It works once an execution
-            says so; when that says ``rejected``, or a gate stops it, the old one works on.
+            The replacement, with an id of its own. It works once an execution confirms it; when
+            that is ``rejected``, or a gate stops it, the old one keeps working.
 
         Raises:
-            InvalidOrderError: The order has ended or is not of this portfolio, or the new one
-                makes no sense; nothing is sent.
+            InvalidOrderError: The order has ended or is not of this portfolio, or the new one is
+                invalid; nothing is sent.
         """
         old = self._handle.books.orders.active(order_id)
         if old is None:

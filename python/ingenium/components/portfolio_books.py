@@ -21,15 +21,15 @@ __all__ = ["LOG_KEPT", "PortfolioBooks"]
 _REMEMBERED_CANCELS = 1_000
 
 LOG_KEPT = {"ended": REMEMBERED, "cancel": _REMEMBERED_CANCELS, "trade": 0, "priced": 0}
-"""How many of the last rows of each kind of the log are needed to resume.
+"""Number of last rows of each kind of the log that are needed to resume.
 
-Of kind ``trade`` none: those that are left out are counted in ``account.trades_before``. Those of
-kind ``priced`` are for who books the same executions again.
+Of kind ``trade`` none: omitted ones are counted in ``account.trades_before``. Those of kind
+``priced`` are for booking the same executions again.
 """
 
 
 class _Priced(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """At which price an execution was booked that states none, behind how many others."""
+    """The price of an execution that states none, and the number of executions before it."""
 
     price: Decimal
     bookings: int
@@ -40,20 +40,17 @@ class PortfolioBooks:
 
     Their rows:
 
-    - ``account``: cash, commissions, what was earned, and counts.
-    - ``holding/<symbol>``: one for each symbol that was ever traded.
-    - ``orders``, ``order/<id>``: the working orders, with what is filled and their place.
-    - ``leg/<id>``, ``asked/<id>``: protective orders, and those that are to replace others.
+    - ``account``: cash, commissions, realized P&L, and counts.
     - ``heir/<id>``: which order works in the place of one that was replaced.
 
     Their log has the kinds ``trade``, ``ended`` (an order), ``cancel`` (a request) and ``priced``
     (an execution without a price, and the one at which it was booked).
 
-    Not saved are last prices, which come with the next bars, and the ids of the executions that
-    were booked: a runner does not hand in an event twice.
+    Not saved are last prices, which come with the next bars, and the ids of booked executions: a
+    runner does not pass an event twice.
 
     Args:
-        cash: What the account starts with.
+        cash: Initial cash of the account.
     """
 
     def __init__(self, cash: Number) -> None:
@@ -61,11 +58,11 @@ class PortfolioBooks:
         """Cash, positions and trades, booked from the executions."""
         self.orders = OrderTracker()
         """The orders that work, and those that have ended."""
-        # Requests to cancel, so that the report that one was too late is known for what it is.
+        # Requests to cancel, so that the report of a late one is recognized.
         self.cancels: deque[str] = deque(maxlen=_REMEMBERED_CANCELS)
         """Ids of the last requests to cancel an order."""
         self._unsaved_cancels: list[str] | None = None
-        # Prices of executions that state none: those that are to be taken, and those that were.
+        # Prices of executions that state none: those to be used, and those that were.
         self._prices: dict[str, _Priced] | None = None
         self._unsaved_prices: list[LogRow] = []
         self.saved = Books(self.account, self.orders)
@@ -101,16 +98,16 @@ class PortfolioBooks:
         self._unsaved_cancels = []
 
     def withdraw(self, sent: Iterable[Event]) -> None:
-        """Forget the orders among events that do not go out."""
+        """Drop the orders among events that are not sent."""
         for event in sent:
             if isinstance(event, OrderEvent | ReplaceEvent):
                 self.orders.withdraw(event.id)
 
     def recall(self, event: OrderEvent | ReplaceEvent | CancelEvent) -> None:
-        """Follow what this portfolio has sent in an earlier life, in the order of sending.
+        """Apply an event that this portfolio has sent in an earlier life; in the order of sending.
 
         Raises:
-            InvalidOrderError: It is no order that could have been sent.
+            InvalidOrderError: Such an order could not have been sent.
         """
         if isinstance(event, CancelEvent):
             self.note_cancel(event.id)
@@ -126,11 +123,11 @@ class PortfolioBooks:
         """Book executions that state no price as another life of this portfolio did, or not at all.
 
         Args:
-            rows: Those of kind ``priced`` of its log; ``None`` to take the nearest known price from
+            rows: Rows of kind ``priced`` of its log; ``None`` to use the nearest known price from
                 now on.
 
         Raises:
-            ComponentError: One cannot be read.
+            ComponentError: A row cannot be read.
         """
         self._prices = None
         if rows is not None:
@@ -144,18 +141,18 @@ class PortfolioBooks:
     def known_price(self, execution: str) -> Decimal | None:
         """Return the price at which an execution was booked at this point of the books."""
         known = None if self._prices is None else self._prices.get(execution)
-        # One that came twice, and could be booked the second time only, is known by that.
+        # Identifies an execution that came twice and could be booked the second time only.
         if known is None or known.bookings != self.account.bookings:
             return None
         return known.price
 
     def note_price(self, execution: str, price: Decimal) -> None:
-        """Remember the price at which an execution that states none is booked."""
+        """Record the price at which an execution that states none is booked."""
         row = write_row(_Priced(price, self.account.bookings))
         self._unsaved_prices.append(("priced", execution, row))
 
     def note_cancel(self, request_id: str) -> None:
-        """Remember a request to cancel an order."""
+        """Record a request to cancel an order."""
         self.cancels.append(request_id)
         if self._unsaved_cancels is not None:
             self._unsaved_cancels.append(request_id)

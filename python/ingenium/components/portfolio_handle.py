@@ -1,4 +1,4 @@
-"""What the runtime holds of a portfolio: its books, its execution booker and its risk gate."""
+"""Handle of a portfolio: its books, its execution booker and its risk gate."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _REMEMBERED_PROBLEMS = 1_000
 
 
 class PortfolioHandlers(DenialHandlers, Protocol):
-    """What a portfolio does with events."""
+    """The event handlers of a portfolio."""
 
     @property
     def name(self) -> str:
@@ -66,19 +66,19 @@ class PortfolioHandlers(DenialHandlers, Protocol):
         ...
 
     def report_problem(self, text: str) -> None:
-        """Tell people about something that is wrong."""
+        """Report a problem to an operator."""
         ...
 
 
 class PortfolioHandle(ComponentHandle):
-    """What the runtime holds of a portfolio.
+    """Handle of a portfolio.
 
     Its rows, beside those of every component, are those of `PortfolioBooks`, and ``gate``: the
     state of its risk gate.
 
     Args:
         portfolio: The portfolio.
-        cash: What the account starts with.
+        cash: Initial cash of the account.
         own_data: Whether its class overrides ``on_data``.
         own_bars: Whether its class overrides ``on_bar``.
         own_executions: Whether its class overrides ``on_execution``.
@@ -113,7 +113,7 @@ class PortfolioHandle(ComponentHandle):
         self.booker = ExecutionBooker(self, self.books, self.risk, report)
         """Takes executions into the books."""
         self.problems: deque[str] = deque(maxlen=_REMEMBERED_PROBLEMS)
-        """What could not be booked or acted upon, one line each; the last 1,000."""
+        """Events that could not be booked or acted upon, one line each; the last 1,000."""
         self._tally = Tally()
         self._sources: list[Callable[[int], list[str]]] = []
 
@@ -129,14 +129,14 @@ class PortfolioHandle(ComponentHandle):
         _log.warning("%s: %s", self.name, text)
 
     def add_complaints(self, source: Callable[[int], list[str]]) -> None:
-        """Put the lines of a source, which is given how many are wanted, before `complaints`."""
+        """Add a source of lines before `complaints`, called with the maximum number of lines."""
         self._sources.append(source)
 
     def complaints(self, most: int) -> list[str]:
-        """Return what is in `problems` and was there, put together, as lines for a result.
+        """Return all problems so far, grouped by kind, as lines for a result.
 
         Args:
-            most: How many kinds of them.
+            most: The maximum number of kinds.
         """
         own = [line for source in self._sources for line in source(most)]
         return own + self._tally.lines(most)
@@ -156,7 +156,7 @@ class PortfolioHandle(ComponentHandle):
         return self._portfolio.on_data(event) if self._reads_data else None
 
     def observe(self, bar: Bar) -> bool:
-        """Book a bar's price; return whether `handle_bar` has more to do with it."""
+        """Book a bar's price; return whether `handle_bar` has to be called."""
         if self._reads_data or bar.close >= LARGEST_PRICE:
             return True
         if self.risk.gate is not None and self.risk.gate.watches_data:
@@ -184,10 +184,10 @@ class PortfolioHandle(ComponentHandle):
         return self._portfolio.on_signal(event)
 
     def handle_execution(self, event: ExecutionEvent) -> Handled:
-        """Book the fill and follow the order, then call `on_execution`.
+        """Book the fill and update the order, then call `on_execution`.
 
-        One of the last 100,000 that comes again, by its id, is skipped. A runner on a stream knows
-        all that were ever handled, from the portfolio's file.
+        A repeat of one of the last 100,000 ids is skipped. A runner on a stream knows all handled
+        ids, from the portfolio's file.
         """
         return self._portfolio.on_execution(event) if self.booker.book(event) else None
 
@@ -198,7 +198,7 @@ class PortfolioHandle(ComponentHandle):
         return self.handle_execution(sent.event)
 
     def handle_control(self, event: ControlEvent) -> None:
-        """Apply what an operator or another component says about trading."""
+        """Apply a control event of an operator or another component."""
         self.risk.handle_control(event)
 
     def handle_late(self, event: Event, age_seconds: float) -> Handled:
@@ -213,7 +213,7 @@ class PortfolioHandle(ComponentHandle):
         return None
 
     def _would_close(self, event: SignalEvent) -> str:
-        """Say which position a signal is against; empty for none."""
+        """Describe the position that a signal is against; empty for none."""
         held = self.books.account.position(event.symbol).quantity
         if not held or event.signal == (Signal.LONG if held > 0 else Signal.SHORT):
             return ""
@@ -225,11 +225,11 @@ class PortfolioHandle(ComponentHandle):
         return self.booker.take_refusal()
 
     def hand_over(self) -> None:
-        """Hand over orders as they are, unless a gate wants their events."""
+        """Hand over orders without events, unless a gate needs their events."""
         self.hands_over = self.risk.gate is None
 
     def withdraw(self) -> None:
-        """Drop what was sent and not yet taken, and what follows from it."""
+        """Drop events sent and not yet taken, and their effects."""
         self.risk.retract()
         self.books.withdraw(self.take())
 
@@ -242,18 +242,18 @@ class PortfolioHandle(ComponentHandle):
         return rows
 
     def state_rows(self) -> dict[str, bytes]:
-        """Return all that this portfolio must remember; see the class for the keys."""
+        """Return the complete state of this portfolio; see the class for the keys."""
         return self._component_rows() | self.books.saved.rows()
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Return the rows that have changed since the last call; all of them the first time.
 
-        It costs as much as the symbols and orders that were touched since.
+        The cost depends on the symbols and orders that were touched since.
         """
         return self._given.changes("", self._component_rows()) | self.books.saved.changes()
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:
-        """Restore what `state_rows` returned, on a portfolio that has handled nothing.
+        """Restore the rows of `state_rows`, on a portfolio that has handled nothing.
 
         Raises:
             ComponentError: A row has no place in this portfolio, or cannot be read; or it is not

@@ -22,10 +22,10 @@ __all__ = ["DenialHandlers", "PortfolioRisk"]
 
 
 class DenialHandlers(RiskHandlers, Protocol):
-    """What a portfolio does with what its risk gate decides."""
+    """Handlers of a portfolio for decisions of its risk gate."""
 
     def on_denied(self, event: DenialEvent) -> Handled:
-        """Handle that an order was not sent."""
+        """Handle a denial: an order was not sent."""
         ...
 
 
@@ -33,10 +33,10 @@ class PortfolioRisk(RiskControl):
     """The risk gate of a portfolio.
 
     Args:
-        handle: Of the portfolio.
+        handle: Handle of the portfolio.
         books: Its account and orders.
-        report_problem: Tells people about something that is wrong.
-        handlers: Of the portfolio.
+        report_problem: Reports a problem to an operator.
+        handlers: Handlers of the portfolio.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class PortfolioRisk(RiskControl):
             self._books.note_cancel(identifier)
 
     def cut(self, order: Order) -> Order:
-        """Cut a reversal to a close while trading only reduces, and say so."""
+        """Cut a reversal to a close while trading is reducing, and report that."""
         gate = self.gate
         if gate is None:
             return order
@@ -79,17 +79,17 @@ class PortfolioRisk(RiskControl):
             f"{self._view().position(order.symbol):f}"
         )
         if self.is_simulated:
-            self._report_problem(text)  # no event says so, and the result is to
+            self._report_problem(text)  # no event reports it, and the result has to
         else:
             self.report_denial(DenialReason.REDUCING, text)
         return part
 
     def denied(self, order: Order, old_id: str = "") -> Order | None:
-        """Hold an order against the gate, and say so on the bus if it is denied.
+        """Check an order against the gate, and publish a denial if it is denied.
 
         Args:
-            order: The order, or what is to take the place of an old one.
-            old_id: Id of that.
+            order: The order, or the replacement of an old one.
+            old_id: Id of the old one.
 
         Returns:
             The order with an id, when it must not be sent; ``None`` when it may.
@@ -117,7 +117,7 @@ class PortfolioRisk(RiskControl):
         return None if denial is None else order
 
     def send_denial(self, reason: DenialReason, detail: str, symbol: str) -> DenialEvent:
-        """Say on the bus that something was denied."""
+        """Publish a denial."""
         event = DenialEvent(
             component=self._handle.name, reason=reason, detail=detail, symbol=symbol
         )
@@ -126,7 +126,7 @@ class PortfolioRisk(RiskControl):
     def inspect(
         self, event: ExecutionEvent, working: WorkingOrder | None, fill: Fill | None
     ) -> None:
-        """Halt the symbol of an execution that must not be."""
+        """Halt the symbol of an impossible execution."""
         symbol = event.symbol or ("" if working is None else working.order.symbol)
         reason = oddity(event, working, fill)
         if reason is not None and symbol:

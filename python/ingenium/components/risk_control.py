@@ -1,4 +1,4 @@
-"""Holds the orders of a component against its risk gate, and carries the state of trading."""
+"""Checks the orders of a component against its risk gate, and tracks the trading state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger("ingenium.risk")
 
 KillSwitch = Callable[[], tuple[TradingState, str] | None]
 KILL_SWITCH = "kill switch"
-"""Source of a restriction that comes from outside, such as a file."""
+"""Source of a restriction from outside, such as a file."""
 
 
 def _ignore(_event: DenialEvent) -> Handled:
@@ -31,23 +31,23 @@ def _ignore(_event: DenialEvent) -> Handled:
 
 
 class RiskHandlers(Protocol):
-    """What a component does with what its risk gate decides."""
+    """Handlers of a component for decisions of its risk gate."""
 
     def on_trading_state(self, state: TradingState) -> Handled:
-        """Handle that trading has become active, reducing or halted."""
+        """Handle a change of the trading state to active, reducing or halted."""
         ...
 
 
 class RiskControl:
-    """The risk gate of a portfolio or executor, and what follows from its decisions.
+    """The risk gate of a portfolio or executor, and the effects of its decisions.
 
-    Without a gate, none of this does anything.
+    Without a gate, no method has an effect.
 
     Args:
-        handle: Of the component: sends what is decided.
-        view: Returns the account as the gate is to see it.
-        report_problem: Tells people about something that is wrong.
-        handlers: Of the component.
+        handle: Handle of the component, which sends the decisions.
+        view: Returns the gate's view of the account.
+        report_problem: Reports a problem to an operator.
+        handlers: Handlers of the component.
     """
 
     def __init__(
@@ -58,30 +58,30 @@ class RiskControl:
         handlers: RiskHandlers,
     ) -> None:
         self.gate: RiskGate | None = None
-        """Holds orders against limits; `arm` sets it before the first event."""
+        """Checks orders against limits; `arm` sets it before the first event."""
         self.news: list[DenialEvent | TradingState] = []
-        """What handlers have still to be called for; see `share_news`."""
+        """Decisions for which handlers are still to be called; see `share_news`."""
         self.on_alarm: Callable[[str], None] | None = None
-        """Told of what a person must look at now, such as an exit that was denied; set by who runs
-        the component. Without it, that is a line of the log only."""
+        """Called with an alarm for an operator, such as a denied exit; set by the runner. Without
+        it, an alarm is a line of the log only."""
         self.alarm_log: Callable[[str], None] | None = None
-        """Takes each alarm as well, for a component that keeps them."""
+        """Also called with each alarm, for a component that keeps them."""
         self.kill_switch: KillSwitch | None = None
-        """Says how far something outside restricts trading, and why; ``None`` for not at all."""
+        """Returns how far an outside source restricts trading, and why; ``None`` for not at all."""
         self.data_age: DataAge | None = None
-        """Notices bars that are history; `arm` sets it where this component reports them."""
+        """Detects bars that are history; `arm` sets it where this component reports them."""
         self.effect_of_old_data = "orders are worked at the prices of today"
-        """What becomes of orders when the bars of a live app are history, in words."""
+        """The effect on orders when the bars of a live app are history, in words."""
         self._handle = handle
         self._view = view
         self._report_problem = report_problem
         self._handlers = handlers
         self._on_denied: Callable[[DenialEvent], Handled] = _ignore
-        # Each denial is an event, so that the log need not have a line of each.
+        # Each denial is an event, so the log need not have a line for each.
         self._denials = LogThrottle()
         self.is_simulated = False
         """Whether this is a backtest or replay, whose result counts the denials; `arm` sets it."""
-        # Not yet asked: what a life before saw may be gone.
+        # Not yet asked: a restriction seen in an earlier life may be gone.
         self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
 
     @property
@@ -90,11 +90,11 @@ class RiskControl:
         return self._handle.now
 
     def handle_control(self, event: ControlEvent) -> None:
-        """Take note of what an operator or another component says about trading."""
+        """Apply a control event of an operator or another component."""
         gate = self.gate
         if gate is None:
             return
-        # A file that is gone must not outlive the word that releases.
+        # A removed file must not outlive the event that releases.
         self.check_outside()
         before = gate.switch.state
         if not gate.switch.apply(event):
@@ -103,15 +103,15 @@ class RiskControl:
                 "an operator may: send it as person@machine"
             )
         elif gate.switch.state is TradingState.ACTIVE:
-            # An operator has looked.
+            # An operator has checked.
             gate.denied_exits.clear()
         self._compare(before)
 
     def halt(self, reason: str) -> None:
-        """Halt all trading by this component's own decision, and say so to the others.
+        """Halt all trading by this component's own decision, and publish that.
 
         Args:
-            reason: What has been seen that must not be, in words.
+            reason: The impossible state that was seen, in words.
         """
         if self.gate is not None:
             before = self.gate.switch.state
@@ -119,7 +119,7 @@ class RiskControl:
             self.announce(before)
 
     def check_outside(self) -> None:
-        """Ask `kill_switch`; called before each order, word about trading and piece of data."""
+        """Check `kill_switch`; called before each order, control event and data event."""
         ask = self.kill_switch
         if ask is not None and (found := ask()) != self._seen_outside:
             self._seen_outside = found
@@ -129,13 +129,13 @@ class RiskControl:
     def hold(
         self, source: str, reason: str | None, state: TradingState = TradingState.HALTED
     ) -> None:
-        """Restrict trading as long as something is there, such as the file of a kill switch.
+        """Restrict trading while an outside source does, such as the file of a kill switch.
 
         Args:
-            source: What it is, such as the file's name.
-            reason: Why, in words; ``None`` when it is gone. Trading stays restricted until an
-                operator says otherwise.
-            state: How far.
+            source: The source, such as the file's name.
+            reason: The reason, in words; ``None`` when it is gone. Trading stays restricted until
+                an operator releases it.
+            state: The restricted state.
         """
         if self.gate is None:
             return
@@ -144,16 +144,15 @@ class RiskControl:
         if reason is None:
             switch.let_go(source)
         else:
-            # What is seen here only is said to the others, too.
+            # A restriction seen only here is published to the others, too.
             switch.decide(state, f"{source}: {reason}", self._handle.name, self.now)
             switch.hold(source, state, reason, self.now)
         self.announce(before)
 
     async def share_news(self) -> None:
-        """Call `on_denied` and `on_trading_state` for what has happened.
+        """Call `on_denied` and `on_trading_state` for new decisions.
 
-        They are not called for a denial of what they send themselves, which could repeat without
-        end.
+        They are not called for a denial of their own events, which could repeat endlessly.
         """
         news, self.news = self.news, []
         for each in news:
@@ -166,7 +165,7 @@ class RiskControl:
         self.news = [each for each in self.news if not isinstance(each, DenialEvent)]
 
     def report_alarm(self, text: str) -> None:
-        """Tell people about something that they must look at now."""
+        """Report an alarm to an operator."""
         if self.alarm_log is not None:
             self.alarm_log(text)
         if self.on_alarm is None:
@@ -175,10 +174,10 @@ class RiskControl:
             self.on_alarm(f"{self._handle.role} {self._handle.name!r}: {text}")
 
     def _on_halt(self) -> None:
-        """Do at once what has to be done when trading is halted."""
+        """Perform the immediate actions of a halt of trading."""
 
     def retract(self) -> None:
-        """Forget what handlers have still to be called for; own decisions stay in force."""
+        """Drop decisions whose handlers are still to be called; own decisions stay in force."""
         self.news.clear()
         if self.gate is not None:
             for event in self._handle.outbox or ():
@@ -188,9 +187,9 @@ class RiskControl:
     def check(
         self, order: Order, old: Order | None = None, *, protective: bool = False
     ) -> Denial | None:
-        """Hold an order, or what is to take the place of an old one, against the gate.
+        """Check an order, or the replacement of an old one, against the gate.
 
-        To be followed by `announce`, since the gate may have decided something.
+        To be followed by `announce`, since the gate may have made a decision.
         """
         gate = self.gate
         if gate is None:
@@ -200,17 +199,17 @@ class RiskControl:
         return gate.check_replace(old, order, self._view(), self.now, protective=protective)
 
     def note_denied_exit(self, order: Order, reason: str, detail: str) -> str:
-        """Raise the alarm that an exit does not leave.
+        """Raise the alarm that an exit is not sent.
 
         Returns:
-            What was denied, and why, in words.
+            The denied exit, and the reason, in words.
         """
         text = f"{exit_note(order, self._view())}: {detail}"
         self.raise_exit_alarm(order.symbol, reason, text)
         return text
 
     def raise_exit_alarm(self, symbol: str, reason: str, text: str) -> None:
-        """Raise the alarm that an exit of a symbol does not leave."""
+        """Raise the alarm that an exit of a symbol is not sent."""
         if self.is_simulated:
             return
         if self.gate is not None:
@@ -220,14 +219,14 @@ class RiskControl:
             self.report_alarm(line)
 
     def report_denial(self, reason: DenialReason, text: str) -> None:
-        """Tell people that something was denied; of many, the first ones and how many more."""
+        """Log a denial; of many, the first ones and how many more."""
         if self.is_simulated:
             return
         for line in self._denials.note(reason.value, text, self.now):
             self._report_problem(line)
 
     def look(self, event: DataEvent) -> None:
-        """Show the gate an event of market data whose price is noted already."""
+        """Give the gate an event of market data whose price is recorded already."""
         self.check_outside()
         if self._denials:
             for line in self._denials.due(self.now):

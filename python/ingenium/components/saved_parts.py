@@ -1,4 +1,4 @@
-"""The parts of a component that are saved with it: indicators, and what a class adds."""
+"""The parts of a component that are saved with it: indicators, and parts that a class adds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ingenium.state.user_state import read_user_state, write_user_state
 __all__ = ["SAVED", "SavedParts"]
 
 SAVED = "saved"
-"""Key of the row that names the parts; those of the parts begin with it and a slash."""
+"""Key of the row that names the parts; keys of the parts begin with it and a slash."""
 
 _PartT = TypeVar("_PartT", bound=Stateful | BySymbol[Any])
 
 
 class SavedParts:
-    """What a component saves, by name.
+    """The saved parts of a component, by name.
 
     Args:
         owner: Name of the component, for errors.
@@ -52,7 +52,7 @@ class SavedParts:
         Args:
             name: Unique within the component; letters, digits, ``_``, ``-`` and ``.``.
             part: Has `Stateful.state` and `Stateful.restore`.
-            own: Whether the component's class has added it, and not who runs the component.
+            own: Whether the component's class has added it, and not the runner.
 
         Raises:
             ConfigError: The name is taken or does not fit, or the part cannot be saved.
@@ -102,11 +102,11 @@ class SavedParts:
         return write_user_state(state, f"{self._owner}: {name}")
 
     def restore(self, rows: Mapping[str, bytes]) -> None:
-        """Take back what `rows` returned.
+        """Restore the rows of `rows`.
 
         Raises:
-            StateError: It is of other parts, or of parts with other parameters; `forget` what was
-                taken back until then.
+            StateError: They are of other parts, or of parts with other parameters; call `forget` to
+                undo the partial restore.
         """
         if SAVED in rows:
             names = read_row(list[str], rows[SAVED], SAVED)
@@ -123,7 +123,7 @@ class SavedParts:
             self._restore_row(key, rows[key])
 
     def forget(self) -> None:
-        """Let all parts be as they were before `restore`."""
+        """Reset all parts to their state before `restore`."""
         self._rows.clear()
         for name, state in self._fresh.items():
             part = self._parts[name]
@@ -137,7 +137,7 @@ class SavedParts:
         name, _, symbol = rest.partition("/")
         part = self._parts.get(name)
         if part is None:
-            return  # Who runs the component saved it then, and does not now.
+            return  # The runner saved it then, and does not now.
         state = read_user_state(data, self._owner)
         if isinstance(part, BySymbol):
             part.restore_part(symbol, state)

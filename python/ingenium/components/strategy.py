@@ -27,7 +27,7 @@ _MEANT = {
 
 
 class StrategyHandle(ComponentHandle):
-    """What the runtime holds of a strategy.
+    """Handle of a strategy.
 
     Args:
         strategy: The strategy.
@@ -37,7 +37,7 @@ class StrategyHandle(ComponentHandle):
         super().__init__(strategy.name, "strategy")
         self._strategy = strategy
         self.reads_bars = "on_data" not in overrides_of(strategy, Strategy)
-        """Whether data that is a bar goes to `Strategy.on_bar`, without the bar's event."""
+        """Whether bars go to `Strategy.on_bar` directly, without an event."""
 
     @property
     def max_data_age_seconds(self) -> float | None:
@@ -83,7 +83,7 @@ class Strategy(StatefulComponent):
     def on_data(self, event: DataEvent) -> Handled:
         """Handle an event of market data; parses its bar and calls `on_bar` unless overridden.
 
-        An event of another kind than bars is passed over.
+        An event that is not a bar is skipped.
         """
         if event.ohlc is None:
             return None
@@ -102,14 +102,14 @@ class Strategy(StatefulComponent):
             symbol: Name of the instrument.
             signal: ``Signal.LONG``, ``SHORT`` or ``FLAT``; ``"long"``, ``"short"`` and
                 ``"flat"`` mean the same.
-            strength: How strong, from 0 to 1; portfolios that weigh positions read it as the
+            strength: Strength from 0 to 1; portfolios that weigh positions read it as the
                 target weight.
 
         Returns:
-            The event that goes out.
+            The event to be sent.
 
         Raises:
-            ComponentError: The signal is none.
+            ComponentError: The signal is unknown.
             SubjectError: The symbol cannot be part of a subject; nothing is sent.
         """
         known = _SIGNALS.get(signal)

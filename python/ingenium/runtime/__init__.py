@@ -1,1 +1,1 @@
-"""Runs components: live, over streams that keep everything, and in replays."""
+"""Runners of components: live, durable (over streams), and in replays."""

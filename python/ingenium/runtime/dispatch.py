@@ -1,4 +1,4 @@
-"""The only caller of handlers: runs one component for one event, and takes what it sends."""
+"""The only caller of handlers: runs a component for one event and collects the events it sends."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from ingenium.trading.order import Order
 __all__ = ["STOP", "BarHandler", "Dispatcher", "Handler", "handled_types"]
 
 STOP = "stop"
-"""The cause of what a component sends when it stops."""
+"""Cause of the events that a component sends when it stops."""
 
 Handler = Callable[..., Handled]
 BarHandler = Callable[[Bar], Handled]
@@ -83,22 +83,22 @@ def _controls_of(handle: PortfolioHandle | ExecutorHandle) -> dict[type[Event], 
 
 
 class Dispatcher:
-    """Calls the handlers of one component, whatever runs it.
+    """Calls the handlers of one component, in every runner.
 
     Runners on a bus await `handle`, `start`, `stop` and `end_instant`. A backtest calls
-    `bar_handler` and the others directly: they are chosen once, so that without a middleware there
-    is nothing between it and the user's own method.
+    `bar_handler` and the others directly: they are chosen once, so that without a middleware the
+    user's own method is called directly.
 
     Args:
-        component: The one whose handlers it calls.
+        component: The component whose handlers are called.
         middleware: Called around each call; see `Middleware`.
-        runner: What runs the component.
-        on_refusal: Takes refusals of the handlers that are called directly.
-        elapsed: Seconds, by a clock that only goes forward.
+        runner: Kind of the runner of the component.
+        on_refusal: Receives refusals of the handlers that are called directly.
+        elapsed: Returns seconds of a monotonic clock.
 
     Attributes:
-        handlers: What handles an event, by its type; called directly in a backtest.
-        unbooked: Why the last event could not be taken in, though its handler went on.
+        handlers: Handler by event type; called directly in a backtest.
+        unbooked: Why the last event could not be booked, although its handler ran.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Dispatcher:
 
     @property
     def is_gated(self) -> bool:
-        """Whether the component holds orders against limits of risk."""
+        """Whether the component checks orders against risk limits."""
         return self._risk is not None and self._risk.gate is not None
 
     # For runners on a bus.
@@ -143,23 +143,23 @@ class Dispatcher:
         age_seconds: float | None = None,
         is_repeated: bool = False,
     ) -> Coroutine[Any, Any, list[Event]]:
-        """Let the component handle one event, of one of the types that it handles.
+        """Have the component handle one event of a type that it handles.
 
         Args:
-            event: What it handles.
+            event: The event to handle.
             now: The present time, UTC.
-            cause: What ids follow from when the event has none; a name is made when left out.
-            message: What it came in.
-            age_seconds: How old it is, for one that is too old to act upon.
+            cause: The seed of ids when the event has no id; a name is made when left out.
+            message: The message that carried the event.
+            age_seconds: Age of the event, if it is too old to act upon.
             is_repeated: Whether it is an order or a replacement under an id that an executor has
                 handled before.
 
         Returns:
-            What it sent, in order; to be awaited.
+            The events it sent, in order; to be awaited.
 
         Raises:
             EventRefusedError: A middleware refused; the component has not been called.
-            ComponentError: The handler raised; what it had sent before is dropped.
+            ComponentError: The handler raised; events it had sent before are dropped.
         """
         running, kind = self._handle, HandlingKind.EVENT
         handler = self._handlers.get(type(event), running.handle_control)
@@ -172,11 +172,11 @@ class Dispatcher:
         return self._watched(kind, event, now, cause, message, work)
 
     def start(self, now: datetime, life: str = "") -> Coroutine[Any, Any, list[Event]]:
-        """Run ``on_start`` and return what it sent; to be awaited.
+        """Run ``on_start`` and return the events it sent; to be awaited.
 
         Args:
             now: The present time, UTC.
-            life: Tells one start of a component that remembers from its next one.
+            life: Distinguishes the starts of a component that saves its state.
 
         Raises:
             ComponentError: It raised, or a middleware refused.
@@ -186,35 +186,35 @@ class Dispatcher:
         return self._watched(HandlingKind.START, None, now, cause, None, work)
 
     def stop(self, now: datetime, life: str = "") -> Coroutine[Any, Any, list[Event]]:
-        """Run ``on_stop`` and return what it sent; arguments and errors as for `start`."""
+        """Run ``on_stop`` and return the events it sent; arguments and errors as for `start`."""
         cause = f"{STOP}/{life}" if life else STOP
         work = self._run_hook(self.component.on_stop, STOP, cause, now)
         return self._watched(HandlingKind.STOP, None, now, cause, None, work)
 
     def end_instant(self) -> Coroutine[Any, Any, list[Sent]]:
-        """Let an executor finish what waited for the rest of an instant's data.
+        """Have an executor finish the work that waited for the rest of an instant's data.
 
-        Ids of what it sends follow from the last event that it handled.
+        Ids of the events it sends follow from the last event that it handled.
 
         Returns:
-            What it sent; to be awaited.
+            The events it sent; to be awaited.
 
         Raises:
-            ComponentError: It raised; what it had sent is dropped.
+            ComponentError: It raised; the events it had sent are dropped.
         """
         now = self._handle.now
         return self._watched(HandlingKind.INSTANT_END, None, now, "", None, self._end_instant())
 
     def apply(self, cause: str, act: Callable[[], None], now: datetime) -> list[Event]:
-        """Let a component take in a change from outside of the bus, and return what it sent.
+        """Apply a change from outside of the bus to the component, and return the events it sent.
 
         Args:
-            cause: What ids of what is sent follow from.
+            cause: The seed of the ids of the sent events.
             act: Changes the component, and sends.
             now: The present time, UTC.
 
         Raises:
-            Exception: What ``act`` raised; what it had sent before is dropped.
+            Exception: Any error of ``act``; events it had sent before are dropped.
             EventRefusedError: A middleware refused; nothing has changed.
         """
         running = self._handle
@@ -234,13 +234,13 @@ class Dispatcher:
         return self._chain.apply(handling, work)
 
     def apply_control(self, event: ControlEvent) -> None:
-        """Let a component take in what an operator says about trading; for use within `apply`."""
+        """Apply an operator's control event to the component; for use within `apply`."""
         self._handle.handle_control(event)
 
     # For a backtest and a warm-up, which call `begin` of the component first.
 
     def bar_handler(self) -> Callable[[Bar], Handled]:
-        """Return what handles a bar, as the handler of `DataEvent` would handle its event."""
+        """Return the handler of a bar, equal to the handler of its `DataEvent`."""
         component = self.component
         if isinstance(component, Strategy):
             strategy = handle_of(component)
@@ -254,19 +254,19 @@ class Dispatcher:
         return self._direct(_skip)
 
     def order_handler(self) -> Callable[[Order], Handled]:
-        """Return what handles an order whose event has not been made."""
+        """Return the handler of an order whose event has not been made."""
         running = self._handle
         return self._direct(running.handle_order if isinstance(running, ExecutorHandle) else _skip)
 
     def report_handler(self) -> Callable[[LazyExecution], Handled]:
-        """Return what handles an execution whose event has not been made."""
+        """Return the handler of an execution whose event has not been made."""
         running = self._handle
         return self._direct(
             running.handle_report if isinstance(running, PortfolioHandle) else _skip
         )
 
     def _direct(self, handler: Callable[[_ItemT], Handled]) -> Callable[[_ItemT], Handled]:
-        """Return a handler with what surrounds it: the handler itself, where that is nothing."""
+        """Return a handler with its wrappers: the handler itself where there are none."""
         if self._risk is not None and self.is_gated:
             handler = partial(_then_share_news, self._risk, handler)
         return handler if self._chain is None else self._chain.around(handler)
@@ -287,7 +287,7 @@ class Dispatcher:
             if risk is not None and risk.news:
                 await risk.share_news()
         except MemoryError:
-            # No fault of the event: the process ends, and the next one handles it.
+            # Not caused by the event: the process ends, and the next one handles the event.
             raise
         except Exception as error:
             raise failed_on(self.component, event, error) from error
@@ -338,7 +338,7 @@ class Dispatcher:
         message: Message | None,
         work: Coroutine[Any, Any, list[_SentT]],
     ) -> Coroutine[Any, Any, list[_SentT]]:
-        """Return some work with the middleware around it: the work itself, where there is none."""
+        """Return work wrapped in the middleware: the work itself where there is none."""
         chain = self._chain
         if chain is None:
             return work
@@ -357,7 +357,7 @@ def _skip(_item: object) -> Handled:
 def _then_share_news(
     risk: RiskControl, handler: Callable[[_ItemT], Handled], item: _ItemT
 ) -> Handled:
-    """Call a handler, and then the handlers of what the risk gate has decided."""
+    """Call a handler, and then the handlers of the risk gate's decisions."""
     result = handler(item)
     if result is not None:
         return _finish_and_share(risk, result)

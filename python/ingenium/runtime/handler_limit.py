@@ -1,4 +1,4 @@
-"""How long a handler may take, and what is said of one that takes longer."""
+"""Time limit of handlers, and the error of one that exceeds it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _HOOKS: dict[type[Event], Sequence[str]] = {
 
 
 class HandlerLimit(msgspec.Struct, frozen=True, gc=False):
-    """How long a handler may take.
+    """The time limit of a handler.
 
     Attributes:
         seconds: The limit.
-        setting: What sets another one.
+        setting: The setting that changes it.
     """
 
     seconds: float
@@ -53,19 +53,19 @@ class HandlerLimit(msgspec.Struct, frozen=True, gc=False):
 
 
 REPLAY_LIMIT = HandlerLimit(30.0, "INGENIUM_HANDLER_SECONDS")
-"""How long a handler may take in a replay over a bus, where all others wait for it."""
+"""Time limit of a handler in a replay over a bus, where all other components wait for it."""
 
 BLOCKED_LIMIT = HandlerLimit(1.0, "INGENIUM_BLOCKED_SECONDS")
-"""From when on a handler that keeps the process from doing anything else is reported: a server
-gives a silent connection not much longer."""
+"""Time after which a handler that blocks its process is reported: a server closes a silent
+connection soon after."""
 
 
 def handler_place(component: Component, kind: type[Event] | str) -> str:
     """Name the handler of a component, with its file and line.
 
     Args:
-        component: Whose handler.
-        kind: The type of event that is handled, or the name of a hook such as ``"on_start"``.
+        component: The component of the handler.
+        kind: The type of the handled event, or the name of a hook such as ``"on_start"``.
 
     Returns:
         Such as ``"Slow.on_bar (app.py, line 31)"``: one in a user's own file if there is one.
@@ -74,7 +74,7 @@ def handler_place(component: Component, kind: type[Event] | str) -> str:
     cls = type(component)
     found = [(name, line_of(getattr(cls, name, None))) for name in names]
     own = [f"{cls.__name__}.{name}{line}" for name, line in found if line]
-    # One that nobody has overridden is a line of ours, which helps nobody.
+    # A handler that is not overridden is a line of Ingenium, which does not help the user.
     return own[0] if own else f"{cls.__name__}.{names[0]}" if names else cls.__name__
 
 
@@ -84,14 +84,14 @@ async def limited(
     work: Coroutine[Any, Any, _T],
     limit: HandlerLimit,
 ) -> _T:
-    """Do what a handler does within a limit.
+    """Run a handler within a time limit.
 
     Args:
-        component: Whose handler it is.
+        component: The component of the handler.
         kind: As for `handler_place`.
         work: The handling.
-        limit: How long it may take. A handler that never waits is not interrupted: it is refused
-            when it is done.
+        limit: Its time limit. A handler that never waits is not interrupted: it is refused when it
+            is done.
 
     Raises:
         ComponentError: It took longer.
@@ -123,14 +123,14 @@ async def limited(
 
 
 class _Rest:
-    """What is left of some work that waits for something."""
+    """The rest of work that has started to wait."""
 
     def __init__(self, work: Coroutine[Any, Any, Any], waits_for: Any) -> None:
         self._work = work
         self._waits_for = waits_for
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """Do it."""
+        """Run the rest of the work."""
         work, waits_for = self._work, self._waits_for
         try:
             while True:

@@ -1,4 +1,4 @@
-"""Where history ends and live data begins, by symbol."""
+"""Joins history and live data, by symbol."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Seen:
 
     Attributes:
         time: When it was known, UTC; ``None`` before the first.
-        is_open: Whether live data may repeat it, as until the first that is newer.
+        is_open: Whether live data may repeat it, which ends with the first newer data.
         periods: Lengths of the bars of that time in seconds; 0 for other data.
     """
 
@@ -41,7 +41,7 @@ class _Seen:
         self.periods.append(period.total_seconds())
 
     def has(self, time: datetime, period: timedelta) -> bool:
-        """Whether data of that time and length, or of a later time, has been there."""
+        """Whether data of that time and length, or of a later time, has been seen."""
         if self.time is None or time > self.time:
             return False
         return time < self.time or period.total_seconds() in self.periods
@@ -57,15 +57,15 @@ class _Seen:
 
 
 class HistoryJoin:
-    """Knows the time of the last data of each symbol, to leave nothing out and give nothing twice.
+    """Tracks the time of the last data of each symbol, so that none is skipped or repeated.
 
     Args:
-        name: Of the component, for texts.
-        report: Takes a line about what is missing between history and live data.
+        name: Name of the component, for texts.
+        report: Receives a line about data missing between history and live data.
 
     Attributes:
-        seen: The last data by symbol; saved with the component, so that a restart goes on there.
-        repeated: How many live events were left out, as history had them.
+        seen: The last data by symbol; saved with the component, so that a restart resumes there.
+        repeated: How many live events were skipped because history had them.
     """
 
     def __init__(self, name: str, report: Callable[[str], None]) -> None:
@@ -82,7 +82,7 @@ class HistoryJoin:
         return {symbol: seen.time for symbol, seen in self.seen.items() if seen.time is not None}
 
     def add(self, symbol: str, time: datetime, period: timedelta) -> None:
-        """Take note of data of history.
+        """Record data of history.
 
         Args:
             symbol: Its symbol.
@@ -96,24 +96,24 @@ class HistoryJoin:
             self._periods.setdefault(symbol, set()).add(period)
 
     def expect_repeats(self) -> None:
-        """Let live data repeat what has been seen, as a feed may that starts again."""
+        """Expect live data to repeat seen data, as a restarted feed may."""
         for seen in self.seen.values():
             seen.is_open = True
 
     def repeats(self, event: DataEvent, now: datetime) -> bool:
         """Whether live data was in history, and must not be handled again.
 
-        Takes note of it otherwise, and reports what is missing before the first of a symbol.
+        Records the event otherwise, and reports data missing before the first of a symbol.
 
         Args:
-            event: What came.
-            now: When it came, UTC.
+            event: The event that arrived.
+            now: When it arrived, UTC.
         """
         try:
             bar = None if event.ohlc is None else Bar.from_event(event, now)
             time = read_time(event.timestamp, now) if bar is None else bar.end
         except DecodeError:
-            return False  # Its handler says so.
+            return False  # Its handler raises the error.
         symbol = event.symbol
         seen = self.seen[symbol]
         last = seen.time
@@ -158,7 +158,7 @@ class HistoryJoin:
 
 
 def _length(gap: timedelta) -> str:
-    """Write a length of time in its two largest units: ``"2 d 3 h"``."""
+    """Format a duration in its two largest units: ``"2 d 3 h"``."""
     seconds = int(gap.total_seconds())
     parts = [
         (seconds // 86_400, "d"),

@@ -1,4 +1,4 @@
-"""What is reported when a component cannot take an event, or a person has to look at it."""
+"""Incidents of events that a component cannot handle, and of alarms for an operator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["describe", "failed_on", "incident_of", "report_alarms"]
 
 
 def failed_on(component: Component, event: Event | None, error: Exception) -> ComponentError:
-    """Make the error of a handler that raised; what it had sent is dropped."""
+    """Make the error of a handler that raised; events it had sent are dropped."""
     handle_of(component).withdraw()
     return ComponentError(
         f"{component} failed on {describe(event)}: {text_of(error)}{where(error)}"
@@ -28,13 +28,13 @@ def incident_of(error: DecodeError | ComponentError, subject: str) -> Incident:
 
 
 def report_alarms(bus: Bus, component: Component) -> None:
-    """Let the alarms of a component be incidents of a bus."""
+    """Report the alarms of a component as incidents on a bus."""
     if (risk := risk_of(component)) is not None:
         risk.on_alarm = lambda text: bus.report(Incident(IncidentKind.EXIT_DENIED, text))
 
 
 def describe(event: Event | None) -> str:
-    """Say in a few words which event this is."""
+    """Describe an event in a few words."""
     if event is None:
         return "no event"
     if isinstance(event, DeadLetterEvent):

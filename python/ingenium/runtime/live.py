@@ -1,4 +1,4 @@
-"""One component's part in an app that runs on live data."""
+"""Runs one component on live data over a plain bus, at most once."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ _log = logging.getLogger("ingenium.components")
 
 
 class LiveRunner:
-    """Runs one component freely: it handles what arrives, when it arrives.
+    """Runs one component, which handles events as they arrive.
 
     A handler that raises, or a payload that cannot be read, becomes an incident and a dead
-    letter; the component goes on.
+    letter; the component continues.
 
     Args:
-        bus: Where it meets the others.
-        component: What to run.
+        bus: The bus of the app.
+        component: The component to run.
         clock: Tells the time; the machine's when left out.
-        limit: From when on a handler that blocks everything else is reported.
+        limit: Time after which a handler that blocks the process is reported.
         warm_up: Feeds it history before its first live data; none when left out.
-        on_end: What follows when an ingestor has ended.
+        on_end: The action when an ingestor has ended.
         middleware: Called around each handler.
 
     Attributes:
-        progress: What was handled and sent so far.
+        progress: Events handled and sent so far.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class LiveRunner:
         self._handled = frozenset(handled_types(component))
         self._subscriptions: list[Subscription] = []
         self._sent = asyncio.Event()
-        # Subscriptions each have a task of their own; the component sees one event at a time.
+        # Each subscription has a task of its own; the component sees one event at a time.
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
         self._dropped = 0
@@ -87,7 +87,7 @@ class LiveRunner:
             ComponentError: ``on_start`` raised, or a handler in the warm-up.
             BusError: The bus refuses.
             DataFileError: The history of the warm-up cannot be read.
-            ConfigError: It has nothing that the component wants.
+            ConfigError: The history has nothing that the component wants.
         """
         handle_of(self.component).clock = self._clock
         handle_of(self.component).notify = self._sent.set
@@ -101,7 +101,7 @@ class LiveRunner:
                 self.component.name,
             )
         await self._publish(await self._dispatcher.start(self._clock.now()))
-        # What arrives during a warm-up waits until that is over.
+        # Events that arrive during a warm-up wait until it is over.
         async with self._one_at_a_time:
             for subject, event_type in subscriptions_of(self.component):
                 self._subscriptions.append(
@@ -112,13 +112,13 @@ class LiveRunner:
                 await self._warm_up.begin()
 
     async def run(self) -> None:
-        """Publish what is sent outside of handlers, and ingest, until canceled.
+        """Publish events sent outside of handlers, and ingest, until canceled.
 
-        It returns when an ingestor has ended and its app is to stop with it.
+        Returns when an ingestor has ended and its app is to stop with it.
 
         Raises:
             FeedError: The ingestor raised, and is not started again.
-            ComponentError: What was sent outside of handlers cannot be published.
+            ComponentError: Events sent outside of handlers cannot be published.
         """
         component = self.component
         tasks = [asyncio.create_task(self._pump())]
@@ -139,18 +139,18 @@ class LiveRunner:
             await self._publish(handle_of(component).take())
 
     async def stop(self) -> None:
-        """Handle what has arrived, stop the component, and publish what it still sends."""
+        """Handle the events that have arrived, stop the component, and publish its last events."""
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.stop()
         await self._publish(await self._dispatcher.stop(self._clock.now()))
 
     def lag(self) -> float | None:
-        """Return how far behind it is: over a plain bus that is not known."""
+        """Return the lag: unknown over a plain bus."""
         return None
 
     def observe(self) -> Observation:
-        """Return how it stands."""
+        """Return the status of the component."""
         problem = "" if self._feed is None else self._feed.problem
         return Observation(self._clock.now(), waiting=self._waiting, problem=problem)
 
@@ -220,7 +220,7 @@ class LiveRunner:
                 self.progress.ingest(event, self._clock.now())
 
     def _drop(self, error: BusAwayError) -> None:
-        # Data that waits for minutes is of no use to those who trade on it.
+        # Data that has waited for minutes is useless for trading.
         self._dropped += 1
         if self._dropped == 1:
             text = f"ingestor {self.component.name!r} drops its data from now on: {error}"

@@ -1,4 +1,4 @@
-"""Notices a handler that keeps everything else in its process from running."""
+"""Detects a handler that blocks the event loop of its process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _Work = Coroutine[Any, Any, _T]
 
 
 class TimedSteps(Generic[_T]):
-    """Something to await, whose steps between two waits are timed.
+    """An awaitable whose steps between two waits are timed.
 
     Args:
-        work: What is to be done.
+        work: The work to await.
         on_step: Called with the seconds of the longest step, at the end.
-        elapsed: Seconds, by a clock that only goes forward.
+        elapsed: Returns seconds of a monotonic clock.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class TimedSteps(Generic[_T]):
         self._elapsed = elapsed
 
     def __await__(self) -> Generator[Any, Any, _T]:
-        """Do it."""
+        """Run the work."""
         work, elapsed = self._work, self._elapsed
         longest = 0.0
         step: Callable[[], Any] = lambda: work.send(None)  # noqa: E731
@@ -77,16 +77,16 @@ def timed(
     kind: type[Event] = DataEvent,
     limit: HandlerLimit = BLOCKED_LIMIT,
 ) -> TimedSteps[_T]:
-    """Report when the handling of an event keeps everything else from running for too long.
+    """Report when the handling of an event blocks the event loop for too long.
 
-    Meanwhile nothing is sent, no halt is heard, and a server may give the connection up.
+    Meanwhile nothing is sent, no halt is received, and a server may drop the connection.
 
     Args:
-        bus: Takes the incident.
-        component: Whose handler it is.
+        bus: Receives the incident.
+        component: The component of the handler.
         work: The handling.
         kind: The type of event that is handled.
-        limit: From when on that is reported.
+        limit: Duration from which a block is reported.
     """
 
     def on_step(seconds: float) -> None:

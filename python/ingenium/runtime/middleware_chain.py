@@ -1,4 +1,4 @@
-"""Calls the middleware of an app around the calls of one component."""
+"""Calls the middleware of an app around the handlers of one component."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["MiddlewareChain", "OnRefusal"]
 _SentT = TypeVar("_SentT", bound=Event | Order | LazyExecution)
 _ItemT = TypeVar("_ItemT", bound=Event | Bar | Order | LazyExecution)
 OnRefusal = Callable[[Handling, EventRefusedError], None]
-"""Takes what a middleware refused, where no exception says so."""
+"""Receives refusals of a middleware where no exception is raised."""
 
 _log = logging.getLogger("ingenium.runtime")
 
@@ -34,11 +34,11 @@ class MiddlewareChain:
     """The middleware in front of one component: `before` in order, `after` in reverse.
 
     Args:
-        component: What is called behind it.
+        component: The component behind it.
         middleware: At least one.
-        runner: What runs the component.
-        on_refusal: Takes refusals of handlers that `around` has wrapped.
-        elapsed: Seconds, by a clock that only goes forward.
+        runner: Kind of the runner of the component.
+        on_refusal: Receives refusals of handlers that `around` has wrapped.
+        elapsed: Returns seconds of a monotonic clock.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class MiddlewareChain:
         work: Coroutine[Any, Any, list[_SentT]],
         problem: Callable[[], Exception | None] = lambda: None,
     ) -> list[_SentT]:
-        """Do some work that gives what was sent.
+        """Run work that returns the sent events.
 
         Args:
-            handling: What the work is.
-            work: Closed without being started when a middleware refuses.
-            problem: Says afterwards what could not be taken in, though nothing was raised.
+            handling: Describes the work.
+            work: The work; closed without being started when a middleware refuses.
+            problem: Returns afterwards what could not be booked, although nothing was raised.
 
         Raises:
             EventRefusedError: A middleware refused.
@@ -94,7 +94,7 @@ class MiddlewareChain:
         return sent
 
     def apply(self, handling: Handling, act: Callable[[], list[_SentT]]) -> list[_SentT]:
-        """Do as `watch` for a plain function."""
+        """Run a plain function as `watch` does."""
         self._before(handling)
         began = self._elapsed()
         try:
@@ -106,7 +106,7 @@ class MiddlewareChain:
         return sent
 
     def around(self, handler: Callable[[_ItemT], Handled]) -> Callable[[_ItemT], Handled]:
-        """Wrap a handler that is called directly; what it sends stays in the outbox."""
+        """Wrap a handler that is called directly; events it sends stay in the outbox."""
         return partial(self._call, handler)
 
     def _call(self, handler: Callable[[_ItemT], Handled], item: _ItemT) -> Handled:
@@ -141,7 +141,7 @@ class MiddlewareChain:
         return Outcome(tuple(handle.outbox or ()), handle.take_refusal(), seconds)
 
     def _before(self, handling: Handling) -> None:
-        """Ask each middleware; one that raises is the last that is asked."""
+        """Call ``before`` of each middleware, up to the first that raises."""
         for count, middleware in enumerate(self._middleware, 1):
             try:
                 middleware.before(handling)
@@ -150,7 +150,7 @@ class MiddlewareChain:
                 raise
 
     def _after(self, handling: Handling, outcome: Outcome, count: int | None = None) -> None:
-        """Tell each middleware that was asked, the last one first."""
+        """Call ``after`` of each middleware whose ``before`` was called, in reverse."""
         for middleware in reversed(self._middleware[:count]):
             try:
                 middleware.after(handling, outcome)
@@ -158,7 +158,7 @@ class MiddlewareChain:
                 self._report(middleware, error)
 
     def _report(self, middleware: Middleware, error: Exception) -> None:
-        """Log a failure, the first of its kind: it may come with each event."""
+        """Log the first failure of a kind, since it may recur with each event."""
         kind = type(middleware), type(error), where(error)
         if kind not in self._reported:
             self._reported.add(kind)
@@ -172,6 +172,6 @@ class MiddlewareChain:
 
 
 def _own_error(error: BaseException) -> BaseException:
-    """Return what the handler itself raised."""
+    """Return the error that the handler itself raised."""
     wrapped = error.__cause__ if isinstance(error, ComponentError) else None
     return error if wrapped is None else wrapped

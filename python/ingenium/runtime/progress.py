@@ -1,4 +1,4 @@
-"""What a component has done since its start, for status messages and metrics."""
+"""Progress of a component since its start, for status messages and metrics."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ingenium.events import DataEvent, Event, OrderEvent, ReplaceEvent, SignalEv
 __all__ = ["HURRIED", "Observation", "Progress"]
 
 HURRIED = (SignalEvent, OrderEvent, ReplaceEvent)
-"""What is only acted upon for a while after its cause."""
+"""Events that are acted upon only for a limited time after their cause."""
 
 
 class Observation(msgspec.Struct):
-    """How a component stands at one moment.
+    """The status of a component at one moment.
 
     Attributes:
-        now: When it was observed, UTC, by the clock that the component's messages are judged by.
+        now: Time of the observation, UTC, by the clock that judges the component's messages.
         offset: Sequence of the last message of the stream of orders that it handled; ``None``
             where it reads none.
         data_offset: The same for the stream of market data.
-        outbox: Messages that it has made and the server has not acknowledged.
+        outbox: Messages of the component that the server has not acknowledged.
         waiting: Messages that have reached it and are not handled.
         lag_seconds: Age of the oldest message that waits or is being handled, by the server's
-            clock; 0 when none is; ``None`` when that is not known.
-        problem: What a person should know, in words; empty for nothing.
+            clock; 0 without any; ``None`` when unknown.
+            problem: The problem to show to an operator, in words; empty without any.
     """
 
     now: datetime
@@ -40,21 +40,21 @@ class Observation(msgspec.Struct):
 
 
 class Progress:
-    """Counts what a component handles and sends.
+    """Counts the events that a component handles and sends.
 
-    Written for each event, so it holds plain attributes and no more.
+    Updated for each event, so it has plain attributes only.
 
     Attributes:
         handled: Events handled since the start.
         sent: Events sent since the start.
         late: Signals and orders that came too late to be acted upon.
-        last_event: Type of the last event that was handled; for one that handles none, that was
-            sent. ``None`` before the first.
+        last_event: Type of the last handled event; of the last sent one for a component that
+            handles none. ``None`` before the first.
         last_symbol: Its symbol; empty if it has none.
         last_time: When that was, UTC; ``None`` before the first.
         data_times: When the last market data of each symbol was handled, UTC.
-        cause_age_seconds: Age of the bar that the last signal or order goes back to, when that was
-            handled or sent; ``None`` when that is not known.
+        cause_age_seconds: Age of the bar that caused the last signal or order, when that was
+            handled or sent; ``None`` when unknown.
         handling: Type of the event that is being handled; ``None`` between events.
         handling_since: When its handling began; only meaningful with `handling`.
         handling_kept_at: When the server kept it; ``None`` if no stream has it.
@@ -88,10 +88,10 @@ class Progress:
         self.handling_kept_at: datetime | None = None
 
     def begin(self, event: Event, now: datetime, kept_at: datetime | None = None) -> None:
-        """Take note that the handling of an event begins.
+        """Record that the handling of an event begins.
 
         Args:
-            event: Which.
+            event: The event.
             now: The present time, UTC.
             kept_at: When the server kept it, by its clock; ``None`` if no stream has it.
         """
@@ -103,24 +103,24 @@ class Progress:
             self.data_times[self.last_symbol] = now
 
     def end(self) -> None:
-        """Take note that it is over, however it ended."""
+        """Record that the handling has ended, with or without an error."""
         self.handling = None
         self.handled += 1
 
     def send(self, events: Sequence[Event], now: datetime, cause: datetime | None) -> None:
-        """Take note of what was sent.
+        """Record sent events.
 
         Args:
-            events: What.
+            events: The events.
             now: The present time, UTC.
-            cause: Since when what they go back to is known; ``None`` if that is not known.
+            cause: When their cause was known; ``None`` if unknown.
         """
         self.sent += len(events)
         if cause is not None and any(isinstance(event, HURRIED) for event in events):
             self.cause_age_seconds = (now - cause).total_seconds()
 
     def ingest(self, event: Event, now: datetime) -> None:
-        """Take note of what an ingestor has sent."""
+        """Record an event that an ingestor has sent."""
         self.sent += 1
         self.last_event = event.__class__
         self.last_symbol = getattr(event, "symbol", "")

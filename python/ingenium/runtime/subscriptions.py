@@ -1,4 +1,4 @@
-"""What a component subscribes to, and whether it wants what arrives there."""
+"""The subscriptions of a component, and whether it wants an event that arrives there."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _REQUESTS: tuple[type[Event], ...] = (OrderEvent, CancelEvent, ReplaceEvent)
 
 
 def subscriptions_of(component: Component) -> list[tuple[str, type[Event] | None]]:
-    """Return the subjects that a component subscribes to, and the type of what arrives there.
+    """Return the subjects that a component subscribes to, and their event types.
 
     Returns:
         Subjects and types; a type of ``None`` depends on each message's own subject.
 
     Raises:
-        SubjectError: A symbol of it cannot be part of a subject.
+        SubjectError: One of its symbols cannot be part of a subject.
     """
     symbols = getattr(component, "symbols", None)
     found: dict[str, type[Event] | None] = {}
@@ -44,14 +44,14 @@ def subscriptions_of(component: Component) -> list[tuple[str, type[Event] | None
 def wants(component: Component, event: Event, message: Message) -> bool:
     """Whether a component has asked for an event.
 
-    A symbol counts as it is written: ``"aapl"`` is not ``"AAPL"``, although both have one subject.
-    A program that does not say who it is, as those of the original Go library, knows only the
-    subject: of its data the case does not count.
+    Symbols are case-sensitive: ``"aapl"`` is not ``"AAPL"``, although both have one subject. A
+    program that does not name itself, as those of the original Go library, knows only the subject:
+    for its data case is ignored.
 
     Args:
-        component: The one that may handle it.
-        event: What came.
-        message: The message that it came in.
+        component: The component that may handle it.
+        event: The event that arrived.
+        message: The message that carried it.
     """
     symbols = getattr(component, "symbols", None)
     if symbols is None or not isinstance(event, DataEvent) or event.symbol in symbols:
@@ -62,6 +62,6 @@ def wants(component: Component, event: Event, message: Message) -> bool:
 
 
 def note_arrival(event: Event, now: datetime) -> None:
-    """Put the time of arrival into live market data that states no time."""
+    """Set the time of arrival in live market data that states no time."""
     if isinstance(event, DataEvent) and not is_stated(event.timestamp):
         event.timestamp = format_time(now)

@@ -1,4 +1,4 @@
-"""Feeds a strategy history before its first live data; what it says meanwhile is dropped."""
+"""Feeds a strategy history before its first live data; signals sent meanwhile are dropped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class History(Protocol):
 
     @property
     def total(self) -> int | None:
-        """How many events there are; ``None`` if unknown."""
+        """The number of events; ``None`` if unknown."""
         ...
 
     def items(self) -> AsyncGenerator[tuple[datetime, list[DataEvent | Bar]], None]:
@@ -47,9 +47,9 @@ class WarmUp:
     """The warm-up of one strategy, from its start to the first live data of each symbol.
 
     Args:
-        strategy: Which; nothing has been restored yet.
-        history: What it is fed.
-        report: Takes a line about what is missing between history and live data.
+        strategy: The strategy; nothing has been restored yet.
+        history: The history to feed.
+        report: Receives a line about data missing between history and live data.
         middleware: Called around each handler.
     """
 
@@ -80,11 +80,11 @@ class WarmUp:
         self._gave_way = self._said = monotonic()
 
     async def begin(self) -> None:
-        """Feed all of history to a strategy that remembers nothing.
+        """Feed all of history to a strategy without saved state.
 
         Raises:
             DataFileError: History cannot be read.
-            ConfigError: It has nothing that the strategy wants.
+            ConfigError: The history has nothing that the strategy wants.
             ComponentError: A handler raised.
         """
         self.join.seen.clear()
@@ -100,10 +100,10 @@ class WarmUp:
         self._log("is warmed up with")
 
     async def resume(self, until: datetime | None) -> None:
-        """Feed what came since a strategy has saved its state, as far as nothing else brings it.
+        """Feed the data since a strategy saved its state, as far as no other source brings it.
 
         Args:
-            until: Time of the first data that comes over the bus all the same; ``None`` for none.
+            until: Time of the first data that comes over the bus anyway; ``None`` for none.
 
         Raises:
             ComponentError: A handler raised.
@@ -127,8 +127,8 @@ class WarmUp:
         """Feed one event that is not in history, and came before the strategy started.
 
         Args:
-            event: Which.
-            time: When it came, UTC.
+            event: The event.
+            time: When it arrived, UTC.
 
         Raises:
             ComponentError: A handler raised.
@@ -141,8 +141,8 @@ class WarmUp:
         """Whether an event is live data that was in history, and must not be handled again.
 
         Args:
-            event: What came.
-            now: When it came, UTC.
+            event: The event that arrived.
+            now: When it arrived, UTC.
         """
         return isinstance(event, DataEvent) and self.join.repeats(event, now)
 
@@ -169,7 +169,7 @@ class WarmUp:
 
     @contextmanager
     def _in_the_past(self) -> Iterator[None]:
-        """Let the strategy live in the time of the data, and nobody know that it has sent."""
+        """Run the strategy in the time of the data, without waking the sender of its events."""
         handle = handle_of(self._strategy)
         clock, handle.clock = handle.clock, None
         notify, handle.notify = handle.notify, None
@@ -199,7 +199,7 @@ class WarmUp:
         self._time = time
 
     async def _give_way(self, time: datetime) -> None:
-        """Let others have their turn, and say how far it is now and then."""
+        """Yield to other tasks, and report the progress now and then."""
         await asyncio.sleep(0)
         now = self._gave_way = monotonic()
         if now - self._said > _PROGRESS_SECONDS:

@@ -1,4 +1,4 @@
-"""Live components that survive: what they must not forget, and what they have promised to send."""
+"""Durable runners: state, inbox and outbox of live components that survive a crash."""
 
 from ingenium.runtime.durable.durable_runner import DurableRunner
 from ingenium.runtime.durable.rebuild import rebuild

@@ -1,4 +1,4 @@
-"""What waits for a component and is not handled: what is too old, and what is left at the end."""
+"""Unhandled events of a component: market data that is too old, and the rest at its stop."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SAY_SECONDS = 10.0
 
 
 def report_left(bus: Bus, component: Component, arrivals: Inbox) -> None:
-    """Say what a component that stops has not handled.
+    """Report the events that a stopping component has not handled.
 
     Args:
-        bus: Takes the incident of what is lost: market data that the component does not read again.
-        component: Which.
-        arrivals: What is left.
+        bus: Receives the incident of lost market data, which the component does not read again.
+        component: The component that stops.
+        arrivals: The events that are left.
     """
     name = f"{component}"
     if records := len(arrivals.records):
@@ -40,15 +40,15 @@ def report_left(bus: Bus, component: Component, arrivals: Inbox) -> None:
 
 
 class OldData:
-    """Passes over market data that is too old for its component, and says how much.
+    """Skips market data that is too old for its component, and reports how much.
 
     Args:
-        component: Whose `max_data_age_seconds` counts.
-        arrivals: Where its events wait.
+        component: Its `max_data_age_seconds` is the limit.
+        arrivals: The inbox of the component.
         clock: The time of the server.
 
     Attributes:
-        skipped: Events that were passed over since the start.
+        skipped: Events skipped since the start.
     """
 
     def __init__(self, component: Component, arrivals: Inbox, clock: StreamClock) -> None:
@@ -61,14 +61,14 @@ class OldData:
         self._said_at: float | None = None
 
     def skip(self) -> None:
-        """Pass over market data that is too old, up to the newest of each subject."""
+        """Skip market data that is too old, up to the newest of each subject."""
         limit = handle_of(self._component).max_data_age_seconds
         if limit is None or not self._arrivals.data:
             return
         self.skipped += self._arrivals.skip_data(self._clock.present() - timedelta(seconds=limit))
 
     def say(self) -> None:
-        """Say how much was passed over, every ten seconds at most."""
+        """Report how much was skipped, every ten seconds at most."""
         if self.skipped == self._said:
             return
         now = self._elapsed()

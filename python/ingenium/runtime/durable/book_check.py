@@ -1,4 +1,4 @@
-"""Holds a portfolio's positions against the stream when it starts, where that is cheap."""
+"""Checks a portfolio's positions against the stream at its start, where that is cheap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingenium.trading.money import EXACT, ZERO
 __all__ = ["CHEAP_MESSAGES", "positions_off"]
 
 CHEAP_MESSAGES = 20_000
-"""How long a stream may be that is read at a start: about half a second."""
+"""Maximum messages of a stream that is read at a start: about half a second."""
 
 _ADOPTED = "adopted difference"
 
@@ -26,19 +26,19 @@ async def positions_off(
     *,
     adopt: bool,
 ) -> str:
-    """Compare what a portfolio holds with what the stream says.
+    """Compare the positions of a portfolio with those of the stream.
 
     Args:
         portfolio: With its books restored.
         stream: Has the orders and executions.
-        state: What it holds.
+        state: State of the stream.
         handled: Sequence of the last message that the portfolio has handled.
         store: The portfolio's file.
-        adopt: Whether a difference is taken as it is, now and at later starts.
+        adopt: Whether a difference is accepted, now and at later starts.
 
     Returns:
-        What differs, in words; empty where nothing does, or the stream cannot tell: it has lost its
-        beginning.
+        The differences, in words; empty without any, or when the stream cannot tell because it has
+        lost its beginning.
     """
     try:
         check_gap(stream.name, state, 0, state.created)
@@ -54,7 +54,7 @@ async def positions_off(
     )
     ours, theirs = portfolio.account.quantities, plain.account.quantities
     differ = [s for s in sorted({*ours, *theirs}) if ours.get(s) != theirs.get(s)]
-    # By how much, since both go on from there.
+    # By how much, since both continue from there.
     off = ", ".join(
         f"{s} {EXACT.subtract(ours.get(s, ZERO), theirs.get(s, ZERO)):+f}" for s in differ
     )
@@ -76,7 +76,7 @@ async def positions_off(
 
 
 class _Quiet(Portfolio):
-    """Its complaints were told when they were new."""
+    """Drops problems, which were reported when they were new."""
 
     def report_problem(self, text: str) -> None:
-        """Say nothing."""
+        """Drop the problem."""

@@ -1,9 +1,9 @@
-"""Checksums of what a store holds: one for each row, and a sum for each table.
+"""Checksums of the contents of a store: one for each row, and a sum for each table.
 
-A row whose checksum does not fit was changed by something else than a program that writes it: a bit
-flipped on the disk, or a hand. The sums tell of rows that are gone. They are CRC-32, which finds
-every change of up to 32 neighboring bits; they are no protection against somebody who wants to
-deceive.
+A row with a wrong checksum was changed by something other than the program that writes it: a bit
+flipped on the disk, or a manual edit. The sums reveal rows that are gone. They are CRC-32, which
+finds every change of up to 32 neighboring bits; they are no protection against a deliberate
+forgery.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLUMNS: dict[str, tuple[tuple[str, type], ...]] = {
     "log": (("kind", str), ("id", str), ("value", bytes)),
     "outbox": (("id", str), ("subject", str), ("payload", bytes), ("headers", str)),
 }
-"""The columns of each table that its checksums cover, and their types."""
+"""The columns of each table that are covered by checksums, and their types."""
 
 _SUMMED = ("position", "inbox", "state", "log", "outbox")
 _KEYS = {"position": "stream", "state": "key", "outbox": "number"}
@@ -34,7 +34,7 @@ def checksum(*values: str | bytes | int) -> int:
     """Return the checksum of a row.
 
     Args:
-        values: Of its columns, in their order.
+        values: Values of its columns, in their order.
     """
     found = 0
     for value in values:
@@ -44,12 +44,12 @@ def checksum(*values: str | bytes | int) -> int:
 
 
 def what_is_wrong(table: str, values: tuple[object, ...], known: object) -> str:
-    """Say why a row is not the one that was written; empty when it is.
+    """Return why a row is not the one that was written; empty when it is.
 
     Args:
         table: Its table.
-        values: Of the columns that the checksum covers.
-        known: Its checksum; ``None`` in a file of a version that had none.
+        values: Values of the columns that the checksum covers.
+        known: Its checksum; ``None`` in a file of a version without checksums.
     """
     for (column, kind), value in zip(COLUMNS[table], values, strict=True):
         if type(value) is not kind:
@@ -61,7 +61,7 @@ def what_is_wrong(table: str, values: tuple[object, ...], known: object) -> str:
 
 
 class _Sums(msgspec.Struct, forbid_unknown_fields=True):
-    """What the row of a seal holds, beside its own checksum."""
+    """The values in the row of a seal, beside its own checksum."""
 
     commits: int = 0
     tables: dict[str, tuple[int, int]] = msgspec.field(
@@ -72,7 +72,7 @@ class _Sums(msgspec.Struct, forbid_unknown_fields=True):
 class Seal:
     """How many rows each table has, and the sum of their checksums.
 
-    It is written in the same transaction as the rows, so that the two fit together after any crash.
+    The seal is written in the same transaction as the rows, so that both agree after any crash.
     Use: `begin`, then `put`, `add` and `drop` for each row, then `write`; `done` once the
     transaction is on the disk.
 
@@ -84,34 +84,34 @@ class Seal:
         self._connection = connection
         self._sums: _Sums | None = None
         self._next = _Sums()
-        # Checksums of the rows that may be changed or taken out, to take theirs from the sum.
+        # Checksums of the rows that may be changed or removed, to subtract theirs from the sum.
         self._marks: dict[str, dict[_Key, int]] = {}
         self._changed: dict[tuple[str, _Key], int | None] = {}
 
     @property
     def commits(self) -> int:
-        """How many changes were ever written."""
+        """The number of changes ever written."""
         return 0 if self._sums is None else self._sums.commits
 
     def begin(self) -> None:
-        """Begin to count what a transaction changes."""
+        """Begin to count the changes of a transaction."""
         sums = self._sums or self._load()
         self._next = _Sums(sums.commits + 1, dict(sums.tables))
         self._changed = {}
 
     def put(self, table: str, key: _Key, mark: int) -> None:
-        """A row is put in, in the place of one of the same key if there is one."""
+        """Count a row that is put, in place of one with the same key if there is one."""
         self.drop(table, key)
         self.add(table, mark)
         self._changed[table, key] = mark
 
     def add(self, table: str, mark: int) -> None:
-        """A row is added that stays as it is."""
+        """Count an added row that never changes."""
         count, total = self._next.tables[table]
         self._next.tables[table] = count + 1, total + mark
 
     def drop(self, table: str, key: _Key) -> None:
-        """A row is taken out, if it is there."""
+        """Count a row that is removed, if it exists."""
         if (table, key) in self._changed:
             mark = self._changed[table, key]
         else:
@@ -127,7 +127,7 @@ class Seal:
         self._connection.execute("UPDATE seal SET sums = ?, checksum = ?", (text, checksum(text)))
 
     def done(self) -> None:
-        """The transaction is on the disk."""
+        """Note that the transaction is on the disk."""
         self._sums = self._next
         for (table, key), mark in self._changed.items():
             if mark is None:
@@ -137,16 +137,16 @@ class Seal:
         self._changed = {}
 
     def make(self) -> None:
-        """Seal what is there: an empty database, or one of a version that had no checksums."""
+        """Seal the present contents: an empty database, or one of a version without checksums."""
         tables = {table: _count(self._connection, table) for table in _SUMMED}
         text = msgspec.json.encode(_Sums(0, tables)).decode()
         self._connection.execute("INSERT INTO seal VALUES (?, ?)", (text, checksum(text)))
 
     def check(self) -> dict[str, str]:
-        """Hold all tables against the seal.
+        """Check all tables against the seal.
 
         Returns:
-            What is wrong, by table; that of the seal itself is ``"seal"``.
+            The damage, by table; that of the seal itself is ``"seal"``.
         """
         try:
             sums = self._load()
@@ -180,8 +180,8 @@ class Seal:
 def _count(connection: sqlite3.Connection, table: str) -> tuple[int, int]:
     """Return how many rows a table has, and the sum of their checksums."""
     if table == "inbox":
-        # Its rows are small; a column more would be a tenth of the file. One of other types would
-        # not be found by its id, so it is none.
+        # Its rows are small; another column would be a tenth of the file. One of other types could
+        # not be found by its id, so it counts as missing.
         marks = [
             crc32(digest, crc32(identifier))
             for identifier, digest in connection.execute(

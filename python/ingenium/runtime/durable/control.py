@@ -1,4 +1,4 @@
-"""Says on the bus whether there is to be trading."""
+"""Publishes control events, which allow or restrict trading."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ __all__ = ["ControlDelivery", "publish_control"]
 
 
 class ControlDelivery(StrEnum):
-    """Who took a word about trading."""
+    """Delivery result of a control event."""
 
     STREAM = "stream"
-    """The stream has kept it: all get it, those too that start later."""
+    """Kept by the stream: every component receives it, even one that starts later."""
     SUBSCRIBERS = "subscribers"
-    """The server gave it to those who are connected now; nobody keeps it."""
+    """Delivered to the components that are connected now; not stored."""
     NOBODY = "nobody"
 
 
 async def publish_control(
     bus: NatsBus, event: ControlEvent, source: str = OPERATOR
 ) -> ControlDelivery:
-    """Publish a control event, so that as many as possible get it.
+    """Publish a control event to as many components as possible.
 
-    A server whose disk is full keeps nothing, and still brings it to those who are connected.
+    A server whose disk is full stores nothing, but still delivers it to connected components.
 
     Args:
         bus: A connection that may publish it.
         event: Its empty id is filled.
-        source: Name of who publishes it.
+        source: Name of the publisher.
 
     Returns:
-        Who took it.
+        The delivery result.
 
     Raises:
-        BusError: The server does not take it at all.
+        BusError: The server does not accept it at all.
     """
     if not event.id:
         event.id = random_id("control")

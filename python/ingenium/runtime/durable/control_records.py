@@ -1,4 +1,4 @@
-"""What has been said about trading in a stream, and what holds of it."""
+"""The control events of a stream, and the trading switch that results from them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["switch_of"]
 
 
 async def switch_of(stream: Stream) -> TradingSwitch:
-    """Return the switch of who has heard all that was said, in the order of the stream.
+    """Return the trading switch after all control events, in the order of the stream.
 
-    The last word alone does not tell: a component's word only ever makes an operator's stricter.
+    The last event alone is not enough: a component's event only ever tightens an operator's.
 
     Raises:
         BusTimeoutError: The server does not answer.
-        StreamError: Words are gone.
+        StreamError: Control events are gone.
     """
     switch = TradingSwitch()
     last = await stream.last(TRADING)

@@ -1,4 +1,4 @@
-"""What is wrong with a store: pages, rows, and rows that are gone."""
+"""Damage of a store: pages, rows, and missing rows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _CHECKED = 100_000
 
 
 class Damage(msgspec.Struct, frozen=True):
-    """Something in a store that is not what was written.
+    """A part of a store that differs from what was written.
 
     Attributes:
-        table: Where; empty when it is the file as a whole.
-        text: What is wrong.
+        table: The damaged table; empty when it is the file as a whole.
+        text: Description of the damage.
         row: The first column of the row; ``None`` when no single row is known.
     """
 
@@ -34,11 +34,11 @@ class Damage(msgspec.Struct, frozen=True):
 
 
 def damage_of(connection: sqlite3.Connection, seal: Seal | None) -> list[Damage]:
-    """Return what is wrong with a store, rows first; empty when it is whole.
+    """Return the damage of a store, rows first; empty when it is whole.
 
     Args:
-        connection: To its database.
-        seal: Of it; ``None`` for a file of a version that had no checksums.
+        connection: Connection to its database.
+        seal: Its seal; ``None`` for a file of a version without checksums.
     """
     try:
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -59,10 +59,10 @@ def damage_of(connection: sqlite3.Connection, seal: Seal | None) -> list[Damage]
 
 def _wrong_rows(connection: sqlite3.Connection, table: str, *, is_sealed: bool) -> list[Damage]:
     if table == "inbox":
-        return []  # Its sum tells.
+        return []  # The sum reveals it.
     names = ", ".join(column for column, _ in COLUMNS[table])
     known = "checksum" if is_sealed else "NULL"
-    # Of the log, what a start reads; the rest when it is read.
+    # Of the log, the part that a start reads; the rest is checked when read.
     newest = f"ORDER BY number DESC LIMIT {_CHECKED}" if table == "log" else ""
     query = f"SELECT {names}, {known} FROM {table} {newest}"  # noqa: S608
     return [

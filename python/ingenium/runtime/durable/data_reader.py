@@ -1,4 +1,4 @@
-"""Reads market data from its stream, which may vanish with the server that keeps it in memory."""
+"""Reads market data from its in-memory stream, which is lost when the server restarts."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ async def read_data(
     clock: StreamClock,
     on_begin: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Data, None]:
-    """Yield market data, without an end.
+    """Yield market data endlessly.
 
     Args:
-        gaps: Says where to go on, and what has been missed.
-        open_stream: Makes the stream if it is not there.
-        subjects: What is wanted.
-        known: How far the component has come; ``None`` for what comes from now on.
-        clock: Is told the server's time.
-        on_begin: Called when it is known where to begin, so that what comes later is not missed.
+        gaps: Resolves where to resume, and reports missed data.
+        open_stream: Creates the stream if it does not exist.
+        subjects: The wanted subjects.
+        known: Position of the component; ``None`` for new data only.
+        clock: Updated with the server's time.
+        on_begin: Called when the first position is known, so that no later data is missed.
     """
     while True:
         try:
@@ -54,5 +54,5 @@ async def read_data(
         except BusTimeoutError:
             await asyncio.sleep(_PAUSE_SECONDS)
         except StreamError:
-            # Gone with its server, or made anew; the next round says what is missing.
+            # Gone with its server, or recreated; the next round reports what is missing.
             await asyncio.sleep(_PAUSE_SECONDS)

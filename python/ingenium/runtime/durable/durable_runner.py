@@ -1,4 +1,4 @@
-"""One component's part in a live app whose server keeps streams: nothing is lost, nothing twice."""
+"""Runs one component of a live app over streams: no acknowledged event is lost or handled twice."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ __all__ = ["DurableRunner"]
 
 _BATCH = 256
 _BATCH_SECONDS = 0.02
-# So often others run behind a batch that took longer: an answer of the server takes several turns
-# of the event loop to get through.
+# Event loop turns yielded after a batch that took longer: an answer of the server takes several
+# turns to get through.
 _TURNS_OF_OTHERS = 8
 _DATA_COMMIT_SECONDS = 1.0
 _FLUSH_SECONDS = 4.0
@@ -61,25 +61,25 @@ _BUSY_SECONDS = 5.0
 
 
 class DurableRunner:
-    """Runs one component live, from what it had written down when it last ended, however it did.
+    """Runs one component live, from the state it had stored when it last ended, even by a crash.
 
-    Events of the stream are handled in its order. What handling one has changed, how far the
-    component has come, and what it sends are written in one transaction, and only then sent.
+    Events of the stream are handled in its order. Changed state, stream position and sent events
+    are written in one transaction; only then are the events published.
 
     Args:
-        bus: Carries market data where no stream does, and takes incidents.
+        bus: Carries market data where no stream does, and receives incidents.
         stream: Signals, orders, executions and control, in one order.
-        component: What to run; a fresh object.
-        store: What it must not forget; closed at the end.
+        component: The component to run; a fresh object.
+        store: Its store; closed at the end.
         open_data: Opens the stream of market data; from the plain bus when left out.
-        clock: Tells the time until the server does; the machine's when left out.
+        clock: Used until the server reports its time; the machine's when left out.
         at: Called between effects, for tests that crash there.
-        adopt: Whether a stream that was made anew or has lost messages is taken as it is.
-        lease: Makes this the only process that plays the component; without one that is up to you.
-        limit: From when on a handler that blocks everything else is reported.
-        checked: How many messages the stream may have so that a portfolio's positions are held
-            against it at the start.
-        secret: Of the component, for its ids; none where all on the server are trusted.
+        adopt: Whether a stream that was recreated or has lost messages is accepted as it is.
+        lease: Makes this the only process that runs the component; without one the caller must.
+        limit: Time after which a handler that blocks the process is reported.
+        checked: Maximum messages of a stream against which a portfolio's positions are checked
+            at the start.
+        secret: Secret of the component for its ids; none where all on the server are trusted.
         warm_up: Feeds it history before its first live data; none when left out.
         middleware: Called around each handler.
     """
@@ -143,21 +143,21 @@ class DurableRunner:
         self._subscriptions: list[Subscription] = []
         self._uncommitted_since: float | None = None
         self._drains_until: float | None = None
-        # Whether what the component holds is no longer what is written down.
+        # Whether the component's state may differ from the stored state.
         self._broken = False
         self._was_stopped = False
 
     # The life of the component.
 
     async def start(self) -> None:
-        """Restore the component, find out what it has missed, and begin to handle events.
+        """Restore the component, resolve where it resumes, and begin to handle events.
 
         Raises:
             LeaseHeldError: Another process plays the component.
-            StreamError: The stream no longer holds what the component has not seen.
+            StreamError: The stream has lost messages that the component has not handled.
             ComponentError: ``on_start`` raised, or the state does not fit the component.
             DataFileError: The history of the warm-up cannot be read.
-            ConfigError: It has nothing that the component wants.
+            ConfigError: The history has nothing that the component wants.
             StoreError: The state cannot be written.
         """
         component = self.component
@@ -170,7 +170,7 @@ class DurableRunner:
         restore(component, self._store, self._warm_up)
         self._was_stopped = take_stopped(self._store)
         self._life = str(self._store.begin_life())
-        # For those who look at the file from outside.
+        # For readers of the file.
         self._store.set_meta("role", role_of(component))
         if self._subjects:
             await self._find_position()
@@ -196,17 +196,17 @@ class DurableRunner:
         await self._follow_data()
 
     async def run(self) -> None:
-        """Go on until canceled.
+        """Handle events until canceled.
 
         Raises:
-            IngeniumError: It cannot go on; what is written down is complete.
+            IngeniumError: The runner cannot continue; the stored state is complete.
         """
         if self._outgoer is not None:
             self._begin(self._outgoer.work(self))
         parts = (self._sending, self._turning, self._lease.task, *self._sources)
         tasks = {task for task in parts if task is not None}
         for task in tasks:
-            # One error is raised; those that come of it, or with it, are no news.
+            # One error is raised; errors that follow from it, or come with it, are dropped.
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -215,9 +215,9 @@ class DurableRunner:
                 raise failure from error.__cause__ if failure is error else error
 
     async def stop(self) -> None:
-        """Handle what has arrived, stop the component, and send what can be sent now.
+        """Handle the events that have arrived, stop the component, and flush the outbox.
 
-        What cannot be sent stays in the outbox, for the next start.
+        Messages that cannot be sent stay in the outbox, for the next start.
         """
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
@@ -258,22 +258,22 @@ class DurableRunner:
         if self._sending is not None and not self._sending.done():
             await self._outbox.flush(_FLUSH_SECONDS)
 
-    # What others may see of it.
+    # Observation.
 
     @property
     def progress(self) -> Progress:
-        """What was handled and sent so far."""
+        """Events handled and sent so far."""
         return self._taker.progress
 
     def lag(self) -> float:
-        """Return how far behind it is; see `lag_of`."""
+        """Return the lag in seconds; see `lag_of`."""
         return lag_of(self._arrivals, self.progress, self._clock.present())
 
     def observe(self) -> Observation:
-        """Return how it stands; see `observe`."""
+        """Return the status of the component; see `observe`."""
         return observe(self._store, self._arrivals, self.progress, self._clock.present())
 
-    # The desk of a component that acts outside.
+    # The `UnitOfWork` of a component that acts outside of the bus.
 
     @property
     def now(self) -> datetime:
@@ -281,25 +281,25 @@ class DurableRunner:
         return self._clock.present()
 
     async def record(self, cause: str, act: Callable[[], None]) -> None:
-        """Let the component change and send, and write that down; see `UnitOfWork.record`."""
+        """Apply a change of the component and commit it; see `UnitOfWork.record`."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Whoever asked may have been canceled, and its error is nobody's news then.
+        # The caller may have been canceled; its error is retrieved here.
         done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._arrivals.put_act(ExternalChange(cause, act, done))
         if self._turning is not None:
             await asyncio.wait({done, self._turning}, return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
-                self._turning.result()  # Nobody writes any more; its error says why.
+                self._turning.result()  # The writer has ended; its error has the reason.
         await done
 
     def at(self, point: Point) -> None:
-        """Pass a point where tests try a crash."""
+        """Pass a failpoint, at which tests crash."""
         self._at(point)
 
-    # Where events come from.
+    # Sources of events.
 
     async def _find_position(self) -> None:
-        """Find out where in the stream to go on.
+        """Resolve the sequence in the stream from which to resume.
 
         Raises:
             StreamError: Messages that were not handled are gone.
@@ -318,7 +318,7 @@ class DurableRunner:
         else:
             self._after = state.last
         mark = place.mark if place is not None and place.sequence == self._after else ""
-        # Before anything is learned: what changes from here on is noticed.
+        # Before any state is rebuilt: changes from here on are tracked.
         self._mark = mark or await mark_of(self._stream, self._after)
         if known is None:
             if state.last:
@@ -337,7 +337,7 @@ class DurableRunner:
                     await end_orphans(
                         component, self._stream, state.last, self._transaction, self._clock
                     )
-            # What was said before it was there holds for it too.
+            # Control events from before its first start apply to it too.
             if (said := await self._stream.last(TRADING)) is not None:
                 await self._hear_all(said.sequence)
         elif isinstance(component, Portfolio) and 0 < state.last <= self._checked:
@@ -353,7 +353,7 @@ class DurableRunner:
         self._move(self._after, self._mark)
 
     async def _hear_all(self, last: int) -> None:
-        # All of them: a component's word only ever makes an operator's stricter.
+        # All of them: a component's event only ever tightens an operator's.
         async with aclosing(self._stream.read([TRADING], 0)) as records:
             async for record in records:
                 await self._handle_record(record)
@@ -371,7 +371,7 @@ class DurableRunner:
         if self._open_data is not None and self._data_subjects:
             began = asyncio.Event()
             self._begin(self._read_data(self._open_data, began.set))
-            # Who is started next may send at once; a stream that is away holds up nobody for long.
+            # The next component may send at once; an unavailable stream delays it only briefly.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_BEGIN_SECONDS):
                     await began.wait()
@@ -381,7 +381,7 @@ class DurableRunner:
         await self._bus.flush()
 
     async def _read_data(self, open_data: OpenStream, on_begin: Callable[[], None]) -> None:
-        # One that remembers goes on where it was; another one has nothing to put old data to.
+        # A component with state resumes; one without has no use for old data.
         goes_on = self._warm_up is not None or remembers(self.component)
         known = self._store.position(DATA_STREAM.name) if goes_on else None
         wanted = self._data_subjects
@@ -404,7 +404,7 @@ class DurableRunner:
                     await asyncio.sleep(0)
                 self._old_data.say()
         except BaseException:
-            # Half of something may have happened to the component: nothing more of it is written.
+            # The component may have changed halfway: none of its state is written any more.
             self._broken = True
             raise
 
@@ -415,10 +415,10 @@ class DurableRunner:
         return bool(self._arrivals) and asyncio.get_running_loop().time() < until
 
     async def _turn_once(self) -> int:
-        """Handle some of what has arrived, and write down what came of it.
+        """Handle a batch of arrived events, and commit the result.
 
         Returns:
-            How many turns of the event loop others should have then.
+            How many turns of the event loop to yield afterwards.
         """
         now = asyncio.get_running_loop().time
         began = now()
@@ -444,7 +444,7 @@ class DurableRunner:
                 await self._handle_record(item)
             if now() - began > _BATCH_SECONDS:
                 break
-        # What was sent outside of a handler, by a timer of the component's own.
+        # Events sent outside of a handler, by a timer of the component's own.
         self._transaction.send(handle_of(self.component).take(), self._clock.present())
         if urgent or self._transaction.sends or self._seconds_to_commit() == 0:
             self._at(Point.HANDLED)
@@ -465,7 +465,7 @@ class DurableRunner:
             self._outgoer.committed()
 
     def _seconds_to_commit(self) -> float | None:
-        """Return when to write what market data has changed; ``None`` when it changed nothing."""
+        """Return the seconds until changes by market data are committed; ``None`` without any."""
         if self._uncommitted_since is None:
             return None
         waited = asyncio.get_running_loop().time() - self._uncommitted_since

@@ -1,4 +1,4 @@
-"""Makes one error of what a part of a running component has raised."""
+"""Converts an exception of a running component into one error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["failure_of"]
 
 
 def failure_of(component: Component, error: BaseException) -> BaseException:
-    """Return what to raise: our own errors as they are, others with the component's name."""
+    """Return the error to raise: Ingenium's own unchanged, others with the component's name."""
     if isinstance(error, IngeniumError) or not isinstance(error, Exception):
         return error
     name = f"{component}"

@@ -1,4 +1,4 @@
-"""Says which market data a component has missed, and what that means for it."""
+"""Reports the market data that a component has missed, and the consequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingenium.runtime.durable.store import Store, StreamPosition
 __all__ = ["Gaps", "note_stopped", "take_stopped"]
 
 _STOPPED = "stopped"
-"""In a component's file: whether it ended in order when it last ran."""
+"""Key in a component's file: whether it stopped cleanly when it last ran."""
 
 _OLDER = (
     "its prices are older until the next bar of each symbol, positions and orders are as before"
@@ -28,26 +28,26 @@ _EFFECTS = {
 
 
 def take_stopped(store: Store) -> bool:
-    """Return whether a component ended in order when it last ran; it is running from now on."""
+    """Return whether a component stopped cleanly when it last ran, and mark it as running."""
     was_stopped = store.meta(_STOPPED) == "yes"
     store.set_meta(_STOPPED, "")
     return was_stopped
 
 
 def note_stopped(store: Store) -> None:
-    """Write down that a component ended in order, with all data handled."""
+    """Store that a component stopped cleanly, with all data handled."""
     store.set_meta(_STOPPED, "yes")
 
 
 class Gaps:
-    """Finds out where a component goes on in a stream of market data, and reports what it missed.
+    """Resolves where a component resumes in a stream of market data, and reports missed data.
 
-    The stream is in the server's memory, so a server that is started again has an empty one.
+    The stream is in the server's memory, so it is empty after a restart of the server.
 
     Args:
-        bus: Takes the incidents.
-        component: Who reads.
-        was_stopped: Whether its last life ended in order, when it had handled all data.
+        bus: Receives the incidents.
+        component: The reader.
+        was_stopped: Whether its last run stopped cleanly, with all data handled.
     """
 
     def __init__(self, bus: Bus, component: Component, *, was_stopped: bool) -> None:
@@ -57,23 +57,23 @@ class Gaps:
         self._is_first = True
 
     def start(self, state: StreamState, known: StreamPosition | None, name: str) -> int:
-        """Return behind which message to read, and report what is missing before it.
+        """Return the sequence after which to read, and report data missing before it.
 
         Args:
-            state: What the stream holds.
-            known: How far the component has come; ``None`` for what comes from now on.
-            name: Of the stream.
+            state: State of the stream.
+            known: Position of the component; ``None`` for new data only.
+            name: Name of the stream.
         """
         is_first, self._is_first = self._is_first, False
         if known is None:
             return state.last
         if known.created != state.created:
-            # After an app was stopped and started, with its server, nothing was sent in between.
+            # When an app was stopped and started with its server, nothing was sent in between.
             if not (is_first and self._was_stopped and state.last == 0):
                 self._report(
                     name, known, _time(state.time), "the server was started again without that data"
                 )
-            # All that it holds came after it was made.
+            # All messages of the stream came after it was created.
             return max(0, state.first - 1)
         if state.last < known.sequence:
             self._report(name, known, _time(state.time), "the stream has lost its end")

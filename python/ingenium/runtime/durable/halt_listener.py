@@ -1,4 +1,4 @@
-"""Hears that trading is to stop, also when the stream that keeps such words is frozen."""
+"""Listens for halts on core NATS, in case JetStream is unavailable."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["listen_for_halts"]
 
 
 def listen_for_halts(dispatcher: Dispatcher, arrivals: Inbox) -> Callable[[Message], None]:
-    """Return what handles control events as they come over the plain bus.
+    """Return the handler of control events that arrive over the plain bus.
 
-    One that restricts trading takes effect before all that waits, and once more when it comes out
-    of the stream, which changes nothing then. One that releases has to wait for its place in the
-    stream. What cannot be read is reported when it comes from there.
+    An event that restricts trading takes effect before all waiting events, and again when it comes
+    from the stream, which then changes nothing. A release waits for its place in the stream. An
+    unreadable event is reported when it comes from there.
 
     Args:
         dispatcher: Calls the component that is to halt.
-        arrivals: Where it waits for its turn.
+        arrivals: The inbox in which the halt waits for its turn.
     """
 
     def receive(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What has reached a component and waits for its turn."""
+"""Queue of the events that have reached a component and wait for their turn."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Data(msgspec.Struct, frozen=True):
     """Market data that has arrived.
 
     Attributes:
-        message: What came.
-        position: Where in its stream it was; ``None`` from a plain bus.
+        message: The message.
+        position: Its position in its stream; ``None`` from a plain bus.
         kept_at: When the stream kept it, UTC, by the server's clock; ``None`` from a plain bus.
     """
 
@@ -33,7 +33,7 @@ class Data(msgspec.Struct, frozen=True):
 
 
 class ExternalChange(msgspec.Struct):
-    """Something that a component has done outside of the bus, to be written down."""
+    """An action of a component outside of the bus, to be committed."""
 
     cause: str
     act: Callable[[], None]
@@ -41,9 +41,9 @@ class ExternalChange(msgspec.Struct):
 
 
 class Inbox:
-    """Three queues with one reader: what was done outside, the stream of orders, market data.
+    """Three queues with one reader: external changes, the stream of orders, market data.
 
-    Orders never wait behind market data. A queue that is full lets its writer wait.
+    Orders never wait behind market data. The writer of a full queue waits.
     """
 
     def __init__(self) -> None:
@@ -75,12 +75,12 @@ class Inbox:
         await self._put(self.data, data)
 
     def put_act(self, act: ExternalChange) -> None:
-        """Add what was done outside."""
+        """Add an external change."""
         self.acts.append(act)
         self._woken.set()
 
     def wake(self) -> None:
-        """Let the reader look, though nothing was added."""
+        """Wake the reader, although nothing was added."""
         self._woken.set()
 
     async def _put(self, queue: deque[Record] | deque[Data], item: object) -> None:
@@ -91,7 +91,7 @@ class Inbox:
         self._woken.set()
 
     def next(self) -> ExternalChange | Record | Data | None:
-        """Take the most urgent one; ``None`` when nothing waits."""
+        """Take the most urgent item; ``None`` when nothing waits."""
         for queue in (self.acts, self.records, self.data):
             if queue:
                 self._room.set()
@@ -99,7 +99,7 @@ class Inbox:
         return None
 
     def skip_data(self, before: datetime) -> int:
-        """Drop market data that came before a time, where more of the same subject has come since.
+        """Drop market data from before a time, where newer data of the same subject waits.
 
         Returns:
             How much was dropped.
@@ -123,10 +123,10 @@ class Inbox:
         return dropped
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Wait until something arrives.
+        """Wait until an item arrives.
 
         Args:
-            seconds: How long at most.
+            seconds: The maximum time.
         """
         if self:
             return

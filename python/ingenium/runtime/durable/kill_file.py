@@ -1,4 +1,4 @@
-"""A file that halts trading on this machine as long as it is there, with or without a server."""
+"""A file that halts trading on this machine while it exists, with or without a server."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LARGEST_BYTES = 65_536
 
 
 class Restriction(msgspec.Struct, frozen=True):
-    """What a kill file says.
+    """The content of a kill file.
 
     Attributes:
         state: How far trading is restricted.
         reason: Why, in words.
-        sender: Who says so, ``"ann@trader-1"``.
-        time: Since when, UTC; ``None`` when it is not stated.
+        sender: The author, ``"ann@trader-1"``.
+        time: When it was written, UTC; ``None`` when not stated.
     """
 
     state: TradingState = TradingState.HALTED
@@ -40,11 +40,11 @@ class Restriction(msgspec.Struct, frozen=True):
 class KillFile:
     """The file ``HALT`` of an app.
 
-    Anybody who can write into the folder can halt: an empty file, or one that cannot be read, halts
-    too.
+    Anyone with write access to the folder can halt: an empty file, or one that cannot be read,
+    halts too.
 
     Args:
-        path: Where it is, if it is there.
+        path: Path of the file, which need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,13 +54,13 @@ class KillFile:
 
     @classmethod
     def of(cls, folder: Path) -> KillFile:
-        """Return that of an app, which is in the app's folder below the data folder."""
+        """Return the kill file of an app, in the app's folder below the data folder."""
         return cls(folder / HALT_FILE)
 
     def observe(self) -> Restriction | None:
-        """Return what it says now; ``None`` when it is not there.
+        """Return its present content; ``None`` when it does not exist.
 
-        Cheap enough to be asked before each order: it is read when it has changed only.
+        Cheap enough to call before each order: the file is read only when it has changed.
         """
         try:
             found = os.stat(self._name)  # noqa: PTH116 - half the time of Path.stat
@@ -68,7 +68,7 @@ class KillFile:
             self._known = None
             return None
         except OSError as error:
-            # A folder that cannot be looked into may hold one.
+            # An unreadable folder may hold one.
             return Restriction(reason=f"cannot look for {self.path}: {error.strerror}")
         version = (found.st_mtime_ns, found.st_size, found.st_ino)
         if self._known is None or self._known[0] != version:
@@ -76,19 +76,19 @@ class KillFile:
         return self._known[1]
 
     def is_there(self) -> bool:
-        """Whether there is such a file; not when its folder cannot be looked into."""
+        """Whether the file exists; false when its folder cannot be read."""
         return os.path.isfile(self._name)  # noqa: PTH113 - Path.is_file raises without permission
 
     def state(self) -> TradingState:
-        """Return what it allows: everything, when it is not there."""
+        """Return the trading state that it allows: active when it does not exist."""
         found = self.observe()
         return TradingState.ACTIVE if found is None else found.state
 
     def write(self, restriction: Restriction) -> None:
-        """Put it there, or another one in its place.
+        """Write or replace the file.
 
         Raises:
-            StoreError: It cannot be written.
+            StoreError: The file cannot be written.
         """
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
@@ -97,7 +97,7 @@ class KillFile:
                 file.write(msgspec.json.format(msgspec.json.encode(restriction)) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            # Whole or not at all, for whoever looks meanwhile.
+            # Whole or not at all, for concurrent readers.
             beside.replace(self.path)
             _sync_folder(self.path.parent)
         except OSError as error:
@@ -109,7 +109,7 @@ class KillFile:
             raise StoreError(text) from error
 
     def _put_empty(self) -> bool:
-        """Put an empty file there, for which a full disk has room."""
+        """Create an empty file, for which a full disk has room."""
         try:
             os.close(open_readable(self.path))
         except OSError:
@@ -117,13 +117,13 @@ class KillFile:
         return True
 
     def remove(self) -> bool:
-        """Take it away.
+        """Remove the file.
 
         Returns:
-            Whether it was there.
+            Whether it existed.
 
         Raises:
-            StoreError: It cannot be taken away.
+            StoreError: The file cannot be removed.
         """
         try:
             self.path.unlink()
@@ -141,13 +141,13 @@ class KillFile:
         except (OSError, msgspec.MsgspecError, UnicodeError):
             return Restriction(reason=f"{self.path} is there")
         if found.state is TradingState.ACTIVE:
-            # Whoever puts such a file there does not want trading to go on.
+            # The presence of the file means that trading must not continue.
             return msgspec.structs.replace(found, state=TradingState.HALTED)
         return found
 
 
 def _sync_folder(path: Path) -> None:
-    """Let a file that was put there or taken away outlive a power failure."""
+    """Sync the folder, so that a created or removed file survives a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -10,10 +10,10 @@ __all__ = ["LeaseKeeper"]
 
 
 class LeaseKeeper:
-    """A lease from the start of a component to its end.
+    """Holds a lease from the start of a component to its end.
 
     Args:
-        lease: Which; ``None`` where there is none to hold.
+        lease: The lease; ``None`` where there is none to hold.
 
     Attributes:
         task: Renews it, and ends with the error when it is lost; ``None`` before `begin`.
@@ -24,7 +24,7 @@ class LeaseKeeper:
         self._lease = lease
 
     async def begin(self) -> None:
-        """Get the lease, and renew it from now on.
+        """Acquire the lease, and renew it from now on.
 
         Raises:
             LeaseHeldError: Another process has it.
@@ -34,7 +34,7 @@ class LeaseKeeper:
             self.task = asyncio.create_task(self._lease.keep())
 
     async def end(self) -> None:
-        """Give it back."""
+        """Release the lease."""
         if self._lease is not None and self.task is not None:
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""How a component that runs on a stream stands, for those who look at it from outside."""
+"""Status and lag of a component that runs on a stream."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["lag_of", "observe"]
 
 
 def lag_of(arrivals: Inbox, progress: Progress, now: datetime) -> float:
-    """Return how far behind a component is, in seconds.
+    """Return the lag of a component in seconds.
 
     Args:
-        arrivals: What waits.
-        progress: Tells what is being handled.
+        arrivals: The inbox.
+        progress: Knows the event being handled.
         now: The present time by the server's clock.
 
     Returns:
@@ -31,7 +31,7 @@ def lag_of(arrivals: Inbox, progress: Progress, now: datetime) -> float:
 
 
 def observe(store: Store, arrivals: Inbox, progress: Progress, now: datetime) -> Observation:
-    """Return how a component stands.
+    """Return the status of a component.
 
     Raises:
         StoreError: Its store cannot be read.

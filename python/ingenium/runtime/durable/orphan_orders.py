@@ -1,4 +1,4 @@
-"""What was asked of an executor before it was started for the first time."""
+"""Orphan orders: sent to an executor before its first start."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _READ = {OrderEvent, ReplaceEvent, ExecutionEvent}
 
 
 class OrphanOrders(msgspec.Struct):
-    """What a stream holds for an executor that has no state.
+    """The orders and positions in a stream for an executor without state.
 
     Attributes:
-        orders: Those that no execution has ended. Each with what is to be said of it if nobody
-            works it, and the ids of the executions that have reported on it: where there are some,
-            an executor has had it. One that is to take another's place and has not is rejected; the
-            others expire.
-        positions: What the fills of all other orders come to, by symbol.
+        orders: Orders that no execution has ended, each with the report to send if no executor
+            works it, and the ids of the executions that have reported on it: if there are any, an
+            executor has had it. A replacement that has not taken effect is rejected; the others
+            expire.
+        positions: The sum of the fills of all other orders, by symbol.
     """
 
     orders: list[tuple[Order, TradeUpdate, list[str]]]
@@ -44,11 +44,11 @@ class OrphanOrders(msgspec.Struct):
 
 
 async def find_orphans(stream: Stream, last: int) -> OrphanOrders:
-    """Return what a stream holds for an executor that has no state.
+    """Return the orders and positions in a stream for an executor without state.
 
     Args:
-        stream: Has the orders, and the executions of whoever worked them.
-        last: Sequence of the last message to look at.
+        stream: Has the orders, and the executions of any executor that worked them.
+        last: Sequence of the last message to read.
     """
     search = _OrphanSearch()
     async with aclosing(history(stream, last)) as arriving:
@@ -61,15 +61,15 @@ async def find_orphans(stream: Stream, last: int) -> OrphanOrders:
 async def end_orphans(
     executor: Executor, stream: Stream, last: int, transaction: Transaction, clock: StreamClock
 ) -> None:
-    """Let an executor without a file report what became of orders that were there before it.
+    """Have an executor without a file report the outcome of orders from before its start.
 
-    No other component ever would, and the orders would stay pending.
+    No other component would, and the orders would stay pending.
 
     Args:
-        executor: Takes the orders in, and the positions that the stream comes to.
+        executor: Receives the orders, and the positions that result from the stream.
         stream: Has the orders and their reports.
-        last: Sequence of the last message to look at.
-        transaction: Takes what the executor sends.
+        last: Sequence of the last message to read.
+        transaction: Collects the events that the executor sends.
         clock: Tells the time of the reports.
     """
     unseen = await find_orphans(stream, last)
@@ -88,7 +88,7 @@ class _OrphanSearch:
         self._tracker = OrderTracker()
         # In the order of sending, with the ids of the reports.
         self._open: dict[str, list[str]] = {}
-        # What was filled, by order and symbol; each execution once.
+        # Filled quantity, by order and symbol; each execution once.
         self._filled: dict[tuple[str, str], Decimal] = {}
         self._counted: set[str] = set()
 
@@ -99,7 +99,7 @@ class _OrphanSearch:
         try:
             self._follow(unpack(kind, record.message))
         except (IngeniumError, ValueError):
-            # Nobody could have sent, worked or booked it.
+            # No component could have sent, worked or booked it.
             return
 
     def _follow(self, event: Event) -> None:
@@ -123,7 +123,7 @@ class _OrphanSearch:
             self._counted.add(event.id)
         tracker = self._tracker
         working = None if works_on(event) else tracker.find(event.order_id, event.update)
-        # What is filled counts; at which price does not.
+        # The filled quantity counts; its price does not.
         order = None if working is None else working.order
         fill = Fill.from_event(event, order, price=_ANY_PRICE)
         if fill is not None:

@@ -1,4 +1,4 @@
-"""Sends what the outbox of a store holds, until the stream has kept it."""
+"""Publishes the messages in the outbox of a store until the stream acknowledges them."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ _TOGETHER_BYTES = 1_048_576
 
 
 class Outbox:
-    """Sends in the order of the outbox, each message with the same id and bytes at each attempt.
+    """Publishes in the order of the outbox, with the same id and bytes at each attempt.
 
-    What waits is sent together, and its acknowledgements are awaited together. A message that is
-    not acknowledged then is sent alone, and nothing else is until it is kept.
+    Waiting messages are sent as a batch, and their acknowledgements are awaited together. A message
+    that is not acknowledged is then sent alone, and nothing else is until it is kept.
 
-    Whether an attempt without an answer was kept cannot be known, so it is repeated for as long as
-    it takes; the stream keeps the message once. An order that comes late says so itself, by its
-    deadline.
+    Whether an unanswered attempt was kept cannot be known, so it is repeated for as long as it
+    takes; the stream keeps the message once. A late order is recognized by its deadline.
 
     Args:
-        bus: Takes incidents.
-        store: Holds what is to be sent.
-        stream: Where to.
-        at: Called between effects.
+        bus: Receives incidents.
+        store: Holds the messages to send.
+        stream: The stream to publish to.
+        at: Failpoint, called between effects.
     """
 
     def __init__(self, bus: Bus, store: Store, stream: Stream, at: Pass) -> None:
@@ -50,15 +49,15 @@ class Outbox:
         self._empty = asyncio.Event()
 
     def wake(self) -> None:
-        """Look again: something was added."""
+        """Signal that messages were added."""
         self._empty.clear()
         self._woken.set()
 
     async def run(self) -> None:
-        """Send, until canceled.
+        """Publish until canceled.
 
         Raises:
-            BusError: The stream refuses a message for good.
+            BusError: The stream refuses a message permanently.
             StoreError: The store cannot be used.
         """
         while True:
@@ -69,13 +68,13 @@ class Outbox:
             await self._woken.wait()
 
     async def flush(self, seconds: float) -> bool:
-        """Wait until it is empty.
+        """Wait until the outbox is empty.
 
         Args:
-            seconds: How long at most.
+            seconds: The maximum time.
 
         Returns:
-            Whether it is; what is left is sent after the next start.
+            Whether it is empty; remaining messages are sent after the next start.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -85,7 +84,7 @@ class Outbox:
         return True
 
     async def _send_together(self, waiting: Sequence[Outgoing]) -> None:
-        """Send the first of what waits."""
+        """Send the first batch of waiting messages."""
         waiting = _first_of(waiting)
         answers: list[Appended | None] = [None]
         if len(waiting) > 1:
@@ -146,7 +145,7 @@ def _message(outgoing: Outgoing) -> Message:
 
 
 def _first_of(waiting: Sequence[Outgoing]) -> Sequence[Outgoing]:
-    """Return as many as may be under way at once."""
+    """Return the messages that may be in flight together."""
     size = 0
     for place, outgoing in enumerate(waiting):
         size += len(outgoing.payload)

@@ -1,4 +1,4 @@
-"""Makes a portfolio's state anew from what the stream has kept of its orders and executions."""
+"""Rebuilds a portfolio's state from its orders and executions in the stream."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ async def rebuild(
     executions_until: int | None = None,
     store: Store | None = None,
 ) -> list[str]:
-    """Let a portfolio that has nothing written down learn its state from the stream.
+    """Rebuild the state of a portfolio without stored state from the stream.
 
-    Its orders are followed and their executions are booked. Signals are not acted upon again: what
-    came of them is in the stream. Other components have nothing there to learn from.
+    Its orders are followed and their executions are booked. Signals are not acted upon again: the
+    orders they caused are in the stream. Other components have no state in the stream.
 
     Args:
         component: A fresh object.
         stream: Has the history.
-        last: Sequence of the last message to look at.
-        executions_until: That of the last execution to book; ``last`` when left out.
-        store: The portfolio's file: what it has still to send, and at which prices it has booked
+        last: Sequence of the last message to read.
+        executions_until: Sequence of the last execution to book; ``last`` when left out.
+        store: The portfolio's file: its unsent messages, and the prices at which it has booked
             executions that state none.
 
     Returns:
@@ -53,7 +53,7 @@ async def rebuild(
     until = last if executions_until is None else executions_until
     handle = handle_of(component)
     learner = Learner(component, stream.name, (await stream.state()).created, until)
-    # Books must not depend on when they are made: the time is that of each message.
+    # Books must not depend on when they are rebuilt: the time is that of each message.
     clock, handle.clock = handle.clock, None
     waiting: list[Outgoing] = []
     if store is not None:
@@ -79,10 +79,10 @@ async def rebuild(
 
 
 async def history(stream: Stream, last: int) -> AsyncGenerator[list[Record], None]:
-    """Yield all that a stream has, many messages at a time, and end.
+    """Yield all messages of a stream, in batches, and end.
 
     Args:
-        stream: Which.
+        stream: The stream to read.
         last: Sequence of the last message to yield; the stream has it.
     """
     async with aclosing(stream.read_many([ALL_EVENTS], 0)) as arriving:
@@ -96,16 +96,16 @@ async def history(stream: Stream, last: int) -> AsyncGenerator[list[Record], Non
 
 
 class Learner:
-    """Tells a portfolio what a stream has of its orders and executions, one message at a time.
+    """Applies the orders and executions of a stream to a portfolio, one message at a time.
 
     Args:
         portfolio: A fresh object.
         stream: Name of the stream.
-        created: When it was made.
+        created: When the stream was created.
         until: Sequence of the last execution to book.
 
     Attributes:
-        seen: Ids of the executions that were handled.
+        seen: Ids of the handled executions.
         sent: Ids of the portfolio's orders, and of its requests to replace or cancel one.
     """
 
@@ -118,11 +118,11 @@ class Learner:
         self._until = until
 
     def learn(self, record: Record) -> Event | None:
-        """Let the portfolio learn from a message.
+        """Apply a message to the portfolio.
 
         Returns:
-            What it holds; ``None`` when it is of no kind that a portfolio learns from, or cannot be
-            read.
+            Its event; ``None`` when the message is of no kind that a portfolio is rebuilt from, or
+            cannot be read.
         """
         message = record.message
         kind = event_type_of(message.subject)
@@ -137,10 +137,10 @@ class Learner:
         return event
 
     def recall_waiting(self, outbox: Iterable[Outgoing]) -> list[str]:
-        """Let the portfolio learn from what it has still to send.
+        """Apply the portfolio's own unsent messages to it.
 
         Returns:
-            What could not be learned, in words.
+            The messages that could not be applied, in words.
         """
         problems: list[str] = []
         for outgoing in outbox:
@@ -172,7 +172,7 @@ class Learner:
             if identifier and self._handle.take_refusal() is None:
                 self.seen[identifier] = None
             return
-        # One that was put back from a dead letter is there twice.
+        # An event put back from a dead letter is there twice.
         is_own = identifier not in self.sent and is_from(record.message, portfolio.name)
         if is_own and isinstance(event, OrderEvent | ReplaceEvent | CancelEvent):
             self.sent[identifier] = None

@@ -1,4 +1,4 @@
-"""Lets a component handle one message, and drafts what comes of it."""
+"""Has a component handle one message, and adds the result to the transaction."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ __all__ = ["RecordHandler"]
 
 
 class RecordHandler:
-    """Decides what becomes of a message: handled, passed over, or a dead letter.
+    """Decides the outcome of a message: handled, skipped, or dead-lettered.
 
     Args:
-        bus: Takes incidents.
+        bus: Receives incidents.
         dispatcher: Calls the component's handlers.
-        transaction: Takes what comes of it.
+        transaction: Collects the result.
         clock: Tells the server's time.
         stream: Name of the stream of orders.
-        limit: From when on a handler that blocks everything else is reported.
-        warm_up: Knows what of the market data was in history; none when left out.
+        limit: Time after which a handler that blocks the process is reported.
+        warm_up: Knows which market data was in history; none when left out.
 
     Attributes:
-        progress: What was handled and sent so far.
+        progress: Events handled and sent so far.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class RecordHandler:
 
         Args:
             record: The message.
-            created: When the stream was made; names what has no id of its own.
+            created: When the stream was created; part of the id of events that have none.
         """
         self._clock.see(record.time)
         message = record.message
         kind = ControlEvent if message.subject == TRADING else event_type_of(message.subject)
         if kind is not ControlEvent and kind not in self._handled:
             return
-        # All who replay the stream see the same time.
+        # Every replay of the stream sees the same time.
         self._clock.standing = record.time
         try:
             cause = f"{self._stream}/{created}/{record.sequence}"
@@ -132,7 +132,7 @@ class RecordHandler:
                 self.progress.end()
                 handle_of(component).cause_time = None
             if self._dispatcher.unbooked is not None:
-                # Not marked as handled, so that it may come again when what it needs is known.
+                # Not marked as handled, so that it may come again when its dependencies are known.
                 self._send(sent, since)
                 raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
@@ -143,7 +143,7 @@ class RecordHandler:
                 error, EventRefusedError
             )
             if was_called and isinstance(event, ExecutionEvent) and event.id:
-                # Its fill is booked, whatever the handler did then.
+                # Its fill is booked, even if the handler raised afterwards.
                 self._transaction.see(key, digest)
             return
         if record is not None and key:
@@ -159,14 +159,14 @@ class RecordHandler:
     async def _take_repeated(
         self, event: Event, message: Message, record: Record, known: bytes, digest: bytes
     ) -> None:
-        """Look at an event whose id was handled before: it is never handled again.
+        """Check an event whose id was handled before: it is never handled again.
 
         Args:
-            event: Which.
-            message: As it came.
-            record: As the stream keeps it.
-            known: What the first one said; empty if unknown.
-            digest: What this one says.
+            event: The event.
+            message: The message that carried it.
+            record: The stream's record of it.
+            known: Digest of the first event; empty if unknown.
+            digest: Digest of this event.
         """
         if known == digest:
             return
@@ -176,17 +176,17 @@ class RecordHandler:
             and isinstance(event, OrderEvent | ReplaceEvent)
             and handle_of(component).remembers(event.id)
         ):
-            # It tells another order from the same one in other words, and rejects that.
+            # The executor tells another order from a rewording of the same one, and rejects it.
             sent = await self._dispatcher.handle(event, record.time, "", message, is_repeated=True)
             self._transaction.send(sent, self._clock.present())
         elif known:
             self._refuse(event, message, record)
 
     def _recall(self, identifier: str, digest: bytes) -> tuple[str, bytes | None]:
-        """Return under which key an event is known, and what that one said.
+        """Return the key under which an event is known, and the digest of that event.
 
-        Those who may send signals may not use up the id of an execution to come: an id that is
-        known as that of another kind of event is no reason to pass this one over.
+        A sender of signals must not be able to use up the id of a future execution: an id known
+        from another kind of event is no reason to skip this one.
         """
         known = self._transaction.digest(identifier)
         if known and known[:1] != digest[:1]:

@@ -1,4 +1,4 @@
-"""Gives a component back what it had written down."""
+"""Restores the stored state of a component."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def restore(component: Component, store: Store, warm_up: WarmUp | None) -> None:
     """Restore a fresh component from its file.
 
     Raises:
-        ComponentError: What is there does not fit the component.
+        ComponentError: The stored state does not fit the component.
         StoreError: The file cannot be read.
     """
     handle = handle_of(component)

@@ -1,4 +1,4 @@
-"""Where in a stream a component goes on, when it has been there before."""
+"""Resolves the sequence of a stream from which a component resumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_history", "resume_position", "mark_of", "remembers"]
 
 
 class _RefilledError(StreamError):
-    """Others have taken the places of messages that were lost."""
+    """New messages have taken the sequences of lost ones."""
 
 
 async def resume_position(
@@ -27,19 +27,19 @@ async def resume_position(
     *,
     adopt: bool,
 ) -> int:
-    """Return behind which message to go on.
+    """Resolve the sequence after which to resume.
 
     Args:
-        bus: Takes the incident when something is missing and taken as it is.
-        component: Whose place it is, for the text.
-        known: How far it has come.
-        stream: In which.
-        state: What that holds.
-        adopt: Whether a stream that was made anew, or has lost messages, is taken as it is.
+        bus: Receives the incident when missing messages are accepted.
+        component: The component, for the text.
+        known: Its stored position.
+        stream: The stream.
+        state: State of the stream.
+        adopt: Whether a stream that was recreated or has lost messages is accepted as it is.
 
     Raises:
-        StreamError: Messages that were not handled are gone. Going on could book a wrong position,
-            so somebody has to look first.
+        StreamError: Messages that were not handled are gone. Resuming could book a wrong position,
+            so an operator has to decide first.
     """
     try:
         check_gap(known.stream, state, known.sequence, known.created)
@@ -55,16 +55,16 @@ async def resume_position(
     else:
         return known.sequence
     if known.created != state.created or is_refilled:
-        # Of one that was made anew nothing was handled; of one whose places were taken by others,
-        # what was handled is known by its ids.
+        # Of a recreated stream nothing was handled; of one whose sequences were reused, handled
+        # messages are known by their ids.
         return state.first - 1
     return max(min(known.sequence, state.last), state.first - 1, *state.missing[-1:])
 
 
 async def _check_mark(stream: Stream, known: StreamPosition, state: StreamState) -> None:
-    """Make sure that the last message that was handled is still the one in its place.
+    """Check that the last handled message still has its sequence.
 
-    A stream that has lost its end gives the numbers of what is lost to what comes next.
+    A stream that has lost its end reuses the sequences of the lost messages.
     """
     if not known.mark or not state.first <= known.sequence <= state.last:
         return
@@ -76,7 +76,7 @@ async def _check_mark(stream: Stream, known: StreamPosition, state: StreamState)
 
 
 async def mark_of(stream: Stream, sequence: int) -> str:
-    """Return the mark of the message at a place; empty when none is there."""
+    """Return the mark of the message at a sequence; empty when there is none."""
     found = await stream.at(sequence) if sequence else None
     return "" if found is None else found.mark
 
@@ -84,14 +84,14 @@ async def mark_of(stream: Stream, sequence: int) -> str:
 def check_history(
     bus: Bus, component: Component, name: str, state: StreamState, *, adopt: bool
 ) -> None:
-    """Make sure that a stream has all that a portfolio's books can be made of.
+    """Check that a stream has all messages needed to rebuild a portfolio's books.
 
     Args:
-        bus: Takes the incident when something is missing and taken as it is.
-        component: Whose books, for the text; others than portfolios have none.
-        name: Of the stream, for the text.
-        state: What the stream holds.
-        adopt: Whether books are made of what is left.
+        bus: Receives the incident when missing messages are accepted.
+        component: The component, for the text; only portfolios have books.
+        name: Name of the stream, for the text.
+        state: State of the stream.
+        adopt: Whether books are rebuilt from the remaining messages.
 
     Raises:
         StreamError: Messages are gone.
@@ -110,7 +110,7 @@ def check_history(
 
 
 def remembers(component: Component) -> bool:
-    """Whether a component has a state that data of the past belongs to."""
+    """Whether a component has state to which past data belongs."""
     if isinstance(component, Portfolio | Executor):
         return True
     if handle_of(component).state_refused:

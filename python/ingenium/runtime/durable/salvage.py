@@ -1,4 +1,4 @@
-"""What becomes of a component's file that is damaged: made anew from the stream, or refused."""
+"""Salvages a component's damaged file: rebuilt from the stream, or refused."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ _PARTS = ("", "-wal", "-shm")
 
 
 class Kept(msgspec.Struct):
-    """What is whole in a damaged file.
+    """The intact parts of a damaged file.
 
     Attributes:
         lives: How often the component was started.
         is_state_doubtful: Whether a row of the component's own may be gone.
-        place: How far it had come in the stream of orders.
-        positions: How far in others.
-        bad_rows: Keys of the rows of its state that are damaged.
-        rows: Those of its state that are not of its books.
-        id_secret: Goes into its ids; empty when there was none, or it is lost.
-        seen: Ids that it had handled, and what those events said.
-        outbox: What it had still to send.
+        place: Its position in the stream of orders.
+        positions: Its positions in other streams.
+        bad_rows: Keys of the damaged rows of its state.
+        rows: Rows of its state that do not belong to its books.
+        id_secret: Secret in its ids; empty when there was none, or it is lost.
+        seen: Ids that it had handled, and the digests of those events.
+        outbox: Its unsent messages.
         priced: See `PortfolioBooks.price_as`.
-        lost: What is not here, in words.
+        lost: The lost parts, in words.
     """
 
     lives: str = ""
@@ -62,25 +62,25 @@ class Kept(msgspec.Struct):
     lost: list[str] = []
 
     def has_lost(self, key: str) -> bool:
-        """Whether a row was there, or may have been, that is not here."""
+        """Whether a row is lost, or may be."""
         return key in self.bad_rows or (self.is_state_doubtful and key not in self.rows)
 
 
 def open_store(bus: Bus, path: Path, owner: str, component: Component) -> Store:
     """Open the file of a component.
 
-    A damaged file of a portfolio is set aside, and one takes its place that has all that was whole
-    in it; its books are made anew from the stream when it starts. Files of others are refused.
+    A damaged file of a portfolio is set aside and replaced by one with all its intact parts; the
+    books are rebuilt from the stream at the start. Damaged files of other components are refused.
 
     Args:
-        bus: Takes the incident.
+        bus: Receives the incident.
         path: The file.
         owner: See `Store.open`.
-        component: Whose it is; a fresh object.
+        component: Its component; a fresh object.
 
     Raises:
-        StoreDamagedError: It is damaged, and cannot be made anew from the stream.
-        StoreError: It cannot be used.
+        StoreDamagedError: The file is damaged, and cannot be rebuilt from the stream.
+        StoreError: The file cannot be used.
     """
     try:
         return Store.open(path, owner=owner)
@@ -94,20 +94,20 @@ def open_store(bus: Bus, path: Path, owner: str, component: Component) -> Store:
 
 
 def position_before_damage(store: Store) -> StreamPosition | None:
-    """Return how far a portfolio had come whose books are to be made anew.
+    """Return the stream position of a portfolio whose books are to be rebuilt.
 
     Args:
         store: Its file.
 
     Returns:
-        Its place in the stream of orders; ``None`` when its file was not damaged, or does not tell.
+        Its position in the stream of orders; ``None`` when its file was not damaged, or has none.
     """
     text = store.meta(_PLACE)
     return msgspec.json.decode(text, type=StreamPosition) if text else None
 
 
 def _cure(component: Component, path: Path) -> str:
-    """Say what a person can do about a file that cannot be made anew."""
+    """Return the advice for a file that cannot be rebuilt."""
     if isinstance(component, Executor) and handle_of(component).works_at_broker:
         return (
             "The journal of an executor is not in the stream. Compare orders and positions with "
@@ -133,7 +133,7 @@ def _salvage(
 ) -> tuple[Store, str]:
     aside = _aside(path)
     lock = StoreLock(path)
-    # Beside it first: a crash in between begins again with the damaged one.
+    # Written beside it first: after a crash in between, the damaged one is salvaged again.
     fresh = path.with_name(f"{path.name}.new")
     try:
         _remove(fresh)
@@ -160,7 +160,7 @@ def _move_parts(
     path: Path, fresh: Path, owner: str, portfolio: Portfolio, error: StoreDamagedError
 ) -> Kept:
     old: Store | None = None
-    with suppress(StoreDamagedError):  # Perhaps not a page of it can be read.
+    with suppress(StoreDamagedError):  # Possibly no page of it can be read.
         old = Store(connect(path), str(path))
     try:
         kept = whole_parts(old, portfolio, error, SystemClock().now())
@@ -172,13 +172,13 @@ def _move_parts(
     finally:
         if old is not None:
             old.close()
-    # SQLite has taken its write-ahead log away; the lock is of this name only.
+    # SQLite has removed its write-ahead log; the lock has this name only.
     fresh.with_name(f"{fresh.name}.lock").unlink(missing_ok=True)
     return kept
 
 
 def _aside(path: Path) -> Path:
-    """Return a name for a damaged file that nothing has yet."""
+    """Return an unused name for a damaged file."""
     number = 1
     while (found := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
@@ -193,21 +193,21 @@ def _remove(path: Path) -> None:
 def whole_parts(
     store: Store | None, portfolio: Portfolio, error: StoreDamagedError, now: datetime
 ) -> Kept:
-    """Return what is whole in the damaged file of a portfolio.
+    """Return the intact parts of the damaged file of a portfolio.
 
     Args:
         store: The file; ``None`` when nothing of it can be read.
-        portfolio: Whose it is; a fresh object.
-        error: What is known to be wrong.
+        portfolio: Its portfolio; a fresh object.
+        error: The known damage.
         now: The present time.
 
     Raises:
-        StoreDamagedError: What the portfolio's class keeps besides is not whole.
+        StoreDamagedError: The portfolio class's own saved state is damaged.
     """
     damage = [Damage("", "")] if store is None else store.damage()
     kept = Kept()
     if store is None or any(not each.table for each in damage):
-        # Not a page of it can be trusted.
+        # No page of it can be trusted.
         kept.lost = ["what it had still to send", "its risk limits", "the ids of what it handled"]
         kept.lives = _unused(now)
     else:
@@ -222,7 +222,7 @@ def whole_parts(
 
 
 def _unused(now: datetime) -> str:
-    """Return a number that no life before can have had: ids of what is sent follow from it."""
+    """Return a number that no earlier life can have had: ids of sent events follow from it."""
     return str(int(now.timestamp()))
 
 
@@ -244,7 +244,7 @@ def _read_parts(
         if key not in bad_rows and (row := _row(old, key)) is not None:
             kept.rows[key] = row
     if "position" not in bad:
-        # It may have been damaged before, and not have come to make its books anew.
+        # It may have been damaged before, without having rebuilt its books.
         kept.place = old.position(MONEY_STREAM.name) or position_before_damage(old)
         kept.positions = [each for each in old.positions() if each != kept.place]
     else:
@@ -261,7 +261,7 @@ def _read_parts(
     if "inbox" in bad:
         kept.lost.append("the ids of what it handled")
     elif is_gate_lost:
-        # What was said about trading is heard anew, so it must not count as handled.
+        # Control events are handled again, so they must not count as handled.
         kept.seen = (each for each in old.seen() if not each[0].startswith(_WORD))
     else:
         kept.seen = old.seen()
@@ -271,11 +271,11 @@ def _row(store: Store, key: str) -> bytes | None:
     try:
         return store.rows(key).get(key)
     except StoreError:
-        return None  # One beside it whose key begins alike.
+        return None  # A row beside it whose key has the same prefix.
 
 
 def put_parts(store: Store, kept: Kept) -> None:
-    """Write what was whole into a new file; the books are made anew when it is started."""
+    """Write the intact parts into a new file; the books are rebuilt at the next start."""
     store.set_meta("lives", kept.lives or "0")
     if kept.id_secret:
         store.set_meta(META_KEY, kept.id_secret)

@@ -1,4 +1,4 @@
-"""The secret that the ids of a component take, where others on its server are not trusted."""
+"""The secret in the ids of a component, where others on its server are not trusted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ingenium.runtime.durable.store import Store
 __all__ = ["META_KEY", "id_secret"]
 
 META_KEY = "id_secret"
-"""Where a store keeps the secret among its facts."""
+"""Key of the secret among the facts of a store."""
 
 
 async def id_secret(bus: NatsBus, store: Store) -> str:
     """Return the secret of a component; empty on a server without accounts.
 
-    It is made once and kept in the component's file, so that what is sent again after a restart has
-    the same id.
+    The secret is made once and kept in the component's file, so that a message sent again after a
+    restart has the same id.
 
     Args:
         bus: The component's connection.

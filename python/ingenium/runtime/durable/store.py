@@ -1,8 +1,7 @@
-"""What a component must not forget, in one SQLite file of its own.
+"""The store of a component: one SQLite file with all that must survive a crash.
 
-The state, the position in each stream, the ids of what was handled and what is to be sent are
-written in one transaction, so that after any crash they fit together: an event is handled and what
-it caused is in the outbox, or neither.
+State, position in each stream, inbox and outbox are written in one transaction, so that they agree
+after any crash: an event is handled and its effects are in the outbox, or neither.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ _ADD_TO_OUTBOX = (
 
 
 class StreamPosition(msgspec.Struct, frozen=True):
-    """How far a component has come in a stream.
+    """Position of a component in a stream.
 
     Attributes:
         stream: Its name.
-        created: When the stream was made, as the server says; a number of another one means
-            nothing.
-        sequence: Of the last message handled; 0 for none.
-        mark: Tells that message from another one that may come to stand in its place: when the
-            stream kept it. Empty if unknown.
+        created: When the stream was created, by the server's clock; a sequence of another stream
+            means nothing.
+        sequence: Sequence of the last message handled; 0 for none.
+        mark: Distinguishes that message from a later one with the same sequence: when the stream
+            kept it. Empty if unknown.
     """
 
     stream: str
@@ -55,14 +54,14 @@ class StreamPosition(msgspec.Struct, frozen=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """A message that is to be sent.
+    """A message in the outbox.
 
     Attributes:
-        id: By which the stream knows it when it is sent again.
-        subject: Where to.
+        id: Id by which the stream recognizes a repeated send.
+        subject: Its subject.
         payload: Its bytes; the same at each attempt.
         headers: Its headers, without the id.
-        number: Its place in the outbox, from 1 on; 0 before it is there.
+        number: Its place in the outbox, from 1 on; 0 before it is added.
     """
 
     id: str
@@ -73,16 +72,16 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct):
-    """What one transaction writes.
+    """The contents of one transaction.
 
     Attributes:
-        positions: How far the component has come.
-        seen: Ids of events that were handled.
-        digests: What those said, by id.
-        rows: State by key; ``None`` takes a row out.
-        log: Kind, id and value of what is only ever added.
-        outbox: What is to be sent, in order.
-        sent: Numbers of what has been sent.
+        positions: New stream positions of the component.
+        seen: Ids of handled events.
+        digests: Digests of those events, by id.
+        rows: State by key; ``None`` removes a row.
+        log: Kind, id and value of append-only entries.
+        outbox: Messages to send, in order.
+        sent: Numbers of sent messages.
     """
 
     positions: list[StreamPosition] = msgspec.field(default_factory=list)
@@ -103,36 +102,36 @@ class Store:
     """The file of one component; made by `open`.
 
     Args:
-        connection: To its database; taken over.
-        name: Where it is, for error texts.
+        connection: Connection to its database; taken over.
+        name: Its path, for error texts.
     """
 
     def __init__(self, connection: sqlite3.Connection, name: str = ":memory:") -> None:
         self.name = name
         self._connection = connection
         self._lock: StoreLock | None = None
-        # Transactions are begun by hand: Python's own way commits at surprising moments.
+        # Transactions are begun explicitly: Python's implicit ones commit at surprising moments.
         connection.isolation_level = None
         self._seal = Seal(connection)
         with self._speaking():
-            # Without, no row has a checksum: a file of an earlier version that is looked at only.
+            # Without a seal no row has a checksum: a file of an earlier version opened for reading.
             self._is_sealed = prepare(connection, name, self._seal)
 
     @classmethod
     def open(cls, path: Path, *, owner: str) -> Store:
-        """Open the file of a component, or make it.
+        """Open or create the file of a component.
 
         Args:
-            path: The file. Nobody else can open it until it is closed or this process ends.
-            owner: Whose it is: app and component; a file of somebody else's is refused.
+            path: The file. No other process can open it until it is closed or this process ends.
+            owner: Its owner: app and component; a file of another owner is refused.
 
         Raises:
-            StoreError: It is damaged, in use, of somebody else, or cannot be written.
+            StoreError: It is damaged, in use, of another owner, or cannot be written.
         """
         lock, connection = StoreLock(path), None
         try:
             if not path.exists():
-                lock.note(0)  # It was moved away, or was never there.
+                lock.note(0)  # The file was moved, or never existed.
             connection = connect(path)
             store = cls(connection, str(path))
             store._lock = lock
@@ -154,7 +153,7 @@ class Store:
 
     @classmethod
     def read(cls, path: Path) -> Store:
-        """Open a file to look at it, beside the component that may be using it.
+        """Open a file for reading, while the component may be using it.
 
         Raises:
             StoreError: There is none, or it is damaged.
@@ -163,7 +162,7 @@ class Store:
             connection = connect(path, read_only=True)
             if connection.execute("PRAGMA user_version").fetchone()[0]:
                 return cls(connection, str(path))
-            connection.close()  # It is just being made.
+            connection.close()  # The file is just being created.
         raise StoreError(f"there is no {path}: nothing has run with this data folder yet")
 
     def close(self) -> None:
@@ -174,18 +173,18 @@ class Store:
             self._lock = None
 
     def seen(self) -> Iterator[tuple[str, bytes]]:
-        """Yield the ids of all events that were handled, and what those said."""
+        """Yield the ids of all handled events, and their digests."""
         digest = "digest" if self._is_sealed else "x''"
         with self._speaking():
             yield from self._connection.execute(f"SELECT id, {digest} FROM inbox")  # noqa: S608
 
     def check(self) -> None:
-        """Look the file over, and hold it against the checksums of what was written.
+        """Check the file against the checksums of what was written.
 
-        It reads the whole file, which takes some 2 s for a million handled events.
+        The whole file is read, which takes some 2 s for a million handled events.
 
         Raises:
-            StoreDamagedError: It holds something else than what was written.
+            StoreDamagedError: The file differs from what was written.
         """
         wrong = self.damage()
         if wrong:
@@ -199,18 +198,18 @@ class Store:
                 )
 
     def damage(self) -> list[Damage]:
-        """Return what is wrong with the file, rows first; empty when it is whole."""
+        """Return the damage of the file, rows first; empty when it is whole."""
         return damage_of(self._connection, self._seal if self._is_sealed else None)
 
     def overlook(self) -> None:
-        """Read rows from now on whose checksums do not fit, too: to compare them with others."""
+        """Ignore wrong checksums from now on, so that damaged rows can be compared with others."""
         self._is_sealed = False
 
     def _whole(self, table: str, rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[Any, ...]]:
         """Yield rows without their checksums, which come last.
 
         Raises:
-            StoreDamagedError: One is not what was written.
+            StoreDamagedError: A row is not what was written.
         """
         for *values, known in rows:
             row = tuple(values)
@@ -222,11 +221,11 @@ class Store:
 
     @property
     def _known(self) -> str:
-        """What is read for the checksum of a row."""
+        """The column that is read for the checksum of a row."""
         return "checksum" if self._is_sealed else "NULL"
 
     def meta(self, key: str) -> str:
-        """Return a fact about the file; empty when it is not there."""
+        """Return a fact about the file; empty when there is none."""
         with self._speaking():
             found = self._connection.execute(
                 f"SELECT key, value, {self._known} FROM meta WHERE key = ?",  # noqa: S608
@@ -243,10 +242,10 @@ class Store:
 
     @property
     def lives(self) -> int:
-        """How often the component has been started.
+        """The number of starts of the component.
 
         Raises:
-            StoreDamagedError: The file does not tell.
+            StoreDamagedError: The file has no such number.
         """
         text = self.meta("lives") or "0"
         if not (text.isascii() and text.isdigit()):
@@ -255,17 +254,17 @@ class Store:
         return int(text)
 
     def begin_life(self) -> int:
-        """Count and return how often the component has been started, from 1 on."""
+        """Count a start of the component and return the number of starts, from 1 on."""
         life = self.lives + 1
         self.set_meta("lives", str(life))
         return life
 
     def position(self, stream: str) -> StreamPosition | None:
-        """Return how far the component has come in a stream; ``None`` when it never read it."""
+        """Return the component's position in a stream; ``None`` when it never read the stream."""
         return next((each for each in self.positions() if each.stream == stream), None)
 
     def digest(self, identifier: str) -> bytes | None:
-        """Return what the event of that id said; empty if unknown, ``None`` if it never came."""
+        """Return the digest of a handled event; empty if unknown, ``None`` if never handled."""
         found = self._one("SELECT digest FROM inbox WHERE id = ?", identifier)
         return found if isinstance(found, bytes) else None
 
@@ -280,11 +279,11 @@ class Store:
             return dict(self._whole("state", found))
 
     def log(self, kind: str, last: int | None = None) -> list[tuple[str, bytes]]:
-        """Return what was added of a kind, oldest first: ids and values.
+        """Return the log entries of a kind, oldest first: ids and values.
 
         Args:
-            kind: Which.
-            last: Only so many of the newest.
+            kind: The kind.
+            last: Maximum number of entries, the newest.
         """
         with self._speaking():
             found = self._connection.execute(
@@ -296,11 +295,11 @@ class Store:
             return [(identifier, value) for _, identifier, value in rows]
 
     def log_size(self, kind: str) -> int:
-        """Return how many of a kind were added."""
+        """Return the number of log entries of a kind."""
         return int(str(self._one("SELECT count(*) FROM log WHERE kind = ?", kind)))
 
     def outbox_size(self) -> int:
-        """Return how much is still to be sent."""
+        """Return the number of unsent messages."""
         return int(str(self._one("SELECT count(*) FROM outbox")))
 
     def outbox_end(self) -> int:
@@ -310,7 +309,7 @@ class Store:
 
     @contextmanager
     def standing(self) -> Iterator[None]:
-        """Let all that is read meanwhile be of one moment, whoever writes."""
+        """Read a consistent snapshot within the context, despite concurrent writes."""
         with self._speaking():
             self._connection.execute("BEGIN")
         try:
@@ -319,7 +318,7 @@ class Store:
             self._connection.rollback()
 
     def positions(self) -> list[StreamPosition]:
-        """Return how far the component has come, in each stream."""
+        """Return the component's position in each stream."""
         with self._speaking():
             found = self._connection.execute(
                 f"SELECT stream, created, sequence, mark, {self._known} FROM position "  # noqa: S608
@@ -328,7 +327,7 @@ class Store:
             return [StreamPosition(*each) for each in self._whole("position", found)]
 
     def outbox(self, limit: int = 100) -> list[Outgoing]:
-        """Return what is to be sent next, oldest first."""
+        """Return the next messages to send, oldest first."""
         with self._speaking():
             found = self._connection.execute(
                 f"SELECT number, id, subject, payload, headers, {self._known} FROM outbox "  # noqa: S608
@@ -348,8 +347,8 @@ class Store:
         """Write a change, all of it or nothing; when this returns it is on the disk.
 
         Args:
-            change: What.
-            is_lasting: Whether it must not get lost in a power failure.
+            change: The change.
+            is_lasting: Whether it must survive a power failure.
 
         Raises:
             StoreError: It cannot be written; nothing of it is.
@@ -399,9 +398,9 @@ class Store:
             self._lock.note(seal.commits)
 
     def forget(self, sent: Sequence[int]) -> None:
-        """Take what was sent out of the outbox, without waiting for the disk.
+        """Remove sent messages from the outbox, without waiting for the disk.
 
-        A power failure may bring it back: then it is sent again, with the id that it had.
+        A power failure may restore a message: then it is sent again, with its original id.
 
         Args:
             sent: Numbers of messages.
@@ -423,7 +422,7 @@ class Store:
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
-        """Say which file it is that SQLite complains about."""
+        """Add the file name to an error of SQLite."""
         try:
             yield
         except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""The file of a store: its schema and versions, how it is opened, and who has it."""
+"""The file of a store: schema and versions, opening, and locking."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
     Args:
         path: The file.
-        read_only: Whether it is only looked at, beside the one who has it.
+        read_only: Whether it is opened for reading only, while its owner may be using it.
 
     Raises:
         StoreError: It cannot be opened.
     """
     try:
         if read_only:
-            # A name may hold what has a meaning in an address, such as ``?``, ``#`` and ``%``.
+            # A name may contain characters special to a URI, such as ``?``, ``#`` and ``%``.
             uri = f"{path.absolute().as_uri()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, timeout=5.0)
             connection.execute("PRAGMA query_only = ON")
@@ -68,7 +68,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         os.close(open_private(path, os.O_RDWR))
         connection = sqlite3.connect(path.absolute(), timeout=5.0)
         connection.execute("PRAGMA journal_mode = WAL")
-        # What was committed outlives a power failure too.
+        # Committed changes survive a power failure too.
         connection.execute("PRAGMA synchronous = FULL")
     except OSError as error:
         raise StoreError(f"cannot keep a state in {path}: {error.strerror}") from error
@@ -78,24 +78,24 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def store_error(name: str, error: sqlite3.Error) -> StoreError:
-    """Say which file it is that SQLite complains about."""
-    # What comes of the disk or of others, SQLite calls operational; the rest is a file that it
-    # cannot make sense of.
+    """Add the file name to an error of SQLite."""
+    # SQLite calls errors of the disk or of other processes operational; the rest is a file that it
+    # cannot interpret.
     kind = StoreDamagedError if type(error) is sqlite3.DatabaseError else StoreError
     return kind(f"cannot use {name}: {error}")
 
 
 def prepare(connection: sqlite3.Connection, name: str, seal: Seal) -> bool:
-    """Make the tables of a new database, and take over one of an earlier version.
+    """Create the tables of a new database, or migrate one of an earlier version.
 
     Args:
         connection: To the database.
-        name: Of the file, for error texts.
-        seal: Of the database.
+        name: Name of the file, for error texts.
+        seal: Seal of the database.
 
     Returns:
-        Whether its rows have checksums. Those of an earlier version have none as long as the file
-        is only looked at.
+        Whether its rows have checksums. Those of an earlier version have none while the file is
+        only read.
 
     Raises:
         StoreError: It is of another version.
@@ -129,21 +129,21 @@ def prepare(connection: sqlite3.Connection, name: str, seal: Seal) -> bool:
 
 
 def _take_over(connection: sqlite3.Connection) -> None:
-    """Give the rows of a file of version 1 their checksums, as they are."""
+    """Migrate a file of version 1 by adding checksums to its rows as they are."""
     connection.create_function("checksum_of", -1, checksum, deterministic=True)
     for table in _WITH_CHECKSUM:
         names = ", ".join(column for column, _ in COLUMNS[table])
         connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
         connection.execute(f"UPDATE {table} SET checksum = checksum_of({names})")  # noqa: S608
-    # What the events of an earlier version said is not known.
+    # Digests of the events of an earlier version are unknown.
     connection.execute("ALTER TABLE inbox ADD COLUMN digest BLOB NOT NULL DEFAULT x''")
     connection.execute("CREATE TABLE seal (sums TEXT NOT NULL, checksum INTEGER NOT NULL)")
 
 
 def schema_problem(connection: sqlite3.Connection) -> str:
-    """Say what is wrong with the tables of a database; empty when nothing is.
+    """Return the problem with the tables of a database; empty when there is none.
 
-    A bit that flips in the text of a table changes how its columns are read.
+    A bit flip in the definition of a table changes how its columns are read.
     """
     found = {
         str(name): _words_of(str(text))
@@ -160,21 +160,21 @@ def schema_problem(connection: sqlite3.Connection) -> str:
 
 
 def _words_of(statement: str) -> set[str]:
-    """Return the words of a statement: what ALTER TABLE has added stands at another place."""
+    """Return the sorted words of a statement: ALTER TABLE adds columns at another place."""
     return set(re.findall(r"\w+", statement))
 
 
 class StoreLock:
-    """The lock of a store, a file beside it whose text says who has it.
+    """The lock of a store, a file beside it that names its holder.
 
-    It also remembers how many changes were written. A store that has fewer has lost some, such as
-    by a bit that flipped in its write-ahead log, whose end SQLite then passes over.
+    The lock also records the number of written changes. A store that has fewer has lost some, such
+    as by a bit flip in its write-ahead log, whose end SQLite then skips.
 
     Args:
         path: The store.
 
     Attributes:
-        commits: How many changes were written when the lock was held last; 0 if unknown.
+        commits: Number of changes written when the lock was held last; 0 if unknown.
 
     Raises:
         StoreError: Another process has it, or the file cannot be written.
@@ -206,13 +206,13 @@ class StoreLock:
             raise StoreError(f"cannot keep a state in {path}: {error.strerror}") from error
 
     def note(self, commits: int) -> None:
-        """Remember how many changes are on the disk."""
+        """Record the number of changes on the disk."""
         if commits != self.commits:
             self.commits = commits
             self._write(commits)
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -220,7 +220,7 @@ class StoreLock:
     def _read(self) -> int:
         words = os.pread(self._descriptor, _MARK_BYTES, _MARK_AT).split()
         if len(words) != 2 or words[1] != b"%d" % checksum(words[0]):
-            return 0  # It was never written, or is damaged: then it proves nothing.
+            return 0  # Never written, or damaged: then it proves nothing.
         return int(words[0])
 
     def _write(self, commits: int) -> None:

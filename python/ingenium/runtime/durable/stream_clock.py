@@ -1,4 +1,4 @@
-"""The time of the server, by which everybody judges what is late."""
+"""The time of the server, by which every component judges lateness."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["StreamClock"]
 
 
 class StreamClock:
-    """Tells the server's time, and stands still while a message of a stream is handled.
+    """Clock of the server's time, frozen while a message of a stream is handled.
 
-    Between two words of the server it goes on with a clock that never jumps, so that a machine
-    whose clock is set, or is wrong by a day, neither refuses good orders nor takes old ones.
+    Between two answers of the server it advances with a monotonic clock, so that a machine whose
+    clock is set, or is wrong by a day, neither refuses good orders nor accepts old ones.
 
     Args:
-        clock: Tells the time until the server has said it.
-        elapsed: Seconds, by a clock that only goes forward.
+        clock: Used until the server has reported its time.
+        elapsed: Returns seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Clock, elapsed: Callable[[], float]) -> None:
@@ -29,19 +29,18 @@ class StreamClock:
         """The time that handlers see, if it is not the present one."""
 
     def hear(self, time: datetime | None, asked: float | None = None) -> None:
-        """Take note that the server has said that it is ``time``.
+        """Set the clock from a time that the server has reported.
 
         Args:
-            time: What it said; ``None`` when it does not say.
-            asked: When it was asked, by the clock that only goes forward; just now when left out.
-                The answer may have been long on its way, and what is late must never pass for
-                younger than it is.
+            time: The reported time; ``None`` when the server does not report it.
+            asked: When it was asked, by the monotonic clock; just now when left out. The answer
+                may have been delayed, and a late message must never appear younger than it is.
         """
         if time is not None:
             self._anchor = (time, self._elapsed() if asked is None else asked)
 
     def see(self, time: datetime) -> None:
-        """Take note that the server kept something at ``time``, so it is not earlier now."""
+        """Advance the clock to ``time``, at which the server kept a message."""
         if self._anchor is not None and time > self.present():
             self.hear(time)
 

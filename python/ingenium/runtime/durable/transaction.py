@@ -1,4 +1,4 @@
-"""What handling one or several events has changed, until it is written in one transaction."""
+"""Collects the effects of handled events and writes them in one transaction."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from ingenium.subjects.names import subject_of
 __all__ = ["DEADLINE", "DEADLINE_SECONDS", "Transaction"]
 
 DEADLINE = "Ingenium-Deadline"
-"""Header of what must not be acted upon after a time, RFC 3339."""
+"""Header with the deadline after which a message must not be acted upon, RFC 3339."""
 DEADLINE_SECONDS = MAX_ORDER_AGE_SECONDS
-"""How long a signal or an order may take from its cause to where it is acted upon."""
+"""Maximum time of a signal or an order from its cause to being acted upon."""
 
 
 class Transaction:
     """Collects a transaction.
 
     Args:
-        component: Whose state it is; tells what has changed.
-        store: Where it is written.
-        max_message: Bytes that a message of the stream may have.
-        content_type: The form in which events are sent.
-        secret: Makes the ids by which the stream knows messages such that nobody else can have used
-            them; without one they are those of the events.
+        component: Provides its changed state.
+        store: Written to.
+        max_message: Maximum size of a message of the stream, in bytes.
+        content_type: The encoding of sent events.
+        secret: Makes message ids that no other sender can have used; without one they are those of
+            the events.
     """
 
     def __init__(
@@ -53,41 +53,41 @@ class Transaction:
         self._content_type = content_type
         self._secret = secret
         self._positions: dict[str, StreamPosition] = {}
-        # What each event said that was handled.
+        # Digest of each handled event.
         self._seen: dict[str, bytes] = {}
         self._outbox: list[Outgoing] = []
 
     @property
     def sends(self) -> bool:
-        """Whether something is to be sent."""
+        """Whether there are events to send."""
         return bool(self._outbox)
 
     def digest(self, identifier: str) -> bytes | None:
-        """Return what the event of that id said; empty if unknown, ``None`` if it never came."""
+        """Return the digest of a handled event; empty if unknown, ``None`` if never handled."""
         found = self._seen.get(identifier)
         return self._store.digest(identifier) if found is None else found
 
     def see(self, identifier: str, digest: bytes = b"") -> None:
-        """Take note that an event of that id is handled.
+        """Mark the event of that id as handled.
 
         Args:
             identifier: Its id.
-            digest: What it said; empty if unknown.
+            digest: Its digest; empty if unknown.
         """
         self._seen[identifier] = digest
 
     def move(self, position: StreamPosition) -> None:
-        """Take note of how far the component has come."""
+        """Set the new position of the component."""
         self._positions[position.stream] = position
 
     def send(self, events: Iterable[Event], now: datetime, cause: datetime | None = None) -> None:
-        """Add what the component has sent.
+        """Add the events that the component has sent.
 
         Args:
             events: In the order of sending.
             now: The server's time.
-            cause: Since when what they go back to is known; ``None`` where it is not known, and
-                they count from now.
+            cause: When their cause was known; ``None`` where that is unknown, and they count from
+                now.
         """
         for event in events:
             payload, raw = pack(event, self._component.name, self._content_type)
@@ -110,13 +110,13 @@ class Transaction:
         record: tuple[str, Record] | None,
         clock: Clock,
     ) -> None:
-        """Add the dead letter of what the component could not take.
+        """Add a dead letter of a message that the component could not handle.
 
         Args:
-            message: What it could not take.
-            error: Why.
-            record: Name of its stream, and the message as that keeps it.
-            clock: Tells the time of the letter.
+            message: The message.
+            error: The reason.
+            record: Name of its stream, and the stream's record of the message.
+            clock: Tells the time of the dead letter.
         """
         kept = None if record is None else (record[0], record[1].sequence)
         letter = make_letter(
@@ -126,7 +126,7 @@ class Transaction:
             self.send([letter], clock.now())
 
     def commit(self) -> None:
-        """Write it all and begin a new one.
+        """Write the transaction and begin a new one.
 
         Raises:
             StoreError: It cannot be written.

@@ -16,11 +16,11 @@ _MOST_LOOKED_AT = 1_000
 
 
 def unsaved_indicators(component: Component) -> list[str]:
-    """Return the classes of the indicators that a component holds outside of what it saves.
+    """Return the classes of the indicators that a component holds outside of its saved state.
 
     Args:
-        component: Which; what it holds in attributes, lists and dicts is looked at, as far as it is
-            there already.
+        component: The component; the present contents of its attributes, lists and dicts are
+            searched.
     """
     saved = {id(part) for part in handle_of(component).saved_parts.parts}
     found = {type(each).__name__ for each in _indicators(component, saved)}

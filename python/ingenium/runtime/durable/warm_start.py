@@ -1,4 +1,4 @@
-"""Warms a strategy up so that history, the stream of market data and live data meet without gap."""
+"""Warms up a strategy so that history, data stream and live data join without a gap."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _log = logging.getLogger("ingenium.warm_up")
 
 
 def check_state(component: Component, rows: Mapping[str, bytes], warm_up: WarmUp | None) -> None:
-    """Refuse a saved state that does not say which data it has seen, before it is restored.
+    """Refuse saved state that does not record which data it has seen, before it is restored.
 
-    What history has would be handled twice. Without a warm-up the question does not arise.
+    Data in history would be handled twice. Without a warm-up this cannot happen.
     """
     if warm_up is None or not _has_state(rows):
         return
@@ -43,7 +43,7 @@ def check_state(component: Component, rows: Mapping[str, bytes], warm_up: WarmUp
 
 
 def say_refused(component: Component, warm_up: WarmUp | None) -> None:
-    """Say that a component starts without what it had saved, if it does."""
+    """Report a component that starts without its saved state."""
     if not handle_of(component).state_refused:
         return
     if not isinstance(component, Strategy):
@@ -68,9 +68,9 @@ async def warm_start(
     open_data: OpenStream | None,
     subjects: Sequence[str],
 ) -> StreamPosition | None:
-    """Warm a strategy up, or fill what it has missed since it saved its state.
+    """Warm up a strategy, or feed the data it has missed since it saved its state.
 
-    The place from which live data is read is fixed first, so that what arrives meanwhile is
+    The position from which live data is read is fixed first, so that data arriving meanwhile is
     handled afterwards.
 
     Args:
@@ -81,11 +81,11 @@ async def warm_start(
         subjects: The data that it wants.
 
     Returns:
-        Behind which message of the stream to go on; ``None`` where it does so by itself.
+        The sequence after which to resume; ``None`` where the stream reader resumes by itself.
 
     Raises:
         DataFileError: History cannot be read, and nothing is saved.
-        ConfigError: It has nothing that the strategy wants.
+        ConfigError: The history has nothing that the strategy wants.
         ComponentError: A handler raised.
     """
     has_state = not handle_of(component).state_refused and _has_state(
@@ -125,7 +125,7 @@ def _has_state(rows: Mapping[str, bytes]) -> bool:
 
 
 def _goes_on(known: StreamPosition, state: StreamState) -> bool:
-    """Whether a stream has all that follows a position."""
+    """Whether a stream has every message after a position."""
     is_same = known.created == state.created
     return is_same and state.first - 1 <= known.sequence <= state.last
 
@@ -133,7 +133,7 @@ def _goes_on(known: StreamPosition, state: StreamState) -> bool:
 async def _take_kept(
     warm_up: WarmUp, component: Component, stream: Stream, subjects: Sequence[str], last: int
 ) -> None:
-    """Feed what the stream has kept from before the start, as far as history did not have it."""
+    """Feed data that the stream kept before the start, as far as history lacked it."""
     first = (await stream.state()).first
     try:
         async with aclosing(_kept(stream, subjects, max(first - 1, 0), last)) as records:
@@ -151,7 +151,7 @@ async def _take_kept(
 async def _kept(
     stream: Stream, subjects: Sequence[str], after: int, last: int
 ) -> AsyncGenerator[Record, None]:
-    """Yield what a stream has on some subjects behind a position up to a message, and end."""
+    """Yield a stream's messages of some subjects after a position up to a message, and end."""
     end = 0
     for subject in subjects:
         if subject.endswith(">"):

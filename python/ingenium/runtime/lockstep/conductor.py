@@ -1,8 +1,8 @@
-"""Keeps the components of a replay in step.
+"""Conducts a lockstep replay over the bus.
 
-A step is one instant of simulated time. The next one begins when everything that this one caused
-has been handled: components report counts of what they have handled and sent, and the conductor,
-which sees every message itself, compares. A program that reports nothing is given time to settle.
+A step is one instant of simulated time. The next one begins when all effects of this one have been
+handled: components report counts of handled and sent messages, and the conductor, which sees every
+message itself, compares. A program that reports nothing gets a settle time.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from ingenium.subjects.names import ALL_EVENTS, event_type_of, grant_subject, re
 
 __all__ = ["Conductor"]
 
-# A component that is too slow says so itself, with the line: it gets that long for it.
+# Time for a component that is too slow to report so itself, with the line of its handler.
 _GRACE_SECONDS = 2.0
-# Programs take that long to start on a busy machine.
+# Programs may take this long to start on a busy machine.
 _READY_SECONDS = 30.0
 _BLOCKED_SECONDS = 0.1
 
@@ -49,13 +49,13 @@ class Conductor:
     """Runs one replay over the bus.
 
     Args:
-        bus: Where the components are.
+        bus: The bus of the components.
         app: The components that take part.
-        log: Takes what happened, step by step.
+        log: Receives the events, step by step.
         on_step: Called after each step.
-        stall_seconds: How long nothing may happen before the replay is given up; a little more
-            than the limit of a handler when left out.
-        limit: How long a handler may take.
+        stall_seconds: How long nothing may happen before the replay is aborted; a little more than
+            the limit of a handler when left out.
+        limit: Time limit of a handler.
         window: The part of history to run; all of it when left out.
     """
 
@@ -107,11 +107,11 @@ class Conductor:
         await self._bus.flush()
 
     async def wait_ready(self, timeout_seconds: float | None = None) -> None:
-        """Wait until every component that reports has said that it is ready.
+        """Wait until every component that reports is ready.
 
         Raises:
-            LockstepError: Some did not; the text names them.
-            ComponentError: One said that it cannot go on.
+            LockstepError: Some are not ready; the text names them.
+            ComponentError: A component reported that it cannot continue.
         """
         # A component that was there before this subscription answers the question.
         await self._grant(LockstepGrant(step=0))
@@ -131,11 +131,11 @@ class Conductor:
         self._changed.set()
 
     def on_end(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` right before the components are told that the replay is over."""
+        """Call ``callback`` right before the end of the replay is sent to the components."""
         self._ending.append(callback)
 
     def check(self) -> bool:
-        """Return whether to go on: nobody has asked to stop.
+        """Return whether to continue: no stop has been requested.
 
         Raises:
             IngeniumError: The replay has failed.
@@ -144,12 +144,12 @@ class Conductor:
         return not self._stop_asked
 
     def fail(self, error: Exception) -> None:
-        """Give the replay up, because of something that only the caller can see."""
+        """Abort the replay with an error that only the caller can see."""
         self._problem = self._problem or error
         self._changed.set()
 
     async def run(self) -> bool:
-        """Go through all of history.
+        """Replay all of history.
 
         Returns:
             Whether the end was reached; ``False`` after `ask_to_stop`.
@@ -167,7 +167,7 @@ class Conductor:
         finally:
             for callback in self._ending:
                 callback()
-            # A connection that is gone is reported by the run itself.
+            # A lost connection is reported by the run itself.
             with suppress(BusError):
                 await self._grant(LockstepGrant(end=True))
                 await self._bus.flush()
@@ -202,7 +202,7 @@ class Conductor:
         )
 
     async def _feed_instant(self, time: datetime) -> None:
-        """Have the ingestors send all of an instant, one at a time, merged by symbol."""
+        """Have the ingestors send all data of an instant, one at a time, merged by symbol."""
         ingestors = self._app.ingestors
         while True:
             heads = [head if head and head.time == time else None for head in self._reports.heads()]
@@ -219,7 +219,7 @@ class Conductor:
         await self._until_sent("data", DataEvent)
 
     async def _until_sent(self, what: str, kind: type[Event]) -> None:
-        """Wait until all events of a kind that were sent have arrived here."""
+        """Wait until all sent events of a kind have arrived here."""
         await self._until(
             lambda: self._arrived.total(kind) >= self._reports.sent(what),
             lambda: f"{self._arrived.total(kind)} of {self._reports.sent(what)} {what} arrived",
@@ -269,7 +269,7 @@ class Conductor:
         await self._until_sent("signals", SignalEvent)
 
     async def _end_instant(self, time: datetime) -> None:
-        """Tell an executor that asks for it that all data of the instant is there."""
+        """Notify an executor that asks for it that all data of the instant has arrived."""
         executor = self._app.executor
         name = "" if executor is None or executor in self._silent else executor.name
         if executor is None or not name or not self._reports[name].holding:
@@ -282,7 +282,7 @@ class Conductor:
         )
 
     async def _work_orders(self, time: datetime) -> None:
-        """Let portfolio and executor go on until neither has anything left to do."""
+        """Grant work to portfolio and executor until neither has any left."""
         portfolio, executor = self._app.portfolio, self._app.executor
         if portfolio is None or executor is None:
             return
@@ -327,7 +327,7 @@ class Conductor:
         )
 
     async def _let_execute(self, executor: Component, orders: int) -> None:
-        """Wait until the executor has handled all orders, and until its answers are here."""
+        """Wait until the executor has handled all orders, and its executions have arrived."""
         if executor in self._silent:
             if orders > self._orders_settled:
                 await self._settle()
@@ -350,7 +350,7 @@ class Conductor:
         )
 
     async def _let_hear(self, executor: Component, portfolio: Component, time: datetime) -> None:
-        """Have the executor handle the control events of the portfolio, and await what follows."""
+        """Have the executor handle the control events of the portfolio, and await the effects."""
         controls = self._notices.controls_between(portfolio, executor)
         if controls is None or self._notices.has_handled(executor, controls):
             return
@@ -384,7 +384,7 @@ class Conductor:
         notices = self._notices.take_step()
         self._log.add(Step(time, data, signals, orders, executions, notices))
 
-    # What arrives.
+    # Arrivals.
 
     def _on_event(self, message: Message) -> None:
         kind = event_type_of(message.subject)
@@ -442,7 +442,7 @@ class Conductor:
         what: Callable[[], str],
         timeout_seconds: float | None = None,
     ) -> None:
-        """Wait until ``done``; give up when nothing at all happens for too long."""
+        """Wait until ``done``; raise when nothing at all happens for too long."""
         limit = self._stall_seconds if timeout_seconds is None else timeout_seconds
         while True:
             self._raise_problem()
@@ -463,7 +463,7 @@ class Conductor:
 
     def _on_stall(self, due: float, limit: float, what: Callable[[], str]) -> None:
         if asyncio.get_running_loop().time() - due > _BLOCKED_SECONDS:
-            # A handler in this process has kept everything from running: its word is on its way.
+            # A handler has blocked this process: its report is on its way.
             self._set_timer(_GRACE_SECONDS, limit, what)
             return
         text = f"replay stalled at step {self._step}: {what()}; nothing came within {limit:g} s"
@@ -471,7 +471,7 @@ class Conductor:
 
 
 def has_handled(report: LockstepReport, grant: LockstepGrant) -> bool:
-    """Return whether a component has handled all that it was granted."""
+    """Return whether a component has handled all messages that it was granted."""
     return (
         report.data_handled >= grant.data
         and report.executions_handled >= grant.executions

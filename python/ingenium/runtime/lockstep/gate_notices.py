@@ -1,4 +1,4 @@
-"""What the risk gates of a replay have said: denials, and control events from one to the other."""
+"""Notices of the risk gates of a replay: denials, and control events between the gates."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class GateNotices:
     """Counts the denials and control events of portfolio and executor, and keeps those of one step.
 
     Args:
-        app: Whose portfolio and executor may have risk gates.
-        reports: Say how many each has sent.
+        app: Its portfolio and executor may have risk gates.
+        reports: Have the counts that each has sent.
     """
 
     def __init__(self, app: App, reports: Reports) -> None:
@@ -31,7 +31,7 @@ class GateNotices:
     def add(self, kind: type[Event], message: Message) -> bool:
         """Take a message; return whether its kind is one of a risk gate.
 
-        One of another sender, such as an operator, is no part of the replay.
+        A notice of another sender, such as an operator, is no part of the replay.
         """
         if kind is not DenialEvent and kind is not ControlEvent:
             return False
@@ -42,14 +42,14 @@ class GateNotices:
         return True
 
     def take_step(self) -> list[Message]:
-        """Return those of the present step, the portfolio's first, and begin another."""
+        """Return the notices of the present step, the portfolio's first, and begin another step."""
         found = [message for messages in self._seen.values() for message in messages]
         if found:
             self._seen = {name: [] for name in self._seen}
         return found
 
     def controls_between(self, sender: Component, reader: Component) -> int | None:
-        """Return how many control events one component has sent that the other is to handle.
+        """Return how many control events one component has sent for the other to handle.
 
         ``None`` where there are none, or one of the two is another program, which has no gate.
         """
@@ -62,7 +62,7 @@ class GateNotices:
         return (self._reports[component.name].controls_handled or 0) >= controls
 
     def missing(self) -> str:
-        """Say whose have been sent and are not here; empty when all are."""
+        """Describe sent notices that have not arrived; empty when all have."""
         for name, arrived in self._totals.items():
             report = self._reports[name]
             if arrived < (report.denials_sent or 0) + (report.controls_sent or 0):

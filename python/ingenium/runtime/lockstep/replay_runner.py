@@ -1,4 +1,4 @@
-"""One component's part in a replay over the bus."""
+"""Runs one component in a replay over the bus."""
 
 from __future__ import annotations
 
@@ -76,17 +76,17 @@ def make_replay_runner(
     limit: HandlerLimit = REPLAY_LIMIT,
     window: Window | None = None,
 ) -> ReplayRunner:
-    """Make the member that plays ``component``'s part.
+    """Make the replay runner of ``component``.
 
     Args:
-        bus: Where it meets the others.
-        app: What the component is one of.
-        component: Which.
-        limit: How long a handler may take.
+        bus: The bus of the replay.
+        app: The app of the component.
+        component: The component to run.
+        limit: Time limit of a handler.
         window: The part of history that is run; all of it when left out.
 
     Raises:
-        ConfigError: The component is another program's, or has run already.
+        ConfigError: The component is external, or has run already.
     """
     if handle_of(component).has_run:
         raise ConfigError(f"{ran_already(component)}: make a new App for each run")
@@ -104,9 +104,9 @@ def make_replay_runner(
 
 
 class ReplayRunner(ABC):
-    """One component in a replay.
+    """Runs one component in a replay.
 
-    It tells the conductor what it has handled and sent, and does what it may.
+    The runner reports handled and sent messages to the conductor, and handles what it may.
     """
 
     def __init__(self, bus: Bus, app: App, component: Component, limit: HandlerLimit) -> None:
@@ -127,10 +127,10 @@ class ReplayRunner(ABC):
         self._now = _EPOCH
         gated = {app.portfolio, app.executor} - {component, None}
         self._other_gate = next((c.name for c in gated if c is not None), "")
-        """Name of the component whose control events this one handles."""
+        """Name of the component whose control events this component handles."""
 
     async def start(self) -> None:
-        """Subscribe, and tell the conductor that this component is ready.
+        """Subscribe, and report to the conductor that this component is ready.
 
         Raises:
             BusError: The bus refuses.
@@ -147,7 +147,7 @@ class ReplayRunner(ABC):
         """Take part until the conductor ends the replay.
 
         Raises:
-            ComponentError: A handler raised; the conductor has been told.
+            ComponentError: A handler raised; the conductor has been notified.
             LockstepError: The connection was lost, so messages may be missing.
         """
         try:
@@ -172,17 +172,17 @@ class ReplayRunner(ABC):
 
     @abstractmethod
     async def _work(self) -> bool:
-        """Do what can be done now; return whether there is something to report."""
+        """Handle messages that may be handled now; return whether there is news to report."""
 
     @abstractmethod
     def _take_in(self, event_type: type[Event], message: Message) -> None:
-        """Keep a message until `_work`."""
+        """Queue a message for `_work`."""
 
     def _receiver(self, event_type: type[Event] | None) -> MessageHandler:
         def receive(message: Message) -> None:
             kind = event_type or event_type_of(message.subject)
             if kind is ControlEvent and source_of(message) != self._other_gate:
-                return  # its own, or none of this replay
+                return  # its own, or not of this replay
             if kind in self._handled:
                 self._take_in(kind, message)
                 self._wake.set()
@@ -208,7 +208,7 @@ class ReplayRunner(ABC):
             self._wake.set()
 
     def _was_roll_call(self) -> bool:
-        """Drop the conductor's questions who is there, and say whether there was one."""
+        """Drop the conductor's roll calls, and return whether there was one."""
         asked = bool(self._grants) and self._grants[0].step == 0
         while self._grants and self._grants[0].step == 0:
             self._grants.popleft()
@@ -217,7 +217,7 @@ class ReplayRunner(ABC):
     async def _handle(
         self, event_type: type[Event], message: Message, now: datetime | None
     ) -> None:
-        """Handle one message and publish what follows from it; count it, readable or not."""
+        """Handle one message and publish its effects; count it, readable or not."""
         name = f"{_NAMES[event_type]}_handled"
         setattr(self._state, name, (getattr(self._state, name) or 0) + 1)
         try:
@@ -263,12 +263,12 @@ class ReplayRunner(ABC):
             await self._send_report()
             await self._bus.flush()
         except BusError:
-            # The bus is what failed; the caller hears of the error itself.
+            # The bus failed; the caller gets the error itself.
             return
 
 
 class _Worker(ReplayRunner):
-    """A strategy: handles what arrives, when it arrives."""
+    """A strategy: handles messages as they arrive."""
 
     def __init__(self, bus: Bus, app: App, component: Component, limit: HandlerLimit) -> None:
         super().__init__(bus, app, component, limit)
@@ -339,7 +339,7 @@ class _Gated(ReplayRunner):
         self._inboxes[event_type].append(message)
 
     def _missing(self, event_type: type[Event], granted: int) -> int:
-        """How many granted messages are still to be handled."""
+        """The number of granted messages that are not handled yet."""
         return granted - int(getattr(self._state, f"{_NAMES[event_type]}_handled") or 0)
 
     async def _work(self) -> bool:

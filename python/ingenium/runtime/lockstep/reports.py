@@ -1,4 +1,4 @@
-"""The last report of each component of a replay, and what they say together."""
+"""The last report of each component of a replay, and their totals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Reports(dict[str, LockstepReport]):
         self._ingestors = [ingestor.name for ingestor in app.ingestors]
 
     def heads(self) -> list[Head | None]:
-        """Return what each ingestor sends next; ``None`` for one that has ended."""
+        """Return the next event of each ingestor; ``None`` for one that has ended."""
         reports = [self[name] for name in self._ingestors]
         return [
             None if report.next_time is None else Head(report.next_time, report.next_symbol)
@@ -35,7 +35,7 @@ class Reports(dict[str, LockstepReport]):
         return min((head.time for head in self.heads() if head is not None), default=None)
 
     def total(self) -> int | None:
-        """Return how many events all ingestors send; ``None`` if one does not know."""
+        """Return how many events all ingestors send; ``None`` if one count is unknown."""
         totals = [self[name].total for name in self._ingestors]
         return None if None in totals else sum(total or 0 for total in totals)
 
@@ -43,6 +43,6 @@ class Reports(dict[str, LockstepReport]):
         """Return how many messages of a kind all components have sent.
 
         Args:
-            what: ``data``, ``signals``, ``orders`` or ``executions``.
+            what: Kind: ``data``, ``signals``, ``orders`` or ``executions``.
         """
         return sum(int(getattr(report, f"{what}_sent")) for report in self.values())

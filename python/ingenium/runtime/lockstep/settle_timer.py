@@ -1,4 +1,4 @@
-"""Waits for the programs of a replay that report nothing, and notices when that was too short."""
+"""Settle time for programs of a replay that report nothing, with a check that it sufficed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["SettleTimer"]
 
 _SENDERS = {SignalEvent: "strategy", OrderEvent: "portfolio", ExecutionEvent: "executor"}
 _SAME_DAY = timedelta(hours=1)
-"""A signal whose time is further away does not carry the time of its sending."""
+"""A signal whose time differs by more does not carry the time of its sending."""
 
 
 class SettleTimer:
-    """The components of an app that report nothing.
+    """Waits for the components of an app that report nothing.
 
     Args:
-        app: Where they are looked for.
+        app: The app of the components.
         clock: The machine's time, which such a program writes into its signals.
     """
 
@@ -44,7 +44,7 @@ class SettleTimer:
         return component in self.components
 
     def begin(self) -> None:
-        """Note that a step begins."""
+        """Begin a step."""
         if self.components:
             self._began = self._clock.now()
 
@@ -62,7 +62,7 @@ class SettleTimer:
         self._waiting_since = None
 
     def note_answer(self, kind: type[Event]) -> None:
-        """Note that an event of a kind came, which such a program may have sent."""
+        """Record an event of a kind that such a program may have sent."""
         if not any(c.role == _SENDERS.get(kind) for c in self.components):
             return
         self._answers += 1
@@ -71,10 +71,10 @@ class SettleTimer:
             self._slowest = max(took, self._slowest or 0.0)
 
     def inexact(self) -> tuple[str, ...]:
-        """Say why another run may give another result, one line; empty when it cannot.
+        """Return why another run may give another result, one line; empty when it cannot.
 
-        That a program has nothing more to say cannot be proven from outside: the server knows what
-        it has read, not what it has handled.
+        That a program will send no more cannot be proven from outside: the server knows which
+        messages it has read, not which it has handled.
         """
         if not self.components:
             return ()
@@ -91,7 +91,7 @@ class SettleTimer:
     def check(self, message: Message) -> None:
         """Refuse a signal that was sent before the present step began.
 
-        Only signals that carry the time of their sending can be told; the documented form
+        Only signals that carry the time of their sending can be checked; the documented form
         carries none.
 
         Raises:

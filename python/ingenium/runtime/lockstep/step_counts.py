@@ -1,4 +1,4 @@
-"""What a replay's conductor has seen: messages of the present step, and counts since the start."""
+"""Messages of the present step that the conductor has seen, and counts since the start."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class StepCounts:
         self._data_subjects: dict[str, int] = {}
 
     def add(self, kind: type[Event], message: Message) -> bool:
-        """Take a message; return whether its kind is one that is counted."""
+        """Count a message; return whether its kind is counted."""
         if kind is CancelEvent or kind is ReplaceEvent:
-            kind = OrderEvent  # what a portfolio sends has one order
+            kind = OrderEvent  # all messages of a portfolio have one order
         if kind not in self._totals:
             return False
         self._totals[kind] += 1
@@ -47,7 +47,7 @@ class StepCounts:
 
     @property
     def all(self) -> int:
-        """How many messages of any kind have arrived since the start."""
+        """The number of messages of any kind that have arrived since the start."""
         return sum(self._totals.values())
 
     def take_step(self) -> tuple[list[Message], list[Message], list[Message], list[Message]]:
@@ -57,7 +57,7 @@ class StepCounts:
         return data, signals, orders, executions
 
     def data_for(self, component: Component) -> int:
-        """Return how many messages of market data a component has been sent since the start."""
+        """Return how many messages of market data were sent to a component since the start."""
         subjects = _data_subjects(component)
         if subjects is None:
             return self._totals[DataEvent]

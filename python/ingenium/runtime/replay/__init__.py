@@ -1,4 +1,4 @@
-"""History as feeds in one order, and the log, digest and result of a replay. No bus in it."""
+"""Feeds of history, merged in one order, and the log, digest and result of a replay. No bus."""
 
 from ingenium.runtime.replay.denials import DeniedOrders
 from ingenium.runtime.replay.event_log import EventLog, OnStep, ReplayResult, Step

@@ -20,9 +20,9 @@ class DeniedOrders:
 
     Attributes:
         reason: Which limit, as a `DenialReason`: ``"max_order_notional"``.
-        count: How many orders.
+        count: Number of orders.
         time: When the first one was stopped, UTC.
-        symbol: Of the first one.
+        symbol: Symbol of the first one.
         detail: The numbers that were compared for the first one, in words.
     """
 
@@ -40,7 +40,7 @@ class DeniedOrders:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the counts as JSON values."""
         return {
             "reason": self.reason,
             "count": self.count,
@@ -51,7 +51,7 @@ class DeniedOrders:
 
 
 class Denials:
-    """Counts the orders that risk limits stopped, and when trading was restricted.
+    """Counts the orders that risk limits stopped, and records when trading was restricted.
 
     Attributes:
         is_gated: Whether the app has risk gates, so that a rejection may be the executor's gate's.
@@ -64,7 +64,7 @@ class Denials:
 
     @property
     def count(self) -> int:
-        """How many orders were stopped."""
+        """The number of stopped orders."""
         return sum(each.count for each in self._found.values())
 
     def add(self, reason: str, detail: str, symbol: str, time: datetime | None) -> None:
@@ -74,7 +74,7 @@ class Denials:
             reason: Which limit, as a token.
             detail: The numbers that were compared, in words.
             symbol: Name of the instrument.
-            time: When, UTC.
+            time: Time, UTC.
         """
         reason = str(reason)
         found = self._found.get(reason)
@@ -84,12 +84,12 @@ class Denials:
             found.count += 1
 
     def add_rejection(self, text: str, symbol: str, time: datetime | None) -> bool:
-        """Count a rejection by an executor's risk gate; False for one that has another reason.
+        """Count a rejection by an executor's risk gate; return False for one with another reason.
 
         Args:
             text: Reason of the rejection.
             symbol: Name of the instrument.
-            time: When, UTC.
+            time: Time, UTC.
         """
         reason, colon, detail = text.partition(": ")
         if not self.is_gated or not colon or reason not in _REASONS:
@@ -98,7 +98,7 @@ class Denials:
         return True
 
     def restrict(self, event: ControlEvent, time: datetime | None) -> None:
-        """Note that a component restricted trading; of two at the same instant, the first."""
+        """Record that a component restricted trading; of two at the same instant, the first."""
         self._restricted.setdefault(
             (event.state, time),
             f"trading is {event.state} from {day_of(time)} to the end, since nothing releases it "
@@ -106,9 +106,9 @@ class Denials:
         )
 
     def listed(self) -> tuple[DeniedOrders, ...]:
-        """Return the limits that stopped orders, the one that stopped most first."""
+        """Return the limits that stopped orders, by descending count."""
         return tuple(sorted(self._found.values(), key=lambda each: (-each.count, each.reason)))
 
     def lines(self) -> list[str]:
-        """Say in words what was stopped, a line for each limit, and why trading was restricted."""
+        """Describe the stopped orders, a line for each limit, and why trading was restricted."""
         return [*map(str, self.listed()), *self._restricted.values()]

@@ -1,4 +1,4 @@
-"""What an event adds to the digest of a replay: its subject and its payload."""
+"""Lines that an event adds to the digest of a replay: its subject and its payload."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ingenium.trading.bar import format_period
 __all__ = ["BarLines", "line_of"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9./^=_:-]+", re.ASCII).fullmatch
-# What differs from bar to bar, in the order of the line: at its places 1, 3 and so on.
+# Fields that differ from bar to bar, in the order of the line: at its places 1, 3 and so on.
 _VARYING = (
     "timestamp",
     "ohlc.open",
@@ -35,9 +35,9 @@ _VARYING = (
 )
 _OF_NUMBERS = b"0123456789.,"
 _OF_LISTS = _OF_NUMBERS + b'"[]'
-# Fewer bars are written one by one: to set up the columns takes as long as four bars.
+# Fewer bars are written one by one: setting up the columns takes as long as four bars.
 _MANY = 4
-# What stands between the causes of ids.
+# Separator of the causes of ids.
 _END = "\x00"
 _Namer = Callable[[Bar], str]
 _zone_of = attrgetter("tzinfo")
@@ -50,15 +50,15 @@ def line_of(event: Event) -> bytes:
 
 
 class _Series:
-    """What bars of one symbol, length and source have in common.
+    """The common parts of bars of one symbol, length and source.
 
     Attributes:
         symbol: Their symbol.
         length: The text of their length.
-        source: The name of the ingestor after which `make_id` names them; ``None`` if it has a way
-            of its own.
-        line: The pieces of a bar's line; empty ones are for what differs from bar to bar.
-        cause: The same for what `make_ids` takes; empty where that cannot name them.
+        source: The name of the ingestor from which `make_id` derives their ids; ``None`` if it
+            makes ids in its own way.
+        line: The pieces of a bar's line; empty ones are for the fields that differ.
+        cause: The same for the input of `make_ids`; empty where it cannot make their ids.
     """
 
     def __init__(self, symbol: str, period: timedelta, source: str | None) -> None:
@@ -76,16 +76,16 @@ class _Series:
 
 
 class BarLines:
-    """Writes what `line_of` gives for the events of bars, in a fifth of the time.
+    """Writes the lines of `line_of` for events of bars, in a fifth of the time.
 
-    It makes no event. A bar with anything that JSON writes in another way is left to `line_of`.
+    No event is made. A bar with a value that JSON writes in another way is left to `line_of`.
     """
 
     def __init__(self) -> None:
         self._series: dict[tuple[str, timedelta, _Namer], _Series] = {}
 
     def lines_of(self, bars: Sequence[Bar]) -> bytes:
-        """Return subject and payload of each bar's event, one behind the other."""
+        """Return subject and payload of each bar's event, concatenated."""
         if len(bars) >= _MANY:
             text = self._many_lines(bars)
             if text is not None:
@@ -118,10 +118,10 @@ class BarLines:
         return "".join(line)
 
     def _many_lines(self, bars: Sequence[Bar]) -> str | None:
-        """Write lines column by column, since loops inside of C take half the time.
+        """Write lines column by column, since loops in C take half the time.
 
         Returns:
-            The lines; ``None`` when there is a bar among them that has to be looked at by itself.
+            The lines; ``None`` when one of the bars has to be written by itself.
         """
         count = len(bars)
         if list(map(type, bars)).count(Bar) < count:

@@ -1,4 +1,4 @@
-"""What happened in a replay: its events in one order, their digest, and the account they make."""
+"""Log of a replay: its events in one order, their digest, and the resulting account."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ from ingenium.trading.period import is_period
 from ingenium.trading.tally import Tally
 
 _LISTED = 10
-# A tuple, as a union is made anew for each look.
+# A tuple, as a union is recreated for each check.
 _ORDERS = (Order, OrderEvent)
-# A member of an enumeration is looked up slowly.
+# Access to a member of an enumeration is slow.
 _NEW = TradeUpdate.NEW
 
 __all__ = ["EventLog", "OnStep", "ReplayResult", "Step"]
 
 OnStep = Callable[[int, datetime, int, int | None], None]
-"""Takes, after each step of a replay, its number, its time, the events of market data so far, and
-how many there will be, if that is known."""
+"""Receives, after each step of a replay, its number, its time, the number of events of market data
+so far, and their total, if known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What came out of a replay.
+    """The result of a replay.
 
     Attributes:
         steps: Instants of simulated time.
@@ -85,20 +85,20 @@ class ReplayResult:
         signals: Signals.
         orders: Orders, and requests to cancel or replace one.
         executions: Executions.
-        dead_letters: Payloads that a component could not take.
+        dead_letters: Payloads that a component could not handle.
         events_digest: SHA-256, in hex, over all events in their order: equal for equal runs.
-            Empty when none was asked for.
+            Empty when none was requested.
         account: Cash, positions and trades, booked from the executions.
         complete: Whether the end of history was reached.
-        problems: What could not be booked, and what never happened, one line each; see
+        problems: Events that could not be booked, or that never came, one line each; see
             `replay_problems`.
-        fills: What was traded, one by one; `account` puts them together to trades.
+        fills: The fills, one by one; `account` combines them into trades.
         fill_steps: The instant at which each of the fills was booked.
-        rejected_orders: Orders that the executor did not take.
+        rejected_orders: Orders that the executor rejected.
         denials: Orders that a risk limit stopped, by limit.
         inexact: Why another run may give another result, one line each; empty when it cannot.
-        hopeless: Why nothing could come of it, such as a symbol that nobody sends; empty when
-            something could.
+        hopeless: Why no trade was possible, such as a symbol that no ingestor sends; empty when one
+            was.
     """
 
     steps: int
@@ -122,7 +122,7 @@ class ReplayResult:
 
     @property
     def trades(self) -> Sequence[Trade]:
-        """The round trips that are closed, in the order in which their exits began."""
+        """The closed round trips, in the order in which their exits began."""
         return self.account.trades
 
 
@@ -130,13 +130,12 @@ class EventLog:
     """Collects a replay's events.
 
     The digest is over subject and JSON of every event: step by step, and within a step data,
-    signals, orders, executions, and denials and control events of risk gates. So it does not depend
-    on the way in which the messages of different components mixed on their way, nor on the form in
-    which they travelled: what is digested is what `encode` gives, or the payload itself where it is
-    no event.
+    signals, orders, executions, and denials and control events of risk gates. So it depends neither
+    on how the messages of different components interleaved, nor on their encoding on the bus: the
+    digest is over the output of `encode`, or over the payload itself where it is no event.
 
     Args:
-        cash: What the account starts with.
+        cash: Initial cash of the account.
         digest: Whether to digest the events; without, ``events_digest`` is empty, and a backtest
             takes half the time.
     """
@@ -144,7 +143,7 @@ class EventLog:
     def __init__(self, cash: Decimal, *, digest: bool = True) -> None:
         self.account = Account(cash)
         self.traded_value = Decimal(0)
-        """Quantity times price of all fills, summed up, in the account's currency."""
+        """Sum of quantity times price of all fills, in the account's currency."""
         self._orders: dict[str, Order | OrderEvent] = {}
         self._hash = sha256() if digest else None
         self._lines = BarLines()
@@ -156,17 +155,17 @@ class EventLog:
         self.last: datetime | None = None
         """The last instant; ``None`` before the first."""
         self.problems = Tally()
-        """What could not be booked."""
+        """Events that could not be booked."""
         self.outcomes = OrderOutcomes()
-        """What became of the orders."""
+        """Outcomes of the orders."""
         self.signals_of: dict[str, int] = {}
         """Signals by the name of the strategy; those of a warm-up included."""
         self.fills: list[Fill] = []
-        """What was traded."""
+        """The fills."""
         self.fill_times: list[datetime] = []
         """The instant at which each of the fills was booked."""
         self.symbols: dict[str, None] = {}
-        """The symbols that there was data of."""
+        """The symbols with data."""
         self._odd_periods: set[str] = set()
 
     def add(self, step: Step) -> None:
@@ -187,7 +186,7 @@ class EventLog:
             self.signals_of[name] = self.signals_of.get(name, 0) + 1
 
     def add_data(self, time: datetime, data: Sequence[Item]) -> None:
-        """Begin an instant with market data that never was on a bus."""
+        """Begin an instant with market data that was never on a bus."""
         self._begin(time)
         self._counts[0] += len(data)
         mark, digest = self.account.mark_bar, self._hash
@@ -205,11 +204,11 @@ class EventLog:
                 self._book(item)
 
     def add_bars(self, steps: int, bars: int, time: datetime, quiet: Mapping[str, Bar]) -> None:
-        """Count instants that brought bars and nothing else; `digest_bars` digests them.
+        """Count instants with bars and no other event; `digest_bars` digests them.
 
         Args:
-            steps: How many instants.
-            bars: How many bars in all.
+            steps: Number of instants.
+            bars: Total number of bars.
             time: The last of the instants.
             quiet: The last bar of each symbol; prices are below `LARGEST_PRICE`.
         """
@@ -221,7 +220,7 @@ class EventLog:
             self.account.mark_bar(bar)
 
     def digest_bars(self, bars: Sequence[Bar]) -> None:
-        """Digest bars of the instants that `add_bars` counts, before anything that came later."""
+        """Digest bars of the instants that `add_bars` counts, before any later event."""
         if self._hash is not None:
             self._hash.update(self._lines.lines_of(bars))
 
@@ -236,7 +235,7 @@ class EventLog:
                     self._digest(event_of(event))
         for order in orders:
             if isinstance(order, _ORDERS):
-                self._orders[order.id] = order  # a portfolio of ours has checked it
+                self._orders[order.id] = order  # an Ingenium portfolio has checked it
                 self.outcomes.sent += 1
             else:
                 self._book(event_of(order))
@@ -288,13 +287,13 @@ class EventLog:
         return None if order is None else order.timestamp
 
     def add_dead_letter(self, message: Message) -> None:
-        """Count a payload that a component could not take."""
+        """Count a payload that a component could not handle."""
         self._dead_letters += 1
 
     def add_refusal(
         self, component: Component, event: Event | None, time: datetime, reason: str
     ) -> None:
-        """Count an event that a middleware kept from a component, and keep why as a problem."""
+        """Count an event that a middleware refused, and record the reason as a problem."""
         self._dead_letters += 1
         self.problems.add(f"{component} was not given {describe(event)}: {reason}", time)
 
@@ -306,12 +305,12 @@ class EventLog:
         here: Collection[Component] | None = None,
         bars_of: Mapping[str, int] | None = None,
     ) -> ReplayResult:
-        """Say what came out.
+        """Return the result.
 
         Args:
             complete: Whether the end of history was reached.
-            app: Whose components may have waited for what never came.
-            here: Those of its components that ran in this process; all when left out.
+            app: Its components may have waited for events that never came.
+            here: Its components that ran in this process; all when left out.
             bars_of: Bars by symbol, if they were counted.
         """
         data, signals, orders, executions = self._counts
@@ -348,7 +347,7 @@ class EventLog:
                 if book:
                     self.problems.add(f"{message.subject}: {error}", self.last)
             else:
-                # Other forms and spellings of the same event must not make another digest.
+                # Another encoding or spelling of the same event must not change the digest.
                 payload = b"" if self._hash is None else encode(event)
                 if book:
                     self._book(event)
@@ -375,7 +374,7 @@ class EventLog:
                 case ControlEvent():
                     self.outcomes.denied.restrict(event, self.last)
         except IngeniumError as error:
-            # A result that leaves out a fill must say so.
+            # A result without one of the fills must report that.
             self.problems.add(f"{subject_of(event)}: {error}", self.last)
 
     def _mark(self, event: DataEvent) -> None:
@@ -392,7 +391,7 @@ class EventLog:
             self.account.mark(event.symbol, event.ohlc.close)
 
     def _is_odd(self, period: str) -> bool:
-        """Whether the length of a bar is not known, and this is the time to say so."""
+        """Whether the length of a bar is unknown and has to be reported now."""
         odd = self._odd_periods
         if is_period(period) or period in odd or len(odd) >= _LISTED:
             return False
@@ -406,7 +405,7 @@ class EventLog:
         return self._leg(order_id) if order is None else order
 
     def _leg(self, order_id: str) -> Order | None:
-        """Return the protective order of that id: no event has it, as it comes with another."""
+        """Return the protective order of that id: without an event, as it comes with another."""
         for name, other in self._orders.items():
             has_legs = other.take_profit is not None or other.stop_loss is not None
             if has_legs and order_id in protective_ids(name):
@@ -426,13 +425,13 @@ class EventLog:
     def _fill(self, event: ExecutionEvent) -> None:
         order = self._orders.get(event.order_id)
         if order is None and event.symbol and event.side:
-            pass  # nobody needs it, and to look for a protective order is slow
+            pass  # not needed, and looking for a protective order is slow
         elif order is not None and event.symbol == order.symbol and event.side == order.side:
-            order = None  # the execution says it all
+            order = None  # the execution has all of it
         else:
             order = self._order(event.order_id)
         symbol = event.symbol or (order.symbol if order else "")
-        # As the portfolio does with a documented execution, which states no price.
+        # As the portfolio does with a documented execution, which has no price.
         price = None if event.price or not symbol else self.account.price(symbol)
         fill = Fill.from_event(event, order, price=price)
         if fill is None:

@@ -1,4 +1,4 @@
-"""History as a feed that can be looked at before it is taken, and the merging of several."""
+"""Feed of history whose next event can be inspected, and the merge order of several feeds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Item = DataEvent | Bar
 
 
 class Head(NamedTuple):
-    """What a feed would give next.
+    """The next event of a feed.
 
     Attributes:
         time: When the event was known, UTC.
@@ -43,7 +43,7 @@ Instant = tuple[datetime, list[Item]]
 _DAY_SECONDS = 86_400
 _NONE = timedelta(0)
 _AHEAD = 64
-"""Items that are read together. Few, as other tasks have their turn between runs only."""
+"""Items read together. Few, as other tasks get their turn only between runs."""
 
 
 class Run:
@@ -52,7 +52,7 @@ class Run:
     They are of class `Bar` itself, have a name, and close below `LARGEST_PRICE`.
 
     Args:
-        symbol: Of all bars.
+        symbol: Symbol of all bars.
         bars: One or more.
         ends: Their ends, UTC.
         closes: Their closes.
@@ -72,7 +72,7 @@ class Run:
         """Return the timestamps of the ends from one place to before another."""
         begin, step = self.ends[first].timestamp(), float(self.step)
         if step and begin.is_integer():
-            # All are whole, so this is what `timestamp` gives, in a fifth of the time.
+            # All are whole, so this equals `timestamp`, in a fifth of the time.
             return array("d", [begin + step * i for i in range(end - first)])
         return array("d", [time.timestamp() for time in self.ends[first:end]])
 
@@ -82,8 +82,8 @@ class Turn(NamedTuple):
 
     Attributes:
         feed: Its position.
-        until_symbol: It gives its events of the instant up to this symbol, itself included; empty
-            for all of the instant.
+        until_symbol: The feed gives its events of the instant up to and including this symbol;
+            empty for all of the instant.
     """
 
     feed: int
@@ -112,7 +112,7 @@ def time_of(event: DataEvent) -> datetime:
     """Return when an event of market data was known, UTC.
 
     Raises:
-        DecodeError: Neither its timestamp nor its bar says so.
+        DecodeError: Neither its timestamp nor its bar has the time.
     """
     ohlc = event.ohlc
     if ohlc is None or ohlc.timestamp is None:
@@ -121,7 +121,7 @@ def time_of(event: DataEvent) -> datetime:
 
 
 def prefers_bars(ingestor: Ingestor) -> bool:
-    """Whether `read_bars` says all: not so where only `read` was overridden after it."""
+    """Whether `read_bars` is authoritative: not where only `read` is overridden below it."""
     if "read" in vars(ingestor):
         return "read_bars" in vars(ingestor)
     for cls in type(ingestor).__mro__:
@@ -143,7 +143,7 @@ class Feed:
         self.ingestor = ingestor
         self._handle = handle_of(ingestor)
         self.head: Head | None = None
-        """What comes next; ``None`` before `start` and after the end."""
+        """The next event; ``None`` before `start` and after the end."""
         self._item: Item | None = None
         self._last_text = ""
         self._last_time = datetime.min.replace(tzinfo=UTC)
@@ -151,7 +151,7 @@ class Feed:
         self._async_iterator: AsyncIterator[DataEvent] | None = None
 
     async def start(self) -> None:
-        """Open the source and look at its first event.
+        """Open the source and read its first event.
 
         Raises:
             IngeniumError: The source cannot be read.
@@ -171,14 +171,14 @@ class Feed:
         await self._advance()
 
     async def take(self, until_symbol: str = "") -> list[Item]:
-        """Take what the present instant has.
+        """Take the events of the present instant.
 
         Args:
-            until_symbol: Only up to the first event whose symbol sorts behind this one; empty for
+            until_symbol: Only up to the first event whose symbol sorts after this one; empty for
                 all of the instant.
 
         Raises:
-            IngeniumError: The source cannot be read on, or goes back in time.
+            IngeniumError: The source cannot be read further, or goes back in time.
         """
         if self._async_iterator is None:
             return self.take_now(until_symbol)
@@ -191,7 +191,7 @@ class Feed:
         return taken
 
     def take_now(self, until_symbol: str = "") -> list[Item]:
-        """Do as `take`, for a source that is no async iterator (`is_plain`)."""
+        """Take events as `take` does, from a source that is no async iterator (`is_plain`)."""
         taken: list[Item] = []
         time = None if self.head is None else self.head.time
         while self._is_next(time, until_symbol):
@@ -225,22 +225,22 @@ class Feed:
 
     @property
     def read_until(self) -> datetime:
-        """The time of what was read last."""
+        """The time of the item read last."""
         return self._last_time
 
     def pieces(self) -> Iterator[Run | Instant]:
-        """Yield what is left of a plain source, in runs where that is possible; `head` stays.
+        """Yield the rest of a plain source, in runs where possible; `head` stays.
 
-        Does as `take_now` again and again, in less time. It reads ahead of what it yields, and
-        raises what went wrong there when its turn has come.
+        Equals repeated calls of `take_now`, in less time. The source is read ahead, and an error
+        there is raised when its turn has come.
 
         Raises:
-            IngeniumError: The source cannot be read on, or goes back in time.
+            IngeniumError: The source cannot be read further, or goes back in time.
         """
         item, iterator = self._item, self._iterator
         if item is None or iterator is None:
             return
-        # The last item that was read is held back: there may be more of its instant.
+        # The last item read is held back: there may be more of its instant.
         time, items = self._last_time, [item]
         is_left = True
         while is_left:
@@ -268,7 +268,7 @@ class Feed:
         yield time, items
 
     def _run_of(self, first: Item, items: list[Item]) -> Run | None:
-        """Return the run of a bar and those behind it, all but the last; ``None`` if it is none."""
+        """Return the run of a bar and those after it, all but the last; ``None`` without a run."""
         if type(first) is not Bar or first.close >= LARGEST_PRICE:
             return None
         symbol, end, largest, kind = first.symbol, first.end, LARGEST_PRICE, Bar
@@ -299,7 +299,7 @@ class Feed:
         self._last_time = end
         bars = cast("list[Bar]", [first, *items[:-1]])
         del ends[-1], closes[-1]
-        # Times of another zone may be at another distance than their clocks say.
+        # In another zone the distance of two times may differ from that of their clock readings.
         is_even = is_even and not gap.microseconds and ends[0].tzinfo is ends[-1].tzinfo is UTC
         step = gap.days * _DAY_SECONDS + gap.seconds if is_even else 0
         return Run(symbol, bars, ends, closes, step)
@@ -321,7 +321,7 @@ class Feed:
         return self._last_time == time
 
     def _accept(self, item: Item | None) -> None:
-        """Let an event be the next one, once its time is known and it has an id."""
+        """Make an event the next one, once its time is known and it has an id."""
         self._item = item
         if item is None:
             self.head = None

@@ -1,4 +1,4 @@
-"""The session in which something was filled, for prices of daily bars."""
+"""The session of a fill, for prices of daily bars."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["FillDays"]
 
 
 class FillDays:
-    """Tells fills at the open of a day from those at the end of the day before.
+    """Distinguishes fills at the open of a day from those at the end of the day before.
 
-    Both have the time of midnight: a bar's open is its start, and what is filled within a daily bar
-    is known at its end.
+    Both have the time of midnight: a bar's open is its start, and a fill within a daily bar is
+    known at its end.
 
     Args:
-        fills: What was traded.
-        steps: The instant at which each of them was booked, which is the end of its bar.
+        fills: The fills.
+        steps: The instant at which each was booked, which is the end of its bar.
     """
 
     def __init__(self, fills: Sequence[Fill], steps: Sequence[datetime]) -> None:
@@ -35,9 +35,9 @@ class FillDays:
         """Return a time within the session of a fill, in a zone.
 
         Args:
-            symbol: What was filled.
-            time: When.
-            price: At what price, which decides where a symbol was filled at both.
+            symbol: Symbol of the fill.
+            time: Time of the fill.
+            price: Price of the fill, which decides where a symbol was filled at both.
             zone: Zone of the market's days.
         """
         local = time.astimezone(zone)

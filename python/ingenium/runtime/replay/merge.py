@@ -1,4 +1,4 @@
-"""Several feeds as one: what they have, instant by instant."""
+"""Merges several feeds into one, instant by instant."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def merged(feeds: Sequence[Feed]) -> Iterator[Run | Instant]:
-    """Yield what is left of plain feeds, merged as `next_turn` has it.
+    """Yield the rest of plain feeds, merged in the order of `next_turn`.
 
     Raises:
-        IngeniumError: A source cannot be read on, or goes back in time.
+        IngeniumError: A source cannot be read further, or goes back in time.
     """
     if len(feeds) == 1:
         return feeds[0].pieces()
@@ -24,7 +24,7 @@ def merged(feeds: Sequence[Feed]) -> Iterator[Run | Instant]:
 
 
 class _Place:
-    """Where a feed is.
+    """Position in a feed.
 
     Args:
         feed: Its history.
@@ -44,10 +44,10 @@ class _Place:
         self._go_on()
 
     def take(self) -> list[Item]:
-        """Take what the next instant has.
+        """Take the items of the next instant.
 
         Raises:
-            IngeniumError: It cannot be read to its end.
+            IngeniumError: The feed cannot be read to its end.
         """
         if self._error is not None:
             raise self._error
@@ -61,7 +61,7 @@ class _Place:
             try:
                 piece = next(self._pieces, None)
             except Exception as error:  # noqa: BLE001
-                # Its turn comes with the instant that is not whole.
+                # Its turn comes with the incomplete instant.
                 self._error, self.time = error, self._feed.read_until
                 return
             if piece is None:
@@ -97,9 +97,9 @@ def _instants(places: Sequence[_Place]) -> Iterator[Instant]:
 
 
 def _interleaved(time: datetime, lists: list[list[Item]]) -> list[Item]:
-    """Return the items that several feeds have of one instant, in their order."""
+    """Return the items of one instant of several feeds, in their order."""
     if all(len(items) == 1 for items in lists):
-        # Of equal symbols, the one of the first feed stays the first.
+        # Of equal symbols, that of the first feed stays first.
         return sorted((items[0] for items in lists), key=_symbol_of)
     heads: list[Head | None] = [Head(time, items[0].symbol) for items in lists]
     places = [0] * len(lists)

@@ -1,4 +1,4 @@
-"""What became of the orders of a replay."""
+"""Outcomes of the orders of a replay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HINTS = (
         "; a portfolio's cash_buffer leaves room for gaps, slippage and fees",
     ),
 )
-"""What to do about reasons that are common, by a part of their text."""
+"""Advice for common reasons, by a part of their text."""
 _REJECTED = TradeUpdate.REJECTED.value
 _UNFILLED = (TradeUpdate.EXPIRED.value, TradeUpdate.CANCELED.value)
 
@@ -33,7 +33,7 @@ class OrderOutcomes:
 
     Attributes:
         sent: Orders; requests to cancel or replace one are no orders.
-        rejected: Orders that the executor did not take.
+        rejected: Orders that the executor rejected.
         denied: Orders that a risk limit stopped, by limit.
     """
 
@@ -49,7 +49,7 @@ class OrderOutcomes:
         self._cancels: set[str] = set()
 
     def send(self, sent: Order | Event) -> None:
-        """Take what a portfolio sends."""
+        """Count an event that a portfolio sends."""
         if isinstance(sent, Order | OrderEvent):
             self.sent += 1
         elif isinstance(sent, ReplaceEvent):
@@ -58,34 +58,34 @@ class OrderOutcomes:
             self._cancels.add(sent.id)
 
     def fill(self, order_id: str) -> None:
-        """Take a fill of an order."""
+        """Count a fill of an order."""
         self._filled.add(order_id)
 
     def report(
         self, order_id: str, symbol: str, update: str, reason: str, time: datetime | None
     ) -> None:
-        """Take a report that fills nothing.
+        """Count a report without a fill.
 
         Args:
-            order_id: What it names.
-            symbol: Of the order; may be empty.
-            update: What happened.
-            reason: Why, in words.
-            time: When.
+            order_id: Id of the order.
+            symbol: Symbol of the order; may be empty.
+            update: The trade update.
+            reason: The reason, in words.
+            time: Time of the report.
         """
         if update in _UNFILLED:
             self._unfilled.setdefault(order_id, (update, reason))
             if time is not None:
                 self._times[order_id] = time
         elif update == _REJECTED and order_id not in self._cancels:
-            # A request to cancel that comes too late is nothing to speak of.
+            # A request to cancel that comes too late is not worth reporting.
             if self.denied.add_rejection(reason, symbol, time):
                 return
             tally = self._rejected_replacements if order_id in self._replacements else self.rejected
             tally.add(reason or "no reason was given", time, symbol)
 
     def lines(self, *, complete: bool) -> list[str]:
-        """Say in words what became of orders that were not filled.
+        """Describe the outcomes of orders that were not filled.
 
         Args:
             complete: Whether the end of history was reached.

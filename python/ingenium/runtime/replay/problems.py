@@ -1,4 +1,4 @@
-"""What never happened in a replay, and what a person would look for first: one line each."""
+"""Problems of a replay: expected events that never came, with the likely cause, one line each."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MOST_LOOKED_AT = 100
 
 
 class ReplayCounts(Protocol):
-    """What a replay has counted; `EventLog` has it.
+    """The counts of a replay, as in `EventLog`.
 
     Attributes:
-        symbols: The symbols that there was data of.
+        symbols: The symbols with data.
         signals_of: Signals by the name of the strategy.
-        outcomes: What became of the orders.
+        outcomes: Outcomes of the orders.
     """
 
     symbols: dict[str, None]
@@ -37,12 +37,12 @@ class ReplayCounts(Protocol):
 
     @property
     def data(self) -> int:
-        """How many data events there were."""
+        """The number of data events."""
         ...
 
     @property
     def signals(self) -> int:
-        """How many signals there were."""
+        """The number of signals."""
         ...
 
 
@@ -54,15 +54,15 @@ def replay_problems(
     here: Collection[Component] | None = None,
     bars_of: Mapping[str, int] | None = None,
 ) -> list[str]:
-    """Say what never happened, and what was not done, with the likely cause.
+    """Describe expected events that never came, and orders not filled, with the likely cause.
 
     Args:
-        log: What did happen.
-        app: Whose components took part.
-        complete: Whether the end of history was reached; before it, nothing is said to never
-            have happened.
-        here: The components that ran in this process; all when left out. What the others have
-            counted is not known.
+        log: The counts.
+        app: The app whose components took part.
+        complete: Whether the end of history was reached; before it, no event is reported as
+            missing.
+        here: The components that ran in this process; all when left out. The counts of the others
+            are unknown.
         bars_of: Bars by symbol, if they were counted.
     """
     if not log.data:
@@ -89,7 +89,7 @@ def replay_problems(
 
 
 def unheard_symbols(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
-    """Name the symbols that a strategy has asked for and nobody sent."""
+    """Name the symbols that a strategy has asked for and no ingestor sent."""
     known = set(symbols)
     missing = [symbol for symbol in strategy.symbols or () if symbol not in known]
     shown = ", ".join(sorted(symbols)[:_LISTED]) + ", ..." * (len(symbols) > _LISTED)
@@ -104,10 +104,10 @@ def unheard_symbols(strategy: Strategy, symbols: list[str]) -> Iterator[str]:
 
 
 def why_nothing_came(log: ReplayCounts, app: App) -> str:
-    """Say why nothing could come of a replay, whatever its prices; empty when something could.
+    """Return why a replay could not trade, whatever its prices; empty when it could.
 
-    That is when there was no data, or each strategy waited only for symbols that nobody sent, and
-    nothing was ordered either.
+    That is when there was no data, or each strategy waited only for symbols that no ingestor sent,
+    and there was no order either.
     """
     if not log.data:
         return "no data came, so nothing could happen: look at the ingestors' files and symbols"
@@ -139,14 +139,14 @@ def _silent(
     *,
     ran_here: bool,
 ) -> Iterator[str]:
-    """Say why a strategy may have sent no signal that counted; nothing if it has sent one."""
+    """Return why a strategy may have sent no signal that counted; empty if it has sent one."""
     sent = log.signals_of
     if isinstance(strategy, External):
         if not log.signals:
             yield f"strategy {strategy.name!r} sent no signal"
         return
     if type(strategy) is Strategy:
-        return  # a stand-in for none
+        return  # a placeholder for none
     if count := sent.get(strategy.name, 0):
         if not log.signals:
             yield (
@@ -157,7 +157,7 @@ def _silent(
     symbols = strategy.symbols
     heard = [each for each in log.symbols if symbols is None or each in symbols]
     if not heard:
-        return  # said by the symbols
+        return  # reported with the symbols
     if not overrides_of(strategy, Strategy) & {"on_bar", "on_data"}:
         meant = meant_handler(strategy)
         yield (
@@ -204,7 +204,7 @@ def _indicators(owner: object, depth: int = 0) -> Iterator[Indicator]:
 
 def _no_orders(log: ReplayCounts, app: App, portfolio: Component) -> Iterator[str]:
     if not log.signals and any(type(each) is not Strategy for each in app.strategies):
-        return  # said by the strategies
+        return  # reported with the strategies
     if not log.signals:
         yield f"portfolio {portfolio.name!r} sent no order"
         return

@@ -16,11 +16,10 @@ __all__ = ["SignalOrder"]
 class SignalOrder:
     """Sorts the signals of one instant by strategy, in the order of the app.
 
-    What one strategy sends keeps its order, except for a program that reports nothing: the
+    Signals of one strategy keep their order, except for a program that reports nothing: the
     original Go library handles each symbol in a thread of its own, so its signals are sorted by
-    symbol. A signal that does not say where it is from is taken for the first other program's;
-    where there are several that report nothing, those of one symbol are sorted by what they say,
-    since nothing tells which of them sent it.
+    symbol. A signal without a source is attributed to the first other program; where several
+    report nothing, those of one symbol are sorted by their content, since the sender is unknown.
 
     Args:
         app: Names the strategies.

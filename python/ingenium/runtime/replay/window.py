@@ -16,10 +16,10 @@ class Window:
     """The part of history that a replay runs.
 
     Attributes:
-        start: Steps before this are a warm-up: components see the data, but what strategies say is
-            dropped.
+        start: Steps before this are a warm-up: components see the data, but signals of strategies
+            are dropped.
         end: The last instant to run.
-        next_time: The first instant behind it, once the replay has ended; ``None`` where all of
+        next_time: The first instant after it, once the replay has ended; ``None`` where all of
             history was run.
     """
 
