@@ -226,7 +226,7 @@ class Records:
         return RecordTable(("app", by, "fills", "realized_pnl", "commissions", "net_pnl"), rows)
 
     def order(self, order_id: str) -> RecordTable:
-        """Return the history of an order: its bar and signal, requests, reports and trade.
+        """Return the history of an order: its bar, signals, requests, denials, reports and trade.
 
         Args:
             order_id: Id of the order.
