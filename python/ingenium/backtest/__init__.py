@@ -1,4 +1,4 @@
-"""Runs an app over its history in this process, and says what came out."""
+"""Backtest an app over its history in this process."""
 
 from ingenium.backtest.engine import replay, replay_async
 from ingenium.backtest.equity_curve import EquityCurve

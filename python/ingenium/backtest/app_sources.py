@@ -1,4 +1,4 @@
-"""The source files of an app: the one that defines it, and what it imports from its own folder."""
+"""Source files of an app: the file that defines it, and the modules imported from its folder."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def app_folder(target: str) -> Path:
     """Return the folder from which an app imports its own modules.
 
     Args:
-        target: Names the app, as on a command line.
+        target: Name of the app, as on a command line.
 
     Returns:
-        The folder of the file; for a module, the one that holds its outermost package.
+        The folder of the file; for a module, the one that contains its outermost package.
     """
     place = _place(target)
     if place.endswith(".py"):
@@ -37,11 +37,11 @@ def app_folder(target: str) -> Path:
 def sources_digest(target: str, factory: Callable[..., object]) -> str:
     """Return the SHA-256 of an app's source files, in hex; empty when there are none.
 
-    An app of one file has the digest of that file.
+    The digest of an app of one file is that of the file.
 
     Args:
-        target: Names the app, as on a command line.
-        factory: The function that it names.
+        target: Name of the app, as on a command line.
+        factory: The function with that name.
     """
     files = source_files(target, factory)
     if len(files) < 2:
@@ -55,10 +55,10 @@ def sources_digest(target: str, factory: Callable[..., object]) -> str:
 
 
 def source_files(target: str, factory: Callable[..., object]) -> list[Path]:
-    """Return the file that defines an app, and all that it imports from its folder, sorted.
+    """Return the file that defines an app, and all files that it imports from its folder, sorted.
 
-    Imports are read from the source, so those within a function count too. What is imported by a
-    name that is put together at run time is not found here.
+    Imports are read from the source, so those within a function count too. Imports with a name
+    built at run time are not found.
     """
     folder = app_folder(target)
     place = _place(target)
@@ -126,7 +126,7 @@ def _names(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 def _files_of(name: str, folder: Path) -> Iterator[Path]:
-    """Yield the files that an import of a dotted name runs, where they are below the folder."""
+    """Yield the files below the folder that an import of a dotted name runs."""
     place = folder
     for part in name.split("."):
         if not part:

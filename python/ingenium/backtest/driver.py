@@ -1,4 +1,4 @@
-"""The components of a backtest: each is let handle what concerns it."""
+"""Delivery of events to the components of a backtest."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["ComponentDriver"]
 
 
 class ComponentDriver:
-    """A component, and what a backtest asks of it for every event.
+    """Delivers events to one component of a backtest.
 
-    No coroutine is made for handlers that are plain functions, as most are; and no event of a bar
-    that nobody asks for.
+    No coroutine is created for a plain function as handler, as most are, and no event for a bar
+    unless it is needed.
 
     Args:
         dispatcher: Calls the component's handlers.
@@ -49,8 +49,8 @@ class ComponentDriver:
         self.started = False
         """Whether `on_start` has been called."""
         self.count = 0
-        """How much it has sent."""
-        # Chosen once, so that nothing stands between the loop and the handler itself.
+        """Number of events sent."""
+        # Chosen once, so that the loop calls the handler directly.
         self._handlers = dispatcher.handlers
         self._on_bar = dispatcher.bar_handler()
         self._on_order = dispatcher.order_handler()
@@ -64,10 +64,10 @@ class ComponentDriver:
     def deliver(
         self, kind: type[Event], items: Sequence[Sent | Bar], time: datetime, sent: list[Sent]
     ) -> Awaitable[None] | None:
-        """Let the component handle events of one kind, and put what it sends behind ``sent``.
+        """Deliver events of one kind, and append the events that the component sends to ``sent``.
 
         Returns:
-            What is left to do, once a handler gave something to await.
+            The remaining work, if a handler returned an awaitable; else ``None``.
 
         Raises:
             ComponentError: A handler raised.
@@ -78,7 +78,7 @@ class ComponentDriver:
         component = self.component
         symbols = self._symbols if kind is DataEvent else None
         for place, item in enumerate(items):
-            # Only market data gets here with symbols.
+            # Symbols are set for market data only.
             if symbols is not None and item.symbol not in symbols:  # type: ignore[union-attr]
                 continue
             if not self.started:
@@ -110,13 +110,13 @@ class ComponentDriver:
 
     @property
     def is_gated(self) -> bool:
-        """Whether the component holds orders against limits of risk."""
+        """Whether the component checks orders against risk limits."""
         return self.dispatcher.is_gated
 
     def deliver_bars(
         self, bars: Sequence[Bar], time: datetime, sent: list[Sent]
     ) -> Awaitable[None] | None:
-        """Do as `let`, for data that is all bars."""
+        """Deliver bars; see `deliver`."""
         for place, bar in enumerate(bars):
             pending = self.deliver_bar(bar, time, sent)
             if pending is not None:
@@ -124,7 +124,7 @@ class ComponentDriver:
         return None
 
     def deliver_bar(self, bar: Bar, time: datetime, sent: list[Sent]) -> Awaitable[None] | None:
-        """Do as `let`, for a bar."""
+        """Deliver one bar; see `deliver`."""
         if self._symbols is not None and bar.symbol not in self._symbols:
             return None
         if not self.started:
@@ -142,7 +142,7 @@ class ComponentDriver:
 
     @property
     def takes_runs(self) -> bool:
-        """Whether `deliver_run` may be called: it has started, and nobody has changed `begin`."""
+        """Whether `deliver_run` may be called: it has started, and `begin` is not overridden."""
         return self.started and self._begins_as_usual
 
     def deliver_run(
@@ -152,16 +152,16 @@ class ComponentDriver:
         marks: dict[str, str | Decimal | Bar],
         sent: list[Sent],
     ) -> Awaitable[None] | None:
-        """Let the component handle bars of one symbol until it sends something.
+        """Deliver bars of one symbol until the component sends an event.
 
         Args:
             bars: The bars, each handled at its end.
-            left: Gives them; those that are not handled are left in it.
-            marks: Takes each bar as the last price before it is handled.
-            sent: What it sends is put behind this.
+            left: Iterator over the bars; unhandled bars remain in it.
+            marks: Set to each bar, as the last price of its symbol, before it is handled.
+            sent: Sent events are appended to it.
 
         Returns:
-            What is left to do of the last bar that was taken.
+            The remaining work of the last bar taken, if its handler returned an awaitable.
 
         Raises:
             ComponentError: The handler raised.
@@ -182,7 +182,7 @@ class ComponentDriver:
         return None
 
     def _take(self, sent: list[Sent]) -> None:
-        """Put what the component has sent behind ``sent``."""
+        """Append the events that the component has sent to ``sent``."""
         found = self.handle.take_sent()
         self.count += len(found)
         sent += found
@@ -190,7 +190,7 @@ class ComponentDriver:
     async def _go_on(
         self, pending: Awaitable[None], bars: Sequence[Bar], time: datetime, sent: list[Sent]
     ) -> None:
-        """Finish what is pending, then go on with other bars."""
+        """Await ``pending``, then deliver the other bars."""
         await pending
         if (others := self.deliver_bars(bars, time, sent)) is not None:
             await others
@@ -213,7 +213,7 @@ class ComponentDriver:
         time: datetime,
         sent: list[Sent],
     ) -> None:
-        """Await the handler of the first event, then go on with the others."""
+        """Await the handler of the first event, then deliver the others."""
         try:
             await awaitable
         except Exception as error:

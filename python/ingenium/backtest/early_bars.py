@@ -1,4 +1,4 @@
-"""Finds bars that are known before they are over, by the distances between the bars of a series."""
+"""Find bars published before their period ends, from the intervals between bars of a series."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class _SymbolBars:
 
 
 class EarlyBars:
-    """Collects the bars that ingestors feed, and says which are known before they are over."""
+    """Collects the bars of ingestors, and reports those published before their period ends."""
 
     def __init__(self) -> None:
         self._series: dict[str, dict[str, _SymbolBars]] = {}
         self._ingestors: dict[str, Ingestor] = {}
 
     def see(self, ingestor: Ingestor, event: DataEvent) -> None:
-        """Look at an event that an ingestor feeds."""
+        """Record an event from an ingestor."""
         ohlc = event.ohlc
         if ohlc is None:
             return
@@ -53,7 +53,7 @@ class EarlyBars:
             bar = Bar.from_event(event)
             known = time_of(event).timestamp()
         except DecodeError:
-            return  # the components say so
+            return  # the components report this
         self._ingestors[ingestor.name] = ingestor
         series = self._series.setdefault(ingestor.name, {}).setdefault(event.symbol, _SymbolBars())
         series.has_starts = series.has_starts and ohlc.timestamp is not None
@@ -62,7 +62,7 @@ class EarlyBars:
         series.known.append(known)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield the name of each ingestor with bars that are known early, and what is wrong."""
+        """Yield the name of each ingestor with early bars, and the problem."""
         for name, symbols in self._series.items():
             found = [
                 (symbol, problem)
@@ -76,7 +76,7 @@ class EarlyBars:
             yield name, f"{self._file_of(name, symbol)}{problem}{others}"
 
     def _file_of(self, name: str, symbol: str) -> str:
-        """Name the file that a symbol's bars come from, where it shows."""
+        """Return the file from which a symbol's bars come, where it is known."""
         files = self._ingestors[name].files()
         named = [file.name for file in files if file.name.split(".")[0] == symbol]
         if not named and len(files) == 1:
@@ -85,7 +85,7 @@ class EarlyBars:
 
 
 def _problem(symbol: str, series: _SymbolBars) -> str:
-    """Return what is wrong with the times of a series; empty if nothing is."""
+    """Return the problem with the times of a series; empty if there is none."""
     starts, ends, known = series.starts, series.ends, series.known
     early = [place for place in range(len(known)) if known[place] < ends[place]]
     if early:
@@ -103,7 +103,7 @@ def _problem(symbol: str, series: _SymbolBars) -> str:
 def _by_distance(
     symbol: str, starts: Sequence[float], known: Sequence[float], *, only_stated: bool
 ) -> str:
-    """Find bars that are shorter than the distances between bars say."""
+    """Find bars whose period is shorter than the interval between bars."""
     edges = sorted(set(starts))
     if len(edges) < 2:
         return ""
@@ -139,12 +139,12 @@ def _by_distance(
 
 
 def _least(length: float) -> float:
-    """Return how long a bar has to last so that all of its trading is over."""
+    """Return the shortest length of a bar that includes all of its trading."""
     return _SHORTEST_WEEK if length == 7 * _DAY_SECONDS else length
 
 
 def _midnight(symbol: str, known: Sequence[float]) -> str:
-    """Find days that are known at the midnight with which they begin.
+    """Find daily bars published at the midnight on which their day begins.
 
     Where no start is stated, bars from Monday to Friday end from Tuesday to Saturday.
     """

@@ -1,8 +1,8 @@
-"""Runs an app in this process, without a server: the same components, the same order.
+"""Run an app in this process without a server: the same components, the same event order.
 
-The replay of `ingenium.runtime.lockstep` without the bus: what a component sends is handed to the
-next one directly. Both take their order from the same rules, and a test holds their
-digests against each other.
+This is the replay of `ingenium.runtime.lockstep` without the bus: events that a component sends are
+passed directly to the next one. Both use the same ordering rules, and a test compares their
+digests.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 _TURN_SECONDS = 0.01
-"""Between two looks at the event loop, so that Ctrl+C and other tasks get their turn."""
+"""Time between two yields to the event loop, so that Ctrl+C and other tasks are served."""
 
 
 def replay(app: App, *, on_step: OnStep | None = None, digest: bool = True) -> ReplayResult:
-    """Run an app over its history and return what came out; see `replay_async`."""
+    """Run an app over its history and return the result; see `replay_async`."""
     return asyncio.run(replay_async(app, on_step=on_step, digest=digest))
 
 
 async def replay_async(
     app: App, *, on_step: OnStep | None = None, digest: bool = True
 ) -> ReplayResult:
-    """Run an app over its history and return what came out.
+    """Run an app over its history and return the result.
 
-    Components keep what they have learned, so a second run needs a fresh app.
+    Components keep their state, so a second run needs a fresh app.
 
     Args:
-        app: Its ingestors read history, and no component is another program.
+        app: App whose ingestors read history, and whose components all run in this process.
         on_step: Called after each step.
         digest: Whether to digest the events.
 
@@ -84,14 +84,14 @@ class Replay:
     """One run of an app over its history.
 
     Args:
-        app: Its ingestors read history, and no component is another program.
+        app: App whose ingestors read history, and whose components all run in this process.
         on_step: Called after each step.
-        curve: Takes what the account is worth after each step.
-        start: Steps before this are a warm-up: components see the data, but what strategies say
-            is dropped, and the curve begins here.
+        curve: Records the account's equity after each step.
+        start: Steps before this are a warm-up: components see the data, but signals are
+            dropped, and the curve begins here.
         end: The last instant to run.
-        checkpoint: A time, and what is called once before the first step from it on that may book
-            something.
+        checkpoint: A time, and a function that is called once, before the first step from that
+            time on that may book something.
         digest: Whether to digest the events.
         middleware: Called around each handler, outside of that of the app.
 
@@ -144,7 +144,7 @@ class Replay:
         self._is_gated = any(
             part is not None and part.is_gated for part in (self._portfolio, self._executor)
         )
-        # Denials and control events of the present instant: the portfolio's, and the executor's.
+        # Denials and control events of the current instant: the portfolio's, and the executor's.
         self._notices: tuple[list[Event], list[Event]] = ([], [])
         self._deliver_to_portfolio = _ignore if self._portfolio is None else self._portfolio.deliver
         self._deliver_to_executor = _ignore if self._executor is None else self._executor.deliver
@@ -170,7 +170,7 @@ class Replay:
         self.log.add_refusal(handling.component, handling.event, handling.time, str(error))
 
     async def run(self) -> ReplayResult:
-        """Run to the end of history, and return what came out.
+        """Run to the end of history, and return the result.
 
         Raises:
             ComponentError: A component raised; `log` holds what happened before.
@@ -181,7 +181,7 @@ class Replay:
         for feed in self._feeds:
             await feed.start()
         for component in self._app.components:
-            # Ingestors may be shared by apps: each run has them read from the beginning.
+            # Apps may share ingestors: each run reads them from the beginning.
             handle_of(component).has_run = not isinstance(component, Ingestor)
         for ingestor, feed in zip(self._ingestors, self._feeds, strict=True):
             self._check_beginning(ingestor, None if feed.head is None else feed.head.time)
@@ -206,7 +206,7 @@ class Replay:
         return self.result(complete=True)
 
     def result(self, *, complete: bool) -> ReplayResult:
-        """Say what came out so far.
+        """Return the result so far.
 
         Args:
             complete: Whether the end of history was reached.
@@ -220,7 +220,7 @@ class Replay:
         return log.result(complete=complete, app=self._app, bars_of=bars)
 
     def _check_beginning(self, ingestor: Ingestor, time: datetime | None) -> None:
-        """Refuse an ingestor that goes on where its last run ended."""
+        """Refuse an ingestor that continues where its last run ended."""
         before = handle_of(ingestor).first_time
         if before is not None and time != before:
             begins = "gives nothing now" if time is None else f"begins at {time} now"
@@ -231,9 +231,9 @@ class Replay:
         handle_of(ingestor).first_time = time
 
     def _may_be_quick(self) -> bool:
-        """Whether all that is left can be read without waiting, and no ingestor has to start.
+        """Return whether the rest can be read without waiting and no ingestor has to start.
 
-        A middleware sees each bar, so there is nothing to be left out.
+        A middleware sees each bar, so no bar can take the fast path then.
         """
         return not self._middleware and all(
             feed.is_plain
@@ -257,7 +257,7 @@ class Replay:
         )
 
     def give_way(self) -> Awaitable[None] | None:
-        """Return what lets other tasks have their turn; ``None`` while none is due."""
+        """Return an awaitable that yields to other tasks; ``None`` while no yield is due."""
         now = monotonic()
         if now - self._gave_way < _TURN_SECONDS:
             return None
@@ -290,7 +290,7 @@ class Replay:
         return events + await feed.take(until_symbol)
 
     async def one_step(self, time: datetime, data: Sequence[Item]) -> None:
-        """Do a whole step."""
+        """Execute a whole step."""
         if self._checkpoint is not None:
             self._pass_checkpoint(time)
         filled: list[Sent] = []
@@ -320,7 +320,7 @@ class Replay:
         asked: Sequence[Sent] = (),
         filled: Sequence[Sent] = (),
     ) -> None:
-        """Finish a step from the strategy at ``place`` on, once what is pending is done."""
+        """Finish a step from the strategy at ``place`` on, after awaiting ``pending``."""
         if self._checkpoint is not None:
             self._pass_checkpoint(time)
         if pending is not None:
@@ -361,7 +361,7 @@ class Replay:
         asked: list[Sent],
         executions: list[Sent],
     ) -> None:
-        """Hand on what the data of an instant caused, until nobody has anything left to do."""
+        """Deliver the events caused by the data of an instant, until none are left."""
         orders: list[Sent] = []
         if signals and (pending := self._deliver_to_portfolio(SignalEvent, signals, time, asked)):
             await pending
@@ -392,7 +392,7 @@ class Replay:
             self.log.add_notices([*of_portfolio, *of_executor])
 
     def _take_notices(self, sent: list[Sent], notices: list[Event]) -> Sequence[ControlEvent]:
-        """Move denials and control events from what was sent; return the control events."""
+        """Move denials and control events out of ``sent``; return the control events."""
         found = [each for each in sent if isinstance(each, ControlEvent | DenialEvent)]
         if not found:
             return ()
@@ -402,12 +402,12 @@ class Replay:
 
 
 def _has_hooks(component: Component) -> bool:
-    """Whether a component has code for its start or its end."""
+    """Return whether a component overrides the handlers of its start or stop."""
     return bool(overrides_of(component, Component) & {"on_start", "on_stop"})
 
 
 def _ignore(
     _kind: type[Event], _items: Sequence[Sent | Bar], _time: datetime, _sent: list[Sent]
 ) -> Awaitable[None] | None:
-    """Let nobody handle events, where an app has no such component."""
+    """Drop events, where an app has no component for them."""
     return None

@@ -1,4 +1,4 @@
-"""What an account was worth, step by step."""
+"""Equity of an account, step by step."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["EquityCurve"]
 _DAY_SECONDS = 86_400
 _MOST_BARS = 1024
 _FEW_BARS = 16
-"""From so many of one symbol on, others do not wait with them."""
+"""From this many pending steps on, a change of symbol processes them first."""
 
 
 class _Stretch(NamedTuple):
     """Steps between two bookings.
 
     Attributes:
-        first: Place of its first bar among those that are to be worked off.
+        first: Index of its first bar among the pending ones.
         cash: In the account's currency.
         held: Symbols and quantities, negative for shorts.
     """
@@ -41,9 +41,9 @@ class EquityCurve:
     """Equity, exposure and the price of a benchmark after each step of a backtest.
 
     Attributes:
-        starting_equity: What the account was worth before the first step.
+        starting_equity: Equity before the first step.
         benchmark_symbol: Symbol of the benchmark; the first one seen when not chosen.
-        zone: Zone of the days; UTC when not chosen.
+        zone: Time zone of the days; UTC when not chosen.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class EquityCurve:
         self._exposure = array("d")
         self._benchmark = array("d")
         self._prices = PriceHistory()
-        # Steps of one bar each that are worked off together, with their times and closes. All are
-        # of one symbol, unless symbols change so often that there would be nothing to put together.
+        # Pending steps of one bar each, processed as a batch, with their times and closes. All are
+        # of one symbol, unless symbols change too often for batches.
         self._bars: list[Bar] = []
         self._stamps = array("d")
         self._values: list[float] = []
@@ -71,7 +71,7 @@ class EquityCurve:
         self._closes: dict[str, float] = {}
         self._account: Account | None = None
         self._bookings = 0
-        # What the bars that are to be worked off meet, the last one as it is now.
+        # Cash and positions under the pending bars; the last stretch is the current one.
         self._stretches = [_Stretch(0, starting_equity, [])]
 
     def __len__(self) -> int:
@@ -85,15 +85,15 @@ class EquityCurve:
 
     @property
     def equity(self) -> array[float]:
-        """What the account was worth, in its currency."""
+        """Equity, in the account's currency."""
         self._work_off()
         return self._equity
 
     @property
     def exposure(self) -> array[float]:
-        """Market value of all positions, long and short, as a part of equity.
+        """Gross market value of all positions, long and short, as a fraction of equity.
 
-        nan where equity is zero or below and something is held.
+        nan where equity is zero or below and a position is open.
         """
         self._work_off()
         return self._exposure
@@ -116,11 +116,11 @@ class EquityCurve:
         return [datetime.fromtimestamp(stamp, UTC) for stamp in self.timestamps]
 
     def record_bar(self, bar: Bar, account: Account) -> None:
-        """Do as `record` for a step that brought a bar and nothing else, at the bar's end."""
+        """Record a step with only this bar, at the bar's end; see `record`."""
         self.record_bars([bar], account)
 
     def record_bars(self, bars: Sequence[Bar], account: Account) -> None:
-        """Do as `record` for steps that brought one bar each, while nothing was booked."""
+        """Record steps of one bar each during which nothing was booked; see `record`."""
         for bar in bars:
             self._expect(bar.symbol, account)
             self._bars.append(bar)
@@ -128,13 +128,13 @@ class EquityCurve:
             self._values.append(bar.close)
 
     def record_run(self, run: Run, first: int, end: int, account: Account) -> None:
-        """Do as `record_bars` for a part of a run.
+        """Record a part of a run; see `record_bars`.
 
         Args:
             run: The bars.
-            first: Place of the first of the part.
-            end: Place behind the last one.
-            account: As it was all the time.
+            first: Index of the first bar.
+            end: Index after the last bar.
+            account: The account, unchanged during these bars.
         """
         if first < end:
             self._expect(run.symbol, account)
@@ -143,7 +143,7 @@ class EquityCurve:
             self._values += run.closes[first:end]
 
     def _expect(self, symbol: str, account: Account) -> None:
-        """Make ready to note bars of a symbol."""
+        """Prepare to record bars of a symbol."""
         if account is not self._account or account.bookings != self._bookings:
             self._look_at(account)
         waiting = len(self._bars)
@@ -157,9 +157,9 @@ class EquityCurve:
             self._is_mixed = True
 
     def record(self, time: datetime, account: Account, data: Sequence[Item] = ()) -> None:
-        """Add the account's state after a step, and the prices that the step brought.
+        """Add the account's state after a step, and the prices of the step.
 
-        In floats: the account itself counts in decimals, and is exact.
+        The curve uses floats; the account itself uses exact decimals.
         """
         self._work_off()
         if account is not self._account or account.bookings != self._bookings:
@@ -168,7 +168,7 @@ class EquityCurve:
         self._add(time.timestamp(), [bar for bar in bars if bar is not None], self._stretches[-1])
 
     def _work_off(self) -> None:
-        """Add the steps of one bar each that have been noted only."""
+        """Process the pending steps of one bar each."""
         bars, stretches, symbol = self._bars, self._stretches, self._symbol
         if not bars:
             return
@@ -195,12 +195,12 @@ class EquityCurve:
     def _add_all(
         self, symbol: str, bars: Sequence[Bar], spans: Sequence[tuple[_Stretch, int]]
     ) -> None:
-        """Do as `_add` for steps of one bar each, where no other symbol is held or compared.
+        """Add steps of one bar each, where no other symbol is held or compared; see `_add`.
 
         Args:
             symbol: The symbol of the bars.
-            bars: One for each step.
-            spans: Stretches, each with the place behind its last bar.
+            bars: One bar for each step.
+            spans: Stretches, each with the index after its last bar.
         """
         stamps, closes = self._stamps, self._values
         self._closes[symbol] = self._close = closes[-1]
@@ -245,7 +245,7 @@ class EquityCurve:
         self._benchmark.append(self._close)
 
     def _look_at(self, account: Account) -> None:
-        """Take note of cash and positions, which only a booking changes."""
+        """Read cash and positions, which only a booking changes."""
         self._account, self._bookings = account, account.bookings
         held: list[tuple[str, float]] = []
         for symbol, quantity in account.quantities.items():
@@ -259,9 +259,9 @@ class EquityCurve:
             self._stretches.append(stretch)
 
     def since(self, time: datetime) -> EquityCurve:
-        """Return the curve from a time on; its first value is what the account was worth before.
+        """Return the curve from a time on; its starting equity is the equity before that time.
 
-        So what was held at that time is held in it, at its last price before.
+        Positions open at that time are valued at their last price before it.
         """
         stamps = self.timestamps
         first = bisect_left(stamps, time.timestamp())
@@ -277,9 +277,9 @@ class EquityCurve:
     def daily(self) -> tuple[list[float], list[float]]:
         """Return equity and benchmark at the end of each day in `zone`, the start before the first.
 
-        Bars of a day or more give one value each; shorter ones are put together, so that ratios
-        of intraday and of daily systems can be compared. A bar that ends at midnight belongs to
-        the day before.
+        Bars of a day or more give one value each; shorter ones are combined, so that ratios of
+        intraday and daily systems can be compared. A bar that ends at midnight belongs to the day
+        before.
         """
         equity, benchmark = [self.starting_equity], [float("nan")]
         for _, last in self.days():
@@ -288,7 +288,7 @@ class EquityCurve:
         return equity, benchmark
 
     def days(self) -> Iterator[tuple[int, int]]:
-        """Yield the days in `zone` that have steps, as ordinals, and the place of their last step.
+        """Yield the days in `zone` that have steps, as ordinals, and the index of their last step.
 
         A step that ends at midnight belongs to the day before.
         """
@@ -296,13 +296,13 @@ class EquityCurve:
         place, count = 0, len(stamps)
         while place < count:
             day = day_of(stamps[place], self.zone)
-            # Most have minutes to follow, so they are not looked at one by one.
+            # Most days have many steps, so their steps are not checked one by one.
             place = bisect_right(stamps, end_of(day, self.zone), place + 1, count)
             yield day, place - 1
 
     @property
     def periods_per_year(self) -> int:
-        """How many values of `daily` make a year; see `periods_in_year`."""
+        """Number of `daily` values per year; see `periods_in_year`."""
         return periods_in_year([day for day, _ in self.days()])
 
     @property
@@ -320,10 +320,10 @@ def _exposure(gross: float, equity: float) -> float:
 
 
 def _bar_of(event: DataEvent) -> Bar | None:
-    """Parse the bar of an event; ``None`` where there is none, or it cannot be read."""
+    """Parse the bar of an event; ``None`` if there is none, or it cannot be read."""
     if event.ohlc is None:
         return None
     try:
         return Bar.from_event(event)
     except DecodeError:
-        return None  # the components have said so
+        return None  # the components have reported this

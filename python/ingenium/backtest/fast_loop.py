@@ -1,4 +1,4 @@
-"""The steps of a backtest that cause nothing, as most do: one bar after another, in one loop."""
+"""Fast path of a backtest for bars that trigger no signal, order or fill."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from ingenium.trading.account import LARGEST_PRICE
 __all__ = ["FastLoop", "SlowSteps"]
 
 _LOOK_EVERY = 64
-"""Steps between two looks at the time."""
+"""Steps between two checks of the time."""
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _DATA_HANDLERS = frozenset({"on_bar", "on_data"})
 
 
 class SlowSteps(Protocol):
-    """Does the steps that cause something."""
+    """Executes the steps that trigger events."""
 
     def one_step(self, time: datetime, data: Sequence[Item]) -> Awaitable[None]:
-        """Do a whole step."""
+        """Execute a whole step."""
         ...
 
     def go_on(
@@ -44,29 +44,29 @@ class SlowSteps(Protocol):
         pending: Awaitable[None] | None,
         place: int,
     ) -> Awaitable[None]:
-        """Finish a step from the strategy at ``place`` on, once what is pending is done."""
+        """Finish a step from the strategy at ``place`` on, after awaiting ``pending``."""
         ...
 
     def give_way(self) -> Awaitable[None] | None:
-        """Return what lets other tasks have their turn; ``None`` while none is due."""
+        """Return an awaitable that yields to other tasks; ``None`` while no yield is due."""
         ...
 
 
 class FastLoop:
-    """Does steps for as long as they cause nothing, and leaves the others to somebody else.
+    """Executes quiet steps, which trigger no event, and delegates the others to `SlowSteps`.
 
-    What the log has to know of quiet bars it is told of many at once, as nobody reads it before.
+    The log is updated for many quiet bars at once, since it is not read in between.
 
     Args:
         pieces: The history, in runs and instants.
-        slow: Does the other steps.
-        strategies: See the bars.
-        executor: Is asked whether an order waits for a bar.
-        portfolio: Takes note of prices.
+        slow: Executes the other steps.
+        strategies: Handle the bars.
+        executor: Reports whether an order waits for a bar.
+        portfolio: Records prices.
         log: Counts the bars.
-        curve: Takes what the account is worth.
+        curve: Records the account's equity.
         on_step: Called after each step.
-        total: How many bars there will be, if that is known.
+        total: Number of bars in all, if known.
         first: The curve begins here.
         last: The last instant to run.
     """
@@ -94,22 +94,22 @@ class FastLoop:
         self._has_end = last != _LATEST
         self._has_digest = log.has_digest
         self._is_over = self._is_recording = False
-        # The run that is under way, the place of its first bar that nobody has had, and the place
-        # behind the last one that caused nothing.
+        # The current run, the index of its first undelivered bar, and the index after the last
+        # quiet one.
         self._run: Run | None = None
         self._place = self._done = 0
-        # Of the steps since `run` was called, what the log is not told before it returns.
+        # Steps since `run` was called, of which the log is informed when it returns.
         self._before = self._bars_before = self._steps = self._bars = 0
         self._last_quiet = _LATEST
         self._quiet: dict[str, Bar] = {}
         self._since_look = 0
         self._signals: list[Sent] = []
-        # Bars that curve and digest have not taken in yet: nobody looks while nothing happens.
+        # Bars not yet passed to curve and digest: neither is read while nothing happens.
         self._unseen: list[Bar] = []
         self._undigested: list[Bar] = []
         self._largest = float(LARGEST_PRICE)
         self._looks: list[Callable[[Bar], bool]] = []
-        # Asked directly, where nobody has written a look of their own.
+        # Called directly, where no subclass overrides it.
         self._exchange: PaperExchange | None = None
         self._waiting: Sequence[Container[str]] = []
         self._portfolio: Portfolio | None = None
@@ -128,10 +128,10 @@ class FastLoop:
             self._looks.append(handle_of(owner).observe)
 
     def run(self) -> Awaitable[None] | None:
-        """Do steps until one causes something, or other tasks are due.
+        """Execute steps until one triggers an event, or a yield to other tasks is due.
 
         Returns:
-            What to await before the next call; ``None`` at the end of history.
+            An awaitable to await before the next call; ``None`` at the end of history.
 
         Raises:
             ComponentError: A component raised.
@@ -165,7 +165,7 @@ class FastLoop:
                 log.add_bars(self._steps, self._bars, self._last_quiet, self._quiet)
 
     def _do_run(self, run: Run) -> Awaitable[None] | None:
-        """Do the steps of a run from `_place` on, until one causes something."""
+        """Execute the steps of a run from `_place` on, until one triggers an event."""
         first, end, symbol = self._place, len(run.bars), run.symbol
         if self._has_end and run.ends[-1] > self._last:
             end = bisect_right(run.ends, self._last)
@@ -185,7 +185,7 @@ class FastLoop:
                 if pending is not None:
                     return pending
             finally:
-                # Only what came before an error, or before what caused something, was quiet.
+                # Only the bars before an error, or before one that triggered an event, were quiet.
                 self._quiet[symbol] = run.bars[self._place - 1]
                 self._count(run, first, self._done)
         self._run = None
@@ -193,7 +193,7 @@ class FastLoop:
         return self._look()
 
     def _only(self, symbol: str) -> int:
-        """Return the place of the strategy that alone has to do with a symbol; else -1."""
+        """Return the index of the strategy that alone handles a symbol; -1 if there is none."""
         found = -1
         if self._on_step is None and not self._looks:
             for place, strategy in enumerate(self._strategies):
@@ -204,7 +204,7 @@ class FastLoop:
         return found
 
     def _let_one(self, run: Run, first: int, end: int, place: int) -> Awaitable[None] | None:
-        """Let a strategy handle bars of a run, up to one that causes something."""
+        """Deliver bars of a run to one strategy, up to a bar that triggers an event."""
         bars = run.bars if end - first == len(run.bars) else run.bars[first:end]
         left = iter(bars)
         marks = self._unread if self._marks is None else self._marks
@@ -212,7 +212,7 @@ class FastLoop:
         try:
             pending = self._strategies[place].deliver_run(bars, left, marks, signals)
         finally:
-            # The iterator of a list says exactly how many are left.
+            # A list iterator knows exactly how many items are left.
             self._place = end - length_hint(left)
             self._done = self._place - 1
         if pending is None and not signals:
@@ -222,7 +222,7 @@ class FastLoop:
         return self._slow.go_on(bar.end, [bar], signals, pending, place + 1)
 
     def _let_all(self, run: Run, first: int, end: int) -> Awaitable[None] | None:
-        """Let everybody handle bars of a run, up to one that causes something."""
+        """Deliver bars of a run to all components, up to a bar that triggers an event."""
         marks, symbol, signals = self._marks, run.symbol, self._signals
         strategies, looks, on_step = self._strategies, self._looks, self._on_step
         steps, count = self._before + self._steps, self._bars_before + self._bars
@@ -245,7 +245,7 @@ class FastLoop:
         return None
 
     def _count(self, run: Run, first: int, end: int) -> None:
-        """Take note of steps of a run that caused nothing."""
+        """Record quiet steps of a run."""
         if first == end:
             return
         self._tell()
@@ -262,7 +262,7 @@ class FastLoop:
             self._curve.record_run(run, first, end, self._log.account)
 
     def _do_instant(self, time: datetime, data: list[Item]) -> Awaitable[None] | None:
-        """Do a step; what is to be awaited has to be before the next one."""
+        """Execute a step; a returned awaitable must be awaited before the next one."""
         if self._has_end and time > self._last:
             self._is_over = True
             return None
@@ -295,7 +295,7 @@ class FastLoop:
         return self._look()
 
     def _look(self) -> Awaitable[None] | None:
-        """Return what lets other tasks have their turn, from time to time."""
+        """Return an awaitable that yields to other tasks, from time to time."""
         if self._since_look < _LOOK_EVERY:
             return None
         self._since_look = 0
@@ -303,7 +303,7 @@ class FastLoop:
         return self._slow.give_way()
 
     def _tell(self) -> None:
-        """Show curve and log the bars that they have not seen yet."""
+        """Pass the pending bars to curve and log."""
         if self._unseen and self._curve is not None:
             self._curve.record_bars(self._unseen, self._log.account)
             self._unseen.clear()
@@ -312,7 +312,7 @@ class FastLoop:
             self._undigested.clear()
 
     def _is_quiet(self, data: Sequence[Item], quiet: dict[str, Bar]) -> bool:
-        """Let executor and portfolio take note of an instant; whether that is all they do."""
+        """Update executor and portfolio for an instant; return whether that triggers no event."""
         marks, waiting = self._marks, self._waiting
         for item in data:
             if not isinstance(item, Bar) or item.close >= self._largest:
@@ -331,12 +331,12 @@ class FastLoop:
 
 
 def _data_overrides(component: object, base: type) -> frozenset[str]:
-    """Return what a component overrides of all that this loop leaves out for a quiet bar."""
+    """Return the methods that a component overrides, of those that this loop skips."""
     return overrides_of(component, base) & _DATA_HANDLERS
 
 
 def _is_plain(driver: ComponentDriver | None, base: type) -> bool:
-    """Whether a bar that causes nothing may be left out: no handler and no gate is to see it."""
+    """Return whether quiet bars may be skipped: no handler and no risk gate needs them."""
     return (
         driver is not None and not driver.is_gated and not _data_overrides(driver.component, base)
     )

@@ -1,4 +1,4 @@
-"""Sees which files are opened, and by whom, while an app is loaded and run."""
+"""Watch which files are opened, and by which component, while an app is loaded and run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SYSTEM = ("/proc/", "/dev/", "/sys/", "/etc/", "/usr/share/zoneinfo/")
 
 
 class FileWatch:
-    """Collects the files that are opened for reading.
+    """Records the files that are opened for reading.
 
     Attributes:
-        by: Who is at work now; empty for nobody in particular.
-        opened: Files by who opened them, in the order of their first opening.
-        listed: Folders by who listed them, likewise.
+        by: The component now running; empty for none.
+        opened: Files by the component that opened them, in the order of their first opening.
+        listed: Folders by the component that listed them, likewise.
 
     Args:
-        ignored: Ends of the names that do not count.
+        ignored: Suffixes of file names to ignore.
     """
 
     def __init__(self, ignored: tuple[str, ...] = _CODE) -> None:
@@ -34,7 +34,7 @@ class FileWatch:
         self.listed: dict[str, dict[str, None]] = {}
 
     def note(self, path: object, mode: object) -> None:
-        """Take note that a file is opened."""
+        """Record that a file is opened."""
         if not isinstance(path, str | bytes | os.PathLike):
             return
         if isinstance(mode, str) and not ("r" in mode or "+" in mode):
@@ -47,13 +47,13 @@ class FileWatch:
         self.opened.setdefault(self.by, {})[name] = None
 
     def note_folder(self, path: object) -> None:
-        """Take note that a folder is listed."""
+        """Record that a folder is listed."""
         if isinstance(path, str | bytes | os.PathLike):
             self.listed.setdefault(self.by, {})[os.path.realpath(os.fsdecode(path))] = None
 
     @contextmanager
     def watching(self) -> Iterator[FileWatch]:
-        """Collect while this lasts."""
+        """Record files within this block."""
         _install()
         _watches.append(self)
         try:
@@ -63,7 +63,7 @@ class FileWatch:
 
     @contextmanager
     def at_work(self, who: str) -> Iterator[None]:
-        """Say who is at work while this lasts."""
+        """Attribute files to ``who`` within this block."""
         before, self.by = self.by, who
         try:
             yield
@@ -76,7 +76,7 @@ _installed = False
 
 
 def _install() -> None:
-    """Hook into the opening of files; Python offers no way to take such a hook out again."""
+    """Install an audit hook for opened files; Python cannot remove such a hook."""
     global _installed  # noqa: PLW0603
     if not _installed:
         _installed = True

@@ -1,4 +1,4 @@
-"""The figures of a backtest as texts, for tables."""
+"""Format the figures of a backtest as text, for tables."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ _SECONDS = frozenset({"longest_drawdown", "average_holding"})
 
 
 def percent(value: float | None) -> str:
-    """Write a fraction in percent; a dash for what has no meaning."""
+    """Format a fraction in percent; a dash for ``None``."""
     return "-" if value is None else _unsigned_zero(f"{value:.2%}")
 
 
 def ratio(value: float | None) -> str:
-    """Write a number with two decimals; a dash for what has no meaning."""
+    """Format a number with two decimals; a dash for ``None``."""
     return "-" if value is None else _unsigned_zero(f"{value:,.2f}")
 
 
 def _unsigned_zero(text: str) -> str:
-    """Write what is rounded to zero without a sign."""
+    """Remove the sign of a text rounded to zero."""
     return text[1:] if text.startswith("-") and not any(c in "123456789" for c in text) else text
 
 
 def figure_text(name: str, value: float | None) -> str:
-    """Write a figure of `Statistics` as a backtest prints it.
+    """Format a figure of `Statistics` as a backtest prints it.
 
     Args:
-        name: Its name, such as ``"cagr"``.
-        value: As ``to_json`` has it: fractions, and durations in seconds.
+        name: Name of the figure, such as ``"cagr"``.
+        value: Value as in ``to_json``: fractions, and durations in seconds.
     """
     if value is None:
         return "-"
@@ -71,7 +71,7 @@ def _days(value: timedelta | None) -> str:
 
 
 def session(time: datetime, zone: tzinfo) -> str:
-    """Write the day of a bar by its end: one that ends at midnight is of the day before."""
+    """Format the day of a bar from its end: a bar that ends at midnight is of the day before."""
     return f"{time.astimezone(zone) - timedelta.resolution:%Y-%m-%d}"
 
 
@@ -80,7 +80,7 @@ def figures(stats: Statistics, zone: tzinfo = UTC) -> list[tuple[str, str]]:
 
     Args:
         stats: The figures.
-        zone: Zone of the days.
+        zone: Time zone of the days.
     """
     return [
         ("period", _period(stats, zone)),

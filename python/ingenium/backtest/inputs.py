@@ -1,4 +1,4 @@
-"""The files that a backtest has read, so that its result is taken for no other data."""
+"""The files that a backtest has read, which tie its result to that data."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["Input", "InputWatch", "digest_now", "present"]
 Input = tuple[str, str]
 """A file and the SHA-256 of its bytes, or a folder, ending in ``/``, and that of its names.
 
-Files below the app's folder are named from there, so that they are equal on every machine."""
+Paths below the app's folder are relative to it, so that they are equal on every machine."""
 
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pth", ".dist-info", ".egg-link")
 _PACKAGE = f"{Path(__file__).resolve().parents[1]}/"
 _LOAD, _FILES = "load", "files"
 
 _loaded: dict[str, set[str]] = {}
-"""What was opened while an app was loaded, by its target: a module is imported once a process."""
+"""Files opened while an app was loaded, by target: a module is imported once per process."""
 
 
 class InputWatch:
-    """Collects what one backtest reads.
+    """Records the files that one backtest reads.
 
     Args:
-        target: Names the app, as on a command line.
+        target: Name of the app, as on a command line.
         folder: The app's folder.
     """
 
@@ -42,25 +42,25 @@ class InputWatch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Collect while this lasts."""
+        """Record files within this block."""
         with self._watch.watching():
             yield
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """Say that the app is loaded while this lasts."""
+        """Attribute files to the loading of the app within this block."""
         with self._watch.at_work(_LOAD):
             yield
 
     def list_files(self, app: App) -> None:
-        """Take the files that the ingestors name, and the folders they found them in."""
+        """Add the files that the ingestors name, and the folders that contain them."""
         with self._watch.at_work(_FILES):
             for ingestor in app.ingestors:
                 if isinstance(ingestor, Ingestor):
                     self._listed.update(str(path.resolve()) for path in ingestor.files())
 
     def inputs(self) -> tuple[Input, ...]:
-        """Return what was read and is still there, sorted."""
+        """Return the inputs that were read and still exist, sorted."""
         loaded = _loaded.setdefault(self._target, set())
         loaded.update(self._watch.opened.get(_LOAD, ()))
         names = loaded | self._listed | set(_modules_of(self._folder))
@@ -81,13 +81,13 @@ class InputWatch:
 def present(
     inputs: Sequence[Input], folder: Path, *, missing_is_same: bool = False
 ) -> tuple[Input, ...]:
-    """Return inputs as they are now.
+    """Return inputs with their current digests.
 
     Args:
-        inputs: What a run has read.
+        inputs: Inputs of a run.
         folder: The app's folder.
-        missing_is_same: Whether a file that is not here is taken to be the same: it may be on
-            another machine.
+        missing_is_same: Whether a missing file is treated as unchanged: it may be on another
+            machine.
     """
     now = []
     for name, digest in inputs:
@@ -97,7 +97,7 @@ def present(
 
 
 def digest_now(name: str, folder: Path) -> str:
-    """Return the digest of an input as it is now; empty when it cannot be read."""
+    """Return the current digest of an input; empty when it cannot be read."""
     path = folder / name
     try:
         if not name.endswith("/"):
@@ -109,7 +109,7 @@ def digest_now(name: str, folder: Path) -> str:
 
 
 def _counts(name: str) -> bool:
-    """Whether a name in a folder may be one of data."""
+    """Return whether a name in a folder may be a data file."""
     return not name.startswith((".", "__pycache__"))
 
 

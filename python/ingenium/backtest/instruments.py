@@ -1,4 +1,4 @@
-"""What a symbol says about the instrument: its currency, and what a point of it is worth."""
+"""Facts about an instrument derived from its symbol: currency and point value."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _DOLLARS = dict.fromkeys(("BUSD", "DAI", "FDUSD", "TUSD", "USDC", "USDT"), "USD"
 _TETHERS = ("USDC", "USDT")
 _QUOTES = (*_DOLLARS, *sorted(_MONEY), *sorted(_COINS))
 _LISTED_IN = _table(_SUFFIXES)
-"""Currency of prices by the suffix that names the exchange, as Yahoo writes it."""
+"""Currency of prices by Yahoo's suffix for the exchange."""
 _POINTS = _table(_ROOTS)
-"""What one point of a future is worth, in its currency, by its root."""
+"""Value of one point of a future, in its currency, by its root symbol."""
 
 _CONTRACT = re.compile(
     r"[@/#]?([A-Z0-9]{1,4}?)(?:[FGHJKMNQUVXZ](?:\d{1,2}|20\d\d)|=F|\d!)|[@/#]([A-Z0-9]{1,4})"
@@ -66,22 +66,22 @@ def _pair(symbol: str) -> tuple[str, str] | None:
 
 
 def is_currency_pair(symbol: str) -> bool:
-    """Whether a symbol is a pair of two currencies of states, such as ``EUR/USD``."""
+    """Return whether a symbol is a pair of two fiat currencies, such as ``EUR/USD``."""
     found = _pair(symbol)
     return found is not None and set(found) <= _MONEY
 
 
 def quote_currencies(symbols: Iterable[str]) -> dict[str, str]:
-    """Return in which currency each symbol is quoted, where its name tells.
+    """Return the quote currency of each symbol, where its name states it.
 
-    Stable coins count as the dollars that they stand for. A plain ticker beside one with the suffix
-    of an exchange is one of New York, as Yahoo writes it.
+    Stablecoins count as the dollars that they represent. A plain ticker next to one with an
+    exchange suffix is listed in New York, as Yahoo writes it.
 
     Args:
         symbols: Names of instruments.
 
     Returns:
-        Currencies by symbol; those whose name tells nothing are left out.
+        Currencies by symbol; symbols without a known currency are left out.
     """
     found: dict[str, str] = {}
     plain: list[str] = []
@@ -101,7 +101,7 @@ def quote_currencies(symbols: Iterable[str]) -> dict[str, str]:
 
 
 def point_value(symbol: str) -> float | None:
-    """Return what one point of a future is worth; ``None`` for what is none, or not known."""
+    """Return the value of one point of a future; ``None`` for other or unknown symbols."""
     found = _CONTRACT.fullmatch(symbol)
     if found is None:
         return None

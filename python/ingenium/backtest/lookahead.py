@@ -1,10 +1,10 @@
-"""Finds components that know the future.
+"""Detect look-ahead bias of components.
 
-The history is cut at random points, and what follows a cut is scrambled. What was decided before
-the cut must stay the same; a component that decides otherwise has seen what came after. A
-component that reads the prices from a file of its own sees the same future whatever is fed, so
-the files that components open are watched too. And bars that are known before they are over are
-found by the distances between them.
+The history is cut at random points, and the data after a cut is scrambled. Decisions before the
+cut must stay the same; a component that decides otherwise has used later data. A component that
+reads prices from its own file is not affected by scrambled data, so the files that components
+open are watched too. Bars published before their period ends are found by the intervals between
+them.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _FINEST = Decimal("0.0001")
 
 @dataclass(frozen=True, slots=True)
 class Lookahead:
-    """What a check found.
+    """A finding of the check.
 
     Attributes:
         component: Name of the component; empty for the app's own code.
-        problem: What it does, in words.
+        problem: Description of the problem.
     """
 
     component: str
@@ -72,20 +72,20 @@ def check_lookahead(
     seed: int = 1,
     on_run: Callable[[int, int], None] = lambda _run, _of: None,
 ) -> list[Lookahead]:
-    """Look for components that know the future, and for bars that are known before they are over.
+    """Check for components that use later data, and for bars published before their period ends.
 
     Args:
-        app: A function that makes the app, or what names it on a command line; each run needs a
-            fresh one.
-        cuts: At how many points to cut.
-        seed: Of the choice of points, and of what is put in place of the future.
-        on_run: Called before each run with its number and how many there will be.
+        app: A function that makes the app, or its name as on a command line; each run needs a
+            fresh app.
+        cuts: Number of points to cut at.
+        seed: Seed for the cuts and for the scrambled data.
+        on_run: Called before each run with its number and the total.
 
     Returns:
-        What was found; empty when nothing was, which is no proof for what a component hides.
+        The findings; an empty result does not prove that no component uses later data.
 
     Raises:
-        BacktestError: The app cannot be backtested, or is one object instead of a way to make it.
+        BacktestError: The app cannot be backtested, or is one object instead of a factory.
         ComponentError: A component raised.
         ConfigError: ``cuts`` is below 1.
     """
@@ -121,7 +121,7 @@ def _decisions(
     seed: int,
     early: EarlyBars | None = None,
 ) -> tuple[list[_Decision], list[datetime]]:
-    """Run an app, with what follows a cut scrambled, and return what was decided up to the cut."""
+    """Run an app with scrambled data after a cut, and return the decisions up to the cut."""
     recorder = _DecisionRecorder(watch)
     times: list[datetime] = []
     with watch.at_work(_LOADING):
@@ -138,7 +138,7 @@ def _decisions(
 
 
 class _DecisionRecorder(Middleware):
-    """Records what components send, and tells the watch which of them is at work."""
+    """Records the events that components send, and tells the watch which component runs."""
 
     def __init__(self, watch: FileWatch) -> None:
         self._watch = watch
@@ -151,7 +151,7 @@ class _DecisionRecorder(Middleware):
     def after(self, handling: Handling, outcome: Outcome) -> None:
         self._watch.by = ""
         component = handling.component
-        # A run up to a cut stops there, which is nothing that was decided.
+        # A run up to a cut stops there, which is not a decision.
         if handling.kind is not HandlingKind.STOP and not isinstance(component, Ingestor):
             self.decisions.extend(
                 _Decision(handling.time, component.name, encode(event_of(each)))
@@ -166,7 +166,7 @@ def _feed(
     seed: int,
     early: EarlyBars | None,
 ) -> None:
-    """Let an ingestor give scrambled events behind a cut, whoever asks it for them."""
+    """Make an ingestor return scrambled events after a cut, for every caller."""
     read = ingestor.read
     scramble = _Scramble(seed)
 
@@ -198,7 +198,7 @@ def _feed(
 
 
 class _Scramble:
-    """Puts other prices in the place of the true ones: a walk of its own for each symbol."""
+    """Replaces prices by a random walk for each symbol."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -238,7 +238,7 @@ class _Scramble:
 def _difference(
     true: list[_Decision], scrambled: list[_Decision], cut: datetime
 ) -> Lookahead | None:
-    """Say which component decided otherwise up to the cut, though nothing before it has changed."""
+    """Return the component whose decisions before the cut differ, though its data did not."""
     before = [decision for decision in true if decision.time <= cut]
     for one, other in zip(before, scrambled, strict=False):
         if one != other:

@@ -1,4 +1,4 @@
-"""What went into a backtest, so that it can be run again and compared."""
+"""Inputs of a backtest, so that it can be repeated and compared."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class DataFile:
     """A file that an ingestor read.
 
     Attributes:
-        name: Its name, without the folder, which is another one on every machine.
+        name: File name without the folder, which differs between machines.
         size: In bytes.
-        sha256: Of its bytes, in hex.
+        sha256: SHA-256 of its bytes, in hex.
     """
 
     name: str
@@ -37,23 +37,23 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What went into a backtest.
+    """Inputs of a backtest.
 
     Attributes:
-        app: What named the app; its own name when an object was run.
-        app_digest: SHA-256 of the file that holds it, in hex; empty when that is not known.
+        app: Target that named the app; the app's own name when an object was run.
+        app_digest: SHA-256 of the file that defines it, in hex; empty when unknown.
         components: Role, name and class of each component.
-        data: The files that ingestors read, as they were when the run ended.
+        data: Files that ingestors read, as of the end of the run.
         start: End of the warm-up; ``None`` when there was none.
         end: The last instant; ``None`` for the end of the data.
-        timezone: Zone of the days and months of the figures.
-        figures_from: Where the figures begin, while trading began before; ``None`` when they begin
-            with it.
-        policy: Rules of filling; empty where the executor is not ours.
-        fees: The model of fees; likewise.
-        slippage: The model of slippage; likewise.
-        notes: What reading the data skipped, clipped, guessed or left unread.
-        programs: The files that the commands of components in other languages name.
+        timezone: Time zone of the days and months of the figures.
+        figures_from: Start of the figures, if trading began earlier; ``None`` when they begin
+            together.
+        policy: Fill policy; empty unless the executor is the SDK's paper executor.
+        fees: Fee model; likewise.
+        slippage: Slippage model; likewise.
+        notes: Data that the readers skipped, clipped, guessed or left unread.
+        programs: Files named in the commands of components in other languages.
         ingenium: Version of this package.
         python: Version of Python.
     """
@@ -83,15 +83,15 @@ def make_manifest(
     figures_from: datetime | None = None,
     zone: tzinfo = UTC,
 ) -> Manifest:
-    """Write down what went into a run.
+    """Return the manifest of a run.
 
     Args:
-        app: What was run.
-        source: Where it came from.
+        app: The app that was run.
+        source: The app, factory or target passed to the run.
         start: End of the warm-up.
         end: The last instant.
-        figures_from: Where the figures begin.
-        zone: Zone of the days.
+        figures_from: Start of the figures.
+        zone: Time zone of the days.
     """
     policy = fees = slippage = ""
     if isinstance(app.executor, PaperExecutor):
@@ -122,7 +122,7 @@ def make_manifest(
 
 
 def source_digest(source: App | Callable[..., App] | str) -> str:
-    """Return the SHA-256 of the file that holds an app, in hex; empty when there is none."""
+    """Return the SHA-256 of the file that defines an app, in hex; empty when there is none."""
     name: str | None = None
     try:
         if isinstance(source, str):
@@ -153,7 +153,7 @@ def _programs(app: App) -> tuple[DataFile, ...]:
 
 
 def describe(model: object) -> str:
-    """Write a model and its options, the same on every run: without any address in memory."""
+    """Describe a model and its options, equal on every run: without memory addresses."""
     options = ""
     if is_dataclass(model):
         options = ", ".join(f"{f.name}={_text(getattr(model, f.name))}" for f in fields(model))
@@ -178,10 +178,10 @@ def _data_file(path: Path) -> DataFile:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex; read once as long as its size and time stay.
+    """Return the SHA-256 of a file, in hex; cached while its size and modification time stay.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     status = path.stat()
     return _digest_as_of(path.resolve(), status.st_mtime_ns, status.st_size)
@@ -189,6 +189,6 @@ def file_sha256(path: Path) -> str:
 
 @lru_cache(maxsize=1024)
 def _digest_as_of(path: Path, _modified: int, _size: int) -> str:
-    # A sweep runs over the same files again and again.
+    # A sweep reads the same files repeatedly.
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Runs the backtest of an app that has components in other languages: over a server."""
+"""Backtest an app with components in other languages, over an embedded server."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ OnLine = Callable[[str, str], None]
 
 
 class BusReplay:
-    """Does as `ingenium.backtest.engine.Replay` for an app that has programs among its components.
+    """Replays an app with external programs; the counterpart of `ingenium.backtest.engine.Replay`.
 
-    The programs meet the components in Python on an embedded server, in lockstep; the events are
-    those of the same app all in Python.
+    Programs and Python components run in lockstep over an embedded server; the events equal those
+    of the same app written entirely in Python.
 
     Args:
-        app: Its ingestors read history, and its programs have commands.
+        app: App whose ingestors read history, and whose programs have commands.
         on_step: Called after each step.
-        curve: Takes what the account is worth after each step.
-        start: What strategies say at earlier instants is dropped, and the curve begins here.
+        curve: Records the account's equity after each step.
+        start: Signals of earlier instants are dropped, and the curve begins here.
         end: The last instant to run.
-        checkpoint: A time, and what is called once before the first step from it on.
+        checkpoint: A time, and a function called once before the first step from that time on.
         digest: Whether to digest the events.
-        on_line: Takes name and output lines of the programs.
+        on_line: Called with the name of a program and each line of its output.
 
     Raises:
         BacktestError: The app has live components, ones that have run already, or programs that
@@ -70,7 +70,7 @@ class BusReplay:
         self._inexact: tuple[str, ...] = ()
 
     async def run(self) -> ReplayResult:
-        """Run to the end of history, and return what came out.
+        """Run to the end of history, and return the result.
 
         Raises:
             ComponentError: A component failed; `log` holds what happened before.
@@ -93,7 +93,7 @@ class BusReplay:
         return self.result(complete=True)
 
     def result(self, *, complete: bool) -> ReplayResult:
-        """Say what came out so far.
+        """Return the result so far.
 
         Args:
             complete: Whether the end of history was reached.
@@ -104,12 +104,12 @@ class BusReplay:
         return replace(result, inexact=self._inexact)
 
     def next_time(self) -> datetime | None:
-        """Return the first instant behind the end; ``None`` where all of history was run."""
+        """Return the first instant after the end; ``None`` if all of history was run."""
         return self._window.next_time
 
 
 class _Log(EventLog):
-    """Collects the events of a replay, and what the account is worth after each step."""
+    """Collects the events of a replay, and the equity after each step."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class _Log(EventLog):
 
 
 def _check(app: App, start: datetime | None) -> None:
-    """Refuse what no backtest can run."""
+    """Refuse an app that cannot be backtested."""
     for component in app.components:
         if handle_of(component).has_run:
             raise BacktestError(

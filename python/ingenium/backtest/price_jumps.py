@@ -1,4 +1,4 @@
-"""Prices that jump by the ratio of a split while something is held."""
+"""Find price jumps near the ratio of a split."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPLITS.append(Fraction(2, 3))
 _RATIOS = sorted([*_SPLITS, *(1 / ratio for ratio in _SPLITS if ratio <= Fraction(1, 2))])
 _LOGS = [log(ratio) for ratio in _RATIOS]
 _DOWN, _UP = 0.72, 1.9
-"""A price that moves less is near no split."""
+"""Smaller moves are not near any split ratio."""
 _BEFORE = 20
 _FEW, _RARE = 3, 200
 _USUAL = 2.5
@@ -31,10 +31,10 @@ class Jump(NamedTuple):
 
     Attributes:
         time: End of the bar that opened after it, UTC.
-        known: End of the bar before, when the old price was the last one.
-        before: Last close before.
-        after: First open after.
-        ratio: Of the split that it is near, new price over old.
+        known: End of the bar before, when the old price was current.
+        before: Last close before the jump.
+        after: First open after the jump.
+        ratio: Ratio of the nearest split, new price over old.
     """
 
     time: datetime
@@ -47,14 +47,14 @@ class Jump(NamedTuple):
 def find_jumps(track: PriceTrack) -> list[Jump]:
     """Return the jumps of a symbol that may be splits.
 
-    A jump is one when it is as near to the ratio of a split as the price usually moves from one bar
-    to the next. A crash may be, too: prices alone cannot tell.
+    A jump counts when its distance from the ratio of a split is within the price's usual move from
+    one bar to the next. A crash may count, too: prices alone cannot tell them apart.
 
     Args:
         track: The prices.
 
     Returns:
-        The jumps in their order; none where there are so many that the price moves like that.
+        The jumps in order; none if there are so many that such moves are usual.
     """
     found: list[Jump] = []
     opens, closes, times = track.open, track.close, track.times

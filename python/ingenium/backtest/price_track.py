@@ -1,4 +1,4 @@
-"""Prices of each symbol, thinned as they come: what a chart of them needs, whatever the length."""
+"""Prices of each symbol, thinned on arrival to the points that a chart needs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _FEWEST = 2048
 class PriceTrack:
     """Opens, highs, lows and closes of one symbol, over stretches of equally many bars.
 
-    The stretches begin as one bar each. When there are twice `_FEWEST`, each two become one, so
-    memory stays the same while bars come, and no high or low is lost.
+    Stretches start as one bar each. At twice `_FEWEST` stretches each two are merged, so memory
+    stays bounded as bars arrive, and no high or low is lost.
 
     Attributes:
         times: End of each stretch, in seconds since 1970, UTC.
@@ -55,7 +55,7 @@ class PriceTrack:
 
     @property
     def bars_each(self) -> int:
-        """How many bars a stretch has."""
+        """Number of bars per stretch."""
         return self._bars_each
 
     def add(self, time: float, high: float, low: float, close: float, open: float = nan) -> None:
@@ -79,7 +79,7 @@ class PriceTrack:
         self.close.append(close)
 
     def add_all(self, times: Sequence[float], bars: Sequence[Bar]) -> None:
-        """Do as `add` for several bars, a stretch at a time."""
+        """Add several bars, a stretch at a time; see `add`."""
         place, count = 0, len(times)
         while place < count:
             is_new = not self._room
@@ -108,16 +108,16 @@ class PriceTrack:
             place = end
 
     def _make_room(self) -> None:
-        """Begin a stretch."""
+        """Start a stretch."""
         if len(self.times) == 2 * _FEWEST:
             self.halve()
             self._bars_each *= 2
         self._room = self._bars_each
 
     def halve(self) -> None:
-        """Let each two stretches become one."""
+        """Merge each two stretches into one."""
         highs, lows = self.high, self.low
-        # Two by two; of an odd number, the last one is left over.
+        # In pairs; of an odd number, the last one is left over.
         high = array("d", map(max, highs[::2], highs[1::2]))
         low = array("d", map(min, lows[::2], lows[1::2]))
         times, close = self.times[1::2], self.close[1::2]
@@ -130,7 +130,7 @@ class PriceTrack:
         self.open = self.open[::2]
 
     def at_most(self, stretches: int) -> PriceTrack:
-        """Return a track of the same bars that has at most so many stretches, at least one."""
+        """Return a track of the same bars with at most ``stretches`` stretches, at least one."""
         track = PriceTrack()
         track.times, track.high, track.low, track.close = (
             self.times[:], self.high[:], self.low[:], self.close[:]
@@ -148,14 +148,14 @@ class PriceHistory:
         self.tracks: dict[str, PriceTrack] = {}
 
     def see(self, time: float, bar: Bar) -> None:
-        """Take a bar that came at a time."""
+        """Record a bar that arrived at a time."""
         track = self.tracks.get(bar.symbol)
         if track is None:
             track = self.tracks[bar.symbol] = PriceTrack()
         track.add(time, bar.high, bar.low, bar.close, bar.open)
 
     def see_all(self, symbol: str, times: Sequence[float], bars: Sequence[Bar]) -> None:
-        """Take bars of one symbol, each with the time at which it came."""
+        """Record bars of one symbol, each with the time at which it arrived."""
         track = self.tracks.get(symbol)
         if track is None:
             track = self.tracks[symbol] = PriceTrack()

@@ -1,4 +1,4 @@
-"""What comes out of a backtest."""
+"""The result of a backtest."""
 
 from __future__ import annotations
 
@@ -35,32 +35,31 @@ _FILL_COLUMNS = ("symbol", "side", "quantity", "price", "commission", "time", "o
 _TRADE_COLUMNS = (*Trade.__struct_fields__, "net_pnl")
 _SHORT_YEARS = 0.25
 _BORROWED = 1.005
-"""Exposure above which money must have been borrowed; a gap after sizing makes a little more."""
+"""Exposure above which money must have been borrowed; a price gap may slightly exceed 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """What came out of a backtest.
+    """The result of a backtest.
 
     Attributes:
         stats: The figures.
-        equity: What the account was worth, step by step.
+        equity: Equity, step by step.
         replay: Counts, digest, account and fills of the run.
-        policy: Name of the rules by which the exchange filled, for people; empty where it is not
-            ours.
-        notes: What the exchange counted.
-        manifest: What went into the run.
-        failure: Which component raised on what, when the run did not reach its end.
+        policy: Display name of the fill policy; empty unless the paper exchange was used.
+        notes: Counters of the exchange.
+        manifest: Inputs of the run.
+        failure: Component and event on which the run failed, if it did not reach its end.
         run_stressed: Runs a fresh app on a harsher exchange, and takes an `OnStep`; a component
-            that raises there is named in the ``failure`` of what it returns. ``None`` when there
-            is no way to make a fresh app.
-        problems: What never happened, was not done or may be wrong, one line each with its likely
-            cause: orders that were rejected, symbols that nobody sent, a strategy without signals,
-            prices that jump as by a split. Empty for most runs.
-        limits: Whether orders were held against the limits of ``App(risk=...)``: ``"none"`` where
-            the app states none, ``"off"`` where that was asked for.
-        fill_policy: The rules themselves; ``None`` where the exchange is not ours.
-        has_slippage: Whether fills at the market slip, as far as that is known.
+            that raises there is named in the ``failure`` of the returned result. ``None`` when a
+            fresh app cannot be made.
+        problems: Problems that may affect the result, one line each with its likely cause:
+            rejected orders, symbols without data, a strategy without signals, prices that jump as
+            by a split. Empty for most runs.
+        limits: Whether orders were checked against the limits of ``App(risk=...)``: ``"none"`` if
+            the app states none, ``"off"`` if the run turned them off.
+        fill_policy: The fill policy; ``None`` unless the paper exchange was used.
+        has_slippage: Whether market fills have slippage, as far as known.
     """
 
     stats: Statistics
@@ -98,15 +97,15 @@ class BacktestResult:
 
     @property
     def trades(self) -> Sequence[Trade]:
-        """The round trips that are closed, in the order in which their exits began.
+        """Closed round trips, in the order in which their exits began.
 
-        All fills of one exit order are in one trade; `fills` has them one by one.
+        All fills of one exit order belong to one trade; `fills` lists them one by one.
         """
         return self.replay.trades
 
     @property
     def fills(self) -> Sequence[Fill]:
-        """What was traded, fill by fill, in the order of time; each names its order."""
+        """All fills in order of time; each names its order."""
         return self.replay.fills
 
     @property
@@ -121,17 +120,17 @@ class BacktestResult:
 
     @property
     def denials(self) -> Sequence[DeniedOrders]:
-        """The orders that limits of risk stopped, one entry for each limit, largest count first."""
+        """Orders that risk limits stopped, one entry for each limit, largest count first."""
         return self.replay.denials
 
     @property
     def denied_orders(self) -> int:
-        """How many orders limits of risk stopped."""
+        """Number of orders that risk limits stopped."""
         return sum(each.count for each in self.replay.denials)
 
     @property
     def hopeless(self) -> str:
-        """Why nothing could come of the run, whatever the prices; empty when something could."""
+        """Why the run could give no result, whatever the prices; empty when it could."""
         if self.replay.data and self.stats.start is None and self.manifest.figures_from is None:
             start = self.manifest.start
             after = f"no bars after start {start:%Y-%m-%d}" if start else "no bars count"
@@ -143,7 +142,7 @@ class BacktestResult:
 
     @property
     def data_notes(self) -> Sequence[DataNote]:
-        """What reading the data skipped, clipped, guessed or left unread."""
+        """Data that the readers skipped, clipped, guessed or left unread."""
         return self.manifest.notes
 
     @property
@@ -152,7 +151,7 @@ class BacktestResult:
         return self.replay.complete
 
     def flattering(self) -> list[str]:
-        """Say what makes this result better than a market would."""
+        """Return assumptions that make this result better than a market would."""
         stats, notes, policy = self.stats, self.notes, self.fill_policy
         said: list[str] = []
         if stats.fills and not stats.commissions:
@@ -191,14 +190,14 @@ class BacktestResult:
         return said
 
     def report(self, path: str | PathLike[str], *, stressed: BacktestResult | bool = True) -> Path:
-        """Write a report as one HTML file that needs nothing else.
+        """Write a report as one self-contained HTML file.
 
         Equal results give equal bytes.
 
         Args:
-            path: Where to; a file that is there is replaced.
-            stressed: The same run under a harsher policy, to stand beside this one; True to run it
-                now, where that can be done.
+            path: File to write; an existing file is replaced.
+            stressed: The same run under a harsher policy, for comparison; True to run it now, if
+                possible.
 
         Returns:
             The path.
@@ -217,7 +216,7 @@ class BacktestResult:
         return file
 
     def to_json(self, *, trades: bool = True) -> dict[str, Any]:
-        """Return figures, trades and fills as JSON values; their money as decimal strings.
+        """Return figures, trades and fills as JSON values; money of trades and fills as strings.
 
         Args:
             trades: Whether to list trades and fills.
@@ -265,7 +264,7 @@ class BacktestResult:
         """Return the curve, indexed by time, and the trades, as pandas frames of floats.
 
         Args:
-            each_fill: Whether the second frame has a row for each fill in place of each trade.
+            each_fill: Whether the second frame has a row for each fill instead of each trade.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -283,7 +282,7 @@ class BacktestResult:
         """Return the curve and the trades as polars frames of floats.
 
         Args:
-            each_fill: Whether the second frame has a row for each fill in place of each trade.
+            each_fill: Whether the second frame has a row for each fill instead of each trade.
 
         Raises:
             MissingDependencyError: polars is not installed.
@@ -298,7 +297,7 @@ class BacktestResult:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file whole, or leave the one that is there as it is."""
+    """Write a file atomically, or leave the existing one unchanged."""
     if file.exists() and not file.is_file():
         file.write_text(text, encoding="utf-8", newline="\n")  # such as /dev/stdout
         return
@@ -314,13 +313,13 @@ def _replace(file: Path, text: str) -> None:
 
 def _of_trade(trade: Trade, name: str) -> Any:
     if name == "side":
-        # A trade is long or short, as tables and report say; a fill buys or sells.
+        # A trade is long or short, as in tables and report; a fill buys or sells.
         return "long" if trade.side is Side.BUY else "short"
     return getattr(trade, name)
 
 
 def _columns(rows: Sequence[Fill], names: Sequence[str]) -> dict[str, list[Any]]:
-    # By columns, so that they are there without any row, too.
+    # By columns, so that they exist even without rows.
     return {name: [_in_frame(getattr(row, name)) for row in rows] for name in names}
 
 

@@ -1,4 +1,4 @@
-"""What a person should know of a backtest before trusting its figures: one line each."""
+"""Reasons to distrust the figures of a backtest, one line each."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def backtest_problems(
     end: date | None,
     first: datetime | None,
 ) -> list[str]:
-    """Say what of a backtest's prices, account and options makes its figures doubtful.
+    """Return problems in a backtest's prices, account and options that make its figures doubtful.
 
     Args:
-        log: What happened.
-        curve: What the account was worth, and the prices.
-        notes: What the exchange counted.
-        start: End of the warm-up that was asked for.
-        end: The last instant that was asked for.
-        first: The first time of the data that was not run; ``None`` where all was.
+        log: Event log of the run.
+        curve: Equity and prices.
+        notes: Counters of the exchange.
+        start: Requested end of the warm-up.
+        end: Requested last instant.
+        first: First time of the data that was not run; ``None`` if all was.
     """
     if not log.data:
         if end is None or first is None:
@@ -64,7 +64,7 @@ def backtest_problems(
 
 
 def as_asked(time: date | None) -> str:
-    """Write a day or an instant as it was asked for."""
+    """Format a day or an instant as requested."""
     if time is None or isinstance(time, datetime):
         return day_of(time)
     return time.isoformat()
@@ -96,7 +96,7 @@ def _of_exchange(notes: FillCounters) -> Iterator[str]:
 
 
 class _Traded:
-    """What was held of each symbol, step by step."""
+    """Position of each symbol, step by step."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
@@ -109,13 +109,13 @@ class _Traded:
             self._orders.setdefault(fill.symbol, []).append((step, fill.order_id))
 
     def _held(self, symbol: str, time: datetime) -> Decimal:
-        """Return what was held after the step of a time."""
+        """Return the position after the step of a time."""
         steps, held = self.fills_of[symbol]
         place = bisect_right(steps, time)
         return held[place - 1] if place else ZERO
 
     def ended_early(self, curve: EquityCurve) -> Iterator[str]:
-        """Name the symbols whose bars ended long before the others', while they were held."""
+        """Yield the held symbols whose bars ended long before those of others."""
         tracks = curve.prices.tracks
         last = max((track.times[-1] for track in tracks.values()), default=0.0)
         account = self._log.account
@@ -136,7 +136,7 @@ class _Traded:
             )
 
     def jumps(self, curve: EquityCurve) -> Iterator[str]:
-        """Name the jumps that may be splits, where something was held or an order worked."""
+        """Yield the jumps that may be splits, during a position or a working order."""
         for symbol in self.fills_of:
             track = curve.prices.tracks.get(symbol)
             for jump in () if track is None else find_jumps(track):
@@ -151,7 +151,7 @@ class _Traded:
                 yield _said(symbol, jump, what, curve.zone)
 
     def _order_over(self, symbol: str, jump: Jump) -> str:
-        """Return the id of an order that was sent before a jump and filled after it."""
+        """Return the id of an order sent before a jump and filled after it."""
         for step, order_id in self._orders[symbol]:
             sent = self._log.sent_at(order_id)
             if step > jump.known and sent is not None and sent <= jump.known:
@@ -171,7 +171,7 @@ def _said(symbol: str, jump: Jump, what: str, zone: tzinfo) -> str:
 
 
 def _session(stamp: float, zone: tzinfo) -> str:
-    """Write the day of a bar by its end: one that ends at midnight belongs to the day before."""
+    """Format the day of a bar from its end: a bar that ends at midnight is of the day before."""
     return f"{datetime.fromtimestamp(stamp, zone) - _INSTANT:%Y-%m-%d}"
 
 

@@ -1,4 +1,4 @@
-"""Backtests: an app in, a result out."""
+"""Run backtests: an app in, a result out."""
 
 from __future__ import annotations
 
@@ -51,36 +51,37 @@ def run(
     on_app: OnApp | None = None,
     on_line: OnLine | None = None,
 ) -> BacktestResult:
-    """Run an app over its history, and return what came out.
+    """Run an app over its history, and return the result.
 
     Args:
-        app: The app, a function that makes it, or what names it on a command line. Components
-            keep what they have learned, so one app object is good for one run.
-        start: What comes before this is a warm-up: strategies see the bars, but their signals are
-            dropped. An aware datetime, or a date for the beginning of that day.
+        app: The app, a function that makes it, or its name as on a command line. Components keep
+            their state, so an app object can be run once.
+        start: Bars before this are a warm-up: strategies see them, but their signals are dropped.
+            An aware datetime, or a date for the beginning of that day.
         end: The last instant. An aware datetime, or a date for the end of that day.
         benchmark: Symbol to hold for comparison; the first one in the data when left out.
-        timezone: Zone of the days and months of the figures, and of dates here; a name of the IANA
-            list. That of the ingestors when left out, or UTC where these have several.
-        figures_from: Where the figures and the curve begin; trading begins before it, and what is
-            held then counts from its price then. Of trades, those count that are closed later,
-            with their whole profit. Aware.
-        stressed: Whether the app's paper exchange is to be harsher than the app asks for; see
+        timezone: Time zone of the days and months of the figures, and of dates here; an IANA name.
+            That of the ingestors when left out, or UTC if they have several.
+        figures_from: Start of the figures and the curve; trading begins earlier. Positions open
+            then are valued from their price at that time. Trades closed later count with their
+            whole profit. Aware.
+        stressed: Whether the app's paper exchange uses harsher rules than the app states; see
             `ingenium.backtest.STRESS`.
-        risk: Whether orders are held against the limits of ``App(risk=...)``, as on live data; an
-            app that states none has none here. ``False`` turns them off, and the result says so.
-        digest: Whether to digest every event, by which equal runs are known; it takes half of the
-            time of a fast run.
-        on_step: Called after each step with its number, its time, the bars so far, and how many
-            there will be, if that is known.
-        on_app: Called with the app before it runs; what it raises ends the run.
-        on_line: Takes name and output lines of components that are other programs.
+        risk: Whether orders are checked against the limits of ``App(risk=...)``, as in live
+            running; an app that states none has none here. ``False`` turns them off, which the
+            result states.
+        digest: Whether to compute the events digest, which identifies equal runs; it takes half of
+            the time of a fast run.
+        on_step: Called after each step with its number, its time, the bars so far, and their total
+            number, if known.
+        on_app: Called with the app before it runs; an error that it raises ends the run.
+        on_line: Called with the name of an external program and each line of its output.
 
     Raises:
         BacktestError: The app cannot be backtested, a component raised, or the benchmark has no
-            bars; ``partial`` holds what came out.
-        ConfigError: A time has no zone, the end is before the start, or the harsher exchange is
-            asked for and the app has none of ours.
+            bars; ``partial`` contains the result so far.
+        ConfigError: A time has no zone, the end is before the start, or ``stressed`` is set and the
+            app does not use the paper exchange.
         DataFileError: The history cannot be read.
     """
     return _wait_for(
@@ -116,7 +117,7 @@ async def run_async(
     on_app: OnApp | None = None,
     on_line: OnLine | None = None,
 ) -> BacktestResult:
-    """Do as `run`, within an event loop."""
+    """Run an app within an event loop; see `run`."""
     for name, time in (("start", start), ("end", end), ("figures_from", figures_from)):
         if isinstance(time, datetime) and time.tzinfo is None:
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
@@ -140,7 +141,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def _zone_of(app: App) -> tzinfo:
-    """Return the zone of the days that the ingestors read; UTC where they have several."""
+    """Return the time zone of the ingestors' days; UTC if they have several."""
     zones = [getattr(ingestor, "zone", UTC) for ingestor in app.ingestors]
     first = zones[0]
     if isinstance(first, tzinfo) and all(str(zone) == str(first) for zone in zones):
@@ -149,14 +150,14 @@ def _zone_of(app: App) -> tzinfo:
 
 
 def _instant(time: date | None, zone: tzinfo, days: int) -> datetime | None:
-    """Return an instant that was asked for, or the midnight so many days behind a date's."""
+    """Return a requested instant, or for a date the midnight ``days`` days after its start."""
     if time is None or isinstance(time, datetime):
         return time
     return datetime.combine(time + timedelta(days=days), datetime.min.time(), zone).astimezone(UTC)
 
 
 def _wait_for(coroutine: Coroutine[object, object, _ResultT]) -> _ResultT:
-    """Run a coroutine to its end, also where an event loop is running, as in a notebook."""
+    """Run a coroutine to its end, even if an event loop is running, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -167,7 +168,7 @@ def _wait_for(coroutine: Coroutine[object, object, _ResultT]) -> _ResultT:
 
 @dataclass(frozen=True, slots=True)
 class _RunOptions:
-    """What `run` was asked for."""
+    """The options of `run`."""
 
     source: Source
     start: date | None
@@ -198,7 +199,7 @@ class _RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class _RunTotals:
-    """What has been counted up to some step."""
+    """Totals up to some step."""
 
     commissions: Decimal
     traded_value: Decimal
@@ -207,7 +208,7 @@ class _RunTotals:
     rejected_orders: int
 
     def since(self, before: _RunTotals) -> _RunTotals:
-        """Return what was counted after another step."""
+        """Return the totals since an earlier step."""
         counts = {
             name: count - getattr(before.notes, name)
             for name, count in asdict(self.notes).items()
@@ -240,7 +241,7 @@ class _Backtest:
         self._curve.starting_equity = float(self._replay.log.account.starting_cash)
 
     def _make_replay(self, on_step: OnStep | None) -> Replay | BusReplay:
-        """Return what runs the app: over a server where a component is another program."""
+        """Return the replay of the app: over a server if a component is an external program."""
         asked, checkpoint = self._asked, None
         if asked.figures_from is not None:
             checkpoint = (asked.figures_from, self._keep_totals)
@@ -360,7 +361,7 @@ def _again(asked: _RunOptions, on_step: OnStep | None) -> BacktestResult:
     try:
         return _wait_for(_run(asked, on_step))
     except BacktestError as error:
-        # It stands beside a result of its own, which is not to be lost with it.
+        # The stressed run accompanies a result that must not be lost if the stressed run fails.
         if not isinstance(error.partial, BacktestResult):
             raise
         return error.partial

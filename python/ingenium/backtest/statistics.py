@@ -1,8 +1,8 @@
 """Statistics of returns and trades: one small function each, over plain numbers.
 
-Returns are simple ones, ``value / value before - 1``, as fractions: 0.01 is one percent. Where a
-figure has no meaning, such as the ratio of a series that never moved, or no float can hold it, the
-result is ``None``: none of them raises an error of arithmetic, and none is infinite.
+Returns are simple: ``value / previous value - 1``, as fractions: 0.01 is one percent. Where a
+figure is undefined, such as the ratio of a constant series, or exceeds the range of a float, the
+result is ``None``: no function raises an arithmetic error or returns infinity.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ __all__ = [
 
 
 _NOISE = 1e-14
-"""A deviation up to this is what rounding leaves of none."""
+"""A deviation up to this is rounding error."""
 _MOST_GROWTH = 1e6
-"""Annual rates beyond it, 100,000,000 percent, come of a few days, or of an account near zero."""
+"""Annual rates beyond it, 100,000,000 percent, come from a few days or an account near zero."""
 
 
 def is_solvent(values: Sequence[float]) -> bool:
-    """Return whether all values are above zero, so that returns between them have a meaning."""
+    """Return whether all values are above zero, so that returns between them are defined."""
     return all(value > 0 for value in values)
 
 
 def simple_returns(values: Sequence[float]) -> list[float]:
     """Return ``v[i] / v[i-1] - 1``; a value that follows zero or less gives zero.
 
-    There is no return on nothing, nor on a debt; see `is_solvent`.
+    There is no return on zero or negative equity; see `is_solvent`.
 
     Args:
         values: Equity or prices, n of them.
@@ -71,7 +71,7 @@ def cagr(values: Sequence[float], years: float) -> float | None:
 
     Args:
         values: Equity or prices.
-        years: How long that took. Under a day there is no annual rate.
+        years: Length of the period. Under a day there is no annual rate.
     """
     if len(values) < 2 or values[0] <= 0 or values[-1] <= 0 or years < 1 / 365.25:
         return None
@@ -79,7 +79,7 @@ def cagr(values: Sequence[float], years: float) -> float | None:
 
 
 def _annual(growth: float, power: float) -> float | None:
-    """Return ``growth ** power - 1``; ``None`` beyond what is a rate."""
+    """Return ``growth ** power - 1``; ``None`` beyond the limit of a rate."""
     if growth <= 0:
         return None
     try:
@@ -94,7 +94,7 @@ def _finite(value: float) -> float | None:
 
 
 def _deviation(returns: Sequence[float]) -> float:
-    """Return the sample standard deviation; infinity when no float can hold it."""
+    """Return the sample standard deviation; infinity beyond the range of a float."""
     try:
         mean = fmean(returns)
         return sqrt(fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
@@ -120,7 +120,7 @@ def sharpe(returns: Sequence[float], periods_per_year: int) -> float | None:
     if len(returns) < 2:
         return None
     deviation = _deviation(returns)
-    # What is left of a constant series after rounding is no deviation.
+    # The rounding error of a constant series is not a deviation.
     if deviation == inf or deviation <= _NOISE * max(1.0, abs(fmean(returns))):
         return None
     return _finite(fmean(returns) / deviation * sqrt(periods_per_year))
@@ -148,7 +148,7 @@ def sortino(returns: Sequence[float], periods_per_year: int) -> float | None:
 
 
 def underwater(values: Sequence[float]) -> list[float]:
-    """Return how far each value is below the highest one so far, as fractions of that: 0 to -1."""
+    """Return the drawdown of each value from the highest so far, as fractions of that: 0 to -1."""
     result: list[float] = []
     peak = float("-inf")
     for value in values:
@@ -158,9 +158,9 @@ def underwater(values: Sequence[float]) -> list[float]:
 
 
 def max_drawdown(values: Sequence[float]) -> float | None:
-    """Return the deepest fall below a former high, as a fraction: -0.25 is a quarter.
+    """Return the maximum drawdown from a former high, as a fraction: -0.25 is a quarter.
 
-    Below -1 more was lost than there was. ``None`` when no value is above zero.
+    Below -1 the loss exceeds the former high. ``None`` when no value is above zero.
     """
     deepest, peak = 0.0, float("-inf")
     for value in values:
@@ -231,7 +231,7 @@ def beta(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
 def alpha(
     returns: Sequence[float], benchmark: Sequence[float], periods_per_year: int
 ) -> float | None:
-    """Return Jensen's alpha a year, at a risk-free rate of zero.
+    """Return Jensen's annual alpha, at a risk-free rate of zero.
 
     ``(1 + mean(returns) - beta * mean(benchmark)) ** periods_per_year - 1``; ``None`` where the
     base is zero or below, or the mean of wild swings compounds to more than a millionfold.
@@ -247,12 +247,12 @@ def alpha(
 
 
 def win_rate(profits: Sequence[float]) -> float | None:
-    """Return the part of trades that made money."""
+    """Return the fraction of trades with a profit."""
     return sum(p > 0 for p in profits) / len(profits) if profits else None
 
 
 def profit_factor(profits: Sequence[float]) -> float | None:
-    """Return what winning trades made over what losing ones lost; ``None`` without a loss."""
+    """Return gross profit over gross loss of trades; ``None`` without a loss."""
     try:
         lost = -fsum(p for p in profits if p < 0)
         return _finite(fsum(p for p in profits if p > 0) / lost) if lost else None

@@ -1,4 +1,4 @@
-"""The figures of a backtest, put together."""
+"""The figures of a backtest."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ __all__ = ["Statistics", "summarize"]
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The figures of a backtest. Rates and ratios are fractions; ``None`` has no meaning here.
+    """The figures of a backtest. Rates and ratios are fractions; ``None`` means undefined.
 
-    Ratios are of daily returns, at a risk-free rate of zero, with `periods_per_year` of them. Once
-    equity was at zero or below there are no returns: ``cagr``, ``volatility``, ``sharpe``,
-    ``sortino``, ``calmar``, ``alpha``, ``beta`` and ``turnover`` are ``None`` then.
+    Ratios are of daily returns, at a risk-free rate of zero, annualized by `periods_per_year`. If
+    equity was ever at zero or below there are no returns: ``cagr``, ``volatility``, ``sharpe``,
+    ``sortino``, ``calmar``, ``alpha``, ``beta`` and ``turnover`` are then ``None``.
 
     Attributes:
         start: End of the first bar.
         end: End of the last bar.
-        years: From start to end, of 365.25 days.
+        years: From start to end, in years of 365.25 days.
         periods_per_year: Days of this market in a year, or longer bars; see
             `ingenium.backtest.trading_days.periods_in_year`.
         starting_equity: In the account's currency, as all money here.
         final_equity: With open positions at the last price.
-        peak_equity: The highest.
-        total_return: Final over starting equity, less one.
+        peak_equity: Highest equity.
+        total_return: Final over starting equity, minus one.
         cagr: Compound annual growth rate.
         volatility: Of daily returns, annual.
         sharpe: Annual.
         sortino: Annual.
         calmar: ``cagr`` over the deepest drawdown.
-        max_drawdown: Deepest fall below a former high, over all steps; negative, and below -1
-            when more was lost than there was.
+        max_drawdown: Largest drawdown from a former high, over all steps; negative, and below -1
+            when the loss exceeds the former high.
         longest_drawdown: Longest time below a former high.
-        exposure: Part of the steps with an open position.
-        leverage: Mean market value of all positions over equity, of the steps with equity.
-        turnover: Value traded a year over mean equity.
-        trades: Round trips that are closed; all figures of trades are after commissions.
-        win_rate: Part of the trades that made money.
-        profit_factor: What winners made over what losers lost.
+        exposure: Fraction of the steps with an open position.
+        leverage: Mean gross market value of positions over equity, over the steps with equity.
+        turnover: Value traded per year over mean equity.
+        trades: Closed round trips; all figures of trades are after commissions.
+        win_rate: Fraction of the trades with a profit.
+        profit_factor: Gross profit over gross loss of trades.
         expectancy: Mean profit of a trade.
         best_trade: Highest profit.
         worst_trade: Lowest profit.
         average_holding: Mean time that a trade was open.
         longest_losing_streak: Most losing trades in a row.
         sqn: System quality number.
-        commissions: Paid in all.
-        fills: Executions that filled something.
-        ambiguous_fills: Fills where a bar left a doubt, decided against the owner.
-        uncapped_fills: Fills on bars without volume, where no volume cap held.
-        rejected_orders: Orders that the executor did not take.
-        benchmark: Symbol that is held for comparison.
-        benchmark_return: Of buying it at the first close and holding it.
-        benchmark_max_drawdown: Of the same.
+        commissions: Total commissions paid.
+        fills: Number of fills.
+        ambiguous_fills: Fills for which a bar was ambiguous, decided against the owner.
+        uncapped_fills: Fills on bars without volume, where no volume cap applied.
+        rejected_orders: Orders that the executor rejected.
+        benchmark: Symbol held for comparison.
+        benchmark_return: Return of buying the benchmark at the first close and holding it.
+        benchmark_max_drawdown: Maximum drawdown of the same.
         alpha: Jensen's, annual, against the benchmark.
         beta: Against the benchmark.
     """
@@ -119,10 +119,10 @@ def summarize(
     Args:
         curve: Equity step by step.
         trades: Closed round trips.
-        notes: What the exchange counted.
-        commissions: Paid in all.
-        traded_value: Quantity times price of all fills, summed up.
-        rejected_orders: Orders that the executor did not take.
+        notes: Counters of the exchange.
+        commissions: Total commissions paid.
+        traded_value: Sum of quantity times price over all fills.
+        rejected_orders: Orders that the executor rejected.
     """
     every = array("d", [curve.starting_equity]) + curve.equity
     times = array("d", curve.timestamps[:1] or [0.0]) + curve.timestamps
@@ -137,13 +137,13 @@ def summarize(
     mean_equity = sum(every) / len(every)
     exposure = [part for part in curve.exposure if not isnan(part)]
     prices_of_all = curve.benchmark
-    # Without a price only before the first one.
+    # Prices are missing only before the first one.
     begin = next((i for i, price in enumerate(prices_of_all) if not isnan(price)), len(curve))
     known = prices_of_all[begin:]
-    # Both begin with the first day that has a price before it.
+    # Both begin with the first day that follows a price.
     first = next((i for i, price in enumerate(prices) if not isnan(price)), len(prices))
     known_daily = prices[first:]
-    # Prices of zero and below exist, as of oil in April 2020; returns on them do not.
+    # Prices of zero and below occur, as for oil in April 2020; returns on them are undefined.
     market = stats.simple_returns(known_daily) if stats.is_solvent(known_daily) else []
     matching = returns[first:]
     return Statistics(

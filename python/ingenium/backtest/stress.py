@@ -1,4 +1,4 @@
-"""A harsher exchange than the one that an app asks for, to see what of a result is left."""
+"""A harsher exchange than the app's own, to test how much of a result remains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STRESS = (
     "limit orders have to be traded through, and never get a better price than their limit; "
     "an order gets half of its part of a bar's volume, and 5 % at the most."
 )
-"""What the harsher exchange does, in words."""
+"""Description of the harsher exchange."""
 
 _LEAST_FEES = FeeBasisPoints(Decimal(5))
 _LEAST_SLIPPAGE = SlippageBasisPoints(Decimal(5))
@@ -35,10 +35,10 @@ _TWO = Decimal(2)
 
 @dataclass(frozen=True, slots=True)
 class StressedFees(FeeModel):
-    """Twice what another model charges, and 5 basis points at the least.
+    """Twice the fees of another model, and at least 5 basis points.
 
     Attributes:
-        model: The other one.
+        model: The other model.
     """
 
     model: FeeModel
@@ -49,29 +49,29 @@ class StressedFees(FeeModel):
         return max(twice, _LEAST_FEES.fee(quantity, price, is_first=is_first))
 
     def commission(self, fill: OrderFill) -> Decimal:
-        """Return the commission of one fill, twice what the other model adds for its order."""
+        """Return the commission of one fill, twice that of the other model for its order."""
         twice = EXACT.multiply(commission(self.model, fill), _TWO)
         return max(twice, _LEAST_FEES.commission(fill))
 
 
 @dataclass(frozen=True, slots=True)
 class StressedSlippage(SlippageModel):
-    """Twice the distance of another model, and 5 basis points at the least.
+    """Twice the slippage of another model, and at least 5 basis points.
 
     Attributes:
-        model: The other one.
+        model: The other model.
     """
 
     model: SlippageModel
 
     def distance(self, price: Decimal, quantity: Decimal, volume: Decimal) -> Decimal:
-        """Return how far the price slips."""
+        """Return the slippage of the price."""
         twice = EXACT.multiply(self.model.distance(price, quantity, volume), _TWO)
         return max(twice, _LEAST_SLIPPAGE.distance(price, quantity, volume))
 
 
 def stressed_policy(policy: FillPolicy) -> FillPolicy:
-    """Return the rules of filling that are harsher than others."""
+    """Return a fill policy that is harsher than ``policy``."""
     cap = policy.volume_cap
     return replace(
         policy,
@@ -83,10 +83,10 @@ def stressed_policy(policy: FillPolicy) -> FillPolicy:
 
 
 def stress_exchange(app: App) -> bool:
-    """Let a fresh app's paper exchange fill by harsher rules.
+    """Make a fresh app's paper exchange use harsher rules.
 
     Returns:
-        Whether it has such an exchange.
+        Whether the app has a paper exchange.
     """
     executor = app.executor
     if not isinstance(executor, PaperExecutor):

@@ -1,4 +1,4 @@
-"""The public event types, their words, and the codec of the wire format."""
+"""Public event types, their string constants, and the codec of the wire format."""
 
 from ingenium._gen.ingenium.v1 import (
     CancelEvent,
@@ -42,7 +42,7 @@ Event = (
     | DenialEvent
     | ControlEvent
 )
-"""Any event of the bus."""
+"""Any event on the bus."""
 
 __all__ = [
     "CancelEvent",

@@ -1,8 +1,8 @@
-"""Reads events from protobuf's binary form, through the messages of google.protobuf.
+"""Read events from protobuf's binary form, through messages of google.protobuf.
 
-The other half of `_binary_writing`: for each type a function is generated that moves the values of
-such a message into an event, by the same rules as those for JSON: a time is cut to microseconds,
-Go's zero time and an empty ``StopLoss`` read as unset.
+The counterpart of `_binary_writing`: for each type a function is generated that copies the values
+of such a message into an event, with the same rules as for JSON: a time is truncated to
+microseconds, and Go's zero time and an empty ``StopLoss`` are read as unset.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["WrongValueError", "compile_binary_reader"]
 
 
 class WrongValueError(Exception):
-    """A value that no event can hold; becomes a decode error."""
+    """A value that no event can contain; becomes a decode error."""
 
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
@@ -33,8 +33,8 @@ def compile_binary_reader(schema: Schema) -> Callable[[bytes], Any]:
     """Return the function that reads events of one type.
 
     Returns:
-        A function from bytes to an event. It raises `WrongValueError`, and what google.protobuf
-        raises for bytes that are none of its own.
+        A function from bytes to an event. It raises `WrongValueError`, and the errors of
+        google.protobuf for invalid bytes.
     """
     parse = message_factory.GetMessageClass(schema.cls.DESCRIPTOR).FromString
     make = _Makers().maker(schema)
@@ -62,7 +62,7 @@ class _Makers:
         known = self._makers.get(id(schema))
         if known is not None:
             return known
-        # Known before its fields are looked at, for messages that hold themselves.
+        # Registered before its fields are processed, for recursive messages.
         name = self._makers[id(schema)] = f"make{len(self._makers)}"
         cls = f"class_{name}"
         self._names[cls] = schema.cls
@@ -76,7 +76,7 @@ class _Makers:
             values.append(value)
         pairs = [(field.name, value) for field, value in zip(schema.fields, values, strict=True)]
         if is_plain(schema.cls):
-            # What the generated __init__ and __post_init__ do, in a third of their time.
+            # Equivalent to the generated __init__ and __post_init__, in a third of the time.
             lines += [
                 f"event = new({cls})",
                 *[f"event.{key} = {value}" for key, value in pairs],
@@ -85,12 +85,12 @@ class _Makers:
         else:
             lines.append(f"event = {cls}({', '.join(f'{key}={value}' for key, value in pairs)})")
         source = [f"def {name}(message):", *lines, "return event"]
-        # No text from outside gets in here: names of attributes come from generated classes.
+        # The source contains no external text: attribute names come from generated classes.
         exec("\n    ".join(source), self._names)  # noqa: S102
         return name
 
     def _field(self, field: Field, name: str, value: str) -> tuple[list[str], str]:
-        """Return lines, and the expression of the value that the event gets."""
+        """Return source lines, and the expression of the event's value."""
         taken = member("message", name)
         if field.repeated:
             return self._list(field, taken, value)
@@ -104,14 +104,14 @@ class _Makers:
         if field.kind is Kind.TIME:
             return [f"{value} = read_time({taken}, {field.key!r}) if {is_set} else None"], value
         if field.kind in (Kind.DOUBLE, Kind.FLOAT):
-            # The difference is not zero for what is no finite number.
+            # The difference is not zero for infinity and nan.
             lines = [f"{value} = {taken}", f"if {value} - {value}: not_finite({field.key!r})"]
         elif field.optional:
             lines = [f"{value} = {taken}"]
         else:
             return [], taken
         if field.optional:
-            # To ask whether it is set takes longer than to see that it is not empty.
+            # A check for presence is slower than one for a non-empty value.
             lines.append(f"if not {value} and not {is_set}: {value} = None")
         return lines, value
 

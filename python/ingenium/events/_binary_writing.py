@@ -1,9 +1,9 @@
-"""Writes events in protobuf's binary form, through the messages of google.protobuf.
+"""Write events in protobuf's binary form, through messages of google.protobuf.
 
-betterproto2 writes the same bytes in over twenty times the time: its encoder is Python, and that
-of google.protobuf is C. For each type a function is generated that checks an event's values and
-moves them into such a message. An event is declined when a value is not just what the schema says;
-it then takes the way through JSON, so that both forms accept and refuse the same.
+betterproto2 writes the same bytes over twenty times slower: its encoder is Python, and that of
+google.protobuf is C. For each type a function is generated that checks an event's values and copies
+them into such a message. An event is declined when a value is not exactly of the schema's type; it
+is then converted through JSON, so that both forms accept and refuse the same values.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def compile_binary_writer(schema: Schema) -> Callable[[Any], bytes]:
             message = new()
             fill(event, message)
         except (DeclineError, TypeError, ValueError, OverflowError, RecursionError):
-            # Refused with the right words, or made what the schema says.
+            # Refused with a precise error, or converted to the schema's type.
             event = read(schema, write(schema, event))
             message = new()
             fill(event, message)
@@ -60,7 +60,7 @@ def compile_binary_writer(schema: Schema) -> Callable[[Any], bytes]:
 
 
 def member(message: str, name: str) -> str:
-    """Return the source of a field of a message, whose name may be a word of Python."""
+    """Return the source for access to a field, whose name may be a Python keyword."""
     return f"getattr({message}, {name!r})" if keyword.iskeyword(name) else f"{message}.{name}"
 
 
@@ -88,13 +88,13 @@ class _Fillers:
         known = self._fillers.get(id(schema))
         if known is not None:
             return known
-        # Known before its fields are looked at, for messages that hold themselves.
+        # Registered before its fields are processed, for recursive messages.
         name = self._fillers[id(schema)] = f"fill{len(self._fillers)}"
         lines = []
         for field, described in zip(schema.fields, schema.cls.DESCRIPTOR.fields, strict=True):
             lines += [f"value = event.{field.name}", *self._field(field, described.name)]
         source = [f"def {name}(event, message):", *lines, "return"]
-        # No text from outside gets in here: names of attributes come from generated classes.
+        # The source contains no external text: attribute names come from generated classes.
         exec("\n    ".join(source), self._names)  # noqa: S102
         return name
 
@@ -116,7 +116,7 @@ class _Fillers:
                 if keyword.iskeyword(name)
                 else f"{target} = value"
             )
-            # A field without presence that is empty needs no place.
+            # An empty field without presence is not written.
             lines = [
                 *_check_lines(field, "value"),
                 assign if field.optional or field.kind is Kind.DOUBLE else f"if value: {assign}",
@@ -149,7 +149,7 @@ class _Fillers:
 
 
 def _check_lines(field: Field, variable: str) -> list[str]:
-    """Return the source that checks a value; protobuf itself holds numbers to their ranges."""
+    """Return the source that checks a value; protobuf itself checks the ranges of numbers."""
     match field.kind:
         case Kind.STRING:
             return [f"if type({variable}) is not str: {variable} = text({variable})"]
@@ -167,7 +167,7 @@ def _check_lines(field: Field, variable: str) -> list[str]:
 
 
 def _number(value: Any) -> None:
-    # The difference is not zero for what is no finite number.
+    # The difference is not zero for infinity and nan.
     if type(value) is not float or value - value:
         raise DeclineError
 
@@ -175,7 +175,7 @@ def _number(value: Any) -> None:
 def _single(value: Any) -> float:
     if type(value) is not float:
         raise DeclineError
-    # As JSON has it: its shortest decimal, which a reader rounds to single precision.
+    # As in JSON: its shortest decimal, which a reader rounds to single precision.
     return float(float_text(value))
 
 

@@ -1,4 +1,4 @@
-"""How a fast path hands an event or a payload over to the slow one, which tells what is wrong."""
+"""Hand an event or a payload from a fast path over to the slow path, which reports errors."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["DeclineError", "decline", "text"]
 
 
 class DeclineError(Exception):
-    """The value is not just what the schema says: the slow path has to look at it."""
+    """The value is not exactly of the schema's type: the slow path must handle it."""
 
 
 def decline() -> None:
-    """Hand over.
+    """Hand over to the slow path.
 
     Raises:
         DeclineError: Always.
@@ -21,12 +21,12 @@ def decline() -> None:
 
 
 def text(value: Any) -> str:
-    """Return a text that is not plainly a ``str``, as one.
+    """Return the text of a value whose type is not exactly ``str``.
 
     Raises:
-        DeclineError: It is none.
+        DeclineError: The value is not a string.
     """
     if not isinstance(value, str):
         raise DeclineError
-    # A member of a StrEnum is a string of its own type.
+    # A member of a StrEnum is a subclass of str.
     return str.__str__(value)

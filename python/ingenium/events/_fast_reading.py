@@ -1,14 +1,14 @@
-"""Reads most payloads in about a microsecond, and leaves the rest to `_reading`.
+"""Read most payloads in about a microsecond, and leave the rest to `_reading`.
 
-For each type msgspec reads a Struct, and a generated function moves its values into the event.
-That is right only for payloads on which msgspec and Go agree, so all others are declined:
+For each type msgspec reads a Struct, and a generated function copies its values into the event.
+This is correct only for payloads on which msgspec and Go agree, so all others are declined:
 
 - a null or a wrong type, which msgspec refuses here;
-- a documented key that is missing, which msgspec refuses, too, and Go fills with a zero value;
-- escapes, since Go has its own way with halves of surrogate pairs;
-- keys that are unknown, in another case, or twice. Without escapes a payload has two quotes for
-  each key and each string, so one that has just those of the keys and strings that were found
-  holds no other key.
+- a missing documented key, which msgspec refuses too, and Go fills with a zero value;
+- escapes, since Go treats unpaired surrogates in its own way;
+- unknown keys, keys in another case, and duplicate keys. Without escapes a payload has two quotes
+  for each key and each string, so a payload with exactly the quotes of the keys and strings found
+  contains no other key.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def compile_reader(schema: Schema) -> Callable[[bytes], Any]:
 
     def read_event(payload: bytes) -> Any:
         try:
-            # msgspec reads -0 as 0; Go refuses it for an unsigned number, and keeps the sign of a
+            # msgspec reads -0 as 0; Go refuses -0 for an unsigned number, and keeps the sign for a
             # double.
             if _BACKSLASH in payload or (has_numbers and _MINUS_ZERO.search(payload)):
                 return read(schema, payload)
@@ -94,7 +94,7 @@ def _may_miss(field: Field) -> bool:
 
 
 def _struct(schema: Schema) -> type[msgspec.Struct]:
-    """Make the Struct that msgspec reads; its fields are ``v0``, ``v1`` and so on."""
+    """Create the Struct that msgspec reads; its fields are ``v0``, ``v1`` and so on."""
     fields: list[Any] = []
     for index, field in enumerate(schema.fields):
         kind: Any
@@ -106,7 +106,7 @@ def _struct(schema: Schema) -> type[msgspec.Struct]:
         else:
             kind = _TYPES[field.kind]
         kind = list[kind] if field.repeated else kind
-        # None stands for a missing key only: a null does not fit the type, and is declined.
+        # None means a missing key only: a null does not match the type, and is declined.
         fields.append((f"v{index}", kind, None) if _may_miss(field) else (f"v{index}", kind))
     return msgspec.defstruct(
         schema.name,
@@ -120,7 +120,7 @@ def _struct(schema: Schema) -> type[msgspec.Struct]:
 class _ReaderSource:
     """The source of a function from a Struct to its message and the quotes in its JSON.
 
-    Nested messages are made in place: a call for each would cost as much as making them.
+    Nested messages are created inline: a call for each would cost as much as creating them.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -139,20 +139,20 @@ class _ReaderSource:
         """Compile the function."""
         always, lines = self._message(self._schema, "struct", "message")
         source = ["def build(struct):", f"count = {always}", *lines, "return message, count"]
-        # No text from outside gets in here: names of attributes come from generated classes.
+        # The source contains no external text: attribute names come from generated classes.
         exec("\n    ".join(source), self._names)  # noqa: S102
         function: Callable[[Any], tuple[Any, int]] = self._names["build"]
         return function
 
     def _name(self, value: Any = None) -> str:
-        """Return a name that is new, and stands for ``value``."""
+        """Return a new name, bound to ``value``."""
         self._number += 1
         name = f"x{self._number}"
         self._names[name] = value
         return name
 
     def _message(self, schema: Schema, struct: str, target: str) -> tuple[int, list[str]]:
-        """Return the quotes that a message always has, and the lines that make it."""
+        """Return the number of quotes that a message always has, and the lines that create it."""
         always = 0
         lines: list[str] = []
         values: list[str] = []
@@ -164,7 +164,7 @@ class _ReaderSource:
         return always, [*lines, *self._construction(schema, values, target)]
 
     def _field(self, field: Field, taken: str) -> tuple[int, list[str], str]:
-        """Return the quotes that a field always has, lines, and the expression of its value."""
+        """Return the quotes that a field always has, source lines, and its value's expression."""
         of_string = 2 if _TYPES.get(field.kind) in (str, bytes) else 0
         value = self._name()
         if field.repeated:
@@ -208,20 +208,20 @@ class _ReaderSource:
         return 2, [*lines, f"{value} = [{converted} for item in {taken}]"], value
 
     def _none_when_empty(self, schema: Schema, value: str) -> list[str]:
-        """Return the lines that forget an object which is always written, and is empty."""
+        """Return the lines that reset an always-written object to ``None`` when it is empty."""
         if all(field.kind is Kind.STRING and not field.repeated for field in schema.fields):
-            # What a message's own truth says, in a twentieth of its time.
+            # Equivalent to the message's __bool__, in a twentieth of the time.
             texts = " or ".join(f"{value}.{field.name}" for field in schema.fields)
             return [f"if not ({texts}): {value} = None"]
         return [f"if not {value}: {value} = None"]
 
     def _construction(self, schema: Schema, values: list[str], target: str) -> list[str]:
-        """Return the lines that make a message of its values."""
+        """Return the lines that create a message from its values."""
         name = self._name(schema.cls)
         pairs = [(field.name, value) for field, value in zip(schema.fields, values, strict=True)]
         if not is_plain(schema.cls):
             return [f"{target} = {name}({', '.join(f'{key}={value}' for key, value in pairs)})"]
-        # What the generated __init__ and __post_init__ do, in a third of their time.
+        # Equivalent to the generated __init__ and __post_init__, in a third of the time.
         made = self._name()
         return [
             f"{made} = new({name})",
@@ -232,12 +232,12 @@ class _ReaderSource:
 
 
 def _conversion(field: Field, variable: str) -> str:
-    """Return the expression that makes of what msgspec read what the message holds."""
+    """Return the expression that converts msgspec's value to the message's value."""
     match field.kind:
         case Kind.TIME if field.repeated:
             return f"time({variable}, ZERO)"
         case Kind.TIME:
-            # The separators stand three letters apart. fromisoformat alone takes more than Go.
+            # The separators are three characters apart. fromisoformat alone accepts more than Go.
             return (
                 f"fromisoformat({variable}) if {variable}[4::3] == '--T::Z'"
                 f" and len({variable}) == 20 and {variable} != {ZERO_TIME!r} else time({variable})"
@@ -251,7 +251,7 @@ def _conversion(field: Field, variable: str) -> str:
 
 
 def _time(text: str, zero: datetime | None = None) -> datetime | None:
-    # Fractions of a second, which live components send; the zero time is not for here.
+    # Fractions of a second, which live components send; the zero time is read below.
     if (
         text[4:20:3] == "--T::."
         and text[0] != "0"

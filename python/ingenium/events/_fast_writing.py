@@ -1,8 +1,8 @@
-"""Writes most events in about a microsecond, and leaves the rest to `_writing`.
+"""Write most events in about a microsecond, and leave the rest to `_writing`.
 
-For each type a function is generated that checks an event's values and moves them into a msgspec
-Struct, which msgspec then writes. An event is declined, never written wrongly: when a value is not
-what the schema says, or when its JSON needs one of the escapes that Go has and msgspec has not.
+For each type a function is generated that checks an event's values and copies them into a msgspec
+Struct, which msgspec then writes. An event is declined, never written wrongly, when a value is not
+of the schema's type, or when its JSON needs an escape that Go writes and msgspec does not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingenium.events._writing import write
 __all__ = ["compile_writer"]
 
 _BACKSLASH, _LESS, _GREATER, _AMPERSAND = b"\\<>&"
-# Both line ends of JavaScript, U+2028 and U+2029, begin with these bytes in UTF-8.
+# JavaScript's line ends U+2028 and U+2029 begin with these bytes in UTF-8.
 _LINE_ENDS = b"\xe2\x80"
 
 
@@ -55,9 +55,9 @@ def compile_writer(schema: Schema) -> Callable[[Any], bytes]:
 
 
 class _WriterSource:
-    """The source of a function that moves a message's values into a Struct.
+    """The source of a function that copies a message's values into a Struct.
 
-    Nested messages are moved in place: a call for each would cost as much as moving them.
+    Nested messages are copied inline: a call for each would cost as much as copying them.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -79,20 +79,20 @@ class _WriterSource:
         """Compile the function."""
         lines = self._message(self._schema, "message")
         source = ["def convert(message):", *lines, "return message"]
-        # No text from outside gets in here: names of attributes come from generated classes.
+        # The source contains no external text: attribute names come from generated classes.
         exec("\n    ".join(source), self._names)  # noqa: S102
         function: Callable[[Any], Any] = self._names["convert"]
         return function
 
     def _name(self, value: Any = None) -> str:
-        """Return a name that is new, and stands for ``value``."""
+        """Return a new name, bound to ``value``."""
         self._number += 1
         name = f"x{self._number}"
         self._names[name] = value
         return name
 
     def _message(self, schema: Schema, message: str) -> list[str]:
-        """Return the lines that put a Struct in a message's place."""
+        """Return the lines that replace a message by its Struct."""
         lines: list[str] = []
         values = []
         for field in schema.fields:
@@ -103,7 +103,7 @@ class _WriterSource:
         return [*lines, f"{message} = {struct}({', '.join(values)})"]
 
     def _field(self, field: Field, value: str) -> list[str]:
-        """Return the lines that put what msgspec shall write in a value's place."""
+        """Return the lines that replace a value by the one that msgspec writes."""
         if field.repeated:
             items = self._name()
             each = [f"    {line}" for line in self._value(field, "item")]
@@ -147,7 +147,7 @@ def _struct(schema: Schema) -> type[msgspec.Struct]:
 
 
 def _value_lines(field: Field, variable: str) -> list[str]:
-    """Return the source that checks a value and makes of it what msgspec writes as Go would."""
+    """Return the source that checks a value and converts it so that msgspec writes Go's form."""
     low, high = field.limits
     match field.kind:
         case Kind.STRING:
@@ -167,7 +167,7 @@ def _value_lines(field: Field, variable: str) -> list[str]:
         case Kind.FLOAT:
             return [f"{variable} = single({variable})"]
         case Kind.TIME:
-            # msgspec writes times of UTC as Go does, but for zeros at the end of a fraction.
+            # msgspec writes UTC times as Go does, except for trailing zeros of a fraction.
             ready = f"type({variable}) is datetime and {variable}.tzinfo is UTC"
             zeros = f"{variable}.microsecond and not {variable}.microsecond % 10"
             return [f"if not ({ready}) or {zeros}: {variable} = time({variable})"]

@@ -1,4 +1,4 @@
-"""Rules of fields and messages, as the options of ``ingenium/v1/options.proto`` state them."""
+"""Rules of fields and messages, from the options of ``ingenium/v1/options.proto``."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def message_option(message: Descriptor, name: str) -> Any:
 
 
 def _option(kind: str, options: bytes, name: str) -> Any:
-    # The descriptors of a user's own classes are in another pool, where ours may be unknown; so
-    # the options are read from their bytes.
+    # The descriptors of a user's classes are in another pool, where these options may be unknown,
+    # so the options are parsed from their bytes.
     cls, extension = _extension(kind, name)
     return cls.FromString(options).Extensions[extension]
 

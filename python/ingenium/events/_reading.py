@@ -1,7 +1,7 @@
-"""Reads any payload as Go's encoding/json would, into the values of an event.
+"""Read any payload as Go's encoding/json would, into the values of an event.
 
-This is the reader that is always right. `wire` uses it for what its fast one declines: keys in
-another case, keys twice, unknown keys, nulls, escapes, times with an offset, and all errors.
+This is the reference reader. `wire` uses it for payloads that the fast one declines: keys in
+another case, duplicate keys, unknown keys, nulls, escapes, times with an offset, and all errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ingenium.events._time import ZERO, TimeError, read_time
 
 __all__ = ["read"]
 
-# What Go folds to a letter of ASCII: the two letters beyond ASCII whose case-folding is in it.
+# The two non-ASCII letters that Go folds to an ASCII letter.
 _FOLD = {0x017F: "S", 0x212A: "K"} | {ord(c): c.upper() for c in "abcdefghijklmnopqrstuvwxyz"}
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
@@ -30,7 +30,7 @@ def read(schema: Schema, payload: bytes) -> Any:
     """Read a payload into a new event.
 
     Raises:
-        DecodeError: Go would refuse the payload, or it breaks a rule on which we are stricter.
+        DecodeError: Go would refuse the payload, or it violates a stricter rule of the SDK.
     """
     if not isinstance(payload, bytes | bytearray | memoryview):
         raise DecodeError(schema.name, "", f"expected bytes, found a {type(payload).__name__}")
@@ -51,8 +51,8 @@ def read(schema: Schema, payload: bytes) -> Any:
 class _Reader:
     """Reads one payload.
 
-    A message under construction is a dict of its attributes, since Go lets a repeated key add to
-    what the first one brought.
+    A message under construction is a dict of its attributes, since in Go a repeated key adds to
+    the value of the first one.
     """
 
     def __init__(self, schema: Schema, scanner: Scanner) -> None:
@@ -68,7 +68,7 @@ class _Reader:
         if opening == "{":
             self._object(self._schema, values, "")
         elif opening == "n":
-            # Go reads null into a struct by leaving it as it is.
+            # For null, Go leaves a struct unchanged.
             scanner.skip()
         else:
             self._refuse_value("", f"an object with the fields of {self._schema.name}")
@@ -95,7 +95,7 @@ class _Reader:
                 raise DecodeError(self._schema.name, place, problem)
             if scanner.peek() == "n":
                 scanner.skip()
-                # Go sets a slice to nil, and leaves everything else as it is.
+                # For null, Go sets a slice to nil, and leaves all other values unchanged.
                 if field.repeated or field.kind is Kind.BYTES:
                     values.pop(field.name, None)
             elif field.repeated:
@@ -107,7 +107,7 @@ class _Reader:
     def _list(self, field: Field, values: dict[str, Any], path: str) -> None:
         if self._scanner.peek() != "[":
             self._refuse_value(path, f"a list, each {field.kind.value}")
-        # A second list under the same key goes over the items of the first one.
+        # A second list under the same key overwrites the items of the first one.
         old: list[Any] = values.get(field.name, [])
         items: list[Any] = []
         for index in self._scanner.items():
@@ -145,7 +145,7 @@ class _Reader:
         if self._scanner.peek() != '"':
             self._refuse_value(path, field.kind.value)
         text = self._scanner.string()
-        # Go's decoder skips line ends within.
+        # Go's decoder skips line ends in base64.
         packed = text.replace("\n", "").replace("\r", "")
         if len(packed) % 4 or not _BASE64.fullmatch(packed):
             raise DecodeError(
@@ -154,7 +154,7 @@ class _Reader:
         return b64decode(packed)
 
     def _byte_list(self, before: bytes | None, path: str) -> bytes:
-        """Read bytes as a list of numbers, which Go takes, too."""
+        """Read bytes as a list of numbers, which Go also accepts."""
         old = before or b""
         result = bytearray()
         for index in self._scanner.items():
@@ -170,8 +170,8 @@ class _Reader:
 
     def take_long(self, field: Field, _: Any, path: str) -> int:
         low, high = field.limits
-        # Protobuf writes 64 bits as a string, since JavaScript's numbers have 53; Go structs
-        # write a number. Both are read.
+        # Protobuf writes 64-bit integers as strings, since JavaScript numbers have 53 bits; Go
+        # structs write numbers. Both are accepted.
         if self._scanner.peek() != '"':
             return self._whole(path, low, high)
         text = self._scanner.string()
@@ -186,7 +186,7 @@ class _Reader:
         if self._scanner.peek() not in "-0123456789":
             self._refuse_value(path, "a whole number")
         text = self._scanner.skip()
-        # Go reads -0 as a signed zero only.
+        # Go accepts -0 only for a signed number.
         unsigned_minus = low == 0 and text.startswith("-")
         if unsigned_minus or not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
             expected = f"a whole number from {low} to {high}"
@@ -211,7 +211,7 @@ class _Reader:
     def take_time(self, _: Field, __: Any, path: str) -> Any:
         if self._scanner.peek() != '"':
             self._refuse_value(path, 'a time like "2024-01-03T00:00:00Z"')
-        # Go looks at the letters between the quotes as they came, escapes not resolved.
+        # Go uses the raw characters between the quotes, with escapes not resolved.
         text = self._scanner.skip()[1:-1]
         try:
             return read_time(text)
@@ -242,7 +242,7 @@ _ZEROS: dict[Kind, Any] = {
     Kind.LONG: 0,
     Kind.DOUBLE: 0.0,
     Kind.FLOAT: 0.0,
-    # In a list, where an unset time has a place.
+    # In a list, where an unset time is an item.
     Kind.TIME: ZERO,
 }
 
@@ -261,7 +261,7 @@ def _keys(schema: Schema) -> tuple[dict[str, Field], dict[str, Field]]:
 
 
 def _build(schema: Schema, values: dict[str, Any]) -> Any:
-    """Make the message of what was read."""
+    """Create the message from the values read."""
     for field in schema.fields:
         value = values.get(field.name)
         nested = field.message
@@ -275,7 +275,7 @@ def _build(schema: Schema, values: dict[str, Any]) -> Any:
                 value = [zero if item is None else item for item in value]
         elif nested is not None and value is not None:
             value = _build(nested, value)
-            # An object that is always written means nothing when all of it is empty.
+            # An always-written object counts as unset when all of its fields are empty.
             if field.written_when_unset and not value:
                 value = None
         else:

@@ -1,4 +1,4 @@
-"""Walks over JSON text, as strict and as lenient as Go's scanner."""
+"""Scan JSON text, exactly as strict as Go's scanner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 __all__ = ["MAX_DEPTH", "ScanError", "Scanner", "describe"]
 
 MAX_DEPTH = 10_000
-"""Objects and lists within each other; Go's limit."""
+"""Maximum nesting of objects and lists; Go's limit."""
 
 _SPACE = re.compile(r"[ \t\n\r]*+")
 _STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')
@@ -26,7 +26,7 @@ class ScanError(Exception):
 
 
 def describe(text: str) -> str:
-    """Return a string value for an error text, cut to a length that can be read."""
+    """Return a string value for an error text, cut to a readable length."""
     shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
     return '"' + shown.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
 
@@ -37,13 +37,13 @@ def _resolve(found: re.Match[str]) -> str:
         return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
     if single is not None:
         code = int(single, 16)
-        # Half of a pair names no letter; Go puts the replacement character.
+        # An unpaired surrogate is no character; Go writes the replacement character.
         return "\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)
     return _SHORT.get(short, short)
 
 
 class Scanner:
-    """Walks over one JSON text, a value at a time."""
+    """Scans one JSON text, value by value."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -51,7 +51,7 @@ class Scanner:
         self._depth = 0
 
     def peek(self) -> str:
-        """Go to the next sign that is no space and return it.
+        """Advance to the next non-space character and return it.
 
         Raises:
             ScanError: The text ends.
@@ -63,10 +63,10 @@ class Scanner:
             raise ScanError(f"the JSON ends too early, after {at} characters") from None
 
     def end(self) -> None:
-        """Make sure that nothing but space follows.
+        """Check that only whitespace follows.
 
         Raises:
-            ScanError: Something does.
+            ScanError: Other text follows.
         """
         self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
         if self._at < len(self._text):
@@ -113,7 +113,7 @@ class Scanner:
         start = self._at
         if start_sign not in "{[":
             return self._scalar(start_sign)
-        # With a list of what is open, not with calls: depth is the sender's choice.
+        # With a stack, not recursion: the sender controls the depth.
         outer = self._depth
         closers: list[str] = []
         while True:
@@ -138,7 +138,7 @@ class Scanner:
                 self._key()
 
     def found(self) -> str:
-        """Take the next value and return it in words, for an error text."""
+        """Take the next value and return its description for an error text."""
         sign = self.peek()
         if sign == "{":
             return "an object"

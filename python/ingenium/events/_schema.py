@@ -1,8 +1,8 @@
-"""What the codec knows of a message type, taken from its protobuf descriptor.
+"""Schema of a message type for the codec, derived from its protobuf descriptor.
 
-There is no table of fields in this package: names, types, presence and the rules of
-``ingenium/v1/options.proto`` come from the descriptors that ``buf generate`` leaves in the
-generated classes, so that a user's own messages work as the package's own do.
+The package contains no table of fields: names, types, presence and the rules of
+``ingenium/v1/options.proto`` come from the descriptors that ``buf generate`` puts into the
+generated classes, so that a user's messages work like those of the package.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class SchemaError(Exception):
-    """A type that the codec cannot work with; becomes an encode or decode error of the caller."""
+    """A type that the codec does not support; becomes an encode or decode error of the caller."""
 
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
@@ -44,7 +44,7 @@ class SchemaError(Exception):
 
 
 class Kind(Enum):
-    """How a value looks in Python and in JSON."""
+    """Representation of a value in Python and in JSON."""
 
     STRING = "a string"
     BOOL = "true or false"
@@ -74,7 +74,7 @@ INT_RANGES: dict[int, tuple[int, int]] = {
     FieldDescriptor.TYPE_UINT64: _UINT64,
     FieldDescriptor.TYPE_FIXED64: _UINT64,
 }
-"""Least and greatest value of each integer type of protobuf."""
+"""Minimum and maximum of each integer type of protobuf."""
 
 _KINDS: dict[int, Kind] = {
     FieldDescriptor.TYPE_STRING: Kind.STRING,
@@ -100,13 +100,13 @@ class Field:
     Attributes:
         name: Attribute of the Python class: ``"limit_price"``.
         key: Key in JSON: ``"LimitPrice"``.
-        kind: How its values look.
+        kind: Representation of its values.
         repeated: Whether it holds a list of such values.
         optional: Whether it can be unset, which is ``None`` in Python.
-        written_when_unset: Whether it is written as its zero value when unset; it then reads as
-            unset when zero, too.
-        is_decimal: Whether it is a string that holds a decimal.
-        limits: Least and greatest value of a whole number.
+        written_when_unset: Whether it is written as its zero value when unset; a zero value is then
+            read as unset.
+        is_decimal: Whether it is a string with a decimal.
+        limits: Minimum and maximum of a whole number.
         message: Schema of a nested message.
     """
 
@@ -130,7 +130,7 @@ class Schema:
         cls: The generated class.
         fields: In the order of the schema, which is the order of the keys.
         one_spelling: Whether a key in two spellings is refused.
-        id_prefix: What its ids begin with; empty where it has none.
+        id_prefix: Prefix of its ids; empty for none.
     """
 
     name: str
@@ -147,11 +147,11 @@ def schema_of(cls: Any) -> Schema:
     """Return the schema of a generated class, read from its descriptor on first use.
 
     Raises:
-        SchemaError: The class is not a generated one, or has a field of a type without a rule.
+        SchemaError: The class is not a generated one, or has a field of an unsupported type.
     """
     pending: dict[type[Any], Schema] = {}
     schema = _read(cls, pending)
-    # Only once all of them are whole, in case another thread looks.
+    # Only once all of them are complete, in case another thread reads the table.
     _schemas.update(pending)
     return schema
 
@@ -167,7 +167,7 @@ def _read(cls: Any, pending: dict[type[Any], Schema]) -> Schema:
     known = _schemas.get(cls) or pending.get(cls)
     if known is not None:
         return known
-    # Into the table before its fields are read, for messages that hold themselves.
+    # Registered before its fields are read, for recursive messages.
     schema = pending[cls] = Schema(
         cls.__name__,
         cls,
@@ -228,7 +228,7 @@ def _class_in(hint: Any) -> type[Any]:
 
 
 def holds_itself(schema: Schema, above: tuple[Schema, ...] = ()) -> bool:
-    """Return whether messages of a type can hold messages of the same type, however deep."""
+    """Return whether messages of a type can contain messages of the same type, at any depth."""
     return schema in above or any(
         field.message is not None and holds_itself(field.message, (*above, schema))
         for field in schema.fields
@@ -236,7 +236,7 @@ def holds_itself(schema: Schema, above: tuple[Schema, ...] = ()) -> bool:
 
 
 def is_plain(cls: Any) -> bool:
-    """Return whether a class does nothing of its own when it is made."""
+    """Return whether a class has no custom code on creation."""
     base: Any = betterproto2.Message
     return (
         cls.__post_init__ is base.__post_init__

@@ -1,4 +1,4 @@
-"""Single values as Go's encoding/json writes them: strings, numbers, times."""
+"""Format single values as Go's encoding/json does: strings, numbers, times."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 __all__ = ["ZERO_TIME", "double_text", "escape", "float_text", "time_text"]
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
-"""Go's zero time, which stands for a time that was not set."""
+"""Go's zero time, which means an unset time."""
 
-# Go escapes for HTML, and the two line ends that JavaScript knows; not DEL, nor the slash.
+# Go escapes for HTML, and the two line ends of JavaScript; neither DEL nor the slash.
 _SPECIAL = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -23,18 +23,18 @@ def _escape_letter(found: re.Match[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Return ``text`` as it stands between the quotes of a JSON string."""
+    """Return ``text`` escaped for use between the quotes of a JSON string."""
     return _SPECIAL.sub(_escape_letter, text)
 
 
 def time_text(time: datetime) -> str:
-    """Return an aware time as RFC 3339 in UTC, without zeros at the end of its fraction.
+    """Return an aware time as RFC 3339 in UTC, without trailing zeros in its fraction.
 
     Raises:
         OverflowError: The time is outside of the years 1 to 9999 in UTC.
     """
     utc = time.astimezone(UTC)
-    # Put together by hand, since subclasses of datetime have an isoformat of their own.
+    # Formatted by hand, since subclasses of datetime may override isoformat.
     text = (
         f"{utc.year:04}-{utc.month:02}-{utc.day:02}T{utc.hour:02}:{utc.minute:02}:{utc.second:02}"
     )
@@ -47,7 +47,7 @@ def double_text(value: float) -> str:
     """Return the shortest decimal that reads back as ``value``, in Go's form.
 
     Raises:
-        ValueError: The value is no finite number.
+        ValueError: The value is not finite.
     """
     if not math.isfinite(value):
         raise ValueError(f"{value} is no finite number")
@@ -58,8 +58,8 @@ def float_text(value: float) -> str:
     """Return the shortest decimal that reads back as ``value`` in single precision.
 
     Raises:
-        ValueError: The value is no finite number.
-        OverflowError: It is too large for single precision.
+        ValueError: The value is not finite.
+        OverflowError: The value is too large for single precision.
     """
     if not math.isfinite(value):
         raise ValueError(f"{value} is no finite number")

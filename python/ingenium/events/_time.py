@@ -1,4 +1,4 @@
-"""Reads times as Go's ``time.Time.UnmarshalJSON`` does."""
+"""Read times as Go's ``time.Time.UnmarshalJSON`` does."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from ingenium.events._scanner import describe
 
 __all__ = ["ZERO", "TimeError", "read_time"]
 
-# RFC 3339 with what Go takes beyond it: an hour of one digit, a comma before the fraction, and
-# offsets up to 24:60.
+# RFC 3339 with Go's extensions: an hour of one digit, a comma before the fraction, and offsets up
+# to 24:60.
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})"
     r"(?:[.,]([0-9]+))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
 ZERO = datetime(1, 1, 1, tzinfo=UTC)
 """Go's zero time."""
-# The calendar repeats after 400 years, and Python's begins at 1 while Go's has a year 0.
+# The calendar repeats every 400 years; Python's starts with year 1, but Go's has a year 0.
 _CYCLE_YEARS = 400
 _CYCLE = timedelta(days=146_097)
 
 
 class TimeError(Exception):
-    """The text is no time, or one that a datetime cannot hold."""
+    """The text is not a time, or one that a datetime cannot represent."""
 
 
 def read_time(text: str) -> datetime | None:
-    """Return a time in UTC, cut to microseconds.
+    """Return a time in UTC, truncated to microseconds.
 
     Args:
-        text: What stands between the quotes, ``"2024-01-03T09:30:00.123456789-05:00"``.
+        text: The text between the quotes, ``"2024-01-03T09:30:00.123456789-05:00"``.
 
     Returns:
-        The time; ``None`` for Go's zero time, which means that it was not set.
+        The time; ``None`` for Go's zero time, which means unset.
 
     Raises:
         TimeError: Go would refuse the text, or the time is outside of the years 1 to 9999 in UTC.

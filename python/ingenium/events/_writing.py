@@ -1,7 +1,7 @@
-"""Writes any event as JSON, field by field, and says what is wrong with one that cannot be.
+"""Write any event as JSON, field by field, with an error for one that cannot be written.
 
-This is the writer that is always right. `wire` uses it for what its fast one declines: text that
-needs escapes, and events that are wrong.
+This is the reference writer. `wire` uses it for events that the fast one declines: text that needs
+escapes, and invalid events.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def write(schema: Schema, event: Any) -> bytes:
     """Write ``event``.
 
     Raises:
-        EncodeError: A field holds what the wire format cannot carry.
+        EncodeError: The wire format cannot represent the value of a field.
     """
     try:
         return _Writer(schema.name).message(schema, event, "").encode("utf-8")
@@ -76,7 +76,7 @@ class _Writer:
     def put_string(self, _: Field, value: Any, path: str) -> str:
         if not isinstance(value, str):
             raise self._wrong(path, "a string", value)
-        # Members of a StrEnum are strings, but their own str() need not be the wire's word.
+        # Members of a StrEnum are strings, but their own str() may differ from the wire's token.
         text = str.__str__(value)
         try:
             text.encode("utf-8")
@@ -157,7 +157,7 @@ _SCALARS: dict[Kind, Callable[[_Writer, Field, Any, str], str]] = {
 
 
 def _shown(value: Any) -> str:
-    """Return a value for an error text, with its type where the value does not say it."""
+    """Return a value for an error text, with its type where the value does not show it."""
     if value is None:
         return "None"
     try:

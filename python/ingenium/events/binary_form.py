@@ -1,7 +1,7 @@
-"""The binary form of events: what any protobuf runtime writes and reads for the same schema.
+"""The binary form of events, as any protobuf runtime writes and reads it for the same schema.
 
-It holds what the JSON holds, and nothing more: what `decode_binary` gives equals what `decode`
-gives for the same event, and an event that `encode` refuses is refused here.
+It contains exactly what the JSON contains: for the same event `decode_binary` and `decode` return
+equal results, and an event that `encode` refuses is refused here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def encode_binary(event: Any) -> bytes:
         The bytes, for a message with the header ``Content-Type: application/protobuf``.
 
     Raises:
-        EncodeError: A field holds what the wire format cannot carry.
+        EncodeError: The wire format cannot represent the value of a field.
     """
     try:
         write = _writers[type(event)]
@@ -50,14 +50,15 @@ def encode_binary(event: Any) -> bytes:
 def decode_binary(event_type: type[T], payload: bytes) -> T:
     """Read an event from protobuf's binary form.
 
-    Fields that the schema does not know are dropped, as unknown keys of JSON are.
+    Fields unknown to the schema are dropped, as unknown keys of JSON are.
 
     Args:
-        event_type: What the payload is expected to hold, ``DataEvent``.
+        event_type: Expected type of the payload, ``DataEvent``.
         payload: The bytes.
 
     Raises:
-        DecodeError: They are not of this form, or hold a time or a number that no event can hold.
+        DecodeError: The payload is not of this form, or has a time or a number that no event can
+            contain.
     """
     try:
         read = _readers[event_type]

@@ -1,4 +1,4 @@
-"""The forms in which events travel."""
+"""Content types of events."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["ContentType"]
 
 
 class ContentType(StrEnum):
-    """How a payload is written, as the header ``Content-Type`` says."""
+    """Encoding of a payload, as stated by the header ``Content-Type``."""
 
     JSON = "application/json"
-    """The documented JSON; a message without the header is this, too."""
+    """The documented JSON; also assumed for a message without the header."""
     PROTOBUF = "application/protobuf"
     """Protobuf's binary form of the same schema."""

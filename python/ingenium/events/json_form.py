@@ -1,6 +1,6 @@
-"""``to_json`` and ``from_json`` of the bus's own messages: the JSON of the bus.
+"""Methods ``to_json`` and ``from_json`` of the bus's own messages, for the JSON of the bus.
 
-The base class of generated messages writes keys in camel case and leaves out what is empty, which
+The base class of generated messages writes keys in camel case and leaves out empty fields, which
 is another format.
 """
 
@@ -23,13 +23,13 @@ def _to_json(
     include_default_values: bool = False,
     casing: Casing | None = None,
 ) -> str:
-    """Write this event as JSON, as it travels on the bus.
+    """Write this event as the JSON of the bus.
 
     Args:
         self: The event.
-        indent: Passed to `json.dumps`, to be read by people.
-        include_default_values: With this, or a ``casing``, what betterproto2 writes instead; that
-            is not the format of the bus.
+        indent: Passed to `json.dumps`, for readable output.
+        include_default_values: With this, or a ``casing``, betterproto2 writes the JSON instead,
+            which is not the format of the bus.
         casing: See ``include_default_values``.
     """
     if include_default_values or casing is not None:
@@ -43,16 +43,16 @@ def _to_json(
 def _from_json(
     cls: type[Message], value: str | bytes, *, ignore_unknown_fields: bool = True
 ) -> Message:
-    """Read an event from JSON, as it travels on the bus; keys match in any case.
+    """Read an event from the JSON of the bus; keys match in any case.
 
     Args:
-        cls: Its class.
+        cls: Class of the event.
         value: The JSON.
-        ignore_unknown_fields: The format of the bus skips keys that are unknown; False reads with
+        ignore_unknown_fields: The format of the bus skips unknown keys; False reads with
             betterproto2 instead, which refuses them.
 
     Raises:
-        DecodeError: It is no such event.
+        DecodeError: The JSON is not such an event.
     """
     if not ignore_unknown_fields:
         return cls.from_dict(json.loads(value))
@@ -60,7 +60,7 @@ def _from_json(
 
 
 def teach_wire() -> None:
-    """Give the bus's own messages these methods in place of those of their base class."""
+    """Install these methods on the bus's own messages, replacing those of the base class."""
     for name in v1.__all__:
         cls: Any = getattr(v1, name)
         cls.to_json = _to_json

@@ -1,4 +1,4 @@
-"""The JSON of an event in pieces, for code that writes many events alike without making them."""
+"""JSON templates, for code that writes many similar events without creating them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _HOLE = None
 
 
 def line_template(cls: type[Any], fixed: Mapping[str, str], varying: Sequence[str]) -> list[str]:
-    """Return the JSON of events of one type in pieces, as `encode` writes them.
+    """Return the JSON of events of one type as pieces, as `encode` writes them.
 
     Args:
         cls: The event class.
-        fixed: Values that all of the events have, by field; ``"ohlc.period"`` for one of a message
-            within the event.
-        varying: Fields whose values differ, in the order of the schema: strings and times, whose
-            texts need no escape in JSON.
+        fixed: Values common to all of the events, by field; ``"ohlc.period"`` for a field of a
+            nested message.
+        varying: Fields whose values differ, in schema order: strings and times, whose texts need no
+            escape in JSON.
 
     Returns:
-        Pieces that make the JSON when put together. Each second one, from the second on, is empty
-        and stands for the value of the next field of ``varying``.
+        Pieces that give the JSON when joined. Each second one, from the second on, is empty: the
+        placeholder for the value of the next field of ``varying``.
 
     Raises:
         ValueError: A field is unknown, is always written but not named, or is out of order.
@@ -47,7 +47,7 @@ def line_template(cls: type[Any], fixed: Mapping[str, str], varying: Sequence[st
 
 
 _Parts = list[tuple[str, str | None]]
-"""Texts, each with the name of the field whose value follows it."""
+"""Texts, each with the name of the field whose value follows."""
 
 
 def _object(

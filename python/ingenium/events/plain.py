@@ -1,4 +1,4 @@
-"""Writes the numbers of an event plainly, as the wire format wants them."""
+"""Write the numbers of an event in plain notation, as the wire format requires."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["id_prefix_of", "plain_text", "write_plainly"]
 _EXPONENT = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?[eE][+-]?[0-9]{1,2}", re.ASCII)
 
 _Decimals = tuple[tuple[str, ...], tuple[tuple[str, "_Decimals"], ...]]
-"""The fields of a message that hold decimals, and those that hold messages with such fields."""
+"""Fields of a message that contain decimals, and those with messages that have such fields."""
 _known: dict[type[Any], _Decimals] = {}
 
 
 def id_prefix_of(cls: type[Any]) -> str:
-    """Return what the ids of an event class begin with, ``"order"`` for `OrderEvent`."""
+    """Return the id prefix of an event class, ``"order"`` for `OrderEvent`."""
     return schema_of(cls).id_prefix
 
 
 def plain_text(text: str) -> str:
-    """Write a number plainly that has an exponent; any other text stays as it is."""
+    """Return a number with an exponent in plain notation; any other text unchanged."""
     if ("e" not in text and "E" not in text) or _EXPONENT.fullmatch(text) is None:
         return text
     plain = format(Decimal(text), "f")
@@ -34,11 +34,10 @@ def plain_text(text: str) -> str:
 
 
 def write_plainly(event: Any) -> None:
-    """Write out the exponents in the numbers of an event, ``"1e-05"`` as ``"0.00001"``.
+    """Rewrite numbers with exponents in an event, ``"1e-05"`` as ``"0.00001"``.
 
     Args:
-        event: Is changed. Only what the schema calls a decimal is; nothing in messages without
-            such fields.
+        event: Changed in place: only fields that the schema marks as decimals.
     """
     decimals = _known.get(event.__class__)
     if decimals is None:
@@ -47,7 +46,7 @@ def write_plainly(event: Any) -> None:
 
 
 def _decimals_of(cls: type[Any]) -> _Decimals:
-    # Others are written by libraries of their own.
+    # Other messages are written by their own libraries.
     if not is_dataclass(cls):
         return (), ()
     try:

@@ -1,9 +1,9 @@
-"""The words that events hold: constants for the open strings of the schema.
+"""Tokens of events: constants for the open strings of the schema.
 
 The fields are plain strings on the wire and in the dataclasses, since other components may send
-words that this version does not know. Each class below is a ``StrEnum``: its members *are* the
-wire's strings, so ``event.signal == Signal.LONG`` and ``SignalEvent(signal=Signal.LONG)`` both
-work, and an unknown word stays what it is.
+tokens unknown to this version. Each class below is a ``StrEnum``: its members *are* the wire's
+strings, so ``event.signal == Signal.LONG`` and ``SignalEvent(signal=Signal.LONG)`` both work, and
+an unknown token is kept unchanged.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DataType(StrEnum):
 
 
 class Signal(StrEnum):
-    """Opinions of a ``SignalEvent``."""
+    """Values of ``SignalEvent.signal``."""
 
     LONG = "ingenium.signal.long"
     SHORT = "ingenium.signal.short"
@@ -45,12 +45,12 @@ class Side(StrEnum):
 
     @property
     def opposite(self) -> Side:
-        """The other direction."""
+        """The opposite direction."""
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
 class OrderType(StrEnum):
-    """Kinds of orders; the words beyond market and limit are Alpaca's."""
+    """Kinds of orders; the tokens beyond market and limit are Alpaca's."""
 
     MARKET = "market"
     LIMIT = "limit"
@@ -60,7 +60,7 @@ class OrderType(StrEnum):
 
 
 class TimeInForce(StrEnum):
-    """How long an order works; the words beyond day and gtc are Alpaca's."""
+    """How long an order works; the tokens beyond day and gtc are Alpaca's."""
 
     DAY = "day"
     GTC = "gtc"
@@ -71,7 +71,7 @@ class TimeInForce(StrEnum):
 
 
 class TradeUpdate(StrEnum):
-    """What an execution reports of its order."""
+    """Kind of report on an order."""
 
     NEW = "new"
     ACCEPTED = "accepted"
@@ -93,17 +93,17 @@ class DeadLetterReason(StrEnum):
 
 
 class TradingState(StrEnum):
-    """Whether there is to be trading."""
+    """State of the trading switch."""
 
     ACTIVE = "active"
     REDUCING = "reducing"
-    """Only orders that make positions smaller."""
+    """Only orders that reduce positions."""
     HALTED = "halted"
-    """No orders, and the working ones are canceled."""
+    """No orders, and working orders are canceled."""
 
 
 class DenialReason(StrEnum):
-    """Which limit of risk has stopped an order, or kept a signal from becoming one."""
+    """Risk limit that stopped an order, or kept a signal from becoming one."""
 
     LATE = "late"
     HALTED = "halted"

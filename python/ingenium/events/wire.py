@@ -1,7 +1,7 @@
-"""The JSON of the bus: the only code that knows it. docs/wire-format.md describes it.
+"""The JSON of the bus, implemented only here and described in docs/wire-format.md.
 
 `encode` and `decode` work for the package's events and for any message class that betterproto2
-generated. What they know of a type comes from its descriptor, once, on first use. Classes of plain
+generated. The codec of a type is compiled from its descriptor on first use. Classes of plain
 ``google.protobuf`` are written and read by that library's own JSON.
 """
 
@@ -32,10 +32,10 @@ def encode(event: Any) -> bytes:
         event: A message, ``DataEvent(symbol="AAPL")``.
 
     Returns:
-        One JSON object in UTF-8, keys in the order of the schema, no new line at its end.
+        One JSON object in UTF-8, with keys in schema order and no newline at the end.
 
     Raises:
-        EncodeError: A field holds what the wire format cannot carry.
+        EncodeError: The wire format cannot represent the value of a field.
     """
     try:
         write = _writers[type(event)]
@@ -48,11 +48,11 @@ def decode(event_type: type[T], payload: bytes) -> T:
     """Read an event from JSON, as Go's encoding/json would read it into the same struct.
 
     Args:
-        event_type: What the payload is expected to hold, ``DataEvent``.
+        event_type: Expected type of the payload, ``DataEvent``.
         payload: The JSON text in UTF-8.
 
     Raises:
-        DecodeError: The payload is not JSON, or a field of another type than the schema's.
+        DecodeError: The payload is not JSON, or a field has another type than in the schema.
     """
     try:
         read = _readers[event_type]

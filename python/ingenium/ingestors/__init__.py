@@ -1,4 +1,4 @@
-"""Ready ingestors."""
+"""Ready-made ingestors."""
 
 from ingenium.ingestors.csv._bad_rows import BadRow
 from ingenium.ingestors.csv.csv_ingestor import CsvIngestor

@@ -1,4 +1,4 @@
-"""Every event in a database, and back again.
+"""Record every event in a database, query the recording and replay from it.
 
 Needs the extra ``ingenium[recorder]``, and ``ingenium[postgresql]`` for PostgreSQL.
 """
@@ -19,11 +19,11 @@ def open(url: str) -> Records:
     """Open a database of recorded events, to read it.
 
     Args:
-        url: ``sqlite:///path`` or ``postgresql://user@host/name``; or the path of a SQLite file.
+        url: ``sqlite:///path``, ``postgresql://user@host/name``, or the path of a SQLite file.
 
     Raises:
-        MissingDependencyError: The libraries for it are not installed.
-        RecorderError: It cannot be opened, or holds no recording.
+        MissingDependencyError: The libraries for this database are not installed.
+        RecorderError: The database cannot be opened, or contains no recording.
     """
     require()
     from ingenium.recorder.records import Records
@@ -32,10 +32,10 @@ def open(url: str) -> Records:
 
 
 def require() -> None:
-    """Make sure that the libraries are there.
+    """Check that the libraries are installed.
 
     Raises:
-        MissingDependencyError: They are not.
+        MissingDependencyError: One is missing.
     """
     try:
         import alembic  # noqa: F401

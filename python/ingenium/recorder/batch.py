@@ -1,4 +1,4 @@
-"""What is written in one transaction."""
+"""Data that is written in one transaction."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["RecordedStream", "WriteBatch"]
 
 @dataclass(slots=True)
 class RecordedStream:
-    """How far a stream is recorded.
+    """Position up to which a stream is recorded.
 
     Attributes:
         scope: Name of the app.
-        name: Of the stream on its server.
-        epoch: How often the stream was made anew, from 1 on.
-        sequence: The last event that is recorded; 0 for none.
-        mark: When the stream took it, in nanoseconds since 1970; 0 for none.
+        name: Name of the stream on its server.
+        epoch: Incarnation of the stream, from 1: one more after each time it was recreated.
+        sequence: Sequence of the last recorded event; 0 for none.
+        mark: When the stream stored that event, in nanoseconds since 1970; 0 for none.
     """
 
     scope: str
@@ -29,22 +29,22 @@ class RecordedStream:
 
     @property
     def label(self) -> str:
-        """How the database names it."""
+        """Name of the stream in the database."""
         again = f"~{self.epoch}" if self.epoch > 1 else ""
         return f"{self.scope}/{self.name}{again}"
 
 
 @dataclass(slots=True)
 class WriteBatch:
-    """Rows, and the step of a stream's position that they are.
+    """Rows to write, and the position of their stream before and after.
 
     Attributes:
-        stream: As the database names it.
-        before: The last sequence that was recorded before.
-        after: The last one that is recorded with it.
-        mark: When the stream took that, in nanoseconds since 1970.
-        rows: By table.
-        books: Rows of the account, that take the place of those of the same name.
+        stream: Name of the stream in the database.
+        before: Last sequence recorded before this batch.
+        after: Last sequence recorded with this batch.
+        mark: When the stream stored ``after``, in nanoseconds since 1970.
+        rows: Rows by table.
+        books: Rows of the account, which replace those of the same name.
     """
 
     stream: str

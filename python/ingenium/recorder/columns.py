@@ -1,4 +1,4 @@
-"""Types of columns: money is never a float, and time is whole nanoseconds."""
+"""Column types: money is never a float, and time is whole nanoseconds."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type of a database."""
+        """Return the column type for a database."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(Text())
         return dialect.type_descriptor(Numeric())
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
-        """Return what is written."""
+        """Return the value to write."""
         if value is None or dialect.name != "sqlite":
             return value
         return format(value, "f")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        """Return what is read."""
+        """Return the value read."""
         del dialect
         return None if value is None else Decimal(value)
 
 
 def text(name: str, *, is_key: bool = False) -> Column[str]:
-    """Return a column of text; empty where there is nothing to say."""
+    """Return a column of text; empty where nothing is stated."""
     return Column(name, Text, primary_key=is_key, nullable=False)
 
 

@@ -1,6 +1,6 @@
-"""Takes what no stream keeps: everything on a server without JetStream, and events of a user's own.
+"""Receive messages that no stream stores: all without JetStream, and custom events of the user.
 
-What is published while nobody listens, or faster than it is written, is gone.
+A message published while no recorder listens, or faster than it can be written, is lost.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _OVERHEAD = 512
 
 
 class CoreFeed:
-    """Messages as they arrive, numbered by the recorder.
+    """Messages in order of arrival, numbered by the recorder.
 
     Args:
         bus: The connection.
-        stream: The position; the next message gets the sequence behind it.
+        stream: Recorded position; the next message gets the sequence after it.
         subjects: Subjects or wildcards to listen to.
-        on_message: Called when something has arrived.
+        on_message: Called when a message or a gap has arrived.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class CoreFeed:
         self._gaps: dict[int, tuple[int, str]] = {}
 
     def open(self) -> None:
-        """Listen from now on."""
+        """Start listening."""
         self._bus.on_incident(self._on_incident)
         self._sids = [
             self._bus.client.listen(self._bus.space.to_server(subject), "", self._deliver)
@@ -56,19 +56,19 @@ class CoreFeed:
         ]
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._bus.forget_incident(self._on_incident)
         for sid in self._sids:
             self._bus.client.forget(sid)
 
     def take(self, count: int) -> list[KeptMessage]:
-        """Return what has arrived, so many messages at most."""
+        """Return the messages that have arrived, at most ``count``."""
         taken = [self._arrived.popleft() for _ in range(min(count, len(self._arrived)))]
         self._size -= sum(map(_size_of, taken))
         return taken
 
     def take_gaps(self) -> list[tuple[str, int, int, int, str]]:
-        """Return rows of `GAPS` for what was dropped, or may be missing, since the last call."""
+        """Return rows of `GAPS` for messages dropped, or maybe missed, since the last call."""
         now, gaps = time.time_ns(), self._gaps
         self._gaps = {}
         return [(self._label, first, last, now, why) for first, (last, why) in gaps.items()]
@@ -100,7 +100,7 @@ class CoreFeed:
 
     def _on_incident(self, incident: Incident) -> None:
         if incident.kind is IncidentKind.DISCONNECTED:
-            # How many are missing cannot be known: a gap without an end.
+            # The number of missed messages is unknown: an empty gap, whose end is before its start.
             self._gaps.setdefault(self._next, (self._next - 1, "connection lost"))
             self._on_message()
 

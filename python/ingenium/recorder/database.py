@@ -1,4 +1,4 @@
-"""Opens a database and brings its schema up to date."""
+"""Open a database and migrate its schema."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Database:
 
     Args:
         url: ``sqlite:///path``, ``postgresql://user@host/name``, or the path of a SQLite file.
-        is_kept: Whether a connection to PostgreSQL is kept for the next query; the engine has to be
-            disposed of then.
+        is_kept: Whether a connection to PostgreSQL is kept for the next query; the engine must then
+            be disposed of.
 
     Attributes:
-        is_sqlite: Whether it is a file of this machine; PostgreSQL otherwise.
-        text: Where it is, without a password.
+        is_sqlite: Whether the database is a SQLite file; PostgreSQL otherwise.
+        text: Its location, without a password.
 
     Raises:
-        ConfigError: The URL names no such database.
+        ConfigError: The URL is neither of SQLite nor of PostgreSQL.
         MissingDependencyError: The driver is not installed.
     """
 
@@ -58,7 +58,7 @@ class Database:
 
     @property
     def path(self) -> Path | None:
-        """The file of SQLite; ``None`` for PostgreSQL."""
+        """File of a SQLite database; ``None`` for PostgreSQL."""
         return Path(str(self._url.database)) if self.is_sqlite else None
 
     def _engine(self) -> Engine:
@@ -79,18 +79,18 @@ class Database:
             self._url, connect_args={"timeout": _BUSY_SECONDS}, poolclass=sqlalchemy.NullPool
         )
         sqlalchemy.event.listen(engine, "connect", _prepare_sqlite)
-        # The driver begins no transaction before a SELECT or a CREATE by itself.
+        # The driver itself begins no transaction before a SELECT or a CREATE.
         sqlalchemy.event.listen(engine, "begin", _begin_sqlite)
         return engine
 
     def migrate(self, revision: str = "head") -> None:
-        """Make the tables, or bring those of an older version up to date.
+        """Create the tables, or migrate those of an older version.
 
         Args:
             revision: The version to reach.
 
         Raises:
-            RecorderError: The database cannot be reached or written, or is of a newer version.
+            RecorderError: The database cannot be reached or written, or has a newer version.
         """
         if self.path is not None:
             try:
@@ -103,7 +103,7 @@ class Database:
             return
         with failures(self, "bring its tables up to date"), self.writing() as connection:
             if not self.is_sqlite:
-                # Two that start together take turns.
+                # Two processes that start together migrate one after the other.
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4919130214)")
             if (found := self._revision(connection)) is not None:
                 _check_known(config, found, self.text)
@@ -118,15 +118,15 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open a transaction that reads first and writes then; it is committed at the end.
+        """Open a transaction that reads and then writes; it is committed at the end.
 
-        SQLite would refuse the first write where another one has written since the first read.
+        By default SQLite would refuse the first write if another one was made since the first read.
         """
         with self.engine.execution_options(**{_IMMEDIATE: True}).begin() as connection:
             yield connection
 
     def check(self) -> None:
-        """Make sure that it holds a recording of this version.
+        """Check that the database contains a recording of this version.
 
         Raises:
             RecorderError: It does not.
@@ -192,7 +192,7 @@ def _check_known(config: alembic.config.Config, revision: str, where: str) -> No
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
-    # The position is in the same transaction as the events, so what a power failure takes is
+    # The position is in the same transaction as the events, so a batch lost in a power failure is
     # recorded again.
     connection.execute("PRAGMA synchronous = NORMAL")
 
@@ -207,13 +207,13 @@ def failures(database: Database, what: str) -> Iterator[None]:
     """Turn the errors of a database into `RecorderError`.
 
     Args:
-        database: Which, for the text.
-        what: It could not do, such as ``"be read"``.
+        database: The database, for the error text.
+        what: What it could not do, such as ``"be read"``.
     """
     try:
         yield
     except Exception as error:
-        # The base of all errors of any driver has this name, and no other driver is imported here.
+        # The base class of every driver's errors has this name, and no driver is imported here.
         cause = error.orig if isinstance(error, DBAPIError) else error
         if not any(kind.__name__ == "Error" for kind in type(cause).__mro__):
             raise

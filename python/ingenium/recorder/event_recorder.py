@@ -1,7 +1,7 @@
-"""Follows the streams of an app and writes what they hold into a database.
+"""Follow the streams of an app and write their messages to a database.
 
-It asks for what lies behind its own position, so nothing that it does can reach the streams, and
-a slow database makes it fall behind and no other. What arrives on the subjects only wakes it.
+The recorder requests the messages after its own position, so it cannot affect the streams, and a
+slow database delays only the recorder. Messages on the subjects only wake it.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _AT_MOST_ONCE = (
 
 @dataclass(slots=True)
 class RecorderCounts:
-    """What a recorder has done.
+    """Counters of a recorder since its start.
 
     Attributes:
-        events: Recorded since it started.
-        gaps: Holes that it found, and has written down.
+        events: Recorded events.
+        gaps: Gaps that it found and recorded.
     """
 
     events: int = 0
@@ -57,12 +57,12 @@ class Recorder:
     """Records the streams of an app.
 
     Args:
-        bus: A connection with the rights of a reader; more are not needed.
-        database: Where to; its tables are up to date.
+        bus: A connection with the permissions of a reader; no others are needed.
+        database: Database to write to; its tables are up to date.
         scope: Name of the app.
-        on_notice: Takes what a person must know, such as a gap.
-        own_subjects: Subjects of a user's own events, which no stream keeps: they are recorded as
-            they are heard, at most once.
+        on_notice: Called with messages for the operator, such as a gap.
+        own_subjects: Subjects of custom events, which no stream stores: they are recorded as they
+            arrive, at most once.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Recorder:
         self._database = database
         self._scope = scope
         self._on_notice = on_notice
-        # One thread has the connection and the account.
+        # A single thread owns the connection and the account.
         self._thread = ThreadPoolExecutor(1, "ingenium recorder")
         self._writer: BatchWriter | None = None
         self._rows: TypedRows | None = None
@@ -87,16 +87,16 @@ class Recorder:
         self._bells: list[asyncio.Event] = []
 
     async def run(self, stop: asyncio.Event, *, once: bool = False) -> None:
-        """Record until it is asked to stop.
+        """Record until ``stop`` is set.
 
         Args:
-            stop: Set when it is to stop; what is read is written first.
-            once: Whether it ends when it has recorded all that the streams hold.
+            stop: Set to stop; messages already read are written first.
+            once: Whether to stop after recording all messages that the streams hold.
 
         Raises:
-            RecorderError: The database cannot be written, or another recorder has it. What is
-                recorded by then is whole.
-            BusError: The server forbids to read.
+            RecorderError: The database cannot be written, or another recorder holds it. The
+                recording up to then is complete.
+            BusError: The server denies reading.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -150,7 +150,7 @@ class Recorder:
     async def _listen(
         self, stream: RecordedStream, subjects: Sequence[str], stop: asyncio.Event
     ) -> None:
-        """Record what no stream keeps."""
+        """Record messages that no stream stores."""
         bell = asyncio.Event()
         feed = CoreFeed(self._bus, stream, subjects, bell.set)
         feed.open()
@@ -189,7 +189,7 @@ class Recorder:
         self._bells.append(bell)
         reader.open()
         writing: asyncio.Future[None] | None = None
-        # Whether the last event that is recorded is still in its place.
+        # Whether the last recorded event is still at its position in the stream.
         is_checked = False
         try:
             while True:
@@ -202,7 +202,7 @@ class Recorder:
                         is_checked = await self._check(reader, stream)
                     kept = await reader.read(stream.sequence + 1, _BATCH) if is_checked else []
                 except (BusTimeoutError, NoListenerError) as error:
-                    # A server that was restarted may have another stream.
+                    # A restarted server may have another stream.
                     is_checked = False
                     _log.info("%s", error)
                     kept = []
@@ -210,7 +210,7 @@ class Recorder:
                         return
                 if kept:
                     batch = self._batch(stream, kept)
-                    # The next messages are asked for while these are written.
+                    # The next messages are requested while these are written.
                     if writing is not None:
                         await writing
                     writing = self._start(batch, kept)
@@ -224,12 +224,12 @@ class Recorder:
         finally:
             reader.close()
             if writing is not None:
-                # It is under way, and a thread cannot be stopped.
+                # The write is in progress, and a thread cannot be stopped.
                 with contextlib.suppress(Exception):
                     await writing
 
     def _batch(self, stream: RecordedStream, kept: Sequence[KeptMessage]) -> WriteBatch:
-        """Move a position, and write down what is missing before or within what came."""
+        """Advance the position over ``kept``, and record gaps before and within it."""
         batch = WriteBatch(stream.label, stream.sequence, kept[-1].sequence, kept[-1].received)
         expected = stream.sequence + 1
         for each in kept:
@@ -262,9 +262,9 @@ class Recorder:
         self.counts.events += len(kept)
 
     async def _check(self, reader: DirectReader, stream: RecordedStream) -> bool:
-        """Make sure that the stream is the one that the position is of.
+        """Check that the position belongs to this stream; start a new epoch if it does not.
 
-        A stream in memory begins again with its server, and one in files may lose its end.
+        A stream in memory starts empty when its server restarts, and one in files may lose its end.
         """
         if not stream.sequence:
             await reader.read(1, 1)
@@ -274,10 +274,10 @@ class Recorder:
             if kept[0].received == stream.mark:
                 return True
         elif kept:
-            # The position itself has fallen out at the stream's limits.
+            # The message at the position was removed by the stream's limits.
             return True
         elif not await reader.read(1, 1):
-            return False  # It is empty, so nothing says yet which one it is.
+            return False  # The stream is empty, so its identity is not known yet.
         await self._begin_again(stream)
         return True
 
@@ -295,7 +295,7 @@ class Recorder:
 
 
 def open_trading(writer: BatchWriter, scope: str) -> TradingRows:
-    """Return the account of a scope, as it was when the last batch was written."""
+    """Return the account of a scope as of the last batch written."""
 
     def find_order(order_id: str) -> tuple[str, str] | None:
         rows = writer.query(
@@ -331,7 +331,7 @@ def open_trading(writer: BatchWriter, scope: str) -> TradingRows:
 
 
 async def _first_of(bell: asyncio.Event, stop: asyncio.Event) -> None:
-    """Wait until one is set, or a second is over."""
+    """Wait until one of the events is set, or one second has passed."""
     waits = [asyncio.create_task(each.wait()) for each in (bell, stop)]
     try:
         await asyncio.wait(waits, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Records a live app: finds its server, connects as a reader, and says what it does."""
+"""Record a live app: find its server, connect as a reader, and report progress."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONNECT_SECONDS = 10.0
 
 
 def default_url(settings: Settings, app: str) -> str:
-    """Return where an app is recorded when nothing else is said."""
+    """Return the default database URL for recording an app."""
     return str(settings.data_directory / app / "record.db")
 
 
@@ -31,7 +31,7 @@ def open_database(url: str) -> Database:
     """Return a database whose tables are up to date.
 
     Raises:
-        RecorderError: It cannot be reached or written.
+        RecorderError: The database cannot be reached or written.
     """
     database = Database(url)
     database.migrate()
@@ -48,20 +48,20 @@ async def record_app(
     on_notice: Callable[[str], None] = lambda _text: None,
     on_ready: Callable[[str], None] = lambda _text: None,
 ) -> RecorderCounts:
-    """Record an app until it is asked to stop.
+    """Record an app until ``stop`` is set.
 
     Args:
-        app: Its name.
-        settings: Name its server; the embedded one of this machine when they name none.
-        database: Where to.
-        stop: Set when it is to stop.
-        once: Whether it stops when it has recorded all that the streams hold.
-        on_notice: Takes what a person must know.
-        on_ready: Told where it reads and writes.
+        app: Name of the app.
+        settings: Settings with its server; the embedded one of this machine when they name none.
+        database: Database to write to.
+        stop: Set to stop.
+        once: Whether to stop after recording all messages that the streams hold.
+        on_notice: Called with messages for the operator.
+        on_ready: Called with the locations that it reads from and writes to.
 
     Raises:
-        RecorderError: The database cannot be written, or another recorder has it.
-        BusError: The server cannot be reached, or forbids to read.
+        RecorderError: The database cannot be written, or another recorder holds it.
+        BusError: The server cannot be reached, or denies reading.
     """
     bus = await _connect(app, settings)
     try:
@@ -99,13 +99,13 @@ async def recorded_beside(
 ) -> AsyncIterator[None]:
     """Record an app that runs in this process, for as long as it runs.
 
-    A recorder that fails ends itself, and says so: trading goes on.
+    A recorder that fails stops with a notice, and trading continues.
 
     Args:
-        app: Its name.
-        settings: Name its server, if it is not the embedded one of this machine.
-        database: Where to.
-        on_notice: Takes what a person must know.
+        app: Name of the app.
+        settings: Settings with its server, if it is not the embedded one of this machine.
+        database: Database to write to.
+        on_notice: Called with messages for the operator.
     """
     stop = asyncio.Event()
 

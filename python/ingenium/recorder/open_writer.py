@@ -1,4 +1,4 @@
-"""Open the writer of a database, by its kind."""
+"""Open the writer for a kind of database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["open_writer"]
 
 
 def open_writer(database: Database, scope: str) -> BatchWriter:
-    """Return a writer that is open."""
+    """Return an open writer."""
     if database.is_sqlite:
         writer: BatchWriter = SqliteWriter(database, scope)
     else:

@@ -1,4 +1,4 @@
-"""What became of an order, from the bar that it goes back to, to the trade that it closed."""
+"""History of an order, from the bar that caused it to the trade that it closed."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def order_story(connection: Connection, order_id: str, where: str) -> RecordTabl
     """Return the steps of an order, in the order of their causes.
 
     Args:
-        connection: To the database.
+        connection: Connection to the database.
         order_id: Id of the order.
-        where: The database, for the error.
+        where: Location of the database, for the error text.
 
     Raises:
-        RecorderError: Nothing is known of it.
+        RecorderError: The order is unknown.
     """
     orders = _found(connection, _about(ORDERS, order_id))
     denials = _found(connection, _about(DENIALS, order_id))
@@ -82,11 +82,11 @@ def _found(connection: Connection, query: Select[Any]) -> list[Row[Any]]:
 
 
 def _causes(connection: Connection, order: Row[Any]) -> list[_Step]:
-    """Return the bar and the signals that an order goes back to.
+    """Return the bar and the signals that caused an order.
 
-    Signal and order say when a stream took the bar, to the microsecond. On a server with accounts
-    that is the strategies' own stream, which took it a moment before or after the one that is
-    recorded; so the bar is the one of the symbol that was taken nearest to that.
+    Signal and order state when a stream stored the bar, to the microsecond. On a server with
+    accounts that is the strategies' own stream, which stored the bar slightly before or after the
+    recorded stream did; so the bar of the symbol with the nearest time is returned.
     """
     scope = select(POSITION.c.scope).where(POSITION.c.stream == order.stream).scalar_subquery()
     streams = select(POSITION.c.stream).where(POSITION.c.scope == scope)

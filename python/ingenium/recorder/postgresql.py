@@ -1,4 +1,4 @@
-"""Writes batches into PostgreSQL, by ``COPY`` in its binary form."""
+"""Write batches to PostgreSQL by binary ``COPY``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ingenium.recorder.writer import DAY, BatchWriter, claim_row, money_columns,
 
 __all__ = ["COLUMN_TYPES", "PostgresqlWriter"]
 
-# Binary COPY converts nothing, so the types are said, and the rows have them.
+# Binary COPY converts nothing, so the types are declared, and the rows must have them.
 _PYTHON_TYPES = {"Text": "text", "BigInteger": "int8", "LargeBinary": "bytea"}
 _TABLES = {table.name: table for table in schema.METADATA.sorted_tables}
 COLUMN_TYPES = {
@@ -42,11 +42,11 @@ _T = TypeVar("_T")
 
 
 class PostgresqlWriter(BatchWriter):
-    """Writes into a PostgreSQL server, and comes back to one that was restarted.
+    """Writes to a PostgreSQL server, and reconnects to one that was restarted.
 
     Args:
-        database: Where to.
-        scope: The name of the app.
+        database: Database to write to.
+        scope: Name of the app.
     """
 
     def __init__(self, database: Database, scope: str) -> None:
@@ -68,7 +68,7 @@ class PostgresqlWriter(BatchWriter):
             assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the dialect's own
             connection.autocommit = True
             self._connection = connection
-            # The server gives it up with the connection, however that ends.
+            # The server releases the lock with the connection, however the connection ends.
             key = f"ingenium recorder {self._scope}"
             locked = connection.execute(
                 "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)
@@ -81,7 +81,7 @@ class PostgresqlWriter(BatchWriter):
             days.clear()
 
     def close(self) -> None:
-        """Let others in."""
+        """Release the scope for other recorders."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -93,7 +93,7 @@ class PostgresqlWriter(BatchWriter):
         return self._connection
 
     def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a query; waits for a server as `write` does."""
+        """Return the rows of a query; wait for the server as `write` does."""
         return self._persist(lambda _again: self._query(statement, values))
 
     def _query(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -101,7 +101,7 @@ class PostgresqlWriter(BatchWriter):
             return self._open.execute(statement.replace("?", "%s"), values).fetchall()
 
     def claim(self, stream: RecordedStream) -> None:
-        """Make the row of a position; see `BatchWriter.claim`."""
+        """Create or take over the row of a position; see `BatchWriter.claim`."""
         with failures(self._database, "be written"):
             self._open.execute(
                 "INSERT INTO position VALUES (%s, %s, %s, %s, %s, %s, %s, %s) "
@@ -113,8 +113,8 @@ class PostgresqlWriter(BatchWriter):
     def write(self, batch: WriteBatch) -> None:
         """Write a batch; see `BatchWriter.write`.
 
-        A server that goes away is waited for, half a minute long. Whether a commit that got no
-        answer has been made, the position says.
+        A server that goes away is awaited for half a minute. The position shows whether a commit
+        without an answer was made.
         """
 
         def write(again: bool) -> None:
@@ -125,10 +125,10 @@ class PostgresqlWriter(BatchWriter):
         self._persist(write)
 
     def _persist(self, work: Callable[[bool], _T]) -> _T:
-        """Do something, again after each loss of the connection.
+        """Call ``work``, again after each loss of the connection.
 
         Args:
-            work: Told whether it was begun before.
+            work: Called with whether this is a repeated attempt.
         """
         for attempt in range(_ATTEMPTS):
             try:
@@ -136,8 +136,8 @@ class PostgresqlWriter(BatchWriter):
                     self.open()
                 return work(attempt > 0)
             except RecorderError as error:
-                # What a server that is gone or starting does; the lock of a connection that the
-                # server still holds goes with it.
+                # The errors of a server that is gone or starting; a server that still holds the
+                # old connection's lock releases it with that connection.
                 is_lost = isinstance(
                     error.__cause__, psycopg.OperationalError | psycopg.InterfaceError
                 )
@@ -189,10 +189,10 @@ class PostgresqlWriter(BatchWriter):
                 copy.write_row(row)
 
     def make_partitions(self, batches: Sequence[WriteBatch]) -> None:
-        """Make the partitions of the days of some batches, where they are missing.
+        """Create the missing partitions for the days of some batches.
 
         Raises:
-            RecorderError: The database does not make them.
+            RecorderError: The database cannot create them.
         """
         for name, at in _RECEIVED.items():
             days = {row[at] // DAY for batch in batches for row in batch.rows.get(name, ())}
@@ -206,7 +206,7 @@ class PostgresqlWriter(BatchWriter):
                     sql.Literal(day * DAY),
                     sql.Literal((day + 1) * DAY),
                 )
-                # Another recorder may make it in this moment.
+                # Another recorder may create the same partition concurrently.
                 with failures(self._database, "make a partition"), suppress(DuplicateTable):
                     self._open.execute(statement)
                 self._days[name].add(day)

@@ -1,4 +1,4 @@
-"""Makes the typed tables again from the raw events."""
+"""Rebuild the typed tables from the raw events."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _DERIVED = {table.name: table for table in schema.DERIVED}
 
 
 def rebuild(database: Database, scope: str) -> int:
-    """Make the rows of a scope again, in one transaction.
+    """Rebuild the rows of a scope in one transaction.
 
     No recorder of the scope may run meanwhile.
 
     Args:
-        database: Which.
+        database: Database of the recording.
         scope: Name of an app, or id of a run.
 
     Returns:
-        How many events were read.
+        Number of events read.
 
     Raises:
-        RecorderError: The database cannot be read or written; it is as it was then.
+        RecorderError: The database cannot be read or written; it is then unchanged.
     """
     trading = TradingRows(scope, {}, {})
     typed = TypedRows(trading)

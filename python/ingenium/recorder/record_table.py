@@ -1,4 +1,4 @@
-"""What a query finds: rows with names, for a program, a data frame or a file."""
+"""Result of a query: rows with column names, for a program, a data frame or a file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["RecordTable", "time_text"]
 
 _SECOND = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A spreadsheet takes a text that begins so for a formula.
+# A spreadsheet treats text that begins with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def time_text(nanoseconds: int) -> str:
-    """Write nanoseconds since 1970 as RFC 3339, to the digits that say something."""
+    """Format nanoseconds since 1970 as RFC 3339, without trailing zeros in the fraction."""
     seconds, fraction = divmod(nanoseconds, _SECOND)
     text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
     digits = f"{fraction:09d}".rstrip("0")
@@ -28,14 +28,14 @@ def time_text(nanoseconds: int) -> str:
 
 
 class RecordTable:
-    """Rows of a recording.
+    """Rows of a query result.
 
     Attributes:
-        columns: Their names.
+        columns: Names of the columns.
         rows: Values in that order: `decimal.Decimal` for money, whole nanoseconds since 1970 for
             times, text and whole numbers for the rest.
-        times: Which columns are times.
-        next: Hand it to the same query as ``after`` for what follows; empty at the end.
+        times: Names of the columns that are times.
+        next: Pass it to the same query as ``after`` to get the next page; empty at the end.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class RecordTable:
         return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
 
     def texts(self) -> list[dict[str, Any]]:
-        """Return the rows as JSON has them: decimals as text, times as RFC 3339."""
+        """Return the rows as values for JSON: decimals as text, times as RFC 3339."""
         return [{name: self._plain(name, value) for name, value in row.items()} for row in self]
 
     def csv(self) -> str:
-        """Return the rows as CSV, with a line of names."""
+        """Return the rows as CSV with a header line."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(self.columns)
@@ -72,7 +72,7 @@ class RecordTable:
         return out.getvalue()
 
     def to_pandas(self) -> Any:
-        """Return a data frame of pandas; decimals stay exact, times are UTC.
+        """Return a pandas data frame; decimals stay exact, times are UTC.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -89,7 +89,7 @@ class RecordTable:
         return frame
 
     def to_polars(self) -> Any:
-        """Return a data frame of polars; decimals stay exact, times are UTC.
+        """Return a polars data frame; decimals stay exact, times are UTC.
 
         Raises:
             MissingDependencyError: polars is not installed.

@@ -1,4 +1,4 @@
-"""Reads a recording: transactions, positions, profit, and what became of an order."""
+"""Read a recording: fills, positions, profit and loss, and the history of an order."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ class Records:
         limit: int = 100,
         after: str = "",
     ) -> RecordTable:
-        """Return fills, the latest first.
+        """Return fills, latest first.
 
         Args:
-            app: Name of an app, or id of a run; all that the database holds when left out.
-            symbol: Of this instrument only.
-            since: Not before this time.
-            until: Before this time.
-            limit: How many at most.
-            after: `RecordTable.next` of the page before.
+            app: Name of an app, or id of a run; all in the database when left out.
+            symbol: Only fills of this instrument.
+            since: Only fills at or after this time.
+            until: Only fills before this time.
+            limit: Most fills to return.
+            after: `RecordTable.next` of the previous page.
 
         Raises:
-            ConfigError: ``after`` is not what an earlier page gave.
+            ConfigError: ``after`` does not come from an earlier page.
             RecorderError: The database cannot be read.
         """
         table = EXECUTIONS
@@ -120,11 +120,11 @@ class Records:
         return RecordTable([column.name for column in columns], rows, ("time",), more)
 
     def positions(self, app: str | None = None, *, at: datetime | None = None) -> RecordTable:
-        """Return what was held at a time, by symbol; what was flat then is left out.
+        """Return the open positions at a time, by symbol.
 
         Args:
             app: As for `transactions`.
-            at: After the fills of this time; now when left out.
+            at: Time of the positions, fills at that time included; now when left out.
 
         Raises:
             RecorderError: The database cannot be read.
@@ -173,13 +173,13 @@ class Records:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> RecordTable:
-        """Return the realized profit and loss of days or symbols.
+        """Return the realized profit and loss by day or symbol.
 
         Args:
             app: As for `transactions`.
-            by: ``"day"``, UTC, or ``"symbol"``.
-            since: Of fills not before this time.
-            until: Of fills before this time.
+            by: ``"day"`` (UTC) or ``"symbol"``.
+            since: Only fills at or after this time.
+            until: Only fills before this time.
 
         Raises:
             ConfigError: ``by`` is neither.
@@ -226,29 +226,29 @@ class Records:
         return RecordTable(("app", by, "fills", "realized_pnl", "commissions", "net_pnl"), rows)
 
     def order(self, order_id: str) -> RecordTable:
-        """Return the story of an order: its bar and signal, and all that was said about it.
+        """Return the history of an order: its bar, signals, requests, denials, reports and trade.
 
         Args:
-            order_id: Its id.
+            order_id: Id of the order.
 
         Raises:
-            RecorderError: The database cannot be read, or knows no such order.
+            RecorderError: The database cannot be read, or the order is unknown.
         """
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
             return order_story(connection, order_id, self._database.text)
 
     def runs(self) -> RecordTable:
-        """Return the runs that were recorded, the latest first."""
+        """Return the recorded runs, latest first."""
         query = select(RUNS).order_by(RUNS.c.started.desc(), RUNS.c.id)
         return RecordTable(RUNS.columns.keys(), self._rows(query), ("started", "ended"))
 
     def streams(self) -> RecordTable:
-        """Return how far each stream is recorded."""
+        """Return the recorded position of each stream."""
         query = select(POSITION).order_by(POSITION.c.stream)
         return RecordTable(POSITION.columns.keys(), self._rows(query), ("mark", "since"))
 
     def gaps(self) -> RecordTable:
-        """Return what is missing in the recording, and why."""
+        """Return the gaps in the recording, with their reasons."""
         query = select(GAPS).order_by(GAPS.c.stream, GAPS.c.first)
         return RecordTable(GAPS.columns.keys(), self._rows(query), ("time",))
 

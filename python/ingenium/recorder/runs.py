@@ -1,4 +1,4 @@
-"""Runs of apps, so that they can be listed and compared."""
+"""Record runs of apps, so that they can be listed and compared."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["begin_run", "end_run"]
 
 
 def begin_run(database: Database, app: str, kind: str, parameters: Mapping[str, str]) -> str:
-    """Write down that a run begins.
+    """Record the start of a run.
 
     Args:
-        database: Where to.
+        database: Database to write to.
         app: Name of the app.
         kind: ``"live"`` or ``"backtest"``.
-        parameters: What it runs with.
+        parameters: Parameters of the run.
 
     Returns:
-        Its id.
+        Id of the run.
 
     Raises:
         RecorderError: The database cannot be written.
@@ -49,7 +49,7 @@ def begin_run(database: Database, app: str, kind: str, parameters: Mapping[str, 
 def end_run(
     database: Database, run_id: str, *, digest: str = "", stats: Mapping[str, str] | None = None
 ) -> None:
-    """Write down that a run has ended, and what came out.
+    """Record the end of a run and its results.
 
     Raises:
         RecorderError: The database cannot be written.

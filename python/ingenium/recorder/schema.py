@@ -1,9 +1,9 @@
-"""The tables of a recording: events to the byte, and what can be made of them.
+"""The tables of a recording: the events byte for byte, and tables derived from them.
 
-A *scope* is what has one account: the name of a live app, or the id of a backtest. The name of a
+A *scope* has one account: it is the name of a live app, or the id of a backtest. The name of a
 stream begins with its scope, ``demo/INGENIUM``, so that a database can hold several.
 
-All but `EVENTS`, `POSITION`, `GAPS` and `RUNS` are made of the events alone, and can be made again.
+All but `EVENTS`, `POSITION`, `GAPS` and `RUNS` are derived from the events, and can be rebuilt.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 
 Row = tuple[Any, ...]
 Rows = dict[str, list[Row]]
-"""Rows by the name of their table, in the order of its columns; money as text."""
+"""Rows by table name, with values in the order of its columns; money as text."""
 
 METADATA = MetaData()
 _BY_DAY = "RANGE (received)"
@@ -57,11 +57,11 @@ EVENTS = Table(
     text("subject"),
     text("type"),
     text("id"),
-    # Id of the order that an event is about, or the time at which the stream took the bar that it
-    # goes back to; empty when it says neither.
+    # Id of the order that an event concerns, or the time at which the stream stored the bar that
+    # caused it; empty when the event states neither.
     text("cause"),
     moment("time"),
-    # A key of a partitioned table has the partition's column in it.
+    # The key of a partitioned table must contain the partition column.
     moment("received", is_key=True),
     blob("headers"),
     blob("body"),
@@ -105,7 +105,7 @@ ORDERS = Table(
     text("id"),
     # "new", "cancel" or "replace".
     text("request"),
-    # The order itself, also of a request to cancel or replace it.
+    # Id of the order itself, also for a request to cancel or replace it.
     text("order_id"),
     text("symbol"),
     moment("time"),
@@ -139,7 +139,7 @@ EXECUTIONS = Table(
     amount("commission"),
     amount("leaves_quantity"),
     text("reason"),
-    # 1 for a fill that is in the account, 0 for any other report.
+    # 1 for a fill booked to the account, 0 for any other report.
     number("booked"),
     text("source"),
     Index("executions_order_id", "order_id"),
@@ -172,7 +172,7 @@ TRADES = Table(
     "trades",
     METADATA,
     *_place(),
-    # Within the scope. The last row of a number counts: a trade grows with the fills of its exit.
+    # Unique within the scope. The last row of a number applies: a trade grows with its exit fills.
     number("number"),
     text("order_id"),
     text("symbol"),
@@ -192,7 +192,7 @@ POSITION_CHANGES = Table(
     METADATA,
     *_place(),
     text("symbol"),
-    # Never before that of the change before, so that the last row at or before a time is the state
+    # Never earlier than the previous change, so that the last row at or before a time is the state
     # at that time.
     moment("time"),
     amount("quantity"),
@@ -205,7 +205,7 @@ ACCOUNT_SNAPSHOTS = Table(
     METADATA,
     *_place(),
     moment("time"),
-    # What fills have added to the cash, after commissions; the cash at the start is not on the bus.
+    # Cash added by fills, after commissions; the starting cash is not on the bus.
     amount("cash_flow"),
     amount("realized_pnl"),
     amount("commissions"),
@@ -214,16 +214,16 @@ ACCOUNT_SNAPSHOTS = Table(
 BOOKS = Table(
     "books", METADATA, text("scope", is_key=True), text("name", is_key=True), blob("state")
 )
-"""Rows of the account that goes on with the next fill."""
+"""Saved state of the account, to which the next fill is booked."""
 POSITION = Table(
     "position",
     METADATA,
     text("stream", is_key=True),
     text("scope"),
-    # Of the stream on its server, and how often it was made anew.
+    # Name of the stream on its server, and its incarnation.
     text("name"),
     number("epoch"),
-    # The last event that is recorded, and when the stream took it.
+    # Sequence of the last recorded event, and when the stream stored it.
     number("sequence"),
     moment("mark"),
     text("holder"),
@@ -247,7 +247,7 @@ RUNS = Table(
     # "live" or "backtest".
     text("kind"),
     moment("started"),
-    # 0 while it runs.
+    # 0 while the run is active.
     moment("ended"),
     text("digest"),
     # As JSON.
@@ -256,7 +256,7 @@ RUNS = Table(
 )
 
 PARTITIONED = (EVENTS, BARS)
-"""By day in PostgreSQL."""
+"""Tables partitioned by day in PostgreSQL."""
 DERIVED = (
     BARS,
     SIGNALS,
@@ -269,6 +269,6 @@ DERIVED = (
     ACCOUNT_SNAPSHOTS,
     BOOKS,
 )
-"""Made of the events alone."""
+"""Tables derived from the events alone."""
 VIEWED = tuple(table for table in METADATA.sorted_tables if table is not BOOKS)
-"""Those that have a view with times as people write them."""
+"""Tables that have a view with readable times."""

@@ -1,4 +1,4 @@
-"""Writes batches into SQLite, by one ``INSERT`` for many tuples."""
+"""Write batches to SQLite, with one ``INSERT`` for many rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TABLES = {table.name: table for table in schema.METADATA.sorted_tables}
 
 
 class SqliteWriter(BatchWriter):
-    """Writes into a file."""
+    """Writes to a SQLite file."""
 
     def __init__(self, database: Database, scope: str) -> None:
         super().__init__(database, scope)
@@ -49,7 +49,7 @@ class SqliteWriter(BatchWriter):
         self._lock = found
 
     def close(self) -> None:
-        """Let others in."""
+        """Release the scope for other recorders."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -69,7 +69,7 @@ class SqliteWriter(BatchWriter):
             return self._open.execute(statement, values).fetchall()
 
     def claim(self, stream: RecordedStream) -> None:
-        """Make the row of a position; see `BatchWriter.claim`."""
+        """Create or take over the row of a position; see `BatchWriter.claim`."""
         with failures(self._database, "be written"):
             self._open.execute(
                 "INSERT INTO position VALUES (?, ?, ?, ?, ?, ?, ?, ?) "

@@ -1,4 +1,4 @@
-"""Books the fills that are recorded, and makes rows of what comes of them."""
+"""Book recorded fills, and make rows of the resulting positions, account and trades."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _REMEMBERED = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OrderFinder = Callable[[str], tuple[str, str] | None]
-"""Finds symbol and side of an order that was recorded long ago."""
+"""Finds symbol and side of an order recorded earlier."""
 FillFinder = Callable[[str, str], bool]
-"""Tells whether a fill, by its id and that of its order, is recorded already."""
+"""Returns whether a fill, by its id and that of its order, is already recorded."""
 
 
 class TradingRows:
-    """The account of one scope, as its executions make it.
+    """The account of one scope, computed from its executions.
 
     Args:
-        scope: Its name.
-        saved: The rows that `take_changes` has given before.
+        scope: Name of the scope.
+        saved: Rows returned by `take_changes` before.
         times: When each symbol's position last changed, in nanoseconds since 1970.
-        find_order: Used for executions that do not state what their order says.
-        has_fill: Used for a fill whose id is not one of the last that were booked.
+        find_order: Used for executions that do not state symbol or side.
+        has_fill: Used for a fill whose id is not among the last booked.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class TradingRows:
         self._booked = RecentIds(_REMEMBERED)
 
     def add_order(self, event: OrderEvent) -> None:
-        """Remember what an order trades, for executions that do not say it."""
+        """Store symbol and side of an order, for executions that do not state them."""
         if len(self._orders) >= _REMEMBERED:
             del self._orders[next(iter(self._orders))]
         self._orders[event.id] = event.symbol, event.side
@@ -68,9 +68,9 @@ class TradingRows:
         """Book an execution.
 
         Args:
-            rows: Get the change of the position, the account, and the trade that it closes.
-            stream: As the database names it.
-            sequence: The execution's place in it.
+            rows: Receives the change of the position, the account, and the trade that it closes.
+            stream: Name of the stream in the database.
+            sequence: Sequence of the execution in the stream.
             event: The execution.
             time: When it was executed, in nanoseconds since 1970.
 

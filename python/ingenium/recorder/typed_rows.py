@@ -1,4 +1,4 @@
-"""Makes rows of the typed tables from events."""
+"""Make rows of the typed tables from events."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def nanoseconds(time: datetime | None, otherwise: int) -> int:
     """Return a time as nanoseconds since 1970.
 
     Args:
-        time: Aware; ``None`` when not stated.
-        otherwise: Taken when it is not stated, or is outside of the years 1678 to 2261.
+        time: Aware time; ``None`` when not stated.
+        otherwise: Returned when the time is not stated, or outside of the years 1678 to 2261.
     """
     if time is None:
         return otherwise
@@ -56,7 +56,7 @@ def nanoseconds(time: datetime | None, otherwise: int) -> int:
 
 
 def _money(text: str | None) -> str | None:
-    """Return a decimal as it is written; ``None`` for what is none."""
+    """Return the text of a decimal unchanged; ``None`` if it is not one."""
     if not text:
         return None
     if len(text) < 40 and text.isascii() and text.replace(".", "", 1).isdigit():
@@ -67,14 +67,14 @@ def _money(text: str | None) -> str | None:
 
 
 def _text(text: str | None) -> str:
-    """Return a text that every database takes."""
+    """Return a text that every database accepts."""
     if not text:
         return ""
     return text.replace("\x00", "\ufffd") if "\x00" in text else text
 
 
 class TypedRows:
-    """Makes the rows of one scope, in the order in which its events come.
+    """Makes the rows of one scope, in the order of its events.
 
     Args:
         trading: Keeps the account of the scope.
@@ -95,20 +95,20 @@ class TypedRows:
         }
 
     def add(self, rows: Rows, stream: str, kept: KeptMessage, *, with_event: bool = True) -> None:
-        """Add what an event makes.
+        """Add the rows of an event.
 
-        An event that cannot be read is one of the raw events alone.
+        An event that cannot be decoded is added to the raw events only.
 
         Args:
-            rows: Are added to.
-            stream: As the database names it.
+            rows: Rows to add to.
+            stream: Name of the stream in the database.
             kept: The message.
-            with_event: Whether the raw event is added too.
+            with_event: Whether to add the raw event too.
         """
         headers = RawHeaders(kept.headers) if kept.headers else _NO_HEADERS
         message = Message(kept.subject, kept.payload, headers)
         kind = event_type_of(kept.subject)
-        # Most have none, and a header that is looked for in vain costs as much as the rest.
+        # Most messages have none, and a failed search for a header costs as much as the rest.
         cause = headers.get(CAUSE_TIME, "") if _CAUSE_TIME in kept.headers else ""
         time = kept.received
         event: Any = None

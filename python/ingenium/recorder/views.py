@@ -1,4 +1,4 @@
-"""Views with times as people write them, for those who look with SQL of their own."""
+"""Views with readable times, for users' own SQL queries."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def view_of(table: Table) -> str:
 
 
 def drop_views(connection: Connection) -> None:
-    """Drop the views, before tables change below them."""
+    """Drop the views before their tables change."""
     for table in VIEWED:
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {view_of(table)}")
 
 
 def create_views(connection: Connection) -> None:
-    """Make the views of the present tables."""
+    """Create the views of the current tables."""
     iso = _iso_sqlite if connection.dialect.name == "sqlite" else _iso_postgresql
     for table in VIEWED:
         columns = []
@@ -40,10 +40,10 @@ def _parts(column: str, remainder: str) -> tuple[str, str]:
     """Return the whole seconds of a time, and its nanoseconds.
 
     Args:
-        column: The column.
-        remainder: How the database writes one, with ``{0}`` and ``{1}`` for the two numbers.
+        column: Name of the column.
+        remainder: The database's remainder expression, with ``{0}`` and ``{1}`` for the operands.
     """
-    # Both databases round a division towards zero, and times before 1970 are negative.
+    # Both databases round division towards zero, and times before 1970 are negative.
     once = remainder.format(column, _SECOND)
     fraction = remainder.format(f"({once} + {_SECOND})", _SECOND)
     return f"(({column} - {fraction}) / {_SECOND})", fraction
@@ -55,7 +55,7 @@ def _iso_sqlite(column: str) -> str:
 
 
 def _iso_postgresql(column: str) -> str:
-    # The driver takes a percent sign for the place of a value.
+    # The driver treats a percent sign as a placeholder.
     second, fraction = _parts(column, "mod({0}, {1})")
     return (
         f"to_char(to_timestamp({second}) AT TIME ZONE 'UTC', "

@@ -1,8 +1,8 @@
-"""Writes batches: events, what is made of them, and the position, in one transaction.
+"""Write batches: events, rows derived from them, and the position, in one transaction.
 
-Rows go to the driver as they are: an ``INSERT`` for many tuples in SQLite, and ``COPY`` in its
-binary form in PostgreSQL. Nothing looks whether a row is there already. The position says so: it is
-moved in the same transaction, from what this writer has written before, or not at all.
+Rows go to the driver unchanged: one ``INSERT`` for many rows in SQLite, binary ``COPY`` in
+PostgreSQL. No query checks for existing rows. The position prevents duplicates: it is moved in the
+same transaction, from the value that this writer wrote before, or not at all.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ __all__ = [
 ]
 
 DAY = 86_400 * 1_000_000_000
-"""Nanoseconds."""
+"""In nanoseconds."""
 
 
 def this_process() -> str:
-    """Return who records: ``"trader-1, process 4711"``."""
+    """Return host and process id of this recorder: ``"trader-1, process 4711"``."""
     return f"{socket.gethostname() or 'this machine'}, process {os.getpid()}"
 
 
 class BatchWriter(ABC):
-    """Writes into a database for one scope; used by one thread.
+    """Writes to a database for one scope; used by one thread.
 
     Args:
-        database: Where to; its tables are up to date.
-        scope: The name of the app.
+        database: Database to write to; its tables are up to date.
+        scope: Name of the app.
     """
 
     def __init__(self, database: Database, scope: str) -> None:
@@ -55,23 +55,24 @@ class BatchWriter(ABC):
 
     @abstractmethod
     def open(self) -> None:
-        """Connect, and keep every other recorder of the scope out.
+        """Connect, and lock out every other recorder of the scope.
 
         Raises:
-            RecorderError: Another one is at work; the text says which. Or there is no database.
+            RecorderError: Another recorder is active, which the text names; or the database
+                cannot be opened.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Let others in. Closing twice does no harm."""
+        """Release the scope for other recorders. Closing twice has no effect."""
 
     @abstractmethod
     def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a query; ``?`` stands for a value."""
+        """Return the rows of a query; ``?`` is the placeholder of a value."""
 
     @abstractmethod
     def claim(self, stream: RecordedStream) -> None:
-        """Make the row of a stream's position, or put this process into it as its holder."""
+        """Create the row of a stream's position, or set this process as its holder."""
 
     @abstractmethod
     def write(self, batch: WriteBatch) -> None:
@@ -82,7 +83,7 @@ class BatchWriter(ABC):
         """
 
     def positions(self) -> list[RecordedStream]:
-        """Return how far each stream of the scope is recorded, in its latest epoch."""
+        """Return the recorded position of each stream of the scope, in its latest epoch."""
         found = self.query(
             "SELECT name, epoch, sequence, mark FROM position WHERE scope = ? ORDER BY epoch",
             (self._scope,),
@@ -114,7 +115,7 @@ class BatchWriter(ABC):
 
 
 def claim_row(stream: RecordedStream) -> Row:
-    """Return the row of a stream's position that this process holds from now on."""
+    """Return the row of a stream's position with this process as holder."""
     return (
         stream.label,
         stream.scope,
@@ -128,12 +129,12 @@ def claim_row(stream: RecordedStream) -> Row:
 
 
 def money_columns(table: Table) -> list[int]:
-    """Return the places of the columns that hold money."""
+    """Return the indexes of the money columns."""
     return [at for at, column in enumerate(table.columns) if isinstance(column.type, Money)]
 
 
 def with_decimals(rows: Sequence[Row], places: Sequence[int]) -> list[list[Any]]:
-    """Return rows with numbers in place of texts."""
+    """Return rows with money as decimals instead of text."""
     found = [list(row) for row in rows]
     for row in found:
         for at in places:

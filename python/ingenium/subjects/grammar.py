@@ -1,7 +1,7 @@
 """Validation of NATS subjects, and matching of wildcards.
 
-`ingenium.subjects.names` knows which subjects the events have; this module knows what any subject
-may look like, so that both buses refuse the same ones before anything is sent.
+`ingenium.subjects.names` defines the subjects of events; this module defines which subjects are
+valid at all, so that both buses refuse the same ones before anything is sent.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ingenium.errors import SubjectError
 __all__ = ["MAX_SUBJECT_BYTES", "check_pattern", "check_queue_group", "check_subject", "matches"]
 
 MAX_SUBJECT_BYTES = 1024
-"""Longer subjects are refused. A server takes a line of 4,096 bytes by default and ends the
-connection over a longer one."""
+"""Longer subjects are refused. By default a server accepts lines of 4,096 bytes and closes the
+connection on a longer one."""
 
-# Whitespace would end the subject in the protocol's line, and other control characters have no
-# business in one; a foreign server would take them.
+# Whitespace would end the subject in the protocol's line. Other control characters never belong in
+# a subject, but a foreign server would accept them.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -50,8 +50,8 @@ def check_subject(subject: str) -> None:
     """Refuse a subject that is invalid for publishing.
 
     Raises:
-        SubjectError: It is empty or too long, or holds whitespace, control characters, an empty
-            part or a wildcard.
+        SubjectError: The subject is empty or too long, or contains whitespace, control characters,
+            an empty token or a wildcard.
     """
     parts = _check(subject, "subject")
     if "*" in parts or ">" in parts:
@@ -64,7 +64,8 @@ def check_pattern(pattern: str) -> None:
     """Refuse a subject or wildcard that is invalid for subscribing.
 
     Raises:
-        SubjectError: It is no subject, or a ``*`` or ``>`` stands where it means nothing.
+        SubjectError: The pattern is not a subject, a ``*`` or ``>`` is not a whole token, or ``>``
+            is not the last one.
     """
     parts = _check(pattern, "subject")
     if ">" in parts[:-1]:
@@ -77,7 +78,7 @@ def check_pattern(pattern: str) -> None:
 
 
 def check_queue_group(queue_group: str) -> None:
-    """Refuse a name of a queue group that cannot be sent; the empty one means none.
+    """Refuse an invalid queue group name; the empty name means no group.
 
     Raises:
         SubjectError: See `check_subject`.

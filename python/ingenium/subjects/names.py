@@ -1,9 +1,9 @@
-"""Build, parse and check subjects and stream names; no other module contains them.
+"""Build, parse and check the subjects of the bus; no other module contains them.
 
 Market data goes to ``ingenium.ingestor.data.<symbol>``, the symbol in lower case as the Go clients
 write it; signals, orders, executions, requests to cancel or replace an order, denials, and the
-state of trading have one subject each. A space is written as ``%20``, since no subject can hold
-it. No input can reach another subject: a symbol that could is refused before anything is sent.
+state of trading have one subject each. A space is written as ``%20``, since no subject can contain
+one. No input can reach another subject: a symbol that could is refused before anything is sent.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ __all__ = [
 
 ALL_EVENTS = "ingenium.>"
 ROOTS = frozenset({"ingenium", "_ingenium"})
-"""First parts of all subjects of the bus: of events, and of what runs an app."""
+"""First tokens of all subjects of the bus: those of events, and those used to run an app."""
 DATA = "ingenium.ingestor.data"
 SIGNAL = "ingenium.strategy.signal"
 ORDER = "ingenium.portfolio.order"
@@ -76,12 +76,12 @@ DENIAL = "ingenium.risk.denial"
 CONTROL = "ingenium.control"
 """Prefix of control subjects."""
 TRADING = "ingenium.control.trading"
-"""State of trading; the last message counts."""
+"""State of trading; the last message applies."""
 
 MAX_SYMBOL_LENGTH = 64
-"""Characters; longer ones are refused, far below what a server takes for a subject."""
+"""In characters; longer symbols are refused, far below a server's limit for subjects."""
 
-# Written in a subject as % and the letter's number: a space, and a % that would be read as such.
+# Percent-encoded in a subject: a space, and a % that would be read as an escape.
 _ESCAPED = re.compile(r" |%(?=[0-9a-f]{2})", re.ASCII)
 
 _FIXED: dict[type[Event], str] = {
@@ -100,10 +100,10 @@ _CACHE_LIMIT = 65_536
 
 
 def _go_lower(text: str) -> str:
-    """Lower-case ``text`` letter by letter, as Go's ``strings.ToLower`` does.
+    """Lower-case ``text`` character by character, as Go's ``strings.ToLower`` does.
 
-    Python's own ``lower`` writes two letters for "İ" and looks at the neighbours of "Σ", so it
-    would name another subject than the Go clients do.
+    Python's own ``lower`` writes two characters for "İ" and depends on the neighbors of "Σ", so
+    the subject would differ from that of the Go clients.
     """
     if text.isascii():
         return text.lower()
@@ -117,7 +117,7 @@ def _refuse(what: str, name: str, problem: str) -> SubjectError:
 
 
 def _check(what: str, name: str, spaces: str) -> None:
-    """Refuse what cannot be a part of a subject, but for the letters of ``spaces``."""
+    """Refuse a name that cannot be a token of a subject; characters in ``spaces`` are allowed."""
     if name.__class__ is not str and not isinstance(name, str):
         raise SubjectError(f"{what} {name!r} is no string: pass one like 'AAPL'")
     if not name:
@@ -151,9 +151,9 @@ def check_symbol(symbol: str) -> None:
 
 
 def _part_of(symbol: str) -> str:
-    """Return a symbol as it stands in a subject; two symbols that differ in more than case differ.
+    """Return a symbol as written in a subject; symbols that differ in more than case stay distinct.
 
-    ``%`` and two hexadecimal digits are read back as the letter with that number.
+    ``%`` and two hexadecimal digits are read back as the character with that code.
     """
     return _ESCAPED.sub(lambda match: f"%{ord(match[0]):02x}", _go_lower(symbol))
 
@@ -182,7 +182,7 @@ def data_subject(symbol: str | None = None) -> str:
 
 
 def share_subject(symbol: str, other: str) -> bool:
-    """Whether the market data of two symbols travels on one subject: they differ in case only."""
+    """Return whether two symbols share a market data subject: they differ at most in case."""
     return symbol == other or _go_lower(symbol) == _go_lower(other)
 
 
@@ -209,7 +209,7 @@ def report_subject(app: str) -> str:
 
 
 def own_report_subject(app: str, component: str) -> str:
-    """Return the subject on which one component of ``app`` reports, and no other may.
+    """Return the subject on which only one component of ``app`` may report.
 
     Raises:
         SubjectError: A name cannot be part of a subject.
@@ -228,7 +228,7 @@ def role_report_subject(app: str, role: str) -> str:
 
 
 def grant_subject(app: str) -> str:
-    """Return the subject on which the conductor of a replay tells components to go on.
+    """Return the subject on which the conductor of a replay tells components to proceed.
 
     Raises:
         SubjectError: The name cannot be part of a subject.
@@ -280,7 +280,7 @@ def ask_subject(app: str, component: str = "") -> str:
 
 
 def is_ask(subject: str) -> bool:
-    """Whether a subject is one of `ask_subject`: a question that is lost is asked again."""
+    """Return whether a subject is one of `ask_subject`; a lost request is repeated."""
     parts = subject.split(".")
     return len(parts) in (3, 4) and parts[0] == "_ingenium" and parts[2] == "ask"
 
@@ -305,7 +305,7 @@ def space_subject(role: str) -> str:
 
 
 def subject_of(event: Event) -> str:
-    """Return the subject that ``event`` belongs on.
+    """Return the subject on which ``event`` is published.
 
     Raises:
         SubjectError: Its symbol cannot be part of a subject.
@@ -320,11 +320,11 @@ def subject_of(event: Event) -> str:
             f"{type(event).__name__} has no subject: pass one of DataEvent, SignalEvent, "
             "OrderEvent, CancelEvent, ReplaceEvent, ExecutionEvent, DenialEvent, ControlEvent"
         )
-    # The original Go executor sends executions without a symbol; the order id names it. What an
-    # operator says is about no symbol.
+    # The original Go executor sends executions without a symbol; the order id identifies it.
+    # Control events of an operator concern no symbol.
     symbol = getattr(event, "symbol", "")
     if symbol or fixed not in _WITHOUT_SYMBOL:
-        data_subject(symbol)  # checks it, and remembers that
+        data_subject(symbol)  # checks the symbol, and caches the result
     return fixed
 
 

@@ -1,4 +1,4 @@
-"""Names of the streams and buckets on a server, and the subjects of sweeps; their only home."""
+"""Names of the streams and buckets on a server, and the subjects of sweeps; defined only here."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ DATA_STREAM_NAME = "INGENIUM_DATA"
 STATUS_STREAM_NAME = "INGENIUM_STATUS"
 """Stream of the last status of each component."""
 SWEEP_JOBS_NAME = "INGENIUM_SWEEP_JOBS"
-"""Stream of backtests that workers are to run."""
+"""Stream of backtests for workers to run."""
 SWEEP_RESULTS_NAME = "INGENIUM_SWEEP_RESULTS"
-"""Stream of what workers have run."""
+"""Stream of the workers' results."""
 LEASE_BUCKET = "ingenium_lease"
 """Bucket of leases."""
 SWEEP_JOB = "_ingenium.sweep.job"
-"""Subject of a backtest to run, with a dot and the name of its sweep behind it."""
+"""Subject prefix of a backtest to run; a dot and the name of its sweep follow."""
 SWEEP_RESULT = "_ingenium.sweep.result"
-"""Subject of a result, likewise."""
+"""Subject prefix of a result; a dot and the name of its sweep follow."""

@@ -10,7 +10,7 @@ from ingenium.errors import ConfigError
 __all__ = ["DOCUMENTED", "SubjectSpace"]
 
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}", re.ASCII)
-# The server's own subjects, and those of answers, are the same in every space.
+# The server's own subjects, and inboxes for replies, are the same in every space.
 _OUTSIDE = ("$", "_INBOX", "_R_")
 _TAKEN = frozenset({"ingenium", "_ingenium"})
 
@@ -22,14 +22,14 @@ class SubjectSpace:
     The empty prefix is the space of the documented subjects, ``ingenium.>``, in which the original
     Go library lives. With the prefix ``paper``, ``ingenium.strategy.signal`` is
     ``paper.ingenium.strategy.signal`` on the server, stream ``INGENIUM`` is ``INGENIUM-paper``,
-    and the same holds for every subject that a component uses, its own events included. Only a
-    connection knows of it: everything above reads and writes the documented subjects.
+    and the same holds for every subject that a component uses, including those of custom events.
+    Only the connection applies the prefix: all code above it uses the documented subjects.
 
     Attributes:
         prefix: One token of lower-case letters, digits, ``-`` and ``_``; empty for none.
 
     Raises:
-        ConfigError: The prefix does not fit.
+        ConfigError: The prefix is not such a token.
     """
 
     prefix: str = ""
@@ -46,13 +46,13 @@ class SubjectSpace:
         return f"{self.prefix}.ingenium.>" if self.prefix else "ingenium.>"
 
     def to_server(self, subject: str) -> str:
-        """Return a subject, or a pattern, as the server has it."""
+        """Return the server's form of a subject or pattern."""
         if not self.prefix or subject.startswith(_OUTSIDE):
             return subject
         return f"{self.prefix}.{subject}"
 
     def from_server(self, subject: str) -> str:
-        """Return a subject of the server as components know it."""
+        """Return the documented form of a subject on the server."""
         return subject.removeprefix(f"{self.prefix}.") if self.prefix else subject
 
     def stream(self, name: str) -> str:

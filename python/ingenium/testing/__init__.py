@@ -1,6 +1,6 @@
-"""For tests: run one component, builders, waiting, and the suite that every bus passes.
+"""Test helpers: run one component, build events, wait for conditions, test a bus.
 
-`MemoryBus` is the fake to test with: it keeps the contract that `NatsBus` keeps.
+`MemoryBus` is the fake to test with: it satisfies the same contract as `NatsBus`.
 """
 
 from ingenium.bus.memory import MemoryBus

@@ -1,7 +1,7 @@
-"""The suite that every bus passes.
+"""Contract tests that every bus must pass.
 
-Derive a class from `BusContract` with the guarantees of your bus, give it a fixture named ``bus``
-that opens a fresh one, and let pytest collect it, with pytest-asyncio in its automatic mode::
+Derive a class from `BusContract` with the guarantees of your bus and a fixture named ``bus`` that
+opens a fresh one. pytest collects the class, with pytest-asyncio in its automatic mode::
 
     class TestMyBus(BusContract, guarantees=MyBus.guarantees):
         @pytest.fixture
@@ -59,7 +59,7 @@ _Test = TypeVar("_Test", bound=Callable[..., object])
 
 
 def _tests(guarantee: BusGuarantee) -> Callable[[_Test], _Test]:
-    """Mark a test of a guarantee that not every bus gives."""
+    """Mark a test of an optional guarantee."""
 
     def mark(test: _Test) -> _Test:
         test.__dict__["guarantee"] = guarantee
@@ -69,16 +69,16 @@ def _tests(guarantee: BusGuarantee) -> Callable[[_Test], _Test]:
 
 
 class BusContract:
-    """What `Bus` promises, as tests; see this module's text for how to use it.
+    """Tests of the promises of `Bus`; the module docstring shows how to use them.
 
     Attributes:
-        guarantees: What the bus declares; the keyword ``guarantees`` of a derived class.
+        guarantees: Guarantees that the bus declares; the class keyword of the same name.
     """
 
     guarantees: ClassVar[frozenset[BusGuarantee]] = frozenset(BusGuarantee)
 
     def __init_subclass__(cls, *, guarantees: Collection[BusGuarantee] | None = None) -> None:
-        """Leave out the tests of what the bus does not guarantee."""
+        """Leave out the tests of guarantees that the bus does not declare."""
         super().__init_subclass__()
         if guarantees is None:
             return
@@ -89,11 +89,11 @@ class BusContract:
                 setattr(cls, name, None)
 
     async def test_bus_declares_the_guarantees_that_are_tested(self, bus: Bus) -> None:
-        """What the class says and what the suite was given are the same."""
+        """The bus class and the suite declare the same guarantees."""
         assert bus.guarantees == self.guarantees
 
     async def test_message_arrives_as_it_was_published(self, bus: Bus) -> None:
-        """Subject, payload and headers come through, any bytes among them."""
+        """Subject, payload and headers arrive unchanged, and a payload may hold any bytes."""
         got = Collector[Message]()
         await bus.subscribe("a.b", got)
         payload = bytes(range(256)) + b"\r\nPUB x 1\r\n"
@@ -105,7 +105,7 @@ class BusContract:
         assert message.reply == ""
 
     async def test_message_without_headers_or_payload_arrives(self, bus: Bus) -> None:
-        """Headers are optional for the reader, and a payload may be empty."""
+        """Headers are optional, and a payload may be empty."""
         got = Collector[Message]()
         await bus.subscribe("a.b", got)
         await bus.publish("a.b", b"")
@@ -124,7 +124,7 @@ class BusContract:
         assert [int(message.payload) for message in messages] == list(range(5000))
 
     async def test_wildcards_cover_what_they_should(self, bus: Bus) -> None:
-        """A star stands for one part, > for one or more."""
+        """A star matches one token, > one or more."""
         one, rest, exact = Collector[Message](), Collector[Message](), Collector[Message]()
         await bus.subscribe("w.*.c", one)
         await bus.subscribe("w.>", rest)
@@ -140,7 +140,7 @@ class BusContract:
         assert [message.subject for message in exact.items] == ["w.b"]
 
     async def test_every_subscription_gets_each_message(self, bus: Bus) -> None:
-        """Two subscriptions to one subject both get it."""
+        """Two subscriptions to one subject both get the message."""
         first, second = Collector[Message](), Collector[Message]()
         await bus.subscribe("a.b", first)
         await bus.subscribe("a.b", second)
@@ -150,7 +150,7 @@ class BusContract:
 
     @_tests(BusGuarantee.QUEUE_GROUPS)
     async def test_queue_group_gets_each_message_once(self, bus: Bus) -> None:
-        """Of a group one member gets a message; those outside get it as well."""
+        """One member of a group gets each message; subscriptions outside of it do too."""
         first, second, outside = Collector[Message](), Collector[Message](), Collector[Message]()
         await bus.subscribe("a.b", first, queue_group="workers")
         await bus.subscribe("a.b", second, queue_group="workers")
@@ -186,7 +186,7 @@ class BusContract:
         assert sorted(handled) == list(range(50))
 
     async def test_handler_may_publish_to_its_own_subject(self, bus: Bus) -> None:
-        """A handler can send what it hears; nothing waits for itself."""
+        """A handler may publish to its own subject without a deadlock."""
         seen: list[int] = []
 
         async def handler(message: Message) -> None:
@@ -200,7 +200,7 @@ class BusContract:
         await wait_until(lambda: len(seen) == 301)
 
     async def test_handler_that_raises_becomes_an_incident(self, bus: Bus) -> None:
-        """The subscription goes on, and the incident names the error."""
+        """The subscription continues, and the incident names the error."""
         log = IncidentLog()
         handled: list[bytes] = []
         bus.on_incident(log)
@@ -221,7 +221,7 @@ class BusContract:
 
     @_tests(BusGuarantee.DEAD_LETTERS)
     async def test_message_of_a_handler_that_raises_becomes_a_dead_letter(self, bus: Bus) -> None:
-        """The payload is not lost, and the letter names the error."""
+        """The payload is not lost, and the dead letter names the error."""
         letters = Collector[Message]()
 
         def handler(message: Message) -> None:
@@ -239,7 +239,7 @@ class BusContract:
 
     @_tests(BusGuarantee.DEAD_LETTERS)
     async def test_dead_letter_of_a_binary_payload_keeps_its_bytes_and_form(self, bus: Bus) -> None:
-        """What was refused can be looked at, and sent again as it was."""
+        """A refused payload can be inspected, and sent again unchanged."""
         letters = Collector[Message]()
 
         def handler(message: Message) -> None:
@@ -255,7 +255,7 @@ class BusContract:
         assert (letter.data, letter.content_type) == (payload, "application/protobuf")
 
     async def test_handler_that_waits_for_a_canceled_task_goes_on(self, bus: Bus) -> None:
-        """A CancelledError of something else is an error of the handler, not its end."""
+        """A CancelledError of another task is a handler error and does not end the subscription."""
         log, handled = IncidentLog(), Collector[Message]()
         bus.on_incident(log)
 
@@ -274,7 +274,7 @@ class BusContract:
         assert len(log.of(IncidentKind.HANDLER_ERROR)) == 1
 
     async def test_incident_callback_that_raises_harms_nobody(self, bus: Bus) -> None:
-        """The other callbacks and the subscription go on."""
+        """The other callbacks and the subscription continue."""
         log, got = IncidentLog(), Collector[Message]()
 
         def broken(incident: object) -> None:
@@ -293,7 +293,7 @@ class BusContract:
         await log.wait_for(IncidentKind.HANDLER_ERROR, 2)
 
     async def test_what_a_plain_handler_returns_does_not_matter(self, bus: Bus) -> None:
-        """A lambda that gives a number is a handler too."""
+        """A lambda that returns a number is a valid handler."""
         log, got = IncidentLog(), Collector[Message]()
         bus.on_incident(log)
 
@@ -307,7 +307,7 @@ class BusContract:
         assert log.items == []
 
     async def test_publish_to_a_bad_subject_is_refused(self, bus: Bus) -> None:
-        """Wildcards, whitespace and empty parts never leave the program."""
+        """Wildcards, whitespace and empty tokens are refused before anything is sent."""
         got = Collector[Message]()
         await bus.subscribe(">", got)
         for subject in [*_BAD_SUBJECTS, "a.*", "a.>"]:
@@ -316,7 +316,7 @@ class BusContract:
         assert [message.payload for message in await got.wait(1)] == [b"end"]
 
     async def test_subscribe_to_a_bad_subject_is_refused(self, bus: Bus) -> None:
-        """So are wildcards that would mean nothing."""
+        """Misplaced wildcards are refused too."""
         got = Collector[Message]()
         for subject in [*_BAD_SUBJECTS, "a.>.b", "a.b*", ">a"]:
             _raises(SubjectError, await _error_of(bus.subscribe(subject, got)))
@@ -328,13 +328,13 @@ class BusContract:
         _raises(SubjectError, await _error_of(subscription))
 
     async def test_header_that_could_end_the_block_is_refused(self, bus: Bus) -> None:
-        """No value brings a line break, and a name is a token."""
+        """A header value contains no line break, and a header name is a token."""
         for headers in ({"A": "1\r\nB: 2"}, {"A": "1\n"}, {"A B": "1"}, {"A:": "1"}, {"": "1"}):
             _raises(BusError, await _error_of(bus.publish("a.b", b"", headers)))
 
     @_tests(BusGuarantee.SIZE_LIMIT)
     async def test_largest_message_passes_and_one_more_byte_is_refused(self, bus: Bus) -> None:
-        """The limit counts headers, and after a refusal the bus works as before."""
+        """The limit includes headers, and after a refusal the bus works as before."""
         got = Collector[Message]()
         await bus.subscribe("a.b", got)
         headers = {"Nats-Msg-Id": "x"}
@@ -350,7 +350,7 @@ class BusContract:
         assert [len(message.payload) for message in messages] == [fits, 3]
 
     async def test_stopped_subscription_has_handled_what_arrived(self, bus: Bus) -> None:
-        """After stop nothing more comes, and a second stop does no harm."""
+        """No message is handled after stop, and a second stop has no effect."""
         handled: list[bytes] = []
 
         async def handler(message: Message) -> None:
@@ -370,7 +370,7 @@ class BusContract:
         assert len(handled) == 100
 
     async def test_handler_may_stop_its_own_subscription(self, bus: Bus) -> None:
-        """Nothing waits for itself, and the rest that arrived is handled."""
+        """Stop does not deadlock, and the messages that had arrived are handled."""
         got = Collector[Message]()
 
         async def handler(message: Message) -> None:
@@ -389,7 +389,7 @@ class BusContract:
         assert [message.payload for message in got.items] == [b"0"]
 
     async def test_drain_handles_what_has_arrived_and_closes(self, bus: Bus) -> None:
-        """What handlers publish while draining goes out; afterwards the bus is closed."""
+        """Messages that handlers publish during a drain are sent; afterwards the bus is closed."""
         handled: list[bytes] = []
 
         async def handler(message: Message) -> None:
@@ -407,7 +407,7 @@ class BusContract:
         await bus.drain()
 
     async def test_drain_from_a_handler_does_not_wait_for_itself(self, bus: Bus) -> None:
-        """A component may end the program."""
+        """A handler may drain the bus without a deadlock."""
         done = asyncio.Event()
 
         async def handler(message: Message) -> None:
@@ -419,7 +419,7 @@ class BusContract:
         await asyncio.wait_for(done.wait(), 3.0)
 
     async def test_closed_bus_refuses_everything(self, bus: Bus) -> None:
-        """Closing twice does no harm."""
+        """Closing twice has no effect."""
         await bus.subscribe("a.b", Collector[Message]())
         await bus.close()
         await bus.close()
@@ -433,7 +433,7 @@ class BusContract:
         await bus.drain()
 
     async def test_publisher_that_never_waits_lets_handlers_run(self, bus: Bus) -> None:
-        """A loop of publishing alone must not keep the rest of the program from its turn."""
+        """A loop that only publishes must not starve the other tasks."""
         got = Collector[Message]()
         await bus.subscribe("a.b", got)
         payload = b"x" * 1000

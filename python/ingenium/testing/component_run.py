@@ -1,4 +1,4 @@
-"""Runs one component in a test: on bars and events, without an app, a bus or a clock."""
+"""Run one component in a test on bars and events, without an app, a bus or a real clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ingenium.trading.bar import Bar
 __all__ = ["run"]
 
 _FIRST = datetime(2024, 1, 3, tzinfo=UTC)
-"""The time of what states none, before anything has."""
+"""Time of items without one, until the first item that states a time."""
 
 
 def run(
@@ -42,26 +42,26 @@ def run(
 ) -> list[Event]:
     """Run a component on bars and events, and return what it sent.
 
-    They are handled one after another in the order given, each at the time that it states: a bar
-    at its end. The clock never goes back: an earlier item is handled at the time reached so far.
+    Items are handled one by one in the order given, each at its own time: a bar at its end. The
+    clock never goes back: an earlier item is handled at the latest time reached so far.
     ``on_start`` is called before the first item and ``on_stop`` after the last one; handlers may
-    be coroutines. Market data of symbols that a strategy has not asked for is skipped.
+    be coroutines. Market data of symbols to which a strategy does not subscribe is skipped.
 
-    Ids and times are those of a backtest, so the same items give equal events in each run.
+    Ids and times are made as in a backtest, so the same items give equal events in each run.
 
     Args:
-        component: Any component. An ingestor is run without items: what it reads, or sends until
-            ``ingest`` returns, is returned.
-        events_or_bars: What it handles.
-        source: Name of the ingestor that the ids of bars and market data without one are made of.
-        risk: Limits to hold orders against, as in live running; none when left out.
-        stop: Whether this is the end. With ``False``, another call resumes where this one ended.
-        timeout_seconds: How long it may take in all.
+        component: Any component. An ingestor is run without items: the result is its history, or
+            the events that it sends until ``ingest`` returns.
+        events_or_bars: Items to handle.
+        source: Name of the ingestor, for the ids of bars and market data that have none.
+        risk: Limits to check orders against, as in live running; none when left out.
+        stop: Whether to stop at the end. With ``False``, the next call resumes from there.
+        timeout_seconds: Limit for the whole run.
 
     Raises:
-        ConfigError: What was passed is not a component, or not bars and events.
-        ComponentError: A handler raised; the component does not handle such an event, has been
-            stopped already, or took too long.
+        ConfigError: An argument is not a component, or an item is neither a bar nor an event.
+        ComponentError: A handler raised; the component does not handle such an event, was already
+            stopped, or took too long.
         DataFileError: An ingestor cannot read its history.
     """
     _check(component)
@@ -73,7 +73,7 @@ def run(
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
-    # Within a test that is a coroutine.
+    # The calling test is a coroutine.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
 
@@ -159,7 +159,7 @@ class _Run:
             handle_of(self._holder).knows_instants = True
 
     async def all(self, items: Iterable[Event | Bar], *, stop: bool) -> list[Event]:
-        """Handle all items, and return what was sent."""
+        """Handle all items, and return the events that were sent."""
         has_started = self._handle.outbox is not None
         time = self._handle.time if has_started else None
         for place, item in enumerate(items):
@@ -168,7 +168,7 @@ class _Run:
             if time is None:
                 self._sent += await self._dispatcher.start(now)
             elif now > time or not isinstance(event, DataEvent):
-                # All data of an instant is here.
+                # All data of this instant has arrived.
                 await self._end_instant()
             time = now if time is None else max(now, time)
             symbols = self._symbols
@@ -189,7 +189,7 @@ class _Run:
 
     def _event_of(self, item: Event | Bar, place: int) -> Event:
         if isinstance(item, Bar):
-            # A copy, so that what was passed stays as it is.
+            # A copy, so that the caller's event stays unchanged.
             event: Event = replace(item, name=item.name or self._names.name_bar).event
         elif isinstance(item, Event):
             event = item

@@ -1,4 +1,4 @@
-"""Builders of events for tests: complete and valid unless said otherwise."""
+"""Builders of events for tests, complete and valid by default."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def signal_event(symbol: str = "AAPL", signal: str = Signal.LONG, **fields: Any)
 
     Args:
         symbol: Its symbol.
-        signal: The opinion.
+        signal: Long, short or flat.
         fields: Any fields of `SignalEvent`.
     """
     return SignalEvent(symbol=symbol, signal=signal, **({"timestamp": _TIME} | fields))
@@ -57,7 +57,7 @@ def order_event(symbol: str = "AAPL", quantity: str = "10", **fields: Any) -> Or
 
     Args:
         symbol: Its symbol.
-        quantity: How much.
+        quantity: In shares or units.
         fields: Any fields of `OrderEvent`.
     """
     values: dict[str, Any] = {
@@ -72,7 +72,7 @@ def order_event(symbol: str = "AAPL", quantity: str = "10", **fields: Any) -> Or
 def execution_event(
     order_id: str = "order_000000000000000000000000000", **fields: Any
 ) -> ExecutionEvent:
-    """Make the report that an order of 10 AAPL was filled at 184.25.
+    """Make the execution report of an order of 10 AAPL filled at 184.25.
 
     Args:
         order_id: The order's id.

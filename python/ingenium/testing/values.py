@@ -1,4 +1,4 @@
-"""Builders of what a component handles in a test: a bar, an order, a fill."""
+"""Builders of the values that a component handles in a test: a bar, an order, a fill."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def bar(
     start: datetime = _START,
     period: timedelta = _DAY,
 ) -> Bar:
-    """Make a bar of 2 January 2024, or one of those that follow it.
+    """Make a bar, by default of 2 January 2024.
 
     Args:
         symbol: Name of the instrument.
         close: Last price, in the instrument's currency.
-        number: Which bar of its series: it starts that many periods after ``start``.
+        number: Index in the series: the bar starts that many periods after ``start``.
         open: First price; the close when left out.
         high: Highest price; the larger of open and close when left out.
         low: Lowest price; the smaller of open and close when left out.
@@ -82,14 +82,14 @@ def order(
     id: str = "order_1",
     **fields: Any,
 ) -> OrderEvent:
-    """Make an order, a market order for the day unless said otherwise.
+    """Make an order, by default a market order for the day.
 
     Args:
         symbol: Name of the instrument.
         side: ``Side.BUY`` or ``SELL``; ``"buy"`` and ``"sell"`` mean the same.
         quantity: In shares or units.
         type: Market, limit, stop, stop-limit or trailing stop.
-        id: Its id, which executions name.
+        id: Order id, which executions refer to.
         fields: Any further fields of `OrderEvent`, such as ``limit_price="99.5"``.
 
     Raises:
@@ -113,16 +113,16 @@ def fill(
     quantity: Number | None = None,
     **fields: Any,
 ) -> ExecutionEvent:
-    """Make the report that an order is filled.
+    """Make the execution report of a filled order.
 
     Args:
-        order: What was sent.
+        order: Order that is filled.
         price: Price of one share or unit.
-        quantity: How much was filled; all of the order when left out.
+        quantity: Filled quantity; that of the order when left out.
         fields: Any further fields of `ExecutionEvent`, such as ``commission="1.5"``.
 
     Raises:
-        ConfigError: The order has no id, or less than is filled.
+        ConfigError: The order has no id, or ``quantity`` exceeds that of the order.
     """
     if not order.id:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Waiting for conditions, with a limit, in place of sleeping."""
+"""Waiting for conditions with a timeout, instead of sleeping."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _POLL_SECONDS = 0.005
 async def wait_until(
     condition: Callable[[], object], *, what: str = "the condition", timeout_seconds: float = 5.0
 ) -> None:
-    """Wait until ``condition`` gives something true.
+    """Wait until ``condition`` returns something true.
 
     Args:
-        condition: Looked at every few milliseconds.
-        what: What is waited for, for the error's text.
-        timeout_seconds: The limit.
+        condition: Called every few milliseconds.
+        what: Name of the condition, for the error text.
+        timeout_seconds: Longest time to wait.
 
     Raises:
-        AssertionError: It did not within the limit.
+        AssertionError: The condition stayed false until the timeout.
     """
     ends_at = time.monotonic() + timeout_seconds
     while not condition():
@@ -37,7 +37,7 @@ async def wait_until(
 
 
 class Collector(Generic[T]):
-    """A handler that keeps what it gets.
+    """A handler that keeps the items it receives.
 
     ::
 
@@ -50,14 +50,14 @@ class Collector(Generic[T]):
         self.items: list[T] = []
 
     def __call__(self, item: T) -> None:
-        """Keep an item."""
+        """Keep one item."""
         self.items.append(item)
 
     async def wait(self, count: int, *, timeout_seconds: float = 5.0) -> list[T]:
-        """Wait for ``count`` items and return all that are there.
+        """Wait for ``count`` items and return all items received so far.
 
         Raises:
-            AssertionError: There were fewer within the limit.
+            AssertionError: Fewer arrived before the timeout.
         """
         try:
             await wait_until(lambda: len(self.items) >= count, timeout_seconds=timeout_seconds)
@@ -82,7 +82,7 @@ class IncidentLog(Collector[Incident]):
         """Wait for ``count`` incidents of one kind and return them.
 
         Raises:
-            AssertionError: There were fewer within the limit.
+            AssertionError: Fewer arrived before the timeout.
         """
         await wait_until(
             lambda: len(self.of(kind)) >= count,

@@ -1,4 +1,4 @@
-"""The report of a backtest: one HTML file that needs nothing else."""
+"""The report of a backtest: one self-contained HTML file."""
 
 from ingenium.backtest.report.page import render
 

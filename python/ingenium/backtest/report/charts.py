@@ -1,4 +1,4 @@
-"""Charts as SVG that stretches with the page; their labels are HTML, which does not."""
+"""Charts as SVG that scales with the page; their labels are HTML, which keeps its size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STEPS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where times and values stand in a chart.
+    """Maps times and values to positions in a chart.
 
     Attributes:
         first: Time at the left, in seconds since 1970.
@@ -40,7 +40,7 @@ class Scale:
 
     @classmethod
     def over(cls, times: Sequence[float], *series: Iterable[float]) -> Scale:
-        """Return the scale that holds all points, with some room above and below."""
+        """Return the scale that contains all points, with a margin above and below."""
         values = [value for each in series for value in each if not isnan(value)]
         low, high = min(values, default=0.0), max(values, default=1.0)
         room = (high - low) * 0.04 or abs(high) * 0.01 or 1.0
@@ -50,16 +50,16 @@ class Scale:
         return cls(first, last, low - room, high + room)
 
     def x(self, time: float) -> int:
-        """Return where a time stands, from 0 at the left."""
+        """Return the position of a time, from 0 at the left."""
         return round((time - self.first) / (self.last - self.first) * _WIDTH)
 
     def y(self, value: float) -> int:
-        """Return where a value stands, from 0 at the top."""
+        """Return the position of a value, from 0 at the top."""
         return round((self.high - value) / (self.high - self.low) * _HEIGHT)
 
 
 def line(scale: Scale, times: Sequence[float], values: Sequence[float]) -> str:
-    """Return the path of a line; where values are nan it breaks."""
+    """Return the path of a line, interrupted where values are nan."""
     parts: list[str] = []
     x = y = 0
     pen = False
@@ -68,7 +68,7 @@ def line(scale: Scale, times: Sequence[float], values: Sequence[float]) -> str:
             pen = False
             continue
         to_x, to_y = scale.x(time), scale.y(value)
-        # Steps from point to point are shorter texts than places.
+        # Relative steps are shorter texts than absolute positions.
         parts.append(f"l{to_x - x} {to_y - y}" if pen else f"M{to_x} {to_y}")
         x, y, pen = to_x, to_y, True
     return "".join(parts)
@@ -86,7 +86,7 @@ def span(
 
 
 def dots(scale: Scale, points: Iterable[tuple[float, float]]) -> str:
-    """Return a path of lines without length, which a round pen draws as dots."""
+    """Return a path of zero-length lines, which round line caps draw as dots."""
     return "".join(f"M{scale.x(time)} {scale.y(value)}h0" for time, value in points)
 
 
@@ -102,12 +102,12 @@ def chart(
     """Return a chart.
 
     Args:
-        scale: Where things stand.
-        paths: Class and path of each thing, from back to front.
-        label: What the chart shows, for those who cannot see it.
-        percent: Whether values are fractions that are to be shown in percent.
-        attributes: More of them for the outer element, escaped.
-        zone: Zone of the times below it.
+        scale: Positions of times and values.
+        paths: CSS class and path of each element, from back to front.
+        label: Description of the chart, for screen readers.
+        percent: Whether values are fractions to show in percent.
+        attributes: Further attributes of the outer element, escaped.
+        zone: Time zone of the axis labels.
     """
     ticks = value_ticks(scale.low, scale.high)
     times = time_ticks(scale.first, scale.last, zone)
@@ -131,7 +131,7 @@ def chart(
 
 
 def value_ticks(low: float, high: float) -> list[float]:
-    """Return round values between two others, about five."""
+    """Return about five round values between two values."""
     rough = (high - low) / _Y_TICKS
     if not rough > 0:
         return [low]
@@ -141,7 +141,7 @@ def value_ticks(low: float, high: float) -> list[float]:
 
 
 def time_ticks(first: float, last: float, zone: tzinfo = UTC) -> list[tuple[float, str]]:
-    """Return times between two others that are round in a zone, with their texts, about six."""
+    """Return about six times between two times, round in a zone, with their texts."""
     start, end = datetime.fromtimestamp(first, zone), datetime.fromtimestamp(last, zone)
     days = (last - first) / _DAY
     if days > 365 * 2:
@@ -171,7 +171,7 @@ def time_ticks(first: float, last: float, zone: tzinfo = UTC) -> list[tuple[floa
             (float(t), f"{datetime.fromtimestamp(t, zone):{form}}")
             for t in range(begin, floor(last) + 1, seconds)
         ]
-    # One at the very edge would be cut off.
+    # A tick at the very edge would be cut off.
     margin = (last - first) * 0.02
     return [(time, text) for time, text in found if first + margin < time < last - margin]
 
@@ -181,14 +181,14 @@ def _stamp(year: int, month: int, zone: tzinfo) -> float:
 
 
 def value_texts(ticks: Sequence[float], *, percent: bool = False) -> list[str]:
-    """Write ticks with as many digits as tell them apart."""
+    """Format ticks with enough digits to tell them apart."""
     if percent:
         ticks = [tick * 100 for tick in ticks]
     step = ticks[1] - ticks[0] if len(ticks) > 1 else abs(ticks[0]) if ticks else 1.0
     unit, letter = next((each for each in _UNITS if step >= each[0]), (1.0, ""))
     if percent:
         unit, letter = 1.0, "%"
-    # A step of 2.5 has a digit more than its size says.
+    # A step of 2.5 needs one digit more than its magnitude.
     decimals = max(0, -floor(log10(step / unit * 1.0001)) if step else 0)
     decimals += not (step / unit * 10**decimals + 1e-6) % 1 < 1e-5
     small = step / 1000

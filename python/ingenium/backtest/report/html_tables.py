@@ -23,7 +23,7 @@ _NOTES = 50
 
 
 def figure_table(result: ReportedRun, stressed: ReportedRun | None) -> str:
-    """Return all figures, those of the harsher run beside them."""
+    """Return all figures, next to those of the stressed run."""
     zone = result.equity.zone
     rows = figures(result.stats, zone)
     if stressed is None:
@@ -36,7 +36,7 @@ def figure_table(result: ReportedRun, stressed: ReportedRun | None) -> str:
 
 
 def manifest_table(manifest: Manifest, replay: ReplayResult, zone: tzinfo) -> str:
-    """Return what went into the run, and how many events came of it."""
+    """Return the inputs of the run, and its number of events."""
     rows: list[tuple[str, tuple[str, ...]]] = [
         ("app", (manifest.app,)),
         ("digest of its file", (manifest.app_digest or "-",)),
@@ -77,7 +77,7 @@ def _counts(replay: ReplayResult) -> str:
 
 
 def trade_table(trades: Sequence[Trade], zone: tzinfo) -> str:
-    """Return the last trades, newest first; the script sorts and shows all of them."""
+    """Return the last trades, newest first; the script can sort and show all of them."""
     names = ("symbol", "side", "entered", "exited", "quantity", "entry", "exit", "net P&L", "fees")
     head = "".join(
         f'<th scope="col"><button type="button" data-column="{place}">{escape(name)}</button></th>'
@@ -111,7 +111,7 @@ def _trade_row(trade: Trade, zone: tzinfo) -> str:
 
 
 def position_table(positions: Iterable[Position]) -> str:
-    """Return what is still held at the end; empty when nothing is."""
+    """Return the positions open at the end; empty when there are none."""
     rows = [
         (
             position.symbol,
@@ -129,7 +129,7 @@ def position_table(positions: Iterable[Position]) -> str:
 
 
 def denial_table(denials: Iterable[DeniedOrders], zone: tzinfo) -> str:
-    """Return the orders that limits of risk stopped, by limit."""
+    """Return the orders that risk limits stopped, by limit."""
     rows = [
         (
             each.reason,
@@ -165,12 +165,12 @@ def _table(
 
 
 def moment(time: datetime, zone: tzinfo) -> str:
-    """Write a time in a zone as short as it can be: daily bars carry no time of day."""
+    """Format a time in a zone as short as possible: daily bars show no time of day."""
     time = time.astimezone(zone)
     return f"{time:%Y-%m-%d}" if time.time() == _MIDNIGHT else f"{time:%Y-%m-%d %H:%M}"
 
 
 def number(value: Decimal) -> str:
-    """Write a quantity or price with up to 8 decimals."""
+    """Format a quantity or price with up to 8 decimals."""
     text = f"{value:,.8f}"
     return text.rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""Returns by month, as a table whose colours are its chart."""
+"""Monthly returns, as a table with colored cells."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["month_table", "monthly_returns"]
 
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FULL = 0.10
-"""A month of ten percent has the full colour."""
+"""A month of ten percent has the full color."""
 
 
 def monthly_returns(curve: EquityCurve) -> dict[int, dict[int, float]]:
     """Return simple returns by year and month; 0 for the month is the whole year.
 
-    Months are those of the curve's zone. A bar that ends when a month begins belongs to the month
-    before. What follows a month that ended at zero or below has no return, and is left out.
+    Months are those of the curve's time zone. A bar that ends when a month begins belongs to the
+    month before. Months after one that ended at zero or below have no return, and are left out.
     """
     ends: dict[tuple[int, int], float] = {}
     equity_of = curve.equity
@@ -59,7 +59,7 @@ def _cell(value: float | None, *, year: bool) -> str:
     if text in {"0.0", "-0.0"}:
         text = "0"
     part = min(abs(value) / (_FULL * (3 if year else 1)), 1.0)
-    # Part of the colour; the page knows which colours there are.
+    # Share of the full color; the style sheet defines the colors.
     return (
         f'<td class="{"up" if value > 0 else "down"}" style="--part:{part * 100:.0f}%">{text}</td>'
     )

@@ -1,4 +1,4 @@
-"""Puts the report of a backtest together."""
+"""Assemble the report of a backtest."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["render"]
 
 
 def render(result: ReportedRun, stressed: ReportedRun | None = None) -> str:
-    """Return the report of a backtest as HTML, with everything that it needs in it.
+    """Return the report of a backtest as self-contained HTML.
 
-    All that comes from outside, such as names of symbols, is escaped; and the page forbids
-    itself, by a content security policy, to load anything or to run another script than its own.
+    All external text, such as names of symbols, is escaped, and the content security policy of the
+    page allows no loading and no script but its own.
 
     Args:
-        result: What the report is about.
-        stressed: The same run under a harsher policy, to stand beside it.
+        result: The run to report.
+        stressed: The same run under a harsher policy, for comparison.
     """
     pictures = draw(result, stressed)
     script = _own("script.js")
@@ -76,7 +76,7 @@ def _own(name: str) -> str:
 
 
 def _json(value: object) -> str:
-    """Write JSON that no text within can end early: a symbol may hold ``</script>``."""
+    """Return JSON safe within a script element: a symbol may contain ``</script>``."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -183,7 +183,7 @@ def _key(name: str, text: str, *, shown: bool = True) -> str:
 
 
 def _prices(result: ReportedRun, pictures: Pictures) -> str:
-    # A reader without scripts sees all charts; the script shows one and offers the choice.
+    # Without scripts all charts are visible; the script shows one and offers the choice.
     charts = "".join(
         f'<div class="symbol"><h3>{escape(symbol)}</h3>{drawn}</div>'
         for symbol, drawn in pictures.prices.items()

@@ -1,4 +1,4 @@
-"""The charts of a report, and the numbers that its script reads."""
+"""The charts of a report, and the data for its script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ingenium.trading import Trade
 __all__ = ["MOST_TRADES", "Pictures", "draw"]
 
 MOST_TRADES = 3000
-"""Trades that a report holds, the last ones; more make it slow to open."""
+"""Most trades in a report, the last ones; more would make it slow to open."""
 
 _MOST_POINTS = 2000
 _DWARFS = 6
@@ -33,15 +33,15 @@ _MOST_SYMBOLS = 24
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """What a report shows.
+    """Charts and data of a report.
 
     Attributes:
-        equity: Chart of equity, the benchmark and the harsher run.
+        equity: Chart of equity, the benchmark and the stressed run.
         drawdown: Chart below it.
-        dwarfs: Whether the benchmark's line is hidden at first, since it dwarfs the others.
+        dwarfs: Whether the benchmark's line is initially hidden, since it dwarfs the others.
         prices: Chart of prices by symbol, those with the most trades first.
-        left_out: How many symbols have no chart.
-        data: Numbers for the script, as JSON values.
+        left_out: Number of symbols without a chart.
+        data: Data for the script, as JSON values.
     """
 
     equity: str
@@ -53,7 +53,7 @@ class Pictures:
 
 
 def draw(result: ReportedRun, stressed: ReportedRun | None) -> Pictures:
-    """Draw a result, and the harsher run beside it."""
+    """Draw a result, together with the stressed run."""
     curve = result.equity
     start = curve.starting_equity
     below = underwater([start, *curve.equity])[1:]
@@ -64,14 +64,14 @@ def draw(result: ReportedRun, stressed: ReportedRun | None) -> Pictures:
     first = next((price for price in curve.benchmark if not isnan(price)), 0.0)
     held = [curve.benchmark[i] / first * start if first else float("nan") for i in places]
     rougher: list[float] = []
-    # One that failed goes over the first of the same instants, and its line ends there.
+    # A failed stressed run covers only the first of these instants, and its line ends there.
     reached = 0 if stressed is None else len(stressed.equity)
     if stressed is not None and 0 < reached <= len(curve):
         rough = stressed.equity.equity
         rougher = [rough[i] if i < reached else float("nan") for i in places]
     scale = Scale.over(times, equity, rougher)
     beside = Scale.over(times, equity, rougher, held)
-    # A benchmark that makes a flat line of the result is there, but not seen at first.
+    # A benchmark that flattens the result's line is included, but initially hidden.
     dwarfs = beside.high - beside.low > _DWARFS * (scale.high - scale.low)
     if not dwarfs:
         scale = beside
@@ -139,10 +139,10 @@ def _name(result: ReportedRun) -> str:
 
 
 def _chosen(result: ReportedRun) -> list[tuple[str, PriceTrack]]:
-    """Return the symbols to draw, and their tracks, thinned so that all fit into a small file."""
+    """Return the symbols to draw, and their tracks, thinned to keep the file small."""
     traded = Counter(trade.symbol for trade in result.trades)
     tracks = result.equity.prices.tracks
-    # Sorting keeps the order in which symbols came where they have equally many trades.
+    # The sort is stable: symbols with equally many trades keep their order of arrival.
     symbols = sorted(tracks, key=lambda symbol: -traded[symbol])[:_MOST_SYMBOLS]
     most = max(_MOST_STRETCHES // max(len(symbols), 1), _FEWEST_STRETCHES)
     return [(symbol, tracks[symbol].at_most(most)) for symbol in symbols]
@@ -197,12 +197,12 @@ def _trades(trades: Sequence[Trade]) -> list[list[Any]]:
 
 
 def _steps(times: Sequence[float]) -> list[float | int]:
-    """Write times as distances, which are shorter."""
+    """Return times as differences, which are shorter."""
     whole = [int(time) if time.is_integer() else time for time in times]
     return [*whole[:1], *(after - before for before, after in pairwise(whole))]
 
 
 def _short(values: Sequence[float]) -> list[float | int | None]:
-    """Write values with seven digits, as many as a reader can use."""
+    """Return values with seven digits, as many as a reader can use."""
     short = [None if isnan(value) else float(f"{value:.7g}") for value in values]
     return [int(v) if v is not None and v.is_integer() and abs(v) < 1e15 else v for v in short]

@@ -1,4 +1,4 @@
-"""What the report shows of a backtest; `BacktestResult` has it."""
+"""The interface of a backtest result to its report; `BacktestResult` implements it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ReportedRun"]
 
 
 class ReportedRun(Protocol):
-    """A finished backtest, as far as its report reads it."""
+    """A finished backtest, as read by the report."""
 
     @property
     def stats(self) -> Statistics:
@@ -24,7 +24,7 @@ class ReportedRun(Protocol):
 
     @property
     def equity(self) -> EquityCurve:
-        """What the account was worth, step by step."""
+        """Equity, step by step."""
         ...
 
     @property
@@ -34,22 +34,22 @@ class ReportedRun(Protocol):
 
     @property
     def manifest(self) -> Manifest:
-        """What went into the run."""
+        """Inputs of the run."""
         ...
 
     @property
     def failure(self) -> str:
-        """Which component raised on what; empty for a run that reached its end."""
+        """Component and event on which the run failed; empty for a run that reached its end."""
         ...
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What never happened, was not done or may be wrong, one line each."""
+        """Problems that may affect the result, one line each."""
         ...
 
     @property
     def trades(self) -> Sequence[Trade]:
-        """The round trips that are closed."""
+        """Closed round trips."""
         ...
 
     @property
@@ -59,24 +59,24 @@ class ReportedRun(Protocol):
 
     @property
     def events_digest(self) -> str | None:
-        """SHA-256 over the ordered event log; ``None`` where it was not asked for."""
+        """SHA-256 over the ordered event log; ``None`` if it was not requested."""
         ...
 
     @property
     def limits(self) -> str:
-        """Whether orders were held against limits of risk: ``none``, ``on`` or ``off``."""
+        """Whether orders were checked against risk limits: ``none``, ``on`` or ``off``."""
         ...
 
     @property
     def denials(self) -> Sequence[DeniedOrders]:
-        """The orders that limits of risk stopped, one entry for each limit."""
+        """Orders that risk limits stopped, one entry for each limit."""
         ...
 
     @property
     def denied_orders(self) -> int:
-        """How many orders limits of risk stopped."""
+        """Number of orders that risk limits stopped."""
         ...
 
     def flattering(self) -> list[str]:
-        """Return what makes the result better than a market would, one line each."""
+        """Return assumptions that make the result better than a market would, one line each."""
         ...

@@ -1,4 +1,4 @@
-"""Fewer points for charts, without losing a high or a low."""
+"""Thin the points of a chart without losing a high or a low."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ __all__ = ["extremes"]
 
 
 def extremes(values: Sequence[float], most: int) -> list[int]:
-    """Return the places of values that draw the same line as all of them.
+    """Return the indexes of values that draw the same line as all of them.
 
-    Of each of ``most / 2`` stretches the lowest and the highest are kept, and the first and the
-    last of all; when there are no more than ``most``, all are. Linear in the number of values.
+    The lowest and the highest value of each of ``most / 2`` stretches are kept, and the first and
+    last of all; up to ``most`` values are all kept. Linear in the number of values.
 
     Args:
-        values: What is drawn, from left to right.
-        most: About how many to keep, at least 4.
+        values: Values to draw, from left to right.
+        most: Approximate number to keep, at least 4.
 
     Returns:
-        Places, ascending.
+        Indexes, ascending.
     """
     count = len(values)
     if count <= most:

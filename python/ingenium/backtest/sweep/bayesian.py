@@ -1,4 +1,4 @@
-"""Bayesian search: each choice of parameters learns from the runs before it."""
+"""Bayesian search: each choice of parameters uses the results of earlier runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 RunPoints = Callable[[Sequence[Point]], list[SweepRun]]
-"""Runs some points, and returns their runs in that order."""
+"""Runs some points, and returns their runs in the same order."""
 
 
 def search(
@@ -30,26 +30,26 @@ def search(
     where: Condition | None = None,
     on_run: OnRun = lambda _done, _of: None,
 ) -> list[SweepRun]:
-    """Look for the point with the highest figure, by a tree-structured Parzen estimator.
+    """Search for the point with the highest figure, with a tree-structured Parzen estimator.
 
-    Equal arguments choose equal points, so a search that was stopped is taken up by starting it
-    again: the runs that are kept are not run again.
+    Equal arguments choose equal points, so starting a stopped search again resumes it: stored runs
+    are not repeated.
 
     Args:
         parameters: Values by name.
         run_points: Runs some points.
-        by: The figure that is looked for, the higher the better.
-        count: How many runs; fewer when all points have been run.
-        at_once: How many points to choose together, for as many processes.
-        seed: Of the choices.
+        by: Figure to maximize.
+        count: Number of runs; fewer when all points have been run.
+        at_once: Number of points to choose together, for as many processes.
+        seed: Seed of the choices.
         where: Whether a point may be run; all may when left out.
-        on_run: Called when runs are done, with their number and how many there will be.
+        on_run: Called when runs are done, with their number and the total.
 
     Returns:
         The runs, each point once, in the order in which they were chosen.
 
     Raises:
-        ConfigError: No run has that figure.
+        ConfigError: No run has this figure.
         MissingDependencyError: optuna is not installed.
 
     References:
@@ -111,7 +111,7 @@ def _point(trial: optuna.Trial, parameters: Mapping[str, Sequence[Value]]) -> Po
     point: dict[str, Value] = {}
     for name, values in parameters.items():
         if all(isinstance(value, int | float) for value in values):
-            # By place, so that near values are known to be near.
+            # By index, so that the sampler knows which values are near each other.
             point[name] = values[trial.suggest_int(name, 0, len(values) - 1)]
         else:
             point[name] = values[trial.suggest_categorical(name, range(len(values)))]
@@ -125,5 +125,5 @@ def _tell(study: optuna.Study, trial: optuna.Trial, run: SweepRun | None, by: st
     if run is None or run.error:
         study.tell(trial, state=TrialState.FAIL)
     else:
-        # Only ranks count, so what has no score is below all others, and is avoided.
+        # Only ranks count, so runs without a score rank below all others, and are avoided.
         study.tell(trial, _WORST if value is None else value)

@@ -1,4 +1,4 @@
-"""Signals and processes that run backtests: Ctrl+C and SIGTERM are the parent's business."""
+"""Signals of processes that run backtests: the parent handles Ctrl+C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 def without_interrupts() -> Iterator[None]:
     """Defer Ctrl+C and SIGTERM until a block of code is done.
 
-    An exception in the middle of starting or ending a process would leave it, or its semaphores,
-    behind. Processes that are started in the block leave Ctrl+C to this one from their first
-    instant: they inherit the signals that are blocked, and `follow_parent` comes only after their
-    imports.
+    An exception while a process is starting or ending would leak the process or its semaphores.
+    Processes started in the block leave Ctrl+C to this one from the start: they inherit the
+    blocked signals, since `follow_parent` is called only after their imports.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -33,8 +32,8 @@ def without_interrupts() -> Iterator[None]:
     def defer(number: int, _frame: FrameType | None) -> None:
         arrived.append(number)
 
-    # A mask alone is not enough: another thread may take the signal, and its handler is called in
-    # this one all the same. Signals that are ignored or end the process at once stay as they are.
+    # A mask alone is not enough: another thread may receive the signal, and its handler still runs
+    # in this one. Signals that are ignored or end the process at once are not changed.
     handlers = {each: signal.getsignal(each) for each in _NUMBERS}
     deferred = {each: handler for each, handler in handlers.items() if callable(handler)}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -51,7 +50,7 @@ def without_interrupts() -> Iterator[None]:
 
 
 def follow_parent() -> None:
-    """Leave Ctrl+C to the parent, and end with it, however it ends."""
+    """Leave Ctrl+C to the parent, and end when the parent ends, for any reason."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

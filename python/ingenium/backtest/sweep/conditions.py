@@ -13,7 +13,7 @@ from ingenium.errors import ConfigError
 __all__ = ["Condition", "parse_conditions"]
 
 Condition = Callable[[Point], bool]
-"""Whether a point is to be run."""
+"""Returns whether to run a point."""
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -40,17 +40,17 @@ _ALLOWED = (
 
 
 def parse_conditions(texts: Sequence[str], names: Collection[str]) -> Condition:
-    """Parse conditions, all of which a point has to meet.
+    """Parse conditions, all of which a point must meet.
 
-    An expression is evaluated by its syntax tree, of which a few kinds of nodes are known: nothing
-    can be called, and no attribute can be read.
+    An expression is evaluated from its syntax tree, in which only a few kinds of nodes are allowed:
+    no calls and no attribute access.
 
     Args:
-        texts: Such as ``"fast < slow and kind in ('a', 'b')"``.
-        names: The parameters.
+        texts: Conditions such as ``"fast < slow and kind in ('a', 'b')"``.
+        names: Names of the parameters.
 
     Raises:
-        ConfigError: One is no such expression, or names no parameter.
+        ConfigError: A condition is not such an expression, or names no parameter.
     """
     trees = [(text, _parse(text, names)) for text in texts]
 

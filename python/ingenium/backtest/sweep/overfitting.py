@@ -1,4 +1,4 @@
-"""How much of a good result is luck, when many were tried."""
+"""Estimate how much of the best result of many trials is luck."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def moments(returns: Sequence[float]) -> tuple[float, float, float]:
     """Return Sharpe ratio per period, skewness and kurtosis of returns.
 
     Args:
-        returns: Simple returns; of fewer than three, or of a constant series, there are none.
+        returns: Simple returns; fewer than three, or a constant series, have no moments.
 
     Returns:
         Mean over sample standard deviation; third and fourth standardized moments, 0 and 3 for a
@@ -38,10 +38,10 @@ def moments(returns: Sequence[float]) -> tuple[float, float, float]:
 
 
 def expected_best_sharpe(sharpes: Sequence[float]) -> float:
-    """Return the Sharpe ratio to expect of the best of some trials, if none had any skill.
+    """Return the Sharpe ratio to expect from the best of some trials without any skill.
 
     Args:
-        sharpes: Of all trials, per period.
+        sharpes: Sharpe ratios of all trials, per period.
 
     References:
         D. H. Bailey, M. Lopez de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio
@@ -60,18 +60,17 @@ def expected_best_sharpe(sharpes: Sequence[float]) -> float:
 def deflated_sharpe(
     sharpe: float, skewness: float, kurtosis: float, observations: int, benchmark: float
 ) -> float | None:
-    """Return how likely it is that a true Sharpe ratio lies above what luck alone would give.
+    """Return the probability that a true Sharpe ratio exceeds the one expected from luck alone.
 
     Args:
-        sharpe: Of the chosen trial, per period.
-        skewness: Of its returns.
-        kurtosis: Of its returns; 3 for a normal distribution.
-        observations: How many returns.
+        sharpe: Sharpe ratio of the chosen trial, per period.
+        skewness: Skewness of its returns.
+        kurtosis: Kurtosis of its returns; 3 for a normal distribution.
+        observations: Number of returns.
         benchmark: `expected_best_sharpe` of all trials.
 
     Returns:
-        A probability; below 0.95 the result is likely to be luck. ``None`` when it cannot be
-        told.
+        A probability; below 0.95 the result is likely to be luck. ``None`` if undefined.
 
     References:
         See `expected_best_sharpe`; equation 2.

@@ -1,4 +1,4 @@
-"""What a sweep varies: names, their values, and the points of a grid."""
+"""Parameters of a sweep: names, values, and the points of a grid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Value = int | float | str
 """A value of a parameter."""
 
 Point = Mapping[str, Value]
-"""One choice of values, by name."""
+"""One combination of values, by name."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
@@ -26,12 +26,12 @@ _DRAWS_A_POINT = 100
 
 
 def parse_parameter(text: str) -> tuple[str, list[Value]]:
-    """Parse ``fast=5:50:5`` (from, to and including, step) or ``kind=a,b,c``.
+    """Parse ``fast=5:50:5`` (from, to inclusive, step) or ``kind=a,b,c``.
 
-    Numbers without a point are ints, with one floats; anything else is text.
+    Numbers without a decimal point are ints, with one floats; anything else is text.
 
     Raises:
-        ConfigError: It is neither; the text says how to write it.
+        ConfigError: The text is neither; the message states how to write it.
     """
     name, equals, values = text.partition("=")
     if not equals or _NAME.fullmatch(name) is None or not values:
@@ -48,7 +48,7 @@ def parse_parameter(text: str) -> tuple[str, list[Value]]:
     count = int((last - first) / step) + 1
     if count > _MOST_VALUES:
         raise ConfigError(f"parameter {text!r} has {count} values: use a larger step")
-    # Decimals, so that 0.1 is added without drifting.
+    # Decimals, so that adding 0.1 does not drift.
     is_whole = all("." not in part for part in parts)
     numbers = [first + step * i for i in range(count)]
     return name, [int(number) if is_whole else float(number) for number in numbers]
@@ -71,12 +71,12 @@ def sample(
     seed: int,
     where: Callable[[Point], bool] | None = None,
 ) -> list[Point]:
-    """Return some of the combinations, each once, chosen at random.
+    """Return a random sample of the combinations, each once.
 
     Args:
         parameters: Values by name.
-        count: How many; all when there are no more.
-        seed: Of the choice.
+        count: Size of the sample; all combinations when there are no more.
+        seed: Seed of the choice.
         where: Whether a combination may be chosen; all may when left out.
     """
     total = prod(len(values) for values in parameters.values())
@@ -85,7 +85,7 @@ def sample(
         chosen = random.sample(range(total), min(count, total))
         return [_point(parameters, number) for number in sorted(chosen)]
     found: dict[int, Point] = {}
-    # So many draws at the most, so that a grid of billions is not gone through.
+    # A limit on draws, so that a grid of billions is not enumerated.
     draws = min(total, max(_MOST_VALUES, _DRAWS_A_POINT * count))
     for number in random.sample(range(total), draws):
         if len(found) == count:

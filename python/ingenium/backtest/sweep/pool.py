@@ -1,4 +1,4 @@
-"""Processes that run backtests, and go on when one of them is killed."""
+"""A pool of processes that run backtests, and survives when one of them is killed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ATTEMPTS = 2
 
 
 class Pool:
-    """Processes for one sweep after another: to start them takes longer than a short backtest.
+    """Processes reused across sweeps, since starting them takes longer than a short backtest.
 
-    Use it with ``with``, which ends them.
+    Use the pool with ``with``, which ends the processes.
 
     Args:
-        workers: How many; they are started when there is something to do for them.
+        workers: Number of processes; each is started when there is work for it.
     """
 
     def __init__(self, workers: int) -> None:
@@ -43,7 +43,7 @@ class Pool:
         self._end(is_urgent=error is not None)
 
     def end_now(self) -> None:
-        """End the processes, whatever they are at."""
+        """End the processes at once, even during a backtest."""
         self._end(is_urgent=True)
 
     def _end(self, *, is_urgent: bool = False) -> None:
@@ -52,13 +52,13 @@ class Pool:
             if executor is None:
                 return
             if is_urgent:
-                # What is under way would be lost in any case, and may take hours.
+                # Running backtests would be lost in any case, and may take hours.
                 for process in list(executor._processes.values()):  # noqa: SLF001
                     process.kill()
             executor.shutdown(wait=True, cancel_futures=True)
 
     def submit(self, task: Task) -> Future[SweepRun]:
-        """Give a backtest to a process, and start that if it is not there yet.
+        """Submit a backtest to a process, which is started if necessary.
 
         Raises:
             BrokenProcessPool: A process was killed.
@@ -71,8 +71,8 @@ class Pool:
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, SweepRun]]:
         """Run backtests, and yield each as it ends.
 
-        When a process is killed, for its memory as a rule, nobody knows by which task. So each one
-        that was under way is run again, alone; what kills its process then again, fails.
+        When a process is killed, usually for lack of memory, the cause may be any running task. So
+        each of these is run again, alone; a task whose process is killed again fails.
         """
         queue = iter(tasks)
         ahead = _AHEAD * min(self._workers, max(len(tasks), 1))
@@ -82,7 +82,7 @@ class Pool:
             under_way: dict[Future[SweepRun], Task] = {}
             try:
                 while not suspects:
-                    # A few ahead of the workers, so that a sweep of millions is not in memory.
+                    # Only a few ahead of the workers, so that a sweep of millions is not in memory.
                     while len(under_way) < ahead:
                         task = next(queue, None)
                         if task is None:
@@ -113,14 +113,14 @@ class Pool:
 
 
 def _make_executor(workers: int) -> ProcessPoolExecutor:
-    """Make a pool of processes that leave Ctrl+C to this one."""
-    # Spawned, since a fork takes over threads and connections in whatever state they are.
+    """Create a pool of processes that leave Ctrl+C to this one."""
+    # Spawned, since a fork inherits threads and connections in an arbitrary state.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent)
 
 
 def run_alone(task: Task) -> SweepRun:
-    """Run a backtest in a process of its own, and fail it when that is killed."""
+    """Run a backtest in its own process; the run fails when the process is killed."""
     for _ in range(_ATTEMPTS):
         with Pool(1) as pool:
             try:

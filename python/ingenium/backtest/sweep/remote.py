@@ -1,4 +1,4 @@
-"""Sweeps that are spread over machines: one puts the backtests on a queue, workers run them."""
+"""Distributed sweeps: one process puts the backtests on a queue, and workers run them."""
 
 from __future__ import annotations
 
@@ -39,17 +39,18 @@ async def run_remotely(
     on_worker: OnText = lambda _name: None,
     on_idle: Callable[[], None] = lambda: None,
 ) -> list[SweepRun]:
-    """Let workers run what is not done yet, and return all runs in the order of the points.
+    """Run the missing runs on workers, and return all runs in the order of the points.
 
-    Each run counts once, by its key, however often it was run. When this is stopped and started
-    again, it takes what was done meanwhile, and puts the rest on the queue again.
+    Each run counts once, by its key, however often it was run. After a restart the sweep collects
+    the results made meanwhile, and puts the rest on the queue again.
 
     Args:
-        sweep: What to run.
-        queue: Where workers find it.
-        on_run: Called when runs are done, with their number and how many there are.
-        on_worker: Called with the name of a worker when its first result comes.
-        on_idle: Called about once a second while no result comes; what it raises ends this.
+        sweep: The sweep to run.
+        queue: The queue of the workers.
+        on_run: Called when runs are done, with their number and the total.
+        on_worker: Called with the name of a worker when its first result arrives.
+        on_idle: Called about once a second while no result arrives; an error that it raises ends
+            the sweep.
 
     Raises:
         BusError: The server does not answer.
@@ -68,7 +69,7 @@ async def run_remotely(
                 on_worker(worker)
             on_run(sweep.count, sweep.total)
         elif not is_queued:
-            # What was done before has been read, so this is what is left to do.
+            # Earlier results have been read, so these are the remaining tasks.
             await queue.take_back(name)
             for task in sweep.missing():
                 await queue.put(name, task.key, json.dumps(task.to_json()).encode())
@@ -83,13 +84,13 @@ async def run_remotely(
 
 
 def _take(sweep: Sweep, payload: bytes, *, is_old: bool) -> str:
-    """Keep a result, and return the name of its worker.
+    """Store a result, and return the name of its worker.
 
     Args:
-        sweep: Which it is of.
+        sweep: The sweep of the result.
         payload: The result.
-        is_old: Whether it may be of a sweep before this one: what failed then, or was run on other
-            data, is run again.
+        is_old: Whether it may be from an earlier sweep: a run that failed then, or used other
+            data, is repeated.
     """
     with suppress(ValueError, LookupError, TypeError):
         row = json.loads(payload)
@@ -115,13 +116,13 @@ async def work(
     on_run: OnText = lambda _text: None,
     on_problem: OnText = lambda _text: None,
 ) -> None:
-    """Run backtests of others until canceled; those under way then are given back.
+    """Run backtests from a queue until canceled; running ones are then returned to the queue.
 
     Args:
-        queue: Where they are.
-        processes: How many to run at the same time.
-        on_run: Called with a line for each that ends.
-        on_problem: Called with a line for each that cannot be run here.
+        queue: The queue of backtests.
+        processes: Number of backtests to run at the same time.
+        on_run: Called with a line for each backtest that ends.
+        on_problem: Called with a line for each backtest that cannot be run here.
     """
     slots = [_Slot(queue, number, on_run, on_problem) for number in range(processes)]
     tasks = [asyncio.create_task(slot.run()) for slot in slots]
@@ -134,7 +135,7 @@ async def work(
 
 
 class _Slot:
-    """One process, and the one backtest that it runs."""
+    """One process, and the backtest that it runs."""
 
     def __init__(self, queue: WorkQueue, number: int, on_run: OnText, on_problem: OnText) -> None:
         self._queue = queue
@@ -142,7 +143,7 @@ class _Slot:
         self._on_run, self._on_problem = on_run, on_problem
 
     async def run(self) -> None:
-        """Take jobs for ever."""
+        """Run jobs until canceled."""
         child = _Child()
         try:
             while True:
@@ -205,10 +206,10 @@ def _beat_seconds() -> float:
 
 
 class _Child:
-    """A process that runs backtests one after the other, and can be ended in the middle of one."""
+    """A process that runs backtests one by one, and can be ended during one."""
 
     def __init__(self) -> None:
-        # Spawned, since a fork takes over threads and connections in whatever state they are.
+        # Spawned, since a fork inherits threads and connections in an arbitrary state.
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other,), daemon=True)
@@ -218,14 +219,14 @@ class _Child:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can run one more."""
+        """Whether the process can run another backtest."""
         return self._process.is_alive()
 
     async def run(self, task: Task) -> SweepRun:
         """Run a backtest.
 
         Raises:
-            ConfigError: It is not of the app that is here.
+            ConfigError: The task belongs to another version of the app.
             EOFError: The process was killed.
             OSError: The process was killed.
         """
@@ -250,7 +251,7 @@ def _serve(pipe: Connection) -> None:
 
 
 def _problem(task: Task) -> str:
-    """Say why a backtest is not for this worker; empty when it is."""
+    """Return why this worker cannot run a backtest; empty when it can."""
     try:
         load_task(task)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Many backtests of one app with other parameters, that can be taken up again."""
+"""Many backtests of one app with different parameters, which can be resumed."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ __all__ = ["OnRun", "Sweep", "SweepRun", "luck"]
 _PROBE_BYTES = 64 * 1024
 
 OnRun = Callable[[int, int], None]
-"""Takes how many runs are done, and of how many."""
+"""Called with the number of runs done, and the total."""
 
 
 class Sweep:
     """The backtests of one app over some points.
 
-    Each result is written behind the others in a file as soon as it is there, so a sweep that is
-    stopped, or killed, is taken up where it was. A result counts only for what it was made from:
-    its key holds the digests of the app's source files and of the data that was read, the
-    parameters, the times and the version of Ingenium. Runs that failed are run again.
+    Each result is appended to a file as soon as it arrives, so a sweep that was stopped or killed
+    resumes where it ended. A result counts only for its inputs: its key contains the digests of the
+    app's source files and of the data read, the parameters, the times and the version of Ingenium.
+    Failed runs are repeated.
 
     Args:
-        target: Names a function of the parameters that returns the app, as a command line does.
-        points: What to run.
-        folder: Where ``runs.jsonl`` is kept.
-        start: What comes before this is a warm-up; an aware datetime, or a date for the beginning
-            of that day in the zone of the data.
+        target: Name of a function of the parameters that returns the app, as on a command line.
+        points: Points to run.
+        folder: Folder of ``runs.jsonl``.
+        start: End of the warm-up; an aware datetime, or a date for the beginning of that day in the
+            time zone of the data.
         end: The last instant, likewise; a date for the end of that day.
-        figures_from: Where the figures begin, while trading begins before. Aware.
-        elsewhere: Whether the runs are made on other machines, so that data which is not here is
-            taken to be what it was.
+        figures_from: Start of the figures, while trading begins earlier. Aware.
+        elsewhere: Whether the runs are made on other machines, so that missing data is treated as
+            unchanged.
 
     Raises:
-        BacktestError: The runs that are kept cannot be read.
-        ConfigError: There are no points, or the target is no function of these parameters.
+        BacktestError: The stored runs cannot be read.
+        ConfigError: There are no points, or the target is not a function of these parameters.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class Sweep:
         on_run: OnRun = lambda _done, _of: None,
         pool: Pool | None = None,
     ) -> list[SweepRun]:
-        """Run what is not done yet, and return all runs in the order of the points.
+        """Run the missing runs, and return all runs in the order of the points.
 
         Args:
-            workers: Processes; one for each core when left out.
-            on_run: Called when runs are done, with their number and how many there are.
-            pool: Processes to run them in, for several sweeps; those of ``workers`` else.
+            workers: Number of processes; one for each core when left out.
+            on_run: Called when runs are done, with their number and the total.
+            pool: Pool to run in, shared by several sweeps; a new one of ``workers`` when left out.
         """
         on_run(self.count, self.total)
         missing = self.missing()
@@ -102,28 +102,28 @@ class Sweep:
 
     @property
     def total(self) -> int:
-        """How many runs there are, each counted once."""
+        """Number of runs, each counted once."""
         return len(self._tasks)
 
     @property
     def count(self) -> int:
-        """How many of them are done."""
+        """Number of runs that are done."""
         return self._count
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the runs, in the order of the points."""
+        """Keys of the runs, in the order of the points."""
         return self._order
 
     def missing(self) -> list[Task]:
-        """Return what is not done yet."""
+        """Return the tasks that are not done yet."""
         return [task for key, task in self._tasks.items() if key not in self._done]
 
     def runs(self) -> list[SweepRun]:
         """Return all runs in the order of the points.
 
         Raises:
-            KeyError: One is missing.
+            KeyError: A run is missing.
         """
         return [self._done[key] for key in self._order]
 
@@ -132,11 +132,11 @@ class Sweep:
         return [self._done[key] for key in self._order if key in self._done]
 
     def is_current(self, run: SweepRun) -> bool:
-        """Whether the data that a run has read is as it was."""
+        """Return whether the data that a run has read is unchanged."""
         return run.inputs == self._now(run)
 
     def check_folder(self) -> None:
-        """Check that runs can be kept, before the first one is run.
+        """Check that runs can be stored, before the first one is run.
 
         Raises:
             BacktestError: The folder cannot be written to, or its disk is full.
@@ -154,16 +154,16 @@ class Sweep:
             raise self._unkept(error) from error
 
     def keep(self, key: str, run: SweepRun) -> None:
-        """Keep a run; one that is no task of this sweep, or is here already, is passed over."""
+        """Store a run; one of another sweep, or already stored, is ignored."""
         task = self._tasks.get(key)
         if task is None or key in self._done:
             return
-        # So that what counts as done is in the file, and whole.
+        # So that a run counts as done only if it is in the file, and complete.
         with without_interrupts():
             self._done[key] = run
             self._count += 1
             if run.error and self._failed.get(key) == run.error:
-                return  # it is in the file already, from a sweep before
+                return  # already in the file, from an earlier sweep
             self._append(json.dumps(run.to_json(task)) + "\n")
 
     def _append(self, text: str) -> None:
@@ -196,7 +196,7 @@ class Sweep:
             # The last line of a sweep that was killed may be torn.
             with suppress(ValueError, LookupError, TypeError):
                 row = json.loads(line)
-                # What another version has kept may be counted otherwise.
+                # Runs stored by another version may be computed differently.
                 if row["figures_version"] != FIGURES_VERSION:
                     continue
                 key, run = SweepRun.from_json(row)

@@ -1,4 +1,4 @@
-"""One backtest of a sweep: how it is asked for, run in a process of its own, and kept."""
+"""One backtest of a sweep: its task, its execution in a separate process, and its result."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ FIGURES = tuple(
 )
 """Names of the figures that are numbers; durations are in seconds."""
 FIGURES_VERSION = 2
-"""Goes up when a figure of an equal run changes, so that runs that are kept are not mixed."""
+"""Incremented when a figure of an equal run changes, so that stored runs are not mixed."""
 _TIMES = ("start", "end", "figures_from")
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A backtest that is to be run.
+    """A backtest to run.
 
     Attributes:
-        target: Names a function of the parameters that returns the app, as a command line does.
-        app_digest: SHA-256 of the app's source files: a result counts only for the app as it was.
+        target: Name of a function of the parameters that returns the app, as on a command line.
+        app_digest: SHA-256 of the app's source files: a result counts only for these.
         point: The parameters.
-        start: What comes before is a warm-up; ``None`` for the first bar. A date for the beginning
-            of that day in the zone of the data, or an aware datetime.
+        start: End of the warm-up; ``None`` for the first bar. A date for the beginning of that day
+            in the time zone of the data, or an aware datetime.
         end: The last instant; ``None`` for the last bar. A date for the end of that day.
-        figures_from: Where the figures begin, while trading begins before; ``None`` when they
-            begin with it.
+        figures_from: Start of the figures, if trading begins earlier; ``None`` when they begin
+            together.
     """
 
     target: str
@@ -68,14 +68,14 @@ class Task:
 
     @property
     def key(self) -> str:
-        """What tells it from other tasks, and from those of another version."""
+        """Key that distinguishes the task from others, and from those of other versions."""
         asked: list[object] = [self.target, self.app_digest, dict(self.point)]
         asked += [__version__, FIGURES_VERSION]
         asked += map(_text, (self.start, self.end, self.figures_from))
         return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def key_with(self, inputs: Sequence[Input]) -> str:
-        """Return what a result is stored under: the task, and the data that it was run on."""
+        """Return the key of a stored result, made of the task and its input data."""
         return sha256(json.dumps([self.key, list(inputs)]).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
@@ -89,12 +89,12 @@ class Task:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Task:
-        """Return the task that `to_json` gave.
+        """Return the task that `to_json` wrote.
 
         Raises:
-            ValueError: It is none.
-            LookupError: It is none.
-            TypeError: It is none.
+            ValueError: The values are not a task.
+            LookupError: The values are not a task.
+            TypeError: The values are not a task.
         """
         target = str(values["target"])
         start, end, figures_from = (values.get(name) for name in _TIMES)
@@ -115,13 +115,13 @@ class SweepRun:
     Attributes:
         point: Its parameters.
         figures: Its statistics by name, as JSON values; empty when it failed.
-        events_digest: Of its events; empty when it failed.
+        events_digest: Digest of its events; empty when it failed.
         error: Why it failed; empty when it did not.
         moments: Sharpe ratio per day, skewness and kurtosis of its returns, and their number.
-        manifest: What went into it, as JSON values; empty when it failed.
-        problems: What its result says never happened or may be wrong; see `BacktestResult`.
-        inputs: The files that it has read, with their digests; empty when it failed.
-        denied_orders: How many orders limits of risk stopped.
+        manifest: Its inputs, as JSON values; empty when it failed.
+        problems: Problems that may affect its result; see `BacktestResult`.
+        inputs: Files that it has read, with their digests; empty when it failed.
+        denied_orders: Number of orders that risk limits stopped.
     """
 
     point: Point
@@ -136,11 +136,11 @@ class SweepRun:
 
     @classmethod
     def failed(cls, point: Point, error: str) -> SweepRun:
-        """Return the run of a point that failed."""
+        """Return a failed run of a point."""
         return cls(point, {}, "", error, (0.0, 0.0, 3.0, 0))
 
     def figure(self, name: str) -> float | None:
-        """Return a figure that is a number; ``None`` when it has no meaning or the run failed."""
+        """Return a numeric figure; ``None`` when it is undefined or the run failed."""
         value = self.figures.get(name)
         if not isinstance(value, int | float) or not isfinite(value):
             return None
@@ -148,7 +148,7 @@ class SweepRun:
 
     @property
     def is_bust(self) -> bool:
-        """Whether its equity was at zero or below at some time."""
+        """Whether equity was ever at zero or below."""
         start, final, deepest = (
             self.figure(name) for name in ("starting_equity", "final_equity", "max_drawdown")
         )
@@ -160,19 +160,19 @@ class SweepRun:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing was traded and nothing was held."""
+        """Whether there were no trades and no positions."""
         return self.figure("fills") == 0 and self.figure("exposure") == 0
 
     def score(self, name: str) -> float | None:
-        """Return a figure to rank by; ``None`` for what ranks last.
+        """Return a figure to rank by; ``None`` ranks last.
 
-        That is a run that failed or has no such figure, and one whose equity was at zero or below,
-        whatever its figure says.
+        ``None`` is returned for a run that failed or has no such figure, and for one whose equity
+        was ever at zero or below, whatever its figure.
         """
         return None if self.is_bust else self.figure(name)
 
     def to_json(self, task: Task) -> dict[str, Any]:
-        """Return the run, and what was asked for, as JSON values."""
+        """Return the run and its task as JSON values."""
         denied = {"denied_orders": self.denied_orders} if self.denied_orders else {}
         return denied | {
             "key": task.key_with(self.inputs),
@@ -191,12 +191,12 @@ class SweepRun:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> tuple[str, SweepRun]:
-        """Return the key of the task, and the run, of what `to_json` gave.
+        """Return the key of the task, and the run, that `to_json` wrote.
 
         Raises:
-            ValueError: It is none.
-            LookupError: It is none.
-            TypeError: It is none.
+            ValueError: The row is not a run.
+            LookupError: The row is not a run.
+            TypeError: The row is not a run.
         """
         run = cls(
             row["point"],
@@ -213,9 +213,9 @@ class SweepRun:
 
 
 def run_task(task: Task) -> SweepRun:
-    """Run a backtest; called in a process of its own.
+    """Run a backtest; called in a separate process.
 
-    Whatever the app raises fails this run and no other.
+    Any error that the app raises fails only this run.
     """
     point = dict(task.point)
     watch = InputWatch(task.target, app_folder(task.target))
@@ -257,19 +257,19 @@ def run_task(task: Task) -> SweepRun:
 
 
 _loaded: dict[str, str] = {}
-"""Digest of the app that this process has loaded last, by its target."""
+"""Digest of the app that this process loaded last, by its target."""
 
 
 def load_task(task: Task) -> Callable[..., App]:
-    """Return the function that makes a task's app, as its source files are now.
+    """Return the function that makes a task's app, from the current source files.
 
     Raises:
-        ConfigError: There is none, or the files are not those that the task was made from.
+        ConfigError: There is no such function, or the source files differ from those of the task.
     """
     factory = load_factory(task.target, task.point)
     digest = sources_digest(task.target, factory)
     if _loaded.setdefault(task.target, digest) != digest:
-        # A process that serves one sweep after another has the modules of an older one.
+        # A process reused across sweeps may have loaded the modules of an earlier one.
         _forget_modules({str(path) for path in source_files(task.target, factory)})
         factory = load_factory(task.target, task.point)
         _loaded[task.target] = digest
@@ -290,7 +290,7 @@ def _forget_modules(files: set[str]) -> None:
 
 
 def luck(runs: Sequence[SweepRun], best: SweepRun) -> float | None:
-    """Return the deflated Sharpe ratio of the best run: how likely it is more than luck."""
+    """Return the deflated Sharpe ratio of the best run: the probability that it is not luck."""
     tried = [run.moments[0] for run in runs if not run.error]
     sharpe, skewness, kurtosis, observations = best.moments
     expected = expected_best_sharpe(tried)
@@ -302,7 +302,7 @@ def _text(time: date | None) -> str | None:
 
 
 def _time(text: str | None) -> date | None:
-    """Return what `_text` wrote; a date has no time of day."""
+    """Parse the text that `_text` wrote; a date has no time of day."""
     if text is None:
         return None
     return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""Walk-forward: parameters are chosen on the past, and judged on what came after it."""
+"""Walk-forward: parameters are chosen in sample, and judged on the data that follows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _WAYS = ("rolling", "anchored")
 
 @dataclass(frozen=True, slots=True)
 class FoldWindow:
-    """Two stretches of history, one after the other.
+    """Two consecutive periods of history.
 
     Attributes:
-        start: Where parameters are chosen from; trading begins before, with the first bar.
-        split: The last instant of that; what comes after it is out of sample.
+        start: Start in sample; trading begins earlier, with the first bar.
+        split: The last instant in sample; later data is out of sample.
         end: The last instant out of sample.
     """
 
@@ -35,14 +35,14 @@ class FoldWindow:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """What a window gave.
+    """Result of a window.
 
     Attributes:
         window: The window.
-        point: The parameters that were best in sample; empty when none could be chosen.
+        point: The best parameters in sample; empty when none could be chosen.
         inside: Their figures in sample.
         outside: Their figures out of sample.
-        failed: The runs in sample that failed, which could not be chosen.
+        failed: Runs in sample that failed, and so could not be chosen.
     """
 
     window: FoldWindow
@@ -53,15 +53,15 @@ class Fold:
 
     @property
     def error(self) -> str:
-        """Why it says nothing; empty when it does."""
+        """Why the fold has no result; empty when it has one."""
         return self.inside.error or self.outside.error
 
 
 @dataclass(frozen=True, slots=True)
 class WalkForward:
-    """The folds of a walk-forward, in the order of time.
+    """The folds of a walk-forward, in order of time.
 
-    All that is said of them together leaves out those that failed.
+    Aggregates exclude failed folds.
     """
 
     folds: Sequence[Fold]
@@ -73,17 +73,17 @@ class WalkForward:
 
     @property
     def total_return(self) -> float:
-        """Return of the stretches out of sample one after the other: ``prod(1 + r) - 1``.
+        """Compound return of the periods out of sample: ``prod(1 + r) - 1``.
 
-        It is -1 once one of them has lost all: what is gone does not come back.
+        It is -1 once one of them has lost everything.
         """
         return prod(_growth(fold.outside) for fold in self.judged) - 1
 
     @property
     def efficiency(self) -> float | None:
-        """Annual return out of sample over that in sample; below 0.5 it is likely overfitted.
+        """Annual return out of sample over that in sample; below 0.5 suggests overfitting.
 
-        ``None`` when there was no gain in sample, or time too short for an annual rate.
+        ``None`` without a gain in sample, or if the time is too short for an annual rate.
 
         References:
             R. Pardo, "The Evaluation and Optimization of Trading Strategies", 2nd ed., 2008,
@@ -105,28 +105,28 @@ class WalkForward:
 
 
 RunWindow = Callable[[Sequence[Point], datetime, datetime], list[SweepRun]]
-"""Runs points up to a time, and returns their runs in that order, with figures from another time.
+"""Runs points up to a time, and returns their runs in that order, with figures from a start time.
 
-Takes the points, where the figures begin, and the last instant. Trading begins before, so that what
-is held when the figures begin is held in them.
+Takes the points, the start of the figures, and the last instant. Trading begins earlier, so that
+positions open at the start of the figures are included.
 """
 
 
 def make_windows(
     first: datetime, last: datetime, folds: int, *, inside: float = 0.75, way: str = "rolling"
 ) -> list[FoldWindow]:
-    """Cut history into windows whose stretches out of sample follow each other without a gap.
+    """Split history into windows whose periods out of sample follow each other without a gap.
 
     Args:
         first: The first instant of history.
-        last: The last one.
-        folds: How many windows.
-        inside: Part of each rolling window that is in sample.
+        last: The last instant of history.
+        folds: Number of windows.
+        inside: Fraction of each rolling window that is in sample.
         way: ``"rolling"`` for windows of one length, ``"anchored"`` to choose from all history
             before each split.
 
     Raises:
-        ConfigError: An argument makes no sense.
+        ConfigError: An argument is invalid.
     """
     if folds < 1:
         raise ConfigError(f"{folds} folds do not fit: use at least 1")
@@ -154,17 +154,17 @@ def walk_forward(
     by: str,
     on_fold: Callable[[Fold], None] = lambda _fold: None,
 ) -> WalkForward:
-    """Choose parameters in each window, and run them on what comes after it.
+    """Choose parameters in sample in each window, and run them out of sample.
 
     Args:
-        points: What to choose from.
-        windows: Where; see `make_windows`.
-        run_window: Runs points, and gives their figures from a time to another.
-        by: The figure to choose by, the higher the better.
+        points: Points to choose from.
+        windows: The windows; see `make_windows`.
+        run_window: Runs points, and returns their figures from one time to another.
+        by: Figure to maximize.
         on_fold: Called with each fold once it is judged.
 
     Returns:
-        The folds; one that cannot be judged says why, and leaves the others as they are.
+        The folds; one that cannot be judged states why, and does not affect the others.
 
     Raises:
         BacktestError: No fold can be judged.
@@ -186,7 +186,7 @@ def _fold(points: Sequence[Point], window: FoldWindow, run_window: RunWindow, by
         reason = f"no run from {where} can be judged by {by!r}: {_why_none(runs, by)}"
         failed = SweepRun.failed({}, reason)
         return Fold(window, {}, failed, failed)
-    # The first of equals, whatever the number of processes.
+    # The first of equal scores, independent of the number of processes.
     _, best = max(scored, key=lambda item: (item[0], -item[1]))
     point = points[best]
     [outside] = run_window([point], window.split + _TICK, window.end)
@@ -199,7 +199,7 @@ def _fold(points: Sequence[Point], window: FoldWindow, run_window: RunWindow, by
 
 
 def _why_none(runs: Sequence[SweepRun], by: str) -> str:
-    """Say why none of some runs can be judged by a figure."""
+    """Return why none of some runs can be judged by a figure."""
     error = next((run.error for run in runs if run.error), "")
     if error:
         return error
@@ -211,12 +211,12 @@ def _why_none(runs: Sequence[SweepRun], by: str) -> str:
 
 
 def _growth(run: SweepRun) -> float:
-    """Return final over starting equity; 0 when all was lost in between."""
+    """Return final over starting equity; 0 when everything was lost in between."""
     return 0.0 if run.is_bust else max(1 + (run.figure("total_return") or 0.0), 0.0)
 
 
 def _annual(parts: Sequence[tuple[SweepRun, timedelta]]) -> float:
-    """Return the compound annual return of stretches one after the other."""
+    """Return the compound annual return of consecutive periods."""
     years = sum((length for _, length in parts), timedelta()) / _YEAR
     growth = prod(_growth(run) for run, _ in parts)
     if growth <= 0 or years <= 0:

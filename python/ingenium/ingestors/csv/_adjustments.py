@@ -9,10 +9,10 @@ from ingenium.ingestors.csv._prices import PriceRules, Prices, PricesOf
 __all__ = ["watch_adjustments"]
 
 _SPLIT = 1.2
-"""From this change of the factor on, up or down, it is a split; below, a dividend."""
+"""From this change of the factor on, up or down, the cause is a split; below, a dividend."""
 _NOISE = 1e-6
 _ALL = 100
-"""Lines of which each is looked at; of those behind, each eighth."""
+"""Number of leading lines that are all checked; after them, every eighth is."""
 _BETWEEN = 7
 
 
@@ -21,25 +21,25 @@ def watch_adjustments(
 ) -> PricesOf:
     """Wrap a price reader so that it notes splits and dividends shown by the adjusted close.
 
-    From row to row, the ratio of the adjusted close to the close changes by splits and dividends
-    only, and by what both were rounded.
+    From row to row, the ratio of the adjusted close to the close changes only by splits, dividends
+    and rounding.
 
     Args:
         prices_of: Reads the prices of a row.
-        layout: Where the columns are.
-        rules: How prices are read.
+        layout: Layout of the file.
+        rules: Rules for reading prices.
         source: Name of the file.
-        notes: Where splits and dividends are noted.
+        notes: Collects splits and dividends.
 
     Returns:
-        ``prices_of`` itself, where there is no adjusted close or where it is used.
+        ``prices_of`` itself, if there is no adjusted close or if it is used.
     """
     place = layout.columns.get("adj_close", -1)
     if place < 0 or rules.adjusted:
         return prices_of
     close_place = layout["close"]
     symbol_place = layout.columns.get("symbol", -1)
-    # The ratio of the row before, and by how much of it rounding may have changed it.
+    # The ratio of the previous row, and the part of it that rounding may have changed.
     factors: dict[str, tuple[float, float]] = {}
     counts = [0, 0]
 
@@ -65,7 +65,7 @@ def watch_adjustments(
 
     def prices_of_one(row: list[str], line: int) -> Prices:
         prices = prices_of(row, line)
-        # Steps are seen a few rows later as well, and most rows cost next to nothing.
+        # Steps are found a few rows later too, and most rows cost almost nothing.
         if not line & _BETWEEN or line < _ALL:
             see("", row[place], row[close_place], prices[4])
         return prices
@@ -79,7 +79,7 @@ def watch_adjustments(
 
 
 def _unit(text: str) -> float:
-    """Return the last decimal of a number that is written with a point."""
+    """Return the unit of the last decimal of a number with a decimal point."""
     _, point, decimals = text.strip().partition(".")
     return 10.0 ** -len(decimals) if point else 1.0
 

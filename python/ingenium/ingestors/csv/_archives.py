@@ -12,10 +12,10 @@ from ingenium.ingestors.csv._reopened import READ_ERRORS, open_bytes
 __all__ = ["ZIP_MAGIC", "Archive"]
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-"""How a zip archive begins; the second is an empty one."""
+"""First bytes of a zip archive; the second are those of an empty one."""
 _LARGE = 1 << 26
 _RATIO = 250
-"""Text of prices packs to a fifth or a twentieth; what packs far better is no such text."""
+"""Text of prices compresses 5 to 20 times; a far higher ratio is suspicious."""
 _OFFICE = {
     "xl/": "an Excel workbook",
     "word/": "a Word document",
@@ -27,10 +27,10 @@ class Archive:
     """A zip archive, whose directory is read once and whose members are read as streams.
 
     Args:
-        path: Where it is.
+        path: Path of the archive.
 
     Raises:
-        DataFileError: It is damaged, or a workbook, which is a zip archive as well.
+        DataFileError: The archive is damaged, or is a workbook, which is also a zip archive.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,7 +55,7 @@ class Archive:
         """Open a member as bytes.
 
         Raises:
-            DataFileError: It is encrypted, packed by a method that is not known, or suspiciously
+            DataFileError: The member is encrypted, compressed by an unknown method, or suspiciously
                 large.
         """
         info = self.members[member]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ARROW_MAGIC", "ArrowFile"]
 
 ARROW_MAGIC = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
-"""How Parquet files, Arrow files and Arrow streams begin."""
+"""First bytes of Parquet files, Arrow files and Arrow streams."""
 _BATCH = 4_096
 _UNNAMED = "__index_level_"
 
@@ -26,8 +26,8 @@ _UNNAMED = "__index_level_"
 class ArrowFile(TableFile):
     """A Parquet file, an Arrow (Feather) file or an Arrow stream, read batch by batch.
 
-    Cells are the text that pandas would write to CSV: floats as short as they can be, decimals and
-    integers as they are, times in ISO form, dates alone where no time of a column has a time of
+    Cells are the text that pandas would write to CSV: floats in shortest form, decimals and
+    integers unchanged, times in ISO form, only dates where no time of a column has a time of
     day. The index of a pandas frame comes first.
 
     Args:
@@ -35,7 +35,7 @@ class ArrowFile(TableFile):
         magic: Its first bytes.
 
     Raises:
-        DataFileError: It cannot be read.
+        DataFileError: The file cannot be read.
         MissingDependencyError: pyarrow is not installed.
     """
 
@@ -84,7 +84,7 @@ class ArrowFile(TableFile):
         return reader.schema, (part for batch in batches for part in _parts(batch))
 
     def _find_days(self, schema: pa.Schema) -> frozenset[str]:
-        """Return the columns of times that are all days, as pandas writes them to CSV."""
+        """Return the time columns that contain only days, which pandas writes to CSV as dates."""
         from pyarrow import compute, types
 
         days = {
@@ -129,7 +129,7 @@ class ArrowFile(TableFile):
             raise self.failed(error, number + 1) from error
 
     def _texts(self, column: pa.Array, place: int) -> list[str]:
-        """Return the cells of a column as text; empty for those that hold nothing."""
+        """Return the cells of a column as text; empty for nulls."""
         import pyarrow
         from pyarrow import types
 
@@ -154,7 +154,7 @@ class ArrowFile(TableFile):
         return ["" if text is None else text + zone for text in texts]
 
     def count_all(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         try:
             with open_bytes(self.source.path) as stream:
                 if self._is_parquet:
@@ -167,7 +167,7 @@ class ArrowFile(TableFile):
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Cut a batch, which may be all of a file, so that few of its cells are Python's at a time."""
+    """Split a batch, which may be a whole file, to limit the cells held as Python objects."""
     return (batch.slice(start, _BATCH) for start in range(0, batch.num_rows, _BATCH))
 
 
@@ -201,7 +201,7 @@ def _columns(schema: pa.Schema) -> tuple[list[str], list[list[str]]]:
 
 
 def _levels(name: str) -> tuple[str, str] | None:
-    """Return both levels of a column's name as pandas writes it, ``"('Close', 'AAPL')"``."""
+    """Return both levels of a column name written by pandas, ``"('Close', 'AAPL')"``."""
     if not name.startswith("('"):
         return None
     try:

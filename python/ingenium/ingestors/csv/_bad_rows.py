@@ -1,4 +1,4 @@
-"""Bad rows: refused, or counted and skipped."""
+"""Handling of bad rows: refused, or counted and skipped."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class BadRow(NamedTuple):
 
     Attributes:
         file: Name of its file.
-        line: Its line, from 1.
-        reason: What is wrong with it.
+        line: Line number, from 1.
+        reason: Why the row is bad.
     """
 
     file: str
@@ -36,16 +36,16 @@ class BadRows:
     """Collects and reports bad rows.
 
     Args:
-        on_bad_row: ``"raise"`` to stop at the first one, ``"skip"`` to go on.
+        on_bad_row: ``"raise"`` to stop at the first one, ``"skip"`` to continue.
     """
 
     def __init__(self, on_bad_row: OnBadRow) -> None:
         self.raises = on_bad_row == "raise"
-        """Whether the first one ends the reading."""
+        """Whether the first bad row ends the reading."""
         self.rows: list[BadRow] = []
-        """The first thousand."""
+        """The first thousand bad rows."""
         self.count = 0
-        """How many there were."""
+        """Number of bad rows."""
         self._notes: dict[str, DataNote] = {}
 
     def clear(self) -> None:
@@ -55,14 +55,14 @@ class BadRows:
         self._notes.clear()
 
     def notes(self) -> tuple[DataNote, ...]:
-        """Return how many rows of each file were skipped, with the first reason of each."""
+        """Return the number of skipped rows of each file, with the first reason."""
         return tuple(self._notes.values())
 
     def report(self, file: str, line: int, reason: str) -> None:
         """Report a bad row.
 
         Raises:
-            DataFileError: Bad rows are not to be skipped.
+            DataFileError: Bad rows are not skipped.
         """
         if self.raises:
             raise DataFileError(
@@ -71,7 +71,7 @@ class BadRows:
         self.drop(file, line, reason)
 
     def drop(self, file: str, line: int, reason: str) -> None:
-        """Skip a row that the user excluded, independent of the handling of bad rows."""
+        """Skip a row that the user excluded, regardless of the handling of bad rows."""
         self.count += 1
         first = self._notes.get(file) or DataNote(file, "skipped", 0, f"line {line}: {reason}")
         self._notes[file] = replace(first, count=first.count + 1)
@@ -81,6 +81,6 @@ class BadRows:
             _log.warning("skipped %s, line %d: %s", file, line, reason)
 
     def summarize(self) -> None:
-        """Log the number of bad rows, if not each was logged."""
+        """Log the number of bad rows, if some were not logged one by one."""
         if self.count > _LOGGED:
             _log.warning("skipped %d rows in all; the first %d are above", self.count, _LOGGED)

@@ -20,18 +20,18 @@ _SHORT = "begins before the bar before it has its full length, which ends that b
 class BarTimes:
     """Lengths of the bars of one series.
 
-    Bars of one series do not overlap, so a bar is over when the next one begins, however long the
-    others are; before a gap it gets the length of the longest. A length that the user gave is kept
-    for every bar, since such bars may overlap.
+    Bars of one series do not overlap, so a bar ends when the next one starts, however long the
+    others are; before a gap it gets the length of the longest bars. A length given by the user
+    applies to every bar, since such bars may overlap.
 
     Args:
-        name: The file, for errors.
+        name: Name of the file, for errors.
         period: Length of the longest bars.
-        given: Whether the user gave it.
-        zone: Zone of the file's days.
+        given: Whether the user gave ``period``.
+        zone: Time zone of the file's days.
         date_only: Whether times are days.
         ending: Whether times are the ends of bars.
-        notes: Where bars that overlap are noted.
+        notes: Collects overlapping bars.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class BarTimes:
         self._notes = notes
         self._months = 0 if given else MONTHS.get(period, 0)
         self.is_plain = not self._months and zone.is_utc
-        """Whether the longest bars are all of one length, wherever they lie."""
+        """Whether the longest bars have the same length at any time."""
         self._whole_days = not period % DAY
         self._longer = Distances()
         self._first: datetime | None = None
@@ -64,7 +64,7 @@ class BarTimes:
         """Return the maximum length of a bar at this time.
 
         Args:
-            time: Its start, or its end where times are that.
+            time: Start of the bar, or its end if times are ends.
         """
         period = self.period
         if self._months:
@@ -73,7 +73,7 @@ class BarTimes:
                 return abs(other - time)
         if self._zone.is_steady(time, period):
             return period
-        # On the day on which clocks change, by the clock as well as by the hours that pass.
+        # On a day of a clock change, both by the clock and by elapsed hours.
         by_clock = abs(self._zone.shift(time, -period if self.ending else period) - time)
         if self._whole_days and (self._date_only or self._zone.is_midnight(time)):
             return by_clock
@@ -83,13 +83,12 @@ class BarTimes:
         """Return the length of a bar next to another one.
 
         Args:
-            time: Its start and the distance to the next start; or its end and the one from the
-                last end.
-            gap: That distance.
+            time: Start of the bar, or its end if times are ends.
+            gap: Distance to the next start, or from the previous end.
             line: Line of the later row.
 
         Raises:
-            DataFileError: From here on bars are longer than those before.
+            DataFileError: From this row on bars are longer than before.
         """
         period = self.period
         longest = self.longest(time)
@@ -121,7 +120,7 @@ class BarTimes:
             )
 
     def _look(self, start: datetime, gap: timedelta, line: int) -> None:
-        """Raise if regular distances between rows show that bars must be longer."""
+        """Raise if regular distances between rows prove that bars must be longer."""
         if self._first is None:
             self._first = start
         kind = self._longer.add(start, gap)
@@ -138,5 +137,5 @@ class BarTimes:
 
 
 def _whole_seconds(gap: timedelta) -> timedelta:
-    """Round up to seconds, which a period on the bus has."""
+    """Round up to whole seconds, the unit of periods on the bus."""
     return gap if not gap.microseconds else gap - timedelta(microseconds=gap.microseconds) + _SECOND

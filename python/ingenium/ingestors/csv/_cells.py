@@ -13,11 +13,11 @@ from ingenium.subjects.names import check_symbol
 __all__ = ["check_ticker", "find_clock_digits", "make_time_of", "no_time"]
 
 TimeOf = Callable[[list[str], datetime | None], datetime]
-"""Takes a row and the last time of its series."""
+"""Called with a row and the last time of its series."""
 
 
 def make_time_of(layout: Layout, read_time: ReadTime) -> TimeOf:
-    """Make a function that reads the time of a row, given the last one of its series."""
+    """Return a function that reads the time of a row, given the last one of its series."""
     place = layout["time"]
     clock_place = layout.columns.get("clock", -1)
     clock_digits = layout.clock_digits
@@ -56,7 +56,7 @@ def make_time_of(layout: Layout, read_time: ReadTime) -> TimeOf:
 
 
 def no_time(name: str, layout: Layout, read_time: ReadTime, row: list[str]) -> DataFileError:
-    """Return the error of a file of whose first rows, such as this one, no time can be read."""
+    """Return the error for a file in whose first rows, such as this one, no time can be read."""
     reason = ""
     try:
         make_time_of(layout, read_time)(row, None)
@@ -66,16 +66,16 @@ def no_time(name: str, layout: Layout, read_time: ReadTime, row: list[str]) -> D
 
 
 def find_clock_digits(name: str, texts: Iterable[str]) -> int:
-    """Return how many digits the times of day of a file have that are written as numbers.
+    """Return the number of digits of a file's times of day that are written as numbers.
 
-    Numbers lose the zeros before them: 500 is 05:00 as one of four digits, and 00:05 of six.
+    Numbers lose leading zeros: 500 is 05:00 with four digits, and 00:05 with six.
 
     Args:
-        name: The file, for errors.
-        texts: The first of its times of day.
+        name: Name of the file, for errors.
+        texts: The first times of day of the file.
 
     Raises:
-        DataFileError: They may be hours, minutes or seconds.
+        DataFileError: The numbers may be hours, minutes or seconds.
     """
     numbers = {text for text in map(str.strip, texts) if _is_clock_number(text)}
     longest = max(map(len, numbers), default=6)
@@ -110,7 +110,7 @@ def check_ticker(symbol: str) -> None:
     """Refuse a symbol that is invalid in a subject.
 
     Raises:
-        ValueError: It cannot be one.
+        ValueError: The symbol is invalid.
     """
     if not symbol:
         raise ValueError("symbol is empty")

@@ -1,4 +1,4 @@
-"""Parse times of day and their zones."""
+"""Parse times of day and their time zones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAME_PIECES = re.compile(r"[^a-z0-9+-]+")
 _UTC_NAMES = frozenset(("utc", "gmt"))
 _DAY = timedelta(days=1)
 _LATEST_OFFSET = timedelta(hours=15)
-# What the East writes before or behind hours.
+# Chinese, Japanese and Korean markers before or after hours.
 _EASTERN = str.maketrans(
     {"时": ":", "時": ":", "点": ":", "시": ":", "分": ":", "분": ":", "秒": "", "초": ""}
 )
@@ -83,13 +83,13 @@ def read_clock(day: datetime, clock: str, zone: Zone, last: datetime | None) -> 
     """Return a time of a day in UTC.
 
     Args:
-        day: Its midnight, without a zone.
-        clock: Time of day, with AM or PM, an offset or a zone's name behind it if there is one.
-        zone: The zone where none is stated.
-        last: The series' last time, UTC.
+        day: Midnight of the day, without a zone.
+        clock: Time of day, optionally followed by AM or PM, an offset or the name of a zone.
+        zone: Zone if none is stated.
+        last: Last time of the series, UTC.
 
     Raises:
-        ValueError: It cannot be read, or names a zone that is not known.
+        ValueError: The text cannot be read, or names an unknown zone.
     """
     if not clock.isascii():
         clock = _plain(clock)
@@ -144,10 +144,10 @@ def zone_in_name(name: str) -> str:
 
 
 def _place_of(text: str) -> timedelta | Zone | None:
-    """Return the offset from UTC or the zone that stands behind a time; ``None`` for UTC.
+    """Return the offset from UTC or the zone written after a time; ``None`` for UTC.
 
     Raises:
-        ValueError: It is not known, or stands for several.
+        ValueError: The zone is unknown or ambiguous.
     """
     name = text.strip().replace("\N{MINUS SIGN}", "-")
     if name[0] in "([":

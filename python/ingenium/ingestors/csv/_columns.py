@@ -25,7 +25,7 @@ from ingenium.ingestors.csv._words import RANKED, key_of
 __all__ = ["FIELDS", "Columns", "Layout", "check_columns", "find_layout"]
 
 FIELDS = ("time", "clock", "open", "high", "low", "close", "volume", "adj_close", "symbol")
-"""What a column may hold; ``clock`` is a time of day beside a date in ``time``."""
+"""Fields of a column; ``clock`` is a time of day next to a date in ``time``."""
 
 _DELIMITERS = (",", ";", "\t", "|")
 _COMMENTS = ("#", "//")
@@ -40,14 +40,14 @@ class Layout:
     """Layout of a file.
 
     Attributes:
-        delimiter: What stands between columns.
+        delimiter: Separator of columns.
         first_line: Line of the first row, from 1.
-        width: Columns of a row.
-        columns: Place of each field that the file has, by the names of `FIELDS`.
-        symbol: The one symbol that the head of the file names; empty if it names none.
-        guesses: What was taken for granted about the columns.
+        width: Number of columns.
+        columns: Index of the column of each field in the file, by the names of `FIELDS`.
+        symbol: The symbol that the head of the file names; empty for none.
+        guesses: Assumptions about the columns.
         clock_digits: Digits of a time of day in ``clock`` that is written as a number.
-        header: The names of the columns; empty without a header.
+        header: Names of the columns; empty without a header.
     """
 
     delimiter: str
@@ -75,7 +75,7 @@ def check_columns(columns: Mapping[str, object]) -> dict[str, str | int | None]:
     """Return a validated copy of the argument `columns`.
 
     Raises:
-        ConfigError: It names a field that there is not, or a place below 0.
+        ConfigError: It names an unknown field, or an index below 0.
     """
     checked: dict[str, str | int | None] = {}
     for field, column in columns.items():
@@ -98,13 +98,13 @@ def find_layout(name: str, head: str, columns: Columns, symbols: Sequence[str] =
     """Detect the layout of a file.
 
     Args:
-        name: The file, for errors.
-        head: How it begins.
-        columns: Which columns the user named, by field.
-        symbols: What may name its instrument, to tell its volume from what was paid for it.
+        name: Name of the file, for errors.
+        head: First lines of the file.
+        columns: Columns named by the user, by field.
+        symbols: Possible names of the instrument, to distinguish its volume from its turnover.
 
     Raises:
-        DataFileError: It is empty, has no header that is known, or lacks a column.
+        DataFileError: The file is empty, has no known header, or lacks a column.
     """
     lines = re.split(r"\r\n|\r|\n", head)
     forced = ""
@@ -180,7 +180,7 @@ def _best(lines: Sequence[_Line], columns: Columns) -> _Line | None:
 
 
 def _commented(comments: Sequence[_Line], line: _Line, columns: Columns) -> _Line | None:
-    """Return the header that stands in a comment, such as ``# time,open,high,low,close``."""
+    """Return a header written in a comment, such as ``# time,open,high,low,close``."""
     for comment in reversed(comments):
         if len(comment.cells) == len(line.cells) and known_fields(
             comment.cells, columns
@@ -190,7 +190,7 @@ def _commented(comments: Sequence[_Line], line: _Line, columns: Columns) -> _Lin
 
 
 def _side_by_side(lines: Sequence[_Line]) -> str:
-    """Return a hint for a header in which a price stands several times."""
+    """Return a hint for a header in which a price occurs several times."""
     for line in lines:
         for field in ("close", "open"):
             like = alike(line.cells, field)
@@ -222,7 +222,7 @@ def _at_data(
     if row.cells == [str(number) for number in range(len(row.cells))] and row.place + 1 < len(
         lines
     ):
-        # The numbers with which pandas heads a frame that has no names.
+        # The numbers that pandas writes as the header of a frame without column names.
         below = _split(lines[row.place + 1], row.delimiter, columns)[1]
         if _is_data(below, columns):
             row = _Line(row.place + 1, row.delimiter, below)
@@ -288,7 +288,7 @@ def _with_header(
 
 
 def _has_tickers_below(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether a header of yfinance or pandas-datareader goes on in the next line."""
+    """Return whether a header of yfinance or pandas-datareader continues in the next line."""
     return bool(
         cells
         and key_of(cells[0]) in {"price", "attributes"}
@@ -349,7 +349,7 @@ def _without_header(name: str, lines: Sequence[str], row: _Line, columns: Column
 
 
 def _check_order(name: str, lines: Sequence[str], row: _Line, found: Mapping[str, int]) -> None:
-    """Refuse a file whose columns are in another order, where high is not the highest price."""
+    """Refuse a file whose columns are in another order, in which high is not the highest price."""
     rows = list(csv.reader(lines[row.place : row.place + _ROWS], delimiter=row.delimiter))
     wrong = count = 0
     for cells in rows:

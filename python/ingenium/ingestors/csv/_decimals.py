@@ -9,7 +9,7 @@ from ingenium.ingestors.csv._numbers import bare_number
 
 __all__ = ["decimal_sign"]
 
-# With three digits behind it, a sign may stand before decimals or between thousands.
+# Before three digits, a sign may be a decimal sign or a thousands separator.
 _OPEN_COMMA = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 _OPEN_POINT = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]*([.,]?)[0-9]*", re.ASCII)
@@ -23,22 +23,22 @@ def decimal_sign(
     Args:
         prices: Prices of the file.
         volumes: Volumes of the file.
-        others: All other cells, looked at only where prices and volumes leave it open.
-        delimiter: What stands between columns. With ``;`` a comma that may be either is taken for
-            the decimal one, since that is why such files use ``;``, unless other numbers look as
-            if it stood between thousands.
+        others: All other cells, used only if prices and volumes are ambiguous.
+        delimiter: Separator of columns. With ``;`` an ambiguous comma is treated as the decimal
+            sign, since such files use ``;`` for that reason, unless other numbers suggest a
+            thousands separator.
     """
     signs = _signs(prices)
     if signs & {",", "."}:
         return "," if "," in signs else "."
     if "" in signs and len(signs) == 1:
-        # Whole numbers say nothing, and need nothing, but for a volume such as 5,10K.
+        # Whole numbers show no sign, and need none, except a volume such as 5,10K.
         return "," if "," in _signs(volumes) else "."
     of_volumes = _signs(volumes)
     further = (of_volumes & {",", "."}) or (_signs(others) & {",", "."})
     if len(further) == 1:
         return further.pop()
-    # Volumes have no three decimals, and of prices with three decimals all have them.
+    # Volumes do not have three decimals, and if prices have three decimals, all have them.
     points = "?," not in signs
     grouped = "" in signs or ("?." if points else "?,") in of_volumes
     if delimiter == ";":
@@ -47,7 +47,7 @@ def decimal_sign(
 
 
 def _signs(texts: Iterable[str]) -> set[str]:
-    """Return what the numbers show: a sign, ``"?,"`` or ``"?."`` for one left open, or nothing."""
+    """Return the signs found in numbers: a sign, or ``"?,"`` or ``"?."`` for an ambiguous one."""
     return {_sign(text) for text in texts if text}
 
 

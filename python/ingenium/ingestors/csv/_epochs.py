@@ -21,7 +21,7 @@ _EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,2}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROS = (1_000_000, 1_000, 1)
 _LIMITS = (10**11, 10**14, 10**17)
-"""From here on a count is of the next smaller unit."""
+"""From this size on a count is in the next smaller unit."""
 _PER_SECOND = (1, 10**3, 10**6, 10**9)
 _NAMES = ("seconds", "milliseconds", "microseconds", "nanoseconds")
 _SMALL = 10**8
@@ -29,7 +29,7 @@ _OLD = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
 _DAY = 86_400
 _YEAR = 366 * _DAY
 _SERIALS = (10_000, 100_000)
-"""Days of a spreadsheet from 1927 to 2173."""
+"""Spreadsheet days from 1927 to 2173."""
 _FIRST_SERIAL = datetime(1899, 12, 30)  # noqa: DTZ001
 _CALENDAR = ((27, 34), (88, 95), (179, 187), (361, 370))
 
@@ -39,20 +39,20 @@ def find_count(
 ) -> tuple[ReadTime, bool, str] | None:
     """Detect the unit of a file's time numbers; ``None`` if they are not numbers.
 
-    A number that is large enough shows its unit by its size. Smaller ones, near 1970, show it by
-    the distances between them: those have to be the length of a bar.
+    The size of a large number determines its unit. For smaller numbers, near 1970, the distances
+    between them do: these must be the length of a bar.
 
     Args:
-        name: The file, for errors.
-        sample: The first of its times.
-        zone: The zone of a spreadsheet's days.
-        today: The present day.
+        name: Name of the file, for errors.
+        sample: The first times of the file.
+        zone: Time zone of spreadsheet days.
+        today: The current day.
 
     Returns:
-        A function that reads them, whether they are days, and what was taken for granted.
+        A function that reads the numbers, whether they are days, and the assumption made.
 
     Raises:
-        DataFileError: What they count does not show.
+        DataFileError: The unit is ambiguous.
     """
     if any(map(_EXPONENT.fullmatch, sample)):
         first = next(filter(_EXPONENT.fullmatch, sample))
@@ -103,7 +103,7 @@ def _timestamp(day: date) -> float:
 
 
 def _is_bar(seconds: float) -> bool:
-    """Whether a duration is a plausible bar length, a minute or more."""
+    """Return whether a duration is a plausible bar length, a minute or more."""
     if seconds < 60 or seconds % 60:
         return False
     if seconds < _DAY:
@@ -115,7 +115,7 @@ def _is_bar(seconds: float) -> bool:
 
 
 def _is_serial_step(days: float) -> bool:
-    """Whether a number of days is a plausible distance of spreadsheet rows."""
+    """Return whether a number of days is a plausible distance between spreadsheet rows."""
     if days >= 1:
         return _is_bar(days * _DAY)
     minutes = days * 1_440
@@ -139,7 +139,7 @@ def _match(text: str) -> re.Match[str]:
 
 
 def _by_size(text: str, last: datetime | None) -> datetime:
-    # Row by row: some vendors went from milliseconds to microseconds within a series.
+    # Row by row: some vendors changed from milliseconds to microseconds within a series.
     match = _match(text)
     place = _place_by_size(int(match[2]))
     return _EPOCH + timedelta(microseconds=_micros(match, (*_MICROS, 0)[place]))

@@ -1,4 +1,4 @@
-"""Open text files, compressed or not, alone or in an archive."""
+"""Open text files, compressed or not, standalone or in an archive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".prn", ".json", ".jsonl", ".ndjson")
-"""Suffixes of text, which may be compressed, too."""
+"""Suffixes of text files, which may also be compressed."""
 _OTHER_SUFFIXES = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".zip")
 _PACKED = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
@@ -53,14 +53,14 @@ _MAGIC = {
 }
 
 PathArgument = str | PathLike[str]
-"""What names a file."""
+"""A path of a file."""
 
 
 def absolute_paths(paths: PathArgument | Sequence[PathArgument]) -> list[Path]:
     """Return absolute paths, relative ones resolved against the current folder.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There are no paths.
     """
     try:
         many = [paths] if isinstance(paths, str | PathLike) else list(paths)
@@ -77,8 +77,8 @@ class Source:
     """A file, or a member of an archive.
 
     Attributes:
-        path: Of the file, or of the archive.
-        archive: The archive; ``None`` for a file of its own.
+        path: Path of the file, or of the archive.
+        archive: The archive; ``None`` for a standalone file.
         member: Name in the archive.
     """
 
@@ -108,12 +108,12 @@ class Source:
         """Open the stored bytes.
 
         Raises:
-            DataFileError: A member of an archive cannot be unpacked.
+            DataFileError: A member of an archive cannot be decompressed.
         """
         return self.archive.open(self.member) if self.archive else open_bytes(self.path)
 
     def failed(self, error: BaseException, line: int = 0) -> DataFileError:
-        """Return the error for one that came up while reading."""
+        """Return a `DataFileError` for an error raised while reading."""
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         place = f", line {line}" if line else ""
         return DataFileError(f"{self.name}{place}: cannot read {self.path}: {why}")
@@ -123,11 +123,11 @@ class BarFile(ABC):
     """A file whose rows are bars, whatever its format.
 
     Args:
-        source: Where it is.
+        source: The file.
     """
 
     head: str
-    """Its header and first rows as CSV; the last line may be cut."""
+    """Header and first rows as CSV; the last line may be truncated."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -135,7 +135,7 @@ class BarFile(ABC):
 
     @abstractmethod
     def open_rows(self, layout: Layout) -> AbstractContextManager[Rows]:
-        """Open the rows behind the header."""
+        """Open the rows after the header."""
 
     @abstractmethod
     def open_groups(self, layout: Layout) -> AbstractContextManager[dict[str, Rows] | None]:
@@ -143,32 +143,32 @@ class BarFile(ABC):
 
     @abstractmethod
     def count_rows(self, layout: Layout) -> int:
-        """Return how many rows are behind the header.
+        """Return the number of rows after the header.
 
         Raises:
-            DataFileError: It cannot be read.
+            DataFileError: The file cannot be read.
         """
 
     def other_encodings(self) -> Iterator[str]:
-        """Try other encodings of the text, each until the next one; none by default."""
+        """Try other text encodings, each until the next is yielded; none by default."""
         return iter(())
 
     def failed(self, error: BaseException, line: int = 0) -> DataFileError:
-        """Return the error for one that came up while reading."""
+        """Return a `DataFileError` for an error raised while reading."""
         return self.source.failed(error, line)
 
 
 class TextFile(BarFile):
     """Text file, with compression and encoding detected from its first bytes.
 
-    A letter in another encoding than UTF-8 becomes a mark that no number or symbol may hold, so
-    names in unread columns do no harm; `other_encodings` lists the possible encodings.
+    A character not in UTF-8 becomes a mark that no number or symbol may contain, so names in unread
+    columns do no harm; `other_encodings` lists the possible encodings.
 
     Args:
-        source: Where it is.
+        source: The file.
 
     Raises:
-        DataFileError: It cannot be read, or is no text.
+        DataFileError: The file cannot be read, or is not text.
     """
 
     def __init__(self, source: Source) -> None:
@@ -198,12 +198,12 @@ class TextFile(BarFile):
         self.head = head.decode(self.encoding, "replace")
 
     def other_encodings(self) -> Iterator[str]:
-        """Try the encodings of vendors, one after the other, where the text is not UTF-8.
+        """Try the encodings of vendors one by one, if the text is not UTF-8.
 
         Yields:
-            The name of the one that `head` and the rows are read in until the next.
+            The encoding used for `head` and the rows until the next one is yielded.
         """
-        # The last letter may be cut.
+        # The last character may be truncated.
         if self.encoding != _UTF8 or "\ufffd" not in self.head[:-4]:
             return
         for encoding in _ENCODINGS:
@@ -214,18 +214,18 @@ class TextFile(BarFile):
         self.head = self._head.decode(_UTF8, "replace")
 
     def open_bytes(self) -> IO[bytes]:
-        """Open its bytes, unpacked."""
+        """Open the decompressed bytes."""
         return unpack(self.source.open(), self._magic)
 
     @contextmanager
     def open_text(self) -> Iterator[TextIOWrapper]:
-        """Open it as text, from the start, line ends as they are."""
+        """Open the file as text, from the start, with line ends unchanged."""
         with self.open_bytes() as stream:
             yield TextIOWrapper(stream, self.encoding, "replace", newline="")
 
     @contextmanager
     def open_rows(self, layout: Layout) -> Iterator[Rows]:
-        """Open the rows behind the header."""
+        """Open the rows after the header."""
         with self.open_text() as text:
             rows = csv.reader(text, delimiter=layout.delimiter, skipinitialspace=True)
             while rows.line_num < layout.first_line - 1:
@@ -241,7 +241,7 @@ class TextFile(BarFile):
 
     @contextmanager
     def _open_seekable(self) -> Iterator[IO[bytes]]:
-        """Open it as bytes of UTF-8 in which one can jump about; a packed one is copied."""
+        """Open the file as seekable UTF-8 bytes; a compressed one is copied."""
         packed = self.source.archive or is_packed(self._magic)
         if not packed and self.encoding == _UTF8:
             with self.source.path.open("rb") as stream:
@@ -259,14 +259,14 @@ class TextFile(BarFile):
             yield copy
 
     def count_rows(self, layout: Layout) -> int:
-        """Return how many lines are behind the header, not counting empty ones at the end."""
+        """Return the number of lines after the header, without empty ones at the end."""
         return max(self.count_lines() - layout.first_line + 1, 0)
 
     def count_lines(self) -> int:
-        """Return how many lines it has, not counting empty ones at the end.
+        """Return the number of lines, without empty ones at the end.
 
         Raises:
-            DataFileError: It cannot be read.
+            DataFileError: The file cannot be read.
         """
         count = pending = 0
         seen = False

@@ -16,23 +16,23 @@ _MANY = 1_000
 
 
 class Rows(Protocol):
-    """Rows of cells, and the line of the last one: what ``csv.reader`` gives."""
+    """Rows of cells, and the line of the last one, as of ``csv.reader``."""
 
     @property
     def line_num(self) -> int:
-        """Line of the row that came last, from 1."""
+        """Line of the last row read, from 1."""
         ...
 
     def __iter__(self) -> Iterator[list[str]]: ...
 
 
 class Block(NamedTuple):
-    """Rows of one symbol that stand together.
+    """Consecutive rows of one symbol.
 
     Attributes:
-        offset: Where they begin, in bytes.
-        length: How long they are, in bytes.
-        line: Line of the first one, from 1.
+        offset: Start of the block, in bytes.
+        length: Length of the block, in bytes.
+        line: Line of the first row, from 1.
     """
 
     offset: int
@@ -54,12 +54,12 @@ class ListRows:
 
 
 class BlockRows:
-    """Rows of some blocks of a file, which others may read at the same time.
+    """Rows of some blocks of a file that is shared with other readers.
 
     Args:
         stream: The file.
-        blocks: Where to read.
-        delimiter: What stands between columns.
+        blocks: Blocks to read.
+        delimiter: Separator of columns.
     """
 
     def __init__(self, stream: IO[bytes], blocks: Sequence[Block], delimiter: str) -> None:
@@ -79,7 +79,7 @@ class BlockRows:
         place, end = block.offset, block.offset + block.length
         rest = b""
         while place < end:
-            # Leaves the file's own position alone, which the other readers share.
+            # Does not change the file's position, which the other readers share.
             chunk = os.pread(self._descriptor, min(_CHUNK, end - place), place)
             if not chunk:
                 break
@@ -94,7 +94,7 @@ class BlockRows:
 def block_rows(
     stream: IO[bytes], groups: Mapping[str, Sequence[Block]], layout: Layout
 ) -> dict[str, Rows]:
-    """Return the rows of each symbol, which may be read side by side."""
+    """Return the rows of each symbol, which may be read in parallel."""
     return {
         symbol: BlockRows(stream, blocks, layout.delimiter) for symbol, blocks in groups.items()
     }
@@ -105,11 +105,11 @@ def find_groups(stream: IO[bytes], layout: Layout) -> dict[str, list[Block]] | N
 
     Args:
         stream: The file, at its start.
-        layout: How it is laid out.
+        layout: Layout of the file.
 
     Returns:
-        The blocks of each symbol in the order of the file; ``None`` when symbols are mixed, as in
-        a file that goes by time.
+        The blocks of each symbol in file order; ``None`` when symbols are mixed, as in a file
+        sorted by time.
     """
     place = 0
     first_line = layout.first_line
@@ -127,7 +127,7 @@ def find_groups(stream: IO[bytes], layout: Layout) -> dict[str, list[Block]] | N
     current: str | None = None
     start = start_line = count = blocks = 0
     for row in rows:
-        # While a row is handled, its line has been given out but not yet counted.
+        # While a row is handled, its line has been yielded but not yet counted.
         if len(row) <= column:
             continue
         count += 1

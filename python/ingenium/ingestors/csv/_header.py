@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Columns = Mapping[str, str | int | None]
-"""What a user says: names or places by field; ``None`` for one that is not to be read."""
+"""The user's columns: names or indexes by field; ``None`` for a field not to read."""
 _RANKED_WORDS = {field: frozenset(words) - {""} for field, words in RANKED.items()}
 _PIECES = re.compile(r"[\s._:-]+")
 _SIDES = frozenset(("bid", "ask", "mid", "mark", "index"))
@@ -62,10 +62,10 @@ def known_fields(cells: Sequence[str], columns: Columns) -> set[str]:
 
 
 def without_affix(cells: Sequence[str]) -> Sequence[str]:
-    """Return the names without the one word that stands before or behind all prices.
+    """Return the names without the one word before or after all prices.
 
-    ``AAPL.Open, AAPL.High, ...`` are the columns of one instrument. Where there are two such words,
-    or prices without one, the names stay.
+    ``AAPL.Open, AAPL.High, ...`` are the columns of one instrument. With two such words, or prices
+    without one, the names are unchanged.
     """
     if any(key_of(cell) in words for cell in cells for words in PRICES.values()):
         return cells
@@ -100,20 +100,20 @@ def match_header(
     columns: Columns,
     hints: Sequence[str],
 ) -> tuple[dict[str, int], list[str]]:
-    """Find the place of each field.
+    """Find the column index of each field.
 
     Args:
-        name: The file, for errors.
-        cells: Its header.
-        rows: Its first rows, those that have a cell for each name.
-        columns: What the user says, which goes before all words.
-        hints: What may name the instrument.
+        name: Name of the file, for errors.
+        cells: Header of the file.
+        rows: First rows that have a cell for each name.
+        columns: The user's columns, which have precedence over all words.
+        hints: Possible names of the instrument.
 
     Returns:
-        The places, and what was taken for granted.
+        The indexes, and the assumptions made.
 
     Raises:
-        DataFileError: A column is missing, or several may be one.
+        DataFileError: A column is missing or ambiguous.
     """
     words = without_affix(cells)
     keys = [key_of(word) for word in words]
@@ -155,12 +155,12 @@ def fit_header(
     columns: Columns,
     guesses: list[str],
 ) -> tuple[list[str], bool]:
-    """Return a header as wide as its rows, and whether its words stand above their columns.
+    """Return a header as wide as its rows, and whether its words are above their columns.
 
     Raises:
-        DataFileError: It has another number of names than its rows have cells.
+        DataFileError: The number of names differs from the number of cells in rows.
     """
-    # The last of the sample may be cut, a single row may be a bad one.
+    # The last row of the sample may be truncated, and a single row may be bad.
     widths = {len(_without_end(row, len(cells))) for row in rows}
     if len(widths) != 1 or (width := widths.pop()) == len(cells):
         return cells, True
@@ -187,7 +187,7 @@ def fit_header(
 
 
 def _without_end(row: Sequence[str], width: int) -> Sequence[str]:
-    """Return a row without empty cells at its end that are more than the header has."""
+    """Return a row without empty cells at its end beyond the width of the header."""
     end = len(row)
     while end > width and not row[end - 1]:
         end -= 1
@@ -195,10 +195,10 @@ def _without_end(row: Sequence[str], width: int) -> Sequence[str]:
 
 
 def place_of(name: str, field: str, column: str | int, cells: Sequence[str]) -> int:
-    """Return the place of a column that the user names or counts; equal letters go first.
+    """Return the index of a column that the user gives by name or index; exact matches first.
 
     Raises:
-        DataFileError: There is none, or the name stands twice.
+        DataFileError: There is no such column, or the name occurs twice.
     """
     if isinstance(column, int):
         if column >= len(cells):
@@ -226,7 +226,7 @@ def _put(found: dict[str, int], field: str, place: int | None) -> None:
 
 def _ranked(name: str, field: str, cells: Sequence[str], keys: Sequence[str]) -> int | None:
     for word in RANKED[field]:
-        # An unnamed column is an index, which stands first.
+        # An unnamed column is an index, which comes first.
         if word in keys and (word or keys[0] == ""):
             same = [place for place, key in enumerate(keys) if key == word]
             if len(same) > 1 and word:
@@ -240,7 +240,7 @@ def _price(name: str, field: str, cells: Sequence[str], keys: Sequence[str]) -> 
         same = [place for place, key in enumerate(keys) if key in words]
         settled = [place for place, key in enumerate(keys) if key in SETTLEMENTS]
         if field == "close" and words is WEAK_PRICES["close"]:
-            # The last trade or the settlement: only the user knows which one is meant.
+            # The last trade or the settlement price: only the user can decide.
             same += settled if same else []
         if len(same) > 1:
             raise _repeated(name, field, cells, same)
@@ -266,7 +266,7 @@ def _repeated(name: str, field: str, cells: Sequence[str], places: Sequence[int]
 
 
 def _split_time(found: dict[str, int], keys: Sequence[str], first: Sequence[str]) -> None:
-    """Tell a date and a time of day in two columns, as Stooq and MetaTrader write them."""
+    """Identify a date and a time of day in two columns, as Stooq and MetaTrader write them."""
     date = next((place for place, key in enumerate(keys) if key in DATES), None)
     clock = next((place for place, key in enumerate(keys) if key in CLOCKS), None)
     if date is None or clock is None:
@@ -291,7 +291,7 @@ def _check_complete(name: str, found: Mapping[str, int], cells: Sequence[str]) -
 
 
 def alike(cells: Sequence[str], field: str) -> list[str]:
-    """Return the names in which a word for a price stands: ``"Close AAPL"``, ``"BidOpen"``."""
+    """Return the names that contain a word for a price: ``"Close AAPL"``, ``"BidOpen"``."""
     words = [word for word in PRICES.get(field, ()) if len(word) > 2]
     return [
         cell

@@ -1,4 +1,4 @@
-"""Holds bars of many symbols until their ends are known, and sorts them by end."""
+"""Hold bars of many symbols until their ends are known, and sort them by end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingenium.trading.bar_length import DAY
 __all__ = ["HeldBars", "Item", "with_length"]
 
 Item = tuple[datetime, str, int, int, Bar]
-"""End of the bar, symbol, number of the file, line and bar: sorts as bars go out."""
+"""End of the bar, symbol, number of the file, line and bar: sorts in output order."""
 
 _HOUR = timedelta(hours=1)
 
@@ -32,18 +32,18 @@ class HeldBars:
 
     def __init__(self) -> None:
         self._last: dict[str, Item] = {}
-        # By the end that a bar has when no other one comes before it.
+        # By the end that a bar has unless another bar comes before it.
         self._due: dict[datetime, list[Item]] = {}
         self._instants: list[datetime] = []
         self._latest: datetime | None = None
         self._bars: list[Item] = []
-        # The bars of `_due` that end otherwise, by the ids of the objects.
+        # The bars of `_due` that end at another time, by object id.
         self._cut: set[int] = set()
         self._ending: list[Item] = []
-        """Bars that end at the present instant."""
+        """Bars that end at the current instant."""
 
     def advance(self, now: datetime) -> Iterator[Item]:
-        """Yield the bars that end before an instant, which is the next one that has rows."""
+        """Yield the bars that end before an instant, the next one with rows."""
         self._ending.sort()
         yield from self._ending
         self._ending = []
@@ -62,14 +62,14 @@ class HeldBars:
                 yield from sorted(items)
 
     def add(self, item: Item, times: BarTimes) -> None:
-        """Hold a bar, and end the one before it of its symbol.
+        """Hold a bar, and end the previous one of its symbol.
 
         Args:
-            item: The bar; it starts at the instant of `advance`.
-            times: What knows where its symbol's bars begin and end.
+            item: The bar, which starts at the instant of `advance`.
+            times: Start and end of its symbol's bars.
 
         Raises:
-            DataFileError: From here on bars are longer than those before.
+            DataFileError: From this row on bars are longer than before.
         """
         due, symbol, _, line, bar = item
         start = bar.start
@@ -77,7 +77,7 @@ class HeldBars:
         if before is not None and before[0] != start:
             last = before[4]
             length = times.length(last.start, start - last.start, line)
-            # One that was due before has gone out.
+            # A bar that was due earlier has been yielded.
             if before[0] > start and length != last.period:
                 self._cut.add(id(last))
                 self.end(with_length(before, length), start)
@@ -85,7 +85,7 @@ class HeldBars:
         self._hold(due, item)
 
     def end(self, item: Item, now: datetime | None = None) -> None:
-        """Take a bar whose end is known: the instant of `advance`, or later than ``now``."""
+        """Add a bar whose end is known: the instant of `advance`, or later than ``now``."""
         if now is None or item[0] == now:
             self._ending.append(item)
         else:
@@ -100,7 +100,7 @@ class HeldBars:
         self._instants.clear()
 
     def _hold(self, due: datetime, item: Item) -> None:
-        # Most are due with the one before, and a time takes long to look up.
+        # Most are due with the previous one, and the lookup of a time is slow.
         if due != self._latest:
             bars = self._due.get(due)
             if bars is None:
@@ -110,7 +110,7 @@ class HeldBars:
         self._bars.append(item)
 
     def _take(self, end: datetime) -> list[Item]:
-        """Return the bars that are due at an instant and not cut."""
+        """Return the bars that are due at an instant and were not shortened."""
         items = self._due.pop(end)
         if end == self._latest:
             self._latest = None

@@ -1,4 +1,4 @@
-"""Rows of JSON lines, or of one JSON document."""
+"""Rows from JSON lines, or from one JSON document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["JsonFile", "is_json"]
 _SAMPLE = 1_000
 _LOOKED = 5
 _LEAST = 4  # open, high, low and close
-# Numbers keep their digits, since only their text says how they were written.
+# Numbers are kept as text, since parsing would lose their written form.
 _decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
 _START = re.compile(r"\s*[\[{]\s*(?:[\[\]{}\"\d-]|$)", re.ASCII)
 _FORMS = (
@@ -27,21 +27,21 @@ _FORMS = (
 
 
 def is_json(head: str) -> bool:
-    """Tell whether a file that begins so is JSON; ``[Date],[Open]`` is not."""
+    """Return whether a file with this head is JSON; ``[Date],[Open]`` is not."""
     return _START.match(head) is not None
 
 
 class JsonFile(TableFile):
     """Rows as JSON: a record or a list of values on each line, or one document of them.
 
-    Documents are lists of records or of lists, an object with one such list in it, and an object
-    of columns. Records within records have names with a dot: ``mid.o``. Decimals keep their text.
+    A document is a list of records or of lists, an object with one such list in it, or an object of
+    columns. Fields of nested records have names with a dot: ``mid.o``. Decimals keep their text.
 
     Args:
-        text: The file, whose text is JSON.
+        text: A file with JSON text.
 
     Raises:
-        DataFileError: It cannot be read, or has another form.
+        DataFileError: The file cannot be read, or has another form.
     """
 
     def __init__(self, text: TextFile) -> None:
@@ -59,12 +59,12 @@ class JsonFile(TableFile):
         self.head = self.make_head()
 
     def _has_lines(self) -> bool:
-        """Tell whether the first line with text on it is a row of its own."""
+        """Return whether the first non-empty line is a complete row."""
         lines = [line for line in self._text.head.splitlines() if line.strip()]
         try:
             first = _decode(lines[0].strip())
         except ValueError:
-            # A document over several lines, or a line that is damaged before others that are not.
+            # A document over several lines, or a damaged line before valid ones.
             return any(_is_row(line) for line in lines[1:_LOOKED])
         return (len(lines) > 1 and _is_row(lines[1])) or _rows_of(first) is None
 
@@ -84,7 +84,7 @@ class JsonFile(TableFile):
         return rows
 
     def header(self) -> Sequence[Sequence[str]]:
-        """Return the names of the records; none for lists of values."""
+        """Return the field names of the records; none for lists of values."""
         return () if self._names is None else (self._names,)
 
     def _values(self) -> Iterator[tuple[int, Any]]:
@@ -122,14 +122,14 @@ class JsonFile(TableFile):
                 yield number, BrokenRow("is no row like the first ones")
 
     def count_all(self) -> int:
-        """Return how many rows there are, by their lines."""
+        """Return the number of rows, counted by lines."""
         if self._document is not None:
             return len(self._document)
         return self._text.count_lines()
 
 
 def _is_row(line: str) -> bool:
-    """Tell whether a line is a record or a list of its own."""
+    """Return whether a line is a complete record or list."""
     try:
         return isinstance(_decode(line.strip()), dict | list)
     except ValueError:
@@ -137,7 +137,7 @@ def _is_row(line: str) -> bool:
 
 
 def _rows_of(document: Any) -> list[Any] | None:
-    """Return the rows of a document; ``None`` where it has none, or several tables."""
+    """Return the rows of a document; ``None`` if it has none, or several tables."""
     if isinstance(document, list):
         is_table = bool(document) and all(isinstance(row, list | dict) for row in document)
         return document if is_table else None
@@ -150,13 +150,13 @@ def _rows_of(document: Any) -> list[Any] | None:
     if len(lists) >= _LEAST and len({len(column) for column in lists.values()}) == 1:
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
     if document and all(map(_is_record, document.values())):
-        # By time, as Alpha Vantage and pandas write it.
+        # Keyed by time, as Alpha Vantage and pandas write it.
         return [{"": time, **record} for time, record in document.items()]
     return None
 
 
 def _named(rows: list[Any], beside: Iterable[Any]) -> list[Any]:
-    """Return lists of values as records, where a list of names stands beside them."""
+    """Return lists of values as records, if a list of names is next to them."""
     width = len(rows[0])
     for names in beside:
         fits = isinstance(names, list) and len(names) == width and names is not rows
@@ -184,7 +184,7 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             inner = _flat(value, f"{prefix}{name}.")
             if len(value) == 1 and next(iter(value)).startswith("$"):
-                # MongoDB's {"$date": ...} says the type of a value.
+                # MongoDB's {"$date": ...} states the type of a value.
                 inner = {prefix + name: next(iter(inner.values()))}
             cells |= inner
         else:

@@ -1,11 +1,11 @@
-"""Names of months in the languages in which vendors and spreadsheets write them."""
+"""Names of months in the languages of vendors and spreadsheets."""
 
 from __future__ import annotations
 
 __all__ = ["month_of"]
 
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Swedish, Turkish, Russian:
-# how names begin, as abbreviations do.
+# the first letters of names, as in abbreviations.
 _BEGINNINGS = (
     "jan ene gen sty oca янв",
     "feb fév fev lut şub фев",
@@ -24,6 +24,6 @@ _MONTHS = {name: i for i, names in enumerate(_BEGINNINGS, 1) for name in names.s
 
 
 def month_of(name: str) -> int:
-    """Return the number of a month, from 1; 0 when the name is not known."""
+    """Return the number of a month, from 1; 0 when the name is unknown."""
     text = name.casefold()
     return _MONTHS.get(text[:3], 0) or _MONTHS.get(text[:4], 0)

@@ -1,4 +1,4 @@
-"""Notes on reading: skipped, clipped and guessed values, by file."""
+"""Notes on reading files: skipped, clipped and guessed values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ReadingNotes"]
 
 
 class ReadingNotes:
-    """Collects the notes of one reading; each kind of thing once a file, with its count."""
+    """Collects the notes of one reading; each kind once per file, with its count."""
 
     def __init__(self) -> None:
         self._notes: dict[tuple[str, str, str], DataNote] = {}
@@ -24,7 +24,7 @@ class ReadingNotes:
 
         Args:
             source: Name of the file.
-            text: What, and from what: ``"bars last 31 days, the longest month"``.
+            text: The assumption and its evidence: ``"bars last 31 days, the longest month"``.
         """
         self._notes[source, "guessed", text] = DataNote(source, "guessed", 1, text)
 
@@ -33,8 +33,8 @@ class ReadingNotes:
 
         Args:
             source: Name of the file.
-            topic: What it is about.
-            text: What was taken for granted.
+            topic: Topic of the note.
+            text: The assumption.
         """
         self._notes[source, "guessed", topic] = DataNote(source, "guessed", 1, text)
 
@@ -43,8 +43,8 @@ class ReadingNotes:
 
         Args:
             source: Name of the file.
-            reason: Why, the same text for the same reason: ``"close beyond high or low"``.
-            line: Its line, from 1; that of the first is kept.
+            reason: The reason, in the same text each time: ``"close beyond high or low"``.
+            line: Line of the value, from 1; only the first is kept.
         """
         key = source, "clipped", reason
         known = self._notes.get(key)
@@ -57,11 +57,11 @@ class ReadingNotes:
         """Note a file that was not read.
 
         Args:
-            source: Its name.
-            reason: Why.
+            source: Name of the file.
+            reason: Why it was not read.
         """
         self._notes[source, "unread", reason] = DataNote(source, "unread", 1, reason)
 
     def all(self) -> tuple[DataNote, ...]:
-        """Return the notes, in the order in which each first came up."""
+        """Return the notes, in order of first occurrence."""
         return tuple(self._notes.values())

@@ -1,4 +1,4 @@
-"""Convert numbers of files to plain decimal text of the wire format."""
+"""Convert numbers in files to the plain decimal text of the wire format."""
 
 # Currencies in other scripts.
 # ruff: noqa: RUF001
@@ -28,11 +28,11 @@ UNKNOWN = frozenset(
     ("", "-", "--", "---", "\u2013", "\u2014", "nan", "null", "none", "n/a", "na", "#n/a", "n.a.",
      "n/d", "nd", "s/d", "nil", "unknown")
 )  # fmt: skip
-"""How vendors write that they do not know a number, in lower case."""
+"""Vendors' markers of an unknown number, in lower case."""
 
 _DIGITS = rf"[0-9]{{1,{WHOLE_DIGITS}}}+(?:\.[0-9]{{1,18}}+)?+"
 PLAIN_ROW = re.compile(rf"\[{_DIGITS},{_DIGITS},{_DIGITS},{_DIGITS},{_DIGITS}\]", re.ASCII)
-"""Four prices and a volume that may go to the wire as they are, as a list of JSON."""
+"""Four prices and a volume that may go to the wire unchanged, as a JSON list."""
 
 _PLAIN = re.compile(rf"-?{_DIGITS}", re.ASCII)
 _NUMBER = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)([eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -78,7 +78,7 @@ _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 def bare_number(text: str) -> str:
-    """Return the digits, points and commas of a number, without what stands around and between."""
+    """Return the digits, points and commas of a number, without all other characters."""
     number = _without_money(text.translate(_LETTERS).strip(" ()%"))[0]
     if sized := _SIZE.fullmatch(number):
         number = sized[1]
@@ -86,7 +86,7 @@ def bare_number(text: str) -> str:
 
 
 def _without_money(number: str) -> tuple[str, bool]:
-    """Take the sign or code of a currency off, before or behind; tell whether there was one."""
+    """Remove a leading or trailing currency sign or code; return whether there was one."""
     found = False
     if match := _BEFORE.match(number):
         number, found = match[1] + number[match.end() :], True
@@ -97,19 +97,19 @@ def _without_money(number: str) -> tuple[str, bool]:
 
 
 def plain_number(text: str, *, decimal_comma: bool = False, volume: bool = False) -> str:
-    """Rewrite a number in the plain notation of the wire, its digits kept.
+    """Rewrite a number in the plain notation of the wire, keeping its digits.
 
-    Signs of money, grouped digits, brackets for a minus and exponents are rewritten; more than 18
-    decimals are rounded, half to even.
+    Currency signs, grouped digits, parentheses for a minus and exponents are rewritten; more than
+    18 decimals are rounded, half to even.
 
     Args:
         text: ``"1,234.50"``, ``"1,02,500"``, ``"$5"``, ``"5 zł"``, ``"(5)"``, ``"1e-05"``.
-        decimal_comma: Whether ``"1.234,50"`` is meant.
-        volume: Whether it counts what was traded, so that a size such as ``K``, ``M``, ``bn`` or
-            ``lakh`` may follow, and money may not be meant.
+        decimal_comma: Whether the decimal sign is a comma, as in ``"1.234,50"``.
+        volume: Whether the number is a volume, so that a multiplier such as ``K``, ``M``, ``bn`` or
+            ``lakh`` may follow, and a currency may not.
 
     Raises:
-        ValueError: It is none; the text goes on from the number, ``"is no number"``.
+        ValueError: The text is not a number; the message continues after it, ``"is no number"``.
     """
     if not decimal_comma and _PLAIN.fullmatch(text) and text[0] != "-":
         return text
@@ -143,7 +143,7 @@ def plain_number(text: str, *, decimal_comma: bool = False, volume: bool = False
 
 
 def is_number(text: str) -> bool:
-    """Tell whether a cell may be a price or a volume, in any form that is read."""
+    """Return whether a cell may be a price or a volume, in any supported form."""
     for decimal_comma in (False, True):
         for volume in (False, True):
             with suppress(ValueError):
@@ -153,7 +153,7 @@ def is_number(text: str) -> bool:
 
 
 def _ungrouped(number: str, decimal_comma: bool, volume: bool) -> str:
-    """Take out what stands between groups of digits, and write the decimal comma as a point."""
+    """Remove the separators of digit groups, and replace a decimal comma by a point."""
     if "'" in number:
         if _QUOTED.fullmatch(number) is None or (not volume and _FRACTION.fullmatch(number)):
             raise ValueError(
@@ -182,7 +182,7 @@ def scaled(number: str, scale: Decimal) -> str:
     """Multiply a plain number exactly; more than 18 decimals are rounded, half to even.
 
     Raises:
-        ValueError: It is 10^15 or more; the text goes on from the number.
+        ValueError: The result is 10^15 or more; the message continues after the number.
     """
     return _limited(_EXACT.multiply(Decimal(number), scale))
 
@@ -190,12 +190,12 @@ def scaled(number: str, scale: Decimal) -> str:
 def adjust(prices: tuple[str, str, str, str], adjusted_close: str) -> tuple[str, str, str, str]:
     """Scale the prices of a bar so that its close is the adjusted one.
 
-    Each becomes ``price * adjusted_close / close``, worked out exactly and rounded once, half to
-    even, to `ADJUSTED_PLACES` decimals; so their order stays.
+    Each becomes ``price * adjusted_close / close``, computed exactly and rounded once, half to
+    even, to `ADJUSTED_PLACES` decimals, so their order is preserved.
 
     Args:
-        prices: Open, high, low and close, plain.
-        adjusted_close: The adjusted close, plain.
+        prices: Open, high, low and close, in plain notation.
+        adjusted_close: The adjusted close, in plain notation.
     """
     close = Decimal(prices[3])
     target = Decimal(adjusted_close)

@@ -1,4 +1,4 @@
-"""Bar lengths of one file, per symbol."""
+"""Bar lengths in one file, by symbol."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SECOND = timedelta(seconds=1)
 
 
 class Lengths:
-    """Lengths of the bars of one file, symbol by symbol.
+    """Lengths of the bars of one file, by symbol.
 
     Args:
-        name: The file, for errors.
+        name: Name of the file, for errors.
         series: The first times of each symbol, in order.
         date_only: Whether the times are days.
     """
@@ -38,7 +38,7 @@ class Lengths:
             self.learn(symbol, times)
 
     def learn(self, symbol: str, times: Sequence[datetime]) -> None:
-        """Learn from the times of a symbol, unless as many were seen before."""
+        """Add the times of a symbol, unless as many were seen before."""
         if len(times) <= self.rows_of(symbol):
             return
         self._rows[symbol] = len(times)
@@ -54,19 +54,19 @@ class Lengths:
             self._single = max(length, self._single or length)
 
     def rows_of(self, symbol: str) -> int:
-        """Return how many times of a symbol were seen."""
+        """Return the number of times seen of a symbol."""
         return self._rows.get(symbol, 0)
 
     def of(self, symbol: str) -> timedelta:
-        """Return the length of a symbol's longest bars; that of the others where it has few rows.
+        """Return the length of a symbol's longest bars; that of other symbols if it has few rows.
 
         Raises:
-            DataFileError: It does not show.
+            DataFileError: The length cannot be determined.
         """
         length = self._of.get(symbol)
         usual = self._shown or self._single
         if self.rows_of(symbol) < 3 and usual is not None:
-            # One distance may be a night, or a week without trades.
+            # A single distance may be a night, or a week without trades.
             length = max(length, usual) if length is not None and self._date_only else usual
         if length is None and usual in self._kinds_of.get(symbol, ()):
             length = usual

@@ -1,4 +1,4 @@
-"""Convert the numbers of a row into prices and volume of a bar."""
+"""Convert the numbers of a row to the prices and the volume of a bar."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from ingenium.ingestors.csv._numbers import PLAIN_ROW, UNKNOWN, adjust, plain_nu
 __all__ = ["Outside", "OutsideError", "PriceRules", "Prices", "PricesOf", "make_prices_of"]
 
 Outside = Literal["raise", "clip", "keep", "drop"]
-"""What to do with an open or close beyond low and high; see `CsvIngestor`."""
+"""Handling of an open or close beyond low and high; see `CsvIngestor`."""
 Texts = tuple[str, str, str, str, str]
-"""Open, high, low, close and volume, plain; an unknown volume is empty."""
+"""Open, high, low, close and volume in plain notation; an unknown volume is empty."""
 Prices = tuple[Texts, float, float, float, float, float]
-"""The texts, and the numbers that they stand for."""
+"""The texts and their values."""
 PricesOf = Callable[[list[str], int], Prices]
-"""Takes a row and its line."""
+"""Called with a row and its line."""
 
 # The same floats as those of `float`, in a quarter of the time.
 _read_floats = msgspec.json.Decoder(tuple[float, float, float, float, float]).decode
 _NOISE = 1e-6
-"""Part of a price by which a vendor's own adjusting may push open and close beyond high and low."""
+"""Fraction of a price by which a vendor's adjustment may move open and close past high and low."""
 _FIELDS = ("open", "high", "low", "close")
 
 
 class OutsideError(ValueError):
-    """An open or close beyond low and high, whose bar is to be left out."""
+    """An open or close beyond low and high, whose bar must be left out."""
 
 
 @dataclass(frozen=True)
 class PriceRules:
-    """How prices are read; see `CsvIngestor`.
+    """Rules for reading prices; see `CsvIngestor`.
 
     Attributes:
-        decimal_comma: Whether they have one.
-        adjusted: Whether they are scaled to the adjusted close.
-        scale: What they are multiplied by; ``None`` for 1.
-        outside: What to do with an open or close beyond low and high.
-        nonpositive: Whether they may be 0 and below.
+        decimal_comma: Whether the decimal sign is a comma.
+        adjusted: Whether prices are scaled to the adjusted close.
+        scale: Factor of prices; ``None`` for 1.
+        outside: Handling of an open or close beyond low and high.
+        nonpositive: Whether prices may be zero or negative.
     """
 
     decimal_comma: bool = False
@@ -55,13 +55,13 @@ class PriceRules:
 
 
 def make_prices_of(layout: Layout, rules: PriceRules, source: str, notes: ReadingNotes) -> PricesOf:
-    """Make a function that reads open, high, low, close and volume of a row.
+    """Return a function that reads open, high, low, close and volume of a row.
 
     Args:
-        layout: Where they are.
-        rules: How they are read.
+        layout: Layout of the file.
+        rules: Rules for reading prices.
         source: Name of the file, for the notes.
-        notes: Where values that were changed are counted.
+        notes: Counts changed values.
     """
     open_place, high_place = layout["open"], layout["high"]
     low_place, close_place = layout["low"], layout["close"]
@@ -114,7 +114,7 @@ def make_prices_of(layout: Layout, rules: PriceRules, source: str, notes: Readin
 
 
 def _volume(text: str, decimal_comma: bool, source: str, notes: ReadingNotes, line: int) -> str:
-    """Return a volume plainly; nothing for one that the file does not know."""
+    """Return a volume in plain notation; empty if the file does not state it."""
     volume = text.strip()
     if not volume:
         return ""
@@ -128,7 +128,7 @@ def _volume(text: str, decimal_comma: bool, source: str, notes: ReadingNotes, li
     if not volume.startswith("-"):
         return volume
     number = float(volume)
-    if number == -1.0:  # how MetaTrader and Interactive Brokers write it
+    if number == -1.0:  # unknown, for MetaTrader and Interactive Brokers
         notes.clip(source, "volume -1 is read as not known", line)
         return ""
     if number:
@@ -139,11 +139,11 @@ def _volume(text: str, decimal_comma: bool, source: str, notes: ReadingNotes, li
 def _in_order(
     texts: tuple[str, str, str, str], rules: PriceRules, source: str, notes: ReadingNotes, line: int
 ) -> tuple[str, str, str, str]:
-    """Return prices that lie around each other as they have to.
+    """Return prices in which open and close are between low and high.
 
     Raises:
-        OutsideError: The bar is to be left out.
-        ValueError: They cannot be those of a bar.
+        OutsideError: The bar must be left out.
+        ValueError: The prices cannot be those of a bar.
     """
     open_, high, low, close = texts
     if not rules.nonpositive:

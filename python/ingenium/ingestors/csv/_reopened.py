@@ -1,4 +1,4 @@
-"""File bytes, opened only while read, and decompressed on the fly."""
+"""Bytes of files that are open only during reads, and decompressed on the fly."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["COMPRESSED", "READ_ERRORS", "is_packed", "open_bytes", "unpack"]
 
 COMPRESSED = (".gz", ".bz2", ".xz")
-"""Suffixes of compressed files that are unpacked on the way."""
+"""Suffixes of compressed files that are decompressed while read."""
 READ_ERRORS = (OSError, EOFError, zlib.error, LZMAError, BadZipFile)
-"""What reading a file may raise; a damaged archive raises any of them."""
+"""Errors of reading a file; a damaged archive may raise any of them."""
 _BUFFER = 16_384
 _UNPACK: dict[bytes, Callable[[IO[bytes]], object]] = {
     b"\x1f\x8b": lambda stream: GzipFile(fileobj=stream),
@@ -31,7 +31,7 @@ _UNPACK: dict[bytes, Callable[[IO[bytes]], object]] = {
 
 
 class _Reopened(RawIOBase):
-    """A file that is open only while it is read, so that thousands can be merged at a time."""
+    """A file that is open only during reads, so that thousands can be merged at a time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -65,17 +65,17 @@ class _Reopened(RawIOBase):
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file without keeping a handle of the system."""
+    """Open a file without keeping a file descriptor."""
     return cast("IO[bytes]", BufferedReader(_Reopened(path), _BUFFER))
 
 
 def is_packed(magic: bytes) -> bool:
-    """Tell whether these are the first bytes of gzip, bzip2 or xz."""
+    """Return whether these are the first bytes of gzip, bzip2 or xz."""
     return magic.startswith(tuple(_UNPACK))
 
 
 def unpack(stream: IO[bytes], magic: bytes) -> IO[bytes]:
-    """Return the stream, unpacked if its first bytes are those of gzip, bzip2 or xz."""
+    """Return the stream, decompressed if its first bytes are those of gzip, bzip2 or xz."""
     for start, unpacked in _UNPACK.items():
         if magic.startswith(start):
             return cast("IO[bytes]", unpacked(stream))

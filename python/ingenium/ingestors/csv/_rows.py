@@ -1,4 +1,4 @@
-"""Convert the rows of one file or symbol into bars in time order."""
+"""Convert the rows of one file or symbol to bars in time order."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class RowReader:
 
     Args:
         file: The file.
-        number: Its number among those that are read together.
-        layout: How it is laid out.
+        number: Number of the file among those read together.
+        layout: Layout of the file.
         read_time: Reads its times.
-        times_of: Makes what knows where the bars of a symbol begin and end.
-        bad_rows: Where rows that cannot be used are reported.
+        times_of: Creates the `BarTimes` of a symbol.
+        bad_rows: Collects rows that cannot be used.
         name_bar: Makes the id of a bar's event.
-        rules: How its numbers are read.
-        notes: Where values that were changed are counted.
+        rules: Rules for reading prices.
+        notes: Counts changed values.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class RowReader:
         Args:
             rows: The rows.
             symbol: The symbol of the bars.
-            ticker: What the symbol column has to hold in every row; empty for anything.
+            ticker: Required cell of the symbol column in every row; empty for any.
 
         Raises:
-            DataFileError: A row cannot be used, is out of order, or the file cannot be read on.
+            DataFileError: A row cannot be used, is out of order, or the file cannot be read.
         """
         time_of, prices_of, item = self._time_of, self._prices_of, self.item
         times = self.times_of(symbol)
@@ -85,7 +85,7 @@ class RowReader:
         only = self.layout["symbol"] if ticker else -1
         last: datetime | None = None
         due: datetime | None = None
-        # The bar before, which lasts until this one where it would overlap it.
+        # The previous bar, which ends where this one starts if it would overlap it.
         held = _NO_PRICES
         held_line = 0
         width = self.layout.width
@@ -134,10 +134,10 @@ class RowReader:
                 yield item(last, last + length, length, symbol, held, held_line)
 
     def of_many_symbols(self, rows: Rows) -> Iterator[Item]:
-        """Yield the bars of rows that are in the order of time, symbols mixed.
+        """Yield the bars of rows in time order, with symbols mixed.
 
         Raises:
-            DataFileError: A row cannot be used, is out of order, or the file cannot be read on.
+            DataFileError: A row cannot be used, is out of order, or the file cannot be read.
         """
         column = self.layout["symbol"]
         known: dict[str, datetime] = {}
@@ -157,7 +157,7 @@ class RowReader:
                         check_ticker(symbol)
                     time = self._time_of(row, last)
                     if now is not None and time < now:
-                        # Others may have shown that the hour which repeats has come again.
+                        # Other symbols may have shown that the repeated hour has started.
                         time = self._time_of(row, time)
                         if time < now:
                             self._check_order(time, now, line)
@@ -208,7 +208,7 @@ class RowReader:
         return end, symbol, self.number, line, bar
 
     def _check_order(self, start: datetime, last: datetime, line: int) -> None:
-        """Raise for a row that does not come after the one before it."""
+        """Raise for a row that is not later than the previous one."""
         if start == last:
             raise ValueError(f"{format_time(start)} came already")
         raise DataFileError(
@@ -217,7 +217,7 @@ class RowReader:
         )
 
     def _fit(self, row: list[str], line: int) -> bool:
-        """Tell whether a row has its cells, once empty ones at its end are off; report others."""
+        """Return whether a row has its width, without empty cells at its end; else report it."""
         if isinstance(row, BrokenRow):
             self._report(row, line, ValueError(row.reason))
             return False
@@ -238,7 +238,7 @@ class RowReader:
         )
 
     def _cause(self, row: list[str], line: int, error: Exception) -> Exception | None:
-        """Return what is wrong with a row that cannot be used; ``None`` if all cells are empty."""
+        """Return the error of a row that cannot be used; ``None`` if all cells are empty."""
         cells = tuple(cell.strip() for cell in row)
         if not any(cells):
             return None
@@ -255,16 +255,16 @@ class RowReader:
         return error
 
     def _is_final(self, error: Exception) -> bool:
-        """Tell whether reading ends with an error about a row."""
+        """Return whether an error about a row ends the reading."""
         if isinstance(error, OutsideError):
             return False
         return self.bad_rows.raises or isinstance(error, DataFileError)
 
     def _report(self, row: list[str], line: int, error: Exception) -> None:
-        """Report a bad row; one that a quote makes of several lines is not to be skipped."""
+        """Report a bad row; a row over several lines, due to a quote, is never skipped."""
         breaks = sum(cell.count("\n") for cell in row)
         if breaks:
-            # One that the end of the file has ended holds the last line break as well.
+            # A cell that ends only at the end of the file contains the last line break too.
             first = line - breaks + row[-1].endswith("\n")
             until = f" before line {line}" if line > first else ""
             raise DataFileError(
@@ -278,7 +278,7 @@ class RowReader:
 
     @contextmanager
     def _reading(self, rows: Rows) -> Iterator[None]:
-        """Give errors of reading their file and line."""
+        """Add file and line to errors of reading."""
         try:
             yield
         except csv.Error as error:

@@ -37,7 +37,7 @@ _SAMPLE = 1_000
 _SAMPLE_OF_SYMBOL = 100
 
 Learn = Callable[[str, Iterable[list[str]]], None]
-"""Takes a symbol and its rows; looks at the first ones."""
+"""Called with a symbol and its rows, of which the first are read."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,17 @@ class Options:
 
 
 def count_rows(source: Source, options: Options) -> int:
-    """Return how many rows a file has, by its lines.
+    """Return the number of rows of a file, counted by lines.
 
     Raises:
-        DataFileError: It cannot be read.
+        DataFileError: The file cannot be read.
     """
     file = open_file(source)
     return file.count_rows(_layout(file, options))
 
 
 def why_not(source: Source, options: Options) -> str:
-    """Return why a file has no bars; empty if it has."""
+    """Return why a file has no bars; empty if it has some."""
     try:
         _layout(open_file(source), options)
     except DataFileError as error:
@@ -86,14 +86,14 @@ def read_file(
 
     Args:
         source: The file.
-        number: Its number among those that are read together.
-        options: What the user asks for.
-        bad_rows: Where rows that cannot be used are reported.
-        notes: Where guesses and clipped values are noted.
+        number: Number of the file among those read together.
+        options: Options of the user.
+        bad_rows: Collects rows that cannot be used.
+        notes: Collects guesses and clipped values.
         name_bar: Makes the id of a bar's event.
 
     Raises:
-        DataFileError: It cannot be read.
+        DataFileError: The file cannot be read.
     """
     file = open_file(source)
     layout = _layout(file, options, notes)
@@ -134,7 +134,7 @@ def read_file(
         )
 
     def learn(symbol: str, rows: Iterable[list[str]]) -> None:
-        """Learn from the first rows of a symbol, which the sample may lack."""
+        """Add the times of the first rows of a symbol, which the sample may lack."""
         if lengths is not None and lengths.rows_of(symbol) < _SAMPLE_OF_SYMBOL:
             first = [row for row in islice(rows, _SAMPLE_OF_SYMBOL) if len(row) >= layout.width]
             read = _series(layout, times, first)
@@ -229,7 +229,7 @@ def _by_column(
 
 
 def _of_ticker(reader: RowReader, rows: Rows, symbol: str) -> Iterator[Item]:
-    """Yield the bars of rows that share what their symbol column holds."""
+    """Yield the bars of rows with the same cell in the symbol column."""
     try:
         check_ticker(symbol)
     except ValueError as error:
@@ -242,7 +242,7 @@ def _of_ticker(reader: RowReader, rows: Rows, symbol: str) -> Iterator[Item]:
 
 @contextmanager
 def _open_rows(file: BarFile, layout: Layout) -> Iterator[Rows]:
-    """Open a file's rows, those behind its head."""
+    """Open a file's rows after its header."""
     try:
         with file.open_rows(layout) as rows:
             yield rows
@@ -252,7 +252,7 @@ def _open_rows(file: BarFile, layout: Layout) -> Iterator[Rows]:
 
 @contextmanager
 def _open_groups(file: BarFile, layout: Layout) -> Iterator[dict[str, Rows] | None]:
-    """Open a file's rows symbol by symbol; none where symbols are mixed."""
+    """Open a file's rows by symbol; ``None`` if symbols are mixed."""
     try:
         with file.open_groups(layout) as groups:
             yield groups
@@ -311,14 +311,14 @@ def _times(
         return Times(times.read, date_only, times.guess)
 
     def read_end(text: str, last: datetime | None) -> datetime:
-        # A bar that ends on a day ends with the day.
+        # A bar whose end is a date ends at the end of that day.
         return options.zone.shift(times.read(text, None), timedelta(days=1))
 
     return Times(read_end, True, times.guess)
 
 
 def _series(layout: Layout, times: Times, sample: Iterable[list[str]]) -> dict[str, list[datetime]]:
-    """Return the times of each symbol, in the order of the rows."""
+    """Return the times of each symbol, in row order."""
     time_of = make_time_of(layout, times.read)
     symbol_place = layout.columns.get("symbol")
     series: dict[str, list[datetime]] = {}
@@ -327,7 +327,7 @@ def _series(layout: Layout, times: Times, sample: Iterable[list[str]]) -> dict[s
         try:
             known.append(time_of(row, known[-1] if known else None))
         except ValueError:
-            # Reported with its line when the row's turn comes.
+            # Reported with its line when the row is read.
             continue
     return series
 
@@ -335,7 +335,7 @@ def _series(layout: Layout, times: Times, sample: Iterable[list[str]]) -> dict[s
 def _check_direction(
     file: BarFile, series: Iterable[Sequence[datetime]], newest_first: bool
 ) -> None:
-    """Refuse a file that runs in the other direction than the user says."""
+    """Refuse a file whose direction differs from the user's option."""
     rising = falling = False
     for times in series:
         pairs = list(pairwise(times))

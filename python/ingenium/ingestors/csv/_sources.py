@@ -19,18 +19,18 @@ from ingenium.ingestors.csv._reopened import COMPRESSED, READ_ERRORS
 __all__ = ["find_sources", "open_file"]
 
 WhyNot = Callable[[Source], str]
-"""Tells why a file holds no bars; empty when it does."""
+"""Returns why a file contains no bars; empty when it does."""
 
 _DATA = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".feather", ".arrow", ".arrows")
-"""What a folder is searched for, compressed or not."""
+"""Suffixes to find in a folder, compressed or not."""
 _PERHAPS = (".txt", ".dat", ".prn", ".json", ".gz", ".bz2", ".xz", ".ipc")
-"""Read when it holds bars, and noted when it does not."""
+"""Suffixes of files that are read if they contain bars, and noted otherwise."""
 _UNREADABLE = (
     ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".h5", ".hdf5", ".hdf", ".pkl", ".pickle", ".npy",
     ".npz", ".sqlite", ".sqlite3", ".duckdb", ".zst", ".7z", ".rar", ".tar", ".tgz", ".orc",
     ".avro", ".bi5", ".hst", ".scid", ".dbn", ".rds", ".rdata", ".mat", ".dta",
 )  # fmt: skip
-"""Data in formats that are not read: an error, since a hole in history is worse."""
+"""Suffixes of unsupported data formats: an error, since a gap in history is worse."""
 _HARMLESS = (
     ".md", ".rst", ".py", ".pyc", ".ipynb", ".sh", ".log", ".toml", ".yaml", ".yml", ".ini", ".cfg",
     ".html", ".pdf", ".png", ".jpg", ".svg", ".checksum", ".sha256", ".md5", ".sig", "desktop.ini",
@@ -42,10 +42,10 @@ _SEARCHED = 10_000
 
 
 def open_file(source: Source) -> BarFile:
-    """Open a file in the format that its first bytes show.
+    """Open a file in the format detected from its first bytes.
 
     Raises:
-        DataFileError: It cannot be read, or has no format that is known.
+        DataFileError: The file cannot be read, or its format is unknown.
         MissingDependencyError: Its format needs a library that is not installed.
     """
     try:
@@ -62,15 +62,15 @@ def open_file(source: Source) -> BarFile:
 def find_sources(
     paths: Sequence[Path], why_not: WhyNot, notes: ReadingNotes | None = None
 ) -> list[Source]:
-    """Return what the paths, folders, patterns and archives hold, in a steady order, each once.
+    """Return the sources in paths, folders, patterns and archives, in a stable order, each once.
 
     Args:
         paths: Files, folders and patterns.
-        why_not: Asked about files whose names do not tell whether they hold bars.
-        notes: Where files of a folder that are not read are noted.
+        why_not: Called for files whose names do not show whether they contain bars.
+        notes: Collects files of a folder that are not read.
 
     Raises:
-        DataFileError: A path names nothing, or a folder holds data that cannot be read.
+        DataFileError: A path matches nothing, or a folder contains data that cannot be read.
     """
     search = _FileSearch(why_not, notes)
     for path in paths:
@@ -79,7 +79,7 @@ def find_sources(
         elif path.exists():
             search.add_file(path)
         elif glob.has_magic(str(path)):
-            # Path.glob takes no absolute pattern.
+            # Path.glob does not accept an absolute pattern.
             matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
             matches = [match for match in matches if match.is_file()]
             if not matches:
@@ -107,7 +107,7 @@ class _FileSearch:
             self._notes.leave(name, reason)
 
     def add_file(self, path: Path) -> None:
-        """Add a file that the user named, or what an archive holds."""
+        """Add a file that the user named, or the members of an archive."""
         if not _is_zip(path):
             self._add(Source(path))
             return
@@ -125,7 +125,7 @@ class _FileSearch:
         """Add a member of an archive: ``archive.zip/AAPL.csv``.
 
         Raises:
-            DataFileError: There is neither such a file nor such a member.
+            DataFileError: Neither such a file nor such a member exists.
         """
         parent = next((parent for parent in path.parents if parent.is_file()), None)
         if parent is None or not _is_zip(parent):
@@ -140,7 +140,7 @@ class _FileSearch:
         self._add(Source(parent, archive, member))
 
     def _members(self, archive: Archive, *, named: bool) -> list[Source]:
-        """Return the members of an archive that hold bars."""
+        """Return the members of an archive that contain bars."""
         sources = [
             Source(archive.path, archive, member)
             for member in sorted(archive.members)
@@ -158,7 +158,7 @@ class _FileSearch:
         return [source for source in sources if self._holds_bars(source)]
 
     def _holds_bars(self, source: Source) -> bool:
-        """Return whether to read a file found in a folder or archive; note why not."""
+        """Return whether to read a file found in a folder or archive; if not, note why."""
         name = (source.member or source.path.name).lower()
         if _plain(name).endswith(_DATA):
             return True
@@ -171,10 +171,10 @@ class _FileSearch:
         return not reason
 
     def add_folder(self, folder: Path) -> None:
-        """Add the files of a folder that hold bars.
+        """Add the files of a folder that contain bars.
 
         Raises:
-            DataFileError: There are none, or some are data that cannot be read.
+            DataFileError: There are none, or some contain data that cannot be read.
         """
         before = len(self.found)
         self._left.clear()
@@ -222,11 +222,11 @@ def _is_zip(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(4) in ZIP_MAGIC
     except OSError:
-        return False  # said when it is read
+        return False  # reported when it is read
 
 
 def _plain(name: str) -> str:
-    """Return a name without the suffix of compression."""
+    """Return a name without the compression suffix."""
     return next((name[: -len(end)] for end in COMPRESSED if name.endswith(end)), name)
 
 
@@ -235,7 +235,7 @@ def _suffix(path: Path) -> str:
 
 
 def _is_harmless(name: str) -> bool:
-    """Tell whether a name is that of a hidden file, documentation, code or a checksum."""
+    """Return whether a name is that of a hidden file, documentation, code or a checksum."""
     own = PurePosixPath(name).name.lower()
     if own.startswith(_HIDDEN) or own.endswith(_HARMLESS):
         return True
@@ -243,7 +243,7 @@ def _is_harmless(name: str) -> bool:
 
 
 def _first_data(folder: Path) -> Path | None:
-    """Return a file of data somewhere in a folder."""
+    """Return a data file anywhere below a folder."""
     for path in islice(_walk(folder), _SEARCHED):
         if _plain(path.name.lower()).endswith((*_DATA, ".zip")):
             return path

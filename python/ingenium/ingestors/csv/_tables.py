@@ -25,7 +25,7 @@ class BrokenRow(list[str]):
     """A row that could not be read.
 
     Args:
-        reason: Why.
+        reason: Why it could not be read.
     """
 
     def __init__(self, reason: str) -> None:
@@ -34,22 +34,22 @@ class BrokenRow(list[str]):
 
 
 class TableFile(BarFile):
-    """A file of rows that is not CSV; a subclass makes rows of text of it.
+    """A file of rows that is not CSV; a subclass converts its rows to text.
 
-    The header is that of the format, and not one of the rows. A row's line is its place in the
-    file, from 1.
+    The header comes from the format, and is not one of the rows. The line of a row is its number in
+    the file, from 1.
     """
 
     @abstractmethod
     def header(self) -> Sequence[Sequence[str]]:
-        """Return the rows of a CSV file's header; none where columns have no names."""
+        """Return the header rows as in a CSV file; none if columns have no names."""
 
     @abstractmethod
     def read(self, places: frozenset[int] | None) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows with their lines, from the first.
 
         Args:
-            places: Columns that are wanted, by place; others may be empty. ``None`` for all.
+            places: Indexes of the required columns; others may be empty. ``None`` for all.
 
         Raises:
             DataFileError: The file cannot be read.
@@ -57,7 +57,7 @@ class TableFile(BarFile):
 
     @abstractmethod
     def count_all(self) -> int:
-        """Return how many rows there are.
+        """Return the number of rows.
 
         Raises:
             DataFileError: The file cannot be read.
@@ -72,18 +72,18 @@ class TableFile(BarFile):
 
     @contextmanager
     def open_rows(self, layout: Layout) -> Iterator[Rows]:
-        """Open the rows behind the header."""
+        """Open the rows after the header."""
         yield ListRows(self._rows(layout))
 
     def _rows(self, layout: Layout) -> Iterator[tuple[int, list[str]]]:
         return islice(self.read(frozenset(layout.columns.values())), self._above(layout), None)
 
     def _above(self, layout: Layout) -> int:
-        """Return how many rows are a header; lines of the layout count sep= and the names, too."""
+        """Return the number of header rows; lines of the layout include sep= and the names."""
         return max(layout.first_line - 2 - len(self.header()), 0)
 
     def count_rows(self, layout: Layout) -> int:
-        """Return how many rows are behind the header."""
+        """Return the number of rows after the header."""
         return self.count_all() - self._above(layout)
 
     @contextmanager
@@ -104,7 +104,7 @@ class TableFile(BarFile):
 
 
 def _write(text: io.TextIOBase, rows: Iterable[Sequence[str]]) -> None:
-    """Write rows as CSV, each as one line; a broken one as a line of one cell."""
+    """Write rows as CSV, one line each; a broken row as a line of one cell."""
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
         cells = (row.reason,) if isinstance(row, BrokenRow) else row

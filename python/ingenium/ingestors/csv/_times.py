@@ -16,7 +16,7 @@ from ingenium.ingestors.csv._zones import Zone
 __all__ = ["ReadTime", "Times", "find_times"]
 
 ReadTime = Callable[[str, datetime | None], datetime]
-"""Takes a text and the series' last time; returns the time in UTC or raises ``ValueError``."""
+"""Called with a text and the series' last time; returns UTC or raises ``ValueError``."""
 
 _WORD = r"[^\W\d_]"
 _REST = r"(?:[T ,:]\s*(\S.*))?"
@@ -53,16 +53,16 @@ _NAMED = (
 )
 _CACHE_LIMIT = 100_000
 _AHEAD = timedelta(days=31)
-"""How far the end of a bar that is not over may lie in the future."""
+"""How far the end of an unfinished bar may be in the future."""
 
 
 class Times:
     """Parser of the times of one file.
 
     Attributes:
-        read: Reads one.
-        date_only: Whether they are days, without a time of day.
-        guess: What was taken for granted about them; empty when they leave nothing open.
+        read: Reads one time.
+        date_only: Whether the times are days, without a time of day.
+        guess: Assumption about the format; empty when it is unambiguous.
     """
 
     def __init__(self, read: ReadTime, date_only: bool, guess: str = "") -> None:
@@ -84,16 +84,16 @@ def find_times(
     """Detect the time format of a file.
 
     Args:
-        name: The file, for errors.
-        sample: The first of its times.
-        all_texts: Gives all of them, asked only when days and months cannot be told apart.
-        zone: The zone of times that state none.
-        date_format: As of ``datetime.strptime``; ``None`` to find out.
-        today: The day that tells the century of a year with two digits; the present one.
-        beside_clock: Whether a time of day follows each, after a space, when it is read.
+        name: Name of the file, for errors.
+        sample: The first times of the file.
+        all_texts: Returns all times; called only when days and months are ambiguous.
+        zone: Time zone of times that state none.
+        date_format: As for ``datetime.strptime``; ``None`` to detect it.
+        today: Day that determines the century of a two-digit year; the current day.
+        beside_clock: Whether a time of day is appended to each, after a space, when it is read.
 
     Raises:
-        DataFileError: The form is not known, or leaves open which number is the month.
+        DataFileError: The format is unknown, or the position of the month is ambiguous.
     """
     today = today or SystemClock().now().date()
     if date_format is not None:
@@ -141,7 +141,7 @@ def _is_date(text: str, today: date) -> bool:
         return False
     if not text.isdigit():
         return True
-    # Ten digits are a date with an hour where as seconds they would lie in the future.
+    # Ten digits are a date with an hour if as seconds they would be in the future.
     return len(text) in {8, 12, 14} or (len(text) == 10 and int(text) > _next_year(today))
 
 
@@ -150,7 +150,7 @@ def _next_year(day: date) -> float:
 
 
 def _is_short_year_first(name: str, sample: Sequence[str]) -> bool:
-    """Tell 24-01-31 from 31-01-24, by what changes most from row to row."""
+    """Distinguish 24-01-31 from 31-01-24 by the number that changes most between rows."""
     matches = [match for match in map(_YEAR_LAST.fullmatch, sample) if match]
     if any(len(match[4]) == 4 or int(match[3]) > 12 or int(match[4]) > 31 for match in matches):
         return False
@@ -166,7 +166,7 @@ def _is_short_year_first(name: str, sample: Sequence[str]) -> bool:
 
 
 def _day_first(name: str, sample: Sequence[str], all_texts: Callable[[], Iterable[str]]) -> bool:
-    """Decide over the whole file whether ``01/02/2024`` is in January or in February."""
+    """Determine from the whole file whether ``01/02/2024`` is in January or February."""
     for texts in (sample, all_texts()):
         seen: set[bool] = set()
         for text in texts:
@@ -192,7 +192,7 @@ def _day_first(name: str, sample: Sequence[str], all_texts: Callable[[], Iterabl
 def _fast(
     pattern: re.Pattern[str], order: tuple[int, int, int], zone: Zone, today: date
 ) -> ReadTime:
-    """Make a reader for dates with the year first, most of which the standard library reads."""
+    """Return a reader for dates with the year first, mostly parsed by the standard library."""
     parse = datetime.fromisoformat
     to_utc = zone.to_utc
     slow = _by_pattern(pattern, order, zone, today)
@@ -200,7 +200,7 @@ def _fast(
     date_length = 8 if is_compact else 10
 
     def read(text: str, last: datetime | None) -> datetime:
-        # What the library would read as something else: 09.30 as a fraction of nine hours.
+        # Texts that the library would misread: 09.30 as a fraction of nine hours.
         if is_compact:
             if text[8:].isdigit() or text[11:12] == ".":
                 return slow(text, last)
@@ -222,7 +222,7 @@ def _fast(
 def _by_pattern(
     pattern: re.Pattern[str], order: tuple[int, int, int], zone: Zone, today: date
 ) -> ReadTime:
-    """Make a reader for dates whose year, month and day are these groups of the pattern."""
+    """Return a reader for dates whose year, month and day are these groups of the pattern."""
     days: dict[str, datetime] = {}
     year_group, month_group, day_group = order
     clock_group = pattern.groups
@@ -259,7 +259,7 @@ def _latest(today: date) -> datetime:
 
 
 def _day_of(year_text: str, month: int, day: int, latest: datetime) -> datetime:
-    """Return a day; a year of two digits is of the last hundred years."""
+    """Return a day; a two-digit year is within the last hundred years."""
     year = int(year_text)
     if len(year_text) > 2:
         return datetime(year, month, day)  # noqa: DTZ001
@@ -269,7 +269,7 @@ def _day_of(year_text: str, month: int, day: int, latest: datetime) -> datetime:
 
 
 def _c_time(zone: Zone, today: date) -> ReadTime:
-    """Make a reader for ``Tue Jan 2 09:30:00 2024``."""
+    """Return a reader for ``Tue Jan 2 09:30:00 2024``."""
     read_date = _by_pattern(_MONTH_FIRST, (3, 1, 2), zone, today)
 
     def read(text: str, last: datetime | None) -> datetime:

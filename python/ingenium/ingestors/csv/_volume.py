@@ -1,4 +1,4 @@
-"""Find the volume column: shares, contracts or coins, and not money."""
+"""Find the volume column: shares, contracts or coins, not money."""
 
 # Words of other scripts.
 # ruff: noqa: RUF001
@@ -38,7 +38,7 @@ _MONEY = _words(
     "currency quote to money value notional cash turnover amount 元 万元 円 원 tl rs lacs lakhs "
     "crores real reais zl руб"
 )
-# Words beside "volume" that make it something else than what was traded.
+# Words next to "volume" that make it something other than traded quantity.
 _OTHERS = _words(
     "ma sma ema wma avg average mean median rel relative delta change chg pct percent imbalance "
     "profile up down buy buys sell sells bid ask taker maker count adj adjusted prev previous net "
@@ -68,7 +68,7 @@ _UNIT = re.compile(r"[A-Z0-9]{2,10}", re.ASCII)
 
 
 class _Unit(NamedTuple):
-    """A volume that states what it counts."""
+    """A volume column that states its unit."""
 
     place: int
     unit: str
@@ -80,16 +80,16 @@ def find_volume(
     """Find the column of the volume.
 
     Args:
-        name: The file, for errors.
+        name: Name of the file, for errors.
         cells: The header.
-        keys: The same as `key_of` gives it.
-        hints: What may name the instrument, such as ``"BTC/USD"``; the first that decides counts.
+        keys: The header, converted by `key_of`.
+        hints: Names of the instrument, such as ``"BTC/USD"``; the first decisive one wins.
 
     Returns:
-        Its place, ``None`` if no column is one; and what was taken for granted, or nothing.
+        Index of the column, ``None`` if there is none; and the assumption made, or an empty text.
 
     Raises:
-        DataFileError: Several columns may be it.
+        DataFileError: Several columns may be the volume.
     """
     whole = [key_of(cell, brackets=True) for cell in cells]
     units: list[_Unit] = []
@@ -129,20 +129,20 @@ def check_money(
     rows: Sequence[Sequence[str]],
     prices: tuple[int, int],
 ) -> None:
-    """Refuse a volume that is the price times what another column calls money.
+    """Refuse a volume that is the price times a column whose name suggests money.
 
-    At Poloniex, ``volume`` is paid and ``quoteVolume`` bought; at Huobi, ``vol`` and ``amount``.
+    At Poloniex, ``volume`` is money and ``quoteVolume`` quantity; at Huobi, ``vol`` and ``amount``.
 
     Args:
-        name: The file, for errors.
+        name: Name of the file, for errors.
         cells: The header.
-        keys: The same as `key_of` gives it.
-        place: Place of the volume.
+        keys: The header, converted by `key_of`.
+        place: Index of the volume.
         rows: The first rows.
-        prices: Places of low and high.
+        prices: Indexes of low and high.
 
     Raises:
-        DataFileError: Each row with both shows it.
+        DataFileError: Each row with both values shows it.
     """
     for other, key in enumerate(keys):
         if other != place and key in _MONEY_NAMES:
@@ -152,14 +152,14 @@ def check_money(
 
 
 def _is_paid(row: Sequence[str], place: int, other: int, prices: tuple[int, int]) -> bool | None:
-    """Return whether a volume is the price times another column; ``None`` if a row is silent."""
+    """Return whether a volume is the price times another column; ``None`` if undecidable."""
     try:
         volume, amount, low, high = (float(row[at]) for at in (place, other, *prices))
     except ValueError:
         return None
     if min(volume, amount, low) <= 0 or volume * low <= amount <= volume * high:
         return None
-    # A mean price lies between low and high, but for rounding.
+    # A mean price lies between low and high, except for rounding.
     return amount * low * 0.999 <= volume <= amount * high * 1.001
 
 
@@ -178,9 +178,9 @@ def _undecided(name: str, cells: Sequence[str], places: Sequence[int]) -> DataFi
 
 
 def _unit_of(cell: str) -> str:
-    """Return what a column of volume says that it counts.
+    """Return the unit that a volume column states.
 
-    ``"shares"``, the name of a currency or coin, or nothing if it is no volume.
+    ``"shares"``, the name of a currency or coin, or an empty text if it is not a volume.
     """
     pieces = [piece for piece in _PIECES.split(fold(cell).strip("<>*# ")) if piece]
     pieces = [piece for piece in pieces if piece not in _PREPOSITIONS]
@@ -202,7 +202,7 @@ def _unit_of(cell: str) -> str:
 
 
 def _base(units: Sequence[_Unit], hints: Sequence[str]) -> int | None:
-    """Return the place of the one volume that counts what a hint says is bought."""
+    """Return the index of the only volume in the base unit of an instrument in the hints."""
     names = [unit.unit for unit in units]
     for hint in hints:
         roles = [_role(unit, names, hint) for unit in names]
@@ -212,7 +212,7 @@ def _base(units: Sequence[_Unit], hints: Sequence[str]) -> int | None:
 
 
 def _role(unit: str, others: Sequence[str], hint: str) -> str:
-    """Return whether a unit is the ``"base"`` or the ``"quote"`` of an instrument, or nothing."""
+    """Return whether a unit is the ``"base"`` or the ``"quote"`` of an instrument, or neither."""
     pieces = [piece for piece in _SYMBOL_PIECES.split(hint.upper()) if piece]
     partners = _KNOWN | set(others)
     for place, piece in enumerate(pieces):
@@ -223,7 +223,7 @@ def _role(unit: str, others: Sequence[str], hint: str) -> str:
             if after in partners or len(pieces) == 1:
                 return "base"
             return "quote" if before else "base"
-        # The file's own two units first: USDT and USD are both beginnings of USDTUSD.
+        # The file's own two units first: USDT and USD are both prefixes of USDTUSD.
         for other in sorted(partners, key=lambda partner: partner not in others):
             if piece == unit + other and unit != other:
                 return "base"
@@ -239,7 +239,7 @@ def _role(unit: str, others: Sequence[str], hint: str) -> str:
 def _by_kind(
     name: str, cells: Sequence[str], units: Sequence[_Unit], hints: Sequence[str]
 ) -> tuple[int | None, str]:
-    """Choose among volumes that state a unit of which no hint says that it is bought."""
+    """Choose among volumes whose units no hint identifies as the base."""
     names = [unit.unit for unit in units]
     quotes = {unit for unit in names for hint in hints if _role(unit, names, hint) == "quote"}
     left = [unit for unit in units if unit.unit not in quotes]

@@ -1,4 +1,4 @@
-"""Words of vendors and languages for the columns of a file."""
+"""Column names of a file, by vendor and language."""
 
 # Words of other scripts.
 # ruff: noqa: RUF001
@@ -26,7 +26,7 @@ __all__ = [
     "key_of",
 ]
 
-# English and vendors' words. Each is said once in docs/ingesting-csv.md.
+# English and vendors' words. Each is listed once in docs/ingesting-csv.md.
 _VENDORS: dict[str, str] = {
     "open": "open, o, open price, opening price, opening, day open, px open, open prc, opn pric, "
     "opnpric, ch opening price, preabe, trade open, first trade price, open index value, "
@@ -197,7 +197,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "adj_close": "수정종가",
     },
 }
-# Words that stand for a field only where no column has a better name, and one only has such.
+# Words that mean a field only if no column has a better name, and only one has such a word.
 _WEAK: dict[str, str] = {
     "open": "first",
     "high": "highest, max, maximum",
@@ -241,11 +241,11 @@ _EQUAL_LETTERS = str.maketrans("łıøđ", "liod")
 CHANGES = re.compile(
     r"adj|prev|avg|average|mean|settle|change|chg|%|split|diff|ref|est|yest|vortag|veille|昨|前|均"
 )
-"""What makes another thing of a price: "Close (adj.)" is no close, "Close (USD)" is one."""
+"""Words that change the meaning of a price: "Close (adj.)" is no close, "Close (USD)" is one."""
 
 
 def fold(name: str) -> str:
-    """Return a word without case, accents and widths of letters."""
+    """Return a word without case, accents and character widths."""
     text = unicodedata.normalize("NFKD", name.casefold())
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     return unicodedata.normalize("NFC", text).translate(_EQUAL_LETTERS)
@@ -253,11 +253,11 @@ def fold(name: str) -> str:
 
 @lru_cache(4096)
 def key_of(name: str, *, brackets: bool = False) -> str:
-    """Return a column's name in the form in which it is looked up.
+    """Return a column's name as the key for a lookup.
 
     Args:
         name: ``"1. open"``, ``"<CLOSE>"``, ``"Adj Close**"``, ``"Schluß"``.
-        brackets: Whether what stands in brackets counts.
+        brackets: Whether to keep text in brackets.
     """
     text = _DIGITS_FIRST.sub("", fold(name.strip().strip("\ufeff")).strip("<>*# "))
     if text.startswith("unnamed:"):
@@ -279,7 +279,7 @@ def _of_all(field: str) -> list[str]:
 
 
 DATES = frozenset(_keys(*_of_all("date")))
-"""Names of a column of days, beside which a time of day may stand."""
+"""Names of a column of days, next to which a time of day may be."""
 CLOCKS = frozenset(_keys(*_of_all("clock")))
 """Names of a column of times of day."""
 PRICES: Mapping[str, frozenset[str]] = {
@@ -290,9 +290,9 @@ PRICES: Mapping[str, frozenset[str]] = {
 WEAK_PRICES: Mapping[str, frozenset[str]] = {
     field: frozenset(_keys(words)) for field, words in _WEAK.items()
 }
-"""Names that stand for a price where none of `PRICES` does."""
+"""Names that mean a price if none of `PRICES` matches."""
 SETTLEMENTS = frozenset(_keys(_SETTLEMENTS))
-"""Names of settlement prices, which may stand for a close but are not taken for one unasked."""
+"""Names of settlement prices, which are used as a close only on request."""
 RANKED: Mapping[str, tuple[str, ...]] = {
     # An unnamed first column is the index of pandas.
     "time": (
@@ -302,15 +302,15 @@ RANKED: Mapping[str, tuple[str, ...]] = {
     "adj_close": _keys(*_of_all("adj_close")),
     "symbol": _keys(*_of_all("symbol")),
 }  # fmt: skip
-"""Names of fields of which a file may have several; the first that it has wins."""
+"""Names of fields of which a file may have several; the first match wins."""
 VOLUMES: tuple[frozenset[str], ...] = (
-    # Beside these, a column called volume counts money: Ariva's Volumen, Profit's Volume.
+    # Next to these, a column called volume is money: Ariva's Volumen, Profit's Volume.
     frozenset(_keys(*_of_all("units"))),
     frozenset(_keys(*_of_all("volume"))),
     frozenset(_keys(_WEAK_VOLUME)),
 )
-"""Names of the volume, the surest first."""
+"""Names of the volume, most reliable first."""
 NO_VOLUME = frozenset(_keys(_NO_VOLUME))
-"""Names that look like a volume's and count something else."""
+"""Names similar to a volume's for something else."""
 UNDECIDED_VOLUME = frozenset(_keys(_UNDECIDED_VOLUME))
-"""Names that count shares at one vendor and money at another."""
+"""Names used for shares by one vendor and for money by another."""

@@ -1,4 +1,4 @@
-"""Convert local times to UTC, with care at clock changes."""
+"""Convert local times to UTC, including clock changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load_zone(name: str) -> ZoneInfo | None:
     """Return the zone of that name; ``None`` for UTC, which needs no conversion.
 
     Raises:
-        ConfigError: There is no such zone.
+        ConfigError: The zone is unknown.
     """
     if name.upper() in {"UTC", "Z", "ETC/UTC", "GMT"}:
         return None
@@ -33,7 +33,7 @@ def load_zone(name: str) -> ZoneInfo | None:
 
 
 class Zone:
-    """Turns the local times of one zone into UTC.
+    """Converts the local times of one zone to UTC.
 
     Args:
         zone: The zone; ``None`` for UTC.
@@ -46,22 +46,22 @@ class Zone:
 
     @property
     def is_utc(self) -> bool:
-        """Whether it is UTC."""
+        """Whether the zone is UTC."""
         return self._zone is None
 
     def to_utc(self, local: datetime, last: datetime | None, date_only: bool) -> datetime:
         """Return a local time in UTC.
 
-        In the hour that repeats when clocks go back, the first pass is taken, and the second one
-        once the first would not come after ``last``.
+        In the hour that repeats when clocks go back, the first pass is used, and the second
+        one once the first would not be after ``last``.
 
         Args:
-            local: Without a zone.
-            last: The time before it in the same series, UTC.
-            date_only: Whether it stands for a day, which then starts at its first moment that is.
+            local: Time without a zone.
+            last: The previous time in the same series, UTC.
+            date_only: Whether the time means a day, which starts at its first existing moment.
 
         Raises:
-            ValueError: Clocks skipped it.
+            ValueError: The local time was skipped by a clock change.
         """
         zone = self._zone
         if zone is None:
@@ -85,7 +85,7 @@ class Zone:
         return first
 
     def shift(self, time: datetime, by: timedelta) -> datetime:
-        """Return the moment at which clocks show ``by`` more than at a time, both UTC."""
+        """Return the moment at which local clocks show ``by`` more than at a time, both UTC."""
         if self._zone is None:
             return time + by
         local = time.astimezone(self._zone)
@@ -93,7 +93,7 @@ class Zone:
         return other.replace(tzinfo=self._zone).astimezone(UTC)
 
     def shift_months(self, time: datetime, months: int) -> datetime | None:
-        """Return the first moment of the month so many months from one's first moment.
+        """Return the first moment of the month ``months`` after that of ``time``.
 
         ``None`` when the time is not the first moment of a month.
         """
@@ -106,12 +106,12 @@ class Zone:
         return other.astimezone(UTC)
 
     def is_midnight(self, time: datetime) -> bool:
-        """Whether clocks show midnight."""
+        """Return whether local clocks show midnight."""
         local = time if self._zone is None else time.astimezone(self._zone)
         return local.time() == _MIDNIGHT
 
     def is_steady(self, time: datetime, around: timedelta) -> bool:
-        """Whether clocks do not change within some time before or after a moment."""
+        """Return whether clocks do not change within ``around`` before or after a moment."""
         zone = self._zone
         if zone is None:
             return True
@@ -127,13 +127,13 @@ class Zone:
             steps = int((last - first) / (7 * _DAY)) + 2
             moments = (first + (last - first) * step / steps for step in range(steps + 1))
             steady = len({moment.astimezone(zone).utcoffset() for moment in moments}) == 1
-        except OverflowError:  # at either end of all times
+        except OverflowError:  # at either end of the range of datetime
             steady = True
         self._steady[key] = steady
         return steady
 
     def _offset_of(self, local: datetime) -> timedelta | None:
-        """Return the offset from UTC of a day's times, if it is one and the same."""
+        """Return the offset from UTC of a day's times, if it is constant."""
         start = datetime(local.year, local.month, local.day, tzinfo=self._zone)
         try:
             offsets = {(start + part).utcoffset() for part in (0 * _DAY, _HALF_DAY, _DAY)}

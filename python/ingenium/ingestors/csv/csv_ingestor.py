@@ -1,4 +1,4 @@
-"""Ingestor of history from files."""
+"""Ingestor for history in files."""
 
 from __future__ import annotations
 
@@ -30,52 +30,52 @@ __all__ = ["CsvIngestor"]
 
 
 class CsvIngestor(Ingestor):
-    """Reads bars from CSV files, in the forms in which vendors write them.
+    """Reads bars from CSV files in the formats of many vendors.
 
     The same rows are read from JSON lines, Parquet, Arrow and Feather files, and from zip archives;
     Parquet, Arrow and Feather need ``ingenium[arrow]``.
 
-    Delimiter, compression, columns, form of the times and length of the bars are found out; what
-    a file leaves open is an error that names the argument to pass. Files are read as a stream and
-    merged by time and symbol; prices stay the decimal text of the source, written plainly.
+    Delimiter, compression, columns, time format and bar length are detected; an ambiguity is an
+    error that names the argument to pass. Files are read as a stream and merged by time and
+    symbol; prices keep the decimal text of the source, in plain notation.
 
     Args:
-        paths: Files, folders (for the files of prices in them, not in folders within) and patterns
-            such as ``"data/*.csv"``; a relative one is seen from the folder that is current when
-            the ingestor is made.
+        paths: Files, folders (for the price files directly in them) and patterns such as
+            ``"data/*.csv"``; relative ones are resolved against the current folder when the
+            ingestor is created.
         symbol: The symbol of all rows. When left out, that of the file's symbol column, else the
             file's name: ``AAPL`` for ``AAPL.csv``.
-        period: Length of the bars, such as ``"5m"``; found out from the distances between rows
-            when left out, and then a bar also ends where the next one of its symbol begins.
-        timezone: Zone of times that state none, and of dates; a name of the IANA list. Figures
-            and months of a backtest are by days of this zone.
-        columns: Which column holds what, where the header's words are unusual or missing: from
-            ``time``, ``clock``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``adj_close``
-            and ``symbol`` to a column's name or its place from 0; ``None`` for a column that is not
-            to be read. It goes before all that is found out.
+        period: Length of the bars, such as ``"5m"``; when left out it is detected from the
+            distances between rows, and a bar also ends where the next one of its symbol starts.
+        timezone: Time zone of times that state none, and of dates; an IANA name. Figures and months
+            of a backtest use days of this zone.
+        columns: Columns by field, if the header's words are unusual or missing: from ``time``,
+            ``clock``, ``open``, ``high``, ``low``, ``close``, ``volume``, ``adj_close`` and
+            ``symbol`` to a column's name or its index from 0; ``None`` for a field not to read.
+            Overrides detection.
         adjusted: Scale prices to the adjusted close, for splits and dividends; each becomes
-            ``price * adjusted close / close``, rounded half to even to 8 decimals. Volumes stay.
+            ``price * adjusted close / close``, rounded half to even to 8 decimals. Volumes are
+            unchanged.
         on_bad_row: ``"raise"`` for an error at the first row that cannot be used, ``"skip"`` to log
-            it, keep it in `skipped` and go on. A row out of order is an error always.
-        decimal: What stands before the decimals of numbers, ``"."`` or ``","``; found out when left
-            out.
-        scale: What prices are multiplied by, exactly, where a file counts them in whole numbers:
-            ``"0.01"`` for cents, ``"1e-9"`` for nanounits. Volumes stay.
-        outside: What to do with an open or close beyond low and high, as settlement prices of
-            futures can be: ``"raise"`` makes it a bad row, ``"clip"`` moves it to the nearer of low
-            and high, ``"keep"`` moves low or high out to it, ``"drop"`` leaves the bar out. All are
+            it, keep it in `skipped` and continue. A row out of order is always an error.
+        decimal: Decimal sign of numbers, ``"."`` or ``","``; detected when left out.
+        scale: Exact factor of prices, if a file has them as whole numbers: ``"0.01"`` for cents,
+            ``"1e-9"`` for nanounits. Volumes are unchanged.
+        outside: Handling of an open or close beyond low and high, as settlement prices of futures
+            can be: ``"raise"`` makes it a bad row, ``"clip"`` moves it to the nearer of low and
+            high, ``"keep"`` extends low or high to it, ``"drop"`` leaves the bar out. All are
             counted in `notes`.
-        allow_nonpositive: Take prices of 0 and below, as spreads and oil in April 2020 had.
-        newest_first: Read files that run from the newest row to the oldest; takes them into memory.
-        date_format: Form of the times, as of ``datetime.strptime``; found out when left out.
+        allow_nonpositive: Accept zero and negative prices, as of spreads and oil in April 2020.
+        newest_first: Read files sorted from newest to oldest row; loads them into memory.
+        date_format: Format of the times, as for ``datetime.strptime``; detected when left out.
         stamp: Whether the time of a row is the ``"start"`` or the ``"end"`` of its bar. A date as
             the end is the end of that day.
         name: See `Component`.
 
     Raises:
-        ConfigError: An argument makes no sense.
+        ConfigError: An argument is invalid.
         SubjectError: The symbol cannot be part of a subject.
-        ComponentError: The name does not fit.
+        ComponentError: The name is invalid.
     """
 
     def __init__(
@@ -146,11 +146,11 @@ class CsvIngestor(Ingestor):
         return self._bad_rows.count
 
     def notes(self) -> Sequence[DataNote]:
-        """Return what the last reading skipped, clipped or guessed, file by file."""
+        """Return the values that the last reading skipped, clipped or guessed, by file."""
         return (*self._bad_rows.notes(), *self._notes.all())
 
     def total(self) -> int:
-        """Return how many rows the files have, by their lines; bad rows are counted, too.
+        """Return the number of rows in the files, counted by lines, including bad rows.
 
         Raises:
             DataFileError: A file cannot be read.
@@ -161,7 +161,7 @@ class CsvIngestor(Ingestor):
         """Return the files that are read.
 
         Raises:
-            DataFileError: A path names nothing.
+            DataFileError: A path matches nothing.
         """
         return list(dict.fromkeys(source.path for source in self._sources()))
 
@@ -175,11 +175,11 @@ class CsvIngestor(Ingestor):
     def read_bars(self) -> Iterator[Bar]:
         """Yield the bars of all files by time and symbol.
 
-        ``timestamp`` of a bar's event is its end, when it was known; ``ohlc.timestamp`` is its
-        start, as the files have it.
+        ``timestamp`` of a bar's event is its end, when it became known; ``ohlc.timestamp`` is its
+        start, as in the files.
 
         Raises:
-            DataFileError: A file cannot be read; the text names file, line and reason.
+            DataFileError: A file cannot be read; the message states file, line and reason.
         """
         bad_rows = self._bad_rows
         bad_rows.clear()
@@ -233,7 +233,7 @@ def _scale(scale: str | float | Decimal | None) -> Decimal | None:
     if scale is None:
         return None
     try:
-        # A float stands for the decimal that it is written as: 0.01 for a hundredth.
+        # A float means the decimal that it is written as: 0.01 is a hundredth.
         factor = Decimal(str(scale))
     except (InvalidOperation, ValueError):
         factor = Decimal(0)

@@ -1,1 +1,1 @@
-"""Versions of the tables, for Alembic."""
+"""Schema migrations, for Alembic."""

@@ -1,4 +1,4 @@
-"""Runs the migrations within the connection and the transaction of `Database.migrate`."""
+"""Run the migrations in the connection and the transaction of `Database.migrate`."""
 
 from alembic import context
 
@@ -7,7 +7,7 @@ from ingenium.recorder.schema import METADATA
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,
-    # SQLite changes a column by making the table again.
+    # SQLite alters a column by recreating the table.
     render_as_batch=True,
 )
 context.run_migrations()
