@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
@@ -27,6 +28,8 @@ def without_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    # Starting it unblocks Ctrl+C, so that the first worker would start without the mask below.
+    resource_tracker.ensure_running()
     arrived: list[int] = []
 
     def defer(number: int, _frame: FrameType | None) -> None:

@@ -51,11 +51,12 @@ class Pool:
             executor, self._executor = self._executor, None
             if executor is None:
                 return
-            if is_urgent:
-                # Running backtests would be lost in any case, and may take hours.
-                for process in list(executor._processes.values()):  # noqa: SLF001
-                    process.kill()
-            executor.shutdown(wait=True, cancel_futures=True)
+            # Running backtests would be lost in any case, and may take hours.
+            killed = list(executor._processes.values()) if is_urgent else []  # noqa: SLF001
+            for process in killed:
+                process.kill()
+            # The thread of a broken pool fails all futures, and fails itself at a cancelled one.
+            executor.shutdown(wait=True, cancel_futures=not killed)
 
     def submit(self, task: Task) -> Future[SweepRun]:
         """Submit a backtest to a process, which is started if necessary.
@@ -104,9 +105,6 @@ class Pool:
                 suspects = list(under_way.values())
                 if task is not None:
                     suspects.append(task)
-            finally:
-                for future in under_way:
-                    future.cancel()
             self._end()
             for suspect in suspects:
                 yield suspect, run_alone(suspect)
