@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 from ingenium.components.executor_risk import ExecutorRisk
 from ingenium.components.handle import ComponentHandle, Handled
 from ingenium.components.order_contents import CONTENT, KEPT, OrderContents, content_of
-from ingenium.components.risk_control import RiskHandlers
+from ingenium.components.risk_control import GATE, RiskHandlers
 from ingenium.errors import WireError
 from ingenium.events import (
     CancelEvent,
@@ -24,7 +24,7 @@ from ingenium.events import (
     TradeUpdate,
 )
 from ingenium.ids import make_id
-from ingenium.state.rows import LogRow, read_row, write_json
+from ingenium.state.rows import LogRow
 from ingenium.trading.bar import Bar
 from ingenium.trading.execution_report import ExecutionReport, LazyExecution
 from ingenium.trading.money import ZERO
@@ -93,7 +93,7 @@ class ExecutorHandle(ComponentHandle):
         own_sends: Whether its class overrides ``send_execution``.
     """
 
-    own_rows: ClassVar[Collection[str]] = ("book", "gate", *ComponentHandle.own_rows)
+    own_rows: ClassVar[Collection[str]] = ("book", GATE, *ComponentHandle.own_rows)
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType({CONTENT: KEPT})
     works_at_broker: ClassVar[bool] = False
     """Whether orders go to a real market, which no replay may do."""
@@ -290,10 +290,7 @@ class ExecutorHandle(ComponentHandle):
         return self._contents is not None and order_id in self._contents
 
     def _component_rows(self) -> dict[str, bytes]:
-        rows = super().state_rows()
-        if self.risk.gate is not None:
-            rows["gate"] = write_json(self.risk.gate.state_row())
-        return rows
+        return super().state_rows() | self.risk.rows()
 
     def state_rows(self) -> dict[str, bytes]:
         """Return the complete state of this component; ``book/`` is the gate's view."""
@@ -310,10 +307,10 @@ class ExecutorHandle(ComponentHandle):
         super().restore_rows(self.risk.account.saved.restore(rows))
 
     def _restore_row(self, key: str, data: bytes) -> None:
-        if key != "gate":
+        if key == GATE:
+            self.risk.restore(data)
+        else:
             super()._restore_row(key, data)
-        elif self.risk.gate is not None:
-            self.risk.gate.restore(read_row(object, data, key), self.now)
 
     def take_log(self) -> list[LogRow]:
         """Return the contents of orders that are new since the last call, of kind ``content``."""

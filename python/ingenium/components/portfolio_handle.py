@@ -12,6 +12,7 @@ from ingenium.components.execution_booker import ExecutionBooker
 from ingenium.components.handle import ComponentHandle, Handled
 from ingenium.components.portfolio_books import LOG_KEPT, PortfolioBooks
 from ingenium.components.portfolio_risk import DenialHandlers, PortfolioRisk
+from ingenium.components.risk_control import GATE
 from ingenium.errors import DecodeError
 from ingenium.events import (
     ControlEvent,
@@ -22,7 +23,7 @@ from ingenium.events import (
     Signal,
     SignalEvent,
 )
-from ingenium.state.rows import LogRow, read_row, write_json
+from ingenium.state.rows import LogRow
 from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.bar import Bar
 from ingenium.trading.execution_report import LazyExecution
@@ -84,7 +85,7 @@ class PortfolioHandle(ComponentHandle):
         own_executions: Whether its class overrides ``on_execution``.
     """
 
-    own_rows: ClassVar[Collection[str]] = ("gate", *ComponentHandle.own_rows)
+    own_rows: ClassVar[Collection[str]] = (GATE, *ComponentHandle.own_rows)
     log_kept: ClassVar[Mapping[str, int]] = MappingProxyType(LOG_KEPT)
 
     def __init__(
@@ -236,10 +237,7 @@ class PortfolioHandle(ComponentHandle):
     # Saving.
 
     def _component_rows(self) -> dict[str, bytes]:
-        rows = super().state_rows()
-        if self.risk.gate is not None:
-            rows["gate"] = write_json(self.risk.gate.state_row())
-        return rows
+        return super().state_rows() | self.risk.rows()
 
     def state_rows(self) -> dict[str, bytes]:
         """Return the complete state of this portfolio; see the class for the keys."""
@@ -262,10 +260,10 @@ class PortfolioHandle(ComponentHandle):
         super().restore_rows(self.books.saved.restore(rows))
 
     def _restore_row(self, key: str, data: bytes) -> None:
-        if key != "gate":
+        if key == GATE:
+            self.risk.restore(data)
+        else:
             super()._restore_row(key, data)
-        elif self.risk.gate is not None:
-            self.risk.gate.restore(read_row(object, data, key), self.now)
 
     def take_log(self) -> list[LogRow]:
         """Return trades, ended orders and so on; see `PortfolioBooks.take_log`."""

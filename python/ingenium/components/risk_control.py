@@ -13,13 +13,17 @@ from ingenium.errors import DecodeError
 from ingenium.events import ControlEvent, DataEvent, DenialEvent, DenialReason, TradingState
 from ingenium.log_throttle import LogThrottle
 from ingenium.risk import AccountView, Denial, RiskGate, exit_note
+from ingenium.state.rows import read_row, write_json
 from ingenium.trading.bar import Bar
 from ingenium.trading.order import Order
 
-__all__ = ["RiskControl", "RiskHandlers"]
+__all__ = ["GATE", "RiskControl", "RiskHandlers"]
 
 _log = logging.getLogger("ingenium.risk")
 
+
+GATE = "gate"
+"""Key of the row of a risk gate."""
 
 KillSwitch = Callable[[], tuple[TradingState, str] | None]
 KILL_SWITCH = "kill switch"
@@ -83,6 +87,15 @@ class RiskControl:
         """Whether this is a backtest or replay, whose result counts the denials; `arm` sets it."""
         # Not yet asked: a restriction seen in an earlier life may be gone.
         self._seen_outside: tuple[TradingState, str] | str | None = "nothing"
+
+    def rows(self) -> dict[str, bytes]:
+        """Return the state of the gate as the row ``gate``; no row without a gate."""
+        return {} if self.gate is None else {GATE: write_json(self.gate.state_row())}
+
+    def restore(self, data: bytes) -> None:
+        """Restore the row ``gate``; without a gate, it is dropped."""
+        if self.gate is not None:
+            self.gate.restore(read_row(object, data, GATE), self.now)
 
     @property
     def now(self) -> datetime:

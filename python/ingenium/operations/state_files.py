@@ -12,6 +12,7 @@ import msgspec
 
 from ingenium.bus.nats.stream_layout import MONEY_STREAM
 from ingenium.clock import SystemClock
+from ingenium.components.risk_control import GATE
 from ingenium.errors import StoreError
 from ingenium.operations.component_state import ComponentState, Word
 from ingenium.risk import TradingSwitch
@@ -48,7 +49,7 @@ def read_state(path: Path) -> ComponentState:
             state.unknown_orders.append(name)
         elif kind == "broker/blocked":
             state.halted_symbols[name] = str(row)
-    gate = rows.get("gate")
+    gate = rows.get(GATE)
     if isinstance(gate, dict):
         state.halted_symbols |= _halted_by_gate(gate)
         state.denied_exits = _denied_exits(gate)

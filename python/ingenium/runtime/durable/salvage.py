@@ -17,6 +17,7 @@ from ingenium.components import Component, Executor, Portfolio
 from ingenium.components.component import StatefulComponent
 from ingenium.components.handle_of import handle_of
 from ingenium.components.overrides import overrides_of
+from ingenium.components.risk_control import GATE
 from ingenium.errors import StoreDamagedError, StoreError
 from ingenium.runtime.durable.damage import Damage
 from ingenium.runtime.durable.secret import META_KEY
@@ -255,7 +256,7 @@ def _read_parts(
         kept.outbox = old.outbox(limit=-1)
     if "log" not in bad:
         kept.priced = [("priced", id, data) for id, data in old.log("priced")]
-    is_gate_lost = handle_of(portfolio).risk.gate is not None and kept.has_lost("gate")
+    is_gate_lost = handle_of(portfolio).risk.gate is not None and kept.has_lost(GATE)
     if is_gate_lost:
         kept.lost.append("what its risk limits had counted")
     if "inbox" in bad:
