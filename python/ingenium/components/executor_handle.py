@@ -127,7 +127,7 @@ class ExecutorHandle(ComponentHandle):
         """Give the price to the gate, then call `on_data`."""
         if self.risk.gate is not None:
             self.risk.account.mark(event)
-            self.risk.look(event)
+            self.risk.observe(event)
         return self._executor.on_data(event)
 
     def observe(self, bar: Bar) -> bool:

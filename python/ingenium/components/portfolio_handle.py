@@ -153,7 +153,7 @@ class PortfolioHandle(ComponentHandle):
             except DecodeError as error:
                 self._report_price(event.symbol, error)
             if self.risk.gate is not None:
-                self.risk.look(event)
+                self.risk.observe(event)
         return self._portfolio.on_data(event) if self._reads_data else None
 
     def observe(self, bar: Bar) -> bool:

@@ -238,7 +238,7 @@ class RiskControl:
         for line in self._denials.note(reason.value, text, self.now):
             self._report_problem(line)
 
-    def look(self, event: DataEvent) -> None:
+    def observe(self, event: DataEvent) -> None:
         """Give the gate an event of market data whose price is recorded already."""
         self.check_outside()
         if self._denials:
@@ -248,7 +248,7 @@ class RiskControl:
         if gate is None:
             return
         if self.data_age is not None and not self.data_age.knows(event.symbol):
-            self._look_at_age(self.data_age, event)
+            self._check_age(self.data_age, event)
         before = gate.switch.state
         if gate.denied_exits:
             gate.forget_closed(self._view())
@@ -263,7 +263,7 @@ class RiskControl:
             gate.observe(self._view(), self.now)
         self.announce(before)
 
-    def _look_at_age(self, data_age: DataAge, event: DataEvent) -> None:
+    def _check_age(self, data_age: DataAge, event: DataEvent) -> None:
         if event.ohlc is None:
             return
         try:
