@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingenium.bus.roles import READER, inbox_of
+from ingenium.subjects.server_names import direct_get_subject
 
-__all__ = ["WHO_AM_I", "Subjects", "direct_get_subject", "permissions"]
+__all__ = ["WHO_AM_I", "Subjects", "permissions"]
 
 WHO_AM_I = "$SYS.REQ.USER.INFO"
 """Subject of the request for one's own user and account."""
@@ -43,15 +44,6 @@ class Subjects:
     shown: Sequence[str]
     money_stream: str
     data_stream: str
-
-
-def direct_get_subject(stream: str) -> str:
-    """Return the subject on which a server answers with messages of a stream by sequence.
-
-    Args:
-        stream: Name of the stream on the server.
-    """
-    return f"$JS.API.DIRECT.GET.{stream}"
 
 
 def permissions(
@@ -131,7 +123,7 @@ def _reading(stream: str, other: str) -> list[str]:
             for name in (stream, other)
             for call in ("STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET")
         ),
-        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"{direct_get_subject(stream)}.>",
         f"$JS.API.CONSUMER.CREATE.{stream}",
         *consumer,
         f"$JS.ACK.{stream}.>",

@@ -31,7 +31,7 @@ from ingenium.nats_server.account_limits import MONEY as _MONEY
 from ingenium.nats_server.account_limits import READ as _READ
 from ingenium.nats_server.account_limits import STRAT as _STRAT
 from ingenium.nats_server.account_limits import limits_of
-from ingenium.nats_server.account_rights import Subjects, direct_get_subject, permissions
+from ingenium.nats_server.account_rights import Subjects, permissions
 from ingenium.subjects.grammar import check_pattern
 from ingenium.subjects.names import (
     ALL_EVENTS,
@@ -51,7 +51,11 @@ from ingenium.subjects.names import (
     role_report_subject,
     status_subject,
 )
-from ingenium.subjects.server_names import DATA_STREAM_NAME, MONEY_STREAM_NAME
+from ingenium.subjects.server_names import (
+    DATA_STREAM_NAME,
+    MONEY_STREAM_NAME,
+    direct_get_subject,
+)
 from ingenium.subjects.space import DOCUMENTED, SubjectSpace
 
 __all__ = ["OPERATOR", "READER", "ROLES", "Accounts", "inbox_of"]

@@ -1,4 +1,4 @@
-"""Names of the streams and buckets on a server, and the subjects of sweeps; defined only here."""
+"""Names of streams and buckets on a server, and subjects of its API and of sweeps."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ __all__ = [
     "SWEEP_JOBS_NAME",
     "SWEEP_RESULT",
     "SWEEP_RESULTS_NAME",
+    "direct_get_subject",
 ]
 
 MONEY_STREAM_NAME = "INGENIUM"
@@ -29,3 +30,12 @@ SWEEP_JOB = "_ingenium.sweep.job"
 """Subject prefix of a backtest to run; a dot and the name of its sweep follow."""
 SWEEP_RESULT = "_ingenium.sweep.result"
 """Subject prefix of a result; a dot and the name of its sweep follow."""
+
+
+def direct_get_subject(stream: str) -> str:
+    """Return the subject on which a server answers with messages of a stream by sequence.
+
+    Args:
+        stream: Name of the stream on the server.
+    """
+    return f"$JS.API.DIRECT.GET.{stream}"

@@ -18,11 +18,11 @@ from ingenium.bus.nats.bus import NatsBus
 from ingenium.bus.nats.requests import CALL_SECONDS, unanswered
 from ingenium.errors import BusPermissionError, BusTimeoutError, NoListenerError, StreamError
 from ingenium.ids import random_id
+from ingenium.subjects.server_names import direct_get_subject
 
 __all__ = ["DirectReader", "KeptMessage"]
 
 _MIB = 1_048_576
-_GET = "$JS.API.DIRECT.GET"
 _STATUS = len(b"NATS/1.0 ")
 _FIRST = b"\r\nNats-Stream: "
 _NAMES = (b"Nats-Stream: ", b"Nats-Subject: ", b"Nats-Sequence: ", b"Nats-Time-Stamp: ")
@@ -60,7 +60,7 @@ class DirectReader:
     def __init__(self, bus: NatsBus, name: str) -> None:
         self.name = name
         self._bus = bus
-        self._server_name = bus.space.stream(name)
+        self._subject = direct_get_subject(bus.space.stream(name))
         self._inbox = f"{bus.client.inbox_prefix}.{random_id('get')}"
         self._count = 0
         self._asked = b""
@@ -108,9 +108,8 @@ class DirectReader:
         self._lost = False
         request = {"seq": first, "batch": count, "max_bytes": max_bytes}
         payload = json.dumps(request).encode()
-        subject = f"{_GET}.{self._server_name}"
         self._bus.client.send(
-            f"PUB {subject} {reply} {len(payload)}\r\n".encode() + payload + b"\r\n"
+            f"PUB {self._subject} {reply} {len(payload)}\r\n".encode() + payload + b"\r\n"
         )
         while not self._status:
             self._grown.clear()
@@ -119,7 +118,7 @@ class DirectReader:
                     await self._grown.wait()
             except TimeoutError as error:
                 what = f"give messages of stream {self.name}"
-                found = unanswered(self._bus, what, error, subject)
+                found = unanswered(self._bus, what, error, self._subject)
                 if isinstance(found, BusPermissionError | BusTimeoutError):
                     raise found from error
                 raise
