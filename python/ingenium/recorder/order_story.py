@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, and_, select
 
 from ingenium.errors import RecorderError
+from ingenium.recorder.instants import nanoseconds
 from ingenium.recorder.record_table import RecordTable
 from ingenium.recorder.schema import (
     BARS,
@@ -22,7 +23,6 @@ from ingenium.recorder.schema import (
 
 __all__ = ["order_story"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 1000
 _NEAR = 1_000_000_000
 _Step = tuple[int, str, str, str, int]
@@ -93,7 +93,7 @@ def _causes(connection: Connection, order: Row[Any]) -> list[_Step]:
     steps: list[_Step] = []
     try:
         time = datetime.fromisoformat(order.cause)
-        at = (time - _EPOCH) // timedelta(microseconds=1) * 1000
+        at = nanoseconds(time)
     except (ValueError, TypeError):
         return steps
     bars = select(BARS).where(BARS.c.symbol == order.symbol, BARS.c.stream.in_(streams)).limit(1)

@@ -17,8 +17,9 @@ from ingenium.recorder import schema
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.columns import Money
 from ingenium.recorder.database import Database, failures
+from ingenium.recorder.instants import DAY
 from ingenium.recorder.schema import Row
-from ingenium.recorder.writer import DAY, BatchWriter, claim_row, money_columns, with_decimals
+from ingenium.recorder.writer import BatchWriter, claim_row, money_columns, with_decimals
 
 __all__ = ["COLUMN_TYPES", "PostgresqlWriter"]
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from ingenium.errors import MissingDependencyError
+from ingenium.recorder.instants import datetime_of
 
 __all__ = ["RecordTable", "time_text"]
 
 _SECOND = 1_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A spreadsheet treats text that begins with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def time_text(nanoseconds: int) -> str:
     """Format nanoseconds since 1970 as RFC 3339, without trailing zeros in the fraction."""
-    seconds, fraction = divmod(nanoseconds, _SECOND)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
-    digits = f"{fraction:09d}".rstrip("0")
+    text = datetime_of(nanoseconds).strftime("%Y-%m-%dT%H:%M:%S")
+    digits = f"{nanoseconds % _SECOND:09d}".rstrip("0")
     return f"{text}.{digits}Z" if digits else f"{text}Z"
 
 

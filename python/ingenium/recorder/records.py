@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from ingenium.clock import SystemClock
 from ingenium.errors import ConfigError
 from ingenium.recorder.database import Database, failures
+from ingenium.recorder.instants import datetime_of, nanoseconds
 from ingenium.recorder.order_story import order_story
 from ingenium.recorder.record_table import RecordTable
 from ingenium.recorder.schema import (
@@ -25,9 +26,6 @@ from ingenium.recorder.schema import (
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO
 
 __all__ = ["Records"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY = 86_400 * 1_000_000_000
 
 
 class Records:
@@ -129,7 +127,7 @@ class Records:
         Raises:
             RecorderError: The database cannot be read.
         """
-        time = _nanoseconds(at) if at is not None else _nanoseconds(SystemClock().now())
+        time = _instant(at) if at is not None else _instant(SystemClock().now())
         changes, position = POSITION_CHANGES, POSITION
         order = (
             changes.c.time.desc(), position.c.epoch.desc(), changes.c.sequence.desc()
@@ -205,8 +203,8 @@ class Records:
         )
         if app is not None:
             query = query.where(position.c.scope == app)
-        first = None if since is None else _nanoseconds(since)
-        end = None if until is None else _nanoseconds(until)
+        first = None if since is None else _instant(since)
+        end = None if until is None else _instant(until)
         before: dict[tuple[str, str], Decimal] = {}
         found: dict[tuple[str, str], list[Any]] = {}
         for scope, symbol, time, realized, commission in self._rows(query):
@@ -264,18 +262,18 @@ def _within(
     query: Select[Any], column: ColumnElement[int], since: datetime | None, until: datetime | None
 ) -> Select[Any]:
     if since is not None:
-        query = query.where(column >= _nanoseconds(since))
-    return query if until is None else query.where(column < _nanoseconds(until))
+        query = query.where(column >= _instant(since))
+    return query if until is None else query.where(column < _instant(until))
 
 
-def _nanoseconds(time: datetime) -> int:
+def _instant(time: datetime) -> int:
     if time.tzinfo is None:
         raise ConfigError(f"time {time} has no zone: pass an aware one, such as one in UTC")
-    return (time - _EPOCH) // timedelta(microseconds=1) * 1000
+    return nanoseconds(time)
 
 
 def _day(time: int) -> str:
-    return (_EPOCH + timedelta(days=time // _DAY)).strftime("%Y-%m-%d")
+    return datetime_of(time).strftime("%Y-%m-%d")
 
 
 def _read_cursor(text: str) -> tuple[int, str, int]:

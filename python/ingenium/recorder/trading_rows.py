@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 
 from ingenium.errors import DecodeError
 from ingenium.events import ExecutionEvent, OrderEvent
+from ingenium.recorder.instants import datetime_of, nanoseconds
 from ingenium.recorder.schema import Rows
 from ingenium.state.rows import read_row
 from ingenium.trading.account import Account
@@ -19,7 +19,6 @@ __all__ = ["TradingRows"]
 
 _log = logging.getLogger("ingenium.recorder")
 _REMEMBERED = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OrderFinder = Callable[[str], tuple[str, str] | None]
 """Finds symbol and side of an order recorded earlier."""
@@ -83,7 +82,7 @@ class TradingRows:
             )
             event.symbol, event.side = event.symbol or symbol, event.side or side
         try:
-            fill = Fill.from_event(event, time=_EPOCH + timedelta(microseconds=time // 1000))
+            fill = Fill.from_event(event, time=datetime_of(time))
         except DecodeError as error:
             _log.warning("execution %d of %s is not booked: %s", sequence, stream, error)
             return False
@@ -127,7 +126,7 @@ class TradingRows:
                     symbol,
                     time,
                     trade.side.value,
-                    (trade.entry_time - _EPOCH) // timedelta(microseconds=1) * 1000,
+                    nanoseconds(trade.entry_time),
                     format(trade.quantity, "f"),
                     format(trade.entry_price, "f"),
                     format(trade.exit_price, "f"),

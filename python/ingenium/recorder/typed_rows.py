@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ingenium.bus.base import Message
@@ -24,17 +24,16 @@ from ingenium.events import (
     ReplaceEvent,
     SignalEvent,
 )
+from ingenium.recorder.instants import nanoseconds
 from ingenium.recorder.schema import Rows
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.runtime.durable.causes import CAUSE_TIME
 from ingenium.subjects.names import event_type_of
 from ingenium.trading.timestamp import parse_time
 
-__all__ = ["TypedRows", "nanoseconds"]
+__all__ = ["TypedRows"]
 
 _log = logging.getLogger("ingenium.recorder")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _LATEST = 2**63 - 1
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 _NO_HEADERS = RawHeaders(b"NATS/1.0\r\n\r\n")
@@ -42,8 +41,8 @@ _CAUSE_TIME = CAUSE_TIME.encode()
 _REMEMBERED = 4096
 
 
-def nanoseconds(time: datetime | None, otherwise: int) -> int:
-    """Return a time as nanoseconds since 1970.
+def _instant_or(time: datetime | None, otherwise: int) -> int:
+    """Return a time as nanoseconds since 1970, if a column can hold it.
 
     Args:
         time: Aware time; ``None`` when not stated.
@@ -51,7 +50,7 @@ def nanoseconds(time: datetime | None, otherwise: int) -> int:
     """
     if time is None:
         return otherwise
-    found = (time - _EPOCH) // _MICROSECOND * 1000
+    found = nanoseconds(time)
     return found if -_LATEST <= found <= _LATEST else otherwise
 
 
@@ -146,13 +145,13 @@ class TypedRows:
     def _time_of(self, event: Any, received: int) -> int:
         if not isinstance(event, DataEvent):
             if isinstance(event, ExecutionEvent) and event.execution_timestamp is not None:
-                return nanoseconds(event.execution_timestamp, received)
-            return nanoseconds(event.timestamp, received)
+                return _instant_or(event.execution_timestamp, received)
+            return _instant_or(event.timestamp, received)
         text = event.timestamp
         found = self._times.get(text)
         if found is None:
             try:
-                found = nanoseconds(parse_time(text), -_LATEST - 1)
+                found = _instant_or(parse_time(text), -_LATEST - 1)
             except DecodeError:
                 found = -_LATEST - 1
             if len(self._times) >= _REMEMBERED:

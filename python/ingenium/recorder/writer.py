@@ -24,16 +24,12 @@ from ingenium.recorder.database import Database
 from ingenium.recorder.schema import Row
 
 __all__ = [
-    "DAY",
     "BatchWriter",
     "claim_row",
     "money_columns",
     "this_process",
     "with_decimals",
 ]
-
-DAY = 86_400 * 1_000_000_000
-"""In nanoseconds."""
 
 
 def this_process() -> str:
