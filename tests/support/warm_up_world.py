@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from support.durable_world import Kept
+
 from ingenium import App, Ingestor, SignalEvent, Strategy
 from ingenium.backtest.engine import replay_async
 from ingenium.brokers import PaperExecutor
@@ -180,19 +182,3 @@ class World:
             if each.message.subject == SIGNAL
         ]
         return [(event.symbol, str(event.signal)) for event in events]
-
-
-class Kept:
-    """A connection that stays open when its store is closed."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.__dict__["connection"] = connection
-
-    def close(self) -> None:
-        return
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["connection"], name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self.__dict__["connection"], name, value)
