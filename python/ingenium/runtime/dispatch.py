@@ -122,11 +122,6 @@ class Dispatcher:
         self.handlers = {kind: self._direct(each) for kind, each in self._handlers.items()}
 
     @property
-    def has_middleware(self) -> bool:
-        """Whether a middleware has to see each event."""
-        return self._chain is not None
-
-    @property
     def is_gated(self) -> bool:
         """Whether the component checks orders against risk limits."""
         return self._risk is not None and self._risk.gate is not None
