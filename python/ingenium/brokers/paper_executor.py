@@ -24,7 +24,7 @@ from ingenium.exchange import (
     PaperExchange,
     SlippageModel,
 )
-from ingenium.state.rows import LogRow, format_time, read_row, write_json
+from ingenium.state.rows import LogRow, read_row, row_time, write_json
 from ingenium.trading import Bar, Order
 from ingenium.trading.account import LARGEST_PRICE
 from ingenium.trading.money import Number
@@ -302,7 +302,7 @@ class PaperHandle(ExecutorHandle):
         """Return the complete state of this executor and its exchange."""
         rows = super().state_rows() | self._exchange.state_rows()
         if self._data_time.latest is not None:
-            rows[_TIME] = write_json(format_time(self._data_time.latest))
+            rows[_TIME] = write_json(row_time(self._data_time.latest))
         return rows
 
     def changed_rows(self) -> dict[str, bytes | None]:
@@ -311,7 +311,7 @@ class PaperHandle(ExecutorHandle):
         latest = self._data_time.latest
         if latest is not None and latest != self._saved_time:
             self._saved_time = latest
-            changes[_TIME] = write_json(format_time(latest))
+            changes[_TIME] = write_json(row_time(latest))
         return changes
 
     def restore_rows(self, rows: Mapping[str, bytes]) -> None:

@@ -22,7 +22,7 @@ __all__ = [
     "LogRow",
     "RowWatch",
     "SectionedRows",
-    "format_time",
+    "row_time",
     "read_row",
     "state_digest",
     "write_json",
@@ -39,7 +39,7 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
-def format_time(time: datetime) -> str:
+def row_time(time: datetime) -> str:
     """Format an aware time as RFC 3339 in UTC, always with microseconds."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
     if kind is Decimal:
         return format(value, "f")
     if kind is datetime:
-        return format_time(value)
+        return row_time(value)
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ingenium.errors import ComponentError
-from ingenium.state.rows import format_time, read_row, write_json
+from ingenium.state.rows import read_row, row_time, write_json
 
 __all__ = ["read_user_state", "write_user_state"]
 
@@ -67,7 +67,7 @@ def _plain(value: object, path: str) -> object:
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise _NotSavableError(f"{_at(path)} is {value}, a time without a zone: use one in UTC")
-        return {_TIME: format_time(value)}
+        return {_TIME: row_time(value)}
     if isinstance(value, list | tuple):
         # Fast path for windows of indicators: many numbers that need no encoding.
         if set(map(type, value)) == {float} and all(map(isfinite, value)):
