@@ -34,6 +34,8 @@ ALLOWED: dict[str, str] = {}
 def repeated_names(root: Path, allowed: Mapping[str, str] = ALLOWED) -> Iterator[str]:
     """Find modules, packages and module-level classes that bear the name of another one.
 
+    An underscore in front makes no other name.
+
     Modules of ``cli/`` are named after their command, and those of ``bus/nats/`` after the
     contract in ``bus/`` that they implement: neither counts.
 
@@ -41,24 +43,26 @@ def repeated_names(root: Path, allowed: Mapping[str, str] = ALLOWED) -> Iterator
         root: Folder of the package; generated code in ``_gen`` is left out.
         allowed: Further names of modules that may stand twice, with the reason.
     """
-    modules: dict[str, list[str]] = defaultdict(list)
-    classes: dict[str, list[str]] = defaultdict(list)
+    modules: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    classes: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for path in sorted(root.rglob("*.py")):
         place = path.relative_to(root)
         if "_gen" in place.parts:
             continue
         name = place.parent.name if path.stem == "__init__" else path.stem
         if name and path.stem != "__main__" and not _is_named_after_another(place, root):
-            modules[name].append(str(place))
+            modules[name].append((name, str(place)))
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
-                classes[node.name].append(f"{place}:{node.lineno}")
+                classes[node.name.lstrip("_")].append((node.name, f"{place}:{node.lineno}"))
     for kind, places_of in (("module", modules), ("class", classes)):
-        for name, places in places_of.items():
-            if len(places) > 1 and not (kind == "module" and name in allowed):
+        for found in places_of.values():
+            name = found[0][0]
+            if len(found) > 1 and not (kind == "module" and name in allowed):
+                places = ", ".join(place for _, place in found)
                 yield (
-                    f"{kind} {name} stands twice: {', '.join(places)}: rename one of them after "
-                    "what only it does"
+                    f"{kind} {name} stands twice: {places}: rename one of them after what only it "
+                    "does"
                 )
 
 

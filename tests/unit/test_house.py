@@ -67,6 +67,12 @@ def test_class_whose_name_stands_in_two_modules_is_found_with_its_lines(package)
     assert order.startswith("class _Note stands twice: risk/view.py:1, trading/ticket.py:4: ")
 
 
+def test_underscore_in_front_makes_no_other_name(package) -> None:
+    root = package(risk__view="class View: ...", trading__page="class _View: ...")
+    [line] = names(root)
+    assert line.startswith("class View stands twice: risk/view.py:1, trading/page.py:1: ")
+
+
 def test_command_may_have_the_name_of_what_it_runs(package) -> None:
     root = package(
         cli__run="", backtest__run="", bus__lease="", bus__nats__lease="", bus__nats__bus=""

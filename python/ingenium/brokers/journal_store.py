@@ -28,7 +28,7 @@ _MOST_UNBOOKABLE = 1000
 _T = TypeVar("_T")
 
 
-class _Head(msgspec.Struct, omit_defaults=True):
+class _JournalRow(msgspec.Struct, omit_defaults=True):
     account: str
     count: int = 0
     last_fill: str = ""
@@ -64,7 +64,7 @@ class JournalStore:
         self.strangers: dict[str, BrokerFill] = {}
         self.unbookable: dict[str, str] = {}
         self.changes = 0
-        self._head = _Head(account)
+        self._head = _JournalRow(account)
         self._changed: set[str] = {_HEAD}
 
     @property
@@ -208,7 +208,7 @@ class JournalStore:
         for key, data in rows.items():
             kind, _, name = key.removeprefix(PREFIX).partition("/")
             if key == _HEAD:
-                head = _read(data, _Head, key)
+                head = _read(data, _JournalRow, key)
                 if head.account != self.account:
                     raise ConfigError(
                         f"the journal is of account {head.account!r}, and the broker's is "

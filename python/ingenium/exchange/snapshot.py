@@ -53,7 +53,7 @@ class _Resting(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
         return resting
 
 
-class _Bracket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class _BracketRow(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The saved state of a `Bracket`."""
 
     entry: Order
@@ -65,7 +65,7 @@ class _Bracket(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
     entered_at: datetime | None = None
 
     @classmethod
-    def of(cls, bracket: Bracket) -> _Bracket:
+    def of(cls, bracket: Bracket) -> _BracketRow:
         at, is_sure, is_over = bracket.entered
         legs = [_Resting.of(leg) for leg in bracket.legs]
         working = bracket.is_entry_working
@@ -148,7 +148,7 @@ class ExchangeSnapshot:
             elif kind == "order":
                 resting.append(read_row(_Resting, data, key).make())
             elif kind == "bracket":
-                brackets.append(read_row(_Bracket, data, key).make())
+                brackets.append(read_row(_BracketRow, data, key).make())
             elif kind == "close":
                 books.closes[name] = read_row(str, data, key)
             elif kind == "bar":
@@ -217,7 +217,7 @@ class ExchangeSnapshot:
             for order_id, resting in book.orders.get(section, {}).items():
                 rows[f"order/{order_id}"] = write_row(_Resting.of(resting))
             for order_id, bracket in book.brackets.get(section, {}).items():
-                rows[f"bracket/{order_id}"] = write_row(_Bracket.of(bracket))
+                rows[f"bracket/{order_id}"] = write_row(_BracketRow.of(bracket))
         if not ledger.forbids_nothing:
             for key, data in ledger.account.rows_of(section).items():
                 rows[_LEDGER + key] = data

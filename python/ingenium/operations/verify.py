@@ -91,7 +91,7 @@ class Verified(msgspec.Struct):
         return not self.differences and not self.not_compared
 
 
-class _Kept(msgspec.Struct):
+class _StoreContent(msgspec.Struct):
     """Content of a store at one moment."""
 
     position: StreamPosition | None
@@ -224,14 +224,14 @@ def _off(kept: Mapping[str, bytes], rebuilt: Mapping[str, bytes]) -> dict[str, D
     return {symbol: quantity for symbol, quantity in off.items() if quantity}
 
 
-async def _still(store: Store, stream: Stream) -> tuple[_Kept, StreamState]:
+async def _still(store: Store, stream: Stream) -> tuple[_StoreContent, StreamState]:
     """Read a store and the end of its stream while nothing is sent.
 
     Stream and outbox together then contain exactly the messages that led to the state.
     """
     for _ in range(_ATTEMPTS):
         with store.standing():
-            kept = _Kept(
+            kept = _StoreContent(
                 store.position(stream.name),
                 store.rows(),
                 store.outbox(limit=-1),
@@ -327,7 +327,7 @@ def _filled(data: bytes) -> Decimal:
     return Decimal(msgspec.json.decode(data).get("filled", "0"))
 
 
-def _missing(kept: _Kept, learner: Learner, census: _Census) -> list[str]:
+def _missing(kept: _StoreContent, learner: Learner, census: _Census) -> list[str]:
     """Return the orders of the store that are neither in the stream nor in the outbox."""
     known = learner.sent
     ids = dict.fromkeys(kept.ended)

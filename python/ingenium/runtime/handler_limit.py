@@ -108,7 +108,7 @@ async def limited(
         return result
     try:
         async with asyncio.timeout(limit.seconds) as timeout:
-            result = await _Rest(work, waits_for)
+            result = await _WaitingWork(work, waits_for)
     except TimeoutError as error:
         if not timeout.expired():
             raise
@@ -122,7 +122,7 @@ async def limited(
     return result
 
 
-class _Rest:
+class _WaitingWork:
     """The rest of work that has started to wait."""
 
     def __init__(self, work: Coroutine[Any, Any, Any], waits_for: Any) -> None:

@@ -108,7 +108,7 @@ async def _run(
         async with asyncio.timeout(timeout_seconds) as limit:
             if isinstance(component, Ingestor):
                 return await _ingest(component, list(items), stop=stop)
-            return await _Run(component, source).all(items, stop=stop)
+            return await _EventRun(component, source).all(items, stop=stop)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -144,7 +144,7 @@ async def _ingest(ingestor: Ingestor, items: Sequence[Event | Bar], *, stop: boo
     return found
 
 
-class _Run:
+class _EventRun:
     """One run of a component that handles events."""
 
     def __init__(self, component: Component, source: str) -> None:

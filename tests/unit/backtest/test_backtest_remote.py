@@ -192,7 +192,7 @@ class Worker:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: Any) -> None:
         FakeChild.answers, FakeChild.made = list(answers), []
-        monkeypatch.setattr(remote, "_Child", FakeChild)
+        monkeypatch.setattr(remote, "_SweepProcess", FakeChild)
         monkeypatch.setattr(remote, "_RETRY_SECONDS", 0)
         self.queue = FakeQueue()
         self.lines: list[str] = []

@@ -144,7 +144,7 @@ class _Slot:
 
     async def run(self) -> None:
         """Run jobs until canceled."""
-        child = _Child()
+        child = _SweepProcess()
         try:
             while True:
                 try:
@@ -155,11 +155,11 @@ class _Slot:
                     self._on_problem(f"{error}; trying again")
                     await asyncio.sleep(_RETRY_SECONDS)
                 if not child.is_alive:
-                    child = _Child()
+                    child = _SweepProcess()
         finally:
             child.end()
 
-    async def _do(self, job: Job, child: _Child) -> None:
+    async def _do(self, job: Job, child: _SweepProcess) -> None:
         try:
             task = Task.from_json(json.loads(job.payload))
         except (ValueError, LookupError, TypeError) as error:
@@ -205,7 +205,7 @@ def _beat_seconds() -> float:
     return TAKEN_SECONDS / 4
 
 
-class _Child:
+class _SweepProcess:
     """A process that runs backtests one by one, and can be ended during one."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ _ATTEMPT_SECONDS = 2.0
 _Callback = Callable[[], Awaitable[None]]
 
 
-class _Progress:
+class _Attempts:
     """Collects errors of connection attempts, which nats-py retries silently.
 
     Args:
@@ -98,7 +98,7 @@ async def first_connect(
     check_encrypted(address, options)
     client.plaintext_elsewhere = options.allow_plaintext
     settings = _settings(address, name, options)
-    progress = _Progress(client, address, options.connect_timeout_seconds)
+    progress = _Attempts(client, address, options.connect_timeout_seconds)
     connect = asyncio.ensure_future(
         client.connect(
             error_cb=progress.on_error,

@@ -111,7 +111,8 @@ async def read_positions(
     said.positions[PORTFOLIO] = {
         key.removeprefix(_HOLDING): quantity
         for key, data in rows.items()
-        if key.startswith(_HOLDING) and (quantity := _read(_Holding, portfolio, key, data).quantity)
+        if key.startswith(_HOLDING)
+        and (quantity := _read(_HoldingRow, portfolio, key, data).quantity)
     }
     said.working[PORTFOLIO] = {key.removeprefix(_ORDER) for key in rows if key.startswith(_ORDER)}
     is_at_broker = isinstance(component, BrokerExecutor)
@@ -238,7 +239,7 @@ async def _is_under_way(stream: Stream, portfolio: Path, executor: Path) -> bool
     return newest is not None and (place is None or place.sequence < newest.sequence)
 
 
-class _Holding(msgspec.Struct):
+class _HoldingRow(msgspec.Struct):
     quantity: Decimal = ZERO
 
 
