@@ -83,3 +83,4 @@ def test_what_cannot_be_done_says_why(folder: Path, arguments: tuple[str, ...], 
     ended = ingenium(*arguments, cwd=folder)
     assert ended.code in {1, 2}
     assert text in ended.err
+    assert list(folder.rglob("record.db")) == []

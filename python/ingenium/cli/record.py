@@ -59,26 +59,29 @@ def record(
 
     require()
     from ingenium.operations.apps import find_app
-    from ingenium.recorder.live_recording import default_url, open_database
+    from ingenium.recorder.live_recording import default_url, open_database, with_running_server
 
     if sum((once, rebuild, migrate)) > 1:
         raise ConfigError("--once, --rebuild and --migrate exclude each other: use one of them")
     place = find_app(settings_with(server), app_name(app))
     url = database or default_url(place.settings, place.app)
     console = make_console(stderr=True)
-    opened = open_database(url)
     if migrate:
+        open_database(url)
         return
     if rebuild:
         from ingenium.recorder.rebuild_tables import rebuild as make_again
 
-        count = make_again(opened, place.app)
+        count = make_again(open_database(url), place.app)
         console.print(f"made again from {count:,} events", markup=False, highlight=False)
         return
     settings = place.settings
     if not place.is_told:
         # Found again as a reader: what the app's folder names is for operators.
         settings = replace(settings, nats_server=settings_with(server).nats_server)
+    # An app without a server leaves no empty database behind.
+    settings = with_running_server(place.app, settings)
+    opened = open_database(url)
     asyncio.run(_record(place.app, settings, opened, once=once, console=console))
 
 

@@ -17,7 +17,7 @@ from ingenium.recorder.database import Database
 from ingenium.recorder.event_recorder import Recorder, RecorderCounts
 from ingenium.recorder.runs import begin_run, end_run
 
-__all__ = ["default_url", "open_database", "record_app", "recorded_beside"]
+__all__ = ["default_url", "open_database", "record_app", "recorded_beside", "with_running_server"]
 
 _CONNECT_SECONDS = 10.0
 
@@ -73,15 +73,25 @@ async def record_app(
         await bus.close()
 
 
+def with_running_server(app: str, settings: Settings) -> Settings:
+    """Return settings that name the server of an app: its embedded one, when they name none.
+
+    Raises:
+        ConfigError: No embedded server of the app runs on this machine.
+    """
+    if settings.nats_server:
+        return settings
+    running = running_servers(settings.data_directory / app, READER)
+    if not running:
+        raise ConfigError(
+            f"app {app!r} has no server that runs: start it with ingenium run in this "
+            "directory, or set NATS_SERVER"
+        )
+    return settings.with_server(running[0])
+
+
 async def _connect(app: str, settings: Settings) -> NatsBus:
-    if not settings.nats_server:
-        running = running_servers(settings.data_directory / app, READER)
-        if not running:
-            raise ConfigError(
-                f"app {app!r} has no server that runs: start it with ingenium run in this "
-                "directory, or set NATS_SERVER"
-            )
-        settings = settings.with_server(running[0])
+    settings = with_running_server(app, settings)
     options = NatsOptions(connect_timeout_seconds=_CONNECT_SECONDS)
     return await NatsBus.connect(
         settings.nats_server,
