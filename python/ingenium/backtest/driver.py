@@ -7,9 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from operator import length_hint
 
-from ingenium.components.handle import ComponentHandle, Sent, event_of
+from ingenium.components.handle import Sent, event_of
 from ingenium.components.handle_of import handle_of
-from ingenium.components.overrides import overrides_of
 from ingenium.events import DataEvent, Event, encode
 from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.incidents import failed_on
@@ -30,7 +29,6 @@ class ComponentDriver:
 
     __slots__ = (
         "_begin",
-        "_begins_as_usual",
         "_handlers",
         "_on_bar",
         "_on_order",
@@ -58,7 +56,6 @@ class ComponentDriver:
         handle = self.handle = handle_of(component)
         handle.hand_over()
         self._begin = handle.begin
-        self._begins_as_usual = "begin" not in overrides_of(handle, ComponentHandle)
         self._symbols: tuple[str, ...] | None = getattr(component, "symbols", None)
 
     def deliver(
@@ -140,11 +137,6 @@ class ComponentDriver:
             self._take(sent)
         return None
 
-    @property
-    def takes_runs(self) -> bool:
-        """Whether `deliver_run` may be called: it has started, and `begin` is not overridden."""
-        return self.started and self._begins_as_usual
-
     def deliver_run(
         self,
         bars: list[Bar],
@@ -152,7 +144,7 @@ class ComponentDriver:
         marks: dict[str, str | Decimal | Bar],
         sent: list[Sent],
     ) -> Awaitable[None] | None:
-        """Deliver bars of one symbol until the component sends an event.
+        """Deliver bars of one symbol until the component, which has started, sends an event.
 
         Args:
             bars: The bars, each handled at its end.
@@ -168,9 +160,7 @@ class ComponentDriver:
         """
         component = self.component
         try:
-            awaitable = ComponentHandle.handle_run(
-                self.handle, left, self._on_bar, bars[0].symbol, marks
-            )
+            awaitable = self.handle.handle_run(left, self._on_bar, bars[0].symbol, marks)
         except Exception as error:
             bar = bars[-length_hint(left) - 1]
             raise failed_on(component, _event_of(bar), error) from error

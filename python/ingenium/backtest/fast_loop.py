@@ -198,7 +198,7 @@ class FastLoop:
         if self._on_step is None and not self._looks:
             for place, strategy in enumerate(self._strategies):
                 if strategy.sees(symbol):
-                    if found >= 0 or not strategy.takes_runs:
+                    if found >= 0 or not strategy.started:
                         return -1
                     found = place
         return found
