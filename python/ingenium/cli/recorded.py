@@ -30,6 +30,10 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help="Before: a day, or a time.")
 ]
+RunOption = Annotated[
+    str | None,
+    typer.Option("--run", metavar="RUN", help="Of this backtest, instead of the live app."),
+]
 
 _NUMBERS = {
     "quantity",
@@ -42,13 +46,20 @@ _NUMBERS = {
     "net_pnl",
     "fills",
     "sequence",
+    "total_return",
+    "sharpe",
+    "max_drawdown",
+    "trades",
 }
 # What a narrow terminal does without; JSON and CSV have all.
-_RANKS = {"stream": 4, "id": 3, "sequence": 2, "order_id": 1, "since": 1, "parameters": 1}
+_RANKS = {"stream": 4, "id": 3, "sequence": 2, "order_id": 1, "since": 1}
+# JSON and CSV have these of a run; in a terminal they would fill pages.
+_LONG = {"digest", "parameters", "stats"}
 
 
 def transactions(
     app: AppName = None,
+    run: RunOption = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Of this one only.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -65,7 +76,7 @@ def transactions(
         app,
         database,
         lambda records, scope: records.transactions(
-            scope,
+            run or scope,
             symbol=symbol,
             since=_time(since),
             until=_time(until),
@@ -78,6 +89,7 @@ def transactions(
 
 def positions(
     app: AppName = None,
+    run: RunOption = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="After the fills of this time.")
     ] = None,
@@ -86,12 +98,15 @@ def positions(
     csv: CsvFlag = False,
 ) -> None:
     """Show what was held at a time, or now."""
-    found = _read(app, database, lambda records, scope: records.positions(scope, at=_time(at)))
+    found = _read(
+        app, database, lambda records, scope: records.positions(run or scope, at=_time(at))
+    )
     _show(found, as_json=json, as_csv=csv)
 
 
 def pnl(
     app: AppName = None,
+    run: RunOption = None,
     by: Annotated[str, typer.Option("--by", metavar="day|symbol", help="Of each what.")] = "day",
     since: SinceOption = None,
     until: UntilOption = None,
@@ -103,7 +118,9 @@ def pnl(
     found = _read(
         app,
         database,
-        lambda records, scope: records.pnl(scope, by=by, since=_time(since), until=_time(until)),
+        lambda records, scope: records.pnl(
+            run or scope, by=by, since=_time(since), until=_time(until)
+        ),
     )
     _show(found, as_json=json, as_csv=csv)
 
@@ -113,23 +130,37 @@ def order(
     app: Annotated[
         str | None, typer.Option("--app", metavar="APP", help="Whose recording is read.")
     ] = None,
+    run: RunOption = None,
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
     """Show the story of an order: bar, signal, order, denials, executions and trade."""
-    found = _read(app, database, lambda records, _scope: records.order(order_id))
+    found = _read(app, database, lambda records, scope: records.order(order_id, run or scope))
     _show(found, as_json=json, as_csv=csv)
 
 
 def runs(
     app: AppName = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--compare",
+            metavar="RUN",
+            help="Show the inputs and figures in which runs differ; give it for each of them.",
+        ),
+    ] = None,
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
-    """Show the runs that were recorded, the latest first."""
-    _show(_read(app, database, lambda records, _scope: records.runs()), as_json=json, as_csv=csv)
+    """Show the runs that were recorded, the latest first: live, backtests and sweeps."""
+    found = _read(
+        app,
+        database,
+        lambda records, scope: records.compare(compare) if compare else records.runs(scope),
+    )
+    _show(found, as_json=json, as_csv=csv)
 
 
 def _read(
@@ -186,12 +217,19 @@ def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
     columns = [
         Column(name.replace("_", " "), right=name in _NUMBERS, rank=_RANKS.get(name, 0))
         for name in table.columns
+        if name not in _LONG
     ]
     rows = [
-        ["" if value is None else str(value) for value in row.values()] for row in table.texts()
+        [_cell(value) for name, value in row.items() if name not in _LONG] for row in table.texts()
     ]
     print_table(make_console(), columns, rows)
     if table.next:
         make_console(stderr=True).print(
             f"more: --after {printable(table.next)}", markup=False, highlight=False
         )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
