@@ -129,6 +129,7 @@ def test_backtests_and_sweeps_are_recorded_listed_and_compared(folder: Path) -> 
         (("runs", "--database", "mysql://x/y"), "a database mysql://... is not known"),
         (("run", "app.py", "--database", "x.db"), "--database goes with --record"),
         (("backtest", "app.py", "--database", "x.db"), "--database goes with --record"),
+        (("export", "live", "--format", "xml"), "--format 'xml' is not known"),
     ],
 )
 def test_what_cannot_be_done_says_why(folder: Path, arguments: tuple[str, ...], text: str) -> None:

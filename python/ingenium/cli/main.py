@@ -18,6 +18,7 @@ from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.backtest_output import print_error
 from ingenium.cli.deadletters import deadletters
+from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
 from ingenium.cli.protos import protos
 from ingenium.cli.record import record
@@ -66,6 +67,7 @@ for command in (
     pnl,
     order,
     runs,
+    export,
 ):
     text = help_of(command)
     application.command(help=text, short_help=text.partition("\n")[0])(command)

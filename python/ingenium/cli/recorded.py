@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from ingenium.recorder.record_table import RecordTable
     from ingenium.recorder.records import Records
 
-__all__ = ["order", "pnl", "positions", "runs", "transactions"]
+__all__ = [
+    "RunOption",
+    "order",
+    "pnl",
+    "positions",
+    "recorded_app",
+    "runs",
+    "transactions",
+]
 
 CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 SinceOption = Annotated[
@@ -170,13 +178,17 @@ def _read(
 
     name = app_name(app)
     if url is None:
-        name, url = _recorded_app(Settings.from_environment(), name)
+        name, url = recorded_app(Settings.from_environment(), name)
     with recorder.open(url) as records:
         return query(records, name)
 
 
-def _recorded_app(settings: Settings, name: str | None) -> tuple[str, str]:
-    """Return the app that is meant, and where it is recorded."""
+def recorded_app(settings: Settings, name: str | None) -> tuple[str, str]:
+    """Return the app that is meant, and where it is recorded.
+
+    Raises:
+        ConfigError: There is no name, and not exactly one recording.
+    """
     recorder_of = {
         path.parent.name: str(path) for path in sorted(settings.data_directory.glob("*/record.db"))
     }
