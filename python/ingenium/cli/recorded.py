@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingenium.cli.backtest_output import make_console, printable
+from ingenium.cli.day_options import SinceOption, UntilOption, time
 from ingenium.cli.record import DatabaseOption
 from ingenium.cli.rich_tables import Column, print_table
 from ingenium.cli.targets import AppName, JsonFlag, app_name
@@ -31,13 +31,6 @@ __all__ = [
 ]
 
 CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", metavar="TIME", help="Not before: a day, or a time; UTC if not said."),
-]
-UntilOption = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Before: a day, or a time.")
-]
 RunOption = Annotated[
     str | None,
     typer.Option("--run", metavar="RUN", help="Of this backtest, instead of the live app."),
@@ -86,8 +79,8 @@ def transactions(
         lambda records, scope: records.transactions(
             run or scope,
             symbol=symbol,
-            since=_time(since),
-            until=_time(until),
+            since=time("since", since),
+            until=time("until", until),
             limit=limit,
             after=after,
         ),
@@ -107,7 +100,7 @@ def positions(
 ) -> None:
     """Show what was held at a time, or now."""
     found = _read(
-        app, database, lambda records, scope: records.positions(run or scope, at=_time(at))
+        app, database, lambda records, scope: records.positions(run or scope, at=time("at", at))
     )
     _show(found, as_json=json, as_csv=csv)
 
@@ -127,7 +120,7 @@ def pnl(
         app,
         database,
         lambda records, scope: records.pnl(
-            run or scope, by=by, since=_time(since), until=_time(until)
+            run or scope, by=by, since=time("since", since), until=time("until", until)
         ),
     )
     _show(found, as_json=json, as_csv=csv)
@@ -200,18 +193,6 @@ def recorded_app(settings: Settings, name: str | None) -> tuple[str, str]:
             f"recordings in {settings.data_directory}: {found}; name the app, or pass --database"
         )
     return name, recorder_of.get(name, str(settings.data_directory / name / "record.db"))
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"time {text!r} cannot be read: use 2024-01-31 or 2024-01-31T15:30:00Z"
-        ) from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:

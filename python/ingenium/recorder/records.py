@@ -25,7 +25,7 @@ from ingenium.recorder.schema import (
 )
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO
 
-__all__ = ["Records"]
+__all__ = ["Records", "nanoseconds_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400 * 1_000_000_000
@@ -130,7 +130,7 @@ class Records:
         Raises:
             RecorderError: The database cannot be read.
         """
-        time = _nanoseconds(at) if at is not None else _nanoseconds(SystemClock().now())
+        time = nanoseconds_of(at) if at is not None else nanoseconds_of(SystemClock().now())
         changes, position = POSITION_CHANGES, POSITION
         order = (
             changes.c.time.desc(), position.c.epoch.desc(), changes.c.sequence.desc()
@@ -206,8 +206,8 @@ class Records:
         )
         if app is not None:
             query = query.where(position.c.scope == app)
-        first = None if since is None else _nanoseconds(since)
-        end = None if until is None else _nanoseconds(until)
+        first = None if since is None else nanoseconds_of(since)
+        end = None if until is None else nanoseconds_of(until)
         before: dict[tuple[str, str], Decimal] = {}
         found: dict[tuple[str, str], list[Any]] = {}
         for scope, symbol, time, realized, commission in self._rows(query):
@@ -292,11 +292,16 @@ def _within(
     query: Select[Any], column: ColumnElement[int], since: datetime | None, until: datetime | None
 ) -> Select[Any]:
     if since is not None:
-        query = query.where(column >= _nanoseconds(since))
-    return query if until is None else query.where(column < _nanoseconds(until))
+        query = query.where(column >= nanoseconds_of(since))
+    return query if until is None else query.where(column < nanoseconds_of(until))
 
 
-def _nanoseconds(time: datetime) -> int:
+def nanoseconds_of(time: datetime) -> int:
+    """Return an aware time as nanoseconds since 1970.
+
+    Raises:
+        ConfigError: It has no zone.
+    """
     if time.tzinfo is None:
         raise ConfigError(f"time {time} has no zone: pass an aware one, such as one in UTC")
     return (time - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -16,13 +16,17 @@ _COLUMNS = ("id", "app", "kind", "started", "ended", "digest", "parameters", "st
 
 
 def run_table(rows: Sequence[Any]) -> RecordTable:
-    """Return rows of `RUNS` with their main figures; ``None`` for those that a run has not."""
+    """Return rows of `RUNS` with their main figures.
+
+    A figure that a run has not is ``None``, and so is the end of a run that has none.
+    """
     made = []
     for row in rows:
         stats = json.loads(row.stats)
         made.append(
             (
-                *(getattr(row, name) for name in _COLUMNS[:5]),
+                *(getattr(row, name) for name in _COLUMNS[:4]),
+                row.ended or None,
                 *(stats.get(name) for name in _FIGURES),
                 *(getattr(row, name) for name in _COLUMNS[5:]),
             )
