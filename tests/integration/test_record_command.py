@@ -86,7 +86,7 @@ class Days(Ingestor):
 
 def app(fast=2):
     return App(name="cross", ingestors=[Days()], strategies=[SmaCross(["AAPL"], fast=fast, slow=5)],
-               portfolio=FixedQuantity(10), executor=PaperExecutor())
+               portfolio=FixedQuantity(10), executor=PaperExecutor(clock="data"))
 """
 
 
@@ -119,6 +119,27 @@ def test_backtests_and_sweeps_are_recorded_listed_and_compared(folder: Path) -> 
     assert "--record needs the digest" in refused.err
 
 
+@pytest.mark.parametrize("pace", ["lockstep", "fast"])
+def test_recorded_data_is_replayed_on_a_bus_of_its_own(folder: Path, pace: str) -> None:
+    (folder / "cross.py").write_text(BACKTEST)
+    ended = ingenium("backtest", "cross.py", "--record", "--json", cwd=folder)
+    assert ended.code == 0, ended.err
+    original = json.loads(ended.out)
+    run = ended.err.strip().splitlines()[-1].removeprefix("recorded as ")
+    again = ingenium("replay", "cross.py", "--run", run, "--pace", pace, "--json", cwd=folder)
+    assert again.code == 0, again.err
+    answer = json.loads(again.out)
+    if pace == "lockstep":
+        assert answer["events_digest"] == original["events_digest"]
+    else:
+        # Long or short by 10 from the first cross on, since each signal turns the position round.
+        (held,) = answer["money"]["positions"]
+        assert abs(float(held["quantity"])) == 10
+    # Neither a server nor state of the replay is left in the folder of the app.
+    left = sorted(path.name for path in (folder / ".ingenium" / "cross").iterdir())
+    assert [name for name in left if not name.startswith("record.db")] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -129,6 +150,8 @@ def test_backtests_and_sweeps_are_recorded_listed_and_compared(folder: Path) -> 
         (("runs", "--database", "mysql://x/y"), "a database mysql://... is not known"),
         (("run", "app.py", "--database", "x.db"), "--database goes with --record"),
         (("backtest", "app.py", "--database", "x.db"), "--database goes with --record"),
+        (("replay", "app.py", "--pace", "slow"), "--pace 'slow' is not known"),
+        (("replay", "app.py"), "there is no recording in .ingenium/live/record.db"),
         (("export", "live", "--format", "xml"), "--format 'xml' is not known"),
     ],
 )

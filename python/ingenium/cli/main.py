@@ -23,6 +23,7 @@ from ingenium.cli.help_text import help_of
 from ingenium.cli.protos import protos
 from ingenium.cli.record import record
 from ingenium.cli.recorded import order, pnl, positions, runs, transactions
+from ingenium.cli.replay import replay
 from ingenium.cli.run import run
 from ingenium.cli.status import status
 from ingenium.cli.stop import INTERRUPTED
@@ -68,6 +69,7 @@ for command in (
     order,
     runs,
     export,
+    replay,
 ):
     text = help_of(command)
     application.command(help=text, short_help=text.partition("\n")[0])(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +20,9 @@ from ingenium.events import DataEvent
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.records import nanoseconds_of
 from ingenium.recorder.schema import EVENTS, POSITION
+from ingenium.runtime.replay import time_of
 
-__all__ = ["RecordedIngestor", "RecordedWindow"]
+__all__ = ["RecordedFeed", "RecordedIngestor", "RecordedWindow"]
 
 _BATCH = 10_000
 _EARLIEST, _LATEST = -(2**63), 2**63 - 1
@@ -116,6 +118,44 @@ class RecordedIngestor(Ingestor):
             text = "events cannot be decoded"
             found.append(DataNote(source, "skipped", self._damaged, text))
         return found
+
+
+class RecordedFeed(Ingestor):
+    """Sends recorded market data as live data, once.
+
+    Args:
+        window: Which data to send.
+        speed: Seconds of the data in a second, by the events' timestamps; 0 for no pauses.
+        name: Name of the ingestor.
+
+    Raises:
+        ConfigError: The speed is negative.
+    """
+
+    def __init__(self, window: RecordedWindow, speed: float = 1.0, name: str = "recording") -> None:
+        super().__init__(name)
+        if speed < 0:
+            raise ConfigError(f"speed is {speed}: use 1 for real time, or 0 for no pauses")
+        self._window = window
+        self._speed = speed
+
+    async def ingest(self) -> None:
+        """Send the data, and return at its end.
+
+        Raises:
+            RecorderError: The recording cannot be read, or holds no such data.
+        """
+        loop = asyncio.get_running_loop()
+        began, first = loop.time(), None
+        for event in RecordedIngestor(self._window).read():
+            if self._speed:
+                time = time_of(event)
+                first = first or time
+                due = began + (time - first).total_seconds() / self._speed
+                await asyncio.sleep(max(due - loop.time(), 0))
+            else:
+                await asyncio.sleep(0)
+            self.send_data(event)
 
 
 def _recorded(window: RecordedWindow) -> Iterator[_Row]:

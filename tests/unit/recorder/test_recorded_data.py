@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,14 +14,14 @@ from ingenium.backtest import BacktestResult, run
 from ingenium.brokers import PaperExecutor
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.errors import BacktestError, ConfigError, RecorderError
-from ingenium.events import encode, encode_binary
+from ingenium.events import DataEvent, encode, encode_binary
 from ingenium.portfolios import FixedQuantity
 from ingenium.recorder.backtest_recording import BacktestRecording
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.database import Database
 from ingenium.recorder.export import export
 from ingenium.recorder.open_writer import open_writer
-from ingenium.recorder.recorded_data import RecordedIngestor, RecordedWindow
+from ingenium.recorder.recorded_data import RecordedFeed, RecordedIngestor, RecordedWindow
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
 from ingenium.strategies import SmaCross
@@ -148,3 +149,38 @@ def test_wrong_windows_and_places_are_refused(database: Database, tmp_path: Path
         list(RecordedIngestor(RecordedWindow(str(tmp_path / "."), "demo")).read())
     with pytest.raises(BacktestError, match="live ingestors"):
         run(make_app(Live("feed")))
+
+
+class Sent(RecordedFeed):
+    """Keeps what it sends, and when."""
+
+    def __init__(self, window: RecordedWindow, speed: float) -> None:
+        super().__init__(window, speed)
+        self.sent: list[tuple[str, float]] = []
+
+    def send_data(self, event: DataEvent) -> DataEvent:
+        self.sent.append((event.id, asyncio.get_running_loop().time()))
+        return event
+
+
+async def test_paced_feed_sends_data_as_far_apart_as_it_was(database: Database) -> None:
+    record_live(database, [bar("AAPL", 0), bar("IBM", 0), bar("AAPL", 1), bar("AAPL", 3)])
+    # A minute takes a tenth of a second.
+    feed = Sent(RecordedWindow(database.text, "demo"), speed=600)
+    await feed.ingest()
+    assert [name for name, _ in feed.sent] == ["data_1", "data_2", "data_3", "data_4"]
+    times = [at - feed.sent[0][1] for _, at in feed.sent]
+    # The clock of the event loop may wake a little early.
+    assert times[1] < 0.1
+    assert times[2] > 0.09
+    assert times[3] > 0.29
+
+
+async def test_feed_without_pauses_sends_all_data(database: Database) -> None:
+    record_live(database, [bar("AAPL", minute) for minute in range(0, 3000, 30)])
+    feed = Sent(RecordedWindow(database.text, "demo"), speed=0)
+    async with asyncio.timeout(10):  # at real time it would take 50 hours
+        await feed.ingest()
+    assert [name for name, _ in feed.sent] == [f"data_{n}" for n in range(1, 101)]
+    with pytest.raises(ConfigError, match="speed is -1"):
+        RecordedFeed(RecordedWindow(database.text, "demo"), -1)
