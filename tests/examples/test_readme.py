@@ -23,7 +23,6 @@ PAGES = [
     "docs/several-apps.md",
     "docs/warm-up.md",
     "docs/wire-format.md",
-    "docs/risk.md",
 ]
 
 
