@@ -156,7 +156,7 @@ class Sent(RecordedFeed):
 
     def __init__(self, window: RecordedWindow, speed: float) -> None:
         super().__init__(window, speed)
-        self.sent: list[tuple[str, float]] = []
+        self.sent: list[tuple[str | None, float]] = []
 
     def send_data(self, event: DataEvent) -> DataEvent:
         self.sent.append((event.id, asyncio.get_running_loop().time()))
