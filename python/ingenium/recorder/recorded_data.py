@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -127,17 +127,25 @@ class RecordedFeed(Ingestor):
         window: Which data to send.
         speed: Seconds of the data in a second, by the events' timestamps; 0 for no pauses.
         name: Name of the ingestor.
+        pause: Waits for some seconds.
 
     Raises:
         ConfigError: The speed is negative.
     """
 
-    def __init__(self, window: RecordedWindow, speed: float = 1.0, name: str = "recording") -> None:
+    def __init__(
+        self,
+        window: RecordedWindow,
+        speed: float = 1.0,
+        name: str = "recording",
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         super().__init__(name)
         if speed < 0:
             raise ConfigError(f"speed is {speed}: use 1 for real time, or 0 for no pauses")
         self._window = window
         self._speed = speed
+        self._pause = pause
 
     async def ingest(self) -> None:
         """Send the data, and return at its end.
@@ -152,9 +160,9 @@ class RecordedFeed(Ingestor):
                 time = time_of(event)
                 first = first or time
                 due = began + (time - first).total_seconds() / self._speed
-                await asyncio.sleep(max(due - loop.time(), 0))
+                await self._pause(max(due - loop.time(), 0))
             else:
-                await asyncio.sleep(0)
+                await self._pause(0)
             self.send_data(event)
 
 
