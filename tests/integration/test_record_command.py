@@ -68,6 +68,78 @@ def _fills(url: Path) -> int:
         return len(records.transactions())
 
 
+BACKTEST = """
+from datetime import UTC, datetime, timedelta
+
+from ingenium import App, Bar, Ingestor
+from ingenium.brokers import PaperExecutor
+from ingenium.portfolios import FixedQuantity
+from ingenium.strategies import SmaCross
+
+class Days(Ingestor):
+    def read_bars(self):
+        for day in range(60):
+            price = str(100 + day * 7 % 11)
+            yield Bar.make("AAPL", datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day),
+                           open=price, high=price, low=price, close=price, volume="100000",
+                           period=timedelta(days=1))
+
+def app(fast=2):
+    return App(name="cross", ingestors=[Days()], strategies=[SmaCross(["AAPL"], fast=fast, slow=5)],
+               portfolio=FixedQuantity(10), executor=PaperExecutor(clock="data"))
+"""
+
+
+def test_backtests_and_sweeps_are_recorded_listed_and_compared(folder: Path) -> None:
+    (folder / "cross.py").write_text(BACKTEST)
+    results = []
+    for end in ("2024-01-31", "2024-02-20"):
+        ended = ingenium("backtest", "cross.py", "--record", "--end", end, "--json", cwd=folder)
+        assert ended.code == 0, ended.err
+        results.append(json.loads(ended.out))
+    swept = ingenium("sweep", "cross.py:app", "--param", "fast=2,3", "--record", cwd=folder)
+    assert swept.code == 0, swept.err
+    assert "recorded 2 runs" in swept.err
+    runs = rows(folder, "runs")
+    assert [run["kind"] for run in runs] == ["sweep", "sweep", "backtest", "backtest"]
+    ids = [run["id"] for run in reversed(runs)]
+    for identifier, run, result in zip(ids, reversed(runs), results, strict=False):
+        assert run["digest"] == result["events_digest"]
+        fills = rows(folder, "transactions", "--run", identifier, "--limit", "10000")
+        listed = [(fill["symbol"], fill["quantity"]) for fill in reversed(fills)]
+        assert listed == [(fill["symbol"], fill["quantity"]) for fill in result["fills"]]
+        assert listed
+    found = {
+        row["name"]: row for row in rows(folder, "runs", "--compare", ids[0], "--compare", ids[1])
+    }
+    assert found["input end"][ids[0]].startswith("2024-02-01")
+    assert rows(folder, "transactions", "cross") == []
+    refused = ingenium("backtest", "cross.py", "--record", "--no-digest", cwd=folder)
+    assert refused.code == 2
+    assert "--record needs the digest" in refused.err
+
+
+@pytest.mark.parametrize("pace", ["lockstep", "fast"])
+def test_recorded_data_is_replayed_on_a_bus_of_its_own(folder: Path, pace: str) -> None:
+    (folder / "cross.py").write_text(BACKTEST)
+    ended = ingenium("backtest", "cross.py", "--record", "--json", cwd=folder)
+    assert ended.code == 0, ended.err
+    original = json.loads(ended.out)
+    run = ended.err.strip().splitlines()[-1].removeprefix("recorded as ")
+    again = ingenium("replay", "cross.py", "--run", run, "--pace", pace, "--json", cwd=folder)
+    assert again.code == 0, again.err
+    answer = json.loads(again.out)
+    if pace == "lockstep":
+        assert answer["events_digest"] == original["events_digest"]
+    else:
+        # Long or short by 10 from the first cross on, since each signal turns the position round.
+        (held,) = answer["money"]["positions"]
+        assert abs(float(held["quantity"])) == 10
+    # Neither a server nor state of the replay is left in the folder of the app.
+    left = sorted(path.name for path in (folder / ".ingenium" / "cross").iterdir())
+    assert [name for name in left if not name.startswith("record.db")] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -77,6 +149,10 @@ def _fills(url: Path) -> int:
         (("record", "live", "--once", "--rebuild"), "exclude each other"),
         (("runs", "--database", "mysql://x/y"), "a database mysql://... is not known"),
         (("run", "app.py", "--database", "x.db"), "--database goes with --record"),
+        (("backtest", "app.py", "--database", "x.db"), "--database goes with --record"),
+        (("replay", "app.py", "--pace", "slow"), "--pace 'slow' is not known"),
+        (("replay", "app.py"), "there is no recording in .ingenium/live/record.db"),
+        (("export", "live", "--format", "xml"), "--format 'xml' is not known"),
     ],
 )
 def test_what_cannot_be_done_says_why(folder: Path, arguments: tuple[str, ...], text: str) -> None:

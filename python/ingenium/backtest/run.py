@@ -24,7 +24,7 @@ from ingenium.brokers import PaperExecutor
 from ingenium.components import App, External, load_app
 from ingenium.errors import BacktestError, ComponentError, ConfigError
 from ingenium.exchange import FillCounters, NoSlippage
-from ingenium.runtime.replay import OnStep
+from ingenium.runtime.replay import OnLines, OnStep
 
 __all__ = ["run", "run_async"]
 
@@ -50,6 +50,7 @@ def run(
     on_step: OnStep | None = None,
     on_app: OnApp | None = None,
     on_line: OnLine | None = None,
+    on_lines: OnLines | None = None,
 ) -> BacktestResult:
     """Run an app over its history, and return the result.
 
@@ -76,6 +77,8 @@ def run(
             number, if known.
         on_app: Called with the app before it runs; an error that it raises ends the run.
         on_line: Called with the name of an external program and each line of its output.
+        on_lines: Called with the events as they are digested; see
+            `ingenium.runtime.replay.OnLines`. Not called without ``digest``.
 
     Raises:
         BacktestError: The app cannot be backtested, a component raised, or the benchmark has no
@@ -98,6 +101,7 @@ def run(
             on_step=on_step,
             on_app=on_app,
             on_line=on_line,
+            on_lines=on_lines,
         )
     )
 
@@ -116,6 +120,7 @@ async def run_async(
     on_step: OnStep | None = None,
     on_app: OnApp | None = None,
     on_line: OnLine | None = None,
+    on_lines: OnLines | None = None,
 ) -> BacktestResult:
     """Run an app within an event loop; see `run`."""
     for name, time in (("start", start), ("end", end), ("figures_from", figures_from)):
@@ -123,8 +128,9 @@ async def run_async(
             raise ConfigError(f"{name} {time} has no zone: pass an aware datetime, such as in UTC")
     zone = None if timezone is None else _zone(timezone)
     asked = _RunOptions(
-        app, start, end, benchmark, zone, figures_from, stressed, digest, on_app, on_line, risk
-    )
+        app, start, end, benchmark, zone, figures_from, stressed, digest, on_app, on_line, risk,
+        on_lines,
+    )  # fmt: skip
     return await _run(asked, on_step)
 
 
@@ -181,6 +187,7 @@ class _RunOptions:
     on_app: OnApp | None = None
     on_line: OnLine | None = None
     risk: bool = True
+    on_lines: OnLines | None = None
 
     def make_app(self) -> App:
         app = self.source
@@ -238,6 +245,8 @@ class _Backtest:
         self._curve = EquityCurve(0.0, asked.benchmark, zone)
         self._before: _RunTotals | None = None
         self._replay = self._make_replay(on_step)
+        if asked.on_lines is not None:
+            self._replay.log.copy_lines(asked.on_lines)
         self._curve.starting_equity = float(self._replay.log.account.starting_cash)
 
     def _make_replay(self, on_step: OnStep | None) -> Replay | BusReplay:
@@ -345,7 +354,9 @@ class _Backtest:
                 self._app, asked.source, self._start, self._end, asked.figures_from, curve.zone
             ),
             failure,
-            partial(_again, replace(asked, stressed=True)) if policy and can_run_again else None,
+            partial(_again, replace(asked, stressed=True, on_lines=None))
+            if policy and can_run_again
+            else None,
             problems=tuple(said),
             limits=self._limits,
             fill_policy=rules,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -19,14 +20,16 @@ from ingenium.cli.backtest_output import (
     print_trades,
     printable,
 )
+from ingenium.cli.backtest_record import prepare_app, recorded_backtest
 from ingenium.cli.checks import check_benchmark, check_report
 from ingenium.cli.data_notes import print_notes
-from ingenium.cli.day_options import day
+from ingenium.cli.day_options import SinceOption, UntilOption, day, time
 from ingenium.cli.progress_bar import StepProgress
+from ingenium.cli.record import DatabaseOption
 from ingenium.cli.rich_tables import print_lines
 from ingenium.cli.targets import AppTarget
-from ingenium.components import check_handlers, load_app
-from ingenium.errors import BacktestError
+from ingenium.components import load_app
+from ingenium.errors import BacktestError, ConfigError
 from ingenium.trading.tally import counted
 
 __all__ = ["backtest"]
@@ -90,6 +93,26 @@ def backtest(
             help="Compute the events digest, which identifies equal runs; faster without.",
         ),
     ] = True,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Record events and figures; see ingenium runs."),
+    ] = False,
+    database: DatabaseOption = None,
+    from_record: Annotated[
+        str | None,
+        typer.Option(
+            "--from-record",
+            metavar="URL",
+            help="Use recorded market data, of a database or the folder of an export, instead of "
+            "the app's ingestors.",
+        ),
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN", help="With --from-record: the data of this run."),
+    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run an app over its history in one process, and print the result.
@@ -100,16 +123,24 @@ def backtest(
     printed.
     """
     messages = make_console(stderr=True)
+    if check_lookahead and from_record is not None:
+        raise ConfigError("--check-lookahead and --from-record do not go together")
     if check_lookahead:
         _check_lookahead(app, messages, json=json)
         return
     first, last = day("start", start), day("end", end)
+    if database is not None and not record:
+        raise ConfigError("--database goes with --record")
+    prepare = prepare_app(from_record, run_id, time("since", since), time("until", until))
     if report is not None:
         check_report(report)
     if benchmark is not None:
         check_benchmark(load_app(app), benchmark)
     failure: BacktestError | None = None
-    with StepProgress(messages, f"backtest of {app}") as progress:
+    with (
+        recorded_backtest(app, database, digest=digest) if record else nullcontext() as recording,
+        StepProgress(messages, f"backtest of {app}") as progress,
+    ):
         try:
             result = run(
                 app,
@@ -120,15 +151,19 @@ def backtest(
                 risk=not no_risk,
                 digest=digest,
                 on_step=progress.on_step,
-                on_app=check_handlers,
+                on_app=prepare,
                 on_line=lambda name, line: messages.print(
                     f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True
                 ),
+                on_lines=None if recording is None else recording.add,
             )
         except BacktestError as error:
             if not isinstance(error.partial, BacktestResult):
                 raise
             result, failure = error.partial, error
+        if recording is not None:
+            recording.end(result)
+            messages.print(f"recorded as {recording.run_id}", markup=False, highlight=False)
     if json:
         typer.echo(jsonlib.dumps(result.to_json()))
     elif not result.hopeless:

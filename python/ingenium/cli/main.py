@@ -18,10 +18,12 @@ from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.backtest_output import print_error
 from ingenium.cli.deadletters import deadletters
+from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
 from ingenium.cli.protos import protos
 from ingenium.cli.record import record
 from ingenium.cli.recorded import order, pnl, positions, runs, transactions
+from ingenium.cli.replay import replay
 from ingenium.cli.run import run
 from ingenium.cli.status import status
 from ingenium.cli.stop import INTERRUPTED
@@ -66,6 +68,8 @@ for command in (
     pnl,
     order,
     runs,
+    export,
+    replay,
 ):
     text = help_of(command)
     application.command(help=text, short_help=text.partition("\n")[0])(command)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingenium.cli.backtest_output import make_console, printable
+from ingenium.cli.day_options import SinceOption, UntilOption, time
 from ingenium.cli.record import DatabaseOption
 from ingenium.cli.rich_tables import Column, print_table
 from ingenium.cli.targets import AppName, JsonFlag, app_name
@@ -20,15 +20,20 @@ if TYPE_CHECKING:
     from ingenium.recorder.record_table import RecordTable
     from ingenium.recorder.records import Records
 
-__all__ = ["order", "pnl", "positions", "runs", "transactions"]
+__all__ = [
+    "RunOption",
+    "order",
+    "pnl",
+    "positions",
+    "recorded_app",
+    "runs",
+    "transactions",
+]
 
 CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
-SinceOption = Annotated[
+RunOption = Annotated[
     str | None,
-    typer.Option("--since", metavar="TIME", help="Not before: a day, or a time; UTC if not said."),
-]
-UntilOption = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Before: a day, or a time.")
+    typer.Option("--run", metavar="RUN", help="Of this backtest, instead of the live app."),
 ]
 
 _NUMBERS = {
@@ -42,13 +47,20 @@ _NUMBERS = {
     "net_pnl",
     "fills",
     "sequence",
+    "total_return",
+    "sharpe",
+    "max_drawdown",
+    "trades",
 }
 # What a narrow terminal does without; JSON and CSV have all.
-_RANKS = {"stream": 4, "id": 3, "sequence": 2, "order_id": 1, "since": 1, "parameters": 1}
+_RANKS = {"stream": 4, "id": 3, "sequence": 2, "order_id": 1, "since": 1}
+# JSON and CSV have these of a run; in a terminal they would fill pages.
+_LONG = {"digest", "parameters", "stats"}
 
 
 def transactions(
     app: AppName = None,
+    run: RunOption = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Of this one only.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -65,10 +77,10 @@ def transactions(
         app,
         database,
         lambda records, scope: records.transactions(
-            scope,
+            run or scope,
             symbol=symbol,
-            since=_time(since),
-            until=_time(until),
+            since=time("since", since),
+            until=time("until", until),
             limit=limit,
             after=after,
         ),
@@ -78,6 +90,7 @@ def transactions(
 
 def positions(
     app: AppName = None,
+    run: RunOption = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="After the fills of this time.")
     ] = None,
@@ -86,12 +99,15 @@ def positions(
     csv: CsvFlag = False,
 ) -> None:
     """Show what was held at a time, or now."""
-    found = _read(app, database, lambda records, scope: records.positions(scope, at=_time(at)))
+    found = _read(
+        app, database, lambda records, scope: records.positions(run or scope, at=time("at", at))
+    )
     _show(found, as_json=json, as_csv=csv)
 
 
 def pnl(
     app: AppName = None,
+    run: RunOption = None,
     by: Annotated[str, typer.Option("--by", metavar="day|symbol", help="Of each what.")] = "day",
     since: SinceOption = None,
     until: UntilOption = None,
@@ -103,7 +119,9 @@ def pnl(
     found = _read(
         app,
         database,
-        lambda records, scope: records.pnl(scope, by=by, since=_time(since), until=_time(until)),
+        lambda records, scope: records.pnl(
+            run or scope, by=by, since=time("since", since), until=time("until", until)
+        ),
     )
     _show(found, as_json=json, as_csv=csv)
 
@@ -113,23 +131,37 @@ def order(
     app: Annotated[
         str | None, typer.Option("--app", metavar="APP", help="Whose recording is read.")
     ] = None,
+    run: RunOption = None,
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
     """Show the story of an order: bar, signal, order, denials, executions and trade."""
-    found = _read(app, database, lambda records, _scope: records.order(order_id))
+    found = _read(app, database, lambda records, scope: records.order(order_id, run or scope))
     _show(found, as_json=json, as_csv=csv)
 
 
 def runs(
     app: AppName = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--compare",
+            metavar="RUN",
+            help="Show the inputs and figures in which runs differ; give it for each of them.",
+        ),
+    ] = None,
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
-    """Show the runs that were recorded, the latest first."""
-    _show(_read(app, database, lambda records, _scope: records.runs()), as_json=json, as_csv=csv)
+    """Show the runs that were recorded, the latest first: live, backtests and sweeps."""
+    found = _read(
+        app,
+        database,
+        lambda records, scope: records.compare(compare) if compare else records.runs(scope),
+    )
+    _show(found, as_json=json, as_csv=csv)
 
 
 def _read(
@@ -139,13 +171,17 @@ def _read(
 
     name = app_name(app)
     if url is None:
-        name, url = _recorded_app(Settings.from_environment(), name)
+        name, url = recorded_app(Settings.from_environment(), name)
     with recorder.open(url) as records:
         return query(records, name)
 
 
-def _recorded_app(settings: Settings, name: str | None) -> tuple[str, str]:
-    """Return the app that is meant, and where it is recorded."""
+def recorded_app(settings: Settings, name: str | None) -> tuple[str, str]:
+    """Return the app that is meant, and where it is recorded.
+
+    Raises:
+        ConfigError: There is no name, and not exactly one recording.
+    """
     recorder_of = {
         path.parent.name: str(path) for path in sorted(settings.data_directory.glob("*/record.db"))
     }
@@ -157,18 +193,6 @@ def _recorded_app(settings: Settings, name: str | None) -> tuple[str, str]:
             f"recordings in {settings.data_directory}: {found}; name the app, or pass --database"
         )
     return name, recorder_of.get(name, str(settings.data_directory / name / "record.db"))
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"time {text!r} cannot be read: use 2024-01-31 or 2024-01-31T15:30:00Z"
-        ) from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
@@ -186,12 +210,19 @@ def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
     columns = [
         Column(name.replace("_", " "), right=name in _NUMBERS, rank=_RANKS.get(name, 0))
         for name in table.columns
+        if name not in _LONG
     ]
     rows = [
-        ["" if value is None else str(value) for value in row.values()] for row in table.texts()
+        [_cell(value) for name, value in row.items() if name not in _LONG] for row in table.texts()
     ]
     print_table(make_console(), columns, rows)
     if table.next:
         make_console(stderr=True).print(
             f"more: --after {printable(table.next)}", markup=False, highlight=False
         )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

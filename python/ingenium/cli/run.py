@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ingenium.operations.account_money import AppMoney
     from ingenium.operations.run_watch import RunWatch
 
-__all__ = ["run"]
+__all__ = ["hide_logged_denials", "print_final_money", "run", "run_whole", "watch_of"]
 
 Attend = Callable[["NatsBus"], AbstractAsyncContextManager[None]]
 """Makes what watches a live app for as long as it runs."""
@@ -152,13 +152,13 @@ def run(
             print_notes(messages, collect_notes([loaded.component(component)]))
     else:
         if not loaded.historical:
-            _hide_logged_denials()
-        watch = None if loaded.historical else _watch(loaded, messages, quiet=quiet)
+            hide_logged_denials()
+        watch = None if loaded.historical else watch_of(loaded, messages, quiet=quiet)
         attend: Attend | None = None if watch is None else watch.watch
         if record and attend is not None:
             attend = _recorded(loaded, settings, database, attend, messages)
         try:
-            result = _run_app(
+            result = run_whole(
                 loaded,
                 app,
                 settings,
@@ -169,7 +169,7 @@ def run(
             )
         finally:
             if watch is not None and watch.money is not None:
-                _print_money(loaded, watch.money, as_json=json)
+                print_final_money(loaded, watch.money, as_json=json)
     if result is None:
         return
     same = _verify(app, result, messages) if verify and result.complete else None
@@ -223,13 +223,13 @@ def _check_flags(
         )
 
 
-def _hide_logged_denials() -> None:
+def hide_logged_denials() -> None:
     """Drop log lines about denials, since the run prints each denial."""
     for name in ("ingenium.portfolio", "ingenium.executor", "ingenium.brokers"):
         logging.getLogger(name).addFilter(lambda record: " is denied" not in record.getMessage())
 
 
-def _watch(app: App, console: Console, *, quiet: bool) -> RunWatch:
+def watch_of(app: App, console: Console, *, quiet: bool) -> RunWatch:
     """Return a task that prints fills and denials while a live app runs."""
     from ingenium.operations.run_watch import RunWatch
 
@@ -266,7 +266,8 @@ def _recorded(
     return both
 
 
-def _print_money(app: App, money: AppMoney, *, as_json: bool) -> None:
+def print_final_money(app: App, money: AppMoney, *, as_json: bool) -> None:
+    """Print the account of a live app at its end."""
     import msgspec
 
     if as_json:
@@ -295,7 +296,7 @@ def _run_component(
     from ingenium.deploy.local.supervisor import FEED_FAILED
 
     if settings.stop_with_input and not app.historical:
-        _hide_logged_denials()
+        hide_logged_denials()
 
     def on_ready(text: str) -> None:
         # The parent process reports this once for all components.
@@ -310,7 +311,7 @@ def _run_component(
         raise typer.Exit(FEED_FAILED) from error
 
 
-def _run_app(
+def run_whole(
     app: App,
     target: str,
     settings: Settings,
@@ -320,6 +321,11 @@ def _run_app(
     adopt: bool,
     console: Console,
 ) -> ReplayResult | None:
+    """Run all components of an app, and show its progress and notices.
+
+    Returns:
+        The result of a replay; ``None`` for live data.
+    """
     from ingenium.deploy.local import run_app
 
     def on_line(name: str, line: str) -> None:

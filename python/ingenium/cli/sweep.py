@@ -27,15 +27,18 @@ from ingenium.backtest.sweep.sweep_run import FIGURES
 from ingenium.backtest.sweep.walk_forward import Fold, WalkForward, make_windows
 from ingenium.backtest.sweep.walk_forward import walk_forward as walk
 from ingenium.cli.backtest_output import make_console, printable
+from ingenium.cli.backtest_record import record_runs
 from ingenium.cli.checks import check_report
 from ingenium.cli.data_notes import print_notes
 from ingenium.cli.day_options import day
 from ingenium.cli.progress_bar import StepProgress
+from ingenium.cli.record import DatabaseOption
 from ingenium.cli.stop import INTERRUPTED, asked_to_stop, ignored_signals
 from ingenium.cli.sweep_output import all_failed, print_failures, print_folds, print_runs
 from ingenium.cli.sweep_remote import run_remotely
 from ingenium.components import DataNote, load_factory
 from ingenium.errors import BacktestError, ConfigError
+from ingenium.recorder import require
 
 __all__ = ["sweep"]
 
@@ -130,6 +133,13 @@ def sweep(
     folder: Annotated[Path, typer.Option("--folder", help="Folder of the results.")] = Path(
         ".ingenium/sweep"
     ),
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record", help="Record parameters and figures of the runs; see ingenium runs."
+        ),
+    ] = False,
+    database: DatabaseOption = None,
     top: Annotated[int, typer.Option("--top", min=0, help="Number of best runs to print.")] = 10,
     json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON lines.")] = False,
 ) -> None:
@@ -140,6 +150,10 @@ def sweep(
     """
     messages = make_console(stderr=True)
     _check_figure(by)
+    if database is not None and not record:
+        raise ConfigError("--database goes with --record")
+    if record:
+        require()
     parameters = dict(parse_parameter(text) for text in param)
     if len(parameters) < len(param):
         raise ConfigError("a parameter is named twice: give all its values in one --param")
@@ -223,6 +237,9 @@ def sweep(
     if is_stopped:
         _say_stopped(messages, first, None if walk_forward is None else (len(judged), walk_forward))
         raise typer.Exit(INTERRUPTED)
+    if record:
+        count = record_runs(app, database, runs)
+        messages.print(f"recorded {count:,} runs", markup=False, highlight=False)
     if report is not None:
         _report(app, runs, by, days, report, messages)
 

@@ -169,6 +169,17 @@ class App:
             self.warm_up, historical=self.historical, has_strategies=bool(self.strategies)
         )
 
+    def use_ingestors(self, ingestors: Sequence[Ingestor]) -> None:
+        """Replace the ingestors, such as live ones by recorded data, and drop the warm-up.
+
+        Raises:
+            ConfigError: The app does not fit them, as its executor works at a broker.
+        """
+        self.components = (*ingestors, *self.components[len(self.ingestors) :])
+        self.ingestors = tuple(ingestors)
+        self.warm_up = ()
+        self._check()
+
     @property
     def historical(self) -> bool:
         """Whether the app replays history, in lockstep and with an end, or runs on live data."""

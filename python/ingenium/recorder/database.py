@@ -61,6 +61,11 @@ class Database:
         """File of a SQLite database; ``None`` for PostgreSQL."""
         return Path(str(self._url.database)) if self.is_sqlite else None
 
+    def lock_path(self, scope: str) -> Path:
+        """Return the lock file of a scope's recorder, beside a SQLite database."""
+        assert self.path is not None  # noqa: S101 - PostgreSQL has locks of its own
+        return self.path.with_name(f"{self.path.name}.{scope}.lock")
+
     def _engine(self) -> Engine:
         if not self.is_sqlite:
             try:

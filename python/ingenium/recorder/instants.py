@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from ingenium.errors import ConfigError
+
 __all__ = ["DAY", "datetime_of", "nanoseconds"]
 
 DAY = 86_400 * 1_000_000_000
@@ -13,7 +15,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def nanoseconds(time: datetime) -> int:
-    """Return an aware time as nanoseconds since 1970."""
+    """Return an aware time as nanoseconds since 1970.
+
+    Raises:
+        ConfigError: It has no zone.
+    """
+    if time.tzinfo is None:
+        raise ConfigError(f"time {time} has no zone: pass an aware one, such as one in UTC")
     return (time - _EPOCH) // _MICROSECOND * 1000
 
 

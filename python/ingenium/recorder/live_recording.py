@@ -15,7 +15,7 @@ from ingenium.errors import ConfigError
 from ingenium.nats_server import running_servers
 from ingenium.recorder.database import Database
 from ingenium.recorder.event_recorder import Recorder, RecorderCounts
-from ingenium.recorder.runs import begin_run, end_run
+from ingenium.recorder.runs import LIVE, begin_run, end_run
 
 __all__ = ["default_url", "open_database", "record_app", "recorded_beside", "with_running_server"]
 
@@ -121,7 +121,7 @@ async def recorded_beside(
 
     async def record() -> None:
         try:
-            run_id = await asyncio.to_thread(begin_run, database, app, "live", {})
+            run_id = await asyncio.to_thread(begin_run, database, app, LIVE, {})
             await record_app(app, settings, database, stop, on_notice=on_notice)
             await asyncio.to_thread(end_run, database, run_id)
         except Exception as error:  # noqa: BLE001 - nothing of it may end the app

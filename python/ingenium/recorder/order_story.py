@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, and_, select
 
-from ingenium.errors import RecorderError
+from ingenium.errors import ConfigError, RecorderError
 from ingenium.recorder.instants import nanoseconds
 from ingenium.recorder.record_table import RecordTable
 from ingenium.recorder.schema import (
@@ -24,35 +24,37 @@ from ingenium.recorder.schema import (
 __all__ = ["order_story"]
 
 _MOST = 1000
+_LISTED = 5
 _NEAR = 1_000_000_000
 _Step = tuple[int, str, str, str, int]
 
 
-def order_story(connection: Connection, order_id: str, where: str) -> RecordTable:
+def order_story(connection: Connection, order_id: str, where: str, app: str | None) -> RecordTable:
     """Return the steps of an order, in the order of their causes.
 
     Args:
         connection: Connection to the database.
         order_id: Id of the order.
         where: Location of the database, for the error text.
+        app: Name of an app, or id of a run; ``None`` where only one has the order.
 
     Raises:
+        ConfigError: Several have the order, and ``app`` is ``None``.
         RecorderError: The order is unknown.
     """
-    orders = _found(connection, _about(ORDERS, order_id))
-    denials = _found(connection, _about(DENIALS, order_id))
-    if not orders and not denials:
-        raise RecorderError(f"{where} knows no order {order_id!r}")
+    scope = _scope_of(connection, order_id, where, app)
+    orders = _found(connection, _about(ORDERS, order_id, scope))
+    denials = _found(connection, _about(DENIALS, order_id, scope))
     steps: list[_Step] = []
     first = next((each for each in orders if each.request == "new"), None)
-    if first is not None and first.cause:
-        steps += _causes(connection, first)
+    if first is not None:
+        steps += (_causes if first.cause else _causes_in_order)(connection, first)
     steps += [_step("order", each, _order_text(each)) for each in orders]
     steps += [
         _step("denial", each, f"{each.reason} by {each.component}: {each.detail}")
         for each in denials
     ]
-    for each in _found(connection, _about(EXECUTIONS, order_id)):
+    for each in _found(connection, _about(EXECUTIONS, order_id, scope)):
         text = each.update or "execution"
         if each.booked:
             text += f" {each.side} {_plain(each.quantity)} at {_plain(each.price)}"
@@ -60,7 +62,7 @@ def order_story(connection: Connection, order_id: str, where: str) -> RecordTabl
             text += f", commission {_plain(each.commission)}"
         steps.append(_step("execution", each, f"{text}, {each.reason}" if each.reason else text))
     last: dict[int, Any] = {
-        each.number: each for each in _found(connection, _about(TRADES, order_id))
+        each.number: each for each in _found(connection, _about(TRADES, order_id, scope))
     }
     for each in last.values():
         text = f"{_plain(each.quantity)} closed, profit {_plain(each.pnl)}"
@@ -68,10 +70,35 @@ def order_story(connection: Connection, order_id: str, where: str) -> RecordTabl
     return RecordTable(("time", "step", "text", "stream", "sequence"), steps, ("time",))
 
 
-def _about(table: Table, order_id: str) -> Select[Any]:
+def _scope_of(connection: Connection, order_id: str, where: str, app: str | None) -> str:
+    scopes: set[str] = set()
+    for table in (ORDERS, DENIALS):
+        scopes.update(
+            connection.scalars(
+                select(POSITION.c.scope)
+                .distinct()
+                .join(table, table.c.stream == POSITION.c.stream)
+                .where(table.c.order_id == order_id)
+            )
+        )
+    if app is not None and app in scopes:
+        return app
+    if app is not None or not scopes:
+        others = f"; {', '.join(sorted(scopes)[:_LISTED])} has it" if scopes else ""
+        raise RecorderError(f"{where} knows no order {order_id!r}{others}")
+    if len(scopes) > 1:
+        raise ConfigError(
+            f"{len(scopes)} runs have order {order_id!r}: name one of "
+            f"{', '.join(sorted(scopes)[:_LISTED])}"
+        )
+    return scopes.pop()
+
+
+def _about(table: Table, order_id: str, scope: str) -> Select[Any]:
+    streams = select(POSITION.c.stream).where(POSITION.c.scope == scope)
     return (
         select(table)
-        .where(table.c.order_id == order_id)
+        .where(table.c.order_id == order_id, table.c.stream.in_(streams))
         .order_by(table.c.stream, table.c.sequence)
         .limit(_MOST)
     )
@@ -107,8 +134,7 @@ def _causes(connection: Connection, order: Row[Any]) -> list[_Step]:
     ]
     if near:
         bar = min(near, key=lambda each: abs(each.received - at))
-        text = f"{bar.symbol} close {_plain(bar.close)}, volume {_plain(bar.volume)}"
-        steps.append(_step("bar", bar, text))
+        steps.append(_bar_step(bar))
     signals = select(SIGNALS).where(
         and_(
             SIGNALS.c.symbol == order.symbol,
@@ -116,11 +142,41 @@ def _causes(connection: Connection, order: Row[Any]) -> list[_Step]:
             SIGNALS.c.stream.in_(streams),
         )
     )
-    steps += [
-        _step("signal", each, f"{each.signal} {each.symbol} by {each.source}")
-        for each in _found(connection, signals)
-    ]
-    return steps
+    return steps + [_signal_step(each) for each in _found(connection, signals)]
+
+
+def _causes_in_order(connection: Connection, order: Row[Any]) -> list[_Step]:
+    """Return the bar and the signals that caused an order of a backtest.
+
+    They precede it in its stream, and the signals have its time. An order that states no cause in
+    a live stream has none of these before it: market data has a stream of its own.
+    """
+
+    def before(table: Table) -> Select[Any]:
+        return (
+            select(table)
+            .where(
+                table.c.stream == order.stream,
+                table.c.symbol == order.symbol,
+                table.c.sequence < order.sequence,
+            )
+            .order_by(table.c.sequence.desc())
+        )
+
+    bars = _found(connection, before(BARS).limit(1))
+    signals = _found(connection, before(SIGNALS).where(SIGNALS.c.time == order.time).limit(_MOST))
+    return [*map(_bar_step, bars), *map(_signal_step, reversed(signals))]
+
+
+def _bar_step(bar: Row[Any]) -> _Step:
+    text = f"{bar.symbol} close {_plain(bar.close)}, volume {_plain(bar.volume)}"
+    return _step("bar", bar, text)
+
+
+def _signal_step(signal: Row[Any]) -> _Step:
+    # The events of a backtest do not name the component that sent them.
+    sender = f" by {signal.source}" if signal.source else ""
+    return _step("signal", signal, f"{signal.signal} {signal.symbol}{sender}")
 
 
 def _step(kind: str, row: Row[Any], text: str) -> _Step:

@@ -16,6 +16,7 @@ from ingenium.recorder.database import Database, failures
 from ingenium.recorder.instants import datetime_of, nanoseconds
 from ingenium.recorder.order_story import order_story
 from ingenium.recorder.record_table import RecordTable
+from ingenium.recorder.run_tables import compare_runs, run_table
 from ingenium.recorder.schema import (
     EXECUTIONS,
     GAPS,
@@ -127,7 +128,7 @@ class Records:
         Raises:
             RecorderError: The database cannot be read.
         """
-        time = _instant(at) if at is not None else _instant(SystemClock().now())
+        time = nanoseconds(at) if at is not None else nanoseconds(SystemClock().now())
         changes, position = POSITION_CHANGES, POSITION
         order = (
             changes.c.time.desc(), position.c.epoch.desc(), changes.c.sequence.desc()
@@ -203,8 +204,8 @@ class Records:
         )
         if app is not None:
             query = query.where(position.c.scope == app)
-        first = None if since is None else _instant(since)
-        end = None if until is None else _instant(until)
+        first = None if since is None else nanoseconds(since)
+        end = None if until is None else nanoseconds(until)
         before: dict[tuple[str, str], Decimal] = {}
         found: dict[tuple[str, str], list[Any]] = {}
         for scope, symbol, time, realized, commission in self._rows(query):
@@ -223,22 +224,49 @@ class Records:
         ]
         return RecordTable(("app", by, "fills", "realized_pnl", "commissions", "net_pnl"), rows)
 
-    def order(self, order_id: str) -> RecordTable:
+    def order(self, order_id: str, app: str | None = None) -> RecordTable:
         """Return the history of an order: its bar, signals, requests, denials, reports and trade.
 
         Args:
             order_id: Id of the order.
+            app: As for `transactions`; needed where several runs have an order of this id, as
+                equal backtests do.
 
         Raises:
+            ConfigError: Several runs have the order, and ``app`` is left out.
             RecorderError: The database cannot be read, or the order is unknown.
         """
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
-            return order_story(connection, order_id, self._database.text)
+            return order_story(connection, order_id, self._database.text, app)
 
-    def runs(self) -> RecordTable:
-        """Return the recorded runs, latest first."""
+    def runs(self, app: str | None = None) -> RecordTable:
+        """Return the recorded runs, latest first.
+
+        Args:
+            app: Name of an app; all when left out.
+
+        Raises:
+            RecorderError: The database cannot be read.
+        """
         query = select(RUNS).order_by(RUNS.c.started.desc(), RUNS.c.id)
-        return RecordTable(RUNS.columns.keys(), self._rows(query), ("started", "ended"))
+        if app is not None:
+            query = query.where(RUNS.c.app == app)
+        return run_table(self._rows(query))
+
+    def compare(self, run_ids: Sequence[str]) -> RecordTable:
+        """Return the inputs and figures in which runs differ, with one column for each run.
+
+        Args:
+            run_ids: Ids of two runs or more.
+
+        Raises:
+            ConfigError: There are fewer than two.
+            RecorderError: The database cannot be read, or a run is unknown.
+        """
+        found = {
+            row.id: row for row in self._rows(select(RUNS).where(RUNS.c.id.in_(list(run_ids))))
+        }
+        return compare_runs(found, run_ids, self._database.text)
 
     def streams(self) -> RecordTable:
         """Return the recorded position of each stream."""
@@ -262,14 +290,8 @@ def _within(
     query: Select[Any], column: ColumnElement[int], since: datetime | None, until: datetime | None
 ) -> Select[Any]:
     if since is not None:
-        query = query.where(column >= _instant(since))
-    return query if until is None else query.where(column < _instant(until))
-
-
-def _instant(time: datetime) -> int:
-    if time.tzinfo is None:
-        raise ConfigError(f"time {time} has no zone: pass an aware one, such as one in UTC")
-    return nanoseconds(time)
+        query = query.where(column >= nanoseconds(since))
+    return query if until is None else query.where(column < nanoseconds(until))
 
 
 def _day(time: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import insert, update
 
@@ -12,16 +13,19 @@ from ingenium.ids import random_id
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.schema import RUNS
 
-__all__ = ["begin_run", "end_run"]
+__all__ = ["BACKTEST", "LIVE", "SWEEP", "begin_run", "end_run"]
+
+LIVE, BACKTEST, SWEEP = "live", "backtest", "sweep"
+"""Kinds of runs. Those of a sweep have figures, and no events."""
 
 
-def begin_run(database: Database, app: str, kind: str, parameters: Mapping[str, str]) -> str:
+def begin_run(database: Database, app: str, kind: str, parameters: Mapping[str, Any]) -> str:
     """Record the start of a run.
 
     Args:
         database: Database to write to.
         app: Name of the app.
-        kind: ``"live"`` or ``"backtest"``.
+        kind: `LIVE` or `BACKTEST`.
         parameters: Parameters of the run.
 
     Returns:
@@ -47,17 +51,31 @@ def begin_run(database: Database, app: str, kind: str, parameters: Mapping[str, 
 
 
 def end_run(
-    database: Database, run_id: str, *, digest: str = "", stats: Mapping[str, str] | None = None
+    database: Database,
+    run_id: str,
+    *,
+    digest: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    stats: Mapping[str, Any] | None = None,
 ) -> None:
     """Record the end of a run and its results.
+
+    Args:
+        database: Database to write to.
+        run_id: Id of the run.
+        digest: Events digest.
+        parameters: Parameters, where they were not known at the start; JSON values.
+        stats: Figures by name; JSON values.
 
     Raises:
         RecorderError: The database cannot be written.
     """
-    row = {
+    row: dict[str, Any] = {
         "ended": time.time_ns(),
         "digest": digest,
         "stats": json.dumps(dict(stats or {}), sort_keys=True),
     }
+    if parameters is not None:
+        row["parameters"] = json.dumps(dict(parameters), sort_keys=True)
     with failures(database, "be written"), database.engine.begin() as connection:
         connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(row))

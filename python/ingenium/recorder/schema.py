@@ -244,7 +244,7 @@ RUNS = Table(
     METADATA,
     text("id", is_key=True),
     text("app"),
-    # "live" or "backtest".
+    # "live", "backtest" or "sweep".
     text("kind"),
     moment("started"),
     # 0 while the run is active.

@@ -34,9 +34,7 @@ class SqliteWriter(BatchWriter):
 
     def open(self) -> None:
         """Connect; see `BatchWriter.open`."""
-        path = self._database.path
-        assert path is not None  # noqa: S101 - a writer of files
-        lock = path.with_name(f"{path.name}.{self._scope}.lock")
+        lock = self._database.lock_path(self._scope)
         with failures(self._database, "be opened"):
             connection = self._database.engine.raw_connection()
             self._connection = connection.driver_connection

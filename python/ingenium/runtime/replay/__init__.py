@@ -1,5 +1,6 @@
 """Feeds of history, merged in one order, and the log, digest and result of a replay. No bus."""
 
+from ingenium.runtime.replay.copied_digest import OnLines
 from ingenium.runtime.replay.denials import DeniedOrders
 from ingenium.runtime.replay.event_log import EventLog, OnStep, ReplayResult, Step
 from ingenium.runtime.replay.feed import Feed, Head, Instant, Item, Run, Turn, next_turn, time_of
@@ -14,6 +15,7 @@ __all__ = [
     "Head",
     "Instant",
     "Item",
+    "OnLines",
     "OnStep",
     "ReplayResult",
     "Run",

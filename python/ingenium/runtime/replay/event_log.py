@@ -27,6 +27,7 @@ from ingenium.events import (
     encode,
 )
 from ingenium.runtime.incidents import describe
+from ingenium.runtime.replay.copied_digest import CopiedDigest, Digest, OnLines
 from ingenium.runtime.replay.denials import DeniedOrders
 from ingenium.runtime.replay.digest_lines import BarLines, line_of
 from ingenium.runtime.replay.feed import Item
@@ -145,7 +146,7 @@ class EventLog:
         self.traded_value = Decimal(0)
         """Sum of quantity times price of all fills, in the account's currency."""
         self._orders: dict[str, Order | OrderEvent] = {}
-        self._hash = sha256() if digest else None
+        self._hash: Digest | None = sha256() if digest else None
         self._lines = BarLines()
         self._counts = [0, 0, 0, 0]
         self._dead_letters = 0
@@ -265,6 +266,11 @@ class EventLog:
         self.steps += 1
         self._first = self._first or time
         self.last = time
+
+    def copy_lines(self, on_lines: OnLines) -> None:
+        """Pass all that is digested to a function too; call it before the first event."""
+        if self._hash is not None:
+            self._hash = CopiedDigest(self._hash, on_lines)
 
     @property
     def has_digest(self) -> bool:
