@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +26,10 @@ from ingenium.cli.day_options import day
 from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.rich_tables import print_lines
 from ingenium.cli.targets import AppTarget
-from ingenium.components import check_handlers, load_app
+from ingenium.components import App, check_handlers, load_app
+from ingenium.config import Settings
 from ingenium.errors import BacktestError
+from ingenium.runtime.traced_app import traced
 from ingenium.trading.tally import counted
 
 __all__ = ["backtest"]
@@ -109,7 +112,15 @@ def backtest(
     if benchmark is not None:
         check_benchmark(load_app(app), benchmark)
     failure: BacktestError | None = None
-    with StepProgress(messages, f"backtest of {app}") as progress:
+    environment = Settings.from_environment().environment
+    is_over = False
+    with ExitStack() as stack, StepProgress(messages, f"backtest of {app}") as progress:
+
+        def prepare(loaded: App) -> None:
+            check_handlers(loaded)
+            if not is_over:  # the run on a harsher exchange is not traced
+                stack.enter_context(traced(loaded, environment))
+
         try:
             result = run(
                 app,
@@ -120,7 +131,7 @@ def backtest(
                 risk=not no_risk,
                 digest=digest,
                 on_step=progress.on_step,
-                on_app=check_handlers,
+                on_app=prepare,
                 on_line=lambda name, line: messages.print(
                     f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True
                 ),
@@ -129,6 +140,7 @@ def backtest(
             if not isinstance(error.partial, BacktestResult):
                 raise
             result, failure = error.partial, error
+    is_over = True
     if json:
         typer.echo(jsonlib.dumps(result.to_json()))
     elif not result.hopeless:
