@@ -29,7 +29,7 @@ from ingenium.cli.targets import AppTarget
 from ingenium.components import App, check_handlers, load_app
 from ingenium.config import Settings
 from ingenium.errors import BacktestError
-from ingenium.runtime.traced_app import traced
+from ingenium.runtime.app_telemetry import observed
 from ingenium.trading.tally import counted
 
 __all__ = ["backtest"]
@@ -119,7 +119,7 @@ def backtest(
         def prepare(loaded: App) -> None:
             check_handlers(loaded)
             if not is_over:  # the run on a harsher exchange is not traced
-                stack.enter_context(traced(loaded, environment))
+                stack.enter_context(observed(loaded, environment))
 
         try:
             result = run(

@@ -37,8 +37,8 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
+from ingenium.runtime.app_telemetry import observed
 from ingenium.runtime.replay import ReplayResult
-from ingenium.runtime.traced_app import traced
 
 if TYPE_CHECKING:
     from ingenium.bus import NatsBus
@@ -304,7 +304,7 @@ def _run_component(
             console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
 
     try:
-        with traced(app, settings.environment):
+        with observed(app, settings.environment):
             return asyncio.run(
                 run_component(app, component, settings, adopt=adopt, on_ready=on_ready)
             )
@@ -346,7 +346,7 @@ def _run_app(
             f"[bold]{app.name}[/] runs on live data, {where}; Ctrl+C stops it", highlight=False
         )
     with (
-        nullcontext() if processes else traced(app, settings.environment),
+        nullcontext() if processes else observed(app, settings.environment),
         StepProgress(console, f"{app.name}, {where}") as progress,
     ):
         return asyncio.run(

@@ -1,4 +1,4 @@
-"""Names of spans and their attributes; no other module contains them.
+"""Names of spans, metrics and their attributes; no other module contains them.
 
 Messaging names are those of OpenTelemetry's semantic conventions, which are still in development
 for messaging. ``ingenium.*`` is used for what the conventions have no name for.
@@ -51,6 +51,19 @@ SYMBOL: Final = "ingenium.symbol"
 ORDER_ID: Final = "ingenium.order.id"
 ORDER_STATE: Final = "ingenium.order.state"
 DENIAL_REASON: Final = "ingenium.denial.reason"
+EVENT: Final = "ingenium.event"
+"""Type of an event, such as ``OrderEvent``; the reason of a call that handles none."""
+
+# Metrics of the semantic conventions.
+SENT_MESSAGES: Final = "messaging.client.sent.messages"
+CONSUMED_MESSAGES: Final = "messaging.client.consumed.messages"
+PROCESS_DURATION: Final = "messaging.process.duration"
+
+# Metrics of Ingenium.
+HANDLER_FAILURES: Final = "ingenium.handler.failures"
+REFUSALS: Final = "ingenium.middleware.refusals"
+ORDER_REPORTS: Final = "ingenium.order.reports"
+DENIALS: Final = "ingenium.order.denials"
 
 
 def span_name(operation: str, template: str) -> str:

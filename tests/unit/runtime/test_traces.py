@@ -30,11 +30,11 @@ from ingenium.components import RunnerKind, arm
 from ingenium.errors import ComponentError
 from ingenium.events import ExecutionEvent, OrderEvent, Signal, SignalEvent
 from ingenium.risk import RiskLimits
+from ingenium.runtime.app_telemetry import observed
 from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.durable import DurableRunner, Store
 from ingenium.runtime.live import LiveRunner
 from ingenium.runtime.trace_middleware import TraceMiddleware
-from ingenium.runtime.traced_app import traced
 from ingenium.telemetry.otel_export import OtelExport
 from ingenium.testing import data_event, wait_until
 from ingenium.trading import Bar
@@ -217,7 +217,7 @@ def export(collector: Received) -> Iterator[OtelExport]:
 def play(runner: str) -> tuple[Parts, list[Message]]:
     parts = Parts(runner)
     app = parts.app()
-    with traced(app, ENVIRONMENT):
+    with observed(app, ENVIRONMENT):
         messages = asyncio.run(run(parts, app))
     return parts, messages
 
@@ -320,7 +320,7 @@ def test_runs_without_the_variables_make_no_spans_and_no_headers(
 ) -> None:
     parts = Parts("replay")
     app = parts.app()
-    with traced(app, {"OTEL_SERVICE_NAME": "unused", "OTEL_TRACES_SAMPLER": "always_on"}):
+    with observed(app, {"OTEL_SERVICE_NAME": "unused", "OTEL_TRACES_SAMPLER": "always_on"}):
         assert app.middleware == (parts.ids,)
         messages = asyncio.run(run(parts, app))
     assert messages

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from opentelemetry.semconv._incubating.attributes import messaging_attributes as messaging
+from opentelemetry.semconv._incubating.metrics import messaging_metrics
 from opentelemetry.semconv.attributes import error_attributes, exception_attributes
 from opentelemetry.semconv.schemas import Schemas
 
@@ -26,6 +27,12 @@ def test_names_of_attributes_are_those_of_the_conventions() -> None:
     assert conventions.EXCEPTION_MESSAGE == exception_attributes.EXCEPTION_MESSAGE
     operations = {each.value for each in messaging.MessagingOperationTypeValues}
     assert {conventions.SEND, conventions.PROCESS} <= operations
+
+
+def test_names_of_metrics_are_those_of_the_conventions() -> None:
+    assert conventions.SENT_MESSAGES == messaging_metrics.MESSAGING_CLIENT_SENT_MESSAGES
+    assert conventions.CONSUMED_MESSAGES == messaging_metrics.MESSAGING_CLIENT_CONSUMED_MESSAGES
+    assert conventions.PROCESS_DURATION == messaging_metrics.MESSAGING_PROCESS_DURATION
 
 
 def test_version_has_a_schema() -> None:
