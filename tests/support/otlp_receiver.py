@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
@@ -22,12 +24,21 @@ class Received:
         spans: Spans, in the order of arrival.
         services: ``service.name`` of their senders.
         schemas: Schema URLs of their scopes.
+        metrics: Metrics by name, with the last received values.
     """
 
     url: str
     spans: list[Span] = field(default_factory=list)
     services: set[str] = field(default_factory=set)
     schemas: set[str] = field(default_factory=set)
+    metrics: dict[str, Metric] = field(default_factory=dict)
+
+    def read_metrics(self, body: bytes) -> None:
+        """Keep the last value of each metric: all are cumulative."""
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    self.metrics[metric.name] = metric
 
     def read(self, body: bytes) -> None:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
@@ -46,8 +57,7 @@ def receiving() -> Iterator[Received]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
-            assert self.path == "/v1/traces"
-            received.read(body)
+            {"/v1/traces": received.read, "/v1/metrics": received.read_metrics}[self.path](body)
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", "0")

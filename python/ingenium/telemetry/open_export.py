@@ -1,4 +1,4 @@
-"""Opens the export of spans that the standard environment variables ask for."""
+"""Opens the exports that the standard environment variables ask for."""
 
 from __future__ import annotations
 
@@ -8,41 +8,46 @@ from typing import TYPE_CHECKING
 from ingenium.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ingenium.telemetry.metrics import ProcessMetrics
     from ingenium.telemetry.otel_export import OtelExport
+    from ingenium.telemetry.otel_metrics import OtelMetrics
 
-__all__ = ["is_asked_for", "open_export"]
+__all__ = ["is_asked_for", "open_export", "open_metrics"]
 
-_ASKING = (
-    "OTEL_CONFIG_FILE",
-    "OTEL_TRACES_EXPORTER",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-)
 _MISSING = (
-    "OTEL_* variables ask for traces, and {} is missing: pip install 'ingenium[telemetry]', or set "
-    "OTEL_SDK_DISABLED=true"
+    "OTEL_* variables ask for telemetry, and {} is missing: pip install 'ingenium[telemetry]', or "
+    "set OTEL_SDK_DISABLED=true"
 )
 
 
-def is_asked_for(environment: Mapping[str, str]) -> bool:
-    """Return whether standard variables ask for traces.
+def is_asked_for(environment: Mapping[str, str], signal: str = "traces") -> bool:
+    """Return whether standard variables ask for the export of a signal by OpenTelemetry.
 
-    They do with ``OTEL_CONFIG_FILE``, an OTLP endpoint or ``OTEL_TRACES_EXPORTER``, unless that is
-    ``none`` or ``OTEL_SDK_DISABLED`` is ``true``. Other variables only say how.
+    They do with ``OTEL_CONFIG_FILE``, an OTLP endpoint or the signal's own list of exporters,
+    unless that has nothing but ``none``, and for metrics ``prometheus``, which needs no
+    OpenTelemetry. ``OTEL_SDK_DISABLED=true`` turns it off. Other variables only say how.
 
     Args:
         environment: Variables of the process.
+        signal: ``"traces"`` or ``"metrics"``.
     """
-    values = {name: environment.get(name, "").strip() for name in _ASKING}
-    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+
+    def value(name: str) -> str:
+        return environment.get(name, "").strip()
+
+    if value("OTEL_SDK_DISABLED").lower() == "true":
         return False
-    if not values["OTEL_CONFIG_FILE"] and values["OTEL_TRACES_EXPORTER"] == "none":
-        return False
-    return any(values.values())
+    if value("OTEL_CONFIG_FILE"):
+        return True
+    if exporters := value(f"OTEL_{signal.upper()}_EXPORTER"):
+        names = {each.strip() for each in exporters.split(",")}
+        return bool(names - ({"none"} if signal == "traces" else {"none", "prometheus"}))
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
+    return any(value(name) for name in endpoints)
 
 
 def open_export(environment: Mapping[str, str], service: str) -> OtelExport | None:
-    """Open the export that the variables ask for.
+    """Open the export of spans that the variables ask for.
 
     OpenTelemetry is imported here only, so that a run without it makes no call of it.
 
@@ -63,3 +68,22 @@ def open_export(environment: Mapping[str, str], service: str) -> OtelExport | No
     except ImportError as error:
         raise ConfigError(_MISSING.format(error.name or "OpenTelemetry")) from None
     return OtelExport(environment, service)
+
+
+def open_metrics(
+    environment: Mapping[str, str], service: str, metrics: ProcessMetrics
+) -> OtelMetrics | None:
+    """Open the export of metrics that the variables ask for; see `open_export`.
+
+    Args:
+        environment: Variables of the process.
+        service: ``service.name`` where no variable sets it.
+        metrics: The metrics.
+    """
+    if not is_asked_for(environment, "metrics"):
+        return None
+    try:
+        from ingenium.telemetry.otel_metrics import OtelMetrics
+    except ImportError as error:
+        raise ConfigError(_MISSING.format(error.name or "OpenTelemetry")) from None
+    return OtelMetrics(environment, service, metrics)

@@ -1,18 +1,13 @@
-"""Export of spans by the OpenTelemetry SDK; the only module that imports it."""
+"""Export of spans by the OpenTelemetry SDK."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from importlib.metadata import entry_points
-from threading import Thread
-from typing import cast
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 
@@ -25,17 +20,16 @@ from ingenium.telemetry.conventions import (
     SCHEMA_URL,
     SCOPE,
 )
+from ingenium.telemetry.otel_setup import (
+    apply_file,
+    exporters_of,
+    file_of,
+    resource_of,
+    shut_down,
+)
 from ingenium.telemetry.spans import FinishedSpan
 
-__all__ = ["CLOSE_SECONDS", "OtelExport"]
-
-CLOSE_SECONDS = 1.5
-"""Time that a stop waits for a collector; with the rest of a stop it stays below 2 s."""
-
-_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-_OTLP = {"": "otlp_proto_http", "http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
-
-_log = logging.getLogger("ingenium.telemetry")
+__all__ = ["OtelExport"]
 
 
 class OtelExport:
@@ -52,9 +46,7 @@ class OtelExport:
     """
 
     def __init__(self, environment: Mapping[str, str], service: str) -> None:
-        path = environment.get("OTEL_CONFIG_FILE", "").strip()
-        provider = _provider_of_file(path) if path else _provider(environment, service)
-        self._provider = provider
+        provider = self._provider = _provider(environment, service)
         self._ids = _EventIds()
         # An author's own spans keep the generator of the provider.
         before, provider.id_generator = provider.id_generator, self._ids
@@ -95,15 +87,7 @@ class OtelExport:
 
     def close(self) -> None:
         """Export the queued spans, for at most `CLOSE_SECONDS`, and end the export."""
-        # The SDK's own shutdown waits for retries, longer than a component may take to stop.
-        thread = Thread(target=self._provider.shutdown, name="telemetry-close", daemon=True)
-        thread.start()
-        thread.join(CLOSE_SECONDS)
-        if thread.is_alive():
-            _log.warning(
-                "the collector has not taken all spans within %g s: the rest is dropped",
-                CLOSE_SECONDS,
-            )
+        shut_down(self._provider.shutdown, "spans")
 
 
 class _EventIds(RandomIdGenerator):
@@ -128,49 +112,16 @@ def _span_context(trace_id: str, span_id: str) -> trace.SpanContext:
 
 
 def _provider(environment: Mapping[str, str], service: str) -> TracerProvider:
-    """Return a provider as single variables describe it."""
-    named = environment.get("OTEL_SERVICE_NAME", "").strip() or "service.name=" in environment.get(
-        "OTEL_RESOURCE_ATTRIBUTES", ""
-    )
-    resource = Resource.create({} if named else {SERVICE_NAME: service})
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    names = environment.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
-    for name in names.split(","):
-        provider.add_span_processor(BatchSpanProcessor(_exporter(environment, name.strip())))
-    return provider
-
-
-def _exporter(environment: Mapping[str, str], name: str) -> SpanExporter:
-    if name == "otlp":
-        protocol = next((text for each in _PROTOCOLS if (text := environment.get(each))), "")
-        if protocol not in _OTLP:
-            raise ConfigError(
-                f"OTLP protocol {protocol!r} is unknown: use http/protobuf or grpc in "
-                f"{_PROTOCOLS[1]}"
-            )
-        name = _OTLP[protocol]
-    found = entry_points(group="opentelemetry_traces_exporter", name=name)
-    for each in found:
-        return cast("SpanExporter", each.load()())
-    package = f"opentelemetry-exporter-{name.replace('_', '-')}"
-    raise ConfigError(
-        f"OTEL_TRACES_EXPORTER asks for {name!r}, which is not installed: pip install {package}"
-    )
-
-
-def _provider_of_file(path: str) -> TracerProvider:
-    """Return the provider of a declarative configuration."""
-    from opentelemetry.configuration import configure_sdk, load_config_file
-
-    try:
-        configure_sdk(load_config_file(path))
-    except Exception as error:
-        # Its errors have no common base, and each is one of the file.
-        raise ConfigError(f"OTEL_CONFIG_FILE {path!r} cannot be used: {error}") from error
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
+    if path := file_of(environment):
+        apply_file(path)
+        found = trace.get_tracer_provider()
+        if isinstance(found, TracerProvider):
+            return found
         raise ConfigError(
             f"OTEL_CONFIG_FILE {path!r} sets up no traces: add a tracer_provider, or set "
             "OTEL_SDK_DISABLED=true"
         )
+    provider = TracerProvider(resource=resource_of(environment, service), shutdown_on_exit=False)
+    for exporter in exporters_of(environment, "traces"):
+        provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider

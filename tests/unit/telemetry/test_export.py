@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from time import monotonic
 
 import pytest
 from support.otlp_receiver import attributes_of, receiving
+from support.replaying import make_app
 from support.running import ingenium
 
+from ingenium.backtest.engine import replay_async
 from ingenium.errors import ConfigError
+from ingenium.runtime.app_telemetry import observed
 from ingenium.telemetry.open_export import is_asked_for, open_export
 from ingenium.telemetry.otel_export import OtelExport
 from ingenium.telemetry.spans import FinishedSpan, SpanKind
@@ -118,6 +122,19 @@ def test_dead_collector_delays_neither_a_handler_nor_the_stop(
     began = monotonic()
     export.close()
     assert monotonic() - began < 2.0
+
+
+def test_stop_waits_once_for_a_collector_of_traces_and_metrics(
+    silent_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", silent_url)
+    app = make_app()
+    with observed(app, {"OTEL_EXPORTER_OTLP_ENDPOINT": silent_url}):
+        assert len(app.middleware) == 2
+        result = asyncio.run(replay_async(app))
+        began = monotonic()
+    assert 1.0 < monotonic() - began < 2.0
+    assert result.orders > 10
 
 
 # Whole programs.
