@@ -56,6 +56,11 @@ class Program:
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a process of it is there, which a signal would reach."""
+        return self._process is not None and self.starts == self.exits.total() + 1
+
     def begin(self) -> None:
         """Start it, and again whenever it ends."""
         self._keeper = asyncio.create_task(self._keep())
