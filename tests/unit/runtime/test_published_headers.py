@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,10 +17,14 @@ from ingenium.bus.envelope import headers_for
 from ingenium.components import Component
 from ingenium.events import Event, Signal, encode
 from ingenium.runtime.dispatch import Dispatcher
+from ingenium.runtime.durable import Store
+from ingenium.runtime.durable.transaction import Transaction
 from ingenium.runtime.live import LiveRunner
 from ingenium.subjects.names import subject_of
 from ingenium.testing import data_event, signal_event, wait_until
 from ingenium.trading import Bar
+
+NOW = datetime(2024, 1, 3, tzinfo=UTC)
 
 
 class Speaker(Strategy):
@@ -95,3 +102,21 @@ async def test_message_on_the_bus_has_the_headers_of_the_middleware() -> None:
     await runner.stop()
     [message] = messages
     assert message.headers["Stamp-A"] == f"speaker {message.headers['Nats-Msg-Id']}"
+
+
+@pytest.mark.parametrize("secret", ["", "a secret"])
+def test_added_headers_are_stored_and_do_not_change_the_id_of_the_message(secret: str) -> None:
+    dispatcher = Dispatcher(Speaker(name="speaker"), [Stamp("A")])
+    stored = []
+    options: list[dict[str, Any]] = [{}, {"add_headers": dispatcher.add_headers}]
+    for more in options:
+        store = Store(sqlite3.connect(":memory:"))
+        transaction = Transaction(dispatcher.component, store, 10_000, secret=secret, **more)
+        transaction.send([EVENT], NOW)
+        transaction.commit()
+        stored += store.outbox(10)
+        store.close()
+    plain, stamped = stored
+    assert plain.id == stamped.id
+    assert plain.id.startswith("signal_1")
+    assert stamped.headers == {**plain.headers, "Stamp-A": "speaker signal_1"}

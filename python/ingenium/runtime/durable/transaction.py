@@ -96,7 +96,7 @@ class Transaction:
         """
         for event in events:
             payload, raw = pack(event, self._component.name, self._content_type)
-            headers = dict(self._add_headers(event, raw))
+            headers = dict(raw)
             identifier = headers.pop(MESSAGE_ID, "")
             if isinstance(event, HURRIED):
                 if cause is not None:
@@ -106,6 +106,8 @@ class Transaction:
             subject = subject_of(event)
             if self._secret:
                 identifier = message_id(identifier, subject, payload, headers, self._secret)
+            # Behind the id, which must not depend on whether a trace was known.
+            headers = dict(self._add_headers(event, headers))
             self._outbox.append(Outgoing(identifier, subject, payload, headers))
 
     def dead_letter(
