@@ -24,7 +24,6 @@ PAGES = [
     "docs/telemetry.md",
     "docs/warm-up.md",
     "docs/wire-format.md",
-    "docs/risk.md",
 ]
 
 
