@@ -6,8 +6,10 @@ once a second, and printed for each tenth of the time.
 
 * **Memory** is flat when the last tenth has at most a tenth more than the second one, beside what
   is still being filled by then. In the app these are the last ids, trades and ended orders that it
-  knows, full after 20,000 orders. In the server these are 32 MiB of market data, full after some
-  35,000 bars, the ids of the last hour, by which it knows what is sent twice, and buffers.
+  knows, full after 20,000 orders. In the server these are two streams of market data of 32 MiB
+  each, full after some 140,000 of these bars, the ids of the last hour, by which it knows what is
+  sent twice, and buffers. Where all of that is full before the end, such as with 100 minutes at 60
+  bars a second, the last tenth is also compared with the first one after that.
 * **Files** are linear when an order of the second half takes as many bytes as one of the first.
 * **Nothing is lost**: as many orders are filled as there were bars.
 
@@ -27,7 +29,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from bench.load import ROOT, Running, check, running
+from bench.load import ROOT, Running, bar_bytes, check, running
+from ingenium.bus.nats.memory_size import data_bytes, machine_memory
 
 TENTHS = 10
 MAX_GROWTH = 1.10
@@ -35,8 +38,8 @@ MAX_UNEVENNESS = 1.25
 _MEBIBYTE = 2**20
 APP_FILLS_UP_TO = 20_000
 APP_BYTES_AN_ORDER = 4096
-SERVER_FILLS_UP_TO = 35_000
 SERVER_BYTES_A_BAR = 1536
+"""In both streams, with what Go's collector leaves for a while."""
 SERVER_BYTES_OF_IDS = 2048
 """Those of signal, order and execution for an hour, with what Go's collector leaves for a while."""
 SERVER_BLOCKS = 16 * _MEBIBYTE
@@ -128,13 +131,21 @@ async def endure(minutes: float, rate: float) -> bool:
         await it.watch.until(sent, _CATCH_UP_SECONDS)
         filled, denied = it.watch.filled, it.watch.denied
     passed = check(f"{sent:,} bars, {filled:,} filled, {denied:,} denied", filled == sent)
+    fills_up_to = data_bytes(machine_memory()) // bar_bytes()
     second, last = tenths[1][-1].filled, tenths[-1][-1].filled
     fills = {
         "app": APP_BYTES_AN_ORDER * _between(second, last, APP_FILLS_UP_TO),
-        "server": SERVER_BYTES_A_BAR * _between(second, last, SERVER_FILLS_UP_TO)
+        "server": SERVER_BYTES_A_BAR * _between(second, last, fills_up_to)
         + SERVER_BYTES_OF_IDS * _between(second, last, int(rate * _HOUR))
         + SERVER_BLOCKS,
     }
+    if (full := _first_full(tenths, fills_up_to, minutes)) is not None:
+        before, after = (median(each.server for each in tenths[place]) for place in (full, -1))
+        passed &= check(
+            f"memory of the server, full in tenth {full + 1}: {after / before:.2f} x in the last "
+            f"(at most {MAX_GROWTH:g})",
+            after <= MAX_GROWTH * before,
+        )
     for name, filling in fills.items():
         before, after = (median(getattr(each, name) for each in tenths[place]) for place in (1, -1))
         limit = MAX_GROWTH * before + filling
@@ -154,6 +165,14 @@ async def endure(minutes: float, rate: float) -> bool:
 def _between(first: int, last: int, limit: int) -> int:
     """Return how many of the orders from one number to another have a number up to a limit."""
     return min(last, limit) - min(first, limit)
+
+
+def _first_full(tenths: Sequence[Sequence[Sample]], bars: int, minutes: float) -> int | None:
+    """Return the first tenth in which the server has all that it keeps, if it is not the last."""
+    for place in range(TENTHS - 1):
+        if place * minutes / TENTHS * 60 >= _HOUR and tenths[place][0].filled >= bars:
+            return place
+    return None
 
 
 def _bytes_an_order(tenths: Sequence[Sequence[Sample]], first: int, end: int) -> float:

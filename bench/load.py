@@ -53,6 +53,8 @@ MAX_P99_OF_SLOWEST = 2.0
 SAID_WITHIN = 5.0
 _SYMBOLS = [f"SYM{number}" for number in range(20)]
 _START_SECONDS = 30.0
+_STORED_BYTES = 16
+"""What the server adds to each message in memory, for its sequence and time."""
 _TICK_SECONDS = 0.002
 _MAIN = "import sys; from ingenium.cli.main import main; sys.exit(main())"
 
@@ -141,16 +143,9 @@ class Running:
         now = datetime.now(UTC)
         for _ in range(count):
             self._number += 1
-            symbol = _SYMBOLS[self._number % len(_SYMBOLS)]
-            event = DataEvent(
-                id=f"data_{self._number:027}",
-                type="data.type.ohlc",
-                symbol=symbol,
-                timestamp=now.isoformat().replace("+00:00", "Z"),
-                ohlc=Ohlc(open="100", high="101", low="99", close="100", volume="10"),
-            )
+            symbol, subject, data = _bar(self._number, now)
             self.watch.sent.setdefault(symbol, deque()).append(perf_counter())
-            await self._feed.publish(f"ingenium.ingestor.data.{symbol.lower()}", encode(event))
+            await self._feed.publish(subject, data)
 
     async def at_rate(self, rate: float, seconds: float) -> None:
         """Publish bars at a rate."""
@@ -166,6 +161,25 @@ class Running:
     def said(self, pattern: str) -> bool:
         """Whether the app has written something."""
         return re.search(pattern, _text_of(self.log)) is not None
+
+
+def _bar(number: int, time: datetime) -> tuple[str, str, bytes]:
+    """Return symbol, subject and message of a bar."""
+    symbol = _SYMBOLS[number % len(_SYMBOLS)]
+    event = DataEvent(
+        id=f"data_{number:027}",
+        type="data.type.ohlc",
+        symbol=symbol,
+        timestamp=time.isoformat().replace("+00:00", "Z"),
+        ohlc=Ohlc(open="100", high="101", low="99", close="100", volume="10"),
+    )
+    return symbol, f"ingenium.ingestor.data.{symbol.lower()}", encode(event)
+
+
+def bar_bytes() -> int:
+    """Return the size of a bar in a stream as the server counts it."""
+    _, subject, data = _bar(0, datetime.now(UTC))
+    return len(subject) + len(data) + _STORED_BYTES
 
 
 def _text_of(log: Path) -> str:

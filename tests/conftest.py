@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from support.plain_server import PlainServer
 
 from ingenium.bus import NatsBus
 from ingenium.nats_server import EmbeddedServer
 
 # A test that is slow on a busy machine has not failed.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("untimed")
 
 

@@ -21,6 +21,7 @@ PAGES = [
     "docs/live.md",
     "docs/risk.md",
     "docs/several-apps.md",
+    "docs/telemetry.md",
     "docs/warm-up.md",
     "docs/wire-format.md",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ingenium.errors import BusError
 
-__all__ = ["RawHeaders", "encode_headers"]
+__all__ = ["RawHeaders", "encode_headers", "with_headers"]
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _CACHE_LIMIT = 1024
@@ -42,6 +42,23 @@ def encode_headers(headers: Mapping[str, str]) -> bytes:
         bad = next(name for name, value in headers.items() if "\n" in value or "\r" in value)
         raise BusError(f"header {bad} holds a line break: pass a value of one line")
     return f"{text}\r\n\r\n".encode("utf-8", "replace")
+
+
+def with_headers(headers: Mapping[str, str], further: Mapping[str, str]) -> Mapping[str, str]:
+    """Return headers with further ones behind them, without parsing encoded headers.
+
+    Args:
+        headers: Headers of a message; unchanged.
+        further: Headers with other names.
+
+    Raises:
+        BusError: See `encode_headers`.
+    """
+    if not further:
+        return headers
+    if type(headers) is RawHeaders:
+        return RawHeaders(headers.raw[:-2] + encode_headers(further)[len("NATS/1.0\r\n") :])
+    return {**headers, **further}
 
 
 def _check_name(name: str) -> None:

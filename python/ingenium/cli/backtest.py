@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +28,10 @@ from ingenium.cli.progress_bar import StepProgress
 from ingenium.cli.record import DatabaseOption
 from ingenium.cli.rich_tables import print_lines
 from ingenium.cli.targets import AppTarget
-from ingenium.components import load_app
+from ingenium.components import App, load_app
+from ingenium.config import Settings
 from ingenium.errors import BacktestError, ConfigError
+from ingenium.runtime.app_telemetry import observed
 from ingenium.trading.tally import counted
 
 __all__ = ["backtest"]
@@ -137,10 +139,19 @@ def backtest(
     if benchmark is not None:
         check_benchmark(load_app(app), benchmark)
     failure: BacktestError | None = None
-    with (
-        recorded_backtest(app, database, digest=digest) if record else nullcontext() as recording,
-        StepProgress(messages, f"backtest of {app}") as progress,
-    ):
+    environment = Settings.from_environment().environment
+    is_over = False
+    with ExitStack() as stack:
+        recording = (
+            stack.enter_context(recorded_backtest(app, database, digest=digest)) if record else None
+        )
+        progress = stack.enter_context(StepProgress(messages, f"backtest of {app}"))
+
+        def prepare_traced(loaded: App) -> None:
+            prepare(loaded)
+            if not is_over:  # the run on a harsher exchange is not traced
+                stack.enter_context(observed(loaded, environment))
+
         try:
             result = run(
                 app,
@@ -151,7 +162,7 @@ def backtest(
                 risk=not no_risk,
                 digest=digest,
                 on_step=progress.on_step,
-                on_app=prepare,
+                on_app=prepare_traced,
                 on_line=lambda name, line: messages.print(
                     f"{name} | {printable(line)}", markup=False, highlight=False, soft_wrap=True
                 ),
@@ -164,6 +175,7 @@ def backtest(
         if recording is not None:
             recording.end(result)
             messages.print(f"recorded as {recording.run_id}", markup=False, highlight=False)
+    is_over = True
     if json:
         typer.echo(jsonlib.dumps(result.to_json()))
     elif not result.hopeless:

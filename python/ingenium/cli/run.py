@@ -6,7 +6,7 @@ import asyncio
 import json as jsonlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +37,7 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
+from ingenium.runtime.app_telemetry import observed
 from ingenium.runtime.replay import ReplayResult
 
 if TYPE_CHECKING:
@@ -304,7 +305,10 @@ def _run_component(
             console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
 
     try:
-        return asyncio.run(run_component(app, component, settings, adopt=adopt, on_ready=on_ready))
+        with observed(app, settings.environment):
+            return asyncio.run(
+                run_component(app, component, settings, adopt=adopt, on_ready=on_ready)
+            )
     except FeedError as error:
         # The exit code tells a supervisor that a restart does not help.
         print_error(error)
@@ -347,7 +351,10 @@ def run_whole(
         console.print(
             f"[bold]{app.name}[/] runs on live data, {where}; Ctrl+C stops it", highlight=False
         )
-    with StepProgress(console, f"{app.name}, {where}") as progress:
+    with (
+        nullcontext() if processes else observed(app, settings.environment),
+        StepProgress(console, f"{app.name}, {where}") as progress,
+    ):
         return asyncio.run(
             run_app(
                 app,

@@ -114,10 +114,11 @@ class Outcome:
 class Middleware:
     """Hooks around the handlers of all components of an app.
 
-    Override `before`, `after` or both, and pass it as ``App(middleware=[...])``. It is called
-    around each call of a component, in a backtest, a replay, and live and durable runs. Of several,
-    `before` runs in the order of the list and `after` in the reverse order. Both are plain
-    functions that must not wait, and run in the context (`contextvars`) of the handler.
+    Override `before`, `after` or `on_publish`, and pass it as ``App(middleware=[...])``. It is
+    called around each call of a component, in a backtest, a replay, and live and durable runs. Of
+    several, `before` runs in the order of the list and `after` in the reverse order. All are plain
+    functions that must not wait; `before` and `after` run in the context (`contextvars`) of the
+    handler.
 
     With a middleware a backtest takes no shortcuts, since each bar has to pass it; without one
     there is no cost.
@@ -143,3 +144,19 @@ class Middleware:
             handling: The object passed to `before`.
             outcome: Sent events or the error, and the duration.
         """
+
+    def on_publish(self, component: Component, event: Event) -> Mapping[str, str]:
+        """Return further headers for the message of a sent event; none by default.
+
+        Called on a bus, before each event of a component is published, also for those of an
+        ingestor and others that are sent outside of a handler. An exception is logged as one of
+        `after` is, and the event is published without the headers.
+
+        Args:
+            component: The sender.
+            event: The event, with its id.
+
+        Returns:
+            Headers of one line each, with names that Ingenium does not use.
+        """
+        return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from time import perf_counter
@@ -227,6 +227,11 @@ class Dispatcher:
             return work()
         handling = Handling(self.component, None, HandlingKind.EXTERNAL, self._runner, now, cause)
         return self._chain.apply(handling, work)
+
+    def add_headers(self, event: Event, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers of the message of a sent event, with those of the middleware."""
+        chain = self._chain
+        return headers if chain is None else chain.add_headers(event, headers)
 
     def apply_control(self, event: ControlEvent) -> None:
         """Apply an operator's control event to the component; for use within `apply`."""

@@ -205,6 +205,7 @@ class LiveRunner:
     async def _publish(self, events: Sequence[Event]) -> None:
         for event in events:
             payload, headers = pack(event, self.component.name, self._bus.content_type)
+            headers = self._dispatcher.add_headers(event, headers)
             try:
                 await self._bus.publish(subject_of(event), payload, headers)
             except BusAwayError as error:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
+from ingenium.bus.headers import with_headers
 from ingenium.components.blame import text_of, where
 from ingenium.components.component import Component
 from ingenium.components.handle import Handled
 from ingenium.components.handle_of import handle_of
 from ingenium.components.middleware import Handling, HandlingKind, Middleware, Outcome, RunnerKind
+from ingenium.components.overrides import overrides_of
 from ingenium.errors import ComponentError, EventRefusedError
 from ingenium.events import Event
 from ingenium.runtime.incidents import failed_on
@@ -53,6 +55,9 @@ class MiddlewareChain:
         self._handle = handle_of(component)
         self.runner = runner
         self._middleware = tuple(middleware)
+        self._publishing = tuple(
+            each for each in middleware if "on_publish" in overrides_of(each, Middleware)
+        )
         self._on_refusal = on_refusal
         self._elapsed = elapsed
         self._reported: set[tuple[type, type, str]] = set()
@@ -105,6 +110,15 @@ class MiddlewareChain:
         self._after(handling, Outcome(tuple(sent), None, self._elapsed() - began))
         return sent
 
+    def add_headers(self, event: Event, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers of a message with those that each middleware adds."""
+        for middleware in self._publishing:
+            try:
+                headers = with_headers(headers, middleware.on_publish(self.component, event))
+            except Exception as error:  # noqa: BLE001 - the event has to go out
+                self._report(middleware, error, "before a publish of")
+        return headers
+
     def around(self, handler: Callable[[_ItemT], Handled]) -> Callable[[_ItemT], Handled]:
         """Wrap a handler that is called directly; events it sends stay in the outbox."""
         return partial(self._call, handler)
@@ -155,16 +169,17 @@ class MiddlewareChain:
             try:
                 middleware.after(handling, outcome)
             except Exception as error:  # noqa: BLE001 - what is done is done, and has to go out
-                self._report(middleware, error)
+                self._report(middleware, error, "after a handler of")
 
-    def _report(self, middleware: Middleware, error: Exception) -> None:
+    def _report(self, middleware: Middleware, error: Exception, when: str) -> None:
         """Log the first failure of a kind, since it may recur with each event."""
         kind = type(middleware), type(error), where(error)
         if kind not in self._reported:
             self._reported.add(kind)
             _log.warning(
-                "%s failed after a handler of %s: %s%s; further ones like it are not logged",
+                "%s failed %s %s: %s%s; further ones like it are not logged",
                 type(middleware).__name__,
+                when,
                 self.component,
                 text_of(error),
                 where(error),

@@ -119,14 +119,15 @@ class DurableRunner:
         self._arrivals = Inbox()
         self._old_data = OldData(component, self._arrivals, self._clock)
         self._outbox = Outbox(bus, store, stream, at)
+        self._dispatcher = Dispatcher(component, middleware, RunnerKind.DURABLE)
         self._transaction = Transaction(
             component,
             store,
             min(bus.max_payload, MONEY_STREAM.max_message_bytes),
             bus.content_type,
             secret,
+            self._dispatcher.add_headers,
         )
-        self._dispatcher = Dispatcher(component, middleware, RunnerKind.DURABLE)
         self._taker = RecordHandler(
             bus, self._dispatcher, self._transaction, self._clock, stream.name, limit, warm_up
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from ingenium.bus.base import Message
@@ -26,6 +26,8 @@ DEADLINE = "Ingenium-Deadline"
 DEADLINE_SECONDS = MAX_ORDER_AGE_SECONDS
 """Maximum time of a signal or an order from its cause to being acted upon."""
 
+AddHeaders = Callable[[Event, Mapping[str, str]], Mapping[str, str]]
+
 
 class Transaction:
     """Collects a transaction.
@@ -37,6 +39,7 @@ class Transaction:
         content_type: The encoding of sent events.
         secret: Makes message ids that no other sender can have used; without one they are those of
             the events.
+        add_headers: Adds headers to those of a sent event.
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class Transaction:
         max_message: int,
         content_type: ContentType = ContentType.JSON,
         secret: str = "",
+        add_headers: AddHeaders = lambda _event, headers: headers,
     ) -> None:
+        self._add_headers = add_headers
         self._component = component
         self._store = store
         self._max_message = max_message
@@ -101,6 +106,8 @@ class Transaction:
             subject = subject_of(event)
             if self._secret:
                 identifier = message_id(identifier, subject, payload, headers, self._secret)
+            # Behind the id, which must not depend on whether a trace was known.
+            headers = dict(self._add_headers(event, headers))
             self._outbox.append(Outgoing(identifier, subject, payload, headers))
 
     def dead_letter(

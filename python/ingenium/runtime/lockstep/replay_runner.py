@@ -251,6 +251,7 @@ class ReplayRunner(ABC):
         for event in events:
             name = f"{_NAMES[type(event)]}_sent"
             payload, headers = pack(event, self.component.name, self._bus.content_type)
+            headers = self._dispatcher.add_headers(event, headers)
             await self._bus.publish(subject_of(event), payload, headers)
             setattr(state, name, (getattr(state, name) or 0) + 1)
 

@@ -1,0 +1,62 @@
+"""Traces an app and counts what it does, for the time of a run, if the environment asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import Thread
+
+from ingenium.components.app import App
+from ingenium.components.middleware import Middleware
+from ingenium.runtime.metrics_middleware import MetricsMiddleware
+from ingenium.runtime.trace_middleware import TraceMiddleware
+from ingenium.telemetry.metrics import ProcessMetrics
+from ingenium.telemetry.open_export import open_export, open_metrics
+from ingenium.telemetry.prometheus import open_endpoint
+
+__all__ = ["observed"]
+
+
+@contextmanager
+def observed(app: App, environment: Mapping[str, str]) -> Iterator[None]:
+    """Trace an app while it runs, and export its metrics, if ``OTEL_*`` variables ask for it.
+
+    Leaving it exports what is left, for at most two seconds. To be entered before the runners of
+    the app are made, and outside of an event loop.
+
+    Args:
+        app: The app; the middleware of telemetry is put before its own.
+        environment: Variables of the process.
+
+    Raises:
+        ConfigError: The OpenTelemetry SDK is missing, or a setting is invalid.
+    """
+    before, added = app.middleware, list[Middleware]()
+    metrics = ProcessMetrics()
+    with ExitStack() as stack:
+        closing: list[Callable[[], None]] = []
+        stack.callback(_call_together, closing)
+        if (spans := open_export(environment, app.name)) is not None:
+            closing.append(spans.close)
+            added.append(TraceMiddleware(spans))
+        exports = (
+            open_metrics(environment, app.name, metrics),
+            open_endpoint(environment, metrics),
+        )
+        closing += [each.close for each in exports if each is not None]
+        if any(exports):
+            added.append(MetricsMiddleware(metrics))
+        app.middleware = (*added, *before)
+        try:
+            yield
+        finally:
+            app.middleware = before
+
+
+def _call_together(functions: Sequence[Callable[[], None]]) -> None:
+    """Call functions that wait for a collector, at the same time, so that a stop waits once."""
+    threads = [Thread(target=each, daemon=True) for each in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
