@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ingenium.bus.base import Bus, Message
@@ -14,6 +14,7 @@ from ingenium.events import (
     ContentType,
     DeadLetterEvent,
     DeadLetterReason,
+    Event,
     decode,
     decode_binary,
     encode,
@@ -182,7 +183,13 @@ def is_from(message: Message, source: str) -> bool:
 
 
 async def dead_letter(
-    bus: Bus, component: str, message: Message, error: Exception, clock: Clock | None = None
+    bus: Bus,
+    component: str,
+    message: Message,
+    error: Exception,
+    clock: Clock | None = None,
+    *,
+    add_headers: Callable[[Event, Mapping[str, str]], Mapping[str, str]] | None = None,
 ) -> None:
     """Publish a dead letter for a payload that a component could not handle.
 
@@ -194,12 +201,15 @@ async def dead_letter(
         message: The message.
         error: Cause of the failure.
         clock: Tells the time; the system clock by default.
+        add_headers: Returns the headers of a sent event, with those of a middleware.
     """
     letter = make_letter(component, message, error, clock, max_payload=bus.max_payload)
     if letter is None:
         return
     try:
         payload, headers = pack(letter, component, bus.content_type)
+        if add_headers is not None:
+            headers = add_headers(letter, headers)
         await bus.publish(dead_letter_subject(component), payload, headers)
     except BusError:
         # Reporting must not raise; the incident of the original error is already logged.

@@ -18,6 +18,7 @@ from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.backtest_output import print_error
 from ingenium.cli.deadletters import deadletters
+from ingenium.cli.doctor import doctor
 from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
 from ingenium.cli.protos import protos
@@ -61,6 +62,7 @@ for command in (
     resume,
     status,
     deadletters,
+    doctor,
     verify,
     record,
     transactions,

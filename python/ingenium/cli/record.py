@@ -16,6 +16,7 @@ from ingenium.errors import ConfigError
 
 if TYPE_CHECKING:
     from ingenium.recorder.database import Database
+    from ingenium.telemetry.metrics import ProcessMetrics
 
 __all__ = ["DatabaseOption", "record"]
 
@@ -82,11 +83,22 @@ def record(
     # An app without a server leaves no empty database behind.
     settings = with_running_server(place.app, settings)
     opened = open_database(url)
-    asyncio.run(_record(place.app, settings, opened, once=once, console=console))
+    from ingenium.runtime.app_telemetry import exported
+
+    with exported(f"{place.app}-recorder", settings.environment) as metrics:
+        asyncio.run(
+            _record(place.app, settings, opened, once=once, console=console, metrics=metrics)
+        )
 
 
 async def _record(
-    app: str, settings: Settings, database: Database, *, once: bool, console: Console
+    app: str,
+    settings: Settings,
+    database: Database,
+    *,
+    once: bool,
+    console: Console,
+    metrics: ProcessMetrics | None,
 ) -> None:
     from ingenium.deploy.local.signals import stop_signals
     from ingenium.recorder.live_recording import record_app
@@ -98,7 +110,14 @@ async def _record(
     with stop_signals() as stop:
         stop.on_ask(asked.set)
         counts = await record_app(
-            app, settings, database, asked, once=once, on_notice=show, on_ready=show
+            app,
+            settings,
+            database,
+            asked,
+            once=once,
+            on_notice=show,
+            on_ready=show,
+            metrics=metrics,
         )
     gaps = f", {counts.gaps:,} gaps" if counts.gaps else ""
     show(f"recorded {counts.events:,} events{gaps}")

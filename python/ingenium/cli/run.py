@@ -37,7 +37,7 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
-from ingenium.runtime.app_telemetry import observed
+from ingenium.runtime.app_telemetry import metrics_of, observed
 from ingenium.runtime.replay import ReplayResult
 
 if TYPE_CHECKING:
@@ -261,7 +261,8 @@ def _recorded(
 
     @asynccontextmanager
     async def both(bus: NatsBus) -> AsyncIterator[None]:
-        async with recorded_beside(app.name, settings, database, notice), attend(bus):
+        metrics = metrics_of(app.middleware)
+        async with recorded_beside(app.name, settings, database, notice, metrics), attend(bus):
             yield
 
     return both

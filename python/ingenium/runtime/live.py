@@ -200,7 +200,10 @@ class LiveRunner:
                 raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
             self._bus.report(incident_of(error, message.subject))
-            await dead_letter(self._bus, component.name, message, error, self._clock)
+            add_headers = self._dispatcher.add_headers
+            await dead_letter(
+                self._bus, component.name, message, error, self._clock, add_headers=add_headers
+            )
 
     async def _publish(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -12,7 +12,7 @@ from support.running import ingenium
 
 COMMANDS = (
     "run", "backtest", "sweep", "worker", "tap", "accounts", "protos", "halt", "reduce", "resume",
-    "status", "deadletters", "verify", "version", "record", "transactions",
+    "status", "deadletters", "doctor", "verify", "version", "record", "transactions",
     "positions", "pnl", "order", "runs",
 )  # fmt: skip
 

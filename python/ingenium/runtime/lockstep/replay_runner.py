@@ -225,7 +225,7 @@ class ReplayRunner(ABC):
             if now is None:
                 now = time_of(event) if isinstance(event, DataEvent) else self._now
         except DecodeError as error:
-            await dead_letter(self._bus, self.component.name, message, error)
+            await self._dead_letter(message, error)
             return
         if not wants(self.component, event, message):
             return
@@ -234,9 +234,13 @@ class ReplayRunner(ABC):
         try:
             sent = await limited(self.component, event_type, work, self._limit)
         except EventRefusedError as error:
-            await dead_letter(self._bus, self.component.name, message, error)
+            await self._dead_letter(message, error)
             return
         await self._publish(sent)
+
+    async def _dead_letter(self, message: Message, error: Exception) -> None:
+        add_headers = self._dispatcher.add_headers
+        await dead_letter(self._bus, self.component.name, message, error, add_headers=add_headers)
 
     async def _begin(self, now: datetime) -> None:
         self._now = now
