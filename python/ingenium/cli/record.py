@@ -67,7 +67,7 @@ def record(
     url = database or default_url(place.settings, place.app)
     console = make_console(stderr=True)
     if migrate:
-        open_database(url)
+        _migrate(url, console)
         return
     if rebuild:
         from ingenium.recorder.rebuild_tables import rebuild as make_again
@@ -83,6 +83,19 @@ def record(
     settings = with_running_server(place.app, settings)
     opened = open_database(url)
     asyncio.run(_record(place.app, settings, opened, once=once, console=console))
+
+
+def _migrate(url: str, console: Console) -> None:
+    from ingenium.recorder.database import Database
+
+    opened = Database(url)
+    if opened.path is not None and not opened.path.is_file():
+        opened.check()  # Raises: a migration makes no recording.
+    done = opened.migrate()
+    for step in done:
+        console.print(f"migrated to {step}", markup=False, highlight=False, soft_wrap=True)
+    if not done:
+        console.print(f"{opened.text} is up to date", markup=False, soft_wrap=True)
 
 
 async def _record(

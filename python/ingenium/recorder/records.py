@@ -38,7 +38,11 @@ class Records:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url, is_kept=True)
-        self._database.check()
+        try:
+            self._database.check()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
