@@ -35,6 +35,11 @@ RunOption = Annotated[
     str | None,
     typer.Option("--run", metavar="RUN", help="Of this backtest, instead of the live app."),
 ]
+SymbolOption = Annotated[str | None, typer.Option("--symbol", help="Of this one only.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+AfterOption = Annotated[
+    str, typer.Option("--after", metavar="PAGE", help="What the page before ended with.")
+]
 
 _NUMBERS = {
     "quantity",
@@ -61,13 +66,11 @@ _LONG = {"digest", "parameters", "stats"}
 def transactions(
     app: AppName = None,
     run: RunOption = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Of this one only.")] = None,
+    symbol: SymbolOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 100,
-    after: Annotated[
-        str, typer.Option("--after", metavar="PAGE", help="What the page before ended with.")
-    ] = "",
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
@@ -91,16 +94,23 @@ def transactions(
 def positions(
     app: AppName = None,
     run: RunOption = None,
+    symbol: SymbolOption = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="After the fills of this time.")
     ] = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
     """Show what was held at a time, or now."""
     found = _read(
-        app, database, lambda records, scope: records.positions(run or scope, at=time("at", at))
+        app,
+        database,
+        lambda records, scope: records.positions(
+            run or scope, symbol=symbol, at=time("at", at), limit=limit, after=after
+        ),
     )
     _show(found, as_json=json, as_csv=csv)
 
@@ -109,8 +119,11 @@ def pnl(
     app: AppName = None,
     run: RunOption = None,
     by: Annotated[str, typer.Option("--by", metavar="day|symbol", help="Of each what.")] = "day",
+    symbol: SymbolOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
@@ -120,7 +133,13 @@ def pnl(
         app,
         database,
         lambda records, scope: records.pnl(
-            run or scope, by=by, since=time("since", since), until=time("until", until)
+            run or scope,
+            by=by,
+            symbol=symbol,
+            since=time("since", since),
+            until=time("until", until),
+            limit=limit,
+            after=after,
         ),
     )
     _show(found, as_json=json, as_csv=csv)
@@ -132,12 +151,18 @@ def order(
         str | None, typer.Option("--app", metavar="APP", help="Whose recording is read.")
     ] = None,
     run: RunOption = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
 ) -> None:
     """Show the story of an order: bar, signal, order, denials, executions and trade."""
-    found = _read(app, database, lambda records, scope: records.order(order_id, run or scope))
+    found = _read(
+        app,
+        database,
+        lambda records, scope: records.order(order_id, run or scope, limit=limit, after=after),
+    )
     _show(found, as_json=json, as_csv=csv)
 
 
@@ -151,6 +176,14 @@ def runs(
             help="Show the inputs and figures in which runs differ; give it for each of them.",
         ),
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", metavar="live|backtest|sweep", help="Of this kind only."),
+    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
     database: DatabaseOption = None,
     json: JsonFlag = False,
     csv: CsvFlag = False,
@@ -159,7 +192,18 @@ def runs(
     found = _read(
         app,
         database,
-        lambda records, scope: records.compare(compare) if compare else records.runs(scope),
+        lambda records, scope: (
+            records.compare(compare)
+            if compare
+            else records.runs(
+                scope,
+                kind=kind,
+                since=time("since", since),
+                until=time("until", until),
+                limit=limit,
+                after=after,
+            )
+        ),
     )
     _show(found, as_json=json, as_csv=csv)
 
@@ -199,11 +243,15 @@ def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
     if as_json and as_csv:
         raise ConfigError("--json and --csv exclude each other: use one of them")
     if as_json:
-        typer.echo(jsonlib.dumps({"rows": table.texts(), "next": table.next}))
+        typer.echo(jsonlib.dumps({"rows": table.texts(), "next": table.next, "notes": table.notes}))
         return
     if as_csv:
         typer.echo(table.csv(), nl=False)
         return
+    for note in table.notes:
+        make_console(stderr=True).print(
+            printable(note), style="yellow", markup=False, highlight=False, soft_wrap=True
+        )
     if not table.rows:
         make_console(stderr=True).print("nothing that was recorded fits", markup=False)
         return

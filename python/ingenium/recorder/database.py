@@ -205,6 +205,8 @@ def _check_known(config: alembic.config.Config, revision: str, where: str) -> No
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None
+    # Of an empty file only: the space of deleted events can then be given back without a copy.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     # The position is in the same transaction as the events, so a batch lost in a power failure is
     # recorded again.

@@ -19,6 +19,7 @@ from ingenium.recorder.schema import (
     SIGNALS,
     TRADES,
 )
+from ingenium.recorder.table_notes import deletions
 
 __all__ = ["order_story"]
 
@@ -62,7 +63,13 @@ def order_story(connection: Connection, order_id: str, where: str, app: str | No
     for each in last.values():
         text = f"{_plain(each.quantity)} closed, profit {_plain(each.pnl)}"
         steps.append(_step("trade", each, f"{text}, commission {_plain(each.commission)}"))
-    return RecordTable(("time", "step", "text", "stream", "sequence", "found"), steps, ("time",))
+    names = ("time", "step", "text", "stream", "sequence", "found")
+    notes = [
+        each
+        for each in deletions(connection, scope)
+        if any(step[0] < each.kept_from for step in steps)
+    ]
+    return RecordTable(names, steps, ("time",), "", notes)
 
 
 def _scope_of(connection: Connection, order_id: str, where: str, app: str | None) -> str:
@@ -80,7 +87,8 @@ def _scope_of(connection: Connection, order_id: str, where: str, app: str | None
         return app
     if app is not None or not scopes:
         others = f"; {', '.join(sorted(scopes)[:_LISTED])} has it" if scopes else ""
-        raise RecorderError(f"{where} knows no order {order_id!r}{others}")
+        gone = "".join(f"; {each}" for each in deletions(connection, app))
+        raise RecorderError(f"{where} knows no order {order_id!r}{others}{gone}")
     if len(scopes) > 1:
         raise ConfigError(
             f"{len(scopes)} runs have order {order_id!r}: name one of "

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from ingenium.errors import MissingDependencyError
+from ingenium.errors import ConfigError, MissingDependencyError
 from ingenium.recorder.instants import datetime_of
 
 __all__ = ["RecordTable", "time_text"]
@@ -34,6 +34,7 @@ class RecordTable:
             times, text and whole numbers for the rest.
         times: Names of the columns that are times.
         next: Pass it to the same query as ``after`` to get the next page; empty at the end.
+        notes: Why rows may be missing: an unknown app or symbol, or events that were deleted.
     """
 
     def __init__(
@@ -42,11 +43,30 @@ class RecordTable:
         rows: Sequence[Sequence[Any]],
         times: Sequence[str] = (),
         next: str = "",
+        notes: Sequence[object] = (),
     ) -> None:
         self.columns = tuple(columns)
         self.rows = [tuple(row) for row in rows]
         self.times = frozenset(times)
         self.next = next
+        self.notes = tuple(map(str, notes))
+
+    def page(self, limit: int | None, after: str) -> RecordTable:
+        """Return a part of the rows.
+
+        Args:
+            limit: Most rows; ``None`` for all.
+            after: `next` of the page before; empty for the first page.
+
+        Raises:
+            ConfigError: ``after`` does not come from an earlier page.
+        """
+        if after and not (after.isascii() and after.isdigit()):
+            raise ConfigError(f"page {after!r} is not known: pass the one that the last page named")
+        start = int(after or 0)
+        end = len(self.rows) if limit is None else start + limit
+        more = str(end) if end < len(self.rows) else ""
+        return RecordTable(self.columns, self.rows[start:end], [*self.times], more, self.notes)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select
 
 from ingenium.clock import SystemClock
 from ingenium.errors import ConfigError
 from ingenium.recorder.database import Database, failures
-from ingenium.recorder.instants import datetime_of, nanoseconds
+from ingenium.recorder.instants import nanoseconds
 from ingenium.recorder.order_story import order_story
+from ingenium.recorder.profit_rows import profit_rows
 from ingenium.recorder.record_table import RecordTable
 from ingenium.recorder.run_tables import compare_runs, run_table
+from ingenium.recorder.runs import KINDS
 from ingenium.recorder.schema import (
     EXECUTIONS,
     GAPS,
@@ -24,7 +25,8 @@ from ingenium.recorder.schema import (
     POSITION_CHANGES,
     RUNS,
 )
-from ingenium.trading.money import EXACT, QUOTIENT, ZERO
+from ingenium.recorder.table_notes import deletions, unknown_app, unknown_symbol
+from ingenium.trading.money import QUOTIENT
 
 __all__ = ["Records"]
 
@@ -120,16 +122,30 @@ class Records:
             rows = rows[:limit]
             last = rows[-1]
             more = f"{last[0]}:{last[-1]}:{last[-2]}"
-        return RecordTable([column.name for column in columns], rows, ("time",), more)
+        names = [column.name for column in columns]
+        notes = [] if more else self._notes(app, table.c.symbol, symbol, since, rows)
+        return RecordTable(names, rows, ("time",), more, notes)
 
-    def positions(self, app: str | None = None, *, at: datetime | None = None) -> RecordTable:
+    def positions(
+        self,
+        app: str | None = None,
+        *,
+        symbol: str | None = None,
+        at: datetime | None = None,
+        limit: int | None = None,
+        after: str = "",
+    ) -> RecordTable:
         """Return the open positions at a time, by symbol.
 
         Args:
             app: As for `transactions`.
+            symbol: Only the position in this instrument.
             at: Time of the positions, fills at that time included; now when left out.
+            limit: Most positions to return.
+            after: `RecordTable.next` of the previous page.
 
         Raises:
+            ConfigError: ``after`` does not come from an earlier page, or ``at`` has no zone.
             RecorderError: The database cannot be read.
         """
         time = nanoseconds(at) if at is not None else nanoseconds(SystemClock().now())
@@ -154,6 +170,8 @@ class Records:
         )
         if app is not None:
             ranked = ranked.where(position.c.scope == app)
+        if symbol is not None:
+            ranked = ranked.where(changes.c.symbol == symbol)
         inner = ranked.subquery()
         query = (
             select(*[column for column in inner.c if column.name != "place"])
@@ -166,26 +184,33 @@ class Records:
             if quantity
         ]
         names = ("app", "symbol", "quantity", "average_cost", "cost", "realized_pnl", "since")
-        return RecordTable(names, rows, ("since",))
+        notes = self._notes(app, changes.c.symbol, symbol, at, rows, is_state=at is None)
+        return RecordTable(names, rows, ("since",), "", notes).page(limit, after)
 
     def pnl(
         self,
         app: str | None = None,
         *,
         by: str = "day",
+        symbol: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        limit: int | None = None,
+        after: str = "",
     ) -> RecordTable:
         """Return the realized profit and loss by day or symbol.
 
         Args:
             app: As for `transactions`.
             by: ``"day"`` (UTC) or ``"symbol"``.
+            symbol: Only fills of this instrument.
             since: Only fills at or after this time.
             until: Only fills before this time.
+            limit: Most rows to return.
+            after: `RecordTable.next` of the previous page.
 
         Raises:
-            ConfigError: ``by`` is neither.
+            ConfigError: ``by`` is neither, or ``after`` does not come from an earlier page.
             RecorderError: The database cannot be read.
         """
         if by not in {"day", "symbol"}:
@@ -198,9 +223,10 @@ class Records:
                 changes.c.time,
                 changes.c.realized_pnl,
                 fills.c.commission,
+                fills.c.sequence.label("fill"),
             )
             .join(position, position.c.stream == changes.c.stream)
-            .join(
+            .outerjoin(
                 fills,
                 and_(fills.c.stream == changes.c.stream, fills.c.sequence == changes.c.sequence),
             )
@@ -208,54 +234,90 @@ class Records:
         )
         if app is not None:
             query = query.where(position.c.scope == app)
-        first = None if since is None else nanoseconds(since)
-        end = None if until is None else nanoseconds(until)
-        before: dict[tuple[str, str], Decimal] = {}
-        found: dict[tuple[str, str], list[Any]] = {}
-        for scope, symbol, time, realized, commission in self._rows(query):
-            change = EXACT.subtract(realized, before.get((scope, symbol), ZERO))
-            before[scope, symbol] = realized
-            if (first is not None and time < first) or (end is not None and time >= end):
-                continue
-            key = symbol if by == "symbol" else _day(time)
-            sums = found.setdefault((scope, key), [0, ZERO, ZERO])
-            sums[0] += 1
-            sums[1] = EXACT.add(sums[1], change)
-            sums[2] = EXACT.add(sums[2], commission or ZERO)
-        rows = [
-            (scope, key, count, profit, costs, EXACT.subtract(profit, costs))
-            for (scope, key), (count, profit, costs) in sorted(found.items())
-        ]
-        return RecordTable(("app", by, "fills", "realized_pnl", "commissions", "net_pnl"), rows)
+        if symbol is not None:
+            query = query.where(changes.c.symbol == symbol)
+        rows = profit_rows(self._rows(query), by, since, until)
+        names = ("app", by, "fills", "realized_pnl", "commissions", "net_pnl")
+        notes = self._notes(app, changes.c.symbol, symbol, since, rows)
+        return RecordTable(names, rows, (), "", notes).page(limit, after)
 
-    def order(self, order_id: str, app: str | None = None) -> RecordTable:
+    def order(
+        self,
+        order_id: str,
+        app: str | None = None,
+        *,
+        limit: int | None = None,
+        after: str = "",
+    ) -> RecordTable:
         """Return the history of an order: its bar, signals, requests, denials, reports and trade.
 
         Args:
             order_id: Id of the order.
             app: As for `transactions`; needed where several runs have an order of this id, as
                 equal backtests do.
+            limit: Most steps to return.
+            after: `RecordTable.next` of the previous page.
 
         Raises:
-            ConfigError: Several runs have the order, and ``app`` is left out.
+            ConfigError: Several runs have the order, and ``app`` is left out; or ``after`` does not
+                come from an earlier page.
             RecorderError: The database cannot be read, or the order is unknown.
         """
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
-            return order_story(connection, order_id, self._database.text, app)
+            story = order_story(connection, order_id, self._database.text, app)
+        return story.page(limit, after)
 
-    def runs(self, app: str | None = None) -> RecordTable:
+    def runs(
+        self,
+        app: str | None = None,
+        *,
+        kind: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        after: str = "",
+    ) -> RecordTable:
         """Return the recorded runs, latest first.
 
         Args:
             app: Name of an app; all when left out.
+            kind: Only ``"live"`` runs, or those of a ``"backtest"`` or ``"sweep"``.
+            since: Only runs started at or after this time.
+            until: Only runs started before this time.
+            limit: Most runs to return.
+            after: `RecordTable.next` of the previous page.
 
         Raises:
+            ConfigError: ``kind`` is not known, or ``after`` does not come from an earlier page.
             RecorderError: The database cannot be read.
         """
         query = select(RUNS).order_by(RUNS.c.started.desc(), RUNS.c.id)
+        query = _within(query, RUNS.c.started, since, until)
         if app is not None:
             query = query.where(RUNS.c.app == app)
-        return run_table(self._rows(query))
+        if kind is not None:
+            if kind not in KINDS:
+                raise ConfigError(f"kind {kind!r} is not known: use {', '.join(KINDS)}")
+            query = query.where(RUNS.c.kind == kind)
+        if after:
+            found = self._rows(select(RUNS.c.started).where(RUNS.c.id == after))
+            if not found:
+                raise ConfigError(
+                    f"page {after!r} is not known: pass the one that the last page named"
+                )
+            last = found[0].started
+            query = query.where(
+                or_(RUNS.c.started < last, and_(RUNS.c.started == last, RUNS.c.id > after))
+            )
+        rows = self._rows(query if limit is None else query.limit(limit + 1))
+        more = "" if limit is None or len(rows) <= limit else rows[limit - 1].id
+        notes = []
+        if not rows and app is not None:
+            apps = [row.app for row in self._rows(select(RUNS.c.app).distinct())]
+            if app not in apps:
+                there = ", ".join(sorted(apps)) or "none"
+                notes.append(f"no runs of {app!r} in {self._database.text}: there are {there}")
+        return run_table(rows[:limit], more, notes)
 
     def compare(self, run_ids: Sequence[str]) -> RecordTable:
         """Return the inputs and figures in which runs differ, with one column for each run.
@@ -282,6 +344,44 @@ class Records:
         query = select(GAPS).order_by(GAPS.c.stream, GAPS.c.first)
         return RecordTable(GAPS.columns.keys(), self._rows(query), ("time",))
 
+    def _notes(
+        self,
+        app: str | None,
+        column: Column[str],
+        symbol: str | None,
+        since: datetime | None,
+        rows: Sequence[Any],
+        *,
+        is_state: bool = False,
+    ) -> list[object]:
+        """Return why rows may be missing.
+
+        Args:
+            app: As for `transactions`.
+            column: Column of symbols.
+            symbol: Only rows of this instrument were asked for.
+            since: Time from which rows were asked for; ``None`` for all times.
+            rows: What was found.
+            is_state: Whether rows of the past do not matter.
+        """
+        with failures(self._database, "be read"), self._database.engine.connect() as connection:
+            notes: list[object] = []
+            if not rows and app is not None:
+                notes += unknown_app(connection, app, self._database.text)
+            if not rows and symbol is not None and not notes:
+                streams: list[str] | None = None
+                if app is not None:
+                    streams = list(connection.scalars(self._streams(app)))
+                notes += unknown_symbol(connection, column, symbol, streams)
+            if not is_state:
+                first = None if since is None else nanoseconds(since)
+                notes += [
+                    each
+                    for each in deletions(connection, app)
+                    if first is None or first < each.kept_from
+                ]
+            return notes
+
     def _streams(self, app: str) -> Select[tuple[str]]:
         return select(POSITION.c.stream).where(POSITION.c.scope == app)
 
@@ -296,10 +396,6 @@ def _within(
     if since is not None:
         query = query.where(column >= nanoseconds(since))
     return query if until is None else query.where(column < nanoseconds(until))
-
-
-def _day(time: int) -> str:
-    return datetime_of(time).strftime("%Y-%m-%d")
 
 
 def _read_cursor(text: str) -> tuple[int, str, int]:
