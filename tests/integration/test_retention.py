@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from support.running import ingenium
 
 from ingenium import recorder
 from ingenium.bus.nats.direct_reader import KeptMessage
 from ingenium.cli.record import record
+from ingenium.cli.recorded import order as order_command
+from ingenium.cli.recorded import positions
 from ingenium.errors import ConfigError, RecorderError
 from ingenium.events import (
     DataEvent,
@@ -345,19 +346,22 @@ def test_nothing_is_deleted_that_the_archive_lacks(
     assert rows_of(database, [schema.EVENTS]) == before
 
 
-def test_command_deletes_what_is_not_kept(database: Database, tmp_path: Path) -> None:
+def test_command_deletes_what_is_not_kept(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
     tape = Tape(database)
     record_days(tape)
     tape.close()
-    options = ("--database", database.text)
-    ended = ingenium("record", "app", "--prune", "--keep", "30d", *options, cwd=tmp_path)
+    record("app", prune=True, keep="30d", database=database.text)
     # All is of 2024.
-    assert (ended.code, ended.err) == (0, "deleted 15 events\n")
-    shown = ingenium("order", "order_1", *options, cwd=tmp_path)
-    assert shown.code == 1
-    assert "knows no order 'order_1'; events of app received before" in shown.err
-    held = ingenium("positions", "app", "--at", "2024-01-02T13:00", "--csv", *options, cwd=tmp_path)
-    assert held.out.splitlines()[1].startswith("app,MSFT,6,50,300")
+    assert capsys.readouterr().err == "deleted 15 events\n"
+    with pytest.raises(RecorderError, match="knows no order 'order_1'; events of app received"):
+        order_command("order_1", database=database.text)
+    positions("app", at="2024-01-02T13:00", csv=True, database=database.text)
+    shown = capsys.readouterr()
+    # The last change of AAPL is of the fourth day, so what was held before is not known any more.
+    assert shown.out.splitlines()[1:] == ["app,MSFT,6,50,300,0,2024-01-01T12:00:00Z"]
+    assert shown.err.startswith("events of app received before")
 
 
 @pytest.mark.parametrize(

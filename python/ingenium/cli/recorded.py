@@ -1,4 +1,4 @@
-"""``ingenium transactions``, ``positions``, ``pnl``, ``order`` and ``runs``: what was recorded."""
+"""Commands that show what was recorded: transactions, positions, pnl, order, events and runs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RunOption",
+    "events",
     "order",
     "pnl",
     "positions",
@@ -58,8 +59,19 @@ _NUMBERS = {
     "trades",
 }
 # What a narrow terminal does without; JSON and CSV have all.
-_RANKS = {"stream": 4, "id": 3, "sequence": 2, "order_id": 1, "since": 1}
+_RANKS = {
+    "stream": 4,
+    "cause": 4,
+    "id": 3,
+    "received": 3,
+    "sequence": 2,
+    "type": 2,
+    "order_id": 1,
+    "since": 1,
+    "error": 1,
+}
 # JSON and CSV have these of a run; in a terminal they would fill pages.
+_WIDEST = 100
 _LONG = {"digest", "parameters", "stats"}
 
 
@@ -166,6 +178,54 @@ def order(
     _show(found, as_json=json, as_csv=csv)
 
 
+def events(
+    app: AppName = None,
+    run: RunOption = None,
+    type: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="Of this type only, as SignalEvent.")
+    ] = "",
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message",
+            metavar="MODULE:NAME",
+            help="Class of events of your own, to decode them, as acme_events.acme.v1:News.",
+        ),
+    ] = None,
+    subject: Annotated[
+        str, typer.Option("--subject", help="On this subject only, or a wildcard.")
+    ] = "",
+    symbol: SymbolOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    limit: LimitOption = 100,
+    after: AfterOption = "",
+    database: DatabaseOption = None,
+    json: JsonFlag = False,
+    csv: CsvFlag = False,
+) -> None:
+    """Show the events that were recorded, the latest first, decoded."""
+    from ingenium.components import load_message
+
+    own = None if message is None else load_message(message)
+    found = _read(
+        app,
+        database,
+        lambda records, scope: records.events(
+            run or scope,
+            type=type,
+            message=own,
+            subject=subject,
+            symbol=symbol,
+            since=time("since", since),
+            until=time("until", until),
+            limit=limit,
+            after=after,
+        ),
+    )
+    _show(found, as_json=json, as_csv=csv)
+
+
 def runs(
     app: AppName = None,
     compare: Annotated[
@@ -245,13 +305,13 @@ def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
     if as_json:
         typer.echo(jsonlib.dumps({"rows": table.texts(), "next": table.next, "notes": table.notes}))
         return
-    if as_csv:
-        typer.echo(table.csv(), nl=False)
-        return
     for note in table.notes:
         make_console(stderr=True).print(
             printable(note), style="yellow", markup=False, highlight=False, soft_wrap=True
         )
+    if as_csv:
+        typer.echo(table.csv(), nl=False)
+        return
     if not table.rows:
         make_console(stderr=True).print("nothing that was recorded fits", markup=False)
         return
@@ -273,4 +333,7 @@ def _show(table: RecordTable, *, as_json: bool, as_csv: bool) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict):
+        text = printable(jsonlib.dumps(value, ensure_ascii=False))
+        return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
     return f"{value:.4f}" if isinstance(value, float) else str(value)

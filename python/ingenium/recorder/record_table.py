@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
 from decimal import Decimal
 from typing import Any
 
 from ingenium.errors import ConfigError, MissingDependencyError
+from ingenium.events import encode
 from ingenium.recorder.instants import datetime_of
 
 __all__ = ["RecordTable", "time_text"]
@@ -129,10 +132,14 @@ class RecordTable:
     def _plain(self, name: str, value: Any) -> Any:
         if isinstance(value, Decimal):
             return format(value, "f")
+        if is_dataclass(value):
+            return json.loads(encode(value))
         return time_text(value) if name in self.times and value is not None else value
 
     def _cell(self, name: str, value: Any) -> Any:
         plain = self._plain(name, value)
+        if isinstance(plain, dict):
+            return json.dumps(plain, ensure_ascii=False)
         if isinstance(value, str) and value.startswith(_FORMULA):
             return f"'{value}"
         return "" if plain is None else plain

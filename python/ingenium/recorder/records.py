@@ -7,25 +7,28 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import Column, Select, and_, func, or_, select
 
 from ingenium.clock import SystemClock
 from ingenium.errors import ConfigError
 from ingenium.recorder.database import Database, failures
 from ingenium.recorder.instants import nanoseconds
 from ingenium.recorder.order_story import order_story
+from ingenium.recorder.paging import after_page, latest_first, page_name, unknown_page, within
 from ingenium.recorder.profit_rows import profit_rows
 from ingenium.recorder.record_table import RecordTable
+from ingenium.recorder.recorded_events import EventFilter, read_events
 from ingenium.recorder.run_tables import compare_runs, run_table
 from ingenium.recorder.runs import KINDS
 from ingenium.recorder.schema import (
+    BARS,
     EXECUTIONS,
     GAPS,
     POSITION,
     POSITION_CHANGES,
     RUNS,
 )
-from ingenium.recorder.table_notes import deletions, unknown_app, unknown_symbol
+from ingenium.recorder.table_notes import deletion_notes, missing_notes
 from ingenium.trading.money import QUOTIENT
 
 __all__ = ["Records"]
@@ -94,34 +97,19 @@ class Records:
             )
         ]  # fmt: skip
         query = select(*columns).where(table.c.booked == 1)
-        query = _within(query, table.c.time, since, until)
+        query = within(query, table.c.time, since, until)
         if symbol is not None:
             query = query.where(table.c.symbol == symbol)
         if app is not None:
             query = query.where(table.c.stream.in_(self._streams(app)))
-        if after:
-            time, stream, sequence = _read_cursor(after)
-            query = query.where(
-                or_(
-                    table.c.time < time,
-                    and_(
-                        table.c.time == time,
-                        or_(
-                            table.c.stream < stream,
-                            and_(table.c.stream == stream, table.c.sequence < sequence),
-                        ),
-                    ),
-                )
-            )
-        query = query.order_by(
-            table.c.time.desc(), table.c.stream.desc(), table.c.sequence.desc()
-        ).limit(limit + 1)
+        query = after_page(query, table, "time", after).order_by(*latest_first(table, "time"))
+        query = query.limit(limit + 1)
         rows = self._rows(query)
         more = ""
         if len(rows) > limit:
             rows = rows[:limit]
             last = rows[-1]
-            more = f"{last[0]}:{last[-1]}:{last[-2]}"
+            more = page_name(last[0], last[-2], last[-1])
         names = [column.name for column in columns]
         notes = [] if more else self._notes(app, table.c.symbol, symbol, since, rows)
         return RecordTable(names, rows, ("time",), more, notes)
@@ -267,6 +255,54 @@ class Records:
             story = order_story(connection, order_id, self._database.text, app)
         return story.page(limit, after)
 
+    def events(
+        self,
+        app: str | None = None,
+        *,
+        type: str = "",
+        message: type[Any] | None = None,
+        subject: str = "",
+        symbol: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+        after: str = "",
+    ) -> RecordTable:
+        """Return events, latest first, decoded.
+
+        Args:
+            app: As for `transactions`.
+            type: Only events of this type of the bus, such as ``"SignalEvent"``.
+            message: Class of events of your own, as ``buf generate`` makes it: only events of no
+                type of the bus are returned, decoded into it. Every JSON object can be read as
+                every class, so pass ``subject`` too.
+            subject: Only events on this subject, or those that match this wildcard.
+            symbol: Only events about this instrument; with ``message`` by its ``symbol``.
+            since: Only events received at or after this time.
+            until: Only events received before this time.
+            limit: Most events to return.
+            after: `RecordTable.next` of the previous page.
+
+        Returns:
+            The column ``event`` has events as objects; a ``dict`` for an event of no known type,
+            or if ``error`` says why it cannot be decoded.
+
+        Raises:
+            ConfigError: The type is unknown, ``after`` does not come from an earlier page, or a
+                time has no zone.
+            SubjectError: ``subject`` is none.
+            RecorderError: The database cannot be read.
+        """
+        wanted = EventFilter(type, subject, symbol, since, until, message)
+        streams = select(POSITION.c.stream)
+        if app is not None:
+            streams = self._streams(app)
+        with failures(self._database, "be read"), self._database.engine.connect() as connection:
+            found = list(connection.scalars(streams))
+            names, rows, more = read_events(connection, found, wanted, limit, after)
+        notes = [] if more else self._notes(app, BARS.c.symbol, symbol, since, rows)
+        return RecordTable(names, rows, ("received", "time"), more, notes)
+
     def runs(
         self,
         app: str | None = None,
@@ -292,7 +328,7 @@ class Records:
             RecorderError: The database cannot be read.
         """
         query = select(RUNS).order_by(RUNS.c.started.desc(), RUNS.c.id)
-        query = _within(query, RUNS.c.started, since, until)
+        query = within(query, RUNS.c.started, since, until)
         if app is not None:
             query = query.where(RUNS.c.app == app)
         if kind is not None:
@@ -302,9 +338,7 @@ class Records:
         if after:
             found = self._rows(select(RUNS.c.started).where(RUNS.c.id == after))
             if not found:
-                raise ConfigError(
-                    f"page {after!r} is not known: pass the one that the last page named"
-                )
+                raise unknown_page(after)
             last = found[0].started
             query = query.where(
                 or_(RUNS.c.started < last, and_(RUNS.c.started == last, RUNS.c.id > after))
@@ -353,33 +387,13 @@ class Records:
         rows: Sequence[Any],
         *,
         is_state: bool = False,
-    ) -> list[object]:
-        """Return why rows may be missing.
-
-        Args:
-            app: As for `transactions`.
-            column: Column of symbols.
-            symbol: Only rows of this instrument were asked for.
-            since: Time from which rows were asked for; ``None`` for all times.
-            rows: What was found.
-            is_state: Whether rows of the past do not matter.
-        """
+    ) -> list[str]:
+        first = None if since is None else nanoseconds(since)
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
-            notes: list[object] = []
-            if not rows and app is not None:
-                notes += unknown_app(connection, app, self._database.text)
-            if not rows and symbol is not None and not notes:
-                streams: list[str] | None = None
-                if app is not None:
-                    streams = list(connection.scalars(self._streams(app)))
-                notes += unknown_symbol(connection, column, symbol, streams)
-            if not is_state:
-                first = None if since is None else nanoseconds(since)
-                notes += [
-                    each
-                    for each in deletions(connection, app)
-                    if first is None or first < each.kept_from
-                ]
+            notes = deletion_notes(connection, app, first) if not is_state else []
+            if not rows:
+                where = self._database.text
+                notes = [*missing_notes(connection, app, column, symbol, where), *notes]
             return notes
 
     def _streams(self, app: str) -> Select[tuple[str]]:
@@ -388,20 +402,3 @@ class Records:
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         with failures(self._database, "be read"), self._database.engine.connect() as connection:
             return connection.execute(query).all()
-
-
-def _within(
-    query: Select[Any], column: ColumnElement[int], since: datetime | None, until: datetime | None
-) -> Select[Any]:
-    if since is not None:
-        query = query.where(column >= nanoseconds(since))
-    return query if until is None else query.where(column < nanoseconds(until))
-
-
-def _read_cursor(text: str) -> tuple[int, str, int]:
-    time, _, rest = text.partition(":")
-    sequence, _, stream = rest.partition(":")
-    try:
-        return int(time), stream, int(sequence)
-    except ValueError:
-        raise ConfigError(f"page {text!r} is none: hand on what the page before gave") from None

@@ -11,7 +11,7 @@ from ingenium.recorder.record_table import time_text
 from ingenium.recorder.runs import LIVE
 from ingenium.recorder.schema import POSITION, RETENTION, RUNS
 
-__all__ = ["Deletion", "deletions", "unknown_app", "unknown_symbol"]
+__all__ = ["Deletion", "deletion_notes", "deletions", "missing_notes"]
 
 _LISTED = 8
 
@@ -51,14 +51,38 @@ def deletions(connection: Connection, app: str | None) -> list[Deletion]:
     return [Deletion(*row) for row in connection.execute(query).all()]
 
 
-def unknown_app(connection: Connection, app: str, where: str) -> list[str]:
-    """Return a note if no events of an app are recorded.
+def deletion_notes(connection: Connection, app: str | None, since: int | None) -> list[str]:
+    """Return notes on deleted events.
 
     Args:
         connection: Connection to the database.
-        app: Name of an app, or id of a run.
+        app: Name of an app; ``None`` for all.
+        since: Time from which rows were asked for; ``None`` for all times.
+    """
+    return [
+        str(each) for each in deletions(connection, app) if since is None or since < each.kept_from
+    ]
+
+
+def missing_notes(
+    connection: Connection, app: str | None, column: Column[str], symbol: str | None, where: str
+) -> list[str]:
+    """Return notes on an unknown app or symbol.
+
+    Args:
+        connection: Connection to the database.
+        app: Name of an app, or id of a run; ``None`` for all.
+        column: A table's column of symbols.
+        symbol: The symbol; ``None`` for all.
         where: Location of the database.
     """
+    notes = [] if app is None else _unknown_app(connection, app, where)
+    if symbol is not None and not notes:
+        notes = _unknown_symbol(connection, column, symbol, app)
+    return notes
+
+
+def _unknown_app(connection: Connection, app: str, where: str) -> list[str]:
     known = select(POSITION.c.scope).where(POSITION.c.scope == app).limit(1)
     if connection.execute(known).first() is not None:
         return []
@@ -75,21 +99,14 @@ def unknown_app(connection: Connection, app: str, where: str) -> list[str]:
     return [f"no app or run {app!r} is recorded in {where}: there are {_list(scopes)}"]
 
 
-def unknown_symbol(
-    connection: Connection, column: Column[str], symbol: str, streams: Sequence[str] | None
+def _unknown_symbol(
+    connection: Connection, column: Column[str], symbol: str, app: str | None
 ) -> list[str]:
-    """Return a note if a table has no row of a symbol.
-
-    Args:
-        connection: Connection to the database.
-        column: The table's column of symbols.
-        symbol: The symbol.
-        streams: Streams to look at; ``None`` for all.
-    """
     table = column.table
     query = select(column).distinct()
-    if streams is not None:
-        query = query.where(table.c.stream.in_(list(streams)))
+    if app is not None:
+        streams = select(POSITION.c.stream).where(POSITION.c.scope == app)
+        query = query.where(table.c.stream.in_(streams))
     if connection.execute(query.where(column == symbol).limit(1)).first() is not None:
         return []
     found = connection.scalars(query.order_by(column).limit(_LISTED + 1)).all()
