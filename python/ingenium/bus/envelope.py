@@ -24,6 +24,8 @@ from ingenium.ids import make_id
 from ingenium.subjects.names import dead_letter_subject, event_type_of
 
 __all__ = [
+    "CAUSE",
+    "cause_header",
     "content_type_named",
     "content_type_of",
     "dead_letter",
@@ -35,6 +37,10 @@ __all__ = [
     "unpack",
 ]
 
+CAUSE = "Ingenium-Cause"
+"""Header of an event: id of the event whose handling sent it."""
+
+_LONGEST_CAUSE = 200
 _SOURCE = "Ingenium-Source"
 _ID = "Nats-Msg-Id"
 _ID_START = b"Nats-Msg-Id: "
@@ -166,6 +172,27 @@ def headers_for(
         headers = {_SOURCE: source, _TYPE: content_type.value, _ID: identifier}
         return RawHeaders(encode_headers(headers))
     return RawHeaders(start + _ID_START + identifier.encode() + _END)
+
+
+def cause_header(event: Any) -> Mapping[str, str]:
+    """Return the header of the events that a component sends while it handles an event.
+
+    Args:
+        event: The handled event; ``None`` for a call without one.
+
+    Returns:
+        One header; none if the event has no id that a header can hold.
+    """
+    identifier = getattr(event, "id", None)
+    # The id may come from any program, and a line break would end the header.
+    if (
+        isinstance(identifier, str)
+        and 0 < len(identifier) <= _LONGEST_CAUSE
+        and identifier.isascii()
+        and identifier.isprintable()
+    ):
+        return {CAUSE: identifier}
+    return {}
 
 
 def source_of(message: Message) -> str:

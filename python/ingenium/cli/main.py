@@ -23,7 +23,7 @@ from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
 from ingenium.cli.protos import protos
 from ingenium.cli.record import record
-from ingenium.cli.recorded import order, pnl, positions, runs, transactions
+from ingenium.cli.recorded import events, order, pnl, positions, runs, transactions
 from ingenium.cli.replay import replay
 from ingenium.cli.run import run
 from ingenium.cli.status import status
@@ -69,6 +69,7 @@ for command in (
     positions,
     pnl,
     order,
+    events,
     runs,
     export,
     replay,

@@ -8,8 +8,10 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ingenium.components.app import App
 from ingenium.components.app_source import check_source
@@ -17,7 +19,7 @@ from ingenium.components.blame import text_of, where
 from ingenium.components.handle_of import handle_of
 from ingenium.errors import ConfigError
 
-__all__ = ["load_app", "load_factory"]
+__all__ = ["load_app", "load_factory", "load_message"]
 
 
 def load_app(target: str) -> App:
@@ -52,6 +54,24 @@ def load_app(target: str) -> App:
         raise ConfigError(
             f"{target} is of type {type(found).__name__}: name an ingenium.App, or a function that "
             "returns one"
+        )
+    return found
+
+
+def load_message(target: str) -> type[Any]:
+    """Import the module that ``target`` names and return its class of a user's own events.
+
+    Args:
+        target: ``package.module:Name`` or ``file.py:Name``.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    found = _find(target)
+    if not isinstance(found, type) or not is_dataclass(found):
+        raise ConfigError(
+            f"{target} is no message: name a class that buf generate has made, as in "
+            "acme_events.acme.v1:News"
         )
     return found
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from ingenium.bus.nats.bus import NatsBus
 from ingenium.bus.nats.direct_reader import DirectReader, KeptMessage
 from ingenium.bus.nats.stream_layout import DATA_STREAM, MONEY_STREAM
-from ingenium.errors import BusTimeoutError, NoListenerError
+from ingenium.errors import BusTimeoutError, IngeniumError, NoListenerError
 from ingenium.recorder.batch import RecordedStream, WriteBatch
 from ingenium.recorder.core_feed import CoreFeed
 from ingenium.recorder.database import Database
 from ingenium.recorder.open_writer import open_writer
+from ingenium.recorder.retention import RetentionPolicy, delete_old
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import BatchWriter
@@ -32,6 +33,7 @@ __all__ = ["Recorder", "RecorderCounts"]
 
 _log = logging.getLogger("ingenium.recorder")
 _POLL_SECONDS = 1.0
+_DELETION_SECONDS = 3600.0
 _BATCH = 1000
 _OF_SCOPE = "stream IN (SELECT stream FROM position WHERE scope = ?)"
 _STREAMS = (MONEY_STREAM.name, DATA_STREAM.name)
@@ -49,10 +51,12 @@ class RecorderCounts:
     Attributes:
         events: Recorded events.
         gaps: Gaps that it found and recorded.
+        deleted: Old events that it deleted.
     """
 
     events: int = 0
     gaps: int = 0
+    deleted: int = 0
 
 
 class Recorder:
@@ -65,6 +69,7 @@ class Recorder:
         on_notice: Called with messages for the operator, such as a gap.
         own_subjects: Subjects of custom events, which no stream stores: they are recorded as they
             arrive, at most once.
+        policy: What to keep of the recording; everything when left out.
         metrics: Receives the numbers of events and gaps, and the lag.
     """
 
@@ -75,8 +80,10 @@ class Recorder:
         scope: str,
         on_notice: Callable[[str], None] = lambda _text: None,
         own_subjects: Sequence[str] = (),
+        policy: RetentionPolicy | None = None,
         metrics: ProcessMetrics | None = None,
     ) -> None:
+        self._policy = policy
         self._own_subjects = own_subjects
         self._metrics = metrics or ProcessMetrics()
         self.counts = RecorderCounts()
@@ -123,6 +130,10 @@ class Recorder:
                                 tasks.create_task(self._listen(stream, heard, stop))
                         else:
                             tasks.create_task(self._follow(name, stream, stop, once=once))
+                    if self._policy is not None and not once:
+                        tasks.create_task(self._delete_daily(self._policy, stop))
+                if self._policy is not None and once:
+                    await self._delete(self._policy, stop)
             except* Exception as errors:  # noqa: BLE001 - raised again, without its group
                 raise errors.exceptions[0] from None
             finally:
@@ -147,6 +158,32 @@ class Recorder:
             writer.claim(stream)
             found[name] = stream
         return found
+
+    async def _delete_daily(self, policy: RetentionPolicy, stop: asyncio.Event) -> None:
+        """Delete old events now, and look again every hour: a day ends in one of them."""
+        while not stop.is_set():
+            try:
+                await self._delete(policy, stop)
+            except IngeniumError as error:
+                self._on_notice(f"OLD EVENTS ARE NOT DELETED, recording goes on: {error}")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DELETION_SECONDS):
+                    await stop.wait()
+
+    async def _delete(self, policy: RetentionPolicy, stop: asyncio.Event) -> None:
+        assert self._writer is not None  # noqa: S101
+        loop = asyncio.get_running_loop()
+        # Batches are written between the steps of a deletion.
+        async for count in delete_old(
+            self._database,
+            self._writer,
+            self._scope,
+            policy,
+            lambda work: loop.run_in_executor(self._thread, work),
+        ):
+            self.counts.deleted += count
+            if stop.is_set():
+                return
 
     def _close(self) -> None:
         if self._writer is not None:

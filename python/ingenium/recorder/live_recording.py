@@ -15,6 +15,7 @@ from ingenium.errors import ConfigError
 from ingenium.nats_server import running_servers
 from ingenium.recorder.database import Database
 from ingenium.recorder.event_recorder import Recorder, RecorderCounts
+from ingenium.recorder.retention import RetentionPolicy
 from ingenium.recorder.runs import LIVE, begin_run, end_run
 from ingenium.telemetry.metrics import ProcessMetrics
 
@@ -46,6 +47,7 @@ async def record_app(
     stop: asyncio.Event,
     *,
     once: bool = False,
+    policy: RetentionPolicy | None = None,
     on_notice: Callable[[str], None] = lambda _text: None,
     on_ready: Callable[[str], None] = lambda _text: None,
     metrics: ProcessMetrics | None = None,
@@ -58,6 +60,7 @@ async def record_app(
         database: Database to write to.
         stop: Set to stop.
         once: Whether to stop after recording all messages that the streams hold.
+        policy: What to keep of the recording; everything when left out.
         on_notice: Called with messages for the operator.
         on_ready: Called with the locations that it reads from and writes to.
         metrics: Receives the numbers of events and gaps, and the lag.
@@ -68,7 +71,7 @@ async def record_app(
     """
     bus = await _connect(app, settings)
     try:
-        recorder = Recorder(bus, database, app, on_notice, settings.data_subjects, metrics)
+        recorder = Recorder(bus, database, app, on_notice, settings.data_subjects, policy, metrics)
         on_ready(f"recording {app} on {bus.url} into {database.text}")
         await recorder.run(stop, once=once)
         return recorder.counts

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from ingenium.bus.base import Bus, Incident, IncidentKind, Message, MessageHandler, Subscription
-from ingenium.bus.envelope import dead_letter, pack, unpack
+from ingenium.bus.envelope import cause_header, dead_letter, pack, unpack
+from ingenium.bus.headers import with_headers
 from ingenium.clock import Clock, SystemClock
 from ingenium.components.blame import text_of
 from ingenium.components.component import Component, role_of
@@ -195,7 +196,7 @@ class LiveRunner:
                 sent = await timed(self._bus, component, work, event_type, self._limit)
             finally:
                 self.progress.end()
-            await self._publish(sent)
+            await self._publish(sent, event)
             if self._dispatcher.unbooked is not None:
                 raise self._dispatcher.unbooked
         except (DecodeError, ComponentError) as error:
@@ -205,10 +206,13 @@ class LiveRunner:
                 self._bus, component.name, message, error, self._clock, add_headers=add_headers
             )
 
-    async def _publish(self, events: Sequence[Event]) -> None:
+    async def _publish(self, events: Sequence[Event], handled: Event | None = None) -> None:
+        if not events:
+            return
+        cause = cause_header(handled)
         for event in events:
             payload, headers = pack(event, self.component.name, self._bus.content_type)
-            headers = self._dispatcher.add_headers(event, headers)
+            headers = self._dispatcher.add_headers(event, with_headers(headers, cause))
             try:
                 await self._bus.publish(subject_of(event), payload, headers)
             except BusAwayError as error:
