@@ -10,6 +10,7 @@ import pytest
 from support.broker_fake import NOW, Work
 
 from ingenium.brokers import PaperExecutor
+from ingenium.clock import ManualClock
 from ingenium.components import Executor, handle_of
 from ingenium.events import (
     CancelEvent,
@@ -202,16 +203,18 @@ def test_rejection_has_only_what_can_be_written(
 
 
 def test_time_of_the_data_is_written_when_it_has_changed() -> None:
-    executor = PaperExecutor()
+    executor = PaperExecutor(clock="data")
     handle = handle_of(executor)
+    handle.clock = ManualClock(NOW)
     saved: dict[str, bytes] = {}
     for minute in (0, 1, 1, 2):
         start = NOW + timedelta(minutes=minute)
         bar = Bar.make("A", start, open="1", high="1", low="1", close="1",
                        period=timedelta(minutes=1))  # fmt: skip
         handle.begin(bar, bar.end)
-        executor.on_bar(bar)
+        executor.on_data(bar.event)
         changed = handle.changed_rows()
         saved.update({key: row for key, row in changed.items() if row is not None})
         assert saved == handle.state_rows()
+        assert f"{bar.end:%H:%M}".encode() in saved["time"]
     assert handle.changed_rows() == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from ingenium.brokers import PaperExecutor
 from ingenium.bus.base import Message
 from ingenium.bus.envelope import headers_for
 from ingenium.errors import DecodeError
-from ingenium.events import Ohlc, encode
+from ingenium.events import ExecutionEvent, Ohlc, OrderEvent, StopLoss, encode
 from ingenium.runtime.history_join import HistoryJoin
+from ingenium.runtime.replay.event_log import EventLog, Step
 from ingenium.runtime.replay.feed import prefers_bars, time_of
 from ingenium.runtime.replay.outcomes import OrderOutcomes
 from ingenium.runtime.replay.problems import unheard_symbols, why_nothing_came
 from ingenium.runtime.replay.signal_order import SignalOrder
+from ingenium.trading import Order
 
 START = datetime(2024, 1, 3, 14, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -273,3 +276,50 @@ def test_live_bars_of_another_length_are_a_problem() -> None:
     assert not it.repeats(bar(1, period=5 * MINUTE))
     [line] = it.lines
     assert line.startswith("A: history has bars of 1m, and live ones are of 5m")
+
+
+# What a log counts.
+
+
+def test_log_counts_each_kind_and_the_signals_of_each_strategy() -> None:
+    log = EventLog(Decimal(1_000))
+    data = Message("ingenium.ingestor.data.A", encode(bar(0)), {})
+    log.add(Step(START, [data], [signal("a", "A"), signal("b", "A"), signal("a", "B")], [], []))
+    log.add(Step(START + MINUTE, [data, data], [signal("a", "A")], [], []))
+    assert log.signals_of == {"a": 3, "b": 1}
+    assert (log.steps, log.data, log.signals) == (2, 3, 4)
+    assert log.last == START + MINUTE
+
+
+@pytest.mark.parametrize("legs", [{"take_profit": "9"},
+                                  {"stop_loss": StopLoss(stop_price="1")}])  # fmt: skip
+def test_fill_of_a_protective_order_is_booked_by_the_order_that_it_came_with(
+    legs: dict[str, Any],
+) -> None:
+    log = EventLog(Decimal(1_000))
+    event = OrderEvent(
+        id="o1", symbol="A", side="buy", quantity="10", type="market", time_in_force="gtc", **legs
+    )
+    [leg] = Order.from_event(event).protective_orders()
+    made = Message("ingenium.portfolio.order", encode(event), {})
+    fills = [
+        ExecutionEvent(
+            id=f"e{price}", order_id=order_id, symbol="A", update="filled", quantity="10",
+            price=price, leaves_quantity="0", timestamp=START,
+        )
+        for order_id, price in (("o1", "5"), (leg.id, "7"))
+    ]  # fmt: skip
+    log.add(
+        Step(
+            START,
+            [],
+            [],
+            [made],
+            [Message("ingenium.executor.execution", encode(each), {}) for each in fills],
+        )
+    )
+    assert [fill.side.value for fill in log.fills] == ["buy", "sell"]
+    # Bought ten at 5 and sold them at 7.
+    assert log.account.cash == 1_020
+    assert log.account.positions == {}
+    assert log.traded_value == 120
