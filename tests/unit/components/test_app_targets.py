@@ -117,7 +117,7 @@ def test_function_that_makes_apps_takes_parameters(folder: Path) -> None:
     for target in ("one_app:only", "no_app:number"):
         with pytest.raises(ConfigError, match=f"{target} is no function, so it takes no"):
             load_factory(target, {})
-    with pytest.raises(ConfigError, match="no_app:wrong returns a int: return an ingenium.App"):
+    with pytest.raises(ConfigError, match="no_app:wrong returns a int: return"):
         load_factory("no_app:wrong", {})()
 
 
