@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from support.exchanging import DAY, START, D, bar, mirrored, opened, order, prices, submit
 
 from ingenium.events import OrderType, Side, TimeInForce
@@ -142,3 +143,15 @@ def test_market_order_takes_the_open_of_the_next_bar() -> None:
     exchange = opened()
     submit(exchange, order(Side.BUY))
     assert prices(exchange.on_bar(bar(1, "103 109 101 102"))) == [D(103)]
+
+
+@pytest.mark.parametrize(("quantity", "update"), [("31", "replaced"), ("30", "rejected")])
+def test_replacement_has_to_leave_something_to_fill(quantity: str, update: str) -> None:
+    exchange = opened()
+    submit(exchange, order(Side.BUY, "100", type=OrderType.LIMIT, limit_price="101"))
+    # A tenth of the volume of 300.
+    assert prices(exchange.on_bar(bar(1, "100 100 100 100", volume="300"))) == [D(100)]
+    [old] = exchange.working
+    reports = exchange.replace(old.id, replace(old, id="new", quantity=D(quantity)), START + DAY)
+    assert reports[0].update.value == update
+    assert exchange.left_of("new") == (1 if update == "replaced" else 0)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from support.risk_components import NOW, data
 
-from ingenium import DataEvent, Executor, Ingestor, Portfolio, Strategy
+from ingenium import DataEvent, Executor, Ingestor, Middleware, Portfolio, Strategy
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus
 from ingenium.bus.base import Incident, IncidentKind
 from ingenium.clock import ManualClock
-from ingenium.components import arm, handle_of
+from ingenium.components import Handling, HandlingKind, RunnerKind, arm, handle_of
 from ingenium.errors import BusAwayError, ComponentError, FeedError
 from ingenium.events import Event, ExecutionEvent
 from ingenium.runtime.dispatch import Dispatcher
@@ -204,6 +204,33 @@ async def test_executor_that_fails_at_the_end_of_an_instant_is_named() -> None:
         await dispatcher.end_instant()
     assert handle.take() == []
     assert await Dispatcher(Portfolio()).end_instant() == []
+
+
+class Kinds(Middleware):
+    """Notes what was handled."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[HandlingKind, object]] = []
+
+    def before(self, handling: Handling) -> None:
+        """Note it."""
+        self.seen.append((handling.kind, handling.item))
+
+
+async def test_middleware_sees_hooks_and_the_end_of_an_instant_by_their_kind() -> None:
+    executor, kinds = PaperExecutor(), Kinds()
+    dispatcher = Dispatcher(executor, [kinds], RunnerKind.LIVE)
+    await dispatcher.start(NOW)
+    handle_of(executor).begin("cause", NOW)
+    assert await dispatcher.end_instant() == []
+    dispatcher.apply("cause", lambda: None, NOW)
+    await dispatcher.stop(NOW)
+    assert kinds.seen == [
+        (HandlingKind.START, None),
+        (HandlingKind.INSTANT_END, None),
+        (HandlingKind.EXTERNAL, None),
+        (HandlingKind.STOP, None),
+    ]
 
 
 # Old data.

@@ -10,7 +10,7 @@ import pytest
 from ingenium.errors import DecodeError
 from ingenium.events import Side
 from ingenium.trading import Account, Bar, Fill
-from ingenium.trading.bar_length import kind_of
+from ingenium.trading.bar_length import Distances, kind_of
 
 D = Decimal
 START = datetime(2024, 1, 2, tzinfo=UTC)
@@ -145,3 +145,28 @@ def test_numbers_of_a_bar_are_written_as_they_came() -> None:
 )
 def test_bar_length_that_a_distance_indicates(gap: timedelta, kind: timedelta) -> None:
     assert kind_of(gap) == kind
+
+
+@pytest.mark.parametrize(("run", "expected"), [(1, False), (2, False), (3, True)])
+def test_two_long_distances_in_a_row_among_few_rows_are_no_missing_rows(
+    run: int, expected: bool
+) -> None:
+    # Ten rows: three in a row that are each sixty bars apart come by chance less than once in a
+    # thousand files, since (59/60)^59 / 60 = 0.0062, and 10 * 0.0062^2 = 0.0004.
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    distances = Distances()
+    for number in range(run):
+        distances.add(START + number * hour, hour)
+    assert distances.contradicts(hour, minute, 10) is expected
+    assert not distances.contradicts(hour, hour, 10)
+
+
+def test_thin_series_has_the_length_that_divides_its_distances() -> None:
+    # Minutes, of which most are missing: one minute comes twice in a row only twice.
+    minute = timedelta(minutes=1)
+    distances = Distances()
+    time = START
+    for gap in (1, 1, 1, 7, 2, 5, 3, 11, 4, 1, 6, 2, 13, 8, 3, 5, 9):
+        distances.add(time, gap * minute)
+        time += gap * minute
+    assert distances.length() == minute
