@@ -1,4 +1,4 @@
-"""Parts of a component's file: its secret, a seal that cannot be read, and a file of an old kind."""
+"""Parts of a component's file: its secret, a seal that cannot be read, and its version."""
 
 from __future__ import annotations
 
