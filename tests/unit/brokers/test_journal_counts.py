@@ -150,3 +150,24 @@ def test_executor_that_remembers_no_orders_gets_them_all() -> None:
     ask(executor)
     assert ask(executor, quantity="11") == []
     assert executor.seen == ["10", "11"]
+
+
+@pytest.mark.parametrize(
+    ("update", "reason", "asked", "expected"),
+    [
+        (TradeUpdate.CANCELED, "margin", False, "was canceled by the broker: margin"),
+        (TradeUpdate.CANCELED, "margin", True, ""),
+        (TradeUpdate.CANCELED, "", False, ""),
+        (TradeUpdate.EXPIRED, "the day", False, "was expired by the broker: the day"),
+        (TradeUpdate.REJECTED, "no funds", False, "was rejected by the broker: no funds"),
+        (TradeUpdate.REJECTED, "no funds", True, "was rejected by the broker: no funds"),
+    ],
+)
+def test_end_that_nobody_asked_for_is_a_problem(
+    journal: OrderJournal, update: TradeUpdate, reason: str, asked: bool, expected: str
+) -> None:
+    if asked:
+        assert journal.ask_cancel("order_1", "c1") == ""
+    journal.told(told(update, "4", reason=reason))
+    problems = [f"order order_1 (buy 10 AAPL) {expected}"] if expected else []
+    assert journal.take_problems() == problems

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from support.risk_components import NOW, data
 
-from ingenium import DataEvent, Executor, Ingestor, Middleware, Portfolio, Strategy
+from ingenium import Executor, Ingestor, Middleware, Portfolio, Strategy
 from ingenium.brokers import PaperExecutor
 from ingenium.bus import MemoryBus
 from ingenium.bus.base import Incident, IncidentKind
 from ingenium.clock import ManualClock
 from ingenium.components import Handling, HandlingKind, RunnerKind, arm, handle_of
 from ingenium.errors import BusAwayError, ComponentError, FeedError
-from ingenium.events import Event, ExecutionEvent
+from ingenium.events import ExecutionEvent
 from ingenium.runtime.dispatch import Dispatcher
 from ingenium.runtime.live import LiveRunner
 from ingenium.testing import wait_until
@@ -198,7 +198,7 @@ async def test_executor_that_fails_at_the_end_of_an_instant_is_named() -> None:
         def to_event(self) -> ExecutionEvent:
             return report
 
-    executor.exchange.end_instant = lambda: [Report()]  # type: ignore[method-assign,list-item,return-value]
+    executor.exchange.end_instant = lambda: [Report()]  # type: ignore[method-assign,list-item]
     handle.begin("cause", NOW)
     with pytest.raises(ComponentError, match="at the end of an instant: ValueError: no report"):
         await dispatcher.end_instant()
@@ -245,8 +245,8 @@ def test_executor_that_is_live_warns_of_old_bars_once(
     handle = handle_of(executor)
     with caplog.at_level(logging.WARNING):
         for number in range(2):
-            event: DataEvent | Event = data(seconds=number)
-            handle.begin(event, NOW + timedelta(seconds=seconds))
+            event = data(seconds=number)
+            handle.begin("cause", NOW + timedelta(seconds=seconds))
             handle.handle_data(event)
     lines = [each.getMessage() for each in caplog.records if "old" in each.getMessage()]
     assert len(lines) == int(is_old)

@@ -19,19 +19,35 @@ from ingenium.trading import Bar
 LATER = NOW + timedelta(seconds=90)
 
 
+def shown(progress: Progress) -> dict[str, object]:
+    names = ("handling", "last_event", "last_symbol", "last_time", "handling_since", "handled")
+    return {name: getattr(progress, name) for name in names}
+
+
 def test_progress_of_a_component_that_handles() -> None:
     progress = Progress()
     progress.begin(data(), NOW, kept_at=NOW - timedelta(seconds=1))
-    assert progress.handling is progress.last_event is DataEvent
-    assert progress.handling_since == progress.last_time == NOW
+    during = {
+        "handling": DataEvent,
+        "last_event": DataEvent,
+        "last_symbol": "AAPL",
+        "last_time": NOW,
+        "handling_since": NOW,
+        "handled": 0,
+    }
+    assert shown(progress) == during
     assert progress.handling_kept_at == NOW - timedelta(seconds=1)
-    assert (progress.handled, progress.last_symbol) == (0, "AAPL")
-    assert progress.data_times == {"AAPL": NOW}
     progress.end()
-    assert (progress.handling, progress.handled) == (None, 1)
+    assert shown(progress) == during | {"handling": None, "handled": 1}
     progress.begin(SignalEvent(symbol="IBM"), LATER)
-    assert progress.handling is progress.last_event is SignalEvent
-    assert (progress.last_symbol, progress.last_time) == ("IBM", LATER)
+    assert shown(progress) == {
+        "handling": SignalEvent,
+        "last_event": SignalEvent,
+        "last_symbol": "IBM",
+        "last_time": LATER,
+        "handling_since": LATER,
+        "handled": 1,
+    }
     assert progress.data_times == {"AAPL": NOW}
     progress.end()
     assert progress.handled == 2

@@ -64,9 +64,9 @@ def test_values_of_long_short_and_closed_positions(account: Account) -> None:
 
 def test_position_says_what_it_is_worth(account: Account) -> None:
     long, short, closed = (account.position(symbol) for symbol in "LSC")
-    assert (long.quantity, long.last_price) == (10, 55)
-    assert (short.quantity, short.last_price) == (-4, 17)
-    assert (closed.quantity, closed.last_price, closed.realized_pnl) == (0, 1000, 3)
+    assert [each.quantity for each in (long, short, closed)] == [10, -4, 0]
+    assert [each.last_price for each in (long, short, closed)] == [55, 17, 1000]
+    assert closed.realized_pnl == 3
     assert account.position("X").quantity == 0
     assert account.price("X") is None
 
