@@ -106,9 +106,11 @@ def test_leaves_count_the_fills_of_all_that_an_order_replaced() -> None:
     assert journal.leaves(journal.entries["a"]) == 8
     assert journal.leaves(journal.entries["b"]) == 7
     assert journal.leaves(journal.entries["c"]) == 6
-    # A journal in which two orders replace each other ends too: 10 - 2 - 4 - 3.
+    # A journal in which orders replace each other ends too: 20 less 4, 3 and 2.
     journal.entries["a"].replaces = "c"
-    assert journal.leaves(journal.entries["a"]) == 1
+    last = JournalEntry(order=order("d", "20"), entered=NOW, replaces="c")
+    journal.store.add(last)
+    assert journal.leaves(last) == 11
 
 
 # A second order under a known id.
@@ -171,3 +173,16 @@ def test_end_that_nobody_asked_for_is_a_problem(
     journal.told(told(update, "4", reason=reason))
     problems = [f"order order_1 (buy 10 AAPL) {expected}"] if expected else []
     assert journal.take_problems() == problems
+
+
+def test_order_that_the_broker_forgets_twice_is_a_problem_twice(journal: OrderJournal) -> None:
+    for first in (1, 1_000):
+        for seconds in (first, first + 40, first + 80, first + 120):
+            miss(journal, seconds, idempotent=True)
+        problems = journal.take_problems()
+        assert problems[0] == "the broker does not know order order_1 any more: look there"
+        assert len(problems) == 2
+        assert "has forgotten order order_1 (buy 10 AAPL, 4 filled)" in problems[1]
+        assert "order_1" not in journal.questions.to_check
+        # It has it after all.
+        journal.told(told(PARTIAL, "4"))

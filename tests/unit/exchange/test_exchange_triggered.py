@@ -167,3 +167,14 @@ def test_leg_that_crosses_the_other_is_told_on_which_side_it_belongs(
         "stop-loss: both could be filled at once"
     )
     assert [each.id for each in exchange.working] == [profit.id, loss.id]
+
+
+def test_bracket_without_shares_hides_no_other_behind_it() -> None:
+    exchange = opened()
+    waiting = order(
+        Side.BUY, id="waiting", type=OrderType.LIMIT, limit_price="50", take_profit="60"
+    )
+    submit(exchange, waiting, order(Side.BUY, id="held", stop_loss="95"))
+    exchange.on_bar(bar(1, "100 101 99 100"))
+    # The open is beyond the stop.
+    assert prices(exchange.on_bar(bar(2, "90 91 89 90"))) == [D(90)]

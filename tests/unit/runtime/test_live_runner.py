@@ -211,16 +211,19 @@ class Kinds(Middleware):
 
     def __init__(self) -> None:
         self.seen: list[tuple[HandlingKind, object]] = []
+        self.runner: RunnerKind | None = None
 
     def before(self, handling: Handling) -> None:
         """Note it."""
         self.seen.append((handling.kind, handling.item))
+        self.runner = handling.runner
 
 
 async def test_middleware_sees_hooks_and_the_end_of_an_instant_by_their_kind() -> None:
     executor, kinds = PaperExecutor(), Kinds()
-    dispatcher = Dispatcher(executor, [kinds], RunnerKind.LIVE)
+    dispatcher = Dispatcher(executor, [kinds])
     await dispatcher.start(NOW)
+    assert kinds.runner is RunnerKind.LIVE
     handle_of(executor).begin("cause", NOW)
     assert await dispatcher.end_instant() == []
     dispatcher.apply("cause", lambda: None, NOW)
