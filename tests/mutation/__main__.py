@@ -200,7 +200,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--min", type=float, default=90, help="percent that must be found")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
-    parser.add_argument("--budget", type=float, default=60, help="seconds of tests per change")
+    parser.add_argument("--budget", type=float, default=15, help="seconds of tests per change")
     parser.add_argument("--tests", nargs="+", default=FOLDERS)
     parser.add_argument("--cache", type=Path, default=CACHE, help="a folder for what is measured")
     parser.add_argument("--map", action="store_true", help=argparse.SUPPRESS)
