@@ -112,8 +112,8 @@ class RiskControl:
         before = gate.switch.state
         if not gate.switch.apply(event):
             self._report_problem(
-                f"control event {event.id!r} of {event.sender!r} says {event.state!r}, which only "
-                "an operator may: send it as person@machine"
+                f"control event {event.id!r} of {event.sender!r} sets {event.state!r}, which "
+                "only an operator may set: use a sender such as person@machine"
             )
         elif gate.switch.state is TradingState.ACTIVE:
             # An operator has checked.

@@ -324,7 +324,7 @@ def test_signal_of_an_unknown_word_is_said_once_with_its_count() -> None:
 
     [line] = run(strategy=Foreign(dict.fromkeys(range(1, 5), "buy"))).problems
     assert "is 'buy', which is unknown: use one of ingenium.signal.long" in line
-    assert line.endswith("(and 3 more such)")
+    assert line.endswith("(and 3 more like it)")
 
 
 def test_signal_that_is_none_is_refused_with_the_right_word() -> None:

@@ -196,13 +196,13 @@ def test_warm_up_of_an_app_is_checked_when_it_is_made(tmp_path: Path) -> None:
         "portfolio": FixedQuantity(1),
         "executor": PaperExecutor(),
     }
-    with pytest.raises(ConfigError, match="'silent', which is an ingestor of live data"):
+    with pytest.raises(ConfigError, match="'silent', which is a live ingestor"):
         App(ingestors=[Silent()], warm_up=Silent(), **parts)
-    with pytest.raises(ConfigError, match="app replays history, and warm_up is for live data"):
+    with pytest.raises(ConfigError, match="app replays history, but warm_up is for live data"):
         App(ingestors=[History([])], warm_up=History([], "other"), **parts)
-    with pytest.raises(ConfigError, match=r"warm_up is 'bars\.csv': pass an ingestor"):
+    with pytest.raises(ConfigError, match=r"warm_up is 'bars\.csv': pass a historical ingestor"):
         App(ingestors=[Silent()], warm_up="bars.csv", **parts)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="warm_up holds an object of type str"):
         App(ingestors=[Silent()], warm_up=["bars.csv"], **parts)  # type: ignore[list-item]
-    with pytest.raises(ConfigError, match="no strategies to warm up"):
+    with pytest.raises(ConfigError, match="no strategies: omit warm_up"):
         App(ingestors=[Silent()], warm_up=History([]))

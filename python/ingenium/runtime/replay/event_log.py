@@ -389,8 +389,8 @@ class EventLog:
             period = event.ohlc.period
             if period and self._is_odd(period):
                 self.problems.add(
-                    f"{event.symbol}: Ohlc.Period {period!r} is not known, so its bars count as of "
-                    "no stated length",
+                    f"{event.symbol}: Ohlc.Period {period!r} is unknown, so its bars count as "
+                    "bars without a stated period",
                     self.last,
                     kind=period,
                 )
