@@ -485,7 +485,7 @@ def test_history_in_the_forms_of_others_is_replayed_as_on_a_bus(
     assert (first.data, first.dead_letters) == (3, 0)
     assert first.last == datetime(2024, 1, 4, 17, tzinfo=UTC)
     assert first.problems == second.problems
-    assert [line for line in first.problems if "nobody sent" in line] == [
-        "strategy 'listener' waits for IBM, which nobody sent: there was aapl"
+    assert [line for line in first.problems if "no ingestor sent" in line] == [
+        "strategy 'listener' waits for IBM, which no ingestor sent: the data has aapl"
     ]
     assert len(said.messages) == 1

@@ -301,7 +301,7 @@ class EventLog:
     ) -> None:
         """Count an event that a middleware refused, and record the reason as a problem."""
         self._dead_letters += 1
-        self.problems.add(f"{component} was not given {describe(event)}: {reason}", time)
+        self.problems.add(f"{component} did not receive {describe(event)}: {reason}", time)
 
     def result(
         self,
