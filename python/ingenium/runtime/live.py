@@ -97,7 +97,8 @@ class LiveRunner:
             handle_of(self.component).remember_orders()
         if handle_of(self.component).max_data_age_seconds is not None:
             _log.warning(
-                "%s %r: max_data_age_seconds has no effect here: it needs a server with JetStream",
+                "%s %r: max_data_age_seconds has no effect without JetStream: enable JetStream "
+                "on the server, or leave it out",
                 role_of(self.component),
                 self.component.name,
             )
@@ -231,10 +232,15 @@ class LiveRunner:
         # Data that has waited for minutes is useless for trading.
         self._dropped += 1
         if self._dropped == 1:
-            text = f"ingestor {self.component.name!r} drops its data from now on: {error}"
+            text = (
+                f"ingestor {self.component.name!r} drops its data until the server is back: {error}"
+            )
             self._bus.report(Incident(IncidentKind.FEED, text))
 
     def _tell_dropped(self) -> None:
         count, self._dropped = self._dropped, 0
-        text = f"ingestor {self.component.name!r} has dropped {count:,} events for want of a server"
+        text = (
+            f"ingestor {self.component.name!r} has dropped {count:,} events while the server was "
+            "away"
+        )
         self._bus.report(Incident(IncidentKind.GAP, text))

@@ -100,7 +100,9 @@ def make_replay_runner(
         return _Trader(bus, app, component, limit)
     if isinstance(component, Strategy):
         return _Worker(bus, app, component, limit)
-    raise ConfigError(f"component {component.name!r} is another program: start its command instead")
+    raise ConfigError(
+        f"component {component.name!r} is an external program: start its command instead"
+    )
 
 
 class ReplayRunner(ABC):
@@ -202,8 +204,8 @@ class ReplayRunner(ABC):
     def _on_incident(self, incident: Incident) -> None:
         if incident.kind.loses_messages:
             self._lost = (
-                f"{self.component} may have missed messages "
-                f"({incident.detail}), so the replay would not be valid: run it again"
+                f"{self.component} may have missed messages ({incident.detail}), so the replay "
+                "would not be valid: run the replay again"
             )
             self._wake.set()
 
