@@ -119,15 +119,19 @@ _HEADERS: dict[str, Any] = {
             "type": "string",
             "pattern": "^dead_",
         },
-        **{
-            name: {
-                "description": (
-                    "Trace context as W3C has it. Ingenium neither sends nor reads it, and passes "
-                    "over it."
-                ),
-                "type": "string",
-            }
-            for name in ("traceparent", "tracestate")
+        "traceparent": {
+            "description": (
+                "Trace context as W3C has it: the trace, and the span of sending this event. Sent "
+                "by a component that traces, or that handled an event with it."
+            ),
+            "type": "string",
+        },
+        "tracestate": {
+            "description": (
+                "Trace context as W3C has it. Ingenium neither sends nor reads it, and passes "
+                "over it."
+            ),
+            "type": "string",
         },
         "Content-Type": {
             "description": "The form of the payload; JSON without it.",
