@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ingenium.cli.backtest_output import make_console
+from ingenium.cli.log_options import LogFormatOption, LogLevelOption, start_logs
 from ingenium.cli.targets import ServerOption, app_name, settings_with
 from ingenium.config import Settings
 from ingenium.errors import ConfigError
@@ -49,6 +49,8 @@ def record(
     migrate: Annotated[
         bool, typer.Option("--migrate", help="Bring the tables up to date, and stop.")
     ] = False,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
 ) -> None:
     """Record every event of an app in a database, until Ctrl+C.
 
@@ -65,7 +67,7 @@ def record(
         raise ConfigError("--once, --rebuild and --migrate exclude each other: use one of them")
     place = find_app(settings_with(server), app_name(app))
     url = database or default_url(place.settings, place.app)
-    console = make_console(stderr=True)
+    console, _ = start_logs(log_format, log_level, "recorder")
     if migrate:
         open_database(url)
         return

@@ -110,9 +110,10 @@ def _senders(connection: Connection, scope: str) -> list[tuple[str, str]] | None
 def _events(connection: Connection, query: Select[Any]) -> Iterable[TraceEvent]:
     found = connection.execute(query.execution_options(yield_per=_BATCH))
     for row in found:
-        yield TraceEvent(
-            *row[:8], headers=bytes(row.headers), body=bytes(row.body), source=row.source
-        )
+        values = row._asdict()
+        # PostgreSQL's driver may give other types of bytes.
+        values["headers"], values["body"] = bytes(row.headers), bytes(row.body)
+        yield TraceEvent(**values)
 
 
 class _RecordedMarketData:

@@ -54,6 +54,9 @@ DENIAL_REASON: Final = "ingenium.denial.reason"
 EVENT: Final = "ingenium.event"
 """Type of an event, such as ``OrderEvent``; the reason of a call that handles none."""
 
+LOGGER: Final = "logger.name"
+"""Name of the logger of a record; the conventions have none yet."""
+
 # Metrics of the semantic conventions.
 SENT_MESSAGES: Final = "messaging.client.sent.messages"
 CONSUMED_MESSAGES: Final = "messaging.client.consumed.messages"
