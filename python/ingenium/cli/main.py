@@ -17,6 +17,7 @@ from ingenium._version import __version__
 from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.backtest_output import print_error
+from ingenium.cli.components import COMMANDS, components
 from ingenium.cli.deadletters import deadletters
 from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
@@ -60,6 +61,7 @@ for command in (
     reduce,
     resume,
     status,
+    components,
     deadletters,
     verify,
     record,
@@ -73,6 +75,17 @@ for command in (
 ):
     text = help_of(command)
     application.command(help=text, short_help=text.partition("\n")[0])(command)
+
+to_component = typer.Typer(
+    name="component",
+    help="Pause, resume or stop one component, or set the level of its log.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for name, one in COMMANDS.items():
+    text = help_of(one)
+    to_component.command(name, help=text, short_help=text.partition("\n")[0])(one)
+application.add_typer(to_component)
 
 
 def _print_version(wanted: bool) -> None:

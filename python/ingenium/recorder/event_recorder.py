@@ -24,6 +24,7 @@ from ingenium.recorder.open_writer import open_writer
 from ingenium.recorder.trading_rows import TradingRows
 from ingenium.recorder.typed_rows import TypedRows
 from ingenium.recorder.writer import BatchWriter
+from ingenium.runtime.pause import Pause
 from ingenium.subjects.names import ALL_EVENTS
 
 __all__ = ["Recorder", "RecorderCounts"]
@@ -63,6 +64,10 @@ class Recorder:
         on_notice: Called with messages for the operator, such as a gap.
         own_subjects: Subjects of custom events, which no stream stores: they are recorded as they
             arrive, at most once.
+
+    Attributes:
+        counts: Counters since its start.
+        pause: Pause of the recorder, by an operator: the streams keep what it has to record.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Recorder:
     ) -> None:
         self._own_subjects = own_subjects
         self.counts = RecorderCounts()
+        self.pause = Pause(self._ring)
         self._bus = bus
         self._database = database
         self._scope = scope
@@ -157,6 +163,9 @@ class Recorder:
         try:
             while True:
                 bell.clear()
+                if self.pause.is_on and not stop.is_set():
+                    await _first_of(bell, stop)
+                    continue
                 kept, gaps = feed.take(_BATCH), feed.take_gaps()
                 if gaps:
                     self.counts.gaps += len(gaps)
@@ -194,6 +203,9 @@ class Recorder:
         try:
             while True:
                 bell.clear()
+                if self.pause.is_on and not stop.is_set():
+                    await _first_of(bell, stop)
+                    continue
                 try:
                     if not is_checked:
                         if writing is not None:
