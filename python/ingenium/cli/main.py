@@ -31,6 +31,7 @@ from ingenium.cli.stop import INTERRUPTED
 from ingenium.cli.sweep import sweep
 from ingenium.cli.switching import halt, reduce, resume
 from ingenium.cli.tap import tap
+from ingenium.cli.top import top
 from ingenium.cli.verify import verify
 from ingenium.cli.worker import worker
 from ingenium.errors import ConfigError, IngeniumError, MissingDependencyError, SubjectError
@@ -62,6 +63,7 @@ for command in (
     resume,
     status,
     components,
+    top,
     deadletters,
     verify,
     record,
