@@ -56,6 +56,13 @@ type Component struct {
 	tracing tracing
 	last    last
 	export  func(Span)
+	status  *v1.ComponentStatus
+
+	// Of the service: whether an operator has paused the component, and its numbers.
+	paused, inReplay bool
+	held, failures   int
+	lastError        string
+	spent            time.Duration
 }
 
 type handler struct {
@@ -221,6 +228,10 @@ func (c *Component) add(pattern string, handle func(context.Context, *nats.Msg) 
 func (c *Component) begin(message *nats.Msg, event proto.Message) bool {
 	if err := unmarshalAs(message.Header.Values("Content-Type"), message.Data, event); err != nil {
 		log.Printf("passed over what cannot be read on %s: %v", message.Subject, err)
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.failures++
+		c.lastError = err.Error()
 		return false
 	}
 	c.mutex.Lock()
