@@ -183,7 +183,7 @@ WAITS = "strategy 'a' waits for C, which no ingestor sent: the data has A, B"
         (Counts(3, "AB"), [Named("a", ["C"]), Named("b")], ""),
         (Counts(3, "AB"), [Named("a", ["C"]), External("strategy", name="x")], ""),
         (Counts(3, "AB"), [Named("a", ["C"]), Named("b", ["a"])],
-         f"{WAITS}; strategy 'b' waits for a, which no ingestor sent; A differs in case: the data has"),
+         f"{WAITS}; strategy 'b' waits for a, which no ingestor sent; A differs in case"),
     ],
 )  # fmt: skip
 def test_replay_that_could_not_trade_says_why(
