@@ -157,7 +157,7 @@ async def test_position_without_a_price_is_left_out_of_the_limits_and_said_so() 
     work.executor.journal.store.move("A", D(3))
     work.executor.journal.store.saw_price("A", D(50))
     work.executor.adopt_book()
-    assert work.executor.problems == ["position in B has no price yet: limits leave it out"]
+    assert work.executor.problems == ["position in B has no price yet: risk limits do not count it"]
     assert handle_of(work.executor).risk.account.position("A") == 3
     assert handle_of(work.executor).risk.account.position("B") == 0
 

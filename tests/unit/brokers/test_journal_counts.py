@@ -180,7 +180,9 @@ def test_order_that_the_broker_forgets_twice_is_a_problem_twice(journal: OrderJo
         for seconds in (first, first + 40, first + 80, first + 120):
             miss(journal, seconds, idempotent=True)
         problems = journal.take_problems()
-        assert problems[0] == "the broker does not know order order_1 any more: look there"
+        assert (
+            problems[0] == "the broker no longer knows order order_1: check the order at the broker"
+        )
         assert len(problems) == 2
         assert "has forgotten order order_1 (buy 10 AAPL, 4 filled)" in problems[1]
         assert "order_1" not in journal.questions.to_check

@@ -152,7 +152,7 @@ def test_row_that_cannot_be_read_is_named(row: str) -> None:
 
 
 def test_journal_of_another_account_or_kind_is_refused() -> None:
-    with pytest.raises(ConfigError, match="of account 'U2', and the broker's is 'U1'"):
+    with pytest.raises(ConfigError, match="account 'U2', but the broker reports account 'U1'"):
         JournalStore("U1").restore(JournalStore("U2").rows())
     with pytest.raises(ComponentError, match="unknown kind"):
         JournalStore("U1").restore({f"{PREFIX}coffee/x": b"1"})

@@ -233,7 +233,7 @@ async def test_list_of_orders_that_is_none_leads_to_a_call_for_each() -> None:
     work.broker.faults["open_orders"] = [7] * 5
     await later.executor.prepare(later.desk)
     [problem] = later.executor.problems
-    assert problem.startswith("open orders are looked up one by one: ")
+    assert problem.startswith("open orders cannot be listed and are looked up one by one: ")
     assert work.broker.calls.count(("find", "o1")) == 1
     assert not later.executor.journal.why_blocked("A")
 

@@ -115,7 +115,7 @@ def test_function_that_makes_apps_takes_parameters(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"one_app:made\(name='made'\) cannot be called with x"):
         load_factory("one_app:made", {"x": 1})
     for target in ("one_app:only", "no_app:number"):
-        with pytest.raises(ConfigError, match=f"{target} is no function, so it takes no"):
+        with pytest.raises(ConfigError, match=f"{target} is not a function, so it takes no"):
             load_factory(target, {})
     with pytest.raises(ConfigError, match="no_app:wrong returns a int: return"):
         load_factory("no_app:wrong", {})()
@@ -160,7 +160,7 @@ def make_app(**changes: Any) -> App:
         ({"middleware": [7]}, "middleware holds 7: pass a list of objects"),
         ({"middleware": 7}, "middleware holds 7: pass a list of objects"),
         ({"on_end": "never"}, "on_end is 'never': use 'restart' or 'stop'"),
-        ({"name": "Not A Name"}, "app name 'Not A Name' does not fit"),
+        ({"name": "Not A Name"}, "app name 'Not A Name' is not valid"),
     ],
 )
 def test_what_has_no_place_in_an_app_is_refused(changes: dict[str, Any], text: str) -> None:

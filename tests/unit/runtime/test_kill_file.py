@@ -74,7 +74,7 @@ def test_halt_for_which_the_disk_has_no_room_is_there_without_its_reason(
     with pytest.raises(StoreError, match=f"cannot write {path}: Is a directory") as caught:
         KillFile(path).write(Restriction(state, "odd fills"))
     is_halt = state is TradingState.HALTED
-    text = ", so it is there without the reason, and halts all the same"
+    text = ", so the file is empty and gives no reason, and halts anyway"
     assert str(caught.value).endswith(text) == is_halt
     assert KillFile(path).is_there() == is_halt
     assert KillFile(path).state() is (TradingState.HALTED if is_halt else TradingState.ACTIVE)

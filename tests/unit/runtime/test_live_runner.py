@@ -82,12 +82,12 @@ async def test_data_that_comes_while_the_bus_is_away_is_dropped_and_counted() ->
     bus = AwayBus(2, 3, 4, 6)
     runner, closes = await run_feed(bus, 7)
     assert closes == ["100", "104", "106"]
-    drops = "ingestor 'feed' drops its data from now on: no connection"
+    drops = "ingestor 'feed' drops its data until the server is back: no connection"
     assert feed_incidents(bus) == [
         (IncidentKind.FEED, drops),
-        (IncidentKind.GAP, "ingestor 'feed' has dropped 3 events for want of a server"),
+        (IncidentKind.GAP, "ingestor 'feed' has dropped 3 events while the server was away"),
         (IncidentKind.FEED, drops),
-        (IncidentKind.GAP, "ingestor 'feed' has dropped 1 events for want of a server"),
+        (IncidentKind.GAP, "ingestor 'feed' has dropped 1 events while the server was away"),
     ]
     assert runner.progress.sent == 3
     assert runner.progress.last_symbol == "AAPL"
@@ -200,7 +200,7 @@ async def test_executor_that_fails_at_the_end_of_an_instant_is_named() -> None:
 
     executor.exchange.end_instant = lambda: [Report()]  # type: ignore[method-assign,list-item]
     handle.begin("cause", NOW)
-    with pytest.raises(ComponentError, match="at the end of an instant: ValueError: no report"):
+    with pytest.raises(ComponentError, match="at the end of the instant: ValueError: no report"):
         await dispatcher.end_instant()
     assert handle.take() == []
     assert await Dispatcher(Portfolio()).end_instant() == []

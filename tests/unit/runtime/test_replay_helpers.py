@@ -167,13 +167,13 @@ class Counts:
         self.outcomes.sent = sent
 
 
-WAITS = "strategy 'a' waits for C, which nobody sent: there was A, B"
+WAITS = "strategy 'a' waits for C, which no ingestor sent: the data has A, B"
 
 
 @pytest.mark.parametrize(
     ("counts", "strategies", "expected"),
     [
-        (Counts(0, ""), [Named("a")], "no data came, so nothing could happen"),
+        (Counts(0, ""), [Named("a")], "no data arrived, so nothing was traded"),
         (Counts(3, "AB"), [Named("a", ["C"])], WAITS),
         (Counts(3, "AB", signals=1), [Named("a", ["C"])], ""),
         (Counts(3, "AB", sent=1), [Named("a", ["C"])], ""),
@@ -183,7 +183,7 @@ WAITS = "strategy 'a' waits for C, which nobody sent: there was A, B"
         (Counts(3, "AB"), [Named("a", ["C"]), Named("b")], ""),
         (Counts(3, "AB"), [Named("a", ["C"]), External("strategy", name="x")], ""),
         (Counts(3, "AB"), [Named("a", ["C"]), Named("b", ["a"])],
-         f"{WAITS}; strategy 'b' waits for a, which nobody sent; A differs in case: there was"),
+         f"{WAITS}; strategy 'b' waits for a, which no ingestor sent; A differs in case"),
     ],
 )  # fmt: skip
 def test_replay_that_could_not_trade_says_why(
@@ -199,10 +199,10 @@ def test_symbols_that_nobody_sent_are_named_up_to_eight() -> None:
     missing = [f"M{i}" for i in range(11)]
     lines = list(unheard_symbols(Named("a", ["A", *missing]), list("KJIHGFEDCBA")))
     assert len(lines) == 9
-    assert "M0, which nobody sent" in lines[0]
-    assert lines[0].endswith("there was A, B, C, D, E, F, G, H, I, J, ...")
-    assert "M7, which nobody sent" in lines[7]
-    assert lines[8] == "strategy 'a' waits for 3 more symbols that nobody sent"
+    assert "M0, which no ingestor sent" in lines[0]
+    assert lines[0].endswith("the data has A, B, C, D, E, F, G, H, I, J, ...")
+    assert "M7, which no ingestor sent" in lines[7]
+    assert lines[8] == "strategy 'a' waits for 3 more symbols that no ingestor sent"
     assert len(list(unheard_symbols(Named("a", missing[:8]), ["A"]))) == 8
 
 
@@ -267,7 +267,7 @@ def test_symbol_without_history_starts_cold_and_one_line_says_so() -> None:
     assert not it.repeats(bar(1, "B"))
     assert not it.repeats(bar(2, "B"))
     [line] = it.lines
-    assert line.startswith("B: there is no history of it, so rsi starts cold with it")
+    assert line.startswith("B has no history, so rsi starts cold with it")
 
 
 def test_live_bars_of_another_length_are_a_problem() -> None:
@@ -275,7 +275,7 @@ def test_live_bars_of_another_length_are_a_problem() -> None:
     it.history(0)
     assert not it.repeats(bar(1, period=5 * MINUTE))
     [line] = it.lines
-    assert line.startswith("A: history has bars of 1m, and live ones are of 5m")
+    assert line.startswith("A: history has bars of 1m, but live bars are of 5m")
 
 
 # What a log counts.

@@ -63,8 +63,8 @@ def salvaged(path: Path, portfolio: Portfolio) -> tuple[Store, str]:
     return store, incident.detail
 
 
-UNSENT = "what it had still to send"
-IDS = "the ids of what it handled"
+UNSENT = "its unsent events"
+IDS = "the ids of handled events"
 
 # What is damaged, what is lost by that, and what the new file has: position before the damage,
 # unsent messages, ids, lives, secret.
@@ -74,7 +74,7 @@ TABLES = [
     ("UPDATE outbox SET payload = x'00'", [UNSENT], (True, 0, 2, "3", "secret")),
     (
         "UPDATE position SET sequence = 99",
-        ["the signals that came since it was stopped"],
+        ["the signals that arrived since it stopped"],
         (False, 1, 2, "3", "secret"),
     ),
     ("UPDATE inbox SET digest = x'00'", [IDS], (True, 1, 0, "3", "secret")),
@@ -93,7 +93,7 @@ def test_all_that_is_whole_is_kept(
     make_file(path)
     damage(path, statement)
     store, text = salvaged(path, Portfolio(5, name="p"))
-    end = "the books of portfolio 'p' are made anew from the stream"
+    end = "the books of portfolio 'p' are rebuilt from the stream"
     without = f", without {', '.join(lost)}" if lost else ""
     assert text.endswith(f". It is kept as it.db.damaged-1, and {end}{without}")
     assert (tmp_path / "it.db.damaged-1").exists()
@@ -141,7 +141,7 @@ def test_limits_that_are_lost_are_said_and_what_operators_sent_is_handled_again(
     portfolio = Portfolio(5, name="p")
     arm(portfolio)
     store, text = salvaged(path, portfolio)
-    assert text.endswith("without what its risk limits had counted")
+    assert text.endswith("without the counts of its risk limits")
     assert dict(store.seen()) == {"signal_1": b"one"}
     store.close()
 
@@ -165,7 +165,7 @@ def test_lost_state_of_a_class_refuses_the_start(tmp_path: Path) -> None:
     path = tmp_path / "it.db"
     make_file(path, rows={"account": b"1", "user": b"3"})
     damage(path, "UPDATE state SET value = 'x' WHERE key = 'user'")
-    with pytest.raises(StoreDamagedError, match="what its class keeps"):
+    with pytest.raises(StoreDamagedError, match="the state of its class"):
         open_store(MemoryBus(), path, "me", Counting(5, name="p"))
     assert path.exists()
     # Damage elsewhere leaves it.
@@ -183,7 +183,7 @@ def test_damaged_file_that_cannot_be_set_aside_stays(tmp_path: Path) -> None:
     damage(path, "UPDATE outbox SET payload = x'00'")
     # Where the new file is to be written there is a folder.
     (tmp_path / "it.db.new").mkdir()
-    with pytest.raises(StoreError, match=f"cannot set {path} aside: Is a directory"):
+    with pytest.raises(StoreError, match=f"cannot move {path} aside: Is a directory"):
         open_store(MemoryBus(), path, "me", Portfolio(5, name="p"))
     assert path.exists()
     assert not (tmp_path / "it.db.damaged-1").exists()

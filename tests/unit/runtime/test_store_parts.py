@@ -57,6 +57,6 @@ def test_file_of_another_version_is_left_as_it_is(tmp_path: Path, version: int) 
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=f"is of version {version}, and this is a program of"):
+    with pytest.raises(StoreError, match=f"has format version {version}, and this program reads"):
         Store.open(path, owner="me")
     assert path.read_bytes() == before

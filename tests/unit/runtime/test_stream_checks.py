@@ -59,7 +59,7 @@ def test_books_are_made_from_all_messages_of_a_stream() -> None:
     portfolio = Portfolio(name="p")
     assert check(portfolio, 1, adopt=False) == []
     assert check(Strategy(), 5, adopt=False) == []
-    with pytest.raises(StreamError, match=f"books of portfolio 'p' cannot be made anew: {GONE}"):
+    with pytest.raises(StreamError, match=f"books of portfolio 'p' cannot be rebuilt: {GONE}"):
         check(portfolio, 5, adopt=False)
     [incident] = check(portfolio, 5, adopt=True)
     assert incident.kind is IncidentKind.GAP
