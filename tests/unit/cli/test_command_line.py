@@ -13,7 +13,7 @@ from support.running import ingenium
 COMMANDS = (
     "run", "backtest", "sweep", "worker", "tap", "accounts", "protos", "halt", "reduce", "resume",
     "status", "deadletters", "verify", "version", "record", "transactions",
-    "positions", "pnl", "order", "runs",
+    "positions", "pnl", "order", "runs", "parity",
 )  # fmt: skip
 
 
