@@ -38,7 +38,7 @@ const (
 // of their arrival, and publishes events.
 //
 // In a replay it reports what it has handled and sent, so that the replay waits for it exactly; on
-// live data nobody reads the reports.
+// live data it reports only that it is ready.
 type Component struct {
 	settings Settings
 	role     string

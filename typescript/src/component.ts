@@ -37,7 +37,7 @@ type Take = (message: Msg) => void | Promise<void>;
  * event at a time and in the order of arrival.
  *
  * In a replay it reports what it has handled and sent, so that the replay waits for it exactly; on
- * live data nobody reads the reports.
+ * live data it reports only that it is ready.
  */
 export class Component {
   /** @internal */

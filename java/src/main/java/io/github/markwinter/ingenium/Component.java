@@ -17,7 +17,7 @@ import java.util.concurrent.TimeoutException;
  * one event at a time and in the order of arrival.
  *
  * <p>In a replay it reports what it has handled and sent, so that the replay waits for it exactly; on
- * live data nobody reads the reports.
+ * live data it reports only that it is ready.
  */
 public final class Component implements Publisher, AutoCloseable {
   static final Duration LIMIT = Duration.ofSeconds(10);
