@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ingenium.recorder.parity_result import Parity
 
 __all__ = ["parity"]
+
+_FOLDS = {"why": 30}
 
 
 def parity(
@@ -103,6 +106,7 @@ def parity(
 
 def _print(console: Console, found: Parity, limit: int) -> None:
     from ingenium.recorder.parity_tables import (
+        CAUSE_HEADS,
         COUNT_HEADS,
         DIVERGENCE_HEADS,
         cause_rows,
@@ -113,29 +117,20 @@ def _print(console: Console, found: Parity, limit: int) -> None:
 
     print_lines(console, parity_lines(found))
     console.print()
-    _table(console, COUNT_HEADS, count_rows(found), first_is_text=True)
+    print_table(console, _numbers(COUNT_HEADS), count_rows(found))
     if found.divergences:
         console.print()
-        heads = ("cause", "divergences", "following from them")
-        _table(console, heads, cause_rows(found), first_is_text=True)
-        console.print()
-        shown = divergence_rows(found, limit)
-        columns = [
-            Column(name, folds=30 if name == "why" else 0, rank=rank)
-            for name, rank in zip(DIVERGENCE_HEADS, (0, 0, 0, 0, 0, 0, 0), strict=True)
-        ]
-        print_table(console, columns, shown)
-        if len(found.divergences) > limit:
-            left = len(found.divergences) - limit
+        print_table(console, _numbers(CAUSE_HEADS), cause_rows(found))
+        if limit:
+            console.print()
+            columns = [Column(name, folds=_FOLDS.get(name, 0)) for name in DIVERGENCE_HEADS]
+            print_table(console, columns, divergence_rows(found, limit))
+        if left := len(found.divergences) - min(limit, len(found.divergences)):
             console.print(f"and {left:,} more: --limit, or --json", markup=False, highlight=False)
     for note in found.notes:
         console.print(f"note: {printable(note)}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(
-    console: Console, heads: tuple[str, ...], rows: list[tuple[str, ...]], *, first_is_text: bool
-) -> None:
-    columns = [
-        Column(name, right=place > 0 or not first_is_text) for place, name in enumerate(heads)
-    ]
-    print_table(console, columns, rows)
+def _numbers(heads: Sequence[str]) -> list[Column]:
+    """Return columns of numbers behind one of text."""
+    return [Column(name, right=place > 0) for place, name in enumerate(heads)]

@@ -12,6 +12,7 @@ from ingenium.recorder.parity_result import Parity
 from ingenium.recorder.record_table import time_text
 
 __all__ = [
+    "CAUSE_HEADS",
     "COUNT_HEADS",
     "DIVERGENCE_HEADS",
     "cause_rows",
@@ -21,6 +22,7 @@ __all__ = [
     "parity_section",
 ]
 
+CAUSE_HEADS = ("cause", "divergences", "following from them")
 COUNT_HEADS = ("", "live", "backtest", "equal", "parity")
 DIVERGENCE_HEADS = ("time", "what", "symbol", "live", "backtest", "cause", "why")
 _IN_REPORT = 200
@@ -86,7 +88,7 @@ def parity_section(found: Parity) -> ReportSection:
     lines += [f"note: {each}" for each in found.notes]
     tables: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = [(COUNT_HEADS, count_rows(found))]
     if rows:
-        tables.append((("cause", "divergences", "following from them"), cause_rows(found)))
+        tables.append((CAUSE_HEADS, cause_rows(found)))
         tables.append((DIVERGENCE_HEADS, rows))
     return ReportSection("Parity with the live run", lines, tables)
 
