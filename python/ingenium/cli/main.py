@@ -18,12 +18,13 @@ from ingenium.cli.accounts import accounts
 from ingenium.cli.backtest import backtest
 from ingenium.cli.backtest_output import print_error
 from ingenium.cli.deadletters import deadletters
+from ingenium.cli.doctor import doctor
 from ingenium.cli.export import export
 from ingenium.cli.help_text import help_of
 from ingenium.cli.parity import parity
 from ingenium.cli.protos import protos
 from ingenium.cli.record import record
-from ingenium.cli.recorded import order, pnl, positions, runs, transactions
+from ingenium.cli.recorded import events, order, pnl, positions, runs, transactions
 from ingenium.cli.replay import replay
 from ingenium.cli.run import run
 from ingenium.cli.status import status
@@ -62,12 +63,14 @@ for command in (
     resume,
     status,
     deadletters,
+    doctor,
     verify,
     record,
     transactions,
     positions,
     pnl,
     order,
+    events,
     runs,
     export,
     replay,

@@ -37,7 +37,7 @@ from ingenium.components import (
 )
 from ingenium.config import Settings
 from ingenium.errors import ConfigError, FeedError, LockstepError
-from ingenium.runtime.app_telemetry import observed
+from ingenium.runtime.app_telemetry import metrics_of, observed
 from ingenium.runtime.replay import ReplayResult
 
 if TYPE_CHECKING:
@@ -263,7 +263,8 @@ def _recorded(
 
     @asynccontextmanager
     async def both(bus: NatsBus) -> AsyncIterator[None]:
-        recording = recorded_beside(app.name, settings, database, notice, parameters)
+        metrics = metrics_of(app.middleware)
+        recording = recorded_beside(app.name, settings, database, notice, parameters, metrics)
         async with recording, attend(bus):
             yield
 

@@ -13,7 +13,7 @@ from ingenium.events import DenialReason, TradeUpdate
 from ingenium.recorder.parity import ItemKind, ItemPair, TradingItem
 from ingenium.recorder.parity_evidence import Denied, Evidence
 
-__all__ = ["Cause", "Divergence", "explain"]
+__all__ = ["CauseClass", "Divergence", "explain"]
 
 _BY_OPERATOR = {DenialReason.HALTED, DenialReason.REDUCING, DenialReason.SYMBOL_HALTED}
 _ROLES = {
@@ -24,7 +24,7 @@ _ROLES = {
 _ALWAYS = 2**63
 
 
-class Cause(StrEnum):
+class CauseClass(StrEnum):
     """Class of the cause of a divergence."""
 
     DATA = "data"
@@ -47,12 +47,12 @@ class Divergence:
     """
 
     pair: ItemPair
-    cause: Cause
+    cause: CauseClass
     text: str
     follows: bool = False
 
 
-_Found = tuple[Cause, str]
+_Found = tuple[CauseClass, str]
 
 
 def explain(pairs: Sequence[ItemPair], evidence: Evidence) -> list[Divergence]:
@@ -109,7 +109,7 @@ class _CauseFinder:
             made = Divergence(pair, cause.cause, text, follows=True)
         else:
             found = found or _first((self._came_before, self._whole_app_changed), pair)
-            made = Divergence(pair, *(found or (Cause.UNEXPLAINED, self._unexplained(pair))))
+            made = Divergence(pair, *(found or (CauseClass.UNEXPLAINED, self._unexplained(pair))))
         self._remember(made)
         return made
 
@@ -133,11 +133,11 @@ class _CauseFinder:
         if pair.either.kind is not ItemKind.BAR:
             return
         if pair.backtest is None:
-            yield Cause.DATA, "the other data has no such bar"
+            yield CauseClass.DATA, "the other data has no such bar"
         elif pair.live is None:
-            yield Cause.DATA, "the live run did not get this bar, or it was not recorded"
+            yield CauseClass.DATA, "the live run did not get this bar, or it was not recorded"
         else:
-            yield Cause.DATA, f"the bar differs in {', '.join(pair.differences)}"
+            yield CauseClass.DATA, f"the bar differs in {', '.join(pair.differences)}"
 
     def _was_denied(self, pair: ItemPair) -> Iterator[_Found]:
         item = pair.either
@@ -148,18 +148,18 @@ class _CauseFinder:
             run = "live" if pair.live is None else "backtest"
             said = f"denied in the {run} run by {denied.reason}: {denied.detail}"
             if denied.reason == DenialReason.LATE:
-                yield Cause.TIMING, f"denied as late: {denied.detail}"
+                yield CauseClass.TIMING, f"denied as late: {denied.detail}"
             elif denied.reason in _BY_OPERATOR:
-                yield Cause.SETTINGS, f"trading was stopped or reduced: {said}"
+                yield CauseClass.SETTINGS, f"trading was stopped or reduced: {said}"
             elif changed:
-                yield Cause.SETTINGS, f"{said}; {changed[0]}"
+                yield CauseClass.SETTINGS, f"{said}; {changed[0]}"
             elif denied.reason in {
                 DenialReason.MAX_ORDERS_PER_SECOND,
                 DenialReason.DUPLICATE,
                 DenialReason.STALE_DATA,
                 DenialReason.MARKET_CLOSED,
             }:
-                yield Cause.TIMING, f"this limit goes by the clock: {said}"
+                yield CauseClass.TIMING, f"this limit goes by the clock: {said}"
 
     def _denials_of(self, pair: ItemPair) -> Iterator[Denied]:
         item = pair.either
@@ -193,17 +193,17 @@ class _CauseFinder:
         said = f"{ending.update} in the {run} run"
         said = f"{said}: {ending.reason}" if ending.reason else said
         if ending.update == TradeUpdate.EXPIRED:
-            yield Cause.TIMING, said
+            yield CauseClass.TIMING, said
         elif changed := self._changes_of(pair, {"executor", "limits"}):
             yield _class_of(changed[0]), f"{said}; {changed[0]}"
         else:
-            yield Cause.FILL_MODEL, said
+            yield CauseClass.FILL_MODEL, said
 
     def _arrived_late(self, pair: ItemPair) -> Iterator[_Found]:
         item = pair.either
         if pair.time in self._evidence.late.get(item.symbol, ()):
             text = "the bar arrived after a later one of its symbol"
-            yield Cause.TIMING, f"{text}, and the backtest has it in its place"
+            yield CauseClass.TIMING, f"{text}, and the backtest has it in its place"
 
     def _follows_gap(self, pair: ItemPair) -> Iterator[_Found]:
         bars = self._evidence.bars.get(pair.either.symbol, ())
@@ -211,7 +211,7 @@ class _CauseFinder:
         previous = bars[place - 1] if place else -_ALWAYS
         for gap in self._evidence.gaps:
             if previous < gap.time <= pair.time:
-                yield Cause.DATA, gap.text
+                yield CauseClass.DATA, gap.text
 
     # What has changed since, and what the exchange did.
 
@@ -232,13 +232,13 @@ class _CauseFinder:
         how = _how_far(pair)
         if self._evidence.replaced:
             text = f"{self._evidence.replaced} against the paper exchange"
-            yield Cause.FILL_MODEL, _with(text, how or _which(pair))
+            yield CauseClass.FILL_MODEL, _with(text, how or _which(pair))
         elif text := self._missed_begin(pair):
-            yield Cause.TIMING, _with(text, how)
+            yield CauseClass.TIMING, _with(text, how)
         elif pair.is_at_another_bar or live is None or backtest is None:
-            yield Cause.TIMING, _with("the order met other bars than in the backtest", how)
+            yield CauseClass.TIMING, _with("the order met other bars than in the backtest", how)
         else:
-            yield Cause.FILL_MODEL, _with("the executor filled differently", how)
+            yield CauseClass.FILL_MODEL, _with("the executor filled differently", how)
 
     def _missed_begin(self, pair: ItemPair) -> str:
         """Describe by how much a live order missed the beginning of the backtest's bar."""
@@ -281,10 +281,10 @@ class _CauseFinder:
     def _came_before(self, pair: ItemPair) -> Iterator[_Found]:
         late = self._evidence.late.get(pair.either.symbol, ())
         if late and late[0] <= pair.time:
-            yield Cause.TIMING, "an earlier bar arrived after a later one of its symbol"
+            yield CauseClass.TIMING, "an earlier bar arrived after a later one of its symbol"
         for gap in self._evidence.gaps:
             if gap.time <= pair.time:
-                yield Cause.DATA, gap.text
+                yield CauseClass.DATA, gap.text
 
     def _whole_app_changed(self, pair: ItemPair) -> Iterator[_Found]:
         changes = self._evidence.changes(self._received(pair.either)) or []
@@ -324,8 +324,8 @@ def _by_symbol(denied: Sequence[Denied]) -> dict[str, list[Denied]]:
     return found
 
 
-def _class_of(change: SettingChange) -> Cause:
-    return Cause.CODE if change.is_code else Cause.SETTINGS
+def _class_of(change: SettingChange) -> CauseClass:
+    return CauseClass.CODE if change.is_code else CauseClass.SETTINGS
 
 
 def _how_far(pair: ItemPair) -> str:

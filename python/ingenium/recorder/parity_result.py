@@ -10,7 +10,7 @@ from typing import Any
 
 from ingenium.backtest.app_settings import SettingChange
 from ingenium.recorder.parity import ItemKind, ItemPair, TradingItem
-from ingenium.recorder.parity_causes import Cause, Divergence
+from ingenium.recorder.parity_causes import CauseClass, Divergence
 from ingenium.recorder.record_table import time_text
 from ingenium.trading.money import EXACT, QUOTIENT, ZERO
 
@@ -83,11 +83,11 @@ class Parity:
         """Where the runs part; ``None`` if they are equal."""
         return self.divergences[0] if self.divergences else None
 
-    def causes(self) -> list[tuple[Cause, int, int]]:
+    def causes(self) -> list[tuple[CauseClass, int, int]]:
         """Return each class of causes with its own divergences, and those that follow from them."""
         own = Counter(each.cause for each in self.divergences if not each.follows)
         following = Counter(each.cause for each in self.divergences if each.follows)
-        return [(c, own[c], following[c]) for c in Cause if own[c] or following[c]]
+        return [(c, own[c], following[c]) for c in CauseClass if own[c] or following[c]]
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON values; numbers of money and prices as text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import Thread
 
@@ -14,7 +14,7 @@ from ingenium.telemetry.metrics import ProcessMetrics
 from ingenium.telemetry.open_export import open_export, open_metrics
 from ingenium.telemetry.prometheus import open_endpoint
 
-__all__ = ["observed"]
+__all__ = ["exported", "metrics_of", "observed"]
 
 
 @contextmanager
@@ -32,25 +32,51 @@ def observed(app: App, environment: Mapping[str, str]) -> Iterator[None]:
         ConfigError: The OpenTelemetry SDK is missing, or a setting is invalid.
     """
     before, added = app.middleware, list[Middleware]()
-    metrics = ProcessMetrics()
     with ExitStack() as stack:
         closing: list[Callable[[], None]] = []
         stack.callback(_call_together, closing)
         if (spans := open_export(environment, app.name)) is not None:
             closing.append(spans.close)
             added.append(TraceMiddleware(spans))
-        exports = (
-            open_metrics(environment, app.name, metrics),
-            open_endpoint(environment, metrics),
-        )
-        closing += [each.close for each in exports if each is not None]
-        if any(exports):
+        if (metrics := _open_metrics(app.name, environment, closing)) is not None:
             added.append(MetricsMiddleware(metrics))
         app.middleware = (*added, *before)
         try:
             yield
         finally:
             app.middleware = before
+
+
+@contextmanager
+def exported(service: str, environment: Mapping[str, str]) -> Iterator[ProcessMetrics | None]:
+    """Export the metrics of a process without components, if variables ask for it.
+
+    Args:
+        service: ``service.name`` where no variable sets it.
+        environment: Variables of the process.
+
+    Raises:
+        ConfigError: The OpenTelemetry SDK is missing, or a setting is invalid.
+    """
+    with ExitStack() as stack:
+        closing: list[Callable[[], None]] = []
+        stack.callback(_call_together, closing)
+        yield _open_metrics(service, environment, closing)
+
+
+def metrics_of(middleware: Iterable[Middleware]) -> ProcessMetrics | None:
+    """Return the metrics of an app that is observed; ``None`` if it has none."""
+    found = (each.metrics for each in middleware if isinstance(each, MetricsMiddleware))
+    return next(found, None)
+
+
+def _open_metrics(
+    service: str, environment: Mapping[str, str], closing: list[Callable[[], None]]
+) -> ProcessMetrics | None:
+    metrics = ProcessMetrics()
+    exports = (open_metrics(environment, service, metrics), open_endpoint(environment, metrics))
+    closing += [each.close for each in exports if each is not None]
+    return metrics if any(exports) else None
 
 
 def _call_together(functions: Sequence[Callable[[], None]]) -> None:

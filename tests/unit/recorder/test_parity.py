@@ -17,7 +17,7 @@ from ingenium.portfolios import FixedQuantity
 from ingenium.recorder.bar_clock import BarClock
 from ingenium.recorder.instants import datetime_of
 from ingenium.recorder.parity import ItemKind, TradingItem, compare
-from ingenium.recorder.parity_causes import Cause, explain
+from ingenium.recorder.parity_causes import CauseClass, explain
 from ingenium.recorder.parity_evidence import Denied, Ending, Evidence
 from ingenium.recorder.parity_result import make_parity
 from ingenium.recorder.parity_tables import parity_section, share_text
@@ -143,7 +143,7 @@ CODE = SettingChange("portfolio", "sizes", "code", "a" * 64, "b" * 64)
 
 def causes(
     live: list[TradingItem], backtest: list[TradingItem], evidence: Evidence
-) -> list[tuple[Cause, bool]]:
+) -> list[tuple[CauseClass, bool]]:
     return [(each.cause, each.follows) for each in explain(compare(live, backtest), evidence)]
 
 
@@ -151,7 +151,7 @@ def test_order_and_fill_follow_from_their_signal() -> None:
     backtest = [signal(1, "long"), order(1, 10, "p"), fill(2, 10, "5", "p")]
     evidence = Evidence(changes=lambda _time: [CHANGED])
     assert causes([], backtest, evidence) == [
-        (Cause.SETTINGS, False), (Cause.SETTINGS, True), (Cause.SETTINGS, True),
+        (CauseClass.SETTINGS, False), (CauseClass.SETTINGS, True), (CauseClass.SETTINGS, True),
     ]  # fmt: skip
 
 
@@ -159,33 +159,33 @@ def test_change_of_another_component_is_no_cause() -> None:
     live, backtest = [signal(1, "long"), order(1, 20, "x")], [signal(1, "long"), order(1, 10, "p")]
     found = explain(compare(live, backtest), Evidence(changes=lambda _time: [CHANGED, CODE]))
     assert [(each.cause, each.text[:24]) for each in found] == [
-        (Cause.CODE, "code of portfolio sizes:"),
+        (CauseClass.CODE, "code of portfolio sizes:"),
     ]  # fmt: skip
 
 
 def test_settings_of_the_run_that_was_under_way_count() -> None:
     live = [signal(1 * SECOND, "long"), signal(9 * SECOND, "long")]
     evidence = Evidence(changes=lambda time: [CHANGED] if time < 5 * SECOND else [])
-    assert causes(live, [], evidence) == [(Cause.SETTINGS, False), (Cause.SETTINGS, True)]
-    assert causes(live[1:], [], evidence) == [(Cause.UNEXPLAINED, False)]
+    assert causes(live, [], evidence) == [(CauseClass.SETTINGS, False), (CauseClass.SETTINGS, True)]
+    assert causes(live[1:], [], evidence) == [(CauseClass.UNEXPLAINED, False)]
 
 
 @pytest.mark.parametrize(
     ("reason", "changes", "cause"),
     [
-        ("halted", [], Cause.SETTINGS),
-        ("reducing", [], Cause.SETTINGS),
-        ("max_orders_per_second", [], Cause.TIMING),
-        ("duplicate", [], Cause.TIMING),
+        ("halted", [], CauseClass.SETTINGS),
+        ("reducing", [], CauseClass.SETTINGS),
+        ("max_orders_per_second", [], CauseClass.TIMING),
+        ("duplicate", [], CauseClass.TIMING),
         (
             "max_order_quantity",
             [SettingChange("limits", "", "max_order_quantity", "5", "None")],
-            Cause.SETTINGS,
+            CauseClass.SETTINGS,
         ),
     ],
 )
 def test_denial_in_the_live_run_has_the_class_of_its_reason(
-    reason: str, changes: list[SettingChange], cause: Cause
+    reason: str, changes: list[SettingChange], cause: CauseClass
 ) -> None:
     live, backtest = [signal(100, "long")], [signal(100, "long"), order(100, 10, "p")]
     denied = [Denied("A", 107, reason, "said")]
@@ -205,7 +205,7 @@ def test_order_that_the_live_executor_rejected_is_a_cause_in_the_fill_model() ->
     evidence = Evidence(endings={"x": Ending("rejected", "no such account")})
     (found,) = explain(compare(live, backtest), evidence)
     assert (found.cause, found.text) == (
-        Cause.FILL_MODEL, "rejected in the live run: no such account",
+        CauseClass.FILL_MODEL, "rejected in the live run: no such account",
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from ingenium.events import DataEvent, DenialEvent, ExecutionEvent, OrderEvent, 
 from ingenium.recorder.database import Database
 from ingenium.recorder.export import export
 from ingenium.recorder.instants import datetime_of
-from ingenium.recorder.parity_causes import Cause, Divergence
+from ingenium.recorder.parity_causes import CauseClass, Divergence
 from ingenium.recorder.parity_result import Parity
 from ingenium.recorder.parity_run import ParityOptions, run_parity
 from ingenium.recorder.schema import GAPS, RUNS
@@ -158,10 +158,10 @@ def test_changed_parameter_is_a_cause_in_the_settings(recorded: Recorded) -> Non
     recorded.record()
     found = recorded.compare(LIVE.replace("Feed()", "Feed(), quantity=25"))
     top = first(found)
-    assert (top.cause, top.pair.either.kind) == (Cause.SETTINGS, "order")
+    assert (top.cause, top.pair.either.kind) == (CauseClass.SETTINGS, "order")
     assert top.text == "quantity of portfolio fixed-quantity: 10 in the recorded run, 25 now"
     assert found.kinds[0].share == 1.0
-    assert {each.cause for each in found.divergences} == {Cause.SETTINGS}
+    assert {each.cause for each in found.divergences} == {CauseClass.SETTINGS}
     # Every fill has another quantity because its order has.
     assert all(each.follows for each in found.divergences if each.pair.either.kind == "fill")
 
@@ -171,7 +171,7 @@ def test_changed_limit_is_a_cause_in_the_settings(recorded: Recorded) -> None:
     found = recorded.compare(LIVE.replace("Feed()", "Feed(), max_order_quantity=15"))
     top = first(found)
     # The first order is one of 10 shares, and the next turns them round.
-    assert (top.cause, top.pair.backtest) == (Cause.SETTINGS, None)
+    assert (top.cause, top.pair.backtest) == (CauseClass.SETTINGS, None)
     assert "denied in the backtest run by max_order_quantity" in top.text
     assert "max_order_quantity of limits: None in the recorded run, 15 now" in top.text
 
@@ -185,7 +185,7 @@ def test_changed_strategy_is_a_cause_in_the_code(recorded: Recorded) -> None:
     path.write_text((APP + code).replace("bar.close > 106", "bar.close > 104"))
     found, _ = run_parity(str(path), ParityOptions(recorded.place))
     top = first(found)
-    assert (top.cause, top.pair.either.kind) == (Cause.CODE, "signal")
+    assert (top.cause, top.pair.either.kind) == (CauseClass.CODE, "signal")
     assert top.text.startswith("code of strategy turns: ")
 
 
@@ -204,7 +204,7 @@ def test_bar_that_was_not_recorded_is_a_cause_in_the_data(recorded: Recorded) ->
         connection.execute(insert(GAPS).values(row))
     found = recorded.compare()
     top = first(found)
-    assert (top.cause, top.pair.either.symbol) == (Cause.DATA, "ACME")
+    assert (top.cause, top.pair.either.symbol) == (CauseClass.DATA, "ACME")
     assert top.text == "messages 41 to 41 of walk/INGENIUM_DATA were not recorded"
     assert found.notes == (f"gap: {top.text}",)
 
@@ -233,7 +233,7 @@ def test_bar_that_differs_from_other_data_is_a_cause_in_the_data(
     recorded.record(code=code, plant=change_close)
     found = recorded.compare(code, data=data)
     top = first(found)
-    assert (top.cause, top.pair.either.kind) == (Cause.DATA, "bar")
+    assert (top.cause, top.pair.either.kind) == (CauseClass.DATA, "bar")
     assert top.pair.differences == ("high", "close")
     assert top.pair.live is not None
     assert top.pair.live.value("close") == Decimal(150)
@@ -246,7 +246,7 @@ def test_bar_that_is_missing_in_other_data_is_found(recorded: Recorded) -> None:
     code = "\ndef app():\n    return make(Feed(), warm_up=History(0, 39))\n"
     recorded.record(code=code)
     found = recorded.compare(code, data="own")
-    assert (first(found).cause, first(found).pair.backtest) == (Cause.DATA, None)
+    assert (first(found).cause, first(found).pair.backtest) == (CauseClass.DATA, None)
     assert first(found).text == "the other data has no such bar"
     with pytest.raises(ConfigError, match="has no history of its own"):
         recorded.compare(LIVE, data="own")
@@ -267,7 +267,7 @@ def test_bar_that_arrived_late_is_a_cause_in_the_timing(recorded: Recorded) -> N
     recorded.record(plant=late)
     found = recorded.compare()
     top = first(found)
-    assert (top.cause, top.pair.live) == (Cause.TIMING, None)
+    assert (top.cause, top.pair.live) == (CauseClass.TIMING, None)
     assert "arrived after a later one of its symbol" in top.text
 
 
@@ -292,7 +292,7 @@ def test_signal_that_was_late_is_a_cause_in_the_timing(recorded: Recorded) -> No
 
     recorded.record(plant=late)
     top = first(recorded.compare())
-    assert (top.cause, top.pair.live) == (Cause.TIMING, None)
+    assert (top.cause, top.pair.live) == (CauseClass.TIMING, None)
     assert top.text.startswith("denied as late: signal 'signal_")
 
 
@@ -305,7 +305,7 @@ def test_order_that_expired_is_a_cause_in_the_timing(recorded: Recorded) -> None
 
     recorded.record(plant=expired)
     top = first(recorded.compare())
-    assert (top.cause, top.pair.live) == (Cause.TIMING, None)
+    assert (top.cause, top.pair.live) == (CauseClass.TIMING, None)
     assert top.text == (
         "expired in the live run: it is 31.0 s old, and no order is worked after 30 s"
     )
@@ -333,7 +333,7 @@ def test_order_that_missed_the_begin_of_a_bar_is_a_cause_in_the_timing(recorded:
     recorded.record(plant=slow)
     found = recorded.compare()
     top = first(found)
-    assert (top.cause, top.pair.either.kind) == (Cause.TIMING, "fill")
+    assert (top.cause, top.pair.either.kind) == (CauseClass.TIMING, "fill")
     assert top.pair.differences == ("price", "bar")
     assert "reached the exchange 250.0 ms after the beginning of the bar" in top.text
 
@@ -365,7 +365,7 @@ def app():
     recorded.record(code=code, plant=dearer)
     found = recorded.compare(code)
     top = first(found)
-    assert (top.cause, top.pair.either.kind) == (Cause.FILL_MODEL, "fill")
+    assert (top.cause, top.pair.either.kind) == (CauseClass.FILL_MODEL, "fill")
     assert top.text.startswith("executor 'paper' against the paper exchange: live 0.20 (")
     assert top.pair.differences == ("price",)
     difference = top.pair.price_difference
@@ -388,13 +388,13 @@ def test_what_nothing_explains_is_said_so(recorded: Recorded) -> None:
 
     recorded.record(plant=another)
     top = first(recorded.compare())
-    assert (top.cause, top.pair.live) == (Cause.UNEXPLAINED, None)
+    assert (top.cause, top.pair.live) == (CauseClass.UNEXPLAINED, None)
 
 
 def test_run_without_recorded_settings_says_so(recorded: Recorded) -> None:
     recorded.record(has_settings=False)
     found = recorded.compare(LIVE.replace("Feed()", "Feed(), quantity=25"))
-    assert first(found).cause is Cause.UNEXPLAINED
+    assert first(found).cause is CauseClass.UNEXPLAINED
     assert "did not record its settings and code" in first(found).text
     assert len(found.notes) == 1
 
