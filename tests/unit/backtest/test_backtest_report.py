@@ -36,7 +36,6 @@ from ingenium import (
 )
 from ingenium.backtest import BacktestResult, EquityCurve
 from ingenium.backtest.price_track import PriceTrack
-from ingenium.backtest.report import ReportSection
 from ingenium.backtest.report.charts import Scale, line, time_ticks, value_texts, value_ticks
 from ingenium.backtest.report.months import monthly_returns
 from ingenium.backtest.report.page import render
@@ -479,17 +478,6 @@ def test_report_shows_what_went_wrong_in_words(result: BacktestResult) -> None:
     assert text.count("execution e: no price") == 9
     assert "<h2>Problems</h2>" in text
     assert "<h2>Problems</h2>" not in render(replace(result, problems=()))
-
-
-def test_further_section_is_shown_and_its_texts_are_escaped(result: BacktestResult) -> None:
-    section = ReportSection(f"More {EVIL}", [EVIL, "a line"], [(("", EVIL), [(EVIL, "12")])])
-    page = Page(render(result, sections=[section]))
-    assert f"More {EVIL}" in "".join(page.texts["h2"])
-    items = "".join(page.texts["li"])
-    assert EVIL in items
-    assert "a line" in items
-    assert EVIL in "".join(page.texts["th"])
-    assert "12" in page.texts["td"]
 
 
 def test_report_that_cannot_be_written_leaves_the_old_one(
